@@ -1,0 +1,36 @@
+"""Image-to-image translation between domains: train, translate, evaluate.
+
+The public names are imported on first use, so that ``import crossimage`` stays instant and the
+command line can print its help without loading PyTorch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from crossimage.methods import METHODS
+    from crossimage.methods.base import Method, Update
+    from crossimage.translator import Translator, load
+
+__version__ = "0.1.0"
+__all__ = ["METHODS", "Method", "Translator", "Update", "load"]
+
+_HOMES = {
+    "METHODS": "crossimage.methods",
+    "Method": "crossimage.methods.base",
+    "Translator": "crossimage.translator",
+    "Update": "crossimage.methods.base",
+    "load": "crossimage.translator",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'crossimage' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

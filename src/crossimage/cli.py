@@ -1,0 +1,256 @@
+"""The command line: parse, call, print.
+
+What a command needs is imported inside it, PyTorch above all, so that help appears at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import errno
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from tyro.conf import Positional
+
+from crossimage import __version__
+
+app = tyro.extras.SubcommandApp()
+data_app = tyro.extras.SubcommandApp()
+
+Recipe = Annotated[str, tyro.conf.arg(metavar="RECIPE|METHOD")]
+Data = Annotated[str, tyro.conf.arg(metavar="DIR")]
+Run = Annotated[Path, tyro.conf.arg(metavar="RUN")]
+Out = Annotated[Path, tyro.conf.arg(metavar="DIR")]
+Name = Annotated[str, tyro.conf.arg(metavar="NAME")]
+Inputs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="INPUT...")]
+References = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMG...")]
+
+
+@app.command
+def train(
+    recipe: Positional[Recipe], data: Data, out: Run, init: Path | None = None, devices: int = 1
+) -> dict[str, Any]:
+    """Train a method on two folders of images, or continue a run.
+
+    Args:
+        recipe: A recipe (`crossimage recipes` lists them), a method, or a .yaml file. Keys of its
+            configuration may follow as key=value or --key value; `crossimage train RECIPE --help`
+            lists them.
+        data: Folder with trainA and trainB, with train/<domain>, or of side-by-side pairs; or
+            lists of files as A=a.txt,B=b.txt.
+        out: Folder of the run; one with a checkpoint of the same configuration is continued.
+        init: Model file whose weights a new run starts from.
+        devices: Processes on this machine, each with its own device.
+    """
+    # Only parses: the method's keys, which are not known here, follow in _train.
+    return {"recipe": recipe, "data": data, "out": out, "init": init, "devices": devices}
+
+
+def _train(arguments: list[str]) -> int:
+    if {"-h", "--help"} & set(arguments[1:]) and not arguments[0].startswith("-"):
+        _print_settings(arguments[0])
+        return 0
+    known, rest = tyro.cli(train, prog="crossimage train", args=arguments, return_unknown_args=True)
+    from crossimage.config import parse_overrides
+
+    overrides = parse_overrides(rest)
+    from crossimage.run import train as run
+
+    return run(**known, overrides=overrides)
+
+
+@app.command
+def translate(
+    run: Positional[Run],
+    inputs: Positional[Inputs],
+    *,
+    out: Out,
+    to: str | None = None,
+    samples: int = 1,
+    reference: References = (),
+    same_style: bool = False,
+    seed: int | None = None,
+    size: int | None = None,
+    format: str | None = None,
+    batch_size: int = 4,
+    device: str = "auto",
+) -> None:
+    """Translate images with a trained model.
+
+    Args:
+        run: A run folder or a model file.
+        inputs: Images, folders (with all sub-folders) and patterns.
+        out: Folder for the results, which keep the inputs' names.
+        to: The target domain; the second one by default.
+        samples: Answers an input, each with a random style.
+        reference: Images of the target domain whose style is taken; several give every input one
+            answer each.
+        same_style: Use the same random styles for all inputs.
+        seed: Makes the random styles reproducible.
+        size: Resize inputs to this shortest side first, in pixels.
+        format: Type of the results (png, jpg, webp, bmp, tif); each input's own by default.
+        batch_size: Images that pass through the networks together.
+        device: Where to compute: auto, cpu, cuda, cuda:1, ...
+    """
+    from crossimage.translator import load
+
+    report = load(run, device).translate_files(
+        inputs, out, to, samples=samples, reference=reference or None, same_style=same_style,
+        seed=seed, size=size, format=format, batch_size=batch_size, progress=sys.stderr.isatty(),
+    )  # fmt: skip
+    for _, reason in report.skipped:
+        print(f"skipped: {reason}", file=sys.stderr)
+    written, skipped = len(report.written), len(report.skipped)
+    unread = f"; {_count(skipped, 'input')} skipped" if skipped else ""
+    print(f"{_count(written, 'image')} written to {out}{unread}")
+
+
+@data_app.command(name="inspect")
+def data_inspect(data: Positional[Data]) -> None:
+    """Read every image of a data set and report what is there and what training would do.
+
+    Args:
+        data: What `crossimage train --data` takes.
+    """
+    from crossimage.data.inspect import inspect as look
+    from crossimage.data.inspect import print_report
+
+    print_report(look(data))
+
+
+@data_app.command(name="make")
+def data_make(
+    name: Positional[Name], out: Out, seed: int = 0, count: int | None = None, size: int = 64
+) -> None:
+    """Make a synthetic data set.
+
+    Args:
+        name: Which: outlines (outlines of shapes against coloured shapes).
+        out: Folder to make.
+        seed: Another seed, other images.
+        count: Training images a domain.
+        size: Height and width of the images, in pixels.
+    """
+    from crossimage.data.synthetic import MAKERS
+
+    if name not in MAKERS:
+        near = difflib.get_close_matches(name, MAKERS, 1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise ValueError(f"there is no synthetic data set '{name}', only {', '.join(MAKERS)}{hint}")
+    counts = {} if count is None else {"count": count}
+    MAKERS[name](out, seed=seed, size=size, **counts)
+    print(f"{name} written to {out}")
+
+
+@app.command
+def recipes() -> None:
+    """List the recipes: published experiments, ready to train."""
+    from crossimage.recipes import list_recipes
+
+    known = list_recipes()
+    width = max((len(name) for name, _ in known), default=0)
+    for name, description in known:
+        print(f"{name:{width}}  {description}".rstrip())
+
+
+app.command(data_app, name="data", help="Look at training data, or make some.")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: The arguments; those of the process by default.
+
+    Returns:
+        The exit status: 0 done, 2 a mistake in the arguments or the data, 128 + the
+            number of the signal that stopped it.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(arguments)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except KeyboardInterrupt:
+        print("crossimage: interrupted", file=sys.stderr)
+        return 130
+    except (ValueError, OSError) as error:
+        print(f"crossimage: {_sentence(error)}", file=sys.stderr)
+        return 2
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments == ["--version"]:
+        print(f"crossimage {__version__}")
+    elif arguments[:1] == ["train"]:
+        return _train(arguments[1:])
+    else:
+        app.cli(
+            prog="crossimage",
+            description="Image-to-image translation between domains. "
+            "`crossimage COMMAND --help` says more; --version prints the version.",
+            args=arguments or ["--help"],
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+    return 0
+
+
+def _sentence(error: ValueError | OSError) -> str:
+    """An error in one line."""
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        reason = error.strerror
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            reason = "the disk is full; make room and run the same command again"
+        text = f"{error.filename}: {reason}" if error.filename else reason
+    return " ".join(text.split())
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _print_settings(recipe: str) -> None:
+    """Print every key of a recipe's method with its value there and what it means."""
+    from crossimage.config import build
+    from crossimage.recipes import resolve
+
+    method, settings = resolve(recipe)
+    from crossimage.methods import METHODS
+
+    if method not in METHODS:
+        raise ValueError(f"{recipe}: unknown method '{method}'; known are {', '.join(METHODS)}")
+    print(f"usage: crossimage train {recipe} --data DIR --out RUN [key=value ...]\n")
+    print("Keys and their values here, to be set as key=value or --key value:\n")
+    for key, value, text in _described(build(METHODS[method].Config, settings, source=recipe)):
+        print(f"  {key}={_as_text(value)}")
+        print(textwrap.fill(text, 88, initial_indent=" " * 6, subsequent_indent=" " * 6))
+
+
+def _described(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
+    """Dotted name, value and description of every value of a config."""
+    texts: dict[str, str] = {}
+    for cls in reversed(type(config).__mro__):
+        _, _, attributes = (inspect.getdoc(cls) or "").partition("Attributes:\n")
+        texts |= dict(re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE))
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from _described(value, f"{prefix}{field.name}.")
+        else:
+            text = " ".join(texts.get(field.name, "").replace("``", "").split())
+            yield prefix + field.name, value, text
+
+
+def _as_text(value: Any) -> str:
+    """A value as the command line takes it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

@@ -1,0 +1,281 @@
+"""Configuration: a frozen dataclass, filled from YAML and from ``key=value`` on the command line.
+
+Every method's config class derives from :class:`Config` and adds its own fields with its paper's
+defaults. Keys are flat, except for the small groups that a method nests (``weights.cycle``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
+
+import yaml
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
+
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def settings(cls: type[T]) -> type[T]:
+    """Make ``cls`` a frozen keyword-only dataclass that refuses unknown keys when it is read."""
+    cls.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
+    return dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+
+
+def _separated(value: object) -> object:
+    """``edges,shoes`` or a single value, where a sequence is meant."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return [value] if isinstance(value, int | float) else value
+
+
+def _square(value: object) -> object:
+    """One number for both sides of a crop."""
+    value = _separated(value)
+    return value * 2 if isinstance(value, list) and len(value) == 1 else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_separated)]
+Counts = Annotated[tuple[int, ...], BeforeValidator(_separated)]
+Pair = Annotated[tuple[float, float], BeforeValidator(_separated)]
+Size = Annotated[tuple[int, int], BeforeValidator(_square)]
+
+
+@settings
+class Config:
+    """What the configuration of every method has: data, optimisation and the run's rhythm.
+
+    Attributes:
+        domains: Names of the domains; empty: taken from the data's folders.
+        channels: Channels of the images, one number a domain.
+        value_range: Lowest and highest value of floating-point images, mapped to [-1, 1];
+            integer images use the full range of their type.
+        resize: Images are resized to this shortest side, in pixels (0: not resized).
+        crop: Height and width of the random training crop, in pixels; smaller images are enlarged.
+        flip: Mirror half of the training images.
+        steps: Training steps; one step makes every move of the method once.
+        batch_size: Images of a domain a step, over all processes and accumulated micro-batches.
+        accumulate: Micro-batches whose gradients are added up before a move.
+        seed: Seed of the initialisation, the order of the images, augmentation and noise.
+        precision: Arithmetic of the networks; ``auto`` is bf16 where the hardware has it.
+        workers: Processes that decode images (0: the training process itself).
+        learning_rate: Adam's step size.
+        betas: Adam's decay rates of the first and second moment.
+        weight_decay: L2 penalty added to the gradients.
+        decay_every: The learning rate is multiplied by ``decay_factor`` every so many steps
+            (0: never).
+        decay_factor: See ``decay_every``.
+        ema_decay: Decay of the running average of the generators' weights that translates
+            (0: no average).
+        log_every: Steps between two rows of losses.
+        sample_every: Steps between two sample sheets.
+        sample_count: Training and test inputs of a domain on a sample sheet.
+        save_every: Steps between two checkpoints.
+        keep: Checkpoints kept.
+    """
+
+    domains: Names = ()
+    channels: Counts = (3, 3)
+    value_range: Pair | None = None
+    resize: int = 256
+    crop: Size = (256, 256)
+    flip: bool = True
+
+    steps: int = 1_000_000
+    batch_size: int = 1
+    accumulate: int = 1
+    seed: int = 0
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    workers: int = 2
+
+    learning_rate: float = 1e-4
+    betas: Pair = (0.5, 0.999)
+    weight_decay: float = 0.0
+    decay_every: int = 0
+    decay_factor: float = 0.5
+    ema_decay: float = 0.0
+
+    log_every: int = 10
+    sample_every: int = 1000
+    sample_count: int = 4
+    save_every: int = 10_000
+    keep: int = 3
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run could use."""
+        positive = ("steps", "batch_size", "accumulate", "log_every", "sample_every", "save_every")
+        for name in (*positive, "keep", "sample_count"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, found {getattr(self, name)}")
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"batch_size ({self.batch_size}) must be a multiple of "
+                f"accumulate ({self.accumulate})"
+            )
+        if min(self.channels, default=0) < 1:
+            raise ValueError(f"channels must be positive, found {self.channels}")
+        if min(self.crop) < 1 or self.resize < 0:
+            raise ValueError(f"crop and resize must be positive, found {self.crop}, {self.resize}")
+        if self.value_range is not None and self.value_range[0] >= self.value_range[1]:
+            raise ValueError(f"value_range must be (low, high), found {self.value_range}")
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"ema_decay must lie in [0, 1), found {self.ema_decay}")
+
+
+C = TypeVar("C", bound=Config)
+
+
+def build(cls: type[C], *layers: Mapping[str, Any], source: str = "configuration") -> C:
+    """Merge nested mappings, the later ones winning, into a validated config.
+
+    Args:
+        cls: The method's config class.
+        layers: Nested mappings such as a recipe and the command line's overrides.
+        source: What the values come from, for the error message.
+
+    Raises:
+        ValueError: An unknown key (the nearest one is named) or a value of the wrong kind.
+    """
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        _merge(merged, layer)
+    try:
+        return TypeAdapter(cls).validate_python(merged)
+    except ValidationError as error:
+        sentences = [_explain(cls, problem) for problem in error.errors()]
+        raise ValueError(f"{source}: " + "; ".join(sentences)) from None
+
+
+def _merge(into: dict[str, Any], layer: Mapping[str, Any]) -> None:
+    for key, value in layer.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = dict(value) if isinstance(value, Mapping) else value
+
+
+def _explain(cls: type, problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "unexpected_keyword_argument":
+        known = list(keys(cls))
+        last = {name.rsplit(".", 1)[-1]: name for name in known}
+        near = difflib.get_close_matches(key, known, 1) or [
+            last[name] for name in difflib.get_close_matches(key.rsplit(".", 1)[-1], last, 1)
+        ]
+        return f"unknown key '{key}'" + (f"; did you mean '{near[0]}'?" if near else "")
+    message = problem["msg"].removeprefix("Value error, ")
+    if not key:
+        return str(message)
+    return f"{key}: {message[0].lower() + message[1:]}, found {problem['input']!r}"
+
+
+def keys(cls: type, prefix: str = "") -> Iterable[str]:
+    """Dotted names of all values of a config class, in the order of its fields."""
+    for field in dataclasses.fields(cls):
+        group = field.default_factory
+        if dataclasses.is_dataclass(group):
+            yield from keys(group, f"{prefix}{field.name}.")
+        else:
+            yield prefix + field.name
+
+
+def flatten(config: object, prefix: str = "") -> dict[str, Any]:
+    """A config's values by dotted name."""
+    flat: dict[str, Any] = {}
+    for field in dataclasses.fields(config):  # type: ignore[arg-type]
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            flat |= flatten(value, f"{prefix}{field.name}.")
+        else:
+            flat[prefix + field.name] = value
+    return flat
+
+
+def to_dict(config: object) -> dict[str, Any]:
+    """A config as nested plain values: what YAML and JSON hold."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        if isinstance(value, tuple | list):
+            return [plain(item) for item in value]
+        return str(value) if isinstance(value, Path) else value
+
+    return {
+        key: plain(value)
+        for key, value in dataclasses.asdict(config).items()  # type: ignore[call-overload]
+    }
+
+
+def differences(old: Config, new: Config, ignore: Callable[[str], bool]) -> list[str]:
+    """Lines ``key: old -> new`` for all values that differ."""
+    before, after = flatten(old), flatten(new)
+    return [
+        f"{key}: {before.get(key)!r} -> {after.get(key)!r}"
+        for key in before | after
+        if before.get(key) != after.get(key) and not ignore(key)
+    ]
+
+
+def parse_overrides(arguments: Iterable[str]) -> dict[str, Any]:
+    """Turn ``key=value``, ``--key=value`` and ``--key value`` into a nested mapping.
+
+    Values are read as YAML scalars or lists. A flag without a value is true, ``--no-key`` false.
+
+    Raises:
+        ValueError: An argument that is none of these.
+    """
+    nested: dict[str, Any] = {}
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        name, equals, text = argument.removeprefix("--").partition("=")
+        if not equals:
+            if not argument.startswith("--"):
+                raise ValueError(f"'{argument}' is not understood: expected key=value")
+            if rest and not rest[0].startswith("--") and "=" not in rest[0]:
+                text = rest.pop(0)
+            else:
+                text = "false" if name.startswith("no-") else "true"
+                name = name.removeprefix("no-")
+        group = nested
+        *path, last = name.replace("-", "_").split(".")
+        for part in path:
+            group = group.setdefault(part, {})
+            if not isinstance(group, dict):
+                raise ValueError(f"'{name}': '{part}' is a value and has no parts")
+        group[last] = _parse(text)
+    return nested
+
+
+def _parse(text: str) -> Any:
+    try:
+        return yaml.safe_load(text) if text else ""
+    except yaml.YAMLError:
+        return text
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file of settings.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is no YAML or no mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not valid YAML: {error}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds a {type(content).__name__}; expected key: value lines")
+    return content
+
+
+def write_yaml(values: Mapping[str, Any]) -> str:
+    """Settings as YAML text, in their own order."""
+    return yaml.safe_dump(dict(values), sort_keys=False, default_flow_style=None)

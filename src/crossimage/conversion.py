@@ -1,0 +1,217 @@
+"""Files in, files out: the loop behind :meth:`crossimage.Translator.translate_files`."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from crossimage.data.images import read_image, write_image
+from crossimage.filenames import collect, name_results
+from crossimage.inputs import Picture, listed
+from crossimage.seeds import seed_of
+
+if TYPE_CHECKING:
+    from crossimage.translator import Translator
+
+__all__ = ["Report", "convert"]
+
+
+@dataclass
+class Report:
+    """What a translation of files did.
+
+    Attributes:
+        written: The files written, in the order of the inputs.
+        skipped: Inputs that could not be read, each with a sentence that names it and says why.
+    """
+
+    written: list[Path] = field(default_factory=list)
+    skipped: list[tuple[Path, str]] = field(default_factory=list)
+
+
+def convert(
+    model: Translator,
+    paths: str | Path | Sequence[str | Path],
+    out: Path,
+    to: str,
+    *,
+    samples: int,
+    reference: Picture | Sequence[Picture] | None,
+    same_style: bool,
+    seed: int | None,
+    size: int | None,
+    format: str | None,
+    batch_size: int,
+    progress: bool,
+) -> Report:
+    """What :meth:`crossimage.Translator.translate_files` does; see there."""
+    for option, value in (("samples", samples), ("batch_size", batch_size), ("size", size)):
+        if value is not None and value < 1:
+            raise ValueError(f"{option} must be at least 1, found {value}")
+    if reference is not None and samples > 1:
+        raise ValueError("samples and reference exclude each other: a reference has one style")
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out} is a file; expected a folder for the results")
+    references: list[Picture] = []
+    if reference is not None:
+        references = listed(reference)
+        samples = len(references)
+        if not samples:
+            raise ValueError("reference is an empty list; expected at least one image")
+    sources = collect(paths, out)
+    names = name_results(sources, format, samples)
+    results = [[out / name for name in group] for group in names]
+    inputs = [source.path for source in sources]
+    _protect(inputs, references, results)
+    style_of = _styles(model, to, samples, references, same_style, seed)
+    channels, value_range = model.source_channels(to), model.config.value_range
+
+    def read(path: Path) -> Tensor:
+        image = read_image(path, channels, value_range)
+        return image if size is None else _resized(image, size)
+
+    report = Report()
+    written: set[Path] = set()
+    with (
+        # Decoders silence warnings, which is process-wide: threads would undo it for one another.
+        warnings.catch_warnings(action="ignore"),
+        ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
+        _bar(len(inputs) * samples, progress) as advance,
+    ):
+        for images in _read_ahead(pool, read, inputs, 4 * batch_size):
+            groups: dict[torch.Size, list[tuple[int, int, Tensor]]] = defaultdict(list)
+            for i, future in images:
+                try:
+                    image = future.result()
+                except (ValueError, OSError) as error:
+                    report.skipped.append((inputs[i], str(error)))
+                    advance(samples)
+                else:
+                    groups[image.shape] += [(i, k, image) for k in range(samples)]
+            writes: dict[Path, Future[None]] = {}
+            for jobs in groups.values():
+                for batch in _cut(jobs, batch_size):
+                    styles = [style_of(inputs[i].name, k) for i, k, _ in batch]
+                    y = _translate(model, [image for *_, image in batch], to, styles)
+                    for (i, k, _), result in zip(batch, y, strict=True):
+                        path = results[i][k]
+                        writes[path] = pool.submit(_write, path, result, value_range)
+                    advance(len(batch))
+            for path, write in writes.items():
+                write.result()
+                written.add(path)
+    if not written:
+        raise ValueError(
+            f"none of the {len(inputs)} inputs could be read; the first: {report.skipped[0][1]}"
+        )
+    report.written = [path for group in results for path in group if path in written]
+    return report
+
+
+T = TypeVar("T")
+
+
+def _cut(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    return [items[i : i + size] for i in range(0, len(items), size)]
+
+
+def _read_ahead(
+    pool: ThreadPoolExecutor, read: Callable[[Path], Tensor], paths: list[Path], count: int
+) -> Iterator[list[tuple[int, Future[Tensor]]]]:
+    """Chunks of inputs being read; at most two are in memory, the current and the next."""
+    chunks = _cut(list(enumerate(paths)), count)
+    ahead = [(i, pool.submit(read, path)) for i, path in chunks[0]]
+    for following in [*chunks[1:], []]:
+        current, ahead = ahead, [(i, pool.submit(read, path)) for i, path in following]
+        yield current
+
+
+def _protect(inputs: list[Path], references: list[Picture], results: list[list[Path]]) -> None:
+    """Refuse to overwrite an input or a reference."""
+    paths = inputs + [Path(r) for r in references if isinstance(r, str | Path)]
+    precious = {path.resolve() for path in paths}
+    for group in results:
+        for path in group:
+            if path.resolve() in precious:
+                raise ValueError(
+                    f"the result {path} would overwrite an input; choose another folder for the "
+                    "results"
+                )
+
+
+def _styles(
+    model: Translator,
+    to: str,
+    samples: int,
+    references: list[Picture],
+    same_style: bool,
+    seed: int | None,
+) -> Callable[[str, int], Tensor | None]:
+    """The style (1, style_dim) of an input's answer, from the file's name and its number."""
+    if references:
+        codes = [model.encode_style(image, to) for image in references]
+        return lambda name, k: codes[k]
+    if not model.networks.style_dim:
+        if samples > 1 or same_style:
+            raise ValueError(f"{model.method} has no styles: it gives one answer an input")
+        return lambda name, k: None
+    base = int(torch.randint(2**62, ())) if seed is None else seed
+
+    def draw(name: str, k: int) -> Tensor:
+        return model.sample_style(1, to, seed_of(base, "" if same_style else name, k))
+
+    return draw
+
+
+def _translate(
+    model: Translator, images: list[Tensor], to: str, styles: list[Tensor | None]
+) -> Tensor:
+    codes = [style for style in styles if style is not None]
+    try:
+        return model.translate(
+            torch.stack(images), to, style=torch.cat(codes) if codes else None
+        ).cpu()
+    except torch.OutOfMemoryError:
+        height, width = images[0].shape[1:]
+        raise ValueError(
+            f"the GPU's memory does not hold {len(images)} images of {width}x{height} pixels; "
+            "use a smaller batch size or size"
+        ) from None
+
+
+def _write(path: Path, image: Tensor, value_range: tuple[float, float] | None) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_image(path, image, value_range)
+
+
+def _resized(image: Tensor, shortest: int) -> Tensor:
+    height, width = image.shape[1:]
+    scale = shortest / min(height, width)
+    shape = (max(1, round(height * scale)), max(1, round(width * scale)))
+    resized = interpolate(image[None], shape, mode="bilinear", antialias=True)[0]
+    return resized.clamp(-1, 1)
+
+
+@contextmanager
+def _bar(total: int, show: bool) -> Iterator[Callable[[int], None]]:
+    if not show:
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = ("translating", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda count: bar.advance(task, count)

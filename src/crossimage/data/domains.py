@@ -1,0 +1,212 @@
+"""Where the images of the domains lie: folders, side-by-side pairs, or list files."""
+
+from __future__ import annotations
+
+import os
+import string
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from crossimage.data.images import EXTENSIONS, ImageError, probe
+
+_LAYOUTS = (
+    "expected the folders trainA and trainB, or train with one folder a domain, or train with "
+    "side-by-side pairs"
+)
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The images of one domain.
+
+    Attributes:
+        name: What the domain is called.
+        train: Training images, sorted.
+        test: Test images, sorted; may be empty.
+        half: 0 or 1 where the left or right half of each picture belongs to the domain.
+    """
+
+    name: str
+    train: tuple[Path, ...]
+    test: tuple[Path, ...] = ()
+    half: int | None = None
+
+
+def find_domains(data: str, names: Sequence[str] = (), count: int | None = 2) -> tuple[Domain, ...]:
+    """Find the domains of a data set.
+
+    Layouts: ``DIR/trainA, trainB[, testA, testB]``; ``DIR/train/<domain>[, test/<domain>]``;
+    side-by-side pairs directly in ``DIR/train[, test]``; list files ``A=list.txt,B=list.txt``
+    with one path a line, relative to the list or else to the working folder. ``val`` stands in
+    for ``test``. Folders are searched recursively; hidden files are ignored.
+
+    Args:
+        data: The folder, or the list files.
+        names: New names of the domains; with ``DIR/train/<domain>`` also a choice among the
+            folders, in the order wanted.
+        count: Domains expected; None: any number from two on.
+
+    Returns:
+        The domains in the order of their letters, folder names, or lists.
+
+    Raises:
+        FileNotFoundError: A folder or a listed file is missing.
+        ValueError: A folder without images, pictures that are no pairs, or another number of
+            domains than expected.
+    """
+    folder = Path(data)
+    if len(set(names)) < len(names):
+        raise ValueError(f"domains={','.join(names)} names a domain twice; give each its own name")
+    if "=" in data and not folder.exists():
+        domains = _from_lists(data)
+    elif not folder.is_dir():
+        raise FileNotFoundError(
+            f"{data} is no folder; expected the folder of a data set or A=list.txt,B=list.txt"
+        )
+    elif any(path.is_dir() for path in folder.glob("train[A-Z]")):
+        domains = _from_letters(folder)
+    elif (folder / "train").is_dir():
+        train = folder / "train"
+        folders = sorted(path.name for path in train.iterdir() if _is_visible_folder(path))
+        if not folders:
+            domains = _from_pairs(folder)
+        else:
+            domains = tuple(_from_folder(folder, name) for name in _choose(train, folders, names))
+    else:
+        raise FileNotFoundError(f"{data} holds no training images; {_LAYOUTS}")
+    _check_count(data, domains, names, count)
+    if names:
+        domains = tuple(replace(d, name=n) for d, n in zip(domains, names, strict=True))
+    return domains
+
+
+def _check_count(
+    data: str, domains: Sequence[Domain], names: Sequence[str], count: int | None
+) -> None:
+    known = [domain.name for domain in domains]
+    found = f"{data} holds {len(domains)} domains ({', '.join(known)})"
+    if len(domains) < 2 or (count is not None and len(domains) != count):
+        choice = count is not None and len(domains) > count and Path(data, "train").is_dir()
+        hint = f"; choose with domains={','.join(known[:count])}" if choice else ""
+        raise ValueError(f"{found}, expected {count or 'at least 2'}{hint}")
+    if names and len(names) != len(domains):
+        raise ValueError(f"{found}, but domains={','.join(names)} names {len(names)}")
+
+
+def _from_letters(folder: Path) -> tuple[Domain, ...]:
+    letters = [c for c in string.ascii_uppercase if (folder / f"train{c}").is_dir()]
+    # A lone trainB is as incomplete as a lone trainA.
+    letters = list(string.ascii_uppercase[: max(2, string.ascii_uppercase.index(letters[-1]) + 1)])
+    return tuple(
+        Domain(c.lower(), _required(folder / f"train{c}"), _tests(folder, c)) for c in letters
+    )
+
+
+def _tests(folder: Path, letter: str) -> tuple[Path, ...]:
+    return _optional(folder / f"test{letter}") or _optional(folder / f"val{letter}")
+
+
+def _choose(train: Path, folders: list[str], names: Sequence[str]) -> Sequence[str]:
+    """The folders to use; ``names`` may select and order them, or rename all of them."""
+    unknown = [name for name in names if name not in folders]
+    if len(unknown) == len(names):
+        return folders
+    if unknown:
+        raise ValueError(
+            f"{train} holds no folder '{unknown[0]}'; expected some of {', '.join(folders)}"
+        )
+    return names
+
+
+def _from_folder(folder: Path, name: str) -> Domain:
+    test = _optional(folder / "test" / name) or _optional(folder / "val" / name)
+    return Domain(name, _required(folder / "train" / name), test)
+
+
+def _from_pairs(folder: Path) -> tuple[Domain, ...]:
+    train = _required(folder / "train")
+    test = _optional(folder / "test") or _optional(folder / "val")
+    for path in train[:3]:
+        try:
+            info = probe(path)
+        except ImageError:
+            continue  # training counts and names the broken ones
+        if 2 * info.width < 3 * info.height or info.width % 2:
+            raise ValueError(
+                f"{path} is {info.width} x {info.height}: no side-by-side pair, which is even and "
+                f"clearly wider than high; {_LAYOUTS}"
+            )
+    return Domain("a", train, test, half=0), Domain("b", train, test, half=1)
+
+
+def _from_lists(data: str) -> tuple[Domain, ...]:
+    domains = []
+    for part in data.split(","):
+        name, equals, file = (piece.strip() for piece in part.partition("="))
+        if not (name and equals and file):
+            raise ValueError(f"'{part}' is not understood: expected A=list.txt,B=list.txt")
+        domains.append(Domain(name, _read_list(Path(file))))
+    if len({domain.name for domain in domains}) < len(domains):
+        raise ValueError(f"{data} names a domain twice; give each list its own name")
+    return tuple(domains)
+
+
+def _read_list(file: Path) -> tuple[Path, ...]:
+    if not file.is_file():
+        raise FileNotFoundError(f"there is no list file {file}; expected one image path a line")
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise ValueError(f"{file} is no text; expected one image path a line") from None
+    found = []
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        near, here = file.parent / text, Path(text)
+        path = near if near.is_file() else here
+        if not path.is_file():
+            raise FileNotFoundError(f"{file}, line {number}: there is no file {text}")
+        if path.suffix.lower() not in EXTENSIONS:
+            raise ValueError(
+                f"{file}, line {number}: {text} is no image; expected {', '.join(EXTENSIONS)}"
+            )
+        found.append(path)
+    if not found:
+        raise ValueError(f"{file} lists no images; expected one path a line")
+    return tuple(sorted(found))
+
+
+def _is_visible_folder(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".")
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files below a folder, sorted, without hidden ones."""
+    found = []
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(root, name) for name in files if not name.startswith(".")]
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def _optional(folder: Path) -> tuple[Path, ...]:
+    """Images below a folder, if any."""
+    return tuple(path for path in _files(folder) if path.suffix.lower() in EXTENSIONS)
+
+
+def _required(folder: Path) -> tuple[Path, ...]:
+    """Images below a folder; raises an error that says what is there instead."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}; {_LAYOUTS}")
+    images = _optional(folder)
+    if not images:
+        others = Counter(path.suffix.lower() or "no suffix" for path in _files(folder))
+        kinds = ", ".join(f"{number} x {suffix}" for suffix, number in others.most_common(5))
+        raise ValueError(
+            f"{folder} holds no images ({kinds if others else 'it is empty'}); "
+            f"expected {', '.join(EXTENSIONS)}"
+        )
+    return images

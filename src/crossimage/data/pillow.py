@@ -1,0 +1,80 @@
+"""Image files and images of Pillow as pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torchvision.io import decode_image
+
+from crossimage.data.pixels import MODES, ImageError, ImageInfo, Pixels, check_finite, check_size
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+
+# What Pillow's modes become before they are made into tensors; all others become RGB.
+_PLAIN = {"1": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"} | {
+    mode: mode for mode in ("L", "LA", "RGB", "RGBA", "I;16", "I;16L", "I;16B", "I", "F")
+}
+_DEPTHS = {"1": "1-bit", "I": "32-bit", "F": "float32"}
+_ORIENTATION = 274
+
+
+def info(path: Path, image: Image.Image) -> ImageInfo:
+    """Describe an opened file from its header; raises BombError where it is too large."""
+    width, height = image.size
+    check_size(path, width, height)
+    # Pillow would decode a whole PNG in search of EXIF data behind the pixels, and has already
+    # turned the size of a TIFF.
+    knows = "exif" in image.info if image.format == "PNG" else image.format != "TIFF"
+    if knows and image.getexif().get(_ORIENTATION, 1) > 4:
+        width, height = height, width
+    mode, deep = _plain_mode(image), _deep_png(path, image)
+    if deep:
+        return ImageInfo(width, height, deep, MODES[deep], "16-bit")
+    depth = "16-bit" if mode.startswith("I;16") else _DEPTHS.get(image.mode, "8-bit")
+    return ImageInfo(width, height, len(Image.new(mode, (1, 1)).getbands()), image.mode, depth)
+
+
+def read(path: Path, image: Image.Image) -> Pixels:
+    """Decode an opened file, upright."""
+    channels = _deep_png(path, image)
+    if channels:
+        data = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)
+        try:
+            values = decode_image(data, apply_exif_orientation=True)
+        except RuntimeError:
+            raise ImageError(f"{path} can't be read: its data is damaged or cut short") from None
+        return Pixels(values, alpha=channels in (2, 4))
+    ImageOps.exif_transpose(image, in_place=True)
+    return check_finite(pixels(image), path)
+
+
+def pixels(image: Image.Image) -> Pixels:
+    """The pixels of an image as they are stored."""
+    mode = _plain_mode(image)
+    array = np.array(image if image.mode == mode else image.convert(mode))
+    if array.dtype.kind != "u":
+        array = array.astype(np.float32)
+    elif array.dtype.itemsize == 2:
+        array = array.astype(np.uint16)  # in the machine's byte order
+    values = torch.from_numpy(array)
+    values = values[None] if values.ndim == 2 else values.permute(2, 0, 1).contiguous()
+    return Pixels(values, alpha=mode in ("LA", "RGBA"))
+
+
+def _deep_png(path: Path, image: Image.Image) -> int:
+    """Channels of a 16-bit PNG, which Pillow would silently cut to 8 bits; else 0."""
+    if image.format != "PNG":
+        return 0
+    with open(path, "rb") as file:
+        header = file.read(26)
+    return {0: 1, 2: 3, 4: 2, 6: 4}[header[25]] if header[24] == 16 else 0
+
+
+def _plain_mode(image: Image.Image) -> str:
+    mode = _PLAIN.get(image.mode, "RGB")
+    if mode in ("L", "RGB") and image.has_transparency_data:
+        return "LA" if mode == "L" else "RGBA"
+    return mode

@@ -1,0 +1,122 @@
+"""What the readers of image files share: decoded pixels, headers, and what can be wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+MAX_PIXELS = 178_956_970
+
+# Pillow's names of pixel formats by channel count; 2 and 4 include opacity.
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+_LUMINANCE = (0.299, 0.587, 0.114)
+
+
+class ImageError(ValueError):
+    """One file is unreadable or truncated; the message names the file and the reason."""
+
+
+class BombError(ValueError):
+    """A picture has more pixels than anyone wants to decode."""
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What a file's header says.
+
+    Attributes:
+        width: Columns of the upright picture.
+        height: Rows of the upright picture.
+        channels: Channels that the file decodes to, opacity included.
+        mode: Pillow's name of the pixel format, or the number of channels of other TIFFs.
+        depth: Such as ``8-bit``, ``16-bit`` or ``float32``.
+    """
+
+    width: int
+    height: int
+    channels: int
+    mode: str
+    depth: str
+
+
+class Pixels(NamedTuple):
+    """A decoded picture.
+
+    Attributes:
+        values: Tensor (C, H, W) of uint8, uint16, or float32 in the file's own range.
+        alpha: The last channel is opacity.
+    """
+
+    values: Tensor
+    alpha: bool
+
+
+def check_size(path: Path, width: int, height: int) -> None:
+    """Refuse pictures that a header makes too large; raises :class:`BombError`."""
+    if width * height > MAX_PIXELS:
+        raise BombError(
+            f"{path} has {width} x {height} pixels, more than {MAX_PIXELS:,}; shrink or remove it"
+        )
+
+
+def check_finite(pixels: Pixels, path: Path) -> Pixels:
+    """Return the pixels; raises :class:`ImageError` where they hold NaN or infinite values."""
+    if pixels.values.is_floating_point() and not pixels.values.isfinite().all():
+        raise ImageError(f"{path} can't be used: it holds NaN or infinite values")
+    return pixels
+
+
+def convert(
+    pixels: Pixels, channels: int, value_range: tuple[float, float] | None, name: str
+) -> Tensor:
+    """Give pixels the wanted channels and a known range.
+
+    Args:
+        pixels: The decoded picture.
+        channels: Channels wanted. Gray, RGB, and both with opacity become one another (opacity
+            is composited on white unless 4 channels are wanted); other counts must match.
+        value_range: Lowest and highest value of floating-point pixels; others are clipped.
+        name: What the error messages call the picture.
+
+    Returns:
+        A tensor (channels, H, W): uint8 in 0..255, or float32 in [-1, 1].
+
+    Raises:
+        ValueError: The channels don't match, or ``value_range`` is needed.
+    """
+    values, alpha = pixels
+    if values.dtype == torch.uint16:
+        values = values.float().div_(32767.5).sub_(1)
+    elif values.dtype != torch.uint8:
+        if value_range is None:
+            raise ValueError(
+                f"{name} holds values of unknown range; set `value_range=low,high` to say which "
+                "values are black and white"
+            )
+        low, high = value_range
+        values = values.sub(low).mul_(2 / (high - low)).sub_(1).clamp_(-1, 1)
+    if values.shape[0] == channels:
+        return values
+    colours = values.shape[0] - alpha
+    if colours not in (1, 3) or channels not in (1, 3, 4):
+        raise ValueError(
+            f"{name} has {values.shape[0]} channels, expected {channels}; set `channels` to what "
+            "the images have"
+        )
+    black, white = (0.0, 255.0) if values.dtype == torch.uint8 else (-1.0, 1.0)
+    x = values.float()
+    colour, opacity = x[:colours], x[colours:]
+    if channels < 4 and alpha:
+        colour = white + (colour - white) * ((opacity - black) / (white - black))
+    if channels == 1 and colours == 3:
+        colour = torch.tensordot(torch.tensor([_LUMINANCE]), colour, 1)
+    elif channels > 1:
+        colour = colour.expand(3, -1, -1)
+    if channels == 4:
+        colour = torch.cat([colour, opacity if alpha else torch.full_like(x[:1], white)])
+    return colour.round().to(torch.uint8) if values.dtype == torch.uint8 else colour.contiguous()

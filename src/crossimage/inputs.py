@@ -1,0 +1,134 @@
+"""What users hand to a model - tensors, images, paths - as batches that its networks take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import pad
+
+from crossimage.data.images import from_pil, read_image
+
+Picture = Image.Image | str | Path
+Pictures = Tensor | Picture | Sequence[Picture]
+
+# Resizing overshoots [-1, 1] a little; anything beyond this is on another scale.
+_LIMIT = 1.5
+
+
+def is_single(x: Pictures) -> bool:
+    """Whether ``x`` is one image or path, rather than a tensor or a list."""
+    return isinstance(x, Image.Image | str | Path)
+
+
+def listed(x: Picture | Sequence[Picture]) -> list[Picture]:
+    """One picture or several as a list."""
+    return [x] if isinstance(x, Image.Image | str | Path) else list(x)
+
+
+def home(x: Pictures) -> torch.device:
+    """The device that results for ``x`` go to."""
+    return x.device if isinstance(x, Tensor) else torch.device("cpu")
+
+
+def open_images(
+    x: Pictures, channels: int, value_range: tuple[float, float] | None = None
+) -> list[Tensor]:
+    """Images as batches of equal size, in their order.
+
+    Args:
+        x: A float tensor (N, C, H, W) in [-1, 1], an image, a path, or a list of the latter two.
+        channels: Channels that the images need to have.
+        value_range: Range of floating-point image files.
+
+    Returns:
+        The tensor itself as float32, or a tensor (1, C, H, W) an image.
+
+    Raises:
+        FileNotFoundError: A path does not exist.
+        ValueError: A tensor of another shape, type or range; an unreadable or unfit image.
+    """
+    if isinstance(x, Tensor):
+        return [_checked(x, channels)]
+    pictures = listed(x)
+    if not pictures:
+        raise ValueError("the list of images is empty; expected at least one")
+    return [_read(picture, channels, value_range)[None] for picture in pictures]
+
+
+def _read(
+    picture: Picture | object, channels: int, value_range: tuple[float, float] | None
+) -> Tensor:
+    if isinstance(picture, Image.Image):
+        return from_pil(picture, channels)
+    if not isinstance(picture, str | Path):
+        raise ValueError(
+            f"expected images or paths, found {type(picture).__name__}; give arrays as one tensor "
+            "(N, C, H, W) in [-1, 1]"
+        )
+    path = Path(picture)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no image {path}")
+    return read_image(path, channels, value_range)
+
+
+def _checked(x: Tensor, channels: int) -> Tensor:
+    if x.ndim != 4:
+        hint = "; add the batch dimension with x[None]" if x.ndim == 3 else ""
+        raise ValueError(f"expected images (N, C, H, W), found a tensor {tuple(x.shape)}{hint}")
+    if x.shape[1] != channels:
+        raise ValueError(
+            f"expected images (N, {channels}, H, W) of {channels} channels, "
+            f"found a tensor {tuple(x.shape)}"
+        )
+    if not x.numel():
+        raise ValueError(f"expected at least one pixel, found a tensor {tuple(x.shape)}")
+    if not x.is_floating_point():
+        hint = "; for 0..255 use x / 127.5 - 1" if x.dtype == torch.uint8 else ""
+        raise ValueError(f"expected a float tensor in [-1, 1], found {x.dtype}{hint}")
+    low, high = (value.item() for value in x.aminmax())
+    # Written so that NaN, for which every comparison is false, is refused.
+    if not (low >= -_LIMIT and high <= _LIMIT):
+        hint = "; for 0..255 use x / 127.5 - 1" if low >= 0 and high <= 255 else ""
+        raise ValueError(f"expected values in [-1, 1], found {low:g} to {high:g}{hint}")
+    return x.float()
+
+
+def together(batches: Sequence[Tensor]) -> Tensor:
+    """Batches as one.
+
+    Raises:
+        ValueError: Their images differ in size.
+    """
+    sizes = {f"{batch.shape[3]}x{batch.shape[2]}" for batch in batches}
+    if len(sizes) > 1:
+        raise ValueError(
+            f"the images differ in size ({', '.join(sorted(sizes))}); give those of one size at "
+            "a time"
+        )
+    return torch.cat(list(batches))
+
+
+def pad_to(x: Tensor, multiple: int, smallest: int) -> tuple[Tensor, slice, slice]:
+    """Pad images on all sides to the next size that networks take.
+
+    Args:
+        x: Images (N, C, H, W).
+        multiple: Height and width become multiples of this.
+        smallest: Least height and width.
+
+    Returns:
+        The padded images and the rows and columns that hold the original ones.
+    """
+    height, width = x.shape[2:]
+    wanted = [-(-max(side, smallest) // multiple) * multiple for side in (height, width)]
+    top, left = (wanted[0] - height) // 2, (wanted[1] - width) // 2
+    bottom, right = wanted[0] - height - top, wanted[1] - width - left
+    if any((top, bottom, left, right)):
+        # Reflection continues textures, but needs as many pixels as it adds.
+        reflects = max(top, bottom) < height and max(left, right) < width
+        x = pad(x, (left, right, top, bottom), "reflect" if reflects else "replicate")
+    return x, slice(top, top + height), slice(left, left + width)

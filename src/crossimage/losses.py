@@ -1,0 +1,103 @@
+"""Objectives that several papers share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from crossimage.networks.blocks import instance_norm
+
+Adversarial = Literal["lsgan", "nsgan", "hinge", "wgan-gp"]
+
+
+def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor], kind: Adversarial) -> Tensor:
+    """What a discriminator descends: the mean over each score map, summed over the scales.
+
+    Args:
+        real: Score maps of real images, one a scale.
+        fake: Score maps of generated images, one a scale.
+        kind: ``lsgan``: squared distance to 1 and 0 (Mao et al. 2017); ``nsgan``: binary
+            cross-entropy (Goodfellow et al. 2014); ``hinge``: Lim and Ye 2017; ``wgan-gp``:
+            difference of the means (Gulrajani et al. 2017), to go with
+            :func:`gradient_penalty`.
+
+    Returns:
+        A scalar.
+    """
+    total = real[0].new_zeros(())
+    for r, f in zip(real, fake, strict=True):
+        match kind:
+            case "lsgan":
+                total = total + (r - 1).square().mean() + f.square().mean()
+            case "nsgan":
+                total = total + F.softplus(-r).mean() + F.softplus(f).mean()
+            case "hinge":
+                total = total + F.relu(1 - r).mean() + F.relu(1 + f).mean()
+            case "wgan-gp":
+                total = total + f.mean() - r.mean()
+    return total
+
+
+def generator_loss(fake: Sequence[Tensor], kind: Adversarial) -> Tensor:
+    """What a generator descends against :func:`discriminator_loss` of the same kind.
+
+    Args:
+        fake: Score maps of generated images, one a scale.
+        kind: The adversarial objective; ``nsgan`` is the non-saturating form.
+
+    Returns:
+        A scalar.
+    """
+    total = fake[0].new_zeros(())
+    for f in fake:
+        match kind:
+            case "lsgan":
+                total = total + (f - 1).square().mean()
+            case "nsgan":
+                total = total + F.softplus(-f).mean()
+            case "hinge" | "wgan-gp":
+                total = total - f.mean()
+    return total
+
+
+def gradient_penalty(
+    discriminate: Callable[[Tensor], Sequence[Tensor]], real: Tensor, fake: Tensor, mix: Tensor
+) -> Tensor:
+    """WGAN-GP: the squared distance of the critic's gradient norm to 1 between real and fake.
+
+    Args:
+        discriminate: The critic: images to score maps, one a scale.
+        real: Real images (N, C, H, W).
+        fake: Generated images of the same shape, detached.
+        mix: Uniform in [0, 1], (N, 1, 1, 1): where between the two the gradient is taken.
+
+    Returns:
+        A scalar: the mean over samples, summed over the scales. Gulrajani et al. 2017,
+        equation 3.
+    """
+    between = torch.lerp(fake, real, mix).requires_grad_()
+    total = between.new_zeros(())
+    for scores in discriminate(between):
+        (slope,) = torch.autograd.grad(scores.sum(), between, create_graph=True)
+        total = total + (slope.flatten(1).norm(2, dim=1) - 1).square().mean()
+    return total
+
+
+def perceptual_distance(
+    features: Callable[[Tensor], Tensor], x: Tensor, reference: Tensor
+) -> Tensor:
+    """Domain-invariant perceptual distance: MSE of instance-normalised deep features.
+
+    Args:
+        features: A fixed network, images (N, C, H, W) in [-1, 1] to feature maps.
+        x: Images to judge.
+        reference: Images whose content they should keep.
+
+    Returns:
+        A scalar. MUNIT, section 5.1 and appendix C.
+    """
+    return F.mse_loss(instance_norm(features(x)), instance_norm(features(reference)))

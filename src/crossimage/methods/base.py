@@ -1,0 +1,162 @@
+"""What a translation method is: players, a training step of moves, and a translation.
+
+A method knows its networks, its losses and how it translates. It knows nothing of optimizers,
+devices, precision, processes, files or the command line; the trainer and the translator do.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from crossimage.config import Config as BaseConfig
+
+
+@dataclass
+class Update:
+    """One move: the player whose parameters move, and the loss terms it descends.
+
+    Attributes:
+        player: A name from :meth:`Method.players`.
+        losses: Raw scalar terms; ``config.weights`` holds a weight of the same name for each.
+    """
+
+    player: str
+    losses: dict[str, Tensor]
+
+
+class Noise:
+    """Standard normal noise that belongs to the samples, not to how a step is cut into batches.
+
+    Every draw is made for all ``total`` samples of the training step and then cut to the rows at
+    hand, so that micro-batches and several processes see together what one big batch would see.
+
+    Args:
+        seed: Seed of the draws; the same for all parts of one training step.
+        total: Samples of the whole step.
+        rows: The samples at hand.
+        device: Where the draws are made.
+    """
+
+    def __init__(self, seed: int, total: int, rows: slice, device: torch.device | str) -> None:
+        self.total, self.rows = total, rows
+        self.generator = torch.Generator(device).manual_seed(seed)
+
+    def __call__(self, *shape: int) -> Tensor:
+        """Draw noise of shape (rows, *shape); every call draws anew."""
+        device = self.generator.device
+        draws = torch.randn(self.total, *shape, generator=self.generator, device=device)
+        return draws[self.rows]
+
+
+@dataclass
+class Batch:
+    """What a training step sees.
+
+    Attributes:
+        images: One float tensor (N, C, H, W) in [-1, 1] a domain, under the paper's letters
+            ``"a"`` and ``"b"``.
+        noise: The step's source of random codes.
+    """
+
+    images: dict[str, Tensor]
+    noise: Noise
+
+
+class Panel(NamedTuple):
+    """One block of a sample sheet: a column of pictures (N, C, H, W) under each heading."""
+
+    title: str
+    columns: list[tuple[str, Tensor]]
+
+
+class Method(ABC, nn.Module):
+    """A translation method: one paper.
+
+    Args:
+        config: The paper's hyper-parameters.
+        training: Build the players that only training needs too, such as discriminators.
+
+    Attributes:
+        Config: The config class; its defaults are the paper's.
+        letters: The paper's subscripts of the domains, in the order of ``config.domains``.
+        style_dim: Length of a style code; 0 for methods with one answer an input.
+        multiple: Height and width of images to translate must be multiples of this many pixels.
+        smallest: Least height and width of an image whose style is encoded.
+        translators: Names of the players whose weights translate: what a model file holds.
+    """
+
+    Config: ClassVar[type[BaseConfig]]
+    letters: ClassVar[tuple[str, ...]] = ("a", "b")
+    translators: ClassVar[tuple[str, ...]] = ("generators",)
+    style_dim: int = 0
+    multiple: int = 1
+    smallest: int = 1
+    config: BaseConfig
+
+    @abstractmethod
+    def __init__(self, config: Any, *, training: bool = True) -> None:
+        super().__init__()
+        self.config = config
+
+    @abstractmethod
+    def players(self) -> dict[str, nn.Module]:
+        """The modules whose parameters move together, by the player's name."""
+
+    def build_fixed_networks(self) -> None:  # noqa: B027 - most methods have none
+        """Build the pretrained networks that only the training step needs.
+
+        Raises:
+            ValueError: A file of weights is unusable.
+            FileNotFoundError: Weights are missing.
+        """
+
+    def tensors(self, *players: str) -> dict[str, Tensor]:
+        """Weights and buffers of some players (default: all) by their names in the method.
+
+        Fixed networks, which no player moves, are left out.
+        """
+        modules = self.players()
+        moved = {
+            id(tensor)
+            for name in players or modules
+            for tensor in modules[name].state_dict(keep_vars=True).values()
+        }
+        state = self.state_dict(keep_vars=True)
+        return {name: tensor.detach() for name, tensor in state.items() if id(tensor) in moved}
+
+    @abstractmethod
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        """Yield the step's moves. Never yield inside a context manager."""
+
+    @abstractmethod
+    def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
+        """Translate images (N, C, H, W) in [-1, 1] to the domain with letter ``to``.
+
+        ``style`` (N, style_dim) is given exactly where the method has styles.
+        """
+
+    @abstractmethod
+    def preview(self, images: Mapping[str, Tensor], fixed: Noise, fresh: Noise) -> list[Panel]:
+        """Panels of a sample sheet for the given inputs; ``fixed`` noise is the same every time."""
+
+    def encode_style(self, x: Tensor, domain: str) -> Tensor:
+        """Style codes (N, style_dim) of images of a domain."""
+        raise ValueError(f"{type(self).__name__} has no style codes")
+
+    def encode_content(self, x: Tensor, domain: str) -> Tensor:
+        """Content codes (N, C, H, W) of images of a domain."""
+        raise ValueError(f"{type(self).__name__} has no content codes")
+
+    def decode(self, content: Tensor, domain: str, style: Tensor | None = None) -> Tensor:
+        """Images (N, C, H, W) from content codes and, where the method has them, style codes."""
+        raise ValueError(f"{type(self).__name__} has no content codes")
+
+    def discriminate(self, x: Tensor, domain: str) -> list[Tensor]:
+        """Score maps of a domain's discriminator, one a scale."""
+        raise ValueError(f"{type(self).__name__} has no discriminator of images")

@@ -1,0 +1,298 @@
+"""MUNIT: multimodal unsupervised image-to-image translation.
+
+Huang, Liu, Belongie, Kautz: Multimodal Unsupervised Image-to-Image Translation. ECCV 2018,
+https://arxiv.org/abs/1804.04732. The paper's domains 1 and 2 are a and b here.
+
+An image x_a is a content code c_a = E^c_a(x_a), which the domains share, and a style code
+s_a = E^s_a(x_a), which they do not. A translation keeps the content and takes a style of the other
+domain, drawn from N(0, I) or encoded from an example: x_ab = G_b(c_a, s_b).
+
+Objective (equation 6)::
+
+    min_{E, G} max_D  adversarial(x_ab) + adversarial(x_ba)                  equation 4
+                      + w.image   (|G_a(c_a, s_a') - x_a| + ...)             equation 1
+                      + w.content (|E^c_b(x_ab) - c_a| + ...)                equation 2
+                      + w.style   (|E^s_b(x_ab) - s_b| + ...)                equation 3
+                      + w.cycle   (|G_a(E^c_b(x_ab), s_a') - x_a| + ...)     section 5.1
+                      + w.perceptual (|IN(VGG(x_ab)) - IN(VGG(x_a))|^2 + ...)  section 5.1
+
+with s_a' = E^s_a(x_a) the encoded and s_b ~ N(0, I) the random style; all |.| are means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import field
+from pathlib import Path
+from typing import TypedDict, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import l1_loss
+
+from crossimage.config import Config, settings
+from crossimage.losses import (
+    Adversarial,
+    discriminator_loss,
+    generator_loss,
+    gradient_penalty,
+    perceptual_distance,
+)
+from crossimage.methods.base import Batch, Method, Noise, Panel, Update
+from crossimage.networks.autoencoders import AdaINDecoder, ContentEncoder, StyleEncoder
+from crossimage.networks.blocks import ActivationName, NormName, Padding, initialise
+from crossimage.networks.discriminators import MultiScaleDiscriminator
+from crossimage.networks.pretrained import VGG16Features
+
+
+@settings
+class Weights:
+    """Weights of the loss terms.
+
+    Attributes:
+        adversarial: Fooling the discriminators.
+        image: Reconstruction of an image from its own codes.
+        style: Reconstruction of the random style from the translation.
+        content: Reconstruction of the content code from the translation.
+        cycle: Style-augmented cycle consistency (published: 10 for Yosemite and street scenes).
+        perceptual: Domain-invariant perceptual loss (published: 1 from 512 px on).
+        gradient_penalty: Of the critics, with ``adversarial: wgan-gp`` only.
+    """
+
+    adversarial: float = 1.0
+    image: float = 10.0
+    style: float = 1.0
+    content: float = 1.0
+    cycle: float = 0.0
+    perceptual: float = 0.0
+    gradient_penalty: float = 10.0
+
+
+@settings
+class Discriminator:
+    """Shape of the multi-scale discriminators.
+
+    Attributes:
+        width: Channels of the first layer, doubled by every further one.
+        layers: Convolutions of stride 2 a scale.
+        scales: Resolutions, each half the one before.
+        norm: Normalisation of all layers but the first.
+        activation: Activation of every layer.
+        padding: What the padding of the convolutions holds.
+        spectral: Spectral normalisation of the convolutions.
+    """
+
+    width: int = 64
+    layers: int = 4
+    scales: int = 3
+    norm: NormName = "none"
+    activation: ActivationName = "lrelu"
+    padding: Padding = "reflect"
+    spectral: bool = False
+
+
+@settings
+class MUNITConfig(Config):
+    """Configuration of MUNIT; the defaults are the published edges-to-shoes settings.
+
+    Attributes:
+        width: Channels of the first convolution of the encoders.
+        downsamples: Halvings of the resolution in the content encoder.
+        residual_blocks: Residual blocks in the content encoder, and again in the decoder.
+        style_dim: Length of a style code.
+        style_downsamples: Halvings of the resolution in the style encoder.
+        mlp_width: Hidden layers of the network that turns a style into AdaIN parameters.
+        activation: Activation of the encoders and decoders.
+        padding: What the padding of their convolutions holds.
+        discriminator: Shape of the discriminators.
+        adversarial: Adversarial objective.
+        perceptual_weights: File with torchvision's VGG16 weights, used when
+            ``weights.perceptual`` is above 0; by default torchvision's own cache.
+        weights: Weights of the loss terms.
+    """
+
+    weight_decay: float = 1e-4
+    decay_every: int = 100_000
+
+    width: int = 64
+    downsamples: int = 2
+    residual_blocks: int = 4
+    style_dim: int = 8
+    style_downsamples: int = 4
+    mlp_width: int = 256
+    activation: ActivationName = "relu"
+    padding: Padding = "reflect"
+    discriminator: Discriminator = field(default_factory=Discriminator)
+    adversarial: Adversarial = "lsgan"
+    perceptual_weights: Path | None = None
+    weights: Weights = field(default_factory=Weights)
+
+    def __post_init__(self) -> None:
+        """Refuse shapes that the networks can't have."""
+        super().__post_init__()
+        if len(self.channels) != 2:
+            raise ValueError(f"channels must be two numbers, one a domain, found {self.channels}")
+        multiple = 2**self.downsamples
+        if any(side % multiple for side in self.crop):
+            raise ValueError(f"crop must be a multiple of {multiple}, found {self.crop}")
+        smallest = 2 ** max(
+            self.discriminator.layers + self.discriminator.scales - 1, self.style_downsamples
+        )
+        if min(self.crop) < smallest:
+            raise ValueError(
+                f"crop {self.crop} is too small: {self.discriminator.scales} discriminator scales "
+                f"of {self.discriminator.layers} layers and {self.style_downsamples} style "
+                f"downsamples need at least {smallest} pixels; use fewer discriminator.scales"
+            )
+
+
+class _Layers(TypedDict):
+    activation: ActivationName
+    pad: Padding
+
+
+class AutoEncoder(nn.Module):
+    """The generator of one domain: content encoder E^c, style encoder E^s and decoder G."""
+
+    def __init__(self, config: MUNITConfig, channels: int) -> None:
+        super().__init__()
+        c = config
+        how = _Layers(activation=config.activation, pad=config.padding)
+        self.content = ContentEncoder(channels, c.width, c.downsamples, c.residual_blocks, **how)
+        self.style = StyleEncoder(channels, c.width, c.style_downsamples, c.style_dim, **how)
+        self.decode = AdaINDecoder(
+            channels, c.width, c.downsamples, c.residual_blocks, c.style_dim, c.mlp_width, **how
+        )
+
+
+class MUNIT(Method):
+    """See the module's docstring for the paper and its objective.
+
+    Args:
+        config: The hyper-parameters.
+        training: Build the discriminators too.
+    """
+
+    Config = MUNITConfig
+    config: MUNITConfig
+
+    def __init__(self, config: MUNITConfig, *, training: bool = True) -> None:
+        super().__init__(config)
+        self.style_dim = config.style_dim
+        self.multiple = 2**config.downsamples
+        self.smallest = 2**config.style_downsamples
+        channels = dict(zip(self.letters, config.channels, strict=True))
+        self.generators = nn.ModuleDict({d: AutoEncoder(config, channels[d]) for d in "ab"})
+        initialise(self.generators, "kaiming")
+        if training:
+            c = config.discriminator
+            self.discriminators = nn.ModuleDict({
+                d: MultiScaleDiscriminator(
+                    channels[d], c.width, c.layers, c.scales, norm=c.norm,
+                    activation=c.activation, pad=c.padding, spectral=c.spectral,
+                )
+                for d in "ab"
+            })  # fmt: skip
+            initialise(self.discriminators, "gaussian")
+
+    def build_fixed_networks(self) -> None:
+        """The VGG of the perceptual loss, where its weight asks for it."""
+        if self.config.weights.perceptual:
+            self.features = VGG16Features(self.config.perceptual_weights)
+
+    def players(self) -> dict[str, nn.Module]:
+        """The discriminators, who move first, and the generators."""
+        names = ("discriminators", "generators")
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        """Discriminators, then generators, on the same translations."""
+        G_a, G_b = self._generator("a"), self._generator("b")
+        D_a, D_b = self.discriminators["a"], self.discriminators["b"]
+        w, kind = self.config.weights, self.config.adversarial
+        x_a, x_b = batch.images["a"], batch.images["b"]
+
+        # encode once; reconstruction and translation share a pass through each decoder
+        s_a, s_b = batch.noise(self.style_dim), batch.noise(self.style_dim)
+        c_a, c_b = G_a.content(x_a), G_b.content(x_b)
+        s_a_own, s_b_own = G_a.style(x_a), G_b.style(x_b)
+        x_aa, x_ba = G_a.decode(torch.cat([c_a, c_b]), torch.cat([s_a_own, s_a])).chunk(2)
+        x_bb, x_ab = G_b.decode(torch.cat([c_b, c_a]), torch.cat([s_b_own, s_b])).chunk(2)
+
+        losses = {"adversarial": self._judge(D_a, x_a, x_ba) + self._judge(D_b, x_b, x_ab)}
+        if kind == "wgan-gp":
+            mix = torch.special.ndtr(batch.noise(1, 1, 1))  # uniform
+            losses["gradient_penalty"] = gradient_penalty(
+                D_a, x_a, x_ba.detach(), mix
+            ) + gradient_penalty(D_b, x_b, x_ab.detach(), mix)
+        yield Update("discriminators", losses)
+
+        c_b_again, s_a_again = G_a.content(x_ba), G_a.style(x_ba)
+        c_a_again, s_b_again = G_b.content(x_ab), G_b.style(x_ab)
+        losses = {
+            "adversarial": generator_loss(D_a(x_ba), kind) + generator_loss(D_b(x_ab), kind),
+            "image": l1_loss(x_aa, x_a) + l1_loss(x_bb, x_b),
+            "style": l1_loss(s_a_again, s_a) + l1_loss(s_b_again, s_b),
+            "content": l1_loss(c_a_again, c_a) + l1_loss(c_b_again, c_b),
+        }
+        if w.cycle:
+            x_aba, x_bab = G_a.decode(c_a_again, s_a_own), G_b.decode(c_b_again, s_b_own)
+            losses["cycle"] = l1_loss(x_aba, x_a) + l1_loss(x_bab, x_b)
+        if w.perceptual:
+            losses["perceptual"] = perceptual_distance(
+                self.features, x_ba, x_b
+            ) + perceptual_distance(self.features, x_ab, x_a)
+        yield Update("generators", losses)
+
+    def _generator(self, domain: str) -> AutoEncoder:
+        return cast(AutoEncoder, self.generators[domain])
+
+    def _judge(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+        """The discriminator's loss; real and fake pass through it as one batch."""
+        scores = [s.chunk(2) for s in discriminator(torch.cat([real, fake.detach()]))]
+        real_scores, fake_scores = [s[0] for s in scores], [s[1] for s in scores]
+        return discriminator_loss(real_scores, fake_scores, self.config.adversarial)
+
+    def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
+        """G_to(E^c(x), style): images (N, C, H, W) with style codes (N, style_dim)."""
+        assert style is not None
+        source = "a" if to == "b" else "b"
+        return self.decode(self.encode_content(x, source), to, style)
+
+    def encode_content(self, x: Tensor, domain: str) -> Tensor:
+        """Content codes (N, width * 2^d, H / 2^d, W / 2^d), d the config's downsamples."""
+        content: Tensor = self._generator(domain).content(x)
+        return content
+
+    def encode_style(self, x: Tensor, domain: str) -> Tensor:
+        """Style codes (N, style_dim)."""
+        style: Tensor = self._generator(domain).style(x)
+        return style
+
+    def decode(self, content: Tensor, domain: str, style: Tensor | None = None) -> Tensor:
+        """Images (N, C, H, W) in [-1, 1] from content and style codes."""
+        x: Tensor = self._generator(domain).decode(content, style)
+        return x
+
+    def discriminate(self, x: Tensor, domain: str) -> list[Tensor]:
+        """Score maps (N, 1, h, w) of a domain's discriminator, the finest scale first."""
+        scores: list[Tensor] = self.discriminators[domain](x)
+        return scores
+
+    def preview(self, images: Mapping[str, Tensor], fixed: Noise, fresh: Noise) -> list[Panel]:
+        """Input, reconstruction, fixed and fresh styles, a reference and its style."""
+        names = dict(zip(self.letters, self.config.domains or self.letters, strict=True))
+        panels = []
+        for source, target in (("a", "b"), ("b", "a")):
+            x, reference = images[source], images[target]
+            content = self.encode_content(x, source)
+            own = self.decode(content, source, self.encode_style(x, source))
+            columns = [("input", x), ("reconstruction", own)]
+            for name, noise, count in (("style", fixed, 3), ("fresh style", fresh, 2)):
+                for i in range(count):
+                    picture = self.decode(content, target, noise(self.style_dim))
+                    columns.append((f"{name} {i + 1}", picture))
+            guided = self.decode(content, target, self.encode_style(reference, target))
+            columns += [("reference", reference), ("guided", guided)]
+            panels.append(Panel(f"{names[source]} → {names[target]}", columns))
+        return panels

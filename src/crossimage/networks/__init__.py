@@ -1,0 +1,1 @@
+"""Building blocks and networks; they take numbers and never see a config."""

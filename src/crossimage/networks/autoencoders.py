@@ -1,0 +1,170 @@
+"""Encoders and decoders that take an image apart into codes and put it together again."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from crossimage.networks.blocks import (
+    ActivationName,
+    AdaptiveResidualBlock,
+    ConvBlock,
+    NormName,
+    Padding,
+    ResidualBlock,
+)
+
+
+class ContentEncoder(nn.Sequential):
+    """Image (N, channels, H, W) to content code (N, width * 2^d, H / 2^d, W / 2^d).
+
+    Args:
+        channels: Channels of the image.
+        width: Channels after the first convolution.
+        downsamples: Halvings of the resolution, d.
+        blocks: Residual blocks at the low resolution.
+        norm: Normalisation of every layer.
+        activation: Activation of every layer.
+        pad: What the padding holds.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        downsamples: int,
+        blocks: int,
+        *,
+        norm: NormName = "instance",
+        activation: ActivationName = "relu",
+        pad: Padding = "reflect",
+    ) -> None:
+        layers: list[nn.Module] = [
+            ConvBlock(channels, width, 7, 1, 3, norm=norm, activation=activation, pad=pad)
+        ]
+        for i in range(downsamples):
+            size = width * 2**i
+            layers.append(
+                ConvBlock(size, 2 * size, 4, 2, 1, norm=norm, activation=activation, pad=pad)
+            )
+        size = width * 2**downsamples
+        layers += [
+            ResidualBlock(size, norm=norm, activation=activation, pad=pad) for _ in range(blocks)
+        ]
+        super().__init__(*layers)
+
+
+class StyleEncoder(nn.Sequential):
+    """Image (N, channels, H, W) to style code (N, style_dim).
+
+    No layer is normalised: the mean and variance that a norm removes are the style.
+
+    Args:
+        channels: Channels of the image.
+        width: Channels after the first convolution; doubled by the first two halvings.
+        downsamples: Halvings of the resolution.
+        style_dim: Length of the code.
+        activation: Activation of every layer but the last.
+        pad: What the padding holds.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        downsamples: int,
+        style_dim: int,
+        *,
+        activation: ActivationName = "relu",
+        pad: Padding = "reflect",
+    ) -> None:
+        layers: list[nn.Module] = [
+            ConvBlock(channels, width, 7, 1, 3, activation=activation, pad=pad)
+        ]
+        size = width
+        for i in range(downsamples):
+            grown = 2 * size if i < 2 else size
+            layers.append(ConvBlock(size, grown, 4, 2, 1, activation=activation, pad=pad))
+            size = grown
+        layers += [nn.AdaptiveAvgPool2d(1), nn.Conv2d(size, style_dim, 1), nn.Flatten()]
+        super().__init__(*layers)
+
+
+class Upsampler(nn.Sequential):
+    """The upper half of a decoder: feature maps to an image in [-1, 1].
+
+    Args:
+        channels: Channels of the image.
+        width: Channels before the last convolution.
+        upsamples: Doublings of the resolution; the input has ``width * 2^upsamples`` channels.
+        activation: Activation of every layer but the last.
+        pad: What the padding holds.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        upsamples: int,
+        *,
+        activation: ActivationName = "relu",
+        pad: Padding = "reflect",
+    ) -> None:
+        layers: list[nn.Module] = []
+        for i in reversed(range(upsamples)):
+            size = width * 2**i
+            layers += [
+                nn.Upsample(scale_factor=2),
+                ConvBlock(2 * size, size, 5, 1, 2, norm="layer", activation=activation, pad=pad),
+            ]
+        layers.append(ConvBlock(width, channels, 7, 1, 3, activation="tanh", pad=pad))
+        super().__init__(*layers)
+
+
+class AdaINDecoder(nn.Module):
+    """Content code and style code to an image; the style sets the affine maps of the AdaINs.
+
+    Args:
+        channels: Channels of the image.
+        width: Channels before the last convolution.
+        upsamples: Doublings of the resolution.
+        blocks: Residual blocks with AdaIN at the low resolution.
+        style_dim: Length of the style code.
+        mlp_width: Width of the two hidden layers that turn a style into AdaIN parameters.
+        activation: Activation of every convolution but the last.
+        pad: What the padding holds.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        upsamples: int,
+        blocks: int,
+        style_dim: int,
+        mlp_width: int,
+        *,
+        activation: ActivationName = "relu",
+        pad: Padding = "reflect",
+    ) -> None:
+        super().__init__()
+        size = width * 2**upsamples
+        self.mlp = nn.Sequential(
+            nn.Linear(style_dim, mlp_width),
+            nn.ReLU(inplace=True),
+            nn.Linear(mlp_width, mlp_width),
+            nn.ReLU(inplace=True),
+            nn.Linear(mlp_width, blocks * 2 * 2 * size),
+            nn.Unflatten(1, (blocks, 2, 2, size)),
+        )
+        self.blocks = nn.ModuleList(
+            AdaptiveResidualBlock(size, activation=activation, pad=pad) for _ in range(blocks)
+        )
+        self.upsampler = Upsampler(channels, width, upsamples, activation=activation, pad=pad)
+
+    def forward(self, content: Tensor, style: Tensor) -> Tensor:
+        """Content (N, C, h, w) and style (N, style_dim) to images (N, channels, H, W)."""
+        affine = self.mlp(style)
+        for i, block in enumerate(self.blocks):
+            content = block(content, affine[:, i])
+        image: Tensor = self.upsampler(content)
+        return image

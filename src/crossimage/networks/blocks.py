@@ -1,0 +1,207 @@
+"""The layers that the papers' networks are made of."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+NormName = Literal["none", "instance", "layer", "batch"]
+ActivationName = Literal["none", "relu", "lrelu", "prelu", "selu", "tanh"]
+Padding = Literal["reflect", "replicate", "zeros"]
+
+
+def instance_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
+    """Normalise (N, C, H, W) over H and W.
+
+    As a group norm with one group a channel: the same function, several times faster on CPUs,
+    and defined for 1x1 maps too.
+    """
+    return F.group_norm(x, x.shape[1], eps=eps)
+
+
+def adaptive_instance_norm(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """AdaIN: instance norm, then each sample's own affine map per channel.
+
+    Args:
+        x: Feature maps (N, C, H, W).
+        shift: Added to the normalised maps, (N, C).
+        scale: Multiplies the normalised maps as it is (not 1 + scale), (N, C).
+
+    Returns:
+        Feature maps (N, C, H, W). MUNIT, equation 7.
+    """
+    return torch.addcmul(shift[:, :, None, None], instance_norm(x), scale[:, :, None, None])
+
+
+class LayerNorm(nn.Module):
+    """Normalise each sample over C, H and W, then an affine map per channel.
+
+    The standard deviation is the unbiased one, and eps is added to it rather than to the
+    variance: the form that MUNIT's decoder was published with.
+
+    Args:
+        channels: Channels of the input.
+        eps: Added to the standard deviation.
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.rand(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (N, C, H, W)."""
+        # In fp32: the sums run over whole feature maps, which half precision can't hold.
+        with torch.autocast(x.device.type, enabled=False):
+            variance, mean = torch.var_mean(x.float(), (1, 2, 3), keepdim=True)
+            scale = self.weight[:, None, None] / (variance.sqrt() + self.eps)
+            shift = self.bias[:, None, None] - mean * scale
+        return torch.addcmul(shift.to(x.dtype), x, scale.to(x.dtype))
+
+
+def norm_layer(name: NormName, channels: int) -> nn.Module:
+    """A normalisation by its name in the configs."""
+    match name:
+        case "none":
+            return nn.Identity()
+        case "instance":
+            return nn.GroupNorm(channels, channels, affine=False)  # one group a channel
+        case "layer":
+            return LayerNorm(channels)
+        case "batch":
+            return nn.BatchNorm2d(channels)
+
+
+def activation_layer(name: ActivationName) -> nn.Module:
+    """An activation by its name in the configs; the leaky slope is 0.2."""
+    match name:
+        case "none":
+            return nn.Identity()
+        case "relu":
+            return nn.ReLU(inplace=True)
+        case "lrelu":
+            return nn.LeakyReLU(0.2, inplace=True)
+        case "prelu":
+            return nn.PReLU()
+        case "selu":
+            return nn.SELU(inplace=True)
+        case "tanh":
+            return nn.Tanh()
+
+
+class ConvBlock(nn.Sequential):
+    """Padded convolution, normalisation, activation.
+
+    Args:
+        inputs: Channels of the input.
+        outputs: Channels of the output.
+        kernel: Side of the kernel.
+        stride: Step of the kernel.
+        padding: Pixels added on every side.
+        norm: Normalisation after the convolution.
+        activation: Activation after the normalisation.
+        pad: What the added pixels hold.
+        spectral: Divide the kernel by its largest singular value (spectral normalisation).
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        padding: int = 0,
+        *,
+        norm: NormName = "none",
+        activation: ActivationName = "relu",
+        pad: Padding = "reflect",
+        spectral: bool = False,
+    ) -> None:
+        conv: nn.Module = nn.Conv2d(
+            inputs, outputs, kernel, stride, padding, padding_mode=pad if padding else "zeros"
+        )
+        if spectral:
+            conv = nn.utils.parametrizations.spectral_norm(conv)
+        super().__init__()
+        self.conv = conv
+        self.norm = norm_layer(norm, outputs)
+        self.activation = activation_layer(activation)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut; the second is not activated.
+
+    Args:
+        channels: Channels of input and output.
+        norm: Normalisation after each convolution.
+        activation: Activation after the first normalisation.
+        pad: What the padding holds.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        norm: NormName = "instance",
+        activation: ActivationName = "relu",
+        pad: Padding = "reflect",
+    ) -> None:
+        super().__init__()
+        self.first = ConvBlock(
+            channels, channels, 3, 1, 1, norm=norm, activation=activation, pad=pad
+        )
+        self.second = ConvBlock(channels, channels, 3, 1, 1, norm=norm, activation="none", pad=pad)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Feature maps (N, C, H, W) to feature maps of the same shape."""
+        out: Tensor = self.second(self.first(x))
+        return out + x
+
+
+class AdaptiveResidualBlock(nn.Module):
+    """A residual block whose two norms take their affine maps from a style (AdaIN).
+
+    Args:
+        channels: Channels of input and output.
+        activation: Activation after the first norm.
+        pad: What the padding holds.
+    """
+
+    def __init__(
+        self, channels: int, *, activation: ActivationName = "relu", pad: Padding = "reflect"
+    ) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, 1, 1, padding_mode=pad)
+        self.second = nn.Conv2d(channels, channels, 3, 1, 1, padding_mode=pad)
+        self.activation = activation_layer(activation)
+
+    def forward(self, x: Tensor, affine: Tensor) -> Tensor:
+        """Modulate feature maps (N, C, H, W) by ``affine`` (N, 2, 2, C).
+
+        ``affine[:, i]`` holds the shift and the scale of norm ``i``.
+        """
+        out = adaptive_instance_norm(self.first(x), affine[:, 0, 0], affine[:, 0, 1])
+        out = self.activation(out)
+        return x + adaptive_instance_norm(self.second(out), affine[:, 1, 0], affine[:, 1, 1])
+
+
+def initialise(module: nn.Module, how: Literal["kaiming", "gaussian"]) -> None:
+    """Draw the weights of all convolutions and linear layers anew; biases become 0.
+
+    Args:
+        module: Initialised with everything in it.
+        how: ``kaiming``: normal with variance 2 / fan_in; ``gaussian``: normal with standard
+            deviation 0.02.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            if how == "kaiming":
+                nn.init.kaiming_normal_(layer.weight, mode="fan_in")
+            else:
+                nn.init.normal_(layer.weight, 0.0, 0.02)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

@@ -1,0 +1,81 @@
+"""Recipes: the settings of published experiments, as ``<method>/<experiment>.yaml``.
+
+The first line of a recipe is a comment that says in one sentence what it trains; then follow
+``method: <name>`` and keys of that method's config.
+"""
+
+from __future__ import annotations
+
+import difflib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from crossimage.config import read_yaml
+
+__all__ = ["list_recipes", "resolve"]
+
+_SUFFIXES = (".yaml", ".yml")
+
+
+def list_recipes() -> list[tuple[str, str]]:
+    """All recipes of the package: names such as ``munit/edges2shoes``, and a sentence on each."""
+    return [(name, _description(path)) for name, path in sorted(_shipped().items())]
+
+
+def resolve(name: str) -> tuple[str, dict[str, Any]]:
+    """Find a recipe.
+
+    Args:
+        name: A recipe's name (``munit/edges2shoes``), a method's name (``munit``: the paper's
+            defaults, no settings) or the path of a ``.yaml`` file.
+
+    Returns:
+        The method's name and the recipe's settings as a nested mapping.
+
+    Raises:
+        FileNotFoundError: ``name`` is the path of a file that does not exist.
+        ValueError: No recipe or method has this name (the nearest is named), or the file is no
+            recipe.
+    """
+    shipped = _shipped()
+    if name in shipped:
+        path = shipped[name]
+    elif name.endswith(_SUFFIXES):
+        path = Path(name)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"there is no recipe file {name}; `crossimage recipes` lists the built-in ones"
+            )
+    else:
+        methods = {recipe.split("/")[0] for recipe in shipped}
+        if name in methods or name in _methods():
+            return name, {}
+        near = difflib.get_close_matches(name, [*shipped, *sorted(methods)], 1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        raise ValueError(
+            f"there is no recipe or method '{name}'; {hint}`crossimage recipes` lists all"
+        )
+    settings = read_yaml(path)
+    method = settings.pop("method", None)
+    if not isinstance(method, str):
+        raise ValueError(f"{path} does not say its method: add a line such as 'method: munit'")
+    return method, settings
+
+
+def _shipped() -> dict[str, Path]:
+    folder = Path(str(files(__name__)))
+    return {f"{path.parent.name}/{path.stem}": path for path in folder.glob("*/*.yaml")}
+
+
+def _methods() -> list[str]:
+    # Imported only for a name that no recipe bears: it brings PyTorch.
+    from crossimage.methods import METHODS
+
+    return list(METHODS)
+
+
+def _description(path: Path) -> str:
+    with open(path, encoding="utf-8") as file:
+        first = file.readline()
+    return first.lstrip("#").strip() if first.startswith("#") else ""

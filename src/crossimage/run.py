@@ -1,0 +1,278 @@
+"""A training run: from a recipe, a folder of data and a run folder to a trained model."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from rich.console import Console
+from rich.panel import Panel as Box
+
+from crossimage.checkpoint import Checkpoints, lock
+from crossimage.config import Config, build, differences, to_dict, write_yaml
+from crossimage.data.datasets import Domain, UnpairedImages, find_domains
+from crossimage.data.sampler import StepSampler
+from crossimage.files import write_text
+from crossimage.methods import METHODS
+from crossimage.methods.base import Method
+from crossimage.modelfile import load_model
+from crossimage.recipes import resolve
+from crossimage.recorder import Recorder
+from crossimage.seeds import seed_of
+from crossimage.trainer import Trainer
+
+MAY_CHANGE = frozenset(
+    {"steps", "workers", "log_every", "sample_every", "sample_count", "save_every", "keep"}
+)
+"""Settings that a continued run may change: they don't change what a step computes."""
+
+
+def train(
+    recipe: str,
+    data: str,
+    out: Path,
+    overrides: Mapping[str, Any],
+    *,
+    init: Path | None = None,
+    devices: int = 1,
+) -> int:
+    """Train a method, or continue the run in ``out`` where it holds a checkpoint.
+
+    Args:
+        recipe: A recipe's or method's name, or a YAML file.
+        data: A folder of images or list files, see :func:`find_domains`.
+        out: The run's folder.
+        overrides: Settings that override the recipe's, nested.
+        init: A model file whose weights a new run starts from.
+        devices: Processes of this machine, each with its own device; under ``torchrun`` its
+            processes count instead.
+
+    Returns:
+        0, or 128 + the number of the signal that stopped the run.
+
+    Raises:
+        ValueError: Settings, data or run folder can't be used, or the training diverged.
+        FileNotFoundError: There is no such recipe, folder or file.
+    """
+    name, settings = resolve(recipe)
+    if name not in METHODS:
+        raise ValueError(f"{recipe}: there is no method '{name}'; known are {', '.join(METHODS)}")
+    config = build(METHODS[name].Config, settings, overrides, source=recipe)
+    domains = find_domains(data, config.domains)
+    config = dataclasses.replace(config, domains=tuple(d.name for d in domains))
+    StepSampler(config.batch_size, config.accumulate, world=_world(devices))
+    _check_precision(config.precision)
+    with lock(out) if _is_first() else nullcontext():
+        return _train(name, config, data, domains, out, init, devices)
+
+
+def _train(
+    name: str,
+    config: Config,
+    data: str,
+    domains: tuple[Domain, ...],
+    out: Path,
+    init: Path | None,
+    devices: int,
+) -> int:
+    console = Console(stderr=False, quiet=not _is_first())
+    dataset = UnpairedImages(domains, config)
+    fingerprint = dataset.fingerprint()
+    checkpoints = Checkpoints(out, config.keep)
+    found = checkpoints.load_newest(lambda sentence: console.print(sentence, style="yellow"))
+    if found:
+        _compare(name, config, fingerprint, out, found[1])
+        if found[0] >= config.steps:
+            console.print(f"{out} has made its {found[0]} steps; raise steps to train on")
+            return 0
+
+    fabric = _fabric(config.precision, devices)
+    torch.manual_seed(seed_of(config.seed, "initialisation"))
+    method = METHODS[name](config)
+    method.build_fixed_networks()
+    if init and not found:
+        _start_from(method, init)
+    recorder = Recorder(
+        out,
+        console,
+        config.steps,
+        {"method": name, "data": data, "images": _counts(domains)},
+        {split: dataset.fixed(split, config.sample_count) for split in ("train", "test")},
+        fabric.is_global_zero,
+        checkpoints.newest_path,
+    )
+    labels = {"config": {"method": name, **to_dict(config)}, "data": fingerprint}
+    trainer = Trainer(method, config, dataset, fabric, checkpoints, recorder, labels)
+    if found:
+        trainer.restore(found[1])
+        console.print(f"continuing {out} from step {trainer.step}")
+    elif fabric.is_global_zero:
+        write_text(out / "config.yaml", write_yaml({"method": name, **to_dict(config)}))
+    if fabric.is_global_zero:
+        write_text(out / "environment.json", json.dumps(_environment(data, fabric), indent=2))
+    del found
+    console.print(f"training {name} on {_counts(domains)} for {config.steps} steps in {out}")
+    try:
+        stopped_by = trainer.fit()
+    except OSError as error:
+        good = checkpoints.newest_path()
+        raise ValueError(
+            f"cannot write to {error.filename or out}: {error.strerror or error}; "
+            + (f"the newest checkpoint is {good}" if good else "there is no checkpoint yet")
+            + "; the same command continues the run once that is mended"
+        ) from error
+    _say_goodbye(console, trainer, out, stopped_by)
+    return 128 + stopped_by if stopped_by else 0
+
+
+def _compare(
+    name: str, config: Config, fingerprint: dict[str, str], out: Path, state: dict[str, Any]
+) -> None:
+    """Refuse to continue a run of another method, config or data."""
+    saved = dict(state["config"])
+    method = saved.pop("method")
+    if method != name:
+        raise ValueError(f"{out} holds a run of {method}, not of {name}; choose another --out")
+    old = build(METHODS[method].Config, saved, source=str(out))
+    changes = differences(old, config, ignore=MAY_CHANGE.__contains__)
+    changes += [
+        f"images of {d}: {state['data'].get(d)} -> {now}"
+        for d, now in fingerprint.items()
+        if state["data"].get(d) != now
+    ]
+    if changes:
+        raise ValueError(
+            f"{out} holds a run of another config ({'; '.join(changes)}); use the same settings "
+            f"to continue it, or choose another --out"
+        )
+
+
+def _start_from(method: Method, init: Path) -> None:
+    """Take over the weights of a model file."""
+    source = load_model(init)
+    if type(source) is not type(method):
+        raise ValueError(f"{init} holds {type(source).__name__}, not {type(method).__name__}")
+    weights, mine = source.tensors(), method.state_dict()
+    for key, value in weights.items():
+        if key not in mine or mine[key].shape != value.shape:
+            expected = tuple(mine[key].shape) if key in mine else "no such tensor"
+            raise ValueError(
+                f"{init}: {key} has shape {tuple(value.shape)}, expected {expected}; "
+                f"give the settings that the model was trained with"
+            )
+    method.load_state_dict(weights, strict=False)
+
+
+def _is_first() -> bool:
+    """Whether this is the run's first process, known before the processes have met."""
+    environment = os.environ
+    rank = environment.get("RANK") or environment.get("LOCAL_RANK") or "0"
+    return rank == "0" and environment.get("NODE_RANK", "0") in ("", "0")
+
+
+def _world(devices: int) -> int:
+    return int(os.environ.get("WORLD_SIZE", devices))
+
+
+def _check_precision(precision: str) -> None:
+    if precision == "fp16" and not torch.cuda.is_available():
+        raise ValueError("precision=fp16 needs a CUDA device; use bf16, fp32 or auto")
+
+
+def _fabric(precision: str, devices: int) -> Fabric:
+    """The launched engine room."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    if precision == "auto":
+        precision = "bf16" if _has_bf16() else "fp32"
+    world = _world(devices)
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", devices))
+    names: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+    fabric = Fabric(
+        accelerator="cuda" if torch.cuda.is_available() else "cpu",
+        devices=local,
+        num_nodes=world // local,
+        strategy="ddp" if world > 1 else "auto",
+        precision=names[precision],
+    )
+    fabric.launch()
+    return fabric
+
+
+def _has_bf16() -> bool:
+    """Whether the hardware multiplies bf16 matrices; emulation would be slower than fp32."""
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def _counts(domains: tuple[Domain, ...]) -> str:
+    return " and ".join(f"{len(d.train)} images of {d.name}" for d in domains)
+
+
+def _environment(data: str, fabric: Fabric) -> dict[str, Any]:
+    """What the run ran on, to be able to repeat it."""
+    names = ("crossimage", "torch", "torchvision", "lightning-fabric", "Pillow", "tifffile")
+    cuda = fabric.device.type == "cuda"
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(sys.argv),
+        "folder": os.getcwd(),
+        "data": data,
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in names},
+        "device": torch.cuda.get_device_name(fabric.device)
+        if cuda
+        else platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "processes": fabric.world_size,
+        "precision": fabric.strategy.precision.precision,
+        "platform": platform.platform(),
+        "git": _git_state(),
+    }
+
+
+def _git_state() -> dict[str, Any] | None:
+    """Commit of the source that runs, where it is a checkout."""
+
+    def git(*words: str) -> str:
+        folder = str(Path(__file__).parent)
+        return subprocess.run(
+            ["git", "-C", folder, *words], check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "changed": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _say_goodbye(console: Console, trainer: Trainer, out: Path, stopped_by: int) -> None:
+    unreadable = trainer.unreadable()
+    if unreadable:
+        console.print(unreadable, style="yellow")
+    if stopped_by:
+        command = shlex.join(["crossimage", *sys.argv[1:]])
+        text = f"stopped at step {trainer.step} and saved; to continue:\n  {command}"
+    else:
+        target = trainer.config.domains[-1]
+        text = (
+            f"model    {out / 'model.safetensors'}\n"
+            f"samples  {out / 'samples'}\n"
+            f"page     {out / 'index.html'}\n\n"
+            f"translate images:  crossimage translate {out} IMAGES --to {target} --out DIR\n"
+            f"train on:          the same command with a larger steps"
+        )
+    console.print(Box(text, title=f"{trainer.step} steps", expand=False))

@@ -1,0 +1,311 @@
+"""The training loop: it takes a method's moves one at a time and owns everything around them.
+
+A step is a pure function of (weights, seed, step number, process), so a run's position is one
+integer and resuming is exact.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, cast
+
+import torch
+import torch.distributed as dist
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from crossimage.checkpoint import Checkpoints
+from crossimage.config import Config
+from crossimage.data.datasets import LoadedBatch, UnpairedImages, UnreadableTally, loader
+from crossimage.data.sampler import rows
+from crossimage.methods.base import Batch, Method, Noise, Panel
+from crossimage.recorder import Recorder
+from crossimage.seeds import seed_of
+
+
+class Trainer:
+    """Trains a method on one process of a run; :meth:`fit` does all of it.
+
+    Args:
+        method: What is trained; moved to the fabric's device.
+        config: Its configuration, with the run's rhythm.
+        dataset: Where the samples come from.
+        fabric: Launched engine room: device, precision, processes.
+        checkpoints: Where the state is kept.
+        recorder: Who shows the progress.
+        labels: Stored in every checkpoint beside the state, to recognise the run by.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        config: Config,
+        dataset: UnpairedImages,
+        fabric: Fabric,
+        checkpoints: Checkpoints,
+        recorder: Recorder,
+        labels: dict[str, Any],
+    ) -> None:
+        self.config, self.dataset, self.fabric = config, dataset, fabric
+        self.checkpoints, self.recorder, self.labels = checkpoints, recorder, labels
+        self.method = _place(method, fabric)
+        self.average = None
+        if config.ema_decay:
+            self.average = _place(type(method)(config, training=False), fabric).eval()
+            self.average.load_state_dict(method.tensors(*method.translators))
+        self.players = {name: list(net.parameters()) for name, net in method.players().items()}
+        self.optimizers = {name: self._adam(net) for name, net in self.players.items()}
+        self.step, self.seconds = 0, 0.0
+        self.tally = UnreadableTally({d.name: len(d.train) for d in dataset.domains})
+        self.saved = -1
+        self._signal = 0
+        # stop requests are agreed upon between hosts, so that no accelerator has to wait for them
+        self._hosts: Any = dist.new_group(backend="gloo") if fabric.world_size > 1 else None
+
+    def _adam(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        c = self.config
+        adam = torch.optim.Adam(
+            parameters, c.learning_rate, betas=c.betas, weight_decay=c.weight_decay, fused=True
+        )
+        return cast(torch.optim.Optimizer, self.fabric.setup_optimizers(adam))
+
+    @property
+    def translator(self) -> Method:
+        """The weights that translate: the running average where there is one."""
+        return self.average or self.method
+
+    def fit(self) -> int:
+        """Train from the current step to the last, or until a signal asks to stop.
+
+        Returns:
+            0 when all steps are done, else the number of the signal that stopped the run.
+
+        Raises:
+            ValueError: The data can't be used, the training diverged, or a file can't be written.
+        """
+        config, recorder = self.config, self.recorder
+        batches = loader(
+            self.dataset, config, start=self.step, rank=self.fabric.global_rank,
+            world=self.fabric.world_size, pin=self.fabric.device.type == "cuda",
+        )  # fmt: skip
+        began = time.monotonic() - self.seconds
+        with self._listening(), recorder.recording(self.step, self.seconds):
+            while self.step < config.steps:
+                micro_batches, problem = self._next(batches)
+                if self._agree(problem is not None):
+                    raise ValueError(problem or "another process of this run stopped")
+                if self._agree(self._signal > 0):
+                    break
+                losses = self.train_step(micro_batches)
+                self.step += 1
+                self.seconds = time.monotonic() - began
+                recorder.add(self._mean(losses))
+                last = self.step == config.steps
+                if last or self.step % config.log_every == 0:
+                    recorder.log(self.step, self.seconds, self.learning_rate)
+                if last or self.step % config.sample_every == 0:
+                    recorder.sample(self.step, self._preview)
+                if last or self.step % config.save_every == 0:
+                    self.save()
+            if self.saved != self.step:
+                self.save()
+        return self._signal
+
+    def train_step(self, micro_batches: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+        """Make every move of the step once; returns the raw loss terms, still on the device."""
+        fabric, config = self.fabric, self.config
+        torch.manual_seed(seed_of(config.seed, "process", self.step, fabric.global_rank))
+        for optimizer in self.optimizers.values():
+            optimizer.param_groups[0]["lr"] = self.learning_rate
+        flows = [
+            self.method.training_step(Batch(images, self._noise(micro)))
+            for micro, images in enumerate(micro_batches)
+        ]
+        logs: dict[str, Tensor] = {}
+        while True:
+            for flow in flows:
+                with fabric.autocast():
+                    update = next(flow, None)
+                if update is None:
+                    break
+                weights = {name: getattr(config.weights, name) for name in update.losses}  # type: ignore[attr-defined]
+                terms = [w * update.losses[name] for name, w in weights.items() if w]
+                total = torch.stack(terms).sum() / len(flows)
+                fabric.backward(total, inputs=self.players[update.player])
+                for name, value in update.losses.items():
+                    key = f"{update.player}/{name}"
+                    part = value.detach().float() / len(flows)
+                    logs[key] = logs[key] + part if key in logs else part
+            if update is None:
+                break
+            self._average_gradients(self.players[update.player])
+            self.optimizers[update.player].step()
+            self.optimizers[update.player].zero_grad(set_to_none=True)
+        if self.average is not None:
+            _follow(self.average, self.method, config.ema_decay)
+        return logs
+
+    @property
+    def learning_rate(self) -> float:
+        """The step size of the current step."""
+        c = self.config
+        decays = self.step // c.decay_every if c.decay_every else 0
+        return float(c.learning_rate * c.decay_factor**decays)
+
+    def save(self) -> None:
+        """Write a checkpoint and the model file, on the first process.
+
+        Raises:
+            ValueError: The weights are not finite, or a file can't be written.
+        """
+        finite = torch.stack([p.isfinite().all() for net in self.players.values() for p in net])
+        if not finite.all():
+            raise self.recorder.diverged(self.step, "a weight", "not finite")
+        if self.fabric.is_global_zero:
+            self.checkpoints.save(self.step, self.state())
+            self.recorder.model(self.translator)
+        self.saved = self.step
+        self.fabric.barrier()
+
+    def state(self) -> dict[str, Any]:
+        """Everything a continued run needs."""
+        scaler = self._scaler
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "method": self.method.tensors(),
+            "average": self.average.state_dict() if self.average else None,
+            "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
+            "scaler": scaler.state_dict() if scaler else None,
+            "unreadable": self.tally.state(),
+            "recorder": self.recorder.state(),
+            **self.labels,
+        }
+
+    def unreadable(self) -> str | None:
+        """Names the images that no process could read; None where there were none."""
+        if self._hosts is not None:
+            states: list[Any] = [None] * self.fabric.world_size
+            dist.all_gather_object(states, self.tally.state(), group=self._hosts)
+            for state in states:
+                self.tally.merge(state)
+        return self.tally.summary()
+
+    @property
+    def _scaler(self) -> Any:
+        """The loss scaler of fp16, or None."""
+        return getattr(self.fabric.strategy.precision, "scaler", None)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from what :meth:`state` returned."""
+        self.step, self.seconds, self.saved = state["step"], state["seconds"], state["step"]
+        self.method.load_state_dict(state["method"], strict=False)
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        if self._scaler is not None:
+            self._scaler.load_state_dict(state["scaler"])
+        self.tally.merge(state["unreadable"])
+        self.recorder.restore(state["recorder"])
+
+    def _next(self, batches: Iterator[LoadedBatch]) -> tuple[list[dict[str, Tensor]], str | None]:
+        """The step's micro-batches on the device, or why there are none."""
+        micro_batches = []
+        for _ in range(self.config.accumulate):
+            batch = next(batches)
+            if batch.error:
+                return [], batch.error
+            try:
+                self.tally.add(batch.unreadable)
+            except ValueError as error:
+                return [], str(error)
+            micro_batches.append({d: self._to_device(images) for d, images in batch.images.items()})
+        return micro_batches, None
+
+    def _to_device(self, images: Tensor) -> Tensor:
+        return images.to(self.fabric.device, memory_format=torch.channels_last, non_blocking=True)
+
+    def _noise(self, micro: int) -> Noise:
+        c, fabric = self.config, self.fabric
+        part = rows(c.batch_size, c.accumulate, micro, fabric.global_rank, fabric.world_size)
+        return Noise(seed_of(c.seed, "noise", self.step), c.batch_size, part, fabric.device)
+
+    def _average_gradients(self, parameters: list[nn.Parameter]) -> None:
+        """One flat all-reduce over the processes."""
+        if self.fabric.world_size == 1:
+            return
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        sizes = [g.numel() for g in gradients]
+        flat = torch.cat([g.flatten() for g in gradients])
+        dist.all_reduce(flat)
+        flat /= self.fabric.world_size
+        for gradient, part in zip(gradients, flat.split(sizes), strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    def _agree(self, flag: bool) -> bool:
+        """True on every process as soon as it is true on one."""
+        if self._hosts is None:
+            return flag
+        votes = torch.tensor(float(flag))
+        dist.all_reduce(votes, dist.ReduceOp.MAX, group=self._hosts)
+        return bool(votes)
+
+    def _mean(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Losses averaged over the processes."""
+        if self.fabric.world_size == 1:
+            return losses
+        values = torch.stack(list(losses.values()))
+        dist.all_reduce(values)
+        return dict(zip(losses, values / self.fabric.world_size, strict=True))
+
+    def _preview(self, images: dict[str, Tensor]) -> list[Panel]:
+        """Panels of the sample sheet for fixed inputs."""
+        method, device = self.translator, self.fabric.device
+        count = next(iter(images.values())).shape[0]
+        whole = slice(0, count)
+        fixed = Noise(seed_of(self.config.seed, "fixed"), count, whole, device)
+        fresh = Noise(seed_of(self.config.seed, "fresh", self.step), count, whole, device)
+        on_device = {d: self._to_device(x) for d, x in images.items()}
+        method.eval()
+        with torch.no_grad(), self.fabric.autocast():
+            panels = method.preview(on_device, fixed, fresh)
+        method.train(method is self.method)
+        return panels
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        """While training, SIGTERM and Ctrl-C only leave a note; the loop reads it."""
+
+        def note(number: int, _: FrameType | None) -> None:
+            self._signal = number
+
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {s: signal.signal(s, note) for s in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _place(method: Method, fabric: Fabric) -> Method:
+    return method.to(fabric.device).to(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def _follow(average: Method, method: Method, decay: float) -> None:
+    """Move the running average towards the method's weights."""
+    current = method.tensors(*method.translators)
+    mine = average.state_dict()
+    floats = [name for name in mine if mine[name].is_floating_point()]
+    torch._foreach_lerp_([mine[n] for n in floats], [current[n] for n in floats], 1 - decay)
+    for name in mine.keys() - floats:
+        mine[name].copy_(current[name])

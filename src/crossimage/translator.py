@@ -1,0 +1,427 @@
+"""A trained model in use: images in, images out."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from crossimage.checkpoint import Checkpoints
+from crossimage.modelfile import load_model
+from crossimage.config import Config
+from crossimage.conversion import Report, convert
+from crossimage.data.images import to_pil
+from crossimage.inputs import (
+    Picture,
+    Pictures,
+    home,
+    is_single,
+    listed,
+    open_images,
+    pad_to,
+    together,
+)
+from crossimage.methods.base import Method
+
+__all__ = ["Translator", "load"]
+
+
+def load(
+    path: str | Path, device: str | torch.device = "auto", discriminators: bool = False
+) -> Translator:
+    """Load a trained model.
+
+    Args:
+        path: A run folder or a model file.
+        device: Where the networks compute; ``auto`` is the GPU where there is one.
+        discriminators: Load the discriminators too, from the model file where it holds them,
+            else from the run folder's newest checkpoint.
+
+    Raises:
+        FileNotFoundError: There is no model at ``path``.
+        ValueError: The file is no model that this version can read, the device does not exist, or
+            there are no discriminators to load.
+    """
+    path = Path(path)
+    file = path / "model.safetensors" if path.is_dir() else path
+    if path.is_dir() and not file.is_file():
+        raise FileNotFoundError(
+            f"{path} holds no model.safetensors; expected a model file or a folder that "
+            "`crossimage train` has saved a checkpoint in"
+        )
+    target = _device(device)
+    networks = load_model(file)
+    if discriminators and "discriminators" not in networks.players():
+        networks = _with_discriminators(networks, path)
+    return Translator(networks, target)
+
+
+def _with_discriminators(networks: Method, run: Path) -> Method:
+    """The same networks with the discriminators of the run's newest checkpoint."""
+    newest = Checkpoints(run, keep=1).load_newest(_warn) if run.is_dir() else None
+    if newest is None:
+        raise ValueError(
+            f"{run} holds no discriminators; expected a run folder with a checkpoint or a model "
+            "file that was saved with them"
+        )
+    complete = type(networks)(networks.config, training=True)
+    # The model file's own weights win: they may be running averages.
+    tensors = {**newest[1]["method"], **networks.state_dict()}
+    assert set(complete.tensors()) <= set(tensors)
+    complete.load_state_dict(tensors, strict=False)
+    return complete
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, stacklevel=2)
+
+
+def _device(name: str | torch.device) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device '{name}' cannot be used ({reason}); try auto or cpu") from None
+    return device
+
+
+class Translator:
+    """A trained model in use.
+
+    Wherever images are taken, they may be a float tensor (N, C, H, W) in [-1, 1], a
+    ``PIL.Image``, a path, or a list of images and paths. Images have any size: they are padded to
+    what the networks need, and results are cropped back.
+
+    Args:
+        networks: The trained method.
+        device: Where the networks compute.
+
+    Attributes:
+        networks: The underlying method, an ``nn.Module`` in evaluation mode.
+        device: Where the networks compute.
+    """
+
+    def __init__(self, networks: Method, device: str | torch.device = "auto") -> None:
+        self.device = _device(device)
+        self.networks = networks.to(self.device).eval().requires_grad_(False)
+
+    @property
+    def method(self) -> str:
+        """The method's name, such as ``munit``."""
+        from crossimage.methods import METHODS
+
+        return next(name for name, kind in METHODS.items() if kind is type(self.networks))
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Names of the domains."""
+        return self.config.domains or self.networks.letters
+
+    @property
+    def config(self) -> Config:
+        """The frozen configuration the model was trained with."""
+        return self.networks.config
+
+    @overload
+    def translate(
+        self,
+        x: Tensor,
+        to: str | None = None,
+        style: Tensor | None = None,
+        reference: Pictures | None = None,
+        seed: int | None = None,
+    ) -> Tensor: ...
+
+    @overload
+    def translate(  # type: ignore[overload-overlap]  # a str is a sequence of str
+        self,
+        x: Picture,
+        to: str | None = None,
+        style: Tensor | None = None,
+        reference: Pictures | None = None,
+        seed: int | None = None,
+    ) -> Image.Image: ...
+
+    @overload
+    def translate(
+        self,
+        x: Sequence[Picture],
+        to: str | None = None,
+        style: Tensor | None = None,
+        reference: Pictures | None = None,
+        seed: int | None = None,
+    ) -> list[Image.Image]: ...
+
+    def translate(
+        self,
+        x: Pictures,
+        to: str | None = None,
+        style: Tensor | None = None,
+        reference: Pictures | None = None,
+        seed: int | None = None,
+    ) -> Any:
+        """Translate images to another domain.
+
+        Args:
+            x: Images of the source domain.
+            to: Name of the target domain; the second one where omitted.
+            style: Style codes (N, style_dim), or (1, style_dim) for all images.
+            reference: N images of the target domain, or one for all, whose style is taken.
+            seed: Makes a random style reproducible, and the same on every device; without it
+                PyTorch's global generator is used.
+
+        Returns:
+            For a tensor a float32 tensor (N, C, H, W) in [-1, 1] on its device; for an image or a
+            path a ``PIL.Image``; for a list a list of them.
+
+        Raises:
+            ValueError: The images, the domain or the style do not fit the model.
+        """
+        to = self._name(to)
+        target = self._index(to)
+        batches = self._open(x, self._source(target))
+        count = sum(len(batch) for batch in batches)
+        styles = self._styles(count, to, style, reference, seed)
+        results, first = [], 0
+        for batch in batches:
+            rows = slice(first, first := first + len(batch))
+            results.append(self._translate(batch, target, None if styles is None else styles[rows]))
+        if isinstance(x, Tensor):
+            return results[0].to(x.device)
+        images = [to_pil(result[0].cpu()) for result in results]
+        return images[0] if is_single(x) else images
+
+    def interpolate(
+        self, x: Pictures, start: Tensor, end: Tensor, steps: int = 8, to: str | None = None
+    ) -> Any:
+        """Translate with styles on the straight line from ``start`` to ``end``.
+
+        Args:
+            x: Images of the source domain.
+            start: First style codes, (N, style_dim) or (1, style_dim).
+            end: Last style codes, likewise.
+            steps: Styles, both ends included.
+            to: Name of the target domain; the second one where omitted.
+
+        Returns:
+            For a tensor a tensor (N, steps, C, H, W); for an image or a path a list of ``steps``
+            images; for a list a list of such lists.
+
+        Raises:
+            ValueError: As :meth:`translate`.
+        """
+        if steps < 2:
+            raise ValueError(f"steps must be at least 2, the two ends, found {steps}")
+        count = len(x) if isinstance(x, Tensor) else len(listed(x))
+        first, last = (self._fit_style(style, count, "style") for style in (start, end))
+        frames: list[Any] = [
+            self.translate(x, to, torch.lerp(first, last, i / (steps - 1))) for i in range(steps)
+        ]
+        if isinstance(x, Tensor):
+            return torch.stack(frames, 1)
+        return frames if is_single(x) else [list(images) for images in zip(*frames, strict=True)]
+
+    def encode_style(self, y: Pictures, domain: str) -> Tensor:
+        """Style codes (N, style_dim) of images of a domain, float32 on the images' device.
+
+        Raises:
+            ValueError: The images or the domain do not fit, or the method has no styles.
+        """
+        self._need_styles()
+        index = self._index(domain)
+        with torch.no_grad():
+            codes = [
+                self.networks.encode_style(self._pad(batch)[0], self.networks.letters[index])
+                for batch in self._open(y, index)
+            ]
+        return torch.cat(codes).float().to(home(y))
+
+    def sample_style(self, n: int, domain: str | None = None, seed: int | None = None) -> Tensor:
+        """Random style codes (n, style_dim) from the prior, on the CPU.
+
+        Args:
+            n: How many.
+            domain: The domain they are meant for.
+            seed: Makes the codes reproducible.
+
+        Raises:
+            ValueError: There is no such domain, or the method has no styles.
+        """
+        self._need_styles()
+        if domain is not None:
+            self._index(domain)
+        # Always drawn on the CPU, so that a seed means the same style on every device.
+        generator = None if seed is None else torch.Generator().manual_seed(seed)
+        return torch.randn(n, self.networks.style_dim, generator=generator)
+
+    def encode_content(self, x: Pictures, domain: str) -> Tensor:
+        """Content codes (N, c, h, w) of images of one size, float32 on the images' device.
+
+        Raises:
+            ValueError: The images or the domain do not fit, or the method has no content codes.
+        """
+        index = self._index(domain)
+        with torch.no_grad():
+            batch = self._pad(together(self._open(x, index)))[0]
+            code = self.networks.encode_content(batch, self.networks.letters[index])
+        return code.float().to(home(x))
+
+    def discriminate(self, x: Pictures, domain: str) -> list[Tensor]:
+        """Score maps of a domain's discriminator for images of one size, one a scale.
+
+        Raises:
+            ValueError: The images or the domain do not fit, or the discriminators are not loaded.
+        """
+        if "discriminators" not in self.networks.players():
+            raise ValueError(
+                "the model was loaded without its discriminators; use "
+                "load(path, discriminators=True) on the run folder"
+            )
+        index = self._index(domain)
+        with torch.no_grad():
+            batch = together(self._open(x, index))
+            scores = self.networks.discriminate(batch, self.networks.letters[index])
+        return [score.float().to(home(x)) for score in scores]
+
+    def translate_files(
+        self,
+        paths: str | Path | Sequence[str | Path],
+        out: str | Path,
+        to: str | None = None,
+        *,
+        samples: int = 1,
+        reference: Picture | Sequence[Picture] | None = None,
+        same_style: bool = False,
+        seed: int | None = None,
+        size: int | None = None,
+        format: str | None = None,
+        batch_size: int = 4,
+        progress: bool = False,
+    ) -> Report:
+        """Translate image files into a folder.
+
+        The names stay: ``shoe.png`` becomes ``shoe.png``, or ``shoe_1.png``, ``shoe_2.png``, ...
+        where there are several answers. Images from a folder keep their sub-folders. Where two
+        names would be one, their folder, their type or a number is added. Unreadable inputs are
+        skipped and reported.
+
+        Args:
+            paths: Files, folders (with all sub-folders) and patterns such as ``photos/*.jpg``.
+            out: Folder for the results; made if need be. Inputs in it are never overwritten.
+            to: Name of the target domain; the second one where omitted.
+            samples: Answers an input, each with a random style.
+            reference: Images of the target domain whose style is taken; several give every input
+                one answer a reference, in their order.
+            same_style: Use the same random styles for all inputs.
+            seed: Makes random styles reproducible; they depend on it, on a file's name and on the
+                answer's number only.
+            size: Resize inputs to this shortest side first, in pixels.
+            format: Type of the results, such as ``png``; each input's own where omitted.
+            batch_size: Images that pass through the networks together.
+            progress: Show a progress bar.
+
+        Returns:
+            The files written and the inputs skipped.
+
+        Raises:
+            FileNotFoundError: An input does not exist.
+            ValueError: There is no readable image among the inputs, a result would overwrite an
+                input, or an option does not fit the model.
+            OSError: A result cannot be written.
+        """
+        return convert(
+            self, paths, Path(out), self._name(to), samples=samples, reference=reference,
+            same_style=same_style, seed=seed, size=size, format=format, batch_size=batch_size,
+            progress=progress,
+        )  # fmt: skip
+
+    def source_channels(self, to: str) -> int:
+        """Channels of the images that are translated to the domain ``to``."""
+        return self.config.channels[self._source(self._index(to))]
+
+    def _index(self, name: str) -> int:
+        """Position of a domain."""
+        if name in self.domains:
+            return self.domains.index(name)
+        folded = [domain.casefold() for domain in self.domains]
+        if folded.count(name.casefold()) == 1:
+            return folded.index(name.casefold())
+        near = difflib.get_close_matches(name.casefold(), folded, 1)
+        hint = f"; did you mean '{self.domains[folded.index(near[0])]}'?" if near else ""
+        raise ValueError(
+            f"the model has no domain '{name}', only {' and '.join(map(repr, self.domains))}{hint}"
+        )
+
+    def _name(self, to: str | None) -> str:
+        """A target domain's exact name; the second domain's where it is omitted."""
+        return self.domains[-1 if to is None else self._index(to)]
+
+    def _source(self, target: int) -> int:
+        assert len(self.domains) == 2
+        return 1 - target
+
+    def _open(self, x: Pictures, domain: int) -> list[Tensor]:
+        channels = self.config.channels[domain]
+        batches = open_images(x, channels, self.config.value_range)
+        return [batch.to(self.device) for batch in batches]
+
+    def _pad(self, x: Tensor) -> tuple[Tensor, slice, slice]:
+        # Reflecting layers at the lowest resolution need two pixels a side.
+        multiple = self.networks.multiple
+        return pad_to(x, multiple, max(self.networks.smallest, 2 * multiple))
+
+    def _translate(self, x: Tensor, target: int, style: Tensor | None) -> Tensor:
+        # no_grad and not inference_mode: what comes out may be trained on.
+        with torch.no_grad():
+            padded, rows, columns = self._pad(x)
+            y = self.networks.translate(padded, self.networks.letters[target], style)
+        return y[:, :, rows, columns].float().contiguous()
+
+    def _need_styles(self) -> None:
+        if not self.networks.style_dim:
+            raise ValueError(
+                f"{self.method} has no styles: it gives one answer an input; leave out style, "
+                "reference and samples"
+            )
+
+    def _styles(
+        self,
+        count: int,
+        to: str,
+        style: Tensor | None,
+        reference: Pictures | None,
+        seed: int | None,
+    ) -> Tensor | None:
+        """Style codes (count, style_dim) as asked for; None where the method has none."""
+        if style is not None and reference is not None:
+            raise ValueError("style and reference exclude each other: give one of them")
+        if style is not None:
+            return self._fit_style(style, count, "style")
+        if reference is not None:
+            return self._fit_style(self.encode_style(reference, to), count, "reference")
+        if not self.networks.style_dim:
+            return None
+        return self.sample_style(count, to, seed).to(self.device)
+
+    def _fit_style(self, style: Tensor, count: int, what: str) -> Tensor:
+        """Given style codes as (count, style_dim) on the networks' device."""
+        self._need_styles()
+        length = self.networks.style_dim
+        if style.ndim == 4 and style.shape[2:] == (1, 1):
+            style = style[:, :, 0, 0]
+        if style.ndim != 2 or style.shape[1] != length or style.shape[0] not in {1, count}:
+            rows = "1" if count == 1 else f"1 or {count}"
+            raise ValueError(
+                f"{what}: expected codes ({rows}, {length}), one for all images or one an image, "
+                f"found {tuple(style.shape)}"
+            )
+        return style.float().to(self.device).expand(count, length)

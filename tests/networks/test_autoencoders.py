@@ -1,0 +1,29 @@
+import torch
+
+from crossimage.networks.autoencoders import AdaINDecoder, ContentEncoder, StyleEncoder
+
+
+def test_published_shapes() -> None:
+    x = torch.randn(2, 3, 64, 96)
+    assert ContentEncoder(3, 8, 2, 1)(x).shape == (2, 32, 16, 24)
+    style = StyleEncoder(3, 8, 4, 5)
+    assert style(x).shape == (2, 5)
+    widths = [layer.conv.out_channels for layer in style if hasattr(layer, "conv")]
+    assert widths == [8, 16, 32, 32, 32]
+
+
+def test_decoder_answers_with_another_image_for_another_style() -> None:
+    decoder = AdaINDecoder(3, 8, 2, 1, 5, 16)
+    content = torch.randn(1, 32, 4, 6)
+    one, two = (decoder(content, torch.randn(1, 5)) for _ in range(2))
+    assert one.shape == (1, 3, 16, 24)
+    assert one.abs().max() <= 1
+    assert (one - two).abs().max() > 1e-3
+
+
+def test_content_code_does_not_see_contrast() -> None:
+    """Instance norm takes brightness and contrast of the whole image out of the content."""
+    encoder = ContentEncoder(1, 8, 2, 1).double()
+    torch.nn.init.zeros_(encoder[0].conv.bias)
+    x = torch.rand(1, 1, 32, 32).double()
+    torch.testing.assert_close(encoder(x), encoder(0.5 * x + 0.2), rtol=1e-2, atol=1e-2)

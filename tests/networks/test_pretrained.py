@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torchvision.models import vgg16
+
+from crossimage.networks.pretrained import VGG16Features
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("vgg") / "vgg16.pth"
+    state = vgg16().state_dict()
+    torch.save({k: v for k, v in state.items() if k.startswith("features")}, path)
+    return path
+
+
+def test_features_are_those_of_relu5_3_without_the_fourth_pool(weights: Path) -> None:
+    features = VGG16Features(weights)
+    x = torch.rand(1, 3, 64, 64) * 2 - 1
+    out = features(x)
+    assert out.shape == (1, 512, 8, 8)
+    assert out.min() >= 0
+    assert sum(isinstance(m, torch.nn.MaxPool2d) for m in features.modules()) == 3
+    assert sum(isinstance(m, torch.nn.Conv2d) for m in features.modules()) == 13
+
+
+def test_gray_images_are_judged_as_gray_colour_images(weights: Path) -> None:
+    features, gray = VGG16Features(weights), torch.rand(1, 1, 32, 32)
+    torch.testing.assert_close(features(gray), features(gray.repeat(1, 3, 1, 1)))
+
+
+def test_nothing_in_it_learns(weights: Path) -> None:
+    assert not any(p.requires_grad for p in VGG16Features(weights).parameters())
+
+
+def test_missing_and_wrong_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.pth: no such file"):
+        VGG16Features(tmp_path / "nowhere.pth")
+    (tmp_path / "noise.pth").write_bytes(b"noise")
+    with pytest.raises(ValueError, match=r"noise\.pth is not a readable"):
+        VGG16Features(tmp_path / "noise.pth")
+    torch.save({"weight": torch.zeros(3)}, tmp_path / "other.pth")
+    with pytest.raises(ValueError, match=r"other\.pth does not hold .* VGG16"):
+        VGG16Features(tmp_path / "other.pth")
+
+
+def test_absent_published_weights_say_where_to_put_them(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(
+        "torch.hub.download_url_to_file", lambda *_, **__: (_ for _ in ()).throw(OSError("offline"))
+    )
+    with pytest.raises(FileNotFoundError, match=r"put vgg16-397923af\.pth .* perceptual_weights="):
+        VGG16Features()

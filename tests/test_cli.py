@@ -1,0 +1,230 @@
+import errno
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from crossimage import __version__
+from crossimage.checkpoint import save_model
+from crossimage.cli import main
+from crossimage.methods.munit import MUNIT, Discriminator, MUNITConfig
+
+SHAPE: dict[str, Any] = dict(
+    domains=("edges", "shoes"), width=2, residual_blocks=1, style_dim=3, style_downsamples=2,
+    mlp_width=4, crop=(32, 32), discriminator=Discriminator(width=2, layers=2, scales=1),
+)  # fmt: skip
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    (tmp_path / "run").mkdir()
+    save_model(tmp_path / "run" / "model.safetensors", MUNIT(MUNITConfig(**SHAPE), training=False))
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("x.png", "y.jpg"):
+        Image.new("RGB", (20, 16), "teal").save(folder / name)
+    return folder
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What `crossimage train` asks for, in place of a training."""
+    found: list[dict[str, Any]] = []
+
+    def train(**arguments: Any) -> int:
+        found.append(arguments)
+        return 0
+
+    monkeypatch.setattr("crossimage.run.train", train)
+    return found
+
+
+def crossimage(*arguments: object) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def test_help_and_recipes_need_no_torch() -> None:
+    for arguments in (["--help"], ["train", "--help"], ["translate", "--help"], ["recipes"]):
+        code = (
+            "import sys; from crossimage.cli import main; "
+            f"assert main({arguments!r}) == 0; assert 'torch' not in sys.modules"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert crossimage("--help") == 0
+    said = capsys.readouterr().out
+    assert crossimage() == 0
+    assert capsys.readouterr().out == said
+    for command in ("train", "translate", "data", "recipes", "--version"):
+        assert command in said
+
+
+def test_version_as_a_module() -> None:
+    command = [sys.executable, "-m", "crossimage", "--version"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert said == f"crossimage {__version__}\n"
+
+
+def test_train_passes_overrides_on(calls: list[dict[str, Any]]) -> None:
+    arguments = "munit steps=5 --data D --weights.cycle 10 --out R --learning-rate=3e-4 --no-flip"
+    assert crossimage(*arguments.split(), "crop=64,48") == 0
+    (call,) = calls
+    assert (call["recipe"], call["data"], call["out"]) == ("munit", "D", Path("R"))
+    assert call["overrides"]["steps"] == 5
+    assert call["overrides"]["weights"] == {"cycle": 10}
+    assert call["overrides"]["flip"] is False
+    assert call["overrides"]["crop"] == "64,48"
+    assert float(call["overrides"]["learning_rate"]) == 3e-4
+
+
+def test_train_takes_list_files_as_data(calls: list[dict[str, Any]]) -> None:
+    assert crossimage("train", "munit", "--data", "A=a.txt,B=b.txt", "--out", "R") == 0
+    assert calls[0]["data"] == "A=a.txt,B=b.txt" and calls[0]["overrides"] == {}
+
+
+def test_train_needs_data_and_out(
+    calls: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert crossimage("train", "munit", "--out", "R") == 2
+    assert "--data" in capsys.readouterr().err
+    assert crossimage("train", "munit", "--data", "D") == 2
+    assert "--out" in capsys.readouterr().err
+    assert not calls
+
+
+def test_train_help_lists_the_methods_keys(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("method: munit\nsteps: 77\nweights: {cycle: 3}\n")
+    assert crossimage("train", recipe, "--help") == 0
+    said = capsys.readouterr().out
+    assert "  steps=77\n      Training steps;" in said
+    assert "  weights.cycle=3.0\n      Style-augmented" in said
+    assert "  crop=256,256\n" in said and "  flip=true\n" in said and "value_range=null" in said
+    lines = said.splitlines()
+    keys = [i for i, line in enumerate(lines) if line.startswith("  ") and line[2] != " "]
+    assert len(keys) > 30
+    assert not [lines[i] for i in keys if not lines[i + 1].startswith("      ")]
+
+
+def test_values_in_the_help_are_taken_back(
+    capsys: pytest.CaptureFixture[str], calls: list[dict[str, Any]]
+) -> None:
+    from crossimage.config import build
+
+    crossimage("train", "munit", "--help")
+    lines = capsys.readouterr().out.splitlines()
+    settings = [line.strip() for line in lines if line.startswith("  ") and line[2] != " "]
+    assert crossimage("train", "munit", "--data", "D", "--out", "R", *settings) == 0
+    assert build(MUNITConfig, calls[0]["overrides"]) == MUNITConfig()
+
+
+def test_user_errors_are_one_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def expect(*arguments: object) -> str:
+        assert crossimage(*arguments) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("crossimage: ") and said.count("\n") == 1
+        return said
+
+    train = ("train", "munit", "--data", tmp_path / "none", "--out", tmp_path / "run")
+    assert "did you mean 'steps'" in expect(*train, "stepz=3")
+    assert "none" in expect(*train)
+    assert "'oops' is not understood: expected key=value" in expect(*train, "oops")
+    assert "did you mean 'munit'" in expect("train", "munot", *train[2:])
+    assert "nowhere" in expect("translate", tmp_path / "nowhere", "x.png", "--out", tmp_path)
+    assert not (tmp_path / "run").exists()
+
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "R/config.yaml")
+
+    monkeypatch.setattr("crossimage.run.train", full)
+    assert "R/config.yaml: the disk is full" in expect(*train)
+
+
+def test_interruption(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("crossimage.run.train", interrupt)
+    assert crossimage("train", "munit", "--data", "D", "--out", "R") == 130
+    assert capsys.readouterr().err == "crossimage: interrupted\n"
+
+
+def test_unknown_arguments_and_commands(capsys: pytest.CaptureFixture[str], run: Path) -> None:
+    assert crossimage("translate", run, "x.png", "--out", "o", "--smples", 3) == 2
+    assert "--samples" in capsys.readouterr().err
+    assert crossimage("trian") == 2
+    assert crossimage("recipes", "x=3") == 2
+
+
+def test_translate_files(
+    capsys: pytest.CaptureFixture[str], run: Path, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert crossimage(
+        "translate", run, photos, "--out", out, "--to", "shoes", "--samples", 2, "--seed", 3,
+        "--size", 12, "--format", "png", "--batch-size", 3, "--device", "cpu", "--same-style",
+    ) == 0  # fmt: skip
+    assert sorted(p.name for p in out.iterdir()) == ["x_1.png", "x_2.png", "y_1.png", "y_2.png"]
+    with Image.open(out / "x_1.png") as image:
+        assert image.size == (15, 12)
+    assert capsys.readouterr().out == f"4 images written to {out}\n"
+
+
+def test_translate_with_references(run: Path, photos: Path, tmp_path: Path) -> None:
+    x, y, out = photos / "x.png", photos / "y.jpg", tmp_path / "out"
+    assert crossimage("translate", run, x, y, "--reference", x, y, "--out", out) == 0
+    assert sorted(p.name for p in out.iterdir()) == ["x_1.png", "x_2.png", "y_1.jpg", "y_2.jpg"]
+
+
+def test_translate_names_what_it_skips(
+    capsys: pytest.CaptureFixture[str], run: Path, photos: Path, tmp_path: Path
+) -> None:
+    (photos / "y.jpg").write_text("no image")
+    assert crossimage("translate", run, photos, "--out", tmp_path / "out") == 0
+    said = capsys.readouterr()
+    assert said.err.startswith("skipped: ") and "y.jpg" in said.err
+    assert said.out == f"1 image written to {tmp_path / 'out'}; 1 input skipped\n"
+    assert crossimage("translate", run, photos / "y.jpg", "--out", tmp_path / "out") == 2
+    assert "none of the 1 inputs could be read" in capsys.readouterr().err
+    assert crossimage("translate", run, "--out", tmp_path / "out") == 2
+    assert "among no inputs" in capsys.readouterr().err
+
+
+def test_data_make_and_inspect(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = tmp_path / "data"
+    make = ("data", "make", "outlines", "--out", out, "--count", 3, "--size", 32, "--seed", 1)
+    assert crossimage(*make) == 0
+    assert len(list((out / "trainA").iterdir())) == 3
+    capsys.readouterr()
+    assert crossimage("data", "inspect", out) == 0
+    assert "3" in capsys.readouterr().out
+    assert crossimage("data", "make", "outline", "--out", tmp_path / "more") == 2
+    assert "did you mean 'outlines'" in capsys.readouterr().err
+    assert crossimage("data", "inspect", tmp_path / "nowhere") == 2
+
+
+def test_recipes_are_listed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [("munit/cats", "Cats to dogs."), ("munit/shoes_and_bags", "Shoes.")]
+    monkeypatch.setattr("crossimage.recipes.list_recipes", lambda: found)
+    assert crossimage("recipes") == 0
+    assert capsys.readouterr().out == (
+        "munit/cats            Cats to dogs.\nmunit/shoes_and_bags  Shoes.\n"
+    )

@@ -1,0 +1,56 @@
+import pytest
+import torch
+from torch.nn import functional as F
+
+from crossimage.losses import (
+    discriminator_loss,
+    generator_loss,
+    gradient_penalty,
+    perceptual_distance,
+)
+
+REAL, FAKE = [torch.randn(2, 1, 4, 4), torch.randn(2, 1, 2, 2)], [torch.randn(2, 1, 4, 4)] * 2
+
+
+def test_lsgan_is_the_squared_distance_to_the_labels_summed_over_scales() -> None:
+    expected = sum(((r - 1) ** 2).mean() + (f**2).mean() for r, f in zip(REAL, FAKE, strict=True))
+    torch.testing.assert_close(discriminator_loss(REAL, FAKE, "lsgan"), expected)
+    expected = sum(((f - 1) ** 2).mean() for f in FAKE)
+    torch.testing.assert_close(generator_loss(FAKE, "lsgan"), expected)
+
+
+def test_nsgan_is_binary_cross_entropy() -> None:
+    def bce(x, label):
+        return F.binary_cross_entropy(torch.sigmoid(x), torch.full_like(x, label))
+
+    expected = sum(bce(r, 1.0) + bce(f, 0.0) for r, f in zip(REAL, FAKE, strict=True))
+    torch.testing.assert_close(discriminator_loss(REAL, FAKE, "nsgan"), expected)
+    torch.testing.assert_close(generator_loss(FAKE, "nsgan"), sum(bce(f, 1.0) for f in FAKE))
+
+
+def test_hinge_does_not_push_scores_beyond_the_margin() -> None:
+    sure = [torch.full((2, 1, 2, 2), 3.0)]
+    assert discriminator_loss(sure, [-sure[0]], "hinge") == 0
+    assert discriminator_loss([-sure[0]], sure, "hinge") == 8
+    assert generator_loss(sure, "hinge") == -3
+
+
+def test_wasserstein_is_the_difference_of_the_means() -> None:
+    loss = discriminator_loss(REAL[:1], FAKE[:1], "wgan-gp")
+    torch.testing.assert_close(loss, FAKE[0].mean() - REAL[0].mean())
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.0, 3.0])
+def test_gradient_penalty_of_a_linear_critic_is_known(slope: float) -> None:
+    direction = F.normalize(torch.randn(3 * 8 * 8), dim=0) * slope
+    real, fake = torch.randn(2, 4, 3, 8, 8)
+    mix = torch.rand(4, 1, 1, 1)
+    penalty = gradient_penalty(lambda x: [x.flatten(1) @ direction], real, fake, mix)
+    torch.testing.assert_close(penalty, torch.tensor((slope - 1) ** 2))
+
+
+def test_perceptual_distance_ignores_contrast_and_brightness_of_features() -> None:
+    x = torch.randn(2, 3, 8, 8)
+    same = perceptual_distance(lambda y: y, x, 3 * x + 2)
+    other = perceptual_distance(lambda y: y, x, torch.randn(2, 3, 8, 8))
+    assert same < 1e-4 < other

@@ -1,0 +1,245 @@
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+import crossimage
+from crossimage.checkpoint import Checkpoints, save_model
+from crossimage.methods.munit import MUNIT, Discriminator, MUNITConfig
+from crossimage.translator import Translator, load
+
+SHAPE = dict(
+    domains=("Edges", "shoes"), width=4, residual_blocks=1, style_dim=3, style_downsamples=2,
+    mlp_width=8, crop=(32, 32), discriminator=Discriminator(width=4, layers=2, scales=2),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def networks() -> MUNIT:
+    torch.manual_seed(0)
+    return MUNIT(MUNITConfig(**SHAPE))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def run(networks: MUNIT, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    save_model(folder / "model.safetensors", networks)
+    Checkpoints(folder, keep=1).save(3, {"method": networks.tensors()})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(run: Path) -> Translator:
+    return crossimage.load(run, device="cpu")
+
+
+def images(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def picture(path: Path, width: int, height: int, colour: str = "red") -> Path:
+    image = Image.linear_gradient("L").resize((width, height)).convert("RGB")
+    image.paste(colour, (0, 0, width // 2, height // 2))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)
+    return path
+
+
+def test_model_says_what_it_is(model: Translator) -> None:
+    assert model.method == "munit"
+    assert model.domains == ("Edges", "shoes")
+    assert model.config.crop == (32, 32)
+    assert isinstance(model.networks, MUNIT) and not model.networks.training
+
+
+def test_translation_is_the_networks_own(model: Translator) -> None:
+    x, s = images(2, 3, 32, 48), torch.randn(2, 3)
+    with torch.no_grad():
+        expected = model.networks.translate(x, "b", s)
+    torch.testing.assert_close(model.translate(x, "shoes", style=s), expected)
+    torch.testing.assert_close(model.translate(x, style=s[:, :, None, None]), expected)
+    assert not torch.allclose(model.translate(x, "Edges", style=s), expected)
+
+
+def test_seed_reproduces_and_no_seed_varies(model: Translator) -> None:
+    x = images(2, 3, 16, 16)
+    a, b = model.translate(x, to="shoes", seed=7), model.translate(x, to="shoes", seed=7)
+    assert torch.equal(a, b)
+    assert not torch.allclose(a, model.translate(x, to="shoes", seed=8))
+    assert not torch.allclose(model.translate(x), model.translate(x))
+    s = model.sample_style(2, domain="shoes", seed=7)
+    assert s.shape == (2, 3)
+    torch.testing.assert_close(model.translate(x, to="shoes", style=s), a)
+    torch.manual_seed(1)
+    first = model.translate(x)
+    torch.manual_seed(1)
+    assert torch.equal(model.translate(x), first)
+
+
+def test_reference_gives_its_style(model: Translator, tmp_path: Path) -> None:
+    x, y = images(2, 3, 16, 16), images(1, 3, 40, 24, seed=1)
+    s = model.encode_style(y, domain="shoes")
+    assert s.shape == (1, 3)
+    expected = model.translate(x, style=s)
+    assert torch.equal(model.translate(x, reference=y), expected)
+    one = model.translate(x, reference=picture(tmp_path / "y.png", 20, 30))
+    other = model.translate(x, reference=Image.new("RGB", (20, 30), "blue"))
+    assert one.shape == expected.shape and not torch.allclose(one, other)
+
+
+def test_references_may_differ_in_size(model: Translator) -> None:
+    x = images(2, 3, 16, 16)
+    y = [Image.new("RGB", (20, 30), "red"), Image.new("RGB", (40, 33), "blue")]
+    expected = torch.cat([model.encode_style(image, "shoes") for image in y])
+    torch.testing.assert_close(model.translate(x, reference=y), model.translate(x, style=expected))
+
+
+@pytest.mark.parametrize("size", [(33, 47), (5, 50), (1, 1), (2, 9), (64, 30)])
+def test_any_size_comes_back_in_that_size(model: Translator, size: tuple[int, int]) -> None:
+    x = images(1, 3, *size)
+    y = model.translate(x, "shoes", seed=0)
+    assert y.shape == x.shape and y.isfinite().all()
+    assert model.encode_style(x, "shoes").shape == (1, 3)
+
+
+def test_padding_leaves_the_picture_in_place(model: Translator) -> None:
+    class Copy(MUNIT):
+        def translate(self, x, to, style=None):  # type: ignore[no-untyped-def]
+            assert x.shape[2] % 4 == x.shape[3] % 4 == 0
+            return x
+
+    x = images(1, 3, 37, 18)
+    copier = Translator(Copy(model.config, training=False), "cpu")  # type: ignore[arg-type]
+    assert torch.equal(copier.translate(x, seed=0), x)
+
+
+def test_pictures_and_paths_come_back_as_pictures(model: Translator, tmp_path: Path) -> None:
+    path = picture(tmp_path / "x.png", 31, 22)
+    with Image.open(path) as file:
+        file.load()
+        from_image = model.translate(file, seed=1)
+    from_path = model.translate(str(path), seed=1)
+    assert isinstance(from_path, Image.Image) and from_path.size == (31, 22)
+    assert from_path.tobytes() == from_image.tobytes()
+    several = model.translate([path, Image.new("L", (9, 12))], seed=1)
+    assert [image.size for image in several] == [(31, 22), (9, 12)]
+    assert several[0].tobytes() == from_path.tobytes()
+
+
+def test_other_float_types_give_float32(model: Translator) -> None:
+    y = model.translate(images(1, 3, 16, 16).double(), seed=0)
+    assert y.dtype == torch.float32 and not y.requires_grad
+
+
+def test_interpolation_runs_from_start_to_end(model: Translator) -> None:
+    x = images(2, 3, 16, 20)
+    start, end = model.sample_style(1, seed=0), model.sample_style(2, seed=1)
+    y = model.interpolate(x, start, end, steps=5, to="shoes")
+    assert y.shape == (2, 5, 3, 16, 20)
+    torch.testing.assert_close(y[:, 0], model.translate(x, style=start))
+    torch.testing.assert_close(y[:, -1], model.translate(x, style=end))
+    torch.testing.assert_close(y[:, 2], model.translate(x, style=(start + end) / 2))
+    frames = model.interpolate(Image.new("RGB", (16, 12)), start, end[:1], steps=3)
+    assert [frame.size for frame in frames] == [(16, 12)] * 3
+    many = model.interpolate([Image.new("RGB", (16, 12))] * 2, start, end, steps=3)
+    assert [len(frames) for frames in many] == [3, 3]
+    with pytest.raises(ValueError, match="steps must be at least 2"):
+        model.interpolate(x, start, end, steps=1)
+
+
+def test_content_code(model: Translator) -> None:
+    x = images(2, 3, 16, 24)
+    assert model.encode_content(x, domain="Edges").shape == (2, 16, 4, 6)
+    with pytest.raises(ValueError, match="differ in size"):
+        model.encode_content([Image.new("RGB", (8, 8)), Image.new("RGB", (8, 9))], "Edges")
+
+
+def test_domain_names(model: Translator) -> None:
+    x, s = images(1, 3, 16, 16), torch.zeros(1, 3)
+    assert torch.equal(model.translate(x, "edges", s), model.translate(x, "Edges", s))
+    assert torch.equal(model.translate(x, None, s), model.translate(x, "shoes", s))
+    with pytest.raises(ValueError, match=r"no domain 'shoe'.*did you mean 'shoes'"):
+        model.translate(x, "shoe")
+    with pytest.raises(ValueError, match="only 'Edges' and 'shoes'"):
+        model.encode_style(x, "b")
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (torch.zeros(3, 8, 8), r"x\[None\]"),
+        (torch.zeros(1, 1, 8, 8), r"\(N, 3, H, W\) of 3 channels"),
+        (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), r"x / 127.5 - 1"),
+        (torch.full((1, 3, 8, 8), 200.0), r"found 200 to 200; for 0..255"),
+        (torch.full((1, 3, 8, 8), torch.nan), r"found nan"),
+        (torch.zeros(0, 3, 8, 8), r"at least one pixel"),
+        ([], r"list of images is empty"),
+        ([torch.zeros(3, 8, 8)], r"found Tensor"),
+    ],
+)
+def test_unfit_inputs_are_refused(model: Translator, x: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        model.translate(x)  # type: ignore[call-overload]
+
+
+def test_unfit_styles_are_refused(model: Translator) -> None:
+    x = images(2, 3, 16, 16)
+    for style in (torch.zeros(2, 4), torch.zeros(3, 3), torch.zeros(3)):
+        with pytest.raises(ValueError, match=r"style: expected codes \(1 or 2, 3\)"):
+            model.translate(x, style=style)
+    with pytest.raises(ValueError, match=r"reference: expected codes \(1 or 2, 3\)"):
+        model.translate(x, reference=images(3, 3, 16, 16))
+    with pytest.raises(ValueError, match="exclude each other"):
+        model.translate(x, style=torch.zeros(1, 3), reference=x)
+
+
+def test_method_without_styles_refuses_them(model: Translator) -> None:
+    plain = Translator(MUNIT(model.config, training=False), "cpu")  # type: ignore[arg-type]
+    plain.networks.style_dim = 0
+    plain.networks.translate = lambda x, to, style=None: x.clone()  # type: ignore[method-assign]
+    plain.__class__ = type("Plain", (Translator,), {"method": "plain"})
+    x = images(1, 3, 16, 16)
+    assert torch.equal(plain.translate(x), x)
+    for ask in (
+        lambda: plain.translate(x, style=torch.zeros(1, 3)),
+        lambda: plain.translate(x, reference=x),
+        lambda: plain.sample_style(1),
+    ):
+        with pytest.raises(ValueError, match="plain has no styles"):
+            ask()
+
+
+def test_missing_files_are_named(model: Translator, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.png"):
+        model.translate(tmp_path / "nowhere.png")
+    with pytest.raises(FileNotFoundError, match=r"holds no model\.safetensors"):
+        load(tmp_path)
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        load(tmp_path / "nothing")
+
+
+def test_unusable_device(run: Path) -> None:
+    with pytest.raises(ValueError, match="device 'gpu' cannot be used"):
+        load(run, device="gpu")
+
+
+def test_discriminators_come_from_the_newest_checkpoint(run: Path, networks: MUNIT) -> None:
+    x = images(2, 3, 32, 32)
+    model = load(run, "cpu", discriminators=True)
+    with torch.no_grad():
+        expected = networks.discriminate(x, "b")
+    scores = model.discriminate(x, domain="shoes")
+    assert len(scores) == 2
+    for score, wanted in zip(scores, expected, strict=True):
+        torch.testing.assert_close(score, wanted)
+    with pytest.raises(ValueError, match="discriminators=True"):
+        load(run, "cpu").discriminate(x, domain="shoes")
+    with pytest.raises(ValueError, match="holds no discriminators"):
+        load(run / "model.safetensors", "cpu", discriminators=True)
+
+
+def test_model_file_with_discriminators(tmp_path: Path, networks: MUNIT) -> None:
+    save_model(tmp_path / "all.safetensors", networks, discriminators=True)
+    model = load(tmp_path / "all.safetensors", "cpu", discriminators=True)
+    assert len(model.discriminate(images(1, 3, 32, 32), "shoes")) == 2
