@@ -39,8 +39,8 @@ def generator(official: dict[str, Tensor], downsamples: int, blocks: int) -> dic
         names[f"enc_style.model.{i}"] = f"style.{i}"
     names[f"enc_style.model.{style_layers + 1}"] = f"style.{style_layers + 1}"
     for i in range(downsamples):
-        names[f"dec.model.{2 * i + 2}"] = f"decode.upsampler.{2 * i + 1}"
-    names[f"dec.model.{2 * downsamples + 1}"] = f"decode.upsampler.{2 * downsamples}"
+        names[f"dec.model.{2 * i + 2}"] = f"decode.upsampler.{i}"
+    names[f"dec.model.{2 * downsamples + 1}"] = f"decode.upsampler.{downsamples}"
     for i in range(3):
         names[f"mlp.model.{i}.fc"] = f"decode.mlp.{2 * i}"
     ours = {}

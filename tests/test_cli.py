@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 
 from crossimage import __version__
-from crossimage.checkpoint import save_model
 from crossimage.cli import main
 from crossimage.methods.munit import MUNIT, Discriminator, MUNITConfig
+from crossimage.modelfile import save_model
 
 SHAPE: dict[str, Any] = dict(
     domains=("edges", "shoes"), width=2, residual_blocks=1, style_dim=3, style_downsamples=2,
@@ -78,7 +78,9 @@ def test_version_as_a_module() -> None:
 
 
 def test_train_passes_overrides_on(calls: list[dict[str, Any]]) -> None:
-    arguments = "munit steps=5 --data D --weights.cycle 10 --out R --learning-rate=3e-4 --no-flip"
+    arguments = (
+        "train munit steps=5 --data D --weights.cycle 10 --out R --learning-rate=3e-4 --no-flip"
+    )
     assert crossimage(*arguments.split(), "crop=64,48") == 0
     (call,) = calls
     assert (call["recipe"], call["data"], call["out"]) == ("munit", "D", Path("R"))
@@ -163,6 +165,14 @@ def test_interruption(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     monkeypatch.setattr("crossimage.run.train", interrupt)
     assert crossimage("train", "munit", "--data", "D", "--out", "R") == 130
     assert capsys.readouterr().err == "crossimage: interrupted\n"
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    command = [sys.executable, "-m", "crossimage", "train", "munit", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b""
 
 
 def test_unknown_arguments_and_commands(capsys: pytest.CaptureFixture[str], run: Path) -> None:

@@ -5,8 +5,9 @@ import torch
 from PIL import Image
 
 import crossimage
-from crossimage.checkpoint import Checkpoints, save_model
+from crossimage.checkpoint import Checkpoints
 from crossimage.methods.munit import MUNIT, Discriminator, MUNITConfig
+from crossimage.modelfile import save_model
 from crossimage.translator import Translator, load
 
 SHAPE = dict(

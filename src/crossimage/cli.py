@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import errno
 import inspect
+import os
 import re
 import sys
 import textwrap
@@ -175,12 +176,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _run(arguments)
+        status = _run(arguments)
+        sys.stdout.flush()
+        return status
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except KeyboardInterrupt:
         print("crossimage: interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # The reader of our output, such as `head`, has seen enough; Python shall not flush again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (ValueError, OSError) as error:
         print(f"crossimage: {_sentence(error)}", file=sys.stderr)
         return 2

@@ -13,7 +13,6 @@ from PIL import Image
 from torch import Tensor
 
 from crossimage.checkpoint import Checkpoints
-from crossimage.modelfile import load_model
 from crossimage.config import Config
 from crossimage.conversion import Report, convert
 from crossimage.data.images import to_pil
@@ -28,6 +27,7 @@ from crossimage.inputs import (
     together,
 )
 from crossimage.methods.base import Method
+from crossimage.modelfile import load_model
 
 __all__ = ["Translator", "load"]
 

@@ -172,7 +172,7 @@ class UnpairedImages(Dataset[Item]):
         image = decode(path, config.channels[index], config.value_range)
         if half is not None:
             if image.shape[2] % 2:
-                raise ValueError(
+                raise ImageError(
                     f"{path} is {image.shape[2]} pixels wide; expected a side-by-side pair, which "
                     "has an even width"
                 )

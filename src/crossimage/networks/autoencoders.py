@@ -12,6 +12,7 @@ from crossimage.networks.blocks import (
     Padding,
     ResidualBlock,
 )
+from crossimage.networks.upsampling import UpsampleBlock
 
 
 class ContentEncoder(nn.Sequential):
@@ -112,10 +113,7 @@ class Upsampler(nn.Sequential):
         layers: list[nn.Module] = []
         for i in reversed(range(upsamples)):
             size = width * 2**i
-            layers += [
-                nn.Upsample(scale_factor=2),
-                ConvBlock(2 * size, size, 5, 1, 2, norm="layer", activation=activation, pad=pad),
-            ]
+            layers.append(UpsampleBlock(2 * size, size, activation=activation, pad=pad))
         layers.append(ConvBlock(width, channels, 7, 1, 3, activation="tanh", pad=pad))
         super().__init__(*layers)
 

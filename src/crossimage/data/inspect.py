@@ -1,0 +1,226 @@
+"""A look at a data set before training: what is there, what is broken, what training would do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from crossimage.config import Config
+from crossimage.data.datasets import resized
+from crossimage.data.domains import Domain, find_domains
+from crossimage.data.images import BombError, ImageInfo, verify
+
+_MANY = 200
+
+
+@dataclass
+class SplitReport:
+    """The training or the test images of a domain.
+
+    Attributes:
+        domain: The domain's name.
+        split: ``train`` or ``test``.
+        count: Files, broken ones included.
+        sizes: Width and height of the smallest, median and largest image by area, each half of a
+            pair for itself; empty where all are broken.
+        modes: Images by pixel format.
+        depths: Images by depth.
+        channels: Images by channel count.
+        broken: Path and reason of what can't be used.
+        bombs: How many of the broken ones have too many pixels, which stops training.
+        enlarged: Images that training would have to enlarge.
+    """
+
+    domain: str
+    split: str
+    count: int
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+    modes: Counter[str] = field(default_factory=Counter)
+    depths: Counter[str] = field(default_factory=Counter)
+    channels: Counter[int] = field(default_factory=Counter)
+    broken: list[tuple[str, str]] = field(default_factory=list)
+    bombs: int = 0
+    enlarged: int = 0
+
+
+@dataclass
+class DataReport:
+    """What :func:`inspect` found.
+
+    Attributes:
+        data: The data set as it was named.
+        splits: One entry for each domain's training images, and its test images if any.
+        training: Sentences of what training would do.
+        problems: Sentences of what would stop training; empty for a sound data set.
+    """
+
+    data: str
+    splits: list[SplitReport]
+    training: list[str]
+    problems: list[str]
+
+
+def inspect(data: str, names: Sequence[str] = (), config: Config | None = None) -> DataReport:
+    """Read every image of a data set.
+
+    Args:
+        data: A folder or list files, as for :func:`find_domains`.
+        names: Names of the domains.
+        config: What training would use; None: the defaults.
+
+    Raises:
+        FileNotFoundError: A folder or a listed file is missing.
+        ValueError: The folders hold no data set.
+    """
+    config = config or Config()
+    domains = find_domains(data, names)
+    files = list(dict.fromkeys(p for domain in domains for p in (*domain.train, *domain.test)))
+    found = dict(_read(files))
+    splits = [
+        _summarise(domain, split, paths, found, config)
+        for domain in domains
+        for split, paths in (("train", domain.train), ("test", domain.test))
+        if paths
+    ]
+    return DataReport(data, splits, _plan(domains, splits, config), _problems(splits, config))
+
+
+def _read(files: Sequence[Path]) -> Iterable[tuple[Path, ImageInfo | Exception]]:
+    """What each file is, or why it can't be read."""
+    shown = track(
+        files,
+        description="reading images",
+        console=Console(stderr=True),
+        transient=True,
+        disable=len(files) <= _MANY,
+    )
+    for path in shown:
+        try:
+            yield path, verify(path)
+        except (ValueError, FileNotFoundError) as error:
+            yield path, error
+
+
+def _summarise(
+    domain: Domain,
+    split: str,
+    paths: Sequence[Path],
+    found: dict[Path, ImageInfo | Exception],
+    config: Config,
+) -> SplitReport:
+    report = SplitReport(domain.name, split, len(paths))
+    sizes = []
+    for path in paths:
+        info = found[path]
+        if isinstance(info, Exception):
+            report.broken.append((str(path), str(info)))
+            report.bombs += isinstance(info, BombError)
+            continue
+        if domain.half is not None and info.width % 2:
+            reason = f"{path} is {info.width} pixels wide and can't be split into two halves"
+            report.broken.append((str(path), reason))
+            continue
+        width, height = info.width // (1 if domain.half is None else 2), info.height
+        sizes.append((width, height))
+        report.modes[info.mode] += 1
+        report.depths[info.depth] += 1
+        report.channels[info.channels] += 1
+        after = resized(height, width, config)
+        report.enlarged += after[0] > height or after[1] > width
+    sizes.sort(key=lambda size: (size[0] * size[1], size))
+    if sizes:
+        report.sizes = [sizes[0], sizes[len(sizes) // 2], sizes[-1]]
+    return report
+
+
+def _plan(domains: Sequence[Domain], splits: Sequence[SplitReport], config: Config) -> list[str]:
+    height, width = config.crop
+    resize = f"resize the shortest side to {config.resize} px and " if config.resize else ""
+    flip = ", half of them mirrored" if config.flip else ""
+    plan = [f"Training would {resize}crop {width} x {height} px at random{flip}."]
+    if domains[0].half is not None:
+        plan.append(
+            f"Each picture is split in the middle: left is {domains[0].name}, right is "
+            f"{domains[1].name}."
+        )
+    for split in splits:
+        if split.enlarged and split.split == "train":
+            plan.append(
+                f"{split.enlarged} of {split.count} images of {split.domain} are enlarged, being "
+                "smaller than that."
+            )
+    sizes = " and ".join(f"{len(domain.train)} images ({domain.name})" for domain in domains)
+    steps = -(-max(len(domain.train) for domain in domains) // config.batch_size)
+    times = config.steps / steps
+    plan.append(
+        f"An epoch is {sizes}; at batch size {config.batch_size} every image is seen within "
+        f"{steps:,} steps, and {times:,.{0 if times > 10 else 1}f} times in the "
+        f"{config.steps:,} steps configured."
+    )
+    return plan
+
+
+def _problems(splits: Sequence[SplitReport], config: Config) -> list[str]:
+    problems = []
+    letters = {name: i for i, name in enumerate(dict.fromkeys(s.domain for s in splits))}
+    for split in splits:
+        place = f"{split.domain} ({split.split})"
+        # Gray, RGB and opacity are converted into one another.
+        wanted = config.channels[letters[split.domain]]
+        able = {1, 2, 3, 4} if wanted in (1, 3, 4) else {wanted}
+        unfit = {n: count for n, count in split.channels.items() if n not in able | {wanted}}
+        for channels, count in unfit.items():
+            problems.append(
+                f"{place}: {count} images have {channels} channels, expected {wanted}; set "
+                "`channels` to what the images have."
+            )
+        if config.value_range is None and any(
+            depth not in ("1-bit", "8-bit", "16-bit") for depth in split.depths
+        ):
+            problems.append(
+                f"{place}: there are images of unknown range; set `value_range=low,high`."
+            )
+        if split.bombs:
+            problems.append(f"{place}: {split.bombs} images have too many pixels; remove them.")
+        if len(split.broken) > max(1, 0.05 * split.count):
+            problems.append(
+                f"{place}: {len(split.broken)} of {split.count} images are broken, more than 5 %."
+            )
+    return problems
+
+
+def print_report(report: DataReport, console: Console | None = None) -> None:
+    """Show a report as a table, the broken files, and what training would do."""
+    console = console or Console()
+    table = Table(
+        title=report.data, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left"
+    )
+    for heading in ("domain", "split", "images", "smallest", "median", "largest", "formats",
+                    "depths", "channels"):  # fmt: skip
+        table.add_column(heading)
+    for split in report.splits:
+        sizes = [f"{width}x{height}" for width, height in split.sizes] or ["-"] * 3
+        counted = [_counted(c) for c in (split.modes, split.depths, split.channels)]
+        table.add_row(split.domain, split.split, str(split.count), *sizes, *counted)
+    console.print(table)
+    # A pair's file belongs to both domains and is named once.
+    broken = dict(entry for split in report.splits for entry in split.broken)
+    if broken:
+        console.print(f"{len(broken)} broken:")
+    lines = [*broken.values(), *report.training, *report.problems]
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _counted(counter: Counter[str] | Counter[int]) -> str:
+    """Such as ``RGB`` where all are alike, or ``RGB 10, L 2``."""
+    if len(counter) == 1:
+        return str(next(iter(counter)))
+    return ", ".join(f"{value} {count}" for value, count in counter.most_common()) or "-"
