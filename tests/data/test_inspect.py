@@ -1,0 +1,75 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from rich.console import Console
+
+from crossimage.config import Config
+from crossimage.data.inspect import inspect, print_report
+
+
+@pytest.fixture
+def data(tmp_path):
+    for folder in ("trainA", "trainB", "testB"):
+        (tmp_path / folder).mkdir()
+    Image.new("RGB", (30, 20)).save(tmp_path / "trainA" / "1.png")
+    Image.new("L", (80, 60)).save(tmp_path / "trainA" / "2.png")
+    Image.new("RGB", (50, 40)).save(tmp_path / "trainA" / "3.jpg")
+    (tmp_path / "trainA" / "4.png").write_bytes(b"broken")
+    Image.new("RGB", (64, 64)).save(tmp_path / "trainB" / "1.png")
+    Image.new("RGB", (64, 64)).save(tmp_path / "testB" / "1.png")
+    return tmp_path
+
+
+def shown(report):
+    console = Console(width=100, file=io.StringIO())
+    print_report(report, console)
+    return console.file.getvalue()
+
+
+def test_counts_sizes_modes_and_broken_files(data):
+    config = Config(resize=0, crop=(32, 32), batch_size=2, steps=10)
+    report = inspect(str(data), ["x", "y"], config)
+    assert [(s.domain, s.split, s.count) for s in report.splits] == [
+        ("x", "train", 4),
+        ("y", "train", 1),
+        ("y", "test", 1),
+    ]
+    train = report.splits[0]
+    assert train.sizes == [(30, 20), (50, 40), (80, 60)]
+    assert train.modes == {"RGB": 2, "L": 1}
+    assert train.channels == {3: 2, 1: 1}
+    assert [Path(path).name for path, _ in train.broken] == ["4.png"]
+    assert train.enlarged == 1
+    assert not report.problems
+    text = shown(report)
+    assert "4.png can't be read" in text
+    assert "1 of 4 images of x are enlarged" in text
+    assert "crop 32 x 32" in text
+    assert "seen within 2 steps, and 5.0 times" in text
+
+
+def test_pairs_are_reported_as_halves(tmp_path):
+    (tmp_path / "train").mkdir()
+    for number in range(3):
+        Image.new("RGB", (128, 64)).save(tmp_path / "train" / f"{number}.png")
+    report = inspect(str(tmp_path))
+    assert report.splits[0].sizes == [(64, 64)] * 3
+    assert "split in the middle" in shown(report)
+
+
+def test_what_would_stop_training_is_said(tmp_path):
+    for folder in ("trainA", "trainB"):
+        (tmp_path / folder).mkdir()
+    tifffile.imwrite(tmp_path / "trainA" / "1.tif", np.zeros((5, 40, 40), np.float32))
+    for number in range(3):
+        (tmp_path / "trainB" / f"{number}.png").write_bytes(b"broken")
+    text = "\n".join(inspect(str(tmp_path)).problems)
+    assert "a (train): 1 images have 5 channels, expected 3" in text
+    assert "set `value_range=low,high`" in text
+    assert "b (train): 3 of 3 images are broken" in text
+    sound = inspect(str(tmp_path), config=Config(channels=(5, 3), value_range=(0, 1)))
+    assert len(sound.problems) == 1

@@ -1,0 +1,148 @@
+from dataclasses import field
+
+import pytest
+
+from crossimage.config import (
+    Config,
+    build,
+    differences,
+    flatten,
+    keys,
+    parse_overrides,
+    read_yaml,
+    settings,
+    to_dict,
+    write_yaml,
+)
+
+
+@settings
+class Weights:
+    cycle: float = 10.0
+    image: float = 1.0
+
+
+@settings
+class Nested(Config):
+    weights: Weights = field(default_factory=Weights)
+
+
+def test_defaults_stand_where_nothing_is_said():
+    assert build(Nested) == Nested()
+
+
+def test_later_layers_win_value_by_value():
+    config = build(
+        Nested, {"steps": 5, "weights": {"cycle": 1, "image": 2}}, {"weights": {"cycle": 3}}
+    )
+    assert (config.steps, config.weights.cycle, config.weights.image) == (5, 3, 2)
+
+
+def test_building_changes_no_layer():
+    recipe = {"weights": {"cycle": 1}}
+    build(Nested, recipe, {"weights": {"cycle": 3}})
+    assert recipe == {"weights": {"cycle": 1}}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"),
+    [
+        ({"batchsize": 1}, "unknown key 'batchsize'; did you mean 'batch_size'?"),
+        ({"weights": {"cylce": 1}}, "unknown key 'weights.cylce'; did you mean 'weights.cycle'?"),
+        ({"cycle": 1}, "unknown key 'cycle'; did you mean 'weights.cycle'?"),
+        ({"qqqqqq": 1}, "unknown key 'qqqqqq'"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest(wrong, near):
+    with pytest.raises(ValueError) as caught:
+        build(Nested, wrong, source="my.yaml")
+    assert str(caught.value) == f"my.yaml: {near}"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"steps": "many"}, "steps: .*'many'"),
+        ({"steps": 0}, "steps must be at least 1, found 0"),
+        ({"batch_size": 3, "accumulate": 2}, "multiple of accumulate"),
+        ({"channels": 0}, "channels must be positive"),
+        ({"crop": 0}, "crop and resize must be positive"),
+        ({"value_range": [1, 0]}, "value_range must be"),
+        ({"ema_decay": 1}, "ema_decay must lie"),
+        ({"precision": "fp8"}, "precision: .*'fp8'"),
+        ({"weights": {"cycle": "x"}}, "weights.cycle: .*'x'"),
+    ],
+)
+def test_values_that_no_run_could_use_are_refused(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        build(Nested, wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "crop"), [(64, (64, 64)), ("64", (64, 64)), ([64, 32], (64, 32)), ("64,32", (64, 32))]
+)
+def test_a_crop_is_one_number_or_height_and_width(given, crop):
+    assert build(Config, {"crop": given}).crop == crop
+
+
+def test_names_are_separated_by_commas():
+    assert build(Config, {"domains": "edges, shoes"}).domains == ("edges", "shoes")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "nested"),
+    [
+        (["steps=5"], {"steps": 5}),
+        (["--steps=5"], {"steps": 5}),
+        (["--steps", "5"], {"steps": 5}),
+        (["--batch-size", "2"], {"batch_size": 2}),
+        (["--no-flip"], {"flip": False}),
+        (["--flip", "steps=1"], {"flip": True, "steps": 1}),
+        (["weights.cycle=2", "--weights.image=3"], {"weights": {"cycle": 2, "image": 3}}),
+        (["crop=[64,32]"], {"crop": [64, 32]}),
+        (["domains=edges,shoes"], {"domains": "edges,shoes"}),
+        (["value_range=-1,1"], {"value_range": "-1,1"}),
+    ],
+)
+def test_every_way_to_write_a_setting(arguments, nested):
+    assert parse_overrides(arguments) == nested
+
+
+@pytest.mark.parametrize("arguments", [["5"], ["steps=5", "more"], ["steps=5", "steps.x=1"]])
+def test_arguments_that_are_no_settings_are_refused(arguments):
+    with pytest.raises(ValueError):
+        parse_overrides(arguments)
+
+
+def test_a_command_line_becomes_a_config():
+    arguments = ["crop=64,32", "value_range=-1,1", "channels=3,5", "learning_rate=1e-3"]
+    config = build(Nested, parse_overrides(arguments))
+    assert (config.crop, config.value_range, config.channels) == ((64, 32), (-1, 1), (3, 5))
+    assert config.learning_rate == 1e-3
+
+
+def test_yaml_there_and_back(tmp_path):
+    config = build(Nested, {"crop": 64, "domains": "a,b", "weights": {"cycle": 3}})
+    (tmp_path / "c.yaml").write_text(write_yaml(to_dict(config)))
+    assert build(Nested, read_yaml(tmp_path / "c.yaml")) == config
+
+
+def test_bad_yaml_files(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_yaml(tmp_path / "none.yaml")
+    for content in ("a: [", "- 1\n- 2\n", "\x00"):
+        (tmp_path / "c.yaml").write_text(content)
+        with pytest.raises(ValueError, match=r"c\.yaml"):
+            read_yaml(tmp_path / "c.yaml")
+    (tmp_path / "c.yaml").write_text("")
+    assert read_yaml(tmp_path / "c.yaml") == {}
+
+
+def test_keys_and_values_have_the_same_dotted_names():
+    assert list(keys(Nested)) == list(flatten(Nested()))
+    assert "weights.cycle" in flatten(Nested())
+
+
+def test_differences_name_key_old_and_new():
+    new = build(Nested, {"steps": 5, "weights": {"cycle": 3}})
+    assert differences(Nested(), new, lambda key: key == "steps") == ["weights.cycle: 10.0 -> 3.0"]
