@@ -90,7 +90,7 @@ def convert(
         _bar(len(inputs) * samples, progress) as advance,
     ):
         for images in _read_ahead(pool, read, inputs, 4 * batch_size):
-            groups: dict[torch.Size, list[tuple[int, int, Tensor]]] = defaultdict(list)
+            groups: dict[torch.Size, list[tuple[int, Tensor]]] = defaultdict(list)
             for i, future in images:
                 try:
                     image = future.result()
@@ -98,16 +98,18 @@ def convert(
                     report.skipped.append((inputs[i], str(error)))
                     advance(samples)
                 else:
-                    groups[image.shape] += [(i, k, image) for k in range(samples)]
+                    groups[image.shape].append((i, image))
             writes: dict[Path, Future[None]] = {}
             for jobs in groups.values():
-                for batch in _cut(jobs, batch_size):
-                    styles = [style_of(inputs[i].name, k) for i, k, _ in batch]
-                    y = _translate(model, [image for *_, image in batch], to, styles)
-                    for (i, k, _), result in zip(batch, y, strict=True):
-                        path = results[i][k]
-                        writes[path] = pool.submit(_write, path, result, value_range)
-                    advance(len(batch))
+                for batch in _cut(jobs, max(1, batch_size // samples)):
+                    for some in _cut(range(samples), batch_size):
+                        answers = [(i, k) for i, _ in batch for k in some]
+                        styles = [style_of(inputs[i].name, k) for i, k in answers]
+                        y = _translate(model, [image for _, image in batch], to, styles)
+                        for (i, k), result in zip(answers, y, strict=True):
+                            path = results[i][k]
+                            writes[path] = pool.submit(_write, path, result, value_range)
+                        advance(len(answers))
             for path, write in writes.items():
                 write.result()
                 written.add(path)
@@ -177,15 +179,15 @@ def _styles(
 def _translate(
     model: Translator, images: list[Tensor], to: str, styles: list[Tensor | None]
 ) -> Tensor:
+    """Several answers an image, in a row; the image is encoded once for them."""
     codes = [style for style in styles if style is not None]
+    style = torch.cat(codes).to(model.device) if codes else None
     try:
-        return model.translate(
-            torch.stack(images), to, style=torch.cat(codes) if codes else None
-        ).cpu()
+        return model.answer(torch.stack(images).to(model.device), to, style).cpu()
     except torch.OutOfMemoryError:
         height, width = images[0].shape[1:]
         raise ValueError(
-            f"the GPU's memory does not hold {len(images)} images of {width}x{height} pixels; "
+            f"the GPU's memory does not hold {len(styles)} images of {width}x{height} pixels; "
             "use a smaller batch size or size"
         ) from None
 

@@ -15,8 +15,8 @@ from crossimage.data.images import from_pil, read_image
 Picture = Image.Image | str | Path
 Pictures = Tensor | Picture | Sequence[Picture]
 
-# Resizing overshoots [-1, 1] a little; anything beyond this is on another scale.
-_LIMIT = 1.5
+# Refuses 0..255, and lets noise and resizing overshoot [-1, 1].
+_LIMIT = 10.0
 
 
 def is_single(x: Pictures) -> bool:

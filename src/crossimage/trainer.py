@@ -245,7 +245,7 @@ class Trainer:
         flat = torch.cat([g.flatten() for g in gradients])
         dist.all_reduce(flat)
         flat /= self.fabric.world_size
-        for gradient, part in zip(gradients, flat.split(sizes), strict=True):
+        for gradient, part in zip(gradients, torch.split(flat, sizes), strict=True):
             gradient.copy_(part.view_as(gradient))
 
     def _agree(self, flag: bool) -> bool:

@@ -21,7 +21,6 @@ from crossimage.inputs import (
     Pictures,
     home,
     is_single,
-    listed,
     open_images,
     pad_to,
     together,
@@ -187,14 +186,13 @@ class Translator:
             ValueError: The images, the domain or the style do not fit the model.
         """
         to = self._name(to)
-        target = self._index(to)
-        batches = self._open(x, self._source(target))
+        batches = self._open(x, self._source(self._index(to)))
         count = sum(len(batch) for batch in batches)
         styles = self._styles(count, to, style, reference, seed)
         results, first = [], 0
         for batch in batches:
             rows = slice(first, first := first + len(batch))
-            results.append(self._translate(batch, target, None if styles is None else styles[rows]))
+            results.append(self.answer(batch, to, None if styles is None else styles[rows]))
         if isinstance(x, Tensor):
             return results[0].to(x.device)
         images = [to_pil(result[0].cpu()) for result in results]
@@ -221,14 +219,22 @@ class Translator:
         """
         if steps < 2:
             raise ValueError(f"steps must be at least 2, the two ends, found {steps}")
-        count = len(x) if isinstance(x, Tensor) else len(listed(x))
+        to = self._name(to)
+        batches = self._open(x, self._source(self._index(to)))
+        count = sum(len(batch) for batch in batches)
         first, last = (self._fit_style(style, count, "style") for style in (start, end))
-        frames: list[Any] = [
-            self.translate(x, to, torch.lerp(first, last, i / (steps - 1))) for i in range(steps)
-        ]
+        place = torch.linspace(0, 1, steps, device=self.device)[:, None]
+        styles = torch.lerp(first[:, None], last[:, None], place)  # (N, steps, style_dim)
+        frames, row = [], 0
+        for batch in batches:
+            codes = styles[row : row + len(batch)].flatten(0, 1)
+            answers = self.answer(batch, to, codes)
+            frames.append(answers.reshape(len(batch), steps, *answers.shape[1:]))
+            row += len(batch)
         if isinstance(x, Tensor):
-            return torch.stack(frames, 1)
-        return frames if is_single(x) else [list(images) for images in zip(*frames, strict=True)]
+            return frames[0].to(x.device)
+        images = [[to_pil(picture) for picture in part[0].cpu()] for part in frames]
+        return images[0] if is_single(x) else images
 
     def encode_style(self, y: Pictures, domain: str) -> Tensor:
         """Style codes (N, style_dim) of images of a domain, float32 on the images' device.
@@ -240,7 +246,9 @@ class Translator:
         index = self._index(domain)
         with torch.no_grad():
             codes = [
-                self.networks.encode_style(self._pad(batch)[0], self.networks.letters[index])
+                self.networks.encode_style(
+                    pad_to(batch, 1, self.networks.smallest)[0], self.networks.letters[index]
+                )
                 for batch in self._open(y, index)
             ]
         return torch.cat(codes).float().to(home(y))
@@ -379,11 +387,16 @@ class Translator:
         multiple = self.networks.multiple
         return pad_to(x, multiple, max(self.networks.smallest, 2 * multiple))
 
-    def _translate(self, x: Tensor, target: int, style: Tensor | None) -> Tensor:
+    def answer(self, x: Tensor, to: str, style: Tensor | None) -> Tensor:
+        """Translate images (N, C, H, W) on the networks' device to the domain of that very name.
+
+        With style codes (N k, style_dim) each image gets k answers in a row; it is encoded once.
+        """
         # no_grad and not inference_mode: what comes out may be trained on.
         with torch.no_grad():
             padded, rows, columns = self._pad(x)
-            y = self.networks.translate(padded, self.networks.letters[target], style)
+            letter = self.networks.letters[self.domains.index(to)]
+            y = self.networks.translate(padded, letter, style)
         return y[:, :, rows, columns].float().contiguous()
 
     def _need_styles(self) -> None:

@@ -136,9 +136,16 @@ class Method(ABC, nn.Module):
 
     @abstractmethod
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
-        """Translate images (N, C, H, W) in [-1, 1] to the domain with letter ``to``.
+        """Translate images to another domain.
 
-        ``style`` (N, style_dim) is given exactly where the method has styles.
+        Args:
+            x: Images (N, C, H, W) in [-1, 1].
+            to: Letter of the target domain.
+            style: Style codes (N k, style_dim), k for each image; given exactly where the method
+                has styles.
+
+        Returns:
+            Images (N k, C, H, W), the k answers of an image in a row.
         """
 
     @abstractmethod

@@ -254,10 +254,10 @@ class MUNIT(Method):
         return discriminator_loss(real_scores, fake_scores, self.config.adversarial)
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
-        """G_to(E^c(x), style): images (N, C, H, W) with style codes (N, style_dim)."""
+        """G_to(E^c(x), style): k answers to each of N images from N k styles."""
         assert style is not None
-        source = "a" if to == "b" else "b"
-        return self.decode(self.encode_content(x, source), to, style)
+        content = self.encode_content(x, "a" if to == "b" else "b")
+        return self.decode(content.repeat_interleave(len(style) // len(x), 0), to, style)
 
     def encode_content(self, x: Tensor, domain: str) -> Tensor:
         """Content codes (N, width * 2^d, H / 2^d, W / 2^d), d the config's downsamples."""

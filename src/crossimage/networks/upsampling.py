@@ -85,13 +85,14 @@ def upsampled_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> 
     rows = torch.cat([corner[..., :1], rows, corner[..., 1:]], 3)
     columns = _double(x[..., [1, -2]] - x[..., [0, -1]], 2)
     columns = F.pad(F.pad(columns, (0, 0, 1, 1), mode="replicate"), (0, 0, 1, 1))
-    return _AddBorder.apply(
+    bordered: Tensor = _AddBorder.apply(
         y,
         F.conv2d(rows[:, :, :1], weight[:, :, :1]),
         F.conv2d(rows[:, :, 1:], weight[:, :, -1:]),
         F.conv2d(columns[..., :1], weight[..., :1]),
         F.conv2d(columns[..., 1:], weight[..., -1:]),
-    )  # type: ignore[no-any-return]
+    )
+    return bordered
 
 
 def _double(x: Tensor, dim: int) -> Tensor:
