@@ -100,7 +100,7 @@ def _train(
             console.print(f"{out} has made its {found[0]} steps; raise steps to train on")
             return 0
 
-    fabric = _fabric(config.precision, devices)
+    fabric = open_fabric(config.precision, devices)
     torch.manual_seed(seed_of(config.seed, "initialisation"))
     method = METHODS[name](config)
     method.build_fixed_networks()
@@ -193,7 +193,7 @@ def _check_precision(precision: str) -> None:
         raise ValueError("precision=fp16 needs a CUDA device; use bf16, fp32 or auto")
 
 
-def _fabric(precision: str, devices: int) -> Fabric:
+def open_fabric(precision: str, devices: int) -> Fabric:
     """The launched engine room."""
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     if precision == "auto":

@@ -97,24 +97,34 @@ class Trainer:
         with self._listening(), recorder.recording(self.step, self.seconds):
             while self.step < config.steps:
                 micro_batches, problem = self._next(batches)
-                if self._agree(problem is not None):
-                    raise ValueError(problem or "another process of this run stopped")
-                if self._agree(self._signal > 0):
+                self._stop_together(problem)
+                if self._agree(self._signal):
                     break
                 losses = self.train_step(micro_batches)
                 self.step += 1
                 self.seconds = time.monotonic() - began
                 recorder.add(self._mean(losses))
-                last = self.step == config.steps
-                if last or self.step % config.log_every == 0:
-                    recorder.log(self.step, self.seconds, self.learning_rate)
-                if last or self.step % config.sample_every == 0:
-                    recorder.sample(self.step, self._preview)
-                if last or self.step % config.save_every == 0:
-                    self.save()
+                self._record(last=self.step == config.steps)
             if self.saved != self.step:
                 self.save()
-        return self._signal
+            return self._agree(self._signal) if self.step < config.steps else 0
+
+    def _record(self, last: bool) -> None:
+        """Do what is due after a step."""
+        config, recorder = self.config, self.recorder
+        problem: Exception | None = None
+        try:
+            if last or self.step % config.log_every == 0:
+                recorder.log(self.step, self.seconds, self.learning_rate)
+            if last or self.step % config.sample_every == 0:
+                recorder.sample(self.step, self._preview)
+        except (OSError, ValueError) as error:
+            problem = error
+        every = config.log_every, config.sample_every
+        if last or any(self.step % interval == 0 for interval in every):
+            self._stop_together(problem)
+        if last or self.step % config.save_every == 0:
+            self.save()
 
     def train_step(self, micro_batches: list[dict[str, Tensor]]) -> dict[str, Tensor]:
         """Make every move of the step once; returns the raw loss terms, still on the device."""

@@ -294,5 +294,5 @@ class MUNIT(Method):
                     columns.append((f"{name} {i + 1}", picture))
             guided = self.decode(content, target, self.encode_style(reference, target))
             columns += [("reference", reference), ("guided", guided)]
-            panels.append(Panel(f"{names[source]} → {names[target]}", columns))
+            panels.append(Panel(f"{names[source]} to {names[target]}", columns))
         return panels

@@ -1,0 +1,253 @@
+"""Kill a small run with SIGKILL at random moments, continue it each time, and compare its end.
+
+By hand, from the repository's root::
+
+    python -m tests.faults.harness --kills 100 --workers 2 --seed 3
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import multiprocessing
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from crossimage.checkpoint import Checkpoints
+from crossimage.data.synthetic import MAKERS
+from crossimage.run import train
+from tests.conftest import small
+
+# The imports are paid once, by the server that the runs are forked from.
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["tests.faults.harness", "torch.utils.tensorboard"])
+
+STEPS = 40
+AIMED_SHARE = 0.6
+"""Share of the kills that wait for a save; the others come after a random time."""
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Where a kill hit.
+
+    Attributes:
+        step: Step of the newest checkpoint it left.
+        save: The file that was being written, or None.
+        aimed: It waited for a save.
+    """
+
+    step: int
+    save: str | None
+    aimed: bool
+
+    def __str__(self) -> str:
+        aim = "aimed at a save" if self.aimed else "at a random time"
+        return f"{aim}, after step {self.step}, " + (
+            f"while {self.save} was written" if self.save else "between saves"
+        )
+
+
+class Victims:
+    """Runs to kill, and what they must come to.
+
+    Args:
+        folder: Where data and runs lie.
+        workers: Loader processes of a run.
+        seed: Seed of the moments, and of the first run.
+    """
+
+    def __init__(self, folder: Path, workers: int, seed: int) -> None:
+        self.folder, self.workers, self.seed = folder, workers, seed
+        self.random = random.Random(seed)
+        self.loaders: set[int] = set()
+        MAKERS["outlines"](folder / "data", seed=seed, size=24, count=7)
+
+    def kill(self, count: int) -> Iterator[Kill]:
+        """Kill runs ``count`` times; a run that is finished is compared and followed by the next.
+
+        Yields:
+            Every kill.
+
+        Raises:
+            AssertionError: A finished run is not the uninterrupted one, or a run failed.
+        """
+        seed = self.seed
+        while count:
+            killed = self.folder / f"killed-{seed}"
+            began = time.monotonic()
+            self._finish(self.start(self.folder / f"whole-{seed}", seed))
+            duration = time.monotonic() - began
+            while True:
+                process = self.start(killed, seed)
+                hit = self._kill(process, killed, duration / 4) if count else self._finish(process)
+                if hit is None:
+                    break
+                count -= 1
+                yield hit
+            compare(self.folder / f"whole-{seed}", killed)
+            seed += 1
+
+    def start(self, out: Path, seed: int) -> ForkServerProcess:
+        """Start or continue a run."""
+        settings = small(
+            steps=STEPS, save_every=2, keep=2, workers=self.workers, seed=seed, ema_decay=0.9,
+            sample_every=10,
+        )  # fmt: skip
+        process = SERVER.Process(target=_run, args=(str(self.folder / "data"), out, settings))
+        process.start()
+        return process
+
+    def _kill(self, process: ForkServerProcess, out: Path, most: float) -> Kill | None:
+        """Kill a run at a random moment; None where it was finished before."""
+        aimed = self.random.random() < AIMED_SHARE
+        if aimed:
+            saves, more = self.random.randint(1, 4), self.random.uniform(0, 0.004)
+            _await_saves(out / "checkpoints", saves, process.is_alive)
+        else:
+            more = self.random.uniform(0, most)
+        time.sleep(more)
+        loaders = _children(process.pid)
+        process.kill()
+        process.join()
+        if process.exitcode != -9:
+            return self._finish(process)
+        self.loaders |= loaders
+        half = [*out.glob(".*.tmp"), *out.glob("*/.*.tmp")]
+        newest = Checkpoints(out, 1).newest_path()
+        step = int(newest.stem.partition("-")[2]) if newest else 0
+        return Kill(step, half[0].name.rsplit(".", 2)[0].lstrip(".") if half else None, aimed)
+
+    def _finish(self, process: ForkServerProcess) -> None:
+        process.join()
+        assert process.exitcode == 0, f"a run failed with exit code {process.exitcode}"
+
+    def surviving_loaders(self, patience: float = 20) -> set[int]:
+        """Loader processes of killed runs that have not vanished in ``patience`` seconds."""
+        end = time.monotonic() + patience
+        while (left := {pid for pid in self.loaders if _lives(pid)}) and time.monotonic() < end:
+            time.sleep(0.1)
+        return left
+
+
+def _run(data: str, out: Path, settings: Mapping[str, Any]) -> None:
+    torch.set_num_threads(1)
+    out.mkdir(exist_ok=True)
+    with open(out / "said.txt", "a") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.exit(train("munit", data, out, settings))
+
+
+def _await_saves(folder: Path, count: int, alive: Callable[[], bool]) -> None:
+    """Return as soon as the ``count``-th checkpoint begins to be written."""
+    seen: set[str] = set()
+    before = {path.name for path in folder.glob(".step-*.tmp")}
+    while alive():
+        with suppress(FileNotFoundError):
+            seen |= {name for name in os.listdir(folder) if name.endswith(".tmp")} - before
+        if len(seen) >= count:
+            return
+        time.sleep(0.0002)
+
+
+def _children(pid: int | None) -> set[int]:
+    with suppress(OSError):
+        return {int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+    return set()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def compare(one: Path, two: Path) -> None:
+    """Compare two finished runs.
+
+    Raises:
+        AssertionError: A weight, an optimizer's state, the model file or a loss differs.
+    """
+    first, second = outcome(one), outcome(two)
+    assert first.keys() == second.keys()
+    for key, value in first.items():
+        assert value == second[key], f"{two}: {key} differs from {one}"
+
+
+def outcome(run: Path) -> dict[str, Any]:
+    """Hashes of all that a run has come to, and its rows of losses."""
+    found = Checkpoints(run, 1).load_newest(_refuse)
+    assert found is not None, f"{run} holds no checkpoint"
+    del found[1]["seconds"]
+    with open(run / "metrics.csv", newline="") as file:
+        rows = [dict(row) for row in csv.DictReader(file)]
+    for row in rows:
+        del row["seconds"]
+    return {
+        **{key: digest(value) for key, value in found[1].items()},
+        "model.safetensors": digest(load_file(run / "model.safetensors")),
+        "metrics.csv": rows,
+    }
+
+
+def _refuse(sentence: str) -> None:
+    raise AssertionError(sentence)
+
+
+def digest(value: object) -> str:
+    """SHA-256 of nested mappings and sequences of tensors and plain values."""
+    if isinstance(value, torch.Tensor):
+        content = repr((value.dtype, value.shape)).encode()
+        content += value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+    elif isinstance(value, Mapping):
+        content = repr([(key, digest(item)) for key, item in value.items()]).encode()
+    elif isinstance(value, list | tuple):
+        content = repr([digest(item) for item in value]).encode()
+    else:
+        content = repr(value).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def main() -> int:
+    """Kill as often as the command line says."""
+    parser = argparse.ArgumentParser(description="Kill a small run again and again.")
+    parser.add_argument("--kills", type=int, default=25)
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        victims = Victims(Path(folder), arguments.workers, arguments.seed)
+        saves = 0
+        try:
+            for number, kill in enumerate(victims.kill(arguments.kills), 1):
+                saves += kill.save is not None
+                print(f"{number:4}  {kill}", flush=True)
+        except AssertionError as error:
+            print(f"FAILED: {error}")
+            return 1
+        left = victims.surviving_loaders()
+    if left:
+        print(f"FAILED: {len(left)} loader processes outlived their run")
+        return 1
+    print(f"passed: {arguments.kills} kills, {saves} of them in a save; weights, optimizers, model")
+    print("file and losses equal those of the uninterrupted runs")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
