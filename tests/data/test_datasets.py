@@ -23,6 +23,7 @@ from crossimage.data.datasets import (
 )
 
 PLAIN = Config(resize=0, crop=(8, 8), flip=False, batch_size=2, workers=0)
+from tests.golden import SHARED
 
 
 def flat(path, level, size=(8, 8)):
@@ -340,10 +341,10 @@ def test_loader_processes_outlive_a_stop_request_and_end_with_the_run(running, n
     assert gone(workers, 5)
 
 
-REAL = Path(os.environ.get("CROSSIMAGE_DATA", "none"))
+REAL = SHARED / "data"
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="CROSSIMAGE_DATA names no folder of real data sets")
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"there are no real data sets at {REAL}")
 @pytest.mark.parametrize("name", ["edges2shoes", "emojis", "cats_dogs", "edges2handbags_demo"])
 def test_real_data_sets_load(name):
     config = Config(resize=64, crop=(64, 64), batch_size=8, workers=0)
