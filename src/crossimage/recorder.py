@@ -59,6 +59,7 @@ class Recorder:
         self.inputs, self.writes, self.newest = inputs, writes, newest
         self._names: list[str] = []
         self._sums: Tensor | None = None
+        self._finite: Tensor | None = None
         self._count = 0
         self._board: Any = None
         self._bar: Progress | None = None
@@ -105,7 +106,10 @@ class Recorder:
         """Add a step's losses to the running sums; nothing is read from the device."""
         values = torch.stack(list(losses.values()))
         self._names = list(losses)
-        self._sums = values if self._sums is None else self._sums + values
+        if self._sums is None or self._finite is None:
+            self._sums, self._finite = torch.zeros_like(values), torch.zeros_like(values)
+        self._sums = self._sums + values
+        self._finite = self._finite + values.isfinite()
         self._count += 1
         if self._bar:
             self._bar.advance(self._task)
@@ -117,6 +121,8 @@ class Recorder:
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what :meth:`state` returned."""
         self._names, self._sums, self._count = state["names"], state["sums"], state["count"]
+        if self._sums is not None:
+            self._finite = torch.full_like(self._sums, self._count)
 
     def log(self, step: int, seconds: float, learning_rate: float) -> None:
         """Write the mean losses since the last row.
@@ -126,11 +132,9 @@ class Recorder:
         """
         if self._sums is None:
             return
+        self.check(step)
         losses = dict(zip(self._names, (self._sums / self._count).tolist(), strict=True))
         self._sums, self._count = None, 0
-        for name, value in losses.items():
-            if not np.isfinite(value):
-                raise self.diverged(step, name, str(value))
         before, then = self._last
         rate = (step - before) / max(seconds - then, 1e-9)
         self._last = (step, seconds)
@@ -156,6 +160,20 @@ class Recorder:
             )
             self.page()
 
+    def check(self, step: int) -> None:
+        """Refuse losses since the last row of which one is not finite.
+
+        Raises:
+            ValueError: The term that was the first not to be finite, and its step.
+        """
+        if self._finite is None:
+            return
+        finite = self._finite.tolist()
+        good = min(finite)
+        if good < self._count:
+            first = step - self._count + int(good) + 1
+            raise self.diverged(first, self._names[finite.index(good)], "not finite")
+
     def sample(self, step: int, preview: Callable[[Images], list[Panel]]) -> None:
         """Write a sample sheet of the fixed inputs and renew the run's page."""
         if not self.writes:
@@ -172,7 +190,8 @@ class Recorder:
         self.page()
 
     def model(self, method: Method) -> None:
-        """Write the model file."""
+        """Write the model file; a kill from here on costs no scalars of TensorBoard."""
+        self._board.flush()
         save_model(self.run / "model.safetensors", method)
 
     def page(self) -> None:

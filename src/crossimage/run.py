@@ -10,8 +10,8 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -62,7 +62,8 @@ def train(
             processes count instead.
 
     Returns:
-        0, or 128 + the number of the signal that stopped the run.
+        0, or 128 + the number of the signal that stopped the run; of several processes, the first
+            one speaks for the run.
 
     Raises:
         ValueError: Settings, data or run folder can't be used, or the training diverged.
@@ -76,8 +77,22 @@ def train(
     config = dataclasses.replace(config, domains=tuple(d.name for d in domains))
     StepSampler(config.batch_size, config.accumulate, world=_world(devices))
     _check_precision(config.precision)
-    with lock(out) if _is_first() else nullcontext():
+    with _folder(out) if _is_first() else nullcontext():
         return _train(name, config, data, domains, out, init, devices)
+
+
+@contextmanager
+def _folder(out: Path) -> Iterator[None]:
+    """Have the run's folder to oneself; one that was made in vain is removed."""
+    new = not out.exists()
+    with lock(out):
+        try:
+            yield
+        except BaseException:
+            if new and os.listdir(out) == [".lock"]:
+                (out / ".lock").unlink()
+                out.rmdir()
+            raise
 
 
 def _train(
@@ -89,7 +104,8 @@ def _train(
     init: Path | None,
     devices: int,
 ) -> int:
-    console = Console(stderr=False, quiet=not _is_first())
+    # Paths shall come out as they are: brackets are no markup, and long lines are not broken.
+    console = Console(markup=False, highlight=False, soft_wrap=True, quiet=not _is_first())
     dataset = UnpairedImages(domains, config)
     fingerprint = dataset.fingerprint()
     checkpoints = Checkpoints(out, config.keep)
@@ -120,9 +136,8 @@ def _train(
     if found:
         trainer.restore(found[1])
         console.print(f"continuing {out} from step {trainer.step}")
-    elif fabric.is_global_zero:
-        write_text(out / "config.yaml", write_yaml({"method": name, **to_dict(config)}))
     if fabric.is_global_zero:
+        write_text(out / "config.yaml", write_yaml({"method": name, **to_dict(config)}))
         write_text(out / "environment.json", json.dumps(_environment(data, fabric), indent=2))
     del found
     console.print(f"training {name} on {_counts(domains)} for {config.steps} steps in {out}")
@@ -136,7 +151,7 @@ def _train(
             + "; the same command continues the run once that is mended"
         ) from error
     _say_goodbye(console, trainer, out, stopped_by)
-    return 128 + stopped_by if stopped_by else 0
+    return 128 + stopped_by if stopped_by and fabric.is_global_zero else 0
 
 
 def _compare(
@@ -265,14 +280,14 @@ def _say_goodbye(console: Console, trainer: Trainer, out: Path, stopped_by: int)
         console.print(unreadable, style="yellow")
     if stopped_by:
         command = shlex.join(["crossimage", *sys.argv[1:]])
-        text = f"stopped at step {trainer.step} and saved; to continue:\n  {command}"
-    else:
-        target = trainer.config.domains[-1]
-        text = (
-            f"model    {out / 'model.safetensors'}\n"
-            f"samples  {out / 'samples'}\n"
-            f"page     {out / 'index.html'}\n\n"
-            f"translate images:  crossimage translate {out} IMAGES --to {target} --out DIR\n"
-            f"train on:          the same command with a larger steps"
-        )
-    console.print(Box(text, title=f"{trainer.step} steps", expand=False))
+        console.print(f"stopped at step {trainer.step} and saved; to continue:\n  {command}")
+        return
+    translate = ["crossimage", "translate", str(out), "IMAGES", "--to", trainer.config.domains[-1]]
+    text = (
+        f"model    {out / 'model.safetensors'}\n"
+        f"samples  {out / 'samples'}\n"
+        f"page     {out / 'index.html'}\n\n"
+        f"translate images:  {shlex.join(translate)} --out DIR\n"
+        f"train on:          the same command with a larger steps"
+    )
+    console.print(Box(text, title=f"{trainer.step} steps", expand=False), soft_wrap=False)

@@ -97,7 +97,9 @@ class Trainer:
         with self._listening(), recorder.recording(self.step, self.seconds):
             while self.step < config.steps:
                 micro_batches, problem = self._next(batches)
-                self._stop_together(problem)
+                with self._together():
+                    if problem:
+                        raise ValueError(problem)
                 if self._agree(self._signal):
                     break
                 losses = self.train_step(micro_batches)
@@ -106,25 +108,23 @@ class Trainer:
                 recorder.add(self._mean(losses))
                 self._record(last=self.step == config.steps)
             if self.saved != self.step:
-                self.save()
+                with self._together():
+                    self.save()
             return self._agree(self._signal) if self.step < config.steps else 0
 
     def _record(self, last: bool) -> None:
         """Do what is due after a step."""
         config, recorder = self.config, self.recorder
-        problem: Exception | None = None
-        try:
-            if last or self.step % config.log_every == 0:
-                recorder.log(self.step, self.seconds, self.learning_rate)
-            if last or self.step % config.sample_every == 0:
-                recorder.sample(self.step, self._preview)
-        except (OSError, ValueError) as error:
-            problem = error
-        every = config.log_every, config.sample_every
-        if last or any(self.step % interval == 0 for interval in every):
-            self._stop_together(problem)
-        if last or self.step % config.save_every == 0:
-            self.save()
+        intervals = config.log_every, config.sample_every, config.save_every
+        log, sample, save = (last or self.step % interval == 0 for interval in intervals)
+        if log or sample or save:
+            with self._together():
+                if log:
+                    recorder.log(self.step, self.seconds, self.learning_rate)
+                if sample:
+                    recorder.sample(self.step, self._preview)
+                if save:
+                    self.save()
 
     def train_step(self, micro_batches: list[dict[str, Tensor]]) -> dict[str, Tensor]:
         """Make every move of the step once; returns the raw loss terms, still on the device."""
@@ -175,12 +175,13 @@ class Trainer:
         """
         finite = torch.stack([p.isfinite().all() for net in self.players.values() for p in net])
         if not finite.all():
+            self.recorder.check(self.step)
             raise self.recorder.diverged(self.step, "a weight", "not finite")
         if self.fabric.is_global_zero:
-            self.checkpoints.save(self.step, self.state())
+            # The model goes first: a run whose last checkpoint stands is not continued.
             self.recorder.model(self.translator)
+            self.checkpoints.save(self.step, self.state())
         self.saved = self.step
-        self.fabric.barrier()
 
     def state(self) -> dict[str, Any]:
         """Everything a continued run needs."""
@@ -258,13 +259,32 @@ class Trainer:
         for gradient, part in zip(gradients, torch.split(flat, sizes), strict=True):
             gradient.copy_(part.view_as(gradient))
 
-    def _agree(self, flag: bool) -> bool:
-        """True on every process as soon as it is true on one."""
+    def _agree(self, number: int) -> int:
+        """The largest of all processes' numbers."""
         if self._hosts is None:
-            return flag
-        votes = torch.tensor(float(flag))
+            return number
+        votes = torch.tensor(number)
         dist.all_reduce(votes, dist.ReduceOp.MAX, group=self._hosts)
-        return bool(votes)
+        return int(votes)
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """What fails in here on one process stops all of them; the first one says why."""
+        problem: Exception | None = None
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            problem = error
+        if not self._agree(problem is not None):
+            return
+        if self._hosts is not None:
+            problems: list[Any] = [None] * self.fabric.world_size
+            dist.all_gather_object(problems, problem and str(problem), group=self._hosts)
+            if not self.fabric.is_global_zero:
+                raise SystemExit(0)
+            problem = problem or ValueError(next(text for text in problems if text))
+        assert problem is not None
+        raise problem
 
     def _mean(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
         """Losses averaged over the processes."""

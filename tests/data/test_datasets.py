@@ -21,9 +21,9 @@ from crossimage.data.datasets import (
     find_domains,
     loader,
 )
+from tests.golden import SHARED
 
 PLAIN = Config(resize=0, crop=(8, 8), flip=False, batch_size=2, workers=0)
-from tests.golden import SHARED
 
 
 def flat(path, level, size=(8, 8)):
@@ -277,6 +277,7 @@ PROGRAM = """
 import multiprocessing, sys, time
 from crossimage.config import Config
 from crossimage.data.datasets import UnpairedImages, find_domains, loader
+from tests.golden import SHARED
 
 config = Config(resize=0, crop=(8, 8), workers=2)
 batches = loader(UnpairedImages(find_domains(sys.argv[1]), config), config, start=0)

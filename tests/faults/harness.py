@@ -33,7 +33,7 @@ from tests.conftest import small
 
 # The imports are paid once, by the server that the runs are forked from.
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["tests.faults.harness", "torch.utils.tensorboard"])
+SERVER.set_forkserver_preload(["crossimage.run", "torch.utils.tensorboard"])
 
 STEPS = 40
 AIMED_SHARE = 0.6
@@ -115,7 +115,7 @@ class Victims:
         """Kill a run at a random moment; None where it was finished before."""
         aimed = self.random.random() < AIMED_SHARE
         if aimed:
-            saves, more = self.random.randint(1, 4), self.random.uniform(0, 0.004)
+            saves, more = self.random.randint(1, 4), self.random.uniform(0, 0.02)
             _await_saves(out / "checkpoints", saves, process.is_alive)
         else:
             more = self.random.uniform(0, most)
@@ -145,6 +145,7 @@ class Victims:
 
 def _run(data: str, out: Path, settings: Mapping[str, Any]) -> None:
     torch.set_num_threads(1)
+    multiprocessing.set_start_method("fork", force=True)  # for the loader's processes, as usual
     out.mkdir(exist_ok=True)
     with open(out / "said.txt", "a") as file:
         os.dup2(file.fileno(), 1)
