@@ -73,17 +73,15 @@ def upsampled_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> 
     y = F.conv2d(F.pad(x, (1, 1, 1, 1), mode=mode), _fold(weight), bias4)
     # interleave the four positions; in channels-last memory this moves whole pixels
     y = y.permute(0, 2, 3, 1).reshape(n, h, w, 2, 2, -1).transpose(2, 3)
-    y = y.reshape(n, 2 * h, 2 * w, -1).permute(0, 3, 1, 2)
+    y = y.reshape(n, 2 * h, 2 * w, -1)
     if pad != "reflect":
-        return y
+        return y.permute(0, 3, 1, 2)
     # Reflection differs from replication in the outermost ring of padding alone, which only the
     # outermost taps see, and only from the outermost rows and columns.
-    rows = x[:, :, [1, -2]] - x[:, :, [0, -1]]
-    rows = _double(rows, 3)
-    rows = F.pad(rows, (1, 1, 0, 0), mode="replicate")
-    corner = x[:, :, [1, -2]][..., [1, -2]] - x[:, :, [0, -1]][..., [0, -1]]
-    rows = torch.cat([corner[..., :1], rows, corner[..., 1:]], 3)
-    columns = _double(x[..., [1, -2]] - x[..., [0, -1]], 2)
+    rows = F.pad(_double(_second(x, 2) - _first(x, 2), 3), (1, 1, 0, 0), mode="replicate")
+    corners = _second(_second(x, 2), 3) - _first(_first(x, 2), 3)
+    rows = torch.cat([corners[..., :1], rows, corners[..., 1:]], 3)
+    columns = _double(_second(x, 3) - _first(x, 3), 2)
     columns = F.pad(F.pad(columns, (0, 0, 1, 1), mode="replicate"), (0, 0, 1, 1))
     bordered: Tensor = _AddBorder.apply(
         y,
@@ -92,7 +90,17 @@ def upsampled_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> 
         F.conv2d(columns[..., :1], weight[..., :1]),
         F.conv2d(columns[..., 1:], weight[..., -1:]),
     )
-    return bordered
+    return bordered.permute(0, 3, 1, 2)
+
+
+def _first(x: Tensor, dim: int) -> Tensor:
+    """The outermost slices at both ends."""
+    return torch.cat([x.narrow(dim, 0, 1), x.narrow(dim, x.shape[dim] - 1, 1)], dim)
+
+
+def _second(x: Tensor, dim: int) -> Tensor:
+    """The slices next to the outermost ones."""
+    return torch.cat([x.narrow(dim, 1, 1), x.narrow(dim, x.shape[dim] - 2, 1)], dim)
 
 
 def _double(x: Tensor, dim: int) -> Tensor:
@@ -110,7 +118,7 @@ def _fold(weight: Tensor) -> Tensor:
 
 
 class _AddBorder(torch.autograd.Function):
-    """Add a first and last row and column to a picture in place.
+    """Add a first and last row and column (N, C, H, W) to maps (N, H, W, C) in place.
 
     Slices of autograd's own would copy the whole gradient once for each of the four.
     """
@@ -131,4 +139,5 @@ class _AddBorder(torch.autograd.Function):
 
 
 def _borders(y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    y = y.permute(0, 3, 1, 2)
     return y[:, :, :1], y[:, :, -1:], y[..., :1], y[..., -1:]
