@@ -18,7 +18,7 @@ from crossimage.config import build
 from crossimage.methods import METHODS
 from crossimage.methods.base import Batch, Method, Noise
 from crossimage.run import train
-from tests.conftest import RUN, SMALL, small
+from tests.conftest import SMALL, small
 
 every_method = pytest.mark.parametrize("name", METHODS)
 CURVES = Path(__file__).with_name("curves")
@@ -75,28 +75,32 @@ def test_a_move_touches_only_its_player(name: str) -> None:
 @every_method
 def test_two_micro_batches_are_one_batch(name: str, folders: Path, tmp_path: Path) -> None:
     for parts in (1, 2):
-        settings = small(name, steps=4, log_every=1, accumulate=parts)
+        settings = small(name, steps=3, log_every=1, save_every=1, accumulate=parts)
         train(name, str(folders), tmp_path / str(parts), settings)
-    assert_same_within_rounding(tmp_path / "1", tmp_path / "2")
+    assert_one_big_batch(tmp_path / "1", tmp_path / "2")
 
 
-def assert_same_within_rounding(one: Path, two: Path) -> None:
-    """Losses and weights agree.
+def assert_one_big_batch(one: Path, two: Path) -> None:
+    """The losses agree, and so do the first step's gradients, which Adam's running means hold.
 
-    In its first steps Adam moves every weight by about its step size, however small the gradient,
-    so where a gradient is hardly more than rounding, single weights differ by parts of a step; the
-    biases in front of an instance norm, which the norm takes out of every result, by whole ones.
+    From then on Adam makes whole steps of differences that are hardly more than rounding.
     """
     for row, other in zip(rows(one), rows(two), strict=True):
         expected = {key: float(value) for key, value in row.items()}
         found = {key: float(value) for key, value in other.items()}
-        assert found == pytest.approx(expected, rel=1e-4, abs=1e-5)
-    others = weights(two)
-    for key, value in weights(one).items():
-        if not key.endswith("bias"):
-            difference = (others[key] - value).abs()
-            assert difference.mean() < 1e-5, key
-            assert difference.max() < 0.3 * RUN["learning_rate"], key
+        assert found == pytest.approx(expected, rel=1e-3)
+    for player, mean in first_gradients(one).items():
+        difference = (first_gradients(two)[player] - mean).norm() / mean.norm()
+        assert difference < 1e-5, player
+
+
+def first_gradients(run: Path) -> dict[str, Tensor]:
+    """All gradients of a player's first move, up to a factor."""
+    state = torch.load(run / "checkpoints" / "step-00000001.pt", weights_only=True)
+    return {
+        player: torch.cat([entry["exp_avg"].flatten() for entry in optimizer["state"].values()])
+        for player, optimizer in state["optimizers"].items()
+    }
 
 
 @every_method
@@ -146,7 +150,7 @@ def test_a_model_translates_the_same_when_it_is_loaded(
 @every_method
 def test_the_loss_curve_of_the_first_steps(name: str, folders: Path, tmp_path: Path) -> None:
     """Changed only for a stated reason: delete the file and run this test to record it anew."""
-    train(name, str(folders), tmp_path, small(name, steps=5, log_every=1))
+    train(name, str(folders), tmp_path, small(name, steps=5, log_every=1, learning_rate=1e-4))
     curve = [{k: float(v) for k, v in row.items()} for row in rows(tmp_path)]
     golden = CURVES / f"{name}.json"
     if not golden.exists():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,11 +97,18 @@ class Recorder:
         self._task = self._bar.add_task(
             "training", total=self.steps, completed=step, rate="", losses=""
         )
+        hook, threading.excepthook = threading.excepthook, _leave_to_next_call
         try:
             with self._bar:
                 yield
-        finally:
+        except BaseException:
+            with suppress(OSError):  # the first error says more
+                self._board.close()
+            raise
+        else:
             self._board.close()
+        finally:
+            threading.excepthook = hook
 
     def add(self, losses: dict[str, Tensor]) -> None:
         """Add a step's losses to the running sums; nothing is read from the device."""
@@ -109,7 +117,7 @@ class Recorder:
         if self._sums is None or self._finite is None:
             self._sums, self._finite = torch.zeros_like(values), torch.zeros_like(values)
         self._sums = self._sums + values
-        self._finite = self._finite + values.isfinite()
+        self._finite = self._finite + self._sums.isfinite()  # counts up to the first bad step
         self._count += 1
         if self._bar:
             self._bar.advance(self._task)
@@ -192,7 +200,12 @@ class Recorder:
     def model(self, method: Method) -> None:
         """Write the model file; a kill from here on costs no scalars of TensorBoard."""
         self._board.flush()
-        save_model(self.run / "model.safetensors", method)
+        try:
+            save_model(self.run / "model.safetensors", method)
+        except ValueError as error:
+            if isinstance(error.__cause__, OSError):
+                raise error.__cause__ from None
+            raise
 
     def page(self) -> None:
         """Write the run's page."""
@@ -234,6 +247,12 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
     with open(path, newline="") as file:
         # a row that was being written when the process was killed is incomplete
         return [row for row in csv.DictReader(file) if None not in row.values() and row["step"]]
+
+
+def _leave_to_next_call(failed: threading.ExceptHookArgs) -> None:
+    """Keep a full disk quiet in TensorBoard's thread: its writer raises it again when called."""
+    if not issubclass(failed.exc_type, OSError):
+        threading.__excepthook__(failed)
 
 
 def _duration(seconds: float) -> str:

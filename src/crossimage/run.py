@@ -77,8 +77,18 @@ def train(
     config = dataclasses.replace(config, domains=tuple(d.name for d in domains))
     StepSampler(config.batch_size, config.accumulate, world=_world(devices))
     _check_precision(config.precision)
-    with _folder(out) if _is_first() else nullcontext():
-        return _train(name, config, data, domains, out, init, devices)
+    try:
+        with _folder(out) if _is_first() else nullcontext():
+            return _train(name, config, data, domains, out, init, devices)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        good = Checkpoints(out, config.keep).newest_path()
+        raise ValueError(
+            f"cannot write to {error.filename or out}: {error.strerror or error}; "
+            + (f"the newest checkpoint is {good}" if good else "there is no checkpoint yet")
+            + "; the same command continues the run once that is mended"
+        ) from error
 
 
 @contextmanager
@@ -141,15 +151,7 @@ def _train(
         write_text(out / "environment.json", json.dumps(_environment(data, fabric), indent=2))
     del found
     console.print(f"training {name} on {_counts(domains)} for {config.steps} steps in {out}")
-    try:
-        stopped_by = trainer.fit()
-    except OSError as error:
-        good = checkpoints.newest_path()
-        raise ValueError(
-            f"cannot write to {error.filename or out}: {error.strerror or error}; "
-            + (f"the newest checkpoint is {good}" if good else "there is no checkpoint yet")
-            + "; the same command continues the run once that is mended"
-        ) from error
+    stopped_by = trainer.fit()
     _say_goodbye(console, trainer, out, stopped_by)
     return 128 + stopped_by if stopped_by and fabric.is_global_zero else 0
 

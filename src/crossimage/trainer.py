@@ -120,7 +120,7 @@ class Trainer:
         if log or sample or save:
             with self._together():
                 if log:
-                    recorder.log(self.step, self.seconds, self.learning_rate)
+                    recorder.log(self.step, self.seconds, self.learning_rate(self.step - 1))
                 if sample:
                     recorder.sample(self.step, self._preview)
                 if save:
@@ -131,7 +131,7 @@ class Trainer:
         fabric, config = self.fabric, self.config
         torch.manual_seed(seed_of(config.seed, "process", self.step, fabric.global_rank))
         for optimizer in self.optimizers.values():
-            optimizer.param_groups[0]["lr"] = self.learning_rate
+            optimizer.param_groups[0]["lr"] = self.learning_rate(self.step)
         flows = [
             self.method.training_step(Batch(images, self._noise(micro)))
             for micro, images in enumerate(micro_batches)
@@ -160,11 +160,10 @@ class Trainer:
             _follow(self.average, self.method, config.ema_decay)
         return logs
 
-    @property
-    def learning_rate(self) -> float:
-        """The step size of the current step."""
+    def learning_rate(self, step: int) -> float:
+        """Adam's step size after ``step`` steps."""
         c = self.config
-        decays = self.step // c.decay_every if c.decay_every else 0
+        decays = step // c.decay_every if c.decay_every else 0
         return float(c.learning_rate * c.decay_factor**decays)
 
     def save(self) -> None:

@@ -13,6 +13,7 @@ import hashlib
 import multiprocessing
 import os
 import random
+import socket
 import sys
 import tempfile
 import time
@@ -27,9 +28,9 @@ import torch
 from safetensors.torch import load_file
 
 from crossimage.checkpoint import Checkpoints
+from crossimage.cli import main as main_of_crossimage
 from crossimage.data.synthetic import MAKERS
-from crossimage.run import train
-from tests.conftest import small
+from tests.conftest import as_arguments, small
 
 # The imports are paid once, by the server that the runs are forked from.
 SERVER = multiprocessing.get_context("forkserver")
@@ -105,18 +106,16 @@ class Victims:
         """Start or continue a run."""
         settings = small(
             steps=STEPS, save_every=2, keep=2, workers=self.workers, seed=seed, ema_decay=0.9,
-            sample_every=10,
+            sample_every=10, log_every=3,
         )  # fmt: skip
-        process = SERVER.Process(target=_run, args=(str(self.folder / "data"), out, settings))
-        process.start()
-        return process
+        return start(train_command(self.folder / "data", out, settings))
 
     def _kill(self, process: ForkServerProcess, out: Path, most: float) -> Kill | None:
         """Kill a run at a random moment; None where it was finished before."""
         aimed = self.random.random() < AIMED_SHARE
         if aimed:
             saves, more = self.random.randint(1, 4), self.random.uniform(0, 0.02)
-            _await_saves(out / "checkpoints", saves, process.is_alive)
+            await_saves(out / "checkpoints", saves, process.is_alive)
         else:
             more = self.random.uniform(0, most)
         time.sleep(more)
@@ -143,17 +142,48 @@ class Victims:
         return left
 
 
-def _run(data: str, out: Path, settings: Mapping[str, Any]) -> None:
+def train_command(data: Path, out: Path, settings: Mapping[str, Any]) -> list[str]:
+    """Arguments of the command line that train a small MUNIT."""
+    return ["train", "munit", "--data", str(data), "--out", str(out), *as_arguments(settings)]
+
+
+def start(
+    arguments: list[str], said: Path | None = None, environment: Mapping[str, str] | None = None
+) -> ForkServerProcess:
+    """Run the command line in a process of its own; it says what it says to the file ``said``."""
+    process = SERVER.Process(target=_command, args=(arguments, said, dict(environment or {})))
+    process.start()
+    return process
+
+
+def start_two(arguments: list[str], said: Path) -> list[ForkServerProcess]:
+    """Run the command line in two processes that train together, as ``torchrun`` starts them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    common = {
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2",
+        "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "test",
+    }  # fmt: skip
+    return [
+        start(arguments, said, common | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
+        for rank in range(2)
+    ]
+
+
+def _command(arguments: list[str], said: Path | None, environment: Mapping[str, str]) -> None:
+    os.setsid()  # a group of its own, as a shell gives it
+    os.environ.update(environment, COLUMNS="250")
     torch.set_num_threads(1)
     multiprocessing.set_start_method("fork", force=True)  # for the loader's processes, as usual
-    out.mkdir(exist_ok=True)
-    with open(out / "said.txt", "a") as file:
+    with open(said or os.devnull, "a") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    sys.exit(train("munit", data, out, settings))
+    sys.argv = ["crossimage", *arguments]
+    sys.exit(main_of_crossimage())
 
 
-def _await_saves(folder: Path, count: int, alive: Callable[[], bool]) -> None:
+def await_saves(folder: Path, count: int, alive: Callable[[], bool]) -> None:
     """Return as soon as the ``count``-th checkpoint begins to be written."""
     seen: set[str] = set()
     before = {path.name for path in folder.glob(".step-*.tmp")}

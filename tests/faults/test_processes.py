@@ -1,0 +1,109 @@
+"""Two processes are one big batch, and are killed and continued like one."""
+
+import subprocess
+import sys
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.conftest import small
+from tests.faults.harness import (
+    await_saves,
+    compare,
+    outcome,
+    start,
+    start_two,
+    train_command,
+)
+from tests.test_invariants import assert_one_big_batch
+
+FEW = small(steps=3, log_every=1, save_every=1)
+MORE = small(steps=16, log_every=3, ema_decay=0.9)
+
+
+def finish(*processes: ForkServerProcess) -> None:
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+
+
+@pytest.fixture(scope="module")
+def single(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one process."""
+    out = tmp_path_factory.mktemp("single")
+    finish(start(train_command(folders, out, FEW)))
+    return out
+
+
+@pytest.mark.parametrize("changes", [{}, {"accumulate": 2}, {"workers": 2}])
+def test_two_processes_are_one_big_batch(
+    changes: dict[str, Any], folders: Path, tmp_path: Path, single: Path
+) -> None:
+    command = train_command(folders, tmp_path / "two", FEW | changes)
+    finish(*start_two(command, tmp_path / "said.txt"))
+    assert_one_big_batch(single, tmp_path / "two")
+    said = (tmp_path / "said.txt").read_text()
+    assert said.count("training munit") == 1, "only the first process speaks"
+
+
+def test_two_processes_are_two_micro_batches_bit_for_bit(folders: Path, tmp_path: Path) -> None:
+    micro, two = tmp_path / "micro", tmp_path / "two"
+    finish(start(train_command(folders, micro, FEW | {"accumulate": 2})))
+    finish(*start_two(train_command(folders, two, FEW), tmp_path / "said.txt"))
+    one, other = outcome(micro), outcome(two)
+    for key in ("method", "optimizers", "model.safetensors"):
+        assert one[key] == other[key], key
+
+
+def test_devices_starts_the_processes(folders: Path, tmp_path: Path, single: Path) -> None:
+    command = [*train_command(folders, tmp_path / "two", FEW), "--devices", "2"]
+    subprocess.run([sys.executable, "-m", "crossimage", *command], check=True, timeout=120)
+    assert_one_big_batch(single, tmp_path / "two")
+    environment = (tmp_path / "two" / "environment.json").read_text()
+    assert '"processes": 2' in environment
+
+
+@pytest.fixture(scope="module")
+def whole(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two processes that nobody killed."""
+    out = tmp_path_factory.mktemp("whole")
+    finish(*start_two(train_command(folders, out, MORE), out / "said.txt"))
+    return out
+
+
+@pytest.mark.parametrize("victims", [(0, 1), (0,), (1,)])
+def test_two_killed_processes_continue_to_the_same_end(
+    victims: tuple[int, ...], folders: Path, tmp_path: Path, whole: Path
+) -> None:
+    said = tmp_path / "said.txt"
+    command = train_command(folders, tmp_path / "killed", MORE)
+    both = start_two(command, said)
+    await_saves(tmp_path / "killed" / "checkpoints", 4, both[0].is_alive)
+    for rank in victims:
+        both[rank].kill()
+    for process in both:  # one that is left alone ends by itself
+        process.join(30)
+        assert process.exitcode not in (None, 0)
+    finish(*start_two(command, said))
+    compare(whole, tmp_path / "killed")
+
+
+def test_a_problem_of_one_process_is_told_once_and_ends_both(folders: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for domain in "AB":
+        for i in range(8):
+            path = data / f"train{domain}" / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (24, 24), (30 * i, 99, 0)).save(path)
+    for i in range(2, 8):
+        (data / "trainA" / f"{i}.png").write_bytes(b"no picture")
+    said = tmp_path / "said.txt"
+    both = start_two(train_command(data, tmp_path / "run", small()), said)
+    for process, code in zip(both, (2, 0), strict=True):
+        process.join(60)
+        assert process.exitcode == code
+    sentences = [line for line in said.read_text().splitlines() if "crossimage: " in line]
+    assert len(sentences) == 1 and "of 8 images of domain a can't be read" in sentences[0]
