@@ -26,13 +26,13 @@ demo: install
 	$(BIN)/crossimage translate demo/run demo/data/testA --out demo/translated --samples 4 --seed 0
 	$(BIN)/crossimage translate demo/run demo/data/testA --out demo/guided \
 		--reference demo/data/testB/$$(ls demo/data/testB | head -n 1)
+	@cp $$(ls demo/run/samples/step-*.png | tail -n 1) demo/samples.png
 	@echo
 	@echo "The pictures:"
 	@echo "  demo/samples.png     inputs, reconstructions, random styles, guided by a reference"
 	@echo "  demo/translated      the test outlines, four styles each"
 	@echo "  demo/guided          the test outlines in the style of one reference image"
 	@echo "  demo/run/index.html  the training: sample sheets over time and loss curves"
-	@cp $$(ls demo/run/samples/step-*.png | tail -n 1) demo/samples.png
 
 bench: install
 	$(BIN)/python benchmarks/train_step.py

@@ -40,7 +40,7 @@ def main() -> None:
     fabric = open_fabric(config.precision, devices=1)
     with TemporaryDirectory() as folder:
         run = Path(folder)
-        recorder = Recorder(run, Console(quiet=True), 1, {}, {}, False, lambda: None)
+        recorder = Recorder(run, Console(quiet=True), 1, 1, {}, {}, False, lambda: None)
         trainer = Trainer(
             method_class(config), config, SimpleNamespace(domains=()), fabric,
             Checkpoints(run, 1), recorder, {},

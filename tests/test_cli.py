@@ -1,4 +1,5 @@
 import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -158,6 +159,89 @@ def test_user_errors_are_one_sentence(
     assert "R/config.yaml: the disk is full" in expect(*train)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train munit --data D --out",
+        "translate RUN x.png --out",
+        "data make outlines --out",
+        "train munit --out R --data",
+        "data inspect",
+        "translate RUN --out o",
+        "translate",
+    ],
+)
+def test_empty_paths_are_not_the_working_folder(
+    command: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    photos: Path,
+    run: Path,
+) -> None:
+    monkeypatch.chdir(photos)
+    before = sorted(photos.rglob("*"))
+    rest = ["x.png", "--out", "o"] if command == "translate" else []
+    assert crossimage(*command.replace("RUN", str(run)).split(), "", *rest) == 2
+    said = capsys.readouterr().err
+    assert "is empty; give a path" in said and said.count("\n") == 1
+    assert sorted(photos.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), ("memory is full", "batch_size, crop or resize")),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried"), ("GPU's memory is full", "crop")),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you"), ("memory is full",)),
+        (
+            RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "),
+            ("pid 7", "fewer workers"),
+        ),
+        (RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"), ("fewer workers",)),
+    ],
+)
+def test_too_little_memory_is_one_sentence(
+    error: Exception,
+    words: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("crossimage.run.train", fail)
+    monkeypatch.setenv("RANK", "1")  # it may be one process alone that has too little
+    assert crossimage("train", "munit", "--data", "D", "--out", "R") == 2
+    said = capsys.readouterr().err
+    assert said.startswith("crossimage: ") and said.count("\n") == 1
+    assert all(word in said for word in words)
+
+
+def test_errors_of_ours_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: object) -> None:
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr("crossimage.run.train", fail)
+    with pytest.raises(RuntimeError, match="shapes"):
+        crossimage("train", "munit", "--data", "D", "--out", "R")
+
+
+@pytest.mark.parametrize("rank", ["RANK", "LOCAL_RANK"])
+def test_of_several_processes_the_first_one_speaks(
+    rank: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    train = ("train", "munit", "--data", tmp_path / "none", "--out", tmp_path / "run")
+    for number, lines in (("0", 1), ("1", 0)):
+        monkeypatch.setenv(rank, number)
+        assert crossimage(*train) == 2
+        assert capsys.readouterr().err.count("\n") == lines
+    assert crossimage("translate", tmp_path / "none", "x.png", "--out", tmp_path) == 2
+    assert "none" in capsys.readouterr().err
+
+
 def test_interruption(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def interrupt(**_: object) -> None:
         raise KeyboardInterrupt
@@ -227,6 +311,40 @@ def test_data_make_and_inspect(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert crossimage("data", "make", "outline", "--out", tmp_path / "more") == 2
     assert "did you mean 'outlines'" in capsys.readouterr().err
     assert crossimage("data", "inspect", tmp_path / "nowhere") == 2
+
+
+def test_data_inspect_describes_a_recipe(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    data, recipe = tmp_path / "data", tmp_path / "mine.yaml"
+    recipe.write_text("method: munit\nresize: 80\ncrop: 64\nsteps: 30\ndomains: [x, y]\n")
+    assert crossimage("data", "make", "outlines", "--out", data, "--count", 4, "--size", 32) == 0
+
+    def look(*arguments: object) -> str:
+        capsys.readouterr()
+        assert crossimage("data", "inspect", data, *arguments) == 0
+        return capsys.readouterr().out
+
+    assert "resize the shortest side to 256 px and crop 256 x 256" in look()
+    said = look(recipe)
+    assert "resize the shortest side to 80 px and crop 64 x 64" in said
+    assert "4 images (x) and 4 images (y)" in said and "30 steps configured" in said
+    said = look(recipe, "flip=false", "crop=72", "batch_size=2")
+    assert "crop 72 x 72 px at random." in said and "batch size 2" in said
+    assert "crop 64 x 64" in look("crop=64")
+    assert crossimage("data", "inspect", data, recipe, "crp=16") == 2
+    assert "did you mean 'crop'" in capsys.readouterr().err
+    assert crossimage("data", "inspect", data, recipe, "domains=x,y,z") == 2
+    assert "names 3" in capsys.readouterr().err
+
+
+def test_names_that_are_no_text_are_shown(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert crossimage("data", "make", "outlines", "--out", data, "--count", 1, "--size", 32) == 0
+    (data / "trainA" / os.fsdecode(b"sch\xf6n.png")).write_bytes(b"broken")
+    command = [sys.executable, "-m", "crossimage", "data", "inspect", str(data)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "sch\\udcf6n.png can't be read" in said
 
 
 def test_recipes_are_listed(

@@ -30,6 +30,24 @@ def test_earlier_results_inside_the_input_folder_are_no_input(tmp_path: Path) ->
     assert [s.path for s in collect(tmp_path, tmp_path / "out")] == [tmp_path / "x.png"]
 
 
+def test_results_may_go_to_a_folder_around_the_inputs(tmp_path: Path) -> None:
+    photo = tmp_path / "data" / "testA" / "x.png"
+    touch(photo)
+    for out in (tmp_path, tmp_path / "data", tmp_path / "data" / "testA"):
+        assert [s.path for s in collect(tmp_path / "data" / "testA", out)] == [photo]
+    assert [s.path for s in collect(tmp_path / "data", tmp_path)] == [photo]
+
+
+def test_an_empty_path_is_not_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path / "x.png")
+    with pytest.raises(ValueError, match="path of an input is empty"):
+        collect(["", "x.png"], tmp_path / "out")
+    assert len(collect(".", tmp_path / "out")) == 1
+
+
 def test_a_file_named_like_a_pattern_is_that_file(tmp_path: Path) -> None:
     touch(tmp_path / "shot[1].png", tmp_path / "shot1.png")
     assert names([tmp_path / "shot[1].png"], tmp_path / "out") == ["shot[1].png"]

@@ -1,6 +1,10 @@
+import os
+from pathlib import Path
+
 import pytest
 
-from crossimage.files import atomic, write_text
+from crossimage.checkpoint import lock
+from crossimage.files import as_path, atomic, temporary_path, write_text
 
 
 @pytest.mark.parametrize("durable", [False, True])
@@ -28,6 +32,36 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
 def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError), atomic(tmp_path / "none" / "x"):
         pass
+
+
+@pytest.mark.parametrize("letter", ["x", "ö", "\udcf6"])
+def test_names_may_be_as_long_as_the_file_system_allows(tmp_path, letter):
+    names = [letter * (250 // len(os.fsencode(letter))) + f"{n}.pt" for n in range(2)]
+    with atomic(tmp_path / names[0]) as first, atomic(tmp_path / names[1]) as second:
+        first.write(b"first")
+        second.write(b"second")
+        assert len(list(tmp_path.glob(".*.tmp"))) == 2
+    assert [(tmp_path / name).read_bytes() for name in names] == [b"first", b"second"]
+
+
+@pytest.mark.parametrize("name", ["step-00000007.pt", "x" * 255])
+def test_what_a_killed_process_left_is_known_by_its_name(tmp_path, name):
+    stale = temporary_path(tmp_path / name)
+    stale.touch()
+    assert stale.name.startswith(f".{name[:16]}")
+    with lock(tmp_path):
+        assert not stale.exists()
+
+
+def test_an_empty_path_is_refused_and_a_dot_is_not():
+    assert as_path(".", "--out") == Path()
+    with pytest.raises(ValueError, match="--out is empty"):
+        as_path("", "--out")
+
+
+def test_file_names_that_are_no_text_can_be_written_down(tmp_path):
+    write_text(tmp_path / "x", "sch\udcf6n.png")
+    assert (tmp_path / "x").read_bytes() == b"sch\\udcf6n.png"
 
 
 def test_text_is_utf8(tmp_path):

@@ -49,6 +49,21 @@ def test_gradient_penalty_of_a_linear_critic_is_known(slope: float) -> None:
     torch.testing.assert_close(penalty, torch.tensor((slope - 1) ** 2))
 
 
+@pytest.mark.parametrize("kind", ["lsgan", "nsgan", "hinge", "wgan-gp"])
+def test_losses_of_half_precision_scores_are_made_in_full_precision(kind) -> None:
+    real, fake = [torch.full((1, 1, 4, 4), 100.25)], [torch.full((1, 1, 4, 4), 100.0)]
+    with torch.autocast("cpu", torch.bfloat16):
+        halves = [x[0].bfloat16() for x in (real, fake)]
+        assert discriminator_loss(halves[:1], halves[1:], kind).dtype == torch.float32
+        assert generator_loss(halves[1:], kind).dtype == torch.float32
+
+
+def test_gradient_penalty_takes_half_precision_images() -> None:
+    real, fake = torch.randn(2, 3, 8, 8), torch.randn(2, 3, 8, 8).bfloat16()
+    penalty = gradient_penalty(lambda x: [x.mean((1, 2, 3))], real, fake, torch.rand(2, 1, 1, 1))
+    assert penalty.dtype == torch.float32
+
+
 def test_perceptual_distance_ignores_contrast_and_brightness_of_features() -> None:
     x = torch.randn(2, 3, 8, 8)
     same = perceptual_distance(lambda y: y, x, 3 * x + 2)

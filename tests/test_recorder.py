@@ -26,7 +26,7 @@ def run(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def recorder(run: Path) -> Recorder:
-    return Recorder(run, Console(quiet=True), 9, {}, {}, True, lambda: None)
+    return Recorder(run, Console(quiet=True), 9, 9, {}, {}, True, lambda: None)
 
 
 def test_metrics_have_a_column_a_term_and_a_row_an_interval(run: Path) -> None:
@@ -90,20 +90,24 @@ def test_rows_of_steps_that_are_made_again_are_dropped(tmp_path: Path) -> None:
     assert path.read_text().splitlines()[1:] == ["2,1,0.1,5", "4,2.00,0.1,7"]
 
 
-def test_a_new_term_gets_a_column_and_old_rows_stay(tmp_path: Path) -> None:
+def test_a_row_that_a_kill_has_torn_is_dropped(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
-    path.write_text("step,seconds,learning_rate,g/x\n1,1,0.1,5\n2,2,0.1,6\n")
-    later = recorder(tmp_path)
-    with later.recording(2, 2.0):
-        later.add({"g/x": torch.tensor(7.0), "g/y": torch.tensor(1.0)})
-        later.log(3, 3.0, 0.1)
-    assert path.read_text().splitlines() == [
-        "step,seconds,learning_rate,g/x,g/y", "1,1,0.1,5,", "2,2,0.1,6,", "3,3.00,0.1,7,1",
-    ]  # fmt: skip
+    path.write_text("step,seconds,learning_rate,g/x\n1,1,0.1,5\n2,2,0.")
+    with recorder(tmp_path).recording(2, 2.0):
+        pass
+    assert path.read_text().splitlines() == ["step,seconds,learning_rate,g/x", "1,1,0.1,5"]
+
+
+def test_sums_from_a_checkpoint_go_to_the_losses_device(tmp_path: Path) -> None:
+    watch = Recorder(tmp_path, Console(quiet=True), 9, 9, {}, {}, False, lambda: None)
+    with watch.recording(0, 0.0):
+        watch.restore({"names": ["g/x"], "sums": torch.ones(1), "count": 1})
+        watch.add({"g/x": torch.ones((), device="meta")})
+    assert watch.state()["sums"].device.type == "meta"
 
 
 def test_the_first_term_that_is_not_finite_is_named_with_its_step(tmp_path: Path) -> None:
-    watch = Recorder(tmp_path, Console(quiet=True), 9, {}, {}, False, lambda: Path("good.pt"))
+    watch = Recorder(tmp_path, Console(quiet=True), 9, 9, {}, {}, False, lambda: Path("good.pt"))
     with watch.recording(0, 0.0):
         watch.add({"d/x": torch.tensor(1.0), "g/y": torch.tensor(1.0)})
         watch.add({"d/x": torch.tensor(1.0), "g/y": torch.tensor(float("inf"))})

@@ -185,3 +185,27 @@ def test_a_batch_that_cannot_be_cut_is_refused(folders: Path, tmp_path: Path) ->
     with pytest.raises(ValueError, match=r"batch_size \(4\) must be a multiple of .* processes"):
         train("munit", str(folders), tmp_path / "run", small(), devices=3)
     assert not (tmp_path / "run").exists()
+
+
+def test_several_moves_of_a_player_are_logged_as_their_mean(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = MUNIT.training_step
+
+    def twice(self: MUNIT, batch: Batch) -> Iterator[Update]:
+        yield from real(self, batch)
+        yield Update("discriminators", {"adversarial": next(self.parameters()).sum() * 0 + 9.0})
+
+    train("munit", str(folders), tmp_path / "once", small(steps=1, log_every=1))
+    monkeypatch.setattr(MUNIT, "training_step", twice)
+    train("munit", str(folders), tmp_path / "twice", small(steps=1, log_every=1))
+    key = "discriminators/adversarial"
+    once, mean = (float(rows(tmp_path / run)[0][key]) for run in ("once", "twice"))
+    assert mean == pytest.approx((once + 9.0) / 2, rel=1e-4)
+
+
+def test_a_player_without_weight_does_not_move(folders: Path, tmp_path: Path) -> None:
+    train("munit", str(folders), tmp_path, small(steps=2, weights={"adversarial": 0.0}))
+    state = torch.load(tmp_path / "checkpoints" / "step-00000002.pt", weights_only=True)
+    assert not state["optimizers"]["discriminators"]["state"]
+    assert state["optimizers"]["generators"]["state"]

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -182,6 +183,112 @@ def test_domain_names(model: Translator) -> None:
 def test_unfit_inputs_are_refused(model: Translator, x: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         model.translate(x)  # type: ignore[call-overload]
+
+
+def test_styles_may_be_arrays_or_lists(model: Translator) -> None:
+    x, s = images(2, 3, 16, 16), model.sample_style(2, seed=0)
+    expected = model.translate(x, style=s)
+    array = s.numpy().astype(np.float64)
+    array.flags.writeable = False
+    for style in (array, s.tolist(), list(s)):
+        assert torch.equal(model.translate(x, style=style), expected)
+    frames = model.interpolate(x, s.tolist(), s.numpy(), steps=2)
+    torch.testing.assert_close(frames[:, 0], expected)
+    for style in ("red", [[0, 1], [0]], {"a": 1}):
+        with pytest.raises(ValueError, match="style: expected rows of numbers"):
+            model.translate(x, style=style)
+
+
+def test_numbers_may_be_of_any_integer_type(model: Translator, tmp_path: Path) -> None:
+    x = images(1, 3, 16, 16)
+    expected = model.translate(x, seed=7)
+    for seed in (np.int64(7), np.uint8(7), torch.tensor(7)):
+        assert torch.equal(model.translate(x, seed=seed), expected)
+    path = picture(tmp_path / "x.png", 16, 16)
+    one, two = (
+        model.translate_files(path, tmp_path / type(seed).__name__, seed=seed).written[0]
+        for seed in (7, np.int64(7))
+    )
+    assert one.read_bytes() == two.read_bytes()
+    for seed, message in ((1.5, "whole number, found 1.5"), (2**64, "at most 64 bits")):
+        with pytest.raises(ValueError, match=message):
+            model.translate(x, seed=seed)  # type: ignore[arg-type]
+    for n in (0, -3):
+        with pytest.raises(ValueError, match=f"n must be at least 1, found {n}"):
+            model.sample_style(n)
+
+
+@pytest.mark.parametrize("name", [1, ("shoes",), b"shoes"])
+def test_a_domain_is_named_by_text(model: Translator, name: object) -> None:
+    x = images(1, 3, 16, 16)
+    with pytest.raises(ValueError, match="name of a domain, 'Edges' and 'shoes', found"):
+        model.translate(x, to=name)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="name of a domain"):
+        model.encode_content(x, domain=name)  # type: ignore[arg-type]
+
+
+def test_empty_paths_are_refused(model: Translator, tmp_path: Path) -> None:
+    path = picture(tmp_path / "x.png", 16, 16)
+    for ask in (
+        lambda: load(""),
+        lambda: model.translate(""),
+        lambda: model.save(""),
+        lambda: model.translate_files("", tmp_path / "out"),
+        lambda: model.translate_files(path, ""),
+    ):
+        with pytest.raises(ValueError, match="is empty; give a path"):
+            ask()
+
+
+def test_pictures_of_floats_use_the_models_range() -> None:
+    config = MUNITConfig(**SHAPE | {"channels": (1, 3), "value_range": (0, 50)})  # type: ignore[arg-type]
+    model = Translator(MUNIT(config, training=False), "cpu")
+    values = np.linspace(0, 50, 256, dtype=np.float32).reshape(16, 16)
+    s = model.sample_style(1, seed=0)
+    found = model.translate(Image.fromarray(values), style=s)
+    x = torch.from_numpy(values / 25 - 1)[None, None]
+    expected = model.translate(x, style=s)[0].add(1).mul(127.5).permute(1, 2, 0)
+    assert np.abs(np.asarray(found, np.float32) - expected.numpy()).max() < 0.51
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 1)])
+@pytest.mark.parametrize("downsamples", [0, 1])
+def test_the_smallest_images_pass_through_shallow_networks(
+    size: tuple[int, int], downsamples: int
+) -> None:
+    shallow = {"downsamples": downsamples, "style_downsamples": 1}
+    networks = MUNIT(MUNITConfig(**SHAPE | shallow), training=False)  # type: ignore[arg-type]
+    model, x = Translator(networks, "cpu"), images(1, 3, *size)
+    assert model.translate(x, reference=x).shape == x.shape
+
+
+def test_a_seed_of_ones_own_outlasts_loading(run: Path) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    for discriminators in (False, True):
+        torch.manual_seed(5)
+        load(run, "cpu", discriminators=discriminators)
+        assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_model_is_saved_and_loaded(run: Path, tmp_path: Path) -> None:
+    x, s = images(1, 3, 32, 32), torch.ones(1, 3)
+    model, file = load(run, "cpu", discriminators=True), tmp_path / "new" / "model.safetensors"
+    model.save(file)
+    plain = load(file, "cpu")
+    assert torch.equal(plain.translate(x, style=s), model.translate(x, style=s))
+    with pytest.raises(ValueError, match="loaded without its discriminators"):
+        plain.save(file, discriminators=True)
+    model.save(str(file), discriminators=True)
+    again = load(file, "cpu", discriminators=True)
+    assert torch.equal(again.discriminate(x, "shoes")[0], model.discriminate(x, "shoes")[0])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 40)])
+def test_images_too_small_for_the_discriminator(run: Path, size: tuple[int, int]) -> None:
+    model = load(run, "cpu", discriminators=True)
+    with pytest.raises(ValueError, match=rf"{size[1]}x{size[0]} pixels are too small .* 32x32"):
+        model.discriminate(images(1, 3, *size), "shoes")
 
 
 def test_unfit_styles_are_refused(model: Translator) -> None:

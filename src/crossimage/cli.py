@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import errno
 import inspect
+import io
 import os
 import re
 import sys
@@ -21,16 +22,19 @@ import tyro
 from tyro.conf import Positional
 
 from crossimage import __version__
+from crossimage.files import as_path
 
 app = tyro.extras.SubcommandApp()
 data_app = tyro.extras.SubcommandApp()
 
 Recipe = Annotated[str, tyro.conf.arg(metavar="RECIPE|METHOD")]
 Data = Annotated[str, tyro.conf.arg(metavar="DIR")]
-Run = Annotated[Path, tyro.conf.arg(metavar="RUN")]
-Out = Annotated[Path, tyro.conf.arg(metavar="DIR")]
+# Paths that may not be empty stay text until that is checked: Path("") is the working folder.
+Run = Annotated[str, tyro.conf.arg(metavar="RUN")]
+Out = Annotated[str, tyro.conf.arg(metavar="DIR")]
 Name = Annotated[str, tyro.conf.arg(metavar="NAME")]
 Inputs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="INPUT...")]
+Settings = Annotated[tuple[str, ...], tyro.conf.arg(metavar="[RECIPE] [KEY=VALUE...]")]
 References = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMG...")]
 
 
@@ -51,7 +55,13 @@ def train(
         devices: Processes on this machine, each with its own device.
     """
     # Only parses: the method's keys, which are not known here, follow in _train.
-    return {"recipe": recipe, "data": data, "out": out, "init": init, "devices": devices}
+    return {
+        "recipe": recipe,
+        "data": data,
+        "out": as_path(out, "--out"),
+        "init": init,
+        "devices": devices,
+    }
 
 
 def _train(arguments: list[str]) -> int:
@@ -100,10 +110,11 @@ def translate(
         batch_size: Images that pass through the networks together.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
     """
+    folder = as_path(out, "--out")
     from crossimage.translator import load
 
     report = load(run, device).translate_files(
-        inputs, out, to, samples=samples, reference=reference or None, same_style=same_style,
+        inputs, folder, to, samples=samples, reference=reference or None, same_style=same_style,
         seed=seed, size=size, format=format, batch_size=batch_size, progress=sys.stderr.isatty(),
     )  # fmt: skip
     for _, reason in report.skipped:
@@ -114,16 +125,22 @@ def translate(
 
 
 @data_app.command(name="inspect")
-def data_inspect(data: Positional[Data]) -> None:
+def data_inspect(data: Positional[Data], settings: Positional[Settings] = ()) -> None:
     """Read every image of a data set and report what is there and what training would do.
 
     Args:
         data: What `crossimage train --data` takes.
+        settings: The recipe or method to train with, and keys of its configuration.
     """
+    from crossimage.config import parse_overrides
     from crossimage.data.inspect import inspect as look
     from crossimage.data.inspect import print_report
 
-    print_report(look(data))
+    config = None
+    if settings:
+        named = "=" not in settings[0]
+        config = _configured(settings[0] if named else None, parse_overrides(settings[named:]))
+    print_report(look(data, config=config))
 
 
 @data_app.command(name="make")
@@ -146,7 +163,7 @@ def data_make(
         hint = f"; did you mean '{near[0]}'?" if near else ""
         raise ValueError(f"there is no synthetic data set '{name}', only {', '.join(MAKERS)}{hint}")
     counts = {} if count is None else {"count": count}
-    MAKERS[name](out, seed=seed, size=size, **counts)
+    MAKERS[name](as_path(out, "--out"), seed=seed, size=size, **counts)
     print(f"{name} written to {out}")
 
 
@@ -175,6 +192,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             number of the signal that stopped it.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # File names that are no text are printed with their bytes escaped.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = _run(arguments)
         sys.stdout.flush()
@@ -188,8 +208,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output, such as `head`, has seen enough; Python shall not flush again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (ValueError, OSError) as error:
-        print(f"crossimage: {_sentence(error)}", file=sys.stderr)
+    except (ValueError, OSError, MemoryError, RuntimeError) as error:
+        sentence = _sentence(error, arguments)
+        if sentence is None:
+            raise
+        # What is wrong with arguments or data all processes of a run find; memory may end for one.
+        if not isinstance(error, ValueError | OSError) or _speaks(arguments):
+            print(f"crossimage: {sentence}", file=sys.stderr)
         return 2
 
 
@@ -209,9 +234,35 @@ def _run(arguments: list[str]) -> int:
     return 0
 
 
-def _sentence(error: ValueError | OSError) -> str:
-    """An error in one line."""
+def _speaks(arguments: list[str]) -> bool:
+    """Whether this process prints what all find: of the processes of a run, the first one does."""
+    ranks = (os.environ.get(name) or "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK"))
+    return arguments[:1] != ["train"] or set(ranks) == {"0"}
+
+
+def _sentence(error: Exception, arguments: list[str]) -> str | None:
+    """An error in one line; None for an error of ours, whose traceback is wanted."""
     text = str(error)
+    smaller = (
+        "use a smaller batch_size, crop or resize"
+        if arguments[:1] == ["train"]
+        else "use a smaller --batch-size or --size"
+        if arguments[:1] == ["translate"]
+        else "close other programs"
+    )
+    # PyTorch's own error is known by its name, for PyTorch may not have been imported.
+    if isinstance(error, MemoryError) or "can't allocate memory" in text:
+        return f"the memory is full; {smaller}"
+    if type(error).__name__ == "OutOfMemoryError":
+        return f"the GPU's memory is full; {smaller}"
+    if isinstance(error, RuntimeError):
+        if "DataLoader worker" not in text:
+            return None
+        return (
+            f"a process that loads images died ({' '.join(text.split()).rstrip('. ')}), most "
+            "likely because the memory is full; use fewer workers or a smaller batch_size, crop "
+            "or resize, and run the same command again"
+        )
     if isinstance(error, OSError) and error.strerror:
         reason = error.strerror
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
@@ -226,7 +277,20 @@ def _count(number: int, what: str) -> str:
 
 def _print_settings(recipe: str) -> None:
     """Print every key of a recipe's method with its value there and what it means."""
-    from crossimage.config import build
+    config = _configured(recipe)
+    print(f"usage: crossimage train {recipe} --data DIR --out RUN [key=value ...]\n")
+    print("Keys and their values here, to be set as key=value or --key value:\n")
+    for key, value, text in _described(config):
+        print(f"  {key}={_as_text(value)}")
+        print(textwrap.fill(text, 88, initial_indent=" " * 6, subsequent_indent=" " * 6))
+
+
+def _configured(recipe: str | None, overrides: dict[str, Any] | None = None) -> Any:
+    """The configuration of a recipe or method; what all methods share where there is none."""
+    from crossimage.config import Config, build
+
+    if recipe is None:
+        return build(Config, overrides or {})
     from crossimage.recipes import resolve
 
     method, settings = resolve(recipe)
@@ -234,11 +298,7 @@ def _print_settings(recipe: str) -> None:
 
     if method not in METHODS:
         raise ValueError(f"{recipe}: unknown method '{method}'; known are {', '.join(METHODS)}")
-    print(f"usage: crossimage train {recipe} --data DIR --out RUN [key=value ...]\n")
-    print("Keys and their values here, to be set as key=value or --key value:\n")
-    for key, value, text in _described(build(METHODS[method].Config, settings, source=recipe)):
-        print(f"  {key}={_as_text(value)}")
-        print(textwrap.fill(text, 88, initial_indent=" " * 6, subsequent_indent=" " * 6))
+    return build(METHODS[method].Config, settings, overrides or {}, source=recipe)
 
 
 def _described(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, str]]:

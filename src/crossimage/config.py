@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
 import yaml
-from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, FiniteFloat, TypeAdapter, ValidationError
 
 T = TypeVar("T")
 
@@ -38,10 +38,23 @@ def _square(value: object) -> object:
     return value * 2 if isinstance(value, list) and len(value) == 1 else value
 
 
+def _number(value: object) -> object:
+    """YAML's true and a flag without a value are no numbers."""
+    if isinstance(value, bool):
+        raise ValueError("expected a number")
+    return value
+
+
+Positive = Annotated[int, BeforeValidator(_number), Field(ge=1)]
+Count = Annotated[int, BeforeValidator(_number), Field(ge=0)]
+Rate = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
+Weight = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
+Decay = Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_separated)]
-Counts = Annotated[tuple[int, ...], BeforeValidator(_separated)]
-Pair = Annotated[tuple[float, float], BeforeValidator(_separated)]
-Size = Annotated[tuple[int, int], BeforeValidator(_square)]
+Channels = Annotated[tuple[Positive, ...], BeforeValidator(_separated)]
+Betas = Annotated[tuple[Decay, Decay], BeforeValidator(_separated)]
+Range = Annotated[tuple[FiniteFloat, FiniteFloat], BeforeValidator(_separated)]
+Size = Annotated[tuple[Positive, Positive], BeforeValidator(_square)]
 
 
 @settings
@@ -71,6 +84,8 @@ class Config:
         ema_decay: Decay of the running average of the generators' weights that translates
             (0: no average).
         log_every: Steps between two rows of losses.
+        page_every: Steps between two renewals of the run's page, and between two lines of progress
+            where there is no terminal for a bar.
         sample_every: Steps between two sample sheets.
         sample_count: Training and test inputs of a domain on a sample sheet.
         save_every: Steps between two checkpoints.
@@ -78,51 +93,42 @@ class Config:
     """
 
     domains: Names = ()
-    channels: Counts = (3, 3)
-    value_range: Pair | None = None
-    resize: int = 256
+    channels: Channels = (3, 3)
+    value_range: Range | None = None
+    resize: Count = 256
     crop: Size = (256, 256)
     flip: bool = True
 
-    steps: int = 1_000_000
-    batch_size: int = 1
-    accumulate: int = 1
-    seed: int = 0
+    steps: Positive = 1_000_000
+    batch_size: Positive = 1
+    accumulate: Positive = 1
+    seed: Count = 0
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    workers: int = 2
+    workers: Count = 2
 
-    learning_rate: float = 1e-4
-    betas: Pair = (0.5, 0.999)
-    weight_decay: float = 0.0
-    decay_every: int = 0
-    decay_factor: float = 0.5
-    ema_decay: float = 0.0
+    learning_rate: Weight = 1e-4
+    betas: Betas = (0.5, 0.999)
+    weight_decay: Weight = 0.0
+    decay_every: Count = 0
+    decay_factor: Rate = 0.5
+    ema_decay: Decay = 0.0
 
-    log_every: int = 10
-    sample_every: int = 1000
-    sample_count: int = 4
-    save_every: int = 10_000
-    keep: int = 3
+    log_every: Positive = 10
+    page_every: Positive = 200
+    sample_every: Positive = 1000
+    sample_count: Positive = 4
+    save_every: Positive = 10_000
+    keep: Positive = 3
 
     def __post_init__(self) -> None:
         """Refuse values that no run could use."""
-        positive = ("steps", "batch_size", "accumulate", "log_every", "sample_every", "save_every")
-        for name in (*positive, "keep", "sample_count"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, found {getattr(self, name)}")
         if self.batch_size % self.accumulate:
             raise ValueError(
                 f"batch_size ({self.batch_size}) must be a multiple of "
                 f"accumulate ({self.accumulate})"
             )
-        if min(self.channels, default=0) < 1:
-            raise ValueError(f"channels must be positive, found {self.channels}")
-        if min(self.crop) < 1 or self.resize < 0:
-            raise ValueError(f"crop and resize must be positive, found {self.crop}, {self.resize}")
         if self.value_range is not None and self.value_range[0] >= self.value_range[1]:
             raise ValueError(f"value_range must be (low, high), found {self.value_range}")
-        if not 0 <= self.ema_decay < 1:
-            raise ValueError(f"ema_decay must lie in [0, 1), found {self.ema_decay}")
 
 
 C = TypeVar("C", bound=Config)

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, SupportsIndex, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from torch.nn.functional import interpolate
 
 from crossimage.data.images import read_image, write_image
 from crossimage.filenames import collect, name_results
-from crossimage.inputs import Picture, listed
+from crossimage.inputs import Picture, listed, whole
 from crossimage.seeds import seed_of
 
 if TYPE_CHECKING:
@@ -49,16 +49,15 @@ def convert(
     samples: int,
     reference: Picture | Sequence[Picture] | None,
     same_style: bool,
-    seed: int | None,
+    seed: SupportsIndex | None,
     size: int | None,
     format: str | None,
     batch_size: int,
     progress: bool,
 ) -> Report:
     """What :meth:`crossimage.Translator.translate_files` does; see there."""
-    for option, value in (("samples", samples), ("batch_size", batch_size), ("size", size)):
-        if value is not None and value < 1:
-            raise ValueError(f"{option} must be at least 1, found {value}")
+    samples, batch_size = whole(samples, "samples", 1), whole(batch_size, "batch_size", 1)
+    size = None if size is None else whole(size, "size", 1)
     if reference is not None and samples > 1:
         raise ValueError("samples and reference exclude each other: a reference has one style")
     if out.exists() and not out.is_dir():
@@ -158,7 +157,7 @@ def _styles(
     samples: int,
     references: list[Picture],
     same_style: bool,
-    seed: int | None,
+    seed: SupportsIndex | None,
 ) -> Callable[[str, int], Tensor | None]:
     """The style (1, style_dim) of an input's answer, from the file's name and its number."""
     if references:
@@ -168,7 +167,7 @@ def _styles(
         if samples > 1 or same_style:
             raise ValueError(f"{model.method} has no styles: it gives one answer an input")
         return lambda name, k: None
-    base = int(torch.randint(2**62, ())) if seed is None else seed
+    base = int(torch.randint(2**62, ())) if seed is None else whole(seed, "seed")
 
     def draw(name: str, k: int) -> Tensor:
         return model.sample_style(1, to, seed_of(base, "" if same_style else name, k))

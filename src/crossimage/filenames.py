@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crossimage.data.images import EXTENSIONS
+from crossimage.files import as_path
 
 
 class Source(NamedTuple):
@@ -30,16 +31,16 @@ def collect(paths: str | Path | Sequence[str | Path], out: Path) -> list[Source]
 
     Args:
         paths: Files, folders and patterns.
-        out: Folder for the results; where it lies in an input folder, what it holds is no input.
+        out: Folder for the results; where it lies inside an input folder, its files are no input.
 
     Raises:
         FileNotFoundError: A path does not exist, or a pattern has no match.
-        ValueError: There is no image.
+        ValueError: There is no image, or a path is empty.
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     sources: dict[Path, Source] = {}
     for path in given:
-        for found in _matches(path):
+        for found in _matches(as_path(path, "the path of an input")):
             files = _inside(found, out) if found.is_dir() else [Source(found, Path())]
             for source in files:
                 sources.setdefault(source.path.resolve(), source)
@@ -49,9 +50,9 @@ def collect(paths: str | Path | Sequence[str | Path], out: Path) -> list[Source]
     return list(sources.values())
 
 
-def _matches(path: str | Path) -> list[Path]:
-    if Path(path).exists():
-        return [Path(path)]
+def _matches(path: Path) -> list[Path]:
+    if path.exists():
+        return [path]
     found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
     if not found:
         raise FileNotFoundError(f"no file, folder or match of a pattern: {path}")
@@ -60,10 +61,11 @@ def _matches(path: str | Path) -> list[Path]:
 
 def _inside(folder: Path, out: Path) -> Iterator[Source]:
     results = out.resolve()
+    within = folder.resolve() in results.parents
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         hidden = any(part.startswith(".") for part in relative.parts)
-        own = results != folder.resolve() and results in path.resolve().parents
+        own = within and results in path.resolve().parents
         if path.suffix.lower() in EXTENSIONS and path.is_file() and not hidden and not own:
             yield Source(path, relative.parent)
 

@@ -1,12 +1,40 @@
-"""Files that are either complete or not there."""
+"""Paths as users give them, and files that are either complete or not there."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+_LONGEST = 200  # bytes of a name that leave room for what a temporary name adds
+
+
+def as_path(path: str | Path, what: str) -> Path:
+    """A path as users give it.
+
+    Args:
+        path: The path.
+        what: What the error message calls it.
+
+    Raises:
+        ValueError: It is the empty string, which would otherwise mean the working folder.
+    """
+    if not str(path):
+        raise ValueError(f"{what} is empty; give a path, or . for the working folder")
+    return Path(path)
+
+
+def temporary_path(path: Path) -> Path:
+    """Where ``path`` stands until it is complete: hidden beside it, and this process's own."""
+    name = path.name
+    encoded = name.encode(errors="surrogateescape")
+    if len(encoded) > _LONGEST:
+        start = encoded[:40].decode(errors="ignore")
+        name = f"{start}.{hashlib.sha256(encoded).hexdigest()[:16]}"
+    return path.with_name(f".{name}.{os.getpid()}.tmp")
 
 
 @contextmanager
@@ -23,7 +51,7 @@ def atomic(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
     Raises:
         OSError: The disk is full, the folder read-only, ...
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_path(path)
     try:
         with open(temporary, "wb") as file:
             yield file
@@ -49,6 +77,6 @@ def flush_folder(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically, in UTF-8."""
+    """Write a text file atomically, in UTF-8; other bytes of file names are escaped."""
     with atomic(path) as file:
-        file.write(text.encode())
+        file.write(text.encode(errors="backslashreplace"))

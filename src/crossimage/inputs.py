@@ -1,19 +1,26 @@
-"""What users hand to a model - tensors, images, paths - as batches that its networks take."""
+"""What users hand to a model - images, styles, names, numbers - as what its networks take."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
+from operator import index
 from pathlib import Path
+from typing import SupportsIndex
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import pad
 
 from crossimage.data.images import from_pil, read_image
+from crossimage.files import as_path
 
 Picture = Image.Image | str | Path
 Pictures = Tensor | Picture | Sequence[Picture]
+Codes = Tensor | ArrayLike
 
 # Refuses 0..255, and lets noise and resizing overshoot [-1, 1].
 _LIMIT = 10.0
@@ -34,6 +41,98 @@ def home(x: Pictures) -> torch.device:
     return x.device if isinstance(x, Tensor) else torch.device("cpu")
 
 
+def find_device(name: str | torch.device) -> torch.device:
+    """A device that can be used; ``auto`` is the GPU where there is one.
+
+    Raises:
+        ValueError: It can't be used.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device '{name}' cannot be used ({reason}); try auto or cpu") from None
+    return device
+
+
+def whole(value: SupportsIndex, name: str, least: int | None = None) -> int:
+    """An integer of any type as Python's own.
+
+    Raises:
+        ValueError: It is no integer, or below ``least``.
+    """
+    try:
+        number = index(value)
+    except TypeError:
+        raise ValueError(f"{name} must be a whole number, found {value!r}") from None
+    if least is not None and number < least:
+        raise ValueError(f"{name} must be at least {least}, found {number}")
+    return number
+
+
+def seeded(seed: SupportsIndex) -> torch.Generator:
+    """A generator that draws on the CPU, so that a seed means the same on every device.
+
+    Raises:
+        ValueError: The seed is no integer or needs more than 64 bits.
+    """
+    number = whole(seed, "seed")
+    if not -(2**63) <= number < 2**64:
+        raise ValueError(f"seed must have at most 64 bits, found {number}")
+    return torch.Generator().manual_seed(number)
+
+
+def find_domain(name: str, domains: Sequence[str]) -> int:
+    """Position of a domain, whose name may differ in upper and lower case.
+
+    Raises:
+        ValueError: There is no such domain.
+    """
+    known = " and ".join(map(repr, domains))
+    if not isinstance(name, str):
+        raise ValueError(f"expected the name of a domain, {known}, found {name!r}")
+    if name in domains:
+        return domains.index(name)
+    folded = [domain.casefold() for domain in domains]
+    if folded.count(name.casefold()) == 1:
+        return folded.index(name.casefold())
+    near = difflib.get_close_matches(name.casefold(), folded, 1)
+    hint = f"; did you mean '{domains[folded.index(near[0])]}'?" if near else ""
+    raise ValueError(f"the model has no domain '{name}', only {known}{hint}")
+
+
+def fit_codes(codes: Codes, count: int, length: int, what: str) -> Tensor:
+    """Style codes as float32 (count, length).
+
+    Args:
+        codes: A tensor, an array or nested lists (1, length) or (count, length).
+        count: How many are needed.
+        length: Numbers in a code.
+        what: What the error message calls them.
+
+    Raises:
+        ValueError: They are of another shape, or no numbers.
+    """
+    if not isinstance(codes, Tensor):
+        try:
+            codes = torch.from_numpy(np.array(codes, np.float32))
+        except (TypeError, ValueError):
+            kind = type(codes).__name__
+            raise ValueError(f"{what}: expected rows of numbers, found a {kind}") from None
+    if codes.ndim == 4 and codes.shape[2:] == (1, 1):
+        codes = codes[:, :, 0, 0]
+    if codes.ndim != 2 or codes.shape[1] != length or codes.shape[0] not in {1, count}:
+        rows = "1" if count == 1 else f"1 or {count}"
+        raise ValueError(
+            f"{what}: expected codes ({rows}, {length}), one for all images or one an image, "
+            f"found {tuple(codes.shape)}"
+        )
+    return codes.float().expand(count, length)
+
+
 def open_images(
     x: Pictures, channels: int, value_range: tuple[float, float] | None = None
 ) -> list[Tensor]:
@@ -42,7 +141,7 @@ def open_images(
     Args:
         x: A float tensor (N, C, H, W) in [-1, 1], an image, a path, or a list of the latter two.
         channels: Channels that the images need to have.
-        value_range: Range of floating-point image files.
+        value_range: Range of floating-point images.
 
     Returns:
         The tensor itself as float32, or a tensor (1, C, H, W) an image.
@@ -63,13 +162,13 @@ def _read(
     picture: Picture | object, channels: int, value_range: tuple[float, float] | None
 ) -> Tensor:
     if isinstance(picture, Image.Image):
-        return from_pil(picture, channels)
+        return from_pil(picture, channels, value_range)
     if not isinstance(picture, str | Path):
         raise ValueError(
             f"expected images or paths, found {type(picture).__name__}; give arrays as one tensor "
             "(N, C, H, W) in [-1, 1]"
         )
-    path = Path(picture)
+    path = as_path(picture, "the path of an image")
     if not path.is_file():
         raise FileNotFoundError(f"there is no image {path}")
     return read_image(path, channels, value_range)

@@ -28,8 +28,9 @@ def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor], kind: Adv
     Returns:
         A scalar.
     """
-    total = real[0].new_zeros(())
+    total = torch.zeros((), device=real[0].device)
     for r, f in zip(real, fake, strict=True):
+        r, f = r.float(), f.float()
         match kind:
             case "lsgan":
                 total = total + (r - 1).square().mean() + f.square().mean()
@@ -52,8 +53,9 @@ def generator_loss(fake: Sequence[Tensor], kind: Adversarial) -> Tensor:
     Returns:
         A scalar.
     """
-    total = fake[0].new_zeros(())
+    total = torch.zeros((), device=fake[0].device)
     for f in fake:
+        f = f.float()
         match kind:
             case "lsgan":
                 total = total + (f - 1).square().mean()
@@ -79,8 +81,8 @@ def gradient_penalty(
         A scalar: the mean over samples, summed over the scales. Gulrajani et al. 2017,
         equation 3.
     """
-    between = torch.lerp(fake, real, mix).requires_grad_()
-    total = between.new_zeros(())
+    between = torch.lerp(fake.float(), real.float(), mix).requires_grad_()
+    total = torch.zeros((), device=between.device)
     for scores in discriminate(between):
         (slope,) = torch.autograd.grad(scores.sum(), between, create_graph=True)
         total = total + (slope.flatten(1).norm(2, dim=1) - 1).square().mean()

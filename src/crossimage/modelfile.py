@@ -28,12 +28,7 @@ from crossimage.methods.base import Method
 FORMAT, FORMAT_VERSION = "crossimage", 1
 
 
-def save_model(
-    path: Path,
-    method: Method,
-    *,
-    discriminators: bool = False,
-) -> None:
+def save_model(path: Path, method: Method, *, discriminators: bool = False) -> None:
     """Write the weights that translate, with all that is needed to use them, to one file.
 
     Args:
@@ -42,7 +37,7 @@ def save_model(
         discriminators: Write the weights of all players, not only of those that translate.
 
     Raises:
-        ValueError: The file can't be written; what stood at ``path`` still stands.
+        OSError: The file can't be written; what stood at ``path`` still stands.
     """
     name = next(name for name, cls in METHODS.items() if cls is type(method))
     plain = {
@@ -59,12 +54,9 @@ def save_model(
         "contents": "all" if discriminators else "translation",
         "checksum": _checksum(plain),
     }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic(path, durable=True) as file:
-            file.write(safetensors.torch.save(plain, metadata))
-    except OSError as error:
-        raise ValueError(f"cannot write {path}: {error.strerror or error}") from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(path, durable=True) as file:
+        file.write(safetensors.torch.save(plain, metadata))
 
 
 def load_model(path: Path | str) -> Method:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -40,6 +38,7 @@ class Recorder:
         run: The run's folder.
         console: Where the bar and messages go; quiet on all processes but the first.
         steps: Steps of the whole run, for the bar.
+        page_every: Steps between two renewals of the run's page.
         facts: What the run's page says about it.
         inputs: Fixed inputs of the sample sheets by split, one tensor a domain.
         writes: False on all processes but the first.
@@ -51,12 +50,14 @@ class Recorder:
         run: Path,
         console: Console,
         steps: int,
+        page_every: int,
         facts: dict[str, str],
         inputs: dict[str, Images],
         writes: bool,
         newest: Callable[[], Path | None],
     ) -> None:
-        self.run, self.console, self.steps, self.facts = run, console, steps, facts
+        self.run, self.console, self.facts = run, console, facts
+        self.steps, self.page_every = steps, page_every
         self.inputs, self.writes, self.newest = inputs, writes, newest
         self._names: list[str] = []
         self._sums: Tensor | None = None
@@ -64,22 +65,20 @@ class Recorder:
         self._count = 0
         self._board: Any = None
         self._bar: Progress | None = None
-        self._said = time.monotonic()
+        self._paged = 0
 
     @contextmanager
     def recording(self, step: int, seconds: float) -> Iterator[None]:
         """Open the bar and the logs; rows after ``step``, of a run that was killed, are dropped."""
-        self._last = (step, seconds)
+        self._last, self._paged = (step, seconds), step
         if not self.writes:
             yield
             return
         from torch.utils.tensorboard import SummaryWriter
 
         (self.run / "samples").mkdir(exist_ok=True)
-        self._rows = [
-            row for row in _read_rows(self.run / "metrics.csv") if int(row["step"]) <= step
-        ]
-        self._write_rows()
+        _cut(self.run / "metrics.csv", step)
+        self.page()
         self._board = SummaryWriter(self.run / "logs", purge_step=step + 1)
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -107,17 +106,21 @@ class Recorder:
             raise
         else:
             self._board.close()
+            self.page()
         finally:
             threading.excepthook = hook
 
     def add(self, losses: dict[str, Tensor]) -> None:
         """Add a step's losses to the running sums; nothing is read from the device."""
+        assert self._names in ([], list(losses)), "every step has the same loss terms"
         values = torch.stack(list(losses.values()))
         self._names = list(losses)
         if self._sums is None or self._finite is None:
             self._sums, self._finite = torch.zeros_like(values), torch.zeros_like(values)
-        self._sums = self._sums + values
-        self._finite = self._finite + self._sums.isfinite()  # counts up to the first bad step
+        # sums that come from a checkpoint are still on the CPU
+        self._sums = self._sums.to(values.device) + values
+        # counts up to the first bad step
+        self._finite = self._finite.to(values.device) + self._sums.isfinite()
         self._count += 1
         if self._bar:
             self._bar.advance(self._task)
@@ -161,12 +164,11 @@ class Recorder:
         self.facts |= {"step": f"{step:,} of {self.steps:,}", "speed": speed, "time left": left}
         assert self._bar is not None
         self._bar.update(self._task, rate=speed, losses=text)
-        if not self.console.is_terminal and time.monotonic() - self._said > 30:
-            self._said = time.monotonic()
-            self.console.print(
-                f"step {step}/{self.steps} · {speed} · {left} left · {text}", soft_wrap=True
-            )
+        if step - self._paged >= self.page_every:
+            self._paged = step
             self.page()
+            if not self.console.is_terminal:
+                self.console.print(f"step {step}/{self.steps} · {speed} · {left} left · {text}")
 
     def check(self, step: int) -> None:
         """Refuse losses since the last row of which one is not finite.
@@ -200,16 +202,11 @@ class Recorder:
     def model(self, method: Method) -> None:
         """Write the model file; a kill from here on costs no scalars of TensorBoard."""
         self._board.flush()
-        try:
-            save_model(self.run / "model.safetensors", method)
-        except ValueError as error:
-            if isinstance(error.__cause__, OSError):
-                raise error.__cause__ from None
-            raise
+        save_model(self.run / "model.safetensors", method)
 
     def page(self) -> None:
         """Write the run's page."""
-        write_page(self.run, title=self.run.name, facts=self.facts)
+        write_page(self.run, title=self.run.resolve().name, facts=self.facts)
 
     def diverged(self, step: int, name: str, value: str) -> ValueError:
         """The error of a run whose numbers are no longer finite."""
@@ -221,32 +218,20 @@ class Recorder:
         )
 
     def _append(self, row: dict[str, Any]) -> None:
-        if self._rows and self._rows[-1].keys() != row.keys():
-            self._rows.append(row)
-            self._write_rows()
-            return
         with open(self.run / "metrics.csv", "a", newline="") as file:
             writer = csv.DictWriter(file, list(row))
-            if not self._rows:
+            if not file.tell():
                 writer.writeheader()
             writer.writerow(row)
-        self._rows = [row]
-
-    def _write_rows(self) -> None:
-        text = io.StringIO(newline="")
-        if self._rows:
-            writer = csv.DictWriter(text, list(self._rows[-1]), extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(self._rows)
-        write_text(self.run / "metrics.csv", text.getvalue())
 
 
-def _read_rows(path: Path) -> list[dict[str, Any]]:
+def _cut(path: Path, step: int) -> None:
+    """Drop the rows of metrics.csv after a step, and one that a kill has torn."""
     if not path.is_file():
-        return []
-    with open(path, newline="") as file:
-        # a row that was being written when the process was killed is incomplete
-        return [row for row in csv.DictReader(file) if None not in row.values() and row["step"]]
+        return
+    header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
+    whole = [r for r in rows if r.endswith("\n") and int(r.partition(",")[0]) <= step]
+    write_text(path, "".join([header, *whole]) if whole else "")
 
 
 def _leave_to_next_call(failed: threading.ExceptHookArgs) -> None:

@@ -19,9 +19,11 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 from rich.panel import Panel as Box
 
+from crossimage import __version__
 from crossimage.checkpoint import Checkpoints, lock
 from crossimage.config import Config, build, differences, to_dict, write_yaml
 from crossimage.data.datasets import Domain, UnpairedImages, find_domains
@@ -36,7 +38,16 @@ from crossimage.seeds import seed_of
 from crossimage.trainer import Trainer
 
 MAY_CHANGE = frozenset(
-    {"steps", "workers", "log_every", "sample_every", "sample_count", "save_every", "keep"}
+    {
+        "steps",
+        "workers",
+        "log_every",
+        "page_every",
+        "sample_every",
+        "sample_count",
+        "save_every",
+        "keep",
+    }
 )
 """Settings that a continued run may change: they don't change what a step computes."""
 
@@ -76,7 +87,10 @@ def train(
     domains = find_domains(data, config.domains)
     config = dataclasses.replace(config, domains=tuple(d.name for d in domains))
     StepSampler(config.batch_size, config.accumulate, world=_world(devices))
-    _check_precision(config.precision)
+    if devices < 1:
+        raise ValueError(f"devices must be at least 1, found {devices}")
+    if config.precision == "fp16" and not torch.cuda.is_available():
+        raise ValueError("precision=fp16 needs a CUDA device; use bf16, fp32 or auto")
     try:
         with _folder(out) if _is_first() else nullcontext():
             return _train(name, config, data, domains, out, init, devices)
@@ -136,12 +150,17 @@ def _train(
         out,
         console,
         config.steps,
+        config.page_every,
         {"method": name, "data": data, "images": _counts(domains)},
         {split: dataset.fixed(split, config.sample_count) for split in ("train", "test")},
         fabric.is_global_zero,
         checkpoints.newest_path,
     )
-    labels = {"config": {"method": name, **to_dict(config)}, "data": fingerprint}
+    labels = {
+        "config": {"method": name, **to_dict(config)},
+        "data": fingerprint,
+        "arithmetic": arithmetic(config.precision),
+    }
     trainer = Trainer(method, config, dataset, fabric, checkpoints, recorder, labels)
     if found:
         trainer.restore(found[1])
@@ -171,6 +190,9 @@ def _compare(
         for d, now in fingerprint.items()
         if state["data"].get(d) != now
     ]
+    used, now = state["arithmetic"], arithmetic(config.precision)
+    if used != now and old.precision == config.precision:
+        changes.append(f"what precision=auto means here: {used} -> {now}; set precision={used}")
     if changes:
         raise ValueError(
             f"{out} holds a run of another config ({'; '.join(changes)}); use the same settings "
@@ -205,28 +227,31 @@ def _world(devices: int) -> int:
     return int(os.environ.get("WORLD_SIZE", devices))
 
 
-def _check_precision(precision: str) -> None:
-    if precision == "fp16" and not torch.cuda.is_available():
-        raise ValueError("precision=fp16 needs a CUDA device; use bf16, fp32 or auto")
-
-
 def open_fabric(precision: str, devices: int) -> Fabric:
     """The launched engine room."""
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    if precision == "auto":
-        precision = "bf16" if _has_bf16() else "fp32"
     world = _world(devices)
     local = int(os.environ.get("LOCAL_WORLD_SIZE", devices))
     names: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
-    fabric = Fabric(
-        accelerator="cuda" if torch.cuda.is_available() else "cpu",
-        devices=local,
-        num_nodes=world // local,
-        strategy="ddp" if world > 1 else "auto",
-        precision=names[precision],
-    )
+    try:
+        fabric = Fabric(
+            accelerator="cuda" if torch.cuda.is_available() else "cpu",
+            devices=local,
+            num_nodes=world // local,
+            strategy="ddp" if world > 1 else "auto",
+            precision=names[arithmetic(precision)],
+        )
+    except MisconfigurationException as error:
+        raise ValueError(f"devices={devices} can't be used: {error}") from None
     fabric.launch()
     return fabric
+
+
+def arithmetic(precision: str) -> str:
+    """What ``auto`` means on this machine: bf16 where the hardware has it, else fp32."""
+    if precision != "auto":
+        return precision
+    return "bf16" if _has_bf16() else "fp32"
 
 
 def _has_bf16() -> bool:
@@ -242,14 +267,15 @@ def _counts(domains: tuple[Domain, ...]) -> str:
 
 def _environment(data: str, fabric: Fabric) -> dict[str, Any]:
     """What the run ran on, to be able to repeat it."""
-    names = ("crossimage", "torch", "torchvision", "lightning-fabric", "Pillow", "tifffile")
+    names = ("torch", "torchvision", "lightning-fabric", "Pillow", "tifffile")
     cuda = fabric.device.type == "cuda"
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(sys.argv),
         "folder": os.getcwd(),
         "data": data,
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in names},
+        "versions": {"python": platform.python_version(), "crossimage": __version__}
+        | {name: version(name) for name in names},
         "device": torch.cuda.get_device_name(fabric.device)
         if cuda
         else platform.processor() or platform.machine(),
@@ -263,21 +289,24 @@ def _environment(data: str, fabric: Fabric) -> dict[str, Any]:
 
 def _git_state() -> dict[str, Any] | None:
     """Commit of the source that runs, where it is a checkout."""
+    source = Path(__file__).resolve().parent
 
     def git(*words: str) -> str:
-        folder = str(Path(__file__).parent)
+        folder = str(source)
         return subprocess.run(
             ["git", "-C", folder, *words], check=True, capture_output=True, text=True
         ).stdout.strip()
 
     try:
+        if Path(git("rev-parse", "--show-toplevel")) != source.parents[1]:
+            return None  # installed into some other project's folder
         return {"commit": git("rev-parse", "HEAD"), "changed": bool(git("status", "--porcelain"))}
     except (OSError, subprocess.CalledProcessError):
         return None
 
 
 def _say_goodbye(console: Console, trainer: Trainer, out: Path, stopped_by: int) -> None:
-    unreadable = trainer.unreadable()
+    unreadable = trainer.tally.summary()
     if unreadable:
         console.print(unreadable, style="yellow")
     if stopped_by:

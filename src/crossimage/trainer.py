@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -137,6 +138,7 @@ class Trainer:
             for micro, images in enumerate(micro_batches)
         ]
         logs: dict[str, Tensor] = {}
+        moves: Counter[str] = Counter()
         while True:
             for flow in flows:
                 with fabric.autocast():
@@ -144,21 +146,24 @@ class Trainer:
                 if update is None:
                     break
                 weights = {name: getattr(config.weights, name) for name in update.losses}  # type: ignore[attr-defined]
-                terms = [w * update.losses[name] for name, w in weights.items() if w]
-                total = torch.stack(terms).sum() / len(flows)
-                fabric.backward(total, inputs=self.players[update.player])
+                terms = [w * update.losses[name].float() for name, w in weights.items() if w]
+                if terms:
+                    total = torch.stack(terms).sum() / len(flows)
+                    fabric.backward(total, inputs=self.players[update.player])
                 for name, value in update.losses.items():
                     key = f"{update.player}/{name}"
                     part = value.detach().float() / len(flows)
                     logs[key] = logs[key] + part if key in logs else part
             if update is None:
                 break
+            moves.update(f"{update.player}/{name}" for name in update.losses)
             self._average_gradients(self.players[update.player])
             self.optimizers[update.player].step()
             self.optimizers[update.player].zero_grad(set_to_none=True)
         if self.average is not None:
             _follow(self.average, self.method, config.ema_decay)
-        return logs
+        # of several moves of a player in one step, the mean
+        return {key: value / moves[key] for key, value in logs.items()}
 
     def learning_rate(self, step: int) -> float:
         """Adam's step size after ``step`` steps."""
@@ -176,6 +181,7 @@ class Trainer:
         if not finite.all():
             self.recorder.check(self.step)
             raise self.recorder.diverged(self.step, "a weight", "not finite")
+        self._share_unreadable()
         if self.fabric.is_global_zero:
             # The model goes first: a run whose last checkpoint stands is not continued.
             self.recorder.model(self.translator)
@@ -197,14 +203,13 @@ class Trainer:
             **self.labels,
         }
 
-    def unreadable(self) -> str | None:
-        """Names the images that no process could read; None where there were none."""
+    def _share_unreadable(self) -> None:
+        """Let every process know the images that the others could not read."""
         if self._hosts is not None:
             states: list[Any] = [None] * self.fabric.world_size
             dist.all_gather_object(states, self.tally.state(), group=self._hosts)
             for state in states:
                 self.tally.merge(state)
-        return self.tally.summary()
 
     @property
     def _scaler(self) -> Any:
@@ -248,9 +253,9 @@ class Trainer:
 
     def _average_gradients(self, parameters: list[nn.Parameter]) -> None:
         """One flat all-reduce over the processes."""
-        if self.fabric.world_size == 1:
-            return
         gradients = [p.grad for p in parameters if p.grad is not None]
+        if self.fabric.world_size == 1 or not gradients:
+            return
         sizes = [g.numel() for g in gradients]
         flat = torch.cat([g.flatten() for g in gradients])
         dist.all_reduce(flat)

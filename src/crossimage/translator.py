@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import difflib
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, SupportsIndex
 
 import torch
-from PIL import Image
 from torch import Tensor
 
-from crossimage.checkpoint import Checkpoints
 from crossimage.config import Config
 from crossimage.conversion import Report, convert
 from crossimage.data.images import to_pil
+from crossimage.files import as_path
 from crossimage.inputs import (
+    Codes,
     Picture,
     Pictures,
+    find_device,
+    find_domain,
+    fit_codes,
     home,
     is_single,
     open_images,
     pad_to,
+    seeded,
     together,
+    whole,
 )
+from crossimage.loading import load_networks
 from crossimage.methods.base import Method
-from crossimage.modelfile import load_model
+from crossimage.modelfile import save_model
 
 __all__ = ["Translator", "load"]
+
+_LEAST = 4  # pixels a side that layers need which reflect three pixels
 
 
 def load(
@@ -47,50 +53,8 @@ def load(
         ValueError: The file is no model that this version can read, the device does not exist, or
             there are no discriminators to load.
     """
-    path = Path(path)
-    file = path / "model.safetensors" if path.is_dir() else path
-    if path.is_dir() and not file.is_file():
-        raise FileNotFoundError(
-            f"{path} holds no model.safetensors; expected a model file or a folder that "
-            "`crossimage train` has saved a checkpoint in"
-        )
-    target = _device(device)
-    networks = load_model(file)
-    if discriminators and "discriminators" not in networks.players():
-        networks = _with_discriminators(networks, path)
-    return Translator(networks, target)
-
-
-def _with_discriminators(networks: Method, run: Path) -> Method:
-    """The same networks with the discriminators of the run's newest checkpoint."""
-    newest = Checkpoints(run, keep=1).load_newest(_warn) if run.is_dir() else None
-    if newest is None:
-        raise ValueError(
-            f"{run} holds no discriminators; expected a run folder with a checkpoint or a model "
-            "file that was saved with them"
-        )
-    complete = type(networks)(networks.config, training=True)
-    # The model file's own weights win: they may be running averages.
-    tensors = {**newest[1]["method"], **networks.state_dict()}
-    assert set(complete.tensors()) <= set(tensors)
-    complete.load_state_dict(tensors, strict=False)
-    return complete
-
-
-def _warn(sentence: str) -> None:
-    warnings.warn(sentence, stacklevel=2)
-
-
-def _device(name: str | torch.device) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"device '{name}' cannot be used ({reason}); try auto or cpu") from None
-    return device
+    target = find_device(device)
+    return Translator(load_networks(as_path(path, "the model's path"), discriminators), target)
 
 
 class Translator:
@@ -110,7 +74,7 @@ class Translator:
     """
 
     def __init__(self, networks: Method, device: str | torch.device = "auto") -> None:
-        self.device = _device(device)
+        self.device = find_device(device)
         self.networks = networks.to(self.device).eval().requires_grad_(False)
 
     @property
@@ -130,50 +94,21 @@ class Translator:
         """The frozen configuration the model was trained with."""
         return self.networks.config
 
-    @overload
-    def translate(
-        self,
-        x: Tensor,
-        to: str | None = None,
-        style: Tensor | None = None,
-        reference: Pictures | None = None,
-        seed: int | None = None,
-    ) -> Tensor: ...
-
-    @overload
-    def translate(  # type: ignore[overload-overlap]  # a str is a sequence of str
-        self,
-        x: Picture,
-        to: str | None = None,
-        style: Tensor | None = None,
-        reference: Pictures | None = None,
-        seed: int | None = None,
-    ) -> Image.Image: ...
-
-    @overload
-    def translate(
-        self,
-        x: Sequence[Picture],
-        to: str | None = None,
-        style: Tensor | None = None,
-        reference: Pictures | None = None,
-        seed: int | None = None,
-    ) -> list[Image.Image]: ...
-
     def translate(
         self,
         x: Pictures,
         to: str | None = None,
-        style: Tensor | None = None,
+        style: Codes | None = None,
         reference: Pictures | None = None,
-        seed: int | None = None,
+        seed: SupportsIndex | None = None,
     ) -> Any:
         """Translate images to another domain.
 
         Args:
             x: Images of the source domain.
             to: Name of the target domain; the second one where omitted.
-            style: Style codes (N, style_dim), or (1, style_dim) for all images.
+            style: Style codes (N, style_dim), or (1, style_dim) for all images: a tensor, an array
+                or nested lists.
             reference: N images of the target domain, or one for all, whose style is taken.
             seed: Makes a random style reproducible, and the same on every device; without it
                 PyTorch's global generator is used.
@@ -186,20 +121,16 @@ class Translator:
             ValueError: The images, the domain or the style do not fit the model.
         """
         to = self._name(to)
-        batches = self._open(x, self._source(self._index(to)))
-        count = sum(len(batch) for batch in batches)
-        styles = self._styles(count, to, style, reference, seed)
-        results, first = [], 0
-        for batch in batches:
-            rows = slice(first, first := first + len(batch))
-            results.append(self.answer(batch, to, None if styles is None else styles[rows]))
+        batches = self._open(x, self._source(to))
+        styles = self._styles(sum(map(len, batches)), to, style, reference, seed)
+        answers = self._answers(batches, to, None if styles is None else styles[:, None])
         if isinstance(x, Tensor):
-            return results[0].to(x.device)
-        images = [to_pil(result[0].cpu()) for result in results]
+            return answers[0][:, 0].to(x.device)
+        images = [to_pil(answer[0, 0]) for answer in answers]
         return images[0] if is_single(x) else images
 
     def interpolate(
-        self, x: Pictures, start: Tensor, end: Tensor, steps: int = 8, to: str | None = None
+        self, x: Pictures, start: Codes, end: Codes, steps: int = 8, to: str | None = None
     ) -> Any:
         """Translate with styles on the straight line from ``start`` to ``end``.
 
@@ -217,23 +148,16 @@ class Translator:
         Raises:
             ValueError: As :meth:`translate`.
         """
-        if steps < 2:
-            raise ValueError(f"steps must be at least 2, the two ends, found {steps}")
+        steps = whole(steps, "steps", 2)
         to = self._name(to)
-        batches = self._open(x, self._source(self._index(to)))
-        count = sum(len(batch) for batch in batches)
+        batches = self._open(x, self._source(to))
+        count = sum(map(len, batches))
         first, last = (self._fit_style(style, count, "style") for style in (start, end))
         place = torch.linspace(0, 1, steps, device=self.device)[:, None]
-        styles = torch.lerp(first[:, None], last[:, None], place)  # (N, steps, style_dim)
-        frames, row = [], 0
-        for batch in batches:
-            codes = styles[row : row + len(batch)].flatten(0, 1)
-            answers = self.answer(batch, to, codes)
-            frames.append(answers.reshape(len(batch), steps, *answers.shape[1:]))
-            row += len(batch)
+        answers = self._answers(batches, to, torch.lerp(first[:, None], last[:, None], place))
         if isinstance(x, Tensor):
-            return frames[0].to(x.device)
-        images = [[to_pil(picture) for picture in part[0].cpu()] for part in frames]
+            return answers[0].to(x.device)
+        images = [[to_pil(picture) for picture in answer[0]] for answer in answers]
         return images[0] if is_single(x) else images
 
     def encode_style(self, y: Pictures, domain: str) -> Tensor:
@@ -247,29 +171,31 @@ class Translator:
         with torch.no_grad():
             codes = [
                 self.networks.encode_style(
-                    pad_to(batch, 1, self.networks.smallest)[0], self.networks.letters[index]
+                    pad_to(batch, 1, max(self.networks.smallest, _LEAST))[0],
+                    self.networks.letters[index],
                 )
                 for batch in self._open(y, index)
             ]
         return torch.cat(codes).float().to(home(y))
 
-    def sample_style(self, n: int, domain: str | None = None, seed: int | None = None) -> Tensor:
+    def sample_style(
+        self, n: int, domain: str | None = None, seed: SupportsIndex | None = None
+    ) -> Tensor:
         """Random style codes (n, style_dim) from the prior, on the CPU.
 
         Args:
-            n: How many.
+            n: How many, at least 1.
             domain: The domain they are meant for.
             seed: Makes the codes reproducible.
 
         Raises:
-            ValueError: There is no such domain, or the method has no styles.
+            ValueError: There is no such domain, the method has no styles, or a number is none.
         """
         self._need_styles()
         if domain is not None:
             self._index(domain)
-        # Always drawn on the CPU, so that a seed means the same style on every device.
-        generator = None if seed is None else torch.Generator().manual_seed(seed)
-        return torch.randn(n, self.networks.style_dim, generator=generator)
+        generator = None if seed is None else seeded(seed)
+        return torch.randn(whole(n, "n", 1), self.networks.style_dim, generator=generator)
 
     def encode_content(self, x: Pictures, domain: str) -> Tensor:
         """Content codes (N, c, h, w) of images of one size, float32 on the images' device.
@@ -289,15 +215,21 @@ class Translator:
         Raises:
             ValueError: The images or the domain do not fit, or the discriminators are not loaded.
         """
-        if "discriminators" not in self.networks.players():
-            raise ValueError(
-                "the model was loaded without its discriminators; use "
-                "load(path, discriminators=True) on the run folder"
-            )
+        self._need_discriminators()
         index = self._index(domain)
-        with torch.no_grad():
-            batch = together(self._open(x, index))
-            scores = self.networks.discriminate(batch, self.networks.letters[index])
+        batch = together(self._open(x, index))
+        height, width = batch.shape[2:]
+        try:
+            with torch.no_grad():
+                scores = self.networks.discriminate(batch, self.networks.letters[index])
+        except RuntimeError:
+            # Crops of training are large enough, but how small is too small the layers know best.
+            if min(height, width) >= min(self.config.crop):
+                raise
+            raise ValueError(
+                f"images of {width}x{height} pixels are too small for the discriminator, which was "
+                f"trained on {self.config.crop[1]}x{self.config.crop[0]}; enlarge them first"
+            ) from None
         return [score.float().to(home(x)) for score in scores]
 
     def translate_files(
@@ -309,7 +241,7 @@ class Translator:
         samples: int = 1,
         reference: Picture | Sequence[Picture] | None = None,
         same_style: bool = False,
-        seed: int | None = None,
+        seed: SupportsIndex | None = None,
         size: int | None = None,
         format: str | None = None,
         batch_size: int = 4,
@@ -346,36 +278,43 @@ class Translator:
                 input, or an option does not fit the model.
             OSError: A result cannot be written.
         """
+        folder = as_path(out, "the path of the results")
         return convert(
-            self, paths, Path(out), self._name(to), samples=samples, reference=reference,
+            self, paths, folder, self._name(to), samples=samples, reference=reference,
             same_style=same_style, seed=seed, size=size, format=format, batch_size=batch_size,
             progress=progress,
         )  # fmt: skip
 
+    def save(self, path: str | Path, discriminators: bool = False) -> None:
+        """Write the model to one file, which :func:`load` reads.
+
+        Args:
+            path: The ``.safetensors`` file.
+            discriminators: Write the discriminators too.
+
+        Raises:
+            ValueError: The discriminators are not loaded, or the file cannot be written.
+        """
+        if discriminators:
+            self._need_discriminators()
+        save_model(as_path(path, "the model's path"), self.networks, discriminators=discriminators)
+
     def source_channels(self, to: str) -> int:
         """Channels of the images that are translated to the domain ``to``."""
-        return self.config.channels[self._source(self._index(to))]
+        return self.config.channels[self._source(to)]
 
     def _index(self, name: str) -> int:
         """Position of a domain."""
-        if name in self.domains:
-            return self.domains.index(name)
-        folded = [domain.casefold() for domain in self.domains]
-        if folded.count(name.casefold()) == 1:
-            return folded.index(name.casefold())
-        near = difflib.get_close_matches(name.casefold(), folded, 1)
-        hint = f"; did you mean '{self.domains[folded.index(near[0])]}'?" if near else ""
-        raise ValueError(
-            f"the model has no domain '{name}', only {' and '.join(map(repr, self.domains))}{hint}"
-        )
+        return find_domain(name, self.domains)
 
     def _name(self, to: str | None) -> str:
         """A target domain's exact name; the second domain's where it is omitted."""
         return self.domains[-1 if to is None else self._index(to)]
 
-    def _source(self, target: int) -> int:
+    def _source(self, to: str) -> int:
+        """Position of the domain whose images are translated to ``to``."""
         assert len(self.domains) == 2
-        return 1 - target
+        return 1 - self._index(to)
 
     def _open(self, x: Pictures, domain: int) -> list[Tensor]:
         channels = self.config.channels[domain]
@@ -385,7 +324,17 @@ class Translator:
     def _pad(self, x: Tensor) -> tuple[Tensor, slice, slice]:
         # Reflecting layers at the lowest resolution need two pixels a side.
         multiple = self.networks.multiple
-        return pad_to(x, multiple, max(self.networks.smallest, 2 * multiple))
+        return pad_to(x, multiple, max(self.networks.smallest, 2 * multiple, _LEAST))
+
+    def _answers(self, batches: list[Tensor], to: str, styles: Tensor | None) -> list[Tensor]:
+        """Answers (N, k, C, H, W) to every batch, with styles (all N, k, style_dim) if any."""
+        answers, first = [], 0
+        for batch in batches:
+            rows = slice(first, first := first + len(batch))
+            codes = None if styles is None else styles[rows].flatten(0, 1)
+            y = self.answer(batch, to, codes)
+            answers.append(y.reshape(len(batch), -1, *y.shape[1:]))
+        return answers
 
     def answer(self, x: Tensor, to: str, style: Tensor | None) -> Tensor:
         """Translate images (N, C, H, W) on the networks' device to the domain of that very name.
@@ -399,6 +348,13 @@ class Translator:
             y = self.networks.translate(padded, letter, style)
         return y[:, :, rows, columns].float().contiguous()
 
+    def _need_discriminators(self) -> None:
+        if "discriminators" not in self.networks.players():
+            raise ValueError(
+                "the model was loaded without its discriminators; use "
+                "load(path, discriminators=True) on the run folder"
+            )
+
     def _need_styles(self) -> None:
         if not self.networks.style_dim:
             raise ValueError(
@@ -410,9 +366,9 @@ class Translator:
         self,
         count: int,
         to: str,
-        style: Tensor | None,
+        style: Codes | None,
         reference: Pictures | None,
-        seed: int | None,
+        seed: SupportsIndex | None,
     ) -> Tensor | None:
         """Style codes (count, style_dim) as asked for; None where the method has none."""
         if style is not None and reference is not None:
@@ -425,16 +381,7 @@ class Translator:
             return None
         return self.sample_style(count, to, seed).to(self.device)
 
-    def _fit_style(self, style: Tensor, count: int, what: str) -> Tensor:
+    def _fit_style(self, style: Codes, count: int, what: str) -> Tensor:
         """Given style codes as (count, style_dim) on the networks' device."""
         self._need_styles()
-        length = self.networks.style_dim
-        if style.ndim == 4 and style.shape[2:] == (1, 1):
-            style = style[:, :, 0, 0]
-        if style.ndim != 2 or style.shape[1] != length or style.shape[0] not in {1, count}:
-            rows = "1" if count == 1 else f"1 or {count}"
-            raise ValueError(
-                f"{what}: expected codes ({rows}, {length}), one for all images or one an image, "
-                f"found {tuple(style.shape)}"
-            )
-        return style.float().to(self.device).expand(count, length)
+        return fit_codes(style, count, self.networks.style_dim, what).to(self.device)

@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -155,7 +156,7 @@ def test_unreadable_images_are_replaced_and_reported(unequal):
     assert reported == {("a", "2.png"), ("a", "3.png")}
     assert all("can't be read" in reason for item in items for *_, reason in item.unreadable)
     tally = UnreadableTally({"a": 5, "b": 3})
-    with pytest.raises(ValueError, match="2 of 5"):
+    with pytest.raises(ValueError, match="of 5 images of domain a"):
         tally.add(collate(items).unreadable)
 
 
@@ -234,6 +235,32 @@ def test_the_fingerprint_notices_new_and_renamed_files_but_no_new_place(unequal,
     changed = dataset(elsewhere).fingerprint()
     assert changed["a"] != first["a"]
     assert changed["b"].startswith("4 images, ")
+
+
+def test_lists_may_mix_absolute_and_relative_paths(unequal, tmp_path, monkeypatch):
+    monkeypatch.chdir(unequal)
+    for letter, count in (("A", 5), ("B", 3)):
+        paths = [f"train{letter}/{number}.png" for number in range(count)]
+        lines = [str(unequal / path) if i % 2 else path for i, path in enumerate(paths)]
+        (tmp_path / f"{letter}.txt").write_text("\n".join(lines))
+    prints = dataset("a=A.txt,b=B.txt").fingerprint()
+    assert [text.split(",")[0] for text in prints.values()] == ["5 images", "3 images"]
+
+
+def test_file_names_need_not_be_text(unequal):
+    before = dataset(unequal).fingerprint()
+    name = os.fsdecode(b"sch\xf6n.png")
+    (unequal / "trainA" / "4.png").rename(unequal / "trainA" / name)
+    data = dataset(unequal)
+    assert data.fingerprint()["a"] != before["a"]
+    assert {level(data[number].images["a"]) for number in range(5)} == set(range(5))
+
+
+def test_an_empty_path_is_no_data_set(unequal, monkeypatch):
+    monkeypatch.chdir(unequal)
+    assert len(find_domains(".")) == 2
+    with pytest.raises(ValueError, match="path of the data set is empty"):
+        find_domains("")
 
 
 def test_fixed_images_are_spread_centred_and_the_same_every_time(tmp_path):
@@ -340,6 +367,24 @@ def test_loader_processes_outlive_a_stop_request_and_end_with_the_run(running, n
     process.stdin.close()
     assert process.wait(20) == 0
     assert gone(workers, 5)
+
+
+@needs_proc
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_loader_processes_outlive_a_stop_request_while_they_start(unequal, monkeypatch, number):
+    begin = datasets._outlive_stop_requests
+
+    def begin_late(worker):
+        time.sleep(0.5)
+        begin(worker)
+
+    monkeypatch.setattr(datasets, "_outlive_stop_requests", begin_late)
+    config = Config(resize=0, crop=(8, 8), workers=1)
+    batches = loader(dataset(unequal, config), config, start=0)
+    (worker,) = multiprocessing.active_children()
+    # The training process's own requests are obeyed: this one comes from another.
+    subprocess.run(["kill", f"-{int(number)}", str(worker.pid)], check=True)
+    assert next(batches).images["a"].shape == (1, 3, 8, 8)
 
 
 REAL = SHARED / "data"

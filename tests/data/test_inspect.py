@@ -44,12 +44,25 @@ def test_counts_sizes_modes_and_broken_files(data):
     assert train.channels == {3: 2, 1: 1}
     assert [Path(path).name for path, _ in train.broken] == ["4.png"]
     assert train.enlarged == 1
-    assert not report.problems
+    assert report.problems == ["x (train): 1 of 4 images are broken, more than 5 %."]
     text = shown(report)
     assert "4.png can't be read" in text
     assert "1 of 4 images of x are enlarged" in text
     assert "crop 32 x 32" in text
     assert "seen within 2 steps, and 5.0 times" in text
+
+
+def test_one_broken_image_of_twenty_is_no_problem(data):
+    for number in range(5, 21):
+        Image.new("RGB", (30, 20)).save(data / "trainA" / f"{number}.png")
+    assert not inspect(str(data)).problems
+
+
+def test_the_config_names_the_domains_and_must_fit_them(data):
+    config = Config(domains=("x", "y"))
+    assert {split.domain for split in inspect(str(data), config=config).splits} == {"x", "y"}
+    with pytest.raises(ValueError, match="channels names 3 numbers"):
+        inspect(str(data), config=Config(channels=(3, 3, 3)))
 
 
 def test_pairs_are_reported_as_halves(tmp_path):

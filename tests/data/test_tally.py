@@ -22,11 +22,10 @@ def test_a_file_counts_once():
     assert tally.summary() == "1 unreadable image was skipped:\n1 can't be read: why"
 
 
-def test_a_single_bad_file_of_a_tiny_folder_is_borne():
-    tally = UnreadableTally({"a": 3})
-    tally.add(bad("1"))
-    with pytest.raises(ValueError, match="2 of 3"):
-        tally.add(bad("2"))
+def test_a_single_bad_file_is_more_than_five_percent_of_a_tiny_folder():
+    UnreadableTally({"a": 20}).add(bad("1"))
+    with pytest.raises(ValueError, match="1 of 19"):
+        UnreadableTally({"a": 19}).add(bad("1"))
 
 
 def test_nothing_bad_gives_no_summary():
@@ -39,6 +38,14 @@ def test_a_long_summary_is_cut_and_says_so():
     lines = tally.summary().splitlines()
     assert lines[0] == "50 unreadable images were skipped:"
     assert lines[-1].startswith("... and 30 more")
+
+
+def test_processes_that_have_too_many_together_are_stopped():
+    tally, other = UnreadableTally({"a": 40}), UnreadableTally({"a": 40})
+    tally.add(bad("1", "2"))
+    other.add(bad("2", "3"))
+    with pytest.raises(ValueError, match="3 of 40 images of domain a"):
+        tally.merge(other.state())
 
 
 def test_a_continued_run_remembers():

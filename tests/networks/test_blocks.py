@@ -7,6 +7,7 @@ from crossimage.networks.blocks import (
     ConvBlock,
     LayerNorm,
     ResidualBlock,
+    _normalise,
     adaptive_instance_norm,
     initialise,
     instance_norm,
@@ -56,6 +57,25 @@ def test_spectral_norm_bounds_the_kernel() -> None:
     for _ in range(30):
         block(torch.randn(1, 3, 8, 8))
     assert torch.linalg.matrix_norm(block.conv.weight.flatten(1), 2) < 1.05
+
+
+def test_instance_norm_is_the_same_off_the_cpu() -> None:
+    x = torch.randn(2, 3, 16, 16) * 5 + 7
+    torch.testing.assert_close(_normalise(x, 1e-5), instance_norm(x), rtol=1e-4, atol=1e-5)
+    half = _normalise(x.bfloat16(), 1e-5)
+    assert half.dtype == torch.bfloat16
+    torch.testing.assert_close(half.float(), instance_norm(x), rtol=0.05, atol=0.05)
+
+
+def test_instance_norm_of_a_single_pixel_is_zero() -> None:
+    assert instance_norm(torch.randn(1, 3, 1, 1)).abs().max() < 1e-3
+
+
+def test_spectral_kernels_are_initialised_too() -> None:
+    block = ConvBlock(64, 256, 3, spectral=True)
+    initialise(block, "gaussian")
+    original = block.conv.parametrizations.weight.original
+    assert original.std().item() == pytest.approx(0.02, rel=0.02)
 
 
 def test_initialisations_have_the_published_spread() -> None:

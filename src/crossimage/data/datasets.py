@@ -8,7 +8,7 @@ import signal
 import string
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -122,9 +122,10 @@ class UnpairedImages(Dataset[Item]):
         """What tells whether the training images have changed, by domain name."""
         prints = {}
         for domain in self.domains:
-            root = os.path.commonpath([path.parent for path in domain.train])
-            files = "\n".join(Path(os.path.relpath(p, root)).as_posix() for p in domain.train)
-            digest = hashlib.sha256(files.encode()).hexdigest()[:16]
+            paths = [Path(os.path.abspath(path)) for path in domain.train]
+            root = os.path.commonpath([path.parent for path in paths])
+            files = "\n".join(path.relative_to(root).as_posix() for path in paths)
+            digest = hashlib.sha256(os.fsencode(files)).hexdigest()[:16]
             prints[domain.name] = f"{len(domain.train)} images, {digest}"
         return prints
 
@@ -256,7 +257,24 @@ def loader(
         # Its own source of randomness leaves the run's untouched.
         generator=torch.Generator(),
     )
-    return iter(batches)
+    with _stop_requests_held():
+        return iter(batches)
+
+
+@contextmanager
+def _stop_requests_held() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back, also from processes being started until they can outlive them.
+
+    They inherit what is held back.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _outlive_stop_requests(_: int) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crossimage.data.images import EXTENSIONS, ImageError, probe
+from crossimage.files import as_path
 
 _LAYOUTS = (
     "expected the folders trainA and trainB, or train with one folder a domain, or train with "
@@ -53,10 +54,10 @@ def find_domains(data: str, names: Sequence[str] = (), count: int | None = 2) ->
 
     Raises:
         FileNotFoundError: A folder or a listed file is missing.
-        ValueError: A folder without images, pictures that are no pairs, or another number of
-            domains than expected.
+        ValueError: An empty path, a folder without images, pictures that are no pairs, or another
+            number of domains than expected.
     """
-    folder = Path(data)
+    folder = as_path(data, "the path of the data set")
     if len(set(names)) < len(names):
         raise ValueError(f"domains={','.join(names)} names a domain twice; give each its own name")
     if "=" in data and not folder.exists():

@@ -14,7 +14,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from crossimage.data import pillow, tiff
-from crossimage.data.pixels import MAX_PIXELS, BombError, ImageError, ImageInfo, Pixels, convert
+from crossimage.data.pixels import (
+    MAX_PIXELS,
+    BombError,
+    ImageError,
+    ImageInfo,
+    Pixels,
+    check_finite,
+    convert,
+)
 from crossimage.files import atomic
 
 __all__ = [
@@ -92,15 +100,22 @@ def verify(path: str | Path) -> ImageInfo:
     return info
 
 
-def from_pil(image: Image.Image, channels: int = 3) -> Tensor:
+def from_pil(
+    image: Image.Image, channels: int = 3, value_range: tuple[float, float] | None = None
+) -> Tensor:
     """A Pillow image as a float32 tensor (channels, H, W) in [-1, 1], upright.
 
+    Args:
+        image: An image of any mode.
+        channels: Channels wanted, as for :func:`read_image`.
+        value_range: Lowest and highest value of the modes F and I; other values are clipped.
+
     Raises:
-        ValueError: The channels can't be converted, or the image holds floating-point values,
-            whose range is unknown.
+        ValueError: The channels can't be converted, ``value_range`` is needed, or the image holds
+            NaN.
     """
-    pixels = pillow.pixels(ImageOps.exif_transpose(image))
-    return normalise(convert(pixels, channels, None, "the image"))
+    pixels = check_finite(pillow.pixels(ImageOps.exif_transpose(image)), "the image")
+    return normalise(convert(pixels, channels, value_range, "the image"))
 
 
 def to_pil(x: Tensor) -> Image.Image:

@@ -13,9 +13,10 @@ from rich.progress import track
 from rich.table import Table
 
 from crossimage.config import Config
-from crossimage.data.datasets import resized
+from crossimage.data.datasets import UnpairedImages, resized
 from crossimage.data.domains import Domain, find_domains
 from crossimage.data.images import BombError, ImageInfo, verify
+from crossimage.data.tally import too_many
 
 _MANY = 200
 
@@ -72,15 +73,16 @@ def inspect(data: str, names: Sequence[str] = (), config: Config | None = None) 
 
     Args:
         data: A folder or list files, as for :func:`find_domains`.
-        names: Names of the domains.
+        names: Names of the domains; empty: those of the config.
         config: What training would use; None: the defaults.
 
     Raises:
         FileNotFoundError: A folder or a listed file is missing.
-        ValueError: The folders hold no data set.
+        ValueError: The folders hold no data set, or not the config's number of domains.
     """
     config = config or Config()
-    domains = find_domains(data, names)
+    # A data set of training refuses what training would refuse.
+    domains = UnpairedImages(find_domains(data, names or config.domains), config).domains
     files = list(dict.fromkeys(p for domain in domains for p in (*domain.train, *domain.test)))
     found = dict(_read(files))
     splits = [
@@ -189,7 +191,7 @@ def _problems(splits: Sequence[SplitReport], config: Config) -> list[str]:
             )
         if split.bombs:
             problems.append(f"{place}: {split.bombs} images have too many pixels; remove them.")
-        if len(split.broken) > max(1, 0.05 * split.count):
+        if too_many(len(split.broken), split.count):
             problems.append(
                 f"{place}: {len(split.broken)} of {split.count} images are broken, more than 5 %."
             )

@@ -64,10 +64,10 @@ def check_size(path: Path, width: int, height: int) -> None:
         )
 
 
-def check_finite(pixels: Pixels, path: Path) -> Pixels:
+def check_finite(pixels: Pixels, name: str | Path) -> Pixels:
     """Return the pixels; raises :class:`ImageError` where they hold NaN or infinite values."""
     if pixels.values.is_floating_point() and not pixels.values.isfinite().all():
-        raise ImageError(f"{path} can't be used: it holds NaN or infinite values")
+        raise ImageError(f"{name} can't be used: it holds NaN or infinite values")
     return pixels
 
 

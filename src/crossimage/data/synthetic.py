@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from crossimage.data.shapes import KINDS, Points, Random, Shape
+from crossimage.files import temporary_path
 
 _SCALE = 3  # pictures are drawn this much larger and reduced, for smooth edges
 
@@ -47,7 +48,7 @@ def make_outlines(
         raise ValueError(f"{out} exists and is not empty; remove it or choose another folder")
     out.parent.mkdir(parents=True, exist_ok=True)
     out = out.resolve()
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    temporary = temporary_path(out)
     try:
         for index, folder in enumerate(("trainA", "trainB", "testA", "testB")):
             (temporary / folder).mkdir(parents=True)

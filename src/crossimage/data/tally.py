@@ -7,8 +7,13 @@ from collections.abc import Iterable, Mapping
 Unreadable = tuple[str, str, str]
 """Domain name, path, and reason."""
 
-_SHARE = 0.05
+_BORNE = 20  # at most one image in so many: 5 %
 _NAMED = 20
+
+
+def too_many(unreadable: int, total: int) -> bool:
+    """Whether more than 5 % of ``total`` images are unreadable."""
+    return unreadable * _BORNE > total
 
 
 class UnreadableTally:
@@ -26,17 +31,11 @@ class UnreadableTally:
         """Count files, each once.
 
         Raises:
-            ValueError: More than 5 % of a domain's images are unreadable; a single one is
-                always borne.
+            ValueError: More than 5 % of a domain's images are unreadable.
         """
         for name, path, reason in unreadable:
-            bad = self._reasons[name]
-            bad[path] = reason
-            if len(bad) > max(1, _SHARE * self.total[name]):
-                raise ValueError(
-                    f"{len(bad)} of {self.total[name]} images of domain {name} can't be read, "
-                    f"more than 5 %; the last one: {reason}"
-                )
+            self._reasons[name][path] = reason
+        self._check()
 
     def summary(self) -> str | None:
         """Sentences that name the unreadable files; None where there are none."""
@@ -57,6 +56,19 @@ class UnreadableTally:
         return {name: dict(bad) for name, bad in self._reasons.items()}
 
     def merge(self, state: Mapping[str, Mapping[str, str]]) -> None:
-        """Add what :meth:`state` returned, of an earlier part of the run or another process."""
+        """Add what :meth:`state` returned, of an earlier part of the run or another process.
+
+        Raises:
+            ValueError: As :meth:`add`.
+        """
         for name, reasons in state.items():
-            self._reasons.setdefault(name, {}).update(reasons)
+            self._reasons[name] |= reasons
+        self._check()
+
+    def _check(self) -> None:
+        for name, bad in self._reasons.items():
+            if too_many(len(bad), self.total[name]):
+                raise ValueError(
+                    f"{len(bad)} of {self.total[name]} images of domain {name} can't be read, "
+                    f"more than 5 %; remove or mend them; the last one: {list(bad.values())[-1]}"
+                )

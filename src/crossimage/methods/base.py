@@ -132,7 +132,10 @@ class Method(ABC, nn.Module):
 
     @abstractmethod
     def training_step(self, batch: Batch) -> Iterator[Update]:
-        """Yield the step's moves. Never yield inside a context manager."""
+        """Yield the step's moves, with the same loss terms at every step.
+
+        Never yield inside a context manager.
+        """
 
     @abstractmethod
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
@@ -158,10 +161,6 @@ class Method(ABC, nn.Module):
 
     def encode_content(self, x: Tensor, domain: str) -> Tensor:
         """Content codes (N, C, H, W) of images of a domain."""
-        raise ValueError(f"{type(self).__name__} has no content codes")
-
-    def decode(self, content: Tensor, domain: str, style: Tensor | None = None) -> Tensor:
-        """Images (N, C, H, W) from content codes and, where the method has them, style codes."""
         raise ValueError(f"{type(self).__name__} has no content codes")
 
     def discriminate(self, x: Tensor, domain: str) -> list[Tensor]:

@@ -30,7 +30,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from crossimage.config import Config, settings
+from crossimage.config import Config, Count, Positive, Weight, settings
 from crossimage.losses import (
     Adversarial,
     discriminator_loss,
@@ -40,7 +40,7 @@ from crossimage.losses import (
 )
 from crossimage.methods.base import Batch, Method, Noise, Panel, Update
 from crossimage.networks.autoencoders import AdaINDecoder, ContentEncoder, StyleEncoder
-from crossimage.networks.blocks import ActivationName, NormName, Padding, initialise
+from crossimage.networks.blocks import ActivationName, Initialisation, NormName, Padding, initialise
 from crossimage.networks.discriminators import MultiScaleDiscriminator
 from crossimage.networks.pretrained import VGG16Features
 
@@ -59,13 +59,13 @@ class Weights:
         gradient_penalty: Of the critics, with ``adversarial: wgan-gp`` only.
     """
 
-    adversarial: float = 1.0
-    image: float = 10.0
-    style: float = 1.0
-    content: float = 1.0
-    cycle: float = 0.0
-    perceptual: float = 0.0
-    gradient_penalty: float = 10.0
+    adversarial: Weight = 1.0
+    image: Weight = 10.0
+    style: Weight = 1.0
+    content: Weight = 1.0
+    cycle: Weight = 0.0
+    perceptual: Weight = 0.0
+    gradient_penalty: Weight = 10.0
 
 
 @settings
@@ -82,9 +82,9 @@ class Discriminator:
         spectral: Spectral normalisation of the convolutions.
     """
 
-    width: int = 64
-    layers: int = 4
-    scales: int = 3
+    width: Positive = 64
+    layers: Positive = 4
+    scales: Positive = 3
     norm: NormName = "none"
     activation: ActivationName = "lrelu"
     padding: Padding = "reflect"
@@ -104,6 +104,7 @@ class MUNITConfig(Config):
         mlp_width: Hidden layers of the network that turns a style into AdaIN parameters.
         activation: Activation of the encoders and decoders.
         padding: What the padding of their convolutions holds.
+        init: How their weights start; those of the discriminators always start ``gaussian``.
         discriminator: Shape of the discriminators.
         adversarial: Adversarial objective.
         perceptual_weights: File with torchvision's VGG16 weights, used when
@@ -111,17 +112,18 @@ class MUNITConfig(Config):
         weights: Weights of the loss terms.
     """
 
-    weight_decay: float = 1e-4
-    decay_every: int = 100_000
+    weight_decay: Weight = 1e-4
+    decay_every: Count = 100_000
 
-    width: int = 64
-    downsamples: int = 2
-    residual_blocks: int = 4
-    style_dim: int = 8
-    style_downsamples: int = 4
-    mlp_width: int = 256
+    width: Positive = 64
+    downsamples: Count = 2
+    residual_blocks: Count = 4
+    style_dim: Positive = 8
+    style_downsamples: Count = 4
+    mlp_width: Positive = 256
     activation: ActivationName = "relu"
     padding: Padding = "reflect"
+    init: Initialisation = "kaiming"
     discriminator: Discriminator = field(default_factory=Discriminator)
     adversarial: Adversarial = "lsgan"
     perceptual_weights: Path | None = None
@@ -136,8 +138,16 @@ class MUNITConfig(Config):
         if any(side % multiple for side in self.crop):
             raise ValueError(f"crop must be a multiple of {multiple}, found {self.crop}")
         smallest = 2 ** max(
-            self.discriminator.layers + self.discriminator.scales - 1, self.style_downsamples
+            self.discriminator.layers + self.discriminator.scales - 1,
+            self.style_downsamples,
+            self.downsamples + 1,
+            2,
         )
+        if self.weights.perceptual and not set(self.channels) <= {1, 3}:
+            raise ValueError(
+                f"the perceptual loss needs images of 1 or 3 channels, found channels "
+                f"{self.channels}; set weights.perceptual=0"
+            )
         if min(self.crop) < smallest:
             raise ValueError(
                 f"crop {self.crop} is too small: {self.discriminator.scales} discriminator scales "
@@ -183,7 +193,7 @@ class MUNIT(Method):
         self.smallest = 2**config.style_downsamples
         channels = dict(zip(self.letters, config.channels, strict=True))
         self.generators = nn.ModuleDict({d: AutoEncoder(config, channels[d]) for d in "ab"})
-        initialise(self.generators, "kaiming")
+        initialise(self.generators, config.init)
         if training:
             c = config.discriminator
             self.discriminators = nn.ModuleDict({

@@ -7,19 +7,39 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import parametrize
 
 NormName = Literal["none", "instance", "layer", "batch"]
 ActivationName = Literal["none", "relu", "lrelu", "prelu", "selu", "tanh"]
 Padding = Literal["reflect", "replicate", "zeros"]
+Initialisation = Literal["kaiming", "gaussian"]
+
+
+class InstanceNorm(nn.Module):
+    """Normalise every channel of every sample to mean 0 and variance 1; nothing is learned."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (N, C, H, W) over H and W."""
+        return instance_norm(x)
 
 
 def instance_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
     """Normalise (N, C, H, W) over H and W.
 
-    As a group norm with one group a channel: the same function, several times faster on CPUs,
-    and defined for 1x1 maps too.
+    On CPUs as a group norm with one group a channel, which is the same function and several times
+    faster. Elsewhere that would leave channels-last memory and, under autocast, half precision.
     """
-    return F.group_norm(x, x.shape[1], eps=eps)
+    if x.device.type == "cpu" and x.shape[2:].numel() > 1:
+        return F.group_norm(x, x.shape[1], eps=eps)
+    return _normalise(x, eps)
+
+
+def _normalise(x: Tensor, eps: float) -> Tensor:
+    """Instance norm in the layout and precision of its input; sums are made in fp32."""
+    with torch.autocast(x.device.type, enabled=False):
+        variance, mean = torch.var_mean(x.float(), (2, 3), correction=0, keepdim=True)
+        scale = (variance + eps).rsqrt()
+        return torch.addcmul((-mean * scale).to(x.dtype), x, scale.to(x.dtype))
 
 
 def adaptive_instance_norm(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
@@ -69,7 +89,7 @@ def norm_layer(name: NormName, channels: int) -> nn.Module:
         case "none":
             return nn.Identity()
         case "instance":
-            return nn.GroupNorm(channels, channels, affine=False)  # one group a channel
+            return InstanceNorm()
         case "layer":
             return LayerNorm(channels)
         case "batch":
@@ -189,7 +209,7 @@ class AdaptiveResidualBlock(nn.Module):
         return x + adaptive_instance_norm(self.second(out), affine[:, 1, 0], affine[:, 1, 1])
 
 
-def initialise(module: nn.Module, how: Literal["kaiming", "gaussian"]) -> None:
+def initialise(module: nn.Module, how: Initialisation) -> None:
     """Draw the weights of all convolutions and linear layers anew; biases become 0.
 
     Args:
@@ -199,9 +219,12 @@ def initialise(module: nn.Module, how: Literal["kaiming", "gaussian"]) -> None:
     """
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            weight = layer.weight
+            if parametrize.is_parametrized(layer, "weight"):  # by spectral normalisation
+                weight = layer.get_parameter("parametrizations.weight.original")
             if how == "kaiming":
-                nn.init.kaiming_normal_(layer.weight, mode="fan_in")
+                nn.init.kaiming_normal_(weight, mode="fan_in")
             else:
-                nn.init.normal_(layer.weight, 0.0, 0.02)
+                nn.init.normal_(weight, 0.0, 0.02)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
