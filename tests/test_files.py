@@ -67,3 +67,9 @@ def test_file_names_that_are_no_text_can_be_written_down(tmp_path):
 def test_text_is_utf8(tmp_path):
     write_text(tmp_path / "x", "Straße\n")
     assert (tmp_path / "x").read_bytes() == "Straße\n".encode()
+
+
+def test_a_failed_write_says_which_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError) as caught, atomic(tmp_path / "x.bin"):
+        raise OSError(28, "No space left on device")
+    assert caught.value.filename == str(tmp_path / "x.bin")

@@ -61,7 +61,9 @@ def atomic(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
         os.replace(temporary, path)
         if durable:
             flush_folder(path.parent)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a full disk does not say which file it was
         with suppress(OSError):
             temporary.unlink()
         raise
