@@ -109,8 +109,7 @@ class Trainer:
                 recorder.add(self._mean(losses))
                 self._record(last=self.step == config.steps)
             if self.saved != self.step:
-                with self._together():
-                    self.save()
+                self.save()
             return self._agree(self._signal) if self.step < config.steps else 0
 
     def _record(self, last: bool) -> None:
@@ -118,14 +117,14 @@ class Trainer:
         config, recorder = self.config, self.recorder
         intervals = config.log_every, config.sample_every, config.save_every
         log, sample, save = (last or self.step % interval == 0 for interval in intervals)
-        if log or sample or save:
+        if log or sample:
             with self._together():
                 if log:
                     recorder.log(self.step, self.seconds, self.learning_rate(self.step - 1))
                 if sample:
                     recorder.sample(self.step, self._preview)
-                if save:
-                    self.save()
+        if save:
+            self.save()
 
     def train_step(self, micro_batches: list[dict[str, Tensor]]) -> dict[str, Tensor]:
         """Make every move of the step once; returns the raw loss terms, still on the device."""
@@ -177,16 +176,21 @@ class Trainer:
         Raises:
             ValueError: The weights are not finite, or a file can't be written.
         """
+        with self._together():
+            self._share_unreadable()
+        with self._together():
+            self._check_weights()
+            if self.fabric.is_global_zero:
+                # The model goes first: a run whose last checkpoint stands is not continued.
+                self.recorder.model(self.translator)
+                self.checkpoints.save(self.step, self.state())
+        self.saved = self.step
+
+    def _check_weights(self) -> None:
         finite = torch.stack([p.isfinite().all() for net in self.players.values() for p in net])
         if not finite.all():
             self.recorder.check(self.step)
             raise self.recorder.diverged(self.step, "a weight", "not finite")
-        self._share_unreadable()
-        if self.fabric.is_global_zero:
-            # The model goes first: a run whose last checkpoint stands is not continued.
-            self.recorder.model(self.translator)
-            self.checkpoints.save(self.step, self.state())
-        self.saved = self.step
 
     def state(self) -> dict[str, Any]:
         """Everything a continued run needs."""
@@ -273,7 +277,11 @@ class Trainer:
 
     @contextmanager
     def _together(self) -> Iterator[None]:
-        """What fails in here on one process stops all of them; the first one says why."""
+        """What fails in here on one process stops all of them; the first one says why.
+
+        After something in here that can fail on one process alone, the processes must not speak
+        with one another in here: those that go on would wait for it for ever.
+        """
         problem: Exception | None = None
         try:
             yield
