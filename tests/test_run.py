@@ -296,3 +296,10 @@ def test_too_many_unreadable_images_end_the_run(
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "of 7 images of domain a can't be read" in said
     assert not (out / "model.safetensors").exists() and not list(out.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("devices", [0, -1])
+def test_a_run_needs_a_process(devices: int, folders: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=f"devices must be at least 1, found {devices}"):
+        train("munit", str(folders), tmp_path / "run", small(), devices=devices)
+    assert not (tmp_path / "run").exists()

@@ -86,9 +86,9 @@ def train(
     config = build(METHODS[name].Config, settings, overrides, source=recipe)
     domains = find_domains(data, config.domains)
     config = dataclasses.replace(config, domains=tuple(d.name for d in domains))
-    StepSampler(config.batch_size, config.accumulate, world=_world(devices))
     if devices < 1:
         raise ValueError(f"devices must be at least 1, found {devices}")
+    StepSampler(config.batch_size, config.accumulate, world=_world(devices))
     if config.precision == "fp16" and not torch.cuda.is_available():
         raise ValueError("precision=fp16 needs a CUDA device; use bf16, fp32 or auto")
     try:
