@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -60,12 +60,14 @@ class Batch:
 
     Attributes:
         images: One float tensor (N, C, H, W) in [-1, 1] a domain, under the paper's letters
-            ``"a"`` and ``"b"``.
+            ``"a"`` and ``"b"``; of a paired method, row n of all domains is one pair.
         noise: The step's source of random codes.
+        labels: Class numbers (N,) of the images of the method's ``labelled`` domains.
     """
 
     images: dict[str, Tensor]
     noise: Noise
+    labels: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Panel(NamedTuple):
@@ -85,7 +87,12 @@ class Method(ABC, nn.Module):
     Attributes:
         Config: The config class; its defaults are the paper's.
         letters: The paper's subscripts of the domains, in the order of ``config.domains``.
-        style_dim: Length of a style code; 0 for methods with one answer an input.
+        paired: Whether the images of the domains belong together in pairs.
+        labelled: Letters of the domains whose images training needs the classes of.
+        targets: Letters of the domains that can be translated to.
+        style_dim: Length of a style code; 0 for methods without.
+        random: Whether translation draws random numbers of its own (dropout), so that it has
+            several answers an input without a style code.
         multiple: Height and width of images to translate must be multiples of this many pixels.
         smallest: Least height and width of an image whose style is encoded.
         translators: Names of the players whose weights translate: what a model file holds.
@@ -94,7 +101,11 @@ class Method(ABC, nn.Module):
     Config: ClassVar[type[BaseConfig]]
     letters: ClassVar[tuple[str, ...]] = ("a", "b")
     translators: ClassVar[tuple[str, ...]] = ("generators",)
+    paired: ClassVar[bool] = False
+    labelled: ClassVar[tuple[str, ...]] = ()
+    targets: tuple[str, ...] = ("a", "b")
     style_dim: int = 0
+    random: bool = False
     multiple: int = 1
     smallest: int = 1
     config: BaseConfig
@@ -130,6 +141,13 @@ class Method(ABC, nn.Module):
         state = self.state_dict(keep_vars=True)
         return {name: tensor.detach() for name, tensor in state.items() if id(tensor) in moved}
 
+    def memory(self) -> dict[str, Tensor]:
+        """Buffers, by their names in the method, that only training carries from step to step.
+
+        Every process of a run has its own; a checkpoint keeps all of them.
+        """
+        return {}
+
     @abstractmethod
     def training_step(self, batch: Batch) -> Iterator[Update]:
         """Yield the step's moves, with the same loss terms at every step.
@@ -163,6 +181,17 @@ class Method(ABC, nn.Module):
         """Content codes (N, C, H, W) of images of a domain."""
         raise ValueError(f"{type(self).__name__} has no content codes")
 
-    def discriminate(self, x: Tensor, domain: str) -> list[Tensor]:
-        """Score maps of a domain's discriminator, one a scale."""
+    def classify(self, x: Tensor, domain: str) -> Tensor:
+        """Class logits (N, classes) of images of a domain."""
+        raise ValueError(f"{type(self).__name__} has no classifier")
+
+    def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
+        """Score maps of a domain's discriminator, one a scale.
+
+        Args:
+            x: Images (N, C, H, W) in [-1, 1] of the domain.
+            domain: The domain's letter.
+            condition: The input images that ``x`` are translations of, for discriminators that
+                judge both together.
+        """
         raise ValueError(f"{type(self).__name__} has no discriminator of images")

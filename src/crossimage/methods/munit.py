@@ -41,7 +41,7 @@ from crossimage.losses import (
 from crossimage.methods.base import Batch, Method, Noise, Panel, Update
 from crossimage.networks.autoencoders import AdaINDecoder, ContentEncoder, StyleEncoder
 from crossimage.networks.blocks import ActivationName, Initialisation, NormName, Padding, initialise
-from crossimage.networks.discriminators import MultiScaleDiscriminator
+from crossimage.networks.discriminators import MultiScaleDiscriminator, judge
 from crossimage.networks.pretrained import VGG16Features
 
 
@@ -258,10 +258,7 @@ class MUNIT(Method):
         return cast(AutoEncoder, self.generators[domain])
 
     def _judge(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-        """The discriminator's loss; real and fake pass through it as one batch."""
-        scores = [s.chunk(2) for s in discriminator(torch.cat([real, fake.detach()]))]
-        real_scores, fake_scores = [s[0] for s in scores], [s[1] for s in scores]
-        return discriminator_loss(real_scores, fake_scores, self.config.adversarial)
+        return discriminator_loss(*judge(discriminator, real, fake), self.config.adversarial)
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
         """G_to(E^c(x), style): k answers to each of N images from N k styles."""
@@ -284,7 +281,7 @@ class MUNIT(Method):
         x: Tensor = self._generator(domain).decode(content, style)
         return x
 
-    def discriminate(self, x: Tensor, domain: str) -> list[Tensor]:
+    def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
         """Score maps (N, 1, h, w) of a domain's discriminator, the finest scale first."""
         scores: list[Tensor] = self.discriminators[domain](x)
         return scores

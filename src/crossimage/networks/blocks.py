@@ -13,6 +13,7 @@ NormName = Literal["none", "instance", "layer", "batch"]
 ActivationName = Literal["none", "relu", "lrelu", "prelu", "selu", "tanh"]
 Padding = Literal["reflect", "replicate", "zeros"]
 Initialisation = Literal["kaiming", "gaussian"]
+TestMode = Literal["train", "eval"]
 
 
 class InstanceNorm(nn.Module):
@@ -83,6 +84,53 @@ class LayerNorm(nn.Module):
         return torch.addcmul(shift.to(x.dtype), x, scale.to(x.dtype))
 
 
+class BatchNorm(nn.BatchNorm2d):
+    """Batch norm that translates with its running statistics or with each image's own.
+
+    Attributes:
+        test_mode: ``eval``: in evaluation mode the running statistics are used. ``train``: in
+            evaluation mode every image is normalised by its own statistics, which is what the
+            official test scripts do that leave the networks in training mode and translate one
+            image at a time.
+    """
+
+    test_mode: TestMode = "eval"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (N, C, H, W)."""
+        if self.training or self.test_mode == "eval":
+            return super().forward(x)
+        return F.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
+
+
+class Dropout(nn.Module):
+    """Dropout that may stay on when translating, as a source of noise.
+
+    Args:
+        p: Share of the values set to 0.
+
+    Attributes:
+        test_mode: ``train``: values are dropped in evaluation mode too.
+    """
+
+    test_mode: TestMode = "eval"
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop values of (N, C, H, W)."""
+        return F.dropout(x, self.p, training=self.training or self.test_mode == "train")
+
+
+def set_test_mode(module: nn.Module, mode: TestMode) -> None:
+    """How the batch norms and dropouts in a network behave in evaluation mode."""
+    for layer in module.modules():
+        if isinstance(layer, BatchNorm | Dropout):
+            layer.test_mode = mode
+
+
 def norm_layer(name: NormName, channels: int) -> nn.Module:
     """A normalisation by its name in the configs."""
     match name:
@@ -93,7 +141,7 @@ def norm_layer(name: NormName, channels: int) -> nn.Module:
         case "layer":
             return LayerNorm(channels)
         case "batch":
-            return nn.BatchNorm2d(channels)
+            return BatchNorm(channels)
 
 
 def activation_layer(name: ActivationName) -> nn.Module:
@@ -160,6 +208,7 @@ class ResidualBlock(nn.Module):
         norm: Normalisation after each convolution.
         activation: Activation after the first normalisation.
         pad: What the padding holds.
+        dropout: Share of the values dropped between the convolutions.
     """
 
     def __init__(
@@ -169,16 +218,18 @@ class ResidualBlock(nn.Module):
         norm: NormName = "instance",
         activation: ActivationName = "relu",
         pad: Padding = "reflect",
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.first = ConvBlock(
             channels, channels, 3, 1, 1, norm=norm, activation=activation, pad=pad
         )
+        self.dropout = Dropout(dropout) if dropout else nn.Identity()
         self.second = ConvBlock(channels, channels, 3, 1, 1, norm=norm, activation="none", pad=pad)
 
     def forward(self, x: Tensor) -> Tensor:
         """Feature maps (N, C, H, W) to feature maps of the same shape."""
-        out: Tensor = self.second(self.first(x))
+        out: Tensor = self.second(self.dropout(self.first(x)))
         return out + x
 
 
@@ -215,9 +266,11 @@ def initialise(module: nn.Module, how: Initialisation) -> None:
     Args:
         module: Initialised with everything in it.
         how: ``kaiming``: normal with variance 2 / fan_in; ``gaussian``: normal with standard
-            deviation 0.02.
+            deviation 0.02, and the scales of batch norms with the same around 1.
     """
     for layer in module.modules():
+        if isinstance(layer, BatchNorm) and how == "gaussian":
+            nn.init.normal_(layer.weight, 1.0, 0.02)
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             weight = layer.weight
             if parametrize.is_parametrized(layer, "weight"):  # by spectral normalisation

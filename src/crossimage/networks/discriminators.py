@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossimage.networks.blocks import ActivationName, ConvBlock, NormName, Padding
+from crossimage.networks.blocks import ActivationName, BatchNorm, ConvBlock, NormName, Padding
 
 
 class MultiScaleDiscriminator(nn.Module):
@@ -59,3 +60,82 @@ class MultiScaleDiscriminator(nn.Module):
                 x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
             scores.append(network(x))
         return scores
+
+
+class PatchDiscriminator(nn.Module):
+    """PatchGAN: every score judges one patch of the image (Isola et al. 2017, section 3.2.2).
+
+    Args:
+        channels: Channels of the image, and of the condition where there is one.
+        width: Channels of the first layer, doubled by every further one up to eight times.
+        layers: Convolutions of stride 2, which set the patch: 1 for 16x16 pixels, 3 for 70x70, 5
+            for 286x286; 0 for single pixels.
+        scales: Number of resolutions, each half the one before and its networks half as wide
+            (BicycleGAN uses two).
+        norm: Normalisation of all layers but the first and the last.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        layers: int = 3,
+        *,
+        scales: int = 1,
+        norm: NormName = "instance",
+    ) -> None:
+        super().__init__()
+        self.scales = nn.ModuleList(
+            _patch_network(channels, max(1, round(width / 2**i)), layers, norm)
+            for i in range(scales)
+        )
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Score maps (N, 1, h, w) of images (N, channels, H, W), the finest scale first."""
+        scores = []
+        for i, network in enumerate(self.scales):
+            if i:
+                x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
+            scores.append(network(x))
+        return scores
+
+
+def _patch_network(channels: int, width: int, layers: int, norm: NormName) -> nn.Sequential:
+    def block(inputs: int, outputs: int, stride: int, norm: NormName) -> ConvBlock:
+        kernel, padding = (4, 1) if layers else (1, 0)
+        return ConvBlock(
+            inputs, outputs, kernel, stride, padding, norm=norm, activation="lrelu", pad="zeros"
+        )
+
+    if not layers:
+        return nn.Sequential(
+            block(channels, width, 1, "none"),
+            block(width, 2 * width, 1, norm),
+            nn.Conv2d(2 * width, 1, 1),
+        )
+    sizes = [width * min(2**i, 8) for i in range(layers + 1)]
+    return nn.Sequential(
+        block(channels, width, 2, "none"),
+        *(block(sizes[i], sizes[i + 1], 2 if i + 1 < layers else 1, norm) for i in range(layers)),
+        nn.Conv2d(sizes[-1], 1, 4, 1, 1),
+    )
+
+
+def judge(
+    discriminator: nn.Module, real: Tensor, fake: Tensor
+) -> tuple[list[Tensor], list[Tensor]]:
+    """A discriminator's score maps of real and of generated images.
+
+    Both pass through it as one batch, unless it holds batch norms: real and generated images are
+    then normalised apart, as in all published code.
+
+    Args:
+        discriminator: Images to score maps, one a scale.
+        real: Real images (N, C, H, W).
+        fake: Generated images of the same shape; they are detached.
+    """
+    fake = fake.detach()
+    if any(isinstance(layer, BatchNorm) for layer in discriminator.modules()):
+        return discriminator(real), discriminator(fake)
+    scores = [s.split([len(real), len(fake)]) for s in discriminator(torch.cat([real, fake]))]
+    return [s[0] for s in scores], [s[1] for s in scores]

@@ -1,0 +1,67 @@
+"""Generators that turn one image into another without taking it apart into codes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from crossimage.networks.blocks import (
+    ConvBlock,
+    NormName,
+    Padding,
+    ResidualBlock,
+    activation_layer,
+    norm_layer,
+)
+
+
+class ResnetGenerator(nn.Sequential):
+    """The generator of Johnson et al. 2016 as CycleGAN uses it: image to image in [-1, 1].
+
+    7x7 convolution, two halvings, residual blocks, two doublings by transposed convolutions, 7x7
+    convolution and tanh.
+
+    Args:
+        inputs: Channels of the input.
+        outputs: Channels of the image.
+        width: Channels after the first convolution.
+        blocks: Residual blocks at the low resolution: 6 for 128 px and 9 for 256 px in the paper.
+        norm: Normalisation of every layer but the last.
+        dropout: Share of the values dropped inside every residual block.
+        pad: What the padding of the 7x7 convolutions and of the residual blocks holds.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        width: int,
+        blocks: int,
+        *,
+        norm: NormName = "instance",
+        dropout: float = 0.0,
+        pad: Padding = "reflect",
+    ) -> None:
+        layers: list[nn.Module] = [ConvBlock(inputs, width, 7, 1, 3, norm=norm, pad=pad)]
+        for size in (width, 2 * width):
+            layers.append(ConvBlock(size, 2 * size, 3, 2, 1, norm=norm, pad="zeros"))
+        layers += [
+            ResidualBlock(4 * width, norm=norm, pad=pad, dropout=dropout) for _ in range(blocks)
+        ]
+        layers += [_Doubling(4 * width, 2 * width, norm), _Doubling(2 * width, width, norm)]
+        layers.append(ConvBlock(width, outputs, 7, 1, 3, activation="tanh", pad=pad))
+        super().__init__(*layers)
+
+
+class _Doubling(nn.Sequential):
+    def __init__(self, inputs: int, outputs: int, norm: NormName) -> None:
+        super().__init__()
+        self.conv = nn.ConvTranspose2d(inputs, outputs, 3, 2, 1, output_padding=1)
+        self.norm = norm_layer(norm, outputs)
+        self.activation = activation_layer("relu")
+
+
+def with_code(x: Tensor, code: Tensor) -> Tensor:
+    """Feature maps (N, C, H, W) with a code (N, D) as D further constant maps."""
+    maps = code[:, :, None, None].expand(-1, -1, *x.shape[2:])
+    return torch.cat([x, maps], 1)
