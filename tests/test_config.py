@@ -146,3 +146,35 @@ def test_keys_and_values_have_the_same_dotted_names():
 def test_differences_name_key_old_and_new():
     new = build(Nested, {"steps": 5, "weights": {"cycle": 3}})
     assert differences(Nested(), new, lambda key: key == "steps") == ["weights.cycle: 10.0 -> 3.0"]
+
+
+def test_epochs_are_steps_over_the_largest_domain():
+    config = build(Config, {"epochs": 2.5, "decay_epochs": 1, "batch_size": 4}).in_steps(10)
+    assert (config.steps, config.decay_steps) == (7, 3)  # ceil(25 / 4), ceil(10 / 4)
+    assert (config.epochs, config.decay_epochs) == (0, 0)
+    assert config.in_steps(1000) == config
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        (({"epochs": 3}, {"steps": 5}), 5),
+        (({"steps": 5}, {"epochs": 3}), 30),
+        (({"epochs": 3}, {"steps": 5}, {"epochs": 2}), 20),
+        (({"epochs": 3}, {"steps": 5, "epochs": 0}), 5),
+    ],
+)
+def test_of_steps_and_epochs_the_one_set_last_counts(layers, expected):
+    assert build(Config, *layers).in_steps(10).steps == expected
+
+
+def test_steps_and_epochs_exclude_each_other():
+    with pytest.raises(ValueError, match="^my.yaml: steps and epochs exclude each other"):
+        build(Config, {"steps": 3, "epochs": 2}, source="my.yaml")
+    with pytest.raises(ValueError, match="decay_steps and decay_epochs exclude each other"):
+        build(Config, {"decay_steps": 3, "decay_epochs": 2})
+
+
+def test_a_run_shorter_than_its_decay_decays_from_the_start():
+    config = build(Config, {"epochs": 20, "decay_epochs": 10}, {"steps": 8}).in_steps(10)
+    assert (config.steps, config.decay_steps) == (8, 8)

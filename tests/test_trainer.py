@@ -209,3 +209,25 @@ def test_a_player_without_weight_does_not_move(folders: Path, tmp_path: Path) ->
     state = torch.load(tmp_path / "checkpoints" / "step-00000002.pt", weights_only=True)
     assert not state["optimizers"]["discriminators"]["state"]
     assert state["optimizers"]["generators"]["state"]
+
+
+def test_the_learning_rate_falls_linearly_to_zero_after_the_last_step(
+    folders: Path, tmp_path: Path
+) -> None:
+    settings = small(steps=6, decay_steps=4, learning_rate=0.004, log_every=1)
+    train("munit", str(folders), tmp_path, settings)
+    rates = [float(row["learning_rate"]) for row in rows(tmp_path)]
+    assert rates == pytest.approx([0.004, 0.004, 0.004, 0.003, 0.002, 0.001])
+
+
+def test_epochs_count_the_images_of_the_larger_domain(folders: Path, tmp_path: Path) -> None:
+    settings = {k: v for k, v in small(epochs=2).items() if k != "steps"}
+    train("munit", str(folders), tmp_path, settings)
+    assert rows(tmp_path)[-1]["step"] == "4"  # 7 images, 4 a step
+
+
+def test_a_run_whose_rate_has_fallen_is_not_made_longer(folders: Path, tmp_path: Path) -> None:
+    settings = small(steps=2, decay_steps=1)
+    train("munit", str(folders), tmp_path, settings)
+    with pytest.raises(ValueError, match="steps: 2 -> 4"):
+        train("munit", str(folders), tmp_path, settings | {"steps": 4})

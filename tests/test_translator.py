@@ -351,3 +351,49 @@ def test_model_file_with_discriminators(tmp_path: Path, networks: MUNIT) -> None
     save_model(tmp_path / "all.safetensors", networks, discriminators=True)
     model = load(tmp_path / "all.safetensors", "cpu", discriminators=True)
     assert len(model.discriminate(images(1, 3, 32, 32), "shoes")) == 2
+
+
+def test_a_model_of_one_target_needs_no_name_and_refuses_the_other(networks: MUNIT) -> None:
+    model = Translator(MUNIT(networks.config, training=False), "cpu")
+    model.networks.targets = ("a",)
+    x, s = images(1, 3, 32, 32), torch.randn(1, 3)
+    assert torch.equal(model.translate(x, style=s), model.translate(x, "edges", style=s))
+    with pytest.raises(ValueError, match="this munit translates to Edges only"):
+        model.translate(x, "shoes", style=s)
+
+
+@pytest.fixture
+def noisy(networks: MUNIT) -> Translator:
+    """A model without styles whose networks draw noise of their own."""
+    model = Translator(MUNIT(networks.config, training=False), "cpu")
+    model.networks.style_dim, model.networks.random = 0, True
+    model.networks.translate = (  # type: ignore[method-assign]
+        lambda x, to, style=None: x.clone().fill_(0).add_(torch.rand(len(x), 1, 1, 1) - 0.5)
+    )
+    return model
+
+
+def test_a_seed_reproduces_the_networks_own_noise(noisy: Translator) -> None:
+    x = images(2, 3, 16, 16)
+    before = torch.get_rng_state()
+    a = noisy.translate(x, seed=7)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(a, noisy.translate(x, seed=7))
+    assert not torch.equal(a, noisy.translate(x, seed=8))
+    assert not torch.equal(noisy.translate(x), noisy.translate(x))
+
+
+def test_files_have_their_own_noise_whatever_lies_beside_them(
+    noisy: Translator, tmp_path: Path
+) -> None:
+    files = [picture(tmp_path / f"{i}.png", 16, 16) for i in range(3)]
+
+    def translated(folder: str, paths: list[Path]) -> dict[str, bytes]:
+        out = tmp_path / folder
+        noisy.translate_files(paths, out, samples=2, seed=3)
+        return {path.name: path.read_bytes() for path in out.iterdir()}
+
+    together, alone = translated("all", files), translated("one", files[1:2])
+    assert len(together) == 6 and len(set(together.values())) > 3
+    assert alone == {name: together[name] for name in ("1_1.png", "1_2.png")}
+    assert alone["1_1.png"] != alone["1_2.png"]

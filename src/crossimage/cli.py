@@ -99,8 +99,8 @@ def translate(
         run: A run folder or a model file.
         inputs: Images, folders (with all sub-folders) and patterns.
         out: Folder for the results, which keep the inputs' names.
-        to: The target domain; the second one by default.
-        samples: Answers an input, each with a random style.
+        to: The target domain; the only possible one or the second one by default.
+        samples: Answers an input, each with a random style or noise.
         reference: Images of the target domain whose style is taken; several give every input one
             answer each.
         same_style: Use the same random styles for all inputs.

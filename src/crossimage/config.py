@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
+from typing import Annotated, Any, Literal, Self, TypeVar, dataclass_transform
 
 import yaml
 from pydantic import BeforeValidator, Field, FiniteFloat, TypeAdapter, ValidationError
@@ -70,6 +72,8 @@ class Config:
         crop: Height and width of the random training crop, in pixels; smaller images are enlarged.
         flip: Mirror half of the training images.
         steps: Training steps; one step makes every move of the method once.
+        epochs: Training steps given in passes over the images of the largest domain (0: ``steps``
+            counts). Whichever of the two is set last counts.
         batch_size: Images of a domain a step, over all processes and accumulated micro-batches.
         accumulate: Micro-batches whose gradients are added up before a move.
         seed: Seed of the initialisation, the order of the images, augmentation and noise.
@@ -81,6 +85,9 @@ class Config:
         decay_every: The learning rate is multiplied by ``decay_factor`` every so many steps
             (0: never).
         decay_factor: See ``decay_every``.
+        decay_steps: Steps at the end of the run during which the learning rate falls linearly
+            to 0; all of them where the run is shorter.
+        decay_epochs: The same in epochs; whichever of the two is set last counts.
         ema_decay: Decay of the running average of the generators' weights that translates
             (0: no average).
         log_every: Steps between two rows of losses.
@@ -100,6 +107,7 @@ class Config:
     flip: bool = True
 
     steps: Positive = 1_000_000
+    epochs: Weight = 0.0
     batch_size: Positive = 1
     accumulate: Positive = 1
     seed: Count = 0
@@ -111,6 +119,8 @@ class Config:
     weight_decay: Weight = 0.0
     decay_every: Count = 0
     decay_factor: Rate = 0.5
+    decay_steps: Count = 0
+    decay_epochs: Weight = 0.0
     ema_decay: Decay = 0.0
 
     log_every: Positive = 10
@@ -130,6 +140,22 @@ class Config:
         if self.value_range is not None and self.value_range[0] >= self.value_range[1]:
             raise ValueError(f"value_range must be (low, high), found {self.value_range}")
 
+    def in_steps(self, images: int) -> Self:
+        """The same config with its epochs as steps.
+
+        Args:
+            images: Images of an epoch, those of the largest domain.
+        """
+
+        def steps(epochs: float) -> int:
+            return math.ceil(epochs * images / self.batch_size)
+
+        total = max(1, steps(self.epochs)) if self.epochs else self.steps
+        decay = steps(self.decay_epochs) if self.decay_epochs else self.decay_steps
+        return replace(
+            self, steps=total, epochs=0.0, decay_steps=min(decay, total), decay_epochs=0.0
+        )
+
 
 C = TypeVar("C", bound=Config)
 
@@ -147,6 +173,11 @@ def build(cls: type[C], *layers: Mapping[str, Any], source: str = "configuration
     """
     merged: dict[str, Any] = {}
     for layer in layers:
+        for one, other in (("steps", "epochs"), ("decay_steps", "decay_epochs")):
+            if layer.get(one) and layer.get(other):
+                raise ValueError(f"{source}: {one} and {other} exclude each other: set one of them")
+            if layer.get(one) is not None and not layer.get(other):
+                merged[other] = 0
         _merge(merged, layer)
     try:
         return TypeAdapter(cls).validate_python(merged)

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, SupportsIndex, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, SupportsIndex, TypeVar
 
 import torch
 from torch import Tensor
@@ -73,7 +73,7 @@ def convert(
     results = [[out / name for name in group] for group in names]
     inputs = [source.path for source in sources]
     _protect(inputs, references, results)
-    style_of = _styles(model, to, samples, references, same_style, seed)
+    draw = _draws(model, to, samples, references, same_style, seed)
     channels, value_range = model.source_channels(to), model.config.value_range
 
     def read(path: Path) -> Tensor:
@@ -103,8 +103,8 @@ def convert(
                 for batch in _cut(jobs, max(1, batch_size // samples)):
                     for some in _cut(range(samples), batch_size):
                         answers = [(i, k) for i, _ in batch for k in some]
-                        styles = [style_of(inputs[i].name, k) for i, k in answers]
-                        y = _translate(model, [image for _, image in batch], to, styles)
+                        draws = [draw(inputs[i].name, k) for i, k in answers]
+                        y = _translate(model, [image for _, image in batch], to, draws)
                         for (i, k), result in zip(answers, y, strict=True):
                             path = results[i][k]
                             writes[path] = pool.submit(_write, path, result, value_range)
@@ -151,44 +151,62 @@ def _protect(inputs: list[Path], references: list[Picture], results: list[list[P
                 )
 
 
-def _styles(
+class _Draw(NamedTuple):
+    """What is random in one answer: its style (1, style_dim), or None, and the networks' seed."""
+
+    style: Tensor | None
+    seed: int
+
+
+def _draws(
     model: Translator,
     to: str,
     samples: int,
     references: list[Picture],
     same_style: bool,
     seed: SupportsIndex | None,
-) -> Callable[[str, int], Tensor | None]:
-    """The style (1, style_dim) of an input's answer, from the file's name and its number."""
-    if references:
-        codes = [model.encode_style(image, to) for image in references]
-        return lambda name, k: codes[k]
-    if not model.networks.style_dim:
-        if samples > 1 or same_style:
-            raise ValueError(f"{model.method} has no styles: it gives one answer an input")
-        return lambda name, k: None
+) -> Callable[[str, int], _Draw]:
+    """What an input's answer is drawn with, from the file's name and the answer's number."""
+    networks = model.networks
+    codes = [model.encode_style(image, to) for image in references]
+    if not networks.style_dim and not networks.random and (samples > 1 or same_style):
+        raise ValueError(f"this {model.method} has no styles: it gives one answer an input")
     base = int(torch.randint(2**62, ())) if seed is None else whole(seed, "seed")
 
-    def draw(name: str, k: int) -> Tensor:
-        return model.sample_style(1, to, seed_of(base, "" if same_style else name, k))
+    def draw(name: str, k: int) -> _Draw:
+        own = seed_of(base, "" if same_style else name, k)
+        if codes:
+            return _Draw(codes[k], own)
+        return _Draw(model.sample_style(1, to, own) if networks.style_dim else None, own)
 
     return draw
 
 
-def _translate(
-    model: Translator, images: list[Tensor], to: str, styles: list[Tensor | None]
-) -> Tensor:
+def _translate(model: Translator, images: list[Tensor], to: str, draws: list[_Draw]) -> Tensor:
     """Several answers an image, in a row; the image is encoded once for them."""
-    codes = [style for style in styles if style is not None]
-    style = torch.cat(codes).to(model.device) if codes else None
+    x = torch.stack(images).to(model.device)
     try:
-        return model.answer(torch.stack(images).to(model.device), to, style).cpu()
+        if model.networks.random:
+            # every answer by itself, for its noise to be its own, whatever is translated beside it
+            inputs = x.repeat_interleave(len(draws) // len(x), 0)[:, None]
+            found = [
+                model.answer(image, to, _joined([draw], model), draw.seed)
+                for image, draw in zip(inputs, draws, strict=True)
+            ]
+            return torch.cat(found).cpu()
+        return model.answer(x, to, _joined(draws, model)).cpu()
     except torch.OutOfMemoryError:
         height, width = images[0].shape[1:]
         raise ValueError(
-            f"the GPU's memory does not hold {len(styles)} images of {width}x{height} pixels; "
+            f"the GPU's memory does not hold {len(draws)} images of {width}x{height} pixels; "
             "use a smaller batch size or size"
         ) from None
+
+
+def _joined(draws: list[_Draw], model: Translator) -> Tensor | None:
+    """The styles of several answers on the networks' device, if any."""
+    styles = [draw.style for draw in draws if draw.style is not None]
+    return torch.cat(styles).to(model.device) if styles else None
 
 
 def _write(path: Path, image: Tensor, value_range: tuple[float, float] | None) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from operator import index
 from pathlib import Path
 from typing import SupportsIndex
@@ -79,10 +80,26 @@ def seeded(seed: SupportsIndex) -> torch.Generator:
     Raises:
         ValueError: The seed is no integer or needs more than 64 bits.
     """
+    return torch.Generator().manual_seed(_seed(seed))
+
+
+@contextmanager
+def forked(seed: SupportsIndex, device: torch.device) -> Iterator[None]:
+    """Seeds PyTorch's global generators, and leaves them as they were.
+
+    Raises:
+        ValueError: The seed is no integer or needs more than 64 bits.
+    """
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(_seed(seed))
+        yield
+
+
+def _seed(seed: SupportsIndex) -> int:
     number = whole(seed, "seed")
     if not -(2**63) <= number < 2**64:
         raise ValueError(f"seed must have at most 64 bits, found {number}")
-    return torch.Generator().manual_seed(number)
+    return number
 
 
 def find_domain(name: str, domains: Sequence[str]) -> int:

@@ -49,7 +49,8 @@ MAY_CHANGE = frozenset(
         "keep",
     }
 )
-"""Settings that a continued run may change: they don't change what a step computes."""
+"""Settings that a continued run may change: they don't change what a step computes, unless, for
+the number of steps, the learning rate falls towards the last one."""
 
 
 def train(
@@ -86,6 +87,7 @@ def train(
     config = build(METHODS[name].Config, settings, overrides, source=recipe)
     domains = find_domains(data, config.domains)
     config = dataclasses.replace(config, domains=tuple(d.name for d in domains))
+    config = config.in_steps(max(len(d.train) for d in domains))
     if devices < 1:
         raise ValueError(f"devices must be at least 1, found {devices}")
     StepSampler(config.batch_size, config.accumulate, world=_world(devices))
@@ -137,7 +139,7 @@ def _train(
     if found:
         _compare(name, config, fingerprint, out, found[1])
         if found[0] >= config.steps:
-            console.print(f"{out} has made its {found[0]} steps; raise steps to train on")
+            console.print(f"{out} has made its {found[0]} steps; to train on: {_longer(config)}")
             return 0
 
     fabric = open_fabric(config.precision, devices)
@@ -171,8 +173,20 @@ def _train(
     del found
     console.print(f"training {name} on {_counts(domains)} for {config.steps} steps in {out}")
     stopped_by = trainer.fit()
+    if method.labelled and not stopped_by and fabric.is_global_zero:
+        _report_accuracies(trainer, recorder, out, console)
     _say_goodbye(console, trainer, out, stopped_by)
     return 128 + stopped_by if stopped_by and fabric.is_global_zero else 0
+
+
+def _report_accuracies(trainer: Trainer, recorder: Recorder, out: Path, console: Console) -> None:
+    """Write the share of the test images that the final weights classify rightly."""
+    accuracies = trainer.accuracies()
+    write_text(out / "accuracy.json", json.dumps(accuracies, indent=2))
+    for domain, share in accuracies.items():
+        recorder.facts[f"accuracy on the test images of {domain}"] = f"{share:.2%}"
+        console.print(f"accuracy on the test images of {domain}: {share:.2%}")
+    recorder.page()
 
 
 def _compare(
@@ -184,7 +198,8 @@ def _compare(
     if method != name:
         raise ValueError(f"{out} holds a run of {method}, not of {name}; choose another --out")
     old = build(METHODS[method].Config, saved, source=str(out))
-    changes = differences(old, config, ignore=MAY_CHANGE.__contains__)
+    may_change = MAY_CHANGE - {"steps"} if config.decay_steps else MAY_CHANGE
+    changes = differences(old, config, ignore=may_change.__contains__)
     changes += [
         f"images of {d}: {state['data'].get(d)} -> {now}"
         for d, now in fingerprint.items()
@@ -305,6 +320,13 @@ def _git_state() -> dict[str, Any] | None:
         return None
 
 
+def _longer(config: Config) -> str:
+    """How to train longer than a finished run."""
+    if config.decay_steps:
+        return "--init with this model in another --out"  # the learning rate has come to its end
+    return "the same command with a larger steps"
+
+
 def _say_goodbye(console: Console, trainer: Trainer, out: Path, stopped_by: int) -> None:
     unreadable = trainer.tally.summary()
     if unreadable:
@@ -313,12 +335,14 @@ def _say_goodbye(console: Console, trainer: Trainer, out: Path, stopped_by: int)
         command = shlex.join(["crossimage", *sys.argv[1:]])
         console.print(f"stopped at step {trainer.step} and saved; to continue:\n  {command}")
         return
-    translate = ["crossimage", "translate", str(out), "IMAGES", "--to", trainer.config.domains[-1]]
+    method = trainer.method
+    to = trainer.config.domains[method.letters.index(method.targets[-1])]
+    translate = ["crossimage", "translate", str(out), "IMAGES", "--to", to]
     text = (
         f"model    {out / 'model.safetensors'}\n"
         f"samples  {out / 'samples'}\n"
         f"page     {out / 'index.html'}\n\n"
         f"translate images:  {shlex.join(translate)} --out DIR\n"
-        f"train on:          the same command with a larger steps"
+        f"train on:          {_longer(trainer.config)}"
     )
     console.print(Box(text, title=f"{trainer.step} steps", expand=False), soft_wrap=False)

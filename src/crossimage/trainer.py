@@ -61,6 +61,14 @@ class Trainer:
             self.average.load_state_dict(method.tensors(*method.translators))
         self.players = {name: list(net.parameters()) for name, net in method.players().items()}
         self.optimizers = {name: self._adam(net) for name, net in self.players.items()}
+        # every process's batch norms see its own images; what they remember is shared
+        self.statistics = [
+            statistic
+            for layer in self.method.modules()
+            if isinstance(layer, nn.BatchNorm2d)
+            for statistic in (layer.running_mean, layer.running_var)
+            if statistic is not None
+        ]
         self.step, self.seconds = 0, 0.0
         self.tally = UnreadableTally({d.name: len(d.train) for d in dataset.domains})
         self.saved = -1
@@ -126,15 +134,15 @@ class Trainer:
         if save:
             self.save()
 
-    def train_step(self, micro_batches: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    def train_step(self, micro_batches: list[LoadedBatch]) -> dict[str, Tensor]:
         """Make every move of the step once; returns the raw loss terms, still on the device."""
         fabric, config = self.fabric, self.config
         torch.manual_seed(seed_of(config.seed, "process", self.step, fabric.global_rank))
         for optimizer in self.optimizers.values():
             optimizer.param_groups[0]["lr"] = self.learning_rate(self.step)
         flows = [
-            self.method.training_step(Batch(images, self._noise(micro)))
-            for micro, images in enumerate(micro_batches)
+            self.method.training_step(Batch(loaded.images, self._noise(micro), loaded.labels))
+            for micro, loaded in enumerate(micro_batches)
         ]
         logs: dict[str, Tensor] = {}
         moves: Counter[str] = Counter()
@@ -156,9 +164,10 @@ class Trainer:
             if update is None:
                 break
             moves.update(f"{update.player}/{name}" for name in update.losses)
-            self._average_gradients(self.players[update.player])
+            self._average([p.grad for p in self.players[update.player] if p.grad is not None])
             self.optimizers[update.player].step()
             self.optimizers[update.player].zero_grad(set_to_none=True)
+        self._average(self.statistics)
         if self.average is not None:
             _follow(self.average, self.method, config.ema_decay)
         # of several moves of a player in one step, the mean
@@ -168,7 +177,8 @@ class Trainer:
         """Adam's step size after ``step`` steps."""
         c = self.config
         decays = step // c.decay_every if c.decay_every else 0
-        return float(c.learning_rate * c.decay_factor**decays)
+        left = min(1.0, (c.steps - step) / c.decay_steps) if c.decay_steps else 1.0
+        return float(c.learning_rate * c.decay_factor**decays * left)
 
     def save(self) -> None:
         """Write a checkpoint and the model file, on the first process.
@@ -178,12 +188,13 @@ class Trainer:
         """
         with self._together():
             self._share_unreadable()
+        memories = self._gather({k: v.cpu() for k, v in self.method.memory().items()})
         with self._together():
             self._check_weights()
             if self.fabric.is_global_zero:
                 # The model goes first: a run whose last checkpoint stands is not continued.
                 self.recorder.model(self.translator)
-                self.checkpoints.save(self.step, self.state())
+                self.checkpoints.save(self.step, self.state() | {"memories": memories})
         self.saved = self.step
 
     def _check_weights(self) -> None:
@@ -193,7 +204,7 @@ class Trainer:
             raise self.recorder.diverged(self.step, "a weight", "not finite")
 
     def state(self) -> dict[str, Any]:
-        """Everything a continued run needs."""
+        """Everything a continued run needs but the processes' memories."""
         scaler = self._scaler
         return {
             "step": self.step,
@@ -209,11 +220,8 @@ class Trainer:
 
     def _share_unreadable(self) -> None:
         """Let every process know the images that the others could not read."""
-        if self._hosts is not None:
-            states: list[Any] = [None] * self.fabric.world_size
-            dist.all_gather_object(states, self.tally.state(), group=self._hosts)
-            for state in states:
-                self.tally.merge(state)
+        for state in self._gather(self.tally.state()):
+            self.tally.merge(state)
 
     @property
     def _scaler(self) -> Any:
@@ -221,9 +229,14 @@ class Trainer:
         return getattr(self.fabric.strategy.precision, "scaler", None)
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue from what :meth:`state` returned."""
+        """Continue from a checkpoint.
+
+        With more processes than before the new ones' memories start empty.
+        """
         self.step, self.seconds, self.saved = state["step"], state["seconds"], state["step"]
         self.method.load_state_dict(state["method"], strict=False)
+        for memory in state["memories"][self.fabric.global_rank :][:1]:
+            self.method.load_state_dict(memory, strict=False)
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         for name, optimizer in self.optimizers.items():
@@ -233,7 +246,7 @@ class Trainer:
         self.tally.merge(state["unreadable"])
         self.recorder.restore(state["recorder"])
 
-    def _next(self, batches: Iterator[LoadedBatch]) -> tuple[list[dict[str, Tensor]], str | None]:
+    def _next(self, batches: Iterator[LoadedBatch]) -> tuple[list[LoadedBatch], str | None]:
         """The step's micro-batches on the device, or why there are none."""
         micro_batches = []
         for _ in range(self.config.accumulate):
@@ -244,7 +257,12 @@ class Trainer:
                 self.tally.add(batch.unreadable)
             except ValueError as error:
                 return [], str(error)
-            micro_batches.append({d: self._to_device(images) for d, images in batch.images.items()})
+            batch.images = {d: self._to_device(images) for d, images in batch.images.items()}
+            batch.labels = {
+                d: labels.to(self.fabric.device, non_blocking=True)
+                for d, labels in getattr(batch, "labels", {}).items()
+            }
+            micro_batches.append(batch)
         return micro_batches, None
 
     def _to_device(self, images: Tensor) -> Tensor:
@@ -255,17 +273,25 @@ class Trainer:
         part = rows(c.batch_size, c.accumulate, micro, fabric.global_rank, fabric.world_size)
         return Noise(seed_of(c.seed, "noise", self.step), c.batch_size, part, fabric.device)
 
-    def _average_gradients(self, parameters: list[nn.Parameter]) -> None:
-        """One flat all-reduce over the processes."""
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        if self.fabric.world_size == 1 or not gradients:
+    def _average(self, tensors: list[Tensor]) -> None:
+        """The mean over the processes, by one flat all-reduce."""
+        if self.fabric.world_size == 1 or not tensors:
             return
-        sizes = [g.numel() for g in gradients]
-        flat = torch.cat([g.flatten() for g in gradients])
+        flat = torch.cat([t.flatten() for t in tensors])
         dist.all_reduce(flat)
         flat /= self.fabric.world_size
-        for gradient, part in zip(gradients, torch.split(flat, sizes), strict=True):
-            gradient.copy_(part.view_as(gradient))
+        for tensor, part in zip(
+            tensors, torch.split(flat, [t.numel() for t in tensors]), strict=True
+        ):
+            tensor.copy_(part.view_as(tensor))
+
+    def _gather(self, value: Any) -> list[Any]:
+        """Every process's value, in the order of the processes."""
+        if self._hosts is None:
+            return [value]
+        values: list[Any] = [None] * self.fabric.world_size
+        dist.all_gather_object(values, value, group=self._hosts)
+        return values
 
     def _agree(self, number: int) -> int:
         """The largest of all processes' numbers."""
@@ -290,8 +316,7 @@ class Trainer:
         if not self._agree(problem is not None):
             return
         if self._hosts is not None:
-            problems: list[Any] = [None] * self.fabric.world_size
-            dist.all_gather_object(problems, problem and str(problem), group=self._hosts)
+            problems = self._gather(problem and str(problem))
             if not self.fabric.is_global_zero:
                 raise SystemExit(0)
             problem = problem or ValueError(next(text for text in problems if text))
@@ -305,6 +330,26 @@ class Trainer:
         values = torch.stack(list(losses.values()))
         dist.all_reduce(values)
         return dict(zip(losses, values / self.fabric.world_size, strict=True))
+
+    def accuracies(self) -> dict[str, float]:
+        """Share of the test images that the method classifies rightly, by domain.
+
+        All labelled test images of all domains are used, and by this report alone: nothing in a
+        run is chosen by them.
+        """
+        device, shares = self.fabric.device, {}
+        self.translator.eval()
+        for letter, domain in zip(self.method.letters, self.dataset.domains, strict=True):
+            right, count = torch.zeros((), device=device), 0
+            for images, labels in self.dataset.tests(letter, batch_size=256):
+                with torch.no_grad(), self.fabric.autocast():
+                    classes = self.translator.classify(self._to_device(images), letter).argmax(1)
+                right += (classes == labels.to(device)).sum()
+                count += len(labels)
+            if count:
+                shares[domain.name] = float(right / count)
+        self.translator.train(self.average is None)
+        return shares
 
     def _preview(self, images: dict[str, Tensor]) -> list[Panel]:
         """Panels of the sample sheet for fixed inputs."""

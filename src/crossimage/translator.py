@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, SupportsIndex
 
@@ -20,6 +21,7 @@ from crossimage.inputs import (
     find_device,
     find_domain,
     fit_codes,
+    forked,
     home,
     is_single,
     open_images,
@@ -106,12 +108,13 @@ class Translator:
 
         Args:
             x: Images of the source domain.
-            to: Name of the target domain; the second one where omitted.
+            to: Name of the target domain; where omitted the only possible one, or the second one.
             style: Style codes (N, style_dim), or (1, style_dim) for all images: a tensor, an array
                 or nested lists.
             reference: N images of the target domain, or one for all, whose style is taken.
-            seed: Makes a random style reproducible, and the same on every device; without it
-                PyTorch's global generator is used.
+            seed: Makes a random style reproducible, and the same on every device, and so the noise
+                of networks that drop values when translating; without it PyTorch's global
+                generator is used.
 
         Returns:
             For a tensor a float32 tensor (N, C, H, W) in [-1, 1] on its device; for an image or a
@@ -123,7 +126,9 @@ class Translator:
         to = self._name(to)
         batches = self._open(x, self._source(to))
         styles = self._styles(sum(map(len, batches)), to, style, reference, seed)
-        answers = self._answers(batches, to, None if styles is None else styles[:, None])
+        codes = None if styles is None else styles[:, None]
+        with self._seeded(seed):
+            answers = self._answers(batches, to, codes)
         if isinstance(x, Tensor):
             return answers[0][:, 0].to(x.device)
         images = [to_pil(answer[0, 0]) for answer in answers]
@@ -139,7 +144,7 @@ class Translator:
             start: First style codes, (N, style_dim) or (1, style_dim).
             end: Last style codes, likewise.
             steps: Styles, both ends included.
-            to: Name of the target domain; the second one where omitted.
+            to: Name of the target domain; as for :meth:`translate` where omitted.
 
         Returns:
             For a tensor a tensor (N, steps, C, H, W); for an image or a path a list of ``steps``
@@ -209,8 +214,28 @@ class Translator:
             code = self.networks.encode_content(batch, self.networks.letters[index])
         return code.float().to(home(x))
 
-    def discriminate(self, x: Pictures, domain: str) -> list[Tensor]:
+    def classify(self, x: Pictures, domain: str) -> Tensor:
+        """Class logits (N, classes) of images of one size, float32 on the images' device.
+
+        Raises:
+            ValueError: The images or the domain do not fit, or the method does not classify.
+        """
+        index = self._index(domain)
+        with torch.no_grad():
+            batch = together(self._open(x, index))
+            logits = self.networks.classify(batch, self.networks.letters[index])
+        return logits.float().to(home(x))
+
+    def discriminate(
+        self, x: Pictures, domain: str, condition: Pictures | None = None
+    ) -> list[Tensor]:
         """Score maps of a domain's discriminator for images of one size, one a scale.
+
+        Args:
+            x: Images of the domain.
+            domain: The domain's name.
+            condition: The input images that ``x`` are translations of, where the discriminator
+                judges both together (pix2pix).
 
         Raises:
             ValueError: The images or the domain do not fit, or the discriminators are not loaded.
@@ -219,9 +244,17 @@ class Translator:
         index = self._index(domain)
         batch = together(self._open(x, index))
         height, width = batch.shape[2:]
+        given = None
+        if condition is not None:
+            given = together(self._open(condition, self._source(self.domains[index])))
+            if (len(given), *given.shape[2:]) != (len(batch), height, width):
+                raise ValueError(
+                    f"condition holds {len(given)} images of {given.shape[3]}x{given.shape[2]} "
+                    f"pixels, expected one for each of the {len(batch)} images of {width}x{height}"
+                )
         try:
             with torch.no_grad():
-                scores = self.networks.discriminate(batch, self.networks.letters[index])
+                scores = self.networks.discriminate(batch, self.networks.letters[index], given)
         except RuntimeError:
             # Crops of training are large enough, but how small is too small the layers know best.
             if min(height, width) >= min(self.config.crop):
@@ -257,8 +290,8 @@ class Translator:
         Args:
             paths: Files, folders (with all sub-folders) and patterns such as ``photos/*.jpg``.
             out: Folder for the results; made if need be. Inputs in it are never overwritten.
-            to: Name of the target domain; the second one where omitted.
-            samples: Answers an input, each with a random style.
+            to: Name of the target domain; as for :meth:`translate` where omitted.
+            samples: Answers an input, each with a random style or noise.
             reference: Images of the target domain whose style is taken; several give every input
                 one answer a reference, in their order.
             same_style: Use the same random styles for all inputs.
@@ -307,9 +340,20 @@ class Translator:
         """Position of a domain."""
         return find_domain(name, self.domains)
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the domains that can be translated to."""
+        letters = self.networks.letters
+        return tuple(self.domains[letters.index(letter)] for letter in self.networks.targets)
+
     def _name(self, to: str | None) -> str:
-        """A target domain's exact name; the second domain's where it is omitted."""
-        return self.domains[-1 if to is None else self._index(to)]
+        """A target domain's exact name; the only or the second one's where it is omitted."""
+        if to is None:
+            return self.targets[-1]
+        name = self.domains[self._index(to)]
+        if name not in self.targets:
+            raise ValueError(f"this {self.method} translates to {' and '.join(self.targets)} only")
+        return name
 
     def _source(self, to: str) -> int:
         """Position of the domain whose images are translated to ``to``."""
@@ -326,6 +370,12 @@ class Translator:
         multiple = self.networks.multiple
         return pad_to(x, multiple, max(self.networks.smallest, 2 * multiple, _LEAST))
 
+    def _seeded(self, seed: SupportsIndex | None) -> AbstractContextManager[None]:
+        """Seeds what the networks themselves draw; afterwards all is as it was before."""
+        if seed is None or not self.networks.random:
+            return nullcontext()
+        return forked(seed, self.device)
+
     def _answers(self, batches: list[Tensor], to: str, styles: Tensor | None) -> list[Tensor]:
         """Answers (N, k, C, H, W) to every batch, with styles (all N, k, style_dim) if any."""
         answers, first = [], 0
@@ -336,13 +386,16 @@ class Translator:
             answers.append(y.reshape(len(batch), -1, *y.shape[1:]))
         return answers
 
-    def answer(self, x: Tensor, to: str, style: Tensor | None) -> Tensor:
+    def answer(
+        self, x: Tensor, to: str, style: Tensor | None, seed: SupportsIndex | None = None
+    ) -> Tensor:
         """Translate images (N, C, H, W) on the networks' device to the domain of that very name.
 
         With style codes (N k, style_dim) each image gets k answers in a row; it is encoded once.
+        The seed is for what the networks themselves draw.
         """
         # no_grad and not inference_mode: what comes out may be trained on.
-        with torch.no_grad():
+        with torch.no_grad(), self._seeded(seed):
             padded, rows, columns = self._pad(x)
             letter = self.networks.letters[self.domains.index(to)]
             y = self.networks.translate(padded, letter, style)
@@ -357,10 +410,7 @@ class Translator:
 
     def _need_styles(self) -> None:
         if not self.networks.style_dim:
-            raise ValueError(
-                f"{self.method} has no styles: it gives one answer an input; leave out style, "
-                "reference and samples"
-            )
+            raise ValueError(f"{self.method} has no styles: leave out style and reference")
 
     def _styles(
         self,
