@@ -21,6 +21,38 @@ SMALL: dict[str, dict[str, Any]] = {
         "discriminator": {"width": 4, "layers": 2, "scales": 2},
         "weights": {"cycle": 1.0},
     },
+    "cyclegan": {
+        "width": 4,
+        "residual_blocks": 1,
+        "discriminator": {"width": 4, "layers": 2},
+        "history": 3,
+    },
+    "unit": {
+        "width": 4,
+        "residual_blocks": 2,
+        "share_latent_blocks": 1,
+        "discriminator": {"width": 4, "layers": 2, "scales": 2},
+    },
+    "unit_da": {"width": 4, "discriminator_width": 4, "classes": 3},
+    "pix2pix": {
+        "width": 4,
+        "downsamples": 3,
+        "norm": "instance",
+        "dropout": 0.0,
+        "discriminator": {"width": 4, "layers": 2, "norm": "instance"},
+        "decay_steps": 2,
+    },
+    "bicyclegan": {
+        "width": 4,
+        "downsamples": 3,
+        "style_dim": 3,
+        "dropout": 0.0,
+        "encoder_width": 4,
+        "encoder_downsamples": 2,
+        "discriminator": {"width": 4, "layers": 1},
+        "init": "kaiming",
+        "decay_steps": 2,
+    },
 }
 """Settings that make each method tiny."""
 
@@ -75,6 +107,40 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 noise = generator.integers(-20, 20, shape)
                 picture = np.clip(pixels + noise, 0, 255).astype(np.uint8)
                 Image.fromarray(picture).save(folder / f"{i}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
+def classes(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The images of ``folders``, those of A and all test images in three class folders."""
+    root = tmp_path_factory.mktemp("classes")
+    for path in sorted(folders.glob("*/*.png")):
+        number, split = int(path.stem), path.parent.name
+        below = root / split / ("" if split == "trainB" else "xyz"[number % 3])
+        below.mkdir(parents=True, exist_ok=True)
+        (below / path.name).write_bytes(path.read_bytes())
+    return root
+
+
+@pytest.fixture(scope="session")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two domains of pairs: outlines of rectangles, and the same rectangles in colours."""
+    root = tmp_path_factory.mktemp("pairs")
+    generator = np.random.default_rng(0)
+    for split, count in (("train", 6), ("test", 2)):
+        for domain in "AB":
+            (root / f"{split}{domain}").mkdir()
+        for i in range(count):
+            height, width = 20 + 4 * (i % 3), 24
+            outline = np.full((height, width, 3), 255, np.uint8)
+            coloured = outline.copy()
+            top, left = generator.integers(1, 8, 2)
+            inside = slice(top, top + 10), slice(left, left + 12)
+            outline[inside] = 0
+            outline[top + 1 : top + 9, left + 1 : left + 11] = 255
+            coloured[inside] = generator.integers(0, 256, 3)
+            for domain, pixels in (("A", outline), ("B", coloured)):
+                Image.fromarray(pixels).save(root / f"{split}{domain}" / f"{i}.png")
     return root
 
 

@@ -1,4 +1,4 @@
-"""Loads checkpoints of the official MUNIT code into our networks, tensor by tensor."""
+"""Loads checkpoints of the official MUNIT and UNIT code into our networks, tensor by tensor."""
 
 from __future__ import annotations
 
@@ -43,6 +43,25 @@ def generator(official: dict[str, Tensor], downsamples: int, blocks: int) -> dic
     names[f"dec.model.{2 * downsamples + 1}"] = f"decode.upsampler.{downsamples}"
     for i in range(3):
         names[f"mlp.model.{i}.fc"] = f"decode.mlp.{2 * i}"
+    return _renamed(official, names)
+
+
+def autoencoder(official: dict[str, Tensor], downsamples: int, blocks: int) -> dict[str, Tensor]:
+    """One domain's official UNIT generator, as published with MUNIT, under our names."""
+    names = {f"enc.model.{i}": f"encode.{i}" for i in range(1 + downsamples)}
+    for i in range(blocks):
+        for j, half in enumerate(("first", "second")):
+            theirs = f"model.{i}.model.{j}"
+            names[f"enc.model.{1 + downsamples}.{theirs}"] = f"encode.{1 + downsamples + i}.{half}"
+            names[f"dec.model.0.{theirs}"] = f"decode.{i}.{half}"
+    for i in range(downsamples):
+        names[f"dec.model.{2 * i + 2}"] = f"decode.{blocks}.{i}"
+    names[f"dec.model.{2 * downsamples + 1}"] = f"decode.{blocks}.{downsamples}"
+    return _renamed(official, names)
+
+
+def _renamed(official: dict[str, Tensor], names: dict[str, str]) -> dict[str, Tensor]:
+    """The tensors under each prefix's other name; statistics of instance norms are left out."""
     ours = {}
     for key, value in official.items():
         if key.endswith(("running_mean", "running_var")):

@@ -1,10 +1,12 @@
 import errno
+import math
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -336,6 +338,57 @@ def test_data_inspect_describes_a_recipe(
     assert "did you mean 'crop'" in capsys.readouterr().err
     assert crossimage("data", "inspect", data, recipe, "domains=x,y,z") == 2
     assert "names 3" in capsys.readouterr().err
+
+
+def test_data_inspect_knows_pairs_and_classes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    assert crossimage("data", "make", "outlines", "--out", data, "--count", 4, "--size", 32) == 0
+    (data / "trainB" / "00003.png").unlink()
+    monkeypatch.setattr(MUNIT, "paired", True)
+    capsys.readouterr()
+    assert crossimage("data", "inspect", data, "munit") == 0
+    said = capsys.readouterr().out
+    assert "trainA/00003.png has no partner" in said
+    assert "All images of a pair are cropped at the same place" in said
+    monkeypatch.setattr(MUNIT, "paired", False)
+    monkeypatch.setattr(MUNIT, "labelled", ("a",))
+    assert crossimage("data", "inspect", data, "munit") == 2
+    assert "trainA holds no class folders" in capsys.readouterr().err
+
+
+def test_data_make_digits(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    def expect(*arguments: object) -> str:
+        assert crossimage("data", "make", *arguments, "--out", tmp_path / "out") == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1 and not (tmp_path / "out").exists()
+        return said
+
+    assert "mnist2usps needs --from" in expect("mnist2usps")
+    assert "mnist2mnistm needs --photos" in expect("mnist2mnistm", "--from", tmp_path)
+    assert "mnist2usps takes no --photos" in expect(
+        "mnist2usps", "--from", tmp_path, "--photos", tmp_path
+    )
+    assert "usps2mnist takes no --size" in expect("usps2mnist", "--from", tmp_path, "--size", 3)
+    assert "outlines takes no --from" in expect("outlines", "--from", tmp_path)
+    assert "--from is empty" in expect("mnist2usps", "--from", "")
+    assert "holds no mnist; expected the files" in expect("mnist2usps", "--from", tmp_path)
+    assert "did you mean 'svhn2mnist'" in expect("svhn2mnst")
+
+    images, labels = np.zeros((20, 16, 16), np.uint8), np.arange(20) % 10
+    np.savez(
+        tmp_path / "usps_16x16_uint8.npz", train_images=images, train_labels=labels,
+        test_images=images, test_labels=labels,
+    )  # fmt: skip
+    for name, shape in (("images-idx3", (20, 28, 28)), ("labels-idx1", (20,))):
+        header = b"\0\0\x08" + bytes([len(shape)]) + np.array(shape, ">i4").tobytes()
+        for split in ("train", "t10k"):
+            (tmp_path / f"{split}-{name}-ubyte").write_bytes(header + bytes(math.prod(shape)))
+    make = ("data", "make", "usps2mnist", "--from", tmp_path, "--out", tmp_path / "out")
+    assert crossimage(*make, "--count", 7, "--seed", 1) == 0
+    assert capsys.readouterr().out == f"usps2mnist written to {tmp_path / 'out'}\n"
+    assert len(list((tmp_path / "out" / "trainA").glob("*/*.png"))) == 7
 
 
 def test_names_that_are_no_text_are_shown(tmp_path: Path) -> None:

@@ -17,11 +17,19 @@ from crossimage.checkpoint import Checkpoints
 from crossimage.config import build
 from crossimage.methods import METHODS
 from crossimage.methods.base import Batch, Method, Noise
+from crossimage.networks.blocks import BatchNorm, Dropout
 from crossimage.run import train
 from tests.conftest import SMALL, small
 
 every_method = pytest.mark.parametrize("name", METHODS)
 CURVES = Path(__file__).with_name("curves")
+
+
+@pytest.fixture
+def data(name: str, folders: Path, pairs: Path, classes: Path) -> Path:
+    """Images that a method can be trained on."""
+    method = METHODS[name]
+    return pairs if method.paired else classes if method.labelled else folders
 
 
 def weights(run: Path) -> dict[str, Tensor]:
@@ -38,7 +46,8 @@ def rows(run: Path) -> list[dict[str, str]]:
 def networks(name: str) -> tuple[Method, Batch]:
     method = METHODS[name](build(METHODS[name].Config, small(name)))
     images = {d: torch.rand(2, 3, 16, 16) * 2 - 1 for d in method.letters}
-    return method, Batch(images, Noise(0, 2, slice(0, 2), "cpu"))
+    labels = {d: torch.arange(2) for d in method.labelled}
+    return method, Batch(images, Noise(0, 2, slice(0, 2), "cpu"), labels)
 
 
 def test_every_method_is_tried() -> None:
@@ -73,10 +82,12 @@ def test_a_move_touches_only_its_player(name: str) -> None:
 
 
 @every_method
-def test_two_micro_batches_are_one_batch(name: str, folders: Path, tmp_path: Path) -> None:
+def test_two_micro_batches_are_one_batch(name: str, data: Path, tmp_path: Path) -> None:
+    if any(isinstance(layer, BatchNorm | Dropout) for layer in networks(name)[0].modules()):
+        pytest.skip("batch norm and dropout know of their own micro-batch only")
     for parts in (1, 2):
         settings = small(name, steps=3, log_every=1, save_every=1, accumulate=parts)
-        train(name, str(folders), tmp_path / str(parts), settings)
+        train(name, str(data), tmp_path / str(parts), settings)
     assert_one_big_batch(tmp_path / "1", tmp_path / "2")
 
 
@@ -106,10 +117,10 @@ def first_gradients(run: Path) -> dict[str, Tensor]:
 @every_method
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_continued_run_is_the_uninterrupted_one(
-    name: str, workers: int, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, workers: int, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = small(name, workers=workers, save_every=3, ema_decay=0.9)
-    train(name, str(folders), tmp_path / "whole", settings)
+    train(name, str(data), tmp_path / "whole", settings)
 
     class Killed(BaseException):
         pass
@@ -122,8 +133,8 @@ def test_a_continued_run_is_the_uninterrupted_one(
         saves = iter((real, die))
         patched.setattr(Checkpoints, "save", lambda *a: next(saves)(*a))
         with pytest.raises(Killed):
-            train(name, str(folders), tmp_path / "parts", settings)
-    train(name, str(folders), tmp_path / "parts", settings)
+            train(name, str(data), tmp_path / "parts", settings)
+    train(name, str(data), tmp_path / "parts", settings)
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert all(torch.equal(whole[key], parts[key]) for key in whole)
     assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
@@ -133,12 +144,12 @@ def test_a_continued_run_is_the_uninterrupted_one(
 
 @every_method
 def test_a_model_translates_the_same_when_it_is_loaded(
-    name: str, folders: Path, tmp_path: Path
+    name: str, data: Path, tmp_path: Path
 ) -> None:
-    train(name, str(folders), tmp_path, small(name, steps=2, ema_decay=0.0))
+    train(name, str(data), tmp_path, small(name, steps=2, ema_decay=0.0))
     translator = crossimage.load(tmp_path, device="cpu")
     method = METHODS[name](translator.config)
-    method.load_state_dict(weights(tmp_path))
+    method.load_state_dict(weights(tmp_path), strict=False)
     x = torch.rand(2, 3, 16, 16) * 2 - 1
     style = torch.randn(2, method.style_dim) if method.style_dim else None
     with torch.no_grad():
@@ -148,9 +159,9 @@ def test_a_model_translates_the_same_when_it_is_loaded(
 
 
 @every_method
-def test_the_loss_curve_of_the_first_steps(name: str, folders: Path, tmp_path: Path) -> None:
+def test_the_loss_curve_of_the_first_steps(name: str, data: Path, tmp_path: Path) -> None:
     """Changed only for a stated reason: delete the file and run this test to record it anew."""
-    train(name, str(folders), tmp_path, small(name, steps=5, log_every=1, learning_rate=1e-4))
+    train(name, str(data), tmp_path, small(name, steps=5, log_every=1, learning_rate=1e-4))
     curve = [{k: float(v) for k, v in row.items()} for row in rows(tmp_path)]
     golden = CURVES / f"{name}.json"
     if not golden.exists():

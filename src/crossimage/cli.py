@@ -136,34 +136,60 @@ def data_inspect(data: Positional[Data], settings: Positional[Settings] = ()) ->
     from crossimage.data.inspect import inspect as look
     from crossimage.data.inspect import print_report
 
-    config = None
+    method, config = None, None
     if settings:
         named = "=" not in settings[0]
-        config = _configured(settings[0] if named else None, parse_overrides(settings[named:]))
-    print_report(look(data, config=config))
+        overrides = parse_overrides(settings[named:])
+        method, config = _configured(settings[0] if named else None, overrides)
+    paired, labelled = (method.paired, method.labelled) if method else (False, ())
+    print_report(look(data, config=config, paired=paired, labelled=labelled))
 
 
 @data_app.command(name="make")
 def data_make(
-    name: Positional[Name], out: Out, seed: int = 0, count: int | None = None, size: int = 64
+    name: Positional[Name],
+    out: Out,
+    originals: Annotated[str | None, tyro.conf.arg(name="from", metavar="DIR")] = None,
+    photos: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None,
+    seed: int = 0,
+    count: int | None = None,
+    size: int | None = None,
 ) -> None:
-    """Make a synthetic data set.
+    """Make a data set.
 
     Args:
-        name: Which: outlines (outlines of shapes against coloured shapes).
+        name: Which: outlines (outlines of shapes against coloured shapes), outline_pairs (of the
+            same shapes), or the digits of mnist2usps, usps2mnist, svhn2mnist and mnist2mnistm.
         out: Folder to make.
-        seed: Another seed, other images.
+        originals: Folder with the original files of the digits, in any sub-folders.
+        photos: Folder of photos, to blend the digits of MNIST-M into.
+        seed: Another seed, other images or another choice of them.
         count: Training images a domain.
-        size: Height and width of the images, in pixels.
+        size: Height and width of the outlines, in pixels (64).
     """
+    from crossimage.data.digits import MAKERS as DIGITS
     from crossimage.data.synthetic import MAKERS
 
-    if name not in MAKERS:
-        near = difflib.get_close_matches(name, MAKERS, 1)
+    makers = MAKERS | DIGITS
+    if name not in makers:
+        near = difflib.get_close_matches(name, makers, 1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise ValueError(f"there is no synthetic data set '{name}', only {', '.join(MAKERS)}{hint}")
-    counts = {} if count is None else {"count": count}
-    MAKERS[name](as_path(out, "--out"), seed=seed, size=size, **counts)
+        raise ValueError(f"there is no data set '{name}' to make, only {', '.join(makers)}{hint}")
+    given: dict[str, Any] = {
+        "originals": None if originals is None else as_path(originals, "--from"),
+        "photos": None if photos is None else as_path(photos, "--photos"),
+        "count": count,
+        "size": size,
+    }
+    taken = inspect.signature(makers[name]).parameters
+    for key, value in given.items():
+        flag = "--from" if key == "originals" else f"--{key}"
+        if value is not None and key not in taken:
+            raise ValueError(f"{name} takes no {flag}")
+        if value is None and key in taken and taken[key].default is inspect.Parameter.empty:
+            raise ValueError(f"{name} needs {flag}; `crossimage data make --help` says what it is")
+    options = {key: value for key, value in given.items() if value is not None}
+    makers[name](as_path(out, "--out"), seed=seed, **options)
     print(f"{name} written to {out}")
 
 
@@ -277,7 +303,7 @@ def _count(number: int, what: str) -> str:
 
 def _print_settings(recipe: str) -> None:
     """Print every key of a recipe's method with its value there and what it means."""
-    config = _configured(recipe)
+    _, config = _configured(recipe)
     print(f"usage: crossimage train {recipe} --data DIR --out RUN [key=value ...]\n")
     print("Keys and their values here, to be set as key=value or --key value:\n")
     for key, value, text in _described(config):
@@ -285,12 +311,15 @@ def _print_settings(recipe: str) -> None:
         print(textwrap.fill(text, 88, initial_indent=" " * 6, subsequent_indent=" " * 6))
 
 
-def _configured(recipe: str | None, overrides: dict[str, Any] | None = None) -> Any:
-    """The configuration of a recipe or method; what all methods share where there is none."""
+def _configured(recipe: str | None, overrides: dict[str, Any] | None = None) -> tuple[Any, Any]:
+    """The method's class and the configuration of a recipe or method.
+
+    Without one: None, and the configuration that all methods share.
+    """
     from crossimage.config import Config, build
 
     if recipe is None:
-        return build(Config, overrides or {})
+        return None, build(Config, overrides or {})
     from crossimage.recipes import resolve
 
     method, settings = resolve(recipe)
@@ -298,7 +327,8 @@ def _configured(recipe: str | None, overrides: dict[str, Any] | None = None) -> 
 
     if method not in METHODS:
         raise ValueError(f"{recipe}: unknown method '{method}'; known are {', '.join(METHODS)}")
-    return build(METHODS[method].Config, settings, overrides or {}, source=recipe)
+    found = METHODS[method]
+    return found, build(found.Config, settings, overrides or {}, source=recipe)
 
 
 def _described(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, str]]:

@@ -1,9 +1,10 @@
-"""Paths as users give them, and files that are either complete or not there."""
+"""Paths as users give them, and files and folders that are either complete or not there."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -82,3 +83,25 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file atomically, in UTF-8; other bytes of file names are escaped."""
     with atomic(path) as file:
         file.write(text.encode(errors="backslashreplace"))
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """A folder to fill under a temporary name, which becomes ``out`` when all of it is written.
+
+    On any error it is removed.
+
+    Raises:
+        ValueError: ``out`` exists and is not empty.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ValueError(f"{out} exists and is not empty; remove it or choose another folder")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out = out.resolve()
+    temporary = temporary_path(out)
+    try:
+        temporary.mkdir()
+        yield temporary
+        os.replace(temporary, out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

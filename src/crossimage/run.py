@@ -26,7 +26,7 @@ from rich.panel import Panel as Box
 from crossimage import __version__
 from crossimage.checkpoint import Checkpoints, lock
 from crossimage.config import Config, build, differences, to_dict, write_yaml
-from crossimage.data.datasets import Domain, UnpairedImages, find_domains
+from crossimage.data.datasets import Domain, PairedImages, UnpairedImages, find_domains
 from crossimage.data.sampler import StepSampler
 from crossimage.files import write_text
 from crossimage.methods import METHODS
@@ -132,7 +132,11 @@ def _train(
 ) -> int:
     # Paths shall come out as they are: brackets are no markup, and long lines are not broken.
     console = Console(markup=False, highlight=False, soft_wrap=True, quiet=not _is_first())
-    dataset = UnpairedImages(domains, config)
+    dataset = (
+        PairedImages(domains, config)
+        if METHODS[name].paired
+        else UnpairedImages(domains, config, METHODS[name].labelled)
+    )
     fingerprint = dataset.fingerprint()
     checkpoints = Checkpoints(out, config.keep)
     found = checkpoints.load_newest(lambda sentence: console.print(sentence, style="yellow"))

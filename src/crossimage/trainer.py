@@ -22,8 +22,9 @@ from torch import Tensor, nn
 
 from crossimage.checkpoint import Checkpoints
 from crossimage.config import Config
-from crossimage.data.datasets import LoadedBatch, UnpairedImages, UnreadableTally, loader
+from crossimage.data.datasets import Images, LoadedBatch, UnreadableTally, loader
 from crossimage.data.sampler import rows
+from crossimage.data.tally import Unreadable
 from crossimage.methods.base import Batch, Method, Noise, Panel
 from crossimage.recorder import Recorder
 from crossimage.seeds import seed_of
@@ -46,7 +47,7 @@ class Trainer:
         self,
         method: Method,
         config: Config,
-        dataset: UnpairedImages,
+        dataset: Images,
         fabric: Fabric,
         checkpoints: Checkpoints,
         recorder: Recorder,
@@ -260,7 +261,7 @@ class Trainer:
             batch.images = {d: self._to_device(images) for d, images in batch.images.items()}
             batch.labels = {
                 d: labels.to(self.fabric.device, non_blocking=True)
-                for d, labels in getattr(batch, "labels", {}).items()
+                for d, labels in batch.labels.items()
             }
             micro_batches.append(batch)
         return micro_batches, None
@@ -341,11 +342,14 @@ class Trainer:
         self.translator.eval()
         for letter, domain in zip(self.method.letters, self.dataset.domains, strict=True):
             right, count = torch.zeros((), device=device), 0
-            for images, labels in self.dataset.tests(letter, batch_size=256):
+            unreadable: list[Unreadable] = []
+            for images, labels in self.dataset.tests(letter, 256, unreadable):
                 with torch.no_grad(), self.fabric.autocast():
                     classes = self.translator.classify(self._to_device(images), letter).argmax(1)
                 right += (classes == labels.to(device)).sum()
                 count += len(labels)
+            for _, _, reason in unreadable:
+                self.recorder.console.print(f"left out of the accuracy: {reason}", style="yellow")
             if count:
                 shares[domain.name] = float(right / count)
         self.translator.train(self.average is None)

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from crossimage.config import Config
+from crossimage.data import batches as loading
 from crossimage.data import datasets
 from crossimage.data.datasets import (
     Item,
@@ -372,13 +373,13 @@ def test_loader_processes_outlive_a_stop_request_and_end_with_the_run(running, n
 @needs_proc
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_loader_processes_outlive_a_stop_request_while_they_start(unequal, monkeypatch, number):
-    begin = datasets._outlive_stop_requests
+    begin = loading._outlive_stop_requests
 
     def begin_late(worker):
         time.sleep(0.5)
         begin(worker)
 
-    monkeypatch.setattr(datasets, "_outlive_stop_requests", begin_late)
+    monkeypatch.setattr(loading, "_outlive_stop_requests", begin_late)
     config = Config(resize=0, crop=(8, 8), workers=1)
     batches = loader(dataset(unequal, config), config, start=0)
     (worker,) = multiprocessing.active_children()

@@ -86,3 +86,54 @@ def test_what_would_stop_training_is_said(tmp_path):
     assert "b (train): 3 of 3 images are broken" in text
     sound = inspect(str(tmp_path), config=Config(channels=(5, 3), value_range=(0, 1)))
     assert len(sound.problems) == 1
+
+
+def test_lonely_and_unequal_images_of_pairs_are_named(tmp_path):
+    for letter, size in (("A", (40, 30)), ("B", (40, 30))):
+        (tmp_path / f"train{letter}").mkdir()
+        for number in range(3):
+            Image.new("RGB", size).save(tmp_path / f"train{letter}" / f"{number}.png")
+    config = Config(resize=0, crop=(16, 16))
+    report = inspect(str(tmp_path), config=config, paired=True)
+    assert not report.problems
+    assert "All images of a pair are cropped at the same place" in shown(report)
+    assert "of a pair" not in shown(inspect(str(tmp_path), config=config))
+
+    Image.new("RGB", (41, 30)).save(tmp_path / "trainB" / "1.png")
+    (tmp_path / "trainA" / "2.png").write_bytes(b"broken")
+    report = inspect(str(tmp_path), config=config, paired=True)
+    for split in report.splits:
+        assert [Path(path).name for path, _ in split.broken] == ["1.png", "2.png"]
+    text = shown(report)
+    assert "2 broken:" in text
+    assert (
+        f"{tmp_path}/trainA/1.png is 40 x 30 and {tmp_path}/trainB/1.png is 41 x 30; expected "
+        "images of the same size in a pair"
+    ) in text
+    assert "b (train): 2 of 3 images are broken, more than 5 %." in text
+
+    for name in ("trainA/5.png", "trainB/6.png", "trainB/7.png"):
+        Image.new("RGB", (40, 30)).save(tmp_path / name)
+    text = "\n".join(inspect(str(tmp_path), config=config, paired=True).problems)
+    assert text.count("has no partner") == 3
+    assert "trainA/5.png has no partner" in text and "trainB/7.png has no partner" in text
+
+
+def test_images_are_counted_by_class(tmp_path):
+    for name, count in (("cat", 3), ("dog", 2)):
+        (tmp_path / "trainA" / name).mkdir(parents=True)
+        for number in range(count):
+            Image.new("RGB", (40, 30)).save(tmp_path / "trainA" / name / f"{number}.png")
+    (tmp_path / "trainB").mkdir()
+    Image.new("RGB", (40, 30)).save(tmp_path / "trainB" / "1.png")
+    report = inspect(str(tmp_path), labelled=("a",))
+    assert report.splits[0].classes == {"cat": 3, "dog": 2}
+    assert "classes of a (train): cat 3, dog 2" in shown(report)
+    assert "classes" not in shown(inspect(str(tmp_path)))
+    with pytest.raises(ValueError, match="trainB holds no class folders"):
+        inspect(str(tmp_path), labelled=("b",))
+
+
+def test_epochs_are_told_in_steps(data):
+    config = Config(resize=0, crop=(32, 32), batch_size=2, epochs=3)
+    assert "in the 6 steps configured" in shown(inspect(str(data), config=config))

@@ -85,3 +85,17 @@ def test_the_table_of_makers():
 def test_numbers_that_make_no_sense_are_refused(tmp_path):
     with pytest.raises(ValueError, match="count"):
         make_outlines(tmp_path / "out", count=0)
+
+
+def test_pairs_show_the_same_shape_in_another_style(tmp_path):
+    make_outlines(tmp_path / "pairs", count=8, test_count=2, size=48, paired=True)
+    for split, count in (("train", 8), ("test", 2)):
+        for number in range(count):
+            outline, filled = (
+                np.asarray(Image.open(tmp_path / "pairs" / f"{split}{d}" / f"{number:05d}.png"))
+                for d in "AB"
+            )
+            ink = outline.min(2) < 60
+            assert ink.any() and (filled[ink].min(1) < 200).all(), "B is coloured along A's lines"
+    first, second = ((tmp_path / "pairs" / f"trainA/{n:05d}.png").read_bytes() for n in (0, 1))
+    assert first != second

@@ -142,9 +142,11 @@ class Victims:
         return left
 
 
-def train_command(data: Path, out: Path, settings: Mapping[str, Any]) -> list[str]:
-    """Arguments of the command line that train a small MUNIT."""
-    return ["train", "munit", "--data", str(data), "--out", str(out), *as_arguments(settings)]
+def train_command(
+    data: Path, out: Path, settings: Mapping[str, Any], method: str = "munit"
+) -> list[str]:
+    """Arguments of the command line that train a small model."""
+    return ["train", method, "--data", str(data), "--out", str(out), *as_arguments(settings)]
 
 
 def start(

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from tests.conftest import small
 from tests.faults.harness import (
@@ -21,7 +23,8 @@ from tests.faults.harness import (
 from tests.test_invariants import assert_one_big_batch
 
 FEW = small(steps=3, log_every=1, save_every=1)
-MORE = small(steps=16, log_every=3, ema_decay=0.9)
+MORE_STEPS = {"steps": 16, "log_every": 3, "ema_decay": 0.9}
+MORE = small(**MORE_STEPS)
 
 
 def finish(*processes: ForkServerProcess) -> None:
@@ -89,6 +92,49 @@ def test_two_killed_processes_continue_to_the_same_end(
         assert process.exitcode not in (None, 0)
     finish(*start_two(command, said))
     compare(whole, tmp_path / "killed")
+
+
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    [
+        ("cyclegan", {"history": 3}),
+        ("pix2pix", {"norm": "batch", "dropout": 0.5, "test_mode": "eval", "decay_steps": 8}),
+    ],
+)
+def test_two_killed_processes_keep_their_memories_and_statistics(
+    method: str, changes: dict[str, Any], folders: Path, pairs: Path, tmp_path: Path
+) -> None:
+    """Each its own history of generated images; the mean of both batch norms' statistics."""
+    said, data = tmp_path / "said.txt", pairs if method == "pix2pix" else folders
+    settings = small(method, **MORE_STEPS | changes)
+    whole, killed = (train_command(data, tmp_path / o, settings, method) for o in ("whole", "kill"))
+    finish(*start_two(whole, said))
+    both = start_two(killed, said)
+    await_saves(tmp_path / "kill" / "checkpoints", 4, both[0].is_alive)
+    for process in both:
+        process.kill()
+        process.join()
+    finish(*start_two(killed, said))
+    compare(tmp_path / "whole", tmp_path / "kill")
+    newest = max((tmp_path / "whole" / "checkpoints").glob("*.pt"))
+    memories = torch.load(newest, weights_only=True)["memories"]
+    assert len(memories) == 2
+    if method == "cyclegan":
+        first, second = memories
+        assert first.keys() == second.keys() != set()
+        assert not torch.equal(first["history.a.images"], second["history.a.images"])
+
+
+def test_batch_norms_remember_the_mean_over_both_processes(pairs: Path, tmp_path: Path) -> None:
+    """Of the first norm, whose input no other norm has changed, that is the whole batch's mean."""
+    settings = small("pix2pix", norm="batch", steps=1, decay_steps=0)
+    finish(start(train_command(pairs, tmp_path / "one", settings, "pix2pix")))
+    command = train_command(pairs, tmp_path / "two", settings, "pix2pix")
+    finish(*start_two(command, tmp_path / "said.txt"))
+    one, two = (load_file(tmp_path / run / "model.safetensors") for run in ("one", "two"))
+    first = next(key for key in one if key.endswith("running_mean"))
+    assert one[first].abs().max() > 1e-4
+    torch.testing.assert_close(two[first], one[first])
 
 
 def test_a_problem_of_one_process_is_told_once_and_ends_both(folders: Path, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
+import pytest
 import torch
 from torch.nn import functional as F
 
-from crossimage.networks.discriminators import MultiScaleDiscriminator
+from crossimage.networks.discriminators import MultiScaleDiscriminator, PatchDiscriminator
 
 
 def test_one_score_map_a_scale_each_half_the_size() -> None:
@@ -19,3 +20,27 @@ def test_coarser_scales_see_an_average_that_leaves_the_border_out() -> None:
     small = F.avg_pool2d(x, 3, 2, 1, count_include_pad=False)
     assert torch.equal(small, torch.ones(1, 1, 8, 8))
     torch.testing.assert_close(network(x)[1], network.scales[1](small))
+
+
+@pytest.mark.parametrize(("layers", "patch"), [(0, 1), (1, 16), (3, 70), (5, 286)])
+def test_a_score_judges_a_patch_of_the_published_size(layers: int, patch: int) -> None:
+    network = PatchDiscriminator(1, 1, layers, norm="none").double()
+    x = torch.randn(1, 1, 640, 640, dtype=torch.float64, requires_grad=True)
+    (scores,) = network(x)
+    middle = scores.shape[2] // 2
+    scores[0, 0, middle, middle].backward()
+    seen = x.grad[0, 0].nonzero()
+    assert (seen.amax(0) - seen.amin(0) + 1).tolist() == [patch, patch]
+
+
+def test_patch_discriminator_widths_double_up_to_eight_times() -> None:
+    network = PatchDiscriminator(3, 4, 5)
+    convs = [layer for layer in network.modules() if isinstance(layer, torch.nn.Conv2d)]
+    assert [conv.out_channels for conv in convs] == [4, 8, 16, 32, 32, 32, 1]
+    assert [conv.stride[0] for conv in convs] == [2, 2, 2, 2, 2, 1, 1]
+
+
+def test_coarser_patch_discriminators_are_half_as_wide() -> None:
+    network = PatchDiscriminator(3, 8, 2, scales=2)
+    assert [scale[0].conv.out_channels for scale in network.scales] == [8, 4]
+    assert [s.shape[2:] for s in network(torch.randn(1, 3, 64, 64))] == [(14, 14), (6, 6)]

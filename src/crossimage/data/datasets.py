@@ -1,82 +1,57 @@
-"""Training samples from unpaired domains: each a pure function of the seed and its number."""
+"""Training samples: each a pure function of the seed and its number."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import signal
 import string
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional as transforms
 
 from crossimage.config import Config
-from crossimage.data.domains import Domain, find_domains
+from crossimage.data.batches import Item, LoadedBatch, collate, loader
+from crossimage.data.classes import classified
+from crossimage.data.domains import Domain, Split, find_domains
 from crossimage.data.images import MAX_PIXELS, BombError, ImageError, decode, normalise
-from crossimage.data.sampler import StepSampler
+from crossimage.data.pairs import align
 from crossimage.data.tally import Unreadable, UnreadableTally
 from crossimage.seeds import seed_of
 
 __all__ = [
-    "Domain", "Item", "LoadedBatch", "UnpairedImages", "UnreadableTally",
+    "Domain", "Images", "Item", "LoadedBatch", "PairedImages", "UnpairedImages", "UnreadableTally",
     "collate", "find_domains", "loader",
 ]  # fmt: skip
 
-
-@dataclass
-class Item:
-    """One sample: an image of every domain.
-
-    Attributes:
-        images: Float32 tensors (C, H, W) in [-1, 1] by the domains' letters.
-        unreadable: Files that were skipped on the way: domain name, path and reason.
-        error: Why the data can't be used at all. It travels as data, since exceptions leave
-            the loader's processes with their tracebacks as text.
-    """
-
-    images: dict[str, Tensor]
-    unreadable: list[Unreadable] = field(default_factory=list)
-    error: str | None = None
+Row = tuple[Path, ...]
+"""One file of every domain of a group."""
 
 
-@dataclass
-class LoadedBatch:
-    """Samples as one batch: tensors (N, C, H, W) by letter; see :class:`Item`."""
+class Images(Dataset[Item]):
+    """Endless numbered samples; each holds one image of every domain.
 
-    images: dict[str, Tensor]
-    unreadable: list[Unreadable]
-    error: str | None
-
-    def pin_memory(self) -> LoadedBatch:
-        """Move the images to page-locked memory; the loader calls it for accelerators."""
-        self.images = {letter: images.pin_memory() for letter, images in self.images.items()}
-        return self
-
-
-class UnpairedImages(Dataset[Item]):
-    """Endless numbered samples; each holds one image of every domain, drawn independently.
-
-    A domain of n images shows each of them once in any n samples from a multiple of n on, in an
-    order that is new every time.
+    The domains form groups. Images of one group are drawn, cropped and flipped together, different
+    groups independently. A group of n rows of images shows each row once in any n samples from a
+    multiple of n on, in an order that is new every time.
 
     Args:
-        domains: Where the images are.
+        domains: Where the images are; those of a group have as many images each.
         config: Seed, channels, and how images are resized, cropped and flipped.
+        groups: Places of the domains that belong together.
 
     Raises:
         ValueError: ``config.channels`` has not one number a domain.
     """
 
-    def __init__(self, domains: Sequence[Domain], config: Config) -> None:
-        self.domains, self.config = tuple(domains), config
+    def __init__(
+        self, domains: Sequence[Domain], config: Config, groups: Sequence[tuple[int, ...]]
+    ) -> None:
+        self.domains, self.config, self.groups = tuple(domains), config, tuple(groups)
         if len(config.channels) != len(domains):
             names = ", ".join(domain.name for domain in domains)
             raise ValueError(
@@ -84,19 +59,21 @@ class UnpairedImages(Dataset[Item]):
                 f"{len(domains)} domains ({names})"
             )
         self.letters = tuple(string.ascii_lowercase[: len(domains)])
+        self.epoch = max(len(domain.train) for domain in domains)
+        """Samples that show every image at least once."""
         self._orders: dict[int, tuple[int, Tensor]] = {}
 
     def __getitem__(self, number: int) -> Item:
         """Load sample ``number``, any number from 0 on."""
         item = Item({})
         try:
-            for index, letter in enumerate(self.letters):
-                item.images[letter] = self._sample(index, number, item.unreadable)
+            for group in self.groups:
+                self._add(item, group, number)
         except ValueError as error:
             item.error = str(error)
         return item
 
-    def fixed(self, split: Literal["train", "test"], count: int) -> dict[str, Tensor]:
+    def fixed(self, split: Split, count: int) -> dict[str, Tensor]:
         """Images that stay the same during a run: evenly spread, centre-cropped, not flipped.
 
         Args:
@@ -109,14 +86,47 @@ class UnpairedImages(Dataset[Item]):
         Raises:
             ValueError: The images can't be used.
         """
-        files = [(split == "test" and domain.test) or domain.train for domain in self.domains]
-        count = min(count, *(len(paths) for paths in files))
-        images = [self._spread(index, paths, count) for index, paths in enumerate(files)]
-        count = min(len(found) for found in images)
+        files = {group: self._rows(group, split) for group in self.groups}
+        count = min(count, *(len(rows) for rows in files.values()))
+        found = {group: self._spread(group, rows, count) for group, rows in files.items()}
+        count = min(len(rows) for rows in found.values())
         return {
-            letter: torch.stack(found[:count])
-            for letter, found in zip(self.letters, images, strict=True)
+            self.letters[index]: torch.stack([row[place] for row in rows[:count]])
+            for group, rows in found.items()
+            for place, index in enumerate(group)
         }
+
+    def tests(
+        self, letter: str, batch_size: int, unreadable: list[Unreadable] | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """All test images of a domain with their classes, in order, prepared as by :meth:`fixed`.
+
+        Args:
+            letter: The domain's letter.
+            batch_size: Images at a time.
+            unreadable: Where to note files that can't be used; they are skipped.
+
+        Yields:
+            Images (N, C, H, W) in [-1, 1] and class numbers (N,); nothing for domains without
+            classes of their test images.
+        """
+        index = self.letters.index(letter)
+        domain = self.domains[index]
+        if not domain.test_labels:
+            return
+        images, labels = [], []
+        for path, label in zip(domain.test, domain.test_labels, strict=True):
+            try:
+                images.append(self._centre(self._load((index,), (path,)))[0])
+                labels.append(label)
+            except (ValueError, FileNotFoundError) as error:
+                if unreadable is not None:
+                    unreadable.append((domain.name, str(path), str(error)))
+            if len(images) == batch_size:
+                yield torch.stack(images), torch.tensor(labels)
+                images, labels = [], []
+        if images:
+            yield torch.stack(images), torch.tensor(labels)
 
     def fingerprint(self) -> dict[str, str]:
         """What tells whether the training images have changed, by domain name."""
@@ -129,56 +139,68 @@ class UnpairedImages(Dataset[Item]):
             prints[domain.name] = f"{len(domain.train)} images, {digest}"
         return prints
 
-    def _order(self, index: int, epoch: int) -> Tensor:
-        """Permutation of a domain's images in one of its epochs."""
-        cached = self._orders.get(index)
+    def _rows(self, group: tuple[int, ...], split: Split) -> list[Row]:
+        """The files of a group; training files where there are no others."""
+        domains = [self.domains[index] for index in group]
+        return list(zip(*(domain.files(split) or domain.train for domain in domains), strict=True))
+
+    def _order(self, group: tuple[int, ...], epoch: int) -> Tensor:
+        """Permutation of a group's rows in one of its epochs."""
+        first = group[0]
+        cached = self._orders.get(first)
         if cached is None or cached[0] != epoch:
-            seed = seed_of(self.config.seed, "order", index, epoch)
-            generator = torch.Generator().manual_seed(seed)
-            cached = epoch, torch.randperm(len(self.domains[index].train), generator=generator)
-            self._orders[index] = cached
+            generator = torch.Generator()
+            generator.manual_seed(seed_of(self.config.seed, "order", first, epoch))
+            cached = epoch, torch.randperm(len(self.domains[first].train), generator=generator)
+            self._orders[first] = cached
         return cached[1]
 
-    def _sample(self, index: int, number: int, unreadable: list[Unreadable]) -> Tensor:
-        domain, config = self.domains[index], self.config
-        epoch, position = divmod(number, len(domain.train))
-        image = self._first_readable(index, epoch, position, unreadable)
-        seed = seed_of(config.seed, "augment", index, number)
-        generator = torch.Generator().manual_seed(seed)
+    def _add(self, item: Item, group: tuple[int, ...], number: int) -> None:
+        """Add a group's images to sample ``number``."""
+        config = self.config
+        epoch, position = divmod(number, len(self.domains[group[0]].train))
+        row, images = self._first_readable(group, epoch, position, item.unreadable)
+        generator = torch.Generator().manual_seed(seed_of(config.seed, "augment", group[0], number))
         height, width = config.crop
-        top = torch.randint(image.shape[1] - height + 1, (), generator=generator)
-        left = torch.randint(image.shape[2] - width + 1, (), generator=generator)
-        image = image[:, top : top + height, left : left + width]
-        if config.flip and torch.rand((), generator=generator) < 0.5:
-            image = image.flip(2)
-        return normalise(image.contiguous())
+        top = torch.randint(images[0].shape[1] - height + 1, (), generator=generator)
+        left = torch.randint(images[0].shape[2] - width + 1, (), generator=generator)
+        flip = config.flip and torch.rand((), generator=generator) < 0.5
+        for index, image in zip(group, images, strict=True):
+            letter, labels = self.letters[index], self.domains[index].labels
+            image = image[:, top : top + height, left : left + width]
+            item.images[letter] = normalise((image.flip(2) if flip else image).contiguous())
+            if labels:
+                item.labels[letter] = labels[row]
 
     def _first_readable(
-        self, index: int, epoch: int, position: int, unreadable: list[Unreadable]
-    ) -> Tensor:
-        """The first readable image of an epoch's order from ``position`` on, resized."""
-        domain, order = self.domains[index], self._order(index, epoch)
+        self, group: tuple[int, ...], epoch: int, position: int, unreadable: list[Unreadable]
+    ) -> tuple[int, list[Tensor]]:
+        """The first readable row of an epoch's order from ``position`` on, and its images."""
+        order, domains = self._order(group, epoch), [self.domains[index] for index in group]
         for place in range(position, position + len(order)):
-            path = domain.train[int(order[place % len(order)])]
+            row = int(order[place % len(order)])
+            paths = tuple(domain.train[row] for domain in domains)
             try:
-                return self._load(index, path)
+                return row, self._load(group, paths)
             except (ImageError, FileNotFoundError) as error:
-                unreadable.append((domain.name, str(path), str(error)))
-        raise ValueError(
-            f"none of the images of domain {domain.name} can be read; {unreadable[-1][2]}"
-        )
+                # A pair is lost to all its domains.
+                for domain, path in zip(domains, paths, strict=True):
+                    unreadable.append((domain.name, str(path), str(error)))
+        raise ValueError(f"{self._none_of(group)} can be read; {unreadable[-1][2]}")
 
-    def _load(self, index: int, path: Path) -> Tensor:
-        config, half = self.config, self.domains[index].half
-        image = decode(path, config.channels[index], config.value_range)
-        if half is not None:
-            if image.shape[2] % 2:
-                raise ImageError(
-                    f"{path} is {image.shape[2]} pixels wide; expected a side-by-side pair, which "
-                    "has an even width"
-                )
-            image = image.chunk(2, dim=2)[half]
-        size = resized(image.shape[1], image.shape[2], config)
+    def _load(self, group: tuple[int, ...], paths: Row) -> list[Tensor]:
+        """The images of one row, resized: of all domains to the same size."""
+        wanted = [(path, self.config.channels[i]) for i, path in zip(group, paths, strict=True)]
+        pictures = {key: decode(*key, self.config.value_range) for key in dict.fromkeys(wanted)}
+        images = [
+            _half(pictures[key], self.domains[index].half, key[0])
+            for index, key in zip(group, wanted, strict=True)
+        ]
+        check_sizes([((x.shape[2], x.shape[1]), p) for x, p in zip(images, paths, strict=True)])
+        return [self._resize(x, path) for x, path in zip(images, paths, strict=True)]
+
+    def _resize(self, image: Tensor, path: Path) -> Tensor:
+        size = resized(image.shape[1], image.shape[2], self.config)
         if size == tuple(image.shape[1:]):
             return image
         if size[0] * size[1] > MAX_PIXELS:
@@ -188,22 +210,81 @@ class UnpairedImages(Dataset[Item]):
             )
         return transforms.resize(image, list(size), antialias=True)  # type: ignore[no-any-return]
 
-    def _spread(self, index: int, paths: Sequence[Path], count: int) -> list[Tensor]:
-        images: list[Tensor] = []
-        tried: set[Path] = set()
+    def _centre(self, images: list[Tensor]) -> list[Tensor]:
+        return [normalise(transforms.center_crop(image, self.config.crop)) for image in images]
+
+    def _spread(self, group: tuple[int, ...], rows: list[Row], count: int) -> list[list[Tensor]]:
+        """Readable rows of images from ``count`` places, none twice."""
+        found: list[list[Tensor]] = []
+        tried: set[Row] = set()
         for place in range(count):
-            start = place * len(paths) // count
-            for path in (*paths[start:], *paths[:start]):
-                if path in tried:
+            start = place * len(rows) // count
+            for row in (*rows[start:], *rows[:start]):
+                if row in tried:
                     continue
-                tried.add(path)
+                tried.add(row)
                 with suppress(ImageError, FileNotFoundError):
-                    image = transforms.center_crop(self._load(index, path), self.config.crop)
-                    images.append(normalise(image))
+                    found.append(self._centre(self._load(group, row)))
                     break
-        if not images:
-            raise ValueError(f"none of the images of domain {self.domains[index].name} can be read")
-        return images
+        if not found:
+            raise ValueError(f"{self._none_of(group)} can be read")
+        return found
+
+    def _none_of(self, group: tuple[int, ...]) -> str:
+        names = " and ".join(self.domains[index].name for index in group)
+        several = f"pairs of images of domains {names}"
+        return f"none of the {several if len(group) > 1 else f'images of domain {names}'}"
+
+
+class UnpairedImages(Images):
+    """Samples whose images are drawn independently for every domain.
+
+    Args:
+        domains: Where the images are.
+        config: Seed, channels, and how images are resized, cropped and flipped.
+        labelled: Letters of the domains whose images have classes, see
+            :func:`~crossimage.data.classes.classified`.
+
+    Raises:
+        ValueError: ``config.channels`` has not one number a domain, or the classes of a domain
+            are not to be found.
+    """
+
+    def __init__(
+        self, domains: Sequence[Domain], config: Config, labelled: Collection[str] = ()
+    ) -> None:
+        places = [string.ascii_lowercase.index(letter) for letter in labelled]
+        groups = [(index,) for index in range(len(domains))]
+        super().__init__(classified(domains, places), config, groups)
+
+
+class PairedImages(Images):
+    """Samples that are pairs, with the same crop and flip for all images of one.
+
+    A pair whose images have different sizes counts as unreadable.
+
+    Args:
+        domains: Where the images are; see :func:`~crossimage.data.pairs.align` for what belongs
+            together.
+        config: Seed, channels, and how images are resized, cropped and flipped.
+
+    Raises:
+        ValueError: ``config.channels`` has not one number a domain, or an image has no partner.
+    """
+
+    def __init__(self, domains: Sequence[Domain], config: Config) -> None:
+        super().__init__(align(domains), config, [tuple(range(len(domains)))])
+
+
+def check_sizes(found: Sequence[tuple[tuple[int, int], Path]]) -> None:
+    """Refuse a pair whose images differ in width or height; raises :class:`ImageError`."""
+    (size, first), *others = found
+    for other, path in others:
+        if other != size:
+            raise ImageError(
+                f"{first} is {size[0]} x {size[1]} and {path} is {other[0]} x {other[1]}; expected "
+                "images of the same size in a pair"
+            )
 
 
 def resized(height: int, width: int, config: Config) -> tuple[int, int]:
@@ -213,85 +294,13 @@ def resized(height: int, width: int, config: Config) -> tuple[int, int]:
     return max(config.crop[0], round(height * scale)), max(config.crop[1], round(width * scale))
 
 
-def collate(items: Sequence[Item]) -> LoadedBatch:
-    """Join samples; a batch with an error has no images."""
-    error = next((item.error for item in items if item.error is not None), None)
-    unreadable = [entry for item in items for entry in item.unreadable]
-    if error is not None:
-        return LoadedBatch({}, unreadable, error)
-    letters = items[0].images
-    images = {letter: torch.stack([item.images[letter] for item in items]) for letter in letters}
-    return LoadedBatch(images, unreadable, None)
-
-
-def loader(
-    dataset: UnpairedImages,
-    config: Config,
-    *,
-    start: int,
-    rank: int = 0,
-    world: int = 1,
-    pin: bool = False,
-) -> Iterator[LoadedBatch]:
-    """Micro-batches of one process, for ever, from step ``start`` on.
-
-    Args:
-        dataset: The samples.
-        config: Batch size, accumulation and loader processes.
-        start: First step.
-        rank: Number of this process.
-        world: Number of processes.
-        pin: Put the images into page-locked memory.
-
-    Raises:
-        ValueError: The batch can't be cut evenly.
-    """
-    sampler = StepSampler(config.batch_size, config.accumulate, rank, world, start)
-    batches: DataLoader[Item] = DataLoader(
-        dataset,
-        batch_sampler=sampler,
-        num_workers=config.workers,
-        collate_fn=collate,
-        pin_memory=pin,
-        worker_init_fn=_outlive_stop_requests if config.workers else None,
-        # Its own source of randomness leaves the run's untouched.
-        generator=torch.Generator(),
-    )
-    with _stop_requests_held():
-        return iter(batches)
-
-
-@contextmanager
-def _stop_requests_held() -> Iterator[None]:
-    """Hold Ctrl-C and SIGTERM back, also from processes being started until they can outlive them.
-
-    They inherit what is held back.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _outlive_stop_requests(_: int) -> None:
-    """Leave Ctrl-C and SIGTERM to the training process, which still needs this one to stop well.
-
-    Terminals and job schedulers send them to every process of a run. A SIGTERM of the training
-    process itself, which clears up with it, is obeyed.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if not hasattr(signal, "sigwaitinfo"):
-        return
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    parent = os.getppid()
-
-    def wait() -> None:
-        while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
-            pass
-        os._exit(0)
-
-    threading.Thread(target=wait, daemon=True).start()
+def _half(picture: Tensor, half: int | None, path: Path) -> Tensor:
+    """The part of a picture that belongs to a domain."""
+    if half is None:
+        return picture
+    if picture.shape[2] % 2:
+        raise ImageError(
+            f"{path} is {picture.shape[2]} pixels wide; expected a side-by-side pair, which has an "
+            "even width"
+        )
+    return picture.chunk(2, dim=2)[half]

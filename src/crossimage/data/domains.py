@@ -8,10 +8,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from crossimage.data.images import EXTENSIONS, ImageError, probe
 from crossimage.files import as_path
 
+Split = Literal["train", "test"]
+SPLITS: tuple[Split, Split] = ("train", "test")
+
+_FOLDERS = ("train", "test", "val")
 _LAYOUTS = (
     "expected the folders trainA and trainB, or train with one folder a domain, or train with "
     "side-by-side pairs"
@@ -27,12 +32,33 @@ class Domain:
         train: Training images, sorted.
         test: Test images, sorted; may be empty.
         half: 0 or 1 where the left or right half of each picture belongs to the domain.
+        train_root: The folder, or the list file, that the training images were found in.
+        test_root: The folder of the test images; where there are none, where they would be.
+        lines: Of a list file, the line of every training image.
+        classes: Names of the classes; empty where they are not asked for. See
+            :func:`crossimage.data.classes.classified`.
+        labels: Class number of every training image; empty where training may not know them.
+        test_labels: Class number of every test image; empty where unknown.
     """
 
     name: str
     train: tuple[Path, ...]
     test: tuple[Path, ...] = ()
     half: int | None = None
+    train_root: Path = Path()
+    test_root: Path = Path()
+    lines: tuple[int, ...] = ()
+    classes: tuple[str, ...] = ()
+    labels: tuple[int, ...] = ()
+    test_labels: tuple[int, ...] = ()
+
+    def files(self, split: Split) -> tuple[Path, ...]:
+        """The training or the test images."""
+        return self.train if split == "train" else self.test
+
+    def root(self, split: Split) -> Path:
+        """Where the training or the test images were found."""
+        return self.train_root if split == "train" else self.test_root
 
 
 def find_domains(data: str, names: Sequence[str] = (), count: int | None = 2) -> tuple[Domain, ...]:
@@ -70,11 +96,14 @@ def find_domains(data: str, names: Sequence[str] = (), count: int | None = 2) ->
         domains = _from_letters(folder)
     elif (folder / "train").is_dir():
         train = folder / "train"
-        folders = sorted(path.name for path in train.iterdir() if _is_visible_folder(path))
+        folders = visible_folders(train)
         if not folders:
             domains = _from_pairs(folder)
         else:
-            domains = tuple(_from_folder(folder, name) for name in _choose(train, folders, names))
+            domains = tuple(
+                _from_folders(name, *(folder / split / name for split in _FOLDERS))
+                for name in _choose(train, folders, names)
+            )
     else:
         raise FileNotFoundError(f"{data} holds no training images; {_LAYOUTS}")
     _check_count(data, domains, names, count)
@@ -101,12 +130,16 @@ def _from_letters(folder: Path) -> tuple[Domain, ...]:
     # A lone trainB is as incomplete as a lone trainA.
     letters = list(string.ascii_uppercase[: max(2, string.ascii_uppercase.index(letters[-1]) + 1)])
     return tuple(
-        Domain(c.lower(), _required(folder / f"train{c}"), _tests(folder, c)) for c in letters
+        _from_folders(c.lower(), *(folder / f"{split}{c}" for split in _FOLDERS)) for c in letters
     )
 
 
-def _tests(folder: Path, letter: str) -> tuple[Path, ...]:
-    return _optional(folder / f"test{letter}") or _optional(folder / f"val{letter}")
+def _from_folders(name: str, train: Path, test: Path, val: Path) -> Domain:
+    """A domain whose images lie below folders."""
+    images, tests = _required(train), images_below(test)
+    if not tests and (tests := images_below(val)):
+        test = val
+    return Domain(name, images, tests, train_root=train, test_root=test)
 
 
 def _choose(train: Path, folders: list[str], names: Sequence[str]) -> Sequence[str]:
@@ -121,15 +154,9 @@ def _choose(train: Path, folders: list[str], names: Sequence[str]) -> Sequence[s
     return names
 
 
-def _from_folder(folder: Path, name: str) -> Domain:
-    test = _optional(folder / "test" / name) or _optional(folder / "val" / name)
-    return Domain(name, _required(folder / "train" / name), test)
-
-
 def _from_pairs(folder: Path) -> tuple[Domain, ...]:
-    train = _required(folder / "train")
-    test = _optional(folder / "test") or _optional(folder / "val")
-    for path in train[:3]:
+    pictures = _from_folders("", *(folder / split for split in _FOLDERS))
+    for path in pictures.train[:3]:
         try:
             info = probe(path)
         except ImageError:
@@ -139,7 +166,7 @@ def _from_pairs(folder: Path) -> tuple[Domain, ...]:
                 f"{path} is {info.width} x {info.height}: no side-by-side pair, which is even and "
                 f"clearly wider than high; {_LAYOUTS}"
             )
-    return Domain("a", train, test, half=0), Domain("b", train, test, half=1)
+    return replace(pictures, name="a", half=0), replace(pictures, name="b", half=1)
 
 
 def _from_lists(data: str) -> tuple[Domain, ...]:
@@ -148,13 +175,15 @@ def _from_lists(data: str) -> tuple[Domain, ...]:
         name, equals, file = (piece.strip() for piece in part.partition("="))
         if not (name and equals and file):
             raise ValueError(f"'{part}' is not understood: expected A=list.txt,B=list.txt")
-        domains.append(Domain(name, _read_list(Path(file))))
+        paths, lines = zip(*_read_list(Path(file)), strict=True)
+        domains.append(Domain(name, paths, train_root=Path(file), lines=lines))
     if len({domain.name for domain in domains}) < len(domains):
         raise ValueError(f"{data} names a domain twice; give each list its own name")
     return tuple(domains)
 
 
-def _read_list(file: Path) -> tuple[Path, ...]:
+def _read_list(file: Path) -> list[tuple[Path, int]]:
+    """The images that a list names, sorted, with the lines they stand in."""
     if not file.is_file():
         raise FileNotFoundError(f"there is no list file {file}; expected one image path a line")
     try:
@@ -174,14 +203,17 @@ def _read_list(file: Path) -> tuple[Path, ...]:
             raise ValueError(
                 f"{file}, line {number}: {text} is no image; expected {', '.join(EXTENSIONS)}"
             )
-        found.append(path)
+        found.append((path, number))
     if not found:
         raise ValueError(f"{file} lists no images; expected one path a line")
-    return tuple(sorted(found))
+    return sorted(found)
 
 
-def _is_visible_folder(path: Path) -> bool:
-    return path.is_dir() and not path.name.startswith(".")
+def visible_folders(folder: Path) -> list[str]:
+    """Names of a folder's own sub-folders, sorted, without hidden ones."""
+    if not folder.is_dir():
+        return []
+    return sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -193,7 +225,7 @@ def _files(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
 
 
-def _optional(folder: Path) -> tuple[Path, ...]:
+def images_below(folder: Path) -> tuple[Path, ...]:
     """Images below a folder, if any."""
     return tuple(path for path in _files(folder) if path.suffix.lower() in EXTENSIONS)
 
@@ -202,7 +234,7 @@ def _required(folder: Path) -> tuple[Path, ...]:
     """Images below a folder; raises an error that says what is there instead."""
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}; {_LAYOUTS}")
-    images = _optional(folder)
+    images = images_below(folder)
     if not images:
         others = Counter(path.suffix.lower() or "no suffix" for path in _files(folder))
         kinds = ", ".join(f"{number} x {suffix}" for suffix, number in others.most_common(5))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,12 +13,22 @@ from rich.progress import track
 from rich.table import Table
 
 from crossimage.config import Config
-from crossimage.data.datasets import UnpairedImages, resized
-from crossimage.data.domains import Domain, find_domains
-from crossimage.data.images import BombError, ImageInfo, verify
+from crossimage.data.datasets import (
+    Images,
+    PairedImages,
+    UnpairedImages,
+    check_sizes,
+    resized,
+)
+from crossimage.data.domains import SPLITS, Domain, Split, find_domains
+from crossimage.data.images import BombError, ImageError, ImageInfo, verify
+from crossimage.data.pairs import unmatched
 from crossimage.data.tally import too_many
 
 _MANY = 200
+
+_Found = Mapping[Path, ImageInfo | Exception]
+"""What each file is, or why it can't be read."""
 
 
 @dataclass
@@ -37,6 +47,7 @@ class SplitReport:
         broken: Path and reason of what can't be used.
         bombs: How many of the broken ones have too many pixels, which stops training.
         enlarged: Images that training would have to enlarge.
+        classes: Images by class, where the method asks for classes.
     """
 
     domain: str
@@ -49,6 +60,7 @@ class SplitReport:
     broken: list[tuple[str, str]] = field(default_factory=list)
     bombs: int = 0
     enlarged: int = 0
+    classes: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -68,30 +80,49 @@ class DataReport:
     problems: list[str]
 
 
-def inspect(data: str, names: Sequence[str] = (), config: Config | None = None) -> DataReport:
+def inspect(
+    data: str,
+    names: Sequence[str] = (),
+    config: Config | None = None,
+    *,
+    paired: bool = False,
+    labelled: Collection[str] = (),
+) -> DataReport:
     """Read every image of a data set.
 
     Args:
         data: A folder or list files, as for :func:`find_domains`.
         names: Names of the domains; empty: those of the config.
         config: What training would use; None: the defaults.
+        paired: Whether the images of the domains belong together in pairs.
+        labelled: Letters of the domains whose images need classes.
 
     Raises:
         FileNotFoundError: A folder or a listed file is missing.
-        ValueError: The folders hold no data set, or not the config's number of domains.
+        ValueError: The folders hold no data set, or not the config's number of domains, or no
+            classes.
     """
     config = config or Config()
-    # A data set of training refuses what training would refuse.
-    domains = UnpairedImages(find_domains(data, names or config.domains), config).domains
-    files = list(dict.fromkeys(p for domain in domains for p in (*domain.train, *domain.test)))
-    found = dict(_read(files))
-    splits = [
-        _summarise(domain, split, paths, found, config)
-        for domain in domains
-        for split, paths in (("train", domain.train), ("test", domain.test))
-        if paths
-    ]
-    return DataReport(data, splits, _plan(domains, splits, config), _problems(splits, config))
+    domains = find_domains(data, names or config.domains)
+    lonely = unmatched(domains) if paired else []
+    # A data set of training refuses what training would refuse; lonely images are all named.
+    images: Images
+    if paired and not lonely:
+        images = PairedImages(domains, config)
+    else:
+        images = UnpairedImages(domains, config, labelled)
+    config = config.in_steps(images.epoch)
+    found = dict(_read(list(dict.fromkeys(p for d in domains for p in (*d.train, *d.test)))))
+    splits = []
+    for domain in images.domains:
+        for split in SPLITS:
+            if domain.files(split):
+                report = _summarise(domain, split, found | _lost(images, split, found), config)
+                labels = domain.labels if split == "train" else domain.test_labels
+                report.classes.update(domain.classes[label] for label in labels)
+                splits.append(report)
+    training = _plan(images.domains, splits, config, paired)
+    return DataReport(data, splits, training, lonely + _problems(splits, config))
 
 
 def _read(files: Sequence[Path]) -> Iterable[tuple[Path, ImageInfo | Exception]]:
@@ -110,13 +141,25 @@ def _read(files: Sequence[Path]) -> Iterable[tuple[Path, ImageInfo | Exception]]
             yield path, error
 
 
-def _summarise(
-    domain: Domain,
-    split: str,
-    paths: Sequence[Path],
-    found: dict[Path, ImageInfo | Exception],
-    config: Config,
-) -> SplitReport:
+def _lost(images: Images, split: Split, found: _Found) -> dict[Path, Exception]:
+    """Sound images whose pairs can't be used: a partner is broken, or has another size."""
+    lost: dict[Path, Exception] = {}
+    for group in images.groups:
+        for row in zip(*(images.domains[i].files(split) for i in group), strict=True):
+            known = [(found[path], path) for path in row]
+            broken = [info for info, _ in known if isinstance(info, Exception)]
+            sizes = [((i.width, i.height), p) for i, p in known if isinstance(i, ImageInfo)]
+            try:
+                if not broken:
+                    check_sizes(sizes)
+            except ImageError as error:
+                broken = [error]
+            lost |= {path: broken[0] for _, path in sizes if broken}
+    return lost
+
+
+def _summarise(domain: Domain, split: Split, found: _Found, config: Config) -> SplitReport:
+    paths = domain.files(split)
     report = SplitReport(domain.name, split, len(paths))
     sizes = []
     for path in paths:
@@ -142,7 +185,9 @@ def _summarise(
     return report
 
 
-def _plan(domains: Sequence[Domain], splits: Sequence[SplitReport], config: Config) -> list[str]:
+def _plan(
+    domains: Sequence[Domain], splits: Sequence[SplitReport], config: Config, paired: bool
+) -> list[str]:
     height, width = config.crop
     resize = f"resize the shortest side to {config.resize} px and " if config.resize else ""
     flip = ", half of them mirrored" if config.flip else ""
@@ -152,6 +197,8 @@ def _plan(domains: Sequence[Domain], splits: Sequence[SplitReport], config: Conf
             f"Each picture is split in the middle: left is {domains[0].name}, right is "
             f"{domains[1].name}."
         )
+    if paired:
+        plan.append("All images of a pair are cropped at the same place and mirrored together.")
     for split in splits:
         if split.enlarged and split.split == "train":
             plan.append(
@@ -212,11 +259,18 @@ def print_report(report: DataReport, console: Console | None = None) -> None:
         counted = [_counted(c) for c in (split.modes, split.depths, split.channels)]
         table.add_row(split.domain, split.split, str(split.count), *sizes, *counted)
     console.print(table)
-    # A pair's file belongs to both domains and is named once.
-    broken = dict(entry for split in report.splits for entry in split.broken)
+    for split in report.splits:
+        if split.classes:
+            counts = ", ".join(f"{name} {count}" for name, count in sorted(split.classes.items()))
+            console.print(
+                f"classes of {split.domain} ({split.split}): {counts}",
+                markup=False, highlight=False, soft_wrap=True,
+            )  # fmt: skip
+    # What is wrong with a pair is known of both domains and said once.
+    broken = dict.fromkeys(reason for split in report.splits for _, reason in split.broken)
     if broken:
         console.print(f"{len(broken)} broken:")
-    lines = [*broken.values(), *report.training, *report.problems]
+    lines = [*broken, *report.training, *report.problems]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 

@@ -7,8 +7,8 @@ between the domains is easy to judge by eye.
 from __future__ import annotations
 
 import colorsys
-import os
-import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,18 +16,24 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from crossimage.data.shapes import KINDS, Points, Random, Shape
-from crossimage.files import temporary_path
+from crossimage.files import new_folder
 
 _SCALE = 3  # pictures are drawn this much larger and reduced, for smooth edges
 
 
 def make_outlines(
-    out: Path, *, seed: int = 0, count: int = 400, test_count: int = 20, size: int = 64
+    out: Path,
+    *,
+    seed: int = 0,
+    count: int = 400,
+    test_count: int = 20,
+    size: int = 64,
+    paired: bool = False,
 ) -> None:
     """Write the folders trainA, trainB, testA and testB.
 
     A holds black outlines on white, B shapes of the same kinds in one colour and texture each. No
-    shape appears twice. The same seed gives the same pictures.
+    shape appears twice in a domain. The same seed gives the same pictures.
 
     Args:
         out: The folder to make; complete or not there.
@@ -35,6 +41,7 @@ def make_outlines(
         count: Training images of a domain.
         test_count: Test images of a domain.
         size: Height and width in pixels.
+        paired: Images of one name show the same shape; otherwise none appears in both domains.
 
     Raises:
         ValueError: ``out`` exists and is not empty, or a number makes no sense.
@@ -44,24 +51,20 @@ def make_outlines(
             f"expected count and test_count from 1 and size from 16 on, found {count}, "
             f"{test_count}, {size}"
         )
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ValueError(f"{out} exists and is not empty; remove it or choose another folder")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out = out.resolve()
-    temporary = temporary_path(out)
-    try:
+    with new_folder(out) as made:
         for index, folder in enumerate(("trainA", "trainB", "testA", "testB")):
-            (temporary / folder).mkdir(parents=True)
+            (made / folder).mkdir()
             draw = _outline if folder.endswith("A") else _filled
             for number in range(count if folder.startswith("train") else test_count):
-                rng = np.random.default_rng([seed, index, number])
-                draw(rng, size).save(temporary / folder / f"{number:05d}.png")
-        os.replace(temporary, out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+                stream = 4 + index // 2 if paired else index
+                rng = np.random.default_rng([seed, stream, number])
+                draw(rng, size).save(made / folder / f"{number:05d}.png")
 
 
-MAKERS = {"outlines": make_outlines}
+MAKERS: dict[str, Callable[..., None]] = {
+    "outlines": make_outlines,
+    "outline_pairs": partial(make_outlines, paired=True),
+}
 
 
 def _outline(rng: Random, size: int) -> Image.Image:

@@ -39,14 +39,13 @@ class UnreadableTally:
 
     def summary(self) -> str | None:
         """Sentences that name the unreadable files; None where there are none."""
-        reasons: dict[str, str] = {}
-        for bad in self._reasons.values():
-            reasons |= bad  # the halves of a pair are one file
+        # what is wrong with a pair is known of all its domains
+        reasons = {reason for bad in self._reasons.values() for reason in bad.values()}
         if not reasons:
             return None
         count = len(reasons)
         lines = [f"{count} unreadable image{'s were' if count > 1 else ' was'} skipped:"]
-        lines += sorted(reasons.values())[:_NAMED]
+        lines += sorted(reasons)[:_NAMED]
         if count > _NAMED:
             lines.append(f"... and {count - _NAMED} more; `crossimage data inspect` names all")
         return "\n".join(lines)

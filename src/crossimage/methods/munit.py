@@ -39,9 +39,10 @@ from crossimage.losses import (
     perceptual_distance,
 )
 from crossimage.methods.base import Batch, Method, Noise, Panel, Update
+from crossimage.methods.shared import Discriminator, check_images, check_perceptual
 from crossimage.networks.autoencoders import AdaINDecoder, ContentEncoder, StyleEncoder
-from crossimage.networks.blocks import ActivationName, Initialisation, NormName, Padding, initialise
-from crossimage.networks.discriminators import MultiScaleDiscriminator, judge
+from crossimage.networks.blocks import ActivationName, Initialisation, Padding, initialise
+from crossimage.networks.discriminators import judge
 from crossimage.networks.pretrained import VGG16Features
 
 
@@ -66,29 +67,6 @@ class Weights:
     cycle: Weight = 0.0
     perceptual: Weight = 0.0
     gradient_penalty: Weight = 10.0
-
-
-@settings
-class Discriminator:
-    """Shape of the multi-scale discriminators.
-
-    Attributes:
-        width: Channels of the first layer, doubled by every further one.
-        layers: Convolutions of stride 2 a scale.
-        scales: Resolutions, each half the one before.
-        norm: Normalisation of all layers but the first.
-        activation: Activation of every layer.
-        padding: What the padding of the convolutions holds.
-        spectral: Spectral normalisation of the convolutions.
-    """
-
-    width: Positive = 64
-    layers: Positive = 4
-    scales: Positive = 3
-    norm: NormName = "none"
-    activation: ActivationName = "lrelu"
-    padding: Padding = "reflect"
-    spectral: bool = False
 
 
 @settings
@@ -132,28 +110,9 @@ class MUNITConfig(Config):
     def __post_init__(self) -> None:
         """Refuse shapes that the networks can't have."""
         super().__post_init__()
-        if len(self.channels) != 2:
-            raise ValueError(f"channels must be two numbers, one a domain, found {self.channels}")
-        multiple = 2**self.downsamples
-        if any(side % multiple for side in self.crop):
-            raise ValueError(f"crop must be a multiple of {multiple}, found {self.crop}")
-        smallest = 2 ** max(
-            self.discriminator.layers + self.discriminator.scales - 1,
-            self.style_downsamples,
-            self.downsamples + 1,
-            2,
-        )
-        if self.weights.perceptual and not set(self.channels) <= {1, 3}:
-            raise ValueError(
-                f"the perceptual loss needs images of 1 or 3 channels, found channels "
-                f"{self.channels}; set weights.perceptual=0"
-            )
-        if min(self.crop) < smallest:
-            raise ValueError(
-                f"crop {self.crop} is too small: {self.discriminator.scales} discriminator scales "
-                f"of {self.discriminator.layers} layers and {self.style_downsamples} style "
-                f"downsamples need at least {smallest} pixels; use fewer discriminator.scales"
-            )
+        halvings = max(self.discriminator.downsamples, self.style_downsamples, self.downsamples + 1)
+        check_images(self, 2**self.downsamples, 2 ** max(halvings, 2))
+        check_perceptual(self, self.weights.perceptual)
 
 
 class _Layers(TypedDict):
@@ -195,14 +154,9 @@ class MUNIT(Method):
         self.generators = nn.ModuleDict({d: AutoEncoder(config, channels[d]) for d in "ab"})
         initialise(self.generators, config.init)
         if training:
-            c = config.discriminator
-            self.discriminators = nn.ModuleDict({
-                d: MultiScaleDiscriminator(
-                    channels[d], c.width, c.layers, c.scales, norm=c.norm,
-                    activation=c.activation, pad=c.padding, spectral=c.spectral,
-                )
-                for d in "ab"
-            })  # fmt: skip
+            self.discriminators = nn.ModuleDict(
+                {d: config.discriminator.build(channels[d]) for d in "ab"}
+            )
             initialise(self.discriminators, "gaussian")
 
     def build_fixed_networks(self) -> None:

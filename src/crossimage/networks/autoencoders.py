@@ -118,6 +118,35 @@ class Upsampler(nn.Sequential):
         super().__init__(*layers)
 
 
+class Decoder(nn.Sequential):
+    """Content code (N, width * 2^u, h, w) to image (N, channels, h * 2^u, w * 2^u) in [-1, 1].
+
+    Args:
+        channels: Channels of the image.
+        width: Channels before the last convolution.
+        upsamples: Doublings of the resolution, u.
+        blocks: Residual blocks with instance norm at the low resolution.
+        activation: Activation of every convolution but the last.
+        pad: What the padding holds.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        upsamples: int,
+        blocks: int,
+        *,
+        activation: ActivationName = "relu",
+        pad: Padding = "reflect",
+    ) -> None:
+        size = width * 2**upsamples
+        super().__init__(
+            *(ResidualBlock(size, activation=activation, pad=pad) for _ in range(blocks)),
+            Upsampler(channels, width, upsamples, activation=activation, pad=pad),
+        )
+
+
 class AdaINDecoder(nn.Module):
     """Content code and style code to an image; the style sets the affine maps of the AdaINs.
 

@@ -12,7 +12,7 @@ from torch.nn.utils import parametrize
 NormName = Literal["none", "instance", "layer", "batch"]
 ActivationName = Literal["none", "relu", "lrelu", "prelu", "selu", "tanh"]
 Padding = Literal["reflect", "replicate", "zeros"]
-Initialisation = Literal["kaiming", "gaussian"]
+Initialisation = Literal["kaiming", "gaussian", "xavier"]
 TestMode = Literal["train", "eval"]
 
 
@@ -266,10 +266,11 @@ def initialise(module: nn.Module, how: Initialisation) -> None:
     Args:
         module: Initialised with everything in it.
         how: ``kaiming``: normal with variance 2 / fan_in; ``gaussian``: normal with standard
-            deviation 0.02, and the scales of batch norms with the same around 1.
+            deviation 0.02, and the scales of batch norms with the same around 1; ``xavier``: 0.02
+            times a normal with variance 2 / (fan_in + fan_out), which BicycleGAN starts from.
     """
     for layer in module.modules():
-        if isinstance(layer, BatchNorm) and how == "gaussian":
+        if isinstance(layer, BatchNorm) and layer.weight is not None and how == "gaussian":
             nn.init.normal_(layer.weight, 1.0, 0.02)
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             weight = layer.weight
@@ -277,6 +278,8 @@ def initialise(module: nn.Module, how: Initialisation) -> None:
                 weight = layer.get_parameter("parametrizations.weight.original")
             if how == "kaiming":
                 nn.init.kaiming_normal_(weight, mode="fan_in")
+            elif how == "xavier":
+                nn.init.xavier_normal_(weight, gain=0.02)
             else:
                 nn.init.normal_(weight, 0.0, 0.02)
             if layer.bias is not None:

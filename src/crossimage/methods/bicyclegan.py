@@ -1,0 +1,256 @@
+"""BicycleGAN: many translations of one image, learned from pairs.
+
+Zhu, Zhang, Pathak, Darrell, Efros, Wang, Shechtman: Toward Multimodal Image-to-Image Translation.
+NIPS 2017, https://arxiv.org/abs/1711.11586. A is the input domain, B the output domain.
+
+What an input leaves open about its output is a code z ~ N(0, I): B = G(A, z). Two cycles keep G
+from ignoring it. cVAE-GAN, B -> z -> B: an encoder finds the code of the ground truth, from which G
+must make the ground truth. cLR-GAN, z -> B -> z: the encoder must find a random code again in the
+image that G has made of it.
+
+Objective (section 3.4)::
+
+    min_{G, E} max_D  w.adversarial_vae (D(B), D(G(A, E(B))))                 section 3.2
+                      + w.l1 |B - G(A, E(B))|                                 section 3.2
+                      + w.kl KL(E(B) || N(0, I))                              section 3.2
+                      + w.adversarial (D_2(B), D_2(G(A, z)))                  section 3.3
+                      + w.latent |z - mu(G(A, z))|                            section 3.3, G alone
+
+with least squares as the adversarial objective, E(B) ~ N(mu, sigma^2) the encoder's distribution
+and |.| means. The divergence is summed over the dimensions of the code. The encoder does not move
+for the latent term, lest G and E agree on hiding the code in the image (section 4).
+
+Half of a batch is encoded; the ground truth of the other half is what the second discriminator
+compares random translations of the first half's inputs with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import field
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import l1_loss
+
+from crossimage.config import Config, Count, Decay, Positive, Size, Weight, settings
+from crossimage.losses import discriminator_loss, generator_loss
+from crossimage.methods.base import Batch, Method, Noise, Panel, Update
+from crossimage.methods.shared import PatchGAN, check_images
+from crossimage.networks.blocks import Initialisation, NormName, initialise
+from crossimage.networks.discriminators import judge
+from crossimage.networks.encoders import VariationalEncoder
+from crossimage.networks.unet import Injection, UNet
+
+
+@settings
+class Weights:
+    """Weights of the loss terms; 0 leaves one out, as in section 5.
+
+    Attributes:
+        adversarial_vae: Fooling the discriminator with the code of the ground truth.
+        l1: Distance to the ground truth with its own code (the paper's lambda).
+        kl: Divergence of the encoded codes from N(0, I).
+        adversarial: Fooling the second discriminator with random codes.
+        latent: Distance of a random code to the one found in its translation; moves G alone.
+    """
+
+    adversarial_vae: Weight = 1.0
+    l1: Weight = 10.0
+    kl: Weight = 0.01
+    adversarial: Weight = 1.0
+    latent: Weight = 0.5
+
+
+@settings
+class Discriminator(PatchGAN):
+    """Shape of the two discriminators, which judge images without their inputs."""
+
+    scales: Positive = 2
+
+
+@settings
+class BicycleGANConfig(Config):
+    """Configuration of BicycleGAN; the defaults are the published ones for 256 px.
+
+    Attributes:
+        direction: Which domain is the input and which the output.
+        width: Channels of the generator's first convolution.
+        downsamples: Halvings of the resolution in the U-Net (published: 7 at 128 px).
+        style_dim: Length of the code z.
+        inject: Where the code enters the generator: at ``all`` layers of its encoder, or with the
+            ``input`` alone.
+        dropout: Share of the values dropped in the generator when training.
+        encoder: E of residual blocks, or of plain convolutions.
+        encoder_width: Channels of its first convolution.
+        encoder_downsamples: Its halvings of the resolution (published: 4 at 128 px).
+        norm: Normalisation in generator and encoder.
+        discriminator: Shape of the discriminators.
+        init: How all weights start.
+        weights: Weights of the loss terms.
+    """
+
+    resize: Count = 286
+    crop: Size = (256, 256)
+    batch_size: Positive = 2
+    epochs: Weight = 200.0
+    decay_epochs: Weight = 100.0
+    learning_rate: Weight = 2e-4
+
+    direction: Literal["a-to-b", "b-to-a"] = "a-to-b"
+    width: Positive = 64
+    downsamples: Positive = 8
+    style_dim: Positive = 8
+    inject: Injection = "all"
+    dropout: Decay = 0.5
+    encoder: Literal["resnet", "conv"] = "resnet"
+    encoder_width: Positive = 64
+    encoder_downsamples: Positive = 5
+    norm: NormName = "instance"
+    discriminator: Discriminator = field(default_factory=Discriminator)
+    init: Initialisation = "xavier"
+    weights: Weights = field(default_factory=Weights)
+
+    def __post_init__(self) -> None:
+        """Refuse shapes that the networks can't have."""
+        super().__post_init__()
+        _check_halves(self.batch_size // self.accumulate)
+        smallest = max(self.discriminator.smallest, 2 ** (self.encoder_downsamples + 1))
+        check_images(self, 2**self.downsamples, smallest)
+
+
+def _check_halves(samples: int) -> None:
+    if samples % 2:
+        raise ValueError(
+            f"BicycleGAN encodes one half of a batch and compares with the other, but a process "
+            f"sees {samples} images at a time; choose batch_size, accumulate and devices so that "
+            f"it is an even number"
+        )
+
+
+class BicycleGAN(Method):
+    """See the module's docstring for the paper and its objective.
+
+    Args:
+        config: The hyper-parameters.
+        training: Build the discriminators too.
+    """
+
+    Config = BicycleGANConfig
+    config: BicycleGANConfig
+    paired = True
+
+    def __init__(self, config: BicycleGANConfig, *, training: bool = True) -> None:
+        super().__init__(config)
+        self.source, self.target = "ab" if config.direction == "a-to-b" else "ba"
+        self.targets = (self.target,)
+        self.style_dim = config.style_dim
+        self.multiple = 2**config.downsamples
+        self.smallest = 2 ** (config.encoder_downsamples + 1)
+        channels = dict(zip(self.letters, config.channels, strict=True))
+        inputs, outputs = channels[self.source], channels[self.target]
+        self.generators = nn.ModuleDict({
+            "G": UNet(
+                inputs, outputs, config.width, config.downsamples, norm=config.norm,
+                dropout=config.dropout, code_dim=config.style_dim, inject=config.inject,
+            ),
+            "E": VariationalEncoder(
+                outputs, config.encoder_width, config.encoder_downsamples, config.style_dim,
+                residual=config.encoder == "resnet", norm=config.norm,
+            ),
+        })  # fmt: skip
+        if training:
+            self.discriminators = nn.ModuleDict(
+                {name: config.discriminator.build(outputs) for name in ("D", "D_2")}
+            )
+        initialise(self, config.init)
+
+    def players(self) -> dict[str, nn.Module]:
+        """The generators, G and E, who move first, and the discriminators, D and D_2."""
+        names = ("generators", "discriminators")
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        """Generator and encoder, then the discriminators, on the same translations."""
+        G, E = self.generators["G"], self.generators["E"]
+        D, D_2 = self.discriminators["D"], self.discriminators["D_2"]
+        w = self.config.weights
+        _check_halves(len(batch.images["a"]))
+
+        # samples 0, 2, ... are encoded, so that micro-batches have the halves of the whole batch
+        A, B = batch.images[self.source][0::2], batch.images[self.target][0::2]
+        B_other = batch.images[self.target][1::2]
+        noise = batch.noise(self.style_dim)
+        mu, log_variance = E(B)
+        z_encoded, z = mu + noise[0::2] * (log_variance / 2).exp(), noise[1::2]
+        B_encoded, B_random = G(A, z_encoded), G(A, z)
+
+        losses = {}
+        if w.adversarial_vae:
+            losses["adversarial_vae"] = generator_loss(D(B_encoded), "lsgan")
+        if w.l1:
+            losses["l1"] = l1_loss(B_encoded, B)
+        if w.kl:
+            losses["kl"] = _divergence(mu.float(), log_variance.float())
+        if w.adversarial:
+            losses["adversarial"] = generator_loss(D_2(B_random), "lsgan")
+        if w.latent:
+            # through E to G, but not into E
+            fixed = {name: parameter.detach() for name, parameter in E.named_parameters()}
+            z_found, _ = functional_call(E, fixed, (B_random,))
+            losses["latent"] = l1_loss(z_found, z)
+        yield Update("generators", losses)
+
+        losses = {}
+        if w.adversarial_vae:
+            losses["adversarial_vae"] = discriminator_loss(*judge(D, B, B_encoded), "lsgan")
+        if w.adversarial:
+            losses["adversarial"] = discriminator_loss(*judge(D_2, B_other, B_random), "lsgan")
+        yield Update("discriminators", losses)
+
+    def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
+        """G(A, z): k answers to each of N images from N k codes."""
+        assert to == self.target and style is not None
+        y: Tensor = self.generators["G"](x.repeat_interleave(len(style) // len(x), 0), style)
+        return y
+
+    def encode_style(self, x: Tensor, domain: str) -> Tensor:
+        """Codes (N, style_dim) of images of the target domain: the encoder's means."""
+        self._need_target(domain)
+        mu: Tensor = self.generators["E"](x)[0]
+        return mu
+
+    def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
+        """Score maps (N, 1, h, w) of the discriminator D, the finest scale first."""
+        self._need_target(domain)
+        scores: list[Tensor] = self.discriminators["D"](x)
+        return scores
+
+    def _need_target(self, domain: str) -> None:
+        if domain != self.target:
+            names = dict(zip(self.letters, self.config.domains or self.letters, strict=True))
+            raise ValueError(
+                f"this BicycleGAN translates to {names[self.target]}; it encodes and judges images "
+                f"of that domain only, not of {names[domain]}"
+            )
+
+    def preview(self, images: Mapping[str, Tensor], fixed: Noise, fresh: Noise) -> list[Panel]:
+        """Input, ground truth, its reconstruction, fixed and fresh codes, another image's code."""
+        names = dict(zip(self.letters, self.config.domains or self.letters, strict=True))
+        x, y = images[self.source], images[self.target]
+        codes = self.encode_style(y, self.target)
+        columns = [("input", x), ("ground truth", y)]
+        columns.append(("reconstruction", self.translate(x, self.target, codes)))
+        for name, noise, count in (("style", fixed, 3), ("fresh style", fresh, 2)):
+            for i in range(count):
+                picture = self.translate(x, self.target, noise(self.style_dim))
+                columns.append((f"{name} {i + 1}", picture))
+        guided = self.translate(x, self.target, codes.roll(1, 0))
+        columns += [("reference", y.roll(1, 0)), ("guided", guided)]
+        return [Panel(f"{names[self.source]} to {names[self.target]}", columns)]
+
+
+def _divergence(mu: Tensor, log_variance: Tensor) -> Tensor:
+    """KL of N(mu, sigma^2) from N(0, I), summed over the code and averaged over the samples."""
+    return (mu.square() + log_variance.expm1() - log_variance).sum(1).mean() / 2

@@ -1,0 +1,219 @@
+"""CycleGAN: unpaired image-to-image translation with cycle consistency.
+
+Zhu, Park, Isola, Efros: Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial
+Networks. ICCV 2017, https://arxiv.org/abs/1703.10593. The paper's domains X and Y are a and b
+here, its generators G: X -> Y and F: Y -> X are G_ab and G_ba.
+
+A translation is one pass through a generator, x_ab = G_ab(x_a), and the way back leads to where
+it began: G_ba(G_ab(x_a)) = x_a.
+
+Objective (equation 3)::
+
+    min_G max_D  adversarial(x_ab) + adversarial(x_ba)                       equation 1, section 4
+                 + w.cycle    (|G_ba(x_ab) - x_a| + |G_ab(x_ba) - x_b|)      equation 2
+                 + w.identity (|G_ba(x_a) - x_a| + |G_ab(x_b) - x_b|)        section 5.2
+
+where all |.| are means. The discriminators judge real images and a history of generated ones, and
+descend the mean of the two, half of the usual sum.
+
+CycleGAN* is the variant that Huang et al. 2018 (MUNIT), section 5.2, compare with: noise as a
+further input of both generators, x_ab = G_ab(x_a, z_b) with z_b ~ N(0, I).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import field
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import l1_loss
+
+from crossimage.config import Config, Count, Decay, Positive, Size, Weight, settings
+from crossimage.losses import discriminator_loss, generator_loss
+from crossimage.methods.base import Batch, Method, Noise, Panel, Update
+from crossimage.methods.shared import PatchGAN, check_images
+from crossimage.networks.blocks import NormName, TestMode, initialise, set_test_mode
+from crossimage.networks.discriminators import judge
+from crossimage.networks.generators import ResnetGenerator, with_code
+from crossimage.networks.history import History
+
+
+@settings
+class Weights:
+    """Weights of the loss terms.
+
+    Attributes:
+        adversarial: Fooling the discriminators.
+        cycle: Reconstruction of an image after both generators (the paper's lambda).
+        identity: An image that is of the target domain already should stay as it is. The paper
+            uses it for paintings to photos only, the official PyTorch code always.
+    """
+
+    adversarial: Weight = 1.0
+    cycle: Weight = 10.0
+    identity: Weight = 5.0
+
+
+@settings
+class CycleGANConfig(Config):
+    """Configuration of CycleGAN; the defaults are the published ones for 256 px.
+
+    Attributes:
+        width: Channels of the first convolution of the generators.
+        residual_blocks: Residual blocks of the generators (published: 6 at 128 px).
+        norm: Normalisation in the generators.
+        dropout: Share of the values dropped in the residual blocks (0: no dropout).
+        test_mode: With ``train`` dropout goes on when translating and makes several answers, and batch
+            norms take each image's own statistics; ``eval``: neither.
+        noise_dim: CycleGAN*: length of the noise that enters the generators as constant maps beside
+            the image (0: none).
+        discriminator: Shape of the discriminators.
+        adversarial: Adversarial objective: least squares, or cross-entropy as in equation 1.
+        history: Generated images kept for each discriminator (0: it sees the newest only).
+        weights: Weights of the loss terms.
+    """
+
+    resize: Count = 286
+    crop: Size = (256, 256)
+    epochs: Weight = 200.0
+    decay_epochs: Weight = 100.0
+    learning_rate: Weight = 2e-4
+
+    width: Positive = 64
+    residual_blocks: Count = 9
+    norm: NormName = "instance"
+    dropout: Decay = 0.0
+    test_mode: TestMode = "eval"
+    noise_dim: Count = 0
+    discriminator: PatchGAN = field(default_factory=PatchGAN)
+    adversarial: Literal["lsgan", "nsgan"] = "lsgan"
+    history: Count = 50
+    weights: Weights = field(default_factory=Weights)
+
+    def __post_init__(self) -> None:
+        """Refuse shapes that the networks can't have."""
+        super().__post_init__()
+        check_images(self, multiple=4, smallest=max(8, self.discriminator.smallest))
+        if self.weights.identity and len(set(self.channels)) > 1:
+            raise ValueError(
+                f"the identity loss needs domains of equally many channels, found channels "
+                f"{self.channels}; set weights.identity=0"
+            )
+
+
+class CycleGAN(Method):
+    """See the module's docstring for the paper and its objective.
+
+    Args:
+        config: The hyper-parameters.
+        training: Build the discriminators and their histories too.
+    """
+
+    Config = CycleGANConfig
+    config: CycleGANConfig
+    multiple = 4
+
+    def __init__(self, config: CycleGANConfig, *, training: bool = True) -> None:
+        super().__init__(config)
+        self.style_dim = config.noise_dim
+        self.random = config.dropout > 0 and config.test_mode == "train"
+        channels = dict(zip(self.letters, config.channels, strict=True))
+        self.generators = nn.ModuleDict({
+            source + target: ResnetGenerator(
+                channels[source] + config.noise_dim, channels[target], config.width,
+                config.residual_blocks, norm=config.norm, dropout=config.dropout,
+                # with reflection the first norm would remove constant maps without a trace
+                pad="zeros" if config.noise_dim else "reflect",
+            )
+            for source, target in ("ab", "ba")
+        })  # fmt: skip
+        initialise(self.generators, "gaussian")
+        set_test_mode(self.generators, config.test_mode)
+        if training:
+            self.discriminators = nn.ModuleDict(
+                {d: config.discriminator.build(channels[d]) for d in "ab"}
+            )
+            initialise(self.discriminators, "gaussian")
+        stores = "ab" if training and config.history else ""
+        self.history = nn.ModuleDict(
+            {d: History(config.history, channels[d], *config.crop) for d in stores}
+        )
+
+    def players(self) -> dict[str, nn.Module]:
+        """The generators, who move first, and the discriminators."""
+        names = ("generators", "discriminators")
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    def memory(self) -> dict[str, Tensor]:
+        """The generated images that the discriminators will see again."""
+        return {f"history.{name}": value for name, value in self.history.state_dict().items()}
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        """Generators, then discriminators, on the same translations and older ones."""
+        D_a, D_b = self.discriminators["a"], self.discriminators["b"]
+        w, kind = self.config.weights, self.config.adversarial
+        x_a, x_b = batch.images["a"], batch.images["b"]
+
+        z_a, z_b = self._noise(batch.noise), self._noise(batch.noise)
+        x_ab, x_ba = self._generate("ab", x_a, z_b), self._generate("ba", x_b, z_a)
+        losses = {"adversarial": generator_loss(D_a(x_ba), kind) + generator_loss(D_b(x_ab), kind)}
+        if w.cycle:
+            x_aba, x_bab = self._generate("ba", x_ab, z_a), self._generate("ab", x_ba, z_b)
+            losses["cycle"] = l1_loss(x_aba, x_a) + l1_loss(x_bab, x_b)
+        if w.identity:
+            x_aa, x_bb = self._generate("ba", x_a, z_a), self._generate("ab", x_b, z_b)
+            losses["identity"] = l1_loss(x_aa, x_a) + l1_loss(x_bb, x_b)
+        yield Update("generators", losses)
+
+        fake_a = self._remember("a", x_ba, batch.noise)
+        fake_b = self._remember("b", x_ab, batch.noise)
+        on_a = discriminator_loss(*judge(D_a, x_a, fake_a), kind)
+        on_b = discriminator_loss(*judge(D_b, x_b, fake_b), kind)
+        yield Update("discriminators", {"adversarial": (on_a + on_b) / 2})
+
+    def _noise(self, noise: Noise) -> Tensor | None:
+        return noise(self.style_dim) if self.style_dim else None
+
+    def _generate(self, way: str, x: Tensor, z: Tensor | None) -> Tensor:
+        y: Tensor = self.generators[way](x if z is None else with_code(x, z))
+        return y
+
+    def _remember(self, domain: str, fake: Tensor, noise: Noise) -> Tensor:
+        """The generated images that a domain's discriminator sees."""
+        if not self.config.history:
+            return fake
+        seen: Tensor = self.history[domain](fake, torch.special.ndtr(noise(2)))
+        return seen
+
+    def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
+        """G(x), or k answers G(x, z) to each of N images from N k noise vectors."""
+        if style is not None:
+            x = x.repeat_interleave(len(style) // len(x), 0)
+        return self._generate("ab" if to == "b" else "ba", x, style)
+
+    def encode_style(self, x: Tensor, domain: str) -> Tensor:
+        """There is no such thing: the noise of CycleGAN* is drawn only."""
+        raise ValueError("CycleGAN takes no style from images; its noise can only be drawn")
+
+    def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
+        """The score map (N, 1, h, w) of a domain's discriminator."""
+        scores: list[Tensor] = self.discriminators[domain](x)
+        return scores
+
+    def preview(self, images: Mapping[str, Tensor], fixed: Noise, fresh: Noise) -> list[Panel]:
+        """Input, translation or several, the way back and the identity where it has a weight."""
+        names = dict(zip(self.letters, self.config.domains or self.letters, strict=True))
+        several = ("answer 1", "answer 2", "answer 3")
+        panels = []
+        for source, target in ("ab", "ba"):
+            x = images[source]
+            columns = [("input", x)]
+            for title in several if self.style_dim or self.random else ("translation",):
+                columns.append((title, self.translate(x, target, self._noise(fixed))))
+            columns.append(("cycle", self.translate(columns[1][1], source, self._noise(fixed))))
+            if self.config.weights.identity:
+                columns.append(("identity", self.translate(x, source, self._noise(fixed))))
+            panels.append(Panel(f"{names[source]} to {names[target]}", columns))
+        return panels

@@ -1,0 +1,194 @@
+"""pix2pix: image-to-image translation from pairs with a conditional GAN.
+
+Isola, Zhu, Zhou, Efros: Image-to-Image Translation with Conditional Adversarial Networks. CVPR
+2017, https://arxiv.org/abs/1611.07004.
+
+An input image x and its ground truth y are a pair, and a generator learns y from x: G(x, z). The
+noise z is dropout in the generator. The discriminator sees an output together with its input, so
+that it judges whether one belongs to the other: D(x, y).
+
+Objective (equation 4)::
+
+    min_G max_D  w.adversarial (log D(x, y) + log(1 - D(x, G(x, z))))        equation 1
+                 + w.l1 |y - G(x, z)|                                        equation 3
+
+The generator descends -log D(x, G(x, z)) instead, and the discriminator half of its objective
+(section 3.3). |.| is a mean over pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import field
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import l1_loss
+
+from crossimage.config import Config, Count, Decay, Positive, Size, Weight, settings
+from crossimage.losses import discriminator_loss, generator_loss
+from crossimage.methods.base import Batch, Method, Noise, Panel, Update
+from crossimage.methods.shared import PatchGAN, check_images
+from crossimage.networks.blocks import Dropout, NormName, TestMode, initialise, set_test_mode
+from crossimage.networks.discriminators import judge
+from crossimage.networks.generators import ResnetGenerator
+from crossimage.networks.unet import UNet
+
+
+@settings
+class Weights:
+    """Weights of the loss terms; 0 leaves one out, as in section 4.2.
+
+    Attributes:
+        adversarial: Fooling the discriminator.
+        l1: Distance to the ground truth (the paper's lambda).
+    """
+
+    adversarial: Weight = 1.0
+    l1: Weight = 100.0
+
+
+@settings
+class Discriminator(PatchGAN):
+    """Shape of the patch discriminator."""
+
+    norm: NormName = "batch"
+
+
+@settings
+class Pix2PixConfig(Config):
+    """Configuration of pix2pix; the defaults are the published settings of the facades.
+
+    Attributes:
+        direction: Which domain is the input and which the output.
+        generator: U-Net, or the generator of residual blocks.
+        width: Channels of the generator's first convolution.
+        downsamples: Halvings of the resolution in the U-Net (published: 7 at 128 px).
+        residual_blocks: Residual blocks of the generator that has them.
+        norm: Normalisation in the generator.
+        dropout: Share of the values dropped in the generator, its noise (0: no dropout).
+        test_mode: With ``train`` dropout goes on when translating and batch norms take each image's own
+            statistics, as published; ``eval``: no dropout, and running statistics.
+        discriminator: Shape of the discriminator.
+        adversarial: Adversarial objective: cross-entropy as in equation 1, or least squares.
+        weights: Weights of the loss terms.
+    """
+
+    resize: Count = 286
+    crop: Size = (256, 256)
+    epochs: Weight = 200.0
+    decay_epochs: Weight = 100.0
+    learning_rate: Weight = 2e-4
+
+    direction: Literal["a-to-b", "b-to-a"] = "a-to-b"
+    generator: Literal["unet", "resnet"] = "unet"
+    width: Positive = 64
+    downsamples: Positive = 8
+    residual_blocks: Count = 9
+    norm: NormName = "batch"
+    dropout: Decay = 0.5
+    test_mode: TestMode = "train"
+    discriminator: Discriminator = field(default_factory=Discriminator)
+    adversarial: Literal["nsgan", "lsgan"] = "nsgan"
+    weights: Weights = field(default_factory=Weights)
+
+    @property
+    def multiple(self) -> int:
+        """What the generator divides height and width by."""
+        return 2**self.downsamples if self.generator == "unet" else 4
+
+    def __post_init__(self) -> None:
+        """Refuse shapes that the networks can't have."""
+        super().__post_init__()
+        check_images(self, self.multiple, max(8, self.discriminator.smallest))
+
+
+class Pix2Pix(Method):
+    """See the module's docstring for the paper and its objective.
+
+    Args:
+        config: The hyper-parameters.
+        training: Build the discriminator too.
+    """
+
+    Config = Pix2PixConfig
+    config: Pix2PixConfig
+    paired = True
+
+    def __init__(self, config: Pix2PixConfig, *, training: bool = True) -> None:
+        super().__init__(config)
+        self.source, self.target = "ab" if config.direction == "a-to-b" else "ba"
+        self.targets = (self.target,)
+        self.multiple = config.multiple
+        channels = dict(zip(self.letters, config.channels, strict=True))
+        inputs, outputs = channels[self.source], channels[self.target]
+        if config.generator == "unet":
+            G: nn.Module = UNet(
+                inputs, outputs, config.width, config.downsamples,
+                norm=config.norm, dropout=config.dropout,
+            )  # fmt: skip
+        else:
+            G = ResnetGenerator(
+                inputs, outputs, config.width, config.residual_blocks,
+                norm=config.norm, dropout=config.dropout,
+            )  # fmt: skip
+        self.generators = nn.ModuleDict({"G": G})
+        drops = any(isinstance(layer, Dropout) for layer in G.modules())
+        self.random = drops and config.test_mode == "train"
+        if training:
+            D = config.discriminator.build(inputs + outputs)
+            self.discriminators = nn.ModuleDict({"D": D})
+        initialise(self, "gaussian")
+        set_test_mode(self, config.test_mode)
+
+    def players(self) -> dict[str, nn.Module]:
+        """The discriminator, who moves first, and the generator."""
+        names = ("discriminators", "generators")
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        """Discriminator, then generator, on the same translations."""
+        D = self.discriminators["D"]
+        w, kind = self.config.weights, self.config.adversarial
+        x, y = batch.images[self.source], batch.images[self.target]
+
+        G_x = self.translate(x, self.target)
+        fake = torch.cat([x, G_x], 1)
+        if w.adversarial:
+            on_pairs = discriminator_loss(*judge(D, torch.cat([x, y], 1), fake), kind)
+            yield Update("discriminators", {"adversarial": on_pairs / 2})
+
+        losses = {}
+        if w.adversarial:
+            losses["adversarial"] = generator_loss(D(fake), kind)
+        if w.l1:
+            losses["l1"] = l1_loss(G_x, y)
+        yield Update("generators", losses)
+
+    def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
+        """G(x, z), where z is dropout."""
+        assert to == self.target
+        y: Tensor = self.generators["G"](x)
+        return y
+
+    def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
+        """The score map (N, 1, h, w) of outputs ``x`` together with their inputs ``condition``."""
+        if domain != self.target:
+            raise ValueError("pix2pix judges images of the domain that it translates to only")
+        if condition is None:
+            raise ValueError(
+                "pix2pix judges an image together with the input it belongs to; give the input "
+                "images as condition"
+            )
+        scores: list[Tensor] = self.discriminators["D"](torch.cat([condition, x], 1))
+        return scores
+
+    def preview(self, images: Mapping[str, Tensor], fixed: Noise, fresh: Noise) -> list[Panel]:
+        """Input, output or several, ground truth."""
+        names = dict(zip(self.letters, self.config.domains or self.letters, strict=True))
+        x, y = images[self.source], images[self.target]
+        titles = ("output 1", "output 2", "output 3") if self.random else ("output",)
+        outputs = [(title, self.translate(x, self.target)) for title in titles]
+        columns = [("input", x), *outputs, ("ground truth", y)]
+        return [Panel(f"{names[self.source]} to {names[self.target]}", columns)]

@@ -1,0 +1,104 @@
+"""Settings and checks that several papers have in common."""
+
+from __future__ import annotations
+
+from crossimage.config import Config, Count, Positive, settings
+from crossimage.networks.blocks import ActivationName, NormName, Padding
+from crossimage.networks.discriminators import MultiScaleDiscriminator, PatchDiscriminator
+
+
+@settings
+class Discriminator:
+    """Shape of the multi-scale discriminators.
+
+    Attributes:
+        width: Channels of the first layer, doubled by every further one.
+        layers: Convolutions of stride 2 a scale.
+        scales: Resolutions, each half the one before.
+        norm: Normalisation of all layers but the first.
+        activation: Activation of every layer.
+        padding: What the padding of the convolutions holds.
+        spectral: Spectral normalisation of the convolutions.
+    """
+
+    width: Positive = 64
+    layers: Positive = 4
+    scales: Positive = 3
+    norm: NormName = "none"
+    activation: ActivationName = "lrelu"
+    padding: Padding = "reflect"
+    spectral: bool = False
+
+    @property
+    def downsamples(self) -> int:
+        """How often the lowest scale halves the resolution."""
+        return self.layers + self.scales - 1
+
+    def build(self, channels: int) -> MultiScaleDiscriminator:
+        """A discriminator of images of so many channels."""
+        return MultiScaleDiscriminator(
+            channels, self.width, self.layers, self.scales, norm=self.norm,
+            activation=self.activation, pad=self.padding, spectral=self.spectral,
+        )  # fmt: skip
+
+
+@settings
+class PatchGAN:
+    """Shape of the patch discriminators.
+
+    Attributes:
+        width: Channels of the first layer, doubled by every further one up to eight times.
+        layers: Convolutions of stride 2, which set the patch: 0 for single pixels, 1 for 16x16, 3
+            for 70x70, 5 for 286x286.
+        scales: Resolutions, each half the one before and its networks half as wide.
+        norm: Normalisation of all layers but the first and the last.
+    """
+
+    width: Positive = 64
+    layers: Count = 3
+    scales: Positive = 1
+    norm: NormName = "instance"
+
+    @property
+    def smallest(self) -> int:
+        """Height and width of the smallest images that have a score at every scale."""
+        side: int = (3 if self.layers else 1) << (self.layers + self.scales - 1)
+        return side
+
+    def build(self, channels: int) -> PatchDiscriminator:
+        """A discriminator of images of so many channels."""
+        return PatchDiscriminator(
+            channels, self.width, self.layers, scales=self.scales, norm=self.norm
+        )
+
+
+def check_images(config: Config, multiple: int, smallest: int) -> None:
+    """Refuse images that the networks between two domains can't work on.
+
+    Args:
+        config: The settings.
+        multiple: What the sides of the crop must be a multiple of.
+        smallest: Fewest pixels a side that all networks can halve as often as they do.
+
+    Raises:
+        ValueError: Not two domains, or a crop of another size.
+    """
+    if len(config.channels) != 2:
+        raise ValueError(f"channels must be two numbers, one a domain, found {config.channels}")
+    if any(side % multiple for side in config.crop):
+        raise ValueError(f"crop must be a multiple of {multiple}, found {config.crop}")
+    if min(config.crop) < smallest:
+        raise ValueError(
+            f"crop {config.crop} is too small: the networks halve the resolution so often that "
+            f"they need at least {smallest} pixels; use a larger crop, or fewer downsamples, "
+            f"discriminator.layers or discriminator.scales"
+        )
+
+
+def check_perceptual(config: Config, weight: float) -> None:
+    """Refuse a perceptual loss of images that VGG can't see."""
+    if weight and not set(config.channels) <= {1, 3}:
+        raise ValueError(
+            f"the perceptual loss needs images of 1 or 3 channels, found channels "
+            f"{config.channels}; set weights.perceptual=0"
+        )

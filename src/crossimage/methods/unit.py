@@ -1,0 +1,272 @@
+"""UNIT: unsupervised image-to-image translation through a shared latent space.
+
+Liu, Breuel, Kautz: Unsupervised Image-to-Image Translation Networks. NIPS 2017,
+https://arxiv.org/abs/1703.00848. The paper's domains 1 and 2 are a and b here.
+
+Images of both domains are codes of one latent space. Two variational autoencoders encode and decode
+them: the encoders give the mean h_a = E_a(x_a) of a Gaussian of variance 1, from which training
+draws z_a = h_a + n_a with n_a ~ N(0, I). Every code is decoded twice: x_aa = G_a(z_a) is the
+reconstruction, x_ab = G_b(z_a) the translation. At test the mean itself is decoded.
+
+Objective, with the paper's names of the terms::
+
+    min_{E, G} max_D  adversarial(x_ab) + adversarial(x_ba)                     L_GAN
+                      + w.image    (|x_aa - x_a| + |x_bb - x_b|)                L_VAE
+                      + w.kl       (KL(z_a || N(0, I)) + KL(z_b || N(0, I)))    L_VAE
+                      + w.cycle    (|x_aba - x_a| + |x_bab - x_b|)              L_CC
+                      + w.kl_cycle (KL(z_a' || N(0, I)) + KL(z_b' || N(0, I)))  L_CC
+                      + w.perceptual (|IN(VGG(x_ab)) - IN(VGG(x_a))|^2 + ...)   of 2018
+
+with z_a' = E_b(x_ab) + n_a' the code of a translation and x_aba = G_a(z_a') the way back. All |.|
+are means, and KL is the mean of h^2: the divergence at variance 1 but for its factor.
+
+The defaults are the form that the authors published with MUNIT in 2018: its networks, least
+squares and no shared weights. The form of 2017 shares the last residual blocks of the encoders and
+the first ones of the decoders (``share_latent_blocks``) and uses cross-entropy
+(``adversarial: nsgan``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import field
+from pathlib import Path
+from typing import Literal, TypedDict, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import l1_loss
+
+from crossimage.config import Config, Count, Positive, Weight, settings
+from crossimage.losses import discriminator_loss, generator_loss, perceptual_distance
+from crossimage.methods.base import Batch, Method, Noise, Panel, Update
+from crossimage.methods.shared import Discriminator, check_images, check_perceptual
+from crossimage.networks.autoencoders import ContentEncoder, Decoder
+from crossimage.networks.blocks import (
+    ActivationName,
+    Initialisation,
+    Padding,
+    ResidualBlock,
+    initialise,
+)
+from crossimage.networks.discriminators import judge
+from crossimage.networks.pretrained import VGG16Features
+
+
+@settings
+class Weights:
+    """Weights of the loss terms.
+
+    Attributes:
+        adversarial: Fooling the discriminators.
+        image: Reconstruction of an image from its own code.
+        kl: Distance of that code's distribution to N(0, I).
+        cycle: Reconstruction of an image from the code of its translation.
+        kl_cycle: Distance of the translation's code to N(0, I).
+        perceptual: Domain-invariant perceptual loss (published: 1 for street scenes).
+    """
+
+    adversarial: Weight = 1.0
+    image: Weight = 10.0
+    kl: Weight = 0.01
+    cycle: Weight = 10.0
+    kl_cycle: Weight = 0.01
+    perceptual: Weight = 0.0
+
+
+@settings
+class UNITConfig(Config):
+    """Configuration of UNIT; the defaults are the settings published with MUNIT in 2018.
+
+    Attributes:
+        width: Channels of the first convolution of the encoders.
+        downsamples: Halvings of the resolution in the encoders.
+        residual_blocks: Residual blocks in an encoder, and again in a decoder.
+        share_latent_blocks: How many of them, those next to the latent code, both domains share
+            (2017: 1).
+        activation: Activation of the encoders and decoders.
+        padding: What the padding of their convolutions holds.
+        init: How their weights start; those of the discriminators always start ``gaussian``.
+        discriminator: Shape of the discriminators.
+        adversarial: Adversarial objective: least squares, or cross-entropy (2017).
+        perceptual_weights: File with torchvision's VGG16 weights, used when
+            ``weights.perceptual`` is above 0; by default torchvision's own cache.
+        weights: Weights of the loss terms.
+    """
+
+    weight_decay: Weight = 1e-4
+    decay_every: Count = 100_000
+
+    width: Positive = 64
+    downsamples: Count = 2
+    residual_blocks: Count = 4
+    share_latent_blocks: Count = 0
+    activation: ActivationName = "relu"
+    padding: Padding = "reflect"
+    init: Initialisation = "kaiming"
+    discriminator: Discriminator = field(default_factory=Discriminator)
+    adversarial: Literal["lsgan", "nsgan"] = "lsgan"
+    perceptual_weights: Path | None = None
+    weights: Weights = field(default_factory=Weights)
+
+    def __post_init__(self) -> None:
+        """Refuse shapes that the networks can't have."""
+        super().__post_init__()
+        halvings = max(self.discriminator.downsamples, self.downsamples + 1, 2)
+        check_images(self, 2**self.downsamples, 2**halvings)
+        check_perceptual(self, self.weights.perceptual)
+        if self.share_latent_blocks > self.residual_blocks:
+            raise ValueError(
+                f"share_latent_blocks ({self.share_latent_blocks}) are part of residual_blocks "
+                f"({self.residual_blocks}) and can't be more"
+            )
+
+
+class _Layers(TypedDict):
+    activation: ActivationName
+    pad: Padding
+
+
+class AutoEncoder(nn.Module):
+    """What belongs to one domain: the beginning of encoder E and the end of decoder G."""
+
+    def __init__(self, config: UNITConfig, channels: int) -> None:
+        super().__init__()
+        c, own = config, config.residual_blocks - config.share_latent_blocks
+        how = _Layers(activation=c.activation, pad=c.padding)
+        self.encode = ContentEncoder(channels, c.width, c.downsamples, own, **how)
+        self.decode = Decoder(channels, c.width, c.downsamples, own, **how)
+
+
+class Shared(nn.Module):
+    """What belongs to both: the end of the encoders and the beginning of the decoders, if any."""
+
+    def __init__(self, config: UNITConfig) -> None:
+        super().__init__()
+        c, size = config, config.width * 2**config.downsamples
+        how = _Layers(activation=c.activation, pad=c.padding)
+        blocks = range(c.share_latent_blocks)
+        self.encode = nn.Sequential(*(ResidualBlock(size, **how) for _ in blocks))
+        self.decode = nn.Sequential(*(ResidualBlock(size, **how) for _ in blocks))
+
+
+class UNIT(Method):
+    """See the module's docstring for the paper and its objective.
+
+    Args:
+        config: The hyper-parameters.
+        training: Build the discriminators too.
+    """
+
+    Config = UNITConfig
+    config: UNITConfig
+
+    def __init__(self, config: UNITConfig, *, training: bool = True) -> None:
+        super().__init__(config)
+        self.multiple = 2**config.downsamples
+        channels = dict(zip(self.letters, config.channels, strict=True))
+        networks: dict[str, nn.Module] = {d: AutoEncoder(config, channels[d]) for d in "ab"}
+        self.generators = nn.ModuleDict(networks | {"shared": Shared(config)})
+        initialise(self.generators, config.init)
+        if training:
+            self.discriminators = nn.ModuleDict(
+                {d: config.discriminator.build(channels[d]) for d in "ab"}
+            )
+            initialise(self.discriminators, "gaussian")
+
+    def build_fixed_networks(self) -> None:
+        """The VGG of the perceptual loss, where its weight asks for it."""
+        if self.config.weights.perceptual:
+            self.features = VGG16Features(self.config.perceptual_weights)
+
+    def players(self) -> dict[str, nn.Module]:
+        """The discriminators, who move first, and the generators."""
+        names = ("discriminators", "generators")
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        """Discriminators, then generators, on the same translations."""
+        D_a, D_b = self.discriminators["a"], self.discriminators["b"]
+        w, kind = self.config.weights, self.config.adversarial
+        x_a, x_b = batch.images["a"], batch.images["b"]
+
+        h_a, h_b = self.encode_content(x_a, "a"), self.encode_content(x_b, "b")
+        z = torch.cat([_sample(h_a, batch.noise), _sample(h_b, batch.noise)])
+        x_aa, x_ba = self.decode(z, "a").chunk(2)
+        x_ab, x_bb = self.decode(z, "b").chunk(2)
+
+        on_a = discriminator_loss(*judge(D_a, x_a, x_ba), kind)
+        on_b = discriminator_loss(*judge(D_b, x_b, x_ab), kind)
+        yield Update("discriminators", {"adversarial": on_a + on_b})
+
+        losses = {
+            "adversarial": generator_loss(D_a(x_ba), kind) + generator_loss(D_b(x_ab), kind),
+            "image": l1_loss(x_aa, x_a) + l1_loss(x_bb, x_b),
+        }
+        if w.kl:
+            losses["kl"] = _kl(h_a) + _kl(h_b)
+        if w.cycle or w.kl_cycle:
+            h_a_again, h_b_again = self.encode_content(x_ab, "b"), self.encode_content(x_ba, "a")
+        if w.cycle:
+            x_aba = self.decode(_sample(h_a_again, batch.noise), "a")
+            x_bab = self.decode(_sample(h_b_again, batch.noise), "b")
+            losses["cycle"] = l1_loss(x_aba, x_a) + l1_loss(x_bab, x_b)
+        if w.kl_cycle:
+            losses["kl_cycle"] = _kl(h_a_again) + _kl(h_b_again)
+        if w.perceptual:
+            losses["perceptual"] = perceptual_distance(
+                self.features, x_ba, x_b
+            ) + perceptual_distance(self.features, x_ab, x_a)
+        yield Update("generators", losses)
+
+    def _own(self, domain: str) -> AutoEncoder:
+        return cast(AutoEncoder, self.generators[domain])
+
+    def _shared(self) -> Shared:
+        return cast(Shared, self.generators["shared"])
+
+    def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
+        """G_to(E(x)): the latent mean decoded into the other domain, without noise."""
+        return self.decode(self.encode_content(x, "a" if to == "b" else "b"), to)
+
+    def encode_content(self, x: Tensor, domain: str) -> Tensor:
+        """Latent means h (N, width * 2^d, H / 2^d, W / 2^d), d the config's downsamples."""
+        h: Tensor = self._shared().encode(self._own(domain).encode(x))
+        return h
+
+    def decode(self, z: Tensor, domain: str) -> Tensor:
+        """Images (N, C, H, W) in [-1, 1] of a domain from latent codes."""
+        x: Tensor = self._own(domain).decode(self._shared().decode(z))
+        return x
+
+    def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
+        """Score maps (N, 1, h, w) of a domain's discriminator, the finest scale first."""
+        scores: list[Tensor] = self.discriminators[domain](x)
+        return scores
+
+    def preview(self, images: Mapping[str, Tensor], fixed: Noise, fresh: Noise) -> list[Panel]:
+        """Input, reconstruction, translation and the way back, all without noise."""
+        names = dict(zip(self.letters, self.config.domains or self.letters, strict=True))
+        panels = []
+        for source, target in ("ab", "ba"):
+            x = images[source]
+            h = self.encode_content(x, source)
+            translation = self.decode(h, target)
+            columns = [
+                ("input", x),
+                ("reconstruction", self.decode(h, source)),
+                ("translation", translation),
+                ("cycle", self.translate(translation, source)),
+            ]
+            panels.append(Panel(f"{names[source]} to {names[target]}", columns))
+        return panels
+
+
+def _sample(h: Tensor, noise: Noise) -> Tensor:
+    """A code z ~ N(h, I) for each latent mean."""
+    return h + noise(*h.shape[1:])
+
+
+def _kl(h: Tensor) -> Tensor:
+    """KL(N(h, I) || N(0, I)) up to its factor: the mean of h^2, not half the sum."""
+    return h.square().mean()

@@ -1,0 +1,219 @@
+"""UNIT for domain adaptation: a classifier of labelled images learns to read unlabelled ones.
+
+Liu, Breuel, Kautz: Unsupervised Image-to-Image Translation Networks. NIPS 2017, section on domain
+adaptation, https://arxiv.org/abs/1703.00848. The paper's domains 1 and 2 are a and b here: images
+of the source a are labelled, those of the target b are not.
+
+Two variational autoencoders share a latent space: E(x) = N(mu, sigma^2), and a code z is decoded
+into both domains, so that x_a becomes x_aa = G_a(z) and x_ab = G_b(z). Two discriminators share all
+layers but the first, and a classifier C reads the same last features f that tell real from
+generated. C learns from labels of a; that x_ab keeps the features of x_aa, and that x_b passes
+through the same layers, carries it over to b.
+
+Objective::
+
+    D:   min  -log D(x) - log(1 - D(G(z)))              mean over both domains
+              + w.classification  cross_entropy(C(x_a), y_a)
+              + w.features (|f(x_ab) - f(x_aa)|^2 + |f(x_ba) - f(x_bb)|^2)
+    E,G: min  -log D(x_ab, x_ba) - log D(x_aa, x_bb)    means over both domains
+              + w.image (|x_aa - x_a|^2 + |x_bb - x_b|^2)
+              + w.kl    (2 KL(E(x_a) || N(0, 1)) + 2 KL(E(x_b) || N(0, 1)))
+
+All |.|^2 and KL are sums over an image's values and means over images.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import field
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from crossimage.config import Config, Count, Positive, Size, Weight, settings
+from crossimage.losses import discriminator_loss, generator_loss
+from crossimage.methods.base import Batch, Method, Noise, Panel, Update
+from crossimage.networks.blocks import initialise
+from crossimage.networks.coupled import CoupledDiscriminator, CoupledVAE
+
+
+@settings
+class Weights:
+    """Weights of the loss terms.
+
+    Attributes:
+        adversarial: Telling real from generated images, and fooling who does.
+        classification: Classes of the source's images.
+        features: Equal features of an image's versions in both domains.
+        image: Reconstruction of an image from its own code.
+        kl: Divergence of the codes from N(0, 1).
+    """
+
+    adversarial: Weight = 1.0
+    classification: Weight = 10.0
+    features: Weight = 1e-4
+    image: Weight = 1e-3
+    kl: Weight = 1e-4
+
+
+@settings
+class UNITDAConfig(Config):
+    """Configuration; the defaults are the published SVHN-to-MNIST settings.
+
+    Attributes:
+        classes: Number of classes.
+        width: Channels of the autoencoders' first layer.
+        discriminator_width: Channels of the discriminators' first layer.
+        invert: Invert half of the target's training images (published for MNIST as the target of
+            SVHN, whose digits are dark on light as often as light on dark).
+        same_start: Both domains' own layers start equal, so that an untrained translation is a
+            reconstruction (not published; for short runs between similar domains).
+        weights: Weights of the loss terms.
+    """
+
+    resize: Count = 32
+    crop: Size = (32, 32)
+    flip: bool = False
+    steps: Positive = 200_000
+    batch_size: Positive = 64
+    learning_rate: Weight = 2e-4
+    weight_decay: Weight = 5e-4
+
+    classes: Positive = 10
+    width: Positive = 96
+    discriminator_width: Positive = 64
+    invert: bool = False
+    same_start: bool = False
+    weights: Weights = field(default_factory=Weights)
+
+    def __post_init__(self) -> None:
+        """Refuse shapes that the networks can't have."""
+        super().__post_init__()
+        if len(self.channels) != 2:
+            raise ValueError(f"channels must be two numbers, one a domain, found {self.channels}")
+        height, width = self.crop
+        if height != width or height % 16:
+            raise ValueError(f"crop must be a square of a multiple of 16, found {self.crop}")
+        if self.same_start and len(set(self.channels)) > 1:
+            raise ValueError(
+                f"same_start needs as many channels in both domains, found {self.channels}"
+            )
+
+
+class UNITDA(Method):
+    """See the module's docstring for the paper and its objective.
+
+    Args:
+        config: The hyper-parameters.
+        training: Makes no difference: the discriminators classify.
+    """
+
+    Config = UNITDAConfig
+    config: UNITDAConfig
+    translators = ("generators", "discriminators")
+    labelled = ("a",)
+
+    def __init__(self, config: UNITDAConfig, *, training: bool = True) -> None:
+        super().__init__(config)
+        c, size = config, config.crop[0]
+        channels = dict(zip(self.letters, c.channels, strict=True))
+        self.generators = CoupledVAE(channels, c.width, size)
+        initialise(self.generators, "gaussian")
+        self.discriminators = CoupledDiscriminator(channels, c.classes, c.discriminator_width, size)
+        for layer in self.discriminators.modules():
+            if isinstance(layer, nn.Conv2d) and layer.bias is not None:
+                nn.init.xavier_uniform_(layer.weight, gain=math.sqrt(2))
+                nn.init.constant_(layer.bias, 0.1)
+        if c.same_start:
+            for own in (self.generators.first, self.generators.last, self.discriminators.first):
+                own["b"].load_state_dict(own["a"].state_dict())
+
+    def players(self) -> dict[str, nn.Module]:
+        """The discriminators, who move first, and the generators."""
+        return {"discriminators": self.discriminators, "generators": self.generators}
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        """Discriminators and classifier, then generators, on the same generated images."""
+        G, D, w = self.generators, self.discriminators, self.config.weights
+        x_a, x_b = batch.images["a"], batch.images["b"]
+        if self.config.invert:
+            x_b = torch.where(batch.noise(1, 1, 1) > 0, -x_b, x_b)
+
+        # every code is decoded into both domains: x_a first, then x_b
+        mu, sigma = G.encode({"a": x_a, "b": x_b})
+        z_a, z_b = batch.noise(*mu.shape[1:]), batch.noise(*mu.shape[1:])
+        to_a, to_b = G.decode(mu + sigma * torch.cat([z_a, z_b]), "a", "b")
+        (x_aa, _), (_, x_bb) = to_a.chunk(2), to_b.chunk(2)
+
+        real = D.features({"a": x_a, "b": x_b})
+        fake = {"a": to_a.detach(), "b": to_b.detach()}
+        losses = {
+            "adversarial": discriminator_loss(
+                [D.judge(real)], [D.judge(D.features(fake))], "nsgan"
+            ),
+            "classification": cross_entropy(D.classify(real[: len(x_a)]), batch.labels["a"]),
+        }
+        if w.features:
+            f_a, f_b = D.features(fake, drop=False).chunk(2)
+            losses["features"] = 2 * _distance(f_a, f_b)  # the sum of both halves' means
+        yield Update("discriminators", losses)
+
+        scores = D.judge(D.features({"a": to_a, "b": to_b}))
+        yield Update("generators", {
+            "adversarial": 2 * generator_loss([scores], "nsgan"),  # likewise
+            "image": _distance(x_aa, x_a) + _distance(x_bb, x_b),
+            "kl": 2 * _twice_kl(mu, sigma),
+        })  # fmt: skip
+
+    def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
+        """G_to(mu(x)): the code's mean, decoded in the other domain."""
+        (x_to,) = self.generators.decode(self.encode_content(x, "a" if to == "b" else "b"), to)
+        return x_to
+
+    def encode_content(self, x: Tensor, domain: str) -> Tensor:
+        """Means of the latent codes, (N, 8 * width, 1, 1)."""
+        mu, _ = self.generators.encode({domain: self._fitting(x)})
+        return mu
+
+    def classify(self, x: Tensor, domain: str) -> Tensor:
+        """Class logits (N, classes) of images of a domain."""
+        D = self.discriminators
+        return D.classify(D.features({domain: self._fitting(x)}))
+
+    def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
+        """Scores (N, 1, 1, 1) of a domain's discriminator."""
+        D = self.discriminators
+        return [D.judge(D.features({domain: self._fitting(x)}))]
+
+    def _fitting(self, x: Tensor) -> Tensor:
+        if x.shape[2:] != self.config.crop:
+            size, (height, width) = self.config.crop[0], x.shape[2:]
+            raise ValueError(
+                f"found images of {width}x{height} pixels, and this model can only read "
+                f"{size}x{size}; resize them first (size={size})"
+            )
+        return x
+
+    def preview(self, images: Mapping[str, Tensor], fixed: Noise, fresh: Noise) -> list[Panel]:
+        """Input, reconstruction and translation."""
+        names = dict(zip(self.letters, self.config.domains or self.letters, strict=True))
+        panels = []
+        for source, target in (("a", "b"), ("b", "a")):
+            x = images[source]
+            own, other = self.generators.decode(self.encode_content(x, source), source, target)
+            columns = [("input", x), ("reconstruction", own), ("translation", other)]
+            panels.append(Panel(f"{names[source]} to {names[target]}", columns))
+        return panels
+
+
+def _distance(x: Tensor, y: Tensor) -> Tensor:
+    """Squared distance, summed over a sample's values, mean over the samples."""
+    return (x.float() - y.float()).square().flatten(1).sum(1).mean()
+
+
+def _twice_kl(mu: Tensor, sigma: Tensor) -> Tensor:
+    """2 KL(N(mu, sigma^2) || N(0, 1)), summed over a sample's values, mean over the samples."""
+    variance = sigma.float().square()
+    return (mu.float().square() + variance - variance.log() - 1).flatten(1).sum(1).mean()
