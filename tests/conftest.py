@@ -33,7 +33,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "share_latent_blocks": 1,
         "discriminator": {"width": 4, "layers": 2, "scales": 2},
     },
-    "unit_da": {"width": 4, "discriminator_width": 4, "classes": 3},
+    "unit_da": {"width": 4, "discriminator_width": 4, "classes": "x,y,z"},
     "pix2pix": {
         "width": 4,
         "downsamples": 3,

@@ -14,9 +14,11 @@ import yaml
 from PIL import Image
 from safetensors.torch import load_file
 
+import crossimage
 from crossimage.checkpoint import Checkpoints, lock
 from crossimage.cli import main
 from crossimage.config import build
+from crossimage.data.datasets import UnpairedImages, find_domains
 from crossimage.methods import METHODS
 from crossimage.methods.munit import MUNIT
 from crossimage.run import train
@@ -303,3 +305,20 @@ def test_a_run_needs_a_process(devices: int, folders: Path, tmp_path: Path) -> N
     with pytest.raises(ValueError, match=f"devices must be at least 1, found {devices}"):
         train("munit", str(folders), tmp_path / "run", small(), devices=devices)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_classifier_takes_its_classes_from_the_folders_and_tells_its_accuracy(
+    classes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train("unit_da", str(classes), tmp_path, small("unit_da", classes="will,be,replaced"))
+    model = crossimage.load(tmp_path, device="cpu")
+    assert model.config.classes == ("x", "y", "z")  # type: ignore[attr-defined]
+    found = json.loads((tmp_path / "accuracy.json").read_text())
+    assert found.keys() == {"a", "b"}
+    images = UnpairedImages(find_domains(str(classes)), model.config, ("a",))
+    for domain, share in found.items():
+        right = [
+            int(model.classify(x, domain).argmax()) == int(y) for x, y in images.tests(domain, 1)
+        ]
+        assert len(right) == 2 and share == sum(right) / 2
+    assert "accuracy on the test images of b" in capsys.readouterr().out

@@ -137,6 +137,9 @@ def _train(
         if METHODS[name].paired
         else UnpairedImages(domains, config, METHODS[name].labelled)
     )
+    if METHODS[name].labelled:
+        found_classes: dict[str, Any] = {"classes": dataset.domains[0].classes}
+        config = dataclasses.replace(config, **found_classes)
     fingerprint = dataset.fingerprint()
     checkpoints = Checkpoints(out, config.keep)
     found = checkpoints.load_newest(lambda sentence: console.print(sentence, style="yellow"))

@@ -65,7 +65,7 @@ class CycleGANConfig(Config):
         residual_blocks: Residual blocks of the generators (published: 6 at 128 px).
         norm: Normalisation in the generators.
         dropout: Share of the values dropped in the residual blocks (0: no dropout).
-        test_mode: With ``train`` dropout goes on when translating and makes several answers, and batch
+        test_mode: With ``train`` dropout makes several answers when translating, and batch
             norms take each image's own statistics; ``eval``: neither.
         noise_dim: CycleGAN*: length of the noise that enters the generators as constant maps beside
             the image (0: none).

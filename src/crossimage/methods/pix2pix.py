@@ -68,8 +68,8 @@ class Pix2PixConfig(Config):
         residual_blocks: Residual blocks of the generator that has them.
         norm: Normalisation in the generator.
         dropout: Share of the values dropped in the generator, its noise (0: no dropout).
-        test_mode: With ``train`` dropout goes on when translating and batch norms take each image's own
-            statistics, as published; ``eval``: no dropout, and running statistics.
+        test_mode: With ``train`` dropout goes on when translating and batch norms take each image's
+            own statistics, as published; ``eval``: no dropout, and running statistics.
         discriminator: Shape of the discriminator.
         adversarial: Adversarial objective: cross-entropy as in equation 1, or least squares.
         weights: Weights of the loss terms.

@@ -32,7 +32,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from crossimage.config import Config, Count, Positive, Size, Weight, settings
+from crossimage.config import Config, Count, Names, Positive, Size, Weight, settings
 from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Panel, Update
 from crossimage.networks.blocks import initialise
@@ -63,7 +63,7 @@ class UNITDAConfig(Config):
     """Configuration; the defaults are the published SVHN-to-MNIST settings.
 
     Attributes:
-        classes: Number of classes.
+        classes: Names of the classes; training takes them from the folders of the labelled domain.
         width: Channels of the autoencoders' first layer.
         discriminator_width: Channels of the discriminators' first layer.
         invert: Invert half of the target's training images (published for MNIST as the target of
@@ -81,7 +81,7 @@ class UNITDAConfig(Config):
     learning_rate: Weight = 2e-4
     weight_decay: Weight = 5e-4
 
-    classes: Positive = 10
+    classes: Names = tuple("0123456789")
     width: Positive = 96
     discriminator_width: Positive = 64
     invert: bool = False
@@ -121,7 +121,9 @@ class UNITDA(Method):
         channels = dict(zip(self.letters, c.channels, strict=True))
         self.generators = CoupledVAE(channels, c.width, size)
         initialise(self.generators, "gaussian")
-        self.discriminators = CoupledDiscriminator(channels, c.classes, c.discriminator_width, size)
+        self.discriminators = CoupledDiscriminator(
+            channels, len(c.classes), c.discriminator_width, size
+        )
         for layer in self.discriminators.modules():
             if isinstance(layer, nn.Conv2d) and layer.bias is not None:
                 nn.init.xavier_uniform_(layer.weight, gain=math.sqrt(2))
@@ -178,7 +180,7 @@ class UNITDA(Method):
         return mu
 
     def classify(self, x: Tensor, domain: str) -> Tensor:
-        """Class logits (N, classes) of images of a domain."""
+        """Logits (N, classes) of images of a domain, in the order of the config's classes."""
         D = self.discriminators
         return D.classify(D.features({domain: self._fitting(x)}))
 
