@@ -2,10 +2,10 @@
 
     python benchmarks/compare.py --data DIR --out SHEET.png RUN [RUN ...]
 
-prints for each run, over the test images of its source domain: the diversity, which is the mean
-absolute difference between two of its answers to one input, and, where the data set is paired, the
-mean absolute distance of its answers to the true image, and that of the nearest of them; all in
-levels of 0 to 255.
+prints for each run, over test images of its source domain: the diversity, which is the mean
+absolute difference between two of its answers to one input, and, where the images are pairs
+(``--paired``), the mean absolute distance of its answers to the true image, and that of the nearest
+of them; all in levels of 0 to 255. All runs must translate in the same direction at the same size.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 import crossimage
-from crossimage.data.datasets import find_domains
-from crossimage.data.domains import Domain
+from crossimage.config import Config
+from crossimage.data.datasets import PairedImages, UnpairedImages, find_domains
 from crossimage.methods.base import Panel
 from crossimage.sheets import sheet
 from crossimage.translator import Translator
@@ -32,17 +32,14 @@ def main() -> None:
     )
     parser.add_argument("--data", required=True, help="data set with test images")
     parser.add_argument("--out", required=True, type=Path, help="PNG file for the sheet")
-    parser.add_argument("--paired", action="store_true", help="image i of both domains is a pair")
+    parser.add_argument("--paired", action="store_true", help="the domains' images are pairs")
     parser.add_argument("--inputs", type=int, default=20, help="test images the figures are over")
     parser.add_argument("--rows", type=int, default=6, help="test images on the sheet")
     parser.add_argument("--answers", type=int, default=8, help="answers an input")
     parser.add_argument("runs", nargs="+", type=Path)
     options = parser.parse_args()
-    source, target = find_domains(options.data)
     models = {run.name: crossimage.load(run) for run in options.runs}
-    any_model = next(iter(models.values()))
-    side = any_model.config.crop[0]
-    x, truth = (images(any_model, domain, options.inputs, side) for domain in (source, target))
+    x, truth = test_images(next(iter(models.values())), options)
     columns = [("input", x[: options.rows])]
     if options.paired:
         columns.append(("truth", truth[: options.rows]))
@@ -50,33 +47,28 @@ def main() -> None:
     print("|---|---|" + ("---|---|" if options.paired else ""))
     for name, model in models.items():
         y = answers(model, x, options.answers)
-        spread = diversity(y)
-        row = f"| {name} | {spread:.2f} |"
+        row = f"| {name} | {diversity(y):.2f} |"
         if options.paired:
             distance = (y - truth[:, None]).abs().mean((2, 3, 4)) * 127.5
             row += f" {distance.mean():.1f} | {distance.amin(1).mean():.1f} |"
         print(row)
         several = SHOWN if model.networks.style_dim or model.networks.random else 1
-        columns += [
-            (f"{name} {i + 1}" if several > 1 else name, y[: options.rows, i])
-            for i in range(several)
-        ]
+        for i in range(several):
+            title = f"{name} {i + 1}" if several > 1 else name
+            columns.append((title, y[: options.rows, i]))
     sheet([Panel("", columns)]).save(options.out)
 
 
-def images(model: Translator, domain: Domain, count: int, side: int) -> Tensor:
-    """Test images (count, C, side, side) of a domain, evenly spread."""
-    from dataclasses import replace
-
-    from crossimage.data.datasets import UnpairedImages
-
-    config = replace(
-        model.config, crop=(side, side), resize=side, channels=model.config.channels[:1]
-    )
-    return UnpairedImages([domain], config).fixed("test", count)["a"]
+def test_images(model: Translator, options: argparse.Namespace) -> tuple[Tensor, Tensor]:
+    """Test images of the model's source and target domain."""
+    c = model.config
+    config = Config(channels=c.channels, crop=c.crop, resize=min(c.crop), value_range=c.value_range)
+    kind = PairedImages if options.paired else UnpairedImages
+    images = kind(find_domains(options.data), config).fixed("test", options.inputs)
+    source, target = "ab" if model.networks.targets[-1] == "b" else "ba"
+    return images[source], images[target]
 
 
-@torch.no_grad()
 def answers(model: Translator, x: Tensor, count: int) -> Tensor:
     """Answers (N, count, C, H, W), each drawn with its own seed."""
     return torch.stack([model.translate(x, seed=seed) for seed in range(count)], 1)

@@ -36,7 +36,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "unit_da": {"width": 4, "discriminator_width": 4, "classes": "x,y,z"},
     "pix2pix": {
         "width": 4,
-        "downsamples": 3,
+        "downsamples": 4,
         "norm": "instance",
         "dropout": 0.0,
         "discriminator": {"width": 4, "layers": 2, "norm": "instance"},
@@ -44,7 +44,7 @@ SMALL: dict[str, dict[str, Any]] = {
     },
     "bicyclegan": {
         "width": 4,
-        "downsamples": 3,
+        "downsamples": 4,
         "style_dim": 3,
         "dropout": 0.0,
         "encoder_width": 4,

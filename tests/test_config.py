@@ -178,3 +178,7 @@ def test_steps_and_epochs_exclude_each_other():
 def test_a_run_shorter_than_its_decay_decays_from_the_start():
     config = build(Config, {"epochs": 20, "decay_epochs": 10}, {"steps": 8}).in_steps(10)
     assert (config.steps, config.decay_steps) == (8, 8)
+
+
+def test_decay_epochs_switch_off_a_recipes_decay_steps():
+    assert build(Config, {"decay_steps": 5}, {"decay_epochs": 0}).in_steps(10).decay_steps == 0

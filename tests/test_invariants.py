@@ -19,6 +19,7 @@ from crossimage.methods import METHODS
 from crossimage.methods.base import Batch, Method, Noise
 from crossimage.networks.blocks import BatchNorm, Dropout
 from crossimage.run import train
+from crossimage.translator import Translator
 from tests.conftest import SMALL, small
 
 every_method = pytest.mark.parametrize("name", METHODS)
@@ -172,3 +173,15 @@ def test_the_loss_curve_of_the_first_steps(name: str, data: Path, tmp_path: Path
     assert [row.keys() for row in curve] == [row.keys() for row in expected]
     for found, row in zip(curve, expected, strict=True):
         assert found == pytest.approx(row, rel=1e-3)
+
+
+@every_method
+def test_images_of_the_training_size_are_translated_as_they_are(name: str) -> None:
+    method, batch = networks(name)
+    translator = Translator(method, "cpu")
+    letter = method.targets[-1]
+    x = batch.images["a" if letter == "b" else "b"]
+    style = torch.randn(2, method.style_dim) if method.style_dim else None
+    with torch.no_grad():
+        expected = method.translate(x, letter, style)
+    torch.testing.assert_close(translator.translate(x, style=style), expected)

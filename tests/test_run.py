@@ -322,3 +322,21 @@ def test_a_classifier_takes_its_classes_from_the_folders_and_tells_its_accuracy(
         ]
         assert len(right) == 2 and share == sum(right) / 2
     assert "accuracy on the test images of b" in capsys.readouterr().out
+
+
+def test_an_accuracy_that_was_not_written_is_made_up_for(classes: Path, tmp_path: Path) -> None:
+    settings = small("unit_da", steps=2)
+    train("unit_da", str(classes), tmp_path, settings)
+    before = (tmp_path / "accuracy.json").read_text()
+    (tmp_path / "accuracy.json").unlink()
+    train("unit_da", str(classes), tmp_path, settings)
+    assert (tmp_path / "accuracy.json").read_text() == before
+
+
+def test_odd_shares_of_a_batch_are_refused_before_anything_is_written(
+    pairs: Path, tmp_path: Path
+) -> None:
+    settings = small("bicyclegan", batch_size=2)
+    with pytest.raises(ValueError, match="multiple of 2 images at a time, and a process sees 1"):
+        train("bicyclegan", str(pairs), tmp_path / "run", settings, devices=2)
+    assert not (tmp_path / "run").exists()

@@ -231,3 +231,19 @@ def test_a_run_whose_rate_has_fallen_is_not_made_longer(folders: Path, tmp_path:
     train("munit", str(folders), tmp_path, settings)
     with pytest.raises(ValueError, match="steps: 2 -> 4"):
         train("munit", str(folders), tmp_path, settings | {"steps": 4})
+
+
+def test_a_player_without_terms_stays_where_it_is(folders: Path, tmp_path: Path) -> None:
+    settings = small(steps=2, weights={"adversarial": 0.0})
+    train("munit", str(folders), tmp_path, settings)
+    torch.manual_seed(seed_of(0, "initialisation"))
+    start = MUNIT(build(MUNIT.Config, settings)).state_dict()
+    end = weights(tmp_path)
+    still = [key for key in end if torch.equal(start[key], end[key])]
+    assert [key for key in end if key.startswith("discriminators")] == still
+
+
+def test_weights_that_are_all_0_are_refused(pairs: Path, tmp_path: Path) -> None:
+    settings = small("pix2pix", weights={"adversarial": 0.0, "l1": 0.0})
+    with pytest.raises(ValueError, match="all weights are 0"):
+        train("pix2pix", str(pairs), tmp_path / "run", settings)

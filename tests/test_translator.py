@@ -7,9 +7,12 @@ from PIL import Image
 
 import crossimage
 from crossimage.checkpoint import Checkpoints
+from crossimage.config import build
 from crossimage.methods.munit import MUNIT, Discriminator, MUNITConfig
+from crossimage.methods.unit_da import UNITDA
 from crossimage.modelfile import save_model
 from crossimage.translator import Translator, load
+from tests.conftest import small
 
 SHAPE = dict(
     domains=("Edges", "shoes"), width=4, residual_blocks=1, style_dim=3, style_downsamples=2,
@@ -397,3 +400,23 @@ def test_files_have_their_own_noise_whatever_lies_beside_them(
     assert len(together) == 6 and len(set(together.values())) > 3
     assert alone == {name: together[name] for name in ("1_1.png", "1_2.png")}
     assert alone["1_1.png"] != alone["1_2.png"]
+
+
+def test_networks_of_one_size_get_images_of_that_size(tmp_path: Path) -> None:
+    method = UNITDA(build(UNITDA.Config, small("unit_da")))
+    model = Translator(method, "cpu")
+    path = picture(tmp_path / "wide.png", 48, 24)
+    assert model.classify(path, "a").shape == (1, 3)
+    assert model.encode_content(path, "a").shape[2:] == (1, 1)
+    assert model.translate(path).size == (16, 16)
+    square = Image.open(path).crop((12, 0, 36, 24)).resize((16, 16), Image.Resampling.BILINEAR)
+    found, expected = (model.classify(x, "a") for x in (path, square))
+    torch.testing.assert_close(found, expected, rtol=0.02, atol=0.02)
+    report = model.translate_files([path, picture(tmp_path / "tall.png", 9, 30)], tmp_path / "out")
+    assert len(report.written) == 2 and not report.skipped
+
+
+def test_a_condition_is_refused_where_none_is_judged(run: Path) -> None:
+    x = images(1, 3, 32, 32)
+    with pytest.raises(ValueError, match="munit judges images by themselves"):
+        load(run, "cpu", discriminators=True).discriminate(x, "shoes", condition=x)

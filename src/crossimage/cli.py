@@ -107,7 +107,8 @@ def translate(
         seed: Makes the random styles reproducible.
         size: Resize inputs to this shortest side first, in pixels.
         format: Type of the results (png, jpg, webp, bmp, tif); each input's own by default.
-        batch_size: Images that pass through the networks together.
+        batch_size: Images that pass through the networks together; one by one where these draw
+            noise of their own (dropout).
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
     """
     folder = as_path(out, "--out")

@@ -73,7 +73,8 @@ class Config:
         flip: Mirror half of the training images.
         steps: Training steps; one step makes every move of the method once.
         epochs: Training steps given in passes over the images of the largest domain (0: ``steps``
-            counts). Whichever of the two is set last counts.
+            counts). Of recipe and command line the one set last counts; where both are set here,
+            the epochs.
         batch_size: Images of a domain a step, over all processes and accumulated micro-batches.
         accumulate: Micro-batches whose gradients are added up before a move.
         seed: Seed of the initialisation, the order of the images, augmentation and noise.
@@ -178,6 +179,8 @@ def build(cls: type[C], *layers: Mapping[str, Any], source: str = "configuration
                 raise ValueError(f"{source}: {one} and {other} exclude each other: set one of them")
             if layer.get(one) is not None and not layer.get(other):
                 merged[other] = 0
+            if one == "decay_steps" and layer.get(other) is not None and not layer.get(one):
+                merged[one] = 0
         _merge(merged, layer)
     try:
         return TypeAdapter(cls).validate_python(merged)

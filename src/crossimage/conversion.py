@@ -78,7 +78,7 @@ def convert(
 
     def read(path: Path) -> Tensor:
         image = read_image(path, channels, value_range)
-        return image if size is None else _resized(image, size)
+        return model.fit((image if size is None else _resized(image, size))[None])[0]
 
     report = Report()
     written: set[Path] = set()

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import ArrayLike
 from PIL import Image
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import interpolate, pad
 
 from crossimage.data.images import from_pil, read_image
 from crossimage.files import as_path
@@ -35,6 +35,18 @@ def is_single(x: Pictures) -> bool:
 def listed(x: Picture | Sequence[Picture]) -> list[Picture]:
     """One picture or several as a list."""
     return [x] if isinstance(x, Image.Image | str | Path) else list(x)
+
+
+def cover(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """The middle of images (N, C, H, W), resized to just fill ``size``: height and width."""
+    height, width = x.shape[2:]
+    if (height, width) == size:
+        return x
+    scale = max(size[0] / height, size[1] / width)
+    shape = (max(size[0], round(height * scale)), max(size[1], round(width * scale)))
+    resized = interpolate(x, shape, mode="bilinear", antialias=True).clamp(-1, 1)
+    top, left = (shape[0] - size[0]) // 2, (shape[1] - size[1]) // 2
+    return resized[:, :, top : top + size[0], left : left + size[1]]
 
 
 def home(x: Pictures) -> torch.device:

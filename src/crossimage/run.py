@@ -91,6 +91,12 @@ def train(
     if devices < 1:
         raise ValueError(f"devices must be at least 1, found {devices}")
     StepSampler(config.batch_size, config.accumulate, world=_world(devices))
+    part, share = config.batch_size // config.accumulate // _world(devices), METHODS[name].share
+    if part % share:
+        raise ValueError(
+            f"{name} needs a multiple of {share} images at a time, and a process sees {part}; "
+            f"choose another batch_size, accumulate or number of processes"
+        )
     if config.precision == "fp16" and not torch.cuda.is_available():
         raise ValueError("precision=fp16 needs a CUDA device; use bf16, fp32 or auto")
     try:
@@ -145,7 +151,8 @@ def _train(
     found = checkpoints.load_newest(lambda sentence: console.print(sentence, style="yellow"))
     if found:
         _compare(name, config, fingerprint, out, found[1])
-        if found[0] >= config.steps:
+        told = not _classifies(name) or (out / "accuracy.json").is_file()
+        if found[0] >= config.steps and told:
             console.print(f"{out} has made its {found[0]} steps; to train on: {_longer(config)}")
             return 0
 
@@ -180,10 +187,14 @@ def _train(
     del found
     console.print(f"training {name} on {_counts(domains)} for {config.steps} steps in {out}")
     stopped_by = trainer.fit()
-    if method.labelled and not stopped_by and fabric.is_global_zero:
+    if _classifies(name) and not stopped_by and fabric.is_global_zero:
         _report_accuracies(trainer, recorder, out, console)
     _say_goodbye(console, trainer, out, stopped_by)
     return 128 + stopped_by if stopped_by and fabric.is_global_zero else 0
+
+
+def _classifies(name: str) -> bool:
+    return METHODS[name].classify is not Method.classify
 
 
 def _report_accuracies(trainer: Trainer, recorder: Recorder, out: Path, console: Console) -> None:

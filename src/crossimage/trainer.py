@@ -148,6 +148,7 @@ class Trainer:
         logs: dict[str, Tensor] = {}
         moves: Counter[str] = Counter()
         while True:
+            descends = False
             for flow in flows:
                 with fabric.autocast():
                     update = next(flow, None)
@@ -156,6 +157,7 @@ class Trainer:
                 weights = {name: getattr(config.weights, name) for name in update.losses}  # type: ignore[attr-defined]
                 terms = [w * update.losses[name].float() for name, w in weights.items() if w]
                 if terms:
+                    descends = True
                     total = torch.stack(terms).sum() / len(flows)
                     fabric.backward(total, inputs=self.players[update.player])
                 for name, value in update.losses.items():
@@ -165,9 +167,13 @@ class Trainer:
             if update is None:
                 break
             moves.update(f"{update.player}/{name}" for name in update.losses)
+            if not descends:
+                continue
             self._average([p.grad for p in self.players[update.player] if p.grad is not None])
             self.optimizers[update.player].step()
             self.optimizers[update.player].zero_grad(set_to_none=True)
+        if not logs:
+            raise ValueError("all weights are 0, so that there is nothing to train; set some")
         self._average(self.statistics)
         if self.average is not None:
             _follow(self.average, self.method, config.ema_decay)

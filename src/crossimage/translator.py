@@ -18,6 +18,7 @@ from crossimage.inputs import (
     Codes,
     Picture,
     Pictures,
+    cover,
     find_device,
     find_domain,
     fit_codes,
@@ -241,6 +242,8 @@ class Translator:
             ValueError: The images or the domain do not fit, or the discriminators are not loaded.
         """
         self._need_discriminators()
+        if condition is not None and not self.networks.conditional:
+            raise ValueError(f"{self.method} judges images by themselves; leave out condition")
         index = self._index(domain)
         batch = together(self._open(x, index))
         height, width = batch.shape[2:]
@@ -363,12 +366,18 @@ class Translator:
     def _open(self, x: Pictures, domain: int) -> list[Tensor]:
         channels = self.config.channels[domain]
         batches = open_images(x, channels, self.config.value_range)
-        return [batch.to(self.device) for batch in batches]
+        return [self.fit(batch.to(self.device)) for batch in batches]
+
+    def fit(self, x: Tensor) -> Tensor:
+        """Images (N, C, H, W) in the size that the networks know, where they know no other.
+
+        As in training the shortest side is resized, and the middle is kept.
+        """
+        size = self.networks.fixed_size
+        return x if size is None else cover(x, size)
 
     def _pad(self, x: Tensor) -> tuple[Tensor, slice, slice]:
-        # Reflecting layers at the lowest resolution need two pixels a side.
-        multiple = self.networks.multiple
-        return pad_to(x, multiple, max(self.networks.smallest, 2 * multiple, _LEAST))
+        return pad_to(x, self.networks.multiple, max(self.networks.least, _LEAST))
 
     def _seeded(self, seed: SupportsIndex | None) -> AbstractContextManager[None]:
         """Seeds what the networks themselves draw; afterwards all is as it was before."""

@@ -54,11 +54,11 @@ def test_finding_the_random_code_again_moves_the_generator_alone() -> None:
     method = bicyclegan()
     losses = moves(method)[0].losses
     E, G = method.generators["E"], method.generators["G"]
-    assert all(gradient is None for gradient in gradients(losses["latent"], E))
+    for term in ("latent", "adversarial"):
+        assert all(g is None or not g.any() for g in gradients(losses[term], E)), term
     assert any(gradient.abs().sum() > 0 for gradient in gradients(losses["latent"], G))
     for term in ("adversarial_vae", "l1", "kl"):
         assert any(gradient is not None for gradient in gradients(losses[term], E)), term
-    assert all(gradient is None for gradient in gradients(losses["adversarial"], E))
 
 
 def test_terms_by_the_papers_formulas() -> None:
@@ -123,10 +123,10 @@ def test_an_example_guides_with_the_mean_of_its_code() -> None:
 
 
 def test_either_domain_may_be_the_input() -> None:
-    method = bicyclegan(direction="b-to-a", channels="1,4", crop="16,24")
+    method = bicyclegan(direction="b-to-a", channels="1,4", crop="16,32")
     assert method.targets == ("a",)
     images = batch(method).images
-    assert method.translate(images["b"], "a", torch.randn(4, 3)).shape == (4, 1, 16, 24)
+    assert method.translate(images["b"], "a", torch.randn(4, 3)).shape == (4, 1, 16, 32)
     assert method.encode_style(images["a"], "a").shape == (4, 3)
     assert [s.shape[1] for s in method.discriminate(images["a"], "a")] == [1, 1]
     assert len(moves(method)) == 2
@@ -159,10 +159,10 @@ def test_a_code_of_the_ground_truth_is_learned_in_a_few_steps() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"batch_size": 3}, "encodes one half of a batch .* sees 3 images at a time"),
-        ({"batch_size": 6, "accumulate": 2}, "sees 3 images at a time; choose batch_size, accum"),
-        ({"crop": 20}, "crop must be a multiple of 8, found"),
-        ({"crop": 8}, "too small: .*need at least 12 pixels"),
+        ({"batch_size": 3}, "encodes one half of a batch .* must be an even number"),
+        ({"batch_size": 6, "accumulate": 2}, r"\(6\) / accumulate \(2\) must be an even number"),
+        ({"crop": 20}, "crop must be a multiple of 16, found"),
+        ({"crop": 8, "downsamples": 3}, "too small: .*need at least 12 pixels"),
         ({"encoder_downsamples": 4}, "need at least 32 pixels"),
         ({"channels": "3"}, "two numbers, one a domain"),
         ({"inject": "middle"}, "inject: "),
@@ -172,9 +172,3 @@ def test_a_code_of_the_ground_truth_is_learned_in_a_few_steps() -> None:
 def test_impossible_settings_are_one_sentence(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         bicyclegan(**changes)
-
-
-def test_a_process_with_an_odd_share_of_a_batch_is_refused() -> None:
-    method = bicyclegan()
-    with pytest.raises(ValueError, match="sees 3 images at a time"):
-        next(method.training_step(batch(method, 3)))

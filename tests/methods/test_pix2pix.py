@@ -81,9 +81,9 @@ def test_what_has_no_weight_is_not_computed() -> None:
 
 
 def test_either_domain_may_be_the_input() -> None:
-    method = pix2pix(direction="b-to-a", channels="1,4", crop="16,24")
+    method = pix2pix(direction="b-to-a", channels="1,4", crop="16,32")
     assert method.targets == ("a",)
-    assert method.translate(batch(method).images["b"], "a").shape == (2, 1, 16, 24)
+    assert method.translate(batch(method).images["b"], "a").shape == (2, 1, 16, 32)
     assert len(moves(method)) == 2
 
 
@@ -212,9 +212,9 @@ def rows(run: Path) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"crop": 20}, "crop must be a multiple of 8, found"),
+        ({"crop": 20}, "crop must be a multiple of 16, found"),
         ({"crop": 18, "generator": "resnet"}, r"crop must be a multiple of 4, found \(18, 18\)$"),
-        ({"crop": 8}, "too small.*need at least 12 pixels"),
+        ({"crop": 8, "downsamples": 3}, "too small.*need at least 12 pixels"),
         ({"channels": "3"}, "two numbers, one a domain"),
         ({"direction": "a-to-a"}, "direction: "),
         ({"dropout": 1}, "dropout: .* less than 1"),

@@ -6,7 +6,6 @@ import hashlib
 import os
 import string
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -223,11 +222,13 @@ class Images(Dataset[Item]):
                 if row in tried:
                     continue
                 tried.add(row)
-                with suppress(ImageError, FileNotFoundError):
+                try:
                     found.append(self._centre(self._load(group, row)))
                     break
+                except (ImageError, FileNotFoundError) as error:
+                    problem = str(error)
         if not found:
-            raise ValueError(f"{self._none_of(group)} can be read")
+            raise ValueError(f"{self._none_of(group)} can be read; {problem}")
         return found
 
     def _none_of(self, group: tuple[int, ...]) -> str:

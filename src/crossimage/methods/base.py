@@ -93,8 +93,12 @@ class Method(ABC, nn.Module):
         style_dim: Length of a style code; 0 for methods without.
         random: Whether translation draws random numbers of its own (dropout), so that it has
             several answers an input without a style code.
+        share: What the number of images that a process sees at a time must be a multiple of.
+        conditional: Whether discriminators judge an image together with the input it belongs to.
         multiple: Height and width of images to translate must be multiples of this many pixels.
+        least: Least height and width of images to translate.
         smallest: Least height and width of an image whose style is encoded.
+        fixed_size: Height and width of all images where the networks know no other.
         translators: Names of the players whose weights translate: what a model file holds.
     """
 
@@ -103,11 +107,15 @@ class Method(ABC, nn.Module):
     translators: ClassVar[tuple[str, ...]] = ("generators",)
     paired: ClassVar[bool] = False
     labelled: ClassVar[tuple[str, ...]] = ()
+    share: ClassVar[int] = 1
+    conditional: ClassVar[bool] = False
     targets: tuple[str, ...] = ("a", "b")
     style_dim: int = 0
     random: bool = False
     multiple: int = 1
+    least: int = 1
     smallest: int = 1
+    fixed_size: tuple[int, int] | None = None
     config: BaseConfig
 
     @abstractmethod

@@ -30,6 +30,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import l1_loss
@@ -115,18 +116,13 @@ class BicycleGANConfig(Config):
     def __post_init__(self) -> None:
         """Refuse shapes that the networks can't have."""
         super().__post_init__()
-        _check_halves(self.batch_size // self.accumulate)
+        if self.batch_size // self.accumulate % 2:
+            raise ValueError(
+                f"BicycleGAN encodes one half of a batch and compares with the other: batch_size "
+                f"({self.batch_size}) / accumulate ({self.accumulate}) must be an even number"
+            )
         smallest = max(self.discriminator.smallest, 2 ** (self.encoder_downsamples + 1))
         check_images(self, 2**self.downsamples, smallest)
-
-
-def _check_halves(samples: int) -> None:
-    if samples % 2:
-        raise ValueError(
-            f"BicycleGAN encodes one half of a batch and compares with the other, but a process "
-            f"sees {samples} images at a time; choose batch_size, accumulate and devices so that "
-            f"it is an even number"
-        )
 
 
 class BicycleGAN(Method):
@@ -140,13 +136,14 @@ class BicycleGAN(Method):
     Config = BicycleGANConfig
     config: BicycleGANConfig
     paired = True
+    share = 2
 
     def __init__(self, config: BicycleGANConfig, *, training: bool = True) -> None:
         super().__init__(config)
         self.source, self.target = "ab" if config.direction == "a-to-b" else "ba"
         self.targets = (self.target,)
         self.style_dim = config.style_dim
-        self.multiple = 2**config.downsamples
+        self.multiple = self.least = 2**config.downsamples
         self.smallest = 2 ** (config.encoder_downsamples + 1)
         channels = dict(zip(self.letters, config.channels, strict=True))
         inputs, outputs = channels[self.source], channels[self.target]
@@ -173,10 +170,9 @@ class BicycleGAN(Method):
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         """Generator and encoder, then the discriminators, on the same translations."""
-        G, E = self.generators["G"], self.generators["E"]
+        E = self.generators["E"]
         D, D_2 = self.discriminators["D"], self.discriminators["D_2"]
         w = self.config.weights
-        _check_halves(len(batch.images["a"]))
 
         # samples 0, 2, ... are encoded, so that micro-batches have the halves of the whole batch
         A, B = batch.images[self.source][0::2], batch.images[self.target][0::2]
@@ -184,7 +180,7 @@ class BicycleGAN(Method):
         noise = batch.noise(self.style_dim)
         mu, log_variance = E(B)
         z_encoded, z = mu + noise[0::2] * (log_variance / 2).exp(), noise[1::2]
-        B_encoded, B_random = G(A, z_encoded), G(A, z)
+        B_encoded, B_random = self._generate_both(A, z_encoded, z)
 
         losses = {}
         if w.adversarial_vae:
@@ -209,6 +205,14 @@ class BicycleGAN(Method):
             losses["adversarial"] = discriminator_loss(*judge(D_2, B_other, B_random), "lsgan")
         yield Update("discriminators", losses)
 
+    def _generate_both(self, A: Tensor, z_encoded: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """G(A, z_encoded) and G(A, z); in one pass unless a batch norm would mix both."""
+        G = self.generators["G"]
+        if self.config.norm == "batch":
+            return G(A, z_encoded), G(A, z)
+        encoded, random = G(torch.cat([A, A]), torch.cat([z_encoded, z])).chunk(2)
+        return encoded, random
+
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
         """G(A, z): k answers to each of N images from N k codes."""
         assert to == self.target and style is not None
@@ -222,7 +226,7 @@ class BicycleGAN(Method):
         return mu
 
     def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
-        """Score maps (N, 1, h, w) of the discriminator D, the finest scale first."""
+        """Score maps (N, 1, h, w) of D, which judges encoded codes, the finest scale first."""
         self._need_target(domain)
         scores: list[Tensor] = self.discriminators["D"](x)
         return scores

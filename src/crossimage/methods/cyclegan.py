@@ -113,7 +113,7 @@ class CycleGAN(Method):
 
     Config = CycleGANConfig
     config: CycleGANConfig
-    multiple = 4
+    multiple, least = 4, 8
 
     def __init__(self, config: CycleGANConfig, *, training: bool = True) -> None:
         super().__init__(config)

@@ -149,6 +149,7 @@ class MUNIT(Method):
         super().__init__(config)
         self.style_dim = config.style_dim
         self.multiple = 2**config.downsamples
+        self.least = 2 * self.multiple  # for the residual blocks to have pixels to reflect
         self.smallest = 2**config.style_downsamples
         channels = dict(zip(self.letters, config.channels, strict=True))
         self.generators = nn.ModuleDict({d: AutoEncoder(config, channels[d]) for d in "ab"})

@@ -115,12 +115,14 @@ class Pix2Pix(Method):
     Config = Pix2PixConfig
     config: Pix2PixConfig
     paired = True
+    conditional = True
 
     def __init__(self, config: Pix2PixConfig, *, training: bool = True) -> None:
         super().__init__(config)
         self.source, self.target = "ab" if config.direction == "a-to-b" else "ba"
         self.targets = (self.target,)
         self.multiple = config.multiple
+        self.least = config.multiple if config.generator == "unet" else 2 * config.multiple
         channels = dict(zip(self.letters, config.channels, strict=True))
         inputs, outputs = channels[self.source], channels[self.target]
         if config.generator == "unet":

@@ -164,6 +164,7 @@ class UNIT(Method):
     def __init__(self, config: UNITConfig, *, training: bool = True) -> None:
         super().__init__(config)
         self.multiple = 2**config.downsamples
+        self.least = 2 * self.multiple  # for the residual blocks to have pixels to reflect
         channels = dict(zip(self.letters, config.channels, strict=True))
         networks: dict[str, nn.Module] = {d: AutoEncoder(config, channels[d]) for d in "ab"}
         self.generators = nn.ModuleDict(networks | {"shared": Shared(config)})
@@ -269,4 +270,4 @@ def _sample(h: Tensor, noise: Noise) -> Tensor:
 
 def _kl(h: Tensor) -> Tensor:
     """KL(N(h, I) || N(0, I)) up to its factor: the mean of h^2, not half the sum."""
-    return h.square().mean()
+    return h.float().square().mean()

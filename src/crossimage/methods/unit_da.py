@@ -117,6 +117,7 @@ class UNITDA(Method):
 
     def __init__(self, config: UNITDAConfig, *, training: bool = True) -> None:
         super().__init__(config)
+        self.fixed_size = config.crop
         c, size = config, config.crop[0]
         channels = dict(zip(self.letters, c.channels, strict=True))
         self.generators = CoupledVAE(channels, c.width, size)

@@ -266,11 +266,12 @@ def initialise(module: nn.Module, how: Initialisation) -> None:
     Args:
         module: Initialised with everything in it.
         how: ``kaiming``: normal with variance 2 / fan_in; ``gaussian``: normal with standard
-            deviation 0.02, and the scales of batch norms with the same around 1; ``xavier``: 0.02
-            times a normal with variance 2 / (fan_in + fan_out), which BicycleGAN starts from.
+            deviation 0.02; ``xavier``: 0.02
+            times a normal with variance 2 / (fan_in + fan_out), which BicycleGAN starts from. With
+            the last two the scales of batch norms are normal around 1 with deviation 0.02.
     """
     for layer in module.modules():
-        if isinstance(layer, BatchNorm) and layer.weight is not None and how == "gaussian":
+        if isinstance(layer, BatchNorm) and layer.weight is not None and how != "kaiming":
             nn.init.normal_(layer.weight, 1.0, 0.02)
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             weight = layer.weight
