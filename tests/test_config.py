@@ -168,11 +168,9 @@ def test_of_steps_and_epochs_the_one_set_last_counts(layers, expected):
     assert build(Config, *layers).in_steps(10).steps == expected
 
 
-def test_steps_and_epochs_exclude_each_other():
-    with pytest.raises(ValueError, match="^my.yaml: steps and epochs exclude each other"):
-        build(Config, {"steps": 3, "epochs": 2}, source="my.yaml")
-    with pytest.raises(ValueError, match="decay_steps and decay_epochs exclude each other"):
-        build(Config, {"decay_steps": 3, "decay_epochs": 2})
+def test_where_steps_and_epochs_are_set_together_the_epochs_count():
+    config = build(Config, {"steps": 3, "epochs": 2, "decay_steps": 1, "decay_epochs": 1})
+    assert (config.in_steps(10).steps, config.in_steps(10).decay_steps) == (20, 10)
 
 
 def test_a_run_shorter_than_its_decay_decays_from_the_start():

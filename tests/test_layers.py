@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sheets": {"methods"},
     "modelfile": {"config", "files", "methods"},
     "loading": {"checkpoint", "methods", "modelfile"},
+    "interop": {"config", "methods", "modelfile", "networks"},
     "conversion": {"data", "filenames", "inputs", "seeds"},
     "recorder": {"files", "methods", "modelfile", "runpage", "sheets"},
     "trainer": {"checkpoint", "config", "data", "methods", "recorder", "seeds"},
@@ -43,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 """Parts of the package that each part may import when it is itself imported."""
 
 WHEN_CALLED: dict[str, set[str]] = {
-    "cli": {"config", "data", "methods", "recipes", "run", "translator"},
+    "cli": {"config", "data", "interop", "methods", "recipes", "run", "translator"},
     "recipes": {"methods"},
     "translator": {"methods"},
 }

@@ -193,7 +193,7 @@ def test_a_start_from_another_models_weights_is_refused(
     finished: Path, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, out = finished / "model.safetensors", tmp_path / "run"
-    with pytest.raises(ValueError, match="has shape .* expected .*settings that the model was"):
+    with pytest.raises(ValueError, match="has shape .* expected .*leave out the settings that differ"):
         train("munit", str(folders), out, small(width=6), init=model)
     assert not out.exists()
 
@@ -340,3 +340,20 @@ def test_odd_shares_of_a_batch_are_refused_before_anything_is_written(
     with pytest.raises(ValueError, match="multiple of 2 images at a time, and a process sees 1"):
         train("bicyclegan", str(pairs), tmp_path / "run", settings, devices=2)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_from_a_model_takes_its_networks_but_not_its_schedule(
+    folders: Path, tmp_path: Path
+) -> None:
+    train("munit", str(folders), tmp_path / "first", small(steps=2, learning_rate=0.01))
+    plain = {k: v for k, v in small().items() if k in ("resize", "crop", "workers", "precision")}
+    few = plain | {"steps": 1, "discriminator": {"width": 6}}
+    train(
+        "munit", str(folders), tmp_path / "second", few,
+        init=tmp_path / "first" / "model.safetensors",
+    )  # fmt: skip
+    first, second = (crossimage.load(tmp_path / run).config for run in ("first", "second"))
+    assert isinstance(first, MUNIT.Config) and isinstance(second, MUNIT.Config)
+    assert second.width == first.width and second.weights == first.weights
+    assert second.discriminator.width == 6 and second.discriminator.layers == 2
+    assert second.learning_rate == 1e-4 and second.batch_size == 1

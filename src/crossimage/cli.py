@@ -35,6 +35,8 @@ Out = Annotated[str, tyro.conf.arg(metavar="DIR")]
 Name = Annotated[str, tyro.conf.arg(metavar="NAME")]
 Inputs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="INPUT...")]
 Settings = Annotated[tuple[str, ...], tyro.conf.arg(metavar="[RECIPE] [KEY=VALUE...]")]
+Checkpoint = Annotated[tuple[str, ...], tyro.conf.arg(metavar="[FORMAT] FILE...")]
+Model = Annotated[str, tyro.conf.arg(metavar="MODEL")]
 References = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMG...")]
 
 
@@ -51,7 +53,7 @@ def train(
         data: Folder with trainA and trainB, with train/<domain>, or of side-by-side pairs; or
             lists of files as A=a.txt,B=b.txt.
         out: Folder of the run; one with a checkpoint of the same configuration is continued.
-        init: Model file whose weights a new run starts from.
+        init: Model file whose networks and weights a new run starts from.
         devices: Processes on this machine, each with its own device.
     """
     # Only parses: the method's keys, which are not known here, follow in _train.
@@ -123,6 +125,47 @@ def translate(
     written, skipped = len(report.written), len(report.skipped)
     unread = f"; {_count(skipped, 'input')} skipped" if skipped else ""
     print(f"{_count(written, 'image')} written to {out}{unread}")
+
+
+@app.command(name="import")
+def import_(
+    files: Positional[Checkpoint], *, out: Model, config: Path | None = None
+) -> tuple[tuple[str, ...], str, Path | None]:
+    """Turn a checkpoint of another codebase into a model file.
+
+    Args:
+        files: Name of the format (nvlabs-munit, nvlabs-unit, junyanz-cyclegan, junyanz-pix2pix,
+            junyanz-bicyclegan; recognised where it is left out) and the checkpoint's files:
+            generators, encoders, then discriminators if wanted. Settings that the files can't
+            tell may follow as key=value; docs/import.md lists them.
+        out: The model file to write (.safetensors).
+        config: The codebase's own config file (.yaml), where it has one.
+    """
+    # Only parses: what is key=value is sorted out in _import.
+    return files, out, config
+
+
+def _import(arguments: list[str]) -> None:
+    (files_and_settings, out, config), rest = tyro.cli(
+        import_, prog="crossimage import", args=arguments, return_unknown_args=True
+    )
+    words = [*files_and_settings, *rest]
+    settings = [word for word in words if "=" in word and not Path(word).exists()]
+    files = [word for word in words if word not in settings]
+    for word in files:
+        if word.startswith("-"):
+            raise ValueError(f"'{word}' is not understood: expected a file or key=value")
+    options = dict(word.removeprefix("--").split("=", 1) for word in settings)
+    from crossimage.interop import FORMATS, import_model
+
+    format = None
+    if files and (files[0] in FORMATS or not Path(files[0]).exists()):
+        # A word near a format's name, which is no file, is taken for one that is misspelt.
+        format = files.pop(0) if difflib.get_close_matches(files[0], FORMATS, 1) else None
+    target = as_path(out, "--out")
+    for note in import_model(files, target, format, options, config):
+        print(note)
+    print(f"model written to {out}")
 
 
 @data_app.command(name="inspect")
@@ -250,6 +293,8 @@ def _run(arguments: list[str]) -> int:
         print(f"crossimage {__version__}")
     elif arguments[:1] == ["train"]:
         return _train(arguments[1:])
+    elif arguments[:1] == ["import"]:
+        _import(arguments[1:])
     else:
         app.cli(
             prog="crossimage",

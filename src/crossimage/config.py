@@ -175,8 +175,6 @@ def build(cls: type[C], *layers: Mapping[str, Any], source: str = "configuration
     merged: dict[str, Any] = {}
     for layer in layers:
         for one, other in (("steps", "epochs"), ("decay_steps", "decay_epochs")):
-            if layer.get(one) and layer.get(other):
-                raise ValueError(f"{source}: {one} and {other} exclude each other: set one of them")
             if layer.get(one) is not None and not layer.get(other):
                 merged[other] = 0
             if one == "decay_steps" and layer.get(other) is not None and not layer.get(one):

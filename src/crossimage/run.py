@@ -69,7 +69,8 @@ def train(
         data: A folder of images or list files, see :func:`find_domains`.
         out: The run's folder.
         overrides: Settings that override the recipe's, nested.
-        init: A model file whose weights a new run starts from.
+        init: A model file whose weights a new run starts from; its networks are those of the run
+            where recipe and overrides don't say otherwise.
         devices: Processes of this machine, each with its own device; under ``torchrun`` its
             processes count instead.
 
@@ -84,7 +85,8 @@ def train(
     name, settings = resolve(recipe)
     if name not in METHODS:
         raise ValueError(f"{recipe}: there is no method '{name}'; known are {', '.join(METHODS)}")
-    config = build(METHODS[name].Config, settings, overrides, source=recipe)
+    networks = _networks_of(init, name) if init else {}
+    config = build(METHODS[name].Config, networks, settings, overrides, source=recipe)
     domains = find_domains(data, config.domains)
     config = dataclasses.replace(config, domains=tuple(d.name for d in domains))
     config = config.in_steps(max(len(d.train) for d in domains))
@@ -233,18 +235,25 @@ def _compare(
         )
 
 
+def _networks_of(init: Path, name: str) -> dict[str, Any]:
+    """The settings of a model file that are the method's own: not data, optimisation and rhythm."""
+    source = load_model(init)
+    if type(source) is not METHODS[name]:
+        raise ValueError(f"{init} holds {type(source).__name__}, not {METHODS[name].__name__}")
+    common = {field.name for field in dataclasses.fields(Config)} - {"channels"}
+    return {key: value for key, value in to_dict(source.config).items() if key not in common}
+
+
 def _start_from(method: Method, init: Path) -> None:
     """Take over the weights of a model file."""
     source = load_model(init)
-    if type(source) is not type(method):
-        raise ValueError(f"{init} holds {type(source).__name__}, not {type(method).__name__}")
     weights, mine = source.tensors(), method.state_dict()
     for key, value in weights.items():
         if key not in mine or mine[key].shape != value.shape:
             expected = tuple(mine[key].shape) if key in mine else "no such tensor"
             raise ValueError(
-                f"{init}: {key} has shape {tuple(value.shape)}, expected {expected}; "
-                f"give the settings that the model was trained with"
+                f"{init}: {key} has shape {tuple(value.shape)}, expected {expected}; leave out the "
+                f"settings that differ from those of the model"
             )
     method.load_state_dict(weights, strict=False)
 

@@ -2,95 +2,22 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from crossimage.config import build
 from crossimage.methods.base import Batch
-from crossimage.methods.bicyclegan import BicycleGAN, BicycleGANConfig
+from crossimage.methods.bicyclegan import BicycleGAN
 from tests import golden
-from tests.golden_junyanz import patch_discriminator, renamed
-
-
-def unet(official: dict[str, Tensor], downsamples: int) -> dict[str, Tensor]:
-    """The official U-Net, whose levels are nested, under our names.
-
-    In its skip connections the decoder's maps come first, in ours those of the encoder. Its biases
-    before instance norms, which take them away again, have no place in ours.
-    """
-    ours = {}
-    for i in range(downsamples):
-        level = "model." + "submodule." * i
-        bottleneck, outermost = i == downsamples - 1, i == 0
-        down = {kind: official[f"{level}down.{min(i, 1)}.{kind}"] for kind in ("weight", "bias")}
-        up = {kind: official[f"{level}up.1.{kind}"] for kind in ("weight", "bias")}
-        if not bottleneck:
-            up["weight"] = torch.cat(up["weight"].chunk(2)[::-1])
-        names = ("downs.0", f"ups.{downsamples - 1}.1")
-        if not outermost:
-            names = (f"downs.{i}.conv", f"ups.{downsamples - 1 - i}.conv")
-            del up["bias"]
-            if not bottleneck:
-                del down["bias"]
-        for name, tensors in zip(names, (down, up), strict=True):
-            ours |= {f"{name}.{kind}": tensor for kind, tensor in tensors.items()}
-    return ours
-
-
-def encoder(official: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The official residual encoder under our names."""
-    names = {
-        "fc.0": "mean",
-        "fcVar.0": "log_variance",
-        ".conv.5.0": ".path.5",
-        ".conv.2": ".path.2",
-        "conv.": "features.",
-    }
-    ours = {}
-    for key, value in official.items():
-        for theirs, mine in names.items():
-            key = key.replace(theirs, mine, 1)
-        ours[key] = value
-    return ours
-
-
-def discriminator(official: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Both scales of the official discriminator under our names."""
-    ours = {}
-    for i in range(2):
-        scale = {
-            key.replace(f"model_{i}", "model"): value
-            for key, value in official.items()
-            if key.startswith(f"model_{i}")
-        }
-        for key, value in renamed(scale, patch_discriminator(2)).items():
-            ours[key.replace("scales.0", f"scales.{i}")] = value
-    return ours
 
 
 @pytest.fixture(scope="module")
 def case() -> tuple[BicycleGAN, dict[str, Tensor]]:
     folder = golden.folder("junyanz_bicyclegan")
-    theirs = json.loads((folder / "config.json").read_text())
-    settings = {
-        "crop": 128,
-        "width": theirs["ngf"],
-        "downsamples": 7,
-        "style_dim": theirs["nz"],
-        "encoder_width": theirs["nef"],
-        "encoder_downsamples": 4,
-        "discriminator": {"width": theirs["ndf"], "layers": 2, "scales": theirs["num_Ds"]},
-    }
-    method = BicycleGAN(build(BicycleGANConfig, settings)).eval()
-    G, E, D = (golden.read(folder / f"latest_net_{name}.pth") for name in "GED")
-    method.generators["G"].load_state_dict(unet(G, 7))
-    method.generators["E"].load_state_dict(encoder(E))
-    for name in ("D", "D_2"):
-        method.discriminators[name].load_state_dict(discriminator(D))
+    files = (folder / f"latest_net_{name}.pth" for name in "GED")
+    method = golden.imported("junyanz-bicyclegan", *files)
+    assert isinstance(method, BicycleGAN)
     return method, load_file(folder / "io.safetensors")
 
 

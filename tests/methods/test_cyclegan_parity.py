@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from crossimage.config import build
-from crossimage.methods.cyclegan import CycleGAN, CycleGANConfig
-from tests import golden, golden_junyanz
+from crossimage.methods.cyclegan import CycleGAN
+from tests import golden
 
 
 @pytest.fixture(scope="module")
 def case() -> tuple[CycleGAN, dict[str, Tensor]]:
     folder = golden.folder("junyanz_cyclegan")
-    theirs = json.loads((folder / "config.json").read_text())
-    blocks = int(theirs["netG"].removeprefix("resnet_").removesuffix("blocks"))
-    layers = theirs["n_layers_D"]
-    settings = {
-        "crop": 64,
-        "width": theirs["ngf"],
-        "residual_blocks": blocks,
-        "discriminator": {"width": theirs["ndf"], "layers": layers},
-    }
-    cyclegan = CycleGAN(build(CycleGANConfig, settings)).eval()
-    generator = golden_junyanz.resnet_generator(blocks)
-    discriminator = golden_junyanz.patch_discriminator(layers)
-    # there D_A is the discriminator that G_A, from A to B, has to fool
-    for network, name, names in (
-        (cyclegan.generators["ab"], "G_A", generator),
-        (cyclegan.generators["ba"], "G_B", generator),
-        (cyclegan.discriminators["b"], "D_A", discriminator),
-        (cyclegan.discriminators["a"], "D_B", discriminator),
-    ):
-        official = golden.read(folder / f"latest_net_{name}.pth")
-        network.load_state_dict(golden_junyanz.renamed(official, names))
+    names = ("G_A", "G_B", "D_A", "D_B")
+    files = (folder / f"latest_net_{name}.pth" for name in names)
+    cyclegan = golden.imported("junyanz-cyclegan", *files)
+    assert isinstance(cyclegan, CycleGAN)
     return cyclegan, load_file(folder / "io.safetensors")
 
 

@@ -7,9 +7,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from crossimage.config import build, read_yaml
+from crossimage.config import read_yaml
 from crossimage.methods.base import Batch, Update
-from crossimage.methods.munit import MUNIT, MUNITConfig
+from crossimage.methods.munit import MUNIT
 from tests import golden
 
 
@@ -26,28 +26,10 @@ class Given:
 @pytest.fixture(scope="module")
 def case() -> tuple[MUNIT, dict[str, Tensor], dict]:
     folder = golden.folder("nvlabs_munit")
-    theirs = read_yaml(folder / "config.yaml")
-    gen, dis = theirs["gen"], theirs["dis"]
-    config = build(
-        MUNITConfig,
-        {
-            "crop": 64,
-            "width": gen["dim"],
-            "mlp_width": gen["mlp_dim"],
-            "style_dim": gen["style_dim"],
-            "residual_blocks": gen["n_res"],
-            "downsamples": gen["n_downsample"],
-            "discriminator": {"width": dis["dim"]},
-        },
-    )
-    munit = MUNIT(config)
-    generators = golden.read(folder / "gen_00010000.pt")
-    discriminators = golden.read(folder / "dis_00010000.pt")
-    for d in "ab":
-        state = golden.generator(generators[d], config.downsamples, config.residual_blocks)
-        munit.generators[d].load_state_dict(state)
-        munit.discriminators[d].load_state_dict(golden.discriminator(discriminators[d]))
-    return munit, load_file(folder / "io.safetensors"), theirs
+    files, config = ("gen_00010000.pt", "dis_00010000.pt"), folder / "config.yaml"
+    munit = golden.imported("nvlabs-munit", *(folder / file for file in files), config=config)
+    assert isinstance(munit, MUNIT)
+    return munit, load_file(folder / "io.safetensors"), read_yaml(config)
 
 
 def close(found: Tensor, expected: Tensor) -> None:

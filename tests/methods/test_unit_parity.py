@@ -7,9 +7,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from crossimage.config import build, read_yaml
+from crossimage.config import read_yaml
 from crossimage.methods.base import Batch, Update
-from crossimage.methods.unit import UNIT, UNITConfig
+from crossimage.methods.unit import UNIT
 from tests import golden
 
 TERMS = {
@@ -30,26 +30,10 @@ def silence(*shape: int) -> Tensor:
 @pytest.fixture(scope="module")
 def case() -> tuple[UNIT, dict[str, Tensor], dict]:
     folder = golden.folder("nvlabs_unit")
-    theirs = read_yaml(folder / "config.yaml")
-    gen, dis = theirs["gen"], theirs["dis"]
-    config = build(
-        UNITConfig,
-        {
-            "crop": 64,
-            "width": gen["dim"],
-            "residual_blocks": gen["n_res"],
-            "downsamples": gen["n_downsample"],
-            "discriminator": {"width": dis["dim"]},
-        },
-    )
-    unit = UNIT(config)
-    generators = golden.read(folder / "gen_00010000.pt")
-    discriminators = golden.read(folder / "dis_00010000.pt")
-    for d in "ab":
-        state = golden.autoencoder(generators[d], config.downsamples, config.residual_blocks)
-        unit.generators[d].load_state_dict(state)
-        unit.discriminators[d].load_state_dict(golden.discriminator(discriminators[d]))
-    return unit, load_file(folder / "io.safetensors"), theirs
+    files, config = ("gen_00010000.pt", "dis_00010000.pt"), folder / "config.yaml"
+    unit = golden.imported("nvlabs-unit", *(folder / file for file in files), config=config)
+    assert isinstance(unit, UNIT)
+    return unit, load_file(folder / "io.safetensors"), read_yaml(config)
 
 
 def close(found: Tensor, expected: Tensor) -> None:

@@ -18,7 +18,7 @@ class Discriminator:
         norm: Normalisation of all layers but the first.
         activation: Activation of every layer.
         padding: What the padding of the convolutions holds.
-        spectral: Spectral normalisation of the convolutions.
+        spectral: Spectral normalisation of the convolutions but the first and the last.
     """
 
     width: Positive = 64

@@ -11,6 +11,7 @@ from crossimage.networks.blocks import (
     NormName,
     Padding,
     ResidualBlock,
+    activation_layer,
 )
 from crossimage.networks.upsampling import UpsampleBlock
 
@@ -157,7 +158,7 @@ class AdaINDecoder(nn.Module):
         blocks: Residual blocks with AdaIN at the low resolution.
         style_dim: Length of the style code.
         mlp_width: Width of the two hidden layers that turn a style into AdaIN parameters.
-        activation: Activation of every convolution but the last.
+        activation: Activation of these and of every convolution but the last.
         pad: What the padding holds.
     """
 
@@ -177,9 +178,9 @@ class AdaINDecoder(nn.Module):
         size = width * 2**upsamples
         self.mlp = nn.Sequential(
             nn.Linear(style_dim, mlp_width),
-            nn.ReLU(inplace=True),
+            activation_layer(activation),
             nn.Linear(mlp_width, mlp_width),
-            nn.ReLU(inplace=True),
+            activation_layer(activation),
             nn.Linear(mlp_width, blocks * 2 * 2 * size),
             nn.Unflatten(1, (blocks, 2, 2, size)),
         )

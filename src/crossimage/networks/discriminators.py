@@ -20,7 +20,7 @@ class MultiScaleDiscriminator(nn.Module):
         norm: Normalisation of all layers but the first.
         activation: Activation of every layer.
         pad: What the padding holds.
-        spectral: Spectral normalisation of the convolutions.
+        spectral: Spectral normalisation of the convolutions but the first and the last.
     """
 
     def __init__(
@@ -37,17 +37,19 @@ class MultiScaleDiscriminator(nn.Module):
     ) -> None:
         super().__init__()
 
-        def block(inputs: int, outputs: int, norm: NormName) -> ConvBlock:
+        def block(inputs: int, outputs: int, norm: NormName, spectral: bool) -> ConvBlock:
             return ConvBlock(
                 inputs, outputs, 4, 2, 1,
                 norm=norm, activation=activation, pad=pad, spectral=spectral,
             )  # fmt: skip
 
+        sizes = [width * 2**i for i in range(layers)]
+
         self.scales = nn.ModuleList(
             nn.Sequential(
-                block(channels, width, "none"),
-                *(block(width * 2**i, width * 2 ** (i + 1), norm) for i in range(layers - 1)),
-                nn.Conv2d(width * 2 ** (layers - 1), 1, 1),
+                block(channels, width, "none", False),
+                *(block(size, 2 * size, norm, spectral) for size in sizes[:-1]),
+                nn.Conv2d(sizes[-1], 1, 1),
             )
             for _ in range(scales)
         )

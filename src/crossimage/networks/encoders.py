@@ -54,13 +54,16 @@ class VariationalEncoder(nn.Module):
 
 
 class _ResidualDownBlock(nn.Module):
-    """Two 3x3 convolutions, each after a norm and an activation, beside a 1x1 one, all halved."""
+    """Two 3x3 convolutions, each after a norm and an activation, beside a 1x1 one, all halved.
+
+    The published activations work in place: without norms, the 1x1 convolution sees the first one.
+    """
 
     def __init__(self, inputs: int, outputs: int, norm: NormName) -> None:
         super().__init__()
         self.path = nn.Sequential(
             norm_layer(norm, inputs),
-            nn.LeakyReLU(0.2),
+            nn.LeakyReLU(0.2, inplace=norm == "none"),
             nn.Conv2d(inputs, inputs, 3, 1, 1),
             norm_layer(norm, inputs),
             nn.LeakyReLU(0.2),

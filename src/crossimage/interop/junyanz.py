@@ -1,0 +1,275 @@
+"""Networks that the official CycleGAN, pix2pix and BicycleGAN code have in common.
+
+Every reader finds out from the tensors of a file what network they are, and which of its layers
+are which of ours. Before a norm that takes it away again these codebases leave a bias out, or keep
+one, by the kind of the norm; ours have theirs by rules of their own, and :func:`place` mends that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from crossimage.config import C, build
+from crossimage.interop.weights import Source, is_leftover, load, nested
+from crossimage.methods.shared import PatchGAN
+from crossimage.networks.blocks import BatchNorm, NormName
+
+State = Mapping[str, Tensor]
+
+
+@dataclass
+class Network:
+    """An official network.
+
+    Attributes:
+        values: What its tensors' shapes tell.
+        names: Our layers, and their names in the file.
+        unbiased: Our convolutions that have no bias there.
+    """
+
+    values: dict[str, Any]
+    names: dict[str, str]
+    unbiased: list[str]
+
+
+def is_resnet(state: State) -> bool:
+    """Whether the tensors are those of a ResNet generator."""
+    return _kernel_size(state, "model.1") == 7 and _kernel_size(state, "model.4") == 3
+
+
+def is_unet(state: State) -> bool:
+    """Whether the tensors are those of a U-Net whose layers are nested sequences."""
+    return _kernel_size(state, "model.model.0") == 4
+
+
+def is_patch(state: State) -> bool:
+    """Whether the tensors are those of a patch or pixel discriminator of one scale."""
+    return _kernel_size(state, "model.0") == 4 or _kernel_size(state, "net.0") == 1
+
+
+def _kernel_size(state: State, layer: str) -> int:
+    """Side of a convolution's kernel; 0 where there is no such convolution."""
+    weight = state.get(f"{layer}.weight")
+    return 0 if weight is None or weight.ndim != 4 else weight.shape[3]
+
+
+def channels(source: Source, conv: str, side: int) -> tuple[int, int]:
+    """The two numbers of channels of a convolution with a kernel of so many pixels a side.
+
+    Raises:
+        Misfit: There is no such convolution.
+    """
+    outputs, inputs = source.take(f"{conv}.weight", (None, None, side, side)).shape[:2]
+    return outputs, inputs
+
+
+def norm_of(source: Source, conv: str, norm: str) -> NormName:
+    """The norm after a convolution: only batch norms have weights, only others keep a bias."""
+    if f"{norm}.weight" in source:
+        return "batch"
+    return "instance" if f"{conv}.bias" in source else "none"
+
+
+def resnet_generator(source: Source) -> Network:
+    """The generator of residual blocks, with two halvings."""
+    width, inputs = channels(source, "model.1", 7)
+    norm = norm_of(source, "model.1", "model.2")
+    blocks = source.count("model.#.conv_block.1.weight", 10)
+    # a dropout moves the second convolution by one place
+    second = 6 if _kernel_size(source.state, "model.10.conv_block.6") else 5
+    names: dict[str, str] = {}
+    for place, layer in enumerate((1, 4, 7)):
+        names |= _layer(str(place), f"model.{layer}", f"model.{layer + 1}")
+    for i in range(blocks):
+        block = f"model.{10 + i}.conv_block"
+        names |= _layer(f"{3 + i}.first", f"{block}.1", f"{block}.2")
+        names |= _layer(f"{3 + i}.second", f"{block}.{second}", f"{block}.{second + 1}")
+    for i in range(2):
+        up = 10 + blocks + 3 * i
+        names |= _layer(str(3 + blocks + i), f"model.{up}", f"model.{up + 1}")
+    unbiased = [] if norm == "instance" else [name for name in names if name.endswith("conv")]
+    end = f"model.{17 + blocks}"
+    names[f"{5 + blocks}.conv"] = end
+    values = {
+        "inputs": inputs,
+        "outputs": channels(source, end, 7)[0],
+        "width": width,
+        "residual_blocks": blocks,
+        "norm": norm,
+        "dropout": 0.5 if second == 6 else 0.0,
+    }
+    return Network(values, names, unbiased)
+
+
+def _layer(ours: str, conv: str, norm: str) -> dict[str, str]:
+    return {f"{ours}.conv": conv, f"{ours}.norm": norm}
+
+
+def unet(source: Source, *, norm: NormName | None = None) -> Network:
+    """The U-Net whose levels are sequences within sequences.
+
+    Args:
+        source: The file.
+        norm: The norm where it is known already. Where that is ``none``, there is nothing in its
+            place; in a file whose norm is read here, something always is.
+    """
+    first = "model.model.0"
+    width, inputs = channels(source, first, 4)
+    if norm is None:
+        norm, gap = norm_of(source, "model.model.1.model.1", "model.model.1.model.2"), 1
+    else:
+        gap = int(norm != "none")
+    levels = ["model.model", "model.model.1.model"]
+    while f"{levels[-1]}.{2 + gap}.model.1.weight" in source:
+        levels.append(f"{levels[-1]}.{2 + gap}.model")
+    downsamples = len(levels)
+    end = "model.model.3"
+    names = {"downs.0": first, f"ups.{downsamples - 1}.1": end}
+    for i, level in enumerate(levels[1:], 1):
+        up = 3 if i == downsamples - 1 else 4 + gap
+        names |= _layer(f"downs.{i}", f"{level}.1", f"{level}.2")
+        names |= _layer(f"ups.{downsamples - 1 - i}", f"{level}.{up}", f"{level}.{up + 1}")
+    unbiased = []
+    if f"{first}.bias" not in source:
+        unbiased = [name for name, theirs in names.items() if theirs != end and "norm" not in name]
+    values = {
+        "inputs": inputs,
+        "outputs": channels(source, end, 4)[1],
+        "width": width,
+        "downsamples": downsamples,
+        "norm": norm,
+    }
+    return Network(values, names, unbiased)
+
+
+def patch_discriminator(source: Source, *, several: bool = False) -> Network:
+    """The patch or pixel discriminator, at one or several scales.
+
+    Args:
+        source: The file.
+        several: Allow several scales, which BicycleGAN alone has.
+    """
+    if "net.0.weight" in source:
+        return _pixel_discriminator(source)
+    scales = source.count("model_#.0.weight") if several else 0
+    prefixes = [f"model_{i}" for i in range(scales)] or ["model"]
+    width, inputs = channels(source, f"{prefixes[0]}.0", 4)
+    channels(source, f"{prefixes[0]}.5", 4)
+    layers = 1
+    while _kernel_size(source.state, f"{prefixes[0]}.{5 + 3 * layers}"):
+        layers += 1
+    names, unbiased = {}, []
+    for scale, prefix in enumerate(prefixes):
+        ours = f"scales.{scale}"
+        names[f"{ours}.0.conv"] = f"{prefix}.0"
+        for i in range(layers):
+            names |= _layer(f"{ours}.{1 + i}", f"{prefix}.{2 + 3 * i}", f"{prefix}.{3 + 3 * i}")
+            if f"{prefixes[0]}.2.bias" not in source:
+                unbiased.append(f"{ours}.{1 + i}.conv")
+        names[f"{ours}.{1 + layers}"] = f"{prefix}.{2 + 3 * layers}"
+    values = {
+        "inputs": inputs,
+        "width": width,
+        "layers": layers,
+        "scales": len(prefixes),
+        "norm": norm_of(source, f"{prefixes[0]}.2", f"{prefixes[0]}.3"),
+    }
+    return Network(values, names, unbiased)
+
+
+def _pixel_discriminator(source: Source) -> Network:
+    width, inputs = channels(source, "net.0", 1)
+    norm = norm_of(source, "net.2", "net.3")
+    names = {"scales.0.0.conv": "net.0", **_layer("scales.0.1", "net.2", "net.3")}
+    names["scales.0.2"] = "net.5"
+    values = {"inputs": inputs, "width": width, "layers": 0, "scales": 1, "norm": norm}
+    return Network(values, names, [] if norm == "instance" else ["scales.0.1.conv", "scales.0.2"])
+
+
+def place(module: nn.Module, source: Source, network: Network) -> None:
+    """Give one of our networks all of its tensors from a file.
+
+    Raises:
+        ValueError: A tensor is missing or has another shape.
+    """
+    layers = dict(module.named_modules())
+    for name in network.unbiased:
+        conv = layers.get(name)
+        if isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) and conv.bias is not None:
+            source.state.setdefault(f"{network.names[name]}.bias", torch.zeros(conv.out_channels))
+    load(module, source, network.names)
+    for ours, theirs in network.names.items():
+        conv = layers.get(ours)
+        if not isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) or conv.bias is not None:
+            continue
+        if f"{theirs}.bias" in source:
+            bias = source.take(f"{theirs}.bias", [conv.out_channels])
+            norm = layers[ours.removesuffix("conv") + "norm"]
+            if isinstance(norm, BatchNorm):  # which subtracts the mean that the bias is part of
+                assert norm.running_mean is not None
+                norm.running_mean -= bias
+    if network.values["norm"] != "batch":
+        source.ignore(is_leftover)
+
+
+def published_side(generator: Network) -> int:
+    """Height and width of the published images: what a U-Net halves to a single pixel.
+
+    Generators of 6 residual blocks are for 128 pixels, those of 9 for 256.
+    """
+    if "downsamples" in generator.values:
+        return 1 << int(generator.values["downsamples"])
+    return 128 if generator.values["residual_blocks"] <= 6 else 256
+
+
+def shape_of_discriminator(network: Network) -> dict[str, Any]:
+    """The settings of a discriminator in our configs, by dotted name."""
+    return {f"discriminator.{key}": v for key, v in network.values.items() if key != "inputs"}
+
+
+def configure(cls: type[C], values: Mapping[str, Any], options: Mapping[str, str], side: int) -> C:
+    """A method's config.
+
+    Args:
+        cls: The method's config class.
+        values: Settings of the networks, by dotted name.
+        options: Where the domains may have other names than a and b.
+        side: Height and width of the published training images; doubled where the
+            discriminator needs more.
+
+    Raises:
+        ValueError: A value that the method can't have.
+    """
+    shape = nested(values).get("discriminator", {})
+    while side < PatchGAN(**shape).smallest:
+        side *= 2
+    # how many epochs would be how many steps only the data could tell
+    published = {"crop": side, "resize": round(side * 286 / 256), "epochs": 0, "decay_epochs": 0}
+    named = {"domains": options.get("domains", "a,b")}
+    return build(cls, published, nested(values), named, source="the imported settings")
+
+
+def refuse_config(config: Mapping[str, Any] | None, name: str) -> None:
+    """These codebases have no config files.
+
+    Raises:
+        ValueError: One is given.
+    """
+    if config is not None:
+        raise ValueError(
+            f"checkpoints of {name} come without a config file; leave out --config and give what "
+            "the tensors can't tell as key=value"
+        )
+
+
+def roles(sources: list[Source], names: Mapping[str, str]) -> list[str]:
+    """Notes of which file is taken for what."""
+    return [
+        f"{source.path.name}: {name}, {what}"
+        for source, (name, what) in zip(sources, names.items(), strict=False)
+    ]

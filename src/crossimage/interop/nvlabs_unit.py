@@ -1,0 +1,59 @@
+"""Checkpoints of UNIT from https://github.com/NVlabs/MUNIT, the form of 2018."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from crossimage.interop.nvlabs import (
+    LAYER_NORM,
+    Names,
+    configure,
+    encoder_names,
+    encoder_shapes,
+    load_discriminator,
+    upsampler_names,
+)
+from crossimage.interop.weights import Converted, Files, Source, is_leftover, load
+from crossimage.methods.unit import UNIT, UNITConfig
+
+FILES = Files(("gen.pt",), ("dis.pt",))
+
+SETTINGS = {"recon_kl_w": "weights.kl", "recon_kl_cyc_w": "weights.kl_cycle"}
+"""Keys of the config file that MUNIT's does not have, and ours."""
+
+
+def recognises(states: list[dict[str, Tensor]]) -> bool:
+    """Whether one of the files holds UNIT's encoders."""
+    return any("a.enc.model.0.conv.weight" in state for state in states)
+
+
+def convert(
+    sources: list[Source], options: dict[str, str], config: dict[str, Any] | None
+) -> Converted:
+    """UNIT with the weights of ``gen_*.pt`` and, where given, ``dis_*.pt``."""
+    gen, dis = sources[0], sources[1] if len(sources) > 1 else None
+    shapes = encoder_shapes(gen, "enc")
+    if config is not None and "mlp_dim" in config.get("gen", {}):
+        # A config file of MUNIT, whose styles UNIT does not have.
+        gen.take("a.mlp.model.0.fc.weight", (config["gen"]["mlp_dim"], None))
+    given, notes = configure(UNITConfig, shapes, gen, dis, options, config, SETTINGS)
+    unit = UNIT(given, training=dis is not None)
+    for d in "ab":
+        load(unit.generators[d], gen, generator_names(given, d), LAYER_NORM)
+        if dis is not None:
+            load_discriminator(unit.discriminators[d], dis, d)
+    for source in sources:
+        source.ignore(is_leftover)
+    return Converted(unit, dis is not None, [*notes, "translations decode the latent mean"])
+
+
+def generator_names(config: UNITConfig, domain: str) -> Names:
+    """Layers of one domain's generator: encoder and decoder, none of them shared."""
+    halvings, blocks = config.downsamples, config.residual_blocks
+    names = encoder_names("encode", f"{domain}.enc", halvings, blocks)
+    for i in range(blocks):
+        names[f"decode.{i}.first"] = f"{domain}.dec.model.0.model.{i}.model.0"
+        names[f"decode.{i}.second"] = f"{domain}.dec.model.0.model.{i}.model.1"
+    return names | upsampler_names(f"decode.{blocks}", f"{domain}.dec", halvings)

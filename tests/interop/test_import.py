@@ -1,0 +1,201 @@
+"""What all formats have in common: recognition, safety, errors and the command."""
+
+from __future__ import annotations
+
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import crossimage
+from crossimage.cli import main
+from crossimage.interop import FORMATS, import_model
+from crossimage.interop.files import read_state
+from crossimage.interop.weights import Source
+from tests.interop.nvlabs_networks import UNITGenerator
+
+GEN = {"dim": 2, "activ": "relu", "n_downsample": 1, "n_res": 1, "pad_type": "reflect"}
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """A tiny checkpoint of the official UNIT code."""
+    path = tmp_path / "gen_00000001.pt"
+    torch.save({d: UNITGenerator(3, GEN).state_dict() for d in "ab"}, path)
+    return path
+
+
+class Trap:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return print, ("code of the checkpoint runs",)
+
+
+def test_code_in_a_file_never_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, write in (("new.pt", torch.save), ("old.pt", None)):
+        path = tmp_path / name
+        if write:
+            write({"a": Trap()}, path)
+        else:
+            path.write_bytes(pickle.dumps({"a": Trap()}))
+        with pytest.raises(ValueError, match=f"{name} .*(whose code would run|no PyTorch)"):
+            read_state(path)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.5, 0.99])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_truncated_files_are_refused(
+    checkpoint: Path, share: float, zipped: bool, tmp_path: Path
+) -> None:
+    state = torch.load(checkpoint, weights_only=True)
+    torch.save(state, checkpoint, _use_new_zipfile_serialization=zipped)
+    content = checkpoint.read_bytes()
+    checkpoint.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ValueError, match="gen_00000001.pt is truncated, damaged or no PyTorch"):
+        import_model([checkpoint], tmp_path / "model.safetensors")
+    assert [path.name for path in tmp_path.iterdir()] == [checkpoint.name]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([torch.zeros(1)], "holds a list; expected a checkpoint of named tensors"),
+        ({"epoch": 3, "a": torch.zeros(1)}, "holds a int as 'epoch'"),
+        ({"a": {}}, "holds no tensors"),
+    ],
+)
+def test_files_of_anything_else_are_refused(content: Any, message: str, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "file.pt")
+    with pytest.raises(ValueError, match=message):
+        read_state(tmp_path / "file.pt")
+
+
+def test_missing_files_and_folders(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="x.pt does not exist"):
+        read_state(tmp_path / "x.pt")
+    with pytest.raises(ValueError, match="is a folder"):
+        read_state(tmp_path)
+
+
+def test_names_are_joined_and_the_parallel_prefix_is_removed(tmp_path: Path) -> None:
+    one = torch.ones(1)
+    torch.save(OrderedDict({"module.x.weight": one, "module.y": one}), tmp_path / "file.pt")
+    assert list(read_state(tmp_path / "file.pt")) == ["x.weight", "y"]
+    torch.save({"a": {"module.x": one}, "b": {"module.x": one}}, tmp_path / "file.pt")
+    assert list(read_state(tmp_path / "file.pt")) == ["a.x", "b.x"]
+
+
+def test_every_tensor_must_find_its_place() -> None:
+    source = Source(Path("file.pt"), {"x": torch.zeros(2, 3), "y": torch.zeros(1)})
+    source.take("x", (2, None))
+    with pytest.raises(ValueError, match="'y' of file.pt, of shape .1., has no place"):
+        source.finish()
+    with pytest.raises(ValueError, match=r"'x' of file.pt has the shape \[2, 3\], and \[any, 4\]"):
+        source.take("x", (None, 4))
+    with pytest.raises(ValueError, match="file.pt has no tensor 'z'.*first tensor is 'x'"):
+        source.take("z")
+    source.ignore(lambda name: name == "y")
+    source.finish()
+
+
+def test_tensors_of_no_known_network_are_refused(tmp_path: Path) -> None:
+    torch.save({"backbone.conv.weight": torch.zeros(1)}, tmp_path / "file.pt")
+    with pytest.raises(ValueError, match=r"'backbone\.conv\.weight'\) are of no known format") as e:
+        import_model([tmp_path / "file.pt"], tmp_path / "model.safetensors")
+    assert all(name in str(e.value) for name in FORMATS)
+    for name in FORMATS:
+        files = [tmp_path / "file.pt"] * len(FORMATS[name].FILES.required)
+        with pytest.raises(ValueError, match="expected"):
+            import_model(files, tmp_path / "model.safetensors", name)
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_a_tensor_too_many_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    state = torch.load(checkpoint, weights_only=True)
+    state["b"]["classifier.weight"] = torch.zeros(5, 4)
+    torch.save(state, checkpoint)
+    with pytest.raises(ValueError, match=r"'b\.classifier\.weight'.*\[5, 4\], has no place"):
+        import_model([checkpoint], tmp_path / "model.safetensors")
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_failure_leaves_what_stood_there(checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model.safetensors"
+    import_model([checkpoint], out)
+    before = out.read_bytes()
+    with pytest.raises(ValueError, match="unknown option"):
+        import_model([checkpoint], out, options={"colour": "red"})
+    assert out.read_bytes() == before
+
+
+@pytest.mark.parametrize("format", list(FORMATS))
+def test_a_number_of_files_that_no_format_has(
+    format: str, checkpoint: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=f"{format} is imported from the files .*; found 7"):
+        import_model([checkpoint] * 7, tmp_path / "model.safetensors", format)
+
+
+def test_the_result_is_no_input(checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is one of the files to import"):
+        import_model([checkpoint], checkpoint)
+    with pytest.raises(ValueError, match="is a folder"):
+        import_model([checkpoint], tmp_path)
+
+
+def test_importing_draws_no_random_numbers(checkpoint: Path, tmp_path: Path) -> None:
+    before = torch.get_rng_state()
+    import_model([checkpoint], tmp_path / "model.safetensors")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("names", ["x", "x,x", "x,y,z"])
+def test_two_domains_have_two_names(names: str, checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=f"domains must be two different names, found '{names}'"):
+        import_model([checkpoint], tmp_path / "model.safetensors", options={"domains": names})
+
+
+@pytest.mark.parametrize("format", [[], ["nvlabs-unit"]])
+def test_command(
+    format: list[str], checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "new" / "model.safetensors"
+    arguments = [*format, str(checkpoint), "domains=edges,shoes", "--out", str(out), "padding=zero"]
+    assert main(["import", *arguments]) == 0
+    printed = capsys.readouterr().out
+    assert ("recognised as nvlabs-unit" in printed) == (not format)
+    assert "from the tensors: channels=[3, 3], width=2" in printed
+    assert "from key=value: padding=zero" in printed
+    assert f"model written to {out}" in printed
+    model = crossimage.load(out, device="cpu")
+    assert (model.domains, model.config.padding) == (("edges", "shoes"), "zeros")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nvlabs-unet", "{}"], "unknown format 'nvlabs-unet'; did you mean 'nvlabs-unit'?"),
+        (["{}", "paddin=zero"], "unknown option 'paddin'; did you mean 'padding'?"),
+        (["{}", "--fast"], "'--fast' is not understood"),
+        (["other.pt"], "other.pt does not exist"),
+        ([], "no checkpoint file is given"),
+        (["{}", "--config", "missing.yaml"], "missing.yaml"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    arguments: list[str],
+    message: str,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "model.safetensors"
+    words = [word.replace("{}", str(checkpoint)) for word in arguments]
+    assert main(["import", *words, "--out", str(out)]) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+    assert not out.exists()
