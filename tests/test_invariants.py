@@ -161,8 +161,11 @@ def test_a_model_translates_the_same_when_it_is_loaded(
 
 @every_method
 def test_the_loss_curve_of_the_first_steps(name: str, data: Path, tmp_path: Path) -> None:
-    """Changed only for a stated reason: delete the file and run this test to record it anew."""
-    train(name, str(data), tmp_path, small(name, steps=5, log_every=1, learning_rate=1e-4))
+    """Changed only for a stated reason: delete the file and run this test to record it anew.
+
+    The steps are small, since Adam makes whole ones of rounding, which differs between machines.
+    """
+    train(name, str(data), tmp_path, small(name, steps=5, log_every=1, learning_rate=1e-5))
     curve = [{k: float(v) for k, v in row.items()} for row in rows(tmp_path)]
     golden = CURVES / f"{name}.json"
     if not golden.exists():
@@ -171,10 +174,8 @@ def test_the_loss_curve_of_the_first_steps(name: str, data: Path, tmp_path: Path
         pytest.fail(f"recorded {golden}; look at it and commit it")
     expected = json.loads(golden.read_text())
     assert [row.keys() for row in curve] == [row.keys() for row in expected]
-    assert curve[0] == pytest.approx(expected[0], rel=1e-3)
     for found, row in zip(curve, expected, strict=True):
-        # Adam makes whole steps of rounding, which differs with the number of threads
-        assert found == pytest.approx(row, rel=2e-2)
+        assert found == pytest.approx(row, rel=1e-3)
 
 
 @every_method
