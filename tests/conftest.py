@@ -123,6 +123,18 @@ def classes(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def labelled(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All images of ``folders`` in three class folders."""
+    root = tmp_path_factory.mktemp("labelled")
+    for path in sorted(folders.glob("*/*.png")):
+        number, split = int(path.stem), path.parent.name[:-1]
+        below = root / split / "xyz"[number % 3]
+        below.mkdir(parents=True, exist_ok=True)
+        (below / f"{path.parent.name}_{path.name}").write_bytes(path.read_bytes())
+    return root
+
+
+@pytest.fixture(scope="session")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two domains of pairs: outlines of rectangles, and the same rectangles in colours."""
     root = tmp_path_factory.mktemp("pairs")

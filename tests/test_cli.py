@@ -346,13 +346,13 @@ def test_data_inspect_knows_pairs_and_classes(
     data = tmp_path / "data"
     assert crossimage("data", "make", "outlines", "--out", data, "--count", 4, "--size", 32) == 0
     (data / "trainB" / "00003.png").unlink()
-    monkeypatch.setattr(MUNIT, "paired", True)
+    monkeypatch.setattr(MUNIT, "layout", "paired")
     capsys.readouterr()
     assert crossimage("data", "inspect", data, "munit") == 0
     said = capsys.readouterr().out
     assert "trainA/00003.png has no partner" in said
     assert "All images of a pair are cropped at the same place" in said
-    monkeypatch.setattr(MUNIT, "paired", False)
+    monkeypatch.setattr(MUNIT, "layout", "unpaired")
     monkeypatch.setattr(MUNIT, "labelled", ("a",))
     assert crossimage("data", "inspect", data, "munit") == 2
     assert "trainA holds no class folders" in capsys.readouterr().err

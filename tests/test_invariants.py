@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from torch import Tensor
 import crossimage
 from crossimage.checkpoint import Checkpoints
 from crossimage.config import build
+from crossimage.data.datasets import collate
+from crossimage.data.opening import open_images
 from crossimage.methods import METHODS
 from crossimage.methods.base import Batch, Method, Noise
 from crossimage.networks.blocks import BatchNorm, Dropout
@@ -24,13 +28,22 @@ from tests.conftest import SMALL, small
 
 every_method = pytest.mark.parametrize("name", METHODS)
 CURVES = Path(__file__).with_name("curves")
+STAGES = ("classifier_steps", "transform_steps", "mse_steps")
+"""Settings that tell where a method's second stage begins."""
 
 
 @pytest.fixture
-def data(name: str, folders: Path, pairs: Path, classes: Path) -> Path:
+def data(name: str, folders: Path, pairs: Path, classes: Path, labelled: Path) -> Path:
     """Images that a method can be trained on."""
-    method = METHODS[name]
-    return pairs if method.paired else classes if method.labelled else folders
+    if METHODS[name].labelled:
+        return classes
+    return {"paired": pairs, "labelled": labelled}.get(METHODS[name].layout, folders)
+
+
+def stages(name: str) -> list[int]:
+    """The first step of every stage of a method's tiny run."""
+    config = build(METHODS[name].Config, small(name))
+    return [0, *(getattr(config, key) for key in STAGES if hasattr(config, key))]
 
 
 def weights(run: Path) -> dict[str, Tensor]:
@@ -44,11 +57,26 @@ def rows(run: Path) -> list[dict[str, str]]:
         return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
 
 
-def networks(name: str) -> tuple[Method, Batch]:
-    method = METHODS[name](build(METHODS[name].Config, small(name)))
-    images = {d: torch.rand(2, 3, 16, 16) * 2 - 1 for d in method.letters}
-    labels = {d: torch.arange(2) for d in method.labelled}
-    return method, Batch(images, Noise(0, 2, slice(0, 2), "cpu"), labels)
+def networks(name: str, data: Path, step: int = 0) -> tuple[Method, Batch]:
+    """A tiny method and the batch of its first step, to be seen as that of another step."""
+    cls = METHODS[name]
+    images = open_images(str(data), build(cls.Config, small(name)), cls.layout, cls.labelled)
+    count = images.config.samples
+    batch = collate([images[number] for number in range(count)])
+    noise = Noise(0, count, slice(0, count), "cpu")
+    return cls(images.config), Batch(batch.images, noise, batch.labels, step)
+
+
+def answers(method: Method, batch: Batch) -> tuple[dict[str, Any], Tensor]:
+    """Arguments of a translator's translate, and what the networks make of them."""
+    style = torch.randn(2, method.style_dim) if method.style_dim else None
+    if method.labels:
+        x, goal = batch.images["x"][:2], batch.labels["target"][:2]
+        return {"x": x, "to": goal}, method.translate(x, goal)
+    letter = method.targets[-1]
+    x = batch.images["a" if letter == "b" else "b"][:2]
+    given = {"x": x, "to": method.names[letter], "style": style}
+    return given, method.translate(x, letter, style)
 
 
 def test_every_method_is_tried() -> None:
@@ -56,20 +84,22 @@ def test_every_method_is_tried() -> None:
 
 
 @every_method
-def test_every_loss_term_has_a_weight_and_every_move_a_player(name: str) -> None:
-    method, batch = networks(name)
-    for update in method.training_step(batch):
-        assert update.player in method.players()
-        for term in update.losses:
-            assert isinstance(getattr(method.config.weights, term), float)
+def test_every_loss_term_has_a_weight_and_every_move_a_player(name: str, data: Path) -> None:
+    for step in stages(name):
+        method, batch = networks(name, data, step)
+        for update in method.training_step(batch):
+            assert update.player in method.players()
+            for term in update.losses:
+                assert isinstance(getattr(method.config.weights, term), float)
 
 
 @every_method
-def test_a_move_touches_only_its_player(name: str) -> None:
-    method, batch = networks(name)
+def test_a_move_touches_only_its_player(name: str, data: Path) -> None:
+    method, batch = networks(name, data)
     players = {p: list(net.parameters()) for p, net in method.players().items()}
     moved = set()
-    for update in method.training_step(batch):
+    steps = (method.training_step(replace(batch, step=step)) for step in stages(name))
+    for update in chain.from_iterable(steps):
         sum(update.losses.values()).backward(inputs=players[update.player])
         with torch.no_grad():
             for parameter in method.parameters():
@@ -84,7 +114,8 @@ def test_a_move_touches_only_its_player(name: str) -> None:
 
 @every_method
 def test_two_micro_batches_are_one_batch(name: str, data: Path, tmp_path: Path) -> None:
-    if any(isinstance(layer, BatchNorm | Dropout) for layer in networks(name)[0].modules()):
+    method, _ = networks(name, data)
+    if any(isinstance(layer, BatchNorm | Dropout) for layer in method.modules()):
         pytest.skip("batch norm and dropout know of their own micro-batch only")
     for parts in (1, 2):
         settings = small(name, steps=3, log_every=1, save_every=1, accumulate=parts)
@@ -151,11 +182,14 @@ def test_a_model_translates_the_same_when_it_is_loaded(
     translator = crossimage.load(tmp_path, device="cpu")
     method = METHODS[name](translator.config)
     method.load_state_dict(weights(tmp_path), strict=False)
-    x = torch.rand(2, 3, 16, 16) * 2 - 1
-    style = torch.randn(2, method.style_dim) if method.style_dim else None
+    method.eval()
     with torch.no_grad():
-        expected = method.eval().translate(x, "b", style)
-    found = translator.translate(x, to=translator.domains[1], style=style)
+        if not method.targets:
+            expected = method.generate(translator.sample_style(2, seed=1))
+            found = translator.sample(2, seed=1)
+        else:
+            given, expected = answers(method, networks(name, data)[1])
+            found = translator.translate(**given)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 
 
@@ -179,12 +213,11 @@ def test_the_loss_curve_of_the_first_steps(name: str, data: Path, tmp_path: Path
 
 
 @every_method
-def test_images_of_the_training_size_are_translated_as_they_are(name: str) -> None:
-    method, batch = networks(name)
+def test_images_of_the_training_size_are_translated_as_they_are(name: str, data: Path) -> None:
+    method, batch = networks(name, data)
+    if not method.targets:
+        return  # makes images of noise
     translator = Translator(method, "cpu")
-    letter = method.targets[-1]
-    x = batch.images["a" if letter == "b" else "b"]
-    style = torch.randn(2, method.style_dim) if method.style_dim else None
     with torch.no_grad():
-        expected = method.translate(x, letter, style)
-    torch.testing.assert_close(translator.translate(x, style=style), expected)
+        given, expected = answers(method, batch)
+    torch.testing.assert_close(translator.translate(**given), expected)

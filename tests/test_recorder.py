@@ -101,9 +101,32 @@ def test_a_row_that_a_kill_has_torn_is_dropped(tmp_path: Path) -> None:
 def test_sums_from_a_checkpoint_go_to_the_losses_device(tmp_path: Path) -> None:
     watch = Recorder(tmp_path, Console(quiet=True), 9, 9, {}, {}, False, lambda: None)
     with watch.recording(0, 0.0):
-        watch.restore({"names": ["g/x"], "sums": torch.ones(1), "count": 1})
+        watch.restore({"losses": [(["g/x"], torch.ones(1), 1)]})
         watch.add({"g/x": torch.ones((), device="meta")})
-    assert watch.state()["sums"].device.type == "meta"
+    assert watch.state()["losses"][0][1].device.type == "meta"
+
+
+def test_a_stage_with_other_terms_has_columns_of_its_own(tmp_path: Path) -> None:
+    watch = recorder(tmp_path)
+    with watch.recording(0, 0.0):
+        watch.add({"g/x": torch.tensor(1.0)})
+        watch.log(1, 1.0, 0.1)
+        watch.add({"g/x": torch.tensor(2.0)})
+        watch.add({"d/y": torch.tensor(4.0), "g/x": torch.tensor(6.0)})
+        watch.log(3, 3.0, 0.1)
+    with open(tmp_path / "metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["g/x"], row["d/y"]) for row in rows] == [("1", ""), ("6", "4")]
+
+
+def test_of_several_stages_the_bad_step_is_named(tmp_path: Path) -> None:
+    watch = recorder(tmp_path)
+    with watch.recording(4, 0.0):
+        watch.add({"g/x": torch.tensor(1.0)})
+        watch.add({"d/y": torch.tensor(1.0)})
+        watch.add({"d/y": torch.tensor(float("nan"))})
+        with pytest.raises(ValueError, match="d/y is not finite at step 7"):
+            watch.log(7, 1.0, 0.1)
 
 
 def test_the_first_term_that_is_not_finite_is_named_with_its_step(tmp_path: Path) -> None:

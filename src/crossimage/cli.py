@@ -185,8 +185,8 @@ def data_inspect(data: Positional[Data], settings: Positional[Settings] = ()) ->
         named = "=" not in settings[0]
         overrides = parse_overrides(settings[named:])
         method, config = _configured(settings[0] if named else None, overrides)
-    paired, labelled = (method.paired, method.labelled) if method else (False, ())
-    print_report(look(data, config=config, paired=paired, labelled=labelled))
+    known = {"layout": method.layout, "labelled": method.labelled} if method else {}
+    print_report(look(data, config, **known))
 
 
 @data_app.command(name="make")

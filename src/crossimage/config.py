@@ -58,6 +58,10 @@ Betas = Annotated[tuple[Decay, Decay], BeforeValidator(_separated)]
 Range = Annotated[tuple[FiniteFloat, FiniteFloat], BeforeValidator(_separated)]
 Size = Annotated[tuple[Positive, Positive], BeforeValidator(_square)]
 
+Layout = Literal["unpaired", "paired", "single", "enlarging", "labelled"]
+"""Images that a method learns from: those of domains that are drawn independently, or in pairs; of
+one folder alone, or with a small version of each; with labels, of one data set or several."""
+
 
 @settings
 class Config:
@@ -141,6 +145,11 @@ class Config:
         if self.value_range is not None and self.value_range[0] >= self.value_range[1]:
             raise ValueError(f"value_range must be (low, high), found {self.value_range}")
 
+    @property
+    def samples(self) -> int:
+        """Images of a domain that a step sees, over all its moves."""
+        return self.batch_size
+
     def in_steps(self, images: int) -> Self:
         """The same config with its epochs as steps.
 
@@ -149,7 +158,7 @@ class Config:
         """
 
         def steps(epochs: float) -> int:
-            return math.ceil(epochs * images / self.batch_size)
+            return math.ceil(epochs * images / self.samples)
 
         total = max(1, steps(self.epochs)) if self.epochs else self.steps
         decay = steps(self.decay_epochs) if self.decay_epochs else self.decay_steps

@@ -19,6 +19,7 @@ from torch.nn.functional import interpolate
 from crossimage.data.images import read_image, write_image
 from crossimage.filenames import collect, name_results
 from crossimage.inputs import Picture, listed, whole
+from crossimage.labels import To
 from crossimage.seeds import seed_of
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def convert(
     model: Translator,
     paths: str | Path | Sequence[str | Path],
     out: Path,
-    to: str,
+    to: To,
     *,
     samples: int,
     reference: Picture | Sequence[Picture] | None,
@@ -160,7 +161,7 @@ class _Draw(NamedTuple):
 
 def _draws(
     model: Translator,
-    to: str,
+    to: To,
     samples: int,
     references: list[Picture],
     same_style: bool,
@@ -168,7 +169,7 @@ def _draws(
 ) -> Callable[[str, int], _Draw]:
     """What an input's answer is drawn with, from the file's name and the answer's number."""
     networks = model.networks
-    codes = [model.encode_style(image, to) for image in references]
+    codes = [model.encode_style(image, str(to)) for image in references]
     if not networks.style_dim and not networks.random and (samples > 1 or same_style):
         raise ValueError(f"this {model.method} has no styles: it gives one answer an input")
     base = int(torch.randint(2**62, ())) if seed is None else whole(seed, "seed")
@@ -177,24 +178,25 @@ def _draws(
         own = seed_of(base, "" if same_style else name, k)
         if codes:
             return _Draw(codes[k], own)
-        return _Draw(model.sample_style(1, to, own) if networks.style_dim else None, own)
+        return _Draw(model.sample_style(1, seed=own) if networks.style_dim else None, own)
 
     return draw
 
 
-def _translate(model: Translator, images: list[Tensor], to: str, draws: list[_Draw]) -> Tensor:
+def _translate(model: Translator, images: list[Tensor], to: To, draws: list[_Draw]) -> Tensor:
     """Several answers an image, in a row; the image is encoded once for them."""
     x = torch.stack(images).to(model.device)
+    goal = model.goal(to, len(x))
     try:
         if model.networks.random:
             # every answer by itself, for its noise to be its own, whatever is translated beside it
             inputs = x.repeat_interleave(len(draws) // len(x), 0)[:, None]
             found = [
-                model.answer(image, to, _joined([draw], model), draw.seed)
+                model.answer(image, goal, _joined([draw], model), draw.seed)
                 for image, draw in zip(inputs, draws, strict=True)
             ]
             return torch.cat(found).cpu()
-        return model.answer(x, to, _joined(draws, model)).cpu()
+        return model.answer(x, goal, _joined(draws, model)).cpu()
     except torch.OutOfMemoryError:
         height, width = images[0].shape[1:]
         raise ValueError(

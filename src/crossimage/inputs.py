@@ -114,7 +114,7 @@ def _seed(seed: SupportsIndex) -> int:
     return number
 
 
-def find_domain(name: str, domains: Sequence[str]) -> int:
+def find_domain(name: object, domains: Sequence[str]) -> int:
     """Position of a domain, whose name may differ in upper and lower case.
 
     Raises:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +24,29 @@ from rich.progress import (
 )
 from torch import Tensor
 
+from crossimage.data.batches import LoadedBatch
 from crossimage.files import atomic, write_text
 from crossimage.methods.base import Method, Panel
 from crossimage.modelfile import save_model
 from crossimage.runpage import write_page
 from crossimage.sheets import sheet
 
-Images = dict[str, Tensor]
+
+@dataclass
+class _Losses:
+    """Sums of the losses of some steps that had the same terms, kept on the device.
+
+    Attributes:
+        names: The terms.
+        sums: Their sums.
+        finite: Of every term, how many steps there were before the first bad one.
+        count: Steps.
+    """
+
+    names: list[str]
+    sums: Tensor
+    finite: Tensor
+    count: int
 
 
 class Recorder:
@@ -40,7 +58,7 @@ class Recorder:
         steps: Steps of the whole run, for the bar.
         page_every: Steps between two renewals of the run's page.
         facts: What the run's page says about it.
-        inputs: Fixed inputs of the sample sheets by split, one tensor a domain.
+        inputs: Fixed inputs of the sample sheets by split.
         writes: False on all processes but the first.
         newest: Gives the newest checkpoint, for messages.
     """
@@ -52,17 +70,14 @@ class Recorder:
         steps: int,
         page_every: int,
         facts: dict[str, str],
-        inputs: dict[str, Images],
+        inputs: dict[str, LoadedBatch],
         writes: bool,
         newest: Callable[[], Path | None],
     ) -> None:
         self.run, self.console, self.facts = run, console, facts
         self.steps, self.page_every = steps, page_every
         self.inputs, self.writes, self.newest = inputs, writes, newest
-        self._names: list[str] = []
-        self._sums: Tensor | None = None
-        self._finite: Tensor | None = None
-        self._count = 0
+        self._losses: list[_Losses] = []
         self._board: Any = None
         self._bar: Progress | None = None
         self._paged = 0
@@ -112,28 +127,28 @@ class Recorder:
 
     def add(self, losses: dict[str, Tensor]) -> None:
         """Add a step's losses to the running sums; nothing is read from the device."""
-        assert self._names in ([], list(losses)), "every step has the same loss terms"
-        values = torch.stack(list(losses.values()))
-        self._names = list(losses)
-        if self._sums is None or self._finite is None:
-            self._sums, self._finite = torch.zeros_like(values), torch.zeros_like(values)
+        names, values = list(losses), torch.stack(list(losses.values()))
+        if not self._losses or self._losses[-1].names != names:  # the first, or another stage
+            zeros = torch.zeros_like(values)
+            self._losses.append(_Losses(names, zeros, zeros, 0))
+        last = self._losses[-1]
         # sums that come from a checkpoint are still on the CPU
-        self._sums = self._sums.to(values.device) + values
-        # counts up to the first bad step
-        self._finite = self._finite.to(values.device) + self._sums.isfinite()
-        self._count += 1
+        last.sums = last.sums.to(values.device) + values
+        last.finite = last.finite.to(values.device) + last.sums.isfinite()
+        last.count += 1
         if self._bar:
             self._bar.advance(self._task)
 
     def state(self) -> dict[str, Any]:
         """The sums since the last row: a continued run must write the same next row."""
-        return {"names": self._names, "sums": self._sums, "count": self._count}
+        return {"losses": [(part.names, part.sums, part.count) for part in self._losses]}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what :meth:`state` returned."""
-        self._names, self._sums, self._count = state["names"], state["sums"], state["count"]
-        if self._sums is not None:
-            self._finite = torch.full_like(self._sums, self._count)
+        self._losses = [
+            _Losses(names, sums, torch.full_like(sums, count), count)
+            for names, sums, count in state["losses"]
+        ]
 
     def log(self, step: int, seconds: float, learning_rate: float) -> None:
         """Write the mean losses since the last row.
@@ -141,11 +156,13 @@ class Recorder:
         Raises:
             ValueError: A loss is not finite.
         """
-        if self._sums is None:
+        if not self._losses:
             return
         self.check(step)
-        losses = dict(zip(self._names, (self._sums / self._count).tolist(), strict=True))
-        self._sums, self._count = None, 0
+        losses: dict[str, float] = {}
+        for part in self._losses:
+            losses |= zip(part.names, (part.sums / part.count).tolist(), strict=True)
+        self._losses = []
         before, then = self._last
         rate = (step - before) / max(seconds - then, 1e-9)
         self._last = (step, seconds)
@@ -176,22 +193,23 @@ class Recorder:
         Raises:
             ValueError: The term that was the first not to be finite, and its step.
         """
-        if self._finite is None:
-            return
-        finite = self._finite.tolist()
-        good = min(finite)
-        if good < self._count:
-            first = step - self._count + int(good) + 1
-            raise self.diverged(first, self._names[finite.index(good)], "not finite")
+        before = step - sum(part.count for part in self._losses)
+        for part in self._losses:
+            finite = part.finite.tolist()
+            good = min(finite)
+            if good < part.count:
+                name = part.names[finite.index(good)]
+                raise self.diverged(before + int(good) + 1, name, "not finite")
+            before += part.count
 
-    def sample(self, step: int, preview: Callable[[Images], list[Panel]]) -> None:
+    def sample(self, step: int, preview: Callable[[LoadedBatch], list[Panel]]) -> None:
         """Write a sample sheet of the fixed inputs and renew the run's page."""
         if not self.writes:
             return
         panels = [
             Panel(f"{title} · {split} images", columns)
-            for split, images in self.inputs.items()
-            for title, columns in preview(images)
+            for split, inputs in self.inputs.items()
+            for title, columns in preview(inputs)
         ]
         picture = sheet(panels)
         with atomic(self.run / "samples" / f"step-{step:08d}.png") as file:
@@ -218,11 +236,34 @@ class Recorder:
         )
 
     def _append(self, row: dict[str, Any]) -> None:
-        with open(self.run / "metrics.csv", "a", newline="") as file:
-            writer = csv.DictWriter(file, list(row))
-            if not file.tell():
-                writer.writeheader()
-            writer.writerow(row)
+        path = self.run / "metrics.csv"
+        header = _header(path)
+        if not row.keys() <= set(header):  # the first row, or the first one of a stage
+            header += [name for name in row if name not in header]
+            _widen(path, header)
+        with open(path, "a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, header).writerow(row)
+
+
+def _header(path: Path) -> list[str]:
+    """The columns of a table, if there is one."""
+    if not path.is_file():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        return next(csv.reader(file), [])
+
+
+def _widen(path: Path, header: list[str]) -> None:
+    """Write a table again with more columns, or an empty one."""
+    rows: list[dict[str, str]] = []
+    if path.is_file():
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, header)
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def _cut(path: Path, step: int) -> None:

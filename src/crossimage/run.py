@@ -26,7 +26,8 @@ from rich.panel import Panel as Box
 from crossimage import __version__
 from crossimage.checkpoint import Checkpoints, lock
 from crossimage.config import Config, build, differences, to_dict, write_yaml
-from crossimage.data.datasets import Domain, PairedImages, UnpairedImages, find_domains
+from crossimage.data.datasets import Images
+from crossimage.data.opening import open_images
 from crossimage.data.sampler import StepSampler
 from crossimage.files import write_text
 from crossimage.methods import METHODS
@@ -66,7 +67,7 @@ def train(
 
     Args:
         recipe: A recipe's or method's name, or a YAML file.
-        data: A folder of images or list files, see :func:`find_domains`.
+        data: A folder of images, list files or tables, see :func:`open_images`.
         out: The run's folder.
         overrides: Settings that override the recipe's, nested.
         init: A model file whose weights a new run starts from; its networks are those of the run
@@ -85,15 +86,15 @@ def train(
     name, settings = resolve(recipe)
     if name not in METHODS:
         raise ValueError(f"{recipe}: there is no method '{name}'; known are {', '.join(METHODS)}")
+    method = METHODS[name]
     networks = _networks_of(init, name) if init else {}
-    config = build(METHODS[name].Config, networks, settings, overrides, source=recipe)
-    domains = find_domains(data, config.domains)
-    config = dataclasses.replace(config, domains=tuple(d.name for d in domains))
-    config = config.in_steps(max(len(d.train) for d in domains))
+    config = build(method.Config, networks, settings, overrides, source=recipe)
+    dataset = open_images(data, config, method.layout, method.labelled)
+    config = dataset.config
     if devices < 1:
         raise ValueError(f"devices must be at least 1, found {devices}")
     StepSampler(config.batch_size, config.accumulate, world=_world(devices))
-    part, share = config.batch_size // config.accumulate // _world(devices), METHODS[name].share
+    part, share = config.batch_size // config.accumulate // _world(devices), method.share
     if part % share:
         raise ValueError(
             f"{name} needs a multiple of {share} images at a time, and a process sees {part}; "
@@ -103,7 +104,7 @@ def train(
         raise ValueError("precision=fp16 needs a CUDA device; use bf16, fp32 or auto")
     try:
         with _folder(out) if _is_first() else nullcontext():
-            return _train(name, config, data, domains, out, init, devices)
+            return _train(name, data, dataset, out, init, devices)
     except OSError as error:
         if error.errno is None:
             raise
@@ -130,24 +131,11 @@ def _folder(out: Path) -> Iterator[None]:
 
 
 def _train(
-    name: str,
-    config: Config,
-    data: str,
-    domains: tuple[Domain, ...],
-    out: Path,
-    init: Path | None,
-    devices: int,
+    name: str, data: str, dataset: Images, out: Path, init: Path | None, devices: int
 ) -> int:
     # Paths shall come out as they are: brackets are no markup, and long lines are not broken.
     console = Console(markup=False, highlight=False, soft_wrap=True, quiet=not _is_first())
-    dataset = (
-        PairedImages(domains, config)
-        if METHODS[name].paired
-        else UnpairedImages(domains, config, METHODS[name].labelled)
-    )
-    if METHODS[name].labelled:
-        found_classes: dict[str, Any] = {"classes": dataset.domains[0].classes}
-        config = dataclasses.replace(config, **found_classes)
+    config = dataset.config
     fingerprint = dataset.fingerprint()
     checkpoints = Checkpoints(out, config.keep)
     found = checkpoints.load_newest(lambda sentence: console.print(sentence, style="yellow"))
@@ -169,7 +157,7 @@ def _train(
         console,
         config.steps,
         config.page_every,
-        {"method": name, "data": data, "images": _counts(domains)},
+        {"method": name, "data": data, "images": _counts(dataset)},
         {split: dataset.fixed(split, config.sample_count) for split in ("train", "test")},
         fabric.is_global_zero,
         checkpoints.newest_path,
@@ -187,7 +175,7 @@ def _train(
         write_text(out / "config.yaml", write_yaml({"method": name, **to_dict(config)}))
         write_text(out / "environment.json", json.dumps(_environment(data, fabric), indent=2))
     del found
-    console.print(f"training {name} on {_counts(domains)} for {config.steps} steps in {out}")
+    console.print(f"training {name} on {_counts(dataset)} for {config.steps} steps in {out}")
     stopped_by = trainer.fit()
     if _classifies(name) and not stopped_by and fabric.is_global_zero:
         _report_accuracies(trainer, recorder, out, console)
@@ -196,7 +184,7 @@ def _train(
 
 
 def _classifies(name: str) -> bool:
-    return METHODS[name].classify is not Method.classify
+    return bool(METHODS[name].labelled)
 
 
 def _report_accuracies(trainer: Trainer, recorder: Recorder, out: Path, console: Console) -> None:
@@ -303,8 +291,8 @@ def _has_bf16() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def _counts(domains: tuple[Domain, ...]) -> str:
-    return " and ".join(f"{len(d.train)} images of {d.name}" for d in domains)
+def _counts(images: Images) -> str:
+    return " and ".join(f"{len(d.train)} images of {d.name}" for d in images.domains)
 
 
 def _environment(data: str, fabric: Fabric) -> dict[str, Any]:
@@ -363,13 +351,16 @@ def _say_goodbye(console: Console, trainer: Trainer, out: Path, stopped_by: int)
         console.print(f"stopped at step {trainer.step} and saved; to continue:\n  {command}")
         return
     method = trainer.method
-    to = trainer.config.domains[method.letters.index(method.targets[-1])]
-    translate = ["crossimage", "translate", str(out), "IMAGES", "--to", to]
+    if not method.targets:
+        task, use = "make images:     ", ["crossimage", "sample", str(out)]
+    else:
+        to = method.labels.names[-1] if method.labels else method.names[method.targets[-1]]
+        task, use = "translate images:", ["crossimage", "translate", str(out), "IMAGES", "--to", to]
     text = (
         f"model    {out / 'model.safetensors'}\n"
         f"samples  {out / 'samples'}\n"
         f"page     {out / 'index.html'}\n\n"
-        f"translate images:  {shlex.join(translate)} --out DIR\n"
+        f"{task}  {shlex.join(use)} --out DIR\n"
         f"train on:          {_longer(trainer.config)}"
     )
     console.print(Box(text, title=f"{trainer.step} steps", expand=False), soft_wrap=False)

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
 from typing import Any, cast
 
@@ -142,7 +143,9 @@ class Trainer:
         for optimizer in self.optimizers.values():
             optimizer.param_groups[0]["lr"] = self.learning_rate(self.step)
         flows = [
-            self.method.training_step(Batch(loaded.images, self._noise(micro), loaded.labels))
+            self.method.training_step(
+                Batch(loaded.images, self._noise(micro), loaded.labels, self.step)
+            )
             for micro, loaded in enumerate(micro_batches)
         ]
         logs: dict[str, Tensor] = {}
@@ -264,21 +267,22 @@ class Trainer:
                 self.tally.add(batch.unreadable)
             except ValueError as error:
                 return [], str(error)
-            batch.images = {d: self._to_device(images) for d, images in batch.images.items()}
-            batch.labels = {
-                d: labels.to(self.fabric.device, non_blocking=True)
-                for d, labels in batch.labels.items()
-            }
-            micro_batches.append(batch)
+            micro_batches.append(self._on_device(batch))
         return micro_batches, None
+
+    def _on_device(self, batch: LoadedBatch) -> LoadedBatch:
+        device = self.fabric.device
+        images = {d: self._to_device(images) for d, images in batch.images.items()}
+        labels = {d: labels.to(device, non_blocking=True) for d, labels in batch.labels.items()}
+        return replace(batch, images=images, labels=labels)
 
     def _to_device(self, images: Tensor) -> Tensor:
         return images.to(self.fabric.device, memory_format=torch.channels_last, non_blocking=True)
 
     def _noise(self, micro: int) -> Noise:
         c, fabric = self.config, self.fabric
-        part = rows(c.batch_size, c.accumulate, micro, fabric.global_rank, fabric.world_size)
-        return Noise(seed_of(c.seed, "noise", self.step), c.batch_size, part, fabric.device)
+        part = rows(c.samples, c.accumulate, micro, fabric.global_rank, fabric.world_size)
+        return Noise(seed_of(c.seed, "noise", self.step), c.samples, part, fabric.device)
 
     def _average(self, tensors: list[Tensor]) -> None:
         """The mean over the processes, by one flat all-reduce."""
@@ -361,17 +365,17 @@ class Trainer:
         self.translator.train(self.average is None)
         return shares
 
-    def _preview(self, images: dict[str, Tensor]) -> list[Panel]:
+    def _preview(self, inputs: LoadedBatch) -> list[Panel]:
         """Panels of the sample sheet for fixed inputs."""
         method, device = self.translator, self.fabric.device
-        count = next(iter(images.values())).shape[0]
+        count = next(iter(inputs.images.values())).shape[0]
         whole = slice(0, count)
         fixed = Noise(seed_of(self.config.seed, "fixed"), count, whole, device)
         fresh = Noise(seed_of(self.config.seed, "fresh", self.step), count, whole, device)
-        on_device = {d: self._to_device(x) for d, x in images.items()}
+        given = self._on_device(inputs)
         method.eval()
         with torch.no_grad(), self.fabric.autocast():
-            panels = method.preview(on_device, fixed, fresh)
+            panels = method.preview(Batch(given.images, fixed, given.labels, self.step), fresh)
         method.train(method is self.method)
         return panels
 

@@ -31,6 +31,7 @@ from crossimage.inputs import (
     together,
     whole,
 )
+from crossimage.labels import To
 from crossimage.loading import load_networks
 from crossimage.methods.base import Method
 from crossimage.modelfile import save_model
@@ -100,7 +101,7 @@ class Translator:
     def translate(
         self,
         x: Pictures,
-        to: str | None = None,
+        to: To | None = None,
         style: Codes | None = None,
         reference: Pictures | None = None,
         seed: SupportsIndex | None = None,
@@ -110,6 +111,8 @@ class Translator:
         Args:
             x: Images of the source domain.
             to: Name of the target domain; where omitted the only possible one, or the second one.
+                Methods with labels take a label's name, values 0 or 1 by label, of which those
+                that aren't named are 0, or label vectors (N, L) or (1, L).
             style: Style codes (N, style_dim), or (1, style_dim) for all images: a tensor, an array
                 or nested lists.
             reference: N images of the target domain, or one for all, whose style is taken.
@@ -124,19 +127,20 @@ class Translator:
         Raises:
             ValueError: The images, the domain or the style do not fit the model.
         """
-        to = self._name(to)
+        to = self.target(to)
         batches = self._open(x, self._source(to))
-        styles = self._styles(sum(map(len, batches)), to, style, reference, seed)
+        count = sum(map(len, batches))
+        styles = self._styles(count, to, style, reference, seed)
         codes = None if styles is None else styles[:, None]
         with self._seeded(seed):
-            answers = self._answers(batches, to, codes)
+            answers = self._answers(batches, self.goal(to, count), codes)
         if isinstance(x, Tensor):
             return answers[0][:, 0].to(x.device)
         images = [to_pil(answer[0, 0]) for answer in answers]
         return images[0] if is_single(x) else images
 
     def interpolate(
-        self, x: Pictures, start: Codes, end: Codes, steps: int = 8, to: str | None = None
+        self, x: Pictures, start: Codes, end: Codes, steps: int = 8, to: To | None = None
     ) -> Any:
         """Translate with styles on the straight line from ``start`` to ``end``.
 
@@ -155,12 +159,13 @@ class Translator:
             ValueError: As :meth:`translate`.
         """
         steps = whole(steps, "steps", 2)
-        to = self._name(to)
+        to = self.target(to)
         batches = self._open(x, self._source(to))
         count = sum(map(len, batches))
         first, last = (self._fit_style(style, count, "style") for style in (start, end))
         place = torch.linspace(0, 1, steps, device=self.device)[:, None]
-        answers = self._answers(batches, to, torch.lerp(first[:, None], last[:, None], place))
+        codes = torch.lerp(first[:, None], last[:, None], place)
+        answers = self._answers(batches, self.goal(to, count), codes)
         if isinstance(x, Tensor):
             return answers[0].to(x.device)
         images = [[to_pil(picture) for picture in answer[0]] for answer in answers]
@@ -173,14 +178,13 @@ class Translator:
             ValueError: The images or the domain do not fit, or the method has no styles.
         """
         self._need_styles()
-        index = self._index(domain)
+        letter = self._letter(domain)
         with torch.no_grad():
             codes = [
                 self.networks.encode_style(
-                    pad_to(batch, 1, max(self.networks.smallest, _LEAST))[0],
-                    self.networks.letters[index],
+                    pad_to(batch, 1, max(self.networks.smallest, _LEAST))[0], letter
                 )
-                for batch in self._open(y, index)
+                for batch in self._open(y, letter)
             ]
         return torch.cat(codes).float().to(home(y))
 
@@ -199,9 +203,25 @@ class Translator:
         """
         self._need_styles()
         if domain is not None:
-            self._index(domain)
+            self._letter(domain)
         generator = None if seed is None else seeded(seed)
         return torch.randn(whole(n, "n", 1), self.networks.style_dim, generator=generator)
+
+    def sample(self, n: int, seed: SupportsIndex | None = None) -> Tensor:
+        """Images (n, C, H, W) in [-1, 1] made of noise alone, on the CPU.
+
+        Args:
+            n: How many, at least 1.
+            seed: Makes the images reproducible.
+
+        Raises:
+            ValueError: The method translates images instead, or a number is none.
+        """
+        if self.networks.targets:
+            raise ValueError(f"this {self.method} translates images; it makes none of noise")
+        with torch.no_grad():
+            images = self.networks.generate(self.sample_style(n, seed=seed).to(self.device))
+        return images.float().cpu()
 
     def encode_content(self, x: Pictures, domain: str) -> Tensor:
         """Content codes (N, c, h, w) of images of one size, float32 on the images' device.
@@ -209,32 +229,35 @@ class Translator:
         Raises:
             ValueError: The images or the domain do not fit, or the method has no content codes.
         """
-        index = self._index(domain)
+        letter = self._letter(domain)
         with torch.no_grad():
-            batch = self._pad(together(self._open(x, index)))[0]
-            code = self.networks.encode_content(batch, self.networks.letters[index])
+            batch = self._pad(together(self._open(x, letter)))[0]
+            code = self.networks.encode_content(batch, letter)
         return code.float().to(home(x))
 
-    def classify(self, x: Pictures, domain: str) -> Tensor:
+    def classify(self, x: Pictures, domain: str | None = None) -> Tensor:
         """Class logits (N, classes) of images of one size, float32 on the images' device.
+
+        Args:
+            x: Images of the domain.
+            domain: The domain's name; may be left out where the method has labels instead.
 
         Raises:
             ValueError: The images or the domain do not fit, or the method does not classify.
         """
-        index = self._index(domain)
+        letter = self._letter(domain)
         with torch.no_grad():
-            batch = together(self._open(x, index))
-            logits = self.networks.classify(batch, self.networks.letters[index])
+            logits = self.networks.classify(together(self._open(x, letter)), letter)
         return logits.float().to(home(x))
 
     def discriminate(
-        self, x: Pictures, domain: str, condition: Pictures | None = None
+        self, x: Pictures, domain: str | None = None, condition: Pictures | None = None
     ) -> list[Tensor]:
         """Score maps of a domain's discriminator for images of one size, one a scale.
 
         Args:
             x: Images of the domain.
-            domain: The domain's name.
+            domain: The domain's name; may be left out where the method has labels instead.
             condition: The input images that ``x`` are translations of, where the discriminator
                 judges both together (pix2pix).
 
@@ -244,12 +267,12 @@ class Translator:
         self._need_discriminators()
         if condition is not None and not self.networks.conditional:
             raise ValueError(f"{self.method} judges images by themselves; leave out condition")
-        index = self._index(domain)
-        batch = together(self._open(x, index))
+        letter = self._letter(domain)
+        batch = together(self._open(x, letter))
         height, width = batch.shape[2:]
         given = None
         if condition is not None:
-            given = together(self._open(condition, self._source(self.domains[index])))
+            given = together(self._open(condition, self._source(self.networks.names[letter])))
             if (len(given), *given.shape[2:]) != (len(batch), height, width):
                 raise ValueError(
                     f"condition holds {len(given)} images of {given.shape[3]}x{given.shape[2]} "
@@ -257,7 +280,7 @@ class Translator:
                 )
         try:
             with torch.no_grad():
-                scores = self.networks.discriminate(batch, self.networks.letters[index], given)
+                scores = self.networks.discriminate(batch, letter, given)
         except RuntimeError:
             # Crops of training are large enough, but how small is too small the layers know best.
             if min(height, width) >= min(self.config.crop):
@@ -272,7 +295,7 @@ class Translator:
         self,
         paths: str | Path | Sequence[str | Path],
         out: str | Path,
-        to: str | None = None,
+        to: To | None = None,
         *,
         samples: int = 1,
         reference: Picture | Sequence[Picture] | None = None,
@@ -316,7 +339,7 @@ class Translator:
         """
         folder = as_path(out, "the path of the results")
         return convert(
-            self, paths, folder, self._name(to), samples=samples, reference=reference,
+            self, paths, folder, self.target(to), samples=samples, reference=reference,
             same_style=same_style, seed=seed, size=size, format=format, batch_size=batch_size,
             progress=progress,
         )  # fmt: skip
@@ -335,37 +358,68 @@ class Translator:
             self._need_discriminators()
         save_model(as_path(path, "the model's path"), self.networks, discriminators=discriminators)
 
-    def source_channels(self, to: str) -> int:
-        """Channels of the images that are translated to the domain ``to``."""
-        return self.config.channels[self._source(to)]
-
-    def _index(self, name: str) -> int:
-        """Position of a domain."""
-        return find_domain(name, self.domains)
+    def source_channels(self, to: To) -> int:
+        """Channels of the images that are translated to a target."""
+        return self._channels(self._source(to))
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """Names of the domains that can be translated to."""
-        letters = self.networks.letters
-        return tuple(self.domains[letters.index(letter)] for letter in self.networks.targets)
+        """Names of the domains, or labels, that can be translated to."""
+        networks = self.networks
+        if networks.labels:
+            return networks.labels.names
+        return tuple(networks.names[letter] for letter in networks.targets)
 
-    def _name(self, to: str | None) -> str:
-        """A target domain's exact name; the only or the second one's where it is omitted."""
+    def target(self, to: To | None) -> To:
+        """A target as it is exactly called; the only or the second domain where it is omitted.
+
+        Raises:
+            ValueError: There is no such target, or the method translates nothing.
+        """
+        networks = self.networks
+        if not networks.targets:
+            raise ValueError(f"this {self.method} makes images of noise alone; use sample")
+        if networks.labels:
+            if to is None:
+                raise ValueError(f"to is missing; expected some of {', '.join(self.targets)}")
+            if isinstance(to, Tensor):
+                return to
+            networks.labels.vectors(to, 1)
+            return to
         if to is None:
             return self.targets[-1]
-        name = self.domains[self._index(to)]
+        name = networks.names[self._letter(to)]
         if name not in self.targets:
             raise ValueError(f"this {self.method} translates to {' and '.join(self.targets)} only")
         return name
 
-    def _source(self, to: str) -> int:
-        """Position of the domain whose images are translated to ``to``."""
-        assert len(self.domains) == 2
-        return 1 - self._index(to)
+    def goal(self, to: To, count: int) -> str | Tensor:
+        """What the networks take as the target of ``count`` images: a letter, or label vectors."""
+        if self.networks.labels:
+            return self.networks.labels.vectors(to, count).to(self.device)
+        assert isinstance(to, str)
+        return self._letter(to)
 
-    def _open(self, x: Pictures, domain: int) -> list[Tensor]:
-        channels = self.config.channels[domain]
-        batches = open_images(x, channels, self.config.value_range)
+    def _letter(self, domain: object) -> str:
+        """The letter of a domain."""
+        letters = self.networks.letters
+        if self.networks.labels:
+            return letters[0]
+        return letters[find_domain(domain, self.domains)]
+
+    def _source(self, to: To) -> str:
+        """Letter of the domain whose images are translated to a target."""
+        letters = self.networks.letters
+        if len(letters) == 1:
+            return letters[0]
+        assert isinstance(to, str) and len(letters) == 2
+        return letters[1 - letters.index(self._letter(to))]
+
+    def _channels(self, letter: str) -> int:
+        return self.config.channels[self.networks.letters.index(letter)]
+
+    def _open(self, x: Pictures, letter: str) -> list[Tensor]:
+        batches = open_images(x, self._channels(letter), self.config.value_range)
         return [self.fit(batch.to(self.device)) for batch in batches]
 
     def fit(self, x: Tensor) -> Tensor:
@@ -385,20 +439,26 @@ class Translator:
             return nullcontext()
         return forked(seed, self.device)
 
-    def _answers(self, batches: list[Tensor], to: str, styles: Tensor | None) -> list[Tensor]:
+    def _answers(
+        self, batches: list[Tensor], goal: str | Tensor, styles: Tensor | None
+    ) -> list[Tensor]:
         """Answers (N, k, C, H, W) to every batch, with styles (all N, k, style_dim) if any."""
         answers, first = [], 0
         for batch in batches:
             rows = slice(first, first := first + len(batch))
             codes = None if styles is None else styles[rows].flatten(0, 1)
-            y = self.answer(batch, to, codes)
+            y = self.answer(batch, goal if isinstance(goal, str) else goal[rows], codes)
             answers.append(y.reshape(len(batch), -1, *y.shape[1:]))
         return answers
 
     def answer(
-        self, x: Tensor, to: str, style: Tensor | None, seed: SupportsIndex | None = None
+        self,
+        x: Tensor,
+        goal: str | Tensor,
+        style: Tensor | None,
+        seed: SupportsIndex | None = None,
     ) -> Tensor:
-        """Translate images (N, C, H, W) on the networks' device to the domain of that very name.
+        """Translate images (N, C, H, W) on the networks' device to what :meth:`goal` gives.
 
         With style codes (N k, style_dim) each image gets k answers in a row; it is encoded once.
         The seed is for what the networks themselves draw.
@@ -406,8 +466,9 @@ class Translator:
         # no_grad and not inference_mode: what comes out may be trained on.
         with torch.no_grad(), self._seeded(seed):
             padded, rows, columns = self._pad(x)
-            letter = self.networks.letters[self.domains.index(to)]
-            y = self.networks.translate(padded, letter, style)
+            y = self.networks.translate(padded, goal, style)
+        times = self.networks.enlarges
+        rows, columns = (slice(s.start * times, s.stop * times) for s in (rows, columns))
         return y[:, :, rows, columns].float().contiguous()
 
     def _need_discriminators(self) -> None:
@@ -424,7 +485,7 @@ class Translator:
     def _styles(
         self,
         count: int,
-        to: str,
+        to: To,
         style: Codes | None,
         reference: Pictures | None,
         seed: SupportsIndex | None,
@@ -435,10 +496,12 @@ class Translator:
         if style is not None:
             return self._fit_style(style, count, "style")
         if reference is not None:
+            self._need_styles()
+            assert isinstance(to, str)
             return self._fit_style(self.encode_style(reference, to), count, "reference")
         if not self.networks.style_dim:
             return None
-        return self.sample_style(count, to, seed).to(self.device)
+        return self.sample_style(count, seed=seed).to(self.device)
 
     def _fit_style(self, style: Codes, count: int, what: str) -> Tensor:
         """Given style codes as (count, style_dim) on the networks' device."""

@@ -270,11 +270,11 @@ def test_fixed_images_are_spread_centred_and_the_same_every_time(tmp_path):
         flat(tmp_path / "trainB" / f"{number}.png", number)
     flat(tmp_path / "testA" / "x.png", 50)
     data = dataset(tmp_path)
-    assert [level(x) for x in data.fixed("train", 5)["a"]] == [0, 2, 4, 6, 8]
-    assert torch.equal(data.fixed("train", 3)["b"], data.fixed("train", 3)["b"])
+    assert [level(x) for x in data.fixed("train", 5).images["a"]] == [0, 2, 4, 6, 8]
+    assert torch.equal(data.fixed("train", 3).images["b"], data.fixed("train", 3).images["b"])
     # one test image in A; B has none and shows training images
     test = data.fixed("test", 4)
-    assert [[level(x) for x in test[letter]] for letter in "ab"] == [[50], [0]]
+    assert [[level(x) for x in test.images[letter]] for letter in "ab"] == [[50], [0]]
 
 
 def test_fixed_images_are_cut_from_the_centre(tmp_path):
@@ -283,12 +283,12 @@ def test_fixed_images_are_cut_from_the_centre(tmp_path):
     for folder in ("trainA", "trainB"):
         (tmp_path / folder).mkdir()
         Image.fromarray(picture).save(tmp_path / folder / "1.png")
-    assert (dataset(tmp_path).fixed("train", 1)["a"] == 1).all()
+    assert (dataset(tmp_path).fixed("train", 1).images["a"] == 1).all()
 
 
 def test_fixed_images_avoid_broken_files_and_repeat_none(unequal):
     (unequal / "trainB" / "0.png").write_bytes(b"broken")
-    fixed = dataset(unequal).fixed("train", 5)
+    fixed = dataset(unequal).fixed("train", 5).images
     assert [level(x) for x in fixed["b"]] == [101, 102]
     assert len(fixed["a"]) == 2
 

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ def shown(report):
 
 def test_counts_sizes_modes_and_broken_files(data):
     config = Config(resize=0, crop=(32, 32), batch_size=2, steps=10)
-    report = inspect(str(data), ["x", "y"], config)
+    report = inspect(str(data), replace(config, domains=("x", "y")))
     assert [(s.domain, s.split, s.count) for s in report.splits] == [
         ("x", "train", 4),
         ("y", "train", 1),
@@ -94,14 +95,14 @@ def test_lonely_and_unequal_images_of_pairs_are_named(tmp_path):
         for number in range(3):
             Image.new("RGB", size).save(tmp_path / f"train{letter}" / f"{number}.png")
     config = Config(resize=0, crop=(16, 16))
-    report = inspect(str(tmp_path), config=config, paired=True)
+    report = inspect(str(tmp_path), config=config, layout="paired")
     assert not report.problems
     assert "All images of a pair are cropped at the same place" in shown(report)
     assert "of a pair" not in shown(inspect(str(tmp_path), config=config))
 
     Image.new("RGB", (41, 30)).save(tmp_path / "trainB" / "1.png")
     (tmp_path / "trainA" / "2.png").write_bytes(b"broken")
-    report = inspect(str(tmp_path), config=config, paired=True)
+    report = inspect(str(tmp_path), config=config, layout="paired")
     for split in report.splits:
         assert [Path(path).name for path, _ in split.broken] == ["1.png", "2.png"]
     text = shown(report)
@@ -114,7 +115,7 @@ def test_lonely_and_unequal_images_of_pairs_are_named(tmp_path):
 
     for name in ("trainA/5.png", "trainB/6.png", "trainB/7.png"):
         Image.new("RGB", (40, 30)).save(tmp_path / name)
-    text = "\n".join(inspect(str(tmp_path), config=config, paired=True).problems)
+    text = "\n".join(inspect(str(tmp_path), config=config, layout="paired").problems)
     assert text.count("has no partner") == 3
     assert "trainA/5.png has no partner" in text and "trainB/7.png has no partner" in text
 

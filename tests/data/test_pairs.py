@@ -110,13 +110,13 @@ def test_a_sample_depends_on_its_number_alone(negatives):
 def test_fixed_images_are_pairs(negatives):
     data = pairs(negatives, Config(resize=0, crop=(12, 10)))
     for split, count in (("train", 4), ("test", 2)):
-        fixed = data.fixed(split, 4)
+        fixed = data.fixed(split, 4).images
         assert fixed["a"].shape == (count, 3, 12, 10)
         assert (levels(fixed["a"]) + levels(fixed["b"]) == 255).all()
     without = PairedImages(
         find_domains(f"A={listed(negatives, 'trainA')},B={listed(negatives, 'trainB')}"),
         Config(resize=0, crop=(12, 10)),
-    ).fixed("test", 3)
+    ).fixed("test", 3).images
     assert (levels(without["a"]) + levels(without["b"]) == 255).all()
 
 
@@ -224,7 +224,7 @@ def test_lines_of_lists_belong_together(tmp_path, monkeypatch):
     data = pairs("A=a.txt,B=b.txt")
     seen = [[int(levels(data[n].images[k])[0, 0, 0]) for k in "ab"] for n in range(3)]
     assert sorted(seen) == [[0, 2], [3, 0], [3, 1]]
-    fixed = data.fixed("train", 3)
+    fixed = data.fixed("train", 3).images
     assert [[int(levels(fixed[k])[n, 0, 0, 0]) for k in "ab"] for n in range(3)] == [
         [3, 1], [0, 2], [3, 0],
     ]  # fmt: skip
@@ -255,7 +255,7 @@ def test_pairs_of_different_sizes_are_skipped_and_named(negatives):
         "1 unreadable image was skipped:\n"
         f"{a} is 28 x 23 and {b} is 27 x 23; expected images of the same size in a pair"
     )
-    assert data.fixed("train", 6)["a"].shape[0] == 5
+    assert data.fixed("train", 6).images["a"].shape[0] == 5
     with pytest.raises(ValueError, match="1 of 6 images of domain a"):
         UnreadableTally({"a": 6, "b": 6}).add(batch.unreadable)
 

@@ -192,7 +192,7 @@ def test_answers_of_cyclegan_star_depend_on_the_noise() -> None:
 def test_a_sheet_shows_what_the_method_does(changes: dict[str, Any], titles: list[str]) -> None:
     method = cyclegan(domains="horse,zebra", **changes).eval()
     given = batch(method)
-    panels = method.preview(given.images, given.noise, given.noise)
+    panels = method.preview(given, given.noise)
     assert [panel.title for panel in panels] == ["horse to zebra", "zebra to horse"]
     for panel in panels:
         assert [title for title, _ in panel.columns] == titles

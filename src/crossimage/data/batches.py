@@ -24,7 +24,7 @@ class Item:
 
     Attributes:
         images: Float32 tensors (C, H, W) in [-1, 1] by the domains' letters.
-        labels: Class numbers of the images of labelled domains, by letter.
+        labels: Class numbers of the images of labelled domains by letter, or label vectors.
         unreadable: Files that were skipped on the way: domain name, path and reason.
         error: Why the data can't be used at all. It travels as data, since exceptions leave
             the loader's processes with their tracebacks as text.
@@ -33,12 +33,12 @@ class Item:
     images: dict[str, Tensor]
     unreadable: list[Unreadable] = field(default_factory=list)
     error: str | None = None
-    labels: dict[str, int] = field(default_factory=dict)
+    labels: dict[str, int | list[float]] = field(default_factory=dict)
 
 
 @dataclass
 class LoadedBatch:
-    """Samples as one batch: images (N, C, H, W) and labels (N,) by letter; see :class:`Item`."""
+    """Samples as one batch: images (N, C, H, W), labels (N,) or (N, L); see :class:`Item`."""
 
     images: dict[str, Tensor]
     unreadable: list[Unreadable]
@@ -86,7 +86,7 @@ def loader(
     Raises:
         ValueError: The batch can't be cut evenly.
     """
-    sampler = StepSampler(config.batch_size, config.accumulate, rank, world, start)
+    sampler = StepSampler(config.samples, config.accumulate, rank, world, start)
     batches: DataLoader[Item] = DataLoader(
         dataset,
         batch_sampler=sampler,

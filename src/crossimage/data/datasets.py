@@ -7,6 +7,7 @@ import os
 import string
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,8 +24,8 @@ from crossimage.data.tally import Unreadable, UnreadableTally
 from crossimage.seeds import seed_of
 
 __all__ = [
-    "Domain", "Images", "Item", "LoadedBatch", "PairedImages", "UnpairedImages", "UnreadableTally",
-    "collate", "find_domains", "loader",
+    "Domain", "Images", "Item", "LoadedBatch", "PairedImages", "SingleImages", "UnpairedImages",
+    "UnreadableTally", "collate", "find_domains", "loader",
 ]  # fmt: skip
 
 Row = tuple[Path, ...]
@@ -43,6 +44,11 @@ class Images(Dataset[Item]):
         config: Seed, channels, and how images are resized, cropped and flipped.
         groups: Places of the domains that belong together.
 
+    Attributes:
+        letters: The letters that the images come under.
+        epoch: Samples that show every image at least once.
+        found: Settings that the data tells.
+
     Raises:
         ValueError: ``config.channels`` has not one number a domain.
     """
@@ -58,8 +64,8 @@ class Images(Dataset[Item]):
                 f"{len(domains)} domains ({names})"
             )
         self.letters = tuple(string.ascii_lowercase[: len(domains)])
+        self.found: dict[str, Any] = {"domains": tuple(domain.name for domain in domains)}
         self.epoch = max(len(domain.train) for domain in domains)
-        """Samples that show every image at least once."""
         self._orders: dict[int, tuple[int, Tensor]] = {}
 
     def __getitem__(self, number: int) -> Item:
@@ -72,7 +78,7 @@ class Images(Dataset[Item]):
             item.error = str(error)
         return item
 
-    def fixed(self, split: Split, count: int) -> dict[str, Tensor]:
+    def fixed(self, split: Split, count: int) -> LoadedBatch:
         """Images that stay the same during a run: evenly spread, centre-cropped, not flipped.
 
         Args:
@@ -80,7 +86,7 @@ class Images(Dataset[Item]):
             count: Images a domain; fewer where a domain has fewer.
 
         Returns:
-            Tensors (N, C, H, W) in [-1, 1] by letter, N the same for all.
+            Images (N, C, H, W) in [-1, 1] by letter, N the same for all.
 
         Raises:
             ValueError: The images can't be used.
@@ -89,11 +95,12 @@ class Images(Dataset[Item]):
         count = min(count, *(len(rows) for rows in files.values()))
         found = {group: self._spread(group, rows, count) for group, rows in files.items()}
         count = min(len(rows) for rows in found.values())
-        return {
+        images = {
             self.letters[index]: torch.stack([row[place] for row in rows[:count]])
             for group, rows in found.items()
             for place, index in enumerate(group)
         }
+        return LoadedBatch(images, [], None)
 
     def tests(
         self, letter: str, batch_size: int, unreadable: list[Unreadable] | None = None
@@ -257,6 +264,24 @@ class UnpairedImages(Images):
         places = [string.ascii_lowercase.index(letter) for letter in labelled]
         groups = [(index,) for index in range(len(domains))]
         super().__init__(classified(domains, places), config, groups)
+        if places:
+            self.found["classes"] = self.domains[places[0]].classes
+
+
+class SingleImages(Images):
+    """Samples of the images of one folder, under the letter ``x``.
+
+    Args:
+        domain: Where the images are.
+        config: Seed, channels, and how images are resized, cropped and flipped.
+
+    Raises:
+        ValueError: ``config.channels`` is not one number.
+    """
+
+    def __init__(self, domain: Domain, config: Config) -> None:
+        super().__init__([domain], config, [(0,)])
+        self.letters = ("x",)
 
 
 class PairedImages(Images):

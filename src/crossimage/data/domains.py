@@ -112,6 +112,38 @@ def find_domains(data: str, names: Sequence[str] = (), count: int | None = 2) ->
     return domains
 
 
+def find_images(data: str, names: Sequence[str] = ()) -> Domain:
+    """Find the images of a data set that has no domains.
+
+    Layouts: ``DIR/train[, DIR/test]``, where ``val`` stands in for ``test``; images anywhere below
+    ``DIR`` where it has no folder ``train``; a list file with one path a line.
+
+    Args:
+        data: The folder, or the list file.
+        names: A name for what the images show; by default the folder's.
+
+    Raises:
+        FileNotFoundError: There is no such folder, or a listed file is missing.
+        ValueError: An empty path, a folder without images, or more than one name.
+    """
+    folder = as_path(data, "the path of the data set")
+    if folder.is_file():
+        paths, lines = zip(*_read_list(folder), strict=True)
+        found = Domain(folder.stem, paths, train_root=folder, lines=lines)
+    elif not folder.is_dir():
+        raise FileNotFoundError(f"{data} is no folder; expected a folder of images")
+    elif (folder / "train").is_dir():
+        name = folder.resolve().name
+        found = _from_folders(name, *(folder / split for split in _FOLDERS))
+    else:
+        found = Domain(
+            folder.resolve().name, _required(folder), train_root=folder, test_root=folder / "test"
+        )
+    if len(names) > 1:
+        raise ValueError(f"domains={','.join(names)} names {len(names)}, expected one name")
+    return replace(found, name=names[0]) if names else found
+
+
 def _check_count(
     data: str, domains: Sequence[Domain], names: Sequence[str], count: int | None
 ) -> None:

@@ -12,16 +12,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from crossimage.config import Config
-from crossimage.data.datasets import (
-    Images,
-    PairedImages,
-    UnpairedImages,
-    check_sizes,
-    resized,
-)
+from crossimage.config import Config, Layout
+from crossimage.data.datasets import Images, check_sizes, resized
 from crossimage.data.domains import SPLITS, Domain, Split, find_domains
 from crossimage.data.images import BombError, ImageError, ImageInfo, verify
+from crossimage.data.opening import open_images
 from crossimage.data.pairs import unmatched
 from crossimage.data.tally import too_many
 
@@ -82,19 +77,17 @@ class DataReport:
 
 def inspect(
     data: str,
-    names: Sequence[str] = (),
     config: Config | None = None,
     *,
-    paired: bool = False,
+    layout: Layout = "unpaired",
     labelled: Collection[str] = (),
 ) -> DataReport:
     """Read every image of a data set.
 
     Args:
-        data: A folder or list files, as for :func:`find_domains`.
-        names: Names of the domains; empty: those of the config.
+        data: A folder, list files or tables, as for :func:`open_images`.
         config: What training would use; None: the defaults.
-        paired: Whether the images of the domains belong together in pairs.
+        layout: What training would learn from.
         labelled: Letters of the domains whose images need classes.
 
     Raises:
@@ -103,16 +96,13 @@ def inspect(
             classes.
     """
     config = config or Config()
-    domains = find_domains(data, names or config.domains)
-    lonely = unmatched(domains) if paired else []
-    # A data set of training refuses what training would refuse; lonely images are all named.
-    images: Images
-    if paired and not lonely:
-        images = PairedImages(domains, config)
-    else:
-        images = UnpairedImages(domains, config, labelled)
-    config = config.in_steps(images.epoch)
-    found = dict(_read(list(dict.fromkeys(p for d in domains for p in (*d.train, *d.test)))))
+    lonely = []
+    if layout == "paired":  # all are named, where training would refuse the first
+        lonely = unmatched(find_domains(data, config.domains))
+    images = open_images(data, config, "unpaired" if lonely else layout, labelled)
+    config = images.config
+    files = (path for domain in images.domains for path in (*domain.train, *domain.test))
+    found = dict(_read(list(dict.fromkeys(files))))
     splits = []
     for domain in images.domains:
         for split in SPLITS:
@@ -121,7 +111,7 @@ def inspect(
                 labels = domain.labels if split == "train" else domain.test_labels
                 report.classes.update(domain.classes[label] for label in labels)
                 splits.append(report)
-    training = _plan(images.domains, splits, config, paired)
+    training = _plan(images.domains, splits, config, layout == "paired")
     return DataReport(data, splits, training, lonely + _problems(splits, config))
 
 

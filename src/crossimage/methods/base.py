@@ -7,7 +7,7 @@ devices, precision, processes, files or the command line; the trainer and the tr
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from crossimage.config import Config as BaseConfig
+from crossimage.config import Layout
+from crossimage.labels import Labels
 
 
 @dataclass
@@ -59,15 +61,19 @@ class Batch:
     """What a training step sees.
 
     Attributes:
-        images: One float tensor (N, C, H, W) in [-1, 1] a domain, under the paper's letters
-            ``"a"`` and ``"b"``; of a paired method, row n of all domains is one pair.
+        images: One float tensor (N, C, H, W) in [-1, 1] a domain, under the method's letters; of
+            a paired method, row n of all domains is one pair.
         noise: The step's source of random codes.
-        labels: Class numbers (N,) of the images of the method's ``labelled`` domains.
+        labels: Class numbers (N,) of the images of the method's ``labelled`` domains. With the
+            layout ``labelled``: label vectors (N, L) under ``"x"``, and under ``"target"`` those
+            of other random images of the same data set.
+        step: How many steps were made before; tells methods of several stages where they are.
     """
 
     images: dict[str, Tensor]
     noise: Noise
     labels: dict[str, Tensor] = field(default_factory=dict)
+    step: int = 0
 
 
 class Panel(NamedTuple):
@@ -86,10 +92,14 @@ class Method(ABC, nn.Module):
 
     Attributes:
         Config: The config class; its defaults are the paper's.
-        letters: The paper's subscripts of the domains, in the order of ``config.domains``.
-        paired: Whether the images of the domains belong together in pairs.
+        letters: The paper's subscripts of the domains, in the order of ``config.domains``; the
+            one letter ``"x"`` where images of all domains are drawn alike.
+        layout: Which images the method learns from.
+        labels: The labels that tell an image's domain, for the layout ``labelled``.
         labelled: Letters of the domains whose images training needs the classes of.
-        targets: Letters of the domains that can be translated to.
+        targets: Letters of the domains that can be translated to; none where images are made of
+            noise alone.
+        enlarges: How many times as high and wide as its input a translation is.
         style_dim: Length of a style code; 0 for methods without.
         random: Whether translation draws random numbers of its own (dropout), so that it has
             several answers an input without a style code.
@@ -99,17 +109,21 @@ class Method(ABC, nn.Module):
         least: Least height and width of images to translate.
         smallest: Least height and width of an image whose style is encoded.
         fixed_size: Height and width of all images where the networks know no other.
+        order: Names of all players, each that of a module, in the order of their moves.
         translators: Names of the players whose weights translate: what a model file holds.
     """
 
     Config: ClassVar[type[BaseConfig]]
     letters: ClassVar[tuple[str, ...]] = ("a", "b")
+    order: ClassVar[tuple[str, ...]] = ("discriminators", "generators")
     translators: ClassVar[tuple[str, ...]] = ("generators",)
-    paired: ClassVar[bool] = False
+    layout: ClassVar[Layout] = "unpaired"
     labelled: ClassVar[tuple[str, ...]] = ()
     share: ClassVar[int] = 1
     conditional: ClassVar[bool] = False
     targets: tuple[str, ...] = ("a", "b")
+    labels: Labels | None = None
+    enlarges: int = 1
     style_dim: int = 0
     random: bool = False
     multiple: int = 1
@@ -123,9 +137,14 @@ class Method(ABC, nn.Module):
         super().__init__()
         self.config = config
 
-    @abstractmethod
+    @property
+    def names(self) -> dict[str, str]:
+        """The domains' names by their letters."""
+        return dict(zip(self.letters, self.config.domains or self.letters, strict=True))
+
     def players(self) -> dict[str, nn.Module]:
-        """The modules whose parameters move together, by the player's name."""
+        """The modules whose parameters move together, by the player's name; those there are."""
+        return {name: getattr(self, name) for name in self.order if hasattr(self, name)}
 
     def build_fixed_networks(self) -> None:  # noqa: B027 - most methods have none
         """Build the pretrained networks that only the training step needs.
@@ -158,18 +177,18 @@ class Method(ABC, nn.Module):
 
     @abstractmethod
     def training_step(self, batch: Batch) -> Iterator[Update]:
-        """Yield the step's moves, with the same loss terms at every step.
+        """Yield the step's moves, with the same loss terms at every step of a stage.
 
         Never yield inside a context manager.
         """
 
     @abstractmethod
-    def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
+    def translate(self, x: Tensor, to: Any, style: Tensor | None = None) -> Tensor:
         """Translate images to another domain.
 
         Args:
             x: Images (N, C, H, W) in [-1, 1].
-            to: Letter of the target domain.
+            to: Letter of the target domain; label vectors (N, L) of methods with labels.
             style: Style codes (N k, style_dim), k for each image; given exactly where the method
                 has styles.
 
@@ -178,8 +197,17 @@ class Method(ABC, nn.Module):
         """
 
     @abstractmethod
-    def preview(self, images: Mapping[str, Tensor], fixed: Noise, fresh: Noise) -> list[Panel]:
-        """Panels of a sample sheet for the given inputs; ``fixed`` noise is the same every time."""
+    def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
+        """Panels of a sample sheet.
+
+        Args:
+            fixed: Images, labels and noise that are the same every time.
+            fresh: Noise that is new every time.
+        """
+
+    def generate(self, z: Tensor) -> Tensor:
+        """Images (N, C, H, W) made of codes (N, style_dim) alone."""
+        raise ValueError(f"{type(self).__name__} translates images; it makes none of noise")
 
     def encode_style(self, x: Tensor, domain: str) -> Tensor:
         """Style codes (N, style_dim) of images of a domain."""

@@ -26,7 +26,7 @@ compares random translations of the first half's inputs with.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import field
 from typing import Literal
 
@@ -135,7 +135,8 @@ class BicycleGAN(Method):
 
     Config = BicycleGANConfig
     config: BicycleGANConfig
-    paired = True
+    order = ("generators", "discriminators")
+    layout = "paired"
     share = 2
 
     def __init__(self, config: BicycleGANConfig, *, training: bool = True) -> None:
@@ -162,11 +163,6 @@ class BicycleGAN(Method):
                 {name: config.discriminator.build(outputs) for name in ("D", "D_2")}
             )
         initialise(self, config.init)
-
-    def players(self) -> dict[str, nn.Module]:
-        """The generators, G and E, who move first, and the discriminators, D and D_2."""
-        names = ("generators", "discriminators")
-        return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         """Generator and encoder, then the discriminators, on the same translations."""
@@ -233,26 +229,24 @@ class BicycleGAN(Method):
 
     def _need_target(self, domain: str) -> None:
         if domain != self.target:
-            names = dict(zip(self.letters, self.config.domains or self.letters, strict=True))
             raise ValueError(
-                f"this BicycleGAN translates to {names[self.target]}; it encodes and judges images "
-                f"of that domain only, not of {names[domain]}"
+                f"this BicycleGAN translates to {self.names[self.target]}; it encodes and judges "
+                f"images of that domain only, not of {self.names[domain]}"
             )
 
-    def preview(self, images: Mapping[str, Tensor], fixed: Noise, fresh: Noise) -> list[Panel]:
+    def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Input, ground truth, its reconstruction, fixed and fresh codes, another image's code."""
-        names = dict(zip(self.letters, self.config.domains or self.letters, strict=True))
-        x, y = images[self.source], images[self.target]
+        x, y = fixed.images[self.source], fixed.images[self.target]
         codes = self.encode_style(y, self.target)
         columns = [("input", x), ("ground truth", y)]
         columns.append(("reconstruction", self.translate(x, self.target, codes)))
-        for name, noise, count in (("style", fixed, 3), ("fresh style", fresh, 2)):
+        for name, noise, count in (("style", fixed.noise, 3), ("fresh style", fresh, 2)):
             for i in range(count):
                 picture = self.translate(x, self.target, noise(self.style_dim))
                 columns.append((f"{name} {i + 1}", picture))
         guided = self.translate(x, self.target, codes.roll(1, 0))
         columns += [("reference", y.roll(1, 0)), ("guided", guided)]
-        return [Panel(f"{names[self.source]} to {names[self.target]}", columns)]
+        return [Panel(f"{self.names[self.source]} to {self.names[self.target]}", columns)]
 
 
 def _divergence(mu: Tensor, log_variance: Tensor) -> Tensor:

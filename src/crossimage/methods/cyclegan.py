@@ -22,7 +22,7 @@ further input of both generators, x_ab = G_ab(x_a, z_b) with z_b ~ N(0, I).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import field
 from typing import Literal
 
@@ -113,6 +113,7 @@ class CycleGAN(Method):
 
     Config = CycleGANConfig
     config: CycleGANConfig
+    order = ("generators", "discriminators")
     multiple, least = 4, 8
 
     def __init__(self, config: CycleGANConfig, *, training: bool = True) -> None:
@@ -140,11 +141,6 @@ class CycleGAN(Method):
         self.history = nn.ModuleDict(
             {d: History(config.history, channels[d], *config.crop) for d in stores}
         )
-
-    def players(self) -> dict[str, nn.Module]:
-        """The generators, who move first, and the discriminators."""
-        names = ("generators", "discriminators")
-        return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
     def memory(self) -> dict[str, Tensor]:
         """The generated images that the discriminators will see again."""
@@ -202,18 +198,19 @@ class CycleGAN(Method):
         scores: list[Tensor] = self.discriminators[domain](x)
         return scores
 
-    def preview(self, images: Mapping[str, Tensor], fixed: Noise, fresh: Noise) -> list[Panel]:
+    def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Input, translation or several, the way back and the identity where it has a weight."""
-        names = dict(zip(self.letters, self.config.domains or self.letters, strict=True))
         several = ("answer 1", "answer 2", "answer 3")
         panels = []
         for source, target in ("ab", "ba"):
-            x = images[source]
+            x = fixed.images[source]
             columns = [("input", x)]
             for title in several if self.style_dim or self.random else ("translation",):
-                columns.append((title, self.translate(x, target, self._noise(fixed))))
-            columns.append(("cycle", self.translate(columns[1][1], source, self._noise(fixed))))
+                columns.append((title, self.translate(x, target, self._noise(fixed.noise))))
+            columns.append(
+                ("cycle", self.translate(columns[1][1], source, self._noise(fixed.noise)))
+            )
             if self.config.weights.identity:
-                columns.append(("identity", self.translate(x, source, self._noise(fixed))))
-            panels.append(Panel(f"{names[source]} to {names[target]}", columns))
+                columns.append(("identity", self.translate(x, source, self._noise(fixed.noise))))
+            panels.append(Panel(f"{self.names[source]} to {self.names[target]}", columns))
         return panels

@@ -21,7 +21,7 @@ with s_a' = E^s_a(x_a) the encoded and s_b ~ N(0, I) the random style; all |.| a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import field
 from pathlib import Path
 from typing import TypedDict, cast
@@ -165,11 +165,6 @@ class MUNIT(Method):
         if self.config.weights.perceptual:
             self.features = VGG16Features(self.config.perceptual_weights)
 
-    def players(self) -> dict[str, nn.Module]:
-        """The discriminators, who move first, and the generators."""
-        names = ("discriminators", "generators")
-        return {name: getattr(self, name) for name in names if hasattr(self, name)}
-
     def training_step(self, batch: Batch) -> Iterator[Update]:
         """Discriminators, then generators, on the same translations."""
         G_a, G_b = self._generator("a"), self._generator("b")
@@ -241,20 +236,19 @@ class MUNIT(Method):
         scores: list[Tensor] = self.discriminators[domain](x)
         return scores
 
-    def preview(self, images: Mapping[str, Tensor], fixed: Noise, fresh: Noise) -> list[Panel]:
+    def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Input, reconstruction, fixed and fresh styles, a reference and its style."""
-        names = dict(zip(self.letters, self.config.domains or self.letters, strict=True))
         panels = []
         for source, target in (("a", "b"), ("b", "a")):
-            x, reference = images[source], images[target]
+            x, reference = fixed.images[source], fixed.images[target]
             content = self.encode_content(x, source)
             own = self.decode(content, source, self.encode_style(x, source))
             columns = [("input", x), ("reconstruction", own)]
-            for name, noise, count in (("style", fixed, 3), ("fresh style", fresh, 2)):
+            for name, noise, count in (("style", fixed.noise, 3), ("fresh style", fresh, 2)):
                 for i in range(count):
                     picture = self.decode(content, target, noise(self.style_dim))
                     columns.append((f"{name} {i + 1}", picture))
             guided = self.decode(content, target, self.encode_style(reference, target))
             columns += [("reference", reference), ("guided", guided)]
-            panels.append(Panel(f"{names[source]} to {names[target]}", columns))
+            panels.append(Panel(f"{self.names[source]} to {self.names[target]}", columns))
         return panels

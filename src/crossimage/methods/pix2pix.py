@@ -18,7 +18,7 @@ The generator descends -log D(x, G(x, z)) instead, and the discriminator half of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import field
 from typing import Literal
 
@@ -114,7 +114,7 @@ class Pix2Pix(Method):
 
     Config = Pix2PixConfig
     config: Pix2PixConfig
-    paired = True
+    layout = "paired"
     conditional = True
 
     def __init__(self, config: Pix2PixConfig, *, training: bool = True) -> None:
@@ -143,11 +143,6 @@ class Pix2Pix(Method):
             self.discriminators = nn.ModuleDict({"D": D})
         initialise(self, "gaussian")
         set_test_mode(self, config.test_mode)
-
-    def players(self) -> dict[str, nn.Module]:
-        """The discriminator, who moves first, and the generator."""
-        names = ("discriminators", "generators")
-        return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         """Discriminator, then generator, on the same translations."""
@@ -186,11 +181,10 @@ class Pix2Pix(Method):
         scores: list[Tensor] = self.discriminators["D"](torch.cat([condition, x], 1))
         return scores
 
-    def preview(self, images: Mapping[str, Tensor], fixed: Noise, fresh: Noise) -> list[Panel]:
+    def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Input, output or several, ground truth."""
-        names = dict(zip(self.letters, self.config.domains or self.letters, strict=True))
-        x, y = images[self.source], images[self.target]
+        x, y = fixed.images[self.source], fixed.images[self.target]
         titles = ("output 1", "output 2", "output 3") if self.random else ("output",)
         outputs = [(title, self.translate(x, self.target)) for title in titles]
         columns = [("input", x), *outputs, ("ground truth", y)]
-        return [Panel(f"{names[self.source]} to {names[self.target]}", columns)]
+        return [Panel(f"{self.names[self.source]} to {self.names[self.target]}", columns)]

@@ -28,7 +28,7 @@ the first ones of the decoders (``share_latent_blocks``) and uses cross-entropy
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import field
 from pathlib import Path
 from typing import Literal, TypedDict, cast
@@ -180,11 +180,6 @@ class UNIT(Method):
         if self.config.weights.perceptual:
             self.features = VGG16Features(self.config.perceptual_weights)
 
-    def players(self) -> dict[str, nn.Module]:
-        """The discriminators, who move first, and the generators."""
-        names = ("discriminators", "generators")
-        return {name: getattr(self, name) for name in names if hasattr(self, name)}
-
     def training_step(self, batch: Batch) -> Iterator[Update]:
         """Discriminators, then generators, on the same translations."""
         D_a, D_b = self.discriminators["a"], self.discriminators["b"]
@@ -245,12 +240,11 @@ class UNIT(Method):
         scores: list[Tensor] = self.discriminators[domain](x)
         return scores
 
-    def preview(self, images: Mapping[str, Tensor], fixed: Noise, fresh: Noise) -> list[Panel]:
+    def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Input, reconstruction, translation and the way back, all without noise."""
-        names = dict(zip(self.letters, self.config.domains or self.letters, strict=True))
         panels = []
         for source, target in ("ab", "ba"):
-            x = images[source]
+            x = fixed.images[source]
             h = self.encode_content(x, source)
             translation = self.decode(h, target)
             columns = [
@@ -259,7 +253,7 @@ class UNIT(Method):
                 ("translation", translation),
                 ("cycle", self.translate(translation, source)),
             ]
-            panels.append(Panel(f"{names[source]} to {names[target]}", columns))
+            panels.append(Panel(f"{self.names[source]} to {self.names[target]}", columns))
         return panels
 
 

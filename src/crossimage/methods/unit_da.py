@@ -25,7 +25,7 @@ All |.|^2 and KL are sums over an image's values and means over images.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import field
 
 import torch
@@ -133,10 +133,6 @@ class UNITDA(Method):
             for own in (self.generators.first, self.generators.last, self.discriminators.first):
                 own["b"].load_state_dict(own["a"].state_dict())
 
-    def players(self) -> dict[str, nn.Module]:
-        """The discriminators, who move first, and the generators."""
-        return {"discriminators": self.discriminators, "generators": self.generators}
-
     def training_step(self, batch: Batch) -> Iterator[Update]:
         """Discriminators and classifier, then generators, on the same generated images."""
         G, D, w = self.generators, self.discriminators, self.config.weights
@@ -199,15 +195,14 @@ class UNITDA(Method):
             )
         return x
 
-    def preview(self, images: Mapping[str, Tensor], fixed: Noise, fresh: Noise) -> list[Panel]:
+    def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Input, reconstruction and translation."""
-        names = dict(zip(self.letters, self.config.domains or self.letters, strict=True))
         panels = []
         for source, target in (("a", "b"), ("b", "a")):
-            x = images[source]
+            x = fixed.images[source]
             own, other = self.generators.decode(self.encode_content(x, source), source, target)
             columns = [("input", x), ("reconstruction", own), ("translation", other)]
-            panels.append(Panel(f"{names[source]} to {names[target]}", columns))
+            panels.append(Panel(f"{self.names[source]} to {self.names[target]}", columns))
         return panels
 
 

@@ -1,0 +1,182 @@
+"""Label vectors: which domains an image belongs to, in one data set or several."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+To = str | Mapping[str, object] | Tensor
+"""What a user asks for: a name, values by name, or label vectors."""
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """The labels of one data set.
+
+    Attributes:
+        names: Names of the labels, in the order of the vector.
+        categorical: Whether an image has exactly one of them, as with classes; else each is an
+            attribute that an image has or has not.
+    """
+
+    names: tuple[str, ...]
+    categorical: bool
+
+
+class Labels:
+    """The parts of a label vector: the labels of every data set, then the mask.
+
+    The mask tells, where there are several data sets, whose labels are known: a one in its place;
+    the labels of the others are zeros (StarGAN, section 3.2).
+
+    Args:
+        sets: The data sets' labels.
+        exclusive: Groups of attributes of which an image has at most one, such as hair colours.
+
+    Attributes:
+        size: Length of a vector.
+        names: Names of all labels in order.
+        slices: Where the labels of every data set stand.
+
+    Raises:
+        ValueError: A name stands twice, or a group names an unknown label.
+    """
+
+    def __init__(self, sets: Sequence[LabelSet], exclusive: Sequence[Sequence[str]] = ()) -> None:
+        self.sets = tuple(sets)
+        self.names = tuple(name for labels in sets for name in labels.names)
+        for name in self.names:
+            if self.names.count(name) > 1:
+                raise ValueError(
+                    f"the label '{name}' stands in two data sets; give it different names, or "
+                    "leave it out of one of them"
+                )
+        self.slices, first = [], 0
+        for labels in sets:
+            self.slices.append(slice(first, first := first + len(labels.names)))
+        self.size = first + (len(sets) if len(sets) > 1 else 0)
+        self.groups = [
+            self.names[s] for s, of in zip(self.slices, sets, strict=True) if of.categorical
+        ]
+        self.groups += [
+            tuple(self.names[self.place(name)] for name in group) for group in exclusive
+        ]
+
+    def place(self, name: str) -> int:
+        """Place of a label, whose name may differ in upper and lower case.
+
+        Raises:
+            ValueError: There is no such label; the nearest name is given.
+        """
+        folded = [known.casefold() for known in self.names]
+        if name in self.names:
+            return self.names.index(name)
+        if folded.count(name.casefold()) == 1:
+            return folded.index(name.casefold())
+        near = difflib.get_close_matches(name.casefold(), folded, 1)
+        hint = f"; did you mean '{self.names[folded.index(near[0])]}'?" if near else ""
+        raise ValueError(f"there is no label '{name}', only {', '.join(self.names)}{hint}")
+
+    def of(self, number: int, values: Sequence[float]) -> list[float]:
+        """The full vector of an image of data set ``number`` with these labels."""
+        vector = [0.0] * self.size
+        vector[self.slices[number]] = [float(value) for value in values]
+        if len(self.sets) > 1:
+            vector[len(self.names) + number] = 1.0
+        return vector
+
+    def vectors(self, to: To, count: int) -> Tensor:
+        """Label vectors (count, size) as a user asks for them.
+
+        Args:
+            to: A label's name, alone 1; values 0 or 1 by name, the others 0; or a tensor (size,),
+                (1, size) or (count, size).
+            count: How many vectors are needed.
+
+        Raises:
+            ValueError: An unknown name, other values, labels that exclude each other or stand in
+                different data sets, or a tensor of another shape.
+        """
+        if isinstance(to, Tensor):
+            given = to[None] if to.ndim == 1 else to
+            if given.ndim != 2 or given.shape[1] != self.size or len(given) not in {1, count}:
+                mask = f" and the mask of {len(self.sets)} data sets" if len(self.sets) > 1 else ""
+                raise ValueError(
+                    f"expected label vectors (1 or {count}, {self.size}) of {', '.join(self.names)}"
+                    f"{mask}, found {tuple(to.shape)}"
+                )
+            return given.float().expand(count, self.size)
+        values = {to: 1} if isinstance(to, str) else dict(to)
+        chosen = {self.place(name): _binary(name, value) for name, value in values.items()}
+        if not chosen:
+            raise ValueError(f"no label is given, expected some of {', '.join(self.names)}")
+        numbers = {n for n, s in enumerate(self.slices) for p in chosen if s.start <= p < s.stop}
+        if len(numbers) > 1:
+            raise ValueError(
+                f"{', '.join(values)} are of different data sets; give labels of one at a time"
+            )
+        for group in self.groups:
+            both = [name for name in group if chosen.get(self.names.index(name))]
+            if len(both) > 1:
+                raise ValueError(f"{' and '.join(both)} exclude each other; give one of them")
+        number = numbers.pop()
+        span = self.slices[number]
+        row = self.of(number, [chosen.get(p, 0.0) for p in range(span.start, span.stop)])
+        return torch.tensor([row]).expand(count, self.size)
+
+    def switched(self, vectors: Tensor) -> list[tuple[str, Tensor]]:
+        """For every label of every data set, the vectors with that label changed.
+
+        One of a group that exclude each other is set and the others cleared; any other attribute
+        is turned into its opposite. Where a label belongs to another data set than the vector, it
+        alone is set.
+
+        Args:
+            vectors: Labels (N, size) of images.
+
+        Returns:
+            Names and vectors (N, size).
+        """
+        found = []
+        for number, span in enumerate(self.slices):
+            own = torch.zeros_like(vectors)
+            own[:, span] = vectors[:, span]
+            if len(self.sets) > 1:
+                own[:, len(self.names) + number] = 1
+            for place in range(span.start, span.stop):
+                new, name = own.clone(), self.names[place]
+                groups = [group for group in self.groups if name in group]
+                for other in {other for group in groups for other in group}:
+                    new[:, self.names.index(other)] = 0
+                new[:, place] = 1 if groups else 1 - own[:, place]
+                found.append((name, new))
+        return found
+
+
+def parse_target(text: str) -> To:
+    """``Blond_Hair`` or ``Male=1,Young=0`` as what :meth:`Labels.vectors` takes.
+
+    Raises:
+        ValueError: A part is no ``name=value``.
+    """
+    if "=" not in text:
+        return text
+    values: dict[str, object] = {}
+    for part in text.split(","):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not (name and equals and value):
+            raise ValueError(f"'{part}' is not understood: expected name=1 or name=0")
+        values[name] = value
+    return values
+
+
+def _binary(name: str, value: object) -> float:
+    if isinstance(value, str) and value in {"0", "1"}:
+        value = int(value)
+    if isinstance(value, bool | int | float) and value in (0, 1):
+        return float(value)
+    raise ValueError(f"the value of {name} must be 1 or 0, found {value!r}")
