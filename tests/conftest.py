@@ -53,6 +53,37 @@ SMALL: dict[str, dict[str, Any]] = {
         "init": "kaiming",
         "decay_steps": 2,
     },
+    "gan": {"width": 4, "z_dim": 5},
+    "diat": {
+        "width": 4,
+        "residual_blocks": 1,
+        "discriminator_width": 4,
+        "discriminator_layers": 2,
+        "denoising_width": 4,
+        "transform_steps": 4,
+    },
+    "stargan": {
+        "width": 4,
+        "residual_blocks": 1,
+        "critic_moves": 2,
+        "discriminator": {"width": 4, "layers": 2},
+        "decay_steps": 2,
+    },
+    "dtn": {
+        "width": 4,
+        "classifier_width": 4,
+        "discriminator_width": 4,
+        "classes": "x,y,z",
+        "classifier_steps": 2,
+    },
+    "srgan": {
+        "scale": 2,
+        "width": 4,
+        "residual_blocks": 1,
+        "discriminator_width": 4,
+        "mse_steps": 2,
+        "content": "mse",
+    },
 }
 """Settings that make each method tiny."""
 

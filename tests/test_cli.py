@@ -13,6 +13,7 @@ from PIL import Image
 
 from crossimage import __version__
 from crossimage.cli import main
+from crossimage.methods.gan import GAN, GANConfig
 from crossimage.methods.munit import MUNIT, Discriminator, MUNITConfig
 from crossimage.modelfile import save_model
 
@@ -300,6 +301,25 @@ def test_translate_names_what_it_skips(
     assert "none of the 1 inputs could be read" in capsys.readouterr().err
     assert crossimage("translate", run, "--out", tmp_path / "out") == 2
     assert "among no inputs" in capsys.readouterr().err
+
+
+def test_sample_makes_images_of_noise(
+    capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path
+) -> None:
+    model, out = tmp_path / "gan.safetensors", tmp_path / "out"
+    save_model(model, GAN(GANConfig(crop=(16, 16), width=2, z_dim=3), training=False))
+    make = ("sample", model, "--out", out, "--samples", 3, "--seed", 1, "--device", "cpu")
+    assert crossimage(*make, "--format", "jpg", "--batch-size", 2) == 0
+    assert capsys.readouterr().out == f"3 images written to {out}\n"
+    assert sorted(p.name for p in out.iterdir()) == [
+        "0001.jpg", "0002.jpg", "0003.jpg", "sheet.png",
+    ]  # fmt: skip
+    assert crossimage("sample", run, "--out", out) == 2
+    assert "this munit makes no images of noise; use translate" in capsys.readouterr().err
+    assert crossimage("translate", model, run, "--out", out) == 2
+    assert "this gan makes images of noise alone; use sample" in capsys.readouterr().err
+    assert crossimage("sample", model, "--out", "") == 2
+    assert "--out is empty" in capsys.readouterr().err
 
 
 def test_data_make_and_inspect(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -129,8 +129,8 @@ def assert_one_big_batch(one: Path, two: Path) -> None:
     From then on Adam makes whole steps of differences that are hardly more than rounding.
     """
     for row, other in zip(rows(one), rows(two), strict=True):
-        expected = {key: float(value) for key, value in row.items()}
-        found = {key: float(value) for key, value in other.items()}
+        expected = {key: float(value) for key, value in row.items() if value}
+        found = {key: float(value) for key, value in other.items() if value}
         assert found == pytest.approx(expected, rel=1e-3)
     for player, mean in first_gradients(one).items():
         difference = (first_gradients(two)[player] - mean).norm() / mean.norm()
@@ -143,6 +143,7 @@ def first_gradients(run: Path) -> dict[str, Tensor]:
     return {
         player: torch.cat([entry["exp_avg"].flatten() for entry in optimizer["state"].values()])
         for player, optimizer in state["optimizers"].items()
+        if optimizer["state"]  # a later stage's player has not moved yet
     }
 
 
@@ -200,7 +201,8 @@ def test_the_loss_curve_of_the_first_steps(name: str, data: Path, tmp_path: Path
     The steps are small, since Adam makes whole ones of rounding, which differs between machines.
     """
     train(name, str(data), tmp_path, small(name, steps=5, log_every=1, learning_rate=1e-5))
-    curve = [{k: float(v) for k, v in row.items()} for row in rows(tmp_path)]
+    # a stage has no values of another's terms
+    curve = [{k: float(v) for k, v in row.items() if v} for row in rows(tmp_path)]
     golden = CURVES / f"{name}.json"
     if not golden.exists():
         golden.parent.mkdir(exist_ok=True)

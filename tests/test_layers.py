@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "modelfile": {"config", "files", "methods"},
     "loading": {"checkpoint", "methods", "modelfile"},
     "interop": {"config", "methods", "modelfile", "networks"},
-    "conversion": {"data", "filenames", "inputs", "labels", "seeds"},
+    "conversion": {"data", "filenames", "inputs", "labels", "methods", "seeds", "sheets"},
     "recorder": {"data", "files", "methods", "modelfile", "runpage", "sheets"},
     "trainer": {"checkpoint", "config", "data", "methods", "recorder", "seeds"},
     "translator": {
@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 """Parts of the package that each part may import when it is itself imported."""
 
 WHEN_CALLED: dict[str, set[str]] = {
-    "cli": {"config", "data", "interop", "methods", "recipes", "run", "translator"},
+    "cli": {"config", "data", "interop", "labels", "methods", "recipes", "run", "translator"},
     "recipes": {"methods"},
     "translator": {"methods"},
 }

@@ -7,6 +7,7 @@ from crossimage.losses import (
     generator_loss,
     gradient_penalty,
     perceptual_distance,
+    total_variation,
 )
 
 REAL, FAKE = [torch.randn(2, 1, 4, 4), torch.randn(2, 1, 2, 2)], [torch.randn(2, 1, 4, 4)] * 2
@@ -26,6 +27,11 @@ def test_nsgan_is_binary_cross_entropy() -> None:
     expected = sum(bce(r, 1.0) + bce(f, 0.0) for r, f in zip(REAL, FAKE, strict=True))
     torch.testing.assert_close(discriminator_loss(REAL, FAKE, "nsgan"), expected)
     torch.testing.assert_close(generator_loss(FAKE, "nsgan"), sum(bce(f, 1.0) for f in FAKE))
+
+
+def test_minimax_is_what_the_discriminator_of_nsgan_ascends() -> None:
+    expected = sum((1 - torch.sigmoid(f)).log().mean() for f in FAKE)
+    torch.testing.assert_close(generator_loss(FAKE, "minimax"), expected)
 
 
 def test_hinge_does_not_push_scores_beyond_the_margin() -> None:
@@ -69,3 +75,11 @@ def test_perceptual_distance_ignores_contrast_and_brightness_of_features() -> No
     same = perceptual_distance(lambda y: y, x, 3 * x + 2)
     other = perceptual_distance(lambda y: y, x, torch.randn(2, 3, 8, 8))
     assert same < 1e-4 < other
+
+
+def test_total_variation_is_the_mean_step_down_plus_that_across() -> None:
+    ramp = 2.0 * torch.arange(5)[:, None] + 3.0 * torch.arange(4)
+    assert total_variation(ramp.expand(2, 3, 5, 4)) == 5
+    assert total_variation(torch.ones(2, 3, 5, 4)) == 0
+    stripes = torch.tensor([1.0, -1.0]).repeat(3).expand(1, 1, 6, 6)
+    assert total_variation(stripes) == total_variation(stripes.mT) == 2

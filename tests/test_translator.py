@@ -8,6 +8,7 @@ from PIL import Image
 import crossimage
 from crossimage.checkpoint import Checkpoints
 from crossimage.config import build
+from crossimage.methods.gan import GAN
 from crossimage.methods.munit import MUNIT, Discriminator, MUNITConfig
 from crossimage.methods.unit_da import UNITDA
 from crossimage.modelfile import save_model
@@ -420,3 +421,38 @@ def test_a_condition_is_refused_where_none_is_judged(run: Path) -> None:
     x = images(1, 3, 32, 32)
     with pytest.raises(ValueError, match="munit judges images by themselves"):
         load(run, "cpu", discriminators=True).discriminate(x, "shoes", condition=x)
+
+
+def noise_model() -> Translator:
+    torch.manual_seed(0)
+    return Translator(GAN(build(GAN.Config, small("gan"), {"domains": "bags"})), "cpu")
+
+
+def test_images_of_noise_are_reproduced_by_their_seed() -> None:
+    model = noise_model()
+    assert model.method == "gan" and model.domains == ("bags",)
+    few, many = model.sample(3, seed=4), model.sample(9, seed=4)
+    assert few.shape == (3, 3, 16, 16) and few.dtype == torch.float32 and few.abs().max() <= 1
+    torch.testing.assert_close(many[:3], few)
+    torch.testing.assert_close(model.sample(9, seed=4, batch_size=2), many)
+    assert not torch.allclose(model.sample(3, seed=5), few)
+    assert not torch.allclose(model.sample(3), model.sample(3))
+
+
+@pytest.mark.parametrize("size", [5, 16, 100])
+def test_the_first_codes_do_not_depend_on_how_many_follow(size: int) -> None:
+    model = Translator(GAN(build(GAN.Config, small("gan", z_dim=size))), "cpu")
+    assert torch.equal(model.sample_style(7, seed=2)[:3], model.sample_style(3, seed=2))
+
+
+def test_models_of_noise_and_of_translation_point_to_one_another(model: Translator) -> None:
+    of_noise = noise_model()
+    for use in (of_noise.translate, lambda x: of_noise.translate_files(x, "out")):
+        with pytest.raises(ValueError, match="this gan makes images of noise alone; use sample"):
+            use("x.png")
+    with pytest.raises(ValueError, match="this munit makes no images of noise; use translate"):
+        model.sample(2)
+    with pytest.raises(ValueError, match="n must be at least 1, found 0"):
+        of_noise.sample(0)
+    with pytest.raises(ValueError, match="batch_size must be at least 1, found 0"):
+        of_noise.sample(2, batch_size=0)

@@ -51,7 +51,8 @@ def train(
             configuration may follow as key=value or --key value; `crossimage train RECIPE --help`
             lists them.
         data: Folder with trainA and trainB, with train/<domain>, or of side-by-side pairs; or
-            lists of files as A=a.txt,B=b.txt.
+            lists of files as A=a.txt,B=b.txt. For stargan class folders or tables of attributes,
+            several with commas; for srgan and gan one folder of images or list of files.
         out: Folder of the run; one with a checkpoint of the same configuration is continued.
         init: Model file whose networks and weights a new run starts from.
         devices: Processes on this machine, each with its own device.
@@ -101,7 +102,9 @@ def translate(
         run: A run folder or a model file.
         inputs: Images, folders (with all sub-folders) and patterns.
         out: Folder for the results, which keep the inputs' names.
-        to: The target domain; the only possible one or the second one by default.
+        to: The target domain; the only possible one or the second one by default. Of models with
+            labels a label, values such as Male=1,Young=0, of which those not named are 0, or all:
+            for each label a picture, and sheet.png.
         samples: Answers an input, each with a random style or noise.
         reference: Images of the target domain whose style is taken; several give every input one
             answer each.
@@ -114,10 +117,13 @@ def translate(
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
     """
     folder = as_path(out, "--out")
+    from crossimage.labels import parse_target
     from crossimage.translator import load
 
-    report = load(run, device).translate_files(
-        inputs, folder, to, samples=samples, reference=reference or None, same_style=same_style,
+    model = load(run, device)
+    target = parse_target(to) if to and model.networks.labels else to
+    report = model.translate_files(
+        inputs, folder, target, samples=samples, reference=reference or None, same_style=same_style,
         seed=seed, size=size, format=format, batch_size=batch_size, progress=sys.stderr.isatty(),
     )  # fmt: skip
     for _, reason in report.skipped:
@@ -125,6 +131,38 @@ def translate(
     written, skipped = len(report.written), len(report.skipped)
     unread = f"; {_count(skipped, 'input')} skipped" if skipped else ""
     print(f"{_count(written, 'image')} written to {out}{unread}")
+
+
+@app.command
+def sample(
+    run: Positional[Run],
+    *,
+    out: Out,
+    samples: int = 16,
+    seed: int | None = None,
+    format: str = "png",
+    batch_size: int = 64,
+    device: str = "auto",
+) -> None:
+    """Make images of noise with a trained model that translates none (gan).
+
+    Args:
+        run: A run folder or a model file.
+        out: Folder for the images, 0001.png and so on, and sheet.png with the first 64 of them.
+        samples: How many images.
+        seed: Makes the images reproducible; the first ones are the same however many there are.
+        format: Type of the images (png, jpg, webp, bmp, tif).
+        batch_size: Images that the networks make together.
+        device: Where to compute: auto, cpu, cuda, cuda:1, ...
+    """
+    folder = as_path(out, "--out")
+    from crossimage.translator import load
+
+    written = load(run, device).sample_files(
+        samples, folder, seed=seed, format=format, batch_size=batch_size,
+        progress=sys.stderr.isatty(),
+    )  # fmt: skip
+    print(f"{_count(len(written), 'image')} written to {out}")
 
 
 @app.command(name="import")
@@ -135,9 +173,9 @@ def import_(
 
     Args:
         files: Name of the format (nvlabs-munit, nvlabs-unit, junyanz-cyclegan, junyanz-pix2pix,
-            junyanz-bicyclegan; recognised where it is left out) and the checkpoint's files:
-            generators, encoders, then discriminators if wanted. Settings that the files can't
-            tell may follow as key=value; docs/import.md lists them.
+            junyanz-bicyclegan, yunjey-stargan; recognised where it is left out) and the
+            checkpoint's files: generators, encoders, then discriminators if wanted. Settings that
+            the files can't tell may follow as key=value; docs/import.md lists them.
         out: The model file to write (.safetensors).
         config: The codebase's own config file (.yaml), where it has one.
     """
@@ -203,9 +241,11 @@ def data_make(
 
     Args:
         name: Which: outlines (outlines of shapes against coloured shapes), outline_pairs (of the
-            same shapes), or the digits of mnist2usps, usps2mnist, svhn2mnist and mnist2mnistm.
+            same shapes), the digits of mnist2usps, usps2mnist, svhn2mnist, mnist2mnistm
+            and mnistm2mnist, or one folder of images, mnist or fashion.
         out: Folder to make.
-        originals: Folder with the original files of the digits, in any sub-folders.
+        originals: Folder with the original files of the digits or of Fashion-MNIST, in any
+            sub-folders.
         photos: Folder of photos, to blend the digits of MNIST-M into.
         seed: Another seed, other images or another choice of them.
         count: Training images a domain.
@@ -320,6 +360,8 @@ def _sentence(error: Exception, arguments: list[str]) -> str | None:
         if arguments[:1] == ["train"]
         else "use a smaller --batch-size or --size"
         if arguments[:1] == ["translate"]
+        else "use a smaller --batch-size"
+        if arguments[:1] == ["sample"]
         else "close other programs"
     )
     # PyTorch's own error is known by its name, for PyTorch may not have been imported.
@@ -396,4 +438,8 @@ def _as_text(value: Any) -> str:
     """A value as the command line takes it."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    if isinstance(value, tuple | list):
+        if any(isinstance(part, tuple | list) for part in value):
+            return f"[{','.join(f'[{_as_text(part)}]' for part in value)}]"
+        return ",".join(map(str, value))
+    return str(value)

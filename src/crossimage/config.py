@@ -94,7 +94,7 @@ class Config:
             to 0; all of them where the run is shorter.
         decay_epochs: The same in epochs; whichever of the two is set last counts.
         ema_decay: Decay of the running average of the generators' weights that translates
-            (0: no average).
+            (0: no average); in step n of the run at most n / (n + 9).
         log_every: Steps between two rows of losses.
         page_every: Steps between two renewals of the run's page, and between two lines of progress
             where there is no terminal for a bar.

@@ -1,7 +1,8 @@
-"""Files in, files out: the loop behind :meth:`crossimage.Translator.translate_files`."""
+"""Files in, files out: the loops behind a translator's ``translate_files`` and ``sample_files``."""
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections import defaultdict
@@ -9,23 +10,33 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, SupportsIndex, TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
+from torchvision.utils import make_grid
 
 from crossimage.data.images import read_image, write_image
-from crossimage.filenames import collect, name_results
-from crossimage.inputs import Picture, listed, whole
+from crossimage.filenames import collect, name_results, suffix_of
+from crossimage.inputs import Picture, cover, listed, whole
 from crossimage.labels import To
+from crossimage.methods.base import Panel
 from crossimage.seeds import seed_of
+from crossimage.sheets import sheet
 
 if TYPE_CHECKING:
     from crossimage.translator import Translator
 
-__all__ = ["Report", "convert"]
+__all__ = ["Report", "convert", "write_samples"]
+
+EVERY = "all"
+"""The target that stands for every label of a method with labels, one after the other."""
+SHEET = "sheet.png"
+_SHEET_ROWS = 16  # at most, of the sheet of every label
+_SHEET = 8  # columns and at most as many rows of the sheet of samples
 
 
 @dataclass
@@ -45,7 +56,7 @@ def convert(
     model: Translator,
     paths: str | Path | Sequence[str | Path],
     out: Path,
-    to: To,
+    to: To | None,
     *,
     samples: int,
     reference: Picture | Sequence[Picture] | None,
@@ -61,21 +72,23 @@ def convert(
     size = None if size is None else whole(size, "size", 1)
     if reference is not None and samples > 1:
         raise ValueError("samples and reference exclude each other: a reference has one style")
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"{out} is a file; expected a folder for the results")
+    _check_folder(out)
     references: list[Picture] = []
     if reference is not None:
         references = listed(reference)
         samples = len(references)
         if not samples:
             raise ValueError("reference is an empty list; expected at least one image")
+    names = model.targets if model.networks.labels else ()
+    every = isinstance(to, str) and to == EVERY and bool(names) and EVERY not in names
+    targets: Sequence[To] = names if every else [model.target(to)]
     sources = collect(paths, out)
-    names = name_results(sources, format, samples)
-    results = [[out / name for name in group] for group in names]
+    paths_within = name_results(sources, format, names if every else samples)
+    results = [[out / path for path in group] for group in paths_within]
     inputs = [source.path for source in sources]
-    _protect(inputs, references, results)
-    draw = _draws(model, to, samples, references, same_style, seed)
-    channels, value_range = model.source_channels(to), model.config.value_range
+    _protect(inputs, references, [*results, [out / SHEET]] if every else results)
+    draw = _draws(model, targets[0], samples, references, same_style, seed)
+    channels, value_range = model.source_channels(targets[0]), model.config.value_range
 
     def read(path: Path) -> Tensor:
         image = read_image(path, channels, value_range)
@@ -83,11 +96,12 @@ def convert(
 
     report = Report()
     written: set[Path] = set()
+    shown: dict[int, list[Tensor]] = {}
     with (
         # Decoders silence warnings, which is process-wide: threads would undo it for one another.
         warnings.catch_warnings(action="ignore"),
         ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
-        _bar(len(inputs) * samples, progress) as advance,
+        _bar("translating", len(inputs) * len(targets) * samples, progress) as advance,
     ):
         for images in _read_ahead(pool, read, inputs, 4 * batch_size):
             groups: dict[torch.Size, list[tuple[int, Tensor]]] = defaultdict(list)
@@ -96,19 +110,24 @@ def convert(
                     image = future.result()
                 except (ValueError, OSError) as error:
                     report.skipped.append((inputs[i], str(error)))
-                    advance(samples)
+                    advance(len(targets) * samples)
                 else:
                     groups[image.shape].append((i, image))
+                    if every and len(shown) < _SHEET_ROWS:
+                        shown[i] = [cover(image[None], model.config.crop)]
             writes: dict[Path, Future[None]] = {}
             for jobs in groups.values():
                 for batch in _cut(jobs, max(1, batch_size // samples)):
-                    for some in _cut(range(samples), batch_size):
+                    parts = product(enumerate(targets), _cut(range(samples), batch_size))
+                    for (place, target), some in parts:
                         answers = [(i, k) for i, _ in batch for k in some]
                         draws = [draw(inputs[i].name, k) for i, k in answers]
-                        y = _translate(model, [image for _, image in batch], to, draws)
+                        y = _translate(model, [image for _, image in batch], target, draws)
                         for (i, k), result in zip(answers, y, strict=True):
-                            path = results[i][k]
+                            path = results[i][place * samples + k]
                             writes[path] = pool.submit(_write, path, result, value_range)
+                            if i in shown:
+                                shown[i].append(cover(result[None], model.config.crop))
                         advance(len(answers))
             for path, write in writes.items():
                 write.result()
@@ -118,7 +137,47 @@ def convert(
             f"none of the {len(inputs)} inputs could be read; the first: {report.skipped[0][1]}"
         )
     report.written = [path for group in results for path in group if path in written]
+    if every:
+        titles = ("input", *names)
+        columns = [torch.cat(column) for column in zip(*shown.values(), strict=True)]
+        picture = sheet([Panel("", list(zip(titles, columns, strict=True)))])
+        picture.save(out / SHEET)
     return report
+
+
+def write_samples(
+    model: Translator,
+    n: int,
+    out: Path,
+    *,
+    seed: SupportsIndex | None,
+    format: str,
+    batch_size: int,
+    progress: bool,
+) -> list[Path]:
+    """What :meth:`crossimage.Translator.sample_files` does; see there."""
+    n, suffix = whole(n, "n", 1), suffix_of(format)
+    _check_folder(out)
+    batches = model.samples(n, seed, batch_size)
+    value_range, digits = model.config.value_range, max(4, len(str(n)))
+    written: list[Path] = []
+    shown: list[Tensor] = []
+    with _bar("sampling", n, progress) as advance:
+        for images in batches:
+            shown += images[: _SHEET**2 - len(shown)]
+            for image in images:
+                written.append(out / f"{len(written) + 1:0{digits}d}{suffix}")
+                _write(written[-1], image, value_range)
+            advance(len(images))
+    if shown[0].shape[0] in {1, 3, 4}:
+        columns = min(_SHEET, math.ceil(math.sqrt(len(shown))))
+        _write(out / SHEET, make_grid(shown, columns, pad_value=1.0), None)
+    return written
+
+
+def _check_folder(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out} is a file; expected a folder for the results")
 
 
 T = TypeVar("T")
@@ -225,14 +284,14 @@ def _resized(image: Tensor, shortest: int) -> Tensor:
 
 
 @contextmanager
-def _bar(total: int, show: bool) -> Iterator[Callable[[int], None]]:
+def _bar(what: str, total: int, show: bool) -> Iterator[Callable[[int], None]]:
     if not show:
         yield lambda count: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    columns = ("translating", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=total)
         yield lambda count: bar.advance(task, count)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import glob
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,7 +71,9 @@ def _inside(folder: Path, out: Path) -> Iterator[Source]:
             yield Source(path, relative.parent)
 
 
-def name_results(sources: Sequence[Source], format: str | None, answers: int) -> list[list[Path]]:
+def name_results(
+    sources: Sequence[Source], format: str | None, answers: int | Sequence[str]
+) -> list[list[Path]]:
     """Names of the results, relative to their folder: all different, for every input its list.
 
     Inputs whose results would share a name all get the name of their folder in front or of their
@@ -79,12 +82,13 @@ def name_results(sources: Sequence[Source], format: str | None, answers: int) ->
     Args:
         sources: The inputs.
         format: Type of the results; each input's own where None.
-        answers: Results an input; numbered where there are several.
+        answers: Results an input, numbered where there are several; or what each is of, to stand
+            at the end of its name.
 
     Raises:
-        ValueError: There is no such format.
+        ValueError: There is no such format, or two results would have one name.
     """
-    suffix = None if format is None else _suffix(format)
+    suffix = None if format is None else suffix_of(format)
     by_name: dict[str, list[Source]] = defaultdict(list)
     for source in sources:
         by_name[_key(_path(source, source.path.stem, suffix))].append(source)
@@ -101,10 +105,27 @@ def name_results(sources: Sequence[Source], format: str | None, answers: int) ->
             taken.add(_key(names[source]))
     if answers == 1:
         return [[names[source]] for source in sources]
-    return [
-        [path.with_name(f"{path.stem}_{k}{path.suffix}") for k in range(1, answers + 1)]
+    if isinstance(answers, int):
+        ends = [str(k) for k in range(1, answers + 1)]
+    else:
+        ends = [_harmless(answer) for answer in answers]
+    found = [
+        [path.with_name(f"{path.stem}_{end}{path.suffix}") for end in ends]
         for path in (names[source] for source in sources)
     ]
+    seen: set[str] = set()
+    for path in chain(*found):
+        if _key(path) in seen:
+            raise ValueError(
+                f"two results would be called {path}; translate to one label at a time"
+            )
+        seen.add(_key(path))
+    return found
+
+
+def _harmless(text: str) -> str:
+    """A text without what file names can't hold."""
+    return re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", text)
 
 
 def _rename(group: list[Source], taken: set[str], suffix: str | None) -> list[str]:
@@ -133,7 +154,12 @@ def _key(path: Path) -> str:
     return str(path).casefold()
 
 
-def _suffix(format: str) -> str:
+def suffix_of(format: str) -> str:
+    """The suffix of a format such as ``png``.
+
+    Raises:
+        ValueError: There is no such format.
+    """
     suffix = f".{format.lower().removeprefix('.')}"
     if suffix not in EXTENSIONS:
         known = sorted(extension[1:] for extension in EXTENSIONS)

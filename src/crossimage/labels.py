@@ -72,14 +72,7 @@ class Labels:
         Raises:
             ValueError: There is no such label; the nearest name is given.
         """
-        folded = [known.casefold() for known in self.names]
-        if name in self.names:
-            return self.names.index(name)
-        if folded.count(name.casefold()) == 1:
-            return folded.index(name.casefold())
-        near = difflib.get_close_matches(name.casefold(), folded, 1)
-        hint = f"; did you mean '{self.names[folded.index(near[0])]}'?" if near else ""
-        raise ValueError(f"there is no label '{name}', only {', '.join(self.names)}{hint}")
+        return place_of(name, self.names)
 
     def of(self, number: int, values: Sequence[float]) -> list[float]:
         """The full vector of an image of data set ``number`` with these labels."""
@@ -124,6 +117,9 @@ class Labels:
             if len(both) > 1:
                 raise ValueError(f"{' and '.join(both)} exclude each other; give one of them")
         number = numbers.pop()
+        if self.sets[number].categorical and 1.0 not in chosen.values():
+            one_of = ", ".join(self.sets[number].names)
+            raise ValueError(f"an image is one of {one_of}; set one of them to 1")
         span = self.slices[number]
         row = self.of(number, [chosen.get(p, 0.0) for p in range(span.start, span.stop)])
         return torch.tensor([row]).expand(count, self.size)
@@ -172,6 +168,22 @@ def parse_target(text: str) -> To:
             raise ValueError(f"'{part}' is not understood: expected name=1 or name=0")
         values[name] = value
     return values
+
+
+def place_of(name: str, names: Sequence[str]) -> int:
+    """Place of a name among others, from which it may differ in upper and lower case.
+
+    Raises:
+        ValueError: It is none of them; the nearest is given.
+    """
+    if name in names:
+        return names.index(name)
+    folded = [known.casefold() for known in names]
+    if folded.count(name.casefold()) == 1:
+        return folded.index(name.casefold())
+    near = difflib.get_close_matches(name.casefold(), folded, 1)
+    hint = f"; did you mean '{names[folded.index(near[0])]}'?" if near else ""
+    raise ValueError(f"there is no label '{name}', only {', '.join(names)}{hint}")
 
 
 def _binary(name: str, value: object) -> float:

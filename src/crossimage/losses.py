@@ -43,12 +43,13 @@ def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor], kind: Adv
     return total
 
 
-def generator_loss(fake: Sequence[Tensor], kind: Adversarial) -> Tensor:
+def generator_loss(fake: Sequence[Tensor], kind: Adversarial | Literal["minimax"]) -> Tensor:
     """What a generator descends against :func:`discriminator_loss` of the same kind.
 
     Args:
         fake: Score maps of generated images, one a scale.
-        kind: The adversarial objective; ``nsgan`` is the non-saturating form.
+        kind: The adversarial objective; ``nsgan`` is the non-saturating form, and ``minimax`` the
+            saturating one against the same discriminator: the mean of log(1 - D).
 
     Returns:
         A scalar.
@@ -61,6 +62,8 @@ def generator_loss(fake: Sequence[Tensor], kind: Adversarial) -> Tensor:
                 total = total + (f - 1).square().mean()
             case "nsgan":
                 total = total + F.softplus(-f).mean()
+            case "minimax":
+                total = total - F.softplus(f).mean()
             case "hinge" | "wgan-gp":
                 total = total - f.mean()
     return total
@@ -103,3 +106,16 @@ def perceptual_distance(
         A scalar. MUNIT, section 5.1 and appendix C.
     """
     return F.mse_loss(instance_norm(features(x)), instance_norm(features(reference)))
+
+
+def total_variation(x: Tensor) -> Tensor:
+    """Anisotropic total variation: |difference| of neighbouring pixels, down plus across.
+
+    Args:
+        x: Images (N, C, H, W), of at least two rows and columns.
+
+    Returns:
+        A scalar: the mean over all pairs of rows plus that over all pairs of columns.
+    """
+    x = x.float()
+    return x.diff(dim=2).abs().mean() + x.diff(dim=3).abs().mean()

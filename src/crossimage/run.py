@@ -27,6 +27,7 @@ from crossimage import __version__
 from crossimage.checkpoint import Checkpoints, lock
 from crossimage.config import Config, build, differences, to_dict, write_yaml
 from crossimage.data.datasets import Images
+from crossimage.data.domains import Split
 from crossimage.data.opening import open_images
 from crossimage.data.sampler import StepSampler
 from crossimage.files import write_text
@@ -152,13 +153,15 @@ def _train(
     method.build_fixed_networks()
     if init and not found:
         _start_from(method, init)
+    # images made of noise have no inputs, and would be shown twice
+    splits: tuple[Split, ...] = ("train", "test") if method.targets else ("train",)
     recorder = Recorder(
         out,
         console,
         config.steps,
         config.page_every,
         {"method": name, "data": data, "images": _counts(dataset)},
-        {split: dataset.fixed(split, config.sample_count) for split in ("train", "test")},
+        {split: dataset.fixed(split, config.sample_count) for split in splits},
         fabric.is_global_zero,
         checkpoints.newest_path,
     )

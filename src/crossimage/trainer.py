@@ -179,7 +179,9 @@ class Trainer:
             raise ValueError("all weights are 0, so that there is nothing to train; set some")
         self._average(self.statistics)
         if self.average is not None:
-            _follow(self.average, self.method, config.ema_decay)
+            # the first weights are random: a young average forgets them sooner
+            young = (self.step + 1) / (self.step + 10)
+            _follow(self.average, self.method, min(config.ema_decay, young))
         # of several moves of a player in one step, the mean
         return {key: value / moves[key] for key, value in logs.items()}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, SupportsIndex
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from crossimage.config import Config
-from crossimage.conversion import Report, convert
+from crossimage.conversion import Report, convert, write_samples
 from crossimage.data.images import to_pil
 from crossimage.files import as_path
 from crossimage.inputs import (
@@ -205,23 +205,70 @@ class Translator:
         if domain is not None:
             self._letter(domain)
         generator = None if seed is None else seeded(seed)
-        return torch.randn(whole(n, "n", 1), self.networks.style_dim, generator=generator)
+        length = self.networks.style_dim
+        # one by one, for the first codes not to depend on how many follow
+        codes = [torch.randn(length, generator=generator) for _ in range(whole(n, "n", 1))]
+        return torch.stack(codes)
 
-    def sample(self, n: int, seed: SupportsIndex | None = None) -> Tensor:
+    def sample(self, n: int, seed: SupportsIndex | None = None, *, batch_size: int = 64) -> Tensor:
         """Images (n, C, H, W) in [-1, 1] made of noise alone, on the CPU.
 
         Args:
             n: How many, at least 1.
-            seed: Makes the images reproducible.
+            seed: Makes the images reproducible; the first ones are the same for every ``n``.
+            batch_size: Images that the networks make together.
 
         Raises:
             ValueError: The method translates images instead, or a number is none.
         """
+        return torch.cat(list(self.samples(n, seed, batch_size)))
+
+    def samples(
+        self, n: int, seed: SupportsIndex | None = None, batch_size: int = 64
+    ) -> Iterator[Tensor]:
+        """The images of :meth:`sample`, made and given a batch at a time."""
         if self.networks.targets:
-            raise ValueError(f"this {self.method} translates images; it makes none of noise")
-        with torch.no_grad():
-            images = self.networks.generate(self.sample_style(n, seed=seed).to(self.device))
-        return images.float().cpu()
+            raise ValueError(f"this {self.method} makes no images of noise; use translate")
+        codes = self.sample_style(n, seed=seed)
+        for z in torch.split(codes, whole(batch_size, "batch_size", 1)):
+            with torch.no_grad():
+                images = self.networks.generate(z.to(self.device))
+            yield images.float().cpu()
+
+    def sample_files(
+        self,
+        n: int,
+        out: str | Path,
+        *,
+        seed: SupportsIndex | None = None,
+        format: str = "png",
+        batch_size: int = 64,
+        progress: bool = False,
+    ) -> list[Path]:
+        """Write images made of noise alone into a folder, as ``0001.png``, ``0002.png``, ...
+
+        The first 64 of them stand side by side in ``sheet.png``.
+
+        Args:
+            n: How many, at least 1.
+            out: Folder for the images; made if need be. Files of the same names are replaced.
+            seed: Makes the images reproducible; the first ones are the same for every ``n``.
+            format: Type of the images, such as ``png``.
+            batch_size: Images that the networks make together.
+            progress: Show a progress bar.
+
+        Returns:
+            The files of the images, without the sheet.
+
+        Raises:
+            ValueError: The method translates images instead, a number is none, or the format is
+                unknown or can't hold the images.
+            OSError: A file cannot be written.
+        """
+        folder = as_path(out, "the path of the images")
+        return write_samples(
+            self, n, folder, seed=seed, format=format, batch_size=batch_size, progress=progress
+        )
 
     def encode_content(self, x: Pictures, domain: str) -> Tensor:
         """Content codes (N, c, h, w) of images of one size, float32 on the images' device.
@@ -316,7 +363,9 @@ class Translator:
         Args:
             paths: Files, folders (with all sub-folders) and patterns such as ``photos/*.jpg``.
             out: Folder for the results; made if need be. Inputs in it are never overwritten.
-            to: Name of the target domain; as for :meth:`translate` where omitted.
+            to: Name of the target domain; as for :meth:`translate` where omitted. Of methods with
+                labels ``all`` is each of them alone: ``shoe_Male.png`` and so on, and in
+                ``sheet.png`` those of the first 16 inputs.
             samples: Answers an input, each with a random style or noise.
             reference: Images of the target domain whose style is taken; several give every input
                 one answer a reference, in their order.
@@ -339,7 +388,7 @@ class Translator:
         """
         folder = as_path(out, "the path of the results")
         return convert(
-            self, paths, folder, self.target(to), samples=samples, reference=reference,
+            self, paths, folder, to, samples=samples, reference=reference,
             same_style=same_style, seed=seed, size=size, format=format, batch_size=batch_size,
             progress=progress,
         )  # fmt: skip

@@ -2,6 +2,7 @@ import bz2
 import gzip
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,6 +107,25 @@ def test_two_data_sets_of_digits(originals, tmp_path, name):
     assert data[0].images["b"].shape == (1, 32, 32)
 
 
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("mnist", "mnist"), ("fashion", "Fashion-MNIST"), ("fashion", "x/fashion_mnist/raw")],
+)
+def test_one_folder_of_training_images(originals, tmp_path, name, place):
+    folder, mnist, _ = originals
+    clothes = write_mnist(folder / place, seed=9) if name == "fashion" else mnist
+    MAKERS[name](tmp_path / "all", originals=folder)
+    found = sorted((tmp_path / "all").rglob("*.*"))
+    assert [path.parent for path in found] == [tmp_path / "all" / "train"] * 40
+    assert all(np.array_equal(pixels_of(p), clothes[0][0][int(p.stem)]) for p in found)
+    MAKERS[name](tmp_path / "few", originals=folder, count=6, seed=1)
+    few = files(tmp_path / "few")
+    assert len(few) == 6 and few.items() < files(tmp_path / "all").items()
+    with pytest.raises(ValueError, match="count from 1"):
+        MAKERS[name](tmp_path / "none", originals=folder, count=0)
+    assert not (tmp_path / "none").exists()
+
+
 def test_digits_of_mnist_m_are_blended_into_photos(originals, photos, tmp_path):
     folder, mnist, _ = originals
     MAKERS["mnist2mnistm"](tmp_path / "out", originals=folder, photos=photos, seed=4)
@@ -123,6 +143,25 @@ def test_digits_of_mnist_m_are_blended_into_photos(originals, photos, tmp_path):
                 assert path.parent.name == str(labels[number])
     assert len(used["train"]) > 3 and used["test"]
     assert not used["train"] & used["test"]
+
+
+def test_mnist_m_may_be_the_source(originals, photos, tmp_path):
+    folder, (_, (_, labels)), _ = originals
+    for name in ("mnist2mnistm", "mnistm2mnist"):
+        MAKERS[name](tmp_path / name, originals=folder, photos=photos, seed=4)
+    there, back = (files(tmp_path / name) for name in ("mnist2mnistm", "mnistm2mnist"))
+    for one, other in (("A", "B"), ("B", "A")):
+        found = {k: v for k, v in there.items() if k.startswith(f"test{one}")}
+        assert len(found) == len(labels)
+        assert all(back[k.replace(f"test{one}", f"test{other}")] == v for k, v in found.items())
+    pictures = {Path(k).name: v for k, v in there.items() if k.startswith("trainB")}
+    assert {Path(k).name: v for k, v in back.items() if k.startswith("trainA")} == pictures
+    data = UnpairedImages(
+        find_domains(str(tmp_path / "mnistm2mnist")), Config(crop=(32, 32), channels=(3, 1)), "a"
+    )
+    assert data.domains[0].classes == tuple("0123456789")
+    assert all(domain.test_labels for domain in data.domains)
+    assert not list((tmp_path / "mnistm2mnist" / "trainB").glob("*/"))
 
 
 def test_patches_come_from_everywhere_in_a_photo(tmp_path):

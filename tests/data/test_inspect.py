@@ -138,3 +138,39 @@ def test_images_are_counted_by_class(tmp_path):
 def test_epochs_are_told_in_steps(data):
     config = Config(resize=0, crop=(32, 32), batch_size=2, epochs=3)
     assert "in the 6 steps configured" in shown(inspect(str(data), config=config))
+
+
+def test_labels_are_counted_by_data_set_and_split(tmp_path):
+    lines = ["file,split,Male,Young"]
+    for number in range(6):
+        Image.new("RGB", (40, 30)).save(tmp_path / f"{number}.png")
+        lines.append(f"{number}.png,{'test' if number > 3 else 'train'},{number % 2},{number < 1}")
+    (tmp_path / "faces.csv").write_text("\n".join(lines))
+    for name in ("cat", "dog", "dog/deep"):
+        (tmp_path / "pets" / "train" / name).mkdir(parents=True)
+        Image.new("L", (40, 30)).save(tmp_path / "pets" / "train" / name / "1.png")
+    config = Config(channels=(3,), batch_size=2, steps=10)
+    data = f"{tmp_path / 'faces.csv'},{tmp_path / 'pets'}"
+    report = inspect(data, config, layout="labelled")
+    assert not report.problems
+    assert [(split.domain, split.split, split.count) for split in report.splits] == [
+        ("faces", "train", 4),
+        ("faces", "test", 2),
+        ("pets", "train", 3),
+    ]
+    assert report.splits[1].attributes == {"Male": 1, "Young": 0}
+    text = shown(report)
+    assert "attributes of faces (train): Male 2, Young 1" in text
+    assert "attributes of faces (test): Male 1, Young 0" in text
+    assert "classes of pets (train): cat 1, dog 2" in text
+    assert "The data sets take turns" in text
+    assert "every image is seen within 4 steps" in text
+    problems = inspect(data, replace(config, channels=(5,)), layout="labelled").problems
+    assert problems[0].startswith("faces (train): 4 images have 3 channels, expected 5")
+
+
+def test_a_folder_of_images_alone_is_reported(data):
+    config = Config(channels=(1,), resize=0, crop=(16, 16), batch_size=2, steps=10)
+    report = inspect(str(data / "trainA"), config, layout="single")
+    assert [(split.domain, split.count) for split in report.splits] == [("trainA", 4)]
+    assert report.problems == ["trainA (train): 1 of 4 images are broken, more than 5 %."]

@@ -113,10 +113,14 @@ def test_fixed_images_are_pairs(negatives):
         fixed = data.fixed(split, 4).images
         assert fixed["a"].shape == (count, 3, 12, 10)
         assert (levels(fixed["a"]) + levels(fixed["b"]) == 255).all()
-    without = PairedImages(
-        find_domains(f"A={listed(negatives, 'trainA')},B={listed(negatives, 'trainB')}"),
-        Config(resize=0, crop=(12, 10)),
-    ).fixed("test", 3).images
+    without = (
+        PairedImages(
+            find_domains(f"A={listed(negatives, 'trainA')},B={listed(negatives, 'trainB')}"),
+            Config(resize=0, crop=(12, 10)),
+        )
+        .fixed("test", 3)
+        .images
+    )
     assert (levels(without["a"]) + levels(without["b"]) == 255).all()
 
 

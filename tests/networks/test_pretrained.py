@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from torchvision.models import vgg16
+from torchvision.models import vgg16, vgg19
 
-from crossimage.networks.pretrained import VGG16Features
+from crossimage.networks.pretrained import VGG16Features, VGG19Features
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +53,42 @@ def test_absent_published_weights_say_where_to_put_them(tmp_path: Path, monkeypa
     )
     with pytest.raises(FileNotFoundError, match=r"put vgg16-397923af\.pth .* perceptual_weights="):
         VGG16Features()
+
+
+def test_vgg16_shows_its_last_maps_of_every_width(weights: Path) -> None:
+    features, x = VGG16Features(weights), torch.rand(1, 3, 32, 32)
+    maps = features.maps(x)
+    assert [tuple(found.shape[1:3]) for found in maps] == [
+        (64, 32),
+        (128, 16),
+        (256, 8),
+        (512, 4),
+        (512, 4),
+    ]
+    assert all(found.min() == 0 for found in maps)
+    torch.testing.assert_close(maps[-1], features(x))
+
+
+def test_features_of_srgan_are_those_before_the_fifth_pool_of_vgg19(
+    weights: Path, tmp_path: Path
+) -> None:
+    layers = vgg19(init_weights=False).features[:36]
+    state = {f"features.{name}": tensor for name, tensor in layers.state_dict().items()}
+    torch.save(state, tmp_path / "vgg19.pth")
+    features = VGG19Features(tmp_path / "vgg19.pth")
+    x = torch.rand(1, 3, 32, 48)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    expected = layers((x - mean[:, None, None]) / std[:, None, None])
+    torch.testing.assert_close(features(2 * x - 1), expected)
+    assert expected.shape == (1, 512, 2, 3)
+    with pytest.raises(ValueError, match=r"vgg16\.pth does not hold .* VGG19"):
+        VGG19Features(weights)
+
+
+def test_absent_weights_of_vgg19_name_the_setting(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(
+        "torch.hub.download_url_to_file", lambda *_, **__: (_ for _ in ()).throw(OSError("offline"))
+    )
+    with pytest.raises(FileNotFoundError, match=r"VGG19 .* put vgg19-dcbb9e9d\.pth .* features="):
+        VGG19Features()

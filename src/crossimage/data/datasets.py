@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import string
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ __all__ = [
 Row = tuple[Path, ...]
 """One file of every domain of a group."""
 
+Group = tuple[int, ...]
+"""Places of the domains whose images are drawn together."""
+
 
 class Images(Dataset[Item]):
     """Endless numbered samples; each holds one image of every domain.
@@ -43,27 +46,35 @@ class Images(Dataset[Item]):
         domains: Where the images are; those of a group have as many images each.
         config: Seed, channels, and how images are resized, cropped and flipped.
         groups: Places of the domains that belong together.
+        letters: The letters that the domains' images come under; by default a letter each.
 
     Attributes:
-        letters: The letters that the images come under.
+        letters: The letters that the domains' images come under.
+        channels: Channels of the domains' images.
         epoch: Samples that show every image at least once.
         found: Settings that the data tells.
 
     Raises:
-        ValueError: ``config.channels`` has not one number a domain.
+        ValueError: ``config.channels`` has not one number a letter.
     """
 
     def __init__(
-        self, domains: Sequence[Domain], config: Config, groups: Sequence[tuple[int, ...]]
+        self,
+        domains: Sequence[Domain],
+        config: Config,
+        groups: Sequence[Group],
+        letters: Sequence[str] = string.ascii_lowercase,
     ) -> None:
         self.domains, self.config, self.groups = tuple(domains), config, tuple(groups)
-        if len(config.channels) != len(domains):
+        self.letters = tuple(letters[: len(domains)])
+        kinds = list(dict.fromkeys(self.letters))
+        if len(config.channels) != len(kinds):
             names = ", ".join(domain.name for domain in domains)
+            every = f"each of the {len(kinds)} domains" if len(kinds) > 1 else "all images"
             raise ValueError(
-                f"channels names {len(config.channels)} numbers, expected one for each of the "
-                f"{len(domains)} domains ({names})"
+                f"channels names {len(config.channels)} numbers, expected one for {every} ({names})"
             )
-        self.letters = tuple(string.ascii_lowercase[: len(domains)])
+        self.channels = tuple(config.channels[kinds.index(letter)] for letter in self.letters)
         self.found: dict[str, Any] = {"domains": tuple(domain.name for domain in domains)}
         self.epoch = max(len(domain.train) for domain in domains)
         self._orders: dict[int, tuple[int, Tensor]] = {}
@@ -72,8 +83,8 @@ class Images(Dataset[Item]):
         """Load sample ``number``, any number from 0 on."""
         item = Item({})
         try:
-            for group in self.groups:
-                self._add(item, group, number)
+            for group, own in self._drawn(number):
+                self._add(item, group, own)
         except ValueError as error:
             item.error = str(error)
         return item
@@ -105,29 +116,27 @@ class Images(Dataset[Item]):
     def tests(
         self, letter: str, batch_size: int, unreadable: list[Unreadable] | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """All test images of a domain with their classes, in order, prepared as by :meth:`fixed`.
+        """All test images under a letter with their labels, in order, prepared as by :meth:`fixed`.
 
         Args:
-            letter: The domain's letter.
+            letter: The letter of a domain, or of several.
             batch_size: Images at a time.
             unreadable: Where to note files that can't be used; they are skipped.
 
         Yields:
-            Images (N, C, H, W) in [-1, 1] and class numbers (N,); nothing for domains without
-            classes of their test images.
+            Images (N, C, H, W) in [-1, 1] and class numbers (N,) or label vectors (N, L); nothing
+            for domains without labels of their test images.
         """
-        index = self.letters.index(letter)
-        domain = self.domains[index]
-        if not domain.test_labels:
-            return
+        places = [index for index, own in enumerate(self.letters) if own == letter]
+        known = [(index, *entry) for index in places for entry in self._tests(index)]
         images, labels = [], []
-        for path, label in zip(domain.test, domain.test_labels, strict=True):
+        for index, path, label in known:
             try:
                 images.append(self._centre(self._load((index,), (path,)))[0])
                 labels.append(label)
             except (ValueError, FileNotFoundError) as error:
                 if unreadable is not None:
-                    unreadable.append((domain.name, str(path), str(error)))
+                    unreadable.append((self.domains[index].name, str(path), str(error)))
             if len(images) == batch_size:
                 yield torch.stack(images), torch.tensor(labels)
                 images, labels = [], []
@@ -145,12 +154,26 @@ class Images(Dataset[Item]):
             prints[domain.name] = f"{len(domain.train)} images, {digest}"
         return prints
 
-    def _rows(self, group: tuple[int, ...], split: Split) -> list[Row]:
+    def _drawn(self, number: int) -> Iterable[tuple[Group, int]]:
+        """The groups of which sample ``number`` has images, with its number in each."""
+        return [(group, number) for group in self.groups]
+
+    def _label(self, item: Item, index: int, row: int, number: int) -> None:
+        """Add the labels of a domain's image to sample ``number`` of its group."""
+        if labels := self.domains[index].labels:
+            item.labels[self.letters[index]] = labels[row]
+
+    def _tests(self, index: int) -> Iterable[tuple[Path, int | list[float]]]:
+        """The test images of a domain whose labels are known, with these."""
+        domain = self.domains[index]
+        return zip(domain.test, domain.test_labels, strict=True) if domain.test_labels else []
+
+    def _rows(self, group: Group, split: Split) -> list[Row]:
         """The files of a group; training files where there are no others."""
         domains = [self.domains[index] for index in group]
         return list(zip(*(domain.files(split) or domain.train for domain in domains), strict=True))
 
-    def _order(self, group: tuple[int, ...], epoch: int) -> Tensor:
+    def _order(self, group: Group, epoch: int) -> Tensor:
         """Permutation of a group's rows in one of its epochs."""
         first = group[0]
         cached = self._orders.get(first)
@@ -161,7 +184,7 @@ class Images(Dataset[Item]):
             self._orders[first] = cached
         return cached[1]
 
-    def _add(self, item: Item, group: tuple[int, ...], number: int) -> None:
+    def _add(self, item: Item, group: Group, number: int) -> None:
         """Add a group's images to sample ``number``."""
         config = self.config
         epoch, position = divmod(number, len(self.domains[group[0]].train))
@@ -172,14 +195,13 @@ class Images(Dataset[Item]):
         left = torch.randint(images[0].shape[2] - width + 1, (), generator=generator)
         flip = config.flip and torch.rand((), generator=generator) < 0.5
         for index, image in zip(group, images, strict=True):
-            letter, labels = self.letters[index], self.domains[index].labels
             image = image[:, top : top + height, left : left + width]
-            item.images[letter] = normalise((image.flip(2) if flip else image).contiguous())
-            if labels:
-                item.labels[letter] = labels[row]
+            image = normalise((image.flip(2) if flip else image).contiguous())
+            item.images[self.letters[index]] = image
+            self._label(item, index, row, number)
 
     def _first_readable(
-        self, group: tuple[int, ...], epoch: int, position: int, unreadable: list[Unreadable]
+        self, group: Group, epoch: int, position: int, unreadable: list[Unreadable]
     ) -> tuple[int, list[Tensor]]:
         """The first readable row of an epoch's order from ``position`` on, and its images."""
         order, domains = self._order(group, epoch), [self.domains[index] for index in group]
@@ -194,9 +216,9 @@ class Images(Dataset[Item]):
                     unreadable.append((domain.name, str(path), str(error)))
         raise ValueError(f"{self._none_of(group)} can be read; {unreadable[-1][2]}")
 
-    def _load(self, group: tuple[int, ...], paths: Row) -> list[Tensor]:
+    def _load(self, group: Group, paths: Row) -> list[Tensor]:
         """The images of one row, resized: of all domains to the same size."""
-        wanted = [(path, self.config.channels[i]) for i, path in zip(group, paths, strict=True)]
+        wanted = [(path, self.channels[i]) for i, path in zip(group, paths, strict=True)]
         pictures = {key: decode(*key, self.config.value_range) for key in dict.fromkeys(wanted)}
         images = [
             _half(pictures[key], self.domains[index].half, key[0])
@@ -219,7 +241,7 @@ class Images(Dataset[Item]):
     def _centre(self, images: list[Tensor]) -> list[Tensor]:
         return [normalise(transforms.center_crop(image, self.config.crop)) for image in images]
 
-    def _spread(self, group: tuple[int, ...], rows: list[Row], count: int) -> list[list[Tensor]]:
+    def _spread(self, group: Group, rows: list[Row], count: int) -> list[list[Tensor]]:
         """Readable rows of images from ``count`` places, none twice."""
         found: list[list[Tensor]] = []
         tried: set[Row] = set()
@@ -238,7 +260,7 @@ class Images(Dataset[Item]):
             raise ValueError(f"{self._none_of(group)} can be read; {problem}")
         return found
 
-    def _none_of(self, group: tuple[int, ...]) -> str:
+    def _none_of(self, group: Group) -> str:
         names = " and ".join(self.domains[index].name for index in group)
         several = f"pairs of images of domains {names}"
         return f"none of the {several if len(group) > 1 else f'images of domain {names}'}"
@@ -280,8 +302,7 @@ class SingleImages(Images):
     """
 
     def __init__(self, domain: Domain, config: Config) -> None:
-        super().__init__([domain], config, [(0,)])
-        self.letters = ("x",)
+        super().__init__([domain], config, [(0,)], "x")
 
 
 class PairedImages(Images):

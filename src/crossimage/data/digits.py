@@ -1,8 +1,9 @@
-"""Data sets for adapting a digit classifier: a labelled source and an unlabelled target.
+"""Data sets of digits, and of clothes in the files of digits.
 
-The originals of MNIST, USPS and SVHN are the user's. MNIST-M is made here: every digit of MNIST is
-blended into a random patch of a photo (Ganin et al., Domain-Adversarial Training of Neural
-Networks, JMLR 2016).
+Two together are for adapting a classifier: a labelled source and an unlabelled target. One alone is
+for making images of noise. The originals of MNIST, Fashion-MNIST, USPS and SVHN are the user's.
+MNIST-M is made here: every digit of MNIST is blended into a random patch of a photo (Ganin et al.,
+Domain-Adversarial Training of Neural Networks, JMLR 2016).
 """
 
 from __future__ import annotations
@@ -72,15 +73,22 @@ def make_digits(
 
 
 def make_mnistm(
-    out: Path, *, originals: Path, photos: Path, seed: int = 0, count: int | None = None
+    source: str,
+    out: Path,
+    *,
+    originals: Path,
+    photos: Path,
+    seed: int = 0,
+    count: int | None = None,
 ) -> None:
-    """Write MNIST as A and MNIST-M as B, in the folders of :func:`make_digits`.
+    """Write MNIST and MNIST-M as A, the source, and B, in the folders of :func:`make_digits`.
 
     A picture of MNIST-M is |patch - digit|, for each colour of a random patch of the digit's size.
     A photo gives patches either to training digits or to test digits. Photos smaller than a digit
     are left out.
 
     Args:
+        source: ``mnist`` or ``mnistm``; the other one is the target.
         out: The folder to make; complete or not there.
         originals: Folder that holds MNIST's original files somewhere.
         photos: Folder of photos.
@@ -93,43 +101,82 @@ def make_mnistm(
             sense.
     """
     mnist = find_digits("mnist", originals)
-    _write(out, [mnist, mnist], [_plain(mnist), _blended(mnist, photos, seed)], seed, count)
+    painters = [_plain(mnist), _blended(mnist, photos, seed)]
+    _write(out, [mnist, mnist], painters if source == "mnist" else painters[::-1], seed, count)
+
+
+def make_images(
+    name: str, out: Path, *, originals: Path, seed: int = 0, count: int | None = None
+) -> None:
+    """Write a data set's training images into the folder ``train``, without their classes.
+
+    Args:
+        name: What :func:`find_digits` takes.
+        out: The folder to make; complete or not there.
+        originals: Folder that holds the original files somewhere.
+        seed: Seed of the choice of ``count`` images.
+        count: How many images; None: all.
+
+    Raises:
+        FileNotFoundError: The originals are not there.
+        ValueError: They can't be read, ``out`` exists and is not empty, or ``count`` makes no
+            sense.
+    """
+    found = find_digits(name, originals)
+    numbers = _choose(len(found["train"].labels), count, [seed])
+    with new_folder(out) as made:
+        _write_folder(made / "train", "train", numbers, _plain(found))
 
 
 MAKERS: dict[str, Callable[..., None]] = {
     "mnist2usps": partial(make_digits, "mnist", "usps"),
     "usps2mnist": partial(make_digits, "usps", "mnist"),
     "svhn2mnist": partial(make_digits, "svhn", "mnist"),
-    "mnist2mnistm": make_mnistm,
+    "mnist2mnistm": partial(make_mnistm, "mnist"),
+    "mnistm2mnist": partial(make_mnistm, "mnistm"),
+    "mnist": partial(make_images, "mnist"),
+    "fashion": partial(make_images, "fashionmnist"),
 }
 
 
 def _write(
     out: Path, domains: Sequence[Splits], painters: Sequence[Painter], seed: int, count: int | None
 ) -> None:
-    if count is not None and count < 1:
-        raise ValueError(f"expected count from 1 on, found {count}")
-    console = Console(stderr=True)
     with new_folder(out) as made:
         for letter, digits, paint in zip("AB", domains, painters, strict=True):
             for split in SPLITS:
                 folder, labels = made / f"{split}{letter}", digits[split].labels
-                numbers = np.arange(len(labels))
-                if split == "train":
-                    numbers = np.random.default_rng([seed, ord(letter)]).permutation(numbers)
-                    numbers = np.sort(numbers[:count])
-                unlabelled = folder.name == "trainB"
-                for label in np.unique(labels[numbers]):
-                    (folder if unlabelled else folder / str(label)).mkdir(
-                        parents=True, exist_ok=True
-                    )
-                pictures = track(
-                    paint(split, numbers), f"writing {folder.name}", len(numbers),
-                    console=console, transient=True, disable=not console.is_terminal,
-                )  # fmt: skip
-                for number, pixels in pictures:
-                    below = folder if unlabelled else folder / str(labels[number])
-                    Image.fromarray(pixels).save(below / f"{number:05d}.png")
+                chosen = count if split == "train" else None
+                numbers = _choose(len(labels), chosen, [seed, ord(letter)])
+                known = None if folder.name == "trainB" else labels
+                _write_folder(folder, split, numbers, paint, known)
+
+
+def _choose(total: int, count: int | None, seed: Sequence[int]) -> Numbers:
+    """The numbers of ``count`` random images, or of all of them."""
+    if count is not None and count < 1:
+        raise ValueError(f"expected count from 1 on, found {count}")
+    return np.sort(np.random.default_rng(seed).permutation(total)[:count])
+
+
+def _write_folder(
+    folder: Path,
+    split: Split,
+    numbers: Numbers,
+    paint: Painter,
+    labels: NDArray[Any] | None = None,
+) -> None:
+    """Write some images of a split, where there are labels into a folder for each class."""
+    for label in [None] if labels is None else np.unique(labels[numbers]):
+        (folder if label is None else folder / str(label)).mkdir(parents=True, exist_ok=True)
+    console = Console(stderr=True)
+    pictures = track(
+        paint(split, numbers), f"writing {folder.name}", len(numbers),
+        console=console, transient=True, disable=not console.is_terminal,
+    )  # fmt: skip
+    for number, pixels in pictures:
+        below = folder if labels is None else folder / str(labels[number])
+        Image.fromarray(pixels).save(below / f"{number:05d}.png")
 
 
 def _plain(digits: Splits) -> Painter:
@@ -178,7 +225,7 @@ def find_digits(name: str, folder: Path) -> Splits:
     """Read the original files of a data set, which lie together in one folder at any depth.
 
     Args:
-        name: ``mnist``, ``usps`` or ``svhn``.
+        name: ``mnist``, ``fashionmnist``, ``usps`` or ``svhn``.
         folder: Where to look.
 
     Raises:
@@ -214,13 +261,18 @@ def _find(name: str, folder: Path, files: Sequence[Sequence[str]]) -> list[Path]
             found[Path(root)] = [Path(root, path) for path in paths if path]
     # Other data sets use MNIST's file names too.
     if len(found) > 1:
-        own = [root for root in found if name in map(str.lower, root.relative_to(folder).parts)]
+        own = [root for root in found if name in map(_plainly, root.relative_to(folder).parts)]
         if len(own) != 1:
             raise ValueError(
                 f"{name} may be {' or '.join(map(str, found))}; keep the right one alone"
             )
         return found[own[0]]
     return next(iter(found.values()), None)
+
+
+def _plainly(folder: str) -> str:
+    """``Fashion-MNIST`` and ``fashion_mnist`` are one name."""
+    return folder.lower().replace("-", "").replace("_", "")
 
 
 def _check(digits: Digits, path: Path) -> None:
@@ -297,17 +349,14 @@ def _idx(name: str, kind: str) -> tuple[str, ...]:
     return tuple(n + suffix for n in names for suffix in ("", ".gz"))
 
 
+_MNIST = [
+    _idx(f"{split}-{what}", kind)
+    for split in ("train", "t10k")
+    for what, kind in (("images", "idx3"), ("labels", "idx1"))
+]
 _ORIGINALS: dict[str, list[tuple[Sequence[Sequence[str]], Callable[..., list[Digits]]]]] = {
-    "mnist": [
-        (
-            [
-                _idx(f"{split}-{what}", kind)
-                for split in ("train", "t10k")
-                for what, kind in (("images", "idx3"), ("labels", "idx1"))
-            ],
-            _read_mnist,
-        )
-    ],
+    "mnist": [(_MNIST, _read_mnist)],
+    "fashionmnist": [(_MNIST, _read_mnist)],
     "usps": [
         ([("usps_16x16_uint8.npz",)], _read_usps_arrays),
         ([("usps.bz2",), ("usps.t.bz2",)], _read_usps_text),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import string
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -59,6 +59,11 @@ class Domain:
     def root(self, split: Split) -> Path:
         """Where the training or the test images were found."""
         return self.train_root if split == "train" else self.test_root
+
+    def shown(self, split: Split) -> Iterator[str]:
+        """The classes of the training or the test images, one an image; none where unknown."""
+        labels = self.labels if split == "train" else self.test_labels
+        return (self.classes[label] for label in labels)
 
 
 def find_domains(data: str, names: Sequence[str] = (), count: int | None = 2) -> tuple[Domain, ...]:

@@ -16,6 +16,7 @@ from crossimage.config import Config, Layout
 from crossimage.data.datasets import Images, check_sizes, resized
 from crossimage.data.domains import SPLITS, Domain, Split, find_domains
 from crossimage.data.images import BombError, ImageError, ImageInfo, verify
+from crossimage.data.labelled import LabelledDomain
 from crossimage.data.opening import open_images
 from crossimage.data.pairs import unmatched
 from crossimage.data.tally import too_many
@@ -43,6 +44,7 @@ class SplitReport:
         bombs: How many of the broken ones have too many pixels, which stops training.
         enlarged: Images that training would have to enlarge.
         classes: Images by class, where the method asks for classes.
+        attributes: Images that have each attribute, where they have attributes.
     """
 
     domain: str
@@ -56,6 +58,7 @@ class SplitReport:
     bombs: int = 0
     enlarged: int = 0
     classes: Counter[str] = field(default_factory=Counter)
+    attributes: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -108,11 +111,10 @@ def inspect(
         for split in SPLITS:
             if domain.files(split):
                 report = _summarise(domain, split, found | _lost(images, split, found), config)
-                labels = domain.labels if split == "train" else domain.test_labels
-                report.classes.update(domain.classes[label] for label in labels)
+                _count_labels(report, domain, split)
                 splits.append(report)
-    training = _plan(images.domains, splits, config, layout == "paired")
-    return DataReport(data, splits, training, lonely + _problems(splits, config))
+    training = _plan(images, splits, layout)
+    return DataReport(data, splits, training, lonely + _problems(splits, images))
 
 
 def _read(files: Sequence[Path]) -> Iterable[tuple[Path, ImageInfo | Exception]]:
@@ -175,9 +177,17 @@ def _summarise(domain: Domain, split: Split, found: _Found, config: Config) -> S
     return report
 
 
-def _plan(
-    domains: Sequence[Domain], splits: Sequence[SplitReport], config: Config, paired: bool
-) -> list[str]:
+def _count_labels(report: SplitReport, domain: Domain, split: Split) -> None:
+    """Count the images of each class, or those that have each attribute."""
+    shown = Counter(domain.shown(split))
+    if isinstance(domain, LabelledDomain) and not domain.known.categorical:
+        report.attributes.update({name: shown[name] for name in domain.known.names})
+    else:
+        report.classes.update(shown)
+
+
+def _plan(images: Images, splits: Sequence[SplitReport], layout: Layout) -> list[str]:
+    domains, config = images.domains, images.config
     height, width = config.crop
     resize = f"resize the shortest side to {config.resize} px and " if config.resize else ""
     flip = ", half of them mirrored" if config.flip else ""
@@ -187,7 +197,7 @@ def _plan(
             f"Each picture is split in the middle: left is {domains[0].name}, right is "
             f"{domains[1].name}."
         )
-    if paired:
+    if layout == "paired":
         plan.append("All images of a pair are cropped at the same place and mirrored together.")
     for split in splits:
         if split.enlarged and split.split == "train":
@@ -195,24 +205,27 @@ def _plan(
                 f"{split.enlarged} of {split.count} images of {split.domain} are enlarged, being "
                 "smaller than that."
             )
+    turns = len(domains) if layout == "labelled" else 1
+    if turns > 1:
+        plan.append("The data sets take turns: a step sees images of one of them.")
     sizes = " and ".join(f"{len(domain.train)} images ({domain.name})" for domain in domains)
-    steps = -(-max(len(domain.train) for domain in domains) // config.batch_size)
+    steps = turns * -(-max(len(domain.train) for domain in domains) // config.samples)
     times = config.steps / steps
     plan.append(
-        f"An epoch is {sizes}; at batch size {config.batch_size} every image is seen within "
+        f"An epoch is {sizes}; at {config.samples} a step every image is seen within "
         f"{steps:,} steps, and {times:,.{0 if times > 10 else 1}f} times in the "
         f"{config.steps:,} steps configured."
     )
     return plan
 
 
-def _problems(splits: Sequence[SplitReport], config: Config) -> list[str]:
-    problems = []
-    letters = {name: i for i, name in enumerate(dict.fromkeys(s.domain for s in splits))}
+def _problems(splits: Sequence[SplitReport], images: Images) -> list[str]:
+    problems, config = [], images.config
+    channels_of = {d.name: n for d, n in zip(images.domains, images.channels, strict=True)}
     for split in splits:
         place = f"{split.domain} ({split.split})"
         # Gray, RGB and opacity are converted into one another.
-        wanted = config.channels[letters[split.domain]]
+        wanted = channels_of[split.domain]
         able = {1, 2, 3, 4} if wanted in (1, 3, 4) else {wanted}
         unfit = {n: count for n, count in split.channels.items() if n not in able | {wanted}}
         for channels, count in unfit.items():
@@ -250,12 +263,15 @@ def print_report(report: DataReport, console: Console | None = None) -> None:
         table.add_row(split.domain, split.split, str(split.count), *sizes, *counted)
     console.print(table)
     for split in report.splits:
-        if split.classes:
-            counts = ", ".join(f"{name} {count}" for name, count in sorted(split.classes.items()))
-            console.print(
-                f"classes of {split.domain} ({split.split}): {counts}",
-                markup=False, highlight=False, soft_wrap=True,
-            )  # fmt: skip
+        kinds = {"classes": split.classes, "attributes": split.attributes}
+        for kind, found in kinds.items():
+            if found:
+                order = sorted(found) if kind == "classes" else found
+                counts = ", ".join(f"{name} {found[name]}" for name in order)
+                console.print(
+                    f"{kind} of {split.domain} ({split.split}): {counts}",
+                    markup=False, highlight=False, soft_wrap=True,
+                )  # fmt: skip
     # What is wrong with a pair is known of both domains and said once.
     broken = dict.fromkeys(reason for split in report.splits for _, reason in split.broken)
     if broken:

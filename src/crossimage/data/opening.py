@@ -42,7 +42,8 @@ def open_images(
         case "enlarging":
             images = EnlargingImages(find_images(data), config)
         case "labelled":
-            images = LabelledImages(find_labelled(data, config), config)
+            chosen = getattr(config, "attributes", ())
+            images = LabelledImages(find_labelled(data, chosen), config)
     told = {key: value for key, value in images.found.items() if hasattr(config, key)}
     images.config = replace(config, **told).in_steps(images.epoch)
     return images

@@ -17,6 +17,7 @@ from crossimage.interop import (
     junyanz_pix2pix,
     nvlabs_munit,
     nvlabs_unit,
+    yunjey_stargan,
 )
 from crossimage.interop.files import read_state
 from crossimage.interop.weights import Converted, Files, Misfit, Source
@@ -43,6 +44,7 @@ FORMATS: dict[str, Format] = {
     "junyanz-cyclegan": junyanz_cyclegan,
     "junyanz-pix2pix": junyanz_pix2pix,
     "junyanz-bicyclegan": junyanz_bicyclegan,
+    "yunjey-stargan": yunjey_stargan,
 }
 
 
@@ -101,7 +103,7 @@ def import_model(
                 raise
             raise ValueError(f"{error}; is {config} the config file of this model?") from None
     names = converted.method.config.domains
-    if len(set(names)) != 2 or len(names) != 2:
+    if not converted.method.labels and (len(set(names)) != 2 or len(names) != 2):
         raise ValueError(f"domains must be two different names, found '{','.join(names)}'")
     save_model(out, converted.method, discriminators=converted.discriminators)
     return notes + converted.notes

@@ -3,8 +3,13 @@
 from crossimage.methods.base import Method
 from crossimage.methods.bicyclegan import BicycleGAN
 from crossimage.methods.cyclegan import CycleGAN
+from crossimage.methods.diat import DIAT
+from crossimage.methods.dtn import DTN
+from crossimage.methods.gan import GAN
 from crossimage.methods.munit import MUNIT
 from crossimage.methods.pix2pix import Pix2Pix
+from crossimage.methods.srgan import SRGAN
+from crossimage.methods.stargan import StarGAN
 from crossimage.methods.unit import UNIT
 from crossimage.methods.unit_da import UNITDA
 
@@ -15,6 +20,11 @@ METHODS: dict[str, type[Method]] = {
     "unit_da": UNITDA,
     "pix2pix": Pix2Pix,
     "bicyclegan": BicycleGAN,
+    "gan": GAN,
+    "diat": DIAT,
+    "stargan": StarGAN,
+    "dtn": DTN,
+    "srgan": SRGAN,
 }
 
 __all__ = ["METHODS"]

@@ -1,0 +1,163 @@
+"""Checkpoints of the official PyTorch code of StarGAN.
+
+``200000-G.ckpt`` holds the generator, ``200000-D.ckpt`` the discriminator with its classifier. What
+the labels are called is in neither: the five published attributes of CelebA are assumed where there
+are five. Trained on two data sets at once, the generator takes the labels of the first, those of
+the second and the mask of two numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from crossimage.config import build
+from crossimage.interop.junyanz import refuse_config, roles
+from crossimage.interop.weights import (
+    Converted,
+    Files,
+    Source,
+    decide,
+    described,
+    is_leftover,
+    load,
+    nested,
+    settings,
+)
+from crossimage.methods.stargan import CELEBA, StarGAN, StarGANConfig
+
+FILES = Files(("G",), ("D",))
+ROLES = {"G": "translates", "D": "judges and classifies"}
+PUBLISHED_SIDE = 128
+
+
+def recognises(states: list[dict[str, Tensor]]) -> bool:
+    """A generator with affine norms, and perhaps a discriminator with two heads."""
+    generator, discriminators = states[0], states[1:]
+    return (
+        len(states) <= 2
+        and {"main.0.weight", "main.1.weight", "main.9.main.0.weight"} <= generator.keys()
+        and all({"conv1.weight", "conv2.weight"} <= state.keys() for state in discriminators)
+    )
+
+
+def convert(
+    sources: list[Source], options: dict[str, str], config: dict[str, Any] | None
+) -> Converted:
+    """A StarGAN with the weights of a generator and, where given, of a discriminator."""
+    refuse_config(config, "StarGAN")
+    settings(options, ["attributes", "attributes2"])
+    generator = sources[0]
+    generator.ignore(is_leftover)
+    told, inputs, G_names = _generator(generator)
+    count, D_names = inputs, dict[str, str]()
+    if sources[1:]:
+        shape, count, D_names = _discriminator(sources[1])
+        told |= shape
+    sets = _labels(sources, inputs, count, options)
+    names = [name for labels in sets for name in labels]
+    hair = [name for name in CELEBA if name.endswith("Hair") and name in names]
+    data = {
+        "domains": names,
+        "attributes": names,
+        "label_sets": [len(labels) for labels in sets],
+        "categorical": [place > 0 for place in range(len(sets))],
+        "exclusive": [hair] if len(hair) > 1 else [],
+    }
+    crop = told.get("crop", (PUBLISHED_SIDE, PUBLISHED_SIDE))
+    values = {"resize": min(crop), "crop": crop} | nested(told) | data
+    settled = build(StarGANConfig, values, source="the imported settings")
+    method = StarGAN(settled, training=bool(D_names))
+    load(method.generators, generator, G_names)
+    if D_names:
+        load(method.discriminators, sources[1], D_names)
+    given = {key: ",".join(labels) for key, labels in zip(_KEYS, sets, strict=False)}
+    _, where = decide(given, options)
+    notes = [*roles(sources, ROLES), described(told | {"labels": len(names)}), *where]
+    return Converted(method, bool(D_names), notes)
+
+
+_KEYS = ("attributes", "attributes2")
+
+
+def _generator(source: Source) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Settings of the generator, the length of its label vectors, and its layers' names."""
+    width, inputs = source.take("main.0.weight", (None, None, 7, 7)).shape[:2]
+    blocks = source.count("main.#.main.0.weight", 9)
+    last = f"main.{15 + blocks}"
+    channels = source.take(f"{last}.weight", (None, width, 7, 7)).shape[0]
+    names = {"last": last} | _layer("first", "main", 0)
+    for i in range(2):
+        names |= _layer(f"down.{i}", "main", 3 + 3 * i)
+        names |= _layer(f"up.{i}", "main", 9 + blocks + 3 * i)
+    for i in range(blocks):
+        names |= _layer(f"blocks.{i}.first", f"main.{9 + i}.main", 0)
+        names |= _layer(f"blocks.{i}.second", f"main.{9 + i}.main", 3)
+    told = {"channels": (channels,), "width": width, "residual_blocks": blocks}
+    return told, inputs - channels, names
+
+
+def _layer(ours: str, sequence: str, place: int) -> dict[str, str]:
+    return {f"{ours}.conv": f"{sequence}.{place}", f"{ours}.norm": f"{sequence}.{place + 1}"}
+
+
+def _discriminator(source: Source) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Settings of the discriminator, how many labels it knows, and its layers' names."""
+    width = source.take("main.0.weight", (None, None, 4, 4)).shape[0]
+    layers = 0
+    while f"main.{2 * layers}.weight" in source:
+        layers += 1
+    count, _, *kernel = source.take("conv2.weight", (None, None, None, None)).shape
+    told = {
+        "discriminator.width": width,
+        "discriminator.layers": layers,
+        "crop": tuple(side << layers for side in kernel),
+    }
+    return told, count, {"features": "main", "source": "conv1", "classes": "conv2"}
+
+
+def _labels(
+    sources: list[Source], inputs: int, count: int, options: Mapping[str, str]
+) -> list[list[str]]:
+    """The names of the labels of one data set or two.
+
+    Args:
+        sources: The files.
+        inputs: Length of the generator's label vectors.
+        count: How many labels the discriminator knows, where there is one.
+        options: Names given as key=value.
+
+    Raises:
+        ValueError: They are not as many as the tensors have, or one stands twice.
+    """
+    path = sources[0].path
+    given = [_names(options[key]) for key in _KEYS if key in options]
+    several = len(given) > 1 or count == inputs - 2
+    if inputs < 1 or (len(sources) > 1 and count not in {inputs, inputs - 2}):
+        raise ValueError(
+            f"{sources[-1].path} knows {count} labels, and {path} takes label vectors of {inputs} "
+            f"numbers; expected the discriminator of that generator, with {inputs} labels, or "
+            f"{inputs - 2} of two data sets"
+        )
+    if not given and inputs == len(CELEBA) and not several:
+        return [list(CELEBA)]
+    wanted = inputs - 2 if several else inputs
+    found = sum(map(len, given))
+    if "attributes" not in options or found != wanted or several != (len(given) > 1):
+        example = "attributes=x,y,... attributes2=z,..." if several else "attributes=x,y,..."
+        sets = " of two data sets, beside the mask" if several else ""
+        raise ValueError(
+            f"{path} knows {wanted} labels{sets}, and {found or 'no'} names are given; expected "
+            f"{wanted} in their order as {example}"
+        )
+    names = [name for labels in given for name in labels]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"the label '{twice[0]}' is named twice; give each another name")
+    return given
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -1,0 +1,236 @@
+"""DTN: images of a source domain in the target's look, which a given function f can't tell apart.
+
+Taigman, Polyak, Wolf: Unsupervised Cross-Domain Image Generation. ICLR 2017,
+https://arxiv.org/abs/1611.02200. The paper's domains S and T are the source a and the target b.
+
+f describes an image by a vector: the last features of a classifier that learned the source's
+labels, in the first ``classifier_steps`` of the run or before it. It is never changed afterwards.
+The generator G = g(f(x)) makes an image of the target from that vector, whichever domain x is
+of: x_ab = G(x_a), x_bb = G(x_b). A discriminator with three classes tells 1: images made of the
+source, 2: images made of the target, 3: the target's own; D_i is what it gives to class i.
+
+Objective::
+
+    f:   min  w.classification  cross_entropy(C(f(x_a)), y_a)       in the first steps, then
+    D:   min  w.adversarial    (-log D_1(x_ab) - log D_2(x_bb) - log D_3(x_b))
+    g:   min  w.adversarial    (-log D_3(x_ab) - log D_3(x_bb))
+              + w.const        |f(x_ab) - f(x_a)|^2
+              + w.tid          |x_bb - x_b|^2
+              + w.tv           (TV(x_ab) + TV(x_bb)) / 2
+
+|.|^2 is a mean over a vector's or an image's values; TV the total variation; all are means over
+images. f sees as many channels as the richer domain has; images of one channel are repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, mse_loss
+
+from crossimage.config import Config, Count, Names, Positive, Size, Weight, settings
+from crossimage.losses import total_variation
+from crossimage.methods.base import Batch, Method, Noise, Panel, Update
+from crossimage.networks.blocks import initialise
+from crossimage.networks.dcgan import ImageDiscriminator, VectorGenerator
+from crossimage.networks.features import FeatureNetwork, read_features
+
+MADE_OF_SOURCE, MADE_OF_TARGET, TARGET = range(3)
+"""The discriminator's classes, 1 to 3 in the paper."""
+
+
+@settings
+class Weights:
+    """Weights of the loss terms.
+
+    Attributes:
+        classification: Classes of the source's images, which f is trained on.
+        adversarial: Telling the three kinds of images, and passing for the target's own.
+        const: Constancy of f: an image and its translation are described alike.
+        tid: Identity on the target: its images are translated to themselves.
+        tv: Total variation of what is generated.
+    """
+
+    classification: Weight = 1.0
+    adversarial: Weight = 1.0
+    const: Weight = 15.0
+    tid: Weight = 15.0
+    tv: Weight = 0.0
+
+
+@settings
+class DTNConfig(Config):
+    """Configuration; the defaults are those for SVHN to MNIST, published or (see docs) ours.
+
+    Attributes:
+        classes: Names of the classes; training takes them from the folders of the source.
+        classifier_steps: Steps at the start of the run in which f learns the source's classes.
+        features: Model file whose f is used as it is; it goes with ``classifier_steps`` 0.
+        classifier_width: Channels of f's first layer; it describes an image by twice as many
+            values.
+        width: Channels of the generator's last hidden layer; those before have up to 8 times more.
+        discriminator_width: Channels of the discriminator's first layer; those behind have up to 8
+            times more.
+        weights: Weights of the loss terms.
+    """
+
+    resize: Count = 32
+    crop: Size = (32, 32)
+    flip: bool = False
+    steps: Positive = 60_000
+    batch_size: Positive = 128
+    learning_rate: Weight = 3e-4
+
+    classes: Names = tuple("0123456789")
+    classifier_steps: Count = 10_000
+    features: Path | None = None
+    classifier_width: Positive = 64
+    width: Positive = 128
+    discriminator_width: Positive = 128
+    weights: Weights = field(default_factory=Weights)
+
+    def __post_init__(self) -> None:
+        """Refuse shapes that the networks can't have, and two origins of f or none."""
+        super().__post_init__()
+        if len(self.channels) != 2 or (1 not in self.channels and len(set(self.channels)) > 1):
+            raise ValueError(
+                "channels must be two numbers, one a domain, that are equal or one of them 1, "
+                f"found {self.channels}"
+            )
+        height, width = self.crop
+        if height != width or height < 8 or height & (height - 1):
+            raise ValueError(
+                f"crop must be a square of 8, 16, 32, 64, 128, ... pixels a side, found {self.crop}"
+            )
+        if bool(self.classifier_steps) == bool(self.features):
+            raise ValueError(
+                "f is either trained or given: set classifier_steps to more than 0, or to 0 and "
+                "features to a model file"
+            )
+
+
+class DTN(Method):
+    """See the module's docstring for the paper and its objective.
+
+    Args:
+        config: The hyper-parameters.
+        training: Build the discriminator too.
+    """
+
+    Config = DTNConfig
+    config: DTNConfig
+    order = ("classifier", "discriminators", "generators")
+    translators = ("classifier", "generators")
+    labelled = ("a",)
+    targets = ("b",)
+
+    def __init__(self, config: DTNConfig, *, training: bool = True) -> None:
+        super().__init__(config)
+        self.fixed_size = config.crop
+        c, size, channels = config, config.crop[0], config.channels[1]
+        self.classifier = FeatureNetwork(max(c.channels), size, c.classifier_width, len(c.classes))
+        self.generators = VectorGenerator(self.classifier.dim, channels, c.width, size)
+        initialise(self.generators, "gaussian")
+        if training:
+            self.discriminators = ImageDiscriminator(channels, c.discriminator_width, size, 3)
+            initialise(self.discriminators, "gaussian")
+
+    def build_fixed_networks(self) -> None:
+        """Read the f that is given.
+
+        Raises:
+            ValueError: The file holds none, or one of another shape.
+            FileNotFoundError: There is no such file.
+        """
+        c = self.config
+        if c.features is None:
+            return
+        f = read_features(c.features, c.crop[0], max(c.channels))
+        found = {"classifier_width": f.dim // 2, "classes": f.classes.out_features}
+        mine = {"classifier_width": c.classifier_width, "classes": len(c.classes)}
+        for key, value in mine.items():
+            if found[key] != value:
+                raise ValueError(
+                    f"the feature network in {c.features} has {key} {found[key]}, and this run "
+                    f"{value}; both must be the same"
+                )
+        self.classifier.load_state_dict(f.state_dict())
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        """In the first steps f; then the discriminator and g, on the same generated images."""
+        f, g, w = self.classifier, self.generators, self.config.weights
+        x_a, x_b = batch.images["a"], batch.images["b"]
+        if batch.step < self.config.classifier_steps:
+            loss = cross_entropy(f.classify(x_a).float(), batch.labels["a"])
+            yield Update("classifier", {"classification": loss})
+            return
+        with torch.no_grad():
+            codes = torch.cat([f(x_a), f(x_b)])
+        made = g(codes)
+        x_ab, x_bb = made.tensor_split([len(x_a)])
+
+        real = self._judge(x_b, TARGET)
+        fake = self._judge(x_ab.detach(), MADE_OF_SOURCE) + self._judge(
+            x_bb.detach(), MADE_OF_TARGET
+        )
+        yield Update("discriminators", {"adversarial": fake + real})
+
+        losses = {"adversarial": self._judge(x_ab, TARGET) + self._judge(x_bb, TARGET)}
+        if w.const:
+            losses["const"] = mse_loss(f(x_ab).float(), codes[: len(x_a)].float())
+        if w.tid:
+            losses["tid"] = mse_loss(x_bb.float(), x_b)
+        if w.tv:
+            losses["tv"] = total_variation(made)
+        yield Update("generators", losses)
+
+    def _judge(self, x: Tensor, kind: int) -> Tensor:
+        """-log D_kind(x)."""
+        (logits,) = self.discriminators(x)
+        loss: Tensor = -logits.flatten(1).float().log_softmax(1)[:, kind].mean()
+        return loss
+
+    def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
+        """G(x) = g(f(x)), of images of either domain."""
+        x_to: Tensor = self.generators(self.classifier(self._fitting(x)))
+        return x_to
+
+    def classify(self, x: Tensor, domain: str) -> Tensor:
+        """Logits (N, classes) of the classifier that f belongs to."""
+        return self.classifier.classify(self._fitting(x))
+
+    def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
+        """Scores (N, 1, 1, 1), above 0 for images of the target taken for its own."""
+        if domain != "b":
+            raise ValueError(f"dtn has no discriminator of {self.names[domain]}, the source")
+        (logits,) = self.discriminators(self._fitting(x))
+        made = logits[:, :TARGET].logsumexp(1, keepdim=True)
+        return [logits[:, TARGET:] - made]
+
+    def _fitting(self, x: Tensor) -> Tensor:
+        if x.shape[2:] != self.config.crop:
+            size, (height, width) = self.config.crop[0], x.shape[2:]
+            raise ValueError(
+                f"found images of {width}x{height} pixels, and this model can only read "
+                f"{size}x{size}; resize them first (size={size})"
+            )
+        return x
+
+    def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
+        """Images of the source translated, and images of the target translated to themselves."""
+        source, target = self.names["a"], self.names["b"]
+        x_a, x_b = fixed.images["a"], fixed.images["b"]
+        return [
+            Panel(
+                f"{source} to {target}",
+                [("input", x_a), ("translation", self.translate(x_a, "b"))],
+            ),
+            Panel(
+                f"{target} to itself",
+                [("input", x_b), ("translation", self.translate(x_b, "b"))],
+            ),
+        ]

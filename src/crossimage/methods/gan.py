@@ -1,0 +1,145 @@
+"""GAN: images made of noise, by a generator that learns to fool a discriminator.
+
+Goodfellow, Pouget-Abadie, Mirza, Xu, Warde-Farley, Ozair, Courville, Bengio: Generative Adversarial
+Nets. NIPS 2014, https://arxiv.org/abs/1406.2661. With the networks and settings of DCGAN: Radford,
+Metz, Chintala: Unsupervised Representation Learning with Deep Convolutional Generative Adversarial
+Networks. ICLR 2016, https://arxiv.org/abs/1511.06434.
+
+A vector of noise z ~ N(0, I) becomes the image G(z), and D(x) is the probability that x is real.
+
+Objective (equation 1)::
+
+    min_G max_D  E log D(x) + E log(1 - D(G(z)))                    adversarial
+
+The discriminator descends -log D(x) - log(1 - D(G(z))). What the generator descends is a setting::
+
+    minimax:         log(1 - D(G(z)))     equation 1 as it stands
+    non-saturating:  -log D(G(z))         section 3: the same fixed point, with stronger gradients
+                                          as long as the discriminator tells the images apart
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import field
+from typing import Literal
+
+from torch import Tensor
+
+from crossimage.config import Channels, Config, Count, Positive, Size, Weight, settings
+from crossimage.losses import discriminator_loss, generator_loss
+from crossimage.methods.base import Batch, Method, Noise, Panel, Update
+from crossimage.networks.blocks import initialise
+from crossimage.networks.dcgan import ImageDiscriminator, VectorGenerator
+from crossimage.networks.discriminators import judge
+
+_COLUMNS = 4  # of a sheet, for fixed noise and for fresh noise
+
+
+@settings
+class Weights:
+    """Weights of the loss terms.
+
+    Attributes:
+        adversarial: Telling real from generated images, and fooling who does.
+    """
+
+    adversarial: Weight = 1.0
+
+
+@settings
+class GANConfig(Config):
+    """Configuration; the defaults are DCGAN's settings for 64 px.
+
+    Attributes:
+        z_dim: Length of the noise vector.
+        width: Channels of the layers next to the image in both networks; twice as many in every
+            layer further away from it, up to eight times.
+        objective: What the generator descends; the discriminator's is the same in both.
+        weights: Weights of the loss terms.
+    """
+
+    channels: Channels = (3,)
+    resize: Count = 64
+    crop: Size = (64, 64)
+    flip: bool = False
+    epochs: Weight = 25.0
+    batch_size: Positive = 128
+    learning_rate: Weight = 2e-4
+
+    z_dim: Positive = 100
+    width: Positive = 128
+    objective: Literal["minimax", "non-saturating"] = "non-saturating"
+    weights: Weights = field(default_factory=Weights)
+
+    def __post_init__(self) -> None:
+        """Refuse shapes that the networks can't have."""
+        super().__post_init__()
+        if len(self.channels) != 1:
+            raise ValueError(f"channels must be one number, found {self.channels}")
+        height, width = self.crop
+        if height != width or height < 8 or height & (height - 1):
+            raise ValueError(
+                f"crop must be a square of 8, 16, 32, 64, 128, ... pixels a side, found {self.crop}"
+            )
+
+
+class GAN(Method):
+    """See the module's docstring for the paper and its objective.
+
+    Args:
+        config: The hyper-parameters.
+        training: Build the discriminator too.
+    """
+
+    Config = GANConfig
+    config: GANConfig
+    letters = ("x",)
+    layout = "single"
+    targets = ()
+
+    def __init__(self, config: GANConfig, *, training: bool = True) -> None:
+        super().__init__(config)
+        self.style_dim, self.fixed_size = config.z_dim, config.crop
+        (channels,), size = config.channels, config.crop[0]
+        self.generators = VectorGenerator(config.z_dim, channels, config.width, size)
+        initialise(self.generators, "gaussian")
+        if training:
+            self.discriminators = ImageDiscriminator(channels, config.width, size)
+            initialise(self.discriminators, "gaussian")
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        """Discriminator, then generator, on the same generated images."""
+        G, D = self.generators, self.discriminators
+        fake = G(batch.noise(self.style_dim))
+
+        real_scores, fake_scores = judge(D, batch.images["x"], fake)
+        loss = discriminator_loss(real_scores, fake_scores, "nsgan")
+        yield Update("discriminators", {"adversarial": loss})
+
+        kind: Literal["minimax", "nsgan"] = "nsgan"
+        if self.config.objective == "minimax":
+            kind = "minimax"
+        yield Update("generators", {"adversarial": generator_loss(D(fake), kind)})
+
+    def generate(self, z: Tensor) -> Tensor:
+        """G(z)."""
+        images: Tensor = self.generators(z)
+        return images
+
+    def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
+        """There is no such thing: images are made of noise alone."""
+        raise ValueError("GAN translates no images: it makes them of noise; use sample")
+
+    def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
+        """Scores (N, 1, 1, 1), the logits of D(x)."""
+        scores: list[Tensor] = self.discriminators(x)
+        return scores
+
+    def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
+        """Real images, and images made of noise that stays the same and of new noise."""
+        columns = [("real", fixed.images["x"])]
+        for title, noise in (("fixed noise", fixed.noise), ("fresh noise", fresh)):
+            for number in range(_COLUMNS):
+                columns.append(("" if number else title, self.generate(noise(self.style_dim))))
+        return [Panel(self.names["x"], columns)]

@@ -1,0 +1,207 @@
+"""SRResNet and SRGAN: photo-realistic enlargement of a single image.
+
+Ledig, Theis, Huszar, Caballero, Cunningham, Acosta, Aitken, Tejani, Totz, Wang, Shi:
+Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network. CVPR 2017,
+https://arxiv.org/abs/1609.04802. Its low-resolution images I^LR are x_a here, the high-resolution
+ones I^HR are x_b, and x_ab = G(x_a).
+
+A run has two stages. In the first one, of ``mse_steps``, the generator learns alone; what comes out
+is SRResNet. In the second one it plays against a discriminator, from where it stands; what comes
+out is SRGAN.
+
+Objective::
+
+    first stage   min_G        w.mse |x_ab - x_b|^2                                    equation 4
+
+    second stage  min_D        w.adversarial (-log D(x_b) - log(1 - D(x_ab)))          equation 2
+                  min_G        w.content |phi(x_ab) - phi(x_b)|^2                      equation 5
+                               - w.adversarial log D(x_ab)                             equation 6
+
+where all |.|^2 are means, and phi are the features of VGG19 before its fifth pooling, times 1/12.75
+(SRGAN-VGG54), or the image itself (SRGAN-MSE).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import field
+from pathlib import Path
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, mse_loss
+
+from crossimage.config import Betas, Config, Count, Positive, Rate, Size, Weight, settings
+from crossimage.losses import discriminator_loss, generator_loss
+from crossimage.methods.base import Batch, Method, Noise, Panel, Update
+from crossimage.networks.blocks import initialise
+from crossimage.networks.discriminators import judge
+from crossimage.networks.features import FeatureNetwork, read_features
+from crossimage.networks.pretrained import VGG19Features
+from crossimage.networks.srresnet import ImageDiscriminator, SRResNet
+
+
+@settings
+class Weights:
+    """Weights of the loss terms.
+
+    Attributes:
+        mse: First stage: squared error of the image.
+        content: Second stage: squared error of the image's features, or of the image.
+        adversarial: Second stage: fooling the discriminator.
+    """
+
+    mse: Weight = 1.0
+    content: Weight = 1.0
+    adversarial: Weight = 1e-3
+
+
+@settings
+class SRGANConfig(Config):
+    """Configuration of SRGAN; the defaults are the published ones for enlarging four times.
+
+    Attributes:
+        scale: How many times as high and wide images become; the crop is of the large ones.
+        width: Channels of the generator's feature maps.
+        residual_blocks: Residual blocks of the generator.
+        discriminator_width: Channels of the discriminator's first layer.
+        mse_steps: Steps of the first stage. With as many as the run has, or more, the run is one of
+            SRResNet.
+        content: What the content loss compares: the features of VGG19, or the images themselves.
+        features: File of the content loss's network: torchvision's VGG19 (``.pth``), or a feature
+            network that DTN has trained on images of the crop's size (its run or model file). By
+            default torchvision's VGG19, from its cache or the network.
+        weights: Weights of the loss terms.
+    """
+
+    resize: Count = 0
+    crop: Size = (96, 96)
+    steps: Positive = 1_200_000
+    batch_size: Positive = 16
+    betas: Betas = (0.9, 0.999)
+    decay_every: Count = 1_100_000
+    decay_factor: Rate = 0.1
+
+    scale: Literal[2, 4] = 4
+    width: Positive = 64
+    residual_blocks: Count = 16
+    discriminator_width: Positive = 64
+    mse_steps: Count = 1_000_000
+    content: Literal["vgg", "mse"] = "vgg"
+    features: Path | None = None
+    weights: Weights = field(default_factory=Weights)
+
+    def __post_init__(self) -> None:
+        """Refuse images that the networks can't have."""
+        super().__post_init__()
+        if len(self.channels) != 2 or len(set(self.channels)) > 1:
+            raise ValueError(
+                f"channels must be the same number twice, for small and large images, found "
+                f"{self.channels}"
+            )
+        if any(side % self.scale for side in self.crop):
+            raise ValueError(f"crop must be a multiple of {self.scale}, found {self.crop}")
+        if min(self.crop) < 16:
+            raise ValueError(
+                f"crop must be at least 16 pixels, which the discriminator halves four times, "
+                f"found {self.crop}"
+            )
+        if self.sees_features and not set(self.channels) <= {1, 3}:
+            raise ValueError(
+                f"VGG19 needs images of 1 or 3 channels, found channels {self.channels}; set "
+                f"content=mse"
+            )
+
+    @property
+    def sees_features(self) -> bool:
+        """Whether the run comes to a content loss of features."""
+        return bool(self.content == "vgg" and self.weights.content and self.mse_steps < self.steps)
+
+
+class SRGAN(Method):
+    """See the module's docstring for the paper and its objective.
+
+    Args:
+        config: The hyper-parameters.
+        training: Build the discriminator too.
+    """
+
+    Config = SRGANConfig
+    config: SRGANConfig
+    layout = "enlarging"
+    targets = ("b",)
+
+    def __init__(self, config: SRGANConfig, *, training: bool = True) -> None:
+        super().__init__(config)
+        self.enlarges = config.scale
+        channels, doublings = config.channels[1], config.scale.bit_length() - 1
+        G = SRResNet(channels, config.width, config.residual_blocks, doublings)
+        self.generators = nn.ModuleDict({"G": G})
+        if training:
+            D = ImageDiscriminator(channels, config.discriminator_width, config.crop)
+            self.discriminators = nn.ModuleDict({"D": D})
+        initialise(self, "gaussian")
+
+    def build_fixed_networks(self) -> None:
+        """The network of the content loss, where the run comes to it."""
+        if self.config.sees_features:
+            file, crop = self.config.features, self.config.crop
+            self.features: nn.Module
+            if file is None or file.suffix == ".pth":
+                self.features = VGG19Features(file)
+            else:
+                self.features = read_features(file, crop[0], self.config.channels[1])
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        """The generator alone; later the discriminator, then the generator on the same images."""
+        c = self.config
+        x_a, x_b = batch.images["a"], batch.images["b"]
+        x_ab = self.generators["G"](x_a)
+        if batch.step < c.mse_steps:
+            yield Update("generators", {"mse": mse_loss(x_ab, x_b)})
+            return
+
+        D, w = self.discriminators["D"], c.weights
+        losses = {}
+        if w.adversarial:
+            on_images = discriminator_loss(*judge(D, x_b, x_ab), "nsgan")
+            yield Update("discriminators", {"adversarial": on_images})
+            losses["adversarial"] = generator_loss(D(x_ab), "nsgan")
+        if w.content:
+            losses["content"] = mse_loss(self._seen(x_ab), self._seen(x_b))
+        yield Update("generators", losses)
+
+    def _seen(self, x: Tensor) -> Tensor:
+        """What the content loss compares."""
+        if not self.config.sees_features:
+            return x
+        if isinstance(self.features, FeatureNetwork):
+            return self.features.maps(x)[-2]  # the last ones before the vector
+        maps: Tensor = self.features(x)
+        return maps / 12.75
+
+    def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
+        """G(x), ``scale`` times as high and wide."""
+        assert to == "b"
+        y: Tensor = self.generators["G"](x)
+        return y.clamp(-1, 1)
+
+    def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
+        """Scores (N, 1, 1, 1) of large images of the size of the training crops."""
+        if domain != "b":
+            raise ValueError("SRGAN judges large images only")
+        if x.shape[2:] != self.config.crop:
+            (height, width), size = x.shape[2:], self.config.crop
+            raise ValueError(
+                f"found images of {width}x{height} pixels, and this discriminator can only judge "
+                f"{size[1]}x{size[0]}; crop them first"
+            )
+        scores: list[Tensor] = self.discriminators["D"](x)
+        return scores
+
+    def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
+        """Input enlarged by interpolation, the answer, the truth."""
+        x, truth = fixed.images["a"], fixed.images["b"]
+        bicubic = interpolate(x, truth.shape[2:], mode="bicubic", antialias=True).clamp(-1, 1)
+        columns = [("bicubic", bicubic), ("answer", self.translate(x, "b")), ("truth", truth)]
+        return [Panel(f"{self.names['a']} to {self.names['b']}", columns)]

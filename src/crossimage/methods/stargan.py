@@ -1,0 +1,274 @@
+"""StarGAN: one generator for translations between all domains of one data set or several.
+
+Choi, Choi, Kim, Ha, Kim, Choo: StarGAN: Unified Generative Adversarial Networks for Multi-Domain
+Image-to-Image Translation. CVPR 2018, https://arxiv.org/abs/1711.09020.
+
+An image x has the labels c', its translation G(x, c) shall have other labels c. The discriminator
+has two heads: D_src tells real from translated, D_cls tells the labels. With several data sets a
+label vector is [c_1, ..., c_n, m]: the labels of all data sets but the image's own are zeros, and
+the mask m tells which is its own (section 3.2).
+
+Objective (equations 5 and 6)::
+
+    min_D  adversarial   D_src(G(x, c)) - D_src(x)                            equation 8
+           + w.penalty        (|grad D_src(x_hat)| - 1)^2
+           + w.classification  -log D_cls(c' | x)                             equation 2
+    min_G  adversarial   -D_src(G(x, c))
+           + w.classification  -log D_cls(c | G(x, c))                        equation 3
+           + w.reconstruction  |x - G(G(x, c), c')|                           equation 4
+
+where x_hat lies at random between a real and a translated image, |.| of images is a mean, and
+scores are means over patches. The classification of attributes is a sum of binary cross-entropies,
+that of classes a cross-entropy; only the labels that the image's data set has are judged.
+
+A step is ``critic_moves`` moves of D, each on images of its own, and then one move of G on the
+images of the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import field
+from itertools import islice
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from crossimage.config import Channels, Config, Count, Names, Positive, Size, Weight, settings
+from crossimage.labels import Labels, LabelSet
+from crossimage.losses import discriminator_loss, generator_loss, gradient_penalty
+from crossimage.methods.base import Batch, Method, Noise, Panel, Update
+from crossimage.networks.discriminators import judge
+from crossimage.networks.labelled import LabelledDiscriminator, LabelledGenerator
+
+CELEBA = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
+
+
+@settings
+class Weights:
+    """Weights of the loss terms.
+
+    Attributes:
+        adversarial: The critic's scores.
+        penalty: Gradient penalty of the critic (the paper's lambda_gp).
+        classification: The labels of real and of translated images (lambda_cls).
+        reconstruction: An image translated there and back (lambda_rec).
+    """
+
+    adversarial: Weight = 1.0
+    penalty: Weight = 10.0
+    classification: Weight = 1.0
+    reconstruction: Weight = 10.0
+
+
+@settings
+class Discriminator:
+    """Shape of the discriminator.
+
+    Attributes:
+        width: Channels of the first layer, doubled by every further one.
+        layers: Convolutions of stride 2.
+    """
+
+    width: Positive = 64
+    layers: Positive = 6
+
+
+@settings
+class StarGANConfig(Config):
+    """Configuration of StarGAN; the defaults are the published ones for CelebA at 128 px.
+
+    Attributes:
+        batch_size: Images of one move; a step of the discriminator's moves sees as many times more.
+        domains: Names of the labels, in the order of the label vector; taken from the data.
+        channels: Channels of all images, one number.
+        attributes: The labels to learn: attributes of a table, or class folders. Empty: all there
+            are.
+        exclusive: Groups of attributes of which an image has at most one, such as hair colours, as
+            [[a, b], [c, d]].
+        label_sets: How many labels each data set has; taken from the data. Empty: there is one.
+        categorical: Of each data set, whether its labels are classes, of which an image has exactly
+            one; taken from the data. Empty: they are attributes, which it has or has not.
+        critic_moves: Moves of the discriminator before each of the generator.
+        width: Channels of the generator's first convolution.
+        residual_blocks: Residual blocks of the generator.
+        discriminator: Shape of the discriminator.
+        weights: Weights of the loss terms.
+    """
+
+    channels: Channels = (3,)
+    resize: Count = 128
+    crop: Size = (128, 128)
+    steps: Positive = 40_000
+    decay_steps: Count = 20_000
+    batch_size: Positive = 16
+
+    attributes: Names = ()
+    exclusive: tuple[Names, ...] = ()
+    label_sets: tuple[Positive, ...] = ()
+    categorical: tuple[bool, ...] = ()
+    critic_moves: Positive = 5
+    width: Positive = 64
+    residual_blocks: Count = 6
+    discriminator: Discriminator = field(default_factory=Discriminator)
+    weights: Weights = field(default_factory=Weights)
+
+    def __post_init__(self) -> None:
+        """Refuse shapes that the networks can't have, and labels that don't add up."""
+        super().__post_init__()
+        multiple = max(4, 2**self.discriminator.layers)
+        if any(side % multiple for side in self.crop):
+            raise ValueError(
+                f"crop must be a multiple of {multiple} pixels for {self.discriminator.layers} "
+                f"layers of the discriminator, found {self.crop}; use another crop or "
+                f"discriminator.layers"
+            )
+        if len(self.channels) != 1:
+            raise ValueError(
+                f"channels must be one number, for all images alike, found {self.channels}"
+            )
+        sizes, kinds = self._sizes, self.categorical
+        if sum(sizes) != len(self.names) or len(kinds) not in {0, len(sizes)}:
+            raise ValueError(
+                f"label_sets and categorical come from the data, and those given, "
+                f"{self.label_sets} and {self.categorical}, do not fit the {len(self.names)} "
+                f"labels {', '.join(self.names)}"
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the labels; those published for CelebA where no data has told others."""
+        return self.domains or self.attributes or CELEBA
+
+    @property
+    def sets(self) -> list[LabelSet]:
+        """The labels of every data set."""
+        names, sizes = iter(self.names), self._sizes
+        kinds = self.categorical or (False,) * len(sizes)
+        return [
+            LabelSet(tuple(islice(names, size)), kind)
+            for size, kind in zip(sizes, kinds, strict=True)
+        ]
+
+    @property
+    def _sizes(self) -> tuple[int, ...]:
+        return self.label_sets or (len(self.names),)
+
+    @property
+    def samples(self) -> int:
+        """Images of a step: those of all moves of the discriminator."""
+        return self.batch_size * self.critic_moves
+
+
+class StarGAN(Method):
+    """See the module's docstring for the paper and its objective.
+
+    Args:
+        config: The hyper-parameters.
+        training: Build the discriminator too.
+    """
+
+    Config = StarGANConfig
+    config: StarGANConfig
+    letters = ("x",)
+    layout = "labelled"
+    targets = ("x",)
+    multiple, least = 4, 8
+    labels: Labels
+
+    def __init__(self, config: StarGANConfig, *, training: bool = True) -> None:
+        super().__init__(config)
+        self.labels = Labels(config.sets, config.exclusive)
+        (channels,) = config.channels
+        self.generators = LabelledGenerator(
+            channels, self.labels.size, config.width, config.residual_blocks
+        )
+        if training:
+            shape, names = config.discriminator, self.labels.names
+            self.discriminators = LabelledDiscriminator(
+                channels, len(names), shape.width, shape.layers, config.crop
+            )
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        """Several moves of the discriminator, then one of the generator."""
+        G, D, w, moves = (
+            self.generators, self.discriminators, self.config.weights, self.config.critic_moves,
+        )  # fmt: skip
+        mix = torch.special.ndtr(batch.noise(1, 1, 1))
+        for move in range(moves):
+            # strided, so that the moves of micro-batches together see what those of one batch see
+            part = slice(move, None, moves)
+            x, own = batch.images["x"][part], batch.labels["x"][part]
+            wanted = batch.labels["target"][part]
+            # the last one's translations move the generator too
+            with torch.set_grad_enabled(move == moves - 1):
+                translated = G(x, wanted)
+            (on_real, logits), (on_fake, _) = judge(D, x, translated)
+            losses = {
+                "adversarial": discriminator_loss([on_real], [on_fake], "wgan-gp"),
+                "classification": self._classification(logits, own),
+            }
+            if w.penalty:
+                losses["penalty"] = gradient_penalty(
+                    lambda between: D(between)[:1], x, translated.detach(), mix[part]
+                )
+            yield Update("discriminators", losses)
+
+        on_fake, logits = D(translated)
+        losses = {
+            "adversarial": generator_loss([on_fake], "wgan-gp"),
+            "classification": self._classification(logits, wanted),
+        }
+        if w.reconstruction:
+            losses["reconstruction"] = F.l1_loss(G(translated, own), x)
+        yield Update("generators", losses)
+
+    def _classification(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy of the labels that the images' own data sets have, a mean over images."""
+        total = torch.zeros((), device=logits.device)
+        for number, (span, known) in enumerate(
+            zip(self.labels.slices, self.labels.sets, strict=True)
+        ):
+            found, expected = logits[:, span].float(), labels[:, span]
+            if known.categorical:
+                loss = F.cross_entropy(found, expected, reduction="none")
+            else:
+                loss = F.binary_cross_entropy_with_logits(found, expected, reduction="none").sum(1)
+            if len(self.labels.sets) > 1:
+                loss = loss * labels[:, len(self.labels.names) + number]
+            total = total + loss.mean()
+        return total
+
+    def translate(self, x: Tensor, to: Tensor, style: Tensor | None = None) -> Tensor:
+        """G(x, c) with the label vectors c (N, L)."""
+        y: Tensor = self.generators(x, to)
+        return y
+
+    def classify(self, x: Tensor, domain: str) -> Tensor:
+        """Logits (N, labels) of the labels of all data sets."""
+        return self.discriminate(x, domain)[1]
+
+    def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
+        """The source map (N, 1, h, w) and the logits (N, labels) of the labels of all data sets."""
+        if "discriminators" not in self.players():
+            raise ValueError(
+                "the classifier is part of the discriminator, which is not loaded; use "
+                "load(path, discriminators=True) on the run folder"
+            )
+        scores: list[Tensor] = self.discriminators(x)
+        return scores
+
+    def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
+        """Every image with each of its labels changed; a panel for the labels of each data set."""
+        x = fixed.images["x"]
+        changed = self.labels.switched(fixed.labels["x"])
+        panels = []
+        for number, span in enumerate(self.labels.slices):
+            columns = [("input", x)]
+            columns += [(name, self.translate(x, labels)) for name, labels in changed[span]]
+            several = len(self.labels.slices) > 1
+            panels.append(
+                Panel(f"labels of data set {number + 1}" if several else "labels", columns)
+            )
+        return panels

@@ -1,0 +1,34 @@
+"""A small network that corrects an image, such as by taking noise away."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from crossimage.networks.blocks import ConvBlock
+
+
+class Refiner(nn.Module):
+    """Image to image: two 3x3 convolutions, whose output is added to the image.
+
+    The second one starts at zero, so that an untrained network changes nothing.
+
+    Args:
+        channels: Channels of the image.
+        width: Channels between the two convolutions.
+    """
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.first = ConvBlock(channels, width, 3, 1, 1)
+        self.second = ConvBlock(width, channels, 3, 1, 1, activation="none")
+        nn.init.zeros_(self.second.conv.weight)  # type: ignore[arg-type]
+        nn.init.zeros_(self.second.conv.bias)  # type: ignore[arg-type]
+
+    def correction(self, x: Tensor) -> Tensor:
+        """What is added to images (N, C, H, W)."""
+        change: Tensor = self.second(self.first(x))
+        return change
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (N, C, H, W) of any size to corrected images of that size."""
+        return x + self.correction(x)

@@ -1,0 +1,134 @@
+"""A feature network of one's own: a small classifier whose last features describe an image."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+PREFIX = "classifier."
+"""What the names of a feature network's tensors begin with in a model file."""
+
+
+class FeatureNetwork(nn.Module):
+    """A classifier of images of one size.
+
+    Every layer is a convolution and a ReLU. Those of 3x3 halve their maps by a max pool; there are
+    as many of them as it takes to get below 8 pixels. The last convolution sees all that is left
+    and gives a vector. At 32 pixels the layers have w, 2 w, 4 w and 2 w channels: with w = 64 the
+    network of Taigman et al. (2017) for house numbers. Further halvings have 4 w.
+
+    Args:
+        channels: Channels of the images; images of one channel may be given in any case.
+        size: Height and width of the images: 4 to 7 times a power of two.
+        width: Channels of the first layer.
+        classes: Number of classes.
+
+    Attributes:
+        dim: Length of the vector that describes an image.
+
+    Raises:
+        ValueError: Images of this size can't be halved down to 4 to 7 pixels.
+    """
+
+    def __init__(self, channels: int, size: int, width: int = 64, classes: int = 10) -> None:
+        super().__init__()
+        halvings = halvings_of(size)
+        widths = [min(2**i, 4) * width for i in range(halvings)]
+        self.channels, self.size, self.dim = channels, size, 2 * width
+        self.convs = nn.ModuleList(
+            nn.Conv2d(i, o, 3, padding=1) for i, o in pairwise([channels, *widths])
+        )
+        self.last = nn.Conv2d([channels, *widths][-1], self.dim, size >> halvings)
+        self.classes = nn.Linear(self.dim, classes)
+        for layer in (*self.convs, self.last):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Vectors (N, dim) of images (N, C or 1, size, size) in [-1, 1]."""
+        return self.maps(x)[-1].flatten(1)
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """Feature maps (N, c, h, w) after every layer, the vector (N, dim, 1, 1) as the last."""
+        h = x.expand(-1, self.channels, -1, -1)
+        found = []
+        for conv in self.convs:
+            h = nn.functional.max_pool2d(conv(h), 2).relu()
+            found.append(h)
+        return [*found, self.last(h).relu()]
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Class logits (N, classes) of images."""
+        logits: Tensor = self.classes(self(x))
+        return logits
+
+
+def halvings_of(size: int) -> int:
+    """How often an image is halved until its side is 4 to 7 pixels.
+
+    Raises:
+        ValueError: The side becomes odd before.
+    """
+    halvings = max(0, size.bit_length() - 3)
+    if size < 4 or size % 2**halvings:
+        raise ValueError(
+            f"images of {size} pixels can't be halved until 4 to 7 are left; choose a size such as "
+            "16, 32, 48, 64, 96, 112 or 128"
+        )
+    return halvings
+
+
+def read_features(
+    path: Path, size: int | None = None, channels: int | None = None
+) -> FeatureNetwork:
+    """The feature network in a model file, such as DTN's, fixed and in evaluation mode.
+
+    Args:
+        path: A ``.safetensors`` file, or the folder of the run that wrote it.
+        size: Height and width of the images that it shall read.
+        channels: Their channels.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It holds no feature network, or one for images of another kind.
+    """
+    path = path / "model.safetensors" if path.is_dir() else path
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; expected a model file of dtn")
+    try:
+        tensors = load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no readable .safetensors file ({error})") from None
+    state = {k.removeprefix(PREFIX): v for k, v in tensors.items() if k.startswith(PREFIX)}
+    try:
+        network = _built(state)
+        network.load_state_dict(state)
+    except (KeyError, ValueError, RuntimeError):
+        raise ValueError(
+            f"{path} holds no feature network (tensors whose names begin with '{PREFIX}'); "
+            "expected a model file of dtn"
+        ) from None
+    found = network.size
+    if size not in (None, found):
+        raise ValueError(
+            f"the feature network in {path} reads images of {found}x{found} pixels, expected "
+            f"{size}x{size}; set crop={found} or train one on images of {size} pixels"
+        )
+    if channels not in (None, 1, network.channels):
+        raise ValueError(
+            f"the feature network in {path} reads images of {network.channels} channels, expected "
+            f"{channels}; train one on such images"
+        )
+    return network.requires_grad_(False).eval()
+
+
+def _built(state: dict[str, Tensor]) -> FeatureNetwork:
+    """A network of the shapes of some tensors."""
+    last, classes = state["last.weight"], state["classes.weight"]
+    halvings = sum(name.startswith("convs.") for name in state) // 2
+    first = state["convs.0.weight"] if halvings else last
+    return FeatureNetwork(first.shape[1], last.shape[2] << halvings, len(last) // 2, len(classes))
