@@ -95,3 +95,14 @@ def test_a_target_is_a_name_or_values_by_name():
     for text, part in (("Male=1,Young", "Young"), ("Male=", "Male="), ("=1", "=1")):
         with pytest.raises(ValueError, match=f"'{part}' is not understood: expected name=1"):
             parse_target(text)
+
+
+@pytest.mark.parametrize("to", [1, ["Male"], {1: 1}, None])
+def test_what_is_no_target_is_named(to: object) -> None:
+    with pytest.raises(ValueError, match="expected a label's name"):
+        Labels([LabelSet(("Male", "Young"), False)]).vectors(to, 1)  # type: ignore[arg-type]
+
+
+def test_vectors_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(ValueError, match="finite"):
+        Labels([LabelSet(("Male",), False)]).vectors(torch.tensor([float("nan")]), 1)

@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sheets": {"methods"},
     "modelfile": {"config", "files", "methods"},
     "loading": {"checkpoint", "methods", "modelfile"},
+    "evaluation": set(),
     "interop": {"config", "methods", "modelfile", "networks"},
     "conversion": {"data", "filenames", "inputs", "labels", "methods", "seeds", "sheets"},
     "recorder": {"data", "files", "methods", "modelfile", "runpage", "sheets"},
@@ -36,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "modelfile",
     },
     "run": {
-        "checkpoint", "config", "data", "files", "methods", "modelfile", "recipes", "recorder",
+        "checkpoint", "config", "data", "files", "loading", "methods", "recipes", "recorder",
         "seeds", "trainer",
     },
     "cli": {"files"},

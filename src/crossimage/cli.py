@@ -54,7 +54,7 @@ def train(
             lists of files as A=a.txt,B=b.txt. For stargan class folders or tables of attributes,
             several with commas; for srgan and gan one folder of images or list of files.
         out: Folder of the run; one with a checkpoint of the same configuration is continued.
-        init: Model file whose networks and weights a new run starts from.
+        init: Model file or run whose networks and weights a new run starts from.
         devices: Processes on this machine, each with its own device.
     """
     # Only parses: the method's keys, which are not known here, follow in _train.

@@ -82,6 +82,8 @@ def convert(
     names = model.targets if model.networks.labels else ()
     every = isinstance(to, str) and to == EVERY and bool(names) and EVERY not in names
     targets: Sequence[To] = names if every else [model.target(to)]
+    if isinstance(to, Tensor):
+        model.goal(to, 1)  # all files get the same labels
     sources = collect(paths, out)
     paths_within = name_results(sources, format, names if every else samples)
     results = [[out / path for path in group] for group in paths_within]

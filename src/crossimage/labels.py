@@ -52,8 +52,8 @@ class Labels:
         for name in self.names:
             if self.names.count(name) > 1:
                 raise ValueError(
-                    f"the label '{name}' stands in two data sets; give it different names, or "
-                    "leave it out of one of them"
+                    f"the label '{name}' stands in two data sets; rename the column or "
+                    "folder of one of them"
                 )
         self.slices, first = [], 0
         for labels in sets:
@@ -102,7 +102,13 @@ class Labels:
                     f"expected label vectors (1 or {count}, {self.size}) of {', '.join(self.names)}"
                     f"{mask}, found {tuple(to.shape)}"
                 )
+            if not given.isfinite().all():
+                raise ValueError("label vectors must be finite numbers")
             return given.float().expand(count, self.size)
+        if not isinstance(to, str | Mapping) or not all(isinstance(name, str) for name in to):
+            raise ValueError(
+                f"expected a label's name, values by name or label vectors (a tensor), found {to!r}"
+            )
         values = {to: 1} if isinstance(to, str) else dict(to)
         chosen = {self.place(name): _binary(name, value) for name, value in values.items()}
         if not chosen:

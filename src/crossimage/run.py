@@ -31,9 +31,9 @@ from crossimage.data.domains import Split
 from crossimage.data.opening import open_images
 from crossimage.data.sampler import StepSampler
 from crossimage.files import write_text
+from crossimage.loading import load_networks
 from crossimage.methods import METHODS
 from crossimage.methods.base import Method
-from crossimage.modelfile import load_model
 from crossimage.recipes import resolve
 from crossimage.recorder import Recorder
 from crossimage.seeds import seed_of
@@ -71,8 +71,8 @@ def train(
         data: A folder of images, list files or tables, see :func:`open_images`.
         out: The run's folder.
         overrides: Settings that override the recipe's, nested.
-        init: A model file whose weights a new run starts from; its networks are those of the run
-            where recipe and overrides don't say otherwise.
+        init: A model file, or run, whose weights a new run starts from; its networks are those of
+            the run where recipe and overrides don't say otherwise.
         devices: Processes of this machine, each with its own device; under ``torchrun`` its
             processes count instead.
 
@@ -90,7 +90,7 @@ def train(
     method = METHODS[name]
     networks = _networks_of(init, name) if init else {}
     config = build(method.Config, networks, settings, overrides, source=recipe)
-    dataset = open_images(data, config, method.layout, method.labelled)
+    dataset = open_images(data, config, method.layout, method.needs_labels(config))
     config = dataset.config
     if devices < 1:
         raise ValueError(f"devices must be at least 1, found {devices}")
@@ -227,17 +227,26 @@ def _compare(
 
 
 def _networks_of(init: Path, name: str) -> dict[str, Any]:
-    """The settings of a model file that are the method's own: not data, optimisation and rhythm."""
-    source = load_model(init)
+    """The settings of a model that are the method's own: not data, optimisation and rhythm."""
+    source = load_networks(init)
     if type(source) is not METHODS[name]:
         raise ValueError(f"{init} holds {type(source).__name__}, not {METHODS[name].__name__}")
     common = {field.name for field in dataclasses.fields(Config)} - {"channels"}
-    return {key: value for key, value in to_dict(source.config).items() if key not in common}
+    return {
+        key: value
+        for key, value in to_dict(source.config).items()
+        if key not in common | set(source.of_a_run)
+    }
 
 
 def _start_from(method: Method, init: Path) -> None:
-    """Take over the weights of a model file."""
-    source = load_model(init)
+    """Take over the weights of a model."""
+    source = load_networks(init)
+    if source.labels and method.labels and source.labels.names != method.labels.names:
+        raise ValueError(
+            f"{init} has the labels {', '.join(source.labels.names)}, and this run "
+            f"{', '.join(method.labels.names)}; choose the same with attributes, in this order"
+        )
     weights, mine = source.tensors(), method.state_dict()
     for key, value in weights.items():
         if key not in mine or mine[key].shape != value.shape:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, SupportsIndex
 
@@ -66,7 +66,8 @@ class Translator:
 
     Wherever images are taken, they may be a float tensor (N, C, H, W) in [-1, 1], a
     ``PIL.Image``, a path, or a list of images and paths. Images have any size: they are padded to
-    what the networks need, and results are cropped back.
+    what the networks need, and results are cropped back; only networks that know one size (DTN,
+    UNIT's domain adaptation) get them resized and cropped to it.
 
     Args:
         networks: The trained method.
@@ -293,8 +294,9 @@ class Translator:
             ValueError: The images or the domain do not fit, or the method does not classify.
         """
         letter = self._letter(domain)
-        with torch.no_grad():
-            logits = self.networks.classify(together(self._open(x, letter)), letter)
+        batch = together(self._open(x, letter))
+        with torch.no_grad(), self._large_enough(batch):
+            logits = self.networks.classify(batch, letter)
         return logits.float().to(home(x))
 
     def discriminate(
@@ -325,18 +327,24 @@ class Translator:
                     f"condition holds {len(given)} images of {given.shape[3]}x{given.shape[2]} "
                     f"pixels, expected one for each of the {len(batch)} images of {width}x{height}"
                 )
+        with torch.no_grad(), self._large_enough(batch):
+            scores = self.networks.discriminate(batch, letter, given)
+        return [score.float().to(home(x)) for score in scores]
+
+    @contextmanager
+    def _large_enough(self, batch: Tensor) -> Iterator[None]:
+        """Says so where layers of a discriminator or classifier find images too small."""
+        (height, width), crop = batch.shape[2:], self.config.crop
         try:
-            with torch.no_grad():
-                scores = self.networks.discriminate(batch, letter, given)
+            yield
         except RuntimeError:
             # Crops of training are large enough, but how small is too small the layers know best.
-            if min(height, width) >= min(self.config.crop):
+            if min(height, width) >= min(crop):
                 raise
             raise ValueError(
                 f"images of {width}x{height} pixels are too small for the discriminator, which was "
-                f"trained on {self.config.crop[1]}x{self.config.crop[0]}; enlarge them first"
+                f"trained on {crop[1]}x{crop[0]}; enlarge them first"
             ) from None
-        return [score.float().to(home(x)) for score in scores]
 
     def translate_files(
         self,
@@ -431,9 +439,8 @@ class Translator:
         if networks.labels:
             if to is None:
                 raise ValueError(f"to is missing; expected some of {', '.join(self.targets)}")
-            if isinstance(to, Tensor):
-                return to
-            networks.labels.vectors(to, 1)
+            if not isinstance(to, Tensor):
+                networks.labels.vectors(to, 1)
             return to
         if to is None:
             return self.targets[-1]

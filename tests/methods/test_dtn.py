@@ -229,3 +229,9 @@ def test_the_identity_on_the_target_is_learned_in_a_few_steps() -> None:
             tid += [move.losses["tid"].item()] if "tid" in move.losses else []
     assert (method.classify(bars, "a").argmax(1) == classes).float().mean() > 0.9
     assert tid[-1] < tid[0] / 2
+
+
+def test_a_given_f_needs_no_labels() -> None:
+    given = build(DTNConfig, {"classifier_steps": 0, "features": "f.safetensors"})
+    assert DTN.needs_labels(given) == ()
+    assert DTN.needs_labels(build(DTNConfig, {})) == ("a",)

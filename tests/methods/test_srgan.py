@@ -128,7 +128,8 @@ def test_a_model_enlarges_images_of_any_size(run: Path, tmp_path: Path) -> None:
     assert model.translate(Image.new("RGB", (7, 6))).size == (28, 24)
     Image.new("L", (11, 8)).save(tmp_path / "gray.png")
     report = model.translate_files(tmp_path / "gray.png", tmp_path / "out")
-    assert Image.open(report.written[0]).size == (44, 32)
+    with Image.open(report.written[0]) as written:
+        assert written.size == (44, 32)
 
 
 def test_answers_stay_within_the_range_of_images(run: Path) -> None:

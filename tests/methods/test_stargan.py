@@ -268,3 +268,8 @@ def test_a_model_without_its_discriminator_does_not_classify() -> None:
     method = StarGAN(build(StarGANConfig, small("stargan")), training=False)
     with pytest.raises(ValueError, match="discriminator, which is not loaded"):
         method.classify(torch.zeros(1, 3, 16, 16), "x")
+
+
+def test_a_group_of_one_label_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least two labels"):
+        build(StarGANConfig, {"exclusive": ["Male", "Young"]})

@@ -83,6 +83,8 @@ def test_features_of_srgan_are_those_before_the_fifth_pool_of_vgg19(
     assert expected.shape == (1, 512, 2, 3)
     with pytest.raises(ValueError, match=r"vgg16\.pth does not hold .* VGG19"):
         VGG19Features(weights)
+    with pytest.raises(ValueError, match=r"vgg19\.pth does not hold .* VGG16"):
+        VGG16Features(tmp_path / "vgg19.pth")
 
 
 def test_absent_weights_of_vgg19_name_the_setting(tmp_path: Path, monkeypatch) -> None:

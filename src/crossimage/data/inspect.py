@@ -106,8 +106,12 @@ def inspect(
     config = images.config
     files = (path for domain in images.domains for path in (*domain.train, *domain.test))
     found = dict(_read(list(dict.fromkeys(files))))
+    shown = images.domains
+    if layout == "enlarging":  # the small images are made of the large ones
+        shown = shown[1:]
+        found |= _too_small(found, config)
     splits = []
-    for domain in images.domains:
+    for domain in shown:
         for split in SPLITS:
             if domain.files(split):
                 report = _summarise(domain, split, found | _lost(images, split, found), config)
@@ -131,6 +135,18 @@ def _read(files: Sequence[Path]) -> Iterable[tuple[Path, ImageInfo | Exception]]
             yield path, verify(path)
         except (ValueError, FileNotFoundError) as error:
             yield path, error
+
+
+def _too_small(found: _Found, config: Config) -> dict[Path, ImageInfo | Exception]:
+    """Images that are smaller than the crop, where none is enlarged."""
+    height, width = config.crop
+    return {
+        path: ImageError(
+            f"{path} is {info.width} x {info.height}, smaller than the crop of {width} x {height}"
+        )
+        for path, info in found.items()
+        if isinstance(info, ImageInfo) and (info.height < height or info.width < width)
+    }
 
 
 def _lost(images: Images, split: Split, found: _Found) -> dict[Path, Exception]:
@@ -189,7 +205,8 @@ def _count_labels(report: SplitReport, domain: Domain, split: Split) -> None:
 def _plan(images: Images, splits: Sequence[SplitReport], layout: Layout) -> list[str]:
     domains, config = images.domains, images.config
     height, width = config.crop
-    resize = f"resize the shortest side to {config.resize} px and " if config.resize else ""
+    resizes = config.resize and layout != "enlarging"
+    resize = f"resize the shortest side to {config.resize} px and " if resizes else ""
     flip = ", half of them mirrored" if config.flip else ""
     plan = [f"Training would {resize}crop {width} x {height} px at random{flip}."]
     if domains[0].half is not None:
@@ -211,8 +228,9 @@ def _plan(images: Images, splits: Sequence[SplitReport], layout: Layout) -> list
     sizes = " and ".join(f"{len(domain.train)} images ({domain.name})" for domain in domains)
     steps = turns * -(-max(len(domain.train) for domain in domains) // config.samples)
     times = config.steps / steps
+    moves = f" ({config.samples} images a step)" if config.samples > config.batch_size else ""
     plan.append(
-        f"An epoch is {sizes}; at {config.samples} a step every image is seen within "
+        f"An epoch is {sizes}; at batch size {config.batch_size}{moves} every image is seen within "
         f"{steps:,} steps, and {times:,.{0 if times > 10 else 1}f} times in the "
         f"{config.steps:,} steps configured."
     )

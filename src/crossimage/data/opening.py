@@ -44,6 +44,11 @@ def open_images(
         case "labelled":
             chosen = getattr(config, "attributes", ())
             images = LabelledImages(find_labelled(data, chosen), config)
+            if config.domains not in ((), images.found["domains"]):
+                raise ValueError(
+                    f"domains={','.join(config.domains)} are not the labels of the data "
+                    f"({', '.join(images.found['domains'])}); choose among them with attributes"
+                )
     told = {key: value for key, value in images.found.items() if hasattr(config, key)}
     images.config = replace(config, **told).in_steps(images.epoch)
     return images

@@ -96,7 +96,10 @@ class Method(ABC, nn.Module):
             one letter ``"x"`` where images of all domains are drawn alike.
         layout: Which images the method learns from.
         labels: The labels that tell an image's domain, for the layout ``labelled``.
-        labelled: Letters of the domains whose images training needs the classes of.
+        labelled: Letters of the domains whose images training needs the classes of; see
+            :meth:`needs_labels`.
+        of_a_run: Settings that belong to a run, not to the networks: a run that starts from a model
+            does not take them over.
         targets: Letters of the domains that can be translated to; none where images are made of
             noise alone.
         enlarges: How many times as high and wide as its input a translation is.
@@ -119,6 +122,7 @@ class Method(ABC, nn.Module):
     translators: ClassVar[tuple[str, ...]] = ("generators",)
     layout: ClassVar[Layout] = "unpaired"
     labelled: ClassVar[tuple[str, ...]] = ()
+    of_a_run: ClassVar[tuple[str, ...]] = ()
     share: ClassVar[int] = 1
     conditional: ClassVar[bool] = False
     targets: tuple[str, ...] = ("a", "b")
@@ -136,6 +140,11 @@ class Method(ABC, nn.Module):
     def __init__(self, config: Any, *, training: bool = True) -> None:
         super().__init__()
         self.config = config
+
+    @classmethod
+    def needs_labels(cls, config: Any) -> tuple[str, ...]:
+        """Letters of the domains whose images training with a config needs the classes of."""
+        return cls.labelled
 
     @property
     def names(self) -> dict[str, str]:

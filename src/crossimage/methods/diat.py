@@ -127,6 +127,10 @@ class DIATConfig(Config):
             )
         if self.identity == "fixed" and len(set(self.crop)) > 1:
             raise ValueError(f"identity=fixed needs a square crop, found {self.crop}")
+        if self.identity == "fixed" and not set(self.channels) <= {1, 3}:
+            raise ValueError(
+                f"identity=fixed needs images of 1 or 3 channels, found channels {self.channels}"
+            )
 
 
 class DIAT(Method):
@@ -141,6 +145,7 @@ class DIAT(Method):
     config: DIATConfig
     order = ("denoisers", "discriminators", "generators", "enhancers")
     translators = ("generators", "enhancers")
+    of_a_run = ("transform_steps", "features")
     targets = ("b",)
     multiple, least = 4, 8
 
@@ -151,8 +156,9 @@ class DIAT(Method):
         initialise(self.generators, "gaussian")
         self.enhancers = Refiner(channels, c.denoising_width)
         if training:
+            # without norms, which would take colours from the features that are compared
             self.discriminators = AttributeDiscriminator(
-                channels, c.discriminator_width, c.discriminator_layers, c.crop
+                channels, c.discriminator_width, c.discriminator_layers, c.crop, norm="none"
             )
             initialise(self.discriminators, "gaussian")
         if training and c.weights.denoise:

@@ -126,6 +126,7 @@ class DTN(Method):
     order = ("classifier", "discriminators", "generators")
     translators = ("classifier", "generators")
     labelled = ("a",)
+    of_a_run = ("classifier_steps", "features")
     targets = ("b",)
 
     def __init__(self, config: DTNConfig, *, training: bool = True) -> None:
@@ -138,6 +139,11 @@ class DTN(Method):
         if training:
             self.discriminators = ImageDiscriminator(channels, c.discriminator_width, size, 3)
             initialise(self.discriminators, "gaussian")
+
+    @classmethod
+    def needs_labels(cls, config: DTNConfig) -> tuple[str, ...]:
+        """The source's classes, unless f is given."""
+        return () if config.features else cls.labelled
 
     def build_fixed_networks(self) -> None:
         """Read the f that is given.

@@ -61,6 +61,7 @@ class SRGANConfig(Config):
     """Configuration of SRGAN; the defaults are the published ones for enlarging four times.
 
     Attributes:
+        resize: Has no effect: images are cropped as they are.
         scale: How many times as high and wide images become; the crop is of the large ones.
         width: Channels of the generator's feature maps.
         residual_blocks: Residual blocks of the generator.
@@ -99,6 +100,8 @@ class SRGANConfig(Config):
                 f"channels must be the same number twice, for small and large images, found "
                 f"{self.channels}"
             )
+        if self.sees_features and self.features and len(set(self.crop)) > 1:
+            raise ValueError(f"features needs a square crop, found {self.crop}")
         if any(side % self.scale for side in self.crop):
             raise ValueError(f"crop must be a multiple of {self.scale}, found {self.crop}")
         if min(self.crop) < 16:
@@ -129,6 +132,7 @@ class SRGAN(Method):
     Config = SRGANConfig
     config: SRGANConfig
     layout = "enlarging"
+    of_a_run = ("mse_steps", "features")
     targets = ("b",)
 
     def __init__(self, config: SRGANConfig, *, training: bool = True) -> None:

@@ -117,6 +117,12 @@ class StarGANConfig(Config):
     def __post_init__(self) -> None:
         """Refuse shapes that the networks can't have, and labels that don't add up."""
         super().__post_init__()
+        for group in self.exclusive:
+            if len(group) < 2:
+                raise ValueError(
+                    f"exclusive names groups of at least two labels, as [[a, b], [c, d]], found a "
+                    f"group of {len(group)}: {', '.join(group)}"
+                )
         multiple = max(4, 2**self.discriminator.layers)
         if any(side % multiple for side in self.crop):
             raise ValueError(
@@ -173,6 +179,7 @@ class StarGAN(Method):
     config: StarGANConfig
     letters = ("x",)
     layout = "labelled"
+    of_a_run = ("label_sets", "categorical")
     targets = ("x",)
     multiple, least = 4, 8
     labels: Labels

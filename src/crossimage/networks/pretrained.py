@@ -36,11 +36,13 @@ class _VGGFeatures(nn.Module):
         super().__init__()
         name = published.url.rsplit("/", 1)[-1].split("-")[0].upper()
         state = _read(weights, name) if weights else _published(published, name, setting)
-        # the last layer tells VGG19 from VGG16, which is its beginning by the tensors' names
-        deepest = max(i for i, x in enumerate(network.features) if isinstance(x, nn.Conv2d))
+        # all of them, since VGG16's tensors fit into VGG19 as far as they go, and the reverse
+        convs = [i for i in layers if isinstance(network.features[i], nn.Conv2d)]
+        # what classifies may be of other classes, such as faces
+        state = {key: value for key, value in state.items() if key.startswith("features.")}
         try:
             network.load_state_dict(state, strict=False)
-            missing = {f"features.{i}.weight" for i in (0, deepest)} - state.keys()
+            missing = {f"features.{i}.weight" for i in convs} - state.keys()
         except RuntimeError:
             missing = {f"features.0.weight of {name}'s shape"}
         if missing:
