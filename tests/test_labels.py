@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -106,3 +107,8 @@ def test_what_is_no_target_is_named(to: object) -> None:
 def test_vectors_that_are_no_numbers_are_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
         Labels([LabelSet(("Male",), False)]).vectors(torch.tensor([float("nan")]), 1)
+
+
+def test_numbers_of_arrays_are_values_too() -> None:
+    labels = Labels([LabelSet(("Male", "Young"), False)])
+    assert labels.vectors({"Male": np.int64(1)}, 1).tolist() == [[1.0, 0.0]]

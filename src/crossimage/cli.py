@@ -223,7 +223,9 @@ def data_inspect(data: Positional[Data], settings: Positional[Settings] = ()) ->
         named = "=" not in settings[0]
         overrides = parse_overrides(settings[named:])
         method, config = _configured(settings[0] if named else None, overrides)
-    known = {"layout": method.layout, "labelled": method.labelled} if method else {}
+    known = {}
+    if method:
+        known = {"layout": method.layout, "labelled": method.needs_labels(config)}
     print_report(look(data, config, **known))
 
 

@@ -21,6 +21,7 @@ from torchvision.utils import make_grid
 
 from crossimage.data.images import read_image, write_image
 from crossimage.filenames import collect, name_results, suffix_of
+from crossimage.files import atomic
 from crossimage.inputs import Picture, cover, listed, whole
 from crossimage.labels import To
 from crossimage.methods.base import Panel
@@ -143,7 +144,8 @@ def convert(
         titles = ("input", *names)
         columns = [torch.cat(column) for column in zip(*shown.values(), strict=True)]
         picture = sheet([Panel("", list(zip(titles, columns, strict=True)))])
-        picture.save(out / SHEET)
+        with atomic(out / SHEET) as file:
+            picture.save(file, "PNG")
     return report
 
 

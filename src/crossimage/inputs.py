@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from operator import index
@@ -18,6 +17,7 @@ from torch.nn.functional import interpolate, pad
 
 from crossimage.data.images import from_pil, read_image
 from crossimage.files import as_path
+from crossimage.labels import look_up
 
 Picture = Image.Image | str | Path
 Pictures = Tensor | Picture | Sequence[Picture]
@@ -123,14 +123,10 @@ def find_domain(name: object, domains: Sequence[str]) -> int:
     known = " and ".join(map(repr, domains))
     if not isinstance(name, str):
         raise ValueError(f"expected the name of a domain, {known}, found {name!r}")
-    if name in domains:
-        return domains.index(name)
-    folded = [domain.casefold() for domain in domains]
-    if folded.count(name.casefold()) == 1:
-        return folded.index(name.casefold())
-    near = difflib.get_close_matches(name.casefold(), folded, 1)
-    hint = f"; did you mean '{domains[folded.index(near[0])]}'?" if near else ""
-    raise ValueError(f"the model has no domain '{name}', only {known}{hint}")
+    place, hint = look_up(name, domains)
+    if place is None:
+        raise ValueError(f"the model has no domain '{name}', only {known}{hint}")
+    return place
 
 
 def fit_codes(codes: Codes, count: int, length: int, what: str) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -182,19 +183,26 @@ def place_of(name: str, names: Sequence[str]) -> int:
     Raises:
         ValueError: It is none of them; the nearest is given.
     """
+    place, hint = look_up(name, names)
+    if place is None:
+        raise ValueError(f"there is no label '{name}', only {', '.join(names)}{hint}")
+    return place
+
+
+def look_up(name: str, names: Sequence[str]) -> tuple[int | None, str]:
+    """Place of a name, in upper or lower case; or None, and a hint at the nearest one."""
     if name in names:
-        return names.index(name)
+        return names.index(name), ""
     folded = [known.casefold() for known in names]
     if folded.count(name.casefold()) == 1:
-        return folded.index(name.casefold())
+        return folded.index(name.casefold()), ""
     near = difflib.get_close_matches(name.casefold(), folded, 1)
-    hint = f"; did you mean '{names[folded.index(near[0])]}'?" if near else ""
-    raise ValueError(f"there is no label '{name}', only {', '.join(names)}{hint}")
+    return None, f"; did you mean '{names[folded.index(near[0])]}'?" if near else ""
 
 
 def _binary(name: str, value: object) -> float:
     if isinstance(value, str) and value in {"0", "1"}:
         value = int(value)
-    if isinstance(value, bool | int | float) and value in (0, 1):
+    if isinstance(value, Real) and value in (0, 1):
         return float(value)
     raise ValueError(f"the value of {name} must be 1 or 0, found {value!r}")

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss
 
 import crossimage
+from crossimage.cli import main
 from crossimage.config import build
 from crossimage.losses import total_variation
 from crossimage.methods.base import Batch, Noise, Update
@@ -235,3 +236,9 @@ def test_a_given_f_needs_no_labels() -> None:
     given = build(DTNConfig, {"classifier_steps": 0, "features": "f.safetensors"})
     assert DTN.needs_labels(given) == ()
     assert DTN.needs_labels(build(DTNConfig, {})) == ("a",)
+
+
+def test_data_inspect_asks_for_classes_only_where_f_learns_them(folders: Path) -> None:
+    assert main(["data", "inspect", str(folders), "dtn"]) == 2
+    given = ["classifier_steps=0", "features=f.safetensors"]
+    assert main(["data", "inspect", str(folders), "dtn", *given]) == 0

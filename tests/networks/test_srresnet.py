@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from crossimage.networks.blocks import BatchNorm
-from crossimage.networks.srresnet import ImageDiscriminator, SRResNet
+from crossimage.networks.srresnet import DenseDiscriminator, SRResNet
 
 
 @pytest.mark.parametrize(("doublings", "scale"), [(1, 2), (2, 4)])
@@ -30,7 +30,7 @@ def test_the_generator_sees_black_as_zero_and_white_as_one() -> None:
 
 
 def test_the_published_discriminator_has_its_layers() -> None:
-    network = ImageDiscriminator(3, 64, (96, 96))
+    network = DenseDiscriminator(3, 64, (96, 96))
     convs = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
     assert [conv.out_channels for conv in convs] == [64, 64, 128, 128, 256, 256, 512, 512]
     assert [conv.stride[0] for conv in convs] == [1, 2] * 4
@@ -41,5 +41,5 @@ def test_the_published_discriminator_has_its_layers() -> None:
 
 @pytest.mark.parametrize("size", [(16, 16), (20, 36)])
 def test_an_image_has_one_score(size: tuple[int, int]) -> None:
-    (scores,) = ImageDiscriminator(3, 4, size)(torch.randn(2, 3, *size))
+    (scores,) = DenseDiscriminator(3, 4, size)(torch.randn(2, 3, *size))
     assert scores.shape == (2, 1, 1, 1)

@@ -35,6 +35,7 @@ from torch.nn.functional import cross_entropy, mse_loss
 from crossimage.config import Config, Count, Names, Positive, Size, Weight, settings
 from crossimage.losses import total_variation
 from crossimage.methods.base import Batch, Method, Noise, Panel, Update
+from crossimage.methods.shared import check_doublings, fitting
 from crossimage.networks.blocks import initialise
 from crossimage.networks.dcgan import ImageDiscriminator, VectorGenerator
 from crossimage.networks.features import FeatureNetwork, read_features
@@ -101,11 +102,7 @@ class DTNConfig(Config):
                 "channels must be two numbers, one a domain, that are equal or one of them 1, "
                 f"found {self.channels}"
             )
-        height, width = self.crop
-        if height != width or height < 8 or height & (height - 1):
-            raise ValueError(
-                f"crop must be a square of 8, 16, 32, 64, 128, ... pixels a side, found {self.crop}"
-            )
+        check_doublings(self)
         if bool(self.classifier_steps) == bool(self.features):
             raise ValueError(
                 "f is either trained or given: set classifier_steps to more than 0, or to 0 and "
@@ -202,29 +199,20 @@ class DTN(Method):
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
         """G(x) = g(f(x)), of images of either domain."""
-        x_to: Tensor = self.generators(self.classifier(self._fitting(x)))
+        x_to: Tensor = self.generators(self.classifier(fitting(x, self.config.crop)))
         return x_to
 
     def classify(self, x: Tensor, domain: str) -> Tensor:
         """Logits (N, classes) of the classifier that f belongs to."""
-        return self.classifier.classify(self._fitting(x))
+        return self.classifier.classify(fitting(x, self.config.crop))
 
     def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
         """Scores (N, 1, 1, 1), above 0 for images of the target taken for its own."""
         if domain != "b":
             raise ValueError(f"dtn has no discriminator of {self.names[domain]}, the source")
-        (logits,) = self.discriminators(self._fitting(x))
+        (logits,) = self.discriminators(fitting(x, self.config.crop))
         made = logits[:, :TARGET].logsumexp(1, keepdim=True)
         return [logits[:, TARGET:] - made]
-
-    def _fitting(self, x: Tensor) -> Tensor:
-        if x.shape[2:] != self.config.crop:
-            size, (height, width) = self.config.crop[0], x.shape[2:]
-            raise ValueError(
-                f"found images of {width}x{height} pixels, and this model can only read "
-                f"{size}x{size}; resize them first (size={size})"
-            )
-        return x
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Images of the source translated, and images of the target translated to themselves."""

@@ -29,6 +29,7 @@ from torch import Tensor
 from crossimage.config import Channels, Config, Count, Positive, Size, Weight, settings
 from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Panel, Update
+from crossimage.methods.shared import check_doublings
 from crossimage.networks.blocks import initialise
 from crossimage.networks.dcgan import ImageDiscriminator, VectorGenerator
 from crossimage.networks.discriminators import judge
@@ -77,11 +78,7 @@ class GANConfig(Config):
         super().__post_init__()
         if len(self.channels) != 1:
             raise ValueError(f"channels must be one number, found {self.channels}")
-        height, width = self.crop
-        if height != width or height < 8 or height & (height - 1):
-            raise ValueError(
-                f"crop must be a square of 8, 16, 32, 64, 128, ... pixels a side, found {self.crop}"
-            )
+        check_doublings(self)
 
 
 class GAN(Method):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from crossimage.config import Config, Count, Positive, settings
 from crossimage.networks.blocks import ActivationName, NormName, Padding
 from crossimage.networks.discriminators import MultiScaleDiscriminator, PatchDiscriminator
@@ -93,6 +95,26 @@ def check_images(config: Config, multiple: int, smallest: int) -> None:
             f"they need at least {smallest} pixels; use a larger crop, or fewer downsamples, "
             f"discriminator.layers or discriminator.scales"
         )
+
+
+def check_doublings(config: Config) -> None:
+    """Refuse images that networks can't make from 4 x 4 pixels by doubling their sides."""
+    height, width = config.crop
+    if height != width or height < 8 or height & (height - 1):
+        raise ValueError(
+            f"crop must be a square of 8, 16, 32, 64, 128, ... pixels a side, found {config.crop}"
+        )
+
+
+def fitting(x: Tensor, crop: tuple[int, int]) -> Tensor:
+    """Images (N, C, H, W) of the one size that networks know, as they are; others are refused."""
+    if x.shape[2:] != crop:
+        (height, width), size = x.shape[2:], crop[0]
+        raise ValueError(
+            f"found images of {width}x{height} pixels, and this model can only read "
+            f"{size}x{size}; resize them first (size={size})"
+        )
+    return x
 
 
 def check_perceptual(config: Config, weight: float) -> None:

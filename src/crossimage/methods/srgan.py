@@ -38,7 +38,7 @@ from crossimage.networks.blocks import initialise
 from crossimage.networks.discriminators import judge
 from crossimage.networks.features import FeatureNetwork, read_features
 from crossimage.networks.pretrained import VGG19Features
-from crossimage.networks.srresnet import ImageDiscriminator, SRResNet
+from crossimage.networks.srresnet import DenseDiscriminator, SRResNet
 
 
 @settings
@@ -142,7 +142,7 @@ class SRGAN(Method):
         G = SRResNet(channels, config.width, config.residual_blocks, doublings)
         self.generators = nn.ModuleDict({"G": G})
         if training:
-            D = ImageDiscriminator(channels, config.discriminator_width, config.crop)
+            D = DenseDiscriminator(channels, config.discriminator_width, config.crop)
             self.discriminators = nn.ModuleDict({"D": D})
         initialise(self, "gaussian")
 

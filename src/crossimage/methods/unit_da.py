@@ -35,6 +35,7 @@ from torch.nn.functional import cross_entropy
 from crossimage.config import Config, Count, Names, Positive, Size, Weight, settings
 from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Panel, Update
+from crossimage.methods.shared import fitting
 from crossimage.networks.blocks import initialise
 from crossimage.networks.coupled import CoupledDiscriminator, CoupledVAE
 
@@ -173,27 +174,18 @@ class UNITDA(Method):
 
     def encode_content(self, x: Tensor, domain: str) -> Tensor:
         """Means of the latent codes, (N, 8 * width, 1, 1)."""
-        mu, _ = self.generators.encode({domain: self._fitting(x)})
+        mu, _ = self.generators.encode({domain: fitting(x, self.config.crop)})
         return mu
 
     def classify(self, x: Tensor, domain: str) -> Tensor:
         """Logits (N, classes) of images of a domain, in the order of the config's classes."""
         D = self.discriminators
-        return D.classify(D.features({domain: self._fitting(x)}))
+        return D.classify(D.features({domain: fitting(x, self.config.crop)}))
 
     def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
         """Scores (N, 1, 1, 1) of a domain's discriminator."""
         D = self.discriminators
-        return [D.judge(D.features({domain: self._fitting(x)}))]
-
-    def _fitting(self, x: Tensor) -> Tensor:
-        if x.shape[2:] != self.config.crop:
-            size, (height, width) = self.config.crop[0], x.shape[2:]
-            raise ValueError(
-                f"found images of {width}x{height} pixels, and this model can only read "
-                f"{size}x{size}; resize them first (size={size})"
-            )
-        return x
+        return [D.judge(D.features({domain: fitting(x, self.config.crop)}))]
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Input, reconstruction and translation."""

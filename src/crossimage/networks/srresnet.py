@@ -44,7 +44,7 @@ class _Doubling(nn.Sequential):
         super().__init__(nn.Conv2d(width, 4 * width, 3, 1, 1), nn.PixelShuffle(2), nn.PReLU())
 
 
-class ImageDiscriminator(nn.Module):
+class DenseDiscriminator(nn.Module):
     """Judges an image of a fixed size as a whole: eight convolutions and two dense layers.
 
     Args:
