@@ -21,7 +21,7 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import Positional
 
-from crossimage import __version__
+from crossimage import __version__, cli_evaluate
 from crossimage.files import as_path
 
 app = tyro.extras.SubcommandApp()
@@ -290,6 +290,7 @@ def recipes() -> None:
         print(f"{name:{width}}  {description}".rstrip())
 
 
+app.command(cli_evaluate.evaluate)
 app.command(data_app, name="data", help="Look at training data, or make some.")
 
 
@@ -337,6 +338,8 @@ def _run(arguments: list[str]) -> int:
         return _train(arguments[1:])
     elif arguments[:1] == ["import"]:
         _import(arguments[1:])
+    elif arguments[:1] == ["evaluate"]:
+        return cli_evaluate.main(arguments[1:])
     else:
         app.cli(
             prog="crossimage",

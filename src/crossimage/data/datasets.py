@@ -132,7 +132,7 @@ class Images(Dataset[Item]):
         images, labels = [], []
         for index, path, label in known:
             try:
-                images.append(self._centre(self._load((index,), (path,)))[0])
+                images.append(self.centred(index, path))
                 labels.append(label)
             except (ValueError, FileNotFoundError) as error:
                 if unreadable is not None:
@@ -142,6 +142,10 @@ class Images(Dataset[Item]):
                 images, labels = [], []
         if images:
             yield torch.stack(images), torch.tensor(labels)
+
+    def centred(self, index: int, path: Path) -> Tensor:
+        """An image (C, H, W) in [-1, 1] of the domain in a place, prepared as by :meth:`fixed`."""
+        return self._centre(self._load((index,), (path,)))[0]
 
     def fingerprint(self) -> dict[str, str]:
         """What tells whether the training images have changed, by domain name."""

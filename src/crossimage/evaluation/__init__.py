@@ -1,1 +1,1 @@
-"""Figures that tell how good images are."""
+"""How good translated images are, by the field's protocols."""

@@ -1,0 +1,131 @@
+"""Feature extraction for FID, KID and IS: images a second of ours and of torch-fidelity.
+
+    python benchmarks/evaluate.py [IMAGES] [SIZE] [ROUNDS]
+
+Both get the same weights of Inception-v3 (random ones: they take as long as the published), the
+same PNG files and the same batch size, and take turns in one run. "in memory" is the network alone
+on pictures that are decoded already; "from files" is all of it: ours decodes in threads and gathers
+the statistics, torch-fidelity decodes in worker processes and collects the features. The last line
+says how far the features of both differ.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest import mock
+
+import torch
+from torch import Tensor, nn
+from torch_fidelity import feature_extractor_inceptionv3 as inception
+from torch_fidelity import utils
+
+from crossimage.data.images import write_image
+from crossimage.evaluation.distribution import statistics_of
+from crossimage.evaluation.features import open_features
+from crossimage.evaluation.pictures import pictures_in
+
+BATCH = 32
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def main() -> None:
+    images, size, rounds = [*map(int, sys.argv[1:]), *(64, 256, 3)[len(sys.argv) - 1 :]]
+    with TemporaryDirectory() as folder:
+        root = Path(folder)
+        weights, pictures = write_weights(root / "weights.pth"), root / "pictures"
+        write_pictures(pictures, images, size)
+        compare(weights, pictures, images, size, rounds)
+
+
+def compare(weights: Path, pictures: Path, images: int, size: int, rounds: int) -> None:
+    ours = open_features(str(weights), DEVICE)
+    theirs = utils.create_feature_extractor(
+        "inception-v3-compat", ["2048", "logits_unbiased"], cuda=DEVICE.type == "cuda",
+        feature_extractor_weights_path=str(weights), verbose=False,
+    )  # fmt: skip
+    count = min(BATCH, images)
+    batch = torch.randint(0, 256, (count, 3, size, size)).byte()
+
+    def their_network() -> Tensor:
+        with torch.no_grad():
+            return theirs(batch.to(DEVICE))[0].cpu()
+
+    def their_files() -> Tensor:
+        warnings.simplefilter("ignore")  # it may start more workers than there are CPUs
+        found = utils.extract_featuresdict_from_input_id(
+            1, theirs, input1=str(pictures), batch_size=count, cuda=DEVICE.type == "cuda",
+            save_cpu_ram=False, verbose=False,
+        )  # fmt: skip
+        return found["2048"]
+
+    print(f"{describe()}, {os.cpu_count()} CPUs, {images} images of {size}x{size}, batch {count}")
+    race("in memory", count, rounds, lambda: ours(batch).features.cpu(), their_network)
+    a, b = race(
+        "from files", images, rounds,
+        lambda: statistics_of(pictures_in(pictures, count), ours).mean.cpu(),
+        lambda: their_files().double().mean(0),
+    )  # fmt: skip
+    print(f"difference  {float((a - b).abs().max() / b.abs().max()):.1e} of the largest mean")
+
+
+def race(
+    name: str, images: int, rounds: int, ours: Callable[[], Tensor], theirs: Callable[[], Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Let both take turns; the first turn does not count."""
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for turn in range(rounds + 1):
+        results = []
+        for taken, run in zip(seconds, (ours, theirs), strict=True):
+            began = time.perf_counter()
+            results.append(run())
+            if turn:
+                taken.append(time.perf_counter() - began)
+    rates = [images / statistics.median(taken) for taken in seconds]
+    ratios = [slow / fast for fast, slow in zip(*seconds, strict=True)]
+    print(
+        f"{name:<11} ours {rates[0]:.1f} images/s, torch-fidelity {rates[1]:.1f} images/s; "
+        f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f} in "
+        f"{rounds} turns)",
+        flush=True,
+    )
+    return results[0], results[1]
+
+
+def write_weights(path: Path) -> Path:
+    """Random weights that keep the features' scale."""
+    network_class = inception.FeatureExtractorInceptionV3
+    with (
+        mock.patch.object(inception, "load_state_dict_from_url"),
+        mock.patch.object(network_class, "load_state_dict"),
+    ):
+        network = network_class("inception-v3-compat", ["2048"])
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight)
+    torch.save(network.state_dict(), path)
+    return path
+
+
+def write_pictures(folder: Path, count: int, size: int) -> None:
+    folder.mkdir()
+    for number in range(count):
+        coarse = torch.rand(1, 3, 16, 16) * 2 - 1
+        smooth = nn.functional.interpolate(coarse, (size, size), mode="bicubic").clamp(-1, 1)
+        write_image(folder / f"{number:05}.png", smooth[0])
+
+
+def describe() -> str:
+    if DEVICE.type == "cuda":
+        return torch.cuda.get_device_name(DEVICE)
+    return f"CPU with {torch.get_num_threads()} threads"
+
+
+if __name__ == "__main__":
+    main()

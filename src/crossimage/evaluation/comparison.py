@@ -1,0 +1,122 @@
+"""Measuring several runs, one after the other, into one report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.progress import track
+
+from crossimage.evaluation.gallery import Gallery, Results
+from crossimage.evaluation.options import Options
+from crossimage.evaluation.protocols import Amounts, choose, evaluate
+from crossimage.evaluation.report import Evaluation, as_table, write_report
+from crossimage.evaluation.tools import Tools
+from crossimage.evaluation.translations import Translations
+from crossimage.files import as_path
+from crossimage.inputs import find_device
+from crossimage.translator import load
+
+T = TypeVar("T")
+
+
+def compare_runs(
+    runs: Sequence[tuple[str, str | Path]], data: str, options: Options, out: Path
+) -> list[Evaluation]:
+    """Measure trained models on the test images of a data set, and write a report.
+
+    Args:
+        runs: What each is called, and its run folder or model file.
+        data: The data set.
+        options: What is measured.
+        out: Folder of the report.
+
+    Raises:
+        FileNotFoundError: A run, a folder or a network's weights are missing.
+        ValueError: The data does not fit a model, or something can't be measured.
+    """
+    asked = {"runs": [str(run) for _, run in runs], "data": data}
+
+    def galleries() -> Iterator[Gallery]:
+        for title, run in runs:
+            model = load(run, options.device)
+            yield Translations(title, model, data, options.to, options.seed)
+
+    return _compare(galleries(), asked, options, out)
+
+
+def compare_folders(fake: Path, real: Path, options: Options, out: Path) -> list[Evaluation]:
+    """Measure a folder of results beside one of real images, and write a report.
+
+    Args:
+        fake: The results; ``name_1.png``, ``name_2.png``, ... are answers to one input.
+        real: The real images.
+        options: What is measured.
+        out: Folder of the report.
+
+    Raises:
+        FileNotFoundError: A folder or a network's weights are missing.
+        ValueError: A folder holds no images, or something can't be measured.
+    """
+    return _compare([Results(fake, real)], {"fake": str(fake), "real": str(real)}, options, out)
+
+
+def write(out: Path, evaluations: Sequence[Evaluation], settings: dict[str, Any]) -> None:
+    """Write the report, and print its table.
+
+    Args:
+        out: Folder of the report.
+        evaluations: What was measured.
+        settings: What was asked for, as plain data.
+    """
+    several = len(evaluations) > 1
+    title = f"{len(evaluations)} models compared" if several else evaluations[0].title
+    write_report(out, title, settings, evaluations)
+    lines = as_table(evaluations)
+    if not several:  # one figure a line
+        lines = [list(line) for line in zip(*lines, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for first, *rest in lines:
+        cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
+        print("  ".join([first.ljust(widths[0]), *cells]))
+    if not all(figure.comparable for one in evaluations for figure in one.figures):
+        print("* not comparable with figures of others: a network has not the published weights")
+    print(f"report written to {out / 'report.html'}")
+
+
+def _compare(
+    galleries: Iterable[Gallery], asked: dict[str, Any], options: Options, out: Path
+) -> list[Evaluation]:
+    options.check()
+    tools = Tools(
+        find_device(options.device),
+        options.features,
+        options.lpips,
+        options.lpips_weights,
+        _file(options.classifier, "--classifier"),
+        _file(options.segmenter, "--segmenter"),
+    )
+    amounts = Amounts(options.inputs, options.samples, options.seed)
+    found = []
+    for gallery in galleries:
+        names = choose(options.names, gallery, tools, amounts)
+        found.append(evaluate(gallery, names, tools, amounts, _track))
+    write(out, found, asked | options.to_dict())
+    return found
+
+
+def _file(path: str | None, flag: str) -> Path | None:
+    if path is None:
+        return None
+    if not (found := as_path(path, flag)).is_file():
+        raise FileNotFoundError(f"there is no file {path}, which {flag} names")
+    return found
+
+
+def _track(things: Iterable[T], what: str, total: int) -> Iterable[T]:
+    """The things, with a bar on a terminal."""
+    hidden = not sys.stderr.isatty()
+    return track(things, what, total, console=Console(stderr=True), disable=hidden)

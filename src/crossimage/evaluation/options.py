@@ -1,0 +1,71 @@
+"""What users may choose when something is measured; known without PyTorch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal
+
+import tyro
+
+Metrics = Annotated[str, tyro.conf.arg(metavar="NAME,NAME,...")]
+File = Annotated[str | None, tyro.conf.arg(metavar="FILE")]
+Backbone = Literal["alex", "vgg", "squeeze"]
+"""Networks of the perceptual distance."""
+
+Network = Literal["resnet18", "resnet18_small", "inception_v3"]
+"""Networks that can be trained to classify."""
+
+SegmenterNetwork = Literal[
+    "fcn_resnet50", "deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large"
+]
+"""Networks that can be trained to segment."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is measured, with how much, and which networks measure.
+
+    Attributes:
+        to: The target domain; the only possible one or the second one by default.
+        metrics: What to measure: fid, kid, is, lpips, cis, accuracy, error, fcn, psnr, ssim, l1,
+            lpips_paired; by default all that apply.
+        inputs: Inputs to measure with, evenly spread; by default all, and 100 for lpips and cis.
+        samples: Answers an input; by default 1, 20 for lpips (19 pairs) and 100 for cis, and of a
+            folder as many as there are.
+        seed: Makes the answers and all choices reproducible.
+        features: Network of fid, kid and is: inception, a file of its weights, what fit-classifier
+            wrote, or random; figures of the last two are not comparable.
+        lpips: Network of the perceptual distance.
+        lpips_weights: A file with that network's weights, or random; by default those of the
+            cache.
+        classifier: What fit-classifier wrote; for cis, accuracy and error.
+        segmenter: What fit-segmenter wrote; for fcn.
+        device: Where to compute: auto, cpu, cuda, cuda:1, ...
+    """
+
+    to: str | None = None
+    metrics: Metrics = ""
+    inputs: int | None = None
+    samples: int | None = None
+    seed: int = 0
+    features: str = "inception"
+    lpips: Backbone = "alex"
+    lpips_weights: File = None
+    classifier: File = None
+    segmenter: File = None
+    device: str = "auto"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The metrics, one by one."""
+        return tuple(name for part in self.metrics.split(",") if (name := part.strip().lower()))
+
+    def check(self) -> None:
+        """Refuse numbers that make no sense; raises :class:`ValueError`."""
+        for flag, value in (("--inputs", self.inputs), ("--samples", self.samples)):
+            if value is not None and value < 1:
+                raise ValueError(f"{flag} must be at least 1, found {value}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """What was chosen, without what was left open, as plain data."""
+        return {key: value for key, value in asdict(self).items() if value not in (None, "")}

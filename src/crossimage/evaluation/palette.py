@@ -1,0 +1,151 @@
+"""Tables of classes, and of the colours that stand for them in label maps."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+VOID = 255
+"""Stands for pixels that belong to no class."""
+
+LOSSY = (".jpg", ".jpeg", ".webp")
+"""Formats that may change colours a little, so that the nearest colour of the table counts."""
+
+_COLUMNS = ["name", "r", "g", "b"]
+_VOID_NAMES = frozenset({"void", "ignore"})
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Classes and their colours.
+
+    Attributes:
+        names: The classes in their order.
+        colours: All colours, red, green and blue from 0 to 255.
+        numbers: For each colour the number of its class, or :data:`VOID`.
+    """
+
+    names: tuple[str, ...]
+    colours: tuple[tuple[int, int, int], ...]
+    numbers: tuple[int, ...]
+
+    def classes_of(self, labels: Tensor, path: Path) -> Tensor:
+        """The class of every pixel of a label map.
+
+        Colours must be those of the table. In formats that lose some of a picture (:data:`LOSSY`)
+        the nearest one counts.
+
+        Args:
+            labels: The label map (1 or 3, H, W) of uint8; gray means three equal parts.
+            path: The file that it is from.
+
+        Returns:
+            Class numbers (H, W) of uint8, with :data:`VOID` where there is no class.
+
+        Raises:
+            ValueError: A colour is not in the table, or the map has another number of channels.
+        """
+        codes = _codes(labels, path)
+        found, places = torch.unique(codes, return_inverse=True)
+        distance, nearest = self._nearest(found)
+        unknown = distance.nonzero()
+        if len(unknown) and path.suffix.lower() not in LOSSY:
+            place = int((places == unknown[0]).flatten().nonzero()[0])
+            y, x = divmod(place, codes.shape[1])
+            colour = ", ".join(str(part) for part in _parts(found[unknown[0]])[0].tolist())
+            raise ValueError(
+                f"{path} has the colour ({colour}) at column {x}, row {y}, which the table of "
+                f"classes lacks; add it there, as 'void' where such pixels shall not count"
+            )
+        return torch.tensor(self.numbers, dtype=torch.uint8)[nearest[places]]
+
+    def distance(self, picture: Tensor, path: Path) -> float:
+        """Mean distance of a picture's colours to the nearest ones of the table; 0: a label map."""
+        found, counts = torch.unique(_codes(picture, path), return_counts=True)
+        distance, _ = self._nearest(found)
+        return float((distance * counts).sum() / counts.sum())
+
+    def _nearest(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Distance to the nearest colour and its place in the table, for each of some codes."""
+        table = torch.tensor(self.colours, dtype=torch.float32)
+        # Direct differences: exact, so that equal colours have distance 0.
+        lowest = torch.cdist(
+            _parts(codes).float(), table, compute_mode="donot_use_mm_for_euclid_dist"
+        ).min(1)
+        return lowest.values, lowest.indices
+
+
+def read_palette(path: Path) -> Palette:
+    """Read a table of classes: CSV with the columns ``name,r,g,b``, one line a colour.
+
+    Classes are numbered in the order of the table; a class may have several colours. The classes
+    ``void`` and ``ignore`` hold what shall not count. Label maps that hold class numbers in place
+    of colours are gray pictures: number 7 is the colour 7, 7, 7.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no such table; the line is named.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no table of classes {path}; expected CSV: name,r,g,b")
+    try:
+        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(
+            f"{path} is no table of text ({error}); expected CSV: name,r,g,b"
+        ) from None
+    if not rows or [cell.strip().lower() for cell in rows[0]] != _COLUMNS:
+        raise ValueError(
+            f"{path} begins with '{','.join(rows[0]) if rows else ''}', expected the line "
+            "'name,r,g,b', and below it one colour a line, such as 'road,128,64,128'"
+        )
+    lines = [
+        (f"{path}, line {number}", *_entry(f"{path}, line {number}", row))
+        for number, row in enumerate(rows[1:], start=2)
+        if any(cell.strip() for cell in row)
+    ]
+    names = tuple(dict.fromkeys(name for _, name, _ in lines if not _is_void(name)))
+    if not 2 <= len(names) < VOID:
+        raise ValueError(f"{path} has {len(names)} classes, expected 2 to {VOID - 1}")
+    known: dict[tuple[int, int, int], int] = {}
+    for where, name, colour in lines:
+        if colour in known:
+            raise ValueError(f"{where}: the colour {colour} stands twice; remove one of the lines")
+        known[colour] = VOID if _is_void(name) else names.index(name)
+    return Palette(names, tuple(known), tuple(known.values()))
+
+
+def _entry(where: str, row: list[str]) -> tuple[str, tuple[int, int, int]]:
+    cells = [cell.strip() for cell in row]
+    parts = [int(cell) for cell in cells[1:] if cell.isdecimal() and int(cell) <= 255]
+    if len(cells) != 4 or not cells[0] or len(parts) != 3:
+        raise ValueError(
+            f"{where}: found '{','.join(row)}', expected a name and three numbers from 0 to 255, "
+            "such as 'road,128,64,128'"
+        )
+    return cells[0], (parts[0], parts[1], parts[2])
+
+
+def _is_void(name: str) -> bool:
+    return name.casefold() in _VOID_NAMES
+
+
+def _codes(picture: Tensor, path: Path) -> Tensor:
+    """Every pixel's colour (H, W) as one number."""
+    if picture.shape[0] not in (1, 3) or picture.dtype != torch.uint8:
+        raise ValueError(
+            f"{path} holds {picture.shape[0]} channels of {picture.dtype}; expected a gray or RGB "
+            "label map of 8 bits"
+        )
+    red, green, blue = picture.cpu().expand(3, *picture.shape[1:]).int()
+    codes: Tensor = red * 65536 + green * 256 + blue
+    return codes
+
+
+def _parts(codes: Tensor) -> Tensor:
+    """Red, green and blue (N, 3) of some codes (N,)."""
+    return torch.stack([codes // 65536, codes // 256 % 256, codes % 256], 1)

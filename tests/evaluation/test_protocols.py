@@ -1,0 +1,247 @@
+"""Every measure is taken where it applies, as it is published, and the same every time."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TypeVar
+
+import pytest
+import torch
+from torch import Tensor
+
+from crossimage.evaluation.figures import Figure
+from crossimage.evaluation.gallery import Gallery, Results
+from crossimage.evaluation.protocols import Amounts, choose, evaluate
+from crossimage.evaluation.report import Evaluation
+from crossimage.evaluation.strips import Extremes, Strip
+from crossimage.evaluation.tools import Tools
+from crossimage.evaluation.translations import Translations
+from tests.evaluation.test_gallery import model, pictures
+
+T = TypeVar("T")
+
+
+class Lpips:
+    """Stands for the network: the mean absolute difference."""
+
+    name, library, comparable = "a stand-in", "none 0", False
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        return (x.float() - y.float()).abs().mean((1, 2, 3)) / 255
+
+
+class Classifier:
+    """Stands for a classifier: the brighter, the more surely it is the last class."""
+
+    name, library = "a stand-in", "none 0"
+
+    def __init__(self, *classes: str) -> None:
+        self.classes = classes
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        light = images.float().mean((1, 2, 3)) / 255
+        return torch.stack([1 - light, light], 1)
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def tools(*classes: str) -> Tools:
+    found = Tools(torch.device("cpu"), "random")
+    found.__dict__["lpips"] = Lpips()
+    if classes:
+        found.classifier_path = Path("classifier.safetensors")
+        found.__dict__["classifier"] = Classifier(*classes)
+    return found
+
+
+def silent(things: Iterable[T], what: str, total: int) -> Iterable[T]:
+    return things
+
+
+def measured(
+    gallery: Gallery, *wanted: str, tools: Tools, amounts: Amounts | None = None
+) -> Evaluation:
+    amounts = amounts or Amounts()
+    return evaluate(gallery, choose(wanted, gallery, tools, amounts), tools, amounts, silent)
+
+
+def values(evaluation: Evaluation) -> dict[str, float]:
+    return {figure.name: figure.value for figure in evaluation.figures}
+
+
+def test_what_applies_is_measured_by_default(folders: Path, pairs: Path) -> None:
+    munit = Translations("run", model(), str(folders), None, 0)
+    cyclegan = Translations("run", model("cyclegan"), str(folders), None, 0)
+    pix2pix = Translations("run", model("pix2pix"), str(pairs), None, 0)
+    names = [choose((), gallery, tools(), Amounts()) for gallery in (munit, cyclegan, pix2pix)]
+    assert names[0] == ("fid", "kid", "is", "lpips")
+    assert names[1] == ("fid", "kid", "is")
+    assert names[2] == ("fid", "kid", "is", "psnr", "ssim", "l1", "lpips_paired")
+    with_classes = choose((), munit, tools("edges", "shoes"), Amounts())
+    assert with_classes == ("fid", "kid", "is", "lpips", "cis", "error")
+
+
+@pytest.mark.parametrize(
+    ("metric", "sentence"),
+    [
+        ("fdi", "there is no metric 'fdi'.*did you mean 'fid'"),
+        ("lpips", "one answer an input, so there is no diversity"),
+        ("cis", "one answer an input"),
+        ("accuracy", "needs a classifier.*fit-classifier.*--classifier FILE"),
+        ("psnr", "has no partner"),
+    ],
+)
+def test_what_does_not_apply_is_refused_by_name(metric: str, sentence: str, folders: Path) -> None:
+    gallery = Translations("run", model("cyclegan"), str(folders), None, 0)
+    with pytest.raises(ValueError, match=sentence):
+        choose((metric,), gallery, tools(), Amounts())
+
+
+def test_a_segmenter_and_label_maps_are_needed_for_fcn_scores(pairs: Path, tmp_path: Path) -> None:
+    gallery = Translations("run", model("pix2pix"), str(pairs), None, 0)
+    with pytest.raises(ValueError, match="needs a segmenter.*--segmenter FILE"):
+        choose(("fcn",), gallery, tools(), Amounts())
+    label_map = gallery.label_map(gallery.paths[0])
+    assert label_map.shape == (3, 16, 16) and label_map.unique().tolist() == [0, 255]
+    fake = pictures(tmp_path / "fake", "0.png", "1.png")
+    with_segmenter = Tools(torch.device("cpu"), segmenter_path=Path("s"))
+    with pytest.raises(ValueError, match="folder of results does not tell"):
+        choose(("fcn",), Results(fake, fake), with_segmenter, Amounts())
+
+
+def test_two_evaluations_agree_exactly_and_another_seed_does_not(folders: Path) -> None:
+    translator, found = model(), []
+    for seed in (0, 0, 1):
+        gallery = Translations("run", translator, str(folders), None, seed)
+        found.append(measured(gallery, tools=tools(), amounts=Amounts(seed=seed)))
+    assert found[0] == found[1]
+    assert values(found[0])["lpips"] != values(found[2])["lpips"]
+
+
+def test_every_figure_tells_protocol_count_seed_and_library(folders: Path) -> None:
+    gallery = Translations("run", model(), str(folders), None, 0)
+    names = ("fid", "kid", "is", "lpips", "error")
+    found = measured(gallery, *names, tools=tools("edges", "shoes"))
+    assert {"fid", "kid", "is", "lpips", "error"} <= set(values(found))
+    assert all(f.protocol and f.count and f.library for f in found.figures)
+    lpips = next(figure for figure in found.figures if figure.name == "lpips")
+    assert lpips.count == 2 * 19 and lpips.seed == 0 and not lpips.comparable
+    assert "20 answers" in lpips.protocol and "19 pairs" in lpips.protocol
+    fid = next(figure for figure in found.figures if figure.name == "fid")
+    assert fid.count == 2 and not fid.comparable
+
+
+def test_lpips_of_a_folder_is_that_of_neighbouring_answers(tmp_path: Path) -> None:
+    names = [f"{name}_{k}.png" for name in "abc" for k in (1, 2, 3)]
+    fake = pictures(tmp_path / "fake", *names)
+    gallery = Results(fake, pictures(tmp_path / "real", "x.png", "y.png"))
+    found = measured(gallery, "lpips", tools=tools())
+    means = []
+    for row in gallery.rows(None, None):
+        y = row.answers.double() / 255
+        means.append(((y[0] - y[1]).abs().mean() + (y[1] - y[2]).abs().mean()) / 2)
+    assert values(found)["lpips"] == pytest.approx(float(sum(means) / 3), rel=1e-5)
+    assert found.figures[0].count == 6 and found.figures[0].interval is not None
+    least, most = found.blocks
+    assert [strip.caption for strip in least.strips] == [
+        strip.caption for strip in reversed(most.strips)
+    ]
+    assert len(most.strips[0].pictures) == 3
+
+
+def test_pictures_equal_to_the_real_ones_are_perfect(tmp_path: Path) -> None:
+    names = [f"{i}.png" for i in range(8)]
+    fake = pictures(tmp_path / "fake", *names, size=(12, 14))
+    gallery = Results(fake, pictures(tmp_path / "real", *names, size=(12, 14)))
+    found = values(measured(gallery, "fid", "l1", "psnr", "ssim", "lpips_paired", tools=tools()))
+    assert found["fid"] == pytest.approx(0, abs=1e-3)
+    assert found["l1"] == found["lpips_paired"] == 0
+    assert found["psnr"] == found["psnr_y"] == float("inf")
+    assert found["ssim"] == pytest.approx(1) and found["ssim_y"] == pytest.approx(1)
+
+
+def test_pairs_of_unlike_sizes_are_named(tmp_path: Path) -> None:
+    fake = pictures(tmp_path / "fake", "a.png", "b.png")
+    gallery = Results(fake, pictures(tmp_path / "real", "a.png", "b.png", size=(7, 5)))
+    with pytest.raises(ValueError, match=r"a\.png is 5 x 7 and the answer to a 5 x 6"):
+        measured(gallery, "l1", tools=tools())
+
+
+def test_the_class_of_the_input_or_of_the_target_is_looked_for(tmp_path: Path) -> None:
+    fake = pictures(tmp_path / "fake", "dark/a.png", "light/b.png", "light/c.png")
+    gallery = Results(fake, fake)
+    gallery.target = "Light"
+    found = values(measured(gallery, "accuracy", "error", tools=tools("dark", "light")))
+    light = [float(row.answers.float().mean()) > 127.5 for row in gallery.rows(None, None)]
+    assert found["accuracy"] == pytest.approx((1 - light[0] + light[1] + light[2]) / 3)
+    assert found["error"] == pytest.approx(1 - sum(light) / 3)
+    with pytest.raises(ValueError, match="no folders of classes"):
+        choose(("accuracy",), gallery, tools("cat", "dog"), Amounts())
+    with pytest.raises(ValueError, match="no class of the target domain's name"):
+        choose(("error",), gallery, tools("cat", "dog"), Amounts())
+
+
+def test_cis_sees_many_answers_to_each_input(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Tensor] = []
+
+    def score(probabilities: Iterable[Tensor]) -> list[Figure]:
+        seen.extend(probabilities)
+        return [Figure("cis", 1.0, None, len(seen), "mean KL", None, "none 0")]
+
+    stand_in = SimpleNamespace(conditional_inception_score=score)
+    monkeypatch.setitem(sys.modules, "crossimage.evaluation.diversity", stand_in)
+    gallery = Translations("run", model(), str(folders), None, 0)
+    found = measured(gallery, "cis", tools=tools("edges", "shoes"))
+    assert [tuple(p.shape) for p in seen] == [(100, 2), (100, 2)]
+    assert "2 inputs with 100 answers each" in found.figures[0].protocol
+
+
+def test_fewer_inputs_and_other_numbers_of_answers_can_be_asked_for(folders: Path) -> None:
+    gallery = Translations("run", model(), str(folders), None, 0)
+    found = measured(gallery, "is", "lpips", tools=tools(), amounts=Amounts(inputs=1, samples=4))
+    assert {figure.name: figure.count for figure in found.figures} == {"is": 4, "lpips": 3}
+
+
+def test_gray_real_images_are_said(tmp_path: Path) -> None:
+    from PIL import Image
+
+    fake = pictures(tmp_path / "fake", "a.png", "b.png")
+    real = pictures(tmp_path / "real", "a.png", "b.png")
+    Image.new("L", (5, 6)).save(real / "b.png")
+    found = measured(Results(fake, real), "kid", tools=tools())
+    assert found.notes == ["1 of the 2 real images are gray; taken as RGB"]
+
+
+def test_results_of_another_size_than_the_real_images_are_said(tmp_path: Path) -> None:
+    fake = pictures(tmp_path / "fake", "a.png", "b.png")
+    real = pictures(tmp_path / "real", "a.png", "b.png", size=(9, 8))
+    (note,) = measured(Results(fake, real), "fid", tools=tools()).notes
+    assert "a.png is 5 x 6 pixels" in note and "a.png 8 x 9; networks that see one size" in note
+
+
+def test_one_image_is_too_few(tmp_path: Path) -> None:
+    fake = pictures(tmp_path / "fake", "a.png")
+    with pytest.raises(ValueError, match="at least 2 translated images, found 1"):
+        measured(Results(fake, pictures(tmp_path / "real", "a.png", "b.png")), tools=tools())
+
+
+def test_extremes_keep_the_ends_and_make_no_others() -> None:
+    made: list[float] = []
+
+    def strip(value: float) -> Strip:
+        made.append(value)
+        return Strip(str(value), [])
+
+    extremes = Extremes()
+    for value in [*range(100, 0, -1), 50, 1]:
+        extremes.add(float(value), lambda v=float(value): strip(v))
+    low, high = extremes.blocks("low", "high")
+    assert [s.caption for s in low.strips] == ["1.0", "1.0", "2.0", "3.0", "4.0", "5.0"]
+    assert [s.caption for s in high.strips] == ["100.0", "99.0", "98.0", "97.0", "96.0", "95.0"]
+    assert made.count(50.0) == 1

@@ -1,0 +1,143 @@
+"""`crossimage evaluate`: from runs or folders to a report, and mistakes in one sentence."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from crossimage.cli import main
+from crossimage.modelfile import save_model
+from tests.conftest import as_arguments, small
+from tests.evaluation.test_gallery import model
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    (tmp_path / "run").mkdir()
+    save_model(tmp_path / "run" / "model.safetensors", model().networks)
+    return tmp_path / "run"
+
+
+def evaluate(*arguments: object) -> int:
+    return main(["evaluate", *map(str, arguments)])
+
+
+RANDOM = ("--features", "random", "--metrics", "fid,kid,is", "--device", "cpu")
+
+
+def test_help_needs_no_torch() -> None:
+    for command in ([], ["fit-classifier"], ["fit-segmenter"], ["invariance"], ["ablate"]):
+        code = (
+            "import sys; from crossimage.cli import main; "
+            f"assert main({['evaluate', *command, '--help']!r}) == 0; "
+            "assert 'torch' not in sys.modules"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_several_runs_are_measured_into_one_report(
+    run: Path, folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_model(tmp_path / "other.safetensors", model("cyclegan").networks)
+    out = tmp_path / "out"
+    runs = (run, tmp_path / "other.safetensors")
+    assert evaluate(*runs, "--data", folders, *RANDOM, "--out", out) == 0
+    said = capsys.readouterr().out
+    assert "fid" in said and "not comparable" in said and str(out / "report.html") in said
+    data = json.loads((out / "report.json").read_text())
+    assert [one["facts"]["method"] for one in data["runs"]] == ["munit", "cyclegan"]
+    assert data["settings"]["features"] == "random" and "classifier" not in data["settings"]
+    assert (out / "report.html").is_file()
+
+
+def test_two_evaluations_with_one_seed_agree_to_the_byte(
+    run: Path, folders: Path, tmp_path: Path
+) -> None:
+    found = []
+    for _ in range(2):
+        assert evaluate(run, "--data", folders, *RANDOM, "--out", tmp_path / "out") == 0
+        found.append([(tmp_path / "out" / f"report.{s}").read_bytes() for s in ("json", "html")])
+    assert found[0] == found[1]
+    assert evaluate(run, "--data", folders, *RANDOM, "--out", tmp_path / "out", "--seed", 1) == 0
+    assert (tmp_path / "out" / "report.json").read_bytes() != found[0][0]
+
+
+def test_folders_of_results_are_measured_beside_real_images(folders: Path, tmp_path: Path) -> None:
+    command = ("--fake", folders / "trainA", "--real", folders / "trainB")
+    assert evaluate(*command, *RANDOM, "--out", tmp_path / "out") == 0
+    (found,) = json.loads((tmp_path / "out" / "report.json").read_text())["runs"]
+    assert [figure["count"] for figure in found["figures"]] == [7, 7, 7]
+
+
+def test_mistakes_are_one_sentence(
+    run: Path, folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ("--out", tmp_path / "out")
+
+    def expect(*arguments: object) -> str:
+        assert evaluate(*arguments, *out) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("crossimage: ") and said.count("\n") == 1
+        return said
+
+    data = ("--data", folders)
+    assert "nothing to measure" in expect("--seed", 0)
+    assert "--data is missing" in expect(run)
+    assert "belong together" in expect("--fake", folders)
+    assert "take the place of runs" in expect(run, "--fake", folders, "--real", folders)
+    assert "did you mean 'lpips'" in expect(run, *data, "--metrics", "lpis")
+    assert "--samples must be at least 1" in expect(run, *data, "--samples", 0)
+    assert "has no domain 'shoe'; " not in expect(run, *data, "--to", "zzz")
+    assert "nowhere" in expect("nowhere", *data, *RANDOM)
+    assert "there is no file x.st, which --classifier names" in expect(
+        run, *data, "--classifier", "x.st"
+    )
+    assert "holds no images" in expect("--fake", tmp_path / "run", "--real", folders)
+    assert "is empty; give a path" in expect(run, "--data", "")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_broken_test_image_is_named(
+    run: Path, folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("trainA", "trainB", "testB"):
+        (tmp_path / "data" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "data" / name).symlink_to(folders / name)
+    (tmp_path / "data" / "testA").mkdir()
+    Image.new("RGB", (20, 20)).save(tmp_path / "data" / "testA" / "a.png")
+    (tmp_path / "data" / "testA" / "b.png").write_bytes(b"nothing")
+    command = (run, "--data", tmp_path / "data", *RANDOM, "--out", tmp_path / "out")
+    assert evaluate(*command) == 2
+    assert "b.png can't be read" in capsys.readouterr().err
+
+
+def test_an_ablation_is_trained_once_and_tabulated(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shape = {"domains": "edges,shoes", "steps": 1, "save_every": 1}
+    recipe = tmp_path / "list.yaml"
+    recipe.write_text(
+        "- {name: MUNIT, recipe: munit}\n"
+        "- {name: without image reconstruction, recipe: munit, settings: {weights: {image: 0}}}\n"
+    )
+    command = (
+        "ablate", recipe, *as_arguments(small("munit") | shape), "--data", folders, *RANDOM,
+        "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert evaluate(*command) == 0
+    data = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [one["title"] for one in data["runs"]] == ["MUNIT", "without image reconstruction"]
+    model_file = tmp_path / "out" / "without-image-reconstruction" / "model.safetensors"
+    before = model_file.stat().st_mtime_ns
+    capsys.readouterr()
+    assert evaluate(*command) == 0
+    assert model_file.stat().st_mtime_ns == before
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == data
