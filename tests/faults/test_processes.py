@@ -52,10 +52,14 @@ def test_two_processes_are_one_big_batch(
     assert said.count("training munit") == 1, "only the first process speaks"
 
 
-def test_two_processes_are_two_micro_batches_bit_for_bit(folders: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["munit", "stargan"])
+def test_two_processes_are_two_micro_batches_bit_for_bit(
+    method: str, folders: Path, labelled: Path, tmp_path: Path
+) -> None:
     micro, two = tmp_path / "micro", tmp_path / "two"
-    finish(start(train_command(folders, micro, FEW | {"accumulate": 2})))
-    finish(*start_two(train_command(folders, two, FEW), tmp_path / "said.txt"))
+    data, few = (labelled if method == "stargan" else folders), small(method, steps=3)
+    finish(start(train_command(data, micro, few | {"accumulate": 2}, method)))
+    finish(*start_two(train_command(data, two, few, method), tmp_path / "said.txt"))
     one, other = outcome(micro), outcome(two)
     for key in ("method", "optimizers", "model.safetensors"):
         assert one[key] == other[key], key

@@ -243,7 +243,8 @@ class Images(Dataset[Item]):
         return transforms.resize(image, list(size), antialias=True)  # type: ignore[no-any-return]
 
     def _centre(self, images: list[Tensor]) -> list[Tensor]:
-        return [normalise(transforms.center_crop(image, self.config.crop)) for image in images]
+        size = self.config.crop
+        return [normalise(transforms.center_crop(image, size).contiguous()) for image in images]
 
     def _spread(self, group: Group, rows: list[Row], count: int) -> list[list[Tensor]]:
         """Readable rows of images from ``count`` places, none twice."""

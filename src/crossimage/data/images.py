@@ -60,7 +60,7 @@ def read_image(
         BombError: The header promises too many pixels.
         ValueError: The channels don't match, or ``value_range`` is needed.
     """
-    return normalise(decode(path, channels, value_range))
+    return normalise(decode(path, channels, value_range).contiguous())
 
 
 def decode(
@@ -69,7 +69,7 @@ def decode(
     """Read an image file like :func:`read_image`, but leave 8-bit images as they are.
 
     Returns:
-        A tensor (channels, H, W): uint8 in 0..255, or float32 in [-1, 1].
+        A tensor (channels, H, W) of any memory order: uint8 in 0..255, or float32 in [-1, 1].
     """
     with _opened(Path(path)) as (_, read):
         pixels = read()
@@ -115,7 +115,7 @@ def from_pil(
             NaN.
     """
     pixels = check_finite(pillow.pixels(ImageOps.exif_transpose(image)), "the image")
-    return normalise(convert(pixels, channels, value_range, "the image"))
+    return normalise(convert(pixels, channels, value_range, "the image").contiguous())
 
 
 def to_pil(x: Tensor) -> Image.Image:

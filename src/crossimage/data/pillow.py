@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, ImageOps
-from torchvision.io import decode_image
+from torch import Tensor
+from torchvision.io import ImageReadMode, decode_image, decode_jpeg
 
 from crossimage.data.pixels import MODES, ImageError, ImageInfo, Pixels, check_finite, check_size
 
@@ -19,6 +20,7 @@ _PLAIN = {"1": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"} | {
 }
 _DEPTHS = {"1": "1-bit", "I": "32-bit", "F": "float32"}
 _ORIENTATION = 274
+_JPEG = {"L": ImageReadMode.GRAY, "RGB": ImageReadMode.RGB}
 
 
 def info(path: Path, image: Image.Image) -> ImageInfo:
@@ -47,12 +49,15 @@ def read(path: Path, image: Image.Image) -> Pixels:
         except RuntimeError:
             raise ImageError(f"{path} can't be read: its data is damaged or cut short") from None
         return Pixels(values, alpha=channels in (2, 4))
+    usual = _usual_jpeg(path, image)
+    if usual is not None:
+        return Pixels(usual, alpha=False)
     ImageOps.exif_transpose(image, in_place=True)
     return check_finite(pixels(image), path)
 
 
 def pixels(image: Image.Image) -> Pixels:
-    """The pixels of an image as they are stored."""
+    """The pixels of an image as they are stored, in memory with the channels of one side by side."""
     mode = _plain_mode(image)
     array = np.array(image if image.mode == mode else image.convert(mode))
     if array.dtype.kind != "u":
@@ -60,8 +65,23 @@ def pixels(image: Image.Image) -> Pixels:
     elif array.dtype.itemsize == 2:
         array = array.astype(np.uint16)  # in the machine's byte order
     values = torch.from_numpy(array)
-    values = values[None] if values.ndim == 2 else values.permute(2, 0, 1).contiguous()
+    values = values[None] if values.ndim == 2 else values.permute(2, 0, 1)
     return Pixels(values, alpha=mode in ("LA", "RGBA"))
+
+
+def _usual_jpeg(path: Path, image: Image.Image) -> Tensor | None:
+    """The pixels of an upright gray or colour JPEG; None leaves the file to Pillow.
+
+    TorchVision gives the same pixels in a third of the time, for both call libjpeg-turbo; of files
+    that are cut short or damaged Pillow tells what is wrong.
+    """
+    upright = image.getexif().get(_ORIENTATION, 1) == 1
+    if image.format != "JPEG" or image.mode not in _JPEG or not upright:
+        return None
+    try:
+        return decode_jpeg(torch.from_numpy(np.fromfile(path, np.uint8)), _JPEG[image.mode])  # type: ignore[no-any-return]
+    except RuntimeError:
+        return None
 
 
 def _deep_png(path: Path, image: Image.Image) -> int:

@@ -89,7 +89,7 @@ def read_rgb(path: Path, value_range: tuple[float, float] | None = None) -> Tens
         FileNotFoundError: There is no such file.
         ValueError: The file can't be read, or is no gray or RGB picture.
     """
-    return to_bytes(decode(path, 3, value_range))
+    return to_bytes(decode(path, 3, value_range)).contiguous()
 
 
 def to_bytes(x: Tensor) -> Tensor:
