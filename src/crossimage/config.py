@@ -34,6 +34,11 @@ def _separated(value: object) -> object:
     return [value] if isinstance(value, int | float) else value
 
 
+def _grouped(value: object) -> object:
+    """``black,blond`` is one group of names."""
+    return [value] if isinstance(value, str) else value
+
+
 def _square(value: object) -> object:
     """One number for both sides of a crop."""
     value = _separated(value)
@@ -53,6 +58,7 @@ Rate = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=Fals
 Weight = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
 Decay = Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_separated)]
+Groups = Annotated[tuple[Names, ...], BeforeValidator(_grouped)]
 Channels = Annotated[tuple[Positive, ...], BeforeValidator(_separated)]
 Betas = Annotated[tuple[Decay, Decay], BeforeValidator(_separated)]
 Range = Annotated[tuple[FiniteFloat, FiniteFloat], BeforeValidator(_separated)]

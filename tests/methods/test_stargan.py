@@ -270,6 +270,10 @@ def test_a_model_without_its_discriminator_does_not_classify() -> None:
         method.classify(torch.zeros(1, 3, 16, 16), "x")
 
 
+def test_a_single_group_may_be_given_on_the_command_line() -> None:
+    assert build(StarGANConfig, {"exclusive": "Male, Young"}).exclusive == (("Male", "Young"),)
+
+
 def test_a_group_of_one_label_is_refused() -> None:
     with pytest.raises(ValueError, match="at least two labels"):
         build(StarGANConfig, {"exclusive": ["Male", "Young"]})

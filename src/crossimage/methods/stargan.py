@@ -35,7 +35,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from crossimage.config import Channels, Config, Count, Names, Positive, Size, Weight, settings
+from crossimage.config import (
+    Channels,
+    Config,
+    Count,
+    Groups,
+    Names,
+    Positive,
+    Size,
+    Weight,
+    settings,
+)
 from crossimage.labels import Labels, LabelSet
 from crossimage.losses import discriminator_loss, generator_loss, gradient_penalty
 from crossimage.methods.base import Batch, Method, Noise, Panel, Update
@@ -86,7 +96,7 @@ class StarGANConfig(Config):
         attributes: The labels to learn: attributes of a table, or class folders. Empty: all there
             are.
         exclusive: Groups of attributes of which an image has at most one, such as hair colours, as
-            [[a, b], [c, d]].
+            [[a, b], [c, d]]; a single group also as a,b.
         label_sets: How many labels each data set has; taken from the data. Empty: there is one.
         categorical: Of each data set, whether its labels are classes, of which an image has exactly
             one; taken from the data. Empty: they are attributes, which it has or has not.
@@ -105,7 +115,7 @@ class StarGANConfig(Config):
     batch_size: Positive = 16
 
     attributes: Names = ()
-    exclusive: tuple[Names, ...] = ()
+    exclusive: Groups = ()
     label_sets: tuple[Positive, ...] = ()
     categorical: tuple[bool, ...] = ()
     critic_moves: Positive = 5
