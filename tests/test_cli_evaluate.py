@@ -9,9 +9,12 @@ import pytest
 from PIL import Image
 
 from crossimage.cli import main
+from crossimage.config import build
+from crossimage.methods import METHODS
 from crossimage.modelfile import save_model
 from tests.conftest import as_arguments, small
 from tests.evaluation.test_gallery import model
+from tests.evaluation.test_relabelled import of_classes
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +106,47 @@ def test_mistakes_are_one_sentence(
     assert "holds no images" in expect("--fake", tmp_path / "run", "--real", folders)
     assert "is empty; give a path" in expect(run, "--data", "")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_with_labels_is_measured_towards_one_of_them(
+    labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_model(tmp_path / "stargan.safetensors", of_classes().networks)
+    command = (tmp_path / "stargan.safetensors", "--data", labelled, *RANDOM)
+    assert evaluate(*command, "--out", tmp_path / "out") == 2
+    assert "--to is missing" in (said := capsys.readouterr().err) and "x, y, z" in said
+    found = []
+    for _ in range(2):
+        assert evaluate(*command, "--to", "Y", "--out", tmp_path / "out") == 0
+        found.append([(tmp_path / "out" / f"report.{s}").read_bytes() for s in ("json", "html")])
+    assert found[0] == found[1]
+    (run,) = json.loads(found[0][0])["runs"]
+    assert run["facts"]["direction"] == "to y"
+    assert [figure["count"] for figure in run["figures"]] == [2, 2, 2]
+
+
+def test_a_model_of_noise_is_measured_beside_the_images(labelled: Path, tmp_path: Path) -> None:
+    kind = METHODS["gan"]
+    networks = kind(build(kind.Config, small("gan")), training=False)
+    save_model(tmp_path / "gan.safetensors", networks)
+    command = (tmp_path / "gan.safetensors", "--data", labelled, *RANDOM, "--inputs", 3)
+    assert evaluate(*command, "--out", tmp_path / "out") == 0
+    (run,) = json.loads((tmp_path / "out" / "report.json").read_text())["runs"]
+    assert [figure["count"] for figure in run["figures"]] == [3, 3, 3]
+    assert "of 3 generated and 4 real images" in run["figures"][0]["protocol"]
+
+
+def test_the_check_of_the_perceptual_distance_draws_its_distances(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crossimage.evaluation.invariance.SIZE", 16)
+    command = ("invariance", "--data", pairs, "--weights", "random", "--device", "cpu")
+    assert evaluate(*command, "--seed", 4, "--out", tmp_path / "out") == 0
+    data = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert data["settings"] == {"data": str(pairs), "seed": 4, "weights": "random"}
+    assert {figure["seed"] for figure in data["runs"][0]["figures"]} == {4}
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count("same domain</span>") == 2 and "distances with instance norm" in page
 
 
 def test_a_broken_test_image_is_named(

@@ -40,8 +40,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "seeds", "trainer",
     },
     "evaluation": {
-        "config", "data", "files", "inputs", "interop", "networks", "recipes", "run", "seeds",
-        "translator",
+        "config", "data", "files", "inputs", "interop", "labels", "networks", "recipes", "run",
+        "seeds", "translator",
     },
     "cli_evaluate": {"evaluation", "files"},
     "cli": {"cli_evaluate", "files"},

@@ -168,7 +168,12 @@ def fit_segmenter(
 
 
 def invariance(
-    *, data: Needed, out: Needed = "evaluation", weights: File = None, device: str = "auto"
+    *,
+    data: Needed,
+    out: Needed = "evaluation",
+    weights: File = None,
+    seed: int = 0,
+    device: str = "auto",
 ) -> None:
     """Check on pairs whether the perceptual distance sees the scene rather than the domain.
 
@@ -179,6 +184,7 @@ def invariance(
         data: Pairs of images of one scene in two domains.
         out: Folder for report.json and report.html.
         weights: A file with the network's weights, or random; by default those of the cache.
+        seed: Seed of the choice of the scenes that are compared.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
     """
     folder = as_path(out, "--out")
@@ -187,8 +193,10 @@ def invariance(
     from crossimage.evaluation.report import Evaluation
     from crossimage.inputs import find_device
 
-    figures = check_invariance(data, weights, find_device(device))
-    write(folder, [Evaluation("domain invariance", {"data": data}, figures)], {"data": data})
+    figures, histograms = check_invariance(data, weights, find_device(device), seed)
+    found = Evaluation("domain invariance", {"data": data}, figures, histograms=histograms)
+    asked = {"data": data, "seed": seed} | ({"weights": weights} if weights else {})
+    write(folder, [found], asked)
 
 
 def ablate(

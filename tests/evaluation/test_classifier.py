@@ -19,7 +19,6 @@ from crossimage.evaluation.classifier import (
     Classifier,
     Judge,
     classifier_of,
-    fitted,
     load_classifier,
     save_classifier,
 )
@@ -31,7 +30,9 @@ from crossimage.evaluation.fitting import fit_classifier
 from crossimage.evaluation.gallery import Results
 from crossimage.evaluation.networkfile import read_network, write_network
 from crossimage.evaluation.options import Network
-from crossimage.evaluation.protocols import Amounts, choose, evaluate
+from crossimage.evaluation.passes import Amounts
+from crossimage.evaluation.pictures import fitted
+from crossimage.evaluation.protocols import choose, evaluate
 from crossimage.evaluation.statistics import Statistics
 from crossimage.evaluation.tools import Tools
 

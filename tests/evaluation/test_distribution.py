@@ -187,11 +187,11 @@ def test_fewer_images_than_features_are_noted() -> None:
 @pytest.mark.parametrize("count", [0, 1])
 def test_fewer_than_two_images_are_an_error(count: int) -> None:
     few, many = statistics_from(pictures(count, 1)), statistics_from(pictures(9, 2))
-    with pytest.raises(ValueError, match=f"FID needs at least 2 translated images, found {count}"):
+    with pytest.raises(ValueError, match=f"FID needs at least 2 generated images, found {count}"):
         fid(few, many)
     with pytest.raises(ValueError, match=f"KID needs at least 2 real images, found {count}"):
         kid(many, few)
-    with pytest.raises(ValueError, match="IS needs at least 2 translated images"):
+    with pytest.raises(ValueError, match="IS needs at least 2 generated images"):
         inception_score(few)
 
 

@@ -55,7 +55,7 @@ def test_instance_norm_makes_the_scene_nearer_than_the_domain(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(invariance, "_open", lambda *_: (Pixels(), "pixels", True))
-    found = by_name(check_invariance(str(data), None, CPU))
+    found = by_name(check_invariance(str(data), None, CPU).figures)
     assert found["same_scene"].value > found["same_domain"].value
     assert found["scene_nearer"].value < 0.6
     assert found["same_scene_normalised"].value < 0.05 < found["same_domain_normalised"].value
@@ -63,8 +63,23 @@ def test_instance_norm_makes_the_scene_nearer_than_the_domain(
     assert found["same_scene"].comparable and found["same_scene"].interval is not None
 
 
+def test_the_report_draws_the_distances_of_both_forms(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invariance, "_open", lambda *_: (Pixels(), "pixels", True))
+    figures, histograms = check_invariance(str(data), None, CPU)
+    assert [h.title for h in histograms] == [
+        "distances without instance norm", "distances with instance norm"
+    ]  # fmt: skip
+    for histogram, form in zip(histograms, ("", "_normalised"), strict=True):
+        assert list(histogram.series) == ["same scene", "same domain"]
+        for name, values in histogram.series.items():
+            figure = by_name(figures)[name.replace(" ", "_") + form]
+            assert len(values) == 4 and sum(values) / 4 == pytest.approx(figure.value)
+
+
 def test_figures_of_random_weights_are_marked(data: Path) -> None:
-    found = by_name(check_invariance(str(data), "random", CPU))
+    found = by_name(check_invariance(str(data), "random", CPU).figures)
     for figure in found.values():
         assert figure.count == 4 and figure.seed == 0
         assert not figure.comparable and figure.note.startswith("not comparable: VGG16 of random")
@@ -78,7 +93,7 @@ def test_distances_are_those_of_the_perceptual_loss_on_relu4_3(data: Path, tmp_p
     state = {f"features.{k}": torch.randn(x.shape) * 0.03 for k, x in shapes.items()}
     path = tmp_path / "vgg.pth"
     torch.save(state, path)
-    found = by_name(check_invariance(str(data), str(path), CPU))
+    found = by_name(check_invariance(str(data), str(path), CPU).figures)
     mean, std = (torch.tensor(x)[:, None, None] for x in IMAGENET)
 
     def relu4_3(x: Tensor) -> Tensor:
@@ -105,7 +120,7 @@ def test_checks_of_one_seed_agree_exactly_and_every_scene_counts_once(
     monkeypatch.setattr(invariance, "_open", lambda *_: (Pixels(), "pixels", True))
     found = [check_invariance(str(data), "random", CPU, seed) for seed in (0, 0, 5)]
     assert found[0] == found[1]
-    scenes = [by_name(figures)["same_scene"].value for figures in found]
+    scenes = [by_name(check.figures)["same_scene"].value for check in found]
     assert scenes[0] == pytest.approx(scenes[2], rel=1e-5)
 
 

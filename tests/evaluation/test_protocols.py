@@ -1,5 +1,6 @@
 """Every measure is taken where it applies, as it is published, and the same every time."""
 
+import itertools
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +13,9 @@ from torch import Tensor
 
 from crossimage.evaluation.figures import Figure
 from crossimage.evaluation.gallery import Gallery, Results
-from crossimage.evaluation.protocols import Amounts, choose, evaluate
+from crossimage.evaluation.passes import Amounts
+from crossimage.evaluation.pictures import Pictures, read_rgb
+from crossimage.evaluation.protocols import choose, evaluate
 from crossimage.evaluation.report import Evaluation
 from crossimage.evaluation.strips import Extremes, Strip
 from crossimage.evaluation.tools import Tools
@@ -153,6 +156,37 @@ def test_lpips_of_a_folder_is_that_of_neighbouring_answers(tmp_path: Path) -> No
     assert len(most.strips[0].pictures) == 3
 
 
+def test_the_diversity_of_real_pairs_stands_beside_that_of_the_answers(folders: Path) -> None:
+    gallery = Translations("run", model(), str(folders), "edges", 0)
+    gallery.real = Pictures([*folders.glob("trainA/*.png")], lambda path: read_rgb(path)[:, :9, :9])
+    lpips, real = measured(gallery, "lpips", tools=tools()).figures
+    (x,) = gallery.real
+    distances = [
+        float((x[i].float() - x[j].float()).abs().mean()) / 255
+        for i, j in itertools.combinations(range(7), 2)
+    ]
+    assert (lpips.name, real.name) == ("lpips", "lpips_real")
+    assert real.count == 21 and real.value == pytest.approx(sum(distances) / 21, rel=1e-5)
+    assert real.note == "21 pairs instead of 1900, for want of more images"
+    assert real.seed == 0 and "random pairs of 7 images" in real.protocol
+    found = [
+        measured(gallery, "lpips", tools=tools(), amounts=Amounts(3, 5, seed)).figures[1]
+        for seed in (0, 0, 1)
+    ]
+    assert found[0] == found[1] and found[0].value != found[2].value
+    assert found[0].count == 12 and not found[0].note
+
+
+def test_folders_and_single_real_images_have_no_real_pairs(folders: Path, tmp_path: Path) -> None:
+    fake = pictures(tmp_path / "fake", "a_1.png", "a_2.png")
+    found = measured(Results(fake, folders / "trainA"), "lpips", tools=tools())
+    assert [figure.name for figure in found.figures] == ["lpips"]
+    gallery = Translations("run", model(), str(folders), None, 0)
+    gallery.real = Pictures(gallery.real.paths[:1], gallery.real.read)
+    found = measured(gallery, "lpips", tools=tools())
+    assert [figure.name for figure in found.figures] == ["lpips"]
+
+
 def test_pictures_equal_to_the_real_ones_are_perfect(tmp_path: Path) -> None:
     names = [f"{i}.png" for i in range(8)]
     fake = pictures(tmp_path / "fake", *names, size=(12, 14))
@@ -205,7 +239,9 @@ def test_cis_sees_many_answers_to_each_input(
 def test_fewer_inputs_and_other_numbers_of_answers_can_be_asked_for(folders: Path) -> None:
     gallery = Translations("run", model(), str(folders), None, 0)
     found = measured(gallery, "is", "lpips", tools=tools(), amounts=Amounts(inputs=1, samples=4))
-    assert {figure.name: figure.count for figure in found.figures} == {"is": 4, "lpips": 3}
+    assert {figure.name: figure.count for figure in found.figures} == {
+        "is": 4, "lpips": 3, "lpips_real": 1
+    }  # fmt: skip
 
 
 def test_gray_real_images_are_said(tmp_path: Path) -> None:
@@ -227,7 +263,7 @@ def test_results_of_another_size_than_the_real_images_are_said(tmp_path: Path) -
 
 def test_one_image_is_too_few(tmp_path: Path) -> None:
     fake = pictures(tmp_path / "fake", "a.png")
-    with pytest.raises(ValueError, match="at least 2 translated images, found 1"):
+    with pytest.raises(ValueError, match="at least 2 generated images, found 1"):
         measured(Results(fake, pictures(tmp_path / "real", "a.png", "b.png")), tools=tools())
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from crossimage.evaluation.figures import Figure
+from crossimage.evaluation.plots import WIDTH, Histogram, draw
 from crossimage.evaluation.report import Evaluation, as_table, write_report
 from crossimage.evaluation.strips import Block, strip, thumbnail
 from tests.test_runpage import _Page
@@ -92,6 +93,28 @@ def test_any_value_can_be_drawn(tmp_path: Path, value: float) -> None:
     found = page(tmp_path, [Evaluation("r", {}, [figure("kid", value)])])
     (bar,) = found.all("rect")
     assert float(bar["width"]) >= 0 and float(bar["x"]) >= 0
+
+
+def test_a_histogram_shows_the_shares_of_every_series(tmp_path: Path) -> None:
+    series = {"near": [0.0, 0.1, 0.1, 0.1], "far": [2.4, 1.3]}
+    drawing = draw(Histogram("distances", "VGG16", series))
+    near, far = drawing.series
+    heights = [height for *_, height in near.shapes]
+    assert heights[1] == pytest.approx(3 * heights[0])  # of 24 columns 0.1 wide, the first two
+    assert [height for *_, height in far.shapes] == pytest.approx([heights[0] * 2] * 2)
+    assert [text for _, text in drawing.ticks] == ["0", "1.2", "2.4"]
+    assert near.mean < far.mean < WIDTH
+    assert all(x >= 0 and x + width <= WIDTH for s in drawing.series for x, _, width, _ in s.shapes)
+    evaluation = Evaluation("r", {}, [figure("same_scene", 1.0)])
+    evaluation.histograms.append(Histogram("distances", "VGG16", series))
+    found = page(tmp_path, [evaluation])
+    assert len(found.all("rect")) == 1 + 4
+    assert all(words in found.text for words in ("distances", "near", "far", "1.2"))
+
+
+def test_a_histogram_of_equal_values_can_be_drawn() -> None:
+    (columns,) = draw(Histogram("", "", {"one": [0.5, 0.5]})).series
+    assert len(columns.shapes) == 1
 
 
 def test_a_table_has_a_line_a_run_and_a_gap_where_nothing_was_measured() -> None:

@@ -21,7 +21,8 @@ from crossimage.evaluation.figures import Figure
 from crossimage.evaluation.fitting_segmenter import fit_segmenter
 from crossimage.evaluation.labelmaps import find_pairs
 from crossimage.evaluation.palette import VOID, Palette, read_palette
-from crossimage.evaluation.protocols import Amounts, choose, evaluate
+from crossimage.evaluation.passes import Amounts
+from crossimage.evaluation.protocols import choose, evaluate
 from crossimage.evaluation.segmenter import (
     KINDS,
     Judge,

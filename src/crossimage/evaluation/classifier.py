@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torchvision import models
-from torchvision.transforms.v2 import functional as transforms
 
 from crossimage.evaluation.features import Features
 from crossimage.evaluation.figures import library
 from crossimage.evaluation.networkfile import read_network, write_network
 from crossimage.evaluation.options import Network
+from crossimage.evaluation.pictures import fitted
 
 _KIND = "classifier"  # of file
 _TOGETHER = 64  # pictures that pass through the network at a time
@@ -136,16 +136,6 @@ class Classifier:
         """
         found = [self.features(part).logits.softmax(1) for part in torch.split(images, _TOGETHER)]
         return torch.cat(found).cpu()
-
-
-def fitted(x: Tensor, size: int) -> Tensor:
-    """Pictures (..., H, W) as (..., size, size): the shortest side resized, then the middle."""
-    if x.shape[-2:] == (size, size):
-        return x
-    if min(x.shape[-2:]) != size:
-        x = transforms.resize(x, [size], antialias=True)
-    middle: Tensor = transforms.center_crop(x, [size, size])
-    return middle
 
 
 def classifier_of(

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
-
-from rich.console import Console
-from rich.progress import track
+from typing import Any
 
 from crossimage.evaluation.gallery import Gallery, Results
 from crossimage.evaluation.options import Options
-from crossimage.evaluation.protocols import Amounts, choose, evaluate
+from crossimage.evaluation.passes import Amounts
+from crossimage.evaluation.progress import shown
+from crossimage.evaluation.protocols import choose, evaluate
+from crossimage.evaluation.relabelled import Relabelled
 from crossimage.evaluation.report import Evaluation, as_table, write_report
+from crossimage.evaluation.samples import Samples
 from crossimage.evaluation.tools import Tools
 from crossimage.evaluation.translations import Translations
 from crossimage.files import as_path
 from crossimage.inputs import find_device
-from crossimage.translator import load
-
-T = TypeVar("T")
+from crossimage.translator import Translator, load
 
 
 def compare_runs(
@@ -42,10 +40,35 @@ def compare_runs(
 
     def galleries() -> Iterator[Gallery]:
         for title, run in runs:
-            model = load(run, options.device)
-            yield Translations(title, model, data, options.to, options.seed)
+            yield open_gallery(title, load(run, options.device), data, options)
 
     return _compare(galleries(), asked, options, out)
+
+
+def open_gallery(title: str, model: Translator, data: str, options: Options) -> Gallery:
+    """The gallery of a trained model, of whatever kind its method is.
+
+    Args:
+        title: What the gallery is called.
+        model: The trained model.
+        data: The data set.
+        options: The target, the seed and how much is measured.
+
+    Raises:
+        FileNotFoundError: A folder or a file of the data set is missing.
+        ValueError: The data does not fit the model, or there is no such target.
+    """
+    if model.networks.labels:
+        return Relabelled(title, model, data, options.to, options.seed)
+    if model.networks.targets:
+        return Translations(title, model, data, options.to, options.seed)
+    for flag, value in (("--to", options.to), ("--samples", options.samples)):
+        if value is not None:
+            raise ValueError(
+                f"{title} is a {model.method}, which makes images of noise: leave out {flag}; "
+                "--inputs says how many images it makes"
+            )
+    return Samples(title, model, data, options.inputs, options.seed)
 
 
 def compare_folders(fake: Path, real: Path, options: Options, out: Path) -> list[Evaluation]:
@@ -103,7 +126,7 @@ def _compare(
     found = []
     for gallery in galleries:
         names = choose(options.names, gallery, tools, amounts)
-        found.append(evaluate(gallery, names, tools, amounts, _track))
+        found.append(evaluate(gallery, names, tools, amounts, shown))
     write(out, found, asked | options.to_dict())
     return found
 
@@ -114,9 +137,3 @@ def _file(path: str | None, flag: str) -> Path | None:
     if not (found := as_path(path, flag)).is_file():
         raise FileNotFoundError(f"there is no file {path}, which {flag} names")
     return found
-
-
-def _track(things: Iterable[T], what: str, total: int) -> Iterable[T]:
-    """The things, with a bar on a terminal."""
-    hidden = not sys.stderr.isatty()
-    return track(things, what, total, console=Console(stderr=True), disable=hidden)

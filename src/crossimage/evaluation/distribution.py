@@ -30,7 +30,7 @@ _NORMAL95 = 1.960
 
 
 def fid(fake: Statistics, real: Statistics) -> Figure:
-    """Fréchet inception distance between translated and real pictures; lower is better.
+    """Fréchet inception distance between generated and real pictures; lower is better.
 
     Raises:
         ValueError: There are fewer than two pictures on a side.
@@ -52,13 +52,13 @@ def fid(fake: Statistics, real: Statistics) -> Figure:
         )
     value = float(metric.compute())
     return _figure("fid", value, None, fake, None, note, library("torchmetrics"), (
-        f"Fréchet distance of the features of {fake.count} translated and {real.count} real "
+        f"Fréchet distance of the features of {fake.count} generated and {real.count} real "
         f"images; features of {fake.features.name}"
     ))  # fmt: skip
 
 
 def kid(fake: Statistics, real: Statistics) -> Figure:
-    """Kernel inception distance between translated and real pictures; lower is better.
+    """Kernel inception distance between generated and real pictures; lower is better.
 
     The squared maximum mean discrepancy with the kernel (xᵀy / D + 1)³, unbiased (it may be
     slightly negative), averaged over subsets.
@@ -89,7 +89,7 @@ def kid(fake: Statistics, real: Statistics) -> Figure:
     note = "; ".join(notes)
     return _figure("kid", value, interval, fake, fake.seed, note, library("torchmetrics"), (
         f"mean squared MMD, cubic kernel, over {subsets} subsets of {size} of {fake.count} "
-        f"translated and {real.count} real images; features of {fake.features.name}"
+        f"generated and {real.count} real images; features of {fake.features.name}"
     ))  # fmt: skip
 
 
@@ -132,7 +132,7 @@ class _Identity(nn.Module):
 
 
 def _need_two(name: str, fake: Statistics, real: Statistics | None = None) -> None:
-    for side, what in ((fake, "translated"), (real, "real")):
+    for side, what in ((fake, "generated"), (real, "real")):
         if side is not None and side.count < 2:
             raise ValueError(
                 f"{name} needs at least 2 {what} images, found {side.count}: give more images or "

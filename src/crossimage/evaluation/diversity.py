@@ -20,6 +20,7 @@ from torchvision.models import AlexNet_Weights, SqueezeNet1_1_Weights, VGG16_Wei
 
 from crossimage.evaluation.figures import Figure, library, mean_of
 from crossimage.evaluation.options import Backbone
+from crossimage.evaluation.pictures import check_rgb
 from crossimage.evaluation.weights import Weights, read_weights
 
 _TOGETHER = 32  # pairs that pass through the network at a time
@@ -73,12 +74,8 @@ class LPIPS:
         Raises:
             ValueError: They are no such pictures, unlike in shape, or too small.
         """
-        for images in (x, y):
-            if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
-                raise ValueError(
-                    f"found a tensor {tuple(images.shape)} of {images.dtype}, expected pictures "
-                    "(N, 3, H, W) of torch.uint8"
-                )
+        check_rgb(x)
+        check_rgb(y)
         if x.shape != y.shape:
             raise ValueError(
                 f"found pictures {tuple(x.shape)} and {tuple(y.shape)}; LPIPS compares pictures of "
@@ -117,8 +114,9 @@ def open_lpips(net: Backbone, weights: str | None, device: torch.device) -> LPIP
     title, wanted, smallest = _NETS[net]
     found = None
     if weights != "random":
-        file, flag = Path(weights) if weights else None, "--lpips-weights FILE, or try random"
-        found = read_weights(wanted, file, f"LPIPS with {title}", flag)
+        file = Path(weights) if weights else None
+        instead = "name a file with --lpips-weights FILE, or try random"
+        found = read_weights(wanted, file, f"LPIPS with {title}", instead)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # random weights are always the same
         network = _NoTrainLpips(net=net, pnet_rand=True)

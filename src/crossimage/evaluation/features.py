@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple, cast
-from urllib.error import URLError
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from crossimage.evaluation.figures import library
-from crossimage.interop.files import read_state
+from crossimage.evaluation.pictures import check_rgb
+from crossimage.evaluation.weights import Weights, read_weights
 
 INCEPTION_SIZE = 299
 """Height and width that Inception-v3 sees, in pixels."""
 
-_PUBLISHED = "6726825d"  # the SHA-256 of the published weights starts so
 _RANDOM_SIZE = 64
 
 
@@ -63,11 +60,7 @@ class Features:
         Raises:
             ValueError: They are no uint8 RGB pictures.
         """
-        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
-            raise ValueError(
-                f"found a tensor {tuple(images.shape)} of {images.dtype}, expected pictures "
-                "(N, 3, H, W) of torch.uint8"
-            )
+        check_rgb(images)
         pixels = images.to(self.device, non_blocking=True)
         features, logits = self.network(pixels.float())
         return Seen(features, logits)
@@ -101,15 +94,18 @@ def open_features(spec: str, device: torch.device) -> Features:
         from crossimage.evaluation.classifier import load_classifier
 
         return load_classifier(Path(spec), device).features
-    path = _published() if spec == "inception" else Path(spec)
-    inception = _inception(path)
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, partial(hashlib.new, "sha256")).hexdigest()
-    comparable = digest.startswith(_PUBLISHED)
-    name = "Inception-v3" if comparable else f"Inception-v3 with other weights ({path.name})"
+    url: str = _torch_fidelity().URL_INCEPTION_V3
+    weights = read_weights(
+        url, None if spec == "inception" else Path(spec), "the Inception-v3 of FID, KID and IS",
+        "name a file with --features FILE, or try --features random, whose figures are not "
+        "comparable",
+    )  # fmt: skip
+    name = "Inception-v3"
+    if not weights.published:
+        name = f"{name} with other weights ({weights.path.name})"
     return Features(
-        inception.to(device).to(memory_format=torch.channels_last), 2048, device, name,
-        library("torch-fidelity"), f"inception {digest}", comparable,
+        _inception(weights).to(device).to(memory_format=torch.channels_last), 2048, device, name,
+        library("torch-fidelity"), f"inception {weights.digest}", weights.published,
     )  # fmt: skip
 
 
@@ -180,42 +176,22 @@ class _Random(nn.Module):
         return features, features @ self.get_buffer("classes")
 
 
-def _inception(path: Path) -> _Inception:
-    """Inception-v3 with the weights of a file."""
+def _inception(weights: Weights) -> _Inception:
+    """Inception-v3 with given weights."""
     module = _torch_fidelity()
-    # torch-fidelity would run code that a file holds: it gets tensors that are read without.
-    state = read_state(path)
+    # torch-fidelity would run code that a file holds: it gets tensors that were read without.
     tensors = io.BytesIO()
-    torch.save(state, tensors)
+    torch.save(weights.state, tensors)
     tensors.seek(0)
     try:
         source = module.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], tensors)
     except RuntimeError as error:
         reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise ValueError(
-            f"{path} does not hold the weights of torch-fidelity's Inception-v3 ({reason[:200]}); "
-            f"expected {module.URL_INCEPTION_V3.rsplit('/', 1)[-1]}"
+            f"{weights.path} does not hold the weights of torch-fidelity's Inception-v3 "
+            f"({reason[:200]}); expected {module.URL_INCEPTION_V3.rsplit('/', 1)[-1]}"
         ) from None
     return _Inception(source).eval().requires_grad_(False)
-
-
-def _published() -> Path:
-    """The published weights in torch hub's cache; downloaded where they are not."""
-    url: str = _torch_fidelity().URL_INCEPTION_V3
-    name = url.rsplit("/", 1)[-1]
-    path = Path(torch.hub.get_dir()) / "checkpoints" / name
-    if path.is_file():
-        return path
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(path), _PUBLISHED, progress=False)
-    except (URLError, OSError, RuntimeError) as error:
-        raise FileNotFoundError(
-            f"FID, KID and IS need the weights of Inception-v3, which are not in the cache and "
-            f"could not be downloaded ({error}): put {name} from {url} at {path}, name a file "
-            "with --features FILE, or try --features random, whose figures are not comparable"
-        ) from None
-    return path
 
 
 def _torch_fidelity() -> ModuleType:

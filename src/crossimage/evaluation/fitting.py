@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import torch
-from rich.console import Console
-from rich.progress import Progress
 from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms.v2 import functional as transforms
@@ -20,14 +17,14 @@ from crossimage.evaluation.classifier import (
     Classifier,
     Judge,
     classifier_of,
-    fitted,
     save_classifier,
 )
 from crossimage.evaluation.examples import Examples, find_examples
 from crossimage.evaluation.figures import Figure, share_of
 from crossimage.evaluation.networkfile import check_suffix
 from crossimage.evaluation.options import Network
-from crossimage.evaluation.pictures import Pictures, ahead, read_rgb
+from crossimage.evaluation.pictures import Pictures, ahead, fitted, read_rgb
+from crossimage.evaluation.progress import shown
 from crossimage.evaluation.weights import read_weights
 from crossimage.seeds import seed_of
 
@@ -129,7 +126,8 @@ def _begin(judge: Judge, network: Network, weights: str) -> str:
     if kind.weights is None:
         raise ValueError(f"there are no published weights of {network}; leave --weights out")
     file = None if weights == "imagenet" else Path(weights)
-    found = read_weights(kind.weights, file, f"training a {kind.title}", "--weights FILE")
+    instead = "name a file with --weights FILE"
+    found = read_weights(kind.weights, file, f"training a {kind.title}", instead)
     others = ("fc.", "AuxLogits.")  # not part of this network
     state = {name: x for name, x in found.state.items() if not name.startswith(others)}
     try:
@@ -151,16 +149,14 @@ def _train(
     optimizer = torch.optim.AdamW(judge.parameters(), rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
     judge.train()
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        bar = progress.add_task("training", total=steps)
-        for images, labels in _batches(examples, judge.size, epochs, flip, seed):
-            _, logits = judge(images.to(judge.mean.device, non_blocking=True).float())
-            loss = functional.cross_entropy(logits, labels.to(logits.device))
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-            progress.update(bar, advance=1)
+    flow = _batches(examples, judge.size, epochs, flip, seed)
+    for images, labels in shown(flow, "training", steps):
+        _, logits = judge(images.to(judge.mean.device, non_blocking=True).float())
+        loss = functional.cross_entropy(logits, labels.to(logits.device))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
 
 
 def _batches(

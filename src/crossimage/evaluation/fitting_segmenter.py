@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import WeightsEnum
@@ -20,8 +17,9 @@ from crossimage.evaluation.labelmaps import Pairs, find_pairs
 from crossimage.evaluation.networkfile import check_suffix
 from crossimage.evaluation.options import SegmenterNetwork
 from crossimage.evaluation.palette import VOID, read_palette
-from crossimage.evaluation.pictures import ahead
-from crossimage.evaluation.segmenter import KINDS, Judge, Segmenter, resized, save_segmenter
+from crossimage.evaluation.pictures import ahead, resized
+from crossimage.evaluation.progress import shown
+from crossimage.evaluation.segmenter import KINDS, Judge, Segmenter, save_segmenter
 from crossimage.evaluation.weights import read_weights
 from crossimage.seeds import seed_of
 
@@ -100,7 +98,8 @@ def _begin(judge: Judge, network: SegmenterNetwork, weights: str) -> str:
     kind = KINDS[network]
     wanted: WeightsEnum = kind.weights
     file = None if weights == "imagenet" else Path(weights)
-    found = read_weights(wanted, file, f"training a {kind.title}", "--weights FILE")
+    instead = "name a file with --weights FILE"
+    found = read_weights(wanted, file, f"training a {kind.title}", instead)
     backbone = judge.body.backbone
     assert isinstance(backbone, nn.Module)
     # The backbone of MobileNetV3 are its features, that of ResNet-50 all but its last layer.
@@ -121,12 +120,11 @@ def _train(judge: Judge, pairs: Pairs, size: int, epochs: int, batch_size: int, 
     optimizer = torch.optim.AdamW(judge.parameters(), _RATE, weight_decay=_WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.PolynomialLR(optimizer, steps, _POWER)
     flow = _batches(pairs, size, steps, batch_size, seed)
-    console, hidden = Console(stderr=True), not sys.stderr.isatty()
     for layer in judge.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.momentum = 0.1  # MobileNet's 0.01 would lag behind in short trainings
     judge.train()
-    for images, classes in track(flow, "training", steps, console=console, disable=hidden):
+    for images, classes in shown(flow, "training", steps):
         images, truth = images.to(judge.mean.device), classes.to(judge.mean.device).long()
         logits = judge(images.float())
         loss = functional.cross_entropy(logits, truth, ignore_index=VOID, reduction="sum")

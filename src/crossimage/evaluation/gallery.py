@@ -57,6 +57,9 @@ class Gallery(ABC):
         notes: What was adapted, such as gray pictures; a sentence each.
         border: Pixels at the edges that measures against a target leave out.
         tells_labels: Whether :meth:`label_map` gives the inputs as label maps.
+        keeps_class: Whether answers are meant to be of the class of their input.
+        uniform: Whether all real pictures are of one size.
+        kind: What the rows are, in one word.
     """
 
     title: str
@@ -69,6 +72,9 @@ class Gallery(ABC):
     notes: list[str] = field(default_factory=list)
     border: int = 0
     tells_labels: bool = False
+    keeps_class: bool = True
+    uniform: bool = False
+    kind: str = "inputs"
 
     @property
     def total(self) -> int:

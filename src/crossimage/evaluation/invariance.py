@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torchvision.models import VGG16_Weights, vgg16
-from torchvision.transforms.v2 import functional as transforms
 
 from crossimage.data.domains import Domain, find_domains
 from crossimage.data.pairs import align
 from crossimage.evaluation.figures import Figure, library, mean_of
 from crossimage.evaluation.gallery import spread
-from crossimage.evaluation.pictures import ahead, read_rgb
+from crossimage.evaluation.pictures import ahead, fitted, read_rgb
+from crossimage.evaluation.plots import Histogram
 from crossimage.evaluation.weights import read_weights
-from crossimage.networks.blocks import instance_norm
+from crossimage.networks.normalisation import instance_norm
 from crossimage.seeds import seed_of
 
 SIZE = 256
@@ -61,9 +62,21 @@ class _Network(nn.Module):
         return features
 
 
-def check_invariance(
-    data: str, weights: str | None, device: torch.device, seed: int = 0
-) -> list[Figure]:
+class Check(NamedTuple):
+    """What came out.
+
+    Attributes:
+        figures: For both forms of the distance its mean over pictures of the same scene and of the
+            same domain, and the share of comparisons in which the picture of the same scene is
+            nearer.
+        histograms: For both forms all distances.
+    """
+
+    figures: list[Figure]
+    histograms: list[Histogram]
+
+
+def check_invariance(data: str, weights: str | None, device: torch.device, seed: int = 0) -> Check:
     """Compare distances between pictures of one scene and between pictures of one domain.
 
     Of every scene the two pictures are compared with each other (same scene), and each with that
@@ -77,10 +90,6 @@ def check_invariance(
             be tried and nothing be shown; None: from torch hub's cache or the network.
         device: Where to compute.
         seed: Seed of the choice of the other scenes.
-
-    Returns:
-        For both forms of the distance its mean over pictures of the same scene and of the same
-        domain, and the share of comparisons in which the picture of the same scene is nearer.
 
     Raises:
         FileNotFoundError: The data or the weights are not there.
@@ -106,7 +115,14 @@ def check_invariance(
             values[f"same_scene{form}"].append(scene)
             values[f"same_domain{form}"].append(sum(domain) / 2)
             right[form].append(sum(scene < value for value in domain) / 2)
-    return _figures(values, right, name, comparable, seed)
+    histograms = [
+        Histogram(
+            f"distances {words}", f"{name}, relu4_3",
+            {kind.replace("_", " "): values[kind + form] for kind in _KINDS},
+        )
+        for form, words in _FORMS
+    ]  # fmt: skip
+    return Check(_figures(values, right, name, comparable, seed), histograms)
 
 
 def _open(weights: str | None, device: torch.device) -> tuple[nn.Module, str, bool]:
@@ -115,9 +131,9 @@ def _open(weights: str | None, device: torch.device) -> tuple[nn.Module, str, bo
         network, name, comparable = _Network(_random()), "VGG16 of random weights", False
     else:
         file = Path(weights) if weights else None
-        state, path, comparable = read_weights(
+        state, path, _, comparable = read_weights(
             VGG16_Weights.IMAGENET1K_V1, file, "the perceptual distance",
-            "--weights FILE, or try --weights random",
+            "name a file with --weights FILE, or try --weights random",
         )  # fmt: skip
         name = "VGG16" if comparable else f"VGG16 with other weights ({path.name})"
         try:
@@ -174,9 +190,7 @@ def _picture(path: Path, half: int | None) -> Tensor:
     x = read_rgb(path)
     if half is not None:
         x = x.chunk(2, dim=2)[half]
-    x = transforms.resize(x, [SIZE], antialias=True)
-    middle: Tensor = transforms.center_crop(x, [SIZE, SIZE])
-    return middle
+    return fitted(x, SIZE)
 
 
 def _figures(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import torch
@@ -10,13 +10,13 @@ from torch import Tensor
 
 from crossimage.evaluation.figures import Figure, share_of
 from crossimage.evaluation.gallery import Row
-from crossimage.evaluation.measures import Measure
+from crossimage.evaluation.measures import Gathering, Measure
 from crossimage.evaluation.tools import Classifier, Scores
 
 _TOGETHER = 64  # pictures that pass through a classifier at a time
 
 
-class Classified(Measure):
+class Classified(Gathering):
     """What a classifier of real images says of the answers.
 
     The accuracy tells whether the input's class is kept (DTN, section 5.1; UNIT, section 5), the
@@ -25,48 +25,36 @@ class Classified(Measure):
     Args:
         names: Which of ``accuracy`` and ``error``.
         classifier: The classifier.
-        target: Name of the class that is asked for, for the error.
+        target: What is asked for, for the error; see :func:`asked_class`.
     """
 
     def __init__(self, names: Collection[str], classifier: Classifier, target: str) -> None:
+        super().__init__(_TOGETHER)
         self._classifier = classifier
         self._values: dict[str, list[float]] = {}
         self._target = -1
-        self._waiting: list[Row] = []
         if "accuracy" in names:
             self._values["accuracy"] = []
         if "error" in names:
-            number = class_of(target, classifier)
+            number = asked_class(target, classifier)
             assert number is not None
             self._values["error"], self._target = [], number
 
-    def add(self, row: Row) -> None:
-        """Take an input with its answers."""
-        waiting = self._waiting
-        if waiting and waiting[0].answers.shape[2:] != row.answers.shape[2:]:
-            self._flush()
-        waiting.append(row)
-        if sum(len(one.answers) for one in waiting) >= _TOGETHER:
-            self._flush()
-
-    def _flush(self) -> None:
-        if not self._waiting:
-            return
-        answers = [row.answers for row in self._waiting]
-        guesses = self._classifier.probabilities(torch.cat(answers)).argmax(1)
-        parts = torch.split(guesses, [len(own) for own in answers])
-        for row, found in zip(self._waiting, parts, strict=True):
+    def see(self, rows: Sequence[Row], answers: Tensor) -> None:
+        """Look at inputs with their answers; see :meth:`Gathering.see`."""
+        guesses = self._classifier.probabilities(answers).argmax(1)
+        parts = torch.split(guesses, [len(row.answers) for row in rows])
+        for row, found in zip(rows, parts, strict=True):
             if "accuracy" in self._values:
                 right = found.eq(input_class(row.path, self._classifier))
                 self._values["accuracy"].append(float(right.double().mean()))
             if "error" in self._values:
                 wrong = found.ne(self._target)
                 self._values["error"].append(float(wrong.double().mean()))
-        self._waiting.clear()
 
     def figures(self) -> list[Figure]:
         """What came out."""
-        self._flush()
+        self.flush()
         words = {
             "accuracy": "share of the answers that have the class of their input",
             "error": "share of the answers that have another class than the one asked for",
@@ -112,6 +100,21 @@ def class_of(name: str, classifier: Classifier) -> int | None:
     """Number of a class, whose name may differ in upper and lower case; None: there is none."""
     folded = [known.casefold() for known in classifier.classes]
     return folded.index(name.casefold()) if name.casefold() in folded else None
+
+
+def asked_class(target: str, classifier: Classifier) -> int | None:
+    """Number of the class that stands for a target; None: there is none.
+
+    That is the class of the same name, such as ``shoes``, ``Male`` or ``not Male``. Of two classes
+    one of which is the opposite, it is the other: of ``Male`` and ``Female`` the second is
+    ``not Male``.
+    """
+    number = class_of(target, classifier)
+    if number is None and len(classifier.classes) == 2:
+        words = target.removeprefix("not ")
+        opposite = class_of(words if words != target else f"not {target}", classifier)
+        number = None if opposite is None else 1 - opposite
+    return number
 
 
 def input_class(path: Path, classifier: Classifier) -> int:

@@ -36,45 +36,66 @@ class Measure(ABC):
         return []
 
 
-class Likeness(Measure):
+class Gathering(Measure):
+    """A measure whose network sees the answers to several inputs at a time.
+
+    Args:
+        together: Answers that are seen at a time, at least.
+    """
+
+    def __init__(self, together: int) -> None:
+        self._together = together
+        self._waiting: list[Row] = []
+
+    @abstractmethod
+    def see(self, rows: Sequence[Row], answers: Tensor) -> None:
+        """Look at inputs with their answers, which are also given in a row (n, 3, H, W)."""
+
+    def add(self, row: Row) -> None:
+        """Take an input with its answers."""
+        waiting = self._waiting
+        if waiting and waiting[0].answers.shape[2:] != row.answers.shape[2:]:
+            self.flush()
+        waiting.append(row)
+        if sum(len(one.answers) for one in waiting) >= self._together:
+            self.flush()
+
+    def flush(self) -> None:
+        """Look at those that wait."""
+        if self._waiting:
+            self.see(self._waiting, torch.cat([row.answers for row in self._waiting]))
+            self._waiting.clear()
+
+
+class Likeness(Gathering):
     """FID, KID and inception score of all answers together.
 
     Args:
         names: Which of the three.
         real: The statistics of the real pictures.
         seed: Seed of the choices that bound memory.
+        kind: What the rows are, such as inputs.
     """
 
-    def __init__(self, names: Collection[str], real: Statistics, seed: int) -> None:
-        self._names, self._real = names, real
+    def __init__(self, names: Collection[str], real: Statistics, seed: int, kind: str) -> None:
+        super().__init__(_TOGETHER)
+        self._names, self._real, self._kind = names, real, kind
         self._fake = Statistics(real.features, seed)
         self._extremes = Extremes()
         self._inputs = 0
-        self._waiting: list[Row] = []
 
-    def add(self, row: Row) -> None:
-        """Take an input with its answers."""
-        self._inputs += 1
-        waiting = self._waiting
-        if waiting and waiting[0].answers.shape[2:] != row.answers.shape[2:]:
-            self._flush()
-        waiting.append(row)
-        if sum(len(one.answers) for one in waiting) >= _TOGETHER:
-            self._flush()
-
-    def _flush(self) -> None:
-        if not self._waiting:
-            return
-        found = self._fake.update(torch.cat([row.answers for row in self._waiting]))
+    def see(self, rows: Sequence[Row], answers: Tensor) -> None:
+        """Look at inputs with their answers; see :meth:`Gathering.see`."""
+        self._inputs += len(rows)
+        found = self._fake.update(answers)
         nearest = torch.cdist(found, self._real.kept.to(found)).amin(1).tolist()
-        answers = [(row, k) for row in self._waiting for k in range(len(row.answers))]
-        for (row, k), distance in zip(answers, nearest, strict=True):
+        each = [(row, k) for row in rows for k in range(len(row.answers))]
+        for (row, k), distance in zip(each, nearest, strict=True):
             self._extremes.add(distance, partial(_shown, row, k, distance))
-        self._waiting.clear()
 
     def figures(self) -> list[Figure]:
         """What came out."""
-        self._flush()
+        self.flush()
         fake, real = self._fake, self._real
         found = []
         if "fid" in self._names:
@@ -83,7 +104,7 @@ class Likeness(Measure):
             found.append(kid(fake, real))
         if "is" in self._names:
             found.append(inception_score(fake))
-        return [replace(f, protocol=f"{f.protocol}; {self._inputs} inputs") for f in found]
+        return [replace(f, protocol=f"{f.protocol}; {self._inputs} {self._kind}") for f in found]
 
     def blocks(self) -> list[Block]:
         """Answers near to real images and far from them."""
@@ -175,12 +196,13 @@ class Shown(Measure):
     Args:
         total: How many inputs will pass by.
         seed: Seed of the choice.
+        kind: What they are, such as inputs.
     """
 
-    def __init__(self, total: int, seed: int) -> None:
+    def __init__(self, total: int, seed: int, kind: str) -> None:
         generator = torch.Generator().manual_seed(seed)
         self._chosen = set(torch.randperm(total, generator=generator)[: 2 * SHOWN].tolist())
-        self._block, self._number = Block("Random inputs"), 0
+        self._block, self._number = Block(f"Random {kind}"), 0
 
     def add(self, row: Row) -> None:
         """Take an input with its answers."""
@@ -212,8 +234,3 @@ def _size(x: Tensor) -> str:
 
 def _answers(number: int) -> str:
     return f"{number} answer{'' if number == 1 else 's'}"
-
-
-def consecutive(answers: Sequence[Tensor] | Tensor) -> tuple[Tensor, Tensor]:
-    """Answers (k, 3, H, W) as k - 1 pairs: the first with the second, that with the third, ..."""
-    return torch.as_tensor(answers[:-1]), torch.as_tensor(answers[1:])

@@ -26,10 +26,13 @@ class Options:
     """What is measured, with how much, and which networks measure.
 
     Attributes:
-        to: The target domain; the only possible one or the second one by default.
+        to: The target domain; the only possible one or the second one by default. Of models with
+            labels a label, or values such as Male=0 or Male=1,Young=0 of attributes; the test
+            images without them are translated, and those with them are the real images.
         metrics: What to measure: fid, kid, is, lpips, cis, accuracy, error, fcn, psnr, ssim, l1,
             lpips_paired; by default all that apply.
         inputs: Inputs to measure with, evenly spread; by default all, and 100 for lpips and cis.
+            Of models that take none, images to make; by default as many as there are real ones.
         samples: Answers an input; by default 1, 20 for lpips (19 pairs) and 100 for cis, and of a
             folder as many as there are.
         seed: Makes the answers and all choices reproducible.
@@ -38,7 +41,8 @@ class Options:
         lpips: Network of the perceptual distance.
         lpips_weights: A file with that network's weights, or random; by default those of the
             cache.
-        classifier: What fit-classifier wrote; for cis, accuracy and error.
+        classifier: What fit-classifier wrote; for cis, accuracy and error. For error it needs a
+            class of the target's name; for Male=0 one named 'not Male', or only one beside Male.
         segmenter: What fit-segmenter wrote; for fcn.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
     """

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+from torchvision.transforms.v2 import functional as transforms
 
 from crossimage.data.domains import images_below
 from crossimage.data.images import EXTENSIONS, decode, normalise, probe
@@ -37,6 +38,7 @@ class Pictures:
 
     Attributes:
         paths: The files.
+        read: Gives a file's picture (3, H, W) as uint8.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class Pictures:
         batch_size: int = 32,
     ) -> None:
         self.paths, self.preparation, self.batch_size = tuple(paths), preparation, batch_size
-        self._read = read or read_rgb
+        self.read = read or read_rgb
 
     def __len__(self) -> int:
         """Pictures in the stream."""
@@ -60,7 +62,7 @@ class Pictures:
             ValueError: A file can't be used; it is named.
         """
         batch: list[Tensor] = []
-        for picture in ahead(self._read, self.paths, 2 * self.batch_size):
+        for picture in ahead(self.read, self.paths, 2 * self.batch_size):
             if batch and (len(batch) == self.batch_size or picture.shape != batch[0].shape):
                 yield torch.stack(batch)
                 batch = []
@@ -117,6 +119,33 @@ def to_rgb(x: Tensor) -> Tensor:
             "other pictures"
         )
     return x
+
+
+def check_rgb(x: Tensor) -> None:
+    """Refuse a tensor that holds no RGB pictures of 8 bits.
+
+    Raises:
+        ValueError: It is not (N, 3, H, W) of uint8.
+    """
+    if x.dtype != torch.uint8 or x.ndim != 4 or x.shape[1] != 3:
+        raise ValueError(
+            f"found a tensor {tuple(x.shape)} of {x.dtype}, expected pictures (N, 3, H, W) of "
+            "torch.uint8"
+        )
+
+
+def resized(x: Tensor, size: int) -> Tensor:
+    """Pictures (..., H, W) whose shortest side is ``size``."""
+    if min(x.shape[-2:]) == size:
+        return x
+    found: Tensor = transforms.resize(x, [size], antialias=True)
+    return found
+
+
+def fitted(x: Tensor, size: int) -> Tensor:
+    """Pictures (..., H, W) as (..., size, size): the shortest side resized, then the middle."""
+    middle: Tensor = transforms.center_crop(resized(x, size), [size, size])
+    return middle
 
 
 def pictures_in(folder: Path, batch_size: int = 32) -> Pictures:

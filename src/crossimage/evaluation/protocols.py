@@ -3,52 +3,23 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import TypeVar
+from collections.abc import Collection, Sequence
 
-from crossimage.evaluation.figures import Figure, mean_of
-from crossimage.evaluation.gallery import Gallery, Row
-from crossimage.evaluation.judges import Classified, Segmented, class_of
-from crossimage.evaluation.measures import Beside, Likeness, Measure, Shown, consecutive
+from crossimage.evaluation.figures import Figure
+from crossimage.evaluation.gallery import Gallery
+from crossimage.evaluation.judges import Classified, Segmented, asked_class, class_of
+from crossimage.evaluation.measures import Beside, Likeness, Measure, Shown
+from crossimage.evaluation.passes import Amounts, Track, conditional, diversity, diversity_of_real
 from crossimage.evaluation.report import Evaluation
 from crossimage.evaluation.statistics import cache_folder, statistics_of
-from crossimage.evaluation.strips import Block, Extremes, Strip, strip
+from crossimage.evaluation.strips import Block
 from crossimage.evaluation.tools import Tools
-
-T = TypeVar("T")
-
-Track = Callable[[Iterable[T], str, int], Iterable[T]]
-"""Shows the progress through a number of things: these, what they are, how many."""
 
 LIKENESS = ("fid", "kid", "is")
 PAIRED = ("psnr", "ssim", "l1", "lpips_paired")
 CLASSES = ("cis", "accuracy", "error")
 METRICS = (*LIKENESS, "lpips", *CLASSES, "fcn", *PAIRED)
 """Names of all measures, in the order of the report."""
-
-INPUTS = 100
-"""Inputs for the measures of many answers, by default."""
-
-LPIPS_ANSWERS, CIS_ANSWERS = 20, 100
-"""Answers an input for LPIPS, which make 19 pairs of neighbours, and for the conditional
-inception score (MUNIT, section 5.2; BicycleGAN, section 5.2)."""
-
-
-@dataclass(frozen=True)
-class Amounts:
-    """How much is measured.
-
-    Attributes:
-        inputs: Inputs for all measures; None: all, or 100 for measures of many answers.
-        samples: Answers an input for all measures; None: as each measure is published.
-        seed: Seed of all random choices.
-    """
-
-    inputs: int | None = None
-    samples: int | None = None
-    seed: int = 0
 
 
 def choose(
@@ -90,10 +61,16 @@ def _refusal(name: str, gallery: Gallery, tools: Tools, amounts: Amounts) -> str
             "it needs a classifier; make one with `crossimage evaluate fit-classifier` and name "
             "it with --classifier FILE"
         )
+    if name == "accuracy" and not gallery.keeps_class:
+        return "the class of the input is what is changed; error tells whether that worked"
     if name == "accuracy" and class_of(gallery.paths[0].parent.name, tools.classifier) is None:
         return "the inputs lie in no folders of classes that the classifier has"
-    if name == "error" and class_of(gallery.target, tools.classifier) is None:
-        return "the classifier has no class of the target domain's name"
+    if name == "error" and asked_class(gallery.target, tools.classifier) is None:
+        named = f", '{gallery.target}'" if gallery.target else ""
+        return (
+            f"the classifier has no class of the target domain's name{named}; it knows "
+            f"{', '.join(tools.classifier.classes[:20])}"
+        )
     if name in {*PAIRED, "fcn"} and not gallery.paired:
         return "the images are not known to be pairs"
     if name == "fcn" and not tools.segmenter_path:
@@ -107,7 +84,7 @@ def _refusal(name: str, gallery: Gallery, tools: Tools, amounts: Amounts) -> str
 
 
 def evaluate(
-    gallery: Gallery, names: Collection[str], tools: Tools, amounts: Amounts, track: Track[Row]
+    gallery: Gallery, names: Collection[str], tools: Tools, amounts: Amounts, track: Track
 ) -> Evaluation:
     """Measure a gallery.
 
@@ -129,7 +106,7 @@ def evaluate(
     blocks: list[Block] = []
     if measures := _of_single_answers(names, gallery, tools, amounts.seed):
         inputs = min(gallery.total, amounts.inputs or gallery.total)
-        measures.append(Shown(inputs, amounts.seed))
+        measures.append(Shown(inputs, amounts.seed, gallery.kind))
         rows = gallery.rows(amounts.inputs, amounts.samples)
         for row in track(rows, f"{gallery.title}: single answers", inputs):
             for measure in measures:
@@ -137,11 +114,13 @@ def evaluate(
         figures += [figure for measure in measures for figure in measure.figures()]
         blocks += [block for measure in measures for block in measure.blocks()]
     if "lpips" in names:
-        figure, shown = _diversity(gallery, tools, amounts, track)
+        figure, shown = diversity(gallery, tools, amounts, track)
         figures.append(figure)
         blocks += shown
+        if gallery.uniform and len(gallery.real) > 1:
+            figures.append(diversity_of_real(gallery, tools, amounts, track))
     if "cis" in names:
-        figures += _conditional(gallery, tools, amounts, track)
+        figures += conditional(gallery, tools, amounts, track)
     return Evaluation(gallery.title, gallery.facts, figures, gallery.adaptations(), blocks)
 
 
@@ -151,7 +130,7 @@ def _of_single_answers(
     measures: list[Measure] = []
     if set(names) & set(LIKENESS):
         originals = statistics_of(gallery.real, tools.features, seed, cache_folder())
-        measures.append(Likeness(names, originals, seed))
+        measures.append(Likeness(names, originals, seed, gallery.kind))
     if set(names) & set(PAIRED):
         measures.append(_beside(names, gallery, tools))
     if {"accuracy", "error"} & set(names):
@@ -170,59 +149,3 @@ def _beside(names: Collection[str], gallery: Gallery, tools: Tools) -> Beside:
     return Beside(
         names, gallery.border, lpips, f"LPIPS v0.1, {lpips.name}", lpips.library, lpips.comparable
     )
-
-
-def _many(
-    gallery: Gallery, amounts: Amounts, published: int, what: str, track: Track[Row]
-) -> tuple[Iterable[Row], int, int]:
-    """Inputs with many answers; how many inputs, and answers of each."""
-    inputs = min(gallery.total, amounts.inputs or INPUTS)
-    samples = gallery.answers(amounts.samples or published)
-    rows = gallery.rows(inputs, samples)
-    return track(rows, f"{gallery.title}: {what}", inputs), inputs, samples
-
-
-def _diversity(
-    gallery: Gallery, tools: Tools, amounts: Amounts, track: Track[Row]
-) -> tuple[Figure, list[Block]]:
-    """LPIPS between answers to one input, and the inputs with the most and least of it."""
-    lpips = tools.lpips
-    rows, inputs, samples = _many(gallery, amounts, LPIPS_ANSWERS, "lpips", track)
-    extremes, means = Extremes(), []
-    for row in rows:
-        means.append(float(lpips(*consecutive(row.answers)).double().mean()))
-        extremes.add(means[-1], partial(_most_of, row, means[-1]))
-    value, interval = mean_of(means)
-    pairs = samples - 1
-    protocol = (
-        f"LPIPS v0.1, {lpips.name}, between neighbours of {samples} answers to one input: mean "
-        f"over {inputs} inputs with {pairs} pairs each (BicycleGAN's own figures are of v0.0)"
-    )
-    figure = Figure(
-        "lpips", value, interval, inputs * pairs, protocol, amounts.seed, lpips.library,
-        lpips.comparable,
-    )  # fmt: skip
-    return figure, extremes.blocks("Inputs of least diversity", "Inputs of most diversity")
-
-
-def _most_of(row: Row, value: float) -> Strip:
-    return strip(f"{row.name}: {value:.4g}", row.picture, row.answers, row.target)
-
-
-def _conditional(
-    gallery: Gallery, tools: Tools, amounts: Amounts, track: Track[Row]
-) -> list[Figure]:
-    """The conditional inception score and, of the same answers, the inception score."""
-    from crossimage.evaluation.diversity import conditional_inception_score
-
-    rows, inputs, samples = _many(gallery, amounts, CIS_ANSWERS, "cis", track)
-    classifier = tools.classifier
-    found = conditional_inception_score(classifier.probabilities(row.answers) for row in rows)
-    return [
-        replace(
-            figure,
-            protocol=f"{figure.protocol}; {inputs} inputs with {samples} answers each, classes as "
-            f"{classifier.name} sees them",
-        )
-        for figure in found
-    ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,14 +13,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from crossimage import __version__
 from crossimage.evaluation.figures import Figure
+from crossimage.evaluation.plots import ROW, WIDTH, Histogram, Plot, draw, plot_of
 from crossimage.evaluation.strips import Block
 from crossimage.files import write_text
-
-_WIDTH, _ROW, _TOP, _LEFT, _RIGHT = 360, 26, 4, 8, 64
 
 _LOWER_IS_BETTER = frozenset({"fid", "kid", "l1", "lpips_paired", "error"})
 _NEITHER = {
     "lpips": "higher is more diverse",  # which is no merit where the pictures are bad
+    "lpips_real": "the diversity of real images",
     "same_scene": "distance",
     "same_domain": "distance",
     "same_scene_normalised": "distance",
@@ -39,6 +38,7 @@ class Evaluation:
         figures: What was measured, each name once.
         notes: What was adapted, a sentence each.
         blocks: Pictures to show.
+        histograms: Distributions to show.
     """
 
     title: str
@@ -46,48 +46,7 @@ class Evaluation:
     figures: list[Figure]
     notes: list[str] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One run's bar in a figure's plot, in the coordinates of the drawing.
-
-    Attributes:
-        run: Number of the run, from 0 on.
-        y: Top of its row.
-        x: Left end.
-        width: Length.
-        interval: Left and right end of the confidence interval.
-        label: The value.
-        comparable: Whether others' figures may be compared with it.
-    """
-
-    run: int
-    y: int
-    x: float
-    width: float
-    interval: tuple[float, float] | None
-    label: str
-    comparable: bool
-
-
-@dataclass(frozen=True)
-class Plot:
-    """One figure of all runs.
-
-    Attributes:
-        name: What was measured.
-        hint: Which direction is better.
-        height: Height of the drawing.
-        zero: Where 0 stands.
-        bars: A bar a run that has the figure.
-    """
-
-    name: str
-    hint: str
-    height: int
-    zero: float
-    bars: list[Bar]
+    histograms: list[Histogram] = field(default_factory=list)
 
 
 def write_report(
@@ -127,8 +86,9 @@ def write_report(
         cell=_cell,
         best={name: _best(name, evaluations) for name in names_of(evaluations)},
         plots=[_plot(name, evaluations) for name in names_of(evaluations)],
-        width=_WIDTH,
-        row=_ROW,
+        draw=draw,
+        width=WIDTH,
+        row=ROW,
         comparable=all(figure.comparable for run in evaluations for figure in run.figures),
     )
     write_text(out / "report.html", page)
@@ -172,29 +132,8 @@ def _best(name: str, evaluations: Sequence[Evaluation]) -> set[int]:
 
 def _plot(name: str, evaluations: Sequence[Evaluation]) -> Plot:
     found = [(i, figure) for i, run in enumerate(evaluations) if (figure := _find(run, name))]
-    ends = [0.0]
-    for _, figure in found:
-        ends += [end for end in (figure.value, *(figure.interval or ())) if math.isfinite(end)]
-    low, high = min(ends), max(ends)
-    scale = (_WIDTH - _LEFT - _RIGHT) / ((high - low) or 1.0)
-
-    def place(value: float) -> float:
-        value = min(max(value, low), high) if not math.isnan(value) else 0.0
-        return _LEFT + (value - low) * scale
-
-    bars = []
-    for row, (number, figure) in enumerate(found):
-        left, right = sorted((place(0), place(figure.value)))
-        interval = figure.interval and (place(figure.interval[0]), place(figure.interval[1]))
-        bars.append(
-            Bar(
-                number, _TOP + row * _ROW, left, right - left, interval, f"{figure.value:.4g}",
-                figure.comparable,
-            )
-        )  # fmt: skip
     better = "lower is better" if name in _LOWER_IS_BETTER else "higher is better"
-    height = 2 * _TOP + _ROW * len(found)
-    return Plot(name, _NEITHER.get(name, better), height, place(0), bars)
+    return plot_of(name, _NEITHER.get(name, better), found)
 
 
 @cache

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision import models
 from torchvision.models import segmentation
-from torchvision.transforms.v2 import functional as transforms
 
 from crossimage.evaluation.figures import library
 from crossimage.evaluation.networkfile import read_network, write_network
 from crossimage.evaluation.options import SegmenterNetwork
 from crossimage.evaluation.palette import Palette
+from crossimage.evaluation.pictures import check_rgb, resized
 
 _TOGETHER = 16  # pictures that pass through the network at a time
 
@@ -121,11 +121,7 @@ class Segmenter:
         Raises:
             ValueError: They are no uint8 RGB pictures.
         """
-        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
-            raise ValueError(
-                f"found a tensor {tuple(images.shape)} of {images.dtype}, expected pictures "
-                "(N, 3, H, W) of torch.uint8"
-            )
+        check_rgb(images)
         return torch.cat([self._classes(part) for part in torch.split(images, _TOGETHER)])
 
     def _classes(self, images: Tensor) -> Tensor:
@@ -137,14 +133,6 @@ class Segmenter:
             )
         found: Tensor = logits.argmax(1).cpu()
         return found
-
-
-def resized(x: Tensor, size: int) -> Tensor:
-    """Pictures (..., H, W) of uint8 whose shortest side is ``size``."""
-    if min(x.shape[-2:]) == size:
-        return x
-    found: Tensor = transforms.resize(x, [size], antialias=True)
-    return found
 
 
 def save_segmenter(path: Path, segmenter: Segmenter) -> None:

@@ -53,7 +53,8 @@ class Weights:
 
     Attributes:
         adversarial: Telling images with the attribute from translations, and fooling who does.
-        identity: Equal feature maps of an image and its translation.
+        identity: Equal feature maps of an image and its translation. The adaptive ones are small;
+            with ``identity=fixed`` about 1 does.
         smooth: What the denoising network would still change in a translation.
         denoise: Removal of noise, from which the denoising network learns. Where it is 0, there is
             none, and ``smooth`` and ``enhancement`` must be 0 too.
@@ -61,7 +62,7 @@ class Weights:
     """
 
     adversarial: Weight = 1.0
-    identity: Weight = 1.0
+    identity: Weight = 100.0
     smooth: Weight = 50.0
     denoise: Weight = 1.0
     enhancement: Weight = 1.0
