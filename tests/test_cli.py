@@ -1,6 +1,7 @@
 import errno
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,10 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == said
     for command in ("train", "translate", "data", "recipes", "--version"):
         assert command in said
+    listed = re.findall(r"^  (\w+) +[A-Z].*\.$", said, re.MULTILINE)
+    assert len(listed) >= 7
+    for command in listed:
+        assert crossimage(command, "--help") == 0
 
 
 def test_version_as_a_module() -> None:

@@ -1,5 +1,6 @@
 """Translation of files, with networks that show what they were given."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,29 @@ def test_more_images_than_are_read_ahead(model: Translator, tmp_path: Path) -> N
     assert [path.name for path in report.written] == [f"{i:02}.png" for i in range(23)]
     reds = [pixels(path)[0, 0, 0] for path in report.written]
     assert reds == sorted(reds) and len(set(reds)) > 10
+
+
+def test_the_networks_do_not_wait_for_files_being_written(
+    model: Translator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for i in range(5):
+        save(tmp_path / "in" / f"{i}.png", (0, 0, 50 * i))
+    goes_on = threading.Event()
+    write, translate = conversion._write, conversion._translate
+
+    def slow(*arguments: Any) -> None:
+        assert goes_on.wait(10)
+        write(*arguments)
+
+    def count(*arguments: Any) -> torch.Tensor:
+        if len(model.networks.batches) == 4:  # type: ignore[arg-type]
+            goes_on.set()  # the next images are translated, though none is written
+        return translate(*arguments)
+
+    monkeypatch.setattr(conversion, "_write", slow)
+    monkeypatch.setattr(conversion, "_translate", count)
+    report = model.translate_files(tmp_path / "in", tmp_path / "out", batch_size=1)
+    assert len(report.written) == 5
 
 
 def test_samples_differ_and_a_seed_repeats_them(

@@ -40,7 +40,6 @@ Model = Annotated[str, tyro.conf.arg(metavar="MODEL")]
 References = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMG...")]
 
 
-@app.command
 def train(
     recipe: Positional[Recipe], data: Data, out: Run, init: Path | None = None, devices: int = 1
 ) -> dict[str, Any]:
@@ -80,7 +79,6 @@ def _train(arguments: list[str]) -> int:
     return run(**known, overrides=overrides)
 
 
-@app.command
 def translate(
     run: Positional[Run],
     inputs: Positional[Inputs],
@@ -133,7 +131,6 @@ def translate(
     print(f"{_count(written, 'image')} written to {out}{unread}")
 
 
-@app.command
 def sample(
     run: Positional[Run],
     *,
@@ -165,7 +162,6 @@ def sample(
     print(f"{_count(len(written), 'image')} written to {out}")
 
 
-@app.command(name="import")
 def import_(
     files: Positional[Checkpoint], *, out: Model, config: Path | None = None
 ) -> tuple[tuple[str, ...], str, Path | None]:
@@ -279,7 +275,6 @@ def data_make(
     print(f"{name} written to {out}")
 
 
-@app.command
 def recipes() -> None:
     """List the recipes: published experiments, ready to train."""
     from crossimage.recipes import list_recipes
@@ -290,8 +285,19 @@ def recipes() -> None:
         print(f"{name:{width}}  {description}".rstrip())
 
 
-app.command(cli_evaluate.evaluate)
-app.command(data_app, name="data", help="Look at training data, or make some.")
+COMMANDS: dict[str, Any] = {
+    "train": train,
+    "translate": translate,
+    "sample": sample,
+    "evaluate": cli_evaluate.evaluate,
+    "import": import_,
+    "recipes": recipes,
+    "data": data_app,
+}
+_DATA = "Look at training data, or make some."
+
+for _name, _command in COMMANDS.items():
+    app.command(_command, name=_name, help=_DATA if _command is data_app else None)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -332,7 +338,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    if arguments == ["--version"]:
+    if arguments in ([], ["-h"], ["--help"]):
+        _print_commands()
+    elif arguments == ["--version"]:
         print(f"crossimage {__version__}")
     elif arguments[:1] == ["train"]:
         return _train(arguments[1:])
@@ -341,13 +349,7 @@ def _run(arguments: list[str]) -> int:
     elif arguments[:1] == ["evaluate"]:
         return cli_evaluate.main(arguments[1:])
     else:
-        app.cli(
-            prog="crossimage",
-            description="Image-to-image translation between domains. "
-            "`crossimage COMMAND --help` says more; --version prints the version.",
-            args=arguments or ["--help"],
-            config=(tyro.conf.FlagCreatePairsOff,),
-        )
+        app.cli(prog="crossimage", args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
     return 0
 
 
@@ -392,6 +394,15 @@ def _sentence(error: Exception, arguments: list[str]) -> str | None:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _print_commands() -> None:
+    """Print what there is; tyro would take twice as long, for it looks into every command."""
+    print("usage: crossimage COMMAND ...\n\nImage-to-image translation between domains.\n")
+    for name, command in COMMANDS.items():
+        summary = _DATA if command is data_app else command.__doc__
+        print(f"  {name:11}{summary.splitlines()[0]}")
+    print("\n`crossimage COMMAND --help` says more; --version prints the version.")
 
 
 def _print_settings(recipe: str) -> None:

@@ -97,8 +97,14 @@ def convert(
         image = read_image(path, channels, value_range)
         return model.fit((image if size is None else _resized(image, size))[None])[0]
 
+    def finish(writes: dict[Path, Future[None]]) -> None:
+        for path, write in writes.items():
+            write.result()
+            written.add(path)
+
     report = Report()
     written: set[Path] = set()
+    writes: dict[Path, Future[None]] = {}
     shown: dict[int, list[Tensor]] = {}
     with (
         # Decoders silence warnings, which is process-wide: threads would undo it for one another.
@@ -118,7 +124,8 @@ def convert(
                     groups[image.shape].append((i, image))
                     if every and len(shown) < _SHEET_ROWS:
                         shown[i] = [cover(image[None], model.config.crop)]
-            writes: dict[Path, Future[None]] = {}
+            # Waited for one chunk later, so that the networks need not; more would fill the memory.
+            earlier, writes = writes, {}
             for jobs in groups.values():
                 for batch in _cut(jobs, max(1, batch_size // samples)):
                     parts = product(enumerate(targets), _cut(range(samples), batch_size))
@@ -132,9 +139,8 @@ def convert(
                             if i in shown:
                                 shown[i].append(cover(result[None], model.config.crop))
                         advance(len(answers))
-            for path, write in writes.items():
-                write.result()
-                written.add(path)
+            finish(earlier)
+        finish(writes)
     if not written:
         raise ValueError(
             f"none of the {len(inputs)} inputs could be read; the first: {report.skipped[0][1]}"

@@ -14,9 +14,10 @@ from PIL import Image
 
 from crossimage.config import Config
 from crossimage.data import batches as loading
-from crossimage.data import datasets
+from crossimage.data import datasets, images
 from crossimage.data.datasets import (
     Item,
+    PairedImages,
     UnpairedImages,
     UnreadableTally,
     collate,
@@ -137,6 +138,35 @@ def test_an_image_that_would_grow_beyond_all_bounds_is_an_error(tmp_path):
     flat(tmp_path / "trainB" / "1.png", 5)
     item = dataset(tmp_path, Config(resize=256, crop=(256, 256)))[0]
     assert "would be enlarged" in item.error
+
+
+def test_large_jpegs_are_reduced_for_training_alone(tmp_path, monkeypatch):
+    generator = np.random.default_rng(0)
+    coarse = Image.fromarray(generator.integers(0, 256, (8, 10, 3), np.uint8))
+    for folder, width in (("apart/trainA", 80), ("apart/trainB", 80), ("halves/train", 160)):
+        (tmp_path / folder).mkdir(parents=True)
+        coarse.resize((width, 64)).save(tmp_path / folder / "x.jpg", quality=95)
+    found = set()
+
+    def decode(*arguments):
+        image = images.decode(*arguments)
+        found.add(tuple(image.shape[1:]))
+        return image
+
+    monkeypatch.setattr(datasets, "decode", decode)
+    small, large = {(32, 40)}, {(64, 80)}
+    config = Config(resize=30, crop=(30, 30))
+    data = dataset(tmp_path / "apart", config)
+    for load, sizes in (
+        (lambda: data[0], small),
+        (lambda: data.fixed("train", 1), large),
+        (lambda: dataset(tmp_path / "apart", Config(resize=0, crop=(30, 30)))[0], large),
+        (lambda: PairedImages(data.domains, config)[0], large),
+        (lambda: dataset(tmp_path / "halves", config)[0], {(64, 160)}),
+    ):
+        found.clear()
+        assert getattr(load(), "error", None) is None
+        assert found == sizes
 
 
 def test_pairs_are_split_in_the_middle(tmp_path):

@@ -289,6 +289,56 @@ def test_cmyk_and_bilevel(tmp_path):
     torch.testing.assert_close(read_image(tmp_path / "bits.png", 1)[0], torch.eye(4) * 2 - 1)
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_jpegs_are_read_as_pillow_reads_them(tmp_path, mode, subsampling, progressive):
+    path = tmp_path / "x.jpg"
+    options = {} if mode == "L" else {"subsampling": subsampling}
+    Image.fromarray(picture(37, 51, 3)).convert(mode).save(path, progressive=progressive, **options)
+    with Image.open(path) as image:
+        expected = np.atleast_3d(np.array(image.convert("RGB") if mode == "CMYK" else image))
+    x = decode(path, expected.shape[2])
+    assert torch.equal(x, torch.from_numpy(expected).permute(2, 0, 1))
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize(
+    ("enough", "expected"),
+    [
+        ((20, 26), (20, 26)),
+        ((20, 27), (40, 52)),  # half the width would be too small
+        ((9, 7), (10, 13)),
+        ((1, 1), (5, 7)),
+        ((40, 52), (40, 52)),
+        ((80, 104), (40, 52)),
+    ],
+)
+def test_jpegs_are_reduced_to_no_less_than_is_enough(tmp_path, orientation, enough, expected):
+    path, exif = tmp_path / "x.jpg", Image.Exif()
+    exif[274] = orientation
+    ramp = np.linspace(0, 255, 40 * 52).reshape(40, 52).astype(np.uint8)
+    stored = ramp if orientation == 1 else np.rot90(ramp)
+    Image.fromarray(stored).save(path, exif=exif, quality=95)
+    asked = []
+    x = decode(path, 1, enough=lambda *size: asked.append(size) or enough)
+    assert asked == [(40, 52)] and x.shape == (1, *expected)
+    steps = [before / after for before, after in zip((40, 52), expected, strict=True)]
+    rows, columns = (
+        torch.arange(count) * step + (step - 1) / 2
+        for count, step in zip(expected, steps, strict=True)
+    )
+    wanted = (rows[:, None] * 52 + columns) * 255 / (40 * 52 - 1)
+    assert (x[0] - wanted).abs().max() < 8
+
+
+def test_other_files_are_not_reduced(tmp_path):
+    Image.fromarray(picture(40, 52, 3)).save(tmp_path / "x.png")
+    assert torch.equal(
+        decode(tmp_path / "x.png", enough=lambda *_: (5, 5)), decode(tmp_path / "x.png")
+    )
+
+
 def test_eight_bit_images_stay_eight_bit_until_normalised(tmp_path):
     write_image(tmp_path / "x.png", torch.zeros(3, 4, 4))
     assert decode(tmp_path / "x.png").dtype == torch.uint8

@@ -32,6 +32,9 @@ __all__ = [
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
+Size = tuple[int, int]
+"""Height and width."""
+
 _TIFF = (".tif", ".tiff")
 _FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP"}
 _OPTIONS = {"JPEG": {"quality": 95}, "WEBP": {"quality": 95}}
@@ -64,15 +67,26 @@ def read_image(
 
 
 def decode(
-    path: str | Path, channels: int = 3, value_range: tuple[float, float] | None = None
+    path: str | Path,
+    channels: int = 3,
+    value_range: tuple[float, float] | None = None,
+    enough: Callable[[int, int], Size] | None = None,
 ) -> Tensor:
     """Read an image file like :func:`read_image`, but leave 8-bit images as they are.
+
+    Args:
+        path: As for :func:`read_image`.
+        channels: Likewise.
+        value_range: Likewise.
+        enough: Tells from an image's height and width those that it will be resized to. JPEGs may
+            then come smaller than they are, but not smaller than that, where decoding them so
+            saves time.
 
     Returns:
         A tensor (channels, H, W) of any memory order: uint8 in 0..255, or float32 in [-1, 1].
     """
-    with _opened(Path(path)) as (_, read):
-        pixels = read()
+    with _opened(Path(path)) as (info, read):
+        pixels = read(enough and enough(info.height, info.width))
     return convert(pixels, channels, value_range, str(path))
 
 
@@ -96,7 +110,7 @@ def probe(path: str | Path) -> ImageInfo:
 def verify(path: str | Path) -> ImageInfo:
     """Decode a whole image file; raises what :func:`read_image` raises for bad files."""
     with _opened(Path(path)) as (info, read):
-        read()
+        read(None)
     return info
 
 
@@ -183,7 +197,7 @@ def _write_tiff(path: Path, x: Tensor, value_range: tuple[float, float] | None) 
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[ImageInfo, Callable[[], Pixels]]]:
+def _opened(path: Path) -> Iterator[tuple[ImageInfo, Callable[[Size | None], Pixels]]]:
     """Open a file; yields what its header says and a function that decodes it."""
     try:
         with warnings.catch_warnings():
@@ -193,11 +207,11 @@ def _opened(path: Path) -> Iterator[tuple[ImageInfo, Callable[[], Pixels]]]:
                 with tifffile.TiffFile(path) as file:
                     layout = tiff.layout(file)
                     if layout is not None:
-                        yield tiff.info(path, layout), lambda: tiff.read(path, file, layout)
+                        yield tiff.info(path, layout), lambda _: tiff.read(path, file, layout)
                         return
             # Given a path, Pillow maps some files into memory and gets turned TIFFs wrong.
             with open(path, "rb") as data, Image.open(data, formats=pillow.FORMATS) as image:
-                yield pillow.info(path, image), lambda: pillow.read(path, image)
+                yield pillow.info(path, image), lambda enough: pillow.read(path, image, enough)
     except (ImageError, BombError, FileNotFoundError, MemoryError):
         raise
     except Image.DecompressionBombError:

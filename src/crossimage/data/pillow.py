@@ -39,8 +39,15 @@ def info(path: Path, image: Image.Image) -> ImageInfo:
     return ImageInfo(width, height, len(Image.new(mode, (1, 1)).getbands()), image.mode, depth)
 
 
-def read(path: Path, image: Image.Image) -> Pixels:
-    """Decode an opened file, upright."""
+def read(path: Path, image: Image.Image, enough: tuple[int, int] | None = None) -> Pixels:
+    """Decode an opened file, upright.
+
+    Args:
+        path: The file.
+        image: What Pillow made of its header.
+        enough: Height and width that are wanted of it. A JPEG that is at least twice, four or
+            eight times as large is decoded at a half, a quarter or an eighth of its size.
+    """
     channels = _deep_png(path, image)
     if channels:
         data = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)
@@ -49,7 +56,8 @@ def read(path: Path, image: Image.Image) -> Pixels:
         except RuntimeError:
             raise ImageError(f"{path} can't be read: its data is damaged or cut short") from None
         return Pixels(values, alpha=channels in (2, 4))
-    usual = _usual_jpeg(path, image)
+    reduced = enough is not None and _reduce(image, *enough)
+    usual = None if reduced else _usual_jpeg(path, image)
     if usual is not None:
         return Pixels(usual, alpha=False)
     ImageOps.exif_transpose(image, in_place=True)
@@ -57,7 +65,7 @@ def read(path: Path, image: Image.Image) -> Pixels:
 
 
 def pixels(image: Image.Image) -> Pixels:
-    """The pixels of an image as they are stored, in memory with the channels of one side by side."""
+    """The pixels of an image as they are stored; the channels of each lie side by side."""
     mode = _plain_mode(image)
     array = np.array(image if image.mode == mode else image.convert(mode))
     if array.dtype.kind != "u":
@@ -67,6 +75,13 @@ def pixels(image: Image.Image) -> Pixels:
     values = torch.from_numpy(array)
     values = values[None] if values.ndim == 2 else values.permute(2, 0, 1)
     return Pixels(values, alpha=mode in ("LA", "RGBA"))
+
+
+def _reduce(image: Image.Image, height: int, width: int) -> bool:
+    """Have a JPEG decoded from the lowest frequencies alone, where that leaves enough pixels."""
+    size, turned = image.size, image.getexif().get(_ORIENTATION, 1) > 4
+    image.draft(None, (height, width) if turned else (width, height))  # only JPEGs can
+    return image.size != size
 
 
 def _usual_jpeg(path: Path, image: Image.Image) -> Tensor | None:
