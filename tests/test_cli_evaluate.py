@@ -10,6 +10,8 @@ from PIL import Image
 
 from crossimage.cli import main
 from crossimage.config import build
+from crossimage.evaluation.classifier import Judge, save_classifier
+from crossimage.evaluation.comparison import titles_of
 from crossimage.methods import METHODS
 from crossimage.modelfile import save_model
 from tests.conftest import as_arguments, small
@@ -59,6 +61,52 @@ def test_several_runs_are_measured_into_one_report(
     assert [one["facts"]["method"] for one in data["runs"]] == ["munit", "cyclegan"]
     assert data["settings"]["features"] == "random" and "classifier" not in data["settings"]
     assert (out / "report.html").is_file()
+
+
+def test_a_run_without_diversity_has_a_gap_beside_one_with_it(
+    run: Path, folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cyclegan").mkdir()
+    save_model(tmp_path / "cyclegan" / "model.safetensors", model("cyclegan").networks)
+    judge, out = tmp_path / "judge.safetensors", tmp_path / "out"
+    save_classifier(judge, "resnet18_small", Judge("resnet18_small", 9, 2), ["edges", "shoes"], {})
+    command = ("--data", folders, "--metrics", "cis", "--classifier", judge, "--samples", 3)
+    assert evaluate(tmp_path / "cyclegan", run, *command, "--out", out) == 0
+    said, progress = capsys.readouterr()
+    assert "– no cis of cyclegan: there is one answer an input" in said
+    assert [line.split()[:2] for line in said.splitlines()[1:3]] == [
+        ["cyclegan", "–"], ["run", said.splitlines()[2].split()[1]]
+    ]  # fmt: skip
+    assert "run: cis · 2/2 · " in progress
+    one, many = json.loads((out / "report.json").read_text())["runs"]
+    assert one["title"] == "cyclegan" and one["facts"]["model"] == str(tmp_path / "cyclegan")
+    assert not one["figures"] and "no diversity" in one["missing"]["cis"]
+    assert {figure["seed"] for figure in many["figures"]} == {0}
+    page = (out / "report.html").read_text()
+    assert "most diversity by CIS" in page and "No cis: there is one answer" in page
+    assert evaluate(tmp_path / "cyclegan", *command, "--out", out) == 2
+    assert "cis can't be measured of cyclegan: there is one answer" in capsys.readouterr().err
+
+
+def test_all_runs_are_checked_before_the_first_is_measured(
+    run: Path, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(*_: object) -> None:
+        raise AssertionError("measured before all was checked")
+
+    monkeypatch.setattr("crossimage.evaluation.comparison.evaluate", measured)
+    command = ("--data", folders, *RANDOM, "--out", tmp_path / "out")
+    assert evaluate(run, tmp_path / "nowhere", *command) == 2
+    assert evaluate(run, *command, "--inputs", 1) == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_titles_are_the_shortest_ends_of_paths_that_tell_runs_apart() -> None:
+    assert titles_of(["runs/munit"]) == ["munit"]
+    assert titles_of(["runs/munit", "runs/unit/"]) == ["munit", "unit"]
+    assert titles_of(["a/x", "b/x", "c/y"]) == ["a/x", "b/x", "y"]
+    assert titles_of(["x", "a/x", "."]) == ["x", "a/x", "."]
+    assert titles_of(["a/x", "a/x"]) == ["a/x", "a/x"]
 
 
 def test_two_evaluations_with_one_seed_agree_to_the_byte(

@@ -233,6 +233,7 @@ def data_make(
     photos: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None,
     seed: int = 0,
     count: int | None = None,
+    test_count: int | None = None,
     size: int | None = None,
 ) -> None:
     """Make a data set.
@@ -247,6 +248,7 @@ def data_make(
         photos: Folder of photos, to blend the digits of MNIST-M into.
         seed: Another seed, other images or another choice of them.
         count: Training images a domain.
+        test_count: Test images a domain, of the outlines (20).
         size: Height and width of the outlines, in pixels (64).
     """
     from crossimage.data.digits import MAKERS as DIGITS
@@ -261,11 +263,12 @@ def data_make(
         "originals": None if originals is None else as_path(originals, "--from"),
         "photos": None if photos is None else as_path(photos, "--photos"),
         "count": count,
+        "test_count": test_count,
         "size": size,
     }
     taken = inspect.signature(makers[name]).parameters
     for key, value in given.items():
-        flag = "--from" if key == "originals" else f"--{key}"
+        flag = "--from" if key == "originals" else f"--{key.replace('_', '-')}"
         if value is not None and key not in taken:
             raise ValueError(f"{name} takes no {flag}")
         if value is None and key in taken and taken[key].default is inspect.Parameter.empty:

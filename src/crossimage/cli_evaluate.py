@@ -62,9 +62,10 @@ def evaluate(
         raise ValueError("nothing to measure: give runs and --data, or --fake and --real")
     if data is None:
         raise ValueError("--data is missing: the data set whose test images are translated")
-    from crossimage.evaluation.comparison import compare_runs
+    from crossimage.evaluation.comparison import compare_runs, titles_of
 
-    compare_runs([(run, as_path(run, "a run")) for run in runs], data, options, folder)
+    paths = [as_path(run, "a run") for run in runs]
+    compare_runs(list(zip(titles_of(runs), paths, strict=True)), data, options, folder)
 
 
 def fit_classifier(

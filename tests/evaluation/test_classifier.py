@@ -32,9 +32,10 @@ from crossimage.evaluation.networkfile import read_network, write_network
 from crossimage.evaluation.options import Network
 from crossimage.evaluation.passes import Amounts
 from crossimage.evaluation.pictures import fitted
-from crossimage.evaluation.protocols import choose, evaluate
+from crossimage.evaluation.protocols import evaluate
 from crossimage.evaluation.statistics import Statistics
 from crossimage.evaluation.tools import Tools
+from tests.evaluation.test_protocols import chosen
 
 CPU = torch.device("cpu")
 NETWORKS = dict(KINDS)
@@ -131,6 +132,27 @@ def test_two_trainings_with_one_seed_write_the_same_file(colours: Path, tmp_path
     first, second, third = map(load_file, files)
     assert all(torch.equal(value, second[name]) for name, value in first.items())
     assert not torch.equal(first["head.weight"], third["head.weight"])
+
+
+@pytest.mark.parametrize(("auto", "dtype"), [("bf16", torch.bfloat16), ("fp32", torch.float32)])
+def test_training_is_in_the_arithmetic_of_the_hardware_and_judging_in_fp32(
+    auto: str, dtype: torch.dtype, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: set[tuple[bool, torch.dtype]] = set()
+
+    class Watched(Tiny):
+        def forward(self, x: Tensor) -> Tensor:
+            seen.add((self.training, self.layers(x).dtype))
+            return super().forward(x)
+
+    monkeypatch.setitem(KINDS, "resnet18_small", KINDS["resnet18_small"]._replace(build=Watched))
+    monkeypatch.setattr(fitting, "find_device", lambda _: CPU)
+    monkeypatch.setattr(fitting, "arithmetic", lambda _: auto)
+    fit(colours, tmp_path / "c.safetensors")
+    assert seen == {(True, dtype), (False, torch.float32)}
+    monkeypatch.setattr(fitting, "find_device", lambda _: torch.device("cuda"))
+    with fitting.autocast(CPU):  # beside a GPU, which is what auto speaks of
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
 
 
 def test_a_tenth_of_every_class_is_held_out_where_there_is_no_test_folder(colours: Path) -> None:
@@ -296,11 +318,12 @@ def test_translated_images_are_judged(
     gallery = Results(tmp_path / "fake", colours / "test")
     gallery.target = "red"
     tools = Tools(CPU, classifier_path=trained[0])
-    names = choose(("accuracy", "error"), gallery, tools, Amounts())
+    names = chosen(("accuracy", "error"), gallery, tools, Amounts())
     found = evaluate(gallery, names, tools, Amounts(), lambda rows, *_: rows).figures
     assert {figure.name: figure.value for figure in found} == {"accuracy": 0.5, "error": 0.5}
     assert all(figure.count == 80 and figure.library for figure in found)
     assert found[0].interval == pytest.approx(share_of([0.0] * 40 + [1.0] * 40)[1])
+    assert not any(figure.comparable for figure in found)  # the classifier is the user's
     assert "Wilson" in found[0].protocol and "held-out images right" in found[0].protocol
 
 
@@ -316,7 +339,9 @@ def test_the_command_trains_and_tells_the_accuracy(
     arguments = ["--data", str(colours), "--out", str(out), "--no-flip", "--device", "cpu"]
     arguments += ["--network", "resnet18_small", "--size", "9", "--epochs", "1"]
     assert main(["evaluate", "fit-classifier", *arguments]) == 0
-    assert "of 9 held-out images right (95 % interval" in capsys.readouterr().out
+    out_, err = capsys.readouterr()
+    assert "of 9 held-out images right (95 % interval" in out_
+    assert "training · 1/1 · 0:00:0" in err  # a line an epoch where no terminal shows a bar
     assert load_classifier(out, CPU).classes == ("blue", "green", "red")
     assert main(["evaluate", "fit-classifier", "--data", str(tmp_path), "--out", "c.pth"]) != 0
     assert "is no name for a classifier" in capsys.readouterr().err

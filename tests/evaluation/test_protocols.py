@@ -15,6 +15,7 @@ from crossimage.evaluation.figures import Figure
 from crossimage.evaluation.gallery import Gallery, Results
 from crossimage.evaluation.passes import Amounts
 from crossimage.evaluation.pictures import Pictures, read_rgb
+from crossimage.evaluation.progress import shown
 from crossimage.evaluation.protocols import choose, evaluate
 from crossimage.evaluation.report import Evaluation
 from crossimage.evaluation.strips import Extremes, Strip
@@ -65,11 +66,18 @@ def silent(things: Iterable[T], what: str, total: int) -> Iterable[T]:
     return things
 
 
+def chosen(
+    wanted: tuple[str, ...], gallery: Gallery, tools: Tools, amounts: Amounts
+) -> tuple[str, ...]:
+    (choice,) = choose(wanted, [gallery], tools, amounts)
+    return choice.names
+
+
 def measured(
     gallery: Gallery, *wanted: str, tools: Tools, amounts: Amounts | None = None
 ) -> Evaluation:
     amounts = amounts or Amounts()
-    return evaluate(gallery, choose(wanted, gallery, tools, amounts), tools, amounts, silent)
+    return evaluate(gallery, chosen(wanted, gallery, tools, amounts), tools, amounts, silent)
 
 
 def values(evaluation: Evaluation) -> dict[str, float]:
@@ -80,11 +88,11 @@ def test_what_applies_is_measured_by_default(folders: Path, pairs: Path) -> None
     munit = Translations("run", model(), str(folders), None, 0)
     cyclegan = Translations("run", model("cyclegan"), str(folders), None, 0)
     pix2pix = Translations("run", model("pix2pix"), str(pairs), None, 0)
-    names = [choose((), gallery, tools(), Amounts()) for gallery in (munit, cyclegan, pix2pix)]
+    names = [chosen((), gallery, tools(), Amounts()) for gallery in (munit, cyclegan, pix2pix)]
     assert names[0] == ("fid", "kid", "is", "lpips")
     assert names[1] == ("fid", "kid", "is")
     assert names[2] == ("fid", "kid", "is", "psnr", "ssim", "l1", "lpips_paired")
-    with_classes = choose((), munit, tools("edges", "shoes"), Amounts())
+    with_classes = chosen((), munit, tools("edges", "shoes"), Amounts())
     assert with_classes == ("fid", "kid", "is", "lpips", "cis", "error")
 
 
@@ -101,19 +109,19 @@ def test_what_applies_is_measured_by_default(folders: Path, pairs: Path) -> None
 def test_what_does_not_apply_is_refused_by_name(metric: str, sentence: str, folders: Path) -> None:
     gallery = Translations("run", model("cyclegan"), str(folders), None, 0)
     with pytest.raises(ValueError, match=sentence):
-        choose((metric,), gallery, tools(), Amounts())
+        chosen((metric,), gallery, tools(), Amounts())
 
 
 def test_a_segmenter_and_label_maps_are_needed_for_fcn_scores(pairs: Path, tmp_path: Path) -> None:
     gallery = Translations("run", model("pix2pix"), str(pairs), None, 0)
     with pytest.raises(ValueError, match="needs a segmenter.*--segmenter FILE"):
-        choose(("fcn",), gallery, tools(), Amounts())
+        chosen(("fcn",), gallery, tools(), Amounts())
     label_map = gallery.label_map(gallery.paths[0])
     assert label_map.shape == (3, 16, 16) and label_map.unique().tolist() == [0, 255]
     fake = pictures(tmp_path / "fake", "0.png", "1.png")
     with_segmenter = Tools(torch.device("cpu"), segmenter_path=Path("s"))
     with pytest.raises(ValueError, match="folder of results does not tell"):
-        choose(("fcn",), Results(fake, fake), with_segmenter, Amounts())
+        chosen(("fcn",), Results(fake, fake), with_segmenter, Amounts())
 
 
 def test_two_evaluations_agree_exactly_and_another_seed_does_not(folders: Path) -> None:
@@ -214,9 +222,9 @@ def test_the_class_of_the_input_or_of_the_target_is_looked_for(tmp_path: Path) -
     assert found["accuracy"] == pytest.approx((1 - light[0] + light[1] + light[2]) / 3)
     assert found["error"] == pytest.approx(1 - sum(light) / 3)
     with pytest.raises(ValueError, match="no folders of classes"):
-        choose(("accuracy",), gallery, tools("cat", "dog"), Amounts())
+        chosen(("accuracy",), gallery, tools("cat", "dog"), Amounts())
     with pytest.raises(ValueError, match="no class of the target domain's name"):
-        choose(("error",), gallery, tools("cat", "dog"), Amounts())
+        chosen(("error",), gallery, tools("cat", "dog"), Amounts())
 
 
 def test_cis_sees_many_answers_to_each_input(
@@ -228,12 +236,70 @@ def test_cis_sees_many_answers_to_each_input(
         seen.extend(probabilities)
         return [Figure("cis", 1.0, None, len(seen), "mean KL", None, "none 0")]
 
-    stand_in = SimpleNamespace(conditional_inception_score=score)
+    stand_in = SimpleNamespace(
+        conditional_inception_score=score, divergence=lambda p: float(p[0, 0])
+    )
     monkeypatch.setitem(sys.modules, "crossimage.evaluation.diversity", stand_in)
     gallery = Translations("run", model(), str(folders), None, 0)
     found = measured(gallery, "cis", tools=tools("edges", "shoes"))
     assert [tuple(p.shape) for p in seen] == [(100, 2), (100, 2)]
     assert "2 inputs with 100 answers each" in found.figures[0].protocol
+    least, most = found.blocks
+    assert least.title == "Inputs of least diversity by CIS" and len(most.strips) == 2
+    assert [s.caption for s in least.strips] == [s.caption for s in reversed(most.strips)]
+
+
+def test_side_by_side_a_run_has_a_gap_where_a_measure_does_not_apply(folders: Path) -> None:
+    galleries = [
+        Translations(name, model(name), str(folders), None, 0) for name in ("cyclegan", "munit")
+    ]
+    judge = tools("edges", "shoes")
+    one, many = choose(("fid", "lpips", "cis"), galleries, judge, Amounts())
+    assert one.names == ("fid",) and many.names == ("fid", "lpips", "cis")
+    assert set(one.missing) == {"lpips", "cis"} and not many.missing
+    assert "one answer an input, so there is no diversity" in one.missing["cis"]
+    with pytest.raises(ValueError, match="psnr can't be measured of cyclegan: .*has no partner"):
+        choose(("fid", "psnr"), galleries, judge, Amounts())
+    by_default = choose((), galleries, judge, Amounts())
+    assert [set(choice.missing) for choice in by_default] == [{"lpips", "cis"}, set()]
+
+
+@pytest.mark.parametrize(("method", "drawn"), [("munit", True), ("cyclegan", False)])
+def test_figures_of_drawn_answers_carry_the_seed(method: str, drawn: bool, pairs: Path) -> None:
+    gallery = Translations("run", model(method), str(pairs), None, 3)
+    names = ("fid", "error", "l1", *(("cis",) if drawn else ()))
+    found = measured(gallery, *names, tools=tools("edges", "shoes"), amounts=Amounts(seed=3))
+    assert {figure.seed for figure in found.figures} == {3 if drawn else None}
+    assert {f.name for f in found.figures if f.comparable} == {"l1"}
+
+
+def test_real_images_are_left_alone_by_measures_that_need_none(tmp_path: Path) -> None:
+    fake = pictures(tmp_path / "fake", "dark/a.png", "light/b.png")
+    gallery = Results(fake, pictures(tmp_path / "real", "a.png", "b.png", size=(9, 8)))
+
+    class Unseen(Pictures):
+        @property
+        def gray(self) -> int:  # type: ignore[override]
+            raise AssertionError("real images were looked at")
+
+    gallery.real = Unseen(gallery.real.paths)
+    assert not measured(gallery, "accuracy", tools=tools("dark", "light")).notes
+    with pytest.raises(AssertionError, match="looked at"):
+        measured(gallery, "kid", tools=tools())
+
+
+def test_lines_tell_the_progress_where_there_is_no_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert list(shown("abcde", "training", 5, 2)) == list("abcde")
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(" · ")[1] for line in lines] == ["2/5", "4/5", "5/5"]
+    assert lines[0].startswith("training · ") and lines[0].endswith(" left")
+    list(shown("abc", "run: lpips", 3))
+    assert capsys.readouterr().err.startswith("run: lpips · 3/3 · 0:00:00\n")
+    monkeypatch.setattr("crossimage.evaluation.progress._SILENCE", 0)
+    list(shown("abc", "run: lpips", 3))
+    assert capsys.readouterr().err.count("\n") == 3
 
 
 def test_fewer_inputs_and_other_numbers_of_answers_can_be_asked_for(folders: Path) -> None:
@@ -263,8 +329,13 @@ def test_results_of_another_size_than_the_real_images_are_said(tmp_path: Path) -
 
 def test_one_image_is_too_few(tmp_path: Path) -> None:
     fake = pictures(tmp_path / "fake", "a.png")
+    real = pictures(tmp_path / "real", "a.png", "b.png")
     with pytest.raises(ValueError, match="at least 2 generated images, found 1"):
-        measured(Results(fake, pictures(tmp_path / "real", "a.png", "b.png")), tools=tools())
+        measured(Results(fake, real), tools=tools())
+    for names, results, images in ((("fid",), fake, real), (("kid",), real, fake)):
+        with pytest.raises(ValueError, match="it needs at least 2 (generated|real) images"):
+            chosen(names, Results(results, images), tools(), Amounts())
+    assert chosen((), Results(real, fake), tools(), Amounts()) == ("is",)
 
 
 def test_extremes_keep_the_ends_and_make_no_others() -> None:

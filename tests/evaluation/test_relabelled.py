@@ -15,12 +15,12 @@ from crossimage.evaluation.comparison import open_gallery
 from crossimage.evaluation.judges import asked_class
 from crossimage.evaluation.options import Options
 from crossimage.evaluation.passes import Amounts
-from crossimage.evaluation.protocols import choose, evaluate
+from crossimage.evaluation.protocols import evaluate
 from crossimage.evaluation.relabelled import Relabelled
 from crossimage.methods import METHODS
 from crossimage.translator import Translator
 from tests.conftest import small
-from tests.evaluation.test_protocols import Classifier, tools
+from tests.evaluation.test_protocols import Classifier, chosen, tools
 
 ATTRIBUTES = ("Dark", "Fair", "Male")
 
@@ -156,7 +156,7 @@ def test_other_data_than_that_of_training_is_refused(labelled: Path, faces: Path
     with pytest.raises(ValueError, match="has the labels x, y, z; expected the data sets that"):
         Relabelled("run", as_attributes, str(labelled), "x", 0)
     with pytest.raises(ValueError, match="no image has a partner with other labels"):
-        choose(("psnr",), Relabelled("run", of_faces(), str(faces), "Male", 0), tools(), Amounts())
+        chosen(("psnr",), Relabelled("run", of_faces(), str(faces), "Male", 0), tools(), Amounts())
 
 
 def test_missing_test_images_are_said(labelled: Path, tmp_path: Path) -> None:
@@ -181,11 +181,11 @@ def test_the_error_is_the_share_that_is_not_taken_for_the_target(faces: Path) ->
                            (("Female", "Male"), 0.0)):  # fmt: skip
         judge = tools(*classes)
         judge.__dict__["classifier"] = Names(*classes)
-        chosen = choose(("error",), gallery, judge, Amounts())
-        found = evaluate(gallery, chosen, judge, Amounts(), lambda rows, *_: rows).figures
+        names = chosen(("error",), gallery, judge, Amounts())
+        found = evaluate(gallery, names, judge, Amounts(), lambda rows, *_: rows).figures
         assert [(f.name, f.value, f.count) for f in found] == [("error", error, 2)]
     with pytest.raises(ValueError, match="no class of .* 'not Male'; it knows cat, dog"):
-        choose(("error",), gallery, tools("cat", "dog"), Amounts())
+        chosen(("error",), gallery, tools("cat", "dog"), Amounts())
 
 
 def test_of_two_classes_the_other_one_is_the_opposite() -> None:
@@ -198,13 +198,13 @@ def test_of_two_classes_the_other_one_is_the_opposite() -> None:
 
 def test_what_applies_is_measured(labelled: Path, faces: Path) -> None:
     of_class = Relabelled("run", of_classes(), str(labelled), "y", 0)
-    assert choose((), of_class, tools("x", "y"), Amounts()) == ("fid", "kid", "is", "error")
+    assert chosen((), of_class, tools("x", "y"), Amounts()) == ("fid", "kid", "is", "error")
     with pytest.raises(ValueError, match="the class of the input is what is changed"):
-        choose(("accuracy",), of_class, tools("x", "y"), Amounts())
+        chosen(("accuracy",), of_class, tools("x", "y"), Amounts())
     with pytest.raises(ValueError, match="one answer an input, so there is no diversity"):
-        choose(("lpips",), of_class, tools(), Amounts())
+        chosen(("lpips",), of_class, tools(), Amounts())
     found = evaluate(
-        of_class, choose((), of_class, tools(), Amounts()), tools(), Amounts(),
+        of_class, chosen((), of_class, tools(), Amounts()), tools(), Amounts(),
         lambda rows, *_: rows,
     )  # fmt: skip
     assert [figure.name for figure in found.figures] == ["fid", "kid", "is"]

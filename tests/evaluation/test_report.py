@@ -32,7 +32,7 @@ def runs() -> list[Evaluation]:
         ),
         Evaluation(
             "runs/two", {"method": "unit"}, [figure("fid", 30.0, comparable=False, note="adapted")],
-            notes=["2 of 9 are gray"],
+            notes=["2 of 9 are gray"], missing={"lpips": "one answer an input"},
         ),
     ]  # fmt: skip
 
@@ -45,7 +45,8 @@ def page(tmp_path: Path, evaluations: list[Evaluation]) -> _Page:
 def test_the_page_shows_every_figure_with_its_protocol(tmp_path: Path) -> None:
     found = page(tmp_path, runs())
     for words in ("runs/<one>", "0.1 ± 0.02", "how lpips is measured", "adapted", "2 of 9 are gray",
-                  "30 *", "not comparable", "torch 2"):  # fmt: skip
+                  "30 *", "not comparable", "torch 2",
+                  "No lpips: one answer an input"):  # fmt: skip
         assert words in found.text, words
     assert [text for text in re.findall(r"\S+ is better", found.text)] == ["lower is better"]
     assert "higher is more diverse" in found.text
@@ -55,6 +56,9 @@ def test_runs_stand_side_by_side_in_a_plot_with_intervals(tmp_path: Path) -> Non
     found = page(tmp_path, runs())
     labels = [svg["aria-label"] for svg in found.all("svg")]
     assert " ".join(labels[0].split()) == "fid: runs/<one> 20, runs/two 30"
+    drawn = (tmp_path / "report.html").read_text()
+    names = re.findall(r'<text class="name"[^>]*>([^<]*)</text>', drawn)
+    assert names == ["runs/&lt;one&gt;", "runs/two", "runs/&lt;one&gt;"]  # a bar, a name
     bars = [float(bar["width"]) for bar in found.all("rect")]
     assert bars[0] / bars[1] == pytest.approx(2 / 3, abs=0.01)
     lines = [line for line in found.all("line") if line.get("class") != "zero"]
@@ -68,6 +72,7 @@ def test_the_best_is_marked_where_one_direction_is_better(tmp_path: Path) -> Non
 
 def test_the_page_needs_no_network_and_holds_its_pictures(tmp_path: Path) -> None:
     found = page(tmp_path, runs())
+    assert found.text.index("without a frame") < found.text.index("Random inputs")
     images = found.all("img")
     assert [image["class"] for image in images] == ["input", "answer", "real"]
     assert all(image["src"].startswith("data:image/webp;base64,") for image in images)
@@ -82,6 +87,7 @@ def test_the_json_is_strict_and_the_same_every_time(tmp_path: Path) -> None:
     first = (tmp_path / "report.json").read_bytes()
     data = json.loads(first, parse_constant=lambda word: pytest.fail(word))
     assert data["settings"] == {"seed": 0}
+    assert [run["missing"] for run in data["runs"]] == [{}, {"lpips": "one answer an input"}]
     assert data["runs"][0]["figures"][0]["protocol"] == "how fid is measured"
     assert data["runs"][0]["figures"][2]["value"] == "inf"
     page(tmp_path, evaluations)

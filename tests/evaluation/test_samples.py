@@ -11,12 +11,12 @@ from crossimage.config import build
 from crossimage.evaluation.comparison import open_gallery
 from crossimage.evaluation.options import Options
 from crossimage.evaluation.passes import Amounts
-from crossimage.evaluation.protocols import choose, evaluate
+from crossimage.evaluation.protocols import evaluate
 from crossimage.evaluation.samples import Samples
 from crossimage.methods import METHODS
 from crossimage.translator import Translator
 from tests.conftest import small
-from tests.evaluation.test_protocols import tools
+from tests.evaluation.test_protocols import chosen, tools
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def test_there_are_as_many_samples_as_test_images_or_as_asked_for(
 ) -> None:
     for inputs, count in ((None, 2), (5, 5)):
         gallery = open_gallery("run", gan, str(data), Options(inputs=inputs))
-        names = choose((), gallery, tools("x", "y"), Amounts(inputs))
+        names = chosen((), gallery, tools("x", "y"), Amounts(inputs))
         assert names == ("fid", "kid", "is")
         found = evaluate(gallery, names, tools(), Amounts(inputs), lambda rows, *_: rows)
         assert [figure.count for figure in found.figures] == [count] * 3
@@ -85,7 +85,7 @@ def test_what_needs_inputs_is_refused(gan: Translator, data: Path) -> None:
         ("accuracy", "no folders of classes"), ("error", "no class of the target domain's name"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=sentence):
-            choose((metric,), gallery, tools("x", "y"), Amounts())
+            chosen((metric,), gallery, tools("x", "y"), Amounts())
     with pytest.raises(ValueError, match="leave out --samples; --inputs says how many"):
         open_gallery("run", gan, str(data), Options(samples=3))
     with pytest.raises(ValueError, match="makes images of noise: leave out --to"):

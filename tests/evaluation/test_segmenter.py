@@ -22,7 +22,7 @@ from crossimage.evaluation.fitting_segmenter import fit_segmenter
 from crossimage.evaluation.labelmaps import find_pairs
 from crossimage.evaluation.palette import VOID, Palette, read_palette
 from crossimage.evaluation.passes import Amounts
-from crossimage.evaluation.protocols import choose, evaluate
+from crossimage.evaluation.protocols import evaluate
 from crossimage.evaluation.segmenter import (
     KINDS,
     Judge,
@@ -34,6 +34,7 @@ from crossimage.evaluation.segmenter import (
 from crossimage.evaluation.tools import Tools
 from crossimage.evaluation.translations import Translations
 from tests.evaluation.test_gallery import model
+from tests.evaluation.test_protocols import chosen
 
 CPU = torch.device("cpu")
 LIGHT = "lraspp_mobilenet_v3_large"
@@ -173,7 +174,7 @@ def test_results_are_scored_beside_the_real_photos_by_their_label_maps(pairs: Pa
     gray = Palette(("black", "white"), ((0, 0, 0), (255, 255, 255)), (0, 1))
     tools = Tools(CPU, segmenter_path=Path("segmenter"))
     tools.__dict__["segmenter"] = replace(SEGMENTER, network=Light(), palette=gray, size=16)
-    names = choose(("fcn",), gallery, tools, Amounts())
+    names = chosen(("fcn",), gallery, tools, Amounts())
     found = evaluate(gallery, names, tools, Amounts(), lambda things, what, total: things)
     score = values(found.figures)
     assert list(score) == [
@@ -189,6 +190,7 @@ def test_results_are_scored_beside_the_real_photos_by_their_label_maps(pairs: Pa
         assert score[name] == pytest.approx(float(torch.stack(pixels).double().mean()))
     assert all(figure.count == 2 for figure in found.figures)
     assert "the ceiling" in found.figures[3].protocol
+    assert not any(figure.comparable for figure in found.figures)  # the segmenter is the user's
 
 
 def test_unknown_colours_are_an_error_and_nearest_ones_are_said() -> None:
@@ -234,6 +236,25 @@ def test_fits_of_one_seed_agree_exactly(data: Path, tmp_path: Path) -> None:
     states = [load_segmenter(path, CPU).network.state_dict() for path in files]
     assert all(torch.equal(x, states[1][name]) for name, x in states[0].items())
     assert any(not torch.equal(x, states[2][name]) for name, x in states[0].items())
+
+
+def test_fits_use_the_hardwares_arithmetic_and_tell_every_epoch(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: set[tuple[bool, torch.dtype]] = set()
+
+    class Watched(Tiny):
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            seen.add((self.training, self.layers(x).dtype))
+            return super().forward(x)
+
+    monkeypatch.setitem(KINDS, LIGHT, Kind("tiny network", Watched, None))
+    monkeypatch.setattr("crossimage.evaluation.fitting.find_device", lambda _: CPU)
+    monkeypatch.setattr("crossimage.evaluation.fitting.arithmetic", lambda _: "bf16")
+    fit(data, tmp_path / "s.safetensors", epochs=3)
+    assert seen == {(True, torch.bfloat16), (False, torch.float32)}
+    lines = [line.split(" · ")[:2] for line in capsys.readouterr().err.splitlines()]
+    assert lines == [["training", f"{n}/6"] for n in (2, 4, 6)] + [["held-out photos", "3/3"]]
 
 
 def test_label_maps_are_told_from_photos_and_a_tenth_is_held_out(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from crossimage.evaluation.passes import Amounts
 from crossimage.evaluation.progress import shown
 from crossimage.evaluation.protocols import choose, evaluate
 from crossimage.evaluation.relabelled import Relabelled
-from crossimage.evaluation.report import Evaluation, as_table, write_report
+from crossimage.evaluation.report import NOT_COMPARABLE, Evaluation, as_table, write_report
 from crossimage.evaluation.samples import Samples
 from crossimage.evaluation.tools import Tools
 from crossimage.evaluation.translations import Translations
@@ -38,11 +40,23 @@ def compare_runs(
     """
     asked = {"runs": [str(run) for _, run in runs], "data": data}
 
-    def galleries() -> Iterator[Gallery]:
-        for title, run in runs:
-            yield open_gallery(title, load(run, options.device), data, options)
+    def opened(title: str, run: str | Path) -> Gallery:
+        gallery = open_gallery(title, load(run, options.device), data, options)
+        gallery.facts["model"] = str(run)
+        return gallery
 
-    return _compare(galleries(), asked, options, out)
+    return _compare([partial(opened, *run) for run in runs], asked, options, out)
+
+
+def titles_of(paths: Sequence[str]) -> list[str]:
+    """The shortest end of each path that tells it from the others, such as ``munit``."""
+    parts = [Path(path).parts or (path,) for path in paths]
+    titles = []
+    for own in parts:
+        ends = (own[-n:] for n in range(1, len(own) + 1))
+        unlike = (end for end in ends if sum(end == one[-len(end) :] for one in parts) == 1)
+        titles.append(str(Path(*next(unlike, own))))
+    return titles
 
 
 def open_gallery(title: str, model: Translator, data: str, options: Options) -> Gallery:
@@ -84,7 +98,8 @@ def compare_folders(fake: Path, real: Path, options: Options, out: Path) -> list
         FileNotFoundError: A folder or a network's weights are missing.
         ValueError: A folder holds no images, or something can't be measured.
     """
-    return _compare([Results(fake, real)], {"fake": str(fake), "real": str(real)}, options, out)
+    asked = {"fake": str(fake), "real": str(real)}
+    return _compare([partial(Results, fake, real)], asked, options, out)
 
 
 def write(out: Path, evaluations: Sequence[Evaluation], settings: dict[str, Any]) -> None:
@@ -105,13 +120,16 @@ def write(out: Path, evaluations: Sequence[Evaluation], settings: dict[str, Any]
     for first, *rest in lines:
         cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
         print("  ".join([first.ljust(widths[0]), *cells]))
+    for one in evaluations:
+        for name, reason in one.missing.items():
+            print(f"– no {name} of {one.title}: {reason}")
     if not all(figure.comparable for one in evaluations for figure in one.figures):
-        print("* not comparable with figures of others: a network has not the published weights")
+        print(f"* {NOT_COMPARABLE}")
     print(f"report written to {out / 'report.html'}")
 
 
 def _compare(
-    galleries: Iterable[Gallery], asked: dict[str, Any], options: Options, out: Path
+    galleries: Sequence[Callable[[], Gallery]], asked: dict[str, Any], options: Options, out: Path
 ) -> list[Evaluation]:
     options.check()
     tools = Tools(
@@ -123,10 +141,14 @@ def _compare(
         _file(options.segmenter, "--segmenter"),
     )
     amounts = Amounts(options.inputs, options.samples, options.seed)
+    # All is checked before the first is measured; open one at a time, models need little memory.
+    choices = choose(options.names, (opened() for opened in galleries), tools, amounts)
+    tools.open({name for choice in choices for name in choice.names})
+    out.mkdir(parents=True, exist_ok=True)
     found = []
-    for gallery in galleries:
-        names = choose(options.names, gallery, tools, amounts)
-        found.append(evaluate(gallery, names, tools, amounts, shown))
+    for opened, choice in zip(galleries, choices, strict=True):
+        evaluation = evaluate(opened(), choice.names, tools, amounts, shown)
+        found.append(replace(evaluation, missing=choice.missing))
     write(out, found, asked | options.to_dict())
     return found
 

@@ -80,16 +80,17 @@ def kid(fake: Statistics, real: Statistics) -> Figure:
         rows_i, rows_j = i[:, None], j[:, None]
         values[k] = maximum_mean_discrepancy(k_xx[rows_i, i], k_xy[rows_i, j], k_yy[rows_j, j])
     value, spread = float(values.mean()), float(values.std(unbiased=False))
-    interval, notes = None, []
+    interval, notes, sets = None, [], "all"
     if subsets > 1:
         interval = value - _NORMAL95 * spread, value + _NORMAL95 * spread
         notes.append(f"standard deviation over subsets {spread:.2g}")
+        sets = f"mean over {subsets} subsets of {size} of"
     if size < SUBSET:
-        notes.append(f"subsets of {size} images instead of {SUBSET}, for want of more")
+        notes.append(f"too few images for subsets of {SUBSET}")
     note = "; ".join(notes)
     return _figure("kid", value, interval, fake, fake.seed, note, library("torchmetrics"), (
-        f"mean squared MMD, cubic kernel, over {subsets} subsets of {size} of {fake.count} "
-        f"generated and {real.count} real images; features of {fake.features.name}"
+        f"squared MMD, cubic kernel, {sets} {fake.count} generated and {real.count} real images; "
+        f"features of {fake.features.name}"
     ))  # fmt: skip
 
 
@@ -106,16 +107,17 @@ def inception_score(fake: Statistics) -> Figure:
         sizes, plogp, mass = sizes.sum(0, True), plogp.sum(0, True), mass.sum(0, True)
     marginal = mass / sizes[:, None]
     scores = (plogp / sizes - torch.xlogy(marginal, marginal).sum(1)).exp()
-    value, interval = float(scores.mean()), None
+    value, interval, sets = float(scores.mean()), None, "all"
     if splits > 1:
+        sets = f"{splits} random splits of"
         half = _T95 * float(scores.std()) / splits**0.5
         interval = value - half, value + half
         note = f"standard deviation over splits {float(scores.std(unbiased=False)):.2g}"
     else:
-        note = f"one split instead of {SPLITS}: {fake.count} images; biased downwards"
+        note = f"one split instead of {SPLITS}, for want of images; biased downwards"
     seed = fake.seed if splits > 1 else None
     return _figure("is", value, interval, fake, seed, note, "", (
-        f"exp of the mean KL to the marginal of {splits} random splits of {fake.count} images; "
+        f"exp of the mean KL to the marginal of {sets} {fake.count} images; "
         f"class probabilities of {fake.features.name}"
     ))  # fmt: skip
 
@@ -147,8 +149,6 @@ def _figure(
     seed: int | None, note: str, metrics: str, protocol: str,
 ) -> Figure:  # fmt: skip
     features = fake.features
-    if not features.comparable:
-        note = "; ".join(filter(None, (f"not comparable: features of {features.name}", note)))
     packages = ", ".join(filter(None, (metrics, features.library)))
     return Figure(
         name, value, interval, fake.count, protocol, seed, packages, features.comparable, note

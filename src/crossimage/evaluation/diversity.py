@@ -166,9 +166,8 @@ def conditional_inception_score(probabilities: Iterable[Tensor]) -> list[Figure]
     mass, plogp, count = torch.zeros((), dtype=torch.float64), 0.0, 0
     for answers in probabilities:
         p = answers.detach().cpu().double()
-        own, k = float(torch.xlogy(p, p).sum()), len(p)
-        conditional.append(max(0.0, own / k + _entropy(p.mean(0))))
-        mass, plogp, count = mass + p.sum(0), plogp + own, count + k
+        conditional.append(divergence(p))
+        mass, plogp, count = mass + p.sum(0), plogp - _entropy(p), count + len(p)
     if not count:
         raise ValueError("the conditional inception score needs answers, found none")
     cis, interval = mean_of(conditional)
@@ -181,8 +180,16 @@ def conditional_inception_score(probabilities: Iterable[Tensor]) -> list[Figure]
         ("is_classes", "mean KL to the marginal of all answers", score, None),
         ("is_classes_exp", "exp of the mean KL to that of all answers", math.exp(score), None),
     ):
-        figures.append(Figure(name, value, between, count, words, None, library("torch")))
+        figures.append(
+            Figure(name, value, between, count, words, None, library("torch"), comparable=False)
+        )
     return figures
+
+
+def divergence(probabilities: Tensor) -> float:
+    """Mean KL divergence from the classes (k, classes) of answers to those of all of them."""
+    p = probabilities.detach().cpu().double()
+    return max(0.0, _entropy(p.mean(0)) - _entropy(p) / len(p))
 
 
 def _entropy(p: Tensor) -> float:

@@ -103,7 +103,7 @@ class FCNScores:
         packages = f"{library('torchmetrics')}, {self._segmenter.library}"
         return Figure(
             f"{self._prefix}_{name}", float(value), None, self._count, protocol, None, packages,
-            note="; ".join(notes),
+            comparable=False, note="; ".join(notes),
         )  # fmt: skip
 
 

@@ -26,6 +26,8 @@ from crossimage.evaluation.options import Network
 from crossimage.evaluation.pictures import Pictures, ahead, fitted, read_rgb
 from crossimage.evaluation.progress import shown
 from crossimage.evaluation.weights import read_weights
+from crossimage.inputs import find_device
+from crossimage.run import arithmetic
 from crossimage.seeds import seed_of
 
 T = TypeVar("T")
@@ -104,7 +106,8 @@ def accuracy(classifier: Classifier, examples: Examples) -> Figure:
         examples: The images.
     """
     stream = Pictures(examples.paths, lambda path: fitted(read_rgb(path), classifier.size))
-    guesses = torch.cat([classifier.probabilities(images).argmax(1) for images in stream])
+    told = shown(stream, "batches of held-out images", -(-len(stream) // stream.batch_size))
+    guesses = torch.cat([classifier.probabilities(images).argmax(1) for images in told])
     hits = guesses.eq(torch.tensor(examples.labels)).double().tolist()
     value, interval = share_of(hits)
     protocol = f"share of real images, held out in training, whose class {classifier.name} tells"
@@ -150,13 +153,20 @@ def _train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
     judge.train()
     flow = _batches(examples, judge.size, epochs, flip, seed)
-    for images, labels in shown(flow, "training", steps):
-        _, logits = judge(images.to(judge.mean.device, non_blocking=True).float())
-        loss = functional.cross_entropy(logits, labels.to(logits.device))
+    for images, labels in shown(flow, "training", steps, steps // epochs):
+        with autocast(judge.mean.device):
+            _, logits = judge(images.to(judge.mean.device, non_blocking=True).float())
+        loss = functional.cross_entropy(logits.float(), labels.to(logits.device))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """The arithmetic of training with ``precision=auto`` on the device that it would choose."""
+    auto = device.type == find_device("auto").type and arithmetic("auto") == "bf16"
+    return torch.autocast(device.type, torch.bfloat16, enabled=auto)
 
 
 def _batches(

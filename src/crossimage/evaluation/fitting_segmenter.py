@@ -13,6 +13,7 @@ from torchvision.models import WeightsEnum
 
 from crossimage.evaluation.fcn import FCNScores, resized_labels
 from crossimage.evaluation.figures import Figure
+from crossimage.evaluation.fitting import autocast
 from crossimage.evaluation.labelmaps import Pairs, find_pairs
 from crossimage.evaluation.networkfile import check_suffix
 from crossimage.evaluation.options import SegmenterNetwork
@@ -124,10 +125,11 @@ def _train(judge: Judge, pairs: Pairs, size: int, epochs: int, batch_size: int, 
         if isinstance(layer, nn.BatchNorm2d):
             layer.momentum = 0.1  # MobileNet's 0.01 would lag behind in short trainings
     judge.train()
-    for images, classes in shown(flow, "training", steps):
+    for images, classes in shown(flow, "training", steps, steps // epochs):
         images, truth = images.to(judge.mean.device), classes.to(judge.mean.device).long()
-        logits = judge(images.float())
-        loss = functional.cross_entropy(logits, truth, ignore_index=VOID, reduction="sum")
+        with autocast(judge.mean.device):
+            logits = judge(images.float())
+        loss = functional.cross_entropy(logits.float(), truth, ignore_index=VOID, reduction="sum")
         loss = loss / (truth != VOID).sum().clamp_min(1)  # no NaN where all is void
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -174,6 +176,8 @@ def _part(pairs: Pairs, size: int, seed: int, which: tuple[int, int]) -> tuple[T
 
 def _score(segmenter: Segmenter, pairs: Pairs) -> list[Figure]:
     scores = FCNScores(segmenter, "held_out", "real photos, held out in training,")
-    for place, (photo, labels) in enumerate(ahead(pairs.read, range(len(pairs.photos)), 16)):
+    total = len(pairs.photos)
+    read = shown(ahead(pairs.read, range(total), 16), "held-out photos", total)
+    for place, (photo, labels) in enumerate(read):
         scores.update(photo[None], labels, pairs.labels[place])
     return scores.figures()

@@ -58,6 +58,7 @@ class Gallery(ABC):
         border: Pixels at the edges that measures against a target leave out.
         tells_labels: Whether :meth:`label_map` gives the inputs as label maps.
         keeps_class: Whether answers are meant to be of the class of their input.
+        drawn: Whether the answers depend on the seed.
         uniform: Whether all real pictures are of one size.
         kind: What the rows are, in one word.
     """
@@ -73,6 +74,7 @@ class Gallery(ABC):
     border: int = 0
     tells_labels: bool = False
     keeps_class: bool = True
+    drawn: bool = False
     uniform: bool = False
     kind: str = "inputs"
 
@@ -102,9 +104,13 @@ class Gallery(ABC):
             ValueError: Some input has none; it is named.
         """
 
-    def adaptations(self) -> list[str]:
-        """What was adapted, a sentence each, with what only a look at all files tells."""
-        return self.notes + _gray("real images", self.real)
+    def adaptations(self, real: bool) -> list[str]:
+        """What was adapted, a sentence each, with what only a look at all files tells.
+
+        Args:
+            real: Whether the real pictures were looked at.
+        """
+        return self.notes + (_gray("real images", self.real) if real else [])
 
     def label_map(self, path: Path) -> Tensor:
         """An input as a label map (C, H, W) of uint8, as large as the answers."""
@@ -146,7 +152,6 @@ class Results(Gallery):
             paths=[paths[0] for _, paths in self._groups],
             most=len(self._groups[0][1]),
             facts={"results": str(fake), "real images": str(real), "preparation": "as they are"},
-            notes=_unlike(pictures.paths[0], originals.paths[0]),
         )
 
     def rows(self, inputs: int | None, samples: int | None) -> Iterator[Row]:
@@ -155,9 +160,10 @@ class Results(Gallery):
         count = self.answers(samples)
         yield from ahead(self._read(count), chosen, max(4, 64 // count))
 
-    def adaptations(self) -> list[str]:
+    def adaptations(self, real: bool) -> list[str]:
         """What was adapted; see :meth:`Gallery.adaptations`."""
-        return super().adaptations() + _gray("results", self._results)
+        unlike = _unlike(self._results.paths[0], self.real.paths[0]) if real else []
+        return unlike + super().adaptations(real) + _gray("results", self._results)
 
     def pair_up(self) -> None:
         """Find the real picture of every input; see :meth:`Gallery.pair_up`."""

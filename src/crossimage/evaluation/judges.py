@@ -67,8 +67,11 @@ class Classified(Gathering):
                 "Wilson interval"
             )
             found.append(
-                Figure(name, value, interval, len(values), protocol, None, self._classifier.library)
-            )
+                Figure(
+                    name, value, interval, len(values), protocol, None, self._classifier.library,
+                    comparable=False,
+                )
+            )  # fmt: skip
         return found
 
 

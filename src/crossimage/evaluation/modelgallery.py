@@ -53,9 +53,11 @@ class ModelGallery(Gallery):
     def __init__(self, model: Translator, seed: int, facts: dict[str, str], **given: Any) -> None:
         self.model, self.seed = model, seed
         networks = model.networks
+        drawn = bool(networks.style_dim or networks.random)
         super().__init__(
-            most=None if networks.style_dim or networks.random else 1,
+            most=None if drawn else 1,
             facts={"method": model.method, "model": given["title"], **facts},
+            drawn=drawn,
             uniform=networks.layout != "enlarging",
             **given,
         )

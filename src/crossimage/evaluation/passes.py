@@ -85,7 +85,12 @@ def diversity(
         "lpips", value, interval, inputs * pairs, protocol, amounts.seed, lpips.library,
         lpips.comparable,
     )  # fmt: skip
-    return figure, extremes.blocks("Inputs of least diversity", "Inputs of most diversity")
+    return figure, _by_diversity(extremes, "LPIPS")
+
+
+def _by_diversity(extremes: Extremes, measure: str) -> list[Block]:
+    least, most = (f"Inputs of {end} diversity by {measure}" for end in ("least", "most"))
+    return extremes.blocks(least, most)
 
 
 def _most_of(row: Row, value: float) -> Strip:
@@ -131,18 +136,30 @@ def _parts(pairs: Iterable[Tensor]) -> Iterator[Tensor]:
         yield torch.stack(part)
 
 
-def conditional(gallery: Gallery, tools: Tools, amounts: Amounts, track: Track) -> list[Figure]:
-    """The conditional inception score and, of the same answers, the inception score."""
-    from crossimage.evaluation.diversity import conditional_inception_score
+def conditional(
+    gallery: Gallery, tools: Tools, amounts: Amounts, track: Track
+) -> tuple[list[Figure], list[Block]]:
+    """The conditional inception score and, of the same answers, the inception score.
+
+    With the inputs whose answers are of the most and of the fewest classes.
+    """
+    from crossimage.evaluation.diversity import conditional_inception_score, divergence
 
     rows, inputs, samples = _many(gallery, amounts, CIS_ANSWERS, "cis", track)
-    classifier = tools.classifier
-    found = conditional_inception_score(classifier.probabilities(row.answers) for row in rows)
-    return [
+    classifier, extremes = tools.classifier, Extremes()
+
+    def probabilities() -> Iterator[Tensor]:
+        for row in rows:
+            yield (found := classifier.probabilities(row.answers))
+            value = divergence(found)
+            extremes.add(value, partial(_most_of, row, value))
+
+    figures = [
         replace(
             figure,
             protocol=f"{figure.protocol}; {inputs} inputs with {samples} answers each, classes as "
             f"{classifier.name} sees them",
         )
-        for figure in found
+        for figure in conditional_inception_score(probabilities())
     ]
+    return figures, _by_diversity(extremes, "CIS")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from crossimage.evaluation.figures import Figure
 
-WIDTH, ROW = 360, 26
-"""Width of a drawing, and height of a row of bars."""
+WIDTH, ROW = 360, 38
+"""Width of a drawing, and height of a row: a name with a bar below it."""
 
 _TOP, _LEFT, _RIGHT = 4, 8, 64
 _BINS, _HEIGHT, _BELOW = 24, 140, 20  # of histograms; the last is for the numbers below

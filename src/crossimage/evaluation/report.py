@@ -17,6 +17,12 @@ from crossimage.evaluation.plots import ROW, WIDTH, Histogram, Plot, draw, plot_
 from crossimage.evaluation.strips import Block
 from crossimage.files import write_text
 
+NOT_COMPARABLE = (
+    "not comparable with figures of others: the network that measures was trained here, or has "
+    "not the published weights"
+)
+"""What the mark of such figures means."""
+
 _LOWER_IS_BETTER = frozenset({"fid", "kid", "l1", "lpips_paired", "error"})
 _NEITHER = {
     "lpips": "higher is more diverse",  # which is no merit where the pictures are bad
@@ -37,6 +43,7 @@ class Evaluation:
         facts: Method, data and the like, by caption.
         figures: What was measured, each name once.
         notes: What was adapted, a sentence each.
+        missing: Why figures are not there that others have, by the measure's name.
         blocks: Pictures to show.
         histograms: Distributions to show.
     """
@@ -46,6 +53,7 @@ class Evaluation:
     figures: list[Figure]
     notes: list[str] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
     histograms: list[Histogram] = field(default_factory=list)
 
 
@@ -72,6 +80,7 @@ def write_report(
                 "title": run.title,
                 "facts": run.facts,
                 "notes": run.notes,
+                "missing": run.missing,
                 "figures": [figure.to_dict() for figure in run.figures],
             }
             for run in evaluations
@@ -89,6 +98,7 @@ def write_report(
         draw=draw,
         width=WIDTH,
         row=ROW,
+        not_comparable=NOT_COMPARABLE,
         comparable=all(figure.comparable for run in evaluations for figure in run.figures),
     )
     write_text(out / "report.html", page)

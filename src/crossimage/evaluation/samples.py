@@ -49,6 +49,7 @@ class Samples(Gallery):
                 "method": model.method, "model": title, "data": data, "preparation": prepared,
             },
             notes=[] if domain.test else no_tests([domain.name]),
+            drawn=True,
             kind="samples",
         )  # fmt: skip
 

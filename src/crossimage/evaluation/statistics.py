@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -141,7 +141,7 @@ def statistics_of(
     features: Features,
     seed: int = 0,
     cache: Path | None = None,
-    advance: Callable[[int], object] = lambda count: None,
+    track: Callable[[Iterable[Tensor]], Iterable[Tensor]] = iter,
 ) -> Statistics:
     """The statistics of a stream of pictures, from the cache where they were gathered before.
 
@@ -153,7 +153,7 @@ def statistics_of(
         features: The network that sees them.
         seed: For the choice of the features that are kept and for the splits.
         cache: A folder, such as :func:`cache_folder`; None to keep nothing.
-        advance: Called with the number of pictures that were added.
+        track: Gives the batches of the pictures, and may tell of them as they pass.
 
     Raises:
         ValueError: A file can't be used; it is named.
@@ -163,13 +163,10 @@ def statistics_of(
         parts = (_FORMAT, features.digest, features.device.type, pictures.digest, seed, RESERVOIR)
         path = cache / f"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}.safetensors"
         with suppress(OSError, SafetensorError, KeyError, ValueError):
-            found = Statistics.of_state(load(path.read_bytes()), features, seed)
-            advance(found.count)
-            return found
+            return Statistics.of_state(load(path.read_bytes()), features, seed)
     statistics = Statistics(features, seed)
-    for images in pictures:
+    for images in track(pictures):
         statistics.update(images)
-        advance(len(images))
     if path is not None:
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
