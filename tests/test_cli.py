@@ -330,8 +330,8 @@ def test_sample_makes_images_of_noise(
 def test_data_make_and_inspect(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     out = tmp_path / "data"
     make = ("data", "make", "outlines", "--out", out, "--count", 3, "--size", 32, "--seed", 1)
-    assert crossimage(*make) == 0
-    assert len(list((out / "trainA").iterdir())) == 3
+    assert crossimage(*make, "--test-count", 2) == 0
+    assert [len(list((out / f).iterdir())) for f in ("trainA", "testA")] == [3, 2]
     capsys.readouterr()
     assert crossimage("data", "inspect", out) == 0
     assert "3" in capsys.readouterr().out
