@@ -138,6 +138,16 @@ def test_other_float_types_give_float32(model: Translator) -> None:
     assert y.dtype == torch.float32 and not y.requires_grad
 
 
+def test_half_precision_is_near_and_gives_float32(run: Path, model: Translator) -> None:
+    half, x = crossimage.load(run, device="cpu", precision="bf16"), images(2, 3, 20, 24)
+    fast, exact = (m.translate(x, to="shoes", seed=1) for m in (half, model))
+    assert fast.dtype == torch.float32
+    assert not torch.equal(fast, exact)
+    assert (fast - exact).abs().mean() < 0.02
+    with pytest.raises(ValueError, match="precision must be fp32 or bf16, found 'half'"):
+        crossimage.load(run, device="cpu", precision="half")  # type: ignore[arg-type]
+
+
 def test_interpolation_runs_from_start_to_end(model: Translator) -> None:
     x = images(2, 3, 16, 20)
     start, end = model.sample_style(1, seed=0), model.sample_style(2, seed=1)

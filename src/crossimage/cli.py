@@ -16,7 +16,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 from tyro.conf import Positional
@@ -93,6 +93,7 @@ def translate(
     format: str | None = None,
     batch_size: int = 4,
     device: str = "auto",
+    precision: Literal["fp32", "bf16"] = "fp32",
 ) -> None:
     """Translate images with a trained model.
 
@@ -113,12 +114,13 @@ def translate(
         batch_size: Images that pass through the networks together; one by one where these draw
             noise of their own (dropout).
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
+        precision: bf16 is two to three times as fast on hardware that has it, and not quite exact.
     """
     folder = as_path(out, "--out")
     from crossimage.labels import parse_target
     from crossimage.translator import load
 
-    model = load(run, device)
+    model = load(run, device, precision=precision)
     target = parse_target(to) if to and model.networks.labels else to
     report = model.translate_files(
         inputs, folder, target, samples=samples, reference=reference or None, same_style=same_style,

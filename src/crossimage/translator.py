@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, SupportsIndex
+from typing import Any, Literal, SupportsIndex, get_args
 
 import torch
 from torch import Tensor
@@ -38,11 +38,16 @@ from crossimage.modelfile import save_model
 
 __all__ = ["Translator", "load"]
 
+Precision = Literal["fp32", "bf16"]
+
 _LEAST = 4  # pixels a side that layers need which reflect three pixels
 
 
 def load(
-    path: str | Path, device: str | torch.device = "auto", discriminators: bool = False
+    path: str | Path,
+    device: str | torch.device = "auto",
+    discriminators: bool = False,
+    precision: Precision = "fp32",
 ) -> Translator:
     """Load a trained model.
 
@@ -51,14 +56,16 @@ def load(
         device: Where the networks compute; ``auto`` is the GPU where there is one.
         discriminators: Load the discriminators too, from the model file where it holds them,
             else from the run folder's newest checkpoint.
+        precision: Arithmetic of translations; see :class:`Translator`.
 
     Raises:
         FileNotFoundError: There is no model at ``path``.
-        ValueError: The file is no model that this version can read, the device does not exist, or
-            there are no discriminators to load.
+        ValueError: The file is no model that this version can read, the device or the precision
+            does not exist, or there are no discriminators to load.
     """
     target = find_device(device)
-    return Translator(load_networks(as_path(path, "the model's path"), discriminators), target)
+    networks = load_networks(as_path(path, "the model's path"), discriminators)
+    return Translator(networks, target, precision)
 
 
 class Translator:
@@ -72,15 +79,28 @@ class Translator:
     Args:
         networks: The trained method.
         device: Where the networks compute.
+        precision: Arithmetic of translations. ``bf16`` is two to three times as fast on hardware
+            that has it, and its pixels differ by about a hundredth of the range; results are
+            float32 either way.
 
     Attributes:
         networks: The underlying method, an ``nn.Module`` in evaluation mode.
         device: Where the networks compute.
+        precision: Arithmetic of translations.
+
+    Raises:
+        ValueError: There is no such device or precision.
     """
 
-    def __init__(self, networks: Method, device: str | torch.device = "auto") -> None:
-        self.device = find_device(device)
+    def __init__(
+        self, networks: Method, device: str | torch.device = "auto", precision: Precision = "fp32"
+    ) -> None:
+        if precision not in get_args(Precision):
+            raise ValueError(f"precision must be fp32 or bf16, found {precision!r}")
+        self.device, self.precision = find_device(device), precision
         self.networks = networks.to(self.device).eval().requires_grad_(False)
+        if precision == "bf16":  # which convolutions compute in this order of the memory
+            self.networks.to(memory_format=torch.channels_last)
 
     @property
     def method(self) -> str:
@@ -522,7 +542,8 @@ class Translator:
         # no_grad and not inference_mode: what comes out may be trained on.
         with torch.no_grad(), self._seeded(seed):
             padded, rows, columns = self._pad(x)
-            y = self.networks.translate(padded, goal, style)
+            with torch.autocast(x.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+                y = self.networks.translate(padded, goal, style)
         times = self.networks.enlarges
         rows, columns = (slice(s.start * times, s.stop * times) for s in (rows, columns))
         return y[:, :, rows, columns].float().contiguous()

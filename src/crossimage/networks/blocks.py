@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -9,79 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
+from crossimage.networks.normalisation import InstanceNorm, LayerNorm, adaptive_instance_norm
+
 NormName = Literal["none", "instance", "layer", "batch"]
 ActivationName = Literal["none", "relu", "lrelu", "prelu", "selu", "tanh"]
 Padding = Literal["reflect", "replicate", "zeros"]
 Initialisation = Literal["kaiming", "gaussian", "xavier"]
 TestMode = Literal["train", "eval"]
-
-
-class InstanceNorm(nn.Module):
-    """Normalise every channel of every sample to mean 0 and variance 1; nothing is learned."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise (N, C, H, W) over H and W."""
-        return instance_norm(x)
-
-
-def instance_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
-    """Normalise (N, C, H, W) over H and W.
-
-    On CPUs as a group norm with one group a channel, which is the same function and several times
-    faster. Elsewhere that would leave channels-last memory and, under autocast, half precision.
-    """
-    if x.device.type == "cpu" and x.shape[2:].numel() > 1:
-        return F.group_norm(x, x.shape[1], eps=eps)
-    return _normalise(x, eps)
-
-
-def _normalise(x: Tensor, eps: float) -> Tensor:
-    """Instance norm in the layout and precision of its input; sums are made in fp32."""
-    with torch.autocast(x.device.type, enabled=False):
-        variance, mean = torch.var_mean(x.float(), (2, 3), correction=0, keepdim=True)
-        scale = (variance + eps).rsqrt()
-        return torch.addcmul((-mean * scale).to(x.dtype), x, scale.to(x.dtype))
-
-
-def adaptive_instance_norm(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    """AdaIN: instance norm, then each sample's own affine map per channel.
-
-    Args:
-        x: Feature maps (N, C, H, W).
-        shift: Added to the normalised maps, (N, C).
-        scale: Multiplies the normalised maps as it is (not 1 + scale), (N, C).
-
-    Returns:
-        Feature maps (N, C, H, W). MUNIT, equation 7.
-    """
-    return torch.addcmul(shift[:, :, None, None], instance_norm(x), scale[:, :, None, None])
-
-
-class LayerNorm(nn.Module):
-    """Normalise each sample over C, H and W, then an affine map per channel.
-
-    The standard deviation is the unbiased one, and eps is added to it rather than to the
-    variance: the form that MUNIT's decoder was published with.
-
-    Args:
-        channels: Channels of the input.
-        eps: Added to the standard deviation.
-    """
-
-    def __init__(self, channels: int, eps: float = 1e-5) -> None:
-        super().__init__()
-        self.eps = eps
-        self.weight = nn.Parameter(torch.rand(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise (N, C, H, W)."""
-        # In fp32: the sums run over whole feature maps, which half precision can't hold.
-        with torch.autocast(x.device.type, enabled=False):
-            variance, mean = torch.var_mean(x.float(), (1, 2, 3), keepdim=True)
-            scale = self.weight[:, None, None] / (variance.sqrt() + self.eps)
-            shift = self.bias[:, None, None] - mean * scale
-        return torch.addcmul(shift.to(x.dtype), x, scale.to(x.dtype))
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -161,6 +96,23 @@ def activation_layer(name: ActivationName) -> nn.Module:
             return nn.Tanh()
 
 
+class Conv(nn.Conv2d):
+    """A convolution that pads in the precision of its input; autocast would pad in fp32."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Feature maps (N, I, H, W) to feature maps (N, O, h, w)."""
+        if self.padding_mode == "zeros":
+            return super().forward(x)
+        x = padded(x, self._reversed_padding_repeated_twice, self.padding_mode)
+        return F.conv2d(x, self.weight, self.bias, self.stride)
+
+
+def padded(x: Tensor, sides: Sequence[int], mode: str) -> Tensor:
+    """``torch.nn.functional.pad`` in the precision of its input."""
+    with torch.autocast(x.device.type, enabled=False):
+        return F.pad(x, sides, mode)
+
+
 class ConvBlock(nn.Sequential):
     """Padded convolution, normalisation, activation.
 
@@ -189,7 +141,7 @@ class ConvBlock(nn.Sequential):
         pad: Padding = "reflect",
         spectral: bool = False,
     ) -> None:
-        conv: nn.Module = nn.Conv2d(
+        conv: nn.Module = Conv(
             inputs, outputs, kernel, stride, padding, padding_mode=pad if padding else "zeros"
         )
         if spectral:
@@ -246,8 +198,8 @@ class AdaptiveResidualBlock(nn.Module):
         self, channels: int, *, activation: ActivationName = "relu", pad: Padding = "reflect"
     ) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, 1, 1, padding_mode=pad)
-        self.second = nn.Conv2d(channels, channels, 3, 1, 1, padding_mode=pad)
+        self.first = Conv(channels, channels, 3, 1, 1, padding_mode=pad)
+        self.second = Conv(channels, channels, 3, 1, 1, padding_mode=pad)
         self.activation = activation_layer(activation)
 
     def forward(self, x: Tensor, affine: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from crossimage.networks.blocks import Dropout, NormName, activation_layer, norm_layer
+from crossimage.networks.convolution import Conv2d, ConvTranspose2d
 from crossimage.networks.generators import with_code
 
 Injection = Literal["all", "input"]
@@ -102,7 +103,7 @@ class DownBlock(nn.Sequential):
     def __init__(self, inputs: int, outputs: int, norm: NormName) -> None:
         super().__init__()
         self.activation = nn.LeakyReLU(0.2)  # not in place: skip connections need its input
-        self.conv = nn.Conv2d(inputs, outputs, 4, 2, 1, bias=_needs_bias(norm))
+        self.conv = Conv2d(inputs, outputs, 4, 2, 1, bias=_needs_bias(norm))
         self.norm = norm_layer(norm, outputs)
 
 
@@ -110,7 +111,7 @@ class _UpBlock(nn.Sequential):
     def __init__(self, inputs: int, outputs: int, norm: NormName, dropout: float = 0.0) -> None:
         super().__init__()
         self.activation = activation_layer("relu")
-        self.conv = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=_needs_bias(norm))
+        self.conv = ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=_needs_bias(norm))
         self.norm = norm_layer(norm, outputs)
         self.dropout = Dropout(dropout) if dropout else nn.Identity()
 

@@ -19,6 +19,7 @@ from crossimage.networks.blocks import (
     Padding,
     activation_layer,
     norm_layer,
+    padded,
 )
 
 
@@ -70,7 +71,8 @@ def upsampled_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> 
     n, _, h, w = x.shape
     mode = "constant" if pad == "zeros" else "replicate"
     bias4 = None if bias is None else bias.repeat(4)
-    y = F.conv2d(F.pad(x, (1, 1, 1, 1), mode=mode), _fold(weight), bias4)
+    x, rows, columns = _WithEdges.apply(x) if pad == "reflect" else (x, x, x)
+    y = F.conv2d(padded(x, (1, 1, 1, 1), mode), _fold(weight), bias4)
     # interleave the four positions; in channels-last memory this moves whole pixels
     y = y.permute(0, 2, 3, 1).reshape(n, h, w, 2, 2, -1).transpose(2, 3)
     y = y.reshape(n, 2 * h, 2 * w, -1)
@@ -78,11 +80,14 @@ def upsampled_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> 
         return y.permute(0, 3, 1, 2)
     # Reflection differs from replication in the outermost ring of padding alone, which only the
     # outermost taps see, and only from the outermost rows and columns.
-    rows = F.pad(_double(_second(x, 2) - _first(x, 2), 3), (1, 1, 0, 0), mode="replicate")
-    corners = _second(_second(x, 2), 3) - _first(_first(x, 2), 3)
+    outermost, next_ones = rows[:, :, ::3], rows[:, :, 1:3]
+    corners = torch.stack([next_ones[..., 1], next_ones[..., -2]], 3) - torch.stack(
+        [outermost[..., 0], outermost[..., -1]], 3
+    )
+    rows = padded(_double(next_ones - outermost, 3), (1, 1, 0, 0), "replicate")
     rows = torch.cat([corners[..., :1], rows, corners[..., 1:]], 3)
-    columns = _double(_second(x, 3) - _first(x, 3), 2)
-    columns = F.pad(F.pad(columns, (0, 0, 1, 1), mode="replicate"), (0, 0, 1, 1))
+    columns = _double(columns[..., 1:3] - columns[..., ::3], 2)
+    columns = padded(padded(columns, (0, 0, 1, 1), "replicate"), (0, 0, 1, 1), "constant")
     bordered: Tensor = _AddBorder.apply(
         y,
         F.conv2d(rows[:, :, :1], weight[:, :, :1]),
@@ -93,14 +98,30 @@ def upsampled_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> 
     return bordered.permute(0, 3, 1, 2)
 
 
-def _first(x: Tensor, dim: int) -> Tensor:
-    """The outermost slices at both ends."""
-    return torch.cat([x.narrow(dim, 0, 1), x.narrow(dim, x.shape[dim] - 1, 1)], dim)
+class _WithEdges(torch.autograd.Function):
+    """Feature maps, and their two outermost rows and columns at both ends.
+
+    Slices of autograd's own would each make a gradient of the whole size.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return x.view_as(x), _edges(x, 2), _edges(x, 3)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        whole, rows, columns = gradients
+        whole = whole.clone()
+        for gradient, dim in ((rows, 2), (columns, 3)):
+            size = whole.shape[dim]
+            for i, place in enumerate((0, 1, size - 2, size - 1)):
+                whole.select(dim, place).add_(gradient.select(dim, i))
+        return whole
 
 
-def _second(x: Tensor, dim: int) -> Tensor:
-    """The slices next to the outermost ones."""
-    return torch.cat([x.narrow(dim, 1, 1), x.narrow(dim, x.shape[dim] - 2, 1)], dim)
+def _edges(x: Tensor, dim: int) -> Tensor:
+    """The first two and the last two slices."""
+    return torch.cat([x.narrow(dim, 0, 2), x.narrow(dim, x.shape[dim] - 2, 2)], dim)
 
 
 def _double(x: Tensor, dim: int) -> Tensor:

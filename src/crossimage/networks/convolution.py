@@ -1,0 +1,86 @@
+"""Convolutions that are matrix products where the maps are small and the kernels are large.
+
+Near the bottleneck of a U-Net and at the end of a deep critic a layer has millions of weights for a
+few pixels. On CPUs PyTorch's convolutions take up to fifty times as long for the gradient of such
+kernels as it takes to write it, and longer for second derivatives.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+_PIXELS, _WEIGHTS = 256, 2**18
+"""Up to so many pixels of a batch and from so many weights on, a matrix product is faster."""
+
+
+class Conv2d(nn.Conv2d):
+    """PyTorch's convolution of zero-padded maps, without groups or dilation."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Feature maps (N, I, H, W) to feature maps (N, O, h, w)."""
+        if not _is_small(x, self):
+            return super().forward(x)
+        return conv_by_product(x, self.weight, self.bias, self.stride, _paddings(self))
+
+
+class ConvTranspose2d(nn.ConvTranspose2d):
+    """PyTorch's transposed convolution, without groups, dilation or padding of the output."""
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """Feature maps (N, I, h, w) to feature maps (N, O, H, W)."""
+        if not _is_small(x, self):
+            return super().forward(x, output_size)
+        return transposed_by_product(x, self.weight, self.bias, self.stride, _paddings(self))
+
+
+def _paddings(layer: nn.Conv2d | nn.ConvTranspose2d) -> tuple[int, int]:
+    assert not isinstance(layer.padding, str)
+    rows, columns = layer.padding
+    assert not isinstance(rows, str) and not isinstance(columns, str)
+    return rows, columns
+
+
+def _is_small(x: Tensor, layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
+    pixels = x.numel() // x.shape[1]
+    if isinstance(layer, nn.Conv2d):
+        pixels //= layer.stride[0] * layer.stride[1]
+    return x.device.type == "cpu" and pixels <= _PIXELS and layer.weight.numel() >= _WEIGHTS
+
+
+def conv_by_product(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: tuple[int, ...],
+    padding: tuple[int, int],
+) -> Tensor:
+    """The same as ``conv2d(x, weight, bias, stride, padding)``."""
+    outputs, _, height, width = weight.shape
+    x = F.pad(x, (padding[1], padding[1], padding[0], padding[0]))
+    patches = x.unfold(2, height, stride[0]).unfold(3, width, stride[1])  # (N, I, h, w, kh, kw)
+    # in this order the rows of the matrix are the memory of a channels-last kernel
+    rows = patches.permute(0, 2, 3, 4, 5, 1).flatten(3)
+    y = F.linear(rows, weight.permute(0, 2, 3, 1).reshape(outputs, -1), bias)
+    return y.permute(0, 3, 1, 2)
+
+
+def transposed_by_product(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: tuple[int, ...],
+    padding: tuple[int, int],
+) -> Tensor:
+    """The same as ``conv_transpose2d(x, weight, bias, stride, padding)``."""
+    inputs, outputs, height, width = weight.shape
+    n, _, h, w = x.shape
+    matrix = weight.permute(2, 3, 1, 0).reshape(-1, inputs)
+    patches = F.linear(x.permute(0, 2, 3, 1), matrix)  # (N, h, w, kh kw O)
+    patches = patches.reshape(n, h * w, height * width, outputs).transpose(1, 3)
+    size = (
+        (h - 1) * stride[0] - 2 * padding[0] + height,
+        (w - 1) * stride[1] - 2 * padding[1] + width,
+    )
+    y = F.fold(patches.flatten(1, 2), size, (height, width), padding=padding, stride=stride)
+    return y if bias is None else y + bias[:, None, None].to(y.dtype)

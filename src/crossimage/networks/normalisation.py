@@ -1,0 +1,200 @@
+"""Norms over the pixels of each image, forward and backward in few passes over the memory.
+
+PyTorch's own ones are slow on CPUs where the memory is channels-last: the backward of a group norm
+takes some thirty times as long as its forward. Its batch norm is fast in both directions, and of
+one image it is the instance norm.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class InstanceNorm(nn.Module):
+    """Normalise every channel of every sample to mean 0 and variance 1; nothing is learned."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (N, C, H, W) over H and W."""
+        return instance_norm(x)
+
+
+class AffineInstanceNorm(nn.Module):
+    """Instance norm, then a learned scale and shift a channel.
+
+    Args:
+        channels: Channels of the input.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (N, C, H, W) over H and W; always by the image's own statistics."""
+        samples = len(x), -1
+        return instance_norm(x, self.weight.expand(samples), self.bias.expand(samples))
+
+
+def adaptive_instance_norm(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """AdaIN: instance norm, then each sample's own affine map per channel.
+
+    Args:
+        x: Feature maps (N, C, H, W).
+        shift: Added to the normalised maps, (N, C).
+        scale: Multiplies the normalised maps as it is (not 1 + scale), (N, C).
+
+    Returns:
+        Feature maps (N, C, H, W). MUNIT, equation 7.
+    """
+    return instance_norm(x, scale, shift)
+
+
+def instance_norm(
+    x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None, eps: float = 1e-5
+) -> Tensor:
+    """Normalise (N, C, H, W) over H and W.
+
+    Args:
+        x: Feature maps.
+        scale: Multiplies the normalised maps, (N, C).
+        shift: Added to them after that, (N, C); given where ``scale`` is.
+        eps: Added to the variance.
+    """
+    if x.device.type == "cpu" and x.shape[2:].numel() > 1:
+        return _by_batch_norm(x, scale, shift, eps)
+    y = _normalise(x, eps)
+    if scale is None or shift is None:
+        return y
+    scale, shift = scale[:, :, None, None], shift[:, :, None, None]
+    return torch.addcmul(shift.to(y.dtype), y, scale.to(y.dtype))
+
+
+def _by_batch_norm(x: Tensor, scale: Tensor | None, shift: Tensor | None, eps: float) -> Tensor:
+    """Every sample as a batch of its own; statistics and affine maps are in fp32 at least."""
+    if scale is None or shift is None:
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        scale, shift = torch.ones(x.shape[:2], dtype=dtype), torch.zeros(x.shape[:2], dtype=dtype)
+    if x.dtype in (torch.bfloat16, torch.float16):
+        scale, shift = scale.float(), shift.float()
+    parts = [
+        F.batch_norm(sample, None, None, weight, bias, training=True, eps=eps)
+        for sample, weight, bias in zip(torch.split(x, 1), scale, shift, strict=True)
+    ]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _normalise(x: Tensor, eps: float) -> Tensor:
+    """Instance norm in the layout and precision of its input; sums are made in fp32."""
+    with torch.autocast(x.device.type, enabled=False):
+        variance, mean = torch.var_mean(x.float(), (2, 3), correction=0, keepdim=True)
+        scale = (variance + eps).rsqrt()
+        return torch.addcmul((-mean * scale).to(x.dtype), x, scale.to(x.dtype))
+
+
+class LayerNorm(nn.Module):
+    """Normalise each sample over C, H and W, then an affine map per channel.
+
+    The standard deviation is the unbiased one, and eps is added to it rather than to the
+    variance: the form that MUNIT's decoder was published with.
+
+    Args:
+        channels: Channels of the input.
+        eps: Added to the standard deviation.
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.rand(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (N, C, H, W)."""
+        with torch.autocast(x.device.type, enabled=False):
+            if x.device.type == "cpu" and x.shape[2:].numel() > 1:
+                y: Tensor = _LayerNorm.apply(x, self.weight, self.bias, self.eps)
+                return y
+            return _layer_norm(x, self.weight, self.bias, self.eps)
+
+
+def _layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """The plain form. In fp32: half precision can't hold sums over whole feature maps."""
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    variance, mean = torch.var_mean(wide, (1, 2, 3), keepdim=True)
+    scale = weight[:, None, None] / (variance.sqrt() + eps)
+    shift = bias[:, None, None] - mean * scale
+    return torch.addcmul(shift.to(x.dtype), x, scale.to(x.dtype))
+
+
+class _LayerNorm(torch.autograd.Function):
+    """The same from the sums over each channel, which batch norm's kernels make fast.
+
+    With z = (x - mean) / deviation, y = w r z + b, where r = deviation / (unbiased deviation + eps)
+    is almost 1.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+        count = x[0].numel()
+        unbiased = (count / (count - 1)) ** 0.5
+        means, variances = _statistics(x, weight)
+        mean = means.mean(1, keepdim=True)
+        deviation = (variances + (means - mean).square()).mean(1, keepdim=True).sqrt()
+        scale = weight / (unbiased * deviation + eps)
+        ctx.save_for_backward(x, weight, bias, mean, deviation)
+        ctx.eps, ctx.count, ctx.unbiased = eps, count, unbiased
+        return torch.addcmul(_maps(bias - mean * scale, x), x, _maps(scale, x))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,) = gradients
+        x, weight, bias, mean, deviation = ctx.saved_tensors
+        if torch.is_grad_enabled():  # for a second derivative
+            y = _layer_norm(x, weight, bias, ctx.eps)
+            found = torch.autograd.grad(y, (x, weight, bias), gradient, create_graph=True)
+            return *found, None
+        inverse = 1 / deviation.clamp(min=torch.finfo(deviation.dtype).tiny)
+        ratio = deviation / (ctx.unbiased * deviation + ctx.eps)
+        on_z, on_1 = _sums(gradient, x, weight, mean, inverse)  # of the gradient times z and 1
+        by_z = (weight * on_z).sum(1, keepdim=True) * ratio / ctx.count
+        by_1 = (weight * on_1).sum(1, keepdim=True) * ratio / ctx.count
+        slope = -ctx.unbiased * ratio * by_z * inverse.square()
+        offset = -by_1 * inverse - slope * mean
+        of_x = torch.addcmul(_maps(offset, x), x, _maps(slope, x))
+        of_x.addcmul_(gradient, _maps(weight * ratio * inverse, x))
+        return of_x, (ratio * on_z).sum(0), on_1.sum(0), None
+
+
+def _maps(values: Tensor, x: Tensor) -> Tensor:
+    """(N, C) or (N, 1) to be broadcast over feature maps of x's precision."""
+    return values[:, :, None, None].to(x.dtype)
+
+
+def _statistics(x: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance (N, C) of every channel, in the precision of ``like``."""
+    unused = torch.zeros_like(like), torch.zeros_like(like)
+    found = [torch.batch_norm_update_stats(sample, *unused, 0.0) for sample in torch.split(x, 1)]
+    means, variances = zip(*found, strict=True)
+    return torch.stack(means), torch.stack(variances)
+
+
+def _sums(
+    gradient: Tensor, x: Tensor, weight: Tensor, mean: Tensor, inverse: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Sums (N, C) over the pixels: of the gradient times (x - mean) inverse, of the gradient."""
+    ones = torch.ones_like(weight)
+    found = [
+        torch.ops.aten.native_batch_norm_backward(
+            g, sample, ones, None, None, m.expand_as(ones).contiguous(),
+            i.expand_as(ones).contiguous(), True, 0.0, [False, True, True],
+        )
+        for g, sample, m, i in zip(
+            torch.split(gradient, 1), torch.split(x, 1), mean, inverse, strict=True
+        )
+    ]  # fmt: skip
+    return torch.stack([f[1] for f in found]), torch.stack([f[2] for f in found])

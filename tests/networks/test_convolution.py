@@ -1,0 +1,81 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from crossimage.networks.convolution import (
+    Conv2d,
+    ConvTranspose2d,
+    conv_by_product,
+    transposed_by_product,
+)
+
+shapes = pytest.mark.parametrize(
+    "kernel, stride, padding", [(4, 2, 1), (3, 1, 1), (2, 1, 0), (4, 1, 1)]
+)
+layouts = pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+
+
+def agree(ours: Callable[..., Tensor], plain: Callable[..., Tensor], *inputs: Tensor) -> None:
+    """Values, gradients and gradients of the gradients are the same."""
+    first, second = [], []
+    for function in (ours, plain):
+        y = function(*inputs)
+        slopes = torch.autograd.grad(y.square().sum(), inputs, create_graph=True)
+        square = torch.stack([slope.square().sum() for slope in slopes]).sum()
+        first.append((y, *slopes))
+        second.append(torch.autograd.grad(square, inputs))
+    torch.testing.assert_close(first[0], first[1])
+    torch.testing.assert_close(second[0], second[1])
+
+
+def leaf(*shape: int, layout: torch.memory_format = torch.contiguous_format) -> Tensor:
+    x = torch.randn(*shape, dtype=torch.float64)
+    return (x.to(memory_format=layout) if x.dim() == 4 else x).requires_grad_()
+
+
+@layouts
+@shapes
+def test_a_product_is_the_convolution_up_to_second_derivatives(
+    kernel, stride, padding, layout
+) -> None:
+    x, weight = leaf(2, 3, 6, 8, layout=layout), leaf(4, 3, kernel, kernel, layout=layout)
+    how = (stride, stride), (padding, padding)
+    agree(
+        lambda *args: conv_by_product(*args, *how), lambda *args: F.conv2d(*args, *how),
+        x, weight, leaf(4),
+    )  # fmt: skip
+
+
+@layouts
+@shapes
+def test_a_product_is_the_transposed_convolution_up_to_second_derivatives(
+    kernel, stride, padding, layout
+) -> None:
+    x, weight = leaf(2, 3, 5, 4, layout=layout), leaf(3, 4, kernel, kernel, layout=layout)
+    how = (stride, stride), (padding, padding)
+    agree(
+        lambda *args: transposed_by_product(*args, *how),
+        lambda *args: F.conv_transpose2d(*args, *how),
+        x, weight, leaf(4),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [Conv2d, ConvTranspose2d])
+def test_layers_are_the_same_for_small_and_large_maps(kind) -> None:
+    layer = kind(128, 128, 4, 2, 1).double()
+    plain = {Conv2d: F.conv2d, ConvTranspose2d: F.conv_transpose2d}[kind]
+    for side in (4, 64):
+        x = torch.randn(1, 128, side, side, dtype=torch.float64)
+        torch.testing.assert_close(layer(x), plain(x, layer.weight, layer.bias, 2, 1))
+
+
+@pytest.mark.parametrize("kind", [Conv2d, ConvTranspose2d])
+def test_products_are_in_half_precision_under_autocast(kind) -> None:
+    layer, x = kind(128, 128, 4, 2, 1), torch.randn(1, 128, 4, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = layer(x)
+    assert half.dtype == torch.bfloat16
+    torch.testing.assert_close(half.float(), layer(x), rtol=0.05, atol=0.05)

@@ -1,0 +1,122 @@
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from crossimage.networks.normalisation import (
+    AffineInstanceNorm,
+    LayerNorm,
+    _layer_norm,
+    _normalise,
+    adaptive_instance_norm,
+    instance_norm,
+)
+
+layouts = pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+samples = pytest.mark.parametrize("count", [1, 3])
+
+
+def maps(count: int, layout: torch.memory_format) -> Tensor:
+    x = torch.randn(count, 5, 6, 7, dtype=torch.float64) * 3 + 2
+    return x.to(memory_format=layout).requires_grad_()
+
+
+def agree(found: Tensor, expected: Tensor, inputs: tuple[Tensor, ...]) -> None:
+    """Values are the same, and so are their gradients and the gradients of these."""
+    torch.testing.assert_close(found, expected)
+    gradient = torch.randn_like(expected).requires_grad_()
+    first, second = [], []
+    for y in (found, expected):
+        first.append(torch.autograd.grad(y, inputs, gradient, retain_graph=True))
+        slopes = torch.autograd.grad(y, inputs, gradient, create_graph=True)
+        square = torch.stack([slope.square().sum() for slope in slopes]).sum()
+        second.append(torch.autograd.grad(square, (*inputs, gradient), materialize_grads=True))
+    torch.testing.assert_close(first[0], first[1])
+    torch.testing.assert_close(second[0], second[1])
+
+
+@layouts
+@samples
+def test_instance_norm_is_the_plain_form_forward_and_backward(count, layout) -> None:
+    x = maps(count, layout)
+    agree(instance_norm(x), F.instance_norm(x), (x,))
+
+
+@layouts
+@samples
+def test_adain_is_the_plain_form_forward_and_backward(count, layout) -> None:
+    x = maps(count, layout)
+    shift, scale = (torch.randn(count, 5, dtype=torch.float64, requires_grad=True) for _ in "ab")
+    plain = F.instance_norm(x) * scale[:, :, None, None] + shift[:, :, None, None]
+    agree(adaptive_instance_norm(x, shift, scale), plain, (x, shift, scale))
+
+
+@samples
+def test_affine_instance_norm_is_the_plain_form_forward_and_backward(count) -> None:
+    norm, x = AffineInstanceNorm(5).double(), maps(count, torch.channels_last)
+    nn.init.normal_(norm.weight)
+    nn.init.normal_(norm.bias)
+    plain = F.instance_norm(x, weight=norm.weight, bias=norm.bias)
+    agree(norm(x), plain, (x, norm.weight, norm.bias))
+
+
+@layouts
+@samples
+@pytest.mark.parametrize("eps", [1e-5, 0.5])
+def test_layer_norm_is_the_plain_form_forward_and_backward(count, layout, eps) -> None:
+    norm, x = LayerNorm(5, eps).double(), maps(count, layout)
+    nn.init.normal_(norm.weight)
+    plain = _layer_norm(x, norm.weight, norm.bias, eps)
+    agree(norm(x), plain, (x, norm.weight, norm.bias))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_half_precision_has_the_gradients_of_full_precision(count) -> None:
+    x = torch.randn(count, 8, 16, 16).to(memory_format=torch.channels_last).requires_grad_()
+    norm, gradient = LayerNorm(8), torch.randn(count, 8, 16, 16)
+    for layer in (norm, instance_norm):
+        (expected,) = torch.autograd.grad(layer(x), x, gradient)
+        with torch.autocast("cpu", torch.bfloat16):
+            half = layer(x.bfloat16())
+        assert half.dtype == torch.bfloat16
+        (found,) = torch.autograd.grad(half, x, gradient.bfloat16())
+        torch.testing.assert_close(found, expected, rtol=0.05, atol=0.05)
+
+
+def test_instance_norm_has_mean_0_and_variance_1_a_channel() -> None:
+    x = torch.randn(2, 3, 16, 16) * 5 + 7
+    torch.testing.assert_close(instance_norm(x), F.instance_norm(x), rtol=1e-4, atol=1e-5)
+
+
+def test_adain_takes_mean_and_deviation_from_its_parameters() -> None:
+    shift, scale = torch.randn(2, 3), torch.rand(2, 3) + 0.5
+    out = adaptive_instance_norm(torch.randn(2, 3, 32, 32), shift, scale)
+    torch.testing.assert_close(out.mean((2, 3)), shift, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(out.std((2, 3), correction=0), scale, rtol=1e-3, atol=1e-3)
+
+
+def test_layer_norm_divides_by_the_unbiased_deviation_plus_eps() -> None:
+    norm = LayerNorm(2, eps=0.5)
+    x = torch.randn(3, 2, 2, 2)
+    expected = (x - x.mean((1, 2, 3), keepdim=True)) / (x.std((1, 2, 3), keepdim=True) + 0.5)
+    torch.testing.assert_close(norm(x), expected * norm.weight[:, None, None])
+
+
+def test_layer_norm_survives_half_precision() -> None:
+    norm, x = LayerNorm(4), torch.randn(1, 4, 64, 64) * 100 + 300
+    with torch.autocast("cpu", torch.bfloat16):
+        out = norm(x.bfloat16())
+    assert out.dtype == torch.bfloat16
+    torch.testing.assert_close(out.float(), norm(x), rtol=0.05, atol=0.05)
+
+
+def test_instance_norm_is_the_same_off_the_cpu() -> None:
+    x = torch.randn(2, 3, 16, 16) * 5 + 7
+    torch.testing.assert_close(_normalise(x, 1e-5), instance_norm(x), rtol=1e-4, atol=1e-5)
+    half = _normalise(x.bfloat16(), 1e-5)
+    assert half.dtype == torch.bfloat16
+    torch.testing.assert_close(half.float(), instance_norm(x), rtol=0.05, atol=0.05)
+
+
+def test_instance_norm_of_a_single_pixel_is_zero() -> None:
+    assert instance_norm(torch.randn(1, 3, 1, 1)).abs().max() < 1e-3
