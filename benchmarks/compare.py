@@ -64,7 +64,7 @@ def test_images(model: Translator, options: argparse.Namespace) -> tuple[Tensor,
     c = model.config
     config = Config(channels=c.channels, crop=c.crop, resize=min(c.crop), value_range=c.value_range)
     kind = PairedImages if options.paired else UnpairedImages
-    images = kind(find_domains(options.data), config).fixed("test", options.inputs)
+    images = kind(find_domains(options.data), config).fixed("test", options.inputs).images
     source, target = "ab" if model.networks.targets[-1] == "b" else "ba"
     return images[source], images[target]
 
