@@ -6,7 +6,6 @@ What a command needs is imported inside it, PyTorch above all, so that help appe
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import errno
 import inspect
 import io
@@ -23,6 +22,7 @@ from tyro.conf import Positional
 
 from crossimage import __version__, cli_evaluate
 from crossimage.files import as_path
+from crossimage.names import did_you_mean
 
 app = tyro.extras.SubcommandApp()
 data_app = tyro.extras.SubcommandApp()
@@ -197,7 +197,7 @@ def _import(arguments: list[str]) -> None:
     format = None
     if files and (files[0] in FORMATS or not Path(files[0]).exists()):
         # A word near a format's name, which is no file, is taken for one that is misspelt.
-        format = files.pop(0) if difflib.get_close_matches(files[0], FORMATS, 1) else None
+        format = files.pop(0) if did_you_mean(files[0], FORMATS) else None
     target = as_path(out, "--out")
     for note in import_model(files, target, format, options, config):
         print(note)
@@ -258,8 +258,7 @@ def data_make(
 
     makers = MAKERS | DIGITS
     if name not in makers:
-        near = difflib.get_close_matches(name, makers, 1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
+        hint = did_you_mean(name, makers)
         raise ValueError(f"there is no data set '{name}' to make, only {', '.join(makers)}{hint}")
     given: dict[str, Any] = {
         "originals": None if originals is None else as_path(originals, "--from"),
@@ -299,10 +298,10 @@ COMMANDS: dict[str, Any] = {
     "recipes": recipes,
     "data": data_app,
 }
-_DATA = "Look at training data, or make some."
+data_app.__doc__ = "Look at training data, or make some."
 
 for _name, _command in COMMANDS.items():
-    app.command(_command, name=_name, help=_DATA if _command is data_app else None)
+    app.command(_command, name=_name, help=_command.__doc__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -405,8 +404,7 @@ def _print_commands() -> None:
     """Print what there is; tyro would take twice as long, for it looks into every command."""
     print("usage: crossimage COMMAND ...\n\nImage-to-image translation between domains.\n")
     for name, command in COMMANDS.items():
-        summary = _DATA if command is data_app else command.__doc__
-        print(f"  {name:11}{summary.splitlines()[0]}")
+        print(f"  {name:11}{command.__doc__.splitlines()[0]}")
     print("\n`crossimage COMMAND --help` says more; --version prints the version.")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import glob
 import re
 from collections import defaultdict
@@ -13,6 +12,7 @@ from typing import NamedTuple
 
 from crossimage.data.images import EXTENSIONS
 from crossimage.files import as_path
+from crossimage.names import did_you_mean
 
 
 class Source(NamedTuple):
@@ -163,7 +163,6 @@ def suffix_of(format: str) -> str:
     suffix = f".{format.lower().removeprefix('.')}"
     if suffix not in EXTENSIONS:
         known = sorted(extension[1:] for extension in EXTENSIONS)
-        near = difflib.get_close_matches(suffix[1:], known, 1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
+        hint = did_you_mean(suffix[1:], known)
         raise ValueError(f"format '{format}' is unknown; expected one of {', '.join(known)}{hint}")
     return suffix

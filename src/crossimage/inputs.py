@@ -17,7 +17,7 @@ from torch.nn.functional import interpolate, pad
 
 from crossimage.data.images import from_pil, read_image
 from crossimage.files import as_path
-from crossimage.labels import look_up
+from crossimage.names import did_you_mean, look_up
 
 Picture = Image.Image | str | Path
 Pictures = Tensor | Picture | Sequence[Picture]
@@ -123,8 +123,9 @@ def find_domain(name: object, domains: Sequence[str]) -> int:
     known = " and ".join(map(repr, domains))
     if not isinstance(name, str):
         raise ValueError(f"expected the name of a domain, {known}, found {name!r}")
-    place, hint = look_up(name, domains)
+    place = look_up(name, domains)
     if place is None:
+        hint = did_you_mean(name, domains)
         raise ValueError(f"the model has no domain '{name}', only {known}{hint}")
     return place
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 
 import torch
 from torch import Tensor
+
+from crossimage.names import did_you_mean, look_up
 
 To = str | Mapping[str, object] | Tensor
 """What a user asks for: a name, values by name, or label vectors."""
@@ -183,21 +184,11 @@ def place_of(name: str, names: Sequence[str]) -> int:
     Raises:
         ValueError: It is none of them; the nearest is given.
     """
-    place, hint = look_up(name, names)
+    place = look_up(name, names)
     if place is None:
+        hint = did_you_mean(name, names)
         raise ValueError(f"there is no label '{name}', only {', '.join(names)}{hint}")
     return place
-
-
-def look_up(name: str, names: Sequence[str]) -> tuple[int | None, str]:
-    """Place of a name, in upper or lower case; or None, and a hint at the nearest one."""
-    if name in names:
-        return names.index(name), ""
-    folded = [known.casefold() for known in names]
-    if folded.count(name.casefold()) == 1:
-        return folded.index(name.casefold()), ""
-    near = difflib.get_close_matches(name.casefold(), folded, 1)
-    return None, f"; did you mean '{names[folded.index(near[0])]}'?" if near else ""
 
 
 def _binary(name: str, value: object) -> float:

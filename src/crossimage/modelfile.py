@@ -6,7 +6,6 @@ is a look-up in a table and no code comes from the file.
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from crossimage.config import build, to_dict
 from crossimage.files import atomic
 from crossimage.methods import METHODS
 from crossimage.methods.base import Method
+from crossimage.names import did_you_mean
 
 FORMAT, FORMAT_VERSION = "crossimage", 1
 
@@ -70,10 +70,9 @@ def load_model(path: Path | str) -> Method:
     metadata = _metadata(path)
     name = metadata.get("method", "")
     if name not in METHODS:
-        near = difflib.get_close_matches(name, METHODS, 1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
+        hint = did_you_mean(name, METHODS) or ";"
         raise ValueError(
-            f"{path} holds a model of the unknown method '{name}'; {hint}"
+            f"{path} holds a model of the unknown method '{name}'{hint} "
             f"known are {', '.join(METHODS)}"
         )
     try:

@@ -11,12 +11,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-
 from crossimage.files import write_text
+from crossimage.pages import page_template
 
 Points = list[tuple[float, float]]
 
@@ -63,7 +61,7 @@ def write_page(run: Path, *, title: str, facts: Mapping[str, str]) -> None:
         player, _, term = name.partition("/")
         players.setdefault(player, []).append(_plot(term, points))
     frame = {"width": _WIDTH, "height": _HEIGHT, "left": _LEFT, "right": _WIDTH - _RIGHT}
-    page = _template().render(
+    page = page_template("run.html").render(
         title=title,
         facts=facts,
         players=players,
@@ -72,16 +70,6 @@ def write_page(run: Path, *, title: str, facts: Mapping[str, str]) -> None:
         written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S"),
     )
     write_text(run / "index.html", page)
-
-
-@cache
-def _template() -> Template:
-    loader = PackageLoader("crossimage")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template("run.html")
 
 
 def _sheets(folder: Path) -> list[tuple[int, str]]:

@@ -8,16 +8,16 @@ import pytest
 import torch
 from PIL import Image
 
+from crossimage.config import build
 from crossimage.evaluation.gallery import Results, spread
 from crossimage.evaluation.translations import Translations
 from crossimage.methods import METHODS
+from crossimage.methods.srgan import SRGAN
 from crossimage.translator import Translator
 from tests.conftest import small
 
 
 def model(method: str = "munit", **changes: Any) -> Translator:
-    from crossimage.config import build
-
     torch.manual_seed(0)
     kind = METHODS[method]
     settings = small(method, domains=("edges", "shoes"), **changes)
@@ -155,13 +155,8 @@ def test_folders_are_paired_by_name(tmp_path: Path) -> None:
 
 
 def test_models_that_enlarge_get_small_versions_of_whole_images(tmp_path: Path) -> None:
-    if "srgan" not in METHODS:
-        pytest.skip("there is no method that enlarges")
-    from crossimage.config import build
-
-    kind = METHODS["srgan"]
     settings = {"width": 4, "residual_blocks": 1, "crop": 16}
-    translator = Translator(kind(build(kind.Config, settings), training=False), "cpu")
+    translator = Translator(SRGAN(build(SRGAN.Config, settings), training=False), "cpu")
     pictures(tmp_path, "a.png", size=(23, 30))
     gallery = Translations("run", translator, str(tmp_path), None, 0)
     assert gallery.paired and gallery.border == 4 and not gallery.notes

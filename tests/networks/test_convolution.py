@@ -6,9 +6,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from crossimage.networks.convolution import (
-    Conv2d,
-    ConvTranspose2d,
+    BottleneckConv2d,
+    BottleneckConvTranspose2d,
+    PaddedConv2d,
     conv_by_product,
+    padded,
     transposed_by_product,
 )
 
@@ -63,19 +65,29 @@ def test_a_product_is_the_transposed_convolution_up_to_second_derivatives(
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", [Conv2d, ConvTranspose2d])
+@pytest.mark.parametrize("kind", [BottleneckConv2d, BottleneckConvTranspose2d])
 def test_layers_are_the_same_for_small_and_large_maps(kind) -> None:
     layer = kind(128, 128, 4, 2, 1).double()
-    plain = {Conv2d: F.conv2d, ConvTranspose2d: F.conv_transpose2d}[kind]
+    plain = {BottleneckConv2d: F.conv2d, BottleneckConvTranspose2d: F.conv_transpose2d}[kind]
     for side in (4, 64):
         x = torch.randn(1, 128, side, side, dtype=torch.float64)
         torch.testing.assert_close(layer(x), plain(x, layer.weight, layer.bias, 2, 1))
 
 
-@pytest.mark.parametrize("kind", [Conv2d, ConvTranspose2d])
+@pytest.mark.parametrize("kind", [BottleneckConv2d, BottleneckConvTranspose2d])
 def test_products_are_in_half_precision_under_autocast(kind) -> None:
     layer, x = kind(128, 128, 4, 2, 1), torch.randn(1, 128, 4, 4)
     with torch.autocast("cpu", torch.bfloat16):
         half = layer(x)
     assert half.dtype == torch.bfloat16
     torch.testing.assert_close(half.float(), layer(x), rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("pad", ["reflect", "replicate"])
+def test_padding_stays_in_half_precision_and_changes_nothing(pad) -> None:
+    x = torch.randn(1, 3, 5, 6, dtype=torch.float64)
+    conv = PaddedConv2d(3, 4, 3, 2, 1, padding_mode=pad).double()
+    plain = F.conv2d(F.pad(x, (1, 1, 1, 1), pad), conv.weight, conv.bias, 2)
+    torch.testing.assert_close(conv(x), plain)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert padded(x.bfloat16(), (1, 1, 1, 1), pad).dtype == torch.bfloat16

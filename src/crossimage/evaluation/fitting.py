@@ -112,7 +112,14 @@ def accuracy(classifier: Classifier, examples: Examples) -> Figure:
     value, interval = share_of(hits)
     protocol = f"share of real images, held out in training, whose class {classifier.name} tells"
     return Figure(
-        "held_out_accuracy", value, interval, len(hits), protocol, None, classifier.library
+        "held_out_accuracy",
+        value,
+        interval,
+        len(hits),
+        protocol,
+        None,
+        classifier.library,
+        comparable=False,
     )
 
 

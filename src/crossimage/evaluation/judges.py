@@ -12,6 +12,7 @@ from crossimage.evaluation.figures import Figure, share_of
 from crossimage.evaluation.gallery import Row
 from crossimage.evaluation.measures import Gathering, Measure
 from crossimage.evaluation.tools import Classifier, Scores
+from crossimage.names import look_up
 
 _TOGETHER = 64  # pictures that pass through a classifier at a time
 
@@ -101,8 +102,7 @@ class Segmented(Measure):
 
 def class_of(name: str, classifier: Classifier) -> int | None:
     """Number of a class, whose name may differ in upper and lower case; None: there is none."""
-    folded = [known.casefold() for known in classifier.classes]
-    return folded.index(name.casefold()) if name.casefold() in folded else None
+    return look_up(name, classifier.classes)
 
 
 def asked_class(target: str, classifier: Classifier) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +14,7 @@ from crossimage.evaluation.report import Evaluation
 from crossimage.evaluation.statistics import cache_folder, statistics_of
 from crossimage.evaluation.strips import Block
 from crossimage.evaluation.tools import Tools
+from crossimage.names import did_you_mean
 
 LIKENESS = ("fid", "kid", "is")
 PAIRED = ("psnr", "ssim", "l1", "lpips_paired")
@@ -55,8 +55,7 @@ def choose(
     """
     for name in wanted:
         if name not in METRICS:
-            near = difflib.get_close_matches(name, METRICS, 1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
+            hint = did_you_mean(name, METRICS)
             raise ValueError(f"there is no metric '{name}', only {', '.join(METRICS)}{hint}")
     asked = [name for name in METRICS if name in (wanted or METRICS)]
     titles, refusals = [], []

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from crossimage import __version__
 from crossimage.evaluation.figures import Figure
 from crossimage.evaluation.plots import ROW, WIDTH, Histogram, Plot, draw, plot_of
 from crossimage.evaluation.strips import Block
 from crossimage.files import write_text
+from crossimage.pages import page_template
 
 NOT_COMPARABLE = (
     "not comparable with figures of others: the network that measures was trained here, or has "
@@ -87,7 +85,7 @@ def write_report(
         ],
     }
     write_text(out / "report.json", json.dumps(data, indent=2, allow_nan=False) + "\n")
-    page = _template().render(
+    page = page_template("evaluation.html").render(
         title=title,
         version=__version__,
         runs=evaluations,
@@ -144,12 +142,3 @@ def _plot(name: str, evaluations: Sequence[Evaluation]) -> Plot:
     found = [(i, figure) for i, run in enumerate(evaluations) if (figure := _find(run, name))]
     better = "lower is better" if name in _LOWER_IS_BETTER else "higher is better"
     return plot_of(name, _NEITHER.get(name, better), found)
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("crossimage"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template("evaluation.html")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +21,7 @@ from crossimage.interop import (
 from crossimage.interop.files import read_state
 from crossimage.interop.weights import Converted, Files, Misfit, Source
 from crossimage.modelfile import save_model
+from crossimage.names import did_you_mean
 
 
 class Format(Protocol):
@@ -75,9 +75,8 @@ def import_model(
     """
     paths, out = [Path(file) for file in files], Path(out)
     if format is not None and format not in FORMATS:
-        near = difflib.get_close_matches(format, FORMATS, 1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
-        raise ValueError(f"unknown format '{format}'; {hint}known are {', '.join(FORMATS)}")
+        hint = did_you_mean(format, FORMATS) or ";"
+        raise ValueError(f"unknown format '{format}'{hint} known are {', '.join(FORMATS)}")
     if out.is_dir() or out.resolve() in {path.resolve() for path in paths}:
         what = "a folder" if out.is_dir() else "one of the files to import"
         raise ValueError(f"{out} is {what}; give the new model file another name")

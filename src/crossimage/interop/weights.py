@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from crossimage.methods.base import Method
+from crossimage.names import did_you_mean
 
 
 class Files(NamedTuple):
@@ -161,9 +161,8 @@ def settings(options: Mapping[str, str], known: Iterable[str]) -> None:
     known = list(known)
     for key in options:
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            hint = f"did you mean '{near[0]}'? " if near else ""
-            raise ValueError(f"unknown option '{key}'; {hint}known are {', '.join(known)}")
+            hint = did_you_mean(key, known) or ";"
+            raise ValueError(f"unknown option '{key}'{hint} known are {', '.join(known)}")
 
 
 def decide(

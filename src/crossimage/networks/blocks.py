@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
+from crossimage.networks.convolution import PaddedConv2d
 from crossimage.networks.normalisation import InstanceNorm, LayerNorm, adaptive_instance_norm
 
 NormName = Literal["none", "instance", "layer", "batch"]
@@ -96,23 +95,6 @@ def activation_layer(name: ActivationName) -> nn.Module:
             return nn.Tanh()
 
 
-class Conv(nn.Conv2d):
-    """A convolution that pads in the precision of its input; autocast would pad in fp32."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Feature maps (N, I, H, W) to feature maps (N, O, h, w)."""
-        if self.padding_mode == "zeros":
-            return super().forward(x)
-        x = padded(x, self._reversed_padding_repeated_twice, self.padding_mode)
-        return F.conv2d(x, self.weight, self.bias, self.stride)
-
-
-def padded(x: Tensor, sides: Sequence[int], mode: str) -> Tensor:
-    """``torch.nn.functional.pad`` in the precision of its input."""
-    with torch.autocast(x.device.type, enabled=False):
-        return F.pad(x, sides, mode)
-
-
 class ConvBlock(nn.Sequential):
     """Padded convolution, normalisation, activation.
 
@@ -141,7 +123,7 @@ class ConvBlock(nn.Sequential):
         pad: Padding = "reflect",
         spectral: bool = False,
     ) -> None:
-        conv: nn.Module = Conv(
+        conv: nn.Module = PaddedConv2d(
             inputs, outputs, kernel, stride, padding, padding_mode=pad if padding else "zeros"
         )
         if spectral:
@@ -198,8 +180,8 @@ class AdaptiveResidualBlock(nn.Module):
         self, channels: int, *, activation: ActivationName = "relu", pad: Padding = "reflect"
     ) -> None:
         super().__init__()
-        self.first = Conv(channels, channels, 3, 1, 1, padding_mode=pad)
-        self.second = Conv(channels, channels, 3, 1, 1, padding_mode=pad)
+        self.first = PaddedConv2d(channels, channels, 3, 1, 1, padding_mode=pad)
+        self.second = PaddedConv2d(channels, channels, 3, 1, 1, padding_mode=pad)
         self.activation = activation_layer(activation)
 
     def forward(self, x: Tensor, affine: Tensor) -> Tensor:

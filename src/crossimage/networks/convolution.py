@@ -1,12 +1,15 @@
-"""Convolutions that are matrix products where the maps are small and the kernels are large.
+"""PyTorch's convolutions where it makes slow work of them on CPUs; the functions are the same.
 
 Near the bottleneck of a U-Net and at the end of a deep critic a layer has millions of weights for a
-few pixels. On CPUs PyTorch's convolutions take up to fifty times as long for the gradient of such
-kernels as it takes to write it, and longer for second derivatives.
+few pixels. PyTorch's convolutions take up to fifty times as long for the gradient of such kernels
+as it takes to write it, and longer for second derivatives; matrix products do not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -14,8 +17,25 @@ _PIXELS, _WEIGHTS = 256, 2**18
 """Up to so many pixels of a batch and from so many weights on, a matrix product is faster."""
 
 
-class Conv2d(nn.Conv2d):
-    """PyTorch's convolution of zero-padded maps, without groups or dilation."""
+class PaddedConv2d(nn.Conv2d):
+    """A convolution that pads in the precision of its input; autocast would pad in fp32."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Feature maps (N, I, H, W) to feature maps (N, O, h, w)."""
+        if self.padding_mode == "zeros":
+            return super().forward(x)
+        x = padded(x, self._reversed_padding_repeated_twice, self.padding_mode)
+        return F.conv2d(x, self.weight, self.bias, self.stride)
+
+
+def padded(x: Tensor, sides: Sequence[int], mode: str) -> Tensor:
+    """``torch.nn.functional.pad`` in the precision of its input."""
+    with torch.autocast(x.device.type, enabled=False):
+        return F.pad(x, sides, mode)
+
+
+class BottleneckConv2d(nn.Conv2d):
+    """A matrix product where it is faster: for zero-padded maps, without groups or dilation."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Feature maps (N, I, H, W) to feature maps (N, O, h, w)."""
@@ -24,8 +44,8 @@ class Conv2d(nn.Conv2d):
         return conv_by_product(x, self.weight, self.bias, self.stride, _paddings(self))
 
 
-class ConvTranspose2d(nn.ConvTranspose2d):
-    """PyTorch's transposed convolution, without groups, dilation or padding of the output."""
+class BottleneckConvTranspose2d(nn.ConvTranspose2d):
+    """The same, transposed; without groups, dilation or padding of the output."""
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Feature maps (N, I, h, w) to feature maps (N, O, H, W)."""
@@ -57,7 +77,7 @@ def conv_by_product(
 ) -> Tensor:
     """The same as ``conv2d(x, weight, bias, stride, padding)``."""
     outputs, _, height, width = weight.shape
-    x = F.pad(x, (padding[1], padding[1], padding[0], padding[0]))
+    x = padded(x, (padding[1], padding[1], padding[0], padding[0]), "constant")
     patches = x.unfold(2, height, stride[0]).unfold(3, width, stride[1])  # (N, I, h, w, kh, kw)
     # in this order the rows of the matrix are the memory of a channels-last kernel
     rows = patches.permute(0, 2, 3, 4, 5, 1).flatten(3)

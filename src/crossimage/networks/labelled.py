@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from crossimage.networks.convolution import Conv2d
+from crossimage.networks.convolution import BottleneckConv2d
 from crossimage.networks.generators import with_code
 from crossimage.networks.normalisation import AffineInstanceNorm
 
@@ -65,7 +65,7 @@ class LabelledDiscriminator(nn.Module):
         sizes = [channels, *(width * 2**i for i in range(layers))]
         self.features = nn.Sequential()
         for inputs, outputs in zip(sizes, sizes[1:], strict=False):
-            self.features.append(Conv2d(inputs, outputs, 4, 2, 1))
+            self.features.append(BottleneckConv2d(inputs, outputs, 4, 2, 1))
             self.features.append(nn.LeakyReLU(0.01, inplace=True))
         self.source = nn.Conv2d(sizes[-1], 1, 3, 1, 1, bias=False)
         kernel = size[0] >> layers, size[1] >> layers

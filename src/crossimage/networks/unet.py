@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from crossimage.networks.blocks import Dropout, NormName, activation_layer, norm_layer
-from crossimage.networks.convolution import Conv2d, ConvTranspose2d
+from crossimage.networks.convolution import BottleneckConv2d, BottleneckConvTranspose2d
 from crossimage.networks.generators import with_code
 
 Injection = Literal["all", "input"]
@@ -103,7 +103,7 @@ class DownBlock(nn.Sequential):
     def __init__(self, inputs: int, outputs: int, norm: NormName) -> None:
         super().__init__()
         self.activation = nn.LeakyReLU(0.2)  # not in place: skip connections need its input
-        self.conv = Conv2d(inputs, outputs, 4, 2, 1, bias=_needs_bias(norm))
+        self.conv = BottleneckConv2d(inputs, outputs, 4, 2, 1, bias=_needs_bias(norm))
         self.norm = norm_layer(norm, outputs)
 
 
@@ -111,7 +111,7 @@ class _UpBlock(nn.Sequential):
     def __init__(self, inputs: int, outputs: int, norm: NormName, dropout: float = 0.0) -> None:
         super().__init__()
         self.activation = activation_layer("relu")
-        self.conv = ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=_needs_bias(norm))
+        self.conv = BottleneckConvTranspose2d(inputs, outputs, 4, 2, 1, bias=_needs_bias(norm))
         self.norm = norm_layer(norm, outputs)
         self.dropout = Dropout(dropout) if dropout else nn.Identity()
 

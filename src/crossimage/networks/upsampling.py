@@ -19,8 +19,8 @@ from crossimage.networks.blocks import (
     Padding,
     activation_layer,
     norm_layer,
-    padded,
 )
+from crossimage.networks.convolution import padded
 
 
 class UpsampleBlock(nn.Sequential):

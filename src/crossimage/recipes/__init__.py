@@ -6,12 +6,12 @@ The first line of a recipe is a comment that says in one sentence what it trains
 
 from __future__ import annotations
 
-import difflib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from crossimage.config import read_yaml
+from crossimage.names import did_you_mean
 
 __all__ = ["list_recipes", "resolve"]
 
@@ -51,10 +51,9 @@ def resolve(name: str) -> tuple[str, dict[str, Any]]:
         methods = {recipe.split("/")[0] for recipe in shipped}
         if name in methods or name in _methods():
             return name, {}
-        near = difflib.get_close_matches(name, [*shipped, *sorted(methods)], 1, cutoff=0.5)
-        hint = f"did you mean '{near[0]}'? " if near else ""
+        hint = did_you_mean(name, [*shipped, *sorted(methods)], 0.5) or ";"
         raise ValueError(
-            f"there is no recipe or method '{name}'; {hint}`crossimage recipes` lists all"
+            f"there is no recipe or method '{name}'{hint} `crossimage recipes` lists all"
         )
     settings = read_yaml(path)
     method = settings.pop("method", None)
