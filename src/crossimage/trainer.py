@@ -27,6 +27,7 @@ from crossimage.data.datasets import Images, LoadedBatch, UnreadableTally, loade
 from crossimage.data.sampler import rows
 from crossimage.data.tally import Unreadable
 from crossimage.methods.base import Batch, Method, Noise, Panel
+from crossimage.networks.convolution import arrange
 from crossimage.recorder import Recorder
 from crossimage.seeds import seed_of
 
@@ -253,6 +254,7 @@ class Trainer:
             self.average.load_state_dict(state["average"])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
+            _match_memory(optimizer)
         if self._scaler is not None:
             self._scaler.load_state_dict(state["scaler"])
         self.tally.merge(state["unreadable"])
@@ -400,7 +402,17 @@ class Trainer:
 
 
 def _place(method: Method, fabric: Fabric) -> Method:
-    return method.to(fabric.device).to(memory_format=torch.channels_last)
+    method.to(fabric.device)
+    arrange(method)
+    return method
+
+
+def _match_memory(optimizer: torch.optim.Optimizer) -> None:
+    """Give Adam's moments the weights' order in memory, which its fused form relies on."""
+    for weight, moments in optimizer.state.items():
+        for name, moment in moments.items():
+            if moment.shape == weight.shape:
+                moments[name] = torch.empty_like(weight).copy_(moment)
 
 
 @torch.no_grad()

@@ -35,6 +35,7 @@ from crossimage.labels import To
 from crossimage.loading import load_networks
 from crossimage.methods.base import Method
 from crossimage.modelfile import save_model
+from crossimage.networks.convolution import arrange
 
 __all__ = ["Translator", "load"]
 
@@ -100,7 +101,7 @@ class Translator:
         self.device, self.precision = find_device(device), precision
         self.networks = networks.to(self.device).eval().requires_grad_(False)
         if precision == "bf16":  # which convolutions compute in this order of the memory
-            self.networks.to(memory_format=torch.channels_last)
+            arrange(self.networks)
 
     @property
     def method(self) -> str:

@@ -9,6 +9,7 @@ from crossimage.networks.convolution import (
     BottleneckConv2d,
     BottleneckConvTranspose2d,
     PaddedConv2d,
+    arrange,
     conv_by_product,
     padded,
     transposed_by_product,
@@ -91,3 +92,14 @@ def test_padding_stays_in_half_precision_and_changes_nothing(pad) -> None:
     torch.testing.assert_close(conv(x), plain)
     with torch.autocast("cpu", torch.bfloat16):
         assert padded(x.bfloat16(), (1, 1, 1, 1), pad).dtype == torch.bfloat16
+
+
+def test_weights_of_products_stay_contiguous_and_all_others_do_not() -> None:
+    heavy, light = BottleneckConv2d(128, 128, 4, 2, 1), BottleneckConv2d(8, 8, 4, 2, 1)
+    other = torch.nn.Conv2d(128, 128, 4)
+    networks = torch.nn.Sequential(heavy, light, other)
+    before = heavy.weight.detach().clone()
+    arrange(networks)
+    assert heavy.weight.is_contiguous() and torch.equal(heavy.weight, before)
+    for layer in (light, other):
+        assert layer.weight.is_contiguous(memory_format=torch.channels_last)

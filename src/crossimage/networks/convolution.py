@@ -28,6 +28,18 @@ class PaddedConv2d(nn.Conv2d):
         return F.conv2d(x, self.weight, self.bias, self.stride)
 
 
+def arrange(networks: nn.Module) -> None:
+    """Put weights into the order of the memory that their layers compute in.
+
+    That is channels-last, but for the weights of matrix products, whose gradients and Adam steps
+    would be copied.
+    """
+    networks.to(memory_format=torch.channels_last)
+    for layer in networks.modules():
+        if isinstance(layer, BottleneckConv2d | BottleneckConvTranspose2d) and _is_heavy(layer):
+            layer.weight.data = layer.weight.data.contiguous()
+
+
 def padded(x: Tensor, sides: Sequence[int], mode: str) -> Tensor:
     """``torch.nn.functional.pad`` in the precision of its input."""
     with torch.autocast(x.device.type, enabled=False):
@@ -65,7 +77,11 @@ def _is_small(x: Tensor, layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
     pixels = x.numel() // x.shape[1]
     if isinstance(layer, nn.Conv2d):
         pixels //= layer.stride[0] * layer.stride[1]
-    return x.device.type == "cpu" and pixels <= _PIXELS and layer.weight.numel() >= _WEIGHTS
+    return pixels <= _PIXELS and _is_heavy(layer)
+
+
+def _is_heavy(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
+    return layer.weight.device.type == "cpu" and layer.weight.numel() >= _WEIGHTS
 
 
 def conv_by_product(
@@ -76,12 +92,10 @@ def conv_by_product(
     padding: tuple[int, int],
 ) -> Tensor:
     """The same as ``conv2d(x, weight, bias, stride, padding)``."""
-    outputs, _, height, width = weight.shape
+    height, width = weight.shape[2:]
     x = padded(x, (padding[1], padding[1], padding[0], padding[0]), "constant")
     patches = x.unfold(2, height, stride[0]).unfold(3, width, stride[1])  # (N, I, h, w, kh, kw)
-    # in this order the rows of the matrix are the memory of a channels-last kernel
-    rows = patches.permute(0, 2, 3, 4, 5, 1).flatten(3)
-    y = F.linear(rows, weight.permute(0, 2, 3, 1).reshape(outputs, -1), bias)
+    y = F.linear(patches.permute(0, 2, 3, 1, 4, 5).flatten(3), weight.flatten(1), bias)
     return y.permute(0, 3, 1, 2)
 
 
@@ -93,14 +107,12 @@ def transposed_by_product(
     padding: tuple[int, int],
 ) -> Tensor:
     """The same as ``conv_transpose2d(x, weight, bias, stride, padding)``."""
-    inputs, outputs, height, width = weight.shape
-    n, _, h, w = x.shape
-    matrix = weight.permute(2, 3, 1, 0).reshape(-1, inputs)
-    patches = F.linear(x.permute(0, 2, 3, 1), matrix)  # (N, h, w, kh kw O)
-    patches = patches.reshape(n, h * w, height * width, outputs).transpose(1, 3)
+    height, width = weight.shape[2:]
+    h, w = x.shape[2:]
+    patches = x.flatten(2).transpose(1, 2) @ weight.flatten(1)  # (N, h w, O kh kw)
     size = (
         (h - 1) * stride[0] - 2 * padding[0] + height,
         (w - 1) * stride[1] - 2 * padding[1] + width,
     )
-    y = F.fold(patches.flatten(1, 2), size, (height, width), padding=padding, stride=stride)
+    y = F.fold(patches.transpose(1, 2), size, (height, width), padding=padding, stride=stride)
     return y if bias is None else y + bias[:, None, None].to(y.dtype)
