@@ -11,16 +11,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from types import FrameType
 from typing import Any, cast
 
 import torch
-import torch.distributed as dist
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from crossimage import compiling
 from crossimage.checkpoint import Checkpoints
 from crossimage.config import Config
 from crossimage.data.datasets import Images, LoadedBatch, UnreadableTally, loader
@@ -28,6 +28,7 @@ from crossimage.data.sampler import rows
 from crossimage.data.tally import Unreadable
 from crossimage.methods.base import Batch, Method, Noise, Panel
 from crossimage.networks.convolution import arrange
+from crossimage.processes import Processes
 from crossimage.recorder import Recorder
 from crossimage.seeds import seed_of
 
@@ -56,6 +57,7 @@ class Trainer:
         labels: dict[str, Any],
     ) -> None:
         self.config, self.dataset, self.fabric = config, dataset, fabric
+        self.processes = Processes(fabric)
         self.checkpoints, self.recorder, self.labels = checkpoints, recorder, labels
         self.method = _place(method, fabric)
         self.average = None
@@ -74,10 +76,8 @@ class Trainer:
         ]
         self.step, self.seconds = 0, 0.0
         self.tally = UnreadableTally({d.name: len(d.train) for d in dataset.domains})
-        self.saved = -1
+        self.saved, self.ready = -1, not config.compile
         self._signal = 0
-        # stop requests are agreed upon between hosts, so that no accelerator has to wait for them
-        self._hosts: Any = dist.new_group(backend="gloo") if fabric.world_size > 1 else None
 
     def _adam(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         c = self.config
@@ -109,19 +109,22 @@ class Trainer:
         with self._listening(), recorder.recording(self.step, self.seconds):
             while self.step < config.steps:
                 micro_batches, problem = self._next(batches)
-                with self._together():
+                with self.processes.together():
                     if problem:
                         raise ValueError(problem)
-                if self._agree(self._signal):
+                if self.processes.agree(self._signal):
                     break
+                if not self.ready:
+                    self._compile(micro_batches)
                 losses = self.train_step(micro_batches)
                 self.step += 1
                 self.seconds = time.monotonic() - began
-                recorder.add(self._mean(losses))
+                self.processes.average(list(losses.values()))
+                recorder.add(losses)
                 self._record(last=self.step == config.steps)
             if self.saved != self.step:
                 self.save()
-            return self._agree(self._signal) if self.step < config.steps else 0
+            return self.processes.agree(self._signal) if self.step < config.steps else 0
 
     def _record(self, last: bool) -> None:
         """Do what is due after a step."""
@@ -129,7 +132,7 @@ class Trainer:
         intervals = config.log_every, config.sample_every, config.save_every
         log, sample, save = (last or self.step % interval == 0 for interval in intervals)
         if log or sample:
-            with self._together():
+            with self.processes.together():
                 if log:
                     recorder.log(self.step, self.seconds, self.learning_rate(self.step - 1))
                 if sample:
@@ -139,52 +142,99 @@ class Trainer:
 
     def train_step(self, micro_batches: list[LoadedBatch]) -> dict[str, Tensor]:
         """Make every move of the step once; returns the raw loss terms, still on the device."""
-        fabric, config = self.fabric, self.config
-        torch.manual_seed(seed_of(config.seed, "process", self.step, fabric.global_rank))
         for optimizer in self.optimizers.values():
             optimizer.param_groups[0]["lr"] = self.learning_rate(self.step)
+        logs: dict[str, Tensor] = {}
+        moves: Counter[str] = Counter()
+        for player, losses in self._descents(micro_batches):
+            for name, value in losses.items():
+                key = f"{player}/{name}"
+                logs[key] = logs[key] + value if key in logs else value
+                moves[key] += 1
+            weights = [p for p in self.players[player] if p.grad is not None]
+            if weights:
+                self.processes.average([cast(Tensor, p.grad) for p in weights])
+                self.optimizers[player].step()
+                self.optimizers[player].zero_grad(set_to_none=True)
+        if not logs:
+            raise ValueError("all weights are 0, so that there is nothing to train; set some")
+        self.processes.average(self.statistics)
+        if self.average is not None:
+            # the first weights are random: a young average forgets them sooner
+            young = (self.step + 1) / (self.step + 10)
+            _follow(self.average, self.method, min(self.config.ema_decay, young))
+        # of several moves of a player in one step, the mean
+        return {key: value / moves[key] for key, value in logs.items()}
+
+    def _descents(
+        self, micro_batches: list[LoadedBatch]
+    ) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """The step's moves, each with its player's gradients in place.
+
+        Yields:
+            The player, and its raw loss terms, means over the micro-batches.
+        """
+        fabric, config = self.fabric, self.config
+        torch.manual_seed(seed_of(config.seed, "process", self.step, fabric.global_rank))
         flows = [
             self.method.training_step(
                 Batch(loaded.images, self._noise(micro), loaded.labels, self.step)
             )
             for micro, loaded in enumerate(micro_batches)
         ]
-        logs: dict[str, Tensor] = {}
-        moves: Counter[str] = Counter()
         while True:
-            descends = False
+            logs: dict[str, Tensor] = {}
             for flow in flows:
                 with fabric.autocast():
                     update = next(flow, None)
                 if update is None:
-                    break
+                    return
                 weights = {name: getattr(config.weights, name) for name in update.losses}  # type: ignore[attr-defined]
                 terms = [w * update.losses[name].float() for name, w in weights.items() if w]
                 if terms:
-                    descends = True
                     total = torch.stack(terms).sum() / len(flows)
                     fabric.backward(total, inputs=self.players[update.player])
                 for name, value in update.losses.items():
-                    key = f"{update.player}/{name}"
                     part = value.detach().float() / len(flows)
-                    logs[key] = logs[key] + part if key in logs else part
-            if update is None:
-                break
-            moves.update(f"{update.player}/{name}" for name in update.losses)
-            if not descends:
-                continue
-            self._average([p.grad for p in self.players[update.player] if p.grad is not None])
-            self.optimizers[update.player].step()
-            self.optimizers[update.player].zero_grad(set_to_none=True)
-        if not logs:
-            raise ValueError("all weights are 0, so that there is nothing to train; set some")
-        self._average(self.statistics)
-        if self.average is not None:
-            # the first weights are random: a young average forgets them sooner
-            young = (self.step + 1) / (self.step + 10)
-            _follow(self.average, self.method, min(config.ema_decay, young))
-        # of several moves of a player in one step, the mean
-        return {key: value / moves[key] for key, value in logs.items()}
+                    logs[name] = logs[name] + part if name in logs else part
+            assert update is not None
+            yield update.player, logs
+
+    def _compile(self, micro_batches: list[LoadedBatch]) -> None:
+        """Compile the networks of one player after the other; those that can't be stay as they are.
+
+        Args:
+            micro_batches: A step's images, for a rehearsal: PyTorch compiles what it meets, and
+                some of what it makes fails only when it runs.
+        """
+        print = self.recorder.console.print
+        for name, player in self.method.players().items():
+            print(f"compiling the {name} ...")
+            compiling.compile_networks(player)
+            problem = self._rehearse(micro_batches)
+            if self.processes.agree(problem is not None):
+                compiling.undo(player)
+                print(
+                    f"the {name} are not compiled: {problem or 'another process could not do it'}",
+                    style="yellow",
+                )
+        self.ready = True
+
+    def _rehearse(self, micro_batches: list[LoadedBatch]) -> str | None:
+        """Make the gradients of a step and forget them; returns what went wrong, if anything."""
+        before = {name: buffer.clone() for name, buffer in self.method.named_buffers()}
+        problem = None
+        try:
+            for player, _ in self._descents(micro_batches):
+                self.optimizers[player].zero_grad(set_to_none=True)
+        except Exception as error:  # compilers, and what they make, raise of all kinds
+            problem = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+        for optimizer in self.optimizers.values():
+            optimizer.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            for name, buffer in self.method.named_buffers():
+                buffer.copy_(before[name])
+        return problem
 
     def learning_rate(self, step: int) -> float:
         """Adam's step size after ``step`` steps."""
@@ -199,10 +249,10 @@ class Trainer:
         Raises:
             ValueError: The weights are not finite, or a file can't be written.
         """
-        with self._together():
+        with self.processes.together():
             self._share_unreadable()
-        memories = self._gather({k: v.cpu() for k, v in self.method.memory().items()})
-        with self._together():
+        memories = self.processes.gather({k: v.cpu() for k, v in self.method.memory().items()})
+        with self.processes.together():
             self._check_weights()
             if self.fabric.is_global_zero:
                 # The model goes first: a run whose last checkpoint stands is not continued.
@@ -233,7 +283,7 @@ class Trainer:
 
     def _share_unreadable(self) -> None:
         """Let every process know the images that the others could not read."""
-        for state in self._gather(self.tally.state()):
+        for state in self.processes.gather(self.tally.state()):
             self.tally.merge(state)
 
     @property
@@ -288,64 +338,6 @@ class Trainer:
         part = rows(c.samples, c.accumulate, micro, fabric.global_rank, fabric.world_size)
         return Noise(seed_of(c.seed, "noise", self.step), c.samples, part, fabric.device)
 
-    def _average(self, tensors: list[Tensor]) -> None:
-        """The mean over the processes, by one flat all-reduce."""
-        if self.fabric.world_size == 1 or not tensors:
-            return
-        flat = torch.cat([t.flatten() for t in tensors])
-        dist.all_reduce(flat)
-        flat /= self.fabric.world_size
-        for tensor, part in zip(
-            tensors, torch.split(flat, [t.numel() for t in tensors]), strict=True
-        ):
-            tensor.copy_(part.view_as(tensor))
-
-    def _gather(self, value: Any) -> list[Any]:
-        """Every process's value, in the order of the processes."""
-        if self._hosts is None:
-            return [value]
-        values: list[Any] = [None] * self.fabric.world_size
-        dist.all_gather_object(values, value, group=self._hosts)
-        return values
-
-    def _agree(self, number: int) -> int:
-        """The largest of all processes' numbers."""
-        if self._hosts is None:
-            return number
-        votes = torch.tensor(number)
-        dist.all_reduce(votes, dist.ReduceOp.MAX, group=self._hosts)
-        return int(votes)
-
-    @contextmanager
-    def _together(self) -> Iterator[None]:
-        """What fails in here on one process stops all of them; the first one says why.
-
-        After something in here that can fail on one process alone, the processes must not speak
-        with one another in here: those that go on would wait for it for ever.
-        """
-        problem: Exception | None = None
-        try:
-            yield
-        except (OSError, ValueError) as error:
-            problem = error
-        if not self._agree(problem is not None):
-            return
-        if self._hosts is not None:
-            problems = self._gather(problem and str(problem))
-            if not self.fabric.is_global_zero:
-                raise SystemExit(0)
-            problem = problem or ValueError(next(text for text in problems if text))
-        assert problem is not None
-        raise problem
-
-    def _mean(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Losses averaged over the processes."""
-        if self.fabric.world_size == 1:
-            return losses
-        values = torch.stack(list(losses.values()))
-        dist.all_reduce(values)
-        return dict(zip(losses, values / self.fabric.world_size, strict=True))
-
     def accuracies(self) -> dict[str, float]:
         """Share of the test images that the method classifies rightly, by domain.
 
@@ -358,7 +350,7 @@ class Trainer:
             right, count = torch.zeros((), device=device), 0
             unreadable: list[Unreadable] = []
             for images, labels in self.dataset.tests(letter, 256, unreadable):
-                with torch.no_grad(), self.fabric.autocast():
+                with torch.no_grad(), self.fabric.autocast(), self._eagerly():
                     classes = self.translator.classify(self._to_device(images), letter).argmax(1)
                 right += (classes == labels.to(device)).sum()
                 count += len(labels)
@@ -378,10 +370,14 @@ class Trainer:
         fresh = Noise(seed_of(self.config.seed, "fresh", self.step), count, whole, device)
         given = self._on_device(inputs)
         method.eval()
-        with torch.no_grad(), self.fabric.autocast():
+        with torch.no_grad(), self.fabric.autocast(), self._eagerly():
             panels = method.preview(Batch(given.images, fixed, given.labels, self.step), fresh)
         method.train(method is self.method)
         return panels
+
+    def _eagerly(self) -> AbstractContextManager[None]:
+        """Compiled networks know images of training alone."""
+        return compiling.uncompiled() if self.config.compile else nullcontext()
 
     @contextmanager
     def _listening(self) -> Iterator[None]:

@@ -1,0 +1,75 @@
+"""What the processes of a run tell one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from lightning_fabric import Fabric
+from torch import Tensor
+
+
+class Processes:
+    """The processes of a run, seen from one of them; where it is alone, nothing is sent.
+
+    Args:
+        fabric: Launched engine room.
+    """
+
+    def __init__(self, fabric: Fabric) -> None:
+        self.count, self.first = fabric.world_size, fabric.is_global_zero
+        # what is agreed upon goes between hosts, so that no accelerator has to wait for it
+        self._hosts: Any = dist.new_group(backend="gloo") if self.count > 1 else None
+
+    def average(self, tensors: list[Tensor]) -> None:
+        """The mean over the processes, in place, by one flat all-reduce."""
+        if self.count == 1 or not tensors:
+            return
+        flat = torch.cat([t.flatten() for t in tensors])
+        dist.all_reduce(flat)
+        flat /= self.count
+        for tensor, part in zip(
+            tensors, torch.split(flat, [t.numel() for t in tensors]), strict=True
+        ):
+            tensor.copy_(part.view_as(tensor))
+
+    def gather(self, value: Any) -> list[Any]:
+        """Every process's value, in the order of the processes."""
+        if self._hosts is None:
+            return [value]
+        values: list[Any] = [None] * self.count
+        dist.all_gather_object(values, value, group=self._hosts)
+        return values
+
+    def agree(self, number: int) -> int:
+        """The largest of all processes' numbers."""
+        if self._hosts is None:
+            return number
+        votes = torch.tensor(number)
+        dist.all_reduce(votes, dist.ReduceOp.MAX, group=self._hosts)
+        return int(votes)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What fails in here on one process stops all of them; the first one says why.
+
+        After something in here that can fail on one process alone, the processes must not speak
+        with one another in here: those that go on would wait for it for ever.
+        """
+        problem: Exception | None = None
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            problem = error
+        if not self.agree(problem is not None):
+            return
+        if self._hosts is not None:
+            problems = self.gather(problem and str(problem))
+            if not self.first:
+                raise SystemExit(0)
+            problem = problem or ValueError(next(text for text in problems if text))
+        assert problem is not None
+        raise problem
