@@ -39,10 +39,10 @@ from torch.utils.flop_counter import flop_registry
 from crossimage.checkpoint import Checkpoints
 from crossimage.config import Config, build, parse_overrides
 from crossimage.data.datasets import LoadedBatch
+from crossimage.engine import open_fabric
 from crossimage.methods import METHODS
 from crossimage.recipes import resolve
 from crossimage.recorder import Recorder
-from crossimage.run import open_fabric
 from crossimage.trainer import Trainer
 
 PUBLISHED = {"stargan": {"batch_size": 4}}

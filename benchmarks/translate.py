@@ -21,9 +21,9 @@ from torch import Tensor
 from train_step import set_clock, spread, synchronise
 
 from crossimage.config import build, parse_overrides
+from crossimage.engine import arithmetic
 from crossimage.methods import METHODS
 from crossimage.recipes import resolve
-from crossimage.run import arithmetic
 from crossimage.translator import Translator
 
 

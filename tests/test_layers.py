@@ -12,6 +12,10 @@ ROOT = Path(crossimage.__file__).parent
 
 MAY_IMPORT: dict[str, set[str]] = {
     "seeds": set(),
+    "engine": set(),
+    "environment": {"__init__"},
+    "processes": set(),
+    "compiling": set(),
     "config": set(),
     "files": set(),
     "names": set(),
@@ -32,18 +36,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "interop": {"config", "methods", "modelfile", "names", "networks"},
     "conversion": {"data", "filenames", "files", "inputs", "labels", "methods", "seeds", "sheets"},
     "recorder": {"data", "files", "methods", "modelfile", "runpage", "sheets"},
-    "trainer": {"checkpoint", "config", "data", "methods", "recorder", "seeds"},
+    "trainer": {
+        "checkpoint", "compiling", "config", "data", "methods", "networks", "processes",
+        "recorder", "seeds",
+    },
     "translator": {
         "config", "conversion", "data", "files", "inputs", "labels", "loading", "methods",
-        "modelfile",
+        "modelfile", "networks",
     },
     "run": {
-        "checkpoint", "config", "data", "files", "loading", "methods", "recipes", "recorder",
-        "seeds", "trainer",
+        "checkpoint", "config", "data", "engine", "environment", "files", "loading", "methods",
+        "recipes", "recorder", "seeds", "trainer",
     },
     "evaluation": {
-        "config", "data", "files", "inputs", "interop", "labels", "names", "networks", "pages",
-        "recipes", "run", "seeds", "translator",
+        "config", "data", "engine", "files", "inputs", "interop", "labels", "names", "networks",
+        "pages", "recipes", "run", "seeds", "translator",
     },
     "cli_evaluate": {"evaluation", "files"},
     "cli": {"cli_evaluate", "files", "names"},

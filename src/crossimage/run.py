@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import logging
 import os
-import platform
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 from rich.panel import Panel as Box
 
-from crossimage import __version__
 from crossimage.checkpoint import Checkpoints, lock
 from crossimage.config import Config, build, differences, to_dict, write_yaml
 from crossimage.data.datasets import Images
 from crossimage.data.domains import Split
 from crossimage.data.opening import open_images
 from crossimage.data.sampler import StepSampler
+from crossimage.engine import arithmetic, is_first, open_fabric, world_of
+from crossimage.environment import environment
 from crossimage.files import write_text
 from crossimage.loading import load_networks
 from crossimage.methods import METHODS
@@ -94,8 +88,8 @@ def train(
     config = dataset.config
     if devices < 1:
         raise ValueError(f"devices must be at least 1, found {devices}")
-    StepSampler(config.batch_size, config.accumulate, world=_world(devices))
-    part, share = config.batch_size // config.accumulate // _world(devices), method.share
+    StepSampler(config.batch_size, config.accumulate, world=world_of(devices))
+    part, share = config.batch_size // config.accumulate // world_of(devices), method.share
     if part % share:
         raise ValueError(
             f"{name} needs a multiple of {share} images at a time, and a process sees {part}; "
@@ -104,7 +98,7 @@ def train(
     if config.precision == "fp16" and not torch.cuda.is_available():
         raise ValueError("precision=fp16 needs a CUDA device; use bf16, fp32 or auto")
     try:
-        with _folder(out) if _is_first() else nullcontext():
+        with _folder(out) if is_first() else nullcontext():
             return _train(name, data, dataset, out, init, devices)
     except OSError as error:
         if error.errno is None:
@@ -135,7 +129,7 @@ def _train(
     name: str, data: str, dataset: Images, out: Path, init: Path | None, devices: int
 ) -> int:
     # Paths shall come out as they are: brackets are no markup, and long lines are not broken.
-    console = Console(markup=False, highlight=False, soft_wrap=True, quiet=not _is_first())
+    console = Console(markup=False, highlight=False, soft_wrap=True, quiet=not is_first())
     config = dataset.config
     fingerprint = dataset.fingerprint()
     checkpoints = Checkpoints(out, config.keep)
@@ -176,7 +170,7 @@ def _train(
         console.print(f"continuing {out} from step {trainer.step}")
     if fabric.is_global_zero:
         write_text(out / "config.yaml", write_yaml({"method": name, **to_dict(config)}))
-        write_text(out / "environment.json", json.dumps(_environment(data, fabric), indent=2))
+        write_text(out / "environment.json", json.dumps(environment(data, fabric), indent=2))
     del found
     console.print(f"training {name} on {_counts(dataset)} for {config.steps} steps in {out}")
     stopped_by = trainer.fit()
@@ -258,93 +252,8 @@ def _start_from(method: Method, init: Path) -> None:
     method.load_state_dict(weights, strict=False)
 
 
-def _is_first() -> bool:
-    """Whether this is the run's first process, known before the processes have met."""
-    environment = os.environ
-    rank = environment.get("RANK") or environment.get("LOCAL_RANK") or "0"
-    return rank == "0" and environment.get("NODE_RANK", "0") in ("", "0")
-
-
-def _world(devices: int) -> int:
-    return int(os.environ.get("WORLD_SIZE", devices))
-
-
-def open_fabric(precision: str, devices: int) -> Fabric:
-    """The launched engine room."""
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    world = _world(devices)
-    local = int(os.environ.get("LOCAL_WORLD_SIZE", devices))
-    names: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
-    try:
-        fabric = Fabric(
-            accelerator="cuda" if torch.cuda.is_available() else "cpu",
-            devices=local,
-            num_nodes=world // local,
-            strategy="ddp" if world > 1 else "auto",
-            precision=names[arithmetic(precision)],
-        )
-    except MisconfigurationException as error:
-        raise ValueError(f"devices={devices} can't be used: {error}") from None
-    fabric.launch()
-    return fabric
-
-
-def arithmetic(precision: str) -> str:
-    """What ``auto`` means on this machine: bf16 where the hardware has it, else fp32."""
-    if precision != "auto":
-        return precision
-    return "bf16" if _has_bf16() else "fp32"
-
-
-def _has_bf16() -> bool:
-    """Whether the hardware multiplies bf16 matrices; emulation would be slower than fp32."""
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-
-
 def _counts(images: Images) -> str:
     return " and ".join(f"{len(d.train)} images of {d.name}" for d in images.domains)
-
-
-def _environment(data: str, fabric: Fabric) -> dict[str, Any]:
-    """What the run ran on, to be able to repeat it."""
-    names = ("torch", "torchvision", "lightning-fabric", "Pillow", "tifffile")
-    cuda = fabric.device.type == "cuda"
-    return {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(sys.argv),
-        "folder": os.getcwd(),
-        "data": data,
-        "versions": {"python": platform.python_version(), "crossimage": __version__}
-        | {name: version(name) for name in names},
-        "device": torch.cuda.get_device_name(fabric.device)
-        if cuda
-        else platform.processor() or platform.machine(),
-        "threads": torch.get_num_threads(),
-        "processes": fabric.world_size,
-        "precision": fabric.strategy.precision.precision,
-        "platform": platform.platform(),
-        "git": _git_state(),
-    }
-
-
-def _git_state() -> dict[str, Any] | None:
-    """Commit of the source that runs, where it is a checkout."""
-    source = Path(__file__).resolve().parent
-
-    def git(*words: str) -> str:
-        folder = str(source)
-        return subprocess.run(
-            ["git", "-C", folder, *words], check=True, capture_output=True, text=True
-        ).stdout.strip()
-
-    try:
-        if Path(git("rev-parse", "--show-toplevel")) != source.parents[1]:
-            return None  # installed into some other project's folder
-        return {"commit": git("rev-parse", "HEAD"), "changed": bool(git("status", "--porcelain"))}
-    except (OSError, subprocess.CalledProcessError):
-        return None
 
 
 def _longer(config: Config) -> str:

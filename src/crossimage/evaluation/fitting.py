@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms.v2 import functional as transforms
 
+from crossimage.engine import arithmetic
 from crossimage.evaluation.classifier import (
     KINDS,
     Classifier,
@@ -27,7 +28,6 @@ from crossimage.evaluation.pictures import Pictures, ahead, fitted, read_rgb
 from crossimage.evaluation.progress import shown
 from crossimage.evaluation.weights import read_weights
 from crossimage.inputs import find_device
-from crossimage.run import arithmetic
 from crossimage.seeds import seed_of
 
 T = TypeVar("T")
