@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from crossimage.allocation import keep_memory
 from crossimage.config import build
 from crossimage.methods import METHODS
 from crossimage.recipes import resolve
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--format", help="of the results: png, jpg, ...; jpg by default")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
+    keep_memory()  # as the command line does
     model = open_model(options.model)
     with TemporaryDirectory() as folder:
         compare(model, Path(folder), options)

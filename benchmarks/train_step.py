@@ -36,6 +36,7 @@ from rich.console import Console
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from crossimage.allocation import keep_memory
 from crossimage.checkpoint import Checkpoints
 from crossimage.config import Config, build, parse_overrides
 from crossimage.data.datasets import LoadedBatch
@@ -119,6 +120,7 @@ def main() -> None:
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="what is counted")
     options, settings = parser.parse_known_args()
     set_clock(options.clock)
+    keep_memory()  # as the command line does; the official code has its use too
     if options.memory_of:
         print(json.dumps(memory(options, settings)))
     elif options.memory:

@@ -20,6 +20,7 @@ from peers import load_peer
 from torch import Tensor
 from train_step import set_clock, spread, synchronise
 
+from crossimage.allocation import keep_memory
 from crossimage.config import build, parse_overrides
 from crossimage.engine import arithmetic
 from crossimage.methods import METHODS
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="what is counted")
     options, settings = parser.parse_known_args()
     set_clock(options.clock)
+    keep_memory()  # as the command line does; the official code has its use too
     name, recipe = resolve(options.name)
     config = build(METHODS[name].Config, recipe, parse_overrides(settings), source=options.name)
     if METHODS[name].layout == "labelled":

@@ -12,6 +12,7 @@ ROOT = Path(crossimage.__file__).parent
 
 MAY_IMPORT: dict[str, set[str]] = {
     "seeds": set(),
+    "allocation": set(),
     "engine": set(),
     "environment": {"__init__"},
     "processes": set(),
@@ -53,7 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "pages", "recipes", "run", "seeds", "translator",
     },
     "cli_evaluate": {"evaluation", "files"},
-    "cli": {"cli_evaluate", "files", "names"},
+    "cli": {"allocation", "cli_evaluate", "files", "names"},
     "__main__": {"cli"},
     "__init__": set(),
 }  # fmt: skip

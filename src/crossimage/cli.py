@@ -21,6 +21,7 @@ import tyro
 from tyro.conf import Positional
 
 from crossimage import __version__, cli_evaluate
+from crossimage.allocation import keep_memory
 from crossimage.files import as_path
 from crossimage.names import did_you_mean
 
@@ -318,6 +319,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # File names that are no text are printed with their bytes escaped.
         sys.stdout.reconfigure(errors="backslashreplace")
+    keep_memory()
     try:
         status = _run(arguments)
         sys.stdout.flush()

@@ -95,7 +95,7 @@ def test_padding_stays_in_half_precision_and_changes_nothing(pad) -> None:
 
 
 def test_weights_of_products_stay_contiguous_and_all_others_do_not() -> None:
-    heavy, light = BottleneckConv2d(128, 128, 4, 2, 1), BottleneckConv2d(8, 8, 4, 2, 1)
+    heavy, light = BottleneckConv2d(256, 512, 4, 2, 1), BottleneckConv2d(8, 8, 4, 2, 1)
     other = torch.nn.Conv2d(128, 128, 4)
     networks = torch.nn.Sequential(heavy, light, other)
     before = heavy.weight.detach().clone()

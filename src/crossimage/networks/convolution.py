@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_PIXELS, _WEIGHTS = 256, 2**18
-"""Up to so many pixels of a batch and from so many weights on, a matrix product is faster."""
+_PIXELS, _WEIGHTS, _HEAVY = 256, 2**18, 2**21
+"""Up to so many pixels of a batch and from so many weights on, a matrix product is faster. From
+the last number on, layers rarely see more pixels."""
 
 
 class PaddedConv2d(nn.Conv2d):
@@ -36,7 +37,9 @@ def arrange(networks: nn.Module) -> None:
     """
     networks.to(memory_format=torch.channels_last)
     for layer in networks.modules():
-        if isinstance(layer, BottleneckConv2d | BottleneckConvTranspose2d) and _is_heavy(layer):
+        if isinstance(layer, BottleneckConv2d | BottleneckConvTranspose2d) and _is_heavy(
+            layer, _HEAVY
+        ):
             layer.weight.data = layer.weight.data.contiguous()
 
 
@@ -77,11 +80,11 @@ def _is_small(x: Tensor, layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
     pixels = x.numel() // x.shape[1]
     if isinstance(layer, nn.Conv2d):
         pixels //= layer.stride[0] * layer.stride[1]
-    return pixels <= _PIXELS and _is_heavy(layer)
+    return pixels <= _PIXELS and _is_heavy(layer, _WEIGHTS)
 
 
-def _is_heavy(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
-    return layer.weight.device.type == "cpu" and layer.weight.numel() >= _WEIGHTS
+def _is_heavy(layer: nn.Conv2d | nn.ConvTranspose2d, weights: int) -> bool:
+    return layer.weight.device.type == "cpu" and layer.weight.numel() >= weights
 
 
 def conv_by_product(
