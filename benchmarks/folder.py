@@ -24,7 +24,7 @@ from crossimage.allocation import keep_memory
 from crossimage.config import build
 from crossimage.methods import METHODS
 from crossimage.recipes import resolve
-from crossimage.translator import Translator, load
+from crossimage.translator import Precision, Translator, load
 
 
 def main() -> None:
@@ -34,21 +34,23 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=32, help="images in the folder")
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--format", help="of the results: png, jpg, ...; jpg by default")
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     keep_memory()  # as the command line does
-    model = open_model(options.model)
+    model = open_model(options.model, options.precision)
     with TemporaryDirectory() as folder:
         compare(model, Path(folder), options)
 
 
-def open_model(name: str) -> Translator:
+def open_model(name: str, precision: Precision) -> Translator:
     """A trained model, or random networks of the default widths."""
     if Path(name).exists():
-        return load(name)
+        return load(name, precision=precision)
     method, settings = resolve(name)
     torch.manual_seed(0)
-    return Translator(METHODS[method](build(METHODS[method].Config, settings), training=False))
+    networks = METHODS[method](build(METHODS[method].Config, settings), training=False)
+    return Translator(networks, precision=precision)
 
 
 def compare(model: Translator, folder: Path, options: argparse.Namespace) -> None:

@@ -76,7 +76,7 @@ class Trainer:
         ]
         self.step, self.seconds = 0, 0.0
         self.tally = UnreadableTally({d.name: len(d.train) for d in dataset.domains})
-        self.saved, self.ready = -1, not config.compile
+        self.saved, self._to_compile = -1, config.compile
         self._signal = 0
 
     def _adam(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
@@ -114,7 +114,7 @@ class Trainer:
                         raise ValueError(problem)
                 if self.processes.agree(self._signal):
                     break
-                if not self.ready:
+                if self._to_compile:
                     self._compile(micro_batches)
                 losses = self.train_step(micro_batches)
                 self.step += 1
@@ -207,18 +207,18 @@ class Trainer:
             micro_batches: A step's images, for a rehearsal: PyTorch compiles what it meets, and
                 some of what it makes fails only when it runs.
         """
-        print = self.recorder.console.print
+        say = self.recorder.console.print
         for name, player in self.method.players().items():
-            print(f"compiling the {name} ...")
+            say(f"compiling the {name} ...")
             compiling.compile_networks(player)
             problem = self._rehearse(micro_batches)
             if self.processes.agree(problem is not None):
                 compiling.undo(player)
-                print(
+                say(
                     f"the {name} are not compiled: {problem or 'another process could not do it'}",
                     style="yellow",
                 )
-        self.ready = True
+        self._to_compile = False
 
     def _rehearse(self, micro_batches: list[LoadedBatch]) -> str | None:
         """Make the gradients of a step and forget them; returns what went wrong, if anything."""
@@ -228,7 +228,8 @@ class Trainer:
             for player, _ in self._descents(micro_batches):
                 self.optimizers[player].zero_grad(set_to_none=True)
         except Exception as error:  # compilers, and what they make, raise of all kinds
-            problem = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+            reason, *_ = str(error).strip().splitlines() or [""]
+            problem = f"{type(error).__name__}: {reason}"
         for optimizer in self.optimizers.values():
             optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
