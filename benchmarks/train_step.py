@@ -197,7 +197,7 @@ def build_ours(name: str, settings: list[str]) -> Candidate:
     fabric = open_fabric(config.precision, devices=1)
     with TemporaryDirectory() as folder:
         run = Path(folder)
-        recorder = Recorder(run, Console(quiet=True), 1, 1, {}, {}, False, lambda: None)
+        recorder = Recorder(run, Console(stderr=True), 1, 1, {}, {}, False, lambda: None)
         trainer = Trainer(
             method_class(config), config, SimpleNamespace(domains=()), fabric,
             Checkpoints(run, 1), recorder, {},
@@ -210,6 +210,8 @@ def build_ours(name: str, settings: list[str]) -> Candidate:
         size = count, method.labels.size
         labels = {key: torch.randint(0, 2, size).float() for key in ("x", "target")}
     batch = trainer._on_device(LoadedBatch(images, [], None, labels))
+    if config.compile:
+        trainer._compile([batch])
     return Candidate(lambda: trainer.train_step([batch]), trainer.optimizers, config, trainer)
 
 

@@ -58,6 +58,12 @@ def crossimage(*arguments: object) -> int:
     return main([str(argument) for argument in arguments])
 
 
+def test_freed_memory_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = []
+    monkeypatch.setattr("crossimage.cli.keep_memory", lambda: kept.append(True))
+    assert crossimage("recipes") == 0 and kept
+
+
 def test_help_and_recipes_need_no_torch() -> None:
     for arguments in (["--help"], ["train", "--help"], ["translate", "--help"], ["recipes"]):
         code = (

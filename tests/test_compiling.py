@@ -1,16 +1,23 @@
 """Networks compiled by PyTorch, and runs that use them."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.utils import counters
 
 from crossimage import compiling
 from crossimage.checkpoint import Checkpoints
 from crossimage.run import train
 from tests.conftest import small
+
+with_a_compiler = pytest.mark.skipif(
+    not (shutil.which("g++") or shutil.which("clang++") or shutil.which("cl")),
+    reason="there is no C++ compiler",
+)
 
 
 class Pair(nn.Module):
@@ -48,6 +55,7 @@ def test_the_outermost_networks_are_compiled() -> None:
     assert list(compiling.networks_of(pair)) == [pair.first, pair.others[0]]
 
 
+@with_a_compiler
 def test_compiled_networks_compute_the_same_until_it_is_undone() -> None:
     pair, x = Pair(), torch.randn(2, 3, 8, 8)
     names, plain = list(pair.state_dict()), pair.first(x)
@@ -61,6 +69,7 @@ def test_compiled_networks_compute_the_same_until_it_is_undone() -> None:
     assert torch.equal(pair.first(x), plain) and not is_compiled(pair.first(x))
 
 
+@with_a_compiler
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # PyTorch's compiler looks at it
 def test_a_compiled_run_learns_the_same_and_is_continued_to_the_bit(
     pairs: Path, tmp_path: Path, capsys
@@ -70,8 +79,11 @@ def test_a_compiled_run_learns_the_same_and_is_continued_to_the_bit(
         train("pix2pix", str(pairs), tmp_path / name, settings)
         return tmp_path / name
 
-    whole, plain = run("whole", 4, compile=True), run("plain", 4)
+    made = counters["stats"]["unique_graphs"]
+    whole = run("whole", 4, compile=True)
+    assert counters["stats"]["unique_graphs"] >= made + 2
     assert "not compiled" not in capsys.readouterr().out
+    plain = run("plain", 4)
     run("cut", 2, compile=True)
     assert_same(run("cut", 4, compile=True), whole)
     first, second = (losses_of_the_first_step(run) for run in (whole, plain))
@@ -101,3 +113,19 @@ def test_what_cannot_be_compiled_is_told_and_trains_as_usual(
     said = "the generators are not compiled: RuntimeError: no compiler was found\n"
     assert said in capsys.readouterr().out
     assert_same(tmp_path / "plain", tmp_path / "compiled")
+
+
+def test_players_of_a_later_stage_are_compiled_when_it_has_come(
+    classes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    def compile_in_vain(player: nn.Module) -> None:
+        if any(isinstance(layer, nn.ConvTranspose2d) for layer in player.modules()):
+            for network in compiling.networks_of(player):
+                network._compiled_call_impl = lambda *_: 1 / 0
+
+    monkeypatch.setattr(compiling, "compile_networks", compile_in_vain)
+    train("dtn", str(classes), tmp_path, small("dtn", steps=5, classifier_steps=2, compile=True))
+    said = capsys.readouterr().out
+    assert said.index("compiling the classifier") < said.index("compiling the generators")
+    assert said.count("compiling the") == 3
+    assert "the generators are not compiled: ZeroDivisionError: division by zero" in said

@@ -12,8 +12,8 @@ def keep_memory() -> None:
     """Keep what tensors have freed for the next ones, as PyTorch itself does on GPUs.
 
     The GNU C library returns large blocks to the system at once and asks for them again, and the
-    system clears every page of them: on CPUs up to a third of a training step. Elsewhere than on
-    Linux this does nothing.
+    system clears every page of them: on CPUs more than a third of some training steps. Elsewhere
+    than on Linux this does nothing.
     """
     if sys.platform != "linux":
         return

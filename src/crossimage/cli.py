@@ -115,7 +115,7 @@ def translate(
         batch_size: Images that pass through the networks together; one by one where these draw
             noise of their own (dropout).
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
-        precision: bf16 is two to three times as fast on hardware that has it, and not quite exact.
+        precision: bf16 is about three times as fast on hardware that has it, and not quite exact.
     """
     folder = as_path(out, "--out")
     from crossimage.labels import parse_target

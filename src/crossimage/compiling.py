@@ -26,7 +26,7 @@ def compile_networks(player: nn.Module) -> None:
     import torch._dynamo  # takes a second, which others need not wait
 
     # all modules are called through one function of PyTorch's, whose versions it counts
-    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 64)
+    torch._dynamo.config.recompile_limit = torch._dynamo.config.accumulated_recompile_limit = 1024
     for network in networks_of(player):
         network.compile(dynamic=False)
 

@@ -89,8 +89,8 @@ class Config:
         accumulate: Micro-batches whose gradients are added up before a move.
         seed: Seed of the initialisation, the order of the images, augmentation and noise.
         precision: Arithmetic of the networks; ``auto`` is bf16 where the hardware has it.
-        compile: Have PyTorch compile the networks before the first step, which takes minutes; those
-            that it can't are named, and compute as usual.
+        compile: Have PyTorch compile the networks first, which takes minutes; those that it can't
+            are named, and compute as usual.
         workers: Processes that decode images (0: the training process itself).
         learning_rate: Adam's step size.
         betas: Adam's decay rates of the first and second moment.

@@ -76,7 +76,8 @@ class Trainer:
         ]
         self.step, self.seconds = 0, 0.0
         self.tally = UnreadableTally({d.name: len(d.train) for d in dataset.domains})
-        self.saved, self._to_compile = -1, config.compile
+        self.saved = -1
+        self._to_compile = set(self.players) if config.compile else set()
         self._signal = 0
 
     def _adam(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
@@ -106,6 +107,7 @@ class Trainer:
             world=self.fabric.world_size, pin=self.fabric.device.type == "cuda",
         )  # fmt: skip
         began = time.monotonic() - self.seconds
+        moving = set(self.players)
         with self._listening(), recorder.recording(self.step, self.seconds):
             while self.step < config.steps:
                 micro_batches, problem = self._next(batches)
@@ -114,9 +116,10 @@ class Trainer:
                         raise ValueError(problem)
                 if self.processes.agree(self._signal):
                     break
-                if self._to_compile:
+                if moving & self._to_compile:
                     self._compile(micro_batches)
                 losses = self.train_step(micro_batches)
+                moving = {term.partition("/")[0] for term in losses}
                 self.step += 1
                 self.seconds = time.monotonic() - began
                 self.processes.average(list(losses.values()))
@@ -203,29 +206,42 @@ class Trainer:
     def _compile(self, micro_batches: list[LoadedBatch]) -> None:
         """Compile the networks of one player after the other; those that can't be stay as they are.
 
+        Players that do not move in this step, since their stage has not come, are left for later.
+
         Args:
-            micro_batches: A step's images, for a rehearsal: PyTorch compiles what it meets, and
+            micro_batches: The step's images, for rehearsals: PyTorch compiles what it meets, and
                 some of what it makes fails only when it runs.
         """
-        say = self.recorder.console.print
-        for name, player in self.method.players().items():
+        say, players = self.recorder.console.print, self.method.players()
+        moving, _ = self._rehearse(micro_batches)
+        for name in [name for name in players if name in moving & self._to_compile]:
             say(f"compiling the {name} ...")
-            compiling.compile_networks(player)
-            problem = self._rehearse(micro_batches)
+            _, problem = self._rehearse(micro_batches, players[name])
             if self.processes.agree(problem is not None):
-                compiling.undo(player)
-                say(
-                    f"the {name} are not compiled: {problem or 'another process could not do it'}",
-                    style="yellow",
-                )
-        self._to_compile = False
+                compiling.undo(players[name])
+                problem = problem or "another process could not do it"
+                say(f"the {name} are not compiled: {problem}", style="yellow")
+            self._to_compile.remove(name)
 
-    def _rehearse(self, micro_batches: list[LoadedBatch]) -> str | None:
-        """Make the gradients of a step and forget them; returns what went wrong, if anything."""
+    def _rehearse(
+        self, micro_batches: list[LoadedBatch], to_compile: nn.Module | None = None
+    ) -> tuple[set[str], str | None]:
+        """Make the gradients of a step and forget them.
+
+        Args:
+            micro_batches: The step's images.
+            to_compile: Networks to compile before.
+
+        Returns:
+            The players that moved, and what went wrong, if anything.
+        """
         before = {name: buffer.clone() for name, buffer in self.method.named_buffers()}
-        problem = None
+        moving, problem = set(), None
         try:
+            if to_compile is not None:
+                compiling.compile_networks(to_compile)
             for player, _ in self._descents(micro_batches):
+                moving.add(player)
                 self.optimizers[player].zero_grad(set_to_none=True)
         except Exception as error:  # compilers, and what they make, raise of all kinds
             reason, *_ = str(error).strip().splitlines() or [""]
@@ -235,7 +251,7 @@ class Trainer:
         with torch.no_grad():
             for name, buffer in self.method.named_buffers():
                 buffer.copy_(before[name])
-        return problem
+        return moving, problem
 
     def learning_rate(self, step: int) -> float:
         """Adam's step size after ``step`` steps."""
@@ -255,7 +271,7 @@ class Trainer:
         memories = self.processes.gather({k: v.cpu() for k, v in self.method.memory().items()})
         with self.processes.together():
             self._check_weights()
-            if self.fabric.is_global_zero:
+            if self.processes.first:
                 # The model goes first: a run whose last checkpoint stands is not continued.
                 self.recorder.model(self.translator)
                 self.checkpoints.save(self.step, self.state() | {"memories": memories})

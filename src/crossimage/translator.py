@@ -80,7 +80,7 @@ class Translator:
     Args:
         networks: The trained method.
         device: Where the networks compute.
-        precision: Arithmetic of translations. ``bf16`` is two to three times as fast on hardware
+        precision: Arithmetic of translations. ``bf16`` is about three times as fast on hardware
             that has it, and its pixels differ by about a hundredth of the range; results are
             float32 either way.
 

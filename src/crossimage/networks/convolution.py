@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 _PIXELS, _WEIGHTS, _HEAVY = 256, 2**18, 2**21
 """Up to so many pixels of a batch and from so many weights on, a matrix product is faster. From
-the last number on, layers rarely see more pixels."""
+the last number on, weights lie as products want them; with more pixels nothing is lost by it."""
 
 
 class PaddedConv2d(nn.Conv2d):
@@ -32,8 +32,8 @@ class PaddedConv2d(nn.Conv2d):
 def arrange(networks: nn.Module) -> None:
     """Put weights into the order of the memory that their layers compute in.
 
-    That is channels-last, but for the weights of matrix products, whose gradients and Adam steps
-    would be copied.
+    That is channels-last, but on CPUs for the heaviest weights of matrix products, whose gradients
+    and moments Adam would copy.
     """
     networks.to(memory_format=torch.channels_last)
     for layer in networks.modules():
