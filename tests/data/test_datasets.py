@@ -405,9 +405,9 @@ def test_loader_processes_outlive_a_stop_request_and_end_with_the_run(running, n
 def test_loader_processes_outlive_a_stop_request_while_they_start(unequal, monkeypatch, number):
     begin = loading._outlive_stop_requests
 
-    def begin_late(worker):
+    def begin_late():
         time.sleep(0.5)
-        begin(worker)
+        begin()
 
     monkeypatch.setattr(loading, "_outlive_stop_requests", begin_late)
     config = Config(resize=0, crop=(8, 8), workers=1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -93,7 +95,7 @@ def loader(
         num_workers=config.workers,
         collate_fn=collate,
         pin_memory=pin,
-        worker_init_fn=_outlive_stop_requests if config.workers else None,
+        worker_init_fn=partial(_start_worker, os.getpid()) if config.workers else None,
         # Its own source of randomness leaves the run's untouched.
         generator=torch.Generator(),
     )
@@ -117,7 +119,15 @@ def _stop_requests_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _outlive_stop_requests(_: int) -> None:
+def _start_worker(parent: int, _: int) -> None:
+    """What a loader process does first."""
+    if multiprocessing.get_start_method() == "fork" and os.getppid() != parent:
+        # PyTorch would wait for the end of whoever has adopted this process since
+        os._exit(1)
+    _outlive_stop_requests()
+
+
+def _outlive_stop_requests() -> None:
     """Leave Ctrl-C and SIGTERM to the training process, which still needs this one to stop well.
 
     Terminals and job schedulers send them to every process of a run. A SIGTERM of the training
