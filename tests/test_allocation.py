@@ -23,7 +23,7 @@ def test_freed_memory_stays_with_the_process() -> None:
     for choice in ("keep", "leave"):
         command = [sys.executable, "-c", RESIDENT_AFTER_A_LARGE_BLOCK, choice]
         answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-        if not answer.isdigit():
+        if answer == "no GNU C library":
             pytest.skip(answer)
         resident[choice] = int(answer)
     assert resident["keep"] - resident["leave"] == pytest.approx(2**26, rel=0.2)

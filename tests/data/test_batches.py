@@ -3,22 +3,24 @@ import os
 
 import pytest
 
-from crossimage.data.batches import _start_worker
+from crossimage.data import batches
 
 
-def start(parent: int) -> None:
-    _start_worker(parent, 0)
-    os._exit(0)
-
-
-@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
-@pytest.mark.parametrize("alive, code", [(True, 0), (False, 1)])
+@pytest.mark.parametrize("run_lives", [True, False])
 def test_a_loader_process_whose_run_was_killed_before_it_began_ends(
-    alive: bool, code: int, monkeypatch: pytest.MonkeyPatch
+    run_lives: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def leave(status: int) -> None:
+        raise SystemExit(status)
+
+    begun = []
     monkeypatch.setattr(multiprocessing, "get_start_method", lambda: "fork")
-    parent = os.getpid() if alive else 2**22
-    process = multiprocessing.get_context("fork").Process(target=start, args=(parent,))
-    process.start()
-    process.join()
-    assert process.exitcode == code
+    monkeypatch.setattr(os, "_exit", leave)
+    monkeypatch.setattr(batches, "_outlive_stop_requests", lambda: begun.append(True))
+    if run_lives:
+        batches._start_worker(os.getppid(), 0)
+        assert begun
+    else:
+        with pytest.raises(SystemExit, match="1"):
+            batches._start_worker(os.getpid(), 0)
+        assert not begun
