@@ -19,9 +19,8 @@ from torch import Tensor
 import crossimage
 from crossimage.config import Config
 from crossimage.data.datasets import PairedImages, UnpairedImages, find_domains
-from crossimage.methods.base import Panel
-from crossimage.sheets import sheet
-from crossimage.translator import Translator
+from crossimage.inference.translator import Translator
+from crossimage.utils.contact_sheet import Panel, sheet
 
 SHOWN = 3  # answers a model on the sheet, where it has several
 

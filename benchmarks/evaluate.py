@@ -26,10 +26,10 @@ from torch import Tensor, nn
 from torch_fidelity import feature_extractor_inceptionv3 as inception
 from torch_fidelity import utils
 
-from crossimage.data.images import write_image
-from crossimage.evaluation.distribution import statistics_of
-from crossimage.evaluation.features import open_features
-from crossimage.evaluation.pictures import pictures_in
+from crossimage.data.images.files import write_image
+from crossimage.evaluation.galleries.images import pictures_in
+from crossimage.evaluation.metrics.distribution import statistics_of
+from crossimage.evaluation.networks.inception import open_features
 
 BATCH = 32
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -20,11 +20,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from crossimage.allocation import keep_memory
 from crossimage.config import build
+from crossimage.inference.translator import Precision, Translator, load
 from crossimage.methods import METHODS
 from crossimage.recipes import resolve
-from crossimage.translator import Precision, Translator, load
+from crossimage.utils.memory import keep_memory
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from torchvision import transforms
 
 from crossimage.config import Config
 from crossimage.data.datasets import SingleImages
-from crossimage.data.domains import find_images
+from crossimage.data.sources.folders import find_images
 
 COUNT, SHORTEST, CROP = 64, 286, 256
 

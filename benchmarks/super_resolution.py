@@ -17,13 +17,12 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 import crossimage
-from crossimage.data.domains import find_images
-from crossimage.data.enlarging import enlarge, shrink
-from crossimage.data.images import probe, read_image
-from crossimage.evaluation.paired import psnr, ssim
-from crossimage.methods.base import Panel
-from crossimage.sheets import sheet
-from crossimage.translator import Translator
+from crossimage.data.images.files import probe, read_image
+from crossimage.data.sources.folders import find_images
+from crossimage.data.super_resolution import enlarge, shrink
+from crossimage.evaluation.metrics.paired import psnr, ssim
+from crossimage.inference.translator import Translator
+from crossimage.utils.contact_sheet import Panel, sheet
 
 
 def main() -> None:

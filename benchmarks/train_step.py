@@ -36,15 +36,15 @@ from rich.console import Console
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from crossimage.allocation import keep_memory
-from crossimage.checkpoint import Checkpoints
+from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import Config, build, parse_overrides
 from crossimage.data.datasets import LoadedBatch
-from crossimage.engine import open_fabric
 from crossimage.methods import METHODS
 from crossimage.recipes import resolve
-from crossimage.recorder import Recorder
-from crossimage.trainer import Trainer
+from crossimage.training.fabric import open_fabric
+from crossimage.training.recorder import Recorder
+from crossimage.training.trainer import Trainer
+from crossimage.utils.memory import keep_memory
 
 PUBLISHED = {"stargan": {"batch_size": 4}}
 """Settings that the benchmark uses where none are given; else the method's own defaults."""

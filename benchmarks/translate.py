@@ -20,12 +20,12 @@ from peers import load_peer
 from torch import Tensor
 from train_step import set_clock, spread, synchronise
 
-from crossimage.allocation import keep_memory
 from crossimage.config import build, parse_overrides
-from crossimage.engine import arithmetic
+from crossimage.inference.translator import Translator
 from crossimage.methods import METHODS
 from crossimage.recipes import resolve
-from crossimage.translator import Translator
+from crossimage.training.fabric import arithmetic
+from crossimage.utils.memory import keep_memory
 
 
 def main() -> None:

@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from crossimage.checkpoints.model_file import load_model
 from crossimage.interop import import_model
 from crossimage.methods.base import Method
-from crossimage.modelfile import load_model
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -15,15 +15,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import crossimage
-from crossimage.checkpoint import Checkpoints
+from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import build
+from crossimage.data.build import open_images
 from crossimage.data.datasets import collate
-from crossimage.data.opening import open_images
+from crossimage.inference.translator import Translator
 from crossimage.methods import METHODS
 from crossimage.methods.base import Batch, Method, Noise
 from crossimage.networks.blocks import BatchNorm, Dropout
-from crossimage.run import train
-from crossimage.translator import Translator
+from crossimage.training.run import train
 from tests.conftest import SMALL, small
 
 every_method = pytest.mark.parametrize("name", METHODS)

@@ -1,4 +1,4 @@
-"""Imports go one way: networks, losses, data -> methods -> trainer, translator -> command line."""
+"""Imports run one way through the package, inside functions and under TYPE_CHECKING too."""
 
 import ast
 from collections.abc import Iterator
@@ -10,147 +10,117 @@ import crossimage
 
 ROOT = Path(crossimage.__file__).parent
 
-MAY_IMPORT: dict[str, set[str]] = {
-    "seeds": set(),
-    "allocation": set(),
-    "engine": set(),
-    "environment": {"__init__"},
-    "processes": set(),
-    "compiling": set(),
-    "config": set(),
-    "files": set(),
-    "names": set(),
-    "pages": set(),
-    "labels": {"names"},
-    "networks": set(),
-    "losses": {"networks"},
-    "data": {"config", "files", "labels", "seeds"},
-    "methods": {"config", "labels", "losses", "networks"},
-    "recipes": {"config", "names"},
-    "checkpoint": {"files"},
-    "filenames": {"data", "files", "names"},
-    "inputs": {"data", "files", "names"},
-    "runpage": {"files", "pages"},
-    "sheets": {"methods"},
-    "modelfile": {"config", "files", "methods", "names"},
-    "loading": {"checkpoint", "methods", "modelfile"},
-    "interop": {"config", "methods", "modelfile", "names", "networks"},
-    "conversion": {"data", "filenames", "files", "inputs", "labels", "methods", "seeds", "sheets"},
-    "recorder": {"data", "files", "methods", "modelfile", "runpage", "sheets"},
-    "trainer": {
-        "checkpoint", "compiling", "config", "data", "methods", "networks", "processes",
-        "recorder", "seeds",
-    },
-    "translator": {
-        "config", "conversion", "data", "files", "inputs", "labels", "loading", "methods",
-        "modelfile", "networks",
-    },
-    "run": {
-        "checkpoint", "config", "data", "engine", "environment", "files", "loading", "methods",
-        "recipes", "recorder", "seeds", "trainer",
-    },
-    "evaluation": {
-        "config", "data", "engine", "files", "inputs", "interop", "labels", "names", "networks",
-        "pages", "recipes", "run", "seeds", "translator",
-    },
-    "cli_evaluate": {"evaluation", "files"},
-    "cli": {"allocation", "cli_evaluate", "files", "names"},
-    "__main__": {"cli"},
-    "__init__": set(),
-}  # fmt: skip
-"""Parts of the package that each part may import when it is itself imported."""
+LAYERS = (
+    ("_version", "utils", "config", "labels"),
+    ("networks", "losses"),
+    ("data", "methods"),
+    ("recipes", "checkpoints"),
+    ("inference", "training", "interop"),
+    ("evaluation",),
+    ("cli",),
+    ("__main__",),
+)
+"""Packages and root modules; each may import those of earlier layers, and of its own layer only
+what WITHIN_A_LAYER allows. ``__init__`` is the façade: it may import anything."""
 
-WHEN_CALLED: dict[str, set[str]] = {
-    "cli": {"config", "data", "interop", "labels", "methods", "recipes", "run", "translator"},
-    "cli_evaluate": {"config", "inputs"},
-    "recipes": {"methods"},
-    "translator": {"methods"},
-}
-"""Further parts that functions import when they run."""
+WITHIN_A_LAYER = {"labels": {"utils"}, "losses": {"networks"}}
+
+LARGEST_FOLDER = 19
+ROOT_MODULES = {"__init__", "__main__", "_version", "config", "labels", "losses"}
 
 
-def modules() -> list[Path]:
-    return sorted(ROOT.rglob("*.py"))
+def modules() -> dict[str, Path]:
+    """Every module of the package by its dotted name."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = ("crossimage", *path.relative_to(ROOT).with_suffix("").parts)
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
 
 
-def part_of(path: Path) -> str:
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
-
-
-def at_import(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """The imports outside functions and outside ``if TYPE_CHECKING``."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield node
-        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            for other in node.orelse:
-                yield from at_import(other)
-        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            yield from at_import(node)
-
-
-def in_functions(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from (n for n in ast.walk(node) if isinstance(n, ast.Import | ast.ImportFrom))
-
-
-def names(imports: Iterator[ast.Import | ast.ImportFrom]) -> Iterator[str]:
-    for node in imports:
+def imports(path: Path) -> Iterator[str]:
+    """Everything that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "imports are absolute"
+            assert node.level == 0, f"{path}: imports are absolute"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        else:
+        elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
 
 
-def parts(imported: Iterator[str]) -> set[str]:
-    """Parts of our package; a name of the package itself, such as its version, is none."""
-    found = (name.split(".") for name in imported if name.split(".")[0] == "crossimage")
-    known = {part_of(path) for path in modules()}
-    return {words[1] for words in found if len(words) > 1 and words[1] in known}
+def at_import(tree: ast.AST) -> Iterator[str]:
+    """What a file imports when it is itself imported."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ImportFrom):
+            yield str(node.module)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and not (
+            isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        ):
+            yield from at_import(node)
 
 
-def test_every_part_has_its_place() -> None:
-    assert {part_of(path) for path in modules()} == MAY_IMPORT.keys()
+def graph() -> dict[str, set[str]]:
+    """The modules that every module imports; the façade imports nothing."""
+    known = modules()
+    edges: dict[str, set[str]] = {}
+    for name, path in known.items():
+        edges[name] = set()
+        for imported in imports(path) if name != "crossimage" else ():
+            target = imported if imported in known else imported.rpartition(".")[0]
+            if target in known and target != name:
+                edges[name].add(target)
+    return edges
 
 
-def test_the_places_have_no_circle() -> None:
-    placed: set[str] = set()
-    left = dict(MAY_IMPORT)
-    while left:
-        ready = {part for part, needed in left.items() if needed <= placed}
-        assert ready, f"{sorted(left)} import each other"
-        placed |= ready
-        left = {part: needed for part, needed in left.items() if part not in ready}
+def package(module: str) -> str:
+    return module.split(".")[1] if "." in module else "__init__"
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_go_one_way(path: Path) -> None:
-    part, tree = part_of(path), ast.parse(path.read_text())
-    assert parts(names(at_import(tree))) <= MAY_IMPORT[part] | {part}
-    allowed = MAY_IMPORT[part] | WHEN_CALLED.get(part, set()) | {part}
-    assert parts(names(in_functions(tree))) <= allowed
+GRAPH = graph()
 
 
-@pytest.mark.parametrize(
-    "part", ["cli", "cli_evaluate", "config", "recipes", "__init__", "__main__"]
-)
-def test_the_command_line_starts_without_torch(part: str) -> None:
-    path = ROOT / part
-    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+@pytest.mark.parametrize("part", [part for layer in LAYERS for part in layer])
+def test_imports_run_one_way(part: str) -> None:
+    layer = next(place for place, parts in enumerate(LAYERS) if part in parts)
+    allowed = {part, *WITHIN_A_LAYER.get(part, ()), *(p for below in LAYERS[:layer] for p in below)}
+    wrong = {
+        f"{module} imports {target}"
+        for module, targets in GRAPH.items()
+        if package(module) == part
+        for target in targets
+        if package(target) not in allowed
+    }
+    assert not wrong
+
+
+def test_every_part_has_its_layer() -> None:
+    parts = {package(module) for module in modules()} - {"__init__"}
+    assert parts == {part for layer in LAYERS for part in layer}
+
+
+def test_the_folders_stay_small() -> None:
+    assert {path.stem for path in ROOT.glob("*.py")} == ROOT_MODULES
+    folders = {path.parent for path in modules().values()}
+    assert max(len(list(folder.glob("*.py"))) for folder in folders) <= LARGEST_FOLDER
+
+
+def test_the_command_line_starts_without_torch() -> None:
     heavy = {"torch", "torchvision", "lightning_fabric", "torchmetrics", "safetensors"}
-    found = {name.split(".")[0] for name in names(at_import(ast.parse(path.read_text())))}
-    assert not found & heavy
+    seen, waiting = set(), ["crossimage.cli.app"]
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name not in modules():
+            continue
+        seen.add(name)
+        found = set(at_import(ast.parse(modules()[name].read_text(encoding="utf-8"))))
+        assert not {imported.split(".")[0] for imported in found} & heavy, name
+        waiting += found
 
 
 @pytest.mark.parametrize("folder", ["methods", "networks"])
 def test_methods_and_networks_know_no_engine(folder: str) -> None:
     for path in (ROOT / folder).glob("*.py"):
-        tree = ast.parse(path.read_text())
-        found = {*names(at_import(tree)), *names(in_functions(tree))}
-        assert not [
-            name
-            for name in found
-            if name.startswith(("lightning_fabric", "torch.distributed", "torch.optim"))
-        ], path
+        engine = ("lightning_fabric", "torch.distributed", "torch.optim")
+        assert not [name for name in imports(path) if name.startswith(engine)], path

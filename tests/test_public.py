@@ -32,7 +32,8 @@ def test_all_public_names_are_there_and_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["import crossimage", "from crossimage.cli import main; assert main(['--help']) == 0"]
+    "code",
+    ["import crossimage", "from crossimage.cli.app import main; assert main(['--help']) == 0"],
 )
 def test_imports_no_torch(code: str) -> None:
     code += (

@@ -9,20 +9,21 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from crossimage._version import __version__ as __version__
+
 if TYPE_CHECKING:
+    from crossimage.inference.translator import Translator, load
     from crossimage.methods import METHODS
     from crossimage.methods.base import Method, Update
-    from crossimage.translator import Translator, load
 
-__version__ = "0.1.0"
 __all__ = ["METHODS", "Method", "Translator", "Update", "load"]
 
 _HOMES = {
     "METHODS": "crossimage.methods",
     "Method": "crossimage.methods.base",
-    "Translator": "crossimage.translator",
+    "Translator": "crossimage.inference.translator",
     "Update": "crossimage.methods.base",
-    "load": "crossimage.translator",
+    "load": "crossimage.inference.translator",
 }
 
 

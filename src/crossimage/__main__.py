@@ -2,7 +2,7 @@
 
 import sys
 
-from crossimage.cli import main
+from crossimage.cli.app import main
 
 if __name__ == "__main__":
     sys.exit(main())

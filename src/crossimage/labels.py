@@ -9,7 +9,7 @@ from numbers import Real
 import torch
 from torch import Tensor
 
-from crossimage.names import did_you_mean, look_up
+from crossimage.utils.names import did_you_mean, look_up
 
 To = str | Mapping[str, object] | Tensor
 """What a user asks for: a name, values by name, or label vectors."""

@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 
 from crossimage.config import Config
-from crossimage.data import batches as loading
-from crossimage.data import datasets, images
+from crossimage.data import datasets
+from crossimage.data import loader as loading
 from crossimage.data.datasets import (
     Item,
     PairedImages,
@@ -24,6 +24,7 @@ from crossimage.data.datasets import (
     find_domains,
     loader,
 )
+from crossimage.data.images import files as images
 from tests.golden import SHARED
 
 PLAIN = Config(resize=0, crop=(8, 8), flip=False, batch_size=2, workers=0)

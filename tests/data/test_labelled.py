@@ -6,8 +6,9 @@ import torch
 from PIL import Image
 
 from crossimage.config import Config
-from crossimage.data.batches import collate
-from crossimage.data.labelled import LabelledImages, find_labelled
+from crossimage.data.labelled import LabelledImages
+from crossimage.data.loader import collate
+from crossimage.data.sources.labelled import find_labelled
 from crossimage.labels import LabelSet
 from tests.golden import SHARED
 

@@ -27,14 +27,14 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from crossimage.checkpoint import Checkpoints
-from crossimage.cli import main as main_of_crossimage
-from crossimage.data.synthetic import MAKERS
+from crossimage.checkpoints.training_state import Checkpoints
+from crossimage.cli.app import main as main_of_crossimage
+from crossimage.data.make.outlines import MAKERS
 from tests.conftest import as_arguments, small
 
 # The imports are paid once, by the server that the runs are forked from.
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["crossimage.run", "torch.utils.tensorboard"])
+SERVER.set_forkserver_preload(["crossimage.training.run", "torch.utils.tensorboard"])
 
 STEPS = 40
 AIMED_SHARE = 0.6

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crossimage.checkpoint import Checkpoints
+from crossimage.checkpoints.training_state import Checkpoints
 from tests.conftest import small
 from tests.faults.harness import compare, start, start_two, train_command
 

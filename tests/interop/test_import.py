@@ -11,10 +11,10 @@ import pytest
 import torch
 
 import crossimage
-from crossimage.cli import main
+from crossimage.cli.app import main
 from crossimage.interop import FORMATS, import_model
-from crossimage.interop.files import read_state
-from crossimage.interop.weights import Source
+from crossimage.interop.mapping import Source
+from crossimage.utils.tensor_files import read_state
 from tests.interop.nvlabs_networks import UNITGenerator
 
 GEN = {"dim": 2, "activ": "relu", "n_downsample": 1, "n_res": 1, "pad_type": "reflect"}

@@ -11,7 +11,7 @@ from PIL import Image
 
 import crossimage
 from crossimage.interop import import_model
-from crossimage.run import train
+from crossimage.training.run import train
 from tests.conftest import RUN
 from tests.interop.junyanz_networks import Encoder, Scales, code_unet, patch, resnet, saved, unet
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import crossimage
 from crossimage.interop import import_model
-from crossimage.run import train
+from crossimage.training.run import train
 from tests import golden
 from tests.conftest import RUN
 from tests.interop.nvlabs_networks import Discriminator, MUNITGenerator, UNITGenerator

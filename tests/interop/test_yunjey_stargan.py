@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import crossimage
-from crossimage.cli import main
+from crossimage.cli.app import main
 from crossimage.interop import import_model
 from crossimage.methods.stargan import CELEBA
 from tests import golden

@@ -17,7 +17,7 @@ from crossimage.methods.base import Batch, Noise, Update
 from crossimage.methods.diat import DIAT, DIATConfig
 from crossimage.networks.features import PREFIX, FeatureNetwork
 from crossimage.recipes import list_recipes, resolve
-from crossimage.run import train
+from crossimage.training.run import train
 from tests.conftest import small
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from crossimage.config import build
 from crossimage.methods.base import Batch, Noise, Update
 from crossimage.methods.gan import GAN, GANConfig
-from crossimage.run import train
+from crossimage.training.run import train
 from tests.conftest import small
 
 TINY = {"crop": 16, "width": 4, "z_dim": 5}

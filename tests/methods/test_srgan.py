@@ -13,7 +13,7 @@ from crossimage.config import build
 from crossimage.methods.base import Batch, Noise
 from crossimage.methods.srgan import SRGAN, SRGANConfig
 from crossimage.networks.features import PREFIX, FeatureNetwork
-from crossimage.run import train
+from crossimage.training.run import train
 from tests.conftest import small
 
 

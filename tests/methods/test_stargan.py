@@ -18,7 +18,7 @@ from crossimage.methods.base import Batch, Noise, Update
 from crossimage.methods.stargan import CELEBA, StarGAN, StarGANConfig
 from crossimage.networks.labelled import LabelledDiscriminator, LabelledGenerator
 from crossimage.recipes import list_recipes, resolve
-from crossimage.run import train
+from crossimage.training.run import train
 from tests.conftest import small
 
 TWO: dict[str, Any] = {

@@ -12,10 +12,10 @@ from torch.distributions import Normal, kl_divergence
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 
 import crossimage
+from crossimage.checkpoints.model_file import save_model
 from crossimage.config import build
 from crossimage.methods.base import Batch, Noise, Update
 from crossimage.methods.unit_da import UNITDA, UNITDAConfig
-from crossimage.modelfile import save_model
 from crossimage.networks.coupled import with_coordinates
 
 TINY = {"resize": 16, "crop": 16, "width": 4, "discriminator_width": 4, "classes": "x,y,z"}

@@ -15,13 +15,14 @@ from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional as transforms
 
 from crossimage.config import Config
-from crossimage.data.batches import Item, LoadedBatch, collate, loader
-from crossimage.data.classes import classified
-from crossimage.data.domains import Domain, Split, find_domains
-from crossimage.data.images import MAX_PIXELS, BombError, ImageError, decode, normalise
-from crossimage.data.pairs import align
-from crossimage.data.tally import Unreadable, UnreadableTally
-from crossimage.seeds import seed_of
+from crossimage.data.images.files import MAX_PIXELS, BombError, ImageError, decode, normalise
+from crossimage.data.images.resize import resized
+from crossimage.data.loader import Item, LoadedBatch, collate, loader
+from crossimage.data.sources.classes import classified
+from crossimage.data.sources.folders import Domain, Split, find_domains
+from crossimage.data.sources.pairs import align
+from crossimage.data.unreadable import Unreadable, UnreadableTally
+from crossimage.utils.seeds import seed_of
 
 __all__ = [
     "Domain", "Images", "Item", "LoadedBatch", "PairedImages", "SingleImages", "UnpairedImages",
@@ -290,7 +291,7 @@ class UnpairedImages(Images):
         domains: Where the images are.
         config: Seed, channels, and how images are resized, cropped and flipped.
         labelled: Letters of the domains whose images have classes, see
-            :func:`~crossimage.data.classes.classified`.
+            :func:`~crossimage.data.sources.classes.classified`.
 
     Raises:
         ValueError: ``config.channels`` has not one number a domain, or the classes of a domain
@@ -328,8 +329,8 @@ class PairedImages(Images):
     A pair whose images have different sizes counts as unreadable.
 
     Args:
-        domains: Where the images are; see :func:`~crossimage.data.pairs.align` for what belongs
-            together.
+        domains: Where the images are; see :func:`~crossimage.data.sources.pairs.align` for what
+            belongs together.
         config: Seed, channels, and how images are resized, cropped and flipped.
 
     Raises:
@@ -349,13 +350,6 @@ def check_sizes(found: Sequence[tuple[tuple[int, int], Path]]) -> None:
                 f"{first} is {size[0]} x {size[1]} and {path} is {other[0]} x {other[1]}; expected "
                 "images of the same size in a pair"
             )
-
-
-def resized(height: int, width: int, config: Config) -> tuple[int, int]:
-    """Height and width of an image before it is cropped: ``config.resize``, at least the crop."""
-    scale = config.resize / min(height, width) if config.resize else 1.0
-    scale = max(scale, config.crop[0] / height, config.crop[1] / width)
-    return max(config.crop[0], round(height * scale)), max(config.crop[1], round(width * scale))
 
 
 def _half(picture: Tensor, half: int | None, path: Path) -> Tensor:

@@ -13,13 +13,14 @@ from rich.progress import track
 from rich.table import Table
 
 from crossimage.config import Config, Layout
-from crossimage.data.datasets import Images, check_sizes, resized
-from crossimage.data.domains import SPLITS, Domain, Split, find_domains
-from crossimage.data.images import BombError, ImageError, ImageInfo, verify
-from crossimage.data.labelled import LabelledDomain
-from crossimage.data.opening import open_images
-from crossimage.data.pairs import unmatched
-from crossimage.data.tally import too_many
+from crossimage.data.build import open_images
+from crossimage.data.datasets import Images, check_sizes
+from crossimage.data.images.files import BombError, ImageError, ImageInfo, verify
+from crossimage.data.images.resize import resized
+from crossimage.data.sources.folders import SPLITS, Domain, Split, find_domains
+from crossimage.data.sources.labelled import LabelledDomain
+from crossimage.data.sources.pairs import unmatched
+from crossimage.data.unreadable import too_many
 
 _MANY = 200
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from crossimage.checkpoints.model_file import save_model
 from crossimage.config import read_yaml
 from crossimage.interop import (
     junyanz_bicyclegan,
@@ -18,10 +19,9 @@ from crossimage.interop import (
     nvlabs_unit,
     yunjey_stargan,
 )
-from crossimage.interop.files import read_state
-from crossimage.interop.weights import Converted, Files, Misfit, Source
-from crossimage.modelfile import save_model
-from crossimage.names import did_you_mean
+from crossimage.interop.mapping import Converted, Files, Misfit, Source
+from crossimage.utils.names import did_you_mean
+from crossimage.utils.tensor_files import read_state
 
 
 class Format(Protocol):

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from crossimage.config import C, build
-from crossimage.interop.weights import Source, is_leftover, load, nested
-from crossimage.methods.shared import PatchGAN
+from crossimage.interop.mapping import Source, is_leftover, load, nested
+from crossimage.methods.settings import PatchGAN
 from crossimage.networks.blocks import BatchNorm, NormName
 
 State = Mapping[str, Tensor]

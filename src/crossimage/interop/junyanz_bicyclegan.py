@@ -25,7 +25,7 @@ from crossimage.interop.junyanz import (
     roles,
     shape_of_discriminator,
 )
-from crossimage.interop.weights import Converted, Files, Misfit, Source, decide, described, settings
+from crossimage.interop.mapping import Converted, Files, Misfit, Source, decide, described, settings
 from crossimage.methods.bicyclegan import BicycleGAN, BicycleGANConfig
 from crossimage.networks.blocks import NormName
 

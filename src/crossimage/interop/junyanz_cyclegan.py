@@ -22,7 +22,7 @@ from crossimage.interop.junyanz import (
     roles,
     shape_of_discriminator,
 )
-from crossimage.interop.weights import Converted, Files, Source, decide, described, settings
+from crossimage.interop.mapping import Converted, Files, Source, decide, described, settings
 from crossimage.methods.cyclegan import CycleGAN, CycleGANConfig
 
 FILES = Files(("G_A", "G_B"), ("D_A", "D_B"))

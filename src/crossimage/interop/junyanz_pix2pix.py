@@ -25,7 +25,7 @@ from crossimage.interop.junyanz import (
     shape_of_discriminator,
     unet,
 )
-from crossimage.interop.weights import Converted, Files, Source, decide, described, settings
+from crossimage.interop.mapping import Converted, Files, Source, decide, described, settings
 from crossimage.methods.pix2pix import Pix2Pix, Pix2PixConfig
 
 FILES = Files(("G",), ("D",))

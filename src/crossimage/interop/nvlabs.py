@@ -14,7 +14,7 @@ from torch.nn.functional import normalize
 from torch.nn.utils import parametrize
 
 from crossimage.config import C, build
-from crossimage.interop.weights import Source, decide, described, load, nested, settings
+from crossimage.interop.mapping import Source, decide, described, load, nested, settings
 
 Names = dict[str, str]
 

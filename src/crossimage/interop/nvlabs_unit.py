@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from crossimage.interop.mapping import Converted, Files, Source, is_leftover, load
 from crossimage.interop.nvlabs import (
     LAYER_NORM,
     Names,
@@ -15,7 +16,6 @@ from crossimage.interop.nvlabs import (
     load_discriminator,
     upsampler_names,
 )
-from crossimage.interop.weights import Converted, Files, Source, is_leftover, load
 from crossimage.methods.unit import UNIT, UNITConfig
 
 FILES = Files(("gen.pt",), ("dis.pt",))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from crossimage.config import build
 from crossimage.interop.junyanz import refuse_config, roles
-from crossimage.interop.weights import (
+from crossimage.interop.mapping import (
     Converted,
     Files,
     Source,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from crossimage.config import Config as BaseConfig
 from crossimage.config import Layout
 from crossimage.labels import Labels
+from crossimage.utils.contact_sheet import Panel
 
 
 @dataclass
@@ -74,13 +75,6 @@ class Batch:
     noise: Noise
     labels: dict[str, Tensor] = field(default_factory=dict)
     step: int = 0
-
-
-class Panel(NamedTuple):
-    """One block of a sample sheet: a column of pictures (N, C, H, W) under each heading."""
-
-    title: str
-    columns: list[tuple[str, Tensor]]
 
 
 class Method(ABC, nn.Module):

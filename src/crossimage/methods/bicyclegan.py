@@ -37,12 +37,13 @@ from torch.nn.functional import l1_loss
 
 from crossimage.config import Config, Count, Decay, Positive, Size, Weight, settings
 from crossimage.losses import discriminator_loss, generator_loss
-from crossimage.methods.base import Batch, Method, Noise, Panel, Update
-from crossimage.methods.shared import PatchGAN, check_images
+from crossimage.methods.base import Batch, Method, Noise, Update
+from crossimage.methods.settings import PatchGAN, check_images
 from crossimage.networks.blocks import Initialisation, NormName, initialise
 from crossimage.networks.discriminators import judge
 from crossimage.networks.encoders import VariationalEncoder
 from crossimage.networks.unet import Injection, UNet
+from crossimage.utils.contact_sheet import Panel
 
 
 @settings

@@ -36,8 +36,8 @@ from torch.nn.functional import mse_loss
 
 from crossimage.config import Config, Count, Positive, Size, Weight, settings
 from crossimage.losses import discriminator_loss, generator_loss
-from crossimage.methods.base import Batch, Method, Noise, Panel, Update
-from crossimage.methods.shared import check_images
+from crossimage.methods.base import Batch, Method, Noise, Update
+from crossimage.methods.settings import check_images
 from crossimage.networks.attribute import AttributeDiscriminator
 from crossimage.networks.blocks import initialise
 from crossimage.networks.denoising import Refiner
@@ -45,6 +45,7 @@ from crossimage.networks.discriminators import judge
 from crossimage.networks.features import FeatureNetwork, read_features
 from crossimage.networks.generators import ResnetGenerator
 from crossimage.networks.pretrained import VGG16Features
+from crossimage.utils.contact_sheet import Panel
 
 
 @settings

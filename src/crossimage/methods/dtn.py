@@ -34,11 +34,12 @@ from torch.nn.functional import cross_entropy, mse_loss
 
 from crossimage.config import Config, Count, Names, Positive, Size, Weight, settings
 from crossimage.losses import total_variation
-from crossimage.methods.base import Batch, Method, Noise, Panel, Update
-from crossimage.methods.shared import check_doublings, fitting
+from crossimage.methods.base import Batch, Method, Noise, Update
+from crossimage.methods.settings import check_doublings, fitting
 from crossimage.networks.blocks import initialise
 from crossimage.networks.dcgan import ImageDiscriminator, VectorGenerator
 from crossimage.networks.features import FeatureNetwork, read_features
+from crossimage.utils.contact_sheet import Panel
 
 MADE_OF_SOURCE, MADE_OF_TARGET, TARGET = range(3)
 """The discriminator's classes, 1 to 3 in the paper."""

@@ -28,11 +28,12 @@ from torch import Tensor
 
 from crossimage.config import Channels, Config, Count, Positive, Size, Weight, settings
 from crossimage.losses import discriminator_loss, generator_loss
-from crossimage.methods.base import Batch, Method, Noise, Panel, Update
-from crossimage.methods.shared import check_doublings
+from crossimage.methods.base import Batch, Method, Noise, Update
+from crossimage.methods.settings import check_doublings
 from crossimage.networks.blocks import initialise
 from crossimage.networks.dcgan import ImageDiscriminator, VectorGenerator
 from crossimage.networks.discriminators import judge
+from crossimage.utils.contact_sheet import Panel
 
 _COLUMNS = 4  # of a sheet, for fixed noise and for fresh noise
 

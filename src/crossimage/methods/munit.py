@@ -38,12 +38,13 @@ from crossimage.losses import (
     gradient_penalty,
     perceptual_distance,
 )
-from crossimage.methods.base import Batch, Method, Noise, Panel, Update
-from crossimage.methods.shared import Discriminator, check_images, check_perceptual
+from crossimage.methods.base import Batch, Method, Noise, Update
+from crossimage.methods.settings import Discriminator, check_images, check_perceptual
 from crossimage.networks.autoencoders import AdaINDecoder, ContentEncoder, StyleEncoder
 from crossimage.networks.blocks import ActivationName, Initialisation, Padding, initialise
 from crossimage.networks.discriminators import judge
 from crossimage.networks.pretrained import VGG16Features
+from crossimage.utils.contact_sheet import Panel
 
 
 @settings

@@ -33,12 +33,13 @@ from torch.nn.functional import interpolate, mse_loss
 
 from crossimage.config import Betas, Config, Count, Positive, Rate, Size, Weight, settings
 from crossimage.losses import discriminator_loss, generator_loss
-from crossimage.methods.base import Batch, Method, Noise, Panel, Update
+from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.networks.blocks import initialise
 from crossimage.networks.discriminators import judge
 from crossimage.networks.features import FeatureNetwork, read_features
 from crossimage.networks.pretrained import VGG19Features
 from crossimage.networks.srresnet import DenseDiscriminator, SRResNet
+from crossimage.utils.contact_sheet import Panel
 
 
 @settings

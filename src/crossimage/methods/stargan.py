@@ -48,9 +48,10 @@ from crossimage.config import (
 )
 from crossimage.labels import Labels, LabelSet
 from crossimage.losses import discriminator_loss, generator_loss, gradient_penalty
-from crossimage.methods.base import Batch, Method, Noise, Panel, Update
+from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.networks.discriminators import judge
 from crossimage.networks.labelled import LabelledDiscriminator, LabelledGenerator
+from crossimage.utils.contact_sheet import Panel
 
 CELEBA = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
 

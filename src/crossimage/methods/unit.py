@@ -39,8 +39,8 @@ from torch.nn.functional import l1_loss
 
 from crossimage.config import Config, Count, Positive, Weight, settings
 from crossimage.losses import discriminator_loss, generator_loss, perceptual_distance
-from crossimage.methods.base import Batch, Method, Noise, Panel, Update
-from crossimage.methods.shared import Discriminator, check_images, check_perceptual
+from crossimage.methods.base import Batch, Method, Noise, Update
+from crossimage.methods.settings import Discriminator, check_images, check_perceptual
 from crossimage.networks.autoencoders import ContentEncoder, Decoder
 from crossimage.networks.blocks import (
     ActivationName,
@@ -51,6 +51,7 @@ from crossimage.networks.blocks import (
 )
 from crossimage.networks.discriminators import judge
 from crossimage.networks.pretrained import VGG16Features
+from crossimage.utils.contact_sheet import Panel
 
 
 @settings

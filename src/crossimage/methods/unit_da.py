@@ -34,10 +34,11 @@ from torch.nn.functional import cross_entropy
 
 from crossimage.config import Config, Count, Names, Positive, Size, Weight, settings
 from crossimage.losses import discriminator_loss, generator_loss
-from crossimage.methods.base import Batch, Method, Noise, Panel, Update
-from crossimage.methods.shared import fitting
+from crossimage.methods.base import Batch, Method, Noise, Update
+from crossimage.methods.settings import fitting
 from crossimage.networks.blocks import initialise
 from crossimage.networks.coupled import CoupledDiscriminator, CoupledVAE
+from crossimage.utils.contact_sheet import Panel
 
 
 @settings

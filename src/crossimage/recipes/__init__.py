@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from crossimage.config import read_yaml
-from crossimage.names import did_you_mean
+from crossimage.utils.names import did_you_mean
 
 __all__ = ["list_recipes", "resolve"]
 

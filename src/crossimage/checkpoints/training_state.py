@@ -1,0 +1,222 @@
+"""The state of a run on the disk: checkpoints to continue from, and the lock on its folder.
+
+A checkpoint is an ordinary ``torch.save`` archive followed by the SHA-256 of its bytes; it is read
+with ``weights_only=True``, so that it can't run code.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import pickle
+import re
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, cast
+
+import torch
+
+from crossimage.utils.files import atomic, flush_folder
+
+_SEAL = b"\ncrossimage sha256 "
+_SEAL_LENGTH = len(_SEAL) + 64
+_NAME = re.compile(r"step-(\d+)\.pt")
+_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
+
+
+class Checkpoints:
+    """The training states of a run, in ``RUN/checkpoints/step-00010000.pt``.
+
+    Args:
+        run: The run's folder.
+        keep: How many of the newest states are kept.
+    """
+
+    def __init__(self, run: Path, keep: int) -> None:
+        self.folder = run / "checkpoints"
+        self.keep = keep
+
+    def save(self, step: int, state: Mapping[str, Any]) -> Path:
+        """Write the state after ``step`` steps durably, then remove those that are too old.
+
+        Args:
+            step: Steps made so far.
+            state: Nested dicts and lists of tensors and plain values.
+
+        Raises:
+            ValueError: The file can't be written; all older states still stand.
+        """
+        path = self.folder / f"step-{step:08d}.pt"
+        try:
+            if not self.folder.is_dir():
+                self.folder.mkdir(parents=True)
+                flush_folder(self.folder.parent)
+            with atomic(path, durable=True) as file:
+                _write_sealed(file, state)
+        except OSError as error:
+            good = next((p for _, p in self._newest_first() if _damage(p) is None), None)
+            rest = (
+                f"the newest good checkpoint is {good}, and the same command continues from there"
+                if good
+                else "there is no earlier one, so the same command starts from the beginning"
+            )
+            raise ValueError(f"cannot write {path}: {_reason(error)}; {rest}") from error
+        # a state of a later step than this can only be a damaged one that was passed over
+        past = [p for n, p in self._newest_first() if n <= step][: self.keep]
+        for _, old in self._newest_first():
+            if old not in past:
+                with suppress(OSError):
+                    old.unlink()
+        return path
+
+    def load_newest(self, report: Callable[[str], None]) -> tuple[int, dict[str, Any]] | None:
+        """Read the newest undamaged state, on the CPU.
+
+        Args:
+            report: Called with one sentence for every damaged state that is passed over.
+
+        Returns:
+            The number of steps made and the state, or None where there are no checkpoints.
+
+        Raises:
+            ValueError: There are checkpoints and all of them are damaged.
+        """
+        found, damaged = self._newest_first(), []
+        for step, path in found:
+            problem = _damage(path)
+            if problem is None:
+                try:
+                    return step, torch.load(path, "cpu", weights_only=True, mmap=False)
+                except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+                    problem = f"cannot be read ({str(error).splitlines()[0]})"
+            damaged.append(f"{path} {problem}")
+            if len(damaged) < len(found):
+                report(f"{damaged[-1]}; using the checkpoint before it")
+        if damaged:
+            raise ValueError(
+                f"no checkpoint is usable: {'; '.join(damaged)}; restore one of them, or remove "
+                f"{self.folder} to start from the beginning"
+            )
+        return None
+
+    def newest_path(self) -> Path | None:
+        """The checkpoint of the latest step, unchecked, or None where there is none."""
+        return next((path for _, path in self._newest_first()), None)
+
+    def _newest_first(self) -> list[tuple[int, Path]]:
+        paths = self.folder.iterdir() if self.folder.is_dir() else ()
+        named = ((_NAME.fullmatch(path.name), path) for path in paths)
+        return sorted(((int(name[1]), path) for name, path in named if name), reverse=True)
+
+
+class _Hashing:
+    """A file that hashes what is written to it, and remembers the error that stopped it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.digest = file, hashlib.sha256()
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            written = self.file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+        self.digest.update(data)
+        return written
+
+    def flush(self) -> None:
+        self.file.flush()
+
+
+def _write_sealed(file: IO[bytes], state: Mapping[str, Any]) -> None:
+    hashing = _Hashing(file)
+    try:
+        torch.save(dict(state), cast(IO[bytes], hashing))
+    except RuntimeError:
+        # torch.save reports a full disk as an inconsistent archive
+        if hashing.error is not None:
+            raise hashing.error from None
+        raise
+    file.write(_SEAL + hashing.digest.hexdigest().encode())
+
+
+def _damage(path: Path) -> str | None:
+    """What is wrong with a checkpoint's bytes, or None."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            left = os.fstat(file.fileno()).st_size - _SEAL_LENGTH
+            while left > 0 and (chunk := file.read(min(left, 1 << 20))):
+                digest.update(chunk)
+                left -= len(chunk)
+            seal = file.read()
+    except OSError as error:
+        return f"cannot be read ({_reason(error)})"
+    if not seal.startswith(_SEAL):
+        return "is incomplete or altered (its checksum is missing)"
+    if seal != _SEAL + digest.hexdigest().encode():
+        return "is altered (its checksum does not match)"
+    return None
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+_locks: set[int] = set()
+
+
+def _forget_locks() -> None:
+    """Close a run's lock in a forked child: a loader worker must not outlive it as its owner."""
+    for handle in _locks:
+        os.close(handle)
+    _locks.clear()
+
+
+os.register_at_fork(after_in_child=_forget_locks)
+
+
+@contextmanager
+def lock(run: Path) -> Iterator[None]:
+    """Have a run's folder to oneself; temporary files of killed processes are removed.
+
+    The system releases the lock when the process ends, however it ends. Of several processes of
+    one run, only the first takes it.
+
+    Raises:
+        ValueError: Another process holds the lock, or the folder can't be written.
+    """
+    path = run / ".lock"
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {_reason(error)}; choose another --out") from error
+    _locks.add(handle)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(handle, 200, 0).decode(errors="replace").strip() or "unknown"
+            raise ValueError(
+                f"{run} is in use by process {owner}; wait for it to end or choose another --out"
+            ) from None
+        except OSError as error:
+            raise ValueError(
+                f"cannot lock {path}: {_reason(error)}; choose an --out on another file system"
+            ) from error
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        for folder in (run, run / "checkpoints", run / "samples"):
+            for stale in folder.glob(".*.tmp"):
+                if _TEMPORARY.fullmatch(stale.name):
+                    stale.unlink(missing_ok=True)
+        yield
+    finally:
+        if handle in _locks:
+            _locks.remove(handle)
+            os.close(handle)

@@ -1,0 +1,141 @@
+"""The command line: parse, call, print.
+
+What a command needs is imported inside it, PyTorch above all, so that help appears at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import tyro
+
+from crossimage._version import __version__
+from crossimage.cli import evaluate as cli_evaluate
+from crossimage.cli.checkpoints import import_, run_import
+from crossimage.cli.data import data_app
+from crossimage.cli.train import recipes, run_train, train
+from crossimage.cli.translate import sample, translate
+from crossimage.utils.memory import keep_memory
+
+app = tyro.extras.SubcommandApp()
+
+
+COMMANDS: dict[str, Any] = {
+    "train": train,
+    "translate": translate,
+    "sample": sample,
+    "evaluate": cli_evaluate.evaluate,
+    "import": import_,
+    "recipes": recipes,
+    "data": data_app,
+}
+data_app.__doc__ = "Look at training data, or make some."
+
+for _name, _command in COMMANDS.items():
+    app.command(_command, name=_name, help=_command.__doc__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: The arguments; those of the process by default.
+
+    Returns:
+        The exit status: 0 done, 2 a mistake in the arguments or the data, 128 + the
+            number of the signal that stopped it.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # File names that are no text are printed with their bytes escaped.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    keep_memory()
+    try:
+        status = _run(arguments)
+        sys.stdout.flush()
+        return status
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except KeyboardInterrupt:
+        print("crossimage: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output, such as `head`, has seen enough; Python shall not flush again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (ValueError, OSError, MemoryError, RuntimeError) as error:
+        sentence = _sentence(error, arguments)
+        if sentence is None:
+            raise
+        # What is wrong with arguments or data all processes of a run find; memory may end for one.
+        if not isinstance(error, ValueError | OSError) or _speaks(arguments):
+            print(f"crossimage: {sentence}", file=sys.stderr)
+        return 2
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments in ([], ["-h"], ["--help"]):
+        _print_commands()
+    elif arguments == ["--version"]:
+        print(f"crossimage {__version__}")
+    elif arguments[:1] == ["train"]:
+        return run_train(arguments[1:])
+    elif arguments[:1] == ["import"]:
+        run_import(arguments[1:])
+    elif arguments[:1] == ["evaluate"]:
+        return cli_evaluate.main(arguments[1:])
+    else:
+        app.cli(prog="crossimage", args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
+    return 0
+
+
+def _speaks(arguments: list[str]) -> bool:
+    """Whether this process prints what all find: of the processes of a run, the first one does."""
+    ranks = (os.environ.get(name) or "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK"))
+    return arguments[:1] != ["train"] or set(ranks) == {"0"}
+
+
+def _sentence(error: Exception, arguments: list[str]) -> str | None:
+    """An error in one line; None for an error of ours, whose traceback is wanted."""
+    text = str(error)
+    smaller = (
+        "use a smaller batch_size, crop or resize"
+        if arguments[:1] == ["train"]
+        else "use a smaller --batch-size or --size"
+        if arguments[:1] == ["translate"]
+        else "use a smaller --batch-size"
+        if arguments[:1] == ["sample"]
+        else "close other programs"
+    )
+    # PyTorch's own error is known by its name, for PyTorch may not have been imported.
+    if isinstance(error, MemoryError) or "can't allocate memory" in text:
+        return f"the memory is full; {smaller}"
+    if type(error).__name__ == "OutOfMemoryError":
+        return f"the GPU's memory is full; {smaller}"
+    if isinstance(error, RuntimeError):
+        if "DataLoader worker" not in text:
+            return None
+        return (
+            f"a process that loads images died ({' '.join(text.split()).rstrip('. ')}), most "
+            "likely because the memory is full; use fewer workers or a smaller batch_size, crop "
+            "or resize, and run the same command again"
+        )
+    if isinstance(error, OSError) and error.strerror:
+        reason = error.strerror
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            reason = "the disk is full; make room and run the same command again"
+        text = f"{error.filename}: {reason}" if error.filename else reason
+    return " ".join(text.split())
+
+
+def _print_commands() -> None:
+    """Print what there is; tyro would take twice as long, for it looks into every command."""
+    print("usage: crossimage COMMAND ...\n\nImage-to-image translation between domains.\n")
+    for name, command in COMMANDS.items():
+        print(f"  {name:11}{command.__doc__.splitlines()[0]}")
+    print("\n`crossimage COMMAND --help` says more; --version prints the version.")

@@ -1,0 +1,56 @@
+"""``crossimage import``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tyro
+from tyro.conf import Positional
+
+from crossimage.cli.arguments import (
+    Checkpoint,
+    Model,
+)
+from crossimage.utils.files import as_path
+from crossimage.utils.names import did_you_mean
+
+
+def import_(
+    files: Positional[Checkpoint], *, out: Model, config: Path | None = None
+) -> tuple[tuple[str, ...], str, Path | None]:
+    """Turn a checkpoint of another codebase into a model file.
+
+    Args:
+        files: Name of the format (nvlabs-munit, nvlabs-unit, junyanz-cyclegan, junyanz-pix2pix,
+            junyanz-bicyclegan, yunjey-stargan; recognised where it is left out) and the
+            checkpoint's files: generators, encoders, then discriminators if wanted. Settings that
+            the files can't tell may follow as key=value; docs/import.md lists them.
+        out: The model file to write (.safetensors).
+        config: The codebase's own config file (.yaml), where it has one.
+    """
+    # Only parses: what is key=value is sorted out in run_import.
+    return files, out, config
+
+
+def run_import(arguments: list[str]) -> None:
+    """Parse the arguments of ``crossimage import`` and import the checkpoint."""
+    (files_and_settings, out, config), rest = tyro.cli(
+        import_, prog="crossimage import", args=arguments, return_unknown_args=True
+    )
+    words = [*files_and_settings, *rest]
+    settings = [word for word in words if "=" in word and not Path(word).exists()]
+    files = [word for word in words if word not in settings]
+    for word in files:
+        if word.startswith("-"):
+            raise ValueError(f"'{word}' is not understood: expected a file or key=value")
+    options = dict(word.removeprefix("--").split("=", 1) for word in settings)
+    from crossimage.interop import FORMATS, import_model
+
+    format = None
+    if files and (files[0] in FORMATS or not Path(files[0]).exists()):
+        # A word near a format's name, which is no file, is taken for one that is misspelt.
+        format = files.pop(0) if did_you_mean(files[0], FORMATS) else None
+    target = as_path(out, "--out")
+    for note in import_model(files, target, format, options, config):
+        print(note)
+    print(f"model written to {out}")

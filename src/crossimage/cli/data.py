@@ -1,0 +1,96 @@
+"""``crossimage data``."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Annotated, Any
+
+import tyro
+from tyro.conf import Positional
+
+from crossimage.cli.arguments import (
+    Data,
+    Name,
+    Out,
+    Settings,
+)
+from crossimage.cli.train import configured
+from crossimage.utils.files import as_path
+from crossimage.utils.names import did_you_mean
+
+data_app = tyro.extras.SubcommandApp()
+
+
+@data_app.command(name="inspect")
+def data_inspect(data: Positional[Data], settings: Positional[Settings] = ()) -> None:
+    """Read every image of a data set and report what is there and what training would do.
+
+    Args:
+        data: What `crossimage train --data` takes.
+        settings: The recipe or method to train with, and keys of its configuration.
+    """
+    from crossimage.config import parse_overrides
+    from crossimage.data.inspect import inspect as look
+    from crossimage.data.inspect import print_report
+
+    method, config = None, None
+    if settings:
+        named = "=" not in settings[0]
+        overrides = parse_overrides(settings[named:])
+        method, config = configured(settings[0] if named else None, overrides)
+    known = {}
+    if method:
+        known = {"layout": method.layout, "labelled": method.needs_labels(config)}
+    print_report(look(data, config, **known))
+
+
+@data_app.command(name="make")
+def data_make(
+    name: Positional[Name],
+    out: Out,
+    originals: Annotated[str | None, tyro.conf.arg(name="from", metavar="DIR")] = None,
+    photos: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None,
+    seed: int = 0,
+    count: int | None = None,
+    test_count: int | None = None,
+    size: int | None = None,
+) -> None:
+    """Make a data set.
+
+    Args:
+        name: Which: outlines (outlines of shapes against coloured shapes), outline_pairs (of the
+            same shapes), the digits of mnist2usps, usps2mnist, svhn2mnist, mnist2mnistm
+            and mnistm2mnist, or one folder of images, mnist or fashion.
+        out: Folder to make.
+        originals: Folder with the original files of the digits or of Fashion-MNIST, in any
+            sub-folders.
+        photos: Folder of photos, to blend the digits of MNIST-M into.
+        seed: Another seed, other images or another choice of them.
+        count: Training images a domain.
+        test_count: Test images a domain, of the outlines (20).
+        size: Height and width of the outlines, in pixels (64).
+    """
+    from crossimage.data.make.digits import MAKERS as DIGITS
+    from crossimage.data.make.outlines import MAKERS
+
+    makers = MAKERS | DIGITS
+    if name not in makers:
+        hint = did_you_mean(name, makers)
+        raise ValueError(f"there is no data set '{name}' to make, only {', '.join(makers)}{hint}")
+    given: dict[str, Any] = {
+        "originals": None if originals is None else as_path(originals, "--from"),
+        "photos": None if photos is None else as_path(photos, "--photos"),
+        "count": count,
+        "test_count": test_count,
+        "size": size,
+    }
+    taken = inspect.signature(makers[name]).parameters
+    for key, value in given.items():
+        flag = "--from" if key == "originals" else f"--{key.replace('_', '-')}"
+        if value is not None and key not in taken:
+            raise ValueError(f"{name} takes no {flag}")
+        if value is None and key in taken and taken[key].default is inspect.Parameter.empty:
+            raise ValueError(f"{name} needs {flag}; `crossimage data make --help` says what it is")
+    options = {key: value for key, value in given.items() if value is not None}
+    makers[name](as_path(out, "--out"), seed=seed, **options)
+    print(f"{name} written to {out}")

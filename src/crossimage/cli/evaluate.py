@@ -1,0 +1,252 @@
+"""The command ``crossimage evaluate``: parse, call, print.
+
+As in all of the command line, what a command needs is imported inside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import tyro
+from tyro.conf import Positional
+
+from crossimage.evaluation.options import File, Network, Options, SegmenterNetwork
+from crossimage.utils.files import as_path
+
+Runs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="RUN...")]
+Recipes = Annotated[tuple[str, ...], tyro.conf.arg(metavar="RECIPE... [KEY=VALUE...]")]
+Folder = Annotated[str | None, tyro.conf.arg(metavar="DIR")]
+Needed = Annotated[str, tyro.conf.arg(metavar="DIR")]
+Written = Annotated[str, tyro.conf.arg(metavar="FILE")]
+Chosen = Annotated[Options, tyro.conf.arg(name="")]
+
+_DEFAULT = Options()
+
+
+def evaluate(
+    runs: Positional[Runs] = (),
+    *,
+    data: Folder = None,
+    fake: Folder = None,
+    real: Folder = None,
+    out: Needed = "evaluation",
+    options: Chosen = _DEFAULT,
+) -> None:
+    """Measure trained models, or a folder of results, and write a report.
+
+    Also: `crossimage evaluate fit-classifier`, `fit-segmenter`, `invariance` and `ablate`, each
+    with its own --help.
+
+    Args:
+        runs: Run folders or model files, which are compared side by side.
+        data: The data set whose test images are translated.
+        fake: A folder of results to measure in place of runs; name_1.png, name_2.png, ... are
+            answers to one input.
+        real: The folder of real images that those are compared with.
+        out: Folder for report.json and report.html.
+        options: What is measured.
+    """
+    folder = as_path(out, "--out")
+    if (fake is None) != (real is None):
+        raise ValueError("--fake and --real belong together: results, and real images beside them")
+    if fake is not None and real is not None:
+        if runs or data is not None or options.to is not None:
+            raise ValueError("--fake and --real take the place of runs, --data and --to")
+        results, images = as_path(fake, "--fake"), as_path(real, "--real")
+        from crossimage.evaluation.compare import compare_folders
+
+        compare_folders(results, images, options, folder)
+        return
+    if not runs:
+        raise ValueError("nothing to measure: give runs and --data, or --fake and --real")
+    if data is None:
+        raise ValueError("--data is missing: the data set whose test images are translated")
+    from crossimage.evaluation.compare import compare_runs, titles_of
+
+    paths = [as_path(run, "a run") for run in runs]
+    compare_runs(list(zip(titles_of(runs), paths, strict=True)), data, options, folder)
+
+
+def fit_classifier(
+    *,
+    data: Needed,
+    out: Written,
+    network: Network = "resnet18",
+    size: int | None = None,
+    epochs: int = 20,
+    flip: bool = True,
+    weights: File = None,
+    seed: int = 0,
+    device: str = "auto",
+) -> None:
+    """Train a classifier on real images in class folders, to judge translated ones with.
+
+    Args:
+        data: Folder with train/<class> and, to hold out, test/<class>; or of class folders, of
+            each of which a tenth is held out.
+        out: The file to write (.safetensors).
+        network: resnet18_small is for pictures of about 32 pixels, such as digits, and
+            inception_v3 what conditional inception scores were published with.
+        size: Height and width of the pictures that it sees, best those of the pictures to be
+            judged; by default 128, 32 and 299 pixels.
+        epochs: How often every image is seen.
+        flip: Mirror images are of the same class and help to learn; not so with digits.
+        weights: imagenet, or a file of these weights, to begin with; by default random ones.
+        seed: Seed of the initialisation, the split and the order of the images.
+        device: Where to compute: auto, cpu, cuda, cuda:1, ...
+    """
+    path = as_path(out, "--out")
+    from crossimage.evaluation.fitting.classifier import fit_classifier as fit
+    from crossimage.utils.arguments import find_device
+
+    found = fit(
+        as_path(data, "--data"),
+        path,
+        network=network,
+        size=size,
+        epochs=epochs,
+        flip=flip,
+        weights=weights,
+        seed=seed,
+        device=find_device(device),
+    )
+    low, high = found.interval or (found.value, found.value)
+    print(
+        f"{found.value:.2%} of {found.count} held-out images right (95 % interval {low:.2%} to "
+        f"{high:.2%}); classifier written to {path}"
+    )
+
+
+def fit_segmenter(
+    *,
+    data: Needed,
+    palette: Written,
+    out: Written,
+    network: SegmenterNetwork = "fcn_resnet50",
+    size: int = 256,
+    epochs: int = 100,
+    weights: File = None,
+    seed: int = 0,
+    device: str = "auto",
+) -> None:
+    """Train a segmentation network on real photos with label maps, for FCN scores.
+
+    Args:
+        data: Pairs of photos and label maps in the layouts of paired training; test pairs are held
+            out, or a tenth of all.
+        palette: Table of the classes and their colours: CSV with the columns name,r,g,b; the class
+            void does not count.
+        out: The file to write (.safetensors).
+        network: The last one is by far the lightest.
+        size: Length that the pictures' shortest sides are resized to, best that of the pictures to
+            be judged.
+        epochs: How often every pair is seen.
+        weights: imagenet, or a file of these weights, to begin with; by default random ones.
+        seed: Seed of the initialisation, the split and the order of the images.
+        device: Where to compute: auto, cpu, cuda, cuda:1, ...
+    """
+    path, table = as_path(out, "--out"), as_path(palette, "--palette")
+    from crossimage.evaluation.fitting.segmenter import fit_segmenter as fit
+    from crossimage.utils.arguments import find_device
+
+    figures = fit(
+        data,
+        path,
+        palette=table,
+        network=network,
+        size=size,
+        epochs=epochs,
+        weights=weights,
+        seed=seed,
+        device=find_device(device),
+    )
+    pixel, classes, iou = (f"{figure.value:.3f}" for figure in figures)
+    print(
+        f"{figures[0].count} held-out photos: per-pixel accuracy {pixel}, per-class accuracy "
+        f"{classes}, mean class IoU {iou}; segmenter written to {path}"
+    )
+
+
+def invariance(
+    *,
+    data: Needed,
+    out: Needed = "evaluation",
+    weights: File = None,
+    seed: int = 0,
+    device: str = "auto",
+) -> None:
+    """Check on pairs whether the perceptual distance sees the scene rather than the domain.
+
+    MUNIT, appendix C: with instance normalisation images of one scene are nearer to one another
+    than images of one domain.
+
+    Args:
+        data: Pairs of images of one scene in two domains.
+        out: Folder for report.json and report.html.
+        weights: A file with the network's weights, or random; by default those of the cache.
+        seed: Seed of the choice of the scenes that are compared.
+        device: Where to compute: auto, cpu, cuda, cuda:1, ...
+    """
+    folder = as_path(out, "--out")
+    from crossimage.evaluation.compare import write
+    from crossimage.evaluation.metrics.invariance import check_invariance
+    from crossimage.evaluation.report.page import Evaluation
+    from crossimage.utils.arguments import find_device
+
+    figures, histograms = check_invariance(data, weights, find_device(device), seed)
+    found = Evaluation("domain invariance", {"data": data}, figures, histograms=histograms)
+    asked = {"data": data, "seed": seed} | ({"weights": weights} if weights else {})
+    write(folder, [found], asked)
+
+
+def ablate(
+    recipes: Positional[Recipes], *, data: Needed, out: Needed, options: Chosen = _DEFAULT
+) -> None:
+    """Train several recipes on the same data and measure them side by side.
+
+    Runs that are finished are not trained again; interrupted ones are continued.
+
+    Args:
+        recipes: Recipes, methods, and lists of trainings: munit-table-1, or .yaml files that hold
+            a list of name, recipe and settings. Keys that all of them share may follow as
+            key=value.
+        data: The data set.
+        out: Folder of the runs and of the report.
+        options: What is measured.
+    """
+    folder = as_path(out, "--out")
+    from crossimage.config import parse_overrides
+    from crossimage.evaluation.compare import compare_runs
+    from crossimage.training.ablations import find_variants, train_variants
+
+    options.check()
+    settings = parse_overrides(word for word in recipes if "=" in word)
+    variants = find_variants([word for word in recipes if "=" not in word])
+    status = train_variants(variants, data, folder, settings)
+    if status:
+        raise SystemExit(status)
+    runs = [(variant.name, folder / variant.folder) for variant in variants]
+    compare_runs(runs, data, options, folder)
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "fit-classifier": fit_classifier,
+    "fit-segmenter": fit_segmenter,
+    "invariance": invariance,
+    "ablate": ablate,
+}
+"""What may follow ``crossimage evaluate`` in place of runs."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run ``crossimage evaluate`` with these arguments; gives the exit status."""
+    command = COMMANDS.get(arguments[0]) if arguments else None
+    name, rest = (arguments[0], arguments[1:]) if command else ("", arguments)
+    tyro.cli(
+        command or evaluate,
+        prog=f"crossimage evaluate {name}".rstrip(),
+        args=rest or ["--help"],
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+    return 0

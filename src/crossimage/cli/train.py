@@ -1,0 +1,127 @@
+"""``crossimage train`` and ``crossimage recipes``."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tyro
+from tyro.conf import Positional
+
+from crossimage.cli.arguments import (
+    Data,
+    Recipe,
+    Run,
+)
+from crossimage.utils.files import as_path
+
+
+def train(
+    recipe: Positional[Recipe], data: Data, out: Run, init: Path | None = None, devices: int = 1
+) -> dict[str, Any]:
+    """Train a method on two folders of images, or continue a run.
+
+    Args:
+        recipe: A recipe (`crossimage recipes` lists them), a method, or a .yaml file. Keys of its
+            configuration may follow as key=value or --key value; `crossimage train RECIPE --help`
+            lists them.
+        data: Folder with trainA and trainB, with train/<domain>, or of side-by-side pairs; or
+            lists of files as A=a.txt,B=b.txt. For stargan class folders or tables of attributes,
+            several with commas; for srgan and gan one folder of images or list of files.
+        out: Folder of the run; one with a checkpoint of the same configuration is continued.
+        init: Model file or run whose networks and weights a new run starts from.
+        devices: Processes on this machine, each with its own device.
+    """
+    # Only parses: the method's keys, which are not known here, follow in run_train.
+    return {
+        "recipe": recipe,
+        "data": data,
+        "out": as_path(out, "--out"),
+        "init": init,
+        "devices": devices,
+    }
+
+
+def run_train(arguments: list[str]) -> int:
+    """Parse the arguments of ``crossimage train`` and train; return the exit status."""
+    if {"-h", "--help"} & set(arguments[1:]) and not arguments[0].startswith("-"):
+        _print_settings(arguments[0])
+        return 0
+    known, rest = tyro.cli(train, prog="crossimage train", args=arguments, return_unknown_args=True)
+    from crossimage.config import parse_overrides
+
+    overrides = parse_overrides(rest)
+    from crossimage.training.run import train as run
+
+    return run(**known, overrides=overrides)
+
+
+def recipes() -> None:
+    """List the recipes: published experiments, ready to train."""
+    from crossimage.recipes import list_recipes
+
+    known = list_recipes()
+    width = max((len(name) for name, _ in known), default=0)
+    for name, description in known:
+        print(f"{name:{width}}  {description}".rstrip())
+
+
+def _print_settings(recipe: str) -> None:
+    """Print every key of a recipe's method with its value there and what it means."""
+    _, config = configured(recipe)
+    print(f"usage: crossimage train {recipe} --data DIR --out RUN [key=value ...]\n")
+    print("Keys and their values here, to be set as key=value or --key value:\n")
+    for key, value, text in _described(config):
+        print(f"  {key}={_as_text(value)}")
+        print(textwrap.fill(text, 88, initial_indent=" " * 6, subsequent_indent=" " * 6))
+
+
+def configured(recipe: str | None, overrides: dict[str, Any] | None = None) -> tuple[Any, Any]:
+    """The method's class and the configuration of a recipe or method.
+
+    Without one: None, and the configuration that all methods share.
+    """
+    from crossimage.config import Config, build
+
+    if recipe is None:
+        return None, build(Config, overrides or {})
+    from crossimage.recipes import resolve
+
+    method, settings = resolve(recipe)
+    from crossimage.methods import METHODS
+
+    if method not in METHODS:
+        raise ValueError(f"{recipe}: unknown method '{method}'; known are {', '.join(METHODS)}")
+    found = METHODS[method]
+    return found, build(found.Config, settings, overrides or {}, source=recipe)
+
+
+def _described(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
+    """Dotted name, value and description of every value of a config."""
+    texts: dict[str, str] = {}
+    for cls in reversed(type(config).__mro__):
+        _, _, attributes = (inspect.getdoc(cls) or "").partition("Attributes:\n")
+        texts |= dict(re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE))
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from _described(value, f"{prefix}{field.name}.")
+        else:
+            text = " ".join(texts.get(field.name, "").replace("``", "").split())
+            yield prefix + field.name, value, text
+
+
+def _as_text(value: Any) -> str:
+    """A value as the command line takes it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, tuple | list):
+        if any(isinstance(part, tuple | list) for part in value):
+            return f"[{','.join(f'[{_as_text(part)}]' for part in value)}]"
+        return ",".join(map(str, value))
+    return str(value)

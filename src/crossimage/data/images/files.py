@@ -1,0 +1,225 @@
+"""Image files in and out: any depth and channel count, to and from tensors in [-1, 1]."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import tifffile
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from crossimage.data.images import pillow, tiff
+from crossimage.data.images.pixels import (
+    MAX_PIXELS,
+    BombError,
+    ImageError,
+    ImageInfo,
+    Pixels,
+    check_finite,
+    convert,
+)
+from crossimage.utils.files import atomic
+
+__all__ = [
+    "EXTENSIONS", "MAX_PIXELS", "BombError", "ImageError", "ImageInfo",
+    "decode", "from_pil", "normalise", "probe", "read_image", "to_pil", "verify", "write_image",
+]  # fmt: skip
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+
+Size = tuple[int, int]
+"""Height and width."""
+
+_TIFF = (".tif", ".tiff")
+_FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP"}
+_OPTIONS = {"JPEG": {"quality": 95}, "WEBP": {"quality": 95}}
+_WITH_OPACITY = (".png", ".webp")
+
+
+def read_image(
+    path: str | Path, channels: int = 3, value_range: tuple[float, float] | None = None
+) -> Tensor:
+    """Read an image file.
+
+    EXIF orientation is honoured. Gray and RGB are converted into one another; opacity is kept
+    for 4 channels and composited on white otherwise. Other channel counts must match.
+
+    Args:
+        path: A file of one of the :data:`EXTENSIONS`.
+        channels: Channels wanted.
+        value_range: Lowest and highest value of floating-point files; other values are clipped.
+
+    Returns:
+        A float32 tensor (channels, H, W) in [-1, 1].
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ImageError: The file is unreadable or truncated, or holds NaN.
+        BombError: The header promises too many pixels.
+        ValueError: The channels don't match, or ``value_range`` is needed.
+    """
+    return normalise(decode(path, channels, value_range).contiguous())
+
+
+def decode(
+    path: str | Path,
+    channels: int = 3,
+    value_range: tuple[float, float] | None = None,
+    enough: Callable[[int, int], Size] | None = None,
+) -> Tensor:
+    """Read an image file like :func:`read_image`, but leave 8-bit images as they are.
+
+    Args:
+        path: As for :func:`read_image`.
+        channels: Likewise.
+        value_range: Likewise.
+        enough: Tells from an image's height and width those that it will be resized to. JPEGs may
+            then come smaller than they are, but not smaller than that, where decoding them so
+            saves time.
+
+    Returns:
+        A tensor (channels, H, W) of any memory order: uint8 in 0..255, or float32 in [-1, 1].
+    """
+    with _opened(Path(path)) as (info, read):
+        pixels = read(enough and enough(info.height, info.width))
+    return convert(pixels, channels, value_range, str(path))
+
+
+def normalise(image: Tensor) -> Tensor:
+    """Map a result of :func:`decode` to float32 in [-1, 1]."""
+    return image if image.is_floating_point() else image.float().div_(127.5).sub_(1)
+
+
+def probe(path: str | Path) -> ImageInfo:
+    """Read an image file's header only.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ImageError: The header is unreadable.
+        BombError: The header promises too many pixels.
+    """
+    with _opened(Path(path)) as (info, _):
+        return info
+
+
+def verify(path: str | Path) -> ImageInfo:
+    """Decode a whole image file; raises what :func:`read_image` raises for bad files."""
+    with _opened(Path(path)) as (info, read):
+        read(None)
+    return info
+
+
+def from_pil(
+    image: Image.Image, channels: int = 3, value_range: tuple[float, float] | None = None
+) -> Tensor:
+    """A Pillow image as a float32 tensor (channels, H, W) in [-1, 1], upright.
+
+    Args:
+        image: An image of any mode.
+        channels: Channels wanted, as for :func:`read_image`.
+        value_range: Lowest and highest value of the modes F and I; other values are clipped.
+
+    Raises:
+        ValueError: The channels can't be converted, ``value_range`` is needed, or the image holds
+            NaN.
+    """
+    pixels = check_finite(pillow.pixels(ImageOps.exif_transpose(image)), "the image")
+    return normalise(convert(pixels, channels, value_range, "the image").contiguous())
+
+
+def to_pil(x: Tensor) -> Image.Image:
+    """A float tensor (C, H, W) in [-1, 1] as an 8-bit Pillow image.
+
+    Raises:
+        ValueError: The tensor has other than 1, 3 or 4 channels.
+    """
+    if x.ndim != 3 or x.shape[0] not in (1, 3, 4):
+        raise ValueError(
+            f"a tensor {tuple(x.shape)} is no picture; expected (C, H, W) with 1, 3 or 4 channels"
+        )
+    values = x.detach().float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).cpu()
+    array = values.permute(1, 2, 0).contiguous().numpy()
+    return Image.fromarray(array[:, :, 0] if x.shape[0] == 1 else array)
+
+
+def write_image(
+    path: str | Path, x: Tensor, value_range: tuple[float, float] | None = None
+) -> None:
+    """Write an image file in the format of its suffix; it is complete or not there.
+
+    TIFF holds float32 values where ``value_range`` is given, and for other than 1, 3 or 4
+    channels; everything else is written with 8 bits a channel.
+
+    Args:
+        path: Where to write.
+        x: Float tensor (C, H, W) in [-1, 1].
+        value_range: What -1 and 1 stand for in a floating-point TIFF.
+
+    Raises:
+        ValueError: The suffix is unknown, or its format can't hold that many channels.
+        OSError: The disk is full, the folder read-only, ...
+    """
+    path = Path(path)
+    suffix, channels = path.suffix.lower(), x.shape[0]
+    if suffix in _TIFF:
+        _write_tiff(path, x, value_range)
+        return
+    if suffix not in _FORMATS:
+        raise ValueError(f"{path} has no known suffix; expected one of {', '.join(EXTENSIONS)}")
+    if channels not in ((1, 3, 4) if suffix in _WITH_OPACITY else (1, 3)):
+        able = ".png, .webp or .tif" if channels == 4 else ".tif"
+        raise ValueError(f"{path}: {suffix} can't hold {channels} channels; use {able}")
+    picture, kind = to_pil(x), _FORMATS[suffix]
+    with atomic(path) as file:
+        picture.save(file, kind, **_OPTIONS.get(kind, {}))
+
+
+def _write_tiff(path: Path, x: Tensor, value_range: tuple[float, float] | None) -> None:
+    channels = x.shape[0]
+    if value_range is None and channels in (1, 3, 4):
+        array = np.asarray(to_pil(x))
+    else:
+        low, high = value_range or (-1.0, 1.0)
+        values = x.detach().float().add(1).mul((high - low) / 2).add(low)
+        array = values.permute(1, 2, 0).contiguous().cpu().numpy()
+    with atomic(path) as file:
+        tifffile.imwrite(
+            file,
+            array,
+            photometric="rgb" if channels in (3, 4) else "minisblack",
+            planarconfig="contig" if array.ndim == 3 and channels > 1 else None,
+        )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[ImageInfo, Callable[[Size | None], Pixels]]]:
+    """Open a file; yields what its header says and a function that decodes it."""
+    try:
+        with warnings.catch_warnings():
+            # Broken metadata and large but bearable pictures are no reason to complain.
+            warnings.simplefilter("ignore")
+            if path.suffix.lower() in _TIFF:
+                with tifffile.TiffFile(path) as file:
+                    layout = tiff.layout(file)
+                    if layout is not None:
+                        yield tiff.info(path, layout), lambda _: tiff.read(path, file, layout)
+                        return
+            # Given a path, Pillow maps some files into memory and gets turned TIFFs wrong.
+            with open(path, "rb") as data, Image.open(data, formats=pillow.FORMATS) as image:
+                yield pillow.info(path, image), lambda enough: pillow.read(path, image, enough)
+    except (ImageError, BombError, FileNotFoundError, MemoryError):
+        raise
+    except Image.DecompressionBombError:
+        raise BombError(
+            f"{path} has more than {MAX_PIXELS:,} pixels; shrink or remove it"
+        ) from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{path} can't be read: it is no image of a known format") from None
+    except Exception as error:  # decoders fail in more ways than they document
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise ImageError(f"{path} can't be read: {reason.splitlines()[0]}") from None

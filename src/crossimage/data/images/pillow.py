@@ -1,0 +1,122 @@
+"""Image files and images of Pillow as pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torchvision.io import ImageReadMode, decode_image, decode_jpeg
+
+from crossimage.data.images.pixels import (
+    MODES,
+    ImageError,
+    ImageInfo,
+    Pixels,
+    check_finite,
+    check_size,
+)
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+
+# What Pillow's modes become before they are made into tensors; all others become RGB.
+_PLAIN = {"1": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"} | {
+    mode: mode for mode in ("L", "LA", "RGB", "RGBA", "I;16", "I;16L", "I;16B", "I", "F")
+}
+_DEPTHS = {"1": "1-bit", "I": "32-bit", "F": "float32"}
+_ORIENTATION = 274
+_JPEG = {"L": ImageReadMode.GRAY, "RGB": ImageReadMode.RGB}
+
+
+def info(path: Path, image: Image.Image) -> ImageInfo:
+    """Describe an opened file from its header; raises BombError where it is too large."""
+    width, height = image.size
+    check_size(path, width, height)
+    # Pillow would decode a whole PNG in search of EXIF data behind the pixels, and has already
+    # turned the size of a TIFF.
+    knows = "exif" in image.info if image.format == "PNG" else image.format != "TIFF"
+    if knows and image.getexif().get(_ORIENTATION, 1) > 4:
+        width, height = height, width
+    mode, deep = _plain_mode(image), _deep_png(path, image)
+    if deep:
+        return ImageInfo(width, height, deep, MODES[deep], "16-bit")
+    depth = "16-bit" if mode.startswith("I;16") else _DEPTHS.get(image.mode, "8-bit")
+    return ImageInfo(width, height, len(Image.new(mode, (1, 1)).getbands()), image.mode, depth)
+
+
+def read(path: Path, image: Image.Image, enough: tuple[int, int] | None = None) -> Pixels:
+    """Decode an opened file, upright.
+
+    Args:
+        path: The file.
+        image: What Pillow made of its header.
+        enough: Height and width that are wanted of it. A JPEG that is at least twice, four or
+            eight times as large is decoded at a half, a quarter or an eighth of its size.
+    """
+    channels = _deep_png(path, image)
+    if channels:
+        data = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)
+        try:
+            values = decode_image(data, apply_exif_orientation=True)
+        except RuntimeError:
+            raise ImageError(f"{path} can't be read: its data is damaged or cut short") from None
+        return Pixels(values, alpha=channels in (2, 4))
+    reduced = enough is not None and _reduce(image, *enough)
+    usual = None if reduced else _usual_jpeg(path, image)
+    if usual is not None:
+        return Pixels(usual, alpha=False)
+    ImageOps.exif_transpose(image, in_place=True)
+    return check_finite(pixels(image), path)
+
+
+def pixels(image: Image.Image) -> Pixels:
+    """The pixels of an image as they are stored; the channels of each lie side by side."""
+    mode = _plain_mode(image)
+    array = np.array(image if image.mode == mode else image.convert(mode))
+    if array.dtype.kind != "u":
+        array = array.astype(np.float32)
+    elif array.dtype.itemsize == 2:
+        array = array.astype(np.uint16)  # in the machine's byte order
+    values = torch.from_numpy(array)
+    values = values[None] if values.ndim == 2 else values.permute(2, 0, 1)
+    return Pixels(values, alpha=mode in ("LA", "RGBA"))
+
+
+def _reduce(image: Image.Image, height: int, width: int) -> bool:
+    """Have a JPEG decoded from the lowest frequencies alone, where that leaves enough pixels."""
+    size, turned = image.size, image.getexif().get(_ORIENTATION, 1) > 4
+    image.draft(None, (height, width) if turned else (width, height))  # only JPEGs can
+    return image.size != size
+
+
+def _usual_jpeg(path: Path, image: Image.Image) -> Tensor | None:
+    """The pixels of an upright gray or colour JPEG; None leaves the file to Pillow.
+
+    TorchVision gives the same pixels in a third of the time, for both call libjpeg-turbo; of files
+    that are cut short or damaged Pillow tells what is wrong.
+    """
+    upright = image.getexif().get(_ORIENTATION, 1) == 1
+    if image.format != "JPEG" or image.mode not in _JPEG or not upright:
+        return None
+    try:
+        return decode_jpeg(torch.from_numpy(np.fromfile(path, np.uint8)), _JPEG[image.mode])  # type: ignore[no-any-return]
+    except RuntimeError:
+        return None
+
+
+def _deep_png(path: Path, image: Image.Image) -> int:
+    """Channels of a 16-bit PNG, which Pillow would silently cut to 8 bits; else 0."""
+    if image.format != "PNG":
+        return 0
+    with open(path, "rb") as file:
+        header = file.read(26)
+    return {0: 1, 2: 3, 4: 2, 6: 4}[header[25]] if header[24] == 16 else 0
+
+
+def _plain_mode(image: Image.Image) -> str:
+    mode = _PLAIN.get(image.mode, "RGB")
+    if mode in ("L", "RGB") and image.has_transparency_data:
+        return "LA" if mode == "L" else "RGBA"
+    return mode

@@ -1,0 +1,161 @@
+"""A synthetic data set: outlines of random shapes, and other shapes full of colour and texture.
+
+The content of a picture is the shape, the style its colour and texture, so that a translation
+between the domains is easy to judge by eye.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from crossimage.data.make.shapes import KINDS, Points, Random, Shape
+from crossimage.utils.files import new_folder
+
+_SCALE = 3  # pictures are drawn this much larger and reduced, for smooth edges
+
+
+def make_outlines(
+    out: Path,
+    *,
+    seed: int = 0,
+    count: int = 400,
+    test_count: int = 20,
+    size: int = 64,
+    paired: bool = False,
+) -> None:
+    """Write the folders trainA, trainB, testA and testB.
+
+    A holds black outlines on white, B shapes of the same kinds in one colour and texture each. No
+    shape appears twice in a domain. The same seed gives the same pictures.
+
+    Args:
+        out: The folder to make; complete or not there.
+        seed: Seed of all shapes and styles.
+        count: Training images of a domain.
+        test_count: Test images of a domain.
+        size: Height and width in pixels.
+        paired: Images of one name show the same shape; otherwise none appears in both domains.
+
+    Raises:
+        ValueError: ``out`` exists and is not empty, or a number makes no sense.
+    """
+    if count < 1 or test_count < 1 or size < 16:
+        raise ValueError(
+            f"expected count and test_count from 1 and size from 16 on, found {count}, "
+            f"{test_count}, {size}"
+        )
+    with new_folder(out) as made:
+        for index, folder in enumerate(("trainA", "trainB", "testA", "testB")):
+            (made / folder).mkdir()
+            draw = _outline if folder.endswith("A") else _filled
+            for number in range(count if folder.startswith("train") else test_count):
+                stream = 4 + index // 2 if paired else index
+                rng = np.random.default_rng([seed, stream, number])
+                draw(rng, size).save(made / folder / f"{number:05d}.png")
+
+
+MAKERS: dict[str, Callable[..., None]] = {
+    "outlines": make_outlines,
+    "outline_pairs": partial(make_outlines, paired=True),
+}
+
+
+def _outline(rng: Random, size: int) -> Image.Image:
+    shape = _placed(rng, size * _SCALE)
+    canvas = _draw(size * _SCALE, shape, outside=255, inside=255, ink=0)
+    return canvas.resize((size, size), Image.Resampling.BOX).convert("RGB")
+
+
+def _filled(rng: Random, size: int) -> Image.Image:
+    side = size * _SCALE
+    shape = _placed(rng, side)
+    inside = _draw(side, shape, outside=0, inside=255, ink=255)
+    ink = _draw(side, shape, outside=0, inside=0, ink=255)
+    hue = rng.uniform()
+    colour = np.array(colorsys.hsv_to_rgb(hue, rng.uniform(0.6, 1), rng.uniform(0.55, 1)))
+    texture = _texture(rng, colour, side)
+    mask, lines = (np.asarray(image, np.float64)[..., None] / 255 for image in (inside, ink))
+    pixels = 1 - mask + mask * texture
+    pixels = pixels * (1 - lines) + lines * colour * 0.22
+    picture = Image.fromarray(np.round(pixels * 255).astype(np.uint8))
+    return picture.resize((size, size), Image.Resampling.BOX)
+
+
+def _draw(side: int, shape: Shape, outside: int, inside: int, ink: int) -> Image.Image:
+    """A gray picture of a shape, with a value for each of its regions."""
+    width = max(2, round(side / 42))
+    canvas = Image.new("L", (side, side), outside)
+    draw = ImageDraw.Draw(canvas)
+    areas = [(part, inside) for part in shape.parts]
+    areas += [] if shape.hole is None else [(shape.hole, outside)]
+    for curve, value in areas:
+        draw.polygon([tuple(p) for p in curve.tolist()], fill=value)
+        _stroke(draw, np.concatenate([curve, curve[:1]]), ink, width)
+    for line in shape.lines:
+        _stroke(draw, line, ink, width)
+    return canvas
+
+
+def _stroke(draw: ImageDraw.ImageDraw, line: Points, ink: int, width: int) -> None:
+    points = [tuple(p) for p in line.tolist()]
+    draw.line(points, fill=ink, width=width, joint="curve")
+    for x, y in (points[0], points[-1]):
+        draw.ellipse((x - width / 2, y - width / 2, x + width / 2, y + width / 2), fill=ink)
+
+
+def _placed(rng: Random, side: int) -> Shape:
+    """A random shape, turned, scaled and moved to lie on a canvas."""
+    kind, turn = KINDS[rng.integers(len(KINDS))]
+    shape = kind(rng)
+    angle = rng.uniform(-turn, turn)
+    mirror = rng.choice([-1.0, 1.0])
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    rotation = rotation * np.array([mirror, 1.0])
+    everything = np.concatenate([*shape.parts, *shape.lines]) @ rotation.T
+    low, high = everything.min(0), everything.max(0)
+    scale = side * rng.uniform(0.58, 0.86) / (high - low).max()
+    room = (side * 0.94 - (high - low) * scale) / 2
+    shift = side / 2 + rng.uniform(-1, 1, 2) * np.maximum(room, 0)
+
+    def move(points: Points) -> Points:
+        moved: Points = (points @ rotation.T - (low + high) / 2) * scale + shift
+        return moved
+
+    return Shape(
+        [move(part) for part in shape.parts],
+        [move(line) for line in shape.lines],
+        None if shape.hole is None else move(shape.hole),
+    )
+
+
+def _texture(rng: Random, colour: NDArray[np.float64], side: int) -> NDArray[np.float64]:
+    """Coloured pixels (side, side, 3) in [0, 1]."""
+    y, x = np.mgrid[0:side, 0:side] / side
+    angle = rng.uniform(0, np.pi)
+    u, v = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    pitch = rng.uniform(0.09, 0.17)
+    kind = rng.choice(["plain", "stripes", "dots", "checks", "gradient"])
+    amount = np.zeros((side, side))
+    if kind == "stripes":
+        amount = ((u / pitch) % 1 < 0.5).astype(np.float64)
+    elif kind == "checks":
+        amount = ((np.floor(u / pitch) + np.floor(v / pitch)) % 2).astype(np.float64)
+    elif kind == "dots":
+        row = np.floor(v / pitch)
+        across = (u / pitch + 0.5 * (row % 2)) % 1 - 0.5
+        amount = (across**2 + ((v / pitch) % 1 - 0.5) ** 2 < 0.085).astype(np.float64)
+    elif kind == "gradient":
+        amount = np.clip(0.5 + 1.5 * (u - u.mean()), 0, 1)
+    light = colour + (1 - colour) * 0.7
+    second = light if rng.uniform() < 0.65 else colour * 0.45
+    mixed = colour + amount[..., None] * (second - colour)
+    distance = np.hypot(x - rng.uniform(0.25, 0.6), y - rng.uniform(0.2, 0.45))
+    shaded: NDArray[np.float64] = np.clip(mixed * (1.12 - 0.42 * distance)[..., None], 0, 1)
+    return shaded

@@ -1,0 +1,1 @@
+"""What users name as data: folders, pairs, classes, tables."""

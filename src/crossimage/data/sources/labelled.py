@@ -1,0 +1,144 @@
+"""Data sets of labelled images: class folders and tables of attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from crossimage.data.sources.classes import classified
+from crossimage.data.sources.folders import Domain, Split, find_images, visible_folders
+from crossimage.data.sources.tables import CELEBA, Table, find_table, read_table
+from crossimage.labels import LabelSet, place_of
+from crossimage.utils.files import as_path
+
+Values = tuple[int, ...]
+"""What an image has of the labels of its data set, 1 or 0 each."""
+
+
+@dataclass(frozen=True)
+class LabelledDomain(Domain):
+    """One data set of labelled images.
+
+    Attributes:
+        known: Its labels.
+        values: Labels of every training image.
+        test_values: Labels of every test image.
+    """
+
+    known: LabelSet = LabelSet((), False)
+    values: tuple[Values, ...] = ()
+    test_values: tuple[Values, ...] = ()
+
+    def shown(self, split: Split) -> Iterator[str]:
+        """The labels that the training or the test images have, each as often as they have it."""
+        for values in self.values if split == "train" else self.test_values:
+            yield from (n for n, has in zip(self.known.names, values, strict=True) if has)
+
+
+def find_labelled(data: str, chosen: Sequence[str] = ()) -> tuple[LabelledDomain, ...]:
+    """Find data sets of labelled images.
+
+    Args:
+        data: One data set, or several separated by commas. Each is a folder with one folder a
+            class, ``DIR/train/<class>[, DIR/test/<class>]``, a folder that holds a table of
+            attributes, or such a table; see :func:`~crossimage.data.sources.tables.read_table`.
+        chosen: The classes or attributes to use, in this order; each data set takes those that it
+            has. Empty: all.
+
+    Raises:
+        FileNotFoundError: A folder, a table or an image is missing.
+        ValueError: There are no labels, unknown ones, or such that there is nothing to learn.
+    """
+    whole = as_path(data, "the path of the data set")
+    parts = [data] if whole.exists() else [part.strip() for part in data.split(",")]
+    sources = [_open(as_path(part, f"a path of {data}")) for part in parts]
+    names = [name for name, _ in sources]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"two data sets are called '{name}'; rename a folder or a table")
+    known = [
+        source.columns if isinstance(source, Table) else source.classes for _, source in sources
+    ]
+    union = [label for labels in known for label in labels]
+    wanted = list(dict.fromkeys(union[place_of(name, union)] for name in chosen))
+    found = []
+    for (name, source), labels in zip(sources, known, strict=True):
+        own = [label for label in wanted if label in labels]
+        if wanted and not own:
+            raise ValueError(
+                f"{name} has none of {', '.join(chosen)}; its labels: {', '.join(labels)}"
+            )
+        if isinstance(source, Table):
+            found.append(_sound(_from_table(name, source, own)))
+        else:
+            found.append(_sound(_from_classes(name, source, own)))
+    return tuple(found)
+
+
+def _open(path: Path) -> tuple[str, Table | Domain]:
+    """A data set's name, and its table or its images with their classes."""
+    if path.is_file():
+        return path.stem, read_table(path)
+    if not path.is_dir():
+        raise FileNotFoundError(f"there is no {path}; expected a folder or a table of images")
+    name = path.resolve().name
+    if visible_folders(path / "train"):
+        return name, classified([find_images(str(path))], [0])[0]
+    if table := find_table(path):
+        return name, read_table(table)
+    raise ValueError(
+        f"{path} holds no labels; expected class folders such as {path / 'train' / 'cat'}, a .csv "
+        f"table, or {CELEBA}"
+    )
+
+
+def _from_classes(name: str, images: Domain, chosen: Sequence[str]) -> LabelledDomain:
+    """The images of some classes, or of all, with one label each."""
+    names = tuple(chosen) or images.classes
+
+    def choose(
+        paths: Sequence[Path], labels: Sequence[int]
+    ) -> tuple[tuple[Path, ...], tuple[Values, ...]]:
+        own = zip(paths, (images.classes[label] for label in labels), strict=True)
+        kept = [(path, label) for path, label in own if label in names]
+        values = {label: tuple(int(label == other) for other in names) for label in names}
+        return tuple(path for path, _ in kept), tuple(values[label] for _, label in kept)
+
+    train, values = choose(images.train, images.labels)
+    test, test_values = choose(images.test, images.test_labels)
+    return LabelledDomain(
+        name, train, test, train_root=images.train_root, test_root=images.test_root,
+        known=LabelSet(names, True), values=values, test_values=test_values,
+    )  # fmt: skip
+
+
+def _from_table(name: str, table: Table, chosen: Sequence[str]) -> LabelledDomain:
+    """The images of a table with some of its attributes, or all."""
+    names = tuple(chosen) or table.attributes()
+    if not names:
+        raise ValueError(f"{table.file} has no column that holds nothing but 1 and 0")
+    train, test = table.split("train"), table.split("test")
+    if not train:
+        raise ValueError(f"{table.file} names no images to train with")
+    return LabelledDomain(
+        name, tuple(row.path for row in train), tuple(row.path for row in test),
+        train_root=table.file, test_root=table.file, known=LabelSet(names, False),
+        values=tuple(table.values(row, names) for row in train),
+        test_values=tuple(table.values(row, names) for row in test),
+    )  # fmt: skip
+
+
+def _sound(domain: LabelledDomain) -> LabelledDomain:
+    """Refuse labels that tell the training images of a data set not apart."""
+    names = domain.known.names
+    if domain.known.categorical and len(names) < 2:
+        raise ValueError(f"{domain.name} has the one class {names[0]}; expected at least two")
+    for name, *column in zip(names, *domain.values, strict=True):
+        if len(set(column)) < 2:
+            share = "all" if column[0] else "none"
+            raise ValueError(
+                f"{share} of the training images of {domain.name} are {name}, so that there is "
+                "nothing to learn; leave it out of `attributes`"
+            )
+    return domain

@@ -1,0 +1,1 @@
+"""Inputs with their translations."""

@@ -1,0 +1,208 @@
+"""Streams of pictures: decoded ahead in threads, never all in memory, known by their content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as transforms
+
+from crossimage.data.images.files import EXTENSIONS, decode, normalise, probe
+from crossimage.data.sources.folders import images_below
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_GRAY = (1, 2)  # channels of gray pictures, without and with opacity
+
+
+class Pictures:
+    """A stream of RGB pictures that can be gone through any number of times.
+
+    Args:
+        paths: The files, in the order of the stream.
+        read: Gives a file's picture (3, H, W) as uint8; called in threads.
+        preparation: What ``read`` does to the pictures, in words and figures; part of the digest.
+        batch_size: Pictures that are given together, where they are of one size.
+
+    Attributes:
+        paths: The files.
+        read: Gives a file's picture (3, H, W) as uint8.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        read: Callable[[Path], Tensor] | None = None,
+        preparation: str = "",
+        batch_size: int = 32,
+    ) -> None:
+        self.paths, self.preparation, self.batch_size = tuple(paths), preparation, batch_size
+        self.read = read or read_rgb
+
+    def __len__(self) -> int:
+        """Pictures in the stream."""
+        return len(self.paths)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Batches (n, 3, H, W) of uint8 on the CPU; neighbours of unlike sizes come apart.
+
+        Raises:
+            ValueError: A file can't be used; it is named.
+        """
+        batch: list[Tensor] = []
+        for picture in ahead(self.read, self.paths, 2 * self.batch_size):
+            if batch and (len(batch) == self.batch_size or picture.shape != batch[0].shape):
+                yield torch.stack(batch)
+                batch = []
+            batch.append(picture)
+        if batch:
+            yield torch.stack(batch)
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells two streams apart: the files' contents, their order, the preparation."""
+        whole = hashlib.sha256(self.preparation.encode())
+        for part in ahead(_digest_of, self.paths, 64):
+            whole.update(part)
+        return whole.hexdigest()
+
+    @cached_property
+    def gray(self) -> int:
+        """How many of the files are gray; they are given as RGB with three equal channels."""
+        return sum(info.channels in _GRAY for info in ahead(probe, self.paths, 64))
+
+
+def read_rgb(path: Path, value_range: tuple[float, float] | None = None) -> Tensor:
+    """A file as a uint8 tensor (3, H, W); gray is expanded, opacity composited on white.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file can't be read, or is no gray or RGB picture.
+    """
+    return to_bytes(decode(path, 3, value_range)).contiguous()
+
+
+def to_bytes(x: Tensor) -> Tensor:
+    """Pictures of uint8, or of floats in [-1, 1], as uint8."""
+    if x.dtype == torch.uint8:
+        return x
+    return normalise(x).add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def to_rgb(x: Tensor) -> Tensor:
+    """Pictures (..., C, H, W) of uint8 as RGB: gray is expanded, opacity composited on white.
+
+    Raises:
+        ValueError: They have another number of channels than 1, 3 or 4.
+    """
+    channels = x.shape[-3]
+    if channels == 1:
+        return x.expand(*x.shape[:-3], 3, *x.shape[-2:])
+    if channels == 4:
+        colour, opacity = x[..., :3, :, :].float(), x[..., 3:, :, :].float() / 255
+        return (255 + (colour - 255) * opacity).round().to(torch.uint8)
+    if channels != 3:
+        raise ValueError(
+            f"found images of {channels} channels, expected gray or RGB: the measures know no "
+            "other pictures"
+        )
+    return x
+
+
+def check_rgb(x: Tensor) -> None:
+    """Refuse a tensor that holds no RGB pictures of 8 bits.
+
+    Raises:
+        ValueError: It is not (N, 3, H, W) of uint8.
+    """
+    if x.dtype != torch.uint8 or x.ndim != 4 or x.shape[1] != 3:
+        raise ValueError(
+            f"found a tensor {tuple(x.shape)} of {x.dtype}, expected pictures (N, 3, H, W) of "
+            "torch.uint8"
+        )
+
+
+def resized(x: Tensor, size: int) -> Tensor:
+    """Pictures (..., H, W) whose shortest side is ``size``."""
+    if min(x.shape[-2:]) == size:
+        return x
+    found: Tensor = transforms.resize(x, [size], antialias=True)
+    return found
+
+
+def fitted(x: Tensor, size: int) -> Tensor:
+    """Pictures (..., H, W) as (..., size, size): the shortest side resized, then the middle."""
+    middle: Tensor = transforms.center_crop(resized(x, size), [size, size])
+    return middle
+
+
+def pictures_in(folder: Path, batch_size: int = 32) -> Pictures:
+    """The pictures below a folder, as they are, in the order of their names.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        ValueError: It holds no pictures.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}; expected a folder of images")
+    paths = images_below(folder)
+    if not paths:
+        raise ValueError(f"{folder} holds no images; expected {', '.join(EXTENSIONS)}")
+    return Pictures(paths, batch_size=batch_size)
+
+
+def ahead(do: Callable[[T], R], items: Iterable[T], count: int) -> Iterator[R]:
+    """What ``do`` gives for every item, in their order, computed in threads ``count`` ahead."""
+    with _quiet(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        waiting: deque[Future[R]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(do, item))
+                if len(waiting) > count:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _digest_of(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+_lock = threading.Lock()
+_inside: list[Any] = []
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence warnings while decoding threads run.
+
+    Decoders silence warnings, which is process-wide: threads would undo it for one another.
+    """
+    with _lock:
+        if not _inside:
+            _inside.append(warnings.catch_warnings(action="ignore"))
+            _inside[0].__enter__()
+        _inside.append(None)
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside.pop()
+            if len(_inside) == 1:
+                _inside.pop().__exit__(None, None, None)

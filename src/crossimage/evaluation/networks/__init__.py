@@ -1,0 +1,1 @@
+"""Networks that evaluation looks through."""

@@ -1,0 +1,206 @@
+"""Frozen networks whose features stand for what pictures look like."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from crossimage.evaluation.galleries.images import check_rgb
+from crossimage.evaluation.report.figures import library
+from crossimage.utils.published_weights import Weights, read_weights
+
+INCEPTION_SIZE = 299
+"""Height and width that Inception-v3 sees, in pixels."""
+
+_RANDOM_SIZE = 64
+
+
+class Seen(NamedTuple):
+    """What a network sees in pictures: features (N, D) and class logits (N, K), float32."""
+
+    features: Tensor
+    logits: Tensor
+
+
+@dataclass(frozen=True)
+class Features:
+    """A frozen network in use.
+
+    Attributes:
+        network: Gives :class:`Seen` for float pictures (N, 3, H, W) with values from 0 to 255.
+        dim: Features of a picture, D.
+        device: Where it computes.
+        name: What it is, for a reader.
+        library: The package that it is from, with its version.
+        digest: What tells two networks apart whose features are not the same.
+        comparable: Whether figures of others are made with the same weights.
+    """
+
+    network: nn.Module
+    dim: int
+    device: torch.device
+    name: str
+    library: str
+    digest: str
+    comparable: bool
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Seen:
+        """Features and logits of uint8 pictures (N, 3, H, W), on the network's device.
+
+        Computed in float32; what that means for convolutions on a GPU is PyTorch's setting.
+
+        Raises:
+            ValueError: They are no uint8 RGB pictures.
+        """
+        check_rgb(images)
+        pixels = images.to(self.device, non_blocking=True)
+        features, logits = self.network(pixels.float())
+        return Seen(features, logits)
+
+
+def open_features(spec: str, device: torch.device) -> Features:
+    """A feature network.
+
+    Args:
+        spec: ``inception`` for the Inception-v3 that published figures are made with (converted
+            from TensorFlow's of 2015), its weights from torch hub's cache or the network; a file
+            of such weights; a ``.safetensors`` file of a classifier that was trained here, whose
+            last features but one are taken; or ``random`` for a small network of random weights,
+            with which everything can be tried and nothing be shown.
+        device: Where it computes.
+
+    Raises:
+        FileNotFoundError: The weights are neither in the cache nor to be downloaded, or there is
+            no such file.
+        ModuleNotFoundError: torch-fidelity, which holds Inception-v3, is not installed.
+        ValueError: The file holds something else.
+    """
+    if spec == "random":
+        network = _Random().eval().requires_grad_(False).to(device)
+        name = "a small network of random weights"
+        return Features(
+            network, network.dim, device, name, library("torch"), f"random {library('torch')}",
+            comparable=False,
+        )  # fmt: skip
+    if spec.endswith(".safetensors"):
+        from crossimage.evaluation.networks.classifier import load_classifier
+
+        return load_classifier(Path(spec), device).features
+    url: str = _torch_fidelity().URL_INCEPTION_V3
+    weights = read_weights(
+        url, None if spec == "inception" else Path(spec), "the Inception-v3 of FID, KID and IS",
+        "name a file with --features FILE, or try --features random, whose figures are not "
+        "comparable",
+    )  # fmt: skip
+    name = "Inception-v3"
+    if not weights.published:
+        name = f"{name} with other weights ({weights.path.name})"
+    return Features(
+        _inception(weights).to(device).to(memory_format=torch.channels_last), 2048, device, name,
+        library("torch-fidelity"), f"inception {weights.digest}", weights.published,
+    )  # fmt: skip
+
+
+def resize(x: Tensor, size: int) -> Tensor:
+    """Float pictures (N, C, H, W) as (N, C, size, size), with TensorFlow 1's grid.
+
+    Output pixel i lies at i H / size of the input, with bilinear weights and without smoothing.
+    """
+    low, high, weight = _taps(x.shape[3], size, x.device)
+    x = torch.lerp(x[..., low], x[..., high], weight)
+    low, high, weight = _taps(x.shape[2], size, x.device)
+    return torch.lerp(x[:, :, low], x[:, :, high], weight[:, None])
+
+
+def _taps(length: int, size: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Both neighbours of every output pixel, and the weight of the second."""
+    at = torch.arange(size, device=device) * torch.tensor(length / size)
+    low = at.long()
+    return low, (low + 1).clamp_max(length - 1), at - low
+
+
+class _Inception(nn.Module):
+    """The layers of torch-fidelity's Inception-v3, made fast without changing what they compute.
+
+    Batch normalisation is folded into the convolutions.
+    """
+
+    def __init__(self, source: nn.Module) -> None:
+        super().__init__()
+        *layers, last = source.children()
+        assert isinstance(last, nn.Linear)
+        self.layers = nn.Sequential(*layers)
+        for module in self.layers.modules():
+            if isinstance(getattr(module, "bn", None), nn.BatchNorm2d):
+                module.conv = nn.utils.fuse_conv_bn_eval(module.conv, module.bn)  # type: ignore[arg-type, type-var]
+                module.bn = nn.Identity()
+        self.register_buffer("classes", last.weight.detach().T.contiguous())
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Pooled features (N, 2048), and logits (N, 1008) without the bias as published."""
+        x = (resize(x, INCEPTION_SIZE) - 128) / 128
+        features = self.layers(x.contiguous(memory_format=torch.channels_last)).flatten(1)
+        return features, features @ self.classes
+
+
+class _Random(nn.Module):
+    """Three convolutions of fixed random weights, pooled after each."""
+
+    dim = 16 + 32 + 64
+
+    def __init__(self) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        widths = (3, 16, 32, 64)
+        for i, (inside, outside) in enumerate(zip(widths, widths[1:], strict=False)):
+            weight = torch.randn(outside, inside, 3, 3, generator=generator)
+            self.register_buffer(f"weight{i}", weight * (2 / (9 * inside)) ** 0.5)
+        self.register_buffer("classes", torch.randn(self.dim, 10, generator=generator))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (N, 112) and logits (N, 10)."""
+        x = functional.interpolate(x, (_RANDOM_SIZE, _RANDOM_SIZE), mode="bilinear", antialias=True)
+        x, pooled = (x - 128) / 128, []
+        for i in range(3):
+            x = functional.conv2d(x, self.get_buffer(f"weight{i}"), stride=2, padding=1).relu()
+            pooled.append(x.mean((2, 3)))
+        features = torch.cat(pooled, 1)
+        return features, features @ self.get_buffer("classes")
+
+
+def _inception(weights: Weights) -> _Inception:
+    """Inception-v3 with given weights."""
+    module = _torch_fidelity()
+    # torch-fidelity would run code that a file holds: it gets tensors that were read without.
+    tensors = io.BytesIO()
+    torch.save(weights.state, tensors)
+    tensors.seek(0)
+    try:
+        source = module.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], tensors)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise ValueError(
+            f"{weights.path} does not hold the weights of torch-fidelity's Inception-v3 "
+            f"({reason[:200]}); expected {module.URL_INCEPTION_V3.rsplit('/', 1)[-1]}"
+        ) from None
+    return _Inception(source).eval().requires_grad_(False)
+
+
+def _torch_fidelity() -> ModuleType:
+    """The module of torch-fidelity that holds Inception-v3."""
+    try:
+        from torch_fidelity import feature_extractor_inceptionv3 as module
+    except ImportError:
+        raise ModuleNotFoundError(
+            "Inception-v3 is part of torch-fidelity, which is not installed: "
+            "pip install 'crossimage[evaluate]', or try --features random"
+        ) from None
+    return cast(ModuleType, module)

@@ -1,0 +1,1 @@
+"""From recipe, data and run folder to a trained model."""

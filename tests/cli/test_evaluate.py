@@ -1,0 +1,235 @@
+"""`crossimage evaluate`: from runs or folders to a report, and mistakes in one sentence."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from crossimage.checkpoints.model_file import save_model
+from crossimage.cli.app import main
+from crossimage.config import build
+from crossimage.evaluation.compare import titles_of
+from crossimage.evaluation.networks.classifier import Judge, save_classifier
+from crossimage.methods import METHODS
+from tests.conftest import as_arguments, small
+from tests.evaluation.test_gallery import model
+from tests.evaluation.test_relabelled import of_classes
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    (tmp_path / "run").mkdir()
+    save_model(tmp_path / "run" / "model.safetensors", model().networks)
+    return tmp_path / "run"
+
+
+def evaluate(*arguments: object) -> int:
+    return main(["evaluate", *map(str, arguments)])
+
+
+RANDOM = ("--features", "random", "--metrics", "fid,kid,is", "--device", "cpu")
+
+
+def test_help_needs_no_torch() -> None:
+    for command in ([], ["fit-classifier"], ["fit-segmenter"], ["invariance"], ["ablate"]):
+        code = (
+            "import sys; from crossimage.cli.app import main; "
+            f"assert main({['evaluate', *command, '--help']!r}) == 0; "
+            "assert 'torch' not in sys.modules"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_several_runs_are_measured_into_one_report(
+    run: Path, folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_model(tmp_path / "other.safetensors", model("cyclegan").networks)
+    out = tmp_path / "out"
+    runs = (run, tmp_path / "other.safetensors")
+    assert evaluate(*runs, "--data", folders, *RANDOM, "--out", out) == 0
+    said = capsys.readouterr().out
+    assert "fid" in said and "not comparable" in said and str(out / "report.html") in said
+    data = json.loads((out / "report.json").read_text())
+    assert [one["facts"]["method"] for one in data["runs"]] == ["munit", "cyclegan"]
+    assert data["settings"]["features"] == "random" and "classifier" not in data["settings"]
+    assert (out / "report.html").is_file()
+
+
+def test_a_run_without_diversity_has_a_gap_beside_one_with_it(
+    run: Path, folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cyclegan").mkdir()
+    save_model(tmp_path / "cyclegan" / "model.safetensors", model("cyclegan").networks)
+    judge, out = tmp_path / "judge.safetensors", tmp_path / "out"
+    save_classifier(judge, "resnet18_small", Judge("resnet18_small", 9, 2), ["edges", "shoes"], {})
+    command = ("--data", folders, "--metrics", "cis", "--classifier", judge, "--samples", 3)
+    assert evaluate(tmp_path / "cyclegan", run, *command, "--out", out) == 0
+    said, progress = capsys.readouterr()
+    assert "– no cis of cyclegan: there is one answer an input" in said
+    assert [line.split()[:2] for line in said.splitlines()[1:3]] == [
+        ["cyclegan", "–"], ["run", said.splitlines()[2].split()[1]]
+    ]  # fmt: skip
+    assert "run: cis · 2/2 · " in progress
+    one, many = json.loads((out / "report.json").read_text())["runs"]
+    assert one["title"] == "cyclegan" and one["facts"]["model"] == str(tmp_path / "cyclegan")
+    assert not one["figures"] and "no diversity" in one["missing"]["cis"]
+    assert {figure["seed"] for figure in many["figures"]} == {0}
+    page = (out / "report.html").read_text()
+    assert "most diversity by CIS" in page and "No cis: there is one answer" in page
+    assert evaluate(tmp_path / "cyclegan", *command, "--out", out) == 2
+    assert "cis can't be measured of cyclegan: there is one answer" in capsys.readouterr().err
+
+
+def test_all_runs_are_checked_before_the_first_is_measured(
+    run: Path, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(*_: object) -> None:
+        raise AssertionError("measured before all was checked")
+
+    monkeypatch.setattr("crossimage.evaluation.compare.evaluate", measured)
+    command = ("--data", folders, *RANDOM, "--out", tmp_path / "out")
+    assert evaluate(run, tmp_path / "nowhere", *command) == 2
+    assert evaluate(run, *command, "--inputs", 1) == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_titles_are_the_shortest_ends_of_paths_that_tell_runs_apart() -> None:
+    assert titles_of(["runs/munit"]) == ["munit"]
+    assert titles_of(["runs/munit", "runs/unit/"]) == ["munit", "unit"]
+    assert titles_of(["a/x", "b/x", "c/y"]) == ["a/x", "b/x", "y"]
+    assert titles_of(["x", "a/x", "."]) == ["x", "a/x", "."]
+    assert titles_of(["a/x", "a/x"]) == ["a/x", "a/x"]
+
+
+def test_two_evaluations_with_one_seed_agree_to_the_byte(
+    run: Path, folders: Path, tmp_path: Path
+) -> None:
+    found = []
+    for _ in range(2):
+        assert evaluate(run, "--data", folders, *RANDOM, "--out", tmp_path / "out") == 0
+        found.append([(tmp_path / "out" / f"report.{s}").read_bytes() for s in ("json", "html")])
+    assert found[0] == found[1]
+    assert evaluate(run, "--data", folders, *RANDOM, "--out", tmp_path / "out", "--seed", 1) == 0
+    assert (tmp_path / "out" / "report.json").read_bytes() != found[0][0]
+
+
+def test_folders_of_results_are_measured_beside_real_images(folders: Path, tmp_path: Path) -> None:
+    command = ("--fake", folders / "trainA", "--real", folders / "trainB")
+    assert evaluate(*command, *RANDOM, "--out", tmp_path / "out") == 0
+    (found,) = json.loads((tmp_path / "out" / "report.json").read_text())["runs"]
+    assert [figure["count"] for figure in found["figures"]] == [7, 7, 7]
+
+
+def test_mistakes_are_one_sentence(
+    run: Path, folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ("--out", tmp_path / "out")
+
+    def expect(*arguments: object) -> str:
+        assert evaluate(*arguments, *out) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("crossimage: ") and said.count("\n") == 1
+        return said
+
+    data = ("--data", folders)
+    assert "nothing to measure" in expect("--seed", 0)
+    assert "--data is missing" in expect(run)
+    assert "belong together" in expect("--fake", folders)
+    assert "take the place of runs" in expect(run, "--fake", folders, "--real", folders)
+    assert "did you mean 'lpips'" in expect(run, *data, "--metrics", "lpis")
+    assert "--samples must be at least 1" in expect(run, *data, "--samples", 0)
+    assert "has no domain 'shoe'; " not in expect(run, *data, "--to", "zzz")
+    assert "nowhere" in expect("nowhere", *data, *RANDOM)
+    assert "there is no file x.st, which --classifier names" in expect(
+        run, *data, "--classifier", "x.st"
+    )
+    assert "holds no images" in expect("--fake", tmp_path / "run", "--real", folders)
+    assert "is empty; give a path" in expect(run, "--data", "")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_with_labels_is_measured_towards_one_of_them(
+    labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_model(tmp_path / "stargan.safetensors", of_classes().networks)
+    command = (tmp_path / "stargan.safetensors", "--data", labelled, *RANDOM)
+    assert evaluate(*command, "--out", tmp_path / "out") == 2
+    assert "--to is missing" in (said := capsys.readouterr().err) and "x, y, z" in said
+    found = []
+    for _ in range(2):
+        assert evaluate(*command, "--to", "Y", "--out", tmp_path / "out") == 0
+        found.append([(tmp_path / "out" / f"report.{s}").read_bytes() for s in ("json", "html")])
+    assert found[0] == found[1]
+    (run,) = json.loads(found[0][0])["runs"]
+    assert run["facts"]["direction"] == "to y"
+    assert [figure["count"] for figure in run["figures"]] == [2, 2, 2]
+
+
+def test_a_model_of_noise_is_measured_beside_the_images(labelled: Path, tmp_path: Path) -> None:
+    kind = METHODS["gan"]
+    networks = kind(build(kind.Config, small("gan")), training=False)
+    save_model(tmp_path / "gan.safetensors", networks)
+    command = (tmp_path / "gan.safetensors", "--data", labelled, *RANDOM, "--inputs", 3)
+    assert evaluate(*command, "--out", tmp_path / "out") == 0
+    (run,) = json.loads((tmp_path / "out" / "report.json").read_text())["runs"]
+    assert [figure["count"] for figure in run["figures"]] == [3, 3, 3]
+    assert "of 3 generated and 4 real images" in run["figures"][0]["protocol"]
+
+
+def test_the_check_of_the_perceptual_distance_draws_its_distances(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crossimage.evaluation.metrics.invariance.SIZE", 16)
+    command = ("invariance", "--data", pairs, "--weights", "random", "--device", "cpu")
+    assert evaluate(*command, "--seed", 4, "--out", tmp_path / "out") == 0
+    data = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert data["settings"] == {"data": str(pairs), "seed": 4, "weights": "random"}
+    assert {figure["seed"] for figure in data["runs"][0]["figures"]} == {4}
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count("same domain</span>") == 2 and "distances with instance norm" in page
+
+
+def test_a_broken_test_image_is_named(
+    run: Path, folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("trainA", "trainB", "testB"):
+        (tmp_path / "data" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "data" / name).symlink_to(folders / name)
+    (tmp_path / "data" / "testA").mkdir()
+    Image.new("RGB", (20, 20)).save(tmp_path / "data" / "testA" / "a.png")
+    (tmp_path / "data" / "testA" / "b.png").write_bytes(b"nothing")
+    command = (run, "--data", tmp_path / "data", *RANDOM, "--out", tmp_path / "out")
+    assert evaluate(*command) == 2
+    assert "b.png can't be read" in capsys.readouterr().err
+
+
+def test_an_ablation_is_trained_once_and_tabulated(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shape = {"domains": "edges,shoes", "steps": 1, "save_every": 1}
+    recipe = tmp_path / "list.yaml"
+    recipe.write_text(
+        "- {name: MUNIT, recipe: munit}\n"
+        "- {name: without image reconstruction, recipe: munit, settings: {weights: {image: 0}}}\n"
+    )
+    command = (
+        "ablate", recipe, *as_arguments(small("munit") | shape), "--data", folders, *RANDOM,
+        "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert evaluate(*command) == 0
+    data = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [one["title"] for one in data["runs"]] == ["MUNIT", "without image reconstruction"]
+    model_file = tmp_path / "out" / "without-image-reconstruction" / "model.safetensors"
+    before = model_file.stat().st_mtime_ns
+    capsys.readouterr()
+    assert evaluate(*command) == 0
+    assert model_file.stat().st_mtime_ns == before
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == data

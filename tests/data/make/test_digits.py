@@ -1,0 +1,341 @@
+import bz2
+import gzip
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from crossimage.config import Config
+from crossimage.data.datasets import UnpairedImages, find_domains
+from crossimage.data.make.digits import MAKERS, find_digits
+from tests.golden import SHARED
+
+MNIST = [
+    ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+]
+
+
+def idx(values):
+    return (
+        b"\0\0\x08"
+        + bytes([values.ndim])
+        + np.array(values.shape, ">i4").tobytes()
+        + values.tobytes()
+    )
+
+
+def random_digits(seed, count, side):
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (count, side, side), np.uint8)
+    return images, rng.permutation(np.arange(count) % 10).astype(np.uint8)
+
+
+def write_mnist(folder, seed=0, gz=True):
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for split, (names, count) in enumerate(zip(MNIST, (40, 20), strict=True)):
+        written.append(random_digits(seed + split, count, 28))
+        for name, values in zip(names, written[-1], strict=True):
+            data = idx(values)
+            (folder / (name + ".gz" * gz)).write_bytes(gzip.compress(data) if gz else data)
+    return written
+
+
+def write_usps(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    (x, y), (u, v) = random_digits(5, 30, 16), random_digits(6, 10, 16)
+    path = folder / "usps_16x16_uint8.npz"
+    np.savez(path, train_images=x, train_labels=y, test_images=u, test_labels=v)
+    return [(x, y), (u, v)]
+
+
+@pytest.fixture
+def originals(tmp_path):
+    """The folder of the originals, and what they hold: training and test images and classes."""
+    folder = tmp_path / "originals"
+    return folder, write_mnist(folder / "deep" / "mnist"), write_usps(folder / "usps")
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(8):
+        # the level tells the photo, the second channel tells it is one
+        pixels = np.zeros((40 + number, 60, 3), np.uint8)
+        pixels[..., 0] = 10 * number
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    Image.new("RGB", (27, 60)).save(folder / "small.png")
+    return folder
+
+
+def files(folder):
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.png")}
+
+
+def pixels_of(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+@pytest.mark.parametrize("name", ["mnist2usps", "usps2mnist"])
+def test_two_data_sets_of_digits(originals, tmp_path, name):
+    folder, mnist, usps = originals
+    MAKERS[name](tmp_path / "out", originals=folder)
+    sets = (mnist, usps) if name == "mnist2usps" else (usps, mnist)
+    for letter, digits in zip("AB", sets, strict=True):
+        for split, (images, labels) in zip(("train", "test"), digits, strict=True):
+            place = tmp_path / "out" / f"{split}{letter}"
+            found = sorted(place.rglob("*.png"))
+            assert len(found) == len(images)
+            for path in found:
+                number = int(path.stem)
+                assert np.array_equal(pixels_of(path), images[number])
+                if place.name == "trainB":
+                    assert path.parent == place  # no one can look the target's classes up
+                else:
+                    assert path.parent.name == str(labels[number])
+    data = UnpairedImages(
+        find_domains(str(tmp_path / "out")), Config(crop=(32, 32), channels=(1, 1)), "a"
+    )
+    assert data.domains[0].classes == tuple("0123456789")
+    assert len(data.domains[1].test_labels) == len(sets[1][1][1])
+    assert data[0].images["b"].shape == (1, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("mnist", "mnist"), ("fashion", "Fashion-MNIST"), ("fashion", "x/fashion_mnist/raw")],
+)
+def test_one_folder_of_training_images(originals, tmp_path, name, place):
+    folder, mnist, _ = originals
+    clothes = write_mnist(folder / place, seed=9) if name == "fashion" else mnist
+    MAKERS[name](tmp_path / "all", originals=folder)
+    found = sorted((tmp_path / "all").rglob("*.*"))
+    assert [path.parent for path in found] == [tmp_path / "all" / "train"] * 40
+    assert all(np.array_equal(pixels_of(p), clothes[0][0][int(p.stem)]) for p in found)
+    MAKERS[name](tmp_path / "few", originals=folder, count=6, seed=1)
+    few = files(tmp_path / "few")
+    assert len(few) == 6 and few.items() < files(tmp_path / "all").items()
+    with pytest.raises(ValueError, match="count from 1"):
+        MAKERS[name](tmp_path / "none", originals=folder, count=0)
+    assert not (tmp_path / "none").exists()
+
+
+def test_digits_of_mnist_m_are_blended_into_photos(originals, photos, tmp_path):
+    folder, mnist, _ = originals
+    MAKERS["mnist2mnistm"](tmp_path / "out", originals=folder, photos=photos, seed=4)
+    used = {}
+    for split, (images, labels) in zip(("train", "test"), mnist, strict=True):
+        used[split] = set()
+        for path in (tmp_path / "out" / f"{split}B").rglob("*.png"):
+            number, pixels = int(path.stem), pixels_of(path).astype(int)
+            digit = images[number].astype(int)
+            assert pixels.shape == (28, 28, 3)
+            assert np.array_equal(pixels[..., 1], digit)  # |0 - digit|
+            photo = next(p for p in range(8) if np.array_equal(pixels[..., 0], abs(10 * p - digit)))
+            used[split].add(photo)
+            if split == "test":
+                assert path.parent.name == str(labels[number])
+    assert len(used["train"]) > 3 and used["test"]
+    assert not used["train"] & used["test"]
+
+
+def test_mnist_m_may_be_the_source(originals, photos, tmp_path):
+    folder, (_, (_, labels)), _ = originals
+    for name in ("mnist2mnistm", "mnistm2mnist"):
+        MAKERS[name](tmp_path / name, originals=folder, photos=photos, seed=4)
+    there, back = (files(tmp_path / name) for name in ("mnist2mnistm", "mnistm2mnist"))
+    for one, other in (("A", "B"), ("B", "A")):
+        found = {k: v for k, v in there.items() if k.startswith(f"test{one}")}
+        assert len(found) == len(labels)
+        assert all(back[k.replace(f"test{one}", f"test{other}")] == v for k, v in found.items())
+    pictures = {Path(k).name: v for k, v in there.items() if k.startswith("trainB")}
+    assert {Path(k).name: v for k, v in back.items() if k.startswith("trainA")} == pictures
+    data = UnpairedImages(
+        find_domains(str(tmp_path / "mnistm2mnist")), Config(crop=(32, 32), channels=(3, 1)), "a"
+    )
+    assert data.domains[0].classes == tuple("0123456789")
+    assert all(domain.test_labels for domain in data.domains)
+    assert not list((tmp_path / "mnistm2mnist" / "trainB").glob("*/"))
+
+
+def test_patches_come_from_everywhere_in_a_photo(tmp_path):
+    write_mnist(tmp_path)
+    black = {"images-idx3": np.zeros((300, 28, 28), np.uint8), "labels-idx1": np.arange(300) % 10}
+    for name, values in black.items():
+        data = gzip.compress(idx(values.astype(np.uint8)))
+        (tmp_path / f"train-{name}-ubyte.gz").write_bytes(data)
+    ramp = np.zeros((30, 32, 3), np.uint8)
+    ramp[..., 0], ramp[..., 1] = np.arange(30)[:, None], np.arange(32)
+    for number in range(2):
+        Image.fromarray(ramp).save(tmp_path / f"{number}.png")
+    MAKERS["mnist2mnistm"](tmp_path / "out", originals=tmp_path, photos=tmp_path)
+    made = [pixels_of(path) for path in (tmp_path / "out" / "trainB").iterdir()]
+    corners = {tuple(pixels[0, 0, :2].tolist()) for pixels in made}
+    assert corners == {(top, left) for top in range(3) for left in range(5)}
+
+
+def test_what_becomes_of_a_digit_depends_on_the_seed_alone(originals, photos, tmp_path):
+    folder, *_ = originals
+    for name, options in (
+        ("one", {"seed": 1}), ("again", {"seed": 1}), ("other", {"seed": 2}),
+        ("few", {"seed": 1, "count": 7}),
+    ):  # fmt: skip
+        MAKERS["mnist2mnistm"](tmp_path / name, originals=folder, photos=photos, **options)
+    one = files(tmp_path / "one")
+    assert files(tmp_path / "again") == one
+    assert files(tmp_path / "other") != one
+    few = files(tmp_path / "few")
+    assert few.items() < one.items()
+    assert sum(name.startswith("trainB") for name in few) == 7
+
+
+def test_fewer_training_images_are_chosen_at_random(originals, tmp_path):
+    folder, *_ = originals
+    for seed, name in ((0, "one"), (1, "other")):
+        MAKERS["mnist2usps"](tmp_path / name, originals=folder, count=12, seed=seed)
+    one, other = files(tmp_path / "one"), files(tmp_path / "other")
+    for split, count in (("trainA", 12), ("trainB", 12), ("testA", 20), ("testB", 10)):
+        assert sum(name.startswith(split) for name in one) == count
+    assert one.keys() != other.keys()
+    with pytest.raises(ValueError, match="count from 1"):
+        MAKERS["mnist2usps"](tmp_path / "none", originals=folder, count=0)
+
+
+def test_missing_originals_are_named(tmp_path):
+    write_mnist(tmp_path / "data")
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"data holds no usps; expected the files usps_16x16_uint8.npz, or usps.bz2 and "
+        r"usps.t.bz2, or usps.h5 in it or below",
+    ):
+        MAKERS["mnist2usps"](tmp_path / "out", originals=tmp_path / "data")
+    (tmp_path / "data" / "t10k-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(FileNotFoundError, match=r"holds no mnist; .* t10k-labels-idx1-ubyte in it"):
+        find_digits("mnist", tmp_path / "data")
+    with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere"):
+        find_digits("mnist", tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match=r"train_32x32.mat and test_32x32.mat"):
+        find_digits("svhn", tmp_path / "data")
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_data_sets_with_the_names_of_mnist(tmp_path):
+    write_mnist(tmp_path / "FashionMNIST" / "raw", seed=7)
+    found, _ = find_digits("mnist", tmp_path).values()
+    assert len(found.images) == 40  # alone it is what is meant
+    mine = write_mnist(tmp_path / "MNIST" / "raw", gz=False)
+    assert np.array_equal(find_digits("mnist", tmp_path)["train"].images, mine[0][0])
+    (tmp_path / "MNIST").rename(tmp_path / "x")
+    with pytest.raises(ValueError, match=r"mnist may be .*FashionMNIST/raw or .*x/raw"):
+        find_digits("mnist", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"broken", "no IDX file"),
+        (b"", "no IDX file"),
+        (idx(np.zeros((4, 28, 28), np.uint8))[:-5], "can't be read as mnist"),
+        (idx(np.zeros((4, 28, 28), np.uint8)), r"images \(4, 28, 28\) and labels \(40,\)"),
+    ],
+)
+def test_broken_originals_are_named(tmp_path, data, words):
+    write_mnist(tmp_path, gz=False)
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(data)
+    with pytest.raises(ValueError, match=words) as error:
+        find_digits("mnist", tmp_path)
+    assert "train-images-idx3-ubyte" in str(error.value)
+
+
+def test_a_broken_archive_is_named(tmp_path):
+    write_mnist(tmp_path)
+    (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(b"\x1f\x8bbroken")
+    with pytest.raises(ValueError, match="can't be read as mnist"):
+        find_digits("mnist", tmp_path)
+
+
+def test_usps_as_torchvision_loads_it(tmp_path):
+    images, labels = random_digits(0, 12, 16)
+    for name in ("usps.bz2", "usps.t.bz2"):
+        with bz2.open(tmp_path / name, "wt") as file:
+            for pixels, label in zip(images, labels, strict=True):
+                values = " ".join(f"{i}:{v}" for i, v in enumerate(pixels.ravel() / 127.5 - 1, 1))
+                file.write(f"{label + 1} {values}\n")
+    found = find_digits("usps", tmp_path)["test"]
+    assert np.abs(found.images.astype(int) - images).max() <= 1
+    assert np.array_equal(found.labels, labels)
+
+
+def test_svhn(tmp_path, monkeypatch):
+    X = np.random.default_rng(0).integers(0, 256, (32, 32, 3, 20), np.uint8)
+    y = (1 + np.arange(20) % 10)[:, None].astype(np.uint8)
+    for name in ("train_32x32.mat", "test_32x32.mat"):
+        (tmp_path / name).touch()
+    reader = types.ModuleType("scipy.io")
+    reader.loadmat = lambda _: {"X": X, "y": y}
+    monkeypatch.setitem(sys.modules, "scipy", types.ModuleType("scipy"))
+    monkeypatch.setitem(sys.modules, "scipy.io", reader)
+    found = find_digits("svhn", tmp_path)["train"]
+    assert np.array_equal(found.images[3], X[..., 3])
+    assert found.labels.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0] * 2  # 10 stands for 0
+    write_mnist(tmp_path / "mnist")
+    MAKERS["svhn2mnist"](tmp_path / "out", originals=tmp_path, count=5)
+    path = next((tmp_path / "out" / "trainA").rglob("*.png"))
+    assert np.array_equal(pixels_of(path), X[..., int(path.stem)])
+
+
+@pytest.mark.parametrize(
+    ("name", "paths", "package"),
+    [("usps", ["usps.h5"], "h5py"), ("svhn", ["train_32x32.mat", "test_32x32.mat"], "scipy")],
+)
+def test_a_missing_package_is_named(tmp_path, monkeypatch, name, paths, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    for path in paths:
+        (tmp_path / path).touch()
+    with pytest.raises(ValueError, match=f"{package} is not installed; pip install {package}"):
+        find_digits(name, tmp_path)
+
+
+def test_photos_are_needed(originals, photos, tmp_path):
+    folder, *_ = originals
+
+    def make(where):
+        MAKERS["mnist2mnistm"](tmp_path / "out", originals=folder, photos=where)
+
+    with pytest.raises(FileNotFoundError, match="no folder .*nowhere; expected one of photos"):
+        make(tmp_path / "nowhere")
+    for number in range(1, 8):
+        (photos / f"{number}.png").unlink()
+    with pytest.raises(ValueError, match="photos holds 1 photos of at least 28 x 28 pixels"):
+        make(photos)
+    (photos / "1.png").write_bytes(b"broken")
+    with pytest.raises(ValueError, match=r"1.png can't be read"):
+        make(photos)
+    assert not list(tmp_path.glob("*out*"))
+
+
+def test_existing_files_are_never_touched(originals, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "diary.txt").write_text("dear")
+    with pytest.raises(ValueError, match="mine exists and is not empty"):
+        MAKERS["mnist2usps"](tmp_path / "mine", originals=originals[0])
+
+
+REAL = SHARED / "data"
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"there are no real data sets at {REAL}")
+def test_the_real_digits():
+    mnist, usps = find_digits("mnist", REAL), find_digits("usps", REAL)
+    assert [d.images.shape for d in mnist.values()] == [(60000, 28, 28), (10000, 28, 28)]
+    assert [d.images.shape for d in usps.values()] == [(7291, 16, 16), (2007, 16, 16)]
+    assert mnist["train"].labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert np.bincount(usps["test"].labels).tolist() == [
+        359, 264, 198, 166, 200, 160, 170, 147, 166, 177,
+    ]  # fmt: skip

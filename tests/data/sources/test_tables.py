@@ -1,0 +1,147 @@
+import pytest
+from PIL import Image
+
+from crossimage.data.sources.tables import find_table, read_table
+
+
+@pytest.fixture
+def put(tmp_path):
+    """Write images below a folder, and the text of a table; returns the table's path."""
+
+    def write(name, text, *images):
+        for image in images:
+            (tmp_path / image).parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8)).save(tmp_path / image)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+        return tmp_path / name
+
+    return write
+
+
+def named(rows):
+    return [row.path.stem for row in rows]
+
+
+def test_a_csv_table_tells_attributes_and_splits(put):
+    text = "split,Male,file,age\ntrain,1,a.png,18\n\ntest,-1,b.png,30\nval,0,c.png,41\n"
+    table = read_table(put("t.csv", text, "a.png", "b.png", "c.png"))
+    assert table.columns == ("Male", "age")
+    assert table.attributes() == ("Male",)
+    assert [table.values(row, ["Male"]) for row in table.rows] == [(1,), (0,), (0,)]
+    assert named(table.split("train")) == ["a"] and named(table.split("test")) == ["b"]
+
+
+@pytest.mark.parametrize("yes, no", [("1", "0"), ("1", "-1"), ("True", "FALSE"), ("yes", " no ")])
+def test_yes_and_no_may_be_written_in_several_ways(put, yes, no):
+    table = read_table(put("t.csv", f"x,y\na.png,{yes}\nb.png,{no}\n", "a.png", "b.png"))
+    assert [table.values(row, ["y"]) for row in table.rows] == [(1,), (0,)]
+
+
+def test_val_stands_in_for_test(put):
+    table = read_table(put("t.csv", "file,split\na.png,train\nb.png,val\n", "a.png", "b.png"))
+    assert named(table.split("test")) == ["b"]
+
+
+def test_celebas_format_is_read_whatever_its_count_line_says(put):
+    images = [f"img_align_celeba/{n}.jpg" for n in range(3)]
+    rows = "0.jpg -1  1\n1.jpg  1 -1\n2.jpg 1 1\n"
+    for count in ("3\n", "a broken line of several words\n", ""):
+        table = read_table(put("list_attr_celeba.txt", f"{count}Young Male\n{rows}", *images))
+        assert table.attributes() == ("Young", "Male")
+        assert [table.values(row, ["Male", "Young"]) for row in table.rows] == [
+            (1, 0), (0, 1), (1, 1),
+        ]  # fmt: skip
+    assert table.rows[0].path.parent.name == "img_align_celeba"
+
+
+def test_celebas_partition_tells_the_splits(put):
+    images = [f"Img/img_align_celeba/{n}.jpg" for n in range(3)]
+    put("Eval/list_eval_partition.txt", "0.jpg 2\n1.jpg 0\n2.jpg 1\n9.jpg 0\n")
+    text = "3\nMale\n0.jpg 1\n1.jpg 1\n2.jpg -1\n"
+    file = put("Anno/list_attr_celeba.txt", text, *images)
+    table = read_table(file)
+    assert named(table.split("train")) == ["1"] and named(table.split("test")) == ["0"]
+    put("Eval/list_eval_partition.txt", "0.jpg 2\n1.jpg 5\n")
+    with pytest.raises(ValueError, match=r"says '5' of 1.jpg \(.*txt, line 4\); expected 0, 1"):
+        read_table(file)
+    put("Eval/list_eval_partition.txt", "0.jpg 2\n1.jpg 0\n")
+    with pytest.raises(ValueError, match=r"says 'nothing' of 2.jpg"):
+        read_table(file)
+
+
+def test_the_folder_tells_the_split_where_the_table_does_not(put):
+    text = "image,x\na.png,1\nb.png,0\nc.png,1\n"
+    table = read_table(put("t.csv", text, "train/a.png", "test/b.png", "images/c.png"))
+    assert named(table.split("train")) == ["c", "a"] and named(table.split("test")) == ["b"]
+
+
+def test_images_of_one_name_are_told_apart_by_the_split(put):
+    text = "file,split,x\n1.png,test,1\n1.png,train,0\n"
+    table = read_table(put("t.csv", text, "train/1.png", "test/1.png"))
+    for split in ("train", "test"):
+        ((path,), (value,)) = zip(
+            *[(row.path.parent.name, row.cells[0]) for row in table.split(split)], strict=True
+        )
+        assert (path, value) == (split, int(split == "test"))
+
+
+def test_without_splits_a_tenth_is_kept_for_tests_evenly_spread(put):
+    images = [f"{n:02}.png" for n in range(40)]
+    rows = [f"{image},{n % 2}\n" for n, image in enumerate(images)]
+    table = read_table(put("t.csv", "file,x\n" + "".join(rows[::-1]), *images))
+    assert named(table.split("test")) == ["05", "15", "25", "35"]
+    assert sorted(named(table.split("train") + table.split("test"))) == [i[:2] for i in images]
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("file,x\na.png,1\na.png,0\n", r"line 3: .*a.png stands in line 2 already"),
+        ("file,x,y\na.png,1\n", r"line 2 has 2 columns; expected 3: file, x, y"),
+        ("file,x\na.png,1,1\n", r"line 2 has 3 columns; expected 2"),
+        ("file,x,x\na.png,1,1\n", r"has two columns 'x'"),
+        ("file,x\n", r"names no images"),
+        ("", r"names no images"),
+        ("file,x\nnotes.txt,1\n", r"line 2: 'notes.txt' is no image; expected .*\.png"),
+        ("file,split\na.png,dev\n", r"line 2: split is 'dev'; expected train, test, val"),
+        ("split\ntrain\n", r"'train' is no image"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_said(put, text, words):
+    file = put("t.csv", text, "a.png")
+    with pytest.raises(ValueError, match=words) as error:
+        read_table(file)
+    assert str(file) in str(error.value)
+
+
+def test_missing_images_are_counted(put):
+    file = put("t.csv", "file,x\na.png,1\nb.png,1\nc.png,0\n", "a.png")
+    with pytest.raises(FileNotFoundError, match=r"line 3: there is no image b.png .*\(2 of 3"):
+        read_table(file)
+
+
+def test_a_column_that_is_no_attribute_says_what_it_holds(put):
+    table = read_table(put("t.csv", "file,age\na.png,18\n", "a.png"))
+    with pytest.raises(ValueError, match=r't.csv: age holds "18" in line 2; expected 1 or 0'):
+        table.values(table.rows[0], ["age"])
+
+
+def test_a_file_that_is_no_table_is_refused(put, tmp_path):
+    put("a.csv", "", "a.png")
+    (tmp_path / "b.csv").write_bytes((tmp_path / "a.png").read_bytes())
+    for name in ("a.png", "b.csv"):
+        with pytest.raises(ValueError, match=f"{name} is no table"):
+            read_table(tmp_path / name)
+    with pytest.raises(ValueError, match="c.txt has no line of names before its first image"):
+        read_table(put("c.txt", "a.png 1\n"))
+
+
+def test_a_folder_has_one_table(put, tmp_path):
+    assert find_table(tmp_path) is None
+    one = put("Anno/list_attr_celeba.txt", "")
+    put("Anno/notes.txt", "")
+    assert find_table(tmp_path) == one
+    put("t.csv", "")
+    with pytest.raises(ValueError, match=r"several tables, t.csv and Anno/list_attr_celeba.txt"):
+        find_table(tmp_path)

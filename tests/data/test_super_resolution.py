@@ -1,0 +1,138 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from crossimage.config import build
+from crossimage.data.build import open_images
+from crossimage.data.datasets import Images
+from crossimage.data.images.files import read_image
+from crossimage.data.super_resolution import enlarge, shrink
+from crossimage.methods.srgan import SRGANConfig
+from crossimage.training.run import train
+from tests.conftest import small
+
+
+def opened(data: Path, **changes: Any) -> Images:
+    return open_images(str(data), build(SRGANConfig, small("srgan", **changes)), "enlarging")
+
+
+def random_image(height: int, width: int, channels: int = 3) -> Tensor:
+    return torch.randint(0, 256, (1, channels, height, width)) / 127.5 - 1
+
+
+def levels(x: Tensor) -> Tensor:
+    return (x + 1) * 127.5
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    generator = np.random.default_rng(0)
+    for i in range(3):
+        pixels = generator.integers(0, 256, (20 + i, 24, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{i}.png")
+    return tmp_path
+
+
+def test_pixels_are_weighted_and_mirrored_as_by_matlabs_imresize() -> None:
+    weights = np.array([-3, -9, 29, 111, 111, 29, -9, -3]) / 256
+    x = random_image(8, 12, 1)
+    pixels = np.pad(levels(x)[0, 0].numpy(), 3, mode="symmetric")
+    rows = sum(w * pixels[i : i + 7 : 2] for i, w in enumerate(weights))
+    expected = sum(w * rows[:, i : i + 11 : 2] for i, w in enumerate(weights))
+    expected = np.clip(np.round(expected), 0, 255)
+    np.testing.assert_allclose(levels(shrink(x, 2))[0, 0].numpy(), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_within_an_image_small_versions_are_those_of_pillow(scale: int) -> None:
+    x = random_image(64, 96, 1)
+    picture = Image.fromarray(levels(x)[0, 0].numpy())
+    shrunk = np.asarray(picture.resize((96 // scale, 64 // scale), Image.Resampling.BICUBIC))
+    difference = levels(shrink(x, scale))[0, 0] - torch.tensor(shrunk).clamp(0, 255)
+    # at the edges Pillow leaves out what MATLAB mirrors
+    assert difference[2:-2, 2:-2].abs().max() < 0.501
+
+
+def test_flat_images_stay_flat_when_they_are_shrunk_and_enlarged() -> None:
+    x = torch.full((1, 3, 16, 24), 51 / 127.5 - 1)
+    torch.testing.assert_close(shrink(x, 4), x[:, :, :4, :6])
+    torch.testing.assert_close(enlarge(x, 2), x.repeat(1, 1, 2, 2))
+
+
+def test_an_enlarged_image_is_centred_on_the_small_one() -> None:
+    ramp = (torch.arange(32) * 4 / 127.5 - 1).expand(1, 1, 32, 32)
+    torch.testing.assert_close(
+        enlarge(shrink(ramp, 2), 2)[..., 8:-8], ramp[..., 8:-8], rtol=0, atol=1 / 127.5
+    )
+
+
+def test_sides_that_are_no_multiple_of_the_scale_are_named() -> None:
+    with pytest.raises(ValueError, match="images of 24x18 pixels, expected multiples of 4"):
+        shrink(random_image(18, 24), 4)
+
+
+def test_a_sample_is_a_crop_of_the_file_as_it_is_and_its_small_version(pictures: Path) -> None:
+    images = opened(pictures, flip=False)
+    crops = [read_image(path).unfold(1, 16, 1).unfold(2, 16, 1) for path in pictures.glob("*.png")]
+    for number in range(4):
+        item = images[number]
+        x_b = item.images["b"]
+        assert any((c == x_b[:, None, None]).flatten(3).all(3).all(0).any() for c in crops)
+        torch.testing.assert_close(item.images["a"], shrink(x_b[None], 2)[0])
+
+
+def test_crops_differ_and_are_flipped(pictures: Path) -> None:
+    found = {bytes(opened(pictures)[3 * i].images["b"].numpy()) for i in range(4)}
+    assert len(found) == 4
+
+
+def test_samples_are_pure_functions_of_their_number(pictures: Path) -> None:
+    one, two = opened(pictures), opened(pictures)
+    two[0]
+    for letter in "ab":
+        assert torch.equal(one[5].images[letter], two[5].images[letter])
+
+
+def test_fixed_images_are_centre_crops_and_their_small_versions(pictures: Path) -> None:
+    fixed = opened(pictures).fixed("test", 2).images
+    first = read_image(pictures / "0.png")[:, 2:18, 4:20]
+    assert torch.equal(fixed["b"][0], first)
+    torch.testing.assert_close(fixed["a"], shrink(fixed["b"], 2))
+
+
+def test_domains_are_low_and_high_unless_they_are_named(pictures: Path) -> None:
+    assert opened(pictures).config.domains == ("low", "high")
+    assert opened(pictures, domains="small,large").config.domains == ("small", "large")
+    with pytest.raises(ValueError, match="domains=large names 1, expected two names"):
+        opened(pictures, domains="large")
+
+
+def test_images_come_from_a_train_folder_or_a_list_file_too(pictures: Path, tmp_path: Path) -> None:
+    expected = opened(pictures)[0].images["b"]
+    listing = tmp_path / "list.txt"
+    listing.write_text("\n".join(path.name for path in pictures.glob("*.png")))
+    assert torch.equal(opened(listing)[0].images["b"], expected)
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "train").symlink_to(pictures)
+    assert torch.equal(opened(tmp_path / "set")[0].images["b"], expected)
+
+
+def test_an_image_smaller_than_the_crop_is_skipped_and_named(pictures: Path) -> None:
+    Image.new("RGB", (30, 12)).save(pictures / "tiny.png")
+    skipped = [entry for number in range(4) for entry in opened(pictures)[number].unreadable]
+    reasons = {reason for _, _, reason in skipped}
+    expected = "tiny.png is 30 x 12, smaller than the crop of 16 x 16; set a smaller crop or remove"
+    assert len(reasons) == 1 and expected in reasons.pop()
+
+
+def test_too_many_small_images_stop_the_run(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"can be read; .* smaller than the crop of 64 x 64"):
+        train("srgan", str(pictures), tmp_path / "run", small("srgan", crop=64))
+    Image.new("RGB", (30, 12)).save(pictures / "tiny.png")
+    with pytest.raises(ValueError, match=r"1 of 4 images .* more than 5 %.*tiny\.png is 30 x 12"):
+        train("srgan", str(pictures), tmp_path / "run", small("srgan"))

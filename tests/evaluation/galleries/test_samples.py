@@ -1,0 +1,92 @@
+"""A model that makes images of noise is measured by what `crossimage sample` writes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from crossimage.config import build
+from crossimage.evaluation.compare import open_gallery
+from crossimage.evaluation.galleries.samples import Samples
+from crossimage.evaluation.metrics.diversity import Amounts
+from crossimage.evaluation.options import Options
+from crossimage.evaluation.run_metrics import evaluate
+from crossimage.inference.translator import Translator
+from crossimage.methods import METHODS
+from tests.conftest import small
+from tests.evaluation.test_protocols import chosen, tools
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def data(folders: Path, tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train").symlink_to(folders / "trainA")
+    (tmp_path / "data" / "test").symlink_to(folders / "testA")
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def gan() -> Translator:
+    torch.manual_seed(0)
+    kind = METHODS["gan"]
+    return Translator(kind(build(kind.Config, small("gan")), training=False), "cpu")
+
+
+def test_there_are_as_many_samples_as_test_images_or_as_asked_for(
+    gan: Translator, data: Path
+) -> None:
+    for inputs, count in ((None, 2), (5, 5)):
+        gallery = open_gallery("run", gan, str(data), Options(inputs=inputs))
+        names = chosen((), gallery, tools("x", "y"), Amounts(inputs))
+        assert names == ("fid", "kid", "is")
+        found = evaluate(gallery, names, tools(), Amounts(inputs), lambda rows, *_: rows)
+        assert [figure.count for figure in found.figures] == [count] * 3
+        fid, *_ = found.figures
+        assert f"of {count} generated and 2 real images" in fid.protocol
+        assert fid.protocol.endswith(f"; {count} samples")
+        assert [block.title for block in found.blocks][-1] == "Random samples"
+        pictures = [
+            picture for block in found.blocks for s in block.strips for picture in s.pictures
+        ]
+        assert {picture.kind for picture in pictures} == {"answer"}
+
+
+def test_samples_are_the_files_that_the_command_writes(
+    gan: Translator, data: Path, tmp_path: Path
+) -> None:
+    gallery = Samples("run", gan, str(data), 3, 7)
+    gan.sample_files(3, tmp_path / "out", seed=7)
+    for row in gallery.rows(None, None):
+        written = np.asarray(Image.open(tmp_path / "out" / f"{row.name}.png"))
+        difference = row.answers[0].permute(1, 2, 0).numpy().astype(int) - written
+        assert np.abs(difference).max() <= 1 and row.picture is None
+    other = next(Samples("run", gan, str(data), 3, 8).rows(1, None)).answers
+    assert not torch.equal(next(gallery.rows(1, None)).answers, other)
+
+
+def test_training_images_stand_in_for_missing_test_images(gan: Translator, data: Path) -> None:
+    (data / "test").unlink()
+    gallery = Samples("run", gan, str(data), None, 0)
+    assert len(gallery.real) == gallery.total == 7
+    assert gallery.notes == ["no test images of data: training images were used"]
+
+
+def test_what_needs_inputs_is_refused(gan: Translator, data: Path) -> None:
+    gallery = Samples("run", gan, str(data), None, 0)
+    for metric, sentence in (
+        ("lpips", "one answer an input"), ("l1", "makes images of noise, which have no targets"),
+        ("accuracy", "no folders of classes"), ("error", "no class of the target domain's name"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=sentence):
+            chosen((metric,), gallery, tools("x", "y"), Amounts())
+    with pytest.raises(ValueError, match="leave out --samples; --inputs says how many"):
+        open_gallery("run", gan, str(data), Options(samples=3))
+    with pytest.raises(ValueError, match="makes images of noise: leave out --to"):
+        open_gallery("run", gan, str(data), Options(to="x"))

@@ -1,0 +1,116 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from crossimage.data.images.files import probe, read_image
+from crossimage.data.super_resolution import enlarge, shrink
+from crossimage.evaluation.metrics.paired import luma, psnr, ssim
+from tests.golden import SHARED
+
+
+def image(*colour: float, size: int = 24) -> Tensor:
+    return (torch.tensor(colour) / 127.5 - 1)[None, :, None, None].repeat(1, 1, size, size)
+
+
+def noisy(channels: int = 3) -> tuple[Tensor, Tensor]:
+    truth = torch.randint(0, 236, (2, channels, 20, 24)).float()
+    found = truth + torch.randint(0, 20, truth.shape)
+    return found / 127.5 - 1, truth / 127.5 - 1
+
+
+def test_one_level_of_255_is_48_decibels() -> None:
+    ratio = psnr(image(101, 101, 101), image(100, 100, 100), colour=True)
+    assert ratio.tolist() == pytest.approx([20 * math.log10(255)])
+    assert psnr(image(101), image(100)).tolist() == pytest.approx([20 * math.log10(255)])
+
+
+def test_luma_is_that_of_matlabs_rgb2ycbcr() -> None:
+    colours = torch.tensor([[0.0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255]])
+    found = luma(colours[:, :, None, None])[:, 0, 0, 0]
+    torch.testing.assert_close(found, torch.tensor([16.0, 235, 81, 145, 41]))
+
+
+def test_luma_counts_by_default() -> None:
+    ratio = psnr(image(255, 255, 255), image(0, 0, 0))
+    assert ratio.tolist() == pytest.approx([20 * math.log10(255 / 219)])
+
+
+def test_what_lies_in_the_border_does_not_count() -> None:
+    found, truth = noisy()
+    spoilt = found.clone()
+    spoilt[:, :, :4], spoilt[:, :, :, -4:] = 1, -1
+    for figure in (psnr, ssim):
+        torch.testing.assert_close(figure(spoilt, truth, 4), figure(found, truth, 4))
+        torch.testing.assert_close(
+            figure(found, truth, 4), figure(found[:, :, 4:-4, 4:-4], truth[:, :, 4:-4, 4:-4])
+        )
+        assert (figure(spoilt, truth) < figure(found, truth)).all()
+
+
+def test_images_are_compared_as_files_hold_them() -> None:
+    found, truth = noisy()
+    torch.testing.assert_close(psnr(found + 0.3 / 127.5, truth), psnr(found, truth))
+    assert psnr(truth - 3, truth) == pytest.approx(psnr(torch.full_like(truth, -1), truth))
+
+
+def test_similarity_is_that_of_wang_et_al() -> None:
+    found, truth = noisy(channels=1)
+    place = np.arange(11) - 5
+    window = np.exp(-(place**2) / (2 * 1.5**2))
+    window = np.outer(window, window) / window.sum() ** 2
+
+    def means(values: np.ndarray) -> np.ndarray:
+        windows = np.lib.stride_tricks.sliding_window_view(values, (11, 11))
+        return (windows * window).sum((2, 3))
+
+    x, y = (((t[0, 0].double() + 1) * 127.5).numpy() for t in (found, truth))
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    xx, yy = means(x * x) - means(x) ** 2, means(y * y) - means(y) ** 2
+    xy = means(x * y) - means(x) * means(y)
+    map = (2 * means(x) * means(y) + c1) * (2 * xy + c2)
+    map /= (means(x) ** 2 + means(y) ** 2 + c1) * (xx + yy + c2)
+    assert ssim(found, truth)[0].item() == pytest.approx(map.mean())
+
+
+def test_an_image_is_most_similar_to_itself() -> None:
+    found, truth = noisy()
+    assert ssim(truth, truth).tolist() == pytest.approx([1.0, 1.0])
+    assert (ssim(found, truth) < 1).all()
+    assert (ssim(found, truth, colour=True) < 1).all()
+
+
+def test_unequal_and_tiny_images_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected the same shape"):
+        psnr(image(0, 0, 0), image(0, 0, 0, size=20))
+    with pytest.raises(ValueError, match="24x24 pixels; a border of 12 leaves nothing"):
+        psnr(image(0), image(0), 12)
+    with pytest.raises(ValueError, match="border of 8; SSIM needs at least 11x11"):
+        ssim(image(0), image(0), 8)
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "decibels", "similarity"),
+    [("Set5", 4, 28.42, 0.8104), ("Set5", 2, 33.66, 0.9299), ("Set14", 4, 26.00, 0.7027)],
+)
+def test_bicubic_interpolation_has_the_literatures_figures(
+    name: str, scale: int, decibels: float, similarity: float
+) -> None:
+    folder = SHARED / "data" / "sr" / name
+    if not folder.is_dir():
+        pytest.skip(f"there are no test images at {folder}")
+    figures = torch.stack([both(path, scale) for path in sorted(folder.glob("*.png"))]).mean(0)
+    assert figures[0].item() == pytest.approx(decibels, abs=0.02)
+    assert figures[1].item() == pytest.approx(similarity, abs=0.0005)
+
+
+def both(path: Path, scale: int) -> Tensor:
+    """PSNR and SSIM of bicubic interpolation; gray images have no luma but their own values."""
+    truth = read_image(path, min(3, probe(path).channels))[None]
+    height, width = (side - side % scale for side in truth.shape[2:])
+    truth = truth[:, :, :height, :width]
+    found = enlarge(shrink(truth, scale), scale)
+    return torch.cat([psnr(found, truth, scale), ssim(found, truth, scale)])

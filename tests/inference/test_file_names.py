@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import pytest
+
+from crossimage.inference.file_names import collect, name_results
+
+
+def touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def names(inputs: list[Path], out: Path, format: str | None = None, answers: int = 1) -> list[str]:
+    groups = name_results(collect(inputs, out), format, answers)
+    return [path.as_posix() for group in groups for path in group]
+
+
+def test_files_folders_and_patterns(tmp_path: Path) -> None:
+    a = tmp_path / "a"
+    touch(a / "x.png", a / "deep" / "y.JPG", a / "notes.txt", a / ".hidden.png", tmp_path / "z.tif")
+    touch(a / ".cache" / "w.png")
+    found = collect([a, tmp_path / "*.tif", a / "x.png"], tmp_path / "out")
+    assert [source.path.name for source in found] == ["y.JPG", "x.png", "z.tif"]
+    assert names([a], tmp_path / "out") == ["deep/y.JPG", "x.png"]
+
+
+def test_earlier_results_inside_the_input_folder_are_no_input(tmp_path: Path) -> None:
+    touch(tmp_path / "x.png", tmp_path / "out" / "x.png")
+    assert [s.path for s in collect(tmp_path, tmp_path / "out")] == [tmp_path / "x.png"]
+
+
+def test_results_may_go_to_a_folder_around_the_inputs(tmp_path: Path) -> None:
+    photo = tmp_path / "data" / "testA" / "x.png"
+    touch(photo)
+    for out in (tmp_path, tmp_path / "data", tmp_path / "data" / "testA"):
+        assert [s.path for s in collect(tmp_path / "data" / "testA", out)] == [photo]
+    assert [s.path for s in collect(tmp_path / "data", tmp_path)] == [photo]
+
+
+def test_an_empty_path_is_not_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path / "x.png")
+    with pytest.raises(ValueError, match="path of an input is empty"):
+        collect(["", "x.png"], tmp_path / "out")
+    assert len(collect(".", tmp_path / "out")) == 1
+
+
+def test_a_file_named_like_a_pattern_is_that_file(tmp_path: Path) -> None:
+    touch(tmp_path / "shot[1].png", tmp_path / "shot1.png")
+    assert names([tmp_path / "shot[1].png"], tmp_path / "out") == ["shot[1].png"]
+
+
+def test_nothing_found(tmp_path: Path) -> None:
+    touch(tmp_path / "notes.txt")
+    with pytest.raises(FileNotFoundError, match=r"nowhere/\*\.png"):
+        collect(tmp_path / "nowhere" / "*.png", tmp_path / "out")
+    with pytest.raises(ValueError, match="no image in"):
+        collect(tmp_path, tmp_path / "out")
+
+
+def test_samples_are_numbered_and_format_changes_the_type(tmp_path: Path) -> None:
+    touch(tmp_path / "x.jpeg")
+    assert names([tmp_path / "x.jpeg"], tmp_path) == ["x.jpeg"]
+    assert names([tmp_path / "x.jpeg"], tmp_path, "png", 2) == ["x_1.png", "x_2.png"]
+    with pytest.raises(ValueError, match=r"format 'pgn' is unknown.*did you mean 'png'"):
+        names([tmp_path / "x.jpeg"], tmp_path, "pgn")
+
+
+def test_equal_names_are_told_apart(tmp_path: Path) -> None:
+    left, right = tmp_path / "left" / "x.png", tmp_path / "right" / "x.png"
+    jpeg, upper = tmp_path / "left" / "x.jpg", tmp_path / "up" / "X.png"
+    touch(left, right, jpeg, upper)
+    out = tmp_path / "out"
+    assert names([left, right], out) == ["left_x.png", "right_x.png"]
+    assert names([left.parent, right.parent], out) == ["x.jpg", "left_x.png", "right_x.png"]
+    assert names([left, jpeg], out, "png") == ["x_png.png", "x_jpg.png"]
+    assert names([left, upper], out) == ["left_x.png", "up_X.png"]
+    assert names([left, right, jpeg], out, "png") == ["x-1.png", "x-2.png", "x-3.png"]
+
+
+def test_new_names_do_not_collide_with_others(tmp_path: Path) -> None:
+    a, b = tmp_path / "1" / "s" / "x.png", tmp_path / "2" / "s" / "x.png"
+    other, number = tmp_path / "1" / "s" / "s_x.png", tmp_path / "1" / "s" / "x-1.png"
+    touch(a, b, other, number)
+    found = names([tmp_path / "1", tmp_path / "2"], tmp_path / "out", answers=3)
+    assert len(set(found)) == 12
+    assert "s/x-2_1.png" in found and "s/x-3_1.png" in found

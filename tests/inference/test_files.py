@@ -1,0 +1,310 @@
+"""Translation of files, with networks that show what they were given."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from crossimage.config import build
+from crossimage.inference import files as conversion
+from crossimage.inference.translator import Translator
+from crossimage.methods.gan import GAN
+from crossimage.methods.munit import MUNIT, Discriminator, MUNITConfig
+from tests.conftest import small
+
+SHAPE: dict[str, Any] = dict(
+    domains=("edges", "shoes"), width=2, residual_blocks=1, style_dim=3, style_downsamples=2,
+    mlp_width=4, crop=(32, 32), discriminator=Discriminator(width=2, layers=2, scales=1),
+)  # fmt: skip
+
+
+class Tint(MUNIT):
+    """Keeps the content and adds the style to the colours; the style is an image's mean colour."""
+
+    batches: list[tuple[int, ...]]
+
+    def translate(
+        self, x: torch.Tensor, to: str, style: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        assert style is not None and to == "b"
+        self.batches.append(tuple(x.shape))
+        x = x.repeat_interleave(len(style) // len(x), 0)
+        return (0.2 * x + 0.2 * style[:, :, None, None]).clamp(-1, 1)
+
+    def encode_style(self, x: torch.Tensor, domain: str) -> torch.Tensor:
+        assert domain == "b"
+        return x.mean((2, 3))
+
+
+@pytest.fixture
+def model() -> Iterator[Translator]:
+    networks = Tint(MUNITConfig(**SHAPE), training=False)
+    networks.batches = []
+    yield Translator(networks, "cpu")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    for i, (width, height) in enumerate([(16, 16), (20, 16), (16, 16), (16, 16), (20, 16)]):
+        save(folder / f"{i}.png", (40 * i, 100, 200), (width, height))
+    return folder
+
+
+def save(path: Path, colour: Any, size: tuple[int, int] = (16, 16)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path)
+    return path
+
+
+def pixels(path: Path) -> np.ndarray[Any, Any]:
+    with Image.open(path) as image:
+        return np.asarray(image).astype(int)
+
+
+def test_names_and_sizes_stay(model: Translator, photos: Path, tmp_path: Path) -> None:
+    save(photos / "deep" / "er" / "x.jpg", "red", (30, 17))
+    report = model.translate_files(photos, tmp_path / "out", "shoes")
+    found = [path.relative_to(tmp_path / "out").as_posix() for path in report.written]
+    assert sorted(found) == ["0.png", "1.png", "2.png", "3.png", "4.png", "deep/er/x.jpg"]
+    assert not report.skipped
+    with Image.open(tmp_path / "out" / "deep" / "er" / "x.jpg") as image:
+        assert image.size == (30, 17) and image.format == "JPEG"
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.name.startswith(".")]
+
+
+def test_images_of_one_size_share_a_batch(model: Translator, photos: Path, tmp_path: Path) -> None:
+    model.translate_files(photos, tmp_path / "out", "shoes", batch_size=3)
+    assert sorted(model.networks.batches) == [(2, 3, 16, 20), (3, 3, 16, 16)]  # type: ignore[arg-type]
+
+
+def test_more_images_than_are_read_ahead(model: Translator, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    for i in range(23):
+        save(folder / f"{i:02}.png", (10 * i, 0, 0), (8, 8))
+    report = model.translate_files(folder, tmp_path / "out", same_style=True, batch_size=1)
+    assert [path.name for path in report.written] == [f"{i:02}.png" for i in range(23)]
+    reds = [pixels(path)[0, 0, 0] for path in report.written]
+    assert reds == sorted(reds) and len(set(reds)) > 10
+
+
+def test_the_networks_do_not_wait_for_files_being_written(
+    model: Translator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for i in range(5):
+        save(tmp_path / "in" / f"{i}.png", (0, 0, 50 * i))
+    goes_on = threading.Event()
+    write, translate = conversion._write, conversion._translate
+
+    def slow(*arguments: Any) -> None:
+        assert goes_on.wait(10)
+        write(*arguments)
+
+    def count(*arguments: Any) -> torch.Tensor:
+        if len(model.networks.batches) == 4:  # type: ignore[arg-type]
+            goes_on.set()  # the next images are translated, though none is written
+        return translate(*arguments)
+
+    monkeypatch.setattr(conversion, "_write", slow)
+    monkeypatch.setattr(conversion, "_translate", count)
+    report = model.translate_files(tmp_path / "in", tmp_path / "out", batch_size=1)
+    assert len(report.written) == 5
+
+
+def test_samples_differ_and_a_seed_repeats_them(
+    model: Translator, photos: Path, tmp_path: Path
+) -> None:
+    a = model.translate_files(photos, tmp_path / "a", samples=3, seed=5)
+    assert [path.name for path in a.written[:4]] == ["0_1.png", "0_2.png", "0_3.png", "1_1.png"]
+    colours = {tuple(pixels(path)[0, 0]) for path in a.written}
+    assert len(colours) == 15
+    b = model.translate_files(photos, tmp_path / "b", samples=3, seed=5, batch_size=1)
+    c = model.translate_files(photos / "3.png", tmp_path / "c", samples=2, seed=5)
+    d = model.translate_files(photos / "3.png", tmp_path / "d", samples=2, seed=6)
+    for path in b.written:
+        assert (pixels(path) == pixels(tmp_path / "a" / path.name)).all()
+    for path in c.written:
+        assert (pixels(path) == pixels(tmp_path / "a" / path.name)).all()
+    assert any((pixels(x) != pixels(y)).any() for x, y in zip(c.written, d.written, strict=True))
+
+
+def test_one_style_for_all_inputs(model: Translator, tmp_path: Path) -> None:
+    paths = [save(tmp_path / name, "gray") for name in ("x.png", "y.png")]
+    same = model.translate_files(paths, tmp_path / "a", same_style=True, samples=2, seed=1).written
+    own = model.translate_files(paths, tmp_path / "b", samples=2, seed=1).written
+    assert (pixels(same[0]) == pixels(same[2])).all() and (pixels(same[1]) == pixels(same[3])).all()
+    assert (pixels(same[0]) != pixels(same[1])).any()
+    assert (pixels(own[0]) != pixels(own[2])).any()
+
+
+def test_references_give_one_answer_each(model: Translator, tmp_path: Path) -> None:
+    x = save(tmp_path / "x.png", "gray")
+    red, blue = save(tmp_path / "r.png", "red"), save(tmp_path / "b.png", "blue", (20, 9))
+    one = model.translate_files(x, tmp_path / "one", reference=red)
+    assert [path.name for path in one.written] == ["x.png"]
+    assert pixels(one.written[0])[0, 0].argmax() == 0
+    two = model.translate_files(x, tmp_path / "two", reference=[red, blue])
+    assert [path.name for path in two.written] == ["x_1.png", "x_2.png"]
+    assert [pixels(path)[0, 0].argmax() for path in two.written] == [0, 2]
+    with pytest.raises(ValueError, match="samples and reference exclude each other"):
+        model.translate_files(x, tmp_path / "three", reference=red, samples=2)
+
+
+def test_size_is_the_shortest_side(model: Translator, tmp_path: Path) -> None:
+    x = save(tmp_path / "x.png", "gray", (40, 20))
+    (path,) = model.translate_files(x, tmp_path / "out", size=10).written
+    assert pixels(path).shape == (10, 20, 3)
+
+
+def test_format(model: Translator, photos: Path, tmp_path: Path) -> None:
+    report = model.translate_files(photos / "0.png", tmp_path / "out", format="WEBP")
+    assert [path.name for path in report.written] == ["0.webp"]
+    with Image.open(report.written[0]) as image:
+        assert image.format == "WEBP"
+
+
+def test_broken_inputs_are_skipped_and_named(
+    model: Translator, photos: Path, tmp_path: Path
+) -> None:
+    (photos / "1.png").write_bytes((photos / "1.png").read_bytes()[:50])
+    (photos / "9.png").write_text("no image")
+    report = model.translate_files(photos, tmp_path / "out")
+    assert sorted(path.name for path, _ in report.skipped) == ["1.png", "9.png"]
+    assert all(reason for _, reason in report.skipped)
+    assert [path.name for path in report.written] == ["0.png", "2.png", "3.png", "4.png"]
+    with pytest.raises(ValueError, match=r"none of the 1 inputs could be read.*9\.png"):
+        model.translate_files(photos / "9.png", tmp_path / "out")
+
+
+def test_inputs_are_never_overwritten(model: Translator, photos: Path, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in photos.iterdir()}
+    with pytest.raises(ValueError, match=r"0\.png would overwrite an input"):
+        model.translate_files(photos, photos)
+    (tmp_path / "link").symlink_to(photos)
+    with pytest.raises(ValueError, match="would overwrite an input"):
+        model.translate_files(photos / "*.png", tmp_path / "link")
+    with pytest.raises(ValueError, match=r"1\.png would overwrite an input"):
+        save(tmp_path / "1.png", "red")
+        model.translate_files(tmp_path / "1.png", photos, reference=photos / "1.png")
+    assert {path: path.read_bytes() for path in photos.iterdir()} == before
+    assert len(model.translate_files(photos, photos, format="jpg").written) == 5
+
+
+def test_failed_conversion_leaves_the_good_file(
+    model: Translator, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (good,) = model.translate_files(photos / "0.png", tmp_path / "out", seed=1).written
+    content = good.read_bytes()
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fail)
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(OSError, match="No space left"):
+        model.translate_files(photos / "0.png", tmp_path / "out", seed=2)
+    assert good.read_bytes() == content
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["0.png"]
+
+
+def test_memory_that_does_not_suffice_is_one_sentence(
+    model: Translator, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(model, "answer", fail)
+    with pytest.raises(ValueError, match="use a smaller batch size or size"):
+        model.translate_files(photos, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"samples": 0}, "samples must be at least 1, found 0"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"size": -3}, "size must be at least 1, found -3"),
+        ({"reference": []}, "reference is an empty list"),
+        ({"to": "boots"}, "no domain 'boots'"),
+        ({"format": "gif"}, "format 'gif' is unknown"),
+    ],
+)
+def test_options_that_do_not_fit(
+    model: Translator, photos: Path, tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        model.translate_files(photos, tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_out_is_a_file(model: Translator, photos: Path) -> None:
+    with pytest.raises(ValueError, match=r"0\.png is a file; expected a folder"):
+        model.translate_files(photos / "1.png", photos / "0.png")
+
+
+def test_progress_bar(
+    model: Translator, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model.translate_files(photos, tmp_path / "out", samples=2, progress=True)
+    assert "10/10" in capsys.readouterr().err
+
+
+def test_no_style_from_the_position_among_others(model: Translator, tmp_path: Path) -> None:
+    x, y = save(tmp_path / "in" / "x.png", "gray"), save(tmp_path / "in" / "y.png", "gray")
+    both = model.translate_files([x, y], tmp_path / "both", seed=0).written
+    swapped = model.translate_files([y, x], tmp_path / "swapped", seed=0).written
+    assert (pixels(both[0]) == pixels(swapped[1])).all()
+
+
+def test_report_is_public() -> None:
+    assert conversion.Report().written == []
+
+
+def noise_model(**changes: Any) -> Translator:
+    torch.manual_seed(0)
+    return Translator(GAN(build(GAN.Config, small("gan", **changes)), training=False), "cpu")
+
+
+def test_samples_are_numbered_and_stand_in_a_sheet(tmp_path: Path) -> None:
+    model, out = noise_model(), tmp_path / "out"
+    written = model.sample_files(7, out, seed=3, batch_size=4)
+    assert [path.name for path in written] == [f"000{k}.png" for k in range(1, 8)]
+    assert sorted(out.iterdir()) == [*written, out / "sheet.png"]
+    for path, image in zip(written, model.sample(7, seed=3), strict=True):
+        expected = ((image + 1) * 127.5).round().permute(1, 2, 0).numpy()
+        assert np.abs(pixels(path) - expected).max() <= 1
+    sheet = pixels(out / "sheet.png")
+    assert sheet.shape == (3 * 18 + 2, 3 * 18 + 2, 3)  # 16 px and 2 of white between
+    assert np.array_equal(sheet[2:18, 20:36], pixels(written[1]))
+    assert (sheet[:2] == 255).all() and (sheet[-18:-2, -18:-2] == 255).all()
+
+
+def test_a_sheet_holds_64_samples(tmp_path: Path) -> None:
+    model = noise_model(channels="1", crop=8)
+    assert len(model.sample_files(70, tmp_path, seed=0, format="tif")) == 70
+    assert pixels(tmp_path / "sheet.png").shape == (82, 82, 3)
+    assert (tmp_path / "0070.tif").is_file()
+
+
+def test_samples_of_many_channels_have_no_sheet(tmp_path: Path) -> None:
+    model = noise_model(channels="5", crop=8)
+    model.sample_files(2, tmp_path, format="tif")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0001.tif", "0002.tif"]
+    with pytest.raises(ValueError, match=r"can't hold 5 channels; use \.tif"):
+        model.sample_files(2, tmp_path)
+
+
+def test_samples_that_can_not_be_written_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="file is a file; expected a folder"):
+        noise_model().sample_files(1, tmp_path / "file")
+    with pytest.raises(ValueError, match="format 'pgn' is unknown.*did you mean 'png'"):
+        noise_model().sample_files(1, tmp_path / "out", format="pgn")
+    with pytest.raises(ValueError, match="n must be at least 1"):
+        noise_model().sample_files(0, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

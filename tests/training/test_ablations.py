@@ -1,0 +1,91 @@
+"""Lists of trainings: who is in them, what differs, and where they go."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crossimage.config import build
+from crossimage.methods import METHODS
+from crossimage.recipes import resolve
+from crossimage.training.ablations import Variant, find_variants, lists, train_variants
+
+
+def test_the_lists_of_the_package_can_be_trained() -> None:
+    assert "munit-table-1" in lists()
+    for name in lists():
+        variants = find_variants([name])
+        assert len({variant.folder for variant in variants}) == len(variants)
+        for variant in variants:
+            method, settings = resolve(variant.recipe)
+            build(METHODS[method].Config, settings, variant.settings)
+
+
+def test_munits_table_leaves_out_one_reconstruction_at_a_time() -> None:
+    found = {variant.name: variant for variant in find_variants(["munit-table-1"])}
+    for part in ("image", "content", "style"):
+        variant = found[f"MUNIT without {part} reconstruction"]
+        assert variant.settings == {"weights": {part: 0}}
+        assert variant.folder == f"munit-without-{part}-reconstruction"
+    assert found["CycleGAN*"].folder == "cyclegan-star"
+
+
+def test_recipes_and_own_lists_stand_side_by_side(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("- {name: Small, recipe: munit, settings: {width: 8}}\n")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("method: unit\nwidth: 8\n")
+    found = find_variants(["munit/outlines", str(path), str(recipe)])
+    assert [variant.recipe for variant in found] == ["munit/outlines", "munit", str(recipe)]
+    assert found[0].folder == "munit-outlines" and found[1].settings == {"width": 8}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("- {name: A}", r"mine\.yaml: 0\.recipe: Field required; expected a list of trainings"),
+        ("- {name: A, recipe: munit, x: 1}", "0.x: Extra inputs"),
+        ("- {name: A, recipe: munot}", "did you mean 'munit'"),
+        ("- {name: A, recipe: munit}\n- {name: a, recipe: unit}", "give every training its own"),
+        ("- {name: [", "is no YAML file"),
+        ("just words", "expected a list of trainings"),
+    ],
+)
+def test_bad_lists_are_refused_in_one_sentence(text: str, sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=sentence):
+        find_variants([str(path)])
+
+
+def test_unknown_names_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="did you mean"):
+        find_variants(["munit-table-2"])
+    with pytest.raises(FileNotFoundError, match="none.yaml"):
+        find_variants([str(tmp_path / "none.yaml")])
+    with pytest.raises(ValueError, match="nothing to train"):
+        find_variants([])
+
+
+def test_settings_for_all_win_over_those_of_a_variant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[Any, ...]] = []
+
+    def train(*arguments: Any) -> int:
+        calls.append(arguments)
+        return 0 if len(calls) < 3 else 130
+
+    monkeypatch.setattr("crossimage.training.ablations.train", train)
+    variants = [
+        Variant("One", "munit", {"weights": {"image": 0}, "epochs": 5}),
+        Variant("Two", "unit"),
+        Variant("Three", "unit"),
+        Variant("Four", "unit"),
+    ]
+    overrides = {"steps": 7, "weights": {"style": 2}}
+    assert train_variants(variants, "D", tmp_path, overrides) == 130
+    assert len(calls) == 3
+    settings = {"weights": {"image": 0, "style": 2}, "steps": 7}
+    assert calls[0] == ("munit", "D", tmp_path / "one", settings)
+    assert calls[1] == ("unit", "D", tmp_path / "two", overrides)

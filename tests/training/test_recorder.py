@@ -1,0 +1,140 @@
+"""What a run writes for its reader while it trains."""
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from crossimage.training.recorder import Recorder
+from crossimage.training.run import train
+from tests.conftest import small
+
+TERMS = ["adversarial", "image", "style", "content", "cycle"]
+
+
+@pytest.fixture(scope="module")
+def run(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was continued once."""
+    out = tmp_path_factory.mktemp("run")
+    for steps in (4, 6):
+        train("munit", str(folders), out, small(steps=steps, sample_every=4))
+    return out
+
+
+def recorder(run: Path) -> Recorder:
+    return Recorder(run, Console(quiet=True), 9, 9, {}, {}, True, lambda: None)
+
+
+def test_metrics_have_a_column_a_term_and_a_row_an_interval(run: Path) -> None:
+    with open(run / "metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    expected = ["discriminators/adversarial", *(f"generators/{term}" for term in TERMS)]
+    assert list(rows[0]) == ["step", "seconds", "learning_rate", *expected]
+    assert [int(row["step"]) for row in rows] == [2, 4, 6]
+    seconds = [float(row["seconds"]) for row in rows]
+    assert seconds == sorted(seconds) and seconds[0] > 0
+
+
+def test_sheets_are_pictures_at_their_intervals_and_at_the_end(run: Path) -> None:
+    sheets = sorted(path.name for path in (run / "samples").iterdir())
+    assert sheets == ["step-00000004.png", "step-00000006.png"]
+    with Image.open(run / "samples" / sheets[0]) as sheet:
+        assert min(sheet.size) > 4 * 16 and len(set(sheet.convert("L").tobytes())) > 20
+
+
+def test_the_page_shows_the_newest_sheet_and_the_losses(run: Path) -> None:
+    page = (run / "index.html").read_text()
+    assert "samples/step-00000006.png" in page and "samples/step-00000004.png" in page
+    assert "7 images of a and 5 images of b" in page and "6 of 6" in page
+    for term in TERMS:
+        assert term in page
+
+
+def test_tensorboard_has_scalars_and_pictures(run: Path) -> None:
+    board = EventAccumulator(str(run / "logs")).Reload()
+    assert [event.step for event in board.Scalars("generators/cycle")] == [2, 4, 6]
+    assert "learning_rate" in board.Tags()["scalars"]
+    assert [event.step for event in board.Images("samples")] == [4, 6]
+
+
+def test_a_row_is_the_mean_since_the_last_one_also_across_a_restart(tmp_path: Path) -> None:
+    first = recorder(tmp_path)
+    with first.recording(0, 0.0):
+        first.add({"g/x": torch.tensor(1.0)})
+        first.add({"g/x": torch.tensor(2.0)})
+        state = first.state()
+    second = recorder(tmp_path)
+    second.restore(state)
+    with second.recording(2, 1.0):
+        second.add({"g/x": torch.tensor(6.0)})
+        second.log(3, 2.0, 0.1)
+        second.add({"g/x": torch.tensor(8.0)})
+        second.log(4, 3.0, 0.1)
+    assert (tmp_path / "metrics.csv").read_text().splitlines() == [
+        "step,seconds,learning_rate,g/x", "3,2.00,0.1,3", "4,3.00,0.1,8",
+    ]  # fmt: skip
+
+
+def test_rows_of_steps_that_are_made_again_are_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("step,seconds,learning_rate,g/x\n2,1,0.1,5\n4,2,0.1,6\n6,3,0.")
+    again = recorder(tmp_path)
+    with again.recording(2, 1.0):
+        assert path.read_text() == "step,seconds,learning_rate,g/x\n2,1,0.1,5\n"
+        again.add({"g/x": torch.tensor(7.0)})
+        again.log(4, 2.0, 0.1)
+    assert path.read_text().splitlines()[1:] == ["2,1,0.1,5", "4,2.00,0.1,7"]
+
+
+def test_a_row_that_a_kill_has_torn_is_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("step,seconds,learning_rate,g/x\n1,1,0.1,5\n2,2,0.")
+    with recorder(tmp_path).recording(2, 2.0):
+        pass
+    assert path.read_text().splitlines() == ["step,seconds,learning_rate,g/x", "1,1,0.1,5"]
+
+
+def test_sums_from_a_checkpoint_go_to_the_losses_device(tmp_path: Path) -> None:
+    watch = Recorder(tmp_path, Console(quiet=True), 9, 9, {}, {}, False, lambda: None)
+    with watch.recording(0, 0.0):
+        watch.restore({"losses": [(["g/x"], torch.ones(1), 1)]})
+        watch.add({"g/x": torch.ones((), device="meta")})
+    assert watch.state()["losses"][0][1].device.type == "meta"
+
+
+def test_a_stage_with_other_terms_has_columns_of_its_own(tmp_path: Path) -> None:
+    watch = recorder(tmp_path)
+    with watch.recording(0, 0.0):
+        watch.add({"g/x": torch.tensor(1.0)})
+        watch.log(1, 1.0, 0.1)
+        watch.add({"g/x": torch.tensor(2.0)})
+        watch.add({"d/y": torch.tensor(4.0), "g/x": torch.tensor(6.0)})
+        watch.log(3, 3.0, 0.1)
+    with open(tmp_path / "metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["g/x"], row["d/y"]) for row in rows] == [("1", ""), ("6", "4")]
+
+
+def test_of_several_stages_the_bad_step_is_named(tmp_path: Path) -> None:
+    watch = recorder(tmp_path)
+    with watch.recording(4, 0.0):
+        watch.add({"g/x": torch.tensor(1.0)})
+        watch.add({"d/y": torch.tensor(1.0)})
+        watch.add({"d/y": torch.tensor(float("nan"))})
+        with pytest.raises(ValueError, match="d/y is not finite at step 7"):
+            watch.log(7, 1.0, 0.1)
+
+
+def test_the_first_term_that_is_not_finite_is_named_with_its_step(tmp_path: Path) -> None:
+    watch = Recorder(tmp_path, Console(quiet=True), 9, 9, {}, {}, False, lambda: Path("good.pt"))
+    with watch.recording(0, 0.0):
+        watch.add({"d/x": torch.tensor(1.0), "g/y": torch.tensor(1.0)})
+        watch.add({"d/x": torch.tensor(1.0), "g/y": torch.tensor(float("inf"))})
+        watch.add({"d/x": torch.tensor(float("nan")), "g/y": torch.tensor(1.0)})
+        with pytest.raises(ValueError, match="g/y is not finite at step 2; .* is good.pt"):
+            watch.log(3, 1.0, 0.1)
+    assert not list(tmp_path.iterdir()), "only the first process writes"

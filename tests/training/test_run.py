@@ -1,0 +1,359 @@
+"""A run's folder: what it holds, when it is continued, and what is refused."""
+
+import json
+import shutil
+import struct
+import zlib
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from PIL import Image
+from safetensors.torch import load_file
+
+import crossimage
+from crossimage.checkpoints.training_state import Checkpoints, lock
+from crossimage.cli.app import main
+from crossimage.config import build
+from crossimage.data.datasets import UnpairedImages, find_domains
+from crossimage.methods import METHODS
+from crossimage.methods.munit import MUNIT
+from crossimage.training.run import train
+from tests.conftest import as_arguments, small
+from tests.faults.harness import compare, digest
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+
+
+@pytest.fixture(scope="module")
+def finished(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run; tests that continue it take a copy."""
+    out = tmp_path_factory.mktemp("finished") / "run"
+    assert train("munit", str(folders), out, small()) == 0
+    return out
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+@pytest.fixture
+def data(folders: Path, tmp_path: Path) -> Path:
+    """A copy of the data, to be spoilt."""
+    return shutil.copytree(folders, tmp_path / "data")
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_finished_run_says_so(
+    run: Path, folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = contents(run)
+    assert train("munit", str(folders), run, small()) == 0
+    assert f"{run} has made its 6 steps" in capsys.readouterr().out
+    before.pop(run / ".lock")
+    assert {path: contents(run)[path] for path in before} == before
+
+
+def test_more_steps_continue_a_finished_run(run: Path, folders: Path, tmp_path: Path) -> None:
+    longer = small(steps=10)
+    assert train("munit", str(folders), run, longer) == 0
+    assert train("munit", str(folders), tmp_path / "whole", longer) == 0
+    shorter, whole = ((d / "config.yaml").read_text() for d in (run, tmp_path / "whole"))
+    assert shorter == whole and yaml.safe_load(whole)["steps"] == 10
+    for name in ("model.safetensors", "metrics.csv"):
+        assert (run / name).is_file()
+    states = [Checkpoints(d, 1).load_newest(pytest.fail) for d in (run, tmp_path / "whole")]
+    assert states[0] and states[1] and states[0][0] == 10
+    for key in ("method", "optimizers"):
+        assert digest(states[0][1][key]) == digest(states[1][1][key])
+
+
+def test_another_config_is_refused_with_the_difference(run: Path, folders: Path) -> None:
+    before = contents(run)
+    other = small(steps=8, learning_rate=0.01, weights={"cycle": 3.0}, log_every=1)
+    with pytest.raises(ValueError, match="another config") as caught:
+        train("munit", str(folders), run, other)
+    text = str(caught.value)
+    assert "learning_rate: 0.001 -> 0.01" in text and "weights.cycle: 1.0 -> 3.0" in text
+    assert "steps" not in text and "log_every" not in text, "these may change"
+    before.pop(run / ".lock")
+    assert {path: contents(run)[path] for path in before} == before
+
+
+def test_other_images_are_refused(run: Path, data: Path) -> None:
+    (data / "trainB" / "0.png").unlink()
+    with pytest.raises(ValueError, match=r"images of b: 5 images, \w+ -> 4 images"):
+        train("munit", str(data), run, small(steps=8))
+
+
+def test_another_method_is_refused(
+    run: Path, folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Other(MUNIT):
+        pass
+
+    monkeypatch.setitem(METHODS, "other", Other)
+    with pytest.raises(ValueError, match="holds a run of munit, not of other"):
+        train("other", str(folders), run, small())
+
+
+def test_a_second_run_in_the_folder_is_refused(run: Path, folders: Path) -> None:
+    with lock(run), pytest.raises(ValueError, match="is in use by process"):
+        train("munit", str(folders), run, small(steps=8))
+
+
+def test_a_torn_newest_checkpoint_is_reported_and_the_one_before_it_used(
+    run: Path, finished: Path, folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    newest = Checkpoints(run, 1).newest_path()
+    assert newest
+    newest.write_bytes(newest.read_bytes()[:-1000])
+    assert train("munit", str(folders), run, small()) == 0
+    said = capsys.readouterr().out
+    assert f"{newest} is incomplete" in said and "using the checkpoint before it" in said
+    assert f"continuing {run} from step 4" in said
+    compare(finished, run)
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_run_that_dies_around_its_last_checkpoint_ends_with_its_last_weights(
+    after: bool, finished: Path, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    real = Checkpoints.save
+
+    def die(self: Checkpoints, step: int, state: Any) -> Path:
+        if after or step < 6:
+            path = real(self, step, state)
+        if step == 6:
+            raise Killed
+        return path
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoints, "save", die)
+        with pytest.raises(Killed):
+            train("munit", str(folders), tmp_path / "run", small())
+    assert train("munit", str(folders), tmp_path / "run", small()) == 0
+    compare(finished, tmp_path / "run")
+
+
+def test_what_a_run_leaves(finished: Path) -> None:
+    assert {path.name for path in finished.iterdir()} == {
+        ".lock", "checkpoints", "config.yaml", "environment.json", "index.html", "logs",
+        "metrics.csv", "model.safetensors", "samples",
+    }  # fmt: skip
+    environment = json.loads((finished / "environment.json").read_text())
+    assert environment["versions"]["torch"] == version("torch")
+    assert environment.keys() >= {"command", "device", "git", "precision", "processes", "started"}
+    settings = yaml.safe_load((finished / "config.yaml").read_text())
+    assert settings.pop("method") == "munit"
+    expected = build(MUNIT.Config, small(), {"domains": "a,b"})
+    assert build(MUNIT.Config, settings) == expected
+
+
+def test_the_saved_config_is_a_recipe(finished: Path, folders: Path, tmp_path: Path) -> None:
+    assert train(str(finished / "config.yaml"), str(folders), tmp_path / "run", {}) == 0
+    compare(finished, tmp_path / "run")
+
+
+def test_the_end_names_the_model_the_samples_and_the_next_command(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "a [bold] run"
+    train("munit", str(folders), out, small(steps=2, domains="edges,shoes"))
+    said = capsys.readouterr().out
+    for part in ("model.safetensors", "samples", "index.html"):
+        assert str(out / part) in said
+    assert f"crossimage translate '{out}' IMAGES --to shoes --out DIR" in said
+
+
+def test_a_start_from_a_model(finished: Path, folders: Path, tmp_path: Path) -> None:
+    model = finished / "model.safetensors"
+    still = small(steps=1, learning_rate=0.0)
+    train("munit", str(folders), tmp_path / "run", still, init=model)
+    expected, found = (load_file(run / "model.safetensors") for run in (finished, tmp_path / "run"))
+    assert digest(expected) == digest(found)
+    train("munit", str(folders), tmp_path / "other", still)
+    assert digest(load_file(tmp_path / "other" / "model.safetensors")) != digest(expected)
+
+
+def test_a_start_from_another_models_weights_is_refused(
+    finished: Path, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, out = finished / "model.safetensors", tmp_path / "run"
+    with pytest.raises(ValueError, match="has shape .* expected .*leave out the settings"):
+        train("munit", str(folders), out, small(width=6), init=model)
+    assert not out.exists()
+
+    class Other(MUNIT):
+        pass
+
+    monkeypatch.setitem(METHODS, "other", Other)
+    with pytest.raises(ValueError, match="holds MUNIT, not Other"):
+        train("other", str(folders), out, small(), init=model)
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        train("munit", str(folders), out, small(), init=tmp_path / "nowhere.safetensors")
+    assert not out.exists()
+
+
+def empty(data: Path) -> None:
+    shutil.rmtree(data / "trainA")
+    (data / "trainA").mkdir()
+
+
+def gone(data: Path) -> None:
+    shutil.rmtree(data)
+
+
+def no_images(data: Path) -> None:
+    empty(data)
+    (data / "trainA" / "notes.txt").write_text("no picture")
+
+
+def all_broken(data: Path) -> None:
+    for path in (data / "trainA").iterdir():
+        path.write_bytes(path.read_bytes()[:60])
+
+
+def bomb(data: Path) -> None:
+    empty(data)
+    header = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunks = [header, b"IDAT" + zlib.compress(bytes(1000)), b"IEND"]
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        for chunk in chunks
+    )
+    (data / "trainA" / "bomb.png").write_bytes(png)
+
+
+def two_channels(data: Path) -> None:
+    for path in (data / "trainA").iterdir():
+        Image.open(path).convert("LA").save(path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "settings", "sentence"),
+    [
+        (gone, {}, "is no folder"),
+        (empty, {}, "it is empty"),
+        (no_images, {}, "1 x .txt"),
+        (all_broken, {}, "none of the images of domain a can be read"),
+        (bomb, {}, "bomb.png has more than 178,956,970 pixels"),
+        (two_channels, {"channels": "5,3"}, "channels"),
+        (lambda data: None, {"channels": "3,3,3"}, "channels"),
+        (lambda data: None, {"precision": "fp16"}, "needs a CUDA device"),
+    ],
+)
+def test_unusable_data_is_one_sentence_and_leaves_nothing(
+    spoil: Callable[[Path], None],
+    settings: dict[str, Any],
+    sentence: str,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    spoil(data)
+    out = tmp_path / "run"
+    arguments = as_arguments(small(**settings))
+    assert main(["train", "munit", "--data", str(data), "--out", str(out), *arguments]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("crossimage: ") and said.count("\n") == 1 and sentence in said
+    assert not out.exists()
+
+
+def test_an_unreadable_image_is_skipped_and_named(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(7, 23):
+        shutil.copy(data / "trainA" / "0.png", data / "trainA" / f"{number}.png")
+    broken = data / "trainA" / "photo [1].png"
+    broken.write_bytes((data / "trainA" / "0.png").read_bytes()[:80])
+    assert train("munit", str(data), tmp_path / "run", small()) == 0
+    said = capsys.readouterr().out
+    assert "1 unreadable image was skipped" in said and str(broken) in said
+
+
+def test_too_many_unreadable_images_end_the_run(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("5.png", "6.png"):
+        (data / "trainA" / name).write_bytes(b"no picture")
+    out = tmp_path / "run"
+    arguments = ["train", "munit", "--data", str(data), "--out", str(out), *as_arguments(small())]
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "of 7 images of domain a can't be read" in said
+    assert not (out / "model.safetensors").exists() and not list(out.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("devices", [0, -1])
+def test_a_run_needs_a_process(devices: int, folders: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=f"devices must be at least 1, found {devices}"):
+        train("munit", str(folders), tmp_path / "run", small(), devices=devices)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_classifier_takes_its_classes_from_the_folders_and_tells_its_accuracy(
+    classes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train("unit_da", str(classes), tmp_path, small("unit_da", classes="will,be,replaced"))
+    model = crossimage.load(tmp_path, device="cpu")
+    assert model.config.classes == ("x", "y", "z")  # type: ignore[attr-defined]
+    found = json.loads((tmp_path / "accuracy.json").read_text())
+    assert found.keys() == {"a", "b"}
+    images = UnpairedImages(find_domains(str(classes)), model.config, ("a",))
+    for domain, share in found.items():
+        right = [
+            int(model.classify(x, domain).argmax()) == int(y) for x, y in images.tests(domain, 1)
+        ]
+        assert len(right) == 2 and share == sum(right) / 2
+    assert "accuracy on the test images of b" in capsys.readouterr().out
+
+
+def test_an_accuracy_that_was_not_written_is_made_up_for(classes: Path, tmp_path: Path) -> None:
+    settings = small("unit_da", steps=2)
+    train("unit_da", str(classes), tmp_path, settings)
+    before = (tmp_path / "accuracy.json").read_text()
+    (tmp_path / "accuracy.json").unlink()
+    train("unit_da", str(classes), tmp_path, settings)
+    assert (tmp_path / "accuracy.json").read_text() == before
+
+
+def test_odd_shares_of_a_batch_are_refused_before_anything_is_written(
+    pairs: Path, tmp_path: Path
+) -> None:
+    settings = small("bicyclegan", batch_size=2)
+    with pytest.raises(ValueError, match="multiple of 2 images at a time, and a process sees 1"):
+        train("bicyclegan", str(pairs), tmp_path / "run", settings, devices=2)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_from_a_model_takes_its_networks_but_not_its_schedule(
+    folders: Path, tmp_path: Path
+) -> None:
+    train("munit", str(folders), tmp_path / "first", small(steps=2, learning_rate=0.01))
+    plain = {k: v for k, v in small().items() if k in ("resize", "crop", "workers", "precision")}
+    few = plain | {"steps": 1, "discriminator": {"width": 6}}
+    train(
+        "munit", str(folders), tmp_path / "second", few,
+        init=tmp_path / "first" / "model.safetensors",
+    )  # fmt: skip
+    first, second = (crossimage.load(tmp_path / run).config for run in ("first", "second"))
+    assert isinstance(first, MUNIT.Config) and isinstance(second, MUNIT.Config)
+    assert second.width == first.width and second.weights == first.weights
+    assert second.discriminator.width == 6 and second.discriminator.layers == 2
+    assert second.learning_rate == 1e-4 and second.batch_size == 1
