@@ -18,7 +18,7 @@ from torch import Tensor
 
 import crossimage
 from crossimage.config import Config
-from crossimage.data.datasets import PairedImages, UnpairedImages, find_domains
+from crossimage.data.datasets import PairedImages, UnpairedImages, scan_domains
 from crossimage.inference.translator import Translator
 from crossimage.utils.contact_sheet import Panel, sheet
 
@@ -51,7 +51,7 @@ def main() -> None:
             distance = (y - truth[:, None]).abs().mean((2, 3, 4)) * 127.5
             row += f" {distance.mean():.1f} | {distance.amin(1).mean():.1f} |"
         print(row)
-        several = SHOWN if model.networks.style_dim or model.networks.random else 1
+        several = SHOWN if model.networks.style_dim or model.networks.stochastic else 1
         for i in range(several):
             title = f"{name} {i + 1}" if several > 1 else name
             columns.append((title, y[: options.rows, i]))
@@ -63,7 +63,7 @@ def test_images(model: Translator, options: argparse.Namespace) -> tuple[Tensor,
     c = model.config
     config = Config(channels=c.channels, crop=c.crop, resize=min(c.crop), value_range=c.value_range)
     kind = PairedImages if options.paired else UnpairedImages
-    images = kind(find_domains(options.data), config).fixed("test", options.inputs).images
+    images = kind(scan_domains(options.data), config).fixed("test", options.inputs).images
     source, target = "ab" if model.networks.targets[-1] == "b" else "ba"
     return images[source], images[target]
 

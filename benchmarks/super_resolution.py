@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path)
     options = parser.parse_args()
     models = {run.stem: crossimage.load(run) for run in options.runs}
-    scales = {model.networks.enlarges for model in models.values()}
+    scales = {model.networks.upscales for model in models.values()}
     if len(models) < len(options.runs) or len(scales) > 1:
         parser.error("the runs must have different names and enlarge by the same scale")
     (scale,) = scales

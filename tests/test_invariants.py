@@ -17,7 +17,7 @@ from torch import Tensor
 import crossimage
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import build
-from crossimage.data.build import open_images
+from crossimage.data.build import build_dataset
 from crossimage.data.datasets import collate
 from crossimage.inference.translator import Translator
 from crossimage.methods import METHODS
@@ -60,7 +60,7 @@ def rows(run: Path) -> list[dict[str, str]]:
 def networks(name: str, data: Path, step: int = 0) -> tuple[Method, Batch]:
     """A tiny method and the batch of its first step, to be seen as that of another step."""
     cls = METHODS[name]
-    images = open_images(str(data), build(cls.Config, small(name)), cls.layout, cls.labelled)
+    images = build_dataset(str(data), build(cls.Config, small(name)), cls.layout, cls.labelled)
     count = images.config.samples
     batch = collate([images[number] for number in range(count)])
     noise = Noise(0, count, slice(0, count), "cpu")

@@ -52,19 +52,19 @@ def _number(value: object) -> object:
     return value
 
 
-Positive = Annotated[int, BeforeValidator(_number), Field(ge=1)]
-Count = Annotated[int, BeforeValidator(_number), Field(ge=0)]
-Rate = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
-Weight = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
-Decay = Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1)]
+PositiveInt = Annotated[int, BeforeValidator(_number), Field(ge=1)]
+NonNegativeInt = Annotated[int, BeforeValidator(_number), Field(ge=0)]
+PositiveFloat = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
+NonNegativeFloat = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_separated)]
 Groups = Annotated[tuple[Names, ...], BeforeValidator(_grouped)]
-Channels = Annotated[tuple[Positive, ...], BeforeValidator(_separated)]
-Betas = Annotated[tuple[Decay, Decay], BeforeValidator(_separated)]
+Channels = Annotated[tuple[PositiveInt, ...], BeforeValidator(_separated)]
+Betas = Annotated[tuple[Fraction, Fraction], BeforeValidator(_separated)]
 Range = Annotated[tuple[FiniteFloat, FiniteFloat], BeforeValidator(_separated)]
-Size = Annotated[tuple[Positive, Positive], BeforeValidator(_square)]
+Size = Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_square)]
 
-Layout = Literal["unpaired", "paired", "single", "enlarging", "labelled"]
+Layout = Literal["unpaired", "paired", "single", "super_resolution", "labelled"]
 """Images that a method learns from: those of domains that are drawn independently, or in pairs; of
 one folder alone, or with a small version of each; with labels, of one data set or several."""
 
@@ -115,34 +115,34 @@ class Config:
     domains: Names = ()
     channels: Channels = (3, 3)
     value_range: Range | None = None
-    resize: Count = 256
+    resize: NonNegativeInt = 256
     crop: Size = (256, 256)
     flip: bool = True
 
-    steps: Positive = 1_000_000
-    epochs: Weight = 0.0
-    batch_size: Positive = 1
-    accumulate: Positive = 1
-    seed: Count = 0
+    steps: PositiveInt = 1_000_000
+    epochs: NonNegativeFloat = 0.0
+    batch_size: PositiveInt = 1
+    accumulate: PositiveInt = 1
+    seed: NonNegativeInt = 0
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     compile: bool = False
-    workers: Count = 2
+    workers: NonNegativeInt = 2
 
-    learning_rate: Weight = 1e-4
+    learning_rate: NonNegativeFloat = 1e-4
     betas: Betas = (0.5, 0.999)
-    weight_decay: Weight = 0.0
-    decay_every: Count = 0
-    decay_factor: Rate = 0.5
-    decay_steps: Count = 0
-    decay_epochs: Weight = 0.0
-    ema_decay: Decay = 0.0
+    weight_decay: NonNegativeFloat = 0.0
+    decay_every: NonNegativeInt = 0
+    decay_factor: PositiveFloat = 0.5
+    decay_steps: NonNegativeInt = 0
+    decay_epochs: NonNegativeFloat = 0.0
+    ema_decay: Fraction = 0.0
 
-    log_every: Positive = 10
-    page_every: Positive = 200
-    sample_every: Positive = 1000
-    sample_count: Positive = 4
-    save_every: Positive = 10_000
-    keep: Positive = 3
+    log_every: PositiveInt = 10
+    page_every: PositiveInt = 200
+    sample_every: PositiveInt = 1000
+    sample_count: PositiveInt = 4
+    save_every: PositiveInt = 10_000
+    keep: PositiveInt = 3
 
     def __post_init__(self) -> None:
         """Refuse values that no run could use."""

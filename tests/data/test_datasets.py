@@ -21,8 +21,8 @@ from crossimage.data.datasets import (
     UnpairedImages,
     UnreadableTally,
     collate,
-    find_domains,
     loader,
+    scan_domains,
 )
 from crossimage.data.images import files as images
 from tests.golden import SHARED
@@ -51,7 +51,7 @@ def unequal(tmp_path):
 
 
 def dataset(folder, config=PLAIN):
-    return UnpairedImages(find_domains(str(folder)), config)
+    return UnpairedImages(scan_domains(str(folder)), config)
 
 
 def same(batches, others):
@@ -290,9 +290,9 @@ def test_file_names_need_not_be_text(unequal):
 
 def test_an_empty_path_is_no_data_set(unequal, monkeypatch):
     monkeypatch.chdir(unequal)
-    assert len(find_domains(".")) == 2
+    assert len(scan_domains(".")) == 2
     with pytest.raises(ValueError, match="path of the data set is empty"):
-        find_domains("")
+        scan_domains("")
 
 
 def test_fixed_images_are_spread_centred_and_the_same_every_time(tmp_path):
@@ -328,18 +328,18 @@ def test_three_domains(tmp_path):
     for name in ("x", "y", "z"):
         flat(tmp_path / "train" / name / "1.png", 7)
     config = Config(resize=0, crop=(8, 8), channels=(3, 1, 3))
-    data = UnpairedImages(find_domains(str(tmp_path), count=None), config)
+    data = UnpairedImages(scan_domains(str(tmp_path), count=None), config)
     assert {k: v.shape[0] for k, v in data[0].images.items()} == {"a": 3, "b": 1, "c": 3}
 
 
 PROGRAM = """
 import multiprocessing, sys, time
 from crossimage.config import Config
-from crossimage.data.datasets import UnpairedImages, find_domains, loader
+from crossimage.data.datasets import UnpairedImages, scan_domains, loader
 from tests.golden import SHARED
 
 config = Config(resize=0, crop=(8, 8), workers=2)
-batches = loader(UnpairedImages(find_domains(sys.argv[1]), config), config, start=0)
+batches = loader(UnpairedImages(scan_domains(sys.argv[1]), config), config, start=0)
 next(batches)
 print(*(child.pid for child in multiprocessing.active_children()), flush=True)
 for line in sys.stdin:

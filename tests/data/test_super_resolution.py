@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from crossimage.config import build
-from crossimage.data.build import open_images
+from crossimage.data.build import build_dataset
 from crossimage.data.datasets import Images
 from crossimage.data.images.files import read_image
 from crossimage.data.super_resolution import enlarge, shrink
@@ -18,7 +18,9 @@ from tests.conftest import small
 
 
 def opened(data: Path, **changes: Any) -> Images:
-    return open_images(str(data), build(SRGANConfig, small("srgan", **changes)), "enlarging")
+    return build_dataset(
+        str(data), build(SRGANConfig, small("srgan", **changes)), "super_resolution"
+    )
 
 
 def random_image(height: int, width: int, channels: int = 3) -> Tensor:

@@ -380,7 +380,7 @@ def test_a_model_of_one_target_needs_no_name_and_refuses_the_other(networks: MUN
 def noisy(networks: MUNIT) -> Translator:
     """A model without styles whose networks draw noise of their own."""
     model = Translator(MUNIT(networks.config, training=False), "cpu")
-    model.networks.style_dim, model.networks.random = 0, True
+    model.networks.style_dim, model.networks.stochastic = 0, True
     model.networks.translate = (  # type: ignore[method-assign]
         lambda x, to, style=None: x.clone().fill_(0).add_(torch.rand(len(x), 1, 1, 1) - 0.5)
     )

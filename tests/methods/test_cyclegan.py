@@ -153,14 +153,14 @@ def test_domains_may_differ_in_channels_and_crops_be_rectangular() -> None:
 def test_dropout_goes_on_at_test_where_the_config_says_so(mode: str) -> None:
     method = cyclegan(dropout=0.5, test_mode=mode).eval()
     x = batch(method).images["a"]
-    assert method.random is (mode == "train")
-    assert torch.equal(method.translate(x, "b"), method.translate(x, "b")) is not method.random
+    assert method.stochastic is (mode == "train")
+    assert torch.equal(method.translate(x, "b"), method.translate(x, "b")) is not method.stochastic
 
 
 def test_no_dropout_gives_one_answer() -> None:
     method = cyclegan(test_mode="train").eval()
     x = batch(method).images["a"]
-    assert not method.random
+    assert not method.stochastic
     assert torch.equal(method.translate(x, "b"), method.translate(x, "b"))
 
 

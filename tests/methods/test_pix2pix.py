@@ -125,7 +125,7 @@ def test_dropout_makes_several_answers_where_the_config_says_so(
 ) -> None:
     method = pix2pix(**changes).eval()
     x = batch(method).images["a"]
-    assert method.random == random
+    assert method.stochastic == random
     assert torch.equal(method.translate(x, "b"), method.translate(x, "b")) != random
 
 

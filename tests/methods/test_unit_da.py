@@ -129,12 +129,12 @@ def test_every_term_is_what_the_paper_says() -> None:
     for d in "ab":
         mu, sigma = G.encode({d: x[d]})
         codes[d] = Normal(mu, sigma), mu + sigma * noise(*mu.shape[1:])
-        real.append(D.judge(D.features({d: x[d]})))
+        real.append(D.score_real_and_fake(D.features({d: x[d]})))
     for source in "ab":
         for target in "ab":
             (image,) = G.decode(codes[source][1], target)
             features[source, target] = D.features({target: image})
-            fake.append(D.judge(features[source, target]))
+            fake.append(D.score_real_and_fake(features[source, target]))
             if source == target:
                 codes[source] += (image,)
 

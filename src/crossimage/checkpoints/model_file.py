@@ -99,7 +99,7 @@ def load_model(path: Path | str) -> Method:
 
 
 def _players(method: Method, everything: bool) -> tuple[str, ...]:
-    return tuple(method.players()) if everything else method.translators
+    return tuple(method.players()) if everything else method.inference_players
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> str:

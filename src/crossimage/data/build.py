@@ -8,12 +8,12 @@ from dataclasses import replace
 from crossimage.config import Config, Layout
 from crossimage.data.datasets import Images, PairedImages, SingleImages, UnpairedImages
 from crossimage.data.labelled import LabelledImages
-from crossimage.data.sources.folders import find_domains, find_images
+from crossimage.data.sources.folders import find_images, scan_domains
 from crossimage.data.sources.labelled import find_labelled
 from crossimage.data.super_resolution import EnlargingImages
 
 
-def open_images(
+def build_dataset(
     data: str, config: Config, layout: Layout = "unpaired", labelled: Collection[str] = ()
 ) -> Images:
     """Open a data set for training.
@@ -35,12 +35,12 @@ def open_images(
     images: Images
     match layout:
         case "unpaired":
-            images = UnpairedImages(find_domains(data, config.domains), config, labelled)
+            images = UnpairedImages(scan_domains(data, config.domains), config, labelled)
         case "paired":
-            images = PairedImages(find_domains(data, config.domains), config)
+            images = PairedImages(scan_domains(data, config.domains), config)
         case "single":
             images = SingleImages(find_images(data, config.domains), config)
-        case "enlarging":
+        case "super_resolution":
             images = EnlargingImages(find_images(data), config)
         case "labelled":
             chosen = getattr(config, "attributes", ())

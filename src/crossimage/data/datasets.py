@@ -19,14 +19,14 @@ from crossimage.data.images.files import MAX_PIXELS, BombError, ImageError, deco
 from crossimage.data.images.resize import resized
 from crossimage.data.loader import Item, LoadedBatch, collate, loader
 from crossimage.data.sources.classes import classified
-from crossimage.data.sources.folders import Domain, Split, find_domains
+from crossimage.data.sources.folders import Domain, Split, scan_domains
 from crossimage.data.sources.pairs import align
 from crossimage.data.unreadable import Unreadable, UnreadableTally
 from crossimage.utils.seeds import seed_of
 
 __all__ = [
     "Domain", "Images", "Item", "LoadedBatch", "PairedImages", "SingleImages", "UnpairedImages",
-    "UnreadableTally", "collate", "find_domains", "loader",
+    "UnreadableTally", "collate", "scan_domains", "loader",
 ]  # fmt: skip
 
 Row = tuple[Path, ...]

@@ -13,11 +13,11 @@ from rich.progress import track
 from rich.table import Table
 
 from crossimage.config import Config, Layout
-from crossimage.data.build import open_images
+from crossimage.data.build import build_dataset
 from crossimage.data.datasets import Images, check_sizes
 from crossimage.data.images.files import BombError, ImageError, ImageInfo, verify
 from crossimage.data.images.resize import resized
-from crossimage.data.sources.folders import SPLITS, Domain, Split, find_domains
+from crossimage.data.sources.folders import SPLITS, Domain, Split, scan_domains
 from crossimage.data.sources.labelled import LabelledDomain
 from crossimage.data.sources.pairs import unmatched
 from crossimage.data.unreadable import too_many
@@ -89,7 +89,7 @@ def inspect(
     """Read every image of a data set.
 
     Args:
-        data: A folder, list files or tables, as for :func:`open_images`.
+        data: A folder, list files or tables, as for :func:`build_dataset`.
         config: What training would use; None: the defaults.
         layout: What training would learn from.
         labelled: Letters of the domains whose images need classes.
@@ -102,13 +102,13 @@ def inspect(
     config = config or Config()
     lonely = []
     if layout == "paired":  # all are named, where training would refuse the first
-        lonely = unmatched(find_domains(data, config.domains))
-    images = open_images(data, config, "unpaired" if lonely else layout, labelled)
+        lonely = unmatched(scan_domains(data, config.domains))
+    images = build_dataset(data, config, "unpaired" if lonely else layout, labelled)
     config = images.config
     files = (path for domain in images.domains for path in (*domain.train, *domain.test))
     found = dict(_read(list(dict.fromkeys(files))))
     shown = images.domains
-    if layout == "enlarging":  # the small images are made of the large ones
+    if layout == "super_resolution":  # the small images are made of the large ones
         shown = shown[1:]
         found |= _too_small(found, config)
     splits = []
@@ -206,7 +206,7 @@ def _count_labels(report: SplitReport, domain: Domain, split: Split) -> None:
 def _plan(images: Images, splits: Sequence[SplitReport], layout: Layout) -> list[str]:
     domains, config = images.domains, images.config
     height, width = config.crop
-    resizes = config.resize and layout != "enlarging"
+    resizes = config.resize and layout != "super_resolution"
     resize = f"resize the shortest side to {config.resize} px and " if resizes else ""
     flip = ", half of them mirrored" if config.flip else ""
     plan = [f"Training would {resize}crop {width} x {height} px at random{flip}."]

@@ -240,7 +240,7 @@ def _draws(
     """What an input's answer is drawn with, from the file's name and the answer's number."""
     networks = model.networks
     codes = [model.encode_style(image, str(to)) for image in references]
-    if not networks.style_dim and not networks.random and (samples > 1 or same_style):
+    if not networks.style_dim and not networks.stochastic and (samples > 1 or same_style):
         raise ValueError(f"this {model.method} has no styles: it gives one answer an input")
     base = int(torch.randint(2**62, ())) if seed is None else whole(seed, "seed")
 
@@ -258,7 +258,7 @@ def _translate(model: Translator, images: list[Tensor], to: To, draws: list[_Dra
     x = torch.stack(images).to(model.device)
     goal = model.goal(to, len(x))
     try:
-        if model.networks.random:
+        if model.networks.stochastic:
             # every answer by itself, for its noise to be its own, whatever is translated beside it
             inputs = x.repeat_interleave(len(draws) // len(x), 0)[:, None]
             found = [

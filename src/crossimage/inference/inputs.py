@@ -38,7 +38,7 @@ def home(x: Pictures) -> torch.device:
     return x.device if isinstance(x, Tensor) else torch.device("cpu")
 
 
-def find_domain(name: object, domains: Sequence[str]) -> int:
+def domain_index(name: object, domains: Sequence[str]) -> int:
     """Position of a domain, whose name may differ in upper and lower case.
 
     Raises:
@@ -83,7 +83,7 @@ def fit_codes(codes: Codes, count: int, length: int, what: str) -> Tensor:
     return codes.float().expand(count, length)
 
 
-def open_images(
+def to_batches(
     x: Pictures, channels: int, value_range: tuple[float, float] | None = None
 ) -> list[Tensor]:
     """Images as batches of equal size, in their order.

@@ -20,11 +20,11 @@ from crossimage.inference.inputs import (
     Codes,
     Picture,
     Pictures,
-    find_domain,
+    domain_index,
     fit_codes,
     home,
     is_single,
-    open_images,
+    to_batches,
     together,
 )
 from crossimage.labels import To
@@ -200,7 +200,7 @@ class Translator:
         with torch.no_grad():
             codes = [
                 self.networks.encode_style(
-                    pad_to(batch, 1, max(self.networks.smallest, _LEAST))[0], letter
+                    pad_to(batch, 1, max(self.networks.min_style_size, _LEAST))[0], letter
                 )
                 for batch in self._open(y, letter)
             ]
@@ -478,7 +478,7 @@ class Translator:
         letters = self.networks.letters
         if self.networks.labels:
             return letters[0]
-        return letters[find_domain(domain, self.domains)]
+        return letters[domain_index(domain, self.domains)]
 
     def _source(self, to: To) -> str:
         """Letter of the domain whose images are translated to a target."""
@@ -492,7 +492,7 @@ class Translator:
         return self.config.channels[self.networks.letters.index(letter)]
 
     def _open(self, x: Pictures, letter: str) -> list[Tensor]:
-        batches = open_images(x, self._channels(letter), self.config.value_range)
+        batches = to_batches(x, self._channels(letter), self.config.value_range)
         return [self.fit(batch.to(self.device)) for batch in batches]
 
     def fit(self, x: Tensor) -> Tensor:
@@ -504,11 +504,11 @@ class Translator:
         return x if size is None else cover(x, size)
 
     def _pad(self, x: Tensor) -> tuple[Tensor, slice, slice]:
-        return pad_to(x, self.networks.multiple, max(self.networks.least, _LEAST))
+        return pad_to(x, self.networks.multiple, max(self.networks.min_size, _LEAST))
 
     def _seeded(self, seed: SupportsIndex | None) -> AbstractContextManager[None]:
         """Seeds what the networks themselves draw; afterwards all is as it was before."""
-        if seed is None or not self.networks.random:
+        if seed is None or not self.networks.stochastic:
             return nullcontext()
         return forked(seed, self.device)
 
@@ -541,7 +541,7 @@ class Translator:
             padded, rows, columns = self._pad(x)
             with torch.autocast(x.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
                 y = self.networks.translate(padded, goal, style)
-        times = self.networks.enlarges
+        times = self.networks.upscales
         rows, columns = (slice(s.start * times, s.stop * times) for s in (rows, columns))
         return y[:, :, rows, columns].float().contiguous()
 

@@ -92,41 +92,41 @@ class Method(ABC, nn.Module):
         labels: The labels that tell an image's domain, for the layout ``labelled``.
         labelled: Letters of the domains whose images training needs the classes of; see
             :meth:`needs_labels`.
-        of_a_run: Settings that belong to a run, not to the networks: a run that starts from a model
-            does not take them over.
+        run_settings: Settings that belong to a run rather than to the networks: a run that starts
+            from a model does not inherit them.
         targets: Letters of the domains that can be translated to; none where images are made of
             noise alone.
-        enlarges: How many times as high and wide as its input a translation is.
+        upscales: How many times as high and wide as its input a translation is.
         style_dim: Length of a style code; 0 for methods without.
-        random: Whether translation draws random numbers of its own (dropout), so that it has
+        stochastic: Whether translation draws random numbers of its own (dropout), so that it has
             several answers an input without a style code.
-        share: What the number of images that a process sees at a time must be a multiple of.
+        batch_multiple: The images that a process sees at a time must be a multiple of this.
         conditional: Whether discriminators judge an image together with the input it belongs to.
         multiple: Height and width of images to translate must be multiples of this many pixels.
-        least: Least height and width of images to translate.
-        smallest: Least height and width of an image whose style is encoded.
+        min_size: Least height and width of images to translate.
+        min_style_size: Least height and width of an image whose style is encoded.
         fixed_size: Height and width of all images where the networks know no other.
-        order: Names of all players, each that of a module, in the order of their moves.
-        translators: Names of the players whose weights translate: what a model file holds.
+        player_order: Names of all players, each that of a module, in the order of their moves.
+        inference_players: Names of the players whose weights translate: what a model file holds.
     """
 
     Config: ClassVar[type[BaseConfig]]
     letters: ClassVar[tuple[str, ...]] = ("a", "b")
-    order: ClassVar[tuple[str, ...]] = ("discriminators", "generators")
-    translators: ClassVar[tuple[str, ...]] = ("generators",)
+    player_order: ClassVar[tuple[str, ...]] = ("discriminators", "generators")
+    inference_players: ClassVar[tuple[str, ...]] = ("generators",)
     layout: ClassVar[Layout] = "unpaired"
     labelled: ClassVar[tuple[str, ...]] = ()
-    of_a_run: ClassVar[tuple[str, ...]] = ()
-    share: ClassVar[int] = 1
+    run_settings: ClassVar[tuple[str, ...]] = ()
+    batch_multiple: ClassVar[int] = 1
     conditional: ClassVar[bool] = False
     targets: tuple[str, ...] = ("a", "b")
     labels: Labels | None = None
-    enlarges: int = 1
+    upscales: int = 1
     style_dim: int = 0
-    random: bool = False
+    stochastic: bool = False
     multiple: int = 1
-    least: int = 1
-    smallest: int = 1
+    min_size: int = 1
+    min_style_size: int = 1
     fixed_size: tuple[int, int] | None = None
     config: BaseConfig
 
@@ -147,7 +147,7 @@ class Method(ABC, nn.Module):
 
     def players(self) -> dict[str, nn.Module]:
         """The modules whose parameters move together, by the player's name; those there are."""
-        return {name: getattr(self, name) for name in self.order if hasattr(self, name)}
+        return {name: getattr(self, name) for name in self.player_order if hasattr(self, name)}
 
     def build_fixed_networks(self) -> None:  # noqa: B027 - most methods have none
         """Build the pretrained networks that only the training step needs.

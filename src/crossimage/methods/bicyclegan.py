@@ -35,12 +35,20 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import l1_loss
 
-from crossimage.config import Config, Count, Decay, Positive, Size, Weight, settings
+from crossimage.config import (
+    Config,
+    Fraction,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    Size,
+    settings,
+)
 from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import PatchGAN, check_images
 from crossimage.networks.blocks import Initialisation, NormName, initialise
-from crossimage.networks.discriminators import judge
+from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.encoders import VariationalEncoder
 from crossimage.networks.unet import Injection, UNet
 from crossimage.utils.contact_sheet import Panel
@@ -58,18 +66,18 @@ class Weights:
         latent: Distance of a random code to the one found in its translation; moves G alone.
     """
 
-    adversarial_vae: Weight = 1.0
-    l1: Weight = 10.0
-    kl: Weight = 0.01
-    adversarial: Weight = 1.0
-    latent: Weight = 0.5
+    adversarial_vae: NonNegativeFloat = 1.0
+    l1: NonNegativeFloat = 10.0
+    kl: NonNegativeFloat = 0.01
+    adversarial: NonNegativeFloat = 1.0
+    latent: NonNegativeFloat = 0.5
 
 
 @settings
 class Discriminator(PatchGAN):
     """Shape of the two discriminators, which judge images without their inputs."""
 
-    scales: Positive = 2
+    scales: PositiveInt = 2
 
 
 @settings
@@ -93,22 +101,22 @@ class BicycleGANConfig(Config):
         weights: Weights of the loss terms.
     """
 
-    resize: Count = 286
+    resize: NonNegativeInt = 286
     crop: Size = (256, 256)
-    batch_size: Positive = 2
-    epochs: Weight = 200.0
-    decay_epochs: Weight = 100.0
-    learning_rate: Weight = 2e-4
+    batch_size: PositiveInt = 2
+    epochs: NonNegativeFloat = 200.0
+    decay_epochs: NonNegativeFloat = 100.0
+    learning_rate: NonNegativeFloat = 2e-4
 
     direction: Literal["a-to-b", "b-to-a"] = "a-to-b"
-    width: Positive = 64
-    downsamples: Positive = 8
-    style_dim: Positive = 8
+    width: PositiveInt = 64
+    downsamples: PositiveInt = 8
+    style_dim: PositiveInt = 8
     inject: Injection = "all"
-    dropout: Decay = 0.5
+    dropout: Fraction = 0.5
     encoder: Literal["resnet", "conv"] = "resnet"
-    encoder_width: Positive = 64
-    encoder_downsamples: Positive = 5
+    encoder_width: PositiveInt = 64
+    encoder_downsamples: PositiveInt = 5
     norm: NormName = "instance"
     discriminator: Discriminator = field(default_factory=Discriminator)
     init: Initialisation = "xavier"
@@ -136,17 +144,17 @@ class BicycleGAN(Method):
 
     Config = BicycleGANConfig
     config: BicycleGANConfig
-    order = ("generators", "discriminators")
+    player_order = ("generators", "discriminators")
     layout = "paired"
-    share = 2
+    batch_multiple = 2
 
     def __init__(self, config: BicycleGANConfig, *, training: bool = True) -> None:
         super().__init__(config)
         self.source, self.target = "ab" if config.direction == "a-to-b" else "ba"
         self.targets = (self.target,)
         self.style_dim = config.style_dim
-        self.multiple = self.least = 2**config.downsamples
-        self.smallest = 2 ** (config.encoder_downsamples + 1)
+        self.multiple = self.min_size = 2**config.downsamples
+        self.min_style_size = 2 ** (config.encoder_downsamples + 1)
         channels = dict(zip(self.letters, config.channels, strict=True))
         inputs, outputs = channels[self.source], channels[self.target]
         self.generators = nn.ModuleDict({
@@ -197,9 +205,13 @@ class BicycleGAN(Method):
 
         losses = {}
         if w.adversarial_vae:
-            losses["adversarial_vae"] = discriminator_loss(*judge(D, B, B_encoded), "lsgan")
+            losses["adversarial_vae"] = discriminator_loss(
+                *score_real_and_fake(D, B, B_encoded), "lsgan"
+            )
         if w.adversarial:
-            losses["adversarial"] = discriminator_loss(*judge(D_2, B_other, B_random), "lsgan")
+            losses["adversarial"] = discriminator_loss(
+                *score_real_and_fake(D_2, B_other, B_random), "lsgan"
+            )
         yield Update("discriminators", losses)
 
     def _generate_both(self, A: Tensor, z_encoded: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:

@@ -30,12 +30,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from crossimage.config import Config, Count, Decay, Positive, Size, Weight, settings
+from crossimage.config import (
+    Config,
+    Fraction,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    Size,
+    settings,
+)
 from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import PatchGAN, check_images
 from crossimage.networks.blocks import NormName, TestMode, initialise, set_test_mode
-from crossimage.networks.discriminators import judge
+from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.generators import ResnetGenerator, with_code
 from crossimage.networks.history import History
 from crossimage.utils.contact_sheet import Panel
@@ -52,9 +60,9 @@ class Weights:
             uses it for paintings to photos only, the official PyTorch code always.
     """
 
-    adversarial: Weight = 1.0
-    cycle: Weight = 10.0
-    identity: Weight = 5.0
+    adversarial: NonNegativeFloat = 1.0
+    cycle: NonNegativeFloat = 10.0
+    identity: NonNegativeFloat = 5.0
 
 
 @settings
@@ -76,21 +84,21 @@ class CycleGANConfig(Config):
         weights: Weights of the loss terms.
     """
 
-    resize: Count = 286
+    resize: NonNegativeInt = 286
     crop: Size = (256, 256)
-    epochs: Weight = 200.0
-    decay_epochs: Weight = 100.0
-    learning_rate: Weight = 2e-4
+    epochs: NonNegativeFloat = 200.0
+    decay_epochs: NonNegativeFloat = 100.0
+    learning_rate: NonNegativeFloat = 2e-4
 
-    width: Positive = 64
-    residual_blocks: Count = 9
+    width: PositiveInt = 64
+    residual_blocks: NonNegativeInt = 9
     norm: NormName = "instance"
-    dropout: Decay = 0.0
+    dropout: Fraction = 0.0
     test_mode: TestMode = "eval"
-    noise_dim: Count = 0
+    noise_dim: NonNegativeInt = 0
     discriminator: PatchGAN = field(default_factory=PatchGAN)
     adversarial: Literal["lsgan", "nsgan"] = "lsgan"
-    history: Count = 50
+    history: NonNegativeInt = 50
     weights: Weights = field(default_factory=Weights)
 
     def __post_init__(self) -> None:
@@ -114,13 +122,13 @@ class CycleGAN(Method):
 
     Config = CycleGANConfig
     config: CycleGANConfig
-    order = ("generators", "discriminators")
+    player_order = ("generators", "discriminators")
     multiple, least = 4, 8
 
     def __init__(self, config: CycleGANConfig, *, training: bool = True) -> None:
         super().__init__(config)
         self.style_dim = config.noise_dim
-        self.random = config.dropout > 0 and config.test_mode == "train"
+        self.stochastic = config.dropout > 0 and config.test_mode == "train"
         channels = dict(zip(self.letters, config.channels, strict=True))
         self.generators = nn.ModuleDict({
             source + target: ResnetGenerator(
@@ -166,8 +174,8 @@ class CycleGAN(Method):
 
         fake_a = self._remember("a", x_ba, batch.noise)
         fake_b = self._remember("b", x_ab, batch.noise)
-        on_a = discriminator_loss(*judge(D_a, x_a, fake_a), kind)
-        on_b = discriminator_loss(*judge(D_b, x_b, fake_b), kind)
+        on_a = discriminator_loss(*score_real_and_fake(D_a, x_a, fake_a), kind)
+        on_b = discriminator_loss(*score_real_and_fake(D_b, x_b, fake_b), kind)
         yield Update("discriminators", {"adversarial": (on_a + on_b) / 2})
 
     def _noise(self, noise: Noise) -> Tensor | None:
@@ -206,7 +214,7 @@ class CycleGAN(Method):
         for source, target in ("ab", "ba"):
             x = fixed.images[source]
             columns = [("input", x)]
-            for title in several if self.style_dim or self.random else ("translation",):
+            for title in several if self.style_dim or self.stochastic else ("translation",):
                 columns.append((title, self.translate(x, target, self._noise(fixed.noise))))
             columns.append(
                 ("cycle", self.translate(columns[1][1], source, self._noise(fixed.noise)))

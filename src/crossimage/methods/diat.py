@@ -34,14 +34,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from crossimage.config import Config, Count, Positive, Size, Weight, settings
+from crossimage.config import Config, NonNegativeFloat, NonNegativeInt, PositiveInt, Size, settings
 from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import check_images
 from crossimage.networks.attribute import AttributeDiscriminator
 from crossimage.networks.blocks import initialise
 from crossimage.networks.denoising import Refiner
-from crossimage.networks.discriminators import judge
+from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.features import FeatureNetwork, read_features
 from crossimage.networks.generators import ResnetGenerator
 from crossimage.networks.pretrained import VGG16Features
@@ -62,11 +62,11 @@ class Weights:
         enhancement: Detail of a denoised image. Where it is 0, there is no second stage.
     """
 
-    adversarial: Weight = 1.0
-    identity: Weight = 100.0
-    smooth: Weight = 50.0
-    denoise: Weight = 1.0
-    enhancement: Weight = 1.0
+    adversarial: NonNegativeFloat = 1.0
+    identity: NonNegativeFloat = 100.0
+    smooth: NonNegativeFloat = 50.0
+    denoise: NonNegativeFloat = 1.0
+    enhancement: NonNegativeFloat = 1.0
 
 
 @settings
@@ -90,22 +90,22 @@ class DIATConfig(Config):
         weights: Weights of the loss terms.
     """
 
-    resize: Count = 128
+    resize: NonNegativeInt = 128
     crop: Size = (128, 128)
-    steps: Positive = 50_000
-    batch_size: Positive = 16
-    learning_rate: Weight = 2e-4
+    steps: PositiveInt = 50_000
+    batch_size: PositiveInt = 16
+    learning_rate: NonNegativeFloat = 2e-4
 
-    transform_steps: Count = 40_000
-    width: Positive = 32
-    residual_blocks: Count = 5
-    discriminator_width: Positive = 64
-    discriminator_layers: Positive = 5
+    transform_steps: NonNegativeInt = 40_000
+    width: PositiveInt = 32
+    residual_blocks: NonNegativeInt = 5
+    discriminator_width: PositiveInt = 64
+    discriminator_layers: PositiveInt = 5
     identity: Literal["adaptive", "fixed"] = "adaptive"
-    identity_layers: Positive = 2
+    identity_layers: PositiveInt = 2
     features: Path | None = None
-    denoising_width: Positive = 64
-    noise: Weight = 0.1
+    denoising_width: PositiveInt = 64
+    noise: NonNegativeFloat = 0.1
     weights: Weights = field(default_factory=Weights)
 
     def __post_init__(self) -> None:
@@ -145,9 +145,9 @@ class DIAT(Method):
 
     Config = DIATConfig
     config: DIATConfig
-    order = ("denoisers", "discriminators", "generators", "enhancers")
-    translators = ("generators", "enhancers")
-    of_a_run = ("transform_steps", "features")
+    player_order = ("denoisers", "discriminators", "generators", "enhancers")
+    inference_players = ("generators", "enhancers")
+    run_settings = ("transform_steps", "features")
     targets = ("b",)
     multiple, least = 4, 8
 
@@ -196,7 +196,7 @@ class DIAT(Method):
             yield Update("denoisers", {"denoise": mse_loss(self.denoisers(noisy), x_b)})
 
         x_ab = self.generators(x_a)
-        on_b, on_ab = judge(self.discriminators, x_b, x_ab)
+        on_b, on_ab = score_real_and_fake(self.discriminators, x_b, x_ab)
         yield Update("discriminators", {"adversarial": discriminator_loss(on_b, on_ab, "nsgan")})
 
         losses = {"adversarial": generator_loss(self.discriminators(x_ab), "nsgan")}

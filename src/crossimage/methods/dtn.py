@@ -32,7 +32,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss
 
-from crossimage.config import Config, Count, Names, Positive, Size, Weight, settings
+from crossimage.config import (
+    Config,
+    Names,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    Size,
+    settings,
+)
 from crossimage.losses import total_variation
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import check_doublings, fitting
@@ -57,11 +65,11 @@ class Weights:
         tv: Total variation of what is generated.
     """
 
-    classification: Weight = 1.0
-    adversarial: Weight = 1.0
-    const: Weight = 15.0
-    tid: Weight = 15.0
-    tv: Weight = 0.0
+    classification: NonNegativeFloat = 1.0
+    adversarial: NonNegativeFloat = 1.0
+    const: NonNegativeFloat = 15.0
+    tid: NonNegativeFloat = 15.0
+    tv: NonNegativeFloat = 0.0
 
 
 @settings
@@ -80,19 +88,19 @@ class DTNConfig(Config):
         weights: Weights of the loss terms.
     """
 
-    resize: Count = 32
+    resize: NonNegativeInt = 32
     crop: Size = (32, 32)
     flip: bool = False
-    steps: Positive = 60_000
-    batch_size: Positive = 128
-    learning_rate: Weight = 3e-4
+    steps: PositiveInt = 60_000
+    batch_size: PositiveInt = 128
+    learning_rate: NonNegativeFloat = 3e-4
 
     classes: Names = tuple("0123456789")
-    classifier_steps: Count = 10_000
+    classifier_steps: NonNegativeInt = 10_000
     features: Path | None = None
-    classifier_width: Positive = 64
-    width: Positive = 128
-    discriminator_width: Positive = 128
+    classifier_width: PositiveInt = 64
+    width: PositiveInt = 128
+    discriminator_width: PositiveInt = 128
     weights: Weights = field(default_factory=Weights)
 
     def __post_init__(self) -> None:
@@ -121,10 +129,10 @@ class DTN(Method):
 
     Config = DTNConfig
     config: DTNConfig
-    order = ("classifier", "discriminators", "generators")
-    translators = ("classifier", "generators")
+    player_order = ("classifier", "discriminators", "generators")
+    inference_players = ("classifier", "generators")
     labelled = ("a",)
-    of_a_run = ("classifier_steps", "features")
+    run_settings = ("classifier_steps", "features")
     targets = ("b",)
 
     def __init__(self, config: DTNConfig, *, training: bool = True) -> None:

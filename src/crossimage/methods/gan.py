@@ -26,13 +26,21 @@ from typing import Literal
 
 from torch import Tensor
 
-from crossimage.config import Channels, Config, Count, Positive, Size, Weight, settings
+from crossimage.config import (
+    Channels,
+    Config,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    Size,
+    settings,
+)
 from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import check_doublings
 from crossimage.networks.blocks import initialise
 from crossimage.networks.dcgan import ImageDiscriminator, VectorGenerator
-from crossimage.networks.discriminators import judge
+from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.utils.contact_sheet import Panel
 
 _COLUMNS = 4  # of a sheet, for fixed noise and for fresh noise
@@ -46,7 +54,7 @@ class Weights:
         adversarial: Telling real from generated images, and fooling who does.
     """
 
-    adversarial: Weight = 1.0
+    adversarial: NonNegativeFloat = 1.0
 
 
 @settings
@@ -62,15 +70,15 @@ class GANConfig(Config):
     """
 
     channels: Channels = (3,)
-    resize: Count = 64
+    resize: NonNegativeInt = 64
     crop: Size = (64, 64)
     flip: bool = False
-    epochs: Weight = 25.0
-    batch_size: Positive = 128
-    learning_rate: Weight = 2e-4
+    epochs: NonNegativeFloat = 25.0
+    batch_size: PositiveInt = 128
+    learning_rate: NonNegativeFloat = 2e-4
 
-    z_dim: Positive = 100
-    width: Positive = 128
+    z_dim: PositiveInt = 100
+    width: PositiveInt = 128
     objective: Literal["minimax", "non-saturating"] = "non-saturating"
     weights: Weights = field(default_factory=Weights)
 
@@ -111,7 +119,7 @@ class GAN(Method):
         G, D = self.generators, self.discriminators
         fake = G(batch.noise(self.style_dim))
 
-        real_scores, fake_scores = judge(D, batch.images["x"], fake)
+        real_scores, fake_scores = score_real_and_fake(D, batch.images["x"], fake)
         loss = discriminator_loss(real_scores, fake_scores, "nsgan")
         yield Update("discriminators", {"adversarial": loss})
 

@@ -30,7 +30,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from crossimage.config import Config, Count, Positive, Weight, settings
+from crossimage.config import Config, NonNegativeFloat, NonNegativeInt, PositiveInt, settings
 from crossimage.losses import (
     Adversarial,
     discriminator_loss,
@@ -42,7 +42,7 @@ from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import Discriminator, check_images, check_perceptual
 from crossimage.networks.autoencoders import AdaINDecoder, ContentEncoder, StyleEncoder
 from crossimage.networks.blocks import ActivationName, Initialisation, Padding, initialise
-from crossimage.networks.discriminators import judge
+from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.pretrained import VGG16Features
 from crossimage.utils.contact_sheet import Panel
 
@@ -61,13 +61,13 @@ class Weights:
         gradient_penalty: Of the critics, with ``adversarial: wgan-gp`` only.
     """
 
-    adversarial: Weight = 1.0
-    image: Weight = 10.0
-    style: Weight = 1.0
-    content: Weight = 1.0
-    cycle: Weight = 0.0
-    perceptual: Weight = 0.0
-    gradient_penalty: Weight = 10.0
+    adversarial: NonNegativeFloat = 1.0
+    image: NonNegativeFloat = 10.0
+    style: NonNegativeFloat = 1.0
+    content: NonNegativeFloat = 1.0
+    cycle: NonNegativeFloat = 0.0
+    perceptual: NonNegativeFloat = 0.0
+    gradient_penalty: NonNegativeFloat = 10.0
 
 
 @settings
@@ -91,15 +91,15 @@ class MUNITConfig(Config):
         weights: Weights of the loss terms.
     """
 
-    weight_decay: Weight = 1e-4
-    decay_every: Count = 100_000
+    weight_decay: NonNegativeFloat = 1e-4
+    decay_every: NonNegativeInt = 100_000
 
-    width: Positive = 64
-    downsamples: Count = 2
-    residual_blocks: Count = 4
-    style_dim: Positive = 8
-    style_downsamples: Count = 4
-    mlp_width: Positive = 256
+    width: PositiveInt = 64
+    downsamples: NonNegativeInt = 2
+    residual_blocks: NonNegativeInt = 4
+    style_dim: PositiveInt = 8
+    style_downsamples: NonNegativeInt = 4
+    mlp_width: PositiveInt = 256
     activation: ActivationName = "relu"
     padding: Padding = "reflect"
     init: Initialisation = "kaiming"
@@ -150,8 +150,8 @@ class MUNIT(Method):
         super().__init__(config)
         self.style_dim = config.style_dim
         self.multiple = 2**config.downsamples
-        self.least = 2 * self.multiple  # for the residual blocks to have pixels to reflect
-        self.smallest = 2**config.style_downsamples
+        self.min_size = 2 * self.multiple  # for the residual blocks to have pixels to reflect
+        self.min_style_size = 2**config.style_downsamples
         channels = dict(zip(self.letters, config.channels, strict=True))
         self.generators = nn.ModuleDict({d: AutoEncoder(config, channels[d]) for d in "ab"})
         initialise(self.generators, config.init)
@@ -209,7 +209,9 @@ class MUNIT(Method):
         return cast(AutoEncoder, self.generators[domain])
 
     def _judge(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-        return discriminator_loss(*judge(discriminator, real, fake), self.config.adversarial)
+        return discriminator_loss(
+            *score_real_and_fake(discriminator, real, fake), self.config.adversarial
+        )
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
         """G_to(E^c(x), style): k answers to each of N images from N k styles."""

@@ -26,12 +26,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from crossimage.config import Config, Count, Decay, Positive, Size, Weight, settings
+from crossimage.config import (
+    Config,
+    Fraction,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    Size,
+    settings,
+)
 from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import PatchGAN, check_images
 from crossimage.networks.blocks import Dropout, NormName, TestMode, initialise, set_test_mode
-from crossimage.networks.discriminators import judge
+from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.generators import ResnetGenerator
 from crossimage.networks.unet import UNet
 from crossimage.utils.contact_sheet import Panel
@@ -46,8 +54,8 @@ class Weights:
         l1: Distance to the ground truth (the paper's lambda).
     """
 
-    adversarial: Weight = 1.0
-    l1: Weight = 100.0
+    adversarial: NonNegativeFloat = 1.0
+    l1: NonNegativeFloat = 100.0
 
 
 @settings
@@ -76,19 +84,19 @@ class Pix2PixConfig(Config):
         weights: Weights of the loss terms.
     """
 
-    resize: Count = 286
+    resize: NonNegativeInt = 286
     crop: Size = (256, 256)
-    epochs: Weight = 200.0
-    decay_epochs: Weight = 100.0
-    learning_rate: Weight = 2e-4
+    epochs: NonNegativeFloat = 200.0
+    decay_epochs: NonNegativeFloat = 100.0
+    learning_rate: NonNegativeFloat = 2e-4
 
     direction: Literal["a-to-b", "b-to-a"] = "a-to-b"
     generator: Literal["unet", "resnet"] = "unet"
-    width: Positive = 64
-    downsamples: Positive = 8
-    residual_blocks: Count = 9
+    width: PositiveInt = 64
+    downsamples: PositiveInt = 8
+    residual_blocks: NonNegativeInt = 9
     norm: NormName = "batch"
-    dropout: Decay = 0.5
+    dropout: Fraction = 0.5
     test_mode: TestMode = "train"
     discriminator: Discriminator = field(default_factory=Discriminator)
     adversarial: Literal["nsgan", "lsgan"] = "nsgan"
@@ -123,7 +131,7 @@ class Pix2Pix(Method):
         self.source, self.target = "ab" if config.direction == "a-to-b" else "ba"
         self.targets = (self.target,)
         self.multiple = config.multiple
-        self.least = config.multiple if config.generator == "unet" else 2 * config.multiple
+        self.min_size = config.multiple if config.generator == "unet" else 2 * config.multiple
         channels = dict(zip(self.letters, config.channels, strict=True))
         inputs, outputs = channels[self.source], channels[self.target]
         if config.generator == "unet":
@@ -138,7 +146,7 @@ class Pix2Pix(Method):
             )  # fmt: skip
         self.generators = nn.ModuleDict({"G": G})
         drops = any(isinstance(layer, Dropout) for layer in G.modules())
-        self.random = drops and config.test_mode == "train"
+        self.stochastic = drops and config.test_mode == "train"
         if training:
             D = config.discriminator.build(inputs + outputs)
             self.discriminators = nn.ModuleDict({"D": D})
@@ -154,7 +162,7 @@ class Pix2Pix(Method):
         G_x = self.translate(x, self.target)
         fake = torch.cat([x, G_x], 1)
         if w.adversarial:
-            on_pairs = discriminator_loss(*judge(D, torch.cat([x, y], 1), fake), kind)
+            on_pairs = discriminator_loss(*score_real_and_fake(D, torch.cat([x, y], 1), fake), kind)
             yield Update("discriminators", {"adversarial": on_pairs / 2})
 
         losses = {}
@@ -185,7 +193,7 @@ class Pix2Pix(Method):
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Input, output or several, ground truth."""
         x, y = fixed.images[self.source], fixed.images[self.target]
-        titles = ("output 1", "output 2", "output 3") if self.random else ("output",)
+        titles = ("output 1", "output 2", "output 3") if self.stochastic else ("output",)
         outputs = [(title, self.translate(x, self.target)) for title in titles]
         columns = [("input", x), *outputs, ("ground truth", y)]
         return [Panel(f"{self.names[self.source]} to {self.names[self.target]}", columns)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from crossimage.config import Config, Count, Positive, settings
+from crossimage.config import Config, NonNegativeInt, PositiveInt, settings
 from crossimage.networks.blocks import ActivationName, NormName, Padding
 from crossimage.networks.discriminators import MultiScaleDiscriminator, PatchDiscriminator
 
@@ -23,9 +23,9 @@ class Discriminator:
         spectral: Spectral normalisation of the convolutions but the first and the last.
     """
 
-    width: Positive = 64
-    layers: Positive = 4
-    scales: Positive = 3
+    width: PositiveInt = 64
+    layers: PositiveInt = 4
+    scales: PositiveInt = 3
     norm: NormName = "none"
     activation: ActivationName = "lrelu"
     padding: Padding = "reflect"
@@ -56,9 +56,9 @@ class PatchGAN:
         norm: Normalisation of all layers but the first and the last.
     """
 
-    width: Positive = 64
-    layers: Count = 3
-    scales: Positive = 1
+    width: PositiveInt = 64
+    layers: NonNegativeInt = 3
+    scales: PositiveInt = 1
     norm: NormName = "instance"
 
     @property

@@ -31,11 +31,20 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, mse_loss
 
-from crossimage.config import Betas, Config, Count, Positive, Rate, Size, Weight, settings
+from crossimage.config import (
+    Betas,
+    Config,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Size,
+    settings,
+)
 from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.networks.blocks import initialise
-from crossimage.networks.discriminators import judge
+from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.features import FeatureNetwork, read_features
 from crossimage.networks.pretrained import VGG19Features
 from crossimage.networks.srresnet import DenseDiscriminator, SRResNet
@@ -52,9 +61,9 @@ class Weights:
         adversarial: Second stage: fooling the discriminator.
     """
 
-    mse: Weight = 1.0
-    content: Weight = 1.0
-    adversarial: Weight = 1e-3
+    mse: NonNegativeFloat = 1.0
+    content: NonNegativeFloat = 1.0
+    adversarial: NonNegativeFloat = 1e-3
 
 
 @settings
@@ -76,19 +85,19 @@ class SRGANConfig(Config):
         weights: Weights of the loss terms.
     """
 
-    resize: Count = 0
+    resize: NonNegativeInt = 0
     crop: Size = (96, 96)
-    steps: Positive = 1_200_000
-    batch_size: Positive = 16
+    steps: PositiveInt = 1_200_000
+    batch_size: PositiveInt = 16
     betas: Betas = (0.9, 0.999)
-    decay_every: Count = 1_100_000
-    decay_factor: Rate = 0.1
+    decay_every: NonNegativeInt = 1_100_000
+    decay_factor: PositiveFloat = 0.1
 
     scale: Literal[2, 4] = 4
-    width: Positive = 64
-    residual_blocks: Count = 16
-    discriminator_width: Positive = 64
-    mse_steps: Count = 1_000_000
+    width: PositiveInt = 64
+    residual_blocks: NonNegativeInt = 16
+    discriminator_width: PositiveInt = 64
+    mse_steps: NonNegativeInt = 1_000_000
     content: Literal["vgg", "mse"] = "vgg"
     features: Path | None = None
     weights: Weights = field(default_factory=Weights)
@@ -132,13 +141,13 @@ class SRGAN(Method):
 
     Config = SRGANConfig
     config: SRGANConfig
-    layout = "enlarging"
-    of_a_run = ("mse_steps", "features")
+    layout = "super_resolution"
+    run_settings = ("mse_steps", "features")
     targets = ("b",)
 
     def __init__(self, config: SRGANConfig, *, training: bool = True) -> None:
         super().__init__(config)
-        self.enlarges = config.scale
+        self.upscales = config.scale
         channels, doublings = config.channels[1], config.scale.bit_length() - 1
         G = SRResNet(channels, config.width, config.residual_blocks, doublings)
         self.generators = nn.ModuleDict({"G": G})
@@ -169,7 +178,7 @@ class SRGAN(Method):
         D, w = self.discriminators["D"], c.weights
         losses = {}
         if w.adversarial:
-            on_images = discriminator_loss(*judge(D, x_b, x_ab), "nsgan")
+            on_images = discriminator_loss(*score_real_and_fake(D, x_b, x_ab), "nsgan")
             yield Update("discriminators", {"adversarial": on_images})
             losses["adversarial"] = generator_loss(D(x_ab), "nsgan")
         if w.content:

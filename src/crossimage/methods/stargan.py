@@ -38,18 +38,18 @@ from torch.nn import functional as F
 from crossimage.config import (
     Channels,
     Config,
-    Count,
     Groups,
     Names,
-    Positive,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
     Size,
-    Weight,
     settings,
 )
 from crossimage.labels import Labels, LabelSet
 from crossimage.losses import discriminator_loss, generator_loss, gradient_penalty
 from crossimage.methods.base import Batch, Method, Noise, Update
-from crossimage.networks.discriminators import judge
+from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.labelled import LabelledDiscriminator, LabelledGenerator
 from crossimage.utils.contact_sheet import Panel
 
@@ -67,10 +67,10 @@ class Weights:
         reconstruction: An image translated there and back (lambda_rec).
     """
 
-    adversarial: Weight = 1.0
-    penalty: Weight = 10.0
-    classification: Weight = 1.0
-    reconstruction: Weight = 10.0
+    adversarial: NonNegativeFloat = 1.0
+    penalty: NonNegativeFloat = 10.0
+    classification: NonNegativeFloat = 1.0
+    reconstruction: NonNegativeFloat = 10.0
 
 
 @settings
@@ -82,8 +82,8 @@ class Discriminator:
         layers: Convolutions of stride 2.
     """
 
-    width: Positive = 64
-    layers: Positive = 6
+    width: PositiveInt = 64
+    layers: PositiveInt = 6
 
 
 @settings
@@ -109,19 +109,19 @@ class StarGANConfig(Config):
     """
 
     channels: Channels = (3,)
-    resize: Count = 128
+    resize: NonNegativeInt = 128
     crop: Size = (128, 128)
-    steps: Positive = 40_000
-    decay_steps: Count = 20_000
-    batch_size: Positive = 16
+    steps: PositiveInt = 40_000
+    decay_steps: NonNegativeInt = 20_000
+    batch_size: PositiveInt = 16
 
     attributes: Names = ()
     exclusive: Groups = ()
-    label_sets: tuple[Positive, ...] = ()
+    label_sets: tuple[PositiveInt, ...] = ()
     categorical: tuple[bool, ...] = ()
-    critic_moves: Positive = 5
-    width: Positive = 64
-    residual_blocks: Count = 6
+    critic_moves: PositiveInt = 5
+    width: PositiveInt = 64
+    residual_blocks: NonNegativeInt = 6
     discriminator: Discriminator = field(default_factory=Discriminator)
     weights: Weights = field(default_factory=Weights)
 
@@ -190,7 +190,7 @@ class StarGAN(Method):
     config: StarGANConfig
     letters = ("x",)
     layout = "labelled"
-    of_a_run = ("label_sets", "categorical")
+    run_settings = ("label_sets", "categorical")
     targets = ("x",)
     multiple, least = 4, 8
     labels: Labels
@@ -222,7 +222,7 @@ class StarGAN(Method):
             # the last one's translations move the generator too
             with torch.set_grad_enabled(move == moves - 1):
                 translated = G(x, wanted)
-            (on_real, logits), (on_fake, _) = judge(D, x, translated)
+            (on_real, logits), (on_fake, _) = score_real_and_fake(D, x, translated)
             losses = {
                 "adversarial": discriminator_loss([on_real], [on_fake], "wgan-gp"),
                 "classification": self._classification(logits, own),

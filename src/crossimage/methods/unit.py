@@ -37,7 +37,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from crossimage.config import Config, Count, Positive, Weight, settings
+from crossimage.config import Config, NonNegativeFloat, NonNegativeInt, PositiveInt, settings
 from crossimage.losses import discriminator_loss, generator_loss, perceptual_distance
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import Discriminator, check_images, check_perceptual
@@ -49,7 +49,7 @@ from crossimage.networks.blocks import (
     ResidualBlock,
     initialise,
 )
-from crossimage.networks.discriminators import judge
+from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.pretrained import VGG16Features
 from crossimage.utils.contact_sheet import Panel
 
@@ -67,12 +67,12 @@ class Weights:
         perceptual: Domain-invariant perceptual loss (published: 1 for street scenes).
     """
 
-    adversarial: Weight = 1.0
-    image: Weight = 10.0
-    kl: Weight = 0.01
-    cycle: Weight = 10.0
-    kl_cycle: Weight = 0.01
-    perceptual: Weight = 0.0
+    adversarial: NonNegativeFloat = 1.0
+    image: NonNegativeFloat = 10.0
+    kl: NonNegativeFloat = 0.01
+    cycle: NonNegativeFloat = 10.0
+    kl_cycle: NonNegativeFloat = 0.01
+    perceptual: NonNegativeFloat = 0.0
 
 
 @settings
@@ -95,13 +95,13 @@ class UNITConfig(Config):
         weights: Weights of the loss terms.
     """
 
-    weight_decay: Weight = 1e-4
-    decay_every: Count = 100_000
+    weight_decay: NonNegativeFloat = 1e-4
+    decay_every: NonNegativeInt = 100_000
 
-    width: Positive = 64
-    downsamples: Count = 2
-    residual_blocks: Count = 4
-    share_latent_blocks: Count = 0
+    width: PositiveInt = 64
+    downsamples: NonNegativeInt = 2
+    residual_blocks: NonNegativeInt = 4
+    share_latent_blocks: NonNegativeInt = 0
     activation: ActivationName = "relu"
     padding: Padding = "reflect"
     init: Initialisation = "kaiming"
@@ -165,7 +165,7 @@ class UNIT(Method):
     def __init__(self, config: UNITConfig, *, training: bool = True) -> None:
         super().__init__(config)
         self.multiple = 2**config.downsamples
-        self.least = 2 * self.multiple  # for the residual blocks to have pixels to reflect
+        self.min_size = 2 * self.multiple  # for the residual blocks to have pixels to reflect
         channels = dict(zip(self.letters, config.channels, strict=True))
         networks: dict[str, nn.Module] = {d: AutoEncoder(config, channels[d]) for d in "ab"}
         self.generators = nn.ModuleDict(networks | {"shared": Shared(config)})
@@ -192,8 +192,8 @@ class UNIT(Method):
         x_aa, x_ba = self.decode(z, "a").chunk(2)
         x_ab, x_bb = self.decode(z, "b").chunk(2)
 
-        on_a = discriminator_loss(*judge(D_a, x_a, x_ba), kind)
-        on_b = discriminator_loss(*judge(D_b, x_b, x_ab), kind)
+        on_a = discriminator_loss(*score_real_and_fake(D_a, x_a, x_ba), kind)
+        on_b = discriminator_loss(*score_real_and_fake(D_b, x_b, x_ab), kind)
         yield Update("discriminators", {"adversarial": on_a + on_b})
 
         losses = {

@@ -32,7 +32,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from crossimage.config import Config, Count, Names, Positive, Size, Weight, settings
+from crossimage.config import (
+    Config,
+    Names,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    Size,
+    settings,
+)
 from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import fitting
@@ -53,11 +61,11 @@ class Weights:
         kl: Divergence of the codes from N(0, 1).
     """
 
-    adversarial: Weight = 1.0
-    classification: Weight = 10.0
-    features: Weight = 1e-4
-    image: Weight = 1e-3
-    kl: Weight = 1e-4
+    adversarial: NonNegativeFloat = 1.0
+    classification: NonNegativeFloat = 10.0
+    features: NonNegativeFloat = 1e-4
+    image: NonNegativeFloat = 1e-3
+    kl: NonNegativeFloat = 1e-4
 
 
 @settings
@@ -75,17 +83,17 @@ class UNITDAConfig(Config):
         weights: Weights of the loss terms.
     """
 
-    resize: Count = 32
+    resize: NonNegativeInt = 32
     crop: Size = (32, 32)
     flip: bool = False
-    steps: Positive = 200_000
-    batch_size: Positive = 64
-    learning_rate: Weight = 2e-4
-    weight_decay: Weight = 5e-4
+    steps: PositiveInt = 200_000
+    batch_size: PositiveInt = 64
+    learning_rate: NonNegativeFloat = 2e-4
+    weight_decay: NonNegativeFloat = 5e-4
 
     classes: Names = tuple("0123456789")
-    width: Positive = 96
-    discriminator_width: Positive = 64
+    width: PositiveInt = 96
+    discriminator_width: PositiveInt = 64
     invert: bool = False
     same_start: bool = False
     weights: Weights = field(default_factory=Weights)
@@ -114,7 +122,7 @@ class UNITDA(Method):
 
     Config = UNITDAConfig
     config: UNITDAConfig
-    translators = ("generators", "discriminators")
+    inference_players = ("generators", "discriminators")
     labelled = ("a",)
 
     def __init__(self, config: UNITDAConfig, *, training: bool = True) -> None:
@@ -152,7 +160,7 @@ class UNITDA(Method):
         fake = {"a": to_a.detach(), "b": to_b.detach()}
         losses = {
             "adversarial": discriminator_loss(
-                [D.judge(real)], [D.judge(D.features(fake))], "nsgan"
+                [D.score_real_and_fake(real)], [D.score_real_and_fake(D.features(fake))], "nsgan"
             ),
             "classification": cross_entropy(D.classify(real[: len(x_a)]), batch.labels["a"]),
         }
@@ -161,7 +169,7 @@ class UNITDA(Method):
             losses["features"] = 2 * _distance(f_a, f_b)  # the sum of both halves' means
         yield Update("discriminators", losses)
 
-        scores = D.judge(D.features({"a": to_a, "b": to_b}))
+        scores = D.score_real_and_fake(D.features({"a": to_a, "b": to_b}))
         yield Update("generators", {
             "adversarial": 2 * generator_loss([scores], "nsgan"),  # likewise
             "image": _distance(x_aa, x_a) + _distance(x_bb, x_b),
@@ -186,7 +194,7 @@ class UNITDA(Method):
     def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
         """Scores (N, 1, 1, 1) of a domain's discriminator."""
         D = self.discriminators
-        return [D.judge(D.features({domain: fitting(x, self.config.crop)}))]
+        return [D.score_real_and_fake(D.features({domain: fitting(x, self.config.crop)}))]
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Input, reconstruction and translation."""

@@ -120,7 +120,7 @@ class CoupledDiscriminator(nn.Module):
             h = layer(dropout(h) if drop else h)
         return h
 
-    def judge(self, features: Tensor) -> Tensor:
+    def score_real_and_fake(self, features: Tensor) -> Tensor:
         """Scores (N, 1, 1, 1), above 0 for images taken for real."""
         score: Tensor = self.real(features)
         return score

@@ -123,7 +123,7 @@ def _patch_network(channels: int, width: int, layers: int, norm: NormName) -> nn
     )
 
 
-def judge(
+def score_real_and_fake(
     discriminator: nn.Module, real: Tensor, fake: Tensor
 ) -> tuple[list[Tensor], list[Tensor]]:
     """A discriminator's score maps of real and of generated images.

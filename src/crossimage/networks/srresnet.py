@@ -1,4 +1,4 @@
-"""The networks of SRResNet and SRGAN: one that enlarges images, one that judges them."""
+"""The networks of SRResNet and SRGAN: one that upscales images, one that judges them."""
 
 from __future__ import annotations
 

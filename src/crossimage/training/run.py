@@ -19,7 +19,7 @@ from rich.panel import Panel as Box
 from crossimage.checkpoints.load import load_networks
 from crossimage.checkpoints.training_state import Checkpoints, lock
 from crossimage.config import Config, build, differences, to_dict, write_yaml
-from crossimage.data.build import open_images
+from crossimage.data.build import build_dataset
 from crossimage.data.datasets import Images
 from crossimage.data.sampler import StepSampler
 from crossimage.data.sources.folders import Split
@@ -62,7 +62,7 @@ def train(
 
     Args:
         recipe: A recipe's or method's name, or a YAML file.
-        data: A folder of images, list files or tables, see :func:`open_images`.
+        data: A folder of images, list files or tables, see :func:`build_dataset`.
         out: The run's folder.
         overrides: Settings that override the recipe's, nested.
         init: A model file, or run, whose weights a new run starts from; its networks are those of
@@ -82,14 +82,14 @@ def train(
     if name not in METHODS:
         raise ValueError(f"{recipe}: there is no method '{name}'; known are {', '.join(METHODS)}")
     method = METHODS[name]
-    networks = _networks_of(init, name) if init else {}
+    networks = network_settings(init, name) if init else {}
     config = build(method.Config, networks, settings, overrides, source=recipe)
-    dataset = open_images(data, config, method.layout, method.needs_labels(config))
+    dataset = build_dataset(data, config, method.layout, method.needs_labels(config))
     config = dataset.config
     if devices < 1:
         raise ValueError(f"devices must be at least 1, found {devices}")
     StepSampler(config.batch_size, config.accumulate, world=world_of(devices))
-    part, share = config.batch_size // config.accumulate // world_of(devices), method.share
+    part, share = config.batch_size // config.accumulate // world_of(devices), method.batch_multiple
     if part % share:
         raise ValueError(
             f"{name} needs a multiple of {share} images at a time, and a process sees {part}; "
@@ -220,7 +220,7 @@ def _compare(
         )
 
 
-def _networks_of(init: Path, name: str) -> dict[str, Any]:
+def network_settings(init: Path, name: str) -> dict[str, Any]:
     """The settings of a model that are the method's own: not data, optimisation and rhythm."""
     source = load_networks(init)
     if type(source) is not METHODS[name]:
@@ -229,7 +229,7 @@ def _networks_of(init: Path, name: str) -> dict[str, Any]:
     return {
         key: value
         for key, value in to_dict(source.config).items()
-        if key not in common | set(source.of_a_run)
+        if key not in common | set(source.run_settings)
     }
 
 

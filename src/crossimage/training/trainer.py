@@ -64,7 +64,7 @@ class Trainer:
         self.average = None
         if config.ema_decay:
             self.average = _place(type(method)(config, training=False), fabric).eval()
-            self.average.load_state_dict(method.tensors(*method.translators))
+            self.average.load_state_dict(method.tensors(*method.inference_players))
         self.players = {name: list(net.parameters()) for name, net in method.players().items()}
         self.optimizers = {name: self._adam(net) for name, net in self.players.items()}
         # every process's batch norms see its own images; what they remember is shared
@@ -432,7 +432,7 @@ def _match_memory(optimizer: torch.optim.Optimizer) -> None:
 @torch.no_grad()
 def _follow(average: Method, method: Method, decay: float) -> None:
     """Move the running average towards the method's weights."""
-    current = method.tensors(*method.translators)
+    current = method.tensors(*method.inference_players)
     mine = average.state_dict()
     floats = [name for name in mine if mine[name].is_floating_point()]
     torch._foreach_lerp_([mine[n] for n in floats], [current[n] for n in floats], 1 - decay)

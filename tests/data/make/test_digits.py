@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from crossimage.config import Config
-from crossimage.data.datasets import UnpairedImages, find_domains
+from crossimage.data.datasets import UnpairedImages, scan_domains
 from crossimage.data.make.digits import MAKERS, find_digits
 from tests.golden import SHARED
 
@@ -100,7 +100,7 @@ def test_two_data_sets_of_digits(originals, tmp_path, name):
                 else:
                     assert path.parent.name == str(labels[number])
     data = UnpairedImages(
-        find_domains(str(tmp_path / "out")), Config(crop=(32, 32), channels=(1, 1)), "a"
+        scan_domains(str(tmp_path / "out")), Config(crop=(32, 32), channels=(1, 1)), "a"
     )
     assert data.domains[0].classes == tuple("0123456789")
     assert len(data.domains[1].test_labels) == len(sets[1][1][1])
@@ -157,7 +157,7 @@ def test_mnist_m_may_be_the_source(originals, photos, tmp_path):
     pictures = {Path(k).name: v for k, v in there.items() if k.startswith("trainB")}
     assert {Path(k).name: v for k, v in back.items() if k.startswith("trainA")} == pictures
     data = UnpairedImages(
-        find_domains(str(tmp_path / "mnistm2mnist")), Config(crop=(32, 32), channels=(3, 1)), "a"
+        scan_domains(str(tmp_path / "mnistm2mnist")), Config(crop=(32, 32), channels=(3, 1)), "a"
     )
     assert data.domains[0].classes == tuple("0123456789")
     assert all(domain.test_labels for domain in data.domains)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crossimage.data.datasets import find_domains
+from crossimage.data.datasets import scan_domains
 from crossimage.data.make.outlines import MAKERS, make_outlines
 
 
@@ -25,7 +25,7 @@ def made(tmp_path_factory):
 
 
 def test_it_is_a_data_set_of_two_domains(made):
-    a, b = find_domains(str(made))
+    a, b = scan_domains(str(made))
     assert [len(files) for files in (a.train, b.train, a.test, b.test)] == [12, 12, 4, 4]
     assert {pixels_of(path).shape for path in a.train + b.test} == {(64, 64, 3)}
 

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from crossimage.config import Config
-from crossimage.data.datasets import UnpairedImages, find_domains, loader
+from crossimage.data.datasets import UnpairedImages, loader, scan_domains
 
 PLAIN = Config(resize=0, crop=(8, 8), flip=False, batch_size=4, workers=0)
 
@@ -31,7 +31,7 @@ def digits(tmp_path):
 
 
 def images(folder, labelled=("a",), config=PLAIN):
-    return UnpairedImages(find_domains(str(folder)), config, labelled)
+    return UnpairedImages(scan_domains(str(folder)), config, labelled)
 
 
 def level(x):

@@ -1,7 +1,7 @@
 import pytest
 from PIL import Image
 
-from crossimage.data.datasets import find_domains
+from crossimage.data.datasets import scan_domains
 
 
 def images(*paths, size=(4, 4)):
@@ -16,7 +16,7 @@ def names(paths, root):
 
 def test_letters(tmp_path):
     images(*(tmp_path / f / n for f in ("trainA", "trainB", "testA") for n in ("2.png", "1.JPG")))
-    a, b = find_domains(str(tmp_path))
+    a, b = scan_domains(str(tmp_path))
     assert (a.name, b.name, a.half) == ("a", "b", None)
     assert names(a.train, tmp_path) == ["trainA/1.JPG", "trainA/2.png"]
     assert (len(a.test), len(b.test)) == (2, 0)
@@ -24,7 +24,7 @@ def test_letters(tmp_path):
 
 def test_letters_with_val_for_test(tmp_path):
     images(*(tmp_path / f / "1.png" for f in ("trainA", "trainB", "valA", "valB")))
-    a, b = find_domains(str(tmp_path), ["edges", "shoes"])
+    a, b = scan_domains(str(tmp_path), ["edges", "shoes"])
     assert (a.name, b.name) == ("edges", "shoes")
     assert names(a.test + b.test, tmp_path) == ["valA/1.png", "valB/1.png"]
 
@@ -32,26 +32,26 @@ def test_letters_with_val_for_test(tmp_path):
 @pytest.mark.parametrize("test", ["test", "val"])
 def test_folder_names(tmp_path, test):
     images(*(tmp_path / s / d / "1.png" for s in ("train", test) for d in ("dogs", "cats")))
-    domains = find_domains(str(tmp_path))
+    domains = scan_domains(str(tmp_path))
     assert [d.name for d in domains] == ["cats", "dogs"]
     assert names(domains[0].test, tmp_path) == [f"{test}/cats/1.png"]
 
 
 def test_names_select_and_order_or_rename_folders(tmp_path):
     images(*(tmp_path / "train" / d / "1.png" for d in ("x", "y", "z")))
-    chosen = find_domains(str(tmp_path), ["z", "x"])
+    chosen = scan_domains(str(tmp_path), ["z", "x"])
     assert [names(d.train, tmp_path) for d in chosen] == [["train/z/1.png"], ["train/x/1.png"]]
-    every = find_domains(str(tmp_path), ["one", "two", "three"], count=None)
+    every = scan_domains(str(tmp_path), ["one", "two", "three"], count=None)
     assert [d.name for d in every] == ["one", "two", "three"]
     with pytest.raises(ValueError, match=r"3 domains \(x, y, z\), expected 2; .*domains=x,y"):
-        find_domains(str(tmp_path))
+        scan_domains(str(tmp_path))
     with pytest.raises(ValueError, match="no folder 'w'; expected some of x, y, z"):
-        find_domains(str(tmp_path), ["x", "w"])
+        scan_domains(str(tmp_path), ["x", "w"])
 
 
 def test_side_by_side_pairs(tmp_path):
     images(tmp_path / "train" / "1.png", tmp_path / "val" / "2.png", size=(16, 8))
-    a, b = find_domains(str(tmp_path))
+    a, b = scan_domains(str(tmp_path))
     assert (a.name, a.half, b.name, b.half) == ("a", 0, "b", 1)
     assert a.train == b.train
     assert names(b.test, tmp_path) == ["val/2.png"]
@@ -61,13 +61,13 @@ def test_side_by_side_pairs(tmp_path):
 def test_pictures_that_are_no_pairs_are_named(tmp_path, size):
     images(tmp_path / "train" / "1.png", size=size)
     with pytest.raises(ValueError, match=rf"1\.png is {size[0]} x {size[1]}: no side-by-side pair"):
-        find_domains(str(tmp_path))
+        scan_domains(str(tmp_path))
 
 
 def test_a_broken_pair_does_not_hide_the_others(tmp_path):
     images(tmp_path / "train" / "2.png", size=(16, 8))
     (tmp_path / "train" / "1.png").write_bytes(b"broken")
-    assert len(find_domains(str(tmp_path))[0].train) == 2
+    assert len(scan_domains(str(tmp_path))[0].train) == 2
 
 
 def test_lists(tmp_path, monkeypatch):
@@ -76,7 +76,7 @@ def test_lists(tmp_path, monkeypatch):
     (tmp_path / "lists" / "a.txt").write_text("# comment\n\n../pictures/2.png\n3.png\n")
     (tmp_path / "lists" / "b.txt").write_text(f"{tmp_path}/pictures/1.png\n")
     monkeypatch.chdir(tmp_path)
-    a, b = find_domains("edges=lists/a.txt,shoes=lists/b.txt")
+    a, b = scan_domains("edges=lists/a.txt,shoes=lists/b.txt")
     assert (a.name, b.name, a.test) == ("edges", "shoes", ())
     assert [p.name for p in a.train] == ["3.png", "2.png"]
     assert [p.name for p in b.train] == ["1.png"]
@@ -89,15 +89,15 @@ def test_what_is_wrong_with_lists_is_said(tmp_path, monkeypatch):
     (tmp_path / "b.txt").write_text("# nothing\n")
     (tmp_path / "c.txt").write_text("a.txt\n")
     with pytest.raises(FileNotFoundError, match=r"a\.txt, line 3: there is no file gone\.png"):
-        find_domains("A=a.txt,B=a.txt")
+        scan_domains("A=a.txt,B=a.txt")
     with pytest.raises(ValueError, match=r"b\.txt lists no images"):
-        find_domains("A=b.txt,B=b.txt")
+        scan_domains("A=b.txt,B=b.txt")
     with pytest.raises(ValueError, match=r"c\.txt, line 1: a\.txt is no image"):
-        find_domains("A=c.txt,B=c.txt")
+        scan_domains("A=c.txt,B=c.txt")
     with pytest.raises(FileNotFoundError, match=r"no list file d\.txt"):
-        find_domains("A=d.txt,B=d.txt")
+        scan_domains("A=d.txt,B=d.txt")
     with pytest.raises(ValueError, match="not understood"):
-        find_domains("a.txt,B=a.txt")
+        scan_domains("a.txt,B=a.txt")
 
 
 def test_hidden_files_are_ignored_and_subfolders_searched(tmp_path):
@@ -108,36 +108,36 @@ def test_hidden_files_are_ignored_and_subfolders_searched(tmp_path):
         tmp_path / "trainB" / "1.png",
     )
     (tmp_path / "train").mkdir()
-    assert names(find_domains(str(tmp_path))[0].train, tmp_path) == ["trainA/deep/1.png"]
+    assert names(scan_domains(str(tmp_path))[0].train, tmp_path) == ["trainA/deep/1.png"]
 
 
 def test_a_missing_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere is no folder"):
-        find_domains(str(tmp_path / "nowhere"))
+        scan_domains(str(tmp_path / "nowhere"))
     with pytest.raises(FileNotFoundError, match="expected the folders trainA and trainB"):
-        find_domains(str(tmp_path))
+        scan_domains(str(tmp_path))
     images(tmp_path / "trainB" / "1.png")
     with pytest.raises(FileNotFoundError, match="no folder .*trainA"):
-        find_domains(str(tmp_path))
+        scan_domains(str(tmp_path))
 
 
 def test_a_folder_without_images_says_what_it_holds(tmp_path):
     images(tmp_path / "trainA" / "1.png")
     (tmp_path / "trainB").mkdir()
     with pytest.raises(ValueError, match="trainB holds no images .*it is empty.*expected .jpg"):
-        find_domains(str(tmp_path))
+        scan_domains(str(tmp_path))
     for name in ("1.txt", "2.txt", "README"):
         (tmp_path / "trainB" / name).touch()
     with pytest.raises(ValueError, match=r"trainB holds no images \(2 x .txt, 1 x no suffix\)"):
-        find_domains(str(tmp_path))
+        scan_domains(str(tmp_path))
 
 
 def test_names_must_fit_the_domains(tmp_path):
     images(tmp_path / "trainA" / "1.png", tmp_path / "trainB" / "1.png")
     with pytest.raises(ValueError, match="2 domains .*names 3"):
-        find_domains(str(tmp_path), ["x", "y", "z"])
+        scan_domains(str(tmp_path), ["x", "y", "z"])
     with pytest.raises(ValueError, match="twice"):
-        find_domains(str(tmp_path), ["x", "x"])
+        scan_domains(str(tmp_path), ["x", "x"])
     images(tmp_path / "one" / "train" / "only" / "1.png")
     with pytest.raises(ValueError, match=r"1 domains \(only\), expected 2"):
-        find_domains(str(tmp_path / "one"))
+        scan_domains(str(tmp_path / "one"))

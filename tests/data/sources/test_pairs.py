@@ -9,7 +9,7 @@ from PIL import Image
 
 from crossimage.config import Config
 from crossimage.data import datasets
-from crossimage.data.datasets import PairedImages, UnreadableTally, collate, find_domains, loader
+from crossimage.data.datasets import PairedImages, UnreadableTally, collate, loader, scan_domains
 from crossimage.data.images.files import decode
 from crossimage.data.sources.pairs import align
 from tests.golden import SHARED
@@ -37,7 +37,7 @@ def levels(image):
 
 
 def pairs(data, config=PLAIN, names=()):
-    return PairedImages(find_domains(str(data), names), config)
+    return PairedImages(scan_domains(str(data), names), config)
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_fixed_images_are_pairs(negatives):
         assert (levels(fixed["a"]) + levels(fixed["b"]) == 255).all()
     without = (
         PairedImages(
-            find_domains(f"A={listed(negatives, 'trainA')},B={listed(negatives, 'trainB')}"),
+            scan_domains(f"A={listed(negatives, 'trainA')},B={listed(negatives, 'trainB')}"),
             Config(resize=0, crop=(12, 10)),
         )
         .fixed("test", 3)
@@ -165,7 +165,7 @@ def test_suffixes_may_differ_and_sub_folders_count(tmp_path):
     touch(tmp_path / "trainB" / "x" / "1.bmp", tmp_path / "trainB" / "y" / "1.png")
     touch(tmp_path / "trainA" / "a.b.png", tmp_path / "trainB" / "a.b.jpg")
     touch(tmp_path / "trainA" / "a.png", tmp_path / "trainB" / "a.png")
-    a, b = align(find_domains(str(tmp_path)))
+    a, b = align(scan_domains(str(tmp_path)))
     for x, y in zip(a.train, b.train, strict=True):
         x, y = x.relative_to(tmp_path / "trainA"), y.relative_to(tmp_path / "trainB")
         assert x.with_suffix("") == y.with_suffix("")
@@ -177,7 +177,7 @@ def test_suffixes_do_not_mix_the_pairs_up(tmp_path):
     touch(tmp_path / "trainA" / "1.png", tmp_path / "trainA" / "1-2.png")
     touch(tmp_path / "trainB" / "1.bmp", tmp_path / "trainB" / "1-2.png")
     (tmp_path / "trainA" / "1.png").rename(tmp_path / "trainA" / "1.tif")
-    a, b = align(find_domains(str(tmp_path)))
+    a, b = align(scan_domains(str(tmp_path)))
     assert [p.stem for p in a.train] == [p.stem for p in b.train]
 
 

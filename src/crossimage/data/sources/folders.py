@@ -66,7 +66,7 @@ class Domain:
         return (self.classes[label] for label in labels)
 
 
-def find_domains(data: str, names: Sequence[str] = (), count: int | None = 2) -> tuple[Domain, ...]:
+def scan_domains(data: str, names: Sequence[str] = (), count: int | None = 2) -> tuple[Domain, ...]:
     """Find the domains of a data set.
 
     Layouts: ``DIR/trainA, trainB[, testA, testB]``; ``DIR/train/<domain>[, test/<domain>]``;

@@ -53,12 +53,12 @@ class ModelGallery(Gallery):
     def __init__(self, model: Translator, seed: int, facts: dict[str, str], **given: Any) -> None:
         self.model, self.seed = model, seed
         networks = model.networks
-        drawn = bool(networks.style_dim or networks.random)
+        drawn = bool(networks.style_dim or networks.stochastic)
         super().__init__(
             most=None if drawn else 1,
             facts={"method": model.method, "model": given["title"], **facts},
             drawn=drawn,
-            uniform=networks.layout != "enlarging",
+            uniform=networks.layout != "super_resolution",
             **given,
         )
 
@@ -103,7 +103,7 @@ class ModelGallery(Gallery):
         """Answers (N, k, C, H, W) in [-1, 1] with k seeds an input."""
         model = self.model
         x = torch.stack([example.x for example in batch]).to(model.device)
-        if model.networks.random:
+        if model.networks.stochastic:
             rows = [
                 [model.answer(one[None], self._goal([e]), self._styles([s]), s) for s in own]
                 for one, e, own in zip(x, batch, seeds, strict=True)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-from crossimage.data.build import open_images
+from crossimage.data.build import build_dataset
 from crossimage.data.images.files import read_image
 from crossimage.data.images.resize import resized
 from crossimage.data.sources.folders import Domain
@@ -42,8 +42,8 @@ class Translations(ModelGallery):
         name = model.target(to)
         assert isinstance(name, str)
         self._letter = model.goal(name, 1)
-        self._images = open_images(data, model.config, networks.layout)
-        self._enlarges = networks.enlarges if networks.layout == "enlarging" else 0
+        self._images = build_dataset(data, model.config, networks.layout)
+        self._enlarges = networks.upscales if networks.layout == "super_resolution" else 0
         places = [0, 0] if self._enlarges else _places(networks.letters, self._letter)
         self._source, self._target = places
         domains = self._images.domains
@@ -60,7 +60,7 @@ class Translations(ModelGallery):
             title=title,
             real=Pictures(self._targets, self._read_target, prepared),
             paths=_tests(source),
-            paired=networks.layout in {"paired", "enlarging"} or source.half is not None,
+            paired=networks.layout in {"paired", "super_resolution"} or source.half is not None,
             target=name,
             notes=no_tests([domain.name for domain in split if not domain.test]),
             border=self._enlarges,

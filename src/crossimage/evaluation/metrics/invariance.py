@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import VGG16_Weights, vgg16
 
-from crossimage.data.sources.folders import Domain, find_domains
+from crossimage.data.sources.folders import Domain, scan_domains
 from crossimage.data.sources.pairs import align
 from crossimage.evaluation.galleries.base import spread
 from crossimage.evaluation.galleries.images import ahead, fitted, read_rgb
@@ -95,7 +95,7 @@ def check_invariance(data: str, weights: str | None, device: torch.device, seed:
         FileNotFoundError: The data or the weights are not there.
         ValueError: The data are no pairs, there is only one, or the weights can't be used.
     """
-    domains = align(find_domains(data))
+    domains = align(scan_domains(data))
     split = [domain.test or domain.train for domain in domains]
     places = spread(len(split[0]), MOST)
     if len(places) < 2:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from crossimage.data.sources.folders import Domain, find_domains
+from crossimage.data.sources.folders import Domain, scan_domains
 from crossimage.data.sources.pairs import align
 from crossimage.evaluation.galleries.images import read_rgb
 from crossimage.evaluation.networks.palette import Palette
@@ -64,7 +64,7 @@ def find_pairs(data: str, palette: Palette, seed: int) -> tuple[Pairs, Pairs]:
         FileNotFoundError: A folder or a file is missing.
         ValueError: The images are no pairs of photos and label maps, or there is only one.
     """
-    domains = align(find_domains(data))
+    domains = align(scan_domains(data))
     distances = [_distance(domain, palette) for domain in domains]
     if distances[0] == distances[1]:
         raise ValueError(
