@@ -123,7 +123,7 @@ class CycleGAN(Method):
     Config = CycleGANConfig
     config: CycleGANConfig
     player_order = ("generators", "discriminators")
-    multiple, least = 4, 8
+    multiple, min_size = 4, 8
 
     def __init__(self, config: CycleGANConfig, *, training: bool = True) -> None:
         super().__init__(config)

@@ -149,7 +149,7 @@ class DIAT(Method):
     inference_players = ("generators", "enhancers")
     run_settings = ("transform_steps", "features")
     targets = ("b",)
-    multiple, least = 4, 8
+    multiple, min_size = 4, 8
 
     def __init__(self, config: DIATConfig, *, training: bool = True) -> None:
         super().__init__(config)

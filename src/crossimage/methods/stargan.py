@@ -192,7 +192,7 @@ class StarGAN(Method):
     layout = "labelled"
     run_settings = ("label_sets", "categorical")
     targets = ("x",)
-    multiple, least = 4, 8
+    multiple, min_size = 4, 8
     labels: Labels
 
     def __init__(self, config: StarGANConfig, *, training: bool = True) -> None:
