@@ -1,12 +1,13 @@
-.PHONY: install check test demo bench clean
+.PHONY: install check test test-slow docs notebooks demo bench clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
+JOBS ?= 2
 
 install: $(VENV)/installed
 
-$(VENV)/installed: pyproject.toml
+$(VENV)/installed: pyproject.toml hatch_build.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
@@ -15,9 +16,22 @@ check: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/codespell
 
 test: install
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
+
+# End-to-end checks: every command of the docs, the examples and the notebooks.
+test-slow: install
+	$(BIN)/pytest --numprocesses $(JOBS) -m slow
+
+docs: install
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky --quiet docs build/docs
+	@echo "The documentation: build/docs/index.html"
+
+# The notebooks are generated from scripts; a test compares them.
+notebooks: install
+	$(BIN)/python examples/notebooks/generate.py
 
 # A built-in data set, a small MUNIT trained on it, and translations of its test images.
 demo: install
@@ -28,11 +42,11 @@ demo: install
 		--reference demo/data/testB/$$(ls demo/data/testB | head -n 1)
 	@cp $$(ls demo/run/samples/step-*.png | tail -n 1) demo/samples.png
 	@echo
-	@echo "The pictures:"
+	@echo "The images:"
 	@echo "  demo/samples.png     inputs, reconstructions, random styles, guided by a reference"
 	@echo "  demo/translated      the test outlines, four styles each"
 	@echo "  demo/guided          the test outlines in the style of one reference image"
-	@echo "  demo/run/index.html  the training: sample sheets over time and loss curves"
+	@echo "  demo/run/index.html  the training run: sample sheets over time and loss curves"
 
 bench: install
 	$(BIN)/python benchmarks/train_step.py
