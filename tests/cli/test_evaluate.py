@@ -15,8 +15,7 @@ from crossimage.evaluation.compare import titles_of
 from crossimage.evaluation.networks.classifier import Judge, save_classifier
 from crossimage.methods import METHODS
 from tests.conftest import as_arguments, small
-from tests.evaluation.test_gallery import model
-from tests.evaluation.test_relabelled import of_classes
+from tests.evaluation.helpers import model, of_classes
 
 
 @pytest.fixture(autouse=True)

@@ -11,77 +11,30 @@ import pytest
 import torch
 from torch import Tensor
 
-from crossimage.evaluation.galleries.base import Gallery, Results
+from crossimage.evaluation.galleries.base import Results
 from crossimage.evaluation.galleries.images import Pictures, read_rgb
 from crossimage.evaluation.galleries.translations import Translations
 from crossimage.evaluation.metrics.diversity import Amounts
 from crossimage.evaluation.networks.open import Tools
 from crossimage.evaluation.report.figures import Figure
-from crossimage.evaluation.report.page import Evaluation
 from crossimage.evaluation.report.strips import Extremes, Strip
-from crossimage.evaluation.run_metrics import choose, evaluate
+from crossimage.evaluation.run_metrics import choose
 from crossimage.utils.progress import shown
-from tests.evaluation.test_gallery import model, pictures
+from tests.evaluation.helpers import (
+    chosen,
+    measured,
+    model,
+    pictures,
+    tools,
+    values,
+)
 
 T = TypeVar("T")
-
-
-class Lpips:
-    """Stands for the network: the mean absolute difference."""
-
-    name, library, comparable = "a stand-in", "none 0", False
-
-    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        return (x.float() - y.float()).abs().mean((1, 2, 3)) / 255
-
-
-class Classifier:
-    """Stands for a classifier: the brighter, the more surely it is the last class."""
-
-    name, library = "a stand-in", "none 0"
-
-    def __init__(self, *classes: str) -> None:
-        self.classes = classes
-
-    def probabilities(self, images: Tensor) -> Tensor:
-        light = images.float().mean((1, 2, 3)) / 255
-        return torch.stack([1 - light, light], 1)
 
 
 @pytest.fixture(autouse=True)
 def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-def tools(*classes: str) -> Tools:
-    found = Tools(torch.device("cpu"), "random")
-    found.__dict__["lpips"] = Lpips()
-    if classes:
-        found.classifier_path = Path("classifier.safetensors")
-        found.__dict__["classifier"] = Classifier(*classes)
-    return found
-
-
-def silent(things: Iterable[T], what: str, total: int) -> Iterable[T]:
-    return things
-
-
-def chosen(
-    wanted: tuple[str, ...], gallery: Gallery, tools: Tools, amounts: Amounts
-) -> tuple[str, ...]:
-    (choice,) = choose(wanted, [gallery], tools, amounts)
-    return choice.names
-
-
-def measured(
-    gallery: Gallery, *wanted: str, tools: Tools, amounts: Amounts | None = None
-) -> Evaluation:
-    amounts = amounts or Amounts()
-    return evaluate(gallery, chosen(wanted, gallery, tools, amounts), tools, amounts, silent)
-
-
-def values(evaluation: Evaluation) -> dict[str, float]:
-    return {figure.name: figure.value for figure in evaluation.figures}
 
 
 def test_what_applies_is_measured_by_default(folders: Path, pairs: Path) -> None:

@@ -1,7 +1,6 @@
 """Galleries give the same answers every time, from a model as from its files."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,25 +11,8 @@ from crossimage.config import build
 from crossimage.evaluation.galleries.base import Results, spread
 from crossimage.evaluation.galleries.translations import Translations
 from crossimage.inference.translator import Translator
-from crossimage.methods import METHODS
 from crossimage.methods.srgan import SRGAN
-from tests.conftest import small
-
-
-def model(method: str = "munit", **changes: Any) -> Translator:
-    torch.manual_seed(0)
-    kind = METHODS[method]
-    settings = small(method, domains=("edges", "shoes"), **changes)
-    return Translator(kind(build(kind.Config, settings), training=False), "cpu")
-
-
-def pictures(folder: Path, *names: str, size: tuple[int, int] = (6, 5)) -> Path:
-    for i, name in enumerate(names):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pixels = np.random.default_rng(i).integers(0, 256, (*size, 3), np.uint8)
-        Image.fromarray(pixels).save(path)
-    return folder
+from tests.evaluation.helpers import model, pictures
 
 
 def test_inputs_are_spread_evenly() -> None:

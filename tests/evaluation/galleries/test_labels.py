@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from crossimage.config import build
 from crossimage.evaluation.compare import open_gallery
 from crossimage.evaluation.galleries.labels import Relabelled
 from crossimage.evaluation.metrics.classification import asked_class
@@ -18,9 +16,7 @@ from crossimage.evaluation.metrics.diversity import Amounts
 from crossimage.evaluation.options import Options
 from crossimage.evaluation.run_metrics import evaluate
 from crossimage.inference.translator import Translator
-from crossimage.methods import METHODS
-from tests.conftest import small
-from tests.evaluation.test_protocols import Classifier, chosen, tools
+from tests.evaluation.helpers import Classifier, chosen, of_classes, stargan, tools
 
 ATTRIBUTES = ("Dark", "Fair", "Male")
 
@@ -44,19 +40,8 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def stargan(names: tuple[str, ...], **changes: Any) -> Translator:
-    torch.manual_seed(0)
-    kind = METHODS["stargan"]
-    settings = small("stargan", domains=names, **changes)
-    return Translator(kind(build(kind.Config, settings), training=False), "cpu")
-
-
 def of_faces() -> Translator:
     return stargan(ATTRIBUTES, exclusive=(("Dark", "Fair"),))
-
-
-def of_classes() -> Translator:
-    return stargan(("x", "y", "z"), label_sets=(3,), categorical=(True,))
 
 
 def goals(gallery: Relabelled) -> dict[str, list[float]]:

@@ -16,7 +16,7 @@ from crossimage.evaluation.run_metrics import evaluate
 from crossimage.inference.translator import Translator
 from crossimage.methods import METHODS
 from tests.conftest import small
-from tests.evaluation.test_protocols import chosen, tools
+from tests.evaluation.helpers import chosen, tools
 
 
 @pytest.fixture(autouse=True)

@@ -35,7 +35,7 @@ from crossimage.evaluation.networks.open import Tools
 from crossimage.evaluation.options import Network
 from crossimage.evaluation.report.figures import Figure, share_of
 from crossimage.evaluation.run_metrics import evaluate
-from tests.evaluation.test_protocols import chosen
+from tests.evaluation.helpers import chosen
 
 CPU = torch.device("cpu")
 NETWORKS = dict(KINDS)

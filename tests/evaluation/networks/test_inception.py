@@ -9,8 +9,7 @@ from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d
 
 from crossimage.evaluation.networks.inception import Features, open_features, resize
 from crossimage.utils import published_weights as module
-
-from .inception import write_random_weights
+from tests.evaluation.inception import write_random_weights
 
 CPU = torch.device("cpu")
 NAME = "weights-inception-2015-12-05-6726825d.pth"

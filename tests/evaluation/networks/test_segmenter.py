@@ -33,8 +33,7 @@ from crossimage.evaluation.networks.segmenter import (
 )
 from crossimage.evaluation.report.figures import Figure
 from crossimage.evaluation.run_metrics import evaluate
-from tests.evaluation.test_gallery import model
-from tests.evaluation.test_protocols import chosen
+from tests.evaluation.helpers import chosen, model
 
 CPU = torch.device("cpu")
 LIGHT = "lraspp_mobilenet_v3_large"

@@ -11,7 +11,7 @@ from crossimage.evaluation.report.figures import Figure
 from crossimage.evaluation.report.page import Evaluation, as_table, write_report
 from crossimage.evaluation.report.plots import WIDTH, Histogram, draw
 from crossimage.evaluation.report.strips import Block, strip, thumbnail
-from tests.test_runpage import _Page
+from tests.training.test_run_page import _Page
 
 
 def figure(name: str, value: float, **more: object) -> Figure:
