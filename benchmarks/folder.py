@@ -61,14 +61,16 @@ def compare(model: Translator, folder: Path, options: argparse.Namespace) -> Non
     for number in range(count):
         coarse = Image.fromarray(generator.integers(0, 256, (32, 32, 3), np.uint8))
         coarse.resize((size, size)).save(inputs / f"{number:05}.jpg", quality=95)
-    channels = model.source_channels(to)
-    x = model.fit(torch.rand(together, channels, size, size) * 2 - 1).to(model.device)
+    channels = model.channels(model.source_letter(to))
+    x = model.fit_size(torch.rand(together, channels, size, size) * 2 - 1).to(model.device)
     styles = model.sample_style(together) if model.networks.style_dim else None
-    goal = model.goal(to, together)
+    goal = model.encode_target(to, together)
 
     def networks() -> None:
         for _ in range(count // together):
-            model.answer(x, goal, None if styles is None else styles.to(model.device)).cpu()
+            model.translate_batch(
+                x, goal, None if styles is None else styles.to(model.device)
+            ).cpu()
 
     def files() -> None:
         report = model.translate_files(

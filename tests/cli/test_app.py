@@ -326,9 +326,9 @@ def test_sample_makes_images_of_noise(
         "0001.jpg", "0002.jpg", "0003.jpg", "sheet.png",
     ]  # fmt: skip
     assert crossimage("sample", run, "--out", out) == 2
-    assert "this munit makes no images of noise; use translate" in capsys.readouterr().err
+    assert "this munit does not make images from noise; use translate" in capsys.readouterr().err
     assert crossimage("translate", model, run, "--out", out) == 2
-    assert "this gan makes images of noise alone; use sample" in capsys.readouterr().err
+    assert "this gan makes images from noise only; use sample" in capsys.readouterr().err
     assert crossimage("sample", model, "--out", "") == 2
     assert "--out is empty" in capsys.readouterr().err
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from crossimage.inference.file_names import collect, name_results
+from crossimage.inference.file_names import find_inputs, name_outputs
 
 
 def touch(*paths: Path) -> None:
@@ -12,7 +12,7 @@ def touch(*paths: Path) -> None:
 
 
 def names(inputs: list[Path], out: Path, format: str | None = None, answers: int = 1) -> list[str]:
-    groups = name_results(collect(inputs, out), format, answers)
+    groups = name_outputs(find_inputs(inputs, out), format, answers)
     return [path.as_posix() for group in groups for path in group]
 
 
@@ -20,22 +20,22 @@ def test_files_folders_and_patterns(tmp_path: Path) -> None:
     a = tmp_path / "a"
     touch(a / "x.png", a / "deep" / "y.JPG", a / "notes.txt", a / ".hidden.png", tmp_path / "z.tif")
     touch(a / ".cache" / "w.png")
-    found = collect([a, tmp_path / "*.tif", a / "x.png"], tmp_path / "out")
+    found = find_inputs([a, tmp_path / "*.tif", a / "x.png"], tmp_path / "out")
     assert [source.path.name for source in found] == ["y.JPG", "x.png", "z.tif"]
     assert names([a], tmp_path / "out") == ["deep/y.JPG", "x.png"]
 
 
 def test_earlier_results_inside_the_input_folder_are_no_input(tmp_path: Path) -> None:
     touch(tmp_path / "x.png", tmp_path / "out" / "x.png")
-    assert [s.path for s in collect(tmp_path, tmp_path / "out")] == [tmp_path / "x.png"]
+    assert [s.path for s in find_inputs(tmp_path, tmp_path / "out")] == [tmp_path / "x.png"]
 
 
 def test_results_may_go_to_a_folder_around_the_inputs(tmp_path: Path) -> None:
     photo = tmp_path / "data" / "testA" / "x.png"
     touch(photo)
     for out in (tmp_path, tmp_path / "data", tmp_path / "data" / "testA"):
-        assert [s.path for s in collect(tmp_path / "data" / "testA", out)] == [photo]
-    assert [s.path for s in collect(tmp_path / "data", tmp_path)] == [photo]
+        assert [s.path for s in find_inputs(tmp_path / "data" / "testA", out)] == [photo]
+    assert [s.path for s in find_inputs(tmp_path / "data", tmp_path)] == [photo]
 
 
 def test_an_empty_path_is_not_the_working_folder(
@@ -44,8 +44,8 @@ def test_an_empty_path_is_not_the_working_folder(
     monkeypatch.chdir(tmp_path)
     touch(tmp_path / "x.png")
     with pytest.raises(ValueError, match="path of an input is empty"):
-        collect(["", "x.png"], tmp_path / "out")
-    assert len(collect(".", tmp_path / "out")) == 1
+        find_inputs(["", "x.png"], tmp_path / "out")
+    assert len(find_inputs(".", tmp_path / "out")) == 1
 
 
 def test_a_file_named_like_a_pattern_is_that_file(tmp_path: Path) -> None:
@@ -56,9 +56,9 @@ def test_a_file_named_like_a_pattern_is_that_file(tmp_path: Path) -> None:
 def test_nothing_found(tmp_path: Path) -> None:
     touch(tmp_path / "notes.txt")
     with pytest.raises(FileNotFoundError, match=r"nowhere/\*\.png"):
-        collect(tmp_path / "nowhere" / "*.png", tmp_path / "out")
+        find_inputs(tmp_path / "nowhere" / "*.png", tmp_path / "out")
     with pytest.raises(ValueError, match="no image in"):
-        collect(tmp_path, tmp_path / "out")
+        find_inputs(tmp_path, tmp_path / "out")
 
 
 def test_samples_are_numbered_and_format_changes_the_type(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from crossimage.config import build
-from crossimage.inference import files as conversion
+from crossimage.inference import files
 from crossimage.inference.translator import Translator
 from crossimage.methods.gan import GAN
 from crossimage.methods.munit import MUNIT, Discriminator, MUNITConfig
@@ -99,7 +99,7 @@ def test_the_networks_do_not_wait_for_files_being_written(
     for i in range(5):
         save(tmp_path / "in" / f"{i}.png", (0, 0, 50 * i))
     goes_on = threading.Event()
-    write, translate = conversion._write, conversion._translate
+    write, translate = files._write, files._predict
 
     def slow(*arguments: Any) -> None:
         assert goes_on.wait(10)
@@ -110,8 +110,8 @@ def test_the_networks_do_not_wait_for_files_being_written(
             goes_on.set()  # the next images are translated, though none is written
         return translate(*arguments)
 
-    monkeypatch.setattr(conversion, "_write", slow)
-    monkeypatch.setattr(conversion, "_translate", count)
+    monkeypatch.setattr(files, "_write", slow)
+    monkeypatch.setattr(files, "_predict", count)
     report = model.translate_files(tmp_path / "in", tmp_path / "out", batch_size=1)
     assert len(report.written) == 5
 
@@ -218,7 +218,7 @@ def test_memory_that_does_not_suffice_is_one_sentence(
     def fail(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(model, "answer", fail)
+    monkeypatch.setattr(model, "translate_batch", fail)
     with pytest.raises(ValueError, match="use a smaller batch size or size"):
         model.translate_files(photos, tmp_path / "out")
 
@@ -262,7 +262,7 @@ def test_no_style_from_the_position_among_others(model: Translator, tmp_path: Pa
 
 
 def test_report_is_public() -> None:
-    assert conversion.Report().written == []
+    assert files.TranslatedFiles().written == []
 
 
 def noise_model(**changes: Any) -> Translator:

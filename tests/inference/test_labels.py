@@ -12,7 +12,7 @@ import crossimage
 from crossimage.checkpoints.model_file import save_model
 from crossimage.cli.app import main
 from crossimage.config import build
-from crossimage.inference.file_names import collect, name_results
+from crossimage.inference.file_names import find_inputs, name_outputs
 from crossimage.inference.translator import Translator
 from crossimage.methods.stargan import StarGAN, StarGANConfig
 from tests.conftest import small
@@ -141,10 +141,10 @@ def test_a_label_called_all_is_that_label(inputs: Path, tmp_path: Path) -> None:
 
 
 def test_names_of_labels_are_made_fit_for_files(inputs: Path, tmp_path: Path) -> None:
-    sources = collect(inputs / "ann.png", tmp_path)
-    assert name_results(sources, None, ["a/b", "c"]) == [[Path("ann_a_b.png"), Path("ann_c.png")]]
+    sources = find_inputs(inputs / "ann.png", tmp_path)
+    assert name_outputs(sources, None, ["a/b", "c"]) == [[Path("ann_a_b.png"), Path("ann_c.png")]]
     with pytest.raises(ValueError, match="two results would be called ann_a_b.png"):
-        name_results(sources, None, ["a/b", "a:b"])
+        name_outputs(sources, None, ["a/b", "a:b"])
 
 
 @pytest.mark.parametrize(

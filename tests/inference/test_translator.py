@@ -458,9 +458,11 @@ def test_the_first_codes_do_not_depend_on_how_many_follow(size: int) -> None:
 def test_models_of_noise_and_of_translation_point_to_one_another(model: Translator) -> None:
     of_noise = noise_model()
     for use in (of_noise.translate, lambda x: of_noise.translate_files(x, "out")):
-        with pytest.raises(ValueError, match="this gan makes images of noise alone; use sample"):
+        with pytest.raises(ValueError, match="this gan makes images from noise only; use sample"):
             use("x.png")
-    with pytest.raises(ValueError, match="this munit makes no images of noise; use translate"):
+    with pytest.raises(
+        ValueError, match="this munit does not make images from noise; use translate"
+    ):
         model.sample(2)
     with pytest.raises(ValueError, match="n must be at least 1, found 0"):
         of_noise.sample(0)

@@ -1,4 +1,4 @@
-"""Which files are translated, and what the results are called."""
+"""Find the files to translate and name their outputs."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ class Source(NamedTuple):
     """An input file.
 
     Attributes:
-        path: Where it is.
-        folder: Sub-folder of the results that its own go to.
+        path: Path of the file.
+        folder: Sub-folder that its outputs go to, relative to the folder of all outputs.
     """
 
     path: Path
     folder: Path
 
 
-def collect(paths: str | Path | Sequence[str | Path], out: Path) -> list[Source]:
+def find_inputs(paths: str | Path | Sequence[str | Path], out: Path) -> list[Source]:
     """Find the input files, each once.
 
     Args:
         paths: Files, folders and patterns.
-        out: Folder for the results; where it lies inside an input folder, its files are no input.
+        out: Folder for the outputs. If it is inside an input folder, its files are not inputs.
 
     Raises:
         FileNotFoundError: A path does not exist, or a pattern has no match.
@@ -41,124 +41,128 @@ def collect(paths: str | Path | Sequence[str | Path], out: Path) -> list[Source]
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     sources: dict[Path, Source] = {}
     for path in given:
-        for found in _matches(as_path(path, "the path of an input")):
-            files = _inside(found, out) if found.is_dir() else [Source(found, Path())]
+        for match in _matches(as_path(path, "the path of an input")):
+            files = _images_in(match, out) if match.is_dir() else [Source(match, Path())]
             for source in files:
                 sources.setdefault(source.path.resolve(), source)
     if not sources:
-        places = f"in {', '.join(map(str, given))}" if given else "among no inputs"
-        raise ValueError(f"there is no image {places}; expected {', '.join(sorted(EXTENSIONS))}")
+        where = f"in {', '.join(map(str, given))}" if given else "among no inputs"
+        raise ValueError(f"there is no image {where}; expected {', '.join(sorted(EXTENSIONS))}")
     return list(sources.values())
 
 
 def _matches(path: Path) -> list[Path]:
     if path.exists():
         return [path]
-    found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
-    if not found:
+    matches = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
+    if not matches:
         raise FileNotFoundError(f"no file, folder or match of a pattern: {path}")
-    return found
+    return matches
 
 
-def _inside(folder: Path, out: Path) -> Iterator[Source]:
-    results = out.resolve()
-    within = folder.resolve() in results.parents
+def _images_in(folder: Path, out: Path) -> Iterator[Source]:
+    """Find the images of a folder and its sub-folders, except hidden files and outputs."""
+    resolved = out.resolve()
+    out_is_inside = folder.resolve() in resolved.parents
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         hidden = any(part.startswith(".") for part in relative.parts)
-        own = within and results in path.resolve().parents
-        if path.suffix.lower() in EXTENSIONS and path.is_file() and not hidden and not own:
+        is_output = out_is_inside and resolved in path.resolve().parents
+        if path.suffix.lower() in EXTENSIONS and path.is_file() and not hidden and not is_output:
             yield Source(path, relative.parent)
 
 
-def name_results(
-    sources: Sequence[Source], format: str | None, answers: int | Sequence[str]
+def name_outputs(
+    sources: Sequence[Source], format: str | None, outputs: int | Sequence[str]
 ) -> list[list[Path]]:
-    """Names of the results, relative to their folder: all different, for every input its list.
+    """Name the outputs of each input, relative to their folder, all differently.
 
-    Inputs whose results would share a name all get the name of their folder in front or of their
-    type behind, whichever tells them apart, and otherwise a number.
+    Inputs whose outputs would share a name are prefixed with the name of their folder or suffixed
+    with their type, whichever tells them apart, and otherwise numbered.
 
     Args:
         sources: The inputs.
-        format: Type of the results; each input's own where None.
-        answers: Results an input, numbered where there are several; or what each is of, to stand
-            at the end of its name.
+        format: Type of the outputs; None for each input's own.
+        outputs: Outputs per input, numbered if there are several; or what each shows, which is
+            appended to its name.
+
+    Returns:
+        For each input, the names of its outputs.
 
     Raises:
-        ValueError: There is no such format, or two results would have one name.
+        ValueError: There is no such format, or two outputs would share a name.
     """
     suffix = None if format is None else suffix_of(format)
     by_name: dict[str, list[Source]] = defaultdict(list)
     for source in sources:
-        by_name[_key(_path(source, source.path.stem, suffix))].append(source)
+        by_name[_key(_output(source, source.path.stem, suffix))].append(source)
     names: dict[Source, Path] = {}
     taken = set(by_name)
     for group in by_name.values():
         stems = (
             [source.path.stem for source in group]
             if len(group) == 1
-            else _rename(group, taken, suffix)
+            else _distinct_stems(group, taken, suffix)
         )
         for source, stem in zip(group, stems, strict=True):
-            names[source] = _path(source, stem, suffix)
+            names[source] = _output(source, stem, suffix)
             taken.add(_key(names[source]))
-    if answers == 1:
+    if outputs == 1:
         return [[names[source]] for source in sources]
-    if isinstance(answers, int):
-        ends = [str(k) for k in range(1, answers + 1)]
+    if isinstance(outputs, int):
+        endings = [str(k) for k in range(1, outputs + 1)]
     else:
-        ends = [_harmless(answer) for answer in answers]
-    found = [
-        [path.with_name(f"{path.stem}_{end}{path.suffix}") for end in ends]
+        endings = [_safe(title) for title in outputs]
+    paths = [
+        [path.with_name(f"{path.stem}_{ending}{path.suffix}") for ending in endings]
         for path in (names[source] for source in sources)
     ]
     seen: set[str] = set()
-    for path in chain(*found):
+    for path in chain(*paths):
         if _key(path) in seen:
             raise ValueError(
                 f"two results would be called {path}; translate to one label at a time"
             )
         seen.add(_key(path))
-    return found
+    return paths
 
 
-def _harmless(text: str) -> str:
-    """A text without what file names can't hold."""
+def _safe(text: str) -> str:
+    """Replace the characters that file names cannot hold."""
     return re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", text)
 
 
-def _rename(group: list[Source], taken: set[str], suffix: str | None) -> list[str]:
-    """Other stems for inputs of one name."""
+def _distinct_stems(group: list[Source], taken: set[str], suffix: str | None) -> list[str]:
+    """Give inputs of one name different stems."""
     rules: list[Callable[[Source], str]] = [
         lambda source: f"{source.path.resolve().parent.name}_{source.path.stem}",
         lambda source: f"{source.path.stem}_{source.path.suffix[1:].lower()}",
     ]
     for rule in rules:
         stems = [rule(source) for source in group]
-        keys = {_key(_path(s, stem, suffix)) for s, stem in zip(group, stems, strict=True)}
+        keys = {_key(_output(s, stem, suffix)) for s, stem in zip(group, stems, strict=True)}
         if len(keys) == len(group) and not keys & taken:
             return stems
     numbered = (f"{group[0].path.stem}-{number}" for number in count(1))
-    free = (stem for stem in numbered if _key(_path(group[0], stem, suffix)) not in taken)
+    free = (stem for stem in numbered if _key(_output(group[0], stem, suffix)) not in taken)
     return [next(free) for _ in group]
 
 
-def _path(source: Source, stem: str, suffix: str | None) -> Path:
+def _output(source: Source, stem: str, suffix: str | None) -> Path:
     own = source.path.suffix if source.path.suffix.lower() in EXTENSIONS else ".png"
     return source.folder / (stem + (suffix or own))
 
 
 def _key(path: Path) -> str:
-    # Some file systems do not tell a.png from A.PNG.
+    # Some file systems do not distinguish a.png from A.PNG.
     return str(path).casefold()
 
 
 def suffix_of(format: str) -> str:
-    """The suffix of a format such as ``png``.
+    """Return the suffix of a format such as ``png``.
 
     Raises:
-        ValueError: There is no such format.
+        ValueError: The format is unknown.
     """
     suffix = f".{format.lower().removeprefix('.')}"
     if suffix not in EXTENSIONS:

@@ -15,25 +15,25 @@ from crossimage.data.images.files import from_pil, read_image
 from crossimage.utils.files import as_path
 from crossimage.utils.names import did_you_mean, look_up
 
-Picture = Image.Image | str | Path
-Pictures = Tensor | Picture | Sequence[Picture]
+ImageLike = Image.Image | str | Path
+ImagesLike = Tensor | ImageLike | Sequence[ImageLike]
 Codes = Tensor | ArrayLike
 
 # Refuses 0..255, and lets noise and resizing overshoot [-1, 1].
 _LIMIT = 10.0
 
 
-def is_single(x: Pictures) -> bool:
+def is_single(x: ImagesLike) -> bool:
     """Whether ``x`` is one image or path, rather than a tensor or a list."""
     return isinstance(x, Image.Image | str | Path)
 
 
-def listed(x: Picture | Sequence[Picture]) -> list[Picture]:
+def as_list(x: ImageLike | Sequence[ImageLike]) -> list[ImageLike]:
     """One picture or several as a list."""
     return [x] if isinstance(x, Image.Image | str | Path) else list(x)
 
 
-def home(x: Pictures) -> torch.device:
+def device_of(x: ImagesLike) -> torch.device:
     """The device that results for ``x`` go to."""
     return x.device if isinstance(x, Tensor) else torch.device("cpu")
 
@@ -84,7 +84,7 @@ def fit_codes(codes: Codes, count: int, length: int, what: str) -> Tensor:
 
 
 def to_batches(
-    x: Pictures, channels: int, value_range: tuple[float, float] | None = None
+    x: ImagesLike, channels: int, value_range: tuple[float, float] | None = None
 ) -> list[Tensor]:
     """Images as batches of equal size, in their order.
 
@@ -102,14 +102,14 @@ def to_batches(
     """
     if isinstance(x, Tensor):
         return [_checked(x, channels)]
-    pictures = listed(x)
+    pictures = as_list(x)
     if not pictures:
         raise ValueError("the list of images is empty; expected at least one")
     return [_read(picture, channels, value_range)[None] for picture in pictures]
 
 
 def _read(
-    picture: Picture | object, channels: int, value_range: tuple[float, float] | None
+    picture: ImageLike | object, channels: int, value_range: tuple[float, float] | None
 ) -> Tensor:
     if isinstance(picture, Image.Image):
         return from_pil(picture, channels, value_range)
@@ -146,7 +146,7 @@ def _checked(x: Tensor, channels: int) -> Tensor:
     return x.float()
 
 
-def together(batches: Sequence[Tensor]) -> Tensor:
+def join_batches(batches: Sequence[Tensor]) -> Tensor:
     """Batches as one.
 
     Raises:

@@ -3,41 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, SupportsIndex, get_args
+from typing import Any, SupportsIndex
 
 import torch
 from torch import Tensor
 
 from crossimage.checkpoints.load import load_networks
 from crossimage.checkpoints.model_file import save_model
-from crossimage.config import Config
 from crossimage.data.images.files import to_pil
-from crossimage.data.images.resize import cover, pad_to
-from crossimage.inference.files import Report, convert, write_samples
+from crossimage.inference.files import (
+    FileOptions,
+    TranslatedFiles,
+    translate_files,
+    write_samples,
+)
 from crossimage.inference.inputs import (
     Codes,
-    Picture,
-    Pictures,
-    domain_index,
+    ImageLike,
+    ImagesLike,
+    device_of,
     fit_codes,
-    home,
     is_single,
+    join_batches,
     to_batches,
-    together,
 )
+from crossimage.inference.predictor import Precision, Predictor
 from crossimage.labels import To
-from crossimage.methods.base import Method
-from crossimage.networks.convolution import arrange
-from crossimage.utils.arguments import find_device, forked, seeded, whole
+from crossimage.utils.arguments import find_device, whole
 from crossimage.utils.files import as_path
 
 __all__ = ["Translator", "load"]
-
-Precision = Literal["fp32", "bf16"]
-
-_LEAST = 4  # pixels a side that layers need which reflect three pixels
 
 
 def load(
@@ -65,7 +62,7 @@ def load(
     return Translator(networks, target, precision)
 
 
-class Translator:
+class Translator(Predictor):
     """A trained model in use.
 
     Wherever images are taken, they may be a float tensor (N, C, H, W) in [-1, 1], a
@@ -89,39 +86,12 @@ class Translator:
         ValueError: There is no such device or precision.
     """
 
-    def __init__(
-        self, networks: Method, device: str | torch.device = "auto", precision: Precision = "fp32"
-    ) -> None:
-        if precision not in get_args(Precision):
-            raise ValueError(f"precision must be fp32 or bf16, found {precision!r}")
-        self.device, self.precision = find_device(device), precision
-        self.networks = networks.to(self.device).eval().requires_grad_(False)
-        if precision == "bf16":  # which convolutions compute in this order of the memory
-            arrange(self.networks)
-
-    @property
-    def method(self) -> str:
-        """The method's name, such as ``munit``."""
-        from crossimage.methods import METHODS
-
-        return next(name for name, kind in METHODS.items() if kind is type(self.networks))
-
-    @property
-    def domains(self) -> tuple[str, ...]:
-        """Names of the domains."""
-        return self.config.domains or self.networks.letters
-
-    @property
-    def config(self) -> Config:
-        """The frozen configuration the model was trained with."""
-        return self.networks.config
-
     def translate(
         self,
-        x: Pictures,
+        x: ImagesLike,
         to: To | None = None,
         style: Codes | None = None,
-        reference: Pictures | None = None,
+        reference: ImagesLike | None = None,
         seed: SupportsIndex | None = None,
     ) -> Any:
         """Translate images to another domain.
@@ -145,20 +115,20 @@ class Translator:
         Raises:
             ValueError: The images, the domain or the style do not fit the model.
         """
-        to = self.target(to)
-        batches = self._open(x, self._source(to))
+        to = self.resolve_target(to)
+        batches = self._open(x, self.source_letter(to))
         count = sum(map(len, batches))
         styles = self._styles(count, to, style, reference, seed)
         codes = None if styles is None else styles[:, None]
-        with self._seeded(seed):
-            answers = self._answers(batches, self.goal(to, count), codes)
+        with self.seeded(seed):
+            answers = self._answers(batches, self.encode_target(to, count), codes)
         if isinstance(x, Tensor):
             return answers[0][:, 0].to(x.device)
         images = [to_pil(answer[0, 0]) for answer in answers]
         return images[0] if is_single(x) else images
 
     def interpolate(
-        self, x: Pictures, start: Codes, end: Codes, steps: int = 8, to: To | None = None
+        self, x: ImagesLike, start: Codes, end: Codes, steps: int = 8, to: To | None = None
     ) -> Any:
         """Translate with styles on the straight line from ``start`` to ``end``.
 
@@ -177,56 +147,29 @@ class Translator:
             ValueError: As :meth:`translate`.
         """
         steps = whole(steps, "steps", 2)
-        to = self.target(to)
-        batches = self._open(x, self._source(to))
+        to = self.resolve_target(to)
+        batches = self._open(x, self.source_letter(to))
         count = sum(map(len, batches))
         first, last = (self._fit_style(style, count, "style") for style in (start, end))
         place = torch.linspace(0, 1, steps, device=self.device)[:, None]
         codes = torch.lerp(first[:, None], last[:, None], place)
-        answers = self._answers(batches, self.goal(to, count), codes)
+        answers = self._answers(batches, self.encode_target(to, count), codes)
         if isinstance(x, Tensor):
             return answers[0].to(x.device)
         images = [[to_pil(picture) for picture in answer[0]] for answer in answers]
         return images[0] if is_single(x) else images
 
-    def encode_style(self, y: Pictures, domain: str) -> Tensor:
+    def encode_style(self, y: ImagesLike, domain: str) -> Tensor:
         """Style codes (N, style_dim) of images of a domain, float32 on the images' device.
 
         Raises:
             ValueError: The images or the domain do not fit, or the method has no styles.
         """
-        self._need_styles()
-        letter = self._letter(domain)
-        with torch.no_grad():
-            codes = [
-                self.networks.encode_style(
-                    pad_to(batch, 1, max(self.networks.min_style_size, _LEAST))[0], letter
-                )
-                for batch in self._open(y, letter)
-            ]
-        return torch.cat(codes).float().to(home(y))
-
-    def sample_style(
-        self, n: int, domain: str | None = None, seed: SupportsIndex | None = None
-    ) -> Tensor:
-        """Random style codes (n, style_dim) from the prior, on the CPU.
-
-        Args:
-            n: How many, at least 1.
-            domain: The domain they are meant for.
-            seed: Makes the codes reproducible.
-
-        Raises:
-            ValueError: There is no such domain, the method has no styles, or a number is none.
-        """
-        self._need_styles()
-        if domain is not None:
-            self._letter(domain)
-        generator = None if seed is None else seeded(seed)
-        length = self.networks.style_dim
-        # one by one, for the first codes not to depend on how many follow
-        codes = [torch.randn(length, generator=generator) for _ in range(whole(n, "n", 1))]
-        return torch.stack(codes)
+        self._require_styles()
+        batches = self._open(y, self.letter(domain))
+        return torch.cat([self.reference_style(batch, domain) for batch in batches]).to(
+            device_of(y)
+        )
 
     def sample(self, n: int, seed: SupportsIndex | None = None, *, batch_size: int = 64) -> Tensor:
         """Images (n, C, H, W) in [-1, 1] made of noise alone, on the CPU.
@@ -239,19 +182,7 @@ class Translator:
         Raises:
             ValueError: The method translates images instead, or a number is none.
         """
-        return torch.cat(list(self.samples(n, seed, batch_size)))
-
-    def samples(
-        self, n: int, seed: SupportsIndex | None = None, batch_size: int = 64
-    ) -> Iterator[Tensor]:
-        """The images of :meth:`sample`, made and given a batch at a time."""
-        if self.networks.targets:
-            raise ValueError(f"this {self.method} makes no images of noise; use translate")
-        codes = self.sample_style(n, seed=seed)
-        for z in torch.split(codes, whole(batch_size, "batch_size", 1)):
-            with torch.no_grad():
-                images = self.networks.generate(z.to(self.device))
-            yield images.float().cpu()
+        return torch.cat(list(self.sample_batches(n, seed, batch_size)))
 
     def sample_files(
         self,
@@ -288,19 +219,19 @@ class Translator:
             self, n, folder, seed=seed, format=format, batch_size=batch_size, progress=progress
         )
 
-    def encode_content(self, x: Pictures, domain: str) -> Tensor:
+    def encode_content(self, x: ImagesLike, domain: str) -> Tensor:
         """Content codes (N, c, h, w) of images of one size, float32 on the images' device.
 
         Raises:
             ValueError: The images or the domain do not fit, or the method has no content codes.
         """
-        letter = self._letter(domain)
+        letter = self.letter(domain)
         with torch.no_grad():
-            batch = self._pad(together(self._open(x, letter)))[0]
+            batch = self.pad(join_batches(self._open(x, letter)))[0]
             code = self.networks.encode_content(batch, letter)
-        return code.float().to(home(x))
+        return code.float().to(device_of(x))
 
-    def classify(self, x: Pictures, domain: str | None = None) -> Tensor:
+    def classify(self, x: ImagesLike, domain: str | None = None) -> Tensor:
         """Class logits (N, classes) of images of one size, float32 on the images' device.
 
         Args:
@@ -310,14 +241,14 @@ class Translator:
         Raises:
             ValueError: The images or the domain do not fit, or the method does not classify.
         """
-        letter = self._letter(domain)
-        batch = together(self._open(x, letter))
+        letter = self.letter(domain)
+        batch = join_batches(self._open(x, letter))
         with torch.no_grad(), self._large_enough(batch):
             logits = self.networks.classify(batch, letter)
-        return logits.float().to(home(x))
+        return logits.float().to(device_of(x))
 
     def discriminate(
-        self, x: Pictures, domain: str | None = None, condition: Pictures | None = None
+        self, x: ImagesLike, domain: str | None = None, condition: ImagesLike | None = None
     ) -> list[Tensor]:
         """Score maps of a domain's discriminator for images of one size, one a scale.
 
@@ -333,12 +264,14 @@ class Translator:
         self._need_discriminators()
         if condition is not None and not self.networks.conditional:
             raise ValueError(f"{self.method} judges images by themselves; leave out condition")
-        letter = self._letter(domain)
-        batch = together(self._open(x, letter))
+        letter = self.letter(domain)
+        batch = join_batches(self._open(x, letter))
         height, width = batch.shape[2:]
         given = None
         if condition is not None:
-            given = together(self._open(condition, self._source(self.networks.names[letter])))
+            given = join_batches(
+                self._open(condition, self.source_letter(self.networks.names[letter]))
+            )
             if (len(given), *given.shape[2:]) != (len(batch), height, width):
                 raise ValueError(
                     f"condition holds {len(given)} images of {given.shape[3]}x{given.shape[2]} "
@@ -346,7 +279,7 @@ class Translator:
                 )
         with torch.no_grad(), self._large_enough(batch):
             scores = self.networks.discriminate(batch, letter, given)
-        return [score.float().to(home(x)) for score in scores]
+        return [score.float().to(device_of(x)) for score in scores]
 
     @contextmanager
     def _large_enough(self, batch: Tensor) -> Iterator[None]:
@@ -370,14 +303,14 @@ class Translator:
         to: To | None = None,
         *,
         samples: int = 1,
-        reference: Picture | Sequence[Picture] | None = None,
+        reference: ImageLike | Sequence[ImageLike] | None = None,
         same_style: bool = False,
         seed: SupportsIndex | None = None,
         size: int | None = None,
         format: str | None = None,
         batch_size: int = 4,
         progress: bool = False,
-    ) -> Report:
+    ) -> TranslatedFiles:
         """Translate image files into a folder.
 
         The names stay: ``shoe.png`` becomes ``shoe.png``, or ``shoe_1.png``, ``shoe_2.png``, ...
@@ -411,12 +344,10 @@ class Translator:
                 input, or an option does not fit the model.
             OSError: A result cannot be written.
         """
-        folder = as_path(out, "the path of the results")
-        return convert(
-            self, paths, folder, to, samples=samples, reference=reference,
-            same_style=same_style, seed=seed, size=size, format=format, batch_size=batch_size,
-            progress=progress,
-        )  # fmt: skip
+        options = FileOptions(
+            samples, reference, same_style, seed, size, format, batch_size, progress
+        )
+        return translate_files(self, paths, as_path(out, "the path of the results"), to, options)
 
     def save(self, path: str | Path, discriminators: bool = False) -> None:
         """Write the model to one file, which :func:`load` reads.
@@ -432,85 +363,9 @@ class Translator:
             self._need_discriminators()
         save_model(as_path(path, "the model's path"), self.networks, discriminators=discriminators)
 
-    def source_channels(self, to: To) -> int:
-        """Channels of the images that are translated to a target."""
-        return self._channels(self._source(to))
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """Names of the domains, or labels, that can be translated to."""
-        networks = self.networks
-        if networks.labels:
-            return networks.labels.names
-        return tuple(networks.names[letter] for letter in networks.targets)
-
-    def target(self, to: To | None) -> To:
-        """A target as it is exactly called; the only or the second domain where it is omitted.
-
-        Raises:
-            ValueError: There is no such target, or the method translates nothing.
-        """
-        networks = self.networks
-        if not networks.targets:
-            raise ValueError(f"this {self.method} makes images of noise alone; use sample")
-        if networks.labels:
-            if to is None:
-                raise ValueError(f"to is missing; expected some of {', '.join(self.targets)}")
-            if not isinstance(to, Tensor):
-                networks.labels.vectors(to, 1)
-            return to
-        if to is None:
-            return self.targets[-1]
-        name = networks.names[self._letter(to)]
-        if name not in self.targets:
-            raise ValueError(f"this {self.method} translates to {' and '.join(self.targets)} only")
-        return name
-
-    def goal(self, to: To, count: int) -> str | Tensor:
-        """What the networks take as the target of ``count`` images: a letter, or label vectors."""
-        if self.networks.labels:
-            return self.networks.labels.vectors(to, count).to(self.device)
-        assert isinstance(to, str)
-        return self._letter(to)
-
-    def _letter(self, domain: object) -> str:
-        """The letter of a domain."""
-        letters = self.networks.letters
-        if self.networks.labels:
-            return letters[0]
-        return letters[domain_index(domain, self.domains)]
-
-    def _source(self, to: To) -> str:
-        """Letter of the domain whose images are translated to a target."""
-        letters = self.networks.letters
-        if len(letters) == 1:
-            return letters[0]
-        assert isinstance(to, str) and len(letters) == 2
-        return letters[1 - letters.index(self._letter(to))]
-
-    def _channels(self, letter: str) -> int:
-        return self.config.channels[self.networks.letters.index(letter)]
-
-    def _open(self, x: Pictures, letter: str) -> list[Tensor]:
-        batches = to_batches(x, self._channels(letter), self.config.value_range)
-        return [self.fit(batch.to(self.device)) for batch in batches]
-
-    def fit(self, x: Tensor) -> Tensor:
-        """Images (N, C, H, W) in the size that the networks know, where they know no other.
-
-        As in training the shortest side is resized, and the middle is kept.
-        """
-        size = self.networks.fixed_size
-        return x if size is None else cover(x, size)
-
-    def _pad(self, x: Tensor) -> tuple[Tensor, slice, slice]:
-        return pad_to(x, self.networks.multiple, max(self.networks.min_size, _LEAST))
-
-    def _seeded(self, seed: SupportsIndex | None) -> AbstractContextManager[None]:
-        """Seeds what the networks themselves draw; afterwards all is as it was before."""
-        if seed is None or not self.networks.stochastic:
-            return nullcontext()
-        return forked(seed, self.device)
+    def _open(self, x: ImagesLike, letter: str) -> list[Tensor]:
+        batches = to_batches(x, self.channels(letter), self.config.value_range)
+        return [self.fit_size(batch.to(self.device)) for batch in batches]
 
     def _answers(
         self, batches: list[Tensor], goal: str | Tensor, styles: Tensor | None
@@ -520,30 +375,9 @@ class Translator:
         for batch in batches:
             rows = slice(first, first := first + len(batch))
             codes = None if styles is None else styles[rows].flatten(0, 1)
-            y = self.answer(batch, goal if isinstance(goal, str) else goal[rows], codes)
+            y = self.translate_batch(batch, goal if isinstance(goal, str) else goal[rows], codes)
             answers.append(y.reshape(len(batch), -1, *y.shape[1:]))
         return answers
-
-    def answer(
-        self,
-        x: Tensor,
-        goal: str | Tensor,
-        style: Tensor | None,
-        seed: SupportsIndex | None = None,
-    ) -> Tensor:
-        """Translate images (N, C, H, W) on the networks' device to what :meth:`goal` gives.
-
-        With style codes (N k, style_dim) each image gets k answers in a row; it is encoded once.
-        The seed is for what the networks themselves draw.
-        """
-        # no_grad and not inference_mode: what comes out may be trained on.
-        with torch.no_grad(), self._seeded(seed):
-            padded, rows, columns = self._pad(x)
-            with torch.autocast(x.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-                y = self.networks.translate(padded, goal, style)
-        times = self.networks.upscales
-        rows, columns = (slice(s.start * times, s.stop * times) for s in (rows, columns))
-        return y[:, :, rows, columns].float().contiguous()
 
     def _need_discriminators(self) -> None:
         if "discriminators" not in self.networks.players():
@@ -552,16 +386,12 @@ class Translator:
                 "load(path, discriminators=True) on the run folder"
             )
 
-    def _need_styles(self) -> None:
-        if not self.networks.style_dim:
-            raise ValueError(f"{self.method} has no styles: leave out style and reference")
-
     def _styles(
         self,
         count: int,
         to: To,
         style: Codes | None,
-        reference: Pictures | None,
+        reference: ImagesLike | None,
         seed: SupportsIndex | None,
     ) -> Tensor | None:
         """Style codes (count, style_dim) as asked for; None where the method has none."""
@@ -570,7 +400,7 @@ class Translator:
         if style is not None:
             return self._fit_style(style, count, "style")
         if reference is not None:
-            self._need_styles()
+            self._require_styles()
             assert isinstance(to, str)
             return self._fit_style(self.encode_style(reference, to), count, "reference")
         if not self.networks.style_dim:
@@ -579,5 +409,5 @@ class Translator:
 
     def _fit_style(self, style: Codes, count: int, what: str) -> Tensor:
         """Given style codes as (count, style_dim) on the networks' device."""
-        self._need_styles()
+        self._require_styles()
         return fit_codes(style, count, self.networks.style_dim, what).to(self.device)

@@ -13,7 +13,7 @@ from crossimage.data.labelled import LabelledImages
 from crossimage.data.sources.labelled import find_labelled
 from crossimage.evaluation.galleries.images import Pictures, to_bytes, to_rgb
 from crossimage.evaluation.galleries.model import Example, ModelGallery, no_tests, preparation
-from crossimage.inference.translator import Translator
+from crossimage.inference.predictor import Predictor
 from crossimage.labels import Labels, parse_target
 
 
@@ -89,7 +89,7 @@ class Relabelled(ModelGallery):
             or none of the test images have those that are asked for.
     """
 
-    def __init__(self, title: str, model: Translator, data: str, to: str | None, seed: int) -> None:
+    def __init__(self, title: str, model: Predictor, data: str, to: str | None, seed: int) -> None:
         labels = model.networks.labels
         assert labels is not None
         if to is None:
@@ -128,7 +128,7 @@ class Relabelled(ModelGallery):
     def load(self, place: int) -> Example:
         """The input in a place, prepared; see :meth:`ModelGallery.load`."""
         path = self.paths[place]
-        x = self.model.fit(self._images.centred(self._number, path)[None])[0]
+        x = self.model.fit_size(self._images.centred(self._number, path)[None])[0]
         return Example(path, x, self._goals[place])
 
     def pair_up(self) -> None:
@@ -142,7 +142,7 @@ class Relabelled(ModelGallery):
         return to_rgb(to_bytes(self._images.centred(self._number, path)))
 
 
-def _open(title: str, model: Translator, data: str, labels: Labels) -> LabelledImages:
+def _open(title: str, model: Predictor, data: str, labels: Labels) -> LabelledImages:
     """The data sets that a model was trained on, prepared as in training."""
     given = f"expected the data sets that {title} was trained on, in their order, with its labels "
     given += ", ".join(labels.names)

@@ -13,8 +13,7 @@ from torch import Tensor
 from crossimage.config import Config
 from crossimage.evaluation.galleries.base import Gallery, Row, spread
 from crossimage.evaluation.galleries.images import ahead, to_bytes, to_rgb
-from crossimage.inference.translator import Translator
-from crossimage.utils.seeds import seed_of
+from crossimage.inference.predictor import Predictor, Target
 
 _TOGETHER = 16  # pictures that pass through the networks at a time
 
@@ -50,10 +49,10 @@ class ModelGallery(Gallery):
         given: Other attributes of the gallery.
     """
 
-    def __init__(self, model: Translator, seed: int, facts: dict[str, str], **given: Any) -> None:
+    def __init__(self, model: Predictor, seed: int, facts: dict[str, str], **given: Any) -> None:
         self.model, self.seed = model, seed
         networks = model.networks
-        drawn = bool(networks.style_dim or networks.stochastic)
+        drawn = model.multimodal
         super().__init__(
             most=None if drawn else 1,
             facts={"method": model.method, "model": given["title"], **facts},
@@ -91,41 +90,23 @@ class ModelGallery(Gallery):
             )  # fmt: skip
 
     def _translate(self, batch: list[Example], count: int) -> Tensor:
-        """Answers (N, k, 3, H, W) of uint8 to N inputs; each answer has its own seed."""
-        found: list[Tensor] = []
-        for first in range(0, count, _TOGETHER):
-            numbers = range(first, min(count, first + _TOGETHER))
-            seeds = [[seed_of(self.seed, e.path.name, k) for k in numbers] for e in batch]
-            found.append(to_rgb(to_bytes(self._some(batch, seeds))).cpu())
-        return torch.cat(found, 1)
-
-    def _some(self, batch: list[Example], seeds: list[list[int]]) -> Tensor:
-        """Answers (N, k, C, H, W) in [-1, 1] with k seeds an input."""
+        """Translate N inputs to uint8 RGB outputs (N, count, 3, H, W)."""
         model = self.model
         x = torch.stack([example.x for example in batch]).to(model.device)
-        if model.networks.stochastic:
-            rows = [
-                [model.answer(one[None], self._goal([e]), self._styles([s]), s) for s in own]
-                for one, e, own in zip(x, batch, seeds, strict=True)
-            ]
-            return torch.stack([torch.cat(row) for row in rows])
-        styles = self._styles([seed for own in seeds for seed in own])
-        y = model.answer(x, self._goal(batch), styles)
-        return y.reshape(len(x), -1, *y.shape[1:])
+        target = self._batch_target(batch)
+        outputs: list[Tensor] = []
+        for first in range(0, count, _TOGETHER):
+            indices = range(first, min(count, first + _TOGETHER))
+            draws = [[model.draw(self.seed, e.path.name, k) for k in indices] for e in batch]
+            outputs.append(to_rgb(to_bytes(model.predict(x, target, draws))).cpu())
+        return torch.cat(outputs, 1)
 
-    def _goal(self, batch: Sequence[Example]) -> str | Tensor:
-        """What the inputs of a batch are translated to: a letter, or label vectors (N, L)."""
+    def _batch_target(self, batch: Sequence[Example]) -> Target:
+        """Return the targets of a batch as the networks take them."""
         goals = [example.goal for example in batch]
         if isinstance(goals[0], str):
             return goals[0]
         return torch.stack([torch.as_tensor(goal) for goal in goals]).to(self.model.device)
-
-    def _styles(self, seeds: list[int]) -> Tensor | None:
-        model = self.model
-        if not model.networks.style_dim:
-            return None
-        codes = [model.sample_style(1, seed=seed) for seed in seeds]
-        return torch.cat(codes).to(model.device)
 
 
 def preparation(config: Config, half: int | None = None) -> str:

@@ -11,7 +11,7 @@ from crossimage.data.build import build_dataset
 from crossimage.evaluation.galleries.base import Gallery, Row
 from crossimage.evaluation.galleries.images import Pictures, to_bytes, to_rgb
 from crossimage.evaluation.galleries.model import no_tests, preparation
-from crossimage.inference.translator import Translator
+from crossimage.inference.predictor import Predictor
 
 _TOGETHER = 64  # images that are made at a time
 
@@ -34,7 +34,7 @@ class Samples(Gallery):
     """
 
     def __init__(
-        self, title: str, model: Translator, data: str, count: int | None, seed: int
+        self, title: str, model: Predictor, data: str, count: int | None, seed: int
     ) -> None:
         self.model, self.seed = model, seed
         self._images = build_dataset(data, model.config, model.networks.layout)
@@ -56,7 +56,7 @@ class Samples(Gallery):
     def rows(self, inputs: int | None, samples: int | None) -> Iterator[Row]:
         """The first samples; see :meth:`Gallery.rows`."""
         count, number = min(self.total, inputs or self.total), 0
-        for images in self.model.samples(count, self.seed, _TOGETHER):
+        for images in self.model.sample_batches(count, self.seed, _TOGETHER):
             for picture in to_rgb(to_bytes(images)):
                 path, number = self.paths[number], number + 1
                 yield Row(path.name, picture[None], None, None, path)

@@ -16,7 +16,7 @@ from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.pairs import align
 from crossimage.evaluation.galleries.images import Pictures, read_rgb, to_bytes, to_rgb
 from crossimage.evaluation.galleries.model import Example, ModelGallery, no_tests, preparation
-from crossimage.inference.translator import Translator
+from crossimage.inference.predictor import Predictor
 
 
 class Translations(ModelGallery):
@@ -37,11 +37,11 @@ class Translations(ModelGallery):
         ValueError: The data set is not of that layout, or there is no such target.
     """
 
-    def __init__(self, title: str, model: Translator, data: str, to: str | None, seed: int) -> None:
+    def __init__(self, title: str, model: Predictor, data: str, to: str | None, seed: int) -> None:
         networks = model.networks
-        name = model.target(to)
+        name = model.resolve_target(to)
         assert isinstance(name, str)
-        self._letter = model.goal(name, 1)
+        self._letter = model.encode_target(name, 1)
         self._images = build_dataset(data, model.config, networks.layout)
         self._enlarges = networks.upscales if networks.layout == "super_resolution" else 0
         places = [0, 0] if self._enlarges else _places(networks.letters, self._letter)
@@ -93,7 +93,7 @@ class Translations(ModelGallery):
         target_path = self._targets[place] if self.paired else None
         if self._enlarges:
             return self._small(path)
-        x = self.model.fit(self._images.centred(self._source, path)[None])[0]
+        x = self.model.fit_size(self._images.centred(self._source, path)[None])[0]
         target = self._read_target(target_path) if target_path else None
         return Example(path, x, self._letter, target_path, target)
 

@@ -1,0 +1,308 @@
+"""Targets, styles, seeds and translations of a trained method, from tensors to tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal, NamedTuple, SupportsIndex, get_args
+
+import torch
+from torch import Tensor
+
+from crossimage.config import Config
+from crossimage.data.images.resize import cover, pad_to
+from crossimage.inference.inputs import domain_index
+from crossimage.labels import To
+from crossimage.methods import METHODS
+from crossimage.methods.base import Method
+from crossimage.networks.convolution import arrange
+from crossimage.utils.arguments import find_device, forked, seeded, whole
+from crossimage.utils.seeds import seed_of
+
+__all__ = ["Draw", "Precision", "Predictor", "Target"]
+
+Precision = Literal["fp32", "bf16"]
+
+Target = str | Tensor
+"""A target as the networks take it: a domain's letter, or label vectors (N, L)."""
+
+_MIN_SIZE = 4  # pixels per side, for layers that pad by reflecting three pixels
+
+
+class Draw(NamedTuple):
+    """The randomness of one output.
+
+    Attributes:
+        style: Its style code (1, style_dim); None for methods without styles.
+        seed: Seed of what the networks themselves draw (dropout).
+    """
+
+    style: Tensor | None
+    seed: int
+
+
+class Predictor:
+    """A trained method on a device, ready to translate batches of tensors.
+
+    :class:`crossimage.Translator` adds what users call; whatever translates data sets or files
+    takes a predictor.
+
+    Args:
+        networks: The trained method.
+        device: Where the networks compute; ``auto`` is the GPU if there is one.
+        precision: Arithmetic of translations, ``fp32`` or ``bf16``. Outputs are float32 either way.
+
+    Attributes:
+        networks: The trained method, an ``nn.Module`` in evaluation mode.
+        device: Where the networks compute.
+        precision: Arithmetic of translations.
+
+    Raises:
+        ValueError: The device or the precision does not exist.
+    """
+
+    def __init__(
+        self, networks: Method, device: str | torch.device = "auto", precision: Precision = "fp32"
+    ) -> None:
+        if precision not in get_args(Precision):
+            raise ValueError(f"precision must be fp32 or bf16, found {precision!r}")
+        self.device, self.precision = find_device(device), precision
+        self.networks = networks.to(self.device).eval().requires_grad_(False)
+        if precision == "bf16":  # whose convolutions prefer this memory layout
+            arrange(self.networks)
+
+    @property
+    def method(self) -> str:
+        """Name of the method, such as ``munit``."""
+        return next(name for name, cls in METHODS.items() if cls is type(self.networks))
+
+    @property
+    def config(self) -> Config:
+        """The frozen configuration that the model was trained with."""
+        return self.networks.config
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Names of the domains."""
+        return self.config.domains or self.networks.letters
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the domains, or labels, that images can be translated to."""
+        networks = self.networks
+        if networks.labels:
+            return networks.labels.names
+        return tuple(networks.names[letter] for letter in networks.targets)
+
+    @property
+    def multimodal(self) -> bool:
+        """Whether an input has many possible outputs, by style or by the networks' own noise."""
+        return bool(self.networks.style_dim) or self.networks.stochastic
+
+    def letter(self, domain: object) -> str:
+        """Return the method's letter for a domain's name.
+
+        Raises:
+            ValueError: There is no such domain.
+        """
+        letters = self.networks.letters
+        if self.networks.labels:
+            return letters[0]
+        return letters[domain_index(domain, self.domains)]
+
+    def source_letter(self, to: To) -> str:
+        """Return the letter of the domain whose images are translated to a target."""
+        letters = self.networks.letters
+        if len(letters) == 1:
+            return letters[0]
+        assert isinstance(to, str) and len(letters) == 2
+        return letters[1 - letters.index(self.letter(to))]
+
+    def channels(self, letter: str) -> int:
+        """Return the number of channels of a domain's images."""
+        return self.config.channels[self.networks.letters.index(letter)]
+
+    def resolve_target(self, to: To | None) -> To:
+        """Return a target by its exact name; the only or the second domain if omitted.
+
+        Raises:
+            ValueError: There is no such target, or the method does not translate.
+        """
+        networks = self.networks
+        if not networks.targets:
+            raise ValueError(f"this {self.method} makes images from noise only; use sample")
+        if networks.labels:
+            if to is None:
+                raise ValueError(f"to is missing; expected some of {', '.join(self.targets)}")
+            if not isinstance(to, Tensor):
+                networks.labels.vectors(to, 1)
+            return to
+        if to is None:
+            return self.targets[-1]
+        name = networks.names[self.letter(to)]
+        if name not in self.targets:
+            raise ValueError(f"this {self.method} translates to {' and '.join(self.targets)} only")
+        return name
+
+    def encode_target(self, to: To, count: int) -> Target:
+        """Return the target of ``count`` images as the networks take it.
+
+        Raises:
+            ValueError: There is no such domain or label.
+        """
+        if self.networks.labels:
+            return self.networks.labels.vectors(to, count).to(self.device)
+        return self.letter(to)
+
+    def fit_size(self, x: Tensor) -> Tensor:
+        """Resize and center-crop images (N, C, H, W) if the networks know only one size."""
+        size = self.networks.fixed_size
+        return x if size is None else cover(x, size)
+
+    def pad(self, x: Tensor) -> tuple[Tensor, slice, slice]:
+        """Pad images (N, C, H, W) to a size that the networks take.
+
+        Returns:
+            The padded images, and the rows and columns that hold the originals.
+        """
+        return pad_to(x, self.networks.multiple, max(self.networks.min_size, _MIN_SIZE))
+
+    def sample_style(
+        self, n: int, domain: str | None = None, seed: SupportsIndex | None = None
+    ) -> Tensor:
+        """Sample style codes (n, style_dim) from the prior, on the CPU.
+
+        Args:
+            n: Number of codes, at least 1.
+            domain: The domain the codes are meant for.
+            seed: Makes the codes reproducible; the first ones are the same for every ``n``.
+
+        Raises:
+            ValueError: There is no such domain, the method has no styles, or ``n`` or ``seed`` is
+                not a valid integer.
+        """
+        self._require_styles()
+        if domain is not None:
+            self.letter(domain)
+        generator = None if seed is None else seeded(seed)
+        length = self.networks.style_dim
+        # One by one, so that the first codes do not depend on how many follow.
+        codes = [torch.randn(length, generator=generator) for _ in range(whole(n, "n", 1))]
+        return torch.stack(codes)
+
+    def reference_style(self, x: Tensor, domain: str) -> Tensor:
+        """Encode the styles (N, style_dim) of images (N, C, H, W) of a domain.
+
+        Raises:
+            ValueError: There is no such domain, or the method has no styles.
+        """
+        self._require_styles()
+        padded, _, _ = pad_to(x, 1, max(self.networks.min_style_size, _MIN_SIZE))
+        with torch.no_grad():
+            return self.networks.encode_style(padded, self.letter(domain)).float()
+
+    def draw(self, seed: int, name: str, k: int) -> Draw:
+        """Draw the style and the seed of one output.
+
+        They depend on nothing else, so that an output is the same whatever is translated with it.
+
+        Args:
+            seed: Seed of all outputs.
+            name: Name of the input, such as its file name.
+            k: Index of the output among those of the input.
+        """
+        own = seed_of(seed, name, k)
+        return Draw(self.sample_style(1, seed=own) if self.networks.style_dim else None, own)
+
+    def predict(self, x: Tensor, target: Target, draws: Sequence[Sequence[Draw]]) -> Tensor:
+        """Translate each image several times, encoding it once.
+
+        Args:
+            x: Images (N, C, H, W) on the networks' device.
+            target: The target as :meth:`encode_target` returns it.
+            draws: N lists of k draws, one for each output.
+
+        Returns:
+            Float32 images (N, k, C, H, W) on the networks' device.
+        """
+        if self.networks.stochastic:
+            # One at a time, because noise drawn for a batch would depend on all of its images.
+            rows = []
+            for i, own in enumerate(draws):
+                row = target if isinstance(target, str) else target[i : i + 1]
+                images = [
+                    self.translate_batch(x[i : i + 1], row, self._join_styles([draw]), draw.seed)
+                    for draw in own
+                ]
+                rows.append(torch.cat(images))
+            return torch.stack(rows)
+        y = self.translate_batch(
+            x, target, self._join_styles([draw for own in draws for draw in own])
+        )
+        return y.reshape(len(x), -1, *y.shape[1:])
+
+    def translate_batch(
+        self,
+        x: Tensor,
+        target: Target,
+        style: Tensor | None,
+        seed: SupportsIndex | None = None,
+    ) -> Tensor:
+        """Translate images of one size, which may be any.
+
+        Args:
+            x: Images (N, C, H, W) on the networks' device.
+            target: The target as :meth:`encode_target` returns it.
+            style: Style codes (N k, style_dim), k consecutive ones per image; None for methods
+                without styles.
+            seed: Seed of what the networks themselves draw.
+
+        Returns:
+            Float32 images (N k, C, H, W) on the networks' device.
+        """
+        # no_grad rather than inference_mode, so that outputs can be used in training.
+        with torch.no_grad(), self.seeded(seed):
+            padded, rows, columns = self.pad(x)
+            with torch.autocast(x.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+                y = self.networks.translate(padded, target, style)
+        scale = self.networks.upscales
+        rows, columns = (slice(s.start * scale, s.stop * scale) for s in (rows, columns))
+        return y[:, :, rows, columns].float().contiguous()
+
+    def sample_batches(
+        self, n: int, seed: SupportsIndex | None = None, batch_size: int = 64
+    ) -> Iterator[Tensor]:
+        """Generate images from noise, batch by batch.
+
+        Args:
+            n: Number of images, at least 1.
+            seed: Makes the images reproducible; the first ones are the same for every ``n``.
+            batch_size: Images per batch.
+
+        Yields:
+            Float32 images (N, C, H, W) in [-1, 1] on the CPU.
+
+        Raises:
+            ValueError: The method translates images instead, or a number is not valid.
+        """
+        if self.networks.targets:
+            raise ValueError(f"this {self.method} does not make images from noise; use translate")
+        codes = self.sample_style(n, seed=seed)
+        for z in torch.split(codes, whole(batch_size, "batch_size", 1)):
+            with torch.no_grad():
+                images = self.networks.generate(z.to(self.device))
+            yield images.float().cpu()
+
+    def seeded(self, seed: SupportsIndex | None) -> AbstractContextManager[None]:
+        """Seed what the networks themselves draw; the global generators are restored at exit."""
+        if seed is None or not self.networks.stochastic:
+            return nullcontext()
+        return forked(seed, self.device)
+
+    def _join_styles(self, draws: Sequence[Draw]) -> Tensor | None:
+        styles = [draw.style for draw in draws if draw.style is not None]
+        return torch.cat(styles).to(self.device) if styles else None
+
+    def _require_styles(self) -> None:
+        if not self.networks.style_dim:
+            raise ValueError(f"{self.method} has no styles: leave out style and reference")

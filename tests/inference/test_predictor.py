@@ -1,0 +1,102 @@
+"""Targets, styles and seeds, and that files and galleries share the rule for both."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from crossimage.config import build
+from crossimage.evaluation.galleries.translations import Translations
+from crossimage.inference.files import FileOptions, translate_files
+from crossimage.inference.predictor import Predictor
+from crossimage.methods import METHODS
+from crossimage.utils.seeds import seed_of
+from tests.conftest import small
+
+
+def predictor(method: str, **settings: object) -> Predictor:
+    torch.manual_seed(0)
+    cls = METHODS[method]
+    networks = cls(build(cls.Config, small(method, **settings)), training=False)
+    return Predictor(networks, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [
+        ("munit", {}),
+        ("bicyclegan", {}),
+        ("pix2pix", {"generator": "resnet", "dropout": 0.5}),
+        ("cyclegan", {}),
+    ],
+)
+def test_files_and_galleries_show_the_same_outputs_for_the_same_seed(
+    method: str, settings: dict[str, object], pairs: Path, tmp_path: Path
+) -> None:
+    model = predictor(method, **settings)
+    assert model.multimodal == (method != "cyclegan")
+    samples = 3 if model.multimodal else 1
+    rows = list(Translations("run", model, str(pairs), None, 5).rows(None, samples))
+    for row in rows:  # as the gallery has prepared them
+        assert row.picture is not None
+        Image.fromarray(row.picture.permute(1, 2, 0).numpy()).save(tmp_path / row.name)
+    options = FileOptions(samples, seed=5)
+    written = translate_files(model, tmp_path, tmp_path / "out", None, options).written
+    assert len(written) == samples * len(rows) > 1
+    outputs = [output for row in rows for output in row.answers]
+    for path, output in zip(written, outputs, strict=True):
+        assert np.array_equal(np.asarray(Image.open(path)), output.permute(1, 2, 0).numpy())
+
+
+def test_a_draw_depends_on_seed_name_and_index_only() -> None:
+    model = predictor("munit")
+    first = model.draw(1, "shoe.png", 0)
+    assert first.seed == seed_of(1, "shoe.png", 0)
+    assert first.style is not None
+    assert torch.equal(first.style, model.sample_style(1, seed=first.seed))
+    others = [model.draw(2, "shoe.png", 0), model.draw(1, "bag.png", 0), model.draw(1, "", 1)]
+    for other in others:
+        assert other.style is not None and not torch.equal(other.style, first.style)
+    assert predictor("cyclegan").draw(1, "shoe.png", 0).style is None
+
+
+def test_an_image_has_k_outputs_in_its_row() -> None:
+    model = predictor("munit")
+    x = torch.rand(2, 3, 17, 20) * 2 - 1
+    draws = [[model.draw(0, name, k) for k in range(3)] for name in "xy"]
+    y = model.predict(x, model.encode_target("b", 2), draws)
+    assert y.shape == (2, 3, 3, 17, 20)
+    alone = model.translate_batch(x[1:], "b", draws[1][2].style)
+    torch.testing.assert_close(y[1, 2], alone[0])
+
+
+def test_noise_of_the_networks_is_drawn_for_each_output_alone() -> None:
+    model = predictor("pix2pix", generator="resnet", dropout=0.5)
+    assert model.multimodal
+    x = torch.rand(2, 3, 32, 32) * 2 - 1
+    draws = [[model.draw(0, name, k) for k in range(2)] for name in "xy"]
+    y = model.predict(x, "b", draws)
+    assert not torch.equal(y[0, 0], y[0, 1])
+    assert torch.equal(model.predict(x[1:], "b", draws[1:]), y[1:])
+
+
+def test_targets_have_their_exact_names_and_letters() -> None:
+    model = predictor("munit", domains="Edges,shoes")
+    assert model.targets == model.domains == ("Edges", "shoes")
+    assert model.resolve_target(None) == "shoes"
+    assert model.resolve_target("edges") == "Edges"
+    assert (model.letter("Edges"), model.source_letter("Edges")) == ("a", "b")
+    assert model.encode_target("shoes", 4) == "b"
+    with pytest.raises(ValueError, match="no domain 'boots'"):
+        model.resolve_target("boots")
+
+
+def test_targets_with_labels_are_vectors_per_image() -> None:
+    model = predictor("stargan", domains="young,old")
+    assert model.targets == ("young", "old")
+    target = model.encode_target("Old", 3)
+    assert torch.equal(torch.as_tensor(target), torch.tensor([[0.0, 1.0]]).expand(3, 2))
+    with pytest.raises(ValueError, match="to is missing; expected some of young, old"):
+        model.resolve_target(None)
