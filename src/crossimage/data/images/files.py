@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import tifffile
 import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from crossimage.data.images import pillow, tiff
+from crossimage.data.images.encoded import EncodedImage, ImageFile
 from crossimage.data.images.pixels import (
     MAX_PIXELS,
     BombError,
@@ -26,8 +28,9 @@ from crossimage.data.images.pixels import (
 from crossimage.utils.files import atomic
 
 __all__ = [
-    "EXTENSIONS", "MAX_PIXELS", "BombError", "ImageError", "ImageInfo",
-    "decode", "from_pil", "normalise", "probe", "read_image", "to_pil", "verify", "write_image",
+    "EXTENSIONS", "MAX_PIXELS", "BombError", "EncodedImage", "ImageError", "ImageFile", "ImageInfo",
+    "decode", "from_array", "from_pil", "normalise", "probe", "read_image", "to_array", "to_pil",
+    "verify", "write_image",
 ]  # fmt: skip
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
@@ -42,7 +45,7 @@ _WITH_OPACITY = (".png", ".webp")
 
 
 def read_image(
-    path: str | Path, channels: int = 3, value_range: tuple[float, float] | None = None
+    path: str | ImageFile, channels: int = 3, value_range: tuple[float, float] | None = None
 ) -> Tensor:
     """Read an image file.
 
@@ -50,7 +53,7 @@ def read_image(
     for 4 channels and composited on white otherwise. Other channel counts must match.
 
     Args:
-        path: A file of one of the :data:`EXTENSIONS`.
+        path: A file of one of the :data:`EXTENSIONS`, or such a file in memory.
         channels: Channels wanted.
         value_range: Lowest and highest value of floating-point files; other values are clipped.
 
@@ -67,7 +70,7 @@ def read_image(
 
 
 def decode(
-    path: str | Path,
+    path: str | ImageFile,
     channels: int = 3,
     value_range: tuple[float, float] | None = None,
     enough: Callable[[int, int], Size] | None = None,
@@ -85,7 +88,7 @@ def decode(
     Returns:
         A tensor (channels, H, W) of any memory order: uint8 in 0..255, or float32 in [-1, 1].
     """
-    with _opened(Path(path)) as (info, read):
+    with _opened(path) as (info, read):
         pixels = read(enough and enough(info.height, info.width))
     return convert(pixels, channels, value_range, str(path))
 
@@ -95,7 +98,7 @@ def normalise(image: Tensor) -> Tensor:
     return image if image.is_floating_point() else image.float().div_(127.5).sub_(1)
 
 
-def probe(path: str | Path) -> ImageInfo:
+def probe(path: str | ImageFile) -> ImageInfo:
     """Read an image file's header only.
 
     Raises:
@@ -103,13 +106,13 @@ def probe(path: str | Path) -> ImageInfo:
         ImageError: The header is unreadable.
         BombError: The header promises too many pixels.
     """
-    with _opened(Path(path)) as (info, _):
+    with _opened(path) as (info, _):
         return info
 
 
-def verify(path: str | Path) -> ImageInfo:
+def verify(path: str | ImageFile) -> ImageInfo:
     """Decode a whole image file; raises what :func:`read_image` raises for bad files."""
-    with _opened(Path(path)) as (info, read):
+    with _opened(path) as (info, read):
         read(None)
     return info
 
@@ -132,6 +135,28 @@ def from_pil(
     return normalise(convert(pixels, channels, value_range, "the image").contiguous())
 
 
+def from_array(array: NDArray[np.uint8], channels: int = 3) -> Tensor:
+    """Convert an array to a float32 tensor (channels, H, W) in [-1, 1].
+
+    Args:
+        array: Values (H, W) or (H, W, C); 3 channels are RGB.
+        channels: Channels wanted, as for :func:`read_image`.
+
+    Raises:
+        ValueError: The channels can't be converted.
+    """
+    values = torch.from_numpy(np.array(array if array.ndim == 3 else array[:, :, None]))
+    pixels = Pixels(values.permute(2, 0, 1), alpha=values.shape[2] in (2, 4))
+    return normalise(convert(pixels, channels, None, "the array").contiguous())
+
+
+def to_array(x: Tensor) -> NDArray[np.uint8]:
+    """Convert a float tensor (C, H, W) in [-1, 1] to a uint8 array (H, W, C)."""
+    values = x.detach().float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).cpu()
+    array: NDArray[np.uint8] = values.permute(1, 2, 0).contiguous().numpy()
+    return array
+
+
 def to_pil(x: Tensor) -> Image.Image:
     """A float tensor (C, H, W) in [-1, 1] as an 8-bit Pillow image.
 
@@ -142,8 +167,7 @@ def to_pil(x: Tensor) -> Image.Image:
         raise ValueError(
             f"a tensor {tuple(x.shape)} is no picture; expected (C, H, W) with 1, 3 or 4 channels"
         )
-    values = x.detach().float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).cpu()
-    array = values.permute(1, 2, 0).contiguous().numpy()
+    array = to_array(x)
     return Image.fromarray(array[:, :, 0] if x.shape[0] == 1 else array)
 
 
@@ -197,20 +221,21 @@ def _write_tiff(path: Path, x: Tensor, value_range: tuple[float, float] | None) 
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[ImageInfo, Callable[[Size | None], Pixels]]]:
+def _opened(file: str | ImageFile) -> Iterator[tuple[ImageInfo, Callable[[Size | None], Pixels]]]:
     """Open a file; yields what its header says and a function that decodes it."""
+    path = Path(file) if isinstance(file, str) else file
     try:
         with warnings.catch_warnings():
             # Broken metadata and large but bearable pictures are no reason to complain.
             warnings.simplefilter("ignore")
             if path.suffix.lower() in _TIFF:
-                with tifffile.TiffFile(path) as file:
-                    layout = tiff.layout(file)
+                with path.open("rb") as data, tifffile.TiffFile(data) as tiff_file:
+                    layout = tiff.layout(tiff_file)
                     if layout is not None:
-                        yield tiff.info(path, layout), lambda _: tiff.read(path, file, layout)
+                        yield tiff.info(path, layout), lambda _: tiff.read(path, tiff_file, layout)
                         return
             # Given a path, Pillow maps some files into memory and gets turned TIFFs wrong.
-            with open(path, "rb") as data, Image.open(data, formats=pillow.FORMATS) as image:
+            with path.open("rb") as data, Image.open(data, formats=pillow.FORMATS) as image:
                 yield pillow.info(path, image), lambda enough: pillow.read(path, image, enough)
     except (ImageError, BombError, FileNotFoundError, MemoryError):
         raise

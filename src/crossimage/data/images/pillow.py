@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torchvision.io import ImageReadMode, decode_image, decode_jpeg
 
+from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.pixels import (
     MODES,
     ImageError,
@@ -30,7 +31,7 @@ _ORIENTATION = 274
 _JPEG = {"L": ImageReadMode.GRAY, "RGB": ImageReadMode.RGB}
 
 
-def info(path: Path, image: Image.Image) -> ImageInfo:
+def info(path: ImageFile, image: Image.Image) -> ImageInfo:
     """Describe an opened file from its header; raises BombError where it is too large."""
     width, height = image.size
     check_size(path, width, height)
@@ -46,7 +47,7 @@ def info(path: Path, image: Image.Image) -> ImageInfo:
     return ImageInfo(width, height, len(Image.new(mode, (1, 1)).getbands()), image.mode, depth)
 
 
-def read(path: Path, image: Image.Image, enough: tuple[int, int] | None = None) -> Pixels:
+def read(path: ImageFile, image: Image.Image, enough: tuple[int, int] | None = None) -> Pixels:
     """Decode an opened file, upright.
 
     Args:
@@ -91,7 +92,7 @@ def _reduce(image: Image.Image, height: int, width: int) -> bool:
     return image.size != size
 
 
-def _usual_jpeg(path: Path, image: Image.Image) -> Tensor | None:
+def _usual_jpeg(path: ImageFile, image: Image.Image) -> Tensor | None:
     """The pixels of an upright gray or colour JPEG; None leaves the file to Pillow.
 
     TorchVision gives the same pixels in a third of the time, for both call libjpeg-turbo; of files
@@ -100,17 +101,21 @@ def _usual_jpeg(path: Path, image: Image.Image) -> Tensor | None:
     upright = image.getexif().get(_ORIENTATION, 1) == 1
     if image.format != "JPEG" or image.mode not in _JPEG or not upright:
         return None
+    if isinstance(path, Path):
+        data = np.fromfile(path, np.uint8)
+    else:
+        data = np.frombuffer(bytearray(path.read_bytes()), np.uint8)
     try:
-        return decode_jpeg(torch.from_numpy(np.fromfile(path, np.uint8)), _JPEG[image.mode])  # type: ignore[no-any-return]
+        return decode_jpeg(torch.from_numpy(data), _JPEG[image.mode])  # type: ignore[no-any-return]
     except RuntimeError:
         return None
 
 
-def _deep_png(path: Path, image: Image.Image) -> int:
+def _deep_png(path: ImageFile, image: Image.Image) -> int:
     """Channels of a 16-bit PNG, which Pillow would silently cut to 8 bits; else 0."""
     if image.format != "PNG":
         return 0
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         header = file.read(26)
     return {0: 1, 2: 3, 4: 2, 6: 4}[header[25]] if header[24] == 16 else 0
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from crossimage.data.images.encoded import ImageFile
 
 MAX_PIXELS = 178_956_970
 
@@ -56,7 +57,7 @@ class Pixels(NamedTuple):
     alpha: bool
 
 
-def check_size(path: Path, width: int, height: int) -> None:
+def check_size(path: ImageFile, width: int, height: int) -> None:
     """Refuse pictures that a header makes too large; raises :class:`BombError`."""
     if width * height > MAX_PIXELS:
         raise BombError(
@@ -64,7 +65,7 @@ def check_size(path: Path, width: int, height: int) -> None:
         )
 
 
-def check_finite(pixels: Pixels, name: str | Path) -> Pixels:
+def check_finite(pixels: Pixels, name: str | ImageFile) -> Pixels:
     """Return the pixels; raises :class:`ImageError` where they hold NaN or infinite values."""
     if pixels.values.is_floating_point() and not pixels.values.isfinite().all():
         raise ImageError(f"{name} can't be used: it holds NaN or infinite values")

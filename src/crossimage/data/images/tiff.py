@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from PIL import Image
 from tifffile import TiffFile
 
 from crossimage.data.images import pillow
+from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.pixels import MODES, ImageInfo, Pixels, check_finite, check_size
 
 # A damaged file is reported once, by whoever asked for it.
@@ -88,7 +88,7 @@ def layout(file: TiffFile) -> Layout | None:
     )
 
 
-def info(path: Path, picture: Layout) -> ImageInfo:
+def info(path: ImageFile, picture: Layout) -> ImageInfo:
     """Describe a picture from its header; raises BombError where it is too large."""
     # Many channels are as heavy as many pixels.
     check_size(path, picture.width, picture.height * max(1, picture.channels // 4))
@@ -100,7 +100,7 @@ def info(path: Path, picture: Layout) -> ImageInfo:
     return ImageInfo(width, height, picture.channels, mode, depth)
 
 
-def read(path: Path, file: TiffFile, picture: Layout) -> Pixels:
+def read(path: ImageFile, file: TiffFile, picture: Layout) -> Pixels:
     """Decode a file's first picture, upright.
 
     Raises:
@@ -125,11 +125,11 @@ def read(path: Path, file: TiffFile, picture: Layout) -> Pixels:
     return check_finite(Pixels(torch.from_numpy(values), picture.alpha), path)
 
 
-def _read_compressed(path: Path, picture: Layout) -> Pixels:
+def _read_compressed(path: ImageFile, picture: Layout) -> Pixels:
     kept = 1 if picture.channels > 1 else 2  # bytes a value that Pillow doesn't cut
     if picture.dtype.kind != "u" or picture.dtype.itemsize > kept:
         raise ValueError("its compression needs a further package; pip install imagecodecs")
-    with Image.open(path, formats=("TIFF",)) as image:
+    with path.open("rb") as data, Image.open(data, formats=("TIFF",)) as image:
         return pillow.read(path, image)
 
 

@@ -1,0 +1,42 @@
+"""Encoded images in memory, which the readers of files take in place of a path."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Literal
+
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+class EncodedImage:
+    """An encoded image in memory, with those parts of a path's interface that readers use.
+
+    Args:
+        data: The bytes of an image file.
+        name: What error messages call the image.
+
+    Attributes:
+        suffix: ``.tif`` for TIFF data; empty for all other types, which readers recognise
+            themselves.
+    """
+
+    def __init__(self, data: bytes, name: str = "the image") -> None:
+        self._data, self._name = data, name
+        self.suffix = ".tif" if data.startswith(_TIFF) else ""
+
+    def __str__(self) -> str:
+        """Return the image's name."""
+        return self._name
+
+    def open(self, mode: Literal["rb"]) -> BytesIO:
+        """Open the image for reading."""
+        return BytesIO(self._data)
+
+    def read_bytes(self) -> bytes:
+        """Return the image's bytes."""
+        return self._data
+
+
+ImageFile = Path | EncodedImage
+"""What readers of image files take."""
