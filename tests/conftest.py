@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+
+from crossimage.config import Config, Layout
+from crossimage.data.build import build_dataset, find_source
+from crossimage.data.datasets import Images
 
 # One thread per test process and per run it starts: pytest-xdist runs a process per core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -111,6 +115,17 @@ RUN: dict[str, Any] = {
 def small(method: str = "munit", **changes: Any) -> dict[str, Any]:
     """Settings of a tiny run of a method."""
     return RUN | SMALL[method] | changes
+
+
+def open_dataset(
+    data: str | Path,
+    config: Config,
+    layout: Layout = "unpaired",
+    class_letters: Collection[str] = (),
+) -> Images:
+    """The samples of a data set, with the config completed by what the data tells."""
+    source = find_source(str(data), config, layout, class_letters)
+    return build_dataset(source, config.complete(source.facts))
 
 
 def as_arguments(settings: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -17,14 +17,13 @@ from torch import Tensor
 import crossimage
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import build
-from crossimage.data.build import build_dataset
-from crossimage.data.datasets import collate
+from crossimage.data.loader import collate
 from crossimage.inference.translator import Translator
 from crossimage.methods import METHODS
 from crossimage.methods.base import Batch, Method, Noise
 from crossimage.networks.blocks import BatchNorm, Dropout
 from crossimage.training.run import train
-from tests.conftest import SMALL, small
+from tests.conftest import SMALL, open_dataset, small
 
 every_method = pytest.mark.parametrize("name", METHODS)
 CURVES = Path(__file__).with_name("curves")
@@ -60,7 +59,7 @@ def rows(run: Path) -> list[dict[str, str]]:
 def networks(name: str, data: Path, step: int = 0) -> tuple[Method, Batch]:
     """A tiny method and the batch of its first step, to be seen as that of another step."""
     cls = METHODS[name]
-    images = build_dataset(str(data), build(cls.Config, small(name)), cls.layout, cls.labelled)
+    images = open_dataset(data, build(cls.Config, small(name)), cls.layout, cls.labelled)
     count = images.config.samples
     batch = collate([images[number] for number in range(count)])
     noise = Noise(0, count, slice(0, count), "cpu")

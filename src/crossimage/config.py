@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, dataclass_transform
 
@@ -67,6 +67,25 @@ Size = Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_square)]
 Layout = Literal["unpaired", "paired", "single", "super_resolution", "labelled"]
 """Images that a method learns from: those of domains that are drawn independently, or in pairs; of
 one folder alone, or with a small version of each; with labels, of one data set or several."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a data source knows about its images; see :meth:`Config.complete`.
+
+    Attributes:
+        domains: Names of the domains; of the labels, where images have label vectors.
+        epoch: Training images per epoch, over all labelled data sets or of the largest domain.
+        classes: Names of the classes; empty unless class folders were asked for.
+        label_sets: Number of labels in each labelled data set.
+        categorical: Whether each labelled data set's labels are classes, exactly one per image.
+    """
+
+    domains: tuple[str, ...]
+    epoch: int
+    classes: tuple[str, ...] = ()
+    label_sets: tuple[int, ...] = ()
+    categorical: tuple[bool, ...] = ()
 
 
 @settings
@@ -159,6 +178,17 @@ class Config:
         """Images of a domain that a step sees, over all its moves."""
         return self.batch_size
 
+    def complete(self, facts: Facts) -> Self:
+        """Return the config with all that the data determines, and its epochs as steps."""
+        return replace(self, **self.fields_from(facts)).in_steps(facts.epoch)
+
+    def fields_from(self, facts: Facts) -> dict[str, Any]:
+        """Return the values that facts give to fields of this config, by the fields' names.
+
+        Configs with further fields that the data determines extend it.
+        """
+        return {"domains": facts.domains}
+
     def in_steps(self, images: int) -> Self:
         """The same config with its epochs as steps.
 
@@ -174,6 +204,33 @@ class Config:
         return replace(
             self, steps=total, epochs=0.0, decay_steps=min(decay, total), decay_epochs=0.0
         )
+
+
+@settings
+class ClassesConfig(Config):
+    """Configuration of a method that learns from images in class folders.
+
+    Attributes:
+        classes: Names of the classes; taken from the class folders of the training images.
+    """
+
+    classes: Names = ()
+
+    def fields_from(self, facts: Facts) -> dict[str, Any]:
+        """Take the classes from the data, where their folders were asked for."""
+        classes = {"classes": facts.classes} if facts.classes else {}
+        return super().fields_from(facts) | classes
+
+
+@settings
+class SuperResolutionConfig(Config):
+    """Configuration of a method that enlarges images.
+
+    Attributes:
+        scale: Factor by which height and width grow.
+    """
+
+    scale: PositiveInt = 4
 
 
 C = TypeVar("C", bound=Config)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from numbers import Real
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from crossimage.config import Config, Facts, Groups, Names, PositiveInt, settings
 from crossimage.utils.names import did_you_mean, look_up
 
 To = str | Mapping[str, object] | Tensor
@@ -159,6 +162,86 @@ class Labels:
                 new[:, place] = 1 if groups else 1 - own[:, place]
                 found.append((name, new))
         return found
+
+
+@settings
+class LabelledConfig(Config):
+    """Configuration of a method whose domains are label vectors.
+
+    Attributes:
+        domains: Names of the labels, in the order of the label vector; taken from the data.
+        attributes: The labels to learn: attributes of a table, or class folders. Empty: all there
+            are.
+        exclusive: Groups of attributes of which an image has at most one, such as hair colours, as
+            [[a, b], [c, d]]; a single group also as a,b.
+        label_sets: Number of labels in each data set; taken from the data. Empty: there is one
+            data set.
+        categorical: Whether the labels of each data set are classes, of which an image has exactly
+            one; taken from the data. Empty: they are attributes, which it has or has not.
+    """
+
+    attributes: Names = ()
+    exclusive: Groups = ()
+    label_sets: tuple[PositiveInt, ...] = ()
+    categorical: tuple[bool, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse labels that do not add up."""
+        super().__post_init__()
+        for group in self.exclusive:
+            if len(group) < 2:
+                raise ValueError(
+                    f"exclusive names groups of at least two labels, as [[a, b], [c, d]], found a "
+                    f"group of {len(group)}: {', '.join(group)}"
+                )
+        sizes = self._sizes
+        if sum(sizes) != len(self.names) or len(self.categorical) not in {0, len(sizes)}:
+            raise ValueError(
+                f"label_sets and categorical come from the data, and those given, "
+                f"{self.label_sets} and {self.categorical}, do not fit the {len(self.names)} "
+                f"labels {', '.join(self.names)}"
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the labels of all data sets."""
+        return self.domains or self.attributes
+
+    @property
+    def labels(self) -> Labels:
+        """The labels of all data sets, as parts of one vector.
+
+        Raises:
+            ValueError: Two data sets share a label, or a group names an unknown one.
+        """
+        names, sizes = iter(self.names), self._sizes
+        kinds = self.categorical or (False,) * len(sizes)
+        sets = [
+            LabelSet(tuple(islice(names, size)), categorical)
+            for size, categorical in zip(sizes, kinds, strict=True)
+        ]
+        return Labels(sets, self.exclusive)
+
+    @property
+    def _sizes(self) -> tuple[int, ...]:
+        return self.label_sets or (len(self.names),)
+
+    def fields_from(self, facts: Facts) -> dict[str, Any]:
+        """Take the labels from the data.
+
+        Raises:
+            ValueError: ``domains`` are given and are not the labels of the data.
+        """
+        if self.domains not in ((), facts.domains):
+            raise ValueError(
+                f"domains={','.join(self.domains)} are not the labels of the data "
+                f"({', '.join(facts.domains)}); choose among them with attributes"
+            )
+        return super().fields_from(facts) | {
+            "attributes": facts.domains,
+            "label_sets": facts.label_sets,
+            "categorical": facts.categorical,
+        }
 
 
 def parse_target(text: str) -> To:

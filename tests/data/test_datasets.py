@@ -16,15 +16,13 @@ from crossimage.config import Config
 from crossimage.data import datasets
 from crossimage.data import loader as loading
 from crossimage.data.datasets import (
-    Item,
-    PairedImages,
     UnpairedImages,
-    UnreadableTally,
-    collate,
-    loader,
-    scan_domains,
 )
 from crossimage.data.images import files as images
+from crossimage.data.loader import Item, collate, loader
+from crossimage.data.sources.folders import scan_domains
+from crossimage.data.unreadable import UnreadableTally
+from tests.conftest import open_dataset
 from tests.golden import SHARED
 
 PLAIN = Config(resize=0, crop=(8, 8), flip=False, batch_size=2, workers=0)
@@ -162,7 +160,7 @@ def test_large_jpegs_are_reduced_for_training_alone(tmp_path, monkeypatch):
         (lambda: data[0], small),
         (lambda: data.fixed("train", 1), large),
         (lambda: dataset(tmp_path / "apart", Config(resize=0, crop=(30, 30)))[0], large),
-        (lambda: PairedImages(data.domains, config)[0], large),
+        (lambda: open_dataset(tmp_path / "apart", config, "paired")[0], large),
         (lambda: dataset(tmp_path / "halves", config)[0], {(64, 160)}),
     ):
         found.clear()
@@ -335,7 +333,9 @@ def test_three_domains(tmp_path):
 PROGRAM = """
 import multiprocessing, sys, time
 from crossimage.config import Config
-from crossimage.data.datasets import UnpairedImages, scan_domains, loader
+from crossimage.data.datasets import UnpairedImages
+from crossimage.data.loader import loader
+from crossimage.data.sources.folders import scan_domains
 from tests.golden import SHARED
 
 config = Config(resize=0, crop=(8, 8), workers=2)

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from crossimage.config import Config
 from crossimage.data.inspect import inspect, print_report
+from crossimage.labels import LabelledConfig
 
 
 @pytest.fixture
@@ -127,12 +128,12 @@ def test_images_are_counted_by_class(tmp_path):
             Image.new("RGB", (40, 30)).save(tmp_path / "trainA" / name / f"{number}.png")
     (tmp_path / "trainB").mkdir()
     Image.new("RGB", (40, 30)).save(tmp_path / "trainB" / "1.png")
-    report = inspect(str(tmp_path), labelled=("a",))
+    report = inspect(str(tmp_path), class_letters=("a",))
     assert report.splits[0].classes == {"cat": 3, "dog": 2}
     assert "classes of a (train): cat 3, dog 2" in shown(report)
     assert "classes" not in shown(inspect(str(tmp_path)))
     with pytest.raises(ValueError, match="trainB holds no class folders"):
-        inspect(str(tmp_path), labelled=("b",))
+        inspect(str(tmp_path), class_letters=("b",))
 
 
 def test_epochs_are_told_in_steps(data):
@@ -149,7 +150,7 @@ def test_labels_are_counted_by_data_set_and_split(tmp_path):
     for name in ("cat", "dog", "dog/deep"):
         (tmp_path / "pets" / "train" / name).mkdir(parents=True)
         Image.new("L", (40, 30)).save(tmp_path / "pets" / "train" / name / "1.png")
-    config = Config(channels=(3,), batch_size=2, steps=10)
+    config = LabelledConfig(channels=(3,), batch_size=2, steps=10)
     data = f"{tmp_path / 'faces.csv'},{tmp_path / 'pets'}"
     report = inspect(data, config, layout="labelled")
     assert not report.problems

@@ -5,14 +5,12 @@ import pytest
 import torch
 from PIL import Image
 
-from crossimage.config import Config
-from crossimage.data.labelled import LabelledImages
 from crossimage.data.loader import collate
-from crossimage.data.sources.labelled import find_labelled
-from crossimage.labels import LabelSet
+from crossimage.labels import LabelledConfig, LabelSet
+from tests.conftest import open_dataset
 from tests.golden import SHARED
 
-PLAIN = Config(channels=(3,), resize=0, crop=(8, 8), flip=False, batch_size=2, workers=0)
+PLAIN = LabelledConfig(channels=(3,), resize=0, crop=(8, 8), flip=False, batch_size=2, workers=0)
 
 
 def flat(path, level):
@@ -51,17 +49,14 @@ def faces(tmp_path):
 
 
 def images(data, *chosen, config=PLAIN):
-    return LabelledImages(find_labelled(str(data), chosen), config)
+    return open_dataset(data, replace(config, attributes=chosen), "labelled")
 
 
 def test_class_folders_are_labels_that_exclude_each_other(animals):
     data = images(animals)
-    assert data.found == {
-        "domains": ("cat", "dog", "owl"),
-        "attributes": ("cat", "dog", "owl"),
-        "label_sets": (3,),
-        "categorical": (True,),
-    }
+    config = data.config
+    assert config.domains == config.attributes == ("cat", "dog", "owl")
+    assert (config.label_sets, config.categorical) == ((3,), (True,))
     assert data.domains[0].name == "animals" and len(data.domains[0].test) == 3
     for number in range(12):
         item = data[number]
@@ -80,7 +75,7 @@ def test_chosen_folders_come_in_the_order_wanted(animals):
 def test_a_table_gives_attributes_in_the_order_wanted(faces):
     assert images(faces).labels.names == ("Male", "Young")
     data = images(faces / "labels.csv", "young", "Male")
-    assert data.domains[0].known == LabelSet(("Young", "Male"), False)
+    assert data.domains[0].label_set == LabelSet(("Young", "Male"), False)
     assert data.domains[0].name == "labels"
     for number in range(20):
         item = data[number]
@@ -102,8 +97,7 @@ def test_the_target_is_that_of_another_image_and_like_the_sample_a_function_of_i
 def test_several_data_sets_take_turns_and_the_mask_tells_whose_turn_it_is(animals, faces):
     data = images(f"{animals}, {faces}", "Male", "Young", "cat", "dog", "owl")
     assert data.labels.names == ("cat", "dog", "owl", "Male", "Young")
-    assert data.found["label_sets"] == (3, 2) and data.found["categorical"] == (True, False)
-    assert data.epoch == 16
+    assert data.config.label_sets == (3, 2) and data.config.categorical == (True, False)
     seen = {0: [], 1: []}
     for number in range(60):
         which, item = number // 2 % 2, data[number]

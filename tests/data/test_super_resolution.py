@@ -8,19 +8,17 @@ from PIL import Image
 from torch import Tensor
 
 from crossimage.config import build
-from crossimage.data.build import build_dataset
 from crossimage.data.datasets import Images
 from crossimage.data.images.files import read_image
 from crossimage.data.super_resolution import enlarge, shrink
 from crossimage.methods.srgan import SRGANConfig
 from crossimage.training.run import train
-from tests.conftest import small
+from tests.conftest import open_dataset, small
 
 
 def opened(data: Path, **changes: Any) -> Images:
-    return build_dataset(
-        str(data), build(SRGANConfig, small("srgan", **changes)), "super_resolution"
-    )
+    config = build(SRGANConfig, small("srgan", **changes))
+    return open_dataset(data, config, "super_resolution")
 
 
 def random_image(height: int, width: int, channels: int = 3) -> Tensor:

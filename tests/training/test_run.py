@@ -18,11 +18,10 @@ import crossimage
 from crossimage.checkpoints.training_state import Checkpoints, lock
 from crossimage.cli.app import main
 from crossimage.config import build
-from crossimage.data.datasets import UnpairedImages, scan_domains
 from crossimage.methods import METHODS
 from crossimage.methods.munit import MUNIT
 from crossimage.training.run import train
-from tests.conftest import as_arguments, small
+from tests.conftest import as_arguments, open_dataset, small
 from tests.faults.harness import compare, digest
 
 
@@ -315,7 +314,7 @@ def test_a_classifier_takes_its_classes_from_the_folders_and_tells_its_accuracy(
     assert model.config.classes == ("x", "y", "z")  # type: ignore[attr-defined]
     found = json.loads((tmp_path / "accuracy.json").read_text())
     assert found.keys() == {"a", "b"}
-    images = UnpairedImages(scan_domains(str(classes)), model.config, ("a",))
+    images = open_dataset(classes, model.config, "unpaired", ("a",))
     for domain, share in found.items():
         right = [
             int(model.classify(x, domain).argmax()) == int(y) for x, y in images.tests(domain, 1)

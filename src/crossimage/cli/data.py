@@ -40,7 +40,7 @@ def data_inspect(data: Positional[Data], settings: Positional[Settings] = ()) ->
         method, config = configured(settings[0] if named else None, overrides)
     known = {}
     if method:
-        known = {"layout": method.layout, "labelled": method.needs_labels(config)}
+        known = {"layout": method.layout, "class_letters": method.needs_labels(config)}
     print_report(look(data, config, **known))
 
 

@@ -1,55 +1,95 @@
-"""The images that a method learns from, whatever their layout."""
+"""From what a user names as data to the samples that a method learns from.
+
+``find_source`` says where the images are and what they tell; ``Config.complete`` takes that over;
+``build_dataset`` makes samples of both.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import replace
+import string
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
 
-from crossimage.config import Config, Layout
+from crossimage.config import Config, Facts, Layout
 from crossimage.data.datasets import Images, PairedImages, SingleImages, UnpairedImages
 from crossimage.data.labelled import LabelledImages
-from crossimage.data.sources.folders import find_images, scan_domains
-from crossimage.data.sources.labelled import find_labelled
+from crossimage.data.sources.classes import classified
+from crossimage.data.sources.folders import (
+    Domain,
+    facts_of,
+    find_images,
+    find_two_scales,
+    scan_domains,
+)
+from crossimage.data.sources.labelled import facts_of_labelled, find_labelled
+from crossimage.data.sources.pairs import align
 from crossimage.data.super_resolution import EnlargingImages
+from crossimage.labels import LabelledConfig
 
 
-def build_dataset(
-    data: str, config: Config, layout: Layout = "unpaired", labelled: Collection[str] = ()
-) -> Images:
-    """Open a data set for training.
+@dataclass(frozen=True)
+class Source:
+    """The images of a data set, and what it says about them.
+
+    Attributes:
+        layout: How the images belong together.
+        domains: Where the images of each domain are.
+        facts: What completes a config.
+    """
+
+    layout: Layout
+    domains: tuple[Domain, ...]
+    facts: Facts
+
+
+_DATASETS: dict[Layout, Callable[[Any, Any], Images]] = {
+    "unpaired": UnpairedImages,
+    "paired": PairedImages,
+    "single": SingleImages,
+    "super_resolution": EnlargingImages,
+    "labelled": LabelledImages,
+}
+"""Of each layout the samples, made of its domains and a config."""
+
+
+def find_source(
+    data: str, config: Config, layout: Layout = "unpaired", class_letters: Collection[str] = ()
+) -> Source:
+    """Find the images of a data set.
 
     Args:
-        data: A folder, list files or tables; what, depends on the layout.
-        config: The settings of the run.
-        layout: What the method learns from.
-        labelled: Letters of the domains whose images need classes.
-
-    Returns:
-        The samples. Their ``config`` is the given one completed by what the data tells: the
-        domains' names, classes or labels, and epochs as steps.
+        data: A folder, list files or tables, depending on the layout.
+        config: The settings of the run; its ``domains`` rename or choose domains.
+        layout: How the method wants its images.
+        class_letters: Letters of the domains whose images need classes.
 
     Raises:
         FileNotFoundError: A folder or a listed file is missing.
-        ValueError: The data is not of that layout, or can't be used.
+        ValueError: The data does not have that layout, or can't be used.
     """
-    images: Images
+    domains: tuple[Domain, ...]
     match layout:
         case "unpaired":
-            images = UnpairedImages(scan_domains(data, config.domains), config, labelled)
+            indices = [string.ascii_lowercase.index(letter) for letter in class_letters]
+            domains = classified(scan_domains(data, config.domains), indices)
         case "paired":
-            images = PairedImages(scan_domains(data, config.domains), config)
+            domains = align(scan_domains(data, config.domains))
         case "single":
-            images = SingleImages(find_images(data, config.domains), config)
+            domains = (find_images(data, config.domains),)
         case "super_resolution":
-            images = EnlargingImages(find_images(data), config)
+            domains = find_two_scales(data, config.domains)
         case "labelled":
-            chosen = getattr(config, "attributes", ())
-            images = LabelledImages(find_labelled(data, chosen), config)
-            if config.domains not in ((), images.found["domains"]):
-                raise ValueError(
-                    f"domains={','.join(config.domains)} are not the labels of the data "
-                    f"({', '.join(images.found['domains'])}); choose among them with attributes"
-                )
-    told = {key: value for key, value in images.found.items() if hasattr(config, key)}
-    images.config = replace(config, **told).in_steps(images.epoch)
-    return images
+            assert isinstance(config, LabelledConfig)
+            data_sets = find_labelled(data, config.attributes)
+            return Source(layout, data_sets, facts_of_labelled(data_sets))
+    return Source(layout, domains, facts_of(domains))
+
+
+def build_dataset(source: Source, config: Config) -> Images:
+    """Return the samples of a source, prepared as a completed config says.
+
+    Raises:
+        ValueError: The number of ``config.channels`` does not fit, or two data sets share a label.
+    """
+    return _DATASETS[source.layout](source.domains, config)

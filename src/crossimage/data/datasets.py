@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import string
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,17 +16,10 @@ from torchvision.transforms.v2 import functional as transforms
 from crossimage.config import Config
 from crossimage.data.images.files import MAX_PIXELS, BombError, ImageError, decode, normalise
 from crossimage.data.images.resize import resized
-from crossimage.data.loader import Item, LoadedBatch, collate, loader
-from crossimage.data.sources.classes import classified
-from crossimage.data.sources.folders import Domain, Split, scan_domains
-from crossimage.data.sources.pairs import align
-from crossimage.data.unreadable import Unreadable, UnreadableTally
+from crossimage.data.loader import Item, LoadedBatch
+from crossimage.data.sources.folders import Domain, Split
+from crossimage.data.unreadable import Unreadable
 from crossimage.utils.seeds import seed_of
-
-__all__ = [
-    "Domain", "Images", "Item", "LoadedBatch", "PairedImages", "SingleImages", "UnpairedImages",
-    "UnreadableTally", "collate", "scan_domains", "loader",
-]  # fmt: skip
 
 Row = tuple[Path, ...]
 """One file of every domain of a group."""
@@ -52,8 +44,6 @@ class Images(Dataset[Item]):
     Attributes:
         letters: The letters that the domains' images come under.
         channels: Channels of the domains' images.
-        epoch: Samples that show every image at least once.
-        found: Settings that the data tells.
 
     Raises:
         ValueError: ``config.channels`` has not one number a letter.
@@ -76,8 +66,6 @@ class Images(Dataset[Item]):
                 f"channels names {len(config.channels)} numbers, expected one for {every} ({names})"
             )
         self.channels = tuple(config.channels[kinds.index(letter)] for letter in self.letters)
-        self.found: dict[str, Any] = {"domains": tuple(domain.name for domain in domains)}
-        self.epoch = max(len(domain.train) for domain in domains)
         self._orders: dict[int, tuple[int, Tensor]] = {}
 
     def __getitem__(self, number: int) -> Item:
@@ -165,13 +153,14 @@ class Images(Dataset[Item]):
 
     def _label(self, item: Item, index: int, row: int, number: int) -> None:
         """Add the labels of a domain's image to sample ``number`` of its group."""
-        if labels := self.domains[index].labels:
-            item.labels[self.letters[index]] = labels[row]
+        if indices := self.domains[index].class_indices:
+            item.labels[self.letters[index]] = indices[row]
 
     def _tests(self, index: int) -> Iterable[tuple[Path, int | list[float]]]:
         """The test images of a domain whose labels are known, with these."""
         domain = self.domains[index]
-        return zip(domain.test, domain.test_labels, strict=True) if domain.test_labels else []
+        known = domain.test_class_indices
+        return zip(domain.test, known, strict=True) if known else []
 
     def _rows(self, group: Group, split: Split) -> list[Row]:
         """The files of a group; training files where there are no others."""
@@ -290,37 +279,28 @@ class UnpairedImages(Images):
     Args:
         domains: Where the images are.
         config: Seed, channels, and how images are resized, cropped and flipped.
-        labelled: Letters of the domains whose images have classes, see
-            :func:`~crossimage.data.sources.classes.classified`.
 
     Raises:
-        ValueError: ``config.channels`` has not one number a domain, or the classes of a domain
-            are not to be found.
+        ValueError: ``config.channels`` does not hold one number per domain.
     """
 
-    def __init__(
-        self, domains: Sequence[Domain], config: Config, labelled: Collection[str] = ()
-    ) -> None:
-        places = [string.ascii_lowercase.index(letter) for letter in labelled]
-        groups = [(index,) for index in range(len(domains))]
-        super().__init__(classified(domains, places), config, groups)
-        if places:
-            self.found["classes"] = self.domains[places[0]].classes
+    def __init__(self, domains: Sequence[Domain], config: Config) -> None:
+        super().__init__(domains, config, [(index,) for index in range(len(domains))])
 
 
 class SingleImages(Images):
-    """Samples of the images of one folder, under the letter ``x``.
+    """Samples of the images of one domain, under the letter ``x``.
 
     Args:
-        domain: Where the images are.
+        domains: Where the images are: one domain.
         config: Seed, channels, and how images are resized, cropped and flipped.
 
     Raises:
         ValueError: ``config.channels`` is not one number.
     """
 
-    def __init__(self, domain: Domain, config: Config) -> None:
-        super().__init__([domain], config, [(0,)], "x")
+    def __init__(self, domains: Sequence[Domain], config: Config) -> None:
+        super().__init__(domains, config, [(0,)], "x")
 
 
 class PairedImages(Images):
@@ -329,16 +309,16 @@ class PairedImages(Images):
     A pair whose images have different sizes counts as unreadable.
 
     Args:
-        domains: Where the images are; see :func:`~crossimage.data.sources.pairs.align` for what
-            belongs together.
+        domains: Where the images are, in the order of the pairs; see
+            :func:`~crossimage.data.sources.pairs.align`.
         config: Seed, channels, and how images are resized, cropped and flipped.
 
     Raises:
-        ValueError: ``config.channels`` has not one number a domain, or an image has no partner.
+        ValueError: ``config.channels`` does not hold one number per domain.
     """
 
     def __init__(self, domains: Sequence[Domain], config: Config) -> None:
-        super().__init__(align(domains), config, [tuple(range(len(domains)))])
+        super().__init__(domains, config, [tuple(range(len(domains)))])
 
 
 def check_sizes(found: Sequence[tuple[tuple[int, int], Path]]) -> None:

@@ -13,7 +13,7 @@ from rich.progress import track
 from rich.table import Table
 
 from crossimage.config import Config, Layout
-from crossimage.data.build import build_dataset
+from crossimage.data.build import build_dataset, find_source
 from crossimage.data.datasets import Images, check_sizes
 from crossimage.data.images.files import BombError, ImageError, ImageInfo, verify
 from crossimage.data.images.resize import resized
@@ -84,15 +84,15 @@ def inspect(
     config: Config | None = None,
     *,
     layout: Layout = "unpaired",
-    labelled: Collection[str] = (),
+    class_letters: Collection[str] = (),
 ) -> DataReport:
     """Read every image of a data set.
 
     Args:
-        data: A folder, list files or tables, as for :func:`build_dataset`.
+        data: A folder, list files or tables, as for :func:`find_source`.
         config: What training would use; None: the defaults.
         layout: What training would learn from.
-        labelled: Letters of the domains whose images need classes.
+        class_letters: Letters of the domains whose images need classes.
 
     Raises:
         FileNotFoundError: A folder or a listed file is missing.
@@ -103,8 +103,9 @@ def inspect(
     lonely = []
     if layout == "paired":  # all are named, where training would refuse the first
         lonely = unmatched(scan_domains(data, config.domains))
-    images = build_dataset(data, config, "unpaired" if lonely else layout, labelled)
-    config = images.config
+    source = find_source(data, config, "unpaired" if lonely else layout, class_letters)
+    config = config.complete(source.facts)
+    images = build_dataset(source, config)
     files = (path for domain in images.domains for path in (*domain.train, *domain.test))
     found = dict(_read(list(dict.fromkeys(files))))
     shown = images.domains
@@ -197,8 +198,8 @@ def _summarise(domain: Domain, split: Split, found: _Found, config: Config) -> S
 def _count_labels(report: SplitReport, domain: Domain, split: Split) -> None:
     """Count the images of each class, or those that have each attribute."""
     shown = Counter(domain.shown(split))
-    if isinstance(domain, LabelledDomain) and not domain.known.categorical:
-        report.attributes.update({name: shown[name] for name in domain.known.names})
+    if isinstance(domain, LabelledDomain) and not domain.label_set.categorical:
+        report.attributes.update({name: shown[name] for name in domain.label_set.names})
     else:
         report.classes.update(shown)
 

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import torch
 
-from crossimage.config import Config
 from crossimage.data.datasets import Group, Images
 from crossimage.data.images.files import ImageError
 from crossimage.data.loader import Item, LoadedBatch
 from crossimage.data.sources.folders import Split
 from crossimage.data.sources.labelled import LabelledDomain, Values
-from crossimage.labels import Labels
+from crossimage.labels import LabelledConfig
 from crossimage.utils.seeds import seed_of
 
 
@@ -27,7 +26,8 @@ class LabelledImages(Images):
 
     Args:
         domains: The data sets.
-        config: Seed, channels, samples a step, and how images are resized, cropped and flipped.
+        config: Seed, channels, labels, samples per step, and how images are resized, cropped and
+            flipped; completed by the facts of the same data sets.
 
     Attributes:
         labels: What the label vectors are made of.
@@ -38,18 +38,10 @@ class LabelledImages(Images):
 
     domains: tuple[LabelledDomain, ...]
 
-    def __init__(self, domains: Sequence[LabelledDomain], config: Config) -> None:
+    def __init__(self, domains: Sequence[LabelledDomain], config: LabelledConfig) -> None:
         groups = [(index,) for index in range(len(domains))]
         super().__init__(domains, config, groups, "x" * len(domains))
-        sets = [domain.known for domain in domains]
-        self.labels = Labels(sets)
-        self.found = {
-            "domains": self.labels.names,
-            "attributes": self.labels.names,
-            "label_sets": tuple(len(known.names) for known in sets),
-            "categorical": tuple(known.categorical for known in sets),
-        }
-        self.epoch = sum(len(domain.train) for domain in domains)
+        self.labels = config.labels
 
     def fixed(self, split: Split, count: int) -> LoadedBatch:
         """Images that stay the same during a run: centre-cropped, not flipped, of all labels.
@@ -87,7 +79,7 @@ class LabelledImages(Images):
         """What tells whether the training images or their labels have changed, by data set."""
         prints = super().fingerprint()
         for domain in self.domains:
-            told = repr((domain.known.names, domain.values)).encode()
+            told = repr((domain.label_set.names, domain.values)).encode()
             prints[domain.name] += f", labels {hashlib.sha256(told).hexdigest()[:16]}"
         return prints
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from crossimage.config import Config
+from crossimage.config import SuperResolutionConfig
 from crossimage.data.datasets import Images
 from crossimage.data.images.pixels import ImageError
 from crossimage.data.loader import Item, LoadedBatch
@@ -24,22 +24,16 @@ class EnlargingImages(Images):
     Images are never resized; those smaller than the crop count as unreadable.
 
     Args:
-        domain: Where the images are.
+        domains: Where the images are: the same files twice, for small and for large images.
         config: Seed, channels, how images are cropped and flipped, and ``scale``.
 
     Raises:
-        ValueError: ``config.domains`` or ``config.channels`` are not two.
+        ValueError: ``config.channels`` are not two numbers.
     """
 
-    def __init__(self, domain: Domain, config: Config) -> None:
-        names = config.domains or ("low", "high")
-        if len(names) != 2:
-            raise ValueError(
-                f"domains={','.join(names)} names {len(names)}, expected two names: of small "
-                "images and of large ones"
-            )
-        super().__init__([replace(domain, name=name) for name in names], config, [(0, 1)])
-        self.scale: int = config.scale  # type: ignore[attr-defined]
+    def __init__(self, domains: Sequence[Domain], config: SuperResolutionConfig) -> None:
+        super().__init__(domains, config, [(0, 1)])
+        self.scale = config.scale
 
     def fixed(self, split: Split, count: int) -> LoadedBatch:
         """Centre crops that stay the same during a run, and their small versions."""

@@ -33,7 +33,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss
 
 from crossimage.config import (
-    Config,
+    ClassesConfig,
     Names,
     NonNegativeFloat,
     NonNegativeInt,
@@ -73,7 +73,7 @@ class Weights:
 
 
 @settings
-class DTNConfig(Config):
+class DTNConfig(ClassesConfig):
     """Configuration; the defaults are those for SVHN to MNIST, published or (see docs) ours.
 
     Attributes:

@@ -33,12 +33,12 @@ from torch.nn.functional import interpolate, mse_loss
 
 from crossimage.config import (
     Betas,
-    Config,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     Size,
+    SuperResolutionConfig,
     settings,
 )
 from crossimage.losses import discriminator_loss, generator_loss
@@ -67,7 +67,7 @@ class Weights:
 
 
 @settings
-class SRGANConfig(Config):
+class SRGANConfig(SuperResolutionConfig):
     """Configuration of SRGAN; the defaults are the published ones for enlarging four times.
 
     Attributes:

@@ -29,7 +29,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field
-from itertools import islice
 
 import torch
 from torch import Tensor
@@ -37,16 +36,13 @@ from torch.nn import functional as F
 
 from crossimage.config import (
     Channels,
-    Config,
-    Groups,
-    Names,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
     Size,
     settings,
 )
-from crossimage.labels import Labels, LabelSet
+from crossimage.labels import LabelledConfig, Labels
 from crossimage.losses import discriminator_loss, generator_loss, gradient_penalty
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.networks.discriminators import score_real_and_fake
@@ -87,20 +83,12 @@ class Discriminator:
 
 
 @settings
-class StarGANConfig(Config):
+class StarGANConfig(LabelledConfig):
     """Configuration of StarGAN; the defaults are the published ones for CelebA at 128 px.
 
     Attributes:
         batch_size: Images of one move; a step of the discriminator's moves sees as many times more.
-        domains: Names of the labels, in the order of the label vector; taken from the data.
         channels: Channels of all images, one number.
-        attributes: The labels to learn: attributes of a table, or class folders. Empty: all there
-            are.
-        exclusive: Groups of attributes of which an image has at most one, such as hair colours, as
-            [[a, b], [c, d]]; a single group also as a,b.
-        label_sets: How many labels each data set has; taken from the data. Empty: there is one.
-        categorical: Of each data set, whether its labels are classes, of which an image has exactly
-            one; taken from the data. Empty: they are attributes, which it has or has not.
         critic_moves: Moves of the discriminator before each of the generator.
         width: Channels of the generator's first convolution.
         residual_blocks: Residual blocks of the generator.
@@ -115,10 +103,6 @@ class StarGANConfig(Config):
     decay_steps: NonNegativeInt = 20_000
     batch_size: PositiveInt = 16
 
-    attributes: Names = ()
-    exclusive: Groups = ()
-    label_sets: tuple[PositiveInt, ...] = ()
-    categorical: tuple[bool, ...] = ()
     critic_moves: PositiveInt = 5
     width: PositiveInt = 64
     residual_blocks: NonNegativeInt = 6
@@ -126,14 +110,8 @@ class StarGANConfig(Config):
     weights: Weights = field(default_factory=Weights)
 
     def __post_init__(self) -> None:
-        """Refuse shapes that the networks can't have, and labels that don't add up."""
+        """Refuse shapes that the networks can't have."""
         super().__post_init__()
-        for group in self.exclusive:
-            if len(group) < 2:
-                raise ValueError(
-                    f"exclusive names groups of at least two labels, as [[a, b], [c, d]], found a "
-                    f"group of {len(group)}: {', '.join(group)}"
-                )
         multiple = max(4, 2**self.discriminator.layers)
         if any(side % multiple for side in self.crop):
             raise ValueError(
@@ -145,32 +123,11 @@ class StarGANConfig(Config):
             raise ValueError(
                 f"channels must be one number, for all images alike, found {self.channels}"
             )
-        sizes, kinds = self._sizes, self.categorical
-        if sum(sizes) != len(self.names) or len(kinds) not in {0, len(sizes)}:
-            raise ValueError(
-                f"label_sets and categorical come from the data, and those given, "
-                f"{self.label_sets} and {self.categorical}, do not fit the {len(self.names)} "
-                f"labels {', '.join(self.names)}"
-            )
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the labels; those published for CelebA where no data has told others."""
         return self.domains or self.attributes or CELEBA
-
-    @property
-    def sets(self) -> list[LabelSet]:
-        """The labels of every data set."""
-        names, sizes = iter(self.names), self._sizes
-        kinds = self.categorical or (False,) * len(sizes)
-        return [
-            LabelSet(tuple(islice(names, size)), kind)
-            for size, kind in zip(sizes, kinds, strict=True)
-        ]
-
-    @property
-    def _sizes(self) -> tuple[int, ...]:
-        return self.label_sets or (len(self.names),)
 
     @property
     def samples(self) -> int:
@@ -197,7 +154,7 @@ class StarGAN(Method):
 
     def __init__(self, config: StarGANConfig, *, training: bool = True) -> None:
         super().__init__(config)
-        self.labels = Labels(config.sets, config.exclusive)
+        self.labels = config.labels
         (channels,) = config.channels
         self.generators = LabelledGenerator(
             channels, self.labels.size, config.width, config.residual_blocks

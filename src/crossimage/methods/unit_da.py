@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from crossimage.config import (
-    Config,
+    ClassesConfig,
     Names,
     NonNegativeFloat,
     NonNegativeInt,
@@ -69,7 +69,7 @@ class Weights:
 
 
 @settings
-class UNITDAConfig(Config):
+class UNITDAConfig(ClassesConfig):
     """Configuration; the defaults are the published SVHN-to-MNIST settings.
 
     Attributes:

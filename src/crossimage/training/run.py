@@ -19,7 +19,7 @@ from rich.panel import Panel as Box
 from crossimage.checkpoints.load import load_networks
 from crossimage.checkpoints.training_state import Checkpoints, lock
 from crossimage.config import Config, build, differences, to_dict, write_yaml
-from crossimage.data.build import build_dataset
+from crossimage.data.build import build_dataset, find_source
 from crossimage.data.datasets import Images
 from crossimage.data.sampler import StepSampler
 from crossimage.data.sources.folders import Split
@@ -62,7 +62,7 @@ def train(
 
     Args:
         recipe: A recipe's or method's name, or a YAML file.
-        data: A folder of images, list files or tables, see :func:`build_dataset`.
+        data: A folder of images, list files or tables, see :func:`find_source`.
         out: The run's folder.
         overrides: Settings that override the recipe's, nested.
         init: A model file, or run, whose weights a new run starts from; its networks are those of
@@ -84,8 +84,9 @@ def train(
     method = METHODS[name]
     networks = network_settings(init, name) if init else {}
     config = build(method.Config, networks, settings, overrides, source=recipe)
-    dataset = build_dataset(data, config, method.layout, method.needs_labels(config))
-    config = dataset.config
+    source = find_source(data, config, method.layout, method.needs_labels(config))
+    config = config.complete(source.facts)
+    dataset = build_dataset(source, config)
     if devices < 1:
         raise ValueError(f"devices must be at least 1, found {devices}")
     StepSampler(config.batch_size, config.accumulate, world=world_of(devices))

@@ -22,9 +22,10 @@ from torch import Tensor, nn
 
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import Config
-from crossimage.data.datasets import Images, LoadedBatch, UnreadableTally, loader
+from crossimage.data.datasets import Images
+from crossimage.data.loader import LoadedBatch, loader
 from crossimage.data.sampler import rows
-from crossimage.data.unreadable import Unreadable
+from crossimage.data.unreadable import Unreadable, UnreadableTally
 from crossimage.methods.base import Batch, Method, Noise
 from crossimage.networks.convolution import arrange
 from crossimage.training import compile as compiling

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from crossimage.config import Config
-from crossimage.data.datasets import UnpairedImages, scan_domains
 from crossimage.data.make.digits import MAKERS, find_digits
+from tests.conftest import open_dataset
 from tests.golden import SHARED
 
 MNIST = [
@@ -99,11 +99,10 @@ def test_two_data_sets_of_digits(originals, tmp_path, name):
                     assert path.parent == place  # no one can look the target's classes up
                 else:
                     assert path.parent.name == str(labels[number])
-    data = UnpairedImages(
-        scan_domains(str(tmp_path / "out")), Config(crop=(32, 32), channels=(1, 1)), "a"
-    )
+    config = Config(crop=(32, 32), channels=(1, 1))
+    data = open_dataset(tmp_path / "out", config, "unpaired", "a")
     assert data.domains[0].classes == tuple("0123456789")
-    assert len(data.domains[1].test_labels) == len(sets[1][1][1])
+    assert len(data.domains[1].test_class_indices) == len(sets[1][1][1])
     assert data[0].images["b"].shape == (1, 32, 32)
 
 
@@ -156,11 +155,10 @@ def test_mnist_m_may_be_the_source(originals, photos, tmp_path):
         assert all(back[k.replace(f"test{one}", f"test{other}")] == v for k, v in found.items())
     pictures = {Path(k).name: v for k, v in there.items() if k.startswith("trainB")}
     assert {Path(k).name: v for k, v in back.items() if k.startswith("trainA")} == pictures
-    data = UnpairedImages(
-        scan_domains(str(tmp_path / "mnistm2mnist")), Config(crop=(32, 32), channels=(3, 1)), "a"
-    )
+    config = Config(crop=(32, 32), channels=(3, 1))
+    data = open_dataset(tmp_path / "mnistm2mnist", config, "unpaired", "a")
     assert data.domains[0].classes == tuple("0123456789")
-    assert all(domain.test_labels for domain in data.domains)
+    assert all(domain.test_class_indices for domain in data.domains)
     assert not list((tmp_path / "mnistm2mnist" / "trainB").glob("*/"))
 
 

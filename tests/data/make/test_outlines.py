@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crossimage.data.datasets import scan_domains
 from crossimage.data.make.outlines import MAKERS, make_outlines
+from crossimage.data.sources.folders import scan_domains
 
 
 def contents(folder):

@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 
 from crossimage.config import Config
-from crossimage.data.datasets import UnpairedImages, loader, scan_domains
+from crossimage.data.loader import loader
+from tests.conftest import open_dataset
 
 PLAIN = Config(resize=0, crop=(8, 8), flip=False, batch_size=4, workers=0)
 
@@ -30,8 +31,8 @@ def digits(tmp_path):
     return tmp_path
 
 
-def images(folder, labelled=("a",), config=PLAIN):
-    return UnpairedImages(scan_domains(str(folder)), config, labelled)
+def images(folder, class_letters=("a",)):
+    return open_dataset(folder, PLAIN, "unpaired", class_letters)
 
 
 def level(x):
@@ -50,9 +51,9 @@ def test_labels_follow_the_images(digits):
 
 
 def test_without_labelled_domains_nothing_is_looked_at(digits):
-    data = images(digits, labelled=())
+    data = images(digits, class_letters=())
     assert data[0].labels == {}
-    assert all(domain.classes == () == domain.test_labels for domain in data.domains)
+    assert all(domain.classes == () == domain.test_class_indices for domain in data.domains)
     assert list(data.tests("b", 3)) == []
 
 
@@ -62,7 +63,7 @@ def test_the_targets_training_classes_are_never_known(digits):
         folder.mkdir(exist_ok=True)
         path.rename(folder / path.name)
     data = images(digits)
-    assert data.domains[1].labels == ()
+    assert data.domains[1].class_indices == ()
     assert "b" not in data[0].labels
 
 
@@ -99,7 +100,7 @@ def test_folders_of_domains_may_hold_class_folders(tmp_path):
     flat(tmp_path / "test" / "target" / "dog" / "deep" / "1.png", 1)
     data = images(tmp_path)
     assert data.domains[1].classes == ("cat", "dog")
-    assert data.domains[1].test_labels == (1,)
+    assert data.domains[1].test_class_indices == (1,)
 
 
 def test_what_is_wrong_with_class_folders_is_said(digits):
@@ -112,11 +113,11 @@ def test_what_is_wrong_with_class_folders_is_said(digits):
     (digits / "testB" / "7").rename(digits / "testA" / "7")
     expect(r"testA/7 is a class that training does not have")
     (digits / "testA" / "7" / "1.png").rename(digits / "testA" / "1.png")
-    expect(r"testA/1.png lies outside the class folders of .*testA \(1 in all\); .*testA/0")
+    expect(r"testA/1.png is outside the class folders of .*testA \(1 in all\); .*testA/0")
     (digits / "testA" / "1.png").rename(digits / "testB" / "1.png")
-    expect(r"testB/1.png lies outside the class folders")
+    expect(r"testB/1.png is outside the class folders")
     (digits / "testB" / "1.png").rename(digits / "trainA" / "x.png")
-    expect(r"trainA/x.png lies outside the class folders of .*trainA \(1 in all\)")
+    expect(r"trainA/x.png is outside the class folders of .*trainA \(1 in all\)")
     (digits / "trainA" / "x.png").unlink()
     (digits / "trainA" / "5").mkdir()
     expect(r"trainA/5 holds no images; expected images of every class")
@@ -124,9 +125,9 @@ def test_what_is_wrong_with_class_folders_is_said(digits):
 
 def test_a_labelled_domain_needs_class_folders(digits, monkeypatch):
     with pytest.raises(ValueError, match=r"trainB holds no class folders; .*trainB/cat/1.png"):
-        images(digits, labelled=("b",))
-    with pytest.raises(ValueError, match=r"trainB/0.png lies outside the class folders"):
-        images(digits, labelled=("a", "b"))
+        images(digits, class_letters=("b",))
+    with pytest.raises(ValueError, match=r"trainB/0.png is outside the class folders"):
+        images(digits, class_letters=("a", "b"))
     monkeypatch.chdir(digits)
     (digits / "l.txt").write_text("trainB/1.png\n")
     with pytest.raises(ValueError, match=r"l.txt holds no class folders"):

@@ -1,7 +1,7 @@
 import pytest
 from PIL import Image
 
-from crossimage.data.datasets import scan_domains
+from crossimage.data.sources.folders import scan_domains
 
 
 def images(*paths, size=(4, 4)):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -9,9 +10,12 @@ from PIL import Image
 
 from crossimage.config import Config
 from crossimage.data import datasets
-from crossimage.data.datasets import PairedImages, UnreadableTally, collate, loader, scan_domains
 from crossimage.data.images.files import decode
+from crossimage.data.loader import collate, loader
+from crossimage.data.sources.folders import scan_domains
 from crossimage.data.sources.pairs import align
+from crossimage.data.unreadable import UnreadableTally
+from tests.conftest import open_dataset
 from tests.golden import SHARED
 
 PLAIN = Config(resize=0, crop=(8, 8), flip=False, workers=0)
@@ -37,7 +41,7 @@ def levels(image):
 
 
 def pairs(data, config=PLAIN, names=()):
-    return PairedImages(scan_domains(str(data), names), config)
+    return open_dataset(data, replace(config, domains=tuple(names)), "paired")
 
 
 @pytest.fixture
@@ -85,7 +89,6 @@ def test_every_pair_is_seen_once_an_epoch(tmp_path):
         for letter, level in (("A", number), ("B", 100 + number)):
             save(tmp_path / f"train{letter}" / f"{number}.png", np.full((8, 8, 3), level, np.uint8))
     data = pairs(tmp_path)
-    assert data.epoch == 5
     orders = []
     for epoch in range(6):
         items = [data[number] for number in range(5 * epoch, 5 * epoch + 5)]
@@ -114,8 +117,8 @@ def test_fixed_images_are_pairs(negatives):
         assert fixed["a"].shape == (count, 3, 12, 10)
         assert (levels(fixed["a"]) + levels(fixed["b"]) == 255).all()
     without = (
-        PairedImages(
-            scan_domains(f"A={listed(negatives, 'trainA')},B={listed(negatives, 'trainB')}"),
+        pairs(
+            f"A={listed(negatives, 'trainA')},B={listed(negatives, 'trainB')}",
             Config(resize=0, crop=(12, 10)),
         )
         .fixed("test", 3)

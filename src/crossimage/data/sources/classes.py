@@ -7,71 +7,75 @@ from dataclasses import replace
 
 from crossimage.data.sources.folders import Domain, Split, visible_folders
 
+_NAMED = 20  # at most so many classes are named in an error message
 
-def classified(domains: Sequence[Domain], labelled: Collection[int]) -> tuple[Domain, ...]:
-    """Give the domains classes.
 
-    The folders of a labelled domain's training images name the classes, in alphabetical order; it
-    gets labels of all its images. The other domains get labels of their test images only, where
-    these lie in class folders: training shall not know theirs.
+def classified(domains: Sequence[Domain], with_classes: Collection[int]) -> tuple[Domain, ...]:
+    """Add classes to the domains.
+
+    The class folders of the training images name the classes, in alphabetical order. Domains that
+    need classes get those of all their images. The other domains get those of their test images
+    only, where these are in class folders: training must not know more.
 
     Args:
         domains: The domains of a data set.
-        labelled: Places of the domains whose training images need classes; empty: nothing changes.
+        with_classes: Indices of the domains whose training images need classes; empty: the domains
+            stay as they are.
 
     Raises:
-        ValueError: Class folders are missing, empty or unknown, or images lie outside of them.
+        ValueError: Class folders are missing, empty or unknown, or images are outside of them.
     """
-    if not labelled:
+    if not with_classes:
         return tuple(domains)
-    first = domains[min(labelled)]
+    first = domains[min(with_classes)]
     classes = tuple(visible_folders(first.train_root))
     if not classes or first.half is not None or first.lines:
         raise ValueError(
             f"{first.train_root} holds no class folders; the images of domain {first.name} need "
-            f"classes, so expected one folder a class, such as {first.train_root / 'cat'}/1.png"
+            f"classes, so expected one folder per class, such as {first.train_root / 'cat'}/1.png"
         )
-    found = []
-    for place, domain in enumerate(domains):
-        labels: tuple[int, ...] = ()
-        test_labels: tuple[int, ...] = ()
-        if place in labelled:
-            labels = _labels(domain, "train", classes)
-            for missing in sorted(set(range(len(classes))) - set(labels)):
+    results = []
+    for number, domain in enumerate(domains):
+        indices: tuple[int, ...] = ()
+        test_indices: tuple[int, ...] = ()
+        if number in with_classes:
+            indices = _class_indices(domain, "train", classes)
+            for missing in sorted(set(range(len(classes))) - set(indices)):
                 raise ValueError(
                     f"{domain.train_root / classes[missing]} holds no images; expected images "
                     "of every class"
                 )
-        if place in labelled or (domain.half is None and any(_classes(domain, "test"))):
-            test_labels = _labels(domain, "test", classes)
-        found.append(replace(domain, classes=classes, labels=labels, test_labels=test_labels))
-    return tuple(found)
+        in_folders = domain.half is None and any(_class_folders(domain, "test"))
+        if number in with_classes or in_folders:
+            test_indices = _class_indices(domain, "test", classes)
+        results.append(
+            replace(domain, classes=classes, class_indices=indices, test_class_indices=test_indices)
+        )
+    return tuple(results)
 
 
-def _classes(domain: Domain, split: Split) -> list[str]:
-    """The class folder of every image; empty for images outside."""
+def _class_folders(domain: Domain, split: Split) -> list[str]:
+    """Return the class folder of every image; empty for images outside of one."""
     paths = [path.relative_to(domain.root(split)) for path in domain.files(split)]
     return [path.parts[0] if len(path.parts) > 1 else "" for path in paths]
 
 
-def _labels(domain: Domain, split: Split, classes: tuple[str, ...]) -> tuple[int, ...]:
-    numbers = {name: number for number, name in enumerate(classes)}
-    root, found = domain.root(split), _classes(domain, split)
-    outside = found.count("")
+def _class_indices(domain: Domain, split: Split, classes: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the index of every image's class; all images must be in known class folders."""
+    index_of = {name: index for index, name in enumerate(classes)}
+    root, folders = domain.root(split), _class_folders(domain, split)
+    outside = folders.count("")
     if outside:
-        path = domain.files(split)[found.index("")]
+        path = domain.files(split)[folders.index("")]
         raise ValueError(
-            f"{path} lies outside the class folders of {root} ({outside} in all); expected every "
+            f"{path} is outside the class folders of {root} ({outside} in all); expected every "
             f"image in a folder such as {root / classes[0]}"
         )
-    for name in found:
-        if name not in numbers:
+    for name in folders:
+        if name not in index_of:
+            listed = ", ".join(classes[:_NAMED]) + (", ..." if len(classes) > _NAMED else "")
             raise ValueError(
                 f"{root / name} is a class that training does not have; expected the folders "
-                f"{_listed(classes)}"
+                f"{listed}"
             )
-    return tuple(numbers[name] for name in found)
-
-
-def _listed(classes: tuple[str, ...]) -> str:
-    return ", ".join(classes[:20]) + (", ..." if len(classes) > 20 else "")
+    return tuple(index_of[name] for name in folders)

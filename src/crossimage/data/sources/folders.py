@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from crossimage.config import Facts
 from crossimage.data.images.files import EXTENSIONS, ImageError, probe
 from crossimage.utils.files import as_path
 
@@ -37,8 +38,9 @@ class Domain:
         lines: Of a list file, the line of every training image.
         classes: Names of the classes; empty where they are not asked for. See
             :func:`crossimage.data.sources.classes.classified`.
-        labels: Class number of every training image; empty where training may not know them.
-        test_labels: Class number of every test image; empty where unknown.
+        class_indices: Index in ``classes`` of every training image; empty where training may not
+            know them.
+        test_class_indices: Index in ``classes`` of every test image; empty where unknown.
     """
 
     name: str
@@ -49,8 +51,8 @@ class Domain:
     test_root: Path = Path()
     lines: tuple[int, ...] = ()
     classes: tuple[str, ...] = ()
-    labels: tuple[int, ...] = ()
-    test_labels: tuple[int, ...] = ()
+    class_indices: tuple[int, ...] = ()
+    test_class_indices: tuple[int, ...] = ()
 
     def files(self, split: Split) -> tuple[Path, ...]:
         """The training or the test images."""
@@ -62,8 +64,8 @@ class Domain:
 
     def shown(self, split: Split) -> Iterator[str]:
         """The classes of the training or the test images, one an image; none where unknown."""
-        labels = self.labels if split == "train" else self.test_labels
-        return (self.classes[label] for label in labels)
+        indices = self.class_indices if split == "train" else self.test_class_indices
+        return (self.classes[index] for index in indices)
 
 
 def scan_domains(data: str, names: Sequence[str] = (), count: int | None = 2) -> tuple[Domain, ...]:
@@ -147,6 +149,36 @@ def find_images(data: str, names: Sequence[str] = ()) -> Domain:
     if len(names) > 1:
         raise ValueError(f"domains={','.join(names)} names {len(names)}, expected one name")
     return replace(found, name=names[0]) if names else found
+
+
+def find_two_scales(data: str, names: Sequence[str] = ()) -> tuple[Domain, Domain]:
+    """Find the images of a data set, to serve as small and as large images; see `find_images`.
+
+    Args:
+        data: The folder, or the list file.
+        names: Names of the small images and of the large ones; by default low and high.
+
+    Raises:
+        FileNotFoundError: The folder or a listed file is missing.
+        ValueError: An empty path, a folder without images, or not two names.
+    """
+    images = find_images(data)
+    names = names or ("low", "high")
+    if len(names) != 2:
+        raise ValueError(
+            f"domains={','.join(names)} names {len(names)}, expected two names: of small images "
+            "and of large ones"
+        )
+    return replace(images, name=names[0]), replace(images, name=names[1])
+
+
+def facts_of(domains: Sequence[Domain]) -> Facts:
+    """Return the names and the classes of domains; an epoch shows each image of the largest."""
+    return Facts(
+        domains=tuple(domain.name for domain in domains),
+        epoch=max(len(domain.train) for domain in domains),
+        classes=next((domain.classes for domain in domains if domain.classes), ()),
+    )
 
 
 def _check_count(

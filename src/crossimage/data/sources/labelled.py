@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from crossimage.config import Facts
 from crossimage.data.sources.classes import classified
 from crossimage.data.sources.folders import Domain, Split, find_images, visible_folders
 from crossimage.data.sources.tables import CELEBA, Table, find_table, read_table
@@ -21,19 +22,19 @@ class LabelledDomain(Domain):
     """One data set of labelled images.
 
     Attributes:
-        known: Its labels.
+        label_set: Its labels.
         values: Labels of every training image.
         test_values: Labels of every test image.
     """
 
-    known: LabelSet = LabelSet((), False)
+    label_set: LabelSet = LabelSet((), False)
     values: tuple[Values, ...] = ()
     test_values: tuple[Values, ...] = ()
 
     def shown(self, split: Split) -> Iterator[str]:
         """The labels that the training or the test images have, each as often as they have it."""
         for values in self.values if split == "train" else self.test_values:
-            yield from (n for n, has in zip(self.known.names, values, strict=True) if has)
+            yield from (n for n, has in zip(self.label_set.names, values, strict=True) if has)
 
 
 def find_labelled(data: str, chosen: Sequence[str] = ()) -> tuple[LabelledDomain, ...]:
@@ -76,6 +77,17 @@ def find_labelled(data: str, chosen: Sequence[str] = ()) -> tuple[LabelledDomain
     return tuple(found)
 
 
+def facts_of_labelled(data_sets: Sequence[LabelledDomain]) -> Facts:
+    """Return the labels of data sets; an epoch shows all their images."""
+    known = [data_set.label_set for data_set in data_sets]
+    return Facts(
+        domains=tuple(name for labels in known for name in labels.names),
+        epoch=sum(len(data_set.train) for data_set in data_sets),
+        label_sets=tuple(len(labels.names) for labels in known),
+        categorical=tuple(labels.categorical for labels in known),
+    )
+
+
 def _open(path: Path) -> tuple[str, Table | Domain]:
     """A data set's name, and its table or its images with their classes."""
     if path.is_file():
@@ -105,11 +117,11 @@ def _from_classes(name: str, images: Domain, chosen: Sequence[str]) -> LabelledD
         values = {label: tuple(int(label == other) for other in names) for label in names}
         return tuple(path for path, _ in kept), tuple(values[label] for _, label in kept)
 
-    train, values = choose(images.train, images.labels)
-    test, test_values = choose(images.test, images.test_labels)
+    train, values = choose(images.train, images.class_indices)
+    test, test_values = choose(images.test, images.test_class_indices)
     return LabelledDomain(
         name, train, test, train_root=images.train_root, test_root=images.test_root,
-        known=LabelSet(names, True), values=values, test_values=test_values,
+        label_set=LabelSet(names, True), values=values, test_values=test_values,
     )  # fmt: skip
 
 
@@ -123,7 +135,7 @@ def _from_table(name: str, table: Table, chosen: Sequence[str]) -> LabelledDomai
         raise ValueError(f"{table.file} names no images to train with")
     return LabelledDomain(
         name, tuple(row.path for row in train), tuple(row.path for row in test),
-        train_root=table.file, test_root=table.file, known=LabelSet(names, False),
+        train_root=table.file, test_root=table.file, label_set=LabelSet(names, False),
         values=tuple(table.values(row, names) for row in train),
         test_values=tuple(table.values(row, names) for row in test),
     )  # fmt: skip
@@ -131,8 +143,8 @@ def _from_table(name: str, table: Table, chosen: Sequence[str]) -> LabelledDomai
 
 def _sound(domain: LabelledDomain) -> LabelledDomain:
     """Refuse labels that tell the training images of a data set not apart."""
-    names = domain.known.names
-    if domain.known.categorical and len(names) < 2:
+    names = domain.label_set.names
+    if domain.label_set.categorical and len(names) < 2:
         raise ValueError(f"{domain.name} has the one class {names[0]}; expected at least two")
     for name, *column in zip(names, *domain.values, strict=True):
         if len(set(column)) < 2:

@@ -48,9 +48,9 @@ def find_examples(data: str, seed: int) -> tuple[tuple[str, ...], Examples, Exam
             f"{domain.train_root} holds one class, {domain.classes[0]}; a classifier needs at "
             "least two class folders"
         )
-    train = Examples(domain.train, domain.labels)
+    train = Examples(domain.train, domain.class_indices)
     if domain.test:
-        return domain.classes, train, Examples(domain.test, domain.test_labels)
+        return domain.classes, train, Examples(domain.test, domain.test_class_indices)
     chosen: set[int] = set()
     for number, name in enumerate(domain.classes):
         places = [place for place, label in enumerate(train.labels) if label == number]

@@ -14,7 +14,7 @@ from crossimage.data.sources.labelled import find_labelled
 from crossimage.evaluation.galleries.images import Pictures, to_bytes, to_rgb
 from crossimage.evaluation.galleries.model import Example, ModelGallery, no_tests, preparation
 from crossimage.inference.predictor import Predictor
-from crossimage.labels import Labels, parse_target
+from crossimage.labels import LabelledConfig, Labels, parse_target
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Relabelled(ModelGallery):
             paths=[path for path, _ in others],
             target=change.name,
             notes=[] if domain.test else no_tests([domain.name]),
-            keeps_class=not domain.known.categorical,
+            keeps_class=not domain.label_set.categorical,
         )  # fmt: skip
 
     def load(self, place: int) -> Example:
@@ -150,7 +150,8 @@ def _open(title: str, model: Predictor, data: str, labels: Labels) -> LabelledIm
         domains = find_labelled(data, labels.names)
     except ValueError as error:
         raise ValueError(f"{error}; {given}") from None
-    if [domain.known for domain in domains] != list(labels.sets):
-        found = ", ".join(name for domain in domains for name in domain.known.names)
+    if [domain.label_set for domain in domains] != list(labels.sets):
+        found = ", ".join(name for domain in domains for name in domain.label_set.names)
         raise ValueError(f"{data} has the labels {found}; {given}")
+    assert isinstance(model.config, LabelledConfig)
     return LabelledImages(domains, model.config)

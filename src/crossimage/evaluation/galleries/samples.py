@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from crossimage.data.build import build_dataset
+from crossimage.data.build import build_dataset, find_source
 from crossimage.evaluation.galleries.base import Gallery, Row
 from crossimage.evaluation.galleries.images import Pictures, to_bytes, to_rgb
 from crossimage.evaluation.galleries.model import no_tests, preparation
@@ -37,7 +37,8 @@ class Samples(Gallery):
         self, title: str, model: Predictor, data: str, count: int | None, seed: int
     ) -> None:
         self.model, self.seed = model, seed
-        self._images = build_dataset(data, model.config, model.networks.layout)
+        found = find_source(data, model.config, model.networks.layout)
+        self._images = build_dataset(found, model.config)
         (domain,) = self._images.domains
         paths, prepared = domain.test or domain.train, preparation(model.config)
         super().__init__(

@@ -9,7 +9,7 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-from crossimage.data.build import build_dataset
+from crossimage.data.build import build_dataset, find_source
 from crossimage.data.images.files import read_image
 from crossimage.data.images.resize import resized
 from crossimage.data.sources.folders import Domain
@@ -42,7 +42,8 @@ class Translations(ModelGallery):
         name = model.resolve_target(to)
         assert isinstance(name, str)
         self._letter = model.encode_target(name, 1)
-        self._images = build_dataset(data, model.config, networks.layout)
+        found = find_source(data, model.config, networks.layout)
+        self._images = build_dataset(found, model.config)
         self._enlarges = networks.upscales if networks.layout == "super_resolution" else 0
         places = [0, 0] if self._enlarges else _places(networks.letters, self._letter)
         self._source, self._target = places
