@@ -32,7 +32,6 @@ from typing import Any
 
 import torch
 from peers import load_peer
-from rich.console import Console
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -42,6 +41,7 @@ from crossimage.data.datasets import LoadedBatch
 from crossimage.methods import METHODS
 from crossimage.recipes import resolve
 from crossimage.training.fabric import open_fabric
+from crossimage.training.listener import Listener
 from crossimage.training.recorder import Recorder
 from crossimage.training.trainer import Trainer
 from crossimage.utils.memory import keep_memory
@@ -197,7 +197,7 @@ def build_ours(name: str, settings: list[str]) -> Candidate:
     fabric = open_fabric(config.precision, devices=1)
     with TemporaryDirectory() as folder:
         run = Path(folder)
-        recorder = Recorder(run, Console(stderr=True), 1, 1, {}, {}, False, lambda: None)
+        recorder = Recorder(run, Listener(), 1, 1, {}, {}, False, lambda: None)
         trainer = Trainer(
             method_class(config), config, SimpleNamespace(domains=()), fabric,
             Checkpoints(run, 1), recorder, {},

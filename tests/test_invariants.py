@@ -118,7 +118,7 @@ def test_two_micro_batches_are_one_batch(name: str, data: Path, tmp_path: Path) 
         pytest.skip("batch norm and dropout know of their own micro-batch only")
     for parts in (1, 2):
         settings = small(name, steps=3, log_every=1, save_every=1, accumulate=parts)
-        train(name, str(data), tmp_path / str(parts), settings)
+        train(name, data, tmp_path / str(parts), **settings)
     assert_one_big_batch(tmp_path / "1", tmp_path / "2")
 
 
@@ -152,7 +152,7 @@ def test_a_continued_run_is_the_uninterrupted_one(
     name: str, workers: int, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = small(name, workers=workers, save_every=3, ema_decay=0.9)
-    train(name, str(data), tmp_path / "whole", settings)
+    train(name, data, tmp_path / "whole", **settings)
 
     class Killed(BaseException):
         pass
@@ -165,8 +165,8 @@ def test_a_continued_run_is_the_uninterrupted_one(
         saves = iter((real, die))
         patched.setattr(Checkpoints, "save", lambda *a: next(saves)(*a))
         with pytest.raises(Killed):
-            train(name, str(data), tmp_path / "parts", settings)
-    train(name, str(data), tmp_path / "parts", settings)
+            train(name, data, tmp_path / "parts", **settings)
+    train(name, data, tmp_path / "parts", **settings)
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert all(torch.equal(whole[key], parts[key]) for key in whole)
     assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
@@ -178,7 +178,7 @@ def test_a_continued_run_is_the_uninterrupted_one(
 def test_a_model_translates_the_same_when_it_is_loaded(
     name: str, data: Path, tmp_path: Path
 ) -> None:
-    train(name, str(data), tmp_path, small(name, steps=2, ema_decay=0.0))
+    train(name, data, tmp_path, **small(name, steps=2, ema_decay=0.0))
     translator = crossimage.load(tmp_path, device="cpu")
     method = METHODS[name](translator.config)
     method.load_state_dict(weights(tmp_path), strict=False)
@@ -199,7 +199,7 @@ def test_the_loss_curve_of_the_first_steps(name: str, data: Path, tmp_path: Path
 
     The steps are small, since Adam makes whole ones of rounding, which differs between machines.
     """
-    train(name, str(data), tmp_path, small(name, steps=5, log_every=1, learning_rate=1e-5))
+    train(name, data, tmp_path, **small(name, steps=5, log_every=1, learning_rate=1e-5))
     # a stage has no values of another's terms
     curve = [{k: float(v) for k, v in row.items() if v} for row in rows(tmp_path)]
     golden = CURVES / f"{name}.json"

@@ -23,7 +23,11 @@ LAYERS = (
 """Packages and root modules; each may import those of earlier layers, and of its own layer only
 what WITHIN_A_LAYER allows. ``__init__`` is the façade: it may import anything."""
 
-WITHIN_A_LAYER = {"labels": {"config", "utils"}, "losses": {"networks"}}
+WITHIN_A_LAYER = {
+    "labels": {"config", "utils"},
+    "losses": {"networks"},
+    "training": {"inference"},
+}
 
 LARGEST_FOLDER = 19
 ROOT_MODULES = {"__init__", "__main__", "_version", "config", "labels", "losses"}

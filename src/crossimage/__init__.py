@@ -15,15 +15,30 @@ if TYPE_CHECKING:
     from crossimage.inference.translator import Translator, load
     from crossimage.methods import METHODS
     from crossimage.methods.base import Method, Update
+    from crossimage.training.listener import Progress
+    from crossimage.training.result import TrainingResult
+    from crossimage.training.run import train
 
-__all__ = ["METHODS", "Method", "Translator", "Update", "load"]
+__all__ = [
+    "METHODS",
+    "Method",
+    "Progress",
+    "TrainingResult",
+    "Translator",
+    "Update",
+    "load",
+    "train",
+]
 
 _HOMES = {
     "METHODS": "crossimage.methods",
     "Method": "crossimage.methods.base",
+    "Progress": "crossimage.training.listener",
+    "TrainingResult": "crossimage.training.result",
     "Translator": "crossimage.inference.translator",
     "Update": "crossimage.methods.base",
     "load": "crossimage.inference.translator",
+    "train": "crossimage.training.run",
 }
 
 

@@ -46,11 +46,11 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What `crossimage train` asks for, in place of a training."""
     found: list[dict[str, Any]] = []
 
-    def train(**arguments: Any) -> int:
+    def train(**arguments: Any) -> None:
         found.append(arguments)
-        return 0
 
-    monkeypatch.setattr("crossimage.training.run.train", train)
+    monkeypatch.setattr("crossimage.training.run.run_training", train)
+    monkeypatch.setattr("crossimage.cli.console.ConsoleListener.report", lambda *_: 0)
     return found
 
 
@@ -169,7 +169,7 @@ def test_user_errors_are_one_sentence(
     def full(**_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "R/config.yaml")
 
-    monkeypatch.setattr("crossimage.training.run.train", full)
+    monkeypatch.setattr("crossimage.training.run.run_training", full)
     assert "R/config.yaml: the disk is full" in expect(*train)
 
 
@@ -223,7 +223,7 @@ def test_too_little_memory_is_one_sentence(
     def fail(**_: object) -> None:
         raise error
 
-    monkeypatch.setattr("crossimage.training.run.train", fail)
+    monkeypatch.setattr("crossimage.training.run.run_training", fail)
     monkeypatch.setenv("RANK", "1")  # it may be one process alone that has too little
     assert crossimage("train", "munit", "--data", "D", "--out", "R") == 2
     said = capsys.readouterr().err
@@ -235,7 +235,7 @@ def test_errors_of_ours_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) ->
     def fail(**_: object) -> None:
         raise RuntimeError("shapes do not fit")
 
-    monkeypatch.setattr("crossimage.training.run.train", fail)
+    monkeypatch.setattr("crossimage.training.run.run_training", fail)
     with pytest.raises(RuntimeError, match="shapes"):
         crossimage("train", "munit", "--data", "D", "--out", "R")
 
@@ -260,7 +260,7 @@ def test_interruption(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     def interrupt(**_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("crossimage.training.run.train", interrupt)
+    monkeypatch.setattr("crossimage.training.run.run_training", interrupt)
     assert crossimage("train", "munit", "--data", "D", "--out", "R") == 130
     assert capsys.readouterr().err == "crossimage: interrupted\n"
 

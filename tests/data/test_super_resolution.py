@@ -132,7 +132,7 @@ def test_an_image_smaller_than_the_crop_is_skipped_and_named(pictures: Path) -> 
 
 def test_too_many_small_images_stop_the_run(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"can be read; .* smaller than the crop of 64 x 64"):
-        train("srgan", str(pictures), tmp_path / "run", small("srgan", crop=64))
+        train("srgan", pictures, tmp_path / "run", **small("srgan", crop=64))
     Image.new("RGB", (30, 12)).save(pictures / "tiny.png")
     with pytest.raises(ValueError, match=r"1 of 4 images .* more than 5 %.*tiny\.png is 30 x 12"):
-        train("srgan", str(pictures), tmp_path / "run", small("srgan"))
+        train("srgan", pictures, tmp_path / "run", **small("srgan"))

@@ -73,7 +73,7 @@ class Victims:
 
     def __init__(self, folder: Path, workers: int, seed: int) -> None:
         self.folder, self.workers, self.seed = folder, workers, seed
-        self.stochastic = random.Random(seed)
+        self.random = random.Random(seed)
         self.loaders: set[int] = set()
         MAKERS["outlines"](folder / "data", seed=seed, size=24, count=7)
 

@@ -46,7 +46,7 @@ def test_files_and_fine_tuning(method: str, pairs: Path, tmp_path: Path) -> None
 
     run = tmp_path / "run"
     overrides = RUN | settings | {"resize": 32, "crop": 32, "steps": 2}
-    assert train(method, str(pairs), run, overrides, init=model) == 0
+    assert train(method, pairs, run, **overrides, init_from=model).stopped_by is None
     before, after = (crossimage.load(path, device="cpu").networks for path in (model, run))
     pairs_of = zip(before.generators.parameters(), after.generators.parameters(), strict=True)
     moves = [(a - b).abs().max() for a, b in pairs_of]

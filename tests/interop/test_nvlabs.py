@@ -276,7 +276,7 @@ def test_files_are_translated_and_training_goes_on(
     if kind == "munit":
         settings |= {"mlp_width": 6, "style_dim": 3}
     init, run = tmp_path / "model.safetensors", tmp_path / "run"
-    assert train(kind, str(folders), run, overrides=RUN | settings, init=init) == 0
+    assert train(kind, folders, run, **(RUN | settings), init_from=init).stopped_by is None
     before, after = (crossimage.load(path, device="cpu").networks for path in (init, run))
     for name, value in before.tensors("generators").items():
         assert (after.state_dict()[name] - value).abs().max() < 0.01

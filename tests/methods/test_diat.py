@@ -140,7 +140,7 @@ def test_a_face_network_of_ones_own_trains_diat(
     face_network: Path, folders: Path, tmp_path: Path
 ) -> None:
     settings = small("diat", steps=2, identity="fixed", features=str(face_network))
-    train("diat", str(folders), tmp_path / "run", settings)
+    train("diat", folders, tmp_path / "run", **settings)
     face_network.unlink()
     model = crossimage.load(tmp_path / "run", device="cpu")
     assert model.translate(torch.zeros(1, 3, 16, 16)).shape == (1, 3, 16, 16)

@@ -155,9 +155,9 @@ def test_a_model_file_holds_f(tmp_path: Path) -> None:
 
 
 def test_f_may_be_that_of_another_run_and_is_not_changed(classes: Path, tmp_path: Path) -> None:
-    train("dtn", str(classes), tmp_path / "f", small("dtn", steps=2))
+    train("dtn", classes, tmp_path / "f", **small("dtn", steps=2))
     given = {"classifier_steps": 0, "features": tmp_path / "f" / "model.safetensors"}
-    train("dtn", str(classes), tmp_path / "g", small("dtn", steps=3, seed=5, **given))
+    train("dtn", classes, tmp_path / "g", **small("dtn", steps=3, seed=5, **given))
     given["features"].rename(tmp_path / "moved")  # a model needs the file no more
     f = crossimage.load(tmp_path / "g", device="cpu").networks.classifier
     (tmp_path / "moved").rename(given["features"])

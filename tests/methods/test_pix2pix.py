@@ -154,7 +154,7 @@ def test_a_micro_batch_is_normalised_by_its_own_statistics(
     settings = small(
         "pix2pix", **AS_PUBLISHED, steps=1, decay_steps=0, batch_size=2, accumulate=2, log_every=1
     )
-    train("pix2pix", str(pairs), tmp_path, settings)
+    train("pix2pix", pairs, tmp_path, **settings)
     (one, start), (two, _) = seen
     method = Pix2Pix(build(Pix2PixConfig, settings))
     expected = []
@@ -178,7 +178,7 @@ def test_a_continued_run_with_batch_norm_and_dropout_is_the_uninterrupted_one(
         "pix2pix", **AS_PUBLISHED, **DEEP, resize=64, steps=4, save_every=2, log_every=1,
         batch_size=2, accumulate=2, ema_decay=0.9, sample_every=1,
     )  # fmt: skip
-    train("pix2pix", str(pairs), tmp_path / "whole", settings)
+    train("pix2pix", pairs, tmp_path / "whole", **settings)
 
     class Killed(BaseException):
         pass
@@ -190,8 +190,8 @@ def test_a_continued_run_with_batch_norm_and_dropout_is_the_uninterrupted_one(
         saves = iter((Checkpoints.save, die))
         patched.setattr(Checkpoints, "save", lambda *a: next(saves)(*a))
         with pytest.raises(Killed):
-            train("pix2pix", str(pairs), tmp_path / "parts", settings)
-    train("pix2pix", str(pairs), tmp_path / "parts", settings)
+            train("pix2pix", pairs, tmp_path / "parts", **settings)
+    train("pix2pix", pairs, tmp_path / "parts", **settings)
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert any("running_mean" in key for key in whole)
     assert all(torch.equal(whole[key], parts[key]) for key in whole)

@@ -32,7 +32,7 @@ def moves(method: SRGAN, given: Batch) -> list[tuple[str, dict[str, Tensor]]]:
 
 @pytest.fixture
 def run(folders: Path, tmp_path: Path) -> Path:
-    train("srgan", str(folders), tmp_path / "run", small("srgan", scale=4))
+    train("srgan", folders, tmp_path / "run", **small("srgan", scale=4))
     return tmp_path / "run"
 
 
@@ -154,7 +154,7 @@ def test_the_discriminator_judges_crops_of_the_training_size(run: Path) -> None:
 
 def test_a_run_of_the_first_stage_goes_on_to_the_second(folders: Path, tmp_path: Path) -> None:
     for steps in (2, 4):
-        train("srgan", str(folders), tmp_path, small("srgan", steps=steps, log_every=1))
+        train("srgan", folders, tmp_path, **small("srgan", steps=steps, log_every=1))
     header, *rows = (tmp_path / "metrics.csv").read_text().splitlines()
     assert "generators/mse" in header and "discriminators/adversarial" in header
     assert len(rows) == 4

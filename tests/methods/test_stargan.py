@@ -251,7 +251,7 @@ def test_two_data_sets_are_learned_in_turns(labelled: Path, tmp_path: Path) -> N
     for path in (labelled / "train" / "x", labelled / "train" / "y"):
         shutil.copytree(path, other / "train" / f"new_{path.name}")
     settings = small("stargan", steps=2, log_every=1)
-    train("stargan", f"{labelled},{other}", tmp_path / "run", settings)
+    train("stargan", f"{labelled},{other}", tmp_path / "run", **settings)
     model = crossimage.load(tmp_path / "run", device="cpu")
     assert model.domains == ("x", "y", "z", "new_x", "new_y")
     assert model.config.label_sets == (3, 2)

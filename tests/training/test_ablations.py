@@ -8,7 +8,8 @@ import pytest
 from crossimage.config import build
 from crossimage.methods import METHODS
 from crossimage.recipes import resolve
-from crossimage.training.ablations import Variant, find_variants, lists, train_variants
+from crossimage.training.ablations import Variant, find_variants, lists, train_variant
+from crossimage.training.listener import Listener
 
 
 def test_the_lists_of_the_package_can_be_trained() -> None:
@@ -46,8 +47,11 @@ def test_recipes_and_own_lists_stand_side_by_side(tmp_path: Path) -> None:
         ("- {name: A}", r"mine\.yaml: 0\.recipe: Field required; expected a list of trainings"),
         ("- {name: A, recipe: munit, x: 1}", "0.x: Extra inputs"),
         ("- {name: A, recipe: munot}", "did you mean 'munit'"),
-        ("- {name: A, recipe: munit}\n- {name: a, recipe: unit}", "give every training its own"),
-        ("- {name: [", "is no YAML file"),
+        (
+            "- {name: A, recipe: munit}\n- {name: a, recipe: unit}",
+            "give every training a name of its own",
+        ),
+        ("- {name: [", "is not a YAML file"),
         ("just words", "expected a list of trainings"),
     ],
 )
@@ -71,21 +75,19 @@ def test_settings_for_all_win_over_those_of_a_variant(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[tuple[Any, ...]] = []
-
-    def train(*arguments: Any) -> int:
-        calls.append(arguments)
-        return 0 if len(calls) < 3 else 130
-
-    monkeypatch.setattr("crossimage.training.ablations.train", train)
+    monkeypatch.setattr(
+        "crossimage.training.ablations.run_training",
+        lambda *arguments, listener: calls.append(arguments),
+    )
     variants = [
         Variant("One", "munit", {"weights": {"image": 0}, "epochs": 5}),
         Variant("Two", "unit"),
-        Variant("Three", "unit"),
-        Variant("Four", "unit"),
     ]
     overrides = {"steps": 7, "weights": {"style": 2}}
-    assert train_variants(variants, "D", tmp_path, overrides) == 130
-    assert len(calls) == 3
+    for variant in variants:
+        train_variant(variant, "D", tmp_path, overrides, Listener())
     settings = {"weights": {"image": 0, "style": 2}, "steps": 7}
-    assert calls[0] == ("munit", "D", tmp_path / "one", settings)
-    assert calls[1] == ("unit", "D", tmp_path / "two", overrides)
+    assert calls == [
+        ("munit", "D", tmp_path / "one", settings),
+        ("unit", "D", tmp_path / "two", overrides),
+    ]

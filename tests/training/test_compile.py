@@ -11,7 +11,8 @@ from torch._dynamo.utils import counters
 
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.training import compile as compiling
-from crossimage.training.run import train
+from crossimage.training.listener import Listener
+from crossimage.training.run import run_training, train
 from tests.conftest import small
 
 with_a_compiler = pytest.mark.skipif(
@@ -72,17 +73,16 @@ def test_compiled_networks_compute_the_same_until_it_is_undone() -> None:
 @with_a_compiler
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # PyTorch's compiler looks at it
 def test_a_compiled_run_learns_the_same_and_is_continued_to_the_bit(
-    pairs: Path, tmp_path: Path, capsys
+    pairs: Path, tmp_path: Path
 ) -> None:
     def run(name: str, steps: int, **changes: bool) -> Path:
         settings = small("pix2pix", steps=steps, decay_steps=0, log_every=1, **changes)
-        train("pix2pix", str(pairs), tmp_path / name, settings)
+        assert not train("pix2pix", pairs, tmp_path / name, **settings).warnings
         return tmp_path / name
 
     made = counters["stats"]["unique_graphs"]
     whole = run("whole", 4, compile=True)
     assert counters["stats"]["unique_graphs"] >= made + 2
-    assert "not compiled" not in capsys.readouterr().out
     plain = run("plain", 4)
     run("cut", 2, compile=True)
     assert_same(run("cut", 4, compile=True), whole)
@@ -93,7 +93,7 @@ def test_a_compiled_run_learns_the_same_and_is_continued_to_the_bit(
 @pytest.mark.parametrize("method, norm", [("cyclegan", "instance"), ("pix2pix", "batch")])
 def test_what_cannot_be_compiled_is_told_and_trains_as_usual(
     method: str, norm: str, folders: Path, pairs: Path, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch, capsys,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """Nor do rehearsals leave a trace in the history of images or in batch norms."""
 
@@ -109,14 +109,14 @@ def test_what_cannot_be_compiled_is_told_and_trains_as_usual(
     data = str({"cyclegan": folders, "pix2pix": pairs}[method])
     for name, chosen in (("plain", False), ("compiled", True)):
         settings = small(method, steps=2, compile=chosen, norm=norm)
-        train(method, data, tmp_path / name, settings)
-    said = "the generators are not compiled: RuntimeError: no compiler was found\n"
-    assert said in capsys.readouterr().out
+        result = train(method, data, tmp_path / name, **settings)
+    expected = "the generators are not compiled: RuntimeError: no compiler was found"
+    assert expected in result.warnings
     assert_same(tmp_path / "plain", tmp_path / "compiled")
 
 
 def test_players_of_a_later_stage_are_compiled_when_it_has_come(
-    classes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+    classes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def compile_in_vain(player: nn.Module) -> None:
         if any(isinstance(layer, nn.ConvTranspose2d) for layer in player.modules()):
@@ -124,8 +124,17 @@ def test_players_of_a_later_stage_are_compiled_when_it_has_come(
                 network._compiled_call_impl = lambda *_: 1 / 0
 
     monkeypatch.setattr(compiling, "compile_networks", compile_in_vain)
-    train("dtn", str(classes), tmp_path, small("dtn", steps=5, classifier_steps=2, compile=True))
-    said = capsys.readouterr().out
-    assert said.index("compiling the classifier") < said.index("compiling the generators")
-    assert said.count("compiling the") == 3
-    assert "the generators are not compiled: ZeroDivisionError: division by zero" in said
+
+    class Messages(Listener):
+        def say(self, sentence: str) -> None:
+            said.append(sentence)
+
+    said: list[str] = []
+    settings = small("dtn", steps=5, classifier_steps=2, compile=True)
+    result = run_training("dtn", str(classes), tmp_path, settings, listener=Messages())
+    compiled = [sentence for sentence in said if sentence.startswith("compiling the")]
+    assert len(compiled) == 3
+    assert compiled[0] == "compiling the classifier ..."
+    assert compiled[-1] == "compiling the generators ..."
+    problem = "the generators are not compiled: ZeroDivisionError: division by zero"
+    assert problem in result.warnings

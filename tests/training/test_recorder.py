@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from crossimage.training.listener import Listener
 from crossimage.training.recorder import Recorder
 from crossimage.training.run import train
 from tests.conftest import small
@@ -21,12 +21,12 @@ def run(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was continued once."""
     out = tmp_path_factory.mktemp("run")
     for steps in (4, 6):
-        train("munit", str(folders), out, small(steps=steps, sample_every=4))
+        train("munit", folders, out, **small(steps=steps, sample_every=4))
     return out
 
 
 def recorder(run: Path) -> Recorder:
-    return Recorder(run, Console(quiet=True), 9, 9, {}, {}, True, lambda: None)
+    return Recorder(run, Listener(), 9, 9, {}, {}, True, lambda: None)
 
 
 def test_metrics_have_a_column_a_term_and_a_row_an_interval(run: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_row_that_a_kill_has_torn_is_dropped(tmp_path: Path) -> None:
 
 
 def test_sums_from_a_checkpoint_go_to_the_losses_device(tmp_path: Path) -> None:
-    watch = Recorder(tmp_path, Console(quiet=True), 9, 9, {}, {}, False, lambda: None)
+    watch = Recorder(tmp_path, Listener(), 9, 9, {}, {}, False, lambda: None)
     with watch.recording(0, 0.0):
         watch.restore({"losses": [(["g/x"], torch.ones(1), 1)]})
         watch.add({"g/x": torch.ones((), device="meta")})
@@ -130,7 +130,7 @@ def test_of_several_stages_the_bad_step_is_named(tmp_path: Path) -> None:
 
 
 def test_the_first_term_that_is_not_finite_is_named_with_its_step(tmp_path: Path) -> None:
-    watch = Recorder(tmp_path, Console(quiet=True), 9, 9, {}, {}, False, lambda: Path("good.pt"))
+    watch = Recorder(tmp_path, Listener(), 9, 9, {}, {}, False, lambda: Path("good.pt"))
     with watch.recording(0, 0.0):
         watch.add({"d/x": torch.tensor(1.0), "g/y": torch.tensor(1.0)})
         watch.add({"d/x": torch.tensor(1.0), "g/y": torch.tensor(float("inf"))})

@@ -54,7 +54,7 @@ def test_divergence_names_the_term_the_step_and_the_last_good_checkpoint(
 
     monkeypatch.setattr(MUNIT, "training_step", poisoned)
     with pytest.raises(ValueError, match="generators/style .* at step 3;") as caught:
-        train("munit", str(folders), tmp_path, small(log_every=log_every))
+        train("munit", folders, tmp_path, **small(log_every=log_every))
     assert str(tmp_path / "checkpoints" / "step-00000002.pt") in str(caught.value)
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000002.pt"]
     for state in (weights(tmp_path), load_file(tmp_path / "model.safetensors")):
@@ -75,13 +75,13 @@ def test_divergence_of_a_weight_alone_is_noticed(
 
     monkeypatch.setattr(torch.optim.Adam, "step", overflow)
     with pytest.raises(ValueError, match="a weight is not finite at step 1; there is no check"):
-        train("munit", str(folders), tmp_path, small(steps=1, log_every=5))
+        train("munit", folders, tmp_path, **small(steps=1, log_every=5))
     assert not (tmp_path / "checkpoints").exists()
 
 
 def test_the_model_file_holds_the_running_average(folders: Path, tmp_path: Path) -> None:
     settings = small(steps=1, ema_decay=0.75)
-    train("munit", str(folders), tmp_path, settings)
+    train("munit", folders, tmp_path, **settings)
     torch.manual_seed(seed_of(0, "initialisation"))
     start = MUNIT(build(MUNIT.Config, settings)).state_dict()
     end = weights(tmp_path)
@@ -93,7 +93,7 @@ def test_the_model_file_holds_the_running_average(folders: Path, tmp_path: Path)
 
 
 def test_without_average_the_model_file_holds_the_weights(folders: Path, tmp_path: Path) -> None:
-    train("munit", str(folders), tmp_path, small(steps=1))
+    train("munit", folders, tmp_path, **small(steps=1))
     model, end = load_file(tmp_path / "model.safetensors"), weights(tmp_path)
     assert all(torch.equal(model[key], end[key]) for key in model)
 
@@ -102,9 +102,9 @@ def test_a_term_of_weight_zero_is_logged_and_moves_nothing(
     folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without = small(steps=2, log_every=1, weights={"style": 0.0})
-    train("munit", str(folders), tmp_path / "zero", without)
+    train("munit", folders, tmp_path / "zero", **without)
     assert float(rows(tmp_path / "zero")[0]["generators/style"]) > 0
-    train("munit", str(folders), tmp_path / "one", without | {"weights": {"style": 1.0}})
+    train("munit", folders, tmp_path / "one", **(without | {"weights": {"style": 1.0}}))
     real = MUNIT.training_step
 
     def absent(self: MUNIT, batch: Batch) -> Iterator[Update]:
@@ -113,7 +113,7 @@ def test_a_term_of_weight_zero_is_logged_and_moves_nothing(
             yield update
 
     monkeypatch.setattr(MUNIT, "training_step", absent)
-    train("munit", str(folders), tmp_path / "absent", without)
+    train("munit", folders, tmp_path / "absent", **without)
     assert same(weights(tmp_path / "zero"), weights(tmp_path / "absent"))
     assert not same(weights(tmp_path / "zero"), weights(tmp_path / "one"))
 
@@ -122,7 +122,7 @@ def test_the_weight_of_a_term_scales_its_gradient(
     folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = small(steps=1, weights={"image": 0.5})
-    train("munit", str(folders), tmp_path / "weighted", settings)
+    train("munit", folders, tmp_path / "weighted", **settings)
     real = MUNIT.training_step
 
     def halved(self: MUNIT, batch: Batch) -> Iterator[Update]:
@@ -132,7 +132,7 @@ def test_the_weight_of_a_term_scales_its_gradient(
             yield update
 
     monkeypatch.setattr(MUNIT, "training_step", halved)
-    train("munit", str(folders), tmp_path / "halved", settings | {"weights": {"image": 1.0}})
+    train("munit", folders, tmp_path / "halved", **(settings | {"weights": {"image": 1.0}}))
     assert same(weights(tmp_path / "weighted"), weights(tmp_path / "halved"))
 
 
@@ -148,7 +148,7 @@ def test_the_learning_rate_decays_and_is_recorded(
 
     monkeypatch.setattr(torch.optim.Adam, "step", watched)
     settings = small(steps=5, log_every=1, save_every=5, decay_every=2, decay_factor=0.1)
-    train("munit", str(folders), tmp_path, settings)
+    train("munit", folders, tmp_path, **settings)
     expected = [1e-3, 1e-3, 1e-4, 1e-4, 1e-5]
     assert used[::2] == used[1::2] == pytest.approx(expected)  # two players
     assert [float(row["learning_rate"]) for row in rows(tmp_path)] == pytest.approx(expected)
@@ -157,7 +157,7 @@ def test_the_learning_rate_decays_and_is_recorded(
 def test_bf16_trains_on_the_cpu_and_keeps_fp32_weights(folders: Path, tmp_path: Path) -> None:
     for precision in ("fp32", "bf16"):
         settings = small(steps=2, precision=precision)
-        train("munit", str(folders), tmp_path / precision, settings)
+        train("munit", folders, tmp_path / precision, **settings)
     half = weights(tmp_path / "bf16")
     assert {value.dtype for value in half.values()} == {torch.float32}
     model = load_file(tmp_path / "bf16" / "model.safetensors")
@@ -167,24 +167,16 @@ def test_bf16_trains_on_the_cpu_and_keeps_fp32_weights(folders: Path, tmp_path: 
     assert losses[0] == pytest.approx(losses[1], rel=0.05)
 
 
-def test_fp16_without_cuda_is_refused(
-    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(ValueError, match="fp16 needs a CUDA device"):
-        train("munit", str(folders), tmp_path / "run", small(precision="fp16"))
-
-
 def test_another_seed_is_another_run(folders: Path, tmp_path: Path) -> None:
     for name, seed in (("zero", 0), ("again", 0), ("one", 1)):
-        train("munit", str(folders), tmp_path / name, small(steps=2, seed=seed))
+        train("munit", folders, tmp_path / name, **small(steps=2, seed=seed))
     assert same(weights(tmp_path / "zero"), weights(tmp_path / "again"))
     assert not same(weights(tmp_path / "zero"), weights(tmp_path / "one"))
 
 
 def test_moments_in_another_order_of_the_memory_go_on_alike(folders: Path, tmp_path: Path) -> None:
     for run in ("whole", "cut"):
-        train("munit", str(folders), tmp_path / run, small(steps=2))
+        train("munit", folders, tmp_path / run, **small(steps=2))
     checkpoints = Checkpoints(tmp_path / "cut", 1)
     found = checkpoints.load_newest(pytest.fail)
     assert found is not None
@@ -196,14 +188,8 @@ def test_moments_in_another_order_of_the_memory_go_on_alike(folders: Path, tmp_p
                     moments[name] = moment.transpose(1, 2).contiguous().transpose(1, 2)
     checkpoints.save(step, state)
     for run in ("whole", "cut"):
-        train("munit", str(folders), tmp_path / run, small(steps=4))
+        train("munit", folders, tmp_path / run, **small(steps=4))
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
-
-
-def test_a_batch_that_cannot_be_cut_is_refused(folders: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"batch_size \(4\) must be a multiple of .* processes"):
-        train("munit", str(folders), tmp_path / "run", small(), devices=3)
-    assert not (tmp_path / "run").exists()
 
 
 def test_several_moves_of_a_player_are_logged_as_their_mean(
@@ -215,16 +201,16 @@ def test_several_moves_of_a_player_are_logged_as_their_mean(
         yield from real(self, batch)
         yield Update("discriminators", {"adversarial": next(self.parameters()).sum() * 0 + 9.0})
 
-    train("munit", str(folders), tmp_path / "once", small(steps=1, log_every=1))
+    train("munit", folders, tmp_path / "once", **small(steps=1, log_every=1))
     monkeypatch.setattr(MUNIT, "training_step", twice)
-    train("munit", str(folders), tmp_path / "twice", small(steps=1, log_every=1))
+    train("munit", folders, tmp_path / "twice", **small(steps=1, log_every=1))
     key = "discriminators/adversarial"
     once, mean = (float(rows(tmp_path / run)[0][key]) for run in ("once", "twice"))
     assert mean == pytest.approx((once + 9.0) / 2, rel=1e-4)
 
 
 def test_a_player_without_weight_does_not_move(folders: Path, tmp_path: Path) -> None:
-    train("munit", str(folders), tmp_path, small(steps=2, weights={"adversarial": 0.0}))
+    train("munit", folders, tmp_path, **small(steps=2, weights={"adversarial": 0.0}))
     state = torch.load(tmp_path / "checkpoints" / "step-00000002.pt", weights_only=True)
     assert not state["optimizers"]["discriminators"]["state"]
     assert state["optimizers"]["generators"]["state"]
@@ -234,27 +220,27 @@ def test_the_learning_rate_falls_linearly_to_zero_after_the_last_step(
     folders: Path, tmp_path: Path
 ) -> None:
     settings = small(steps=6, decay_steps=4, learning_rate=0.004, log_every=1)
-    train("munit", str(folders), tmp_path, settings)
+    train("munit", folders, tmp_path, **settings)
     rates = [float(row["learning_rate"]) for row in rows(tmp_path)]
     assert rates == pytest.approx([0.004, 0.004, 0.004, 0.003, 0.002, 0.001])
 
 
 def test_epochs_count_the_images_of_the_larger_domain(folders: Path, tmp_path: Path) -> None:
     settings = {k: v for k, v in small(epochs=2).items() if k != "steps"}
-    train("munit", str(folders), tmp_path, settings)
+    train("munit", folders, tmp_path, **settings)
     assert rows(tmp_path)[-1]["step"] == "4"  # 7 images, 4 a step
 
 
 def test_a_run_whose_rate_has_fallen_is_not_made_longer(folders: Path, tmp_path: Path) -> None:
     settings = small(steps=2, decay_steps=1)
-    train("munit", str(folders), tmp_path, settings)
+    train("munit", folders, tmp_path, **settings)
     with pytest.raises(ValueError, match="steps: 2 -> 4"):
-        train("munit", str(folders), tmp_path, settings | {"steps": 4})
+        train("munit", folders, tmp_path, **(settings | {"steps": 4}))
 
 
 def test_a_player_without_terms_stays_where_it_is(folders: Path, tmp_path: Path) -> None:
     settings = small(steps=2, weights={"adversarial": 0.0})
-    train("munit", str(folders), tmp_path, settings)
+    train("munit", folders, tmp_path, **settings)
     torch.manual_seed(seed_of(0, "initialisation"))
     start = MUNIT(build(MUNIT.Config, settings)).state_dict()
     end = weights(tmp_path)
@@ -265,4 +251,4 @@ def test_a_player_without_terms_stays_where_it_is(folders: Path, tmp_path: Path)
 def test_weights_that_are_all_0_are_refused(pairs: Path, tmp_path: Path) -> None:
     settings = small("pix2pix", weights={"adversarial": 0.0, "l1": 0.0})
     with pytest.raises(ValueError, match="all weights are 0"):
-        train("pix2pix", str(pairs), tmp_path / "run", settings)
+        train("pix2pix", pairs, tmp_path / "run", **settings)

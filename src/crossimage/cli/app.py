@@ -21,6 +21,7 @@ from crossimage.cli.data import data_app
 from crossimage.cli.train import recipes, run_train, train
 from crossimage.cli.translate import sample, translate
 from crossimage.utils.memory import keep_memory
+from crossimage.utils.rank import is_first_process
 
 app = tyro.extras.SubcommandApp()
 
@@ -72,8 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sentence = _sentence(error, arguments)
         if sentence is None:
             raise
-        # What is wrong with arguments or data all processes of a run find; memory may end for one.
-        if not isinstance(error, ValueError | OSError) or _speaks(arguments):
+        # A mistake in arguments or data is found by all processes of a run, and told by the first;
+        # memory may run out in one of them alone.
+        found_by_all = arguments[:1] == ["train"] and isinstance(error, ValueError | OSError)
+        if is_first_process() or not found_by_all:
             print(f"crossimage: {sentence}", file=sys.stderr)
         return 2
 
@@ -92,12 +95,6 @@ def _run(arguments: list[str]) -> int:
     else:
         app.cli(prog="crossimage", args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
     return 0
-
-
-def _speaks(arguments: list[str]) -> bool:
-    """Whether this process prints what all find: of the processes of a run, the first one does."""
-    ranks = (os.environ.get(name) or "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK"))
-    return arguments[:1] != ["train"] or set(ranks) == {"0"}
 
 
 def _sentence(error: Exception, arguments: list[str]) -> str | None:

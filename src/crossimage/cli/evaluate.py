@@ -216,16 +216,19 @@ def ablate(
         options: What is measured.
     """
     folder = as_path(out, "--out")
+    from crossimage.cli.console import ConsoleListener
     from crossimage.config import parse_overrides
     from crossimage.evaluation.compare import compare_runs
-    from crossimage.training.ablations import find_variants, train_variants
+    from crossimage.training.ablations import find_variants, train_variant
 
     options.check()
     settings = parse_overrides(word for word in recipes if "=" in word)
     variants = find_variants([word for word in recipes if "=" not in word])
-    status = train_variants(variants, data, folder, settings)
-    if status:
-        raise SystemExit(status)
+    for variant in variants:
+        listener = ConsoleListener()
+        status = listener.report(train_variant(variant, data, folder, settings, listener))
+        if status:
+            raise SystemExit(status)
     runs = [(variant.name, folder / variant.folder) for variant in variants]
     compare_runs(runs, data, options, folder)
 

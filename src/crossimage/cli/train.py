@@ -35,14 +35,14 @@ def train(
             several with commas; for srgan and gan one folder of images or list of files.
         out: Folder of the run; one with a checkpoint of the same configuration is continued.
         init: Model file or run whose networks and weights a new run starts from.
-        devices: Processes on this machine, each with its own device.
+        devices: Number of processes on this machine, each with its own device.
     """
     # Only parses: the method's keys, which are not known here, follow in run_train.
     return {
         "recipe": recipe,
         "data": data,
         "out": as_path(out, "--out"),
-        "init": init,
+        "init_from": init,
         "devices": devices,
     }
 
@@ -56,9 +56,11 @@ def run_train(arguments: list[str]) -> int:
     from crossimage.config import parse_overrides
 
     overrides = parse_overrides(rest)
-    from crossimage.training.run import train as run
+    from crossimage.cli.console import ConsoleListener
+    from crossimage.training.run import run_training
 
-    return run(**known, overrides=overrides)
+    listener = ConsoleListener()
+    return listener.report(run_training(**known, overrides=overrides, listener=listener))
 
 
 def recipes() -> None:

@@ -1,4 +1,4 @@
-"""Several trainings on the same data, measured side by side, as in MUNIT's table 1."""
+"""Ablations: several trainings on the same data, to be compared as in MUNIT's table 1."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from crossimage.recipes import resolve
-from crossimage.training.run import train
+from crossimage.training.listener import Listener
+from crossimage.training.result import TrainingResult
+from crossimage.training.run import run_training
 
 _SUFFIXES = (".yaml", ".yml")
 
 
 class _Entry(BaseModel):
-    """One training, as a list file has it."""
+    """One training, as a list file states it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -30,12 +32,12 @@ class _Entry(BaseModel):
 
 @dataclass(frozen=True)
 class Variant:
-    """One training.
+    """One training of an ablation.
 
     Attributes:
-        name: What it is called in the table.
+        name: Its name in the table.
         recipe: The recipe, method or ``.yaml`` file that it follows.
-        settings: What differs from the recipe.
+        settings: Settings that differ from the recipe.
     """
 
     name: str
@@ -49,105 +51,100 @@ class Variant:
 
 
 def find_variants(names: Sequence[str]) -> list[Variant]:
-    """The trainings that users ask for.
+    """Resolve the names of recipes, methods and lists of trainings.
 
     Args:
-        names: Recipes and methods, and lists of trainings: those of the package by name, such as
-            ``munit-table-1``, others as ``.yaml`` files that hold a list of ``name``, ``recipe``
-            and, where something differs from the recipe, ``settings``.
+        names: Recipes, methods, and lists of trainings: a built-in list such as ``munit-table-1``,
+            or a ``.yaml`` file that holds a list of ``name``, ``recipe`` and, where something
+            differs from the recipe, ``settings``.
 
     Raises:
         FileNotFoundError: A file is missing.
-        ValueError: There is no recipe, method or list of that name, a file is neither, or two
-            trainings have one name.
+        ValueError: There is no recipe, method or list of that name, a file is neither a recipe nor
+            a list, or two trainings have the same name.
     """
     if not names:
         raise ValueError(f"nothing to train: give recipes, or a list such as {lists()[0]}")
-    found: list[Variant] = []
+    variants: list[Variant] = []
     for name in names:
-        listed = _shipped().get(name) or (Path(name) if name.endswith(_SUFFIXES) else None)
-        entries = _read_list(listed) if listed and listed.is_file() else None
+        path = _built_in().get(name) or (Path(name) if name.endswith(_SUFFIXES) else None)
+        entries = _read_list(path) if path and path.is_file() else None
         if entries is None:
             resolve(name)
-            found.append(Variant(name, name))
+            variants.append(Variant(name, name))
         else:
-            found += entries
-    folders = [variant.folder for variant in found]
-    for variant in found:
+            variants += entries
+    folders = [variant.folder for variant in variants]
+    for variant in variants:
         if not variant.folder or folders.count(variant.folder) > 1:
             raise ValueError(
-                f"the name '{variant.name}' makes the folder '{variant.folder}', which is not one "
-                "of its own; give every training its own name"
+                f"the name '{variant.name}' leads to the run folder '{variant.folder}', which is "
+                "empty or taken; give every training a name of its own"
             )
         resolve(variant.recipe)
-    return found
+    return variants
 
 
 def lists() -> tuple[str, ...]:
-    """Names of the lists of the package."""
-    return tuple(sorted(_shipped()))
+    """Return the names of the built-in lists."""
+    return tuple(sorted(_built_in()))
 
 
-def train_variants(
-    variants: Sequence[Variant], data: str, out: Path, overrides: Mapping[str, Any]
-) -> int:
-    """Train every variant in ``out``, or continue its training; finished ones are left alone.
+def train_variant(
+    variant: Variant, data: str, out: Path, overrides: Mapping[str, Any], listener: Listener
+) -> TrainingResult:
+    """Train a variant in its folder, or continue its training; a finished run stays as it is.
 
     Args:
-        variants: The trainings.
+        variant: The training.
         data: The data set.
-        out: Folder of the runs.
-        overrides: Settings for all of them.
-
-    Returns:
-        0, or the exit status of the training that a signal stopped.
+        out: Folder of all runs.
+        overrides: Settings that all variants share; they override the variant's own.
+        listener: Receives progress and messages.
 
     Raises:
-        ValueError: A training can't be made; those before it stay.
+        ValueError: The settings or the data cannot be used, or the training diverged.
+        FileNotFoundError: A file is missing.
     """
-    for variant in variants:
-        settings = _merged(variant.settings, overrides)
-        status = train(variant.recipe, data, out / variant.folder, settings)
-        if status:
-            return status
-    return 0
+    settings = _merged(variant.settings, overrides)
+    return run_training(variant.recipe, data, out / variant.folder, settings, listener=listener)
 
 
 def _merged(settings: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """A variant's settings with those for all, which win."""
+    """Merge a variant's settings with the shared ones, which win."""
     merged = dict(settings)
     for lengths in (("steps", "epochs"), ("decay_steps", "decay_epochs")):
         if set(lengths) & set(overrides):
             merged = {key: value for key, value in merged.items() if key not in lengths}
     for key, value in overrides.items():
-        mine = merged.get(key)
-        if isinstance(mine, Mapping) and isinstance(value, Mapping):
-            value = {**mine, **value}
+        own = merged.get(key)
+        if isinstance(own, Mapping) and isinstance(value, Mapping):
+            value = {**own, **value}
         merged[key] = value
     return merged
 
 
-def _shipped() -> dict[str, Path]:
+def _built_in() -> dict[str, Path]:
     folder = Path(str(files("crossimage.training"))) / "lists"
     return {path.stem: path for path in folder.glob("*.yaml")}
 
 
 def _read_list(path: Path) -> list[Variant] | None:
-    """The trainings of a list; None where the file is a recipe, which is no list."""
+    """Read the trainings of a list file; None if the file is a recipe instead."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
-        raise ValueError(f"{path} is no YAML file: {reason}") from None
+        raise ValueError(f"{path} is not a YAML file: {reason}") from None
     if isinstance(content, dict):
         return None
     try:
         entries = TypeAdapter(list[_Entry]).validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        key = ".".join(str(part) for part in first["loc"])
         raise ValueError(
-            f"{path}: {place or 'the content'}: {first['msg']}; expected a list of trainings, each "
-            "with name and recipe and, where something differs, settings"
+            f"{path}: {key or 'the content'}: {first['msg']}; expected a list of trainings, each "
+            "with name, recipe and, where something differs from the recipe, settings"
         ) from None
     return [Variant(entry.name, entry.recipe, entry.settings) for entry in entries]

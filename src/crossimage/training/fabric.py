@@ -11,12 +11,6 @@ from lightning_fabric import Fabric
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 
-def is_first() -> bool:
-    """Whether this is the run's first process, known before the processes have met."""
-    rank = os.environ.get("RANK") or os.environ.get("LOCAL_RANK") or "0"
-    return rank == "0" and os.environ.get("NODE_RANK", "0") in ("", "0")
-
-
 def world_of(devices: int) -> int:
     """Processes of the run: those of ``torchrun``, or one for each of this machine's devices."""
     return int(os.environ.get("WORLD_SIZE", devices))

@@ -5,7 +5,6 @@ The page needs no network and no server; the sheets are linked relative to it.
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from crossimage.training.loss_table import read_rows
 from crossimage.utils.files import write_text
 from crossimage.utils.html import page_template
 
@@ -57,7 +57,7 @@ def write_page(run: Path, *, title: str, facts: Mapping[str, str]) -> None:
         OSError: The page can't be written; the one that stood there still stands.
     """
     players: dict[str, list[Plot]] = {}
-    for name, points in _read_losses(run / "metrics.csv").items():
+    for name, points in _losses(run / "metrics.csv").items():
         player, _, term = name.partition("/")
         players.setdefault(player, []).append(_plot(term, points))
     frame = {"width": _WIDTH, "height": _HEIGHT, "left": _LEFT, "right": _WIDTH - _RIGHT}
@@ -78,33 +78,14 @@ def _sheets(folder: Path) -> list[tuple[int, str]]:
     return sorted((int(name[1]), f"{folder.name}/{path.name}") for name, path in named if name)
 
 
-def _read_losses(path: Path) -> dict[str, Points]:
-    """The (step, value) pairs of all ``player/term`` columns.
-
-    A line that a kill cut short is passed over, and of two lines of one step the later counts.
-    """
-    if not path.is_file():
-        return {}
-    with open(path, newline="", encoding="utf-8", errors="replace") as file:
-        rows = csv.reader(file)
-        header = next(rows, [])
-        names = {i: name for i, name in enumerate(header) if "/" in name}
-        found: dict[int, dict[float, float]] = {i: {} for i in names}
-        for row in rows:
-            if len(row) != len(header) or (step := _number(row[0])) is None:
-                continue
-            for i in names:
-                if (value := _number(row[i])) is not None:
-                    found[i][step] = value
-    return {name: sorted(found[i].items()) for i, name in names.items() if found[i]}
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+def _losses(path: Path) -> dict[str, Points]:
+    """Read the finite (step, value) pairs of every ``player/term``."""
+    losses: dict[str, Points] = {}
+    for row in read_rows(path):
+        for name, value in row.losses.items():
+            if math.isfinite(value):
+                losses.setdefault(name, []).append((row.step, value))
+    return losses
 
 
 def _plot(name: str, points: Points) -> Plot:

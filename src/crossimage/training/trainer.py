@@ -34,6 +34,10 @@ from crossimage.training.recorder import Recorder
 from crossimage.utils.contact_sheet import Panel
 from crossimage.utils.seeds import seed_of
 
+STOP_REQUESTED = 1
+"""What :meth:`Trainer.fit` returns when the recorder's listener asked to stop; no signal that it
+listens for has this number."""
+
 
 class Trainer:
     """Trains a method on one process of a run; :meth:`fit` does all of it.
@@ -98,7 +102,8 @@ class Trainer:
         """Train from the current step to the last, or until a signal asks to stop.
 
         Returns:
-            0 when all steps are done, else the number of the signal that stopped the run.
+            0 when all steps are done, else the number of the signal that stopped the run, or
+            ``STOP_REQUESTED``.
 
         Raises:
             ValueError: The data can't be used, the training diverged, or a file can't be written.
@@ -116,7 +121,7 @@ class Trainer:
                 with self.processes.together():
                     if problem:
                         raise ValueError(problem)
-                if self.processes.agree(self._signal):
+                if self.processes.agree(self._stop):
                     break
                 if moving & self._to_compile:
                     self._compile(micro_batches)
@@ -129,7 +134,12 @@ class Trainer:
                 self._record(last=self.step == config.steps)
             if self.saved != self.step:
                 self.save()
-            return self.processes.agree(self._signal) if self.step < config.steps else 0
+            return self.processes.agree(self._stop) if self.step < config.steps else 0
+
+    @property
+    def _stop(self) -> int:
+        """Why to stop before the next step, as :meth:`fit` returns it; 0: go on."""
+        return self._signal or STOP_REQUESTED * self.recorder.stop_requested
 
     def _record(self, last: bool) -> None:
         """Do what is due after a step."""
@@ -214,15 +224,15 @@ class Trainer:
             micro_batches: The step's images, for rehearsals: PyTorch compiles what it meets, and
                 some of what it makes fails only when it runs.
         """
-        say, players = self.recorder.console.print, self.method.players()
+        listener, players = self.recorder.listener, self.method.players()
         moving, _ = self._rehearse(micro_batches)
         for name in [name for name in players if name in moving & self._to_compile]:
-            say(f"compiling the {name} ...")
+            listener.say(f"compiling the {name} ...")
             _, problem = self._rehearse(micro_batches, players[name])
             if self.processes.agree(problem is not None):
                 compiling.undo(players[name])
                 problem = problem or "another process could not do it"
-                say(f"the {name} are not compiled: {problem}", style="yellow")
+                listener.warn(f"the {name} are not compiled: {problem}")
             self._to_compile.remove(name)
 
     def _rehearse(
@@ -374,7 +384,7 @@ class Trainer:
                 right += (classes == labels.to(device)).sum()
                 count += len(labels)
             for _, _, reason in unreadable:
-                self.recorder.console.print(f"left out of the accuracy: {reason}", style="yellow")
+                self.recorder.listener.warn(f"left out of the accuracy: {reason}")
             if count:
                 shares[domain.name] = float(right / count)
         self.translator.train(self.average is None)

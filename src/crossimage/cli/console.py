@@ -1,0 +1,126 @@
+"""How the command line shows a training run: messages, a progress bar, and the result."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.panel import Panel as Box
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bar
+
+from crossimage.training.listener import Listener, Progress
+from crossimage.training.result import TrainingResult
+from crossimage.utils.rank import is_first_process
+
+
+class ConsoleListener(Listener):
+    """Prints messages, and the progress as a bar; without a terminal, as a line now and then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # paths appear as they are: brackets are not markup, and long lines are not wrapped
+        self.console = Console(
+            markup=False, highlight=False, soft_wrap=True, quiet=not is_first_process()
+        )
+        self._bar: Bar | None = None
+
+    def say(self, sentence: str) -> None:
+        """Print a message."""
+        self.console.print(sentence)
+
+    def warn(self, sentence: str) -> None:
+        """Print a warning."""
+        super().warn(sentence)
+        self.console.print(sentence, style="yellow")
+
+    @contextmanager
+    def watch(self, step: int, steps: int, interval: int) -> Iterator[None]:
+        """Show the bar while the run trains."""
+        self._interval, self._last_line = interval, step
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[losses]}"),
+            console=self.console,
+            disable=not self.console.is_terminal,
+            speed_estimate_period=600,
+        )
+        self._task = self._bar.add_task("training", total=steps, completed=step, rate="", losses="")
+        try:
+            with self._bar:
+                yield
+        finally:
+            self._bar = None
+
+    def advance(self) -> None:
+        """Advance the bar by one step."""
+        if self._bar:
+            self._bar.advance(self._task)
+
+    def log(self, progress: Progress) -> bool:
+        """Show the speed and the losses."""
+        if self._bar:
+            self._bar.update(self._task, rate=progress.speed, losses=progress.short_losses)
+        if progress.step - self._last_line >= self._interval:
+            self._last_line = progress.step
+            if not self.console.is_terminal:
+                self.console.print(str(progress))
+        return True
+
+    def report(self, result: TrainingResult) -> int:
+        """Print how a run ended and what to do next, and return the exit status.
+
+        Returns:
+            0, or 128 + the number of the signal that stopped the run; of several processes only
+            the first returns the latter.
+        """
+        if result.stopped_by:
+            command = shlex.join(["crossimage", *sys.argv[1:]])
+            self.console.print(
+                f"stopped at step {result.step} and saved; to continue:\n  {command}"
+            )
+            return 128 + signal.Signals[result.stopped_by] if is_first_process() else 0
+        if result.first_step >= result.step:
+            self.console.print(
+                f"{result.run} has finished its {result.step} steps; to train longer, "
+                f"{_longer(result)}"
+            )
+            return 0
+        if result.targets:
+            task, use = "translate images:", ["translate", str(result.run), "IMAGES"]
+            use += ["--to", result.targets[-1]]
+        else:
+            task, use = "make images:     ", ["sample", str(result.run)]
+        text = (
+            f"model    {result.model_path}\n"
+            f"samples  {result.samples_path}\n"
+            f"page     {result.page_path}\n\n"
+            f"{task}  {shlex.join(['crossimage', *use])} --out DIR\n"
+            f"train longer:      {_longer(result)}"
+        )
+        box = Box(text, title=f"{result.step} steps", expand=False)
+        self.console.print(box, soft_wrap=False)
+        return 0
+
+
+def _longer(result: TrainingResult) -> str:
+    """Return how to train longer than a finished run."""
+    if result.config.decay_steps:  # its learning rate has fallen to zero
+        return "start a new run from this model: --init, and another --out"
+    return "rerun with a larger `steps`"

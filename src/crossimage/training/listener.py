@@ -1,0 +1,103 @@
+"""How a training run reports to the program that started it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training run has come; its text is one line, so ``print`` can be the callback.
+
+    Attributes:
+        step: Steps made so far.
+        steps: Steps of the whole run.
+        seconds: Training time so far, including the time before the run was continued.
+        rate: Steps per second since the last report.
+        learning_rate: Learning rate of the last step.
+        losses: Mean of each loss term since the last report, by ``player/term``.
+    """
+
+    step: int
+    steps: int
+    seconds: float
+    rate: float
+    learning_rate: float
+    losses: Mapping[str, float]
+
+    @property
+    def seconds_left(self) -> float:
+        """Estimated seconds until the last step."""
+        return (self.steps - self.step) / self.rate
+
+    @property
+    def speed(self) -> str:
+        """The rate with its unit: ``5.21 it/s``, or ``14.3 s/it`` for slow steps."""
+        return f"{self.rate:.2f} it/s" if self.rate >= 0.1 else f"{1 / self.rate:.1f} s/it"
+
+    @property
+    def time_left(self) -> str:
+        """Estimated time until the last step: ``2 min 05 s`` or ``3 h 07 min``."""
+        minutes, seconds = divmod(int(self.seconds_left), 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"
+
+    @property
+    def short_losses(self) -> str:
+        """The losses with their players' initials: ``d/adversarial 0.25 g/cycle 1.3``."""
+        names = (name.partition("/") for name in self.losses)
+        short = (f"{player[0]}/{term}" for player, _, term in names)
+        return " ".join(
+            f"{name} {value:.3g}" for name, value in zip(short, self.losses.values(), strict=True)
+        )
+
+    def __str__(self) -> str:
+        """Return one line: step, speed, time left, losses."""
+        return (
+            f"step {self.step}/{self.steps} · {self.speed} · {self.time_left} left · "
+            f"{self.short_losses}"
+        )
+
+
+class Listener:
+    """Receives what a run reports, and shows none of it.
+
+    The command line's listener prints; :func:`crossimage.train` passes the progress on to a
+    callback.
+
+    Args:
+        on_progress: Called whenever losses are logged; the run stops if it returns False.
+
+    Attributes:
+        warnings: The warnings so far.
+    """
+
+    def __init__(self, on_progress: Callable[[Progress], object] | None = None) -> None:
+        self.on_progress = on_progress
+        self.warnings: list[str] = []
+
+    def say(self, sentence: str) -> None:
+        """Receive a sentence about what the run does now."""
+
+    def warn(self, sentence: str) -> None:
+        """Receive a warning; the run goes on."""
+        self.warnings.append(sentence)
+
+    def watch(self, step: int, steps: int, interval: int) -> AbstractContextManager[None]:
+        """Enclose the training loop.
+
+        Args:
+            step: Steps made before.
+            steps: Steps of the whole run.
+            interval: Steps between two lines of progress where there is no terminal for a bar.
+        """
+        return nullcontext()
+
+    def advance(self) -> None:
+        """Receive that one more step is made."""
+
+    def log(self, progress: Progress) -> bool:
+        """Receive the progress when losses are logged, and return whether to go on training."""
+        return self.on_progress is None or self.on_progress(progress) is not False

@@ -1,0 +1,85 @@
+"""The result of a training run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crossimage.config import Config
+from crossimage.training.loss_table import LossRow, read_rows
+
+if TYPE_CHECKING:
+    from crossimage.inference.translator import Translator
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A run that has finished, or stopped early and was saved.
+
+    Attributes:
+        run: The run's folder.
+        method: The method's name.
+        config: Its settings, completed by the data: domains, classes, steps.
+        step: Steps made so far.
+        first_step: Steps that had been made before: 0 for a new run, ``step`` for one that was
+            finished already.
+        targets: Domains, or labels, that the model translates to; empty if it makes images from
+            noise.
+        accuracies: Share of the test images that the final weights classify correctly, by domain;
+            empty for methods without a classifier, and for runs that were stopped.
+        stopped_by: Why the run stopped before its last step: ``"SIGINT"``, ``"SIGTERM"`` or
+            ``"on_progress"``; None if it is finished.
+        warnings: What went wrong without stopping the run, such as unreadable images.
+    """
+
+    run: Path
+    method: str
+    config: Config
+    step: int
+    first_step: int
+    targets: tuple[str, ...]
+    accuracies: Mapping[str, float]
+    stopped_by: str | None
+    warnings: tuple[str, ...]
+
+    @property
+    def model_path(self) -> Path:
+        """The model file; it holds everything that is needed to translate."""
+        return self.run / "model.safetensors"
+
+    @property
+    def page_path(self) -> Path:
+        """The run's page: losses and sample sheets in one HTML file."""
+        return self.run / "index.html"
+
+    @property
+    def samples_path(self) -> Path:
+        """The folder of the sample sheets."""
+        return self.run / "samples"
+
+    @property
+    def sample_sheets(self) -> tuple[Path, ...]:
+        """The sample sheets, PNG files, in the order of their steps."""
+        return tuple(sorted(self.samples_path.glob("step-*.png")))
+
+    @cached_property
+    def history(self) -> tuple[LossRow, ...]:
+        """The losses over time, from the run's first step on: the rows of ``metrics.csv``."""
+        return tuple(read_rows(self.run / "metrics.csv"))
+
+    def load(self, device: str = "auto") -> Translator:
+        """Load the trained model.
+
+        Args:
+            device: Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...
+
+        Raises:
+            FileNotFoundError: The model file is gone.
+            ValueError: The device cannot be used.
+        """
+        from crossimage.inference.translator import load
+
+        return load(self.run, device)

@@ -1,0 +1,90 @@
+"""What the command line prints about a training run."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import rich.console
+
+from crossimage.cli.app import main
+from crossimage.cli.console import ConsoleListener
+from crossimage.training.listener import Progress
+from tests.conftest import as_arguments, small
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+
+
+def train(data: Path, out: Path, method: str = "munit", **changes: object) -> int:
+    arguments = as_arguments(small(method, **changes))
+    return main(["train", method, "--data", str(data), "--out", str(out), *arguments])
+
+
+def test_the_end_names_the_model_the_samples_and_the_next_command(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "a [bold] run"
+    assert train(folders, out, steps=2, domains="edges,shoes") == 0
+    said = capsys.readouterr().out
+    start = f"training munit on 7 images of edges and 5 images of shoes for 2 steps in {out}\n"
+    assert said.startswith(start)
+    for part in ("model.safetensors", "samples", "index.html"):
+        assert str(out / part) in said
+    assert f"crossimage translate '{out}' IMAGES --to shoes --out DIR" in said
+    assert "rerun with a larger `steps`" in said
+
+    assert train(folders, out, steps=2, domains="edges,shoes") == 0
+    assert capsys.readouterr().out == (
+        f"{out} has finished its 2 steps; to train longer, rerun with a larger `steps`\n"
+    )
+
+
+def test_a_model_that_makes_images_from_noise_is_to_be_sampled(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(folders / "trainA", tmp_path / "data" / "train")
+    assert train(tmp_path / "data", tmp_path / "run", "gan", steps=1) == 0
+    assert f"crossimage sample {tmp_path / 'run'} --out DIR" in capsys.readouterr().out
+
+
+def test_a_run_whose_learning_rate_has_fallen_to_zero_is_a_start_for_another(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(folders, tmp_path, steps=1, decay_steps=1) == 0
+    assert "start a new run from this model: --init" in capsys.readouterr().out
+
+
+def test_without_a_terminal_a_line_is_printed_now_and_then(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(folders, tmp_path, page_every=4) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("step ")]
+    (line,) = lines
+    assert line.startswith("step 4/6 · ") and "it/s" in line and "d/adversarial" in line
+
+
+def test_a_damaged_checkpoint_and_the_step_to_go_on_from_are_told(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(folders, tmp_path, steps=4) == 0
+    newest = tmp_path / "checkpoints" / "step-00000004.pt"
+    newest.write_bytes(newest.read_bytes()[:-1000])
+    capsys.readouterr()
+    assert train(folders, tmp_path, steps=4) == 0
+    said = capsys.readouterr().out
+    assert f"{newest} is incomplete" in said and f"continuing {tmp_path} from step 2\n" in said
+
+
+def test_a_terminal_gets_a_bar(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(rich.console.Console, "is_terminal", True)
+    listener = ConsoleListener()
+    with listener.watch(step=2, steps=4, interval=1):
+        listener.advance()
+        assert listener.log(Progress(3, 4, 1.0, 0.05, 1e-4, {"generators/cycle": 1.5}))
+    said = capsys.readouterr().out
+    assert "3/4" in said and "20.0 s/it" in said and "g/cycle 1.5" in said
+    assert "step 3/4" not in said
