@@ -1,6 +1,7 @@
 """What a run writes for its reader while it trains."""
 
 import csv
+import time
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ def run(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was continued once."""
     out = tmp_path_factory.mktemp("run")
     for steps in (4, 6):
+        time.sleep(1.01)  # TensorBoard sorts its files by the second they were opened in
         train("munit", folders, out, **small(steps=steps, sample_every=4))
     return out
 
