@@ -69,6 +69,35 @@ Layout = Literal["unpaired", "paired", "single", "super_resolution", "labelled"]
 one folder alone, or with a small version of each; with labels, of one data set or several."""
 
 
+def micro_batch_size(
+    batch_size: int, accumulate: int, processes: int = 1, multiple: int = 1
+) -> int:
+    """Return the number of images that one process sees at a time.
+
+    Args:
+        batch_size: Images per step.
+        accumulate: Micro-batches per step.
+        processes: Processes of the run.
+        multiple: What the number must be a multiple of.
+
+    Raises:
+        ValueError: The batch cannot be divided like that.
+    """
+    size, rest = divmod(batch_size, accumulate * processes)
+    if rest:
+        several = f" x processes ({processes})" if processes > 1 else ""
+        raise ValueError(
+            f"batch_size ({batch_size}) must be a multiple of accumulate ({accumulate}){several}"
+        )
+    if size % multiple:
+        raise ValueError(
+            f"the method needs a multiple of {multiple} images at a time, and a process sees "
+            f"{size}: batch_size ({batch_size}) / accumulate ({accumulate}) / processes "
+            f"({processes}); choose another of them"
+        )
+    return size
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a data source knows about its images; see :meth:`Config.complete`.
@@ -165,11 +194,7 @@ class Config:
 
     def __post_init__(self) -> None:
         """Refuse values that no run could use."""
-        if self.batch_size % self.accumulate:
-            raise ValueError(
-                f"batch_size ({self.batch_size}) must be a multiple of "
-                f"accumulate ({self.accumulate})"
-            )
+        micro_batch_size(self.batch_size, self.accumulate)
         if self.value_range is not None and self.value_range[0] >= self.value_range[1]:
             raise ValueError(f"value_range must be (low, high), found {self.value_range}")
 
@@ -236,6 +261,14 @@ class SuperResolutionConfig(Config):
 C = TypeVar("C", bound=Config)
 
 
+_SWITCHES_OFF = {
+    "steps": "epochs",
+    "decay_steps": "decay_epochs",
+    "decay_epochs": "decay_steps",
+}
+"""Settings of which the one set last counts; ``steps`` cannot be 0, and ``epochs`` precede it."""
+
+
 def build(cls: type[C], *layers: Mapping[str, Any], source: str = "configuration") -> C:
     """Merge nested mappings, the later ones winning, into a validated config.
 
@@ -249,11 +282,9 @@ def build(cls: type[C], *layers: Mapping[str, Any], source: str = "configuration
     """
     merged: dict[str, Any] = {}
     for layer in layers:
-        for one, other in (("steps", "epochs"), ("decay_steps", "decay_epochs")):
-            if layer.get(one) is not None and not layer.get(other):
+        for key, other in _SWITCHES_OFF.items():
+            if layer.get(key) is not None and not layer.get(other):
                 merged[other] = 0
-            if one == "decay_steps" and layer.get(other) is not None and not layer.get(one):
-                merged[one] = 0
         _merge(merged, layer)
     try:
         return TypeAdapter(cls).validate_python(merged)
@@ -331,44 +362,6 @@ def differences(old: Config, new: Config, ignore: Callable[[str], bool]) -> list
         for key in before | after
         if before.get(key) != after.get(key) and not ignore(key)
     ]
-
-
-def parse_overrides(arguments: Iterable[str]) -> dict[str, Any]:
-    """Turn ``key=value``, ``--key=value`` and ``--key value`` into a nested mapping.
-
-    Values are read as YAML scalars or lists. A flag without a value is true, ``--no-key`` false.
-
-    Raises:
-        ValueError: An argument that is none of these.
-    """
-    nested: dict[str, Any] = {}
-    rest = list(arguments)
-    while rest:
-        argument = rest.pop(0)
-        name, equals, text = argument.removeprefix("--").partition("=")
-        if not equals:
-            if not argument.startswith("--"):
-                raise ValueError(f"'{argument}' is not understood: expected key=value")
-            if rest and not rest[0].startswith("--") and "=" not in rest[0]:
-                text = rest.pop(0)
-            else:
-                text = "false" if name.startswith("no-") else "true"
-                name = name.removeprefix("no-")
-        group = nested
-        *path, last = name.replace("-", "_").split(".")
-        for part in path:
-            group = group.setdefault(part, {})
-            if not isinstance(group, dict):
-                raise ValueError(f"'{name}': '{part}' is a value and has no parts")
-        group[last] = _parse(text)
-    return nested
-
-
-def _parse(text: str) -> Any:
-    try:
-        return yaml.safe_load(text) if text else ""
-    except yaml.YAMLError:
-        return text
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

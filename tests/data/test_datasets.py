@@ -19,6 +19,7 @@ from crossimage.data.datasets import (
     UnpairedImages,
 )
 from crossimage.data.images import files as images
+from crossimage.data.images.resize import size_before_crop
 from crossimage.data.loader import Item, collate, loader
 from crossimage.data.sources.folders import scan_domains
 from crossimage.data.unreadable import UnreadableTally
@@ -121,7 +122,7 @@ def test_crops_reach_every_place_and_half_are_mirrored(tmp_path):
 )
 def test_sizes_before_the_crop(size, resize, crop, expected):
     width, height = size
-    assert datasets.resized(height, width, Config(resize=resize, crop=crop)) == expected
+    assert size_before_crop(height, width, Config(resize=resize, crop=crop)) == expected
 
 
 def test_small_images_are_enlarged_to_the_crop(tmp_path):

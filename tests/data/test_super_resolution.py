@@ -10,7 +10,7 @@ from torch import Tensor
 from crossimage.config import build
 from crossimage.data.datasets import Images
 from crossimage.data.images.files import read_image
-from crossimage.data.super_resolution import enlarge, shrink
+from crossimage.data.images.resize import enlarge, shrink
 from crossimage.methods.srgan import SRGANConfig
 from crossimage.training.run import train
 from tests.conftest import open_dataset, small

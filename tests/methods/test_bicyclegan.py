@@ -159,8 +159,11 @@ def test_a_code_of_the_ground_truth_is_learned_in_a_few_steps() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"batch_size": 3}, "encodes one half of a batch .* must be an even number"),
-        ({"batch_size": 6, "accumulate": 2}, r"\(6\) / accumulate \(2\) must be an even number"),
+        ({"batch_size": 3}, "multiple of 2 images at a time, and a process sees 3"),
+        (
+            {"batch_size": 6, "accumulate": 2},
+            r"sees 3: batch_size \(6\) / accumulate \(2\)",
+        ),
         ({"crop": 20}, "crop must be a multiple of 16, found"),
         ({"crop": 8, "downsamples": 3}, "too small: .*need at least 12 pixels"),
         ({"encoder_downsamples": 4}, "need at least 32 pixels"),

@@ -20,10 +20,9 @@ from torch import Tensor
 
 from crossimage._version import __version__
 from crossimage.config import build, to_dict
-from crossimage.methods import METHODS
+from crossimage.methods import METHODS, find_method
 from crossimage.methods.base import Method
 from crossimage.utils.files import atomic
-from crossimage.utils.names import did_you_mean
 
 FORMAT, FORMAT_VERSION = "crossimage", 1
 
@@ -69,12 +68,7 @@ def load_model(path: Path | str) -> Method:
     path = Path(path)
     metadata = _metadata(path)
     name = metadata.get("method", "")
-    if name not in METHODS:
-        hint = did_you_mean(name, METHODS) or ";"
-        raise ValueError(
-            f"{path} holds a model of the unknown method '{name}'{hint} "
-            f"known are {', '.join(METHODS)}"
-        )
+    cls = find_method(name, path)
     try:
         values = dict(json.loads(metadata["config"]))
         everything = {"translation": False, "all": True}[metadata["contents"]]
@@ -83,7 +77,6 @@ def load_model(path: Path | str) -> Method:
         raise ValueError(
             f"{path} has incomplete metadata ({error}); get or write the model file again"
         ) from None
-    cls = METHODS[name]
     method = cls(build(cls.Config, values, source=str(path)), training=everything)
     try:
         found = safetensors.torch.load_file(path)

@@ -29,7 +29,7 @@ def data_inspect(data: Positional[Data], settings: Positional[Settings] = ()) ->
         data: What `crossimage train --data` takes.
         settings: The recipe or method to train with, and keys of its configuration.
     """
-    from crossimage.config import parse_overrides
+    from crossimage.cli.overrides import parse_overrides
     from crossimage.data.inspect import inspect as look
     from crossimage.data.inspect import print_report
 

@@ -217,7 +217,7 @@ def ablate(
     """
     folder = as_path(out, "--out")
     from crossimage.cli.console import ConsoleListener
-    from crossimage.config import parse_overrides
+    from crossimage.cli.overrides import parse_overrides
     from crossimage.evaluation.compare import compare_runs
     from crossimage.training.ablations import find_variants, train_variant
 

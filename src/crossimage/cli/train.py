@@ -53,7 +53,7 @@ def run_train(arguments: list[str]) -> int:
         _print_settings(arguments[0])
         return 0
     known, rest = tyro.cli(train, prog="crossimage train", args=arguments, return_unknown_args=True)
-    from crossimage.config import parse_overrides
+    from crossimage.cli.overrides import parse_overrides
 
     overrides = parse_overrides(rest)
     from crossimage.cli.console import ConsoleListener
@@ -95,12 +95,10 @@ def configured(recipe: str | None, overrides: dict[str, Any] | None = None) -> t
     from crossimage.recipes import resolve
 
     method, settings = resolve(recipe)
-    from crossimage.methods import METHODS
+    from crossimage.methods import find_method
 
-    if method not in METHODS:
-        raise ValueError(f"{recipe}: unknown method '{method}'; known are {', '.join(METHODS)}")
-    found = METHODS[method]
-    return found, build(found.Config, settings, overrides or {}, source=recipe)
+    cls = find_method(method, recipe)
+    return cls, build(cls.Config, settings, overrides or {}, source=recipe)
 
 
 def _described(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, str]]:

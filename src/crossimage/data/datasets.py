@@ -15,7 +15,7 @@ from torchvision.transforms.v2 import functional as transforms
 
 from crossimage.config import Config
 from crossimage.data.images.files import MAX_PIXELS, BombError, ImageError, decode, normalise
-from crossimage.data.images.resize import resized
+from crossimage.data.images.resize import resize_decoded, size_before_crop
 from crossimage.data.loader import Item, LoadedBatch
 from crossimage.data.sources.folders import Domain, Split
 from crossimage.data.unreadable import Unreadable
@@ -231,7 +231,7 @@ class Images(Dataset[Item]):
         return [self._resize(x, path) for x, path in zip(images, paths, strict=True)]
 
     def _size(self, height: int, width: int) -> tuple[int, int]:
-        return resized(height, width, self.config)
+        return size_before_crop(height, width, self.config)
 
     def _resize(self, image: Tensor, path: Path) -> Tensor:
         size = self._size(image.shape[1], image.shape[2])
@@ -242,7 +242,7 @@ class Images(Dataset[Item]):
                 f"{path} is {image.shape[2]} x {image.shape[1]} and would be enlarged to {size[1]} "
                 f"x {size[0]} pixels; remove it or set a smaller resize"
             )
-        return transforms.resize(image, list(size), antialias=True)  # type: ignore[no-any-return]
+        return resize_decoded(image, size)
 
     def _centre(self, images: list[Tensor]) -> list[Tensor]:
         size = self.config.crop

@@ -16,7 +16,7 @@ from crossimage.config import Config, Layout
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.datasets import Images, check_sizes
 from crossimage.data.images.files import BombError, ImageError, ImageInfo, verify
-from crossimage.data.images.resize import resized
+from crossimage.data.images.resize import size_before_crop
 from crossimage.data.sources.folders import SPLITS, Domain, Split, scan_domains
 from crossimage.data.sources.labelled import LabelledDomain
 from crossimage.data.sources.pairs import unmatched
@@ -187,7 +187,7 @@ def _summarise(domain: Domain, split: Split, found: _Found, config: Config) -> S
         report.modes[info.mode] += 1
         report.depths[info.depth] += 1
         report.channels[info.channels] += 1
-        after = resized(height, width, config)
+        after = size_before_crop(height, width, config)
         report.enlarged += after[0] > height or after[1] > width
     sizes.sort(key=lambda size: (size[0] * size[1], size))
     if sizes:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 from torch.utils.data import Sampler
 
+from crossimage.config import micro_batch_size
+
 
 def rows(batch_size: int, accumulate: int, micro: int, rank: int, world: int) -> slice:
     """Rows of a step's batch that process ``rank`` of ``world`` sees in micro-batch ``micro``."""
@@ -35,11 +37,7 @@ class StepSampler(Sampler[list[int]]):
     def __init__(
         self, batch_size: int, accumulate: int = 1, rank: int = 0, world: int = 1, start: int = 0
     ) -> None:
-        if batch_size % (accumulate * world):
-            raise ValueError(
-                f"batch_size ({batch_size}) must be a multiple of accumulate ({accumulate}) "
-                f"x processes ({world})"
-            )
+        micro_batch_size(batch_size, accumulate, world)
         self.batch_size, self.accumulate = batch_size, accumulate
         self.rank, self.world, self.start = rank, world, start
 

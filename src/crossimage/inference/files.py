@@ -16,11 +16,10 @@ from typing import NamedTuple, SupportsIndex, TypeVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 from torchvision.utils import make_grid
 
 from crossimage.data.images.files import read_image, write_image
-from crossimage.data.images.resize import cover
+from crossimage.data.images.resize import resize_shortest_side, resize_to_cover
 from crossimage.inference.file_names import find_inputs, name_outputs, suffix_of
 from crossimage.inference.inputs import ImageLike, as_list, to_batches
 from crossimage.inference.predictor import Draw, Predictor
@@ -125,7 +124,7 @@ def translate_files(
     def read(path: Path) -> Tensor:
         image = read_image(path, channels, value_range)
         if options.size is not None:
-            image = _resize_shortest(image, options.size)
+            image = resize_shortest_side(image[None], options.size)[0]
         return predictor.fit_size(image[None])[0]
 
     def finish(writes: dict[Path, Future[None]]) -> None:
@@ -154,7 +153,7 @@ def translate_files(
                 else:
                     by_size[image.shape].append((i, image))
                     if plan.sheet and len(sheet_rows) < _MAX_SHEET_INPUTS:
-                        sheet_rows[i] = [cover(image[None], crop)]
+                        sheet_rows[i] = [resize_to_cover(image[None], crop)]
             # Wait for these one chunk later, so that the networks go on meanwhile; waiting longer
             # would fill the memory.
             earlier, writes = writes, {}
@@ -170,7 +169,7 @@ def translate_files(
                                 path = plan.outputs[i][t * samples + k]
                                 writes[path] = pool.submit(_write, path, output, value_range)
                                 if i in sheet_rows:
-                                    sheet_rows[i].append(cover(output[None], crop))
+                                    sheet_rows[i].append(resize_to_cover(output[None], crop))
                         advance(len(batch) * len(indices))
             finish(earlier)
         finish(writes)
@@ -355,15 +354,6 @@ def _read_ahead(
 def _write(path: Path, image: Tensor, value_range: tuple[float, float] | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_image(path, image, value_range)
-
-
-def _resize_shortest(image: Tensor, shortest: int) -> Tensor:
-    """Resize an image (C, H, W) so that its shortest side is as given."""
-    height, width = image.shape[1:]
-    scale = shortest / min(height, width)
-    shape = (max(1, round(height * scale)), max(1, round(width * scale)))
-    resized = interpolate(image[None], shape, mode="bilinear", antialias=True)[0]
-    return resized.clamp(-1, 1)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from crossimage.config import Config
-from crossimage.data.images.resize import cover, pad_to
+from crossimage.data.images.resize import pad_to, resize_to_cover
 from crossimage.inference.inputs import domain_index
 from crossimage.labels import To
 from crossimage.methods import METHODS
@@ -157,7 +157,7 @@ class Predictor:
     def fit_size(self, x: Tensor) -> Tensor:
         """Resize and center-crop images (N, C, H, W) if the networks know only one size."""
         size = self.networks.fixed_size
-        return x if size is None else cover(x, size)
+        return x if size is None else resize_to_cover(x, size)
 
     def pad(self, x: Tensor) -> tuple[Tensor, slice, slice]:
         """Pad images (N, C, H, W) to a size that the networks take.

@@ -12,6 +12,7 @@ from crossimage.methods.srgan import SRGAN
 from crossimage.methods.stargan import StarGAN
 from crossimage.methods.unit import UNIT
 from crossimage.methods.unit_da import UNITDA
+from crossimage.utils.names import did_you_mean
 
 METHODS: dict[str, type[Method]] = {
     "munit": MUNIT,
@@ -27,4 +28,20 @@ METHODS: dict[str, type[Method]] = {
     "srgan": SRGAN,
 }
 
-__all__ = ["METHODS"]
+__all__ = ["METHODS", "find_method"]
+
+
+def find_method(name: str, source: object) -> type[Method]:
+    """Return the method that has a name.
+
+    Args:
+        name: A key of ``METHODS``.
+        source: The recipe or file that names it, for the error message.
+
+    Raises:
+        ValueError: There is no such method; the nearest one is suggested.
+    """
+    if name not in METHODS:
+        hint = did_you_mean(name, METHODS) or ";"
+        raise ValueError(f"{source}: unknown method '{name}'{hint} known are {', '.join(METHODS)}")
+    return METHODS[name]

@@ -42,6 +42,7 @@ from crossimage.config import (
     NonNegativeInt,
     PositiveInt,
     Size,
+    micro_batch_size,
     settings,
 )
 from crossimage.losses import discriminator_loss, generator_loss
@@ -125,11 +126,8 @@ class BicycleGANConfig(Config):
     def __post_init__(self) -> None:
         """Refuse shapes that the networks can't have."""
         super().__post_init__()
-        if self.batch_size // self.accumulate % 2:
-            raise ValueError(
-                f"BicycleGAN encodes one half of a batch and compares with the other: batch_size "
-                f"({self.batch_size}) / accumulate ({self.accumulate}) must be an even number"
-            )
+        # one half of a batch is encoded, and compared with the other
+        micro_batch_size(self.batch_size, self.accumulate, multiple=2)
         smallest = max(self.discriminator.smallest, 2 ** (self.encoder_downsamples + 1))
         check_images(self, 2**self.downsamples, smallest)
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import torch
 
-from crossimage.config import Config, build, differences
-from crossimage.data.sampler import StepSampler
+from crossimage.config import Config, build, differences, micro_batch_size
 from crossimage.methods.base import Method
 from crossimage.training.fabric import arithmetic, world_of
 
@@ -29,12 +28,11 @@ MAY_CHANGE = frozenset(
 steps does if the learning rate falls towards the last one."""
 
 
-def check_config(name: str, method: type[Method], config: Config, devices: int) -> None:
+def check_config(method: type[Method], config: Config, devices: int) -> None:
     """Check that these processes on this hardware can train with a config.
 
     Args:
-        name: The method's name.
-        method: Its class.
+        method: The method's class.
         config: The settings.
         devices: Processes of this machine.
 
@@ -44,14 +42,8 @@ def check_config(name: str, method: type[Method], config: Config, devices: int) 
     """
     if devices < 1:
         raise ValueError(f"devices must be at least 1, found {devices}")
-    world = world_of(devices)
-    StepSampler(config.batch_size, config.accumulate, world=world)
-    images, multiple = config.batch_size // config.accumulate // world, method.batch_multiple
-    if images % multiple:
-        raise ValueError(
-            f"{name} needs a multiple of {multiple} images at a time, and a process sees {images}; "
-            f"choose another batch_size, accumulate or number of processes"
-        )
+    processes = world_of(devices)
+    micro_batch_size(config.batch_size, config.accumulate, processes, method.batch_multiple)
     if config.precision == "fp16" and not torch.cuda.is_available():
         raise ValueError("precision=fp16 needs a CUDA device; use bf16, fp32 or auto")
 

@@ -17,7 +17,7 @@ from crossimage.config import build, to_dict, write_yaml
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.datasets import Images
 from crossimage.data.sources.folders import Split
-from crossimage.methods import METHODS
+from crossimage.methods import METHODS, find_method
 from crossimage.methods.base import Method
 from crossimage.recipes import resolve
 from crossimage.training.checks import check_config, check_continues
@@ -121,15 +121,13 @@ def run_training(
         FileNotFoundError: The recipe, a folder or a file does not exist.
     """
     name, settings = resolve(recipe)
-    if name not in METHODS:
-        raise ValueError(f"{recipe}: there is no method '{name}'; known are {', '.join(METHODS)}")
-    method = METHODS[name]
+    method = find_method(name, recipe)
     networks = network_settings(init_from, method) if init_from else {}
     config = build(method.Config, networks, settings, overrides, source=recipe)
     source = find_source(data, config, method.layout, method.needs_labels(config))
     config = config.complete(source.facts)
     dataset = build_dataset(source, config)
-    check_config(name, method, config, devices)
+    check_config(method, config, devices)
     try:
         with _exclusive(out) if is_first_process() else nullcontext():
             return _train(name, data, dataset, out, init_from, devices, listener)

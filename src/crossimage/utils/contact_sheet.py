@@ -11,6 +11,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from torch import Tensor
 
+from crossimage.utils.intensities import to_uint8
+
 _MARGIN, _GAP, _PANEL_GAP = 20, 5, 26
 _TITLE_SIZE, _HEADING_SIZE = 20, 13
 _TITLE_HEIGHT, _HEADING_HEIGHT = 32, 22
@@ -52,7 +54,7 @@ def _picture(x: Tensor) -> Image.Image:
     shown = x[:3].detach().float().cpu().nan_to_num(-1.0)
     if len(shown) == 2:
         shown = torch.cat([shown, torch.full_like(shown[:1], -1.0)])
-    data = ((shown.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0)
+    data = to_uint8(shown).permute(1, 2, 0)
     return Image.fromarray((data[..., 0] if len(shown) == 1 else data).contiguous().numpy())
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from crossimage.data.images.files import probe, read_image
-from crossimage.data.super_resolution import enlarge, shrink
+from crossimage.data.images.resize import enlarge, shrink
 from crossimage.evaluation.metrics.paired import luma, psnr, ssim
 from tests.golden import SHARED
 

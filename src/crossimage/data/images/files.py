@@ -26,6 +26,7 @@ from crossimage.data.images.pixels import (
     convert,
 )
 from crossimage.utils.files import atomic
+from crossimage.utils.intensities import from_uint8, to_uint8
 
 __all__ = [
     "EXTENSIONS", "MAX_PIXELS", "BombError", "EncodedImage", "ImageError", "ImageFile", "ImageInfo",
@@ -95,7 +96,7 @@ def decode(
 
 def normalise(image: Tensor) -> Tensor:
     """Map a result of :func:`decode` to float32 in [-1, 1]."""
-    return image if image.is_floating_point() else image.float().div_(127.5).sub_(1)
+    return image if image.is_floating_point() else from_uint8(image)
 
 
 def probe(path: str | ImageFile) -> ImageInfo:
@@ -152,8 +153,7 @@ def from_array(array: NDArray[np.uint8], channels: int = 3) -> Tensor:
 
 def to_array(x: Tensor) -> NDArray[np.uint8]:
     """Convert a float tensor (C, H, W) in [-1, 1] to a uint8 array (H, W, C)."""
-    values = x.detach().float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).cpu()
-    array: NDArray[np.uint8] = values.permute(1, 2, 0).contiguous().numpy()
+    array: NDArray[np.uint8] = to_uint8(x).cpu().permute(1, 2, 0).contiguous().numpy()
     return array
 
 

@@ -1,23 +1,86 @@
-"""Resizing, padding and cropping to a given size."""
+"""Resizing, cropping and padding of images."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
+from torchvision.transforms.v2 import functional as transforms
 
 from crossimage.config import Config
+from crossimage.utils.intensities import from_uint8, to_uint8
+
+Size = tuple[int, int]
+"""Height and width."""
+
+_REACH = 3  # pixels of the smaller image that the cubic kernel may need beyond an edge
 
 
-def cover(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """The middle of images (N, C, H, W), resized to just fill ``size``: height and width."""
+def size_before_crop(height: int, width: int, config: Config) -> Size:
+    """Return the size to which training resizes an image before it crops it.
+
+    The shortest side becomes ``config.resize``; no side is smaller than the crop.
+    """
+    scale = config.resize / min(height, width) if config.resize else 1.0
+    scale = max(scale, config.crop[0] / height, config.crop[1] / width)
+    return max(config.crop[0], round(height * scale)), max(config.crop[1], round(width * scale))
+
+
+def resize_decoded(image: Tensor, size: Size) -> Tensor:
+    """Resize a decoded image (C, H, W), antialiased; uint8 stays uint8, rounded to whole levels."""
+    result: Tensor = transforms.resize(image, list(size), antialias=True)
+    return result
+
+
+def resize_floats(x: Tensor, size: Size) -> Tensor:
+    """Resize float images (N, C, H, W) in [-1, 1], antialiased and without rounding."""
+    return interpolate(x, size, mode="bilinear", antialias=True).clamp(-1, 1)
+
+
+def resize_shortest_side(x: Tensor, side: int) -> Tensor:
+    """Resize float images (N, C, H, W) in [-1, 1] so that the shortest side has ``side`` pixels."""
+    height, width = x.shape[2:]
+    scale = side / min(height, width)
+    return resize_floats(x, (max(1, round(height * scale)), max(1, round(width * scale))))
+
+
+def resize_to_cover(x: Tensor, size: Size) -> Tensor:
+    """Resize float images (N, C, H, W) in [-1, 1] to just cover ``size``; return the middle."""
     height, width = x.shape[2:]
     if (height, width) == size:
         return x
     scale = max(size[0] / height, size[1] / width)
     shape = (max(size[0], round(height * scale)), max(size[1], round(width * scale)))
-    resized = interpolate(x, shape, mode="bilinear", antialias=True).clamp(-1, 1)
+    resized = resize_floats(x, shape)
     top, left = (shape[0] - size[0]) // 2, (shape[1] - size[1]) // 2
     return resized[:, :, top : top + size[0], left : left + size[1]]
+
+
+def shrink(x: Tensor, scale: int) -> Tensor:
+    """Shrink images with a bicubic kernel and round them to 8 bits, as is usual in the literature.
+
+    The antialiasing cubic kernel (a = -0.5) and the mirrored edges are those of MATLAB's
+    ``imresize``.
+
+    Args:
+        x: Images (N, C, H, W) in [-1, 1], H and W multiples of ``scale``.
+        scale: Factor by which they become smaller.
+
+    Raises:
+        ValueError: A side is not a multiple of the scale.
+    """
+    height, width = x.shape[2:]
+    if height % scale or width % scale:
+        raise ValueError(
+            f"found images of {width}x{height} pixels, expected multiples of {scale}; crop them"
+        )
+    return _bicubic(x, (height // scale, width // scale), _REACH * scale, _REACH)
+
+
+def enlarge(x: Tensor, scale: int) -> Tensor:
+    """Enlarge images (N, C, H, W) in [-1, 1] with a bicubic kernel, the inverse of `shrink`."""
+    height, width = x.shape[2:]
+    return _bicubic(x, (height * scale, width * scale), _REACH, _REACH * scale)
 
 
 def pad_to(x: Tensor, multiple: int, smallest: int) -> tuple[Tensor, slice, slice]:
@@ -26,10 +89,10 @@ def pad_to(x: Tensor, multiple: int, smallest: int) -> tuple[Tensor, slice, slic
     Args:
         x: Images (N, C, H, W).
         multiple: Height and width become multiples of this.
-        smallest: Least height and width.
+        smallest: Minimum height and width.
 
     Returns:
-        The padded images and the rows and columns that hold the original ones.
+        The padded images, and the rows and columns that hold the original ones.
     """
     height, width = x.shape[2:]
     wanted = [-(-max(side, smallest) // multiple) * multiple for side in (height, width)]
@@ -42,8 +105,18 @@ def pad_to(x: Tensor, multiple: int, smallest: int) -> tuple[Tensor, slice, slic
     return x, slice(top, top + height), slice(left, left + width)
 
 
-def resized(height: int, width: int, config: Config) -> tuple[int, int]:
-    """Height and width of an image before it is cropped: ``config.resize``, at least the crop."""
-    scale = config.resize / min(height, width) if config.resize else 1.0
-    scale = max(scale, config.crop[0] / height, config.crop[1] / width)
-    return max(config.crop[0], round(height * scale)), max(config.crop[1], round(width * scale))
+def _bicubic(x: Tensor, size: Size, margin: int, margin_after: int) -> Tensor:
+    """Resize images that are extended by mirrored margins, and cut the resized margins off."""
+    for axis in (2, 3):
+        x = x.index_select(axis, _mirrored(x.shape[axis], margin).to(x.device))
+    padded = (size[0] + 2 * margin_after, size[1] + 2 * margin_after)
+    # without antialiasing torch's kernel is another one (a = -0.75)
+    y = interpolate(x, padded, mode="bicubic", antialias=True)
+    rows, columns = (slice(margin_after, margin_after + side) for side in size)
+    return from_uint8(to_uint8(y[:, :, rows, columns]))
+
+
+def _mirrored(length: int, margin: int) -> Tensor:
+    """Indices of a row of pixels that is extended by its mirror image on both sides."""
+    index = torch.arange(-margin, length + margin) % (2 * length)
+    return torch.minimum(index, 2 * length - 1 - index)

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from crossimage.data.images.files import EXTENSIONS, decode, normalise, probe
+from crossimage.data.images.files import EXTENSIONS, decode, probe
 from crossimage.data.sources.folders import images_below
+from crossimage.utils.intensities import to_uint8
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -96,9 +97,7 @@ def read_rgb(path: Path, value_range: tuple[float, float] | None = None) -> Tens
 
 def to_bytes(x: Tensor) -> Tensor:
     """Pictures of uint8, or of floats in [-1, 1], as uint8."""
-    if x.dtype == torch.uint8:
-        return x
-    return normalise(x).add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return x if x.dtype == torch.uint8 else to_uint8(x)
 
 
 def to_rgb(x: Tensor) -> Tensor:

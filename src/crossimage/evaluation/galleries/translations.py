@@ -11,7 +11,7 @@ from torchvision.transforms.v2 import functional as transforms
 
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.images.files import read_image
-from crossimage.data.images.resize import resized
+from crossimage.data.images.resize import shrink, size_before_crop
 from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.pairs import align
 from crossimage.evaluation.galleries.images import Pictures, read_rgb, to_bytes, to_rgb
@@ -83,7 +83,7 @@ class Translations(ModelGallery):
         x = read_rgb(path, config.value_range)  # whatever the model sees, the colours tell
         if half is not None:
             x = x.chunk(2, dim=2)[half]
-        size = list(resized(x.shape[1], x.shape[2], config))
+        size = list(size_before_crop(x.shape[1], x.shape[2], config))
         x = transforms.resize(x, size, InterpolationMode.NEAREST_EXACT)
         middle: Tensor = transforms.center_crop(x, config.crop)
         return middle
@@ -99,8 +99,6 @@ class Translations(ModelGallery):
         return Example(path, x, self._letter, target_path, target)
 
     def _small(self, path: Path) -> Example:
-        from crossimage.data.super_resolution import shrink
-
         large = self._large(path)
         small = shrink(large[None], self._enlarges)[0]
         return Example(path, small, self._letter, path, to_rgb(to_bytes(large)))

@@ -16,6 +16,7 @@ from crossimage.evaluation.metrics.paired import l1, psnr, ssim
 from crossimage.evaluation.metrics.statistics import Statistics
 from crossimage.evaluation.report.figures import Figure, library, mean_of
 from crossimage.evaluation.report.strips import SHOWN, Block, Extremes, Strip, strip
+from crossimage.utils.intensities import from_uint8
 
 _TOGETHER = 32  # pictures that pass through the feature network at a time
 
@@ -225,7 +226,7 @@ def _shown(row: Row, k: int, distance: float) -> Strip:
 
 
 def _signed(x: Tensor) -> Tensor:
-    return x.float() / 127.5 - 1
+    return from_uint8(x)
 
 
 def _size(x: Tensor) -> str:

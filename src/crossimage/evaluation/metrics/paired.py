@@ -9,6 +9,8 @@ from torchmetrics.functional.image import (
     structural_similarity_index_measure,
 )
 
+from crossimage.utils.intensities import to_uint8
+
 _WINDOW = 11
 _LUMA = (65.481, 128.553, 24.966)  # BT.601; of colours 0 to 1 they make 16 to 235
 
@@ -111,7 +113,7 @@ def _prepared(x: Tensor, truth: Tensor, border: int, colour: bool) -> tuple[Tens
         )
     both = []
     for images in (x, truth):
-        levels = ((images.double() + 1) * 127.5).round().clamp(0, 255)
+        levels = to_uint8(images.double()).double()
         levels = levels if colour else luma(levels)
         both.append(levels[:, :, border : height - border, border : width - border])
     return both[0], both[1]

@@ -21,6 +21,7 @@ from torchvision.models import AlexNet_Weights, SqueezeNet1_1_Weights, VGG16_Wei
 from crossimage.evaluation.galleries.images import check_rgb
 from crossimage.evaluation.options import Backbone
 from crossimage.evaluation.report.figures import Figure, library, mean_of
+from crossimage.utils.intensities import from_uint8
 from crossimage.utils.published_weights import Weights, read_weights
 
 _TOGETHER = 32  # pairs that pass through the network at a time
@@ -91,7 +92,7 @@ class LPIPS:
         return torch.cat(found).cpu()
 
     def _signed(self, x: Tensor) -> Tensor:
-        return x.to(self._device, non_blocking=True).float() / 127.5 - 1
+        return from_uint8(x.to(self._device, non_blocking=True))
 
 
 def open_lpips(net: Backbone, weights: str | None, device: torch.device) -> LPIPS:

@@ -1,0 +1,36 @@
+import pytest
+
+from crossimage.cli.overrides import parse_overrides
+from crossimage.config import Config, build
+
+
+@pytest.mark.parametrize(
+    ("arguments", "nested"),
+    [
+        (["steps=5"], {"steps": 5}),
+        (["--steps=5"], {"steps": 5}),
+        (["--steps", "5"], {"steps": 5}),
+        (["--batch-size", "2"], {"batch_size": 2}),
+        (["--no-flip"], {"flip": False}),
+        (["--flip", "steps=1"], {"flip": True, "steps": 1}),
+        (["weights.cycle=2", "--weights.image=3"], {"weights": {"cycle": 2, "image": 3}}),
+        (["crop=[64,32]"], {"crop": [64, 32]}),
+        (["domains=edges,shoes"], {"domains": "edges,shoes"}),
+        (["value_range=-1,1"], {"value_range": "-1,1"}),
+    ],
+)
+def test_every_way_to_write_a_setting(arguments, nested):
+    assert parse_overrides(arguments) == nested
+
+
+@pytest.mark.parametrize("arguments", [["5"], ["steps=5", "more"], ["steps=5", "steps.x=1"]])
+def test_arguments_that_are_no_settings_are_refused(arguments):
+    with pytest.raises(ValueError):
+        parse_overrides(arguments)
+
+
+def test_a_command_line_becomes_a_config():
+    arguments = ["crop=64,32", "value_range=-1,1", "channels=3,5", "learning_rate=1e-3"]
+    config = build(Config, parse_overrides(arguments))
+    assert (config.crop, config.value_range, config.channels) == ((64, 32), (-1, 1), (3, 5))
+    assert config.learning_rate == 1e-3
