@@ -14,23 +14,23 @@ CONFIG = build(MUNIT.Config, small())
 @pytest.mark.parametrize("devices", [0, -1])
 def test_a_run_needs_a_process(devices: int) -> None:
     with pytest.raises(ValueError, match=f"devices must be at least 1, found {devices}"):
-        check_config("munit", MUNIT, CONFIG, devices)
+        check_config(MUNIT, CONFIG, devices)
 
 
 def test_a_batch_that_cannot_be_divided_among_the_processes_is_refused() -> None:
-    check_config("munit", MUNIT, CONFIG, devices=2)
+    check_config(MUNIT, CONFIG, devices=2)
     with pytest.raises(ValueError, match=r"batch_size \(4\) must be a multiple of .* processes"):
-        check_config("munit", MUNIT, CONFIG, devices=3)
+        check_config(MUNIT, CONFIG, devices=3)
 
 
 def test_processes_that_see_half_a_pair_of_images_are_refused() -> None:
     config = build(BicycleGAN.Config, small("bicyclegan", batch_size=2))
-    check_config("bicyclegan", BicycleGAN, config, devices=1)
+    check_config(BicycleGAN, config, devices=1)
     with pytest.raises(ValueError, match="multiple of 2 images at a time, and a process sees 1"):
-        check_config("bicyclegan", BicycleGAN, config, devices=2)
+        check_config(BicycleGAN, config, devices=2)
 
 
 def test_fp16_without_cuda_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ValueError, match="fp16 needs a CUDA device"):
-        check_config("munit", MUNIT, build(MUNIT.Config, small(precision="fp16")), 1)
+        check_config(MUNIT, build(MUNIT.Config, small(precision="fp16")), 1)
