@@ -468,3 +468,61 @@ def test_models_of_noise_and_of_translation_point_to_one_another(model: Translat
         of_noise.sample(0)
     with pytest.raises(ValueError, match="batch_size must be at least 1, found 0"):
         of_noise.sample(2, batch_size=0)
+
+
+def test_arrays_come_back_as_arrays(model: Translator) -> None:
+    array = np.asarray(Image.linear_gradient("L").resize((31, 22)).convert("RGB"))
+    image = model.translate(Image.fromarray(array), seed=1)
+    result = model.translate(array, seed=1)
+    assert result.dtype == np.uint8 and np.array_equal(result, np.asarray(image))
+    first, second = model.translate([array, array[:, :20]], seed=1)
+    assert np.array_equal(first, result) and second.shape == (22, 20, 3)
+    assert model.encode_style(array, "shoes").shape == (1, 3)
+    assert model.translate(images(1, 3, 8, 8), reference=array).shape == (1, 3, 8, 8)
+
+
+def test_encoded_images_come_back_as_pictures(model: Translator, tmp_path: Path) -> None:
+    path = picture(tmp_path / "x.png", 31, 22)
+    expected = model.translate(path, seed=1)
+    with path.open("rb") as file:
+        for x in (path.read_bytes(), bytearray(path.read_bytes()), file):
+            assert model.translate(x, seed=1).tobytes() == expected.tobytes()
+    out = model.translate_files(path, tmp_path / "out", reference=path.read_bytes()).written
+    assert len(out) == 1
+
+
+def test_samples_are_random_styles_for_each_input(model: Translator) -> None:
+    x = images(2, 3, 16, 20)
+    y = model.translate(x, samples=3, seed=7)
+    assert y.shape == (2, 3, 3, 16, 20)
+    torch.testing.assert_close(y[:, 0], model.translate(x, seed=7))
+    torch.testing.assert_close(y[:, :2], model.translate(x, samples=2, seed=7))
+    assert not torch.allclose(y[:, 1], y[:, 2])
+    assert model.translate(x, samples=1, seed=7).shape == (2, 1, 3, 16, 20)
+    image = Image.new("RGB", (16, 12))
+    several = model.translate(image, samples=3, seed=7)
+    assert [one.size for one in several] == [(16, 12)] * 3
+    assert several[0].tobytes() == model.translate(image, seed=7).tobytes()
+    rows = model.translate([image, Image.new("RGB", (9, 8))], samples=2)
+    assert [[one.size for one in row] for row in rows] == [[(16, 12)] * 2, [(9, 8)] * 2]
+
+
+def test_samples_of_networks_with_noise_are_drawn_anew(noisy: Translator) -> None:
+    x = images(2, 3, 16, 16)
+    y = noisy.translate(x, samples=3, seed=7)
+    assert y.shape == (2, 3, 3, 16, 16) and not torch.equal(y[:, 0], y[:, 1])
+    assert torch.equal(y[:, 0], noisy.translate(x, seed=7))
+    assert torch.equal(y[:, :2], noisy.translate(x, samples=2, seed=7))
+
+
+def test_samples_that_make_no_sense_are_refused(model: Translator, noisy: Translator) -> None:
+    x = images(1, 3, 16, 16)
+    for given in ({"style": torch.zeros(1, 3)}, {"reference": x}):
+        with pytest.raises(ValueError, match="samples draws random styles: leave out style and"):
+            model.translate(x, samples=2, **given)
+    with pytest.raises(ValueError, match="samples must be at least 1, found 0"):
+        model.translate(x, samples=0)
+    noisy.networks.stochastic = False
+    with pytest.raises(ValueError, match="this munit gives one output per input: leave out"):
+        noisy.translate(x, samples=2)
+    assert noisy.translate(x, samples=1).shape == (1, 1, 3, 16, 16)

@@ -21,7 +21,7 @@ from torchvision.utils import make_grid
 from crossimage.data.images.files import read_image, write_image
 from crossimage.data.images.resize import resize_shortest_side, resize_to_cover
 from crossimage.inference.file_names import find_inputs, name_outputs, suffix_of
-from crossimage.inference.inputs import ImageLike, as_list, to_batches
+from crossimage.inference.inputs import ImageLike, as_list, read_inputs
 from crossimage.inference.predictor import Draw, Predictor
 from crossimage.labels import To
 from crossimage.utils.arguments import whole
@@ -216,7 +216,7 @@ def write_samples(
     return written
 
 
-def sample_grid(images: Sequence[Tensor]) -> Tensor:
+def sample_grid(images: Sequence[Tensor] | Tensor) -> Tensor:
     """Arrange up to 64 images (C, H, W) in a grid (C, rows, columns) with white borders."""
     columns = min(_SAMPLE_GRID, math.ceil(math.sqrt(len(images))))
     grid: Tensor = make_grid(list(images), columns, pad_value=1.0)
@@ -295,8 +295,8 @@ def _reference_styles(
 ) -> list[Tensor]:
     """Encode the style (1, style_dim) of each reference."""
     channels = predictor.channels(predictor.letter(domain))
-    batches = to_batches(references, channels, predictor.config.value_range)
-    images = [predictor.fit_size(batch.to(predictor.device)) for batch in batches]
+    inputs = read_inputs(references, channels, predictor.config.value_range)
+    images = [predictor.fit_size(batch.to(predictor.device)) for batch in inputs.batches]
     return [predictor.reference_style(image, domain).cpu() for image in images]
 
 

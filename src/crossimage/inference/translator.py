@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, SupportsIndex
+from typing import Any, SupportsIndex, overload
 
 import torch
+from PIL.Image import Image
 from torch import Tensor
 
 from crossimage.checkpoints.load import load_networks
 from crossimage.checkpoints.model_file import save_model
-from crossimage.data.images.files import to_pil
+from crossimage.inference.display import as_html, facts_of, run_folder_of
 from crossimage.inference.files import (
     FileOptions,
     TranslatedFiles,
@@ -20,16 +22,16 @@ from crossimage.inference.files import (
     write_samples,
 )
 from crossimage.inference.inputs import (
+    Array,
     Codes,
     ImageLike,
     ImagesLike,
-    device_of,
+    ImageSource,
+    Inputs,
     fit_codes,
-    is_single,
-    join_batches,
-    to_batches,
+    read_inputs,
 )
-from crossimage.inference.predictor import Precision, Predictor
+from crossimage.inference.predictor import Precision, Predictor, Target
 from crossimage.labels import To
 from crossimage.utils.arguments import find_device, whole
 from crossimage.utils.files import as_path
@@ -47,34 +49,41 @@ def load(
 
     Args:
         path: A run folder or a model file.
-        device: Where the networks compute; ``auto`` is the GPU where there is one.
-        discriminators: Load the discriminators too, from the model file where it holds them,
-            else from the run folder's newest checkpoint.
+        device: Where the networks compute; ``auto`` is the GPU if there is one.
+        discriminators: Load the discriminators too, from the model file if it holds them, and
+            otherwise from the run folder's newest checkpoint.
         precision: Arithmetic of translations; see :class:`Translator`.
 
     Raises:
         FileNotFoundError: There is no model at ``path``.
-        ValueError: The file is no model that this version can read, the device or the precision
+        ValueError: The file is not a model that this version can read, the device or the precision
             does not exist, or there are no discriminators to load.
     """
-    target = find_device(device)
-    networks = load_networks(as_path(path, "the model's path"), discriminators)
-    return Translator(networks, target, precision)
+    target, path = find_device(device), as_path(path, "the model's path")
+    translator = Translator(load_networks(path, discriminators), target, precision)
+    translator._run_folder = run_folder_of(path)
+    return translator
 
 
 class Translator(Predictor):
     """A trained model in use.
 
-    Wherever images are taken, they may be a float tensor (N, C, H, W) in [-1, 1], a
-    ``PIL.Image``, a path, or a list of images and paths. Images have any size: they are padded to
-    what the networks need, and results are cropped back; only networks that know one size (DTN,
-    UNIT's domain adaptation) get them resized and cropped to it.
+    Images of any size are accepted: they are padded to what the networks need, and results are
+    cropped back. Only for networks that know one size (DTN, UNIT's domain adaptation) are they
+    resized and cropped to it. Wherever images are expected, they may be
+
+    - a float tensor (N, C, H, W) in [-1, 1],
+    - a ``PIL.Image`` or the path of an image file,
+    - a NumPy array (H, W) or (H, W, C) of uint8, whose 3 channels are RGB in this order (convert
+      OpenCV's BGR with ``x[..., ::-1]``, for it cannot be recognised),
+    - an encoded image, such as a PNG or JPEG: ``bytes``, or a file opened in binary mode,
+    - or a list of any of these except tensors.
 
     Args:
         networks: The trained method.
         device: Where the networks compute.
         precision: Arithmetic of translations. ``bf16`` is about three times as fast on hardware
-            that has it, and its pixels differ by about a hundredth of the range; results are
+            that supports it, and its pixels differ by about a hundredth of the range. Results are
             float32 either way.
 
     Attributes:
@@ -83,8 +92,83 @@ class Translator(Predictor):
         precision: Arithmetic of translations.
 
     Raises:
-        ValueError: There is no such device or precision.
+        ValueError: The device or the precision does not exist.
     """
+
+    _run_folder: Path | None = None  # where the model was loaded from, if from a run
+
+    def __repr__(self) -> str:
+        """Return the method, its domains or labels, sizes, device and precision."""
+        facts = ", ".join(f"{name}={value!r}" for name, value in facts_of(self).items())
+        return f"{type(self).__name__}({facts})"
+
+    def _repr_html_(self) -> str:
+        """Return the same facts for notebooks, with sample images if there are any."""
+        return as_html(self, self._run_folder)
+
+    # One overload per kind of input, without and with ``samples``.
+    # fmt: off
+    @overload
+    def translate(
+        self, x: Tensor, to: To | None = ..., style: Codes | None = ...,
+        reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
+        *, samples: SupportsIndex | None = ...,
+    ) -> Tensor: ...
+    @overload
+    def translate(  # type: ignore[overload-overlap]  # a path is a sequence of strings, too
+        self, x: ImageSource, to: To | None = ..., style: Codes | None = ...,
+        reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
+        *, samples: None = ...,
+    ) -> Image: ...
+    @overload
+    def translate(
+        self, x: Array, to: To | None = ..., style: Codes | None = ...,
+        reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
+        *, samples: None = ...,
+    ) -> Array: ...
+    @overload
+    def translate(
+        self, x: Sequence[ImageSource], to: To | None = ..., style: Codes | None = ...,
+        reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
+        *, samples: None = ...,
+    ) -> list[Image]: ...
+    @overload
+    def translate(
+        self, x: Sequence[Array], to: To | None = ..., style: Codes | None = ...,
+        reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
+        *, samples: None = ...,
+    ) -> list[Array]: ...
+    @overload
+    def translate(  # type: ignore[overload-overlap]
+        self, x: ImageSource, to: To | None = ..., style: Codes | None = ...,
+        reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
+        *, samples: SupportsIndex,
+    ) -> list[Image]: ...
+    @overload
+    def translate(
+        self, x: Array, to: To | None = ..., style: Codes | None = ...,
+        reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
+        *, samples: SupportsIndex,
+    ) -> list[Array]: ...
+    @overload
+    def translate(
+        self, x: Sequence[ImageSource], to: To | None = ..., style: Codes | None = ...,
+        reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
+        *, samples: SupportsIndex,
+    ) -> list[list[Image]]: ...
+    @overload
+    def translate(
+        self, x: Sequence[Array], to: To | None = ..., style: Codes | None = ...,
+        reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
+        *, samples: SupportsIndex,
+    ) -> list[list[Array]]: ...
+    @overload
+    def translate(
+        self, x: Sequence[ImageLike], to: To | None = ..., style: Codes | None = ...,
+        reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
+        *, samples: SupportsIndex | None = ...,
+    ) -> list[Any]: ...
+    # fmt: on
 
     def translate(
         self,
@@ -93,42 +177,85 @@ class Translator(Predictor):
         style: Codes | None = None,
         reference: ImagesLike | None = None,
         seed: SupportsIndex | None = None,
+        *,
+        samples: SupportsIndex | None = None,
     ) -> Any:
         """Translate images to another domain.
 
         Args:
             x: Images of the source domain.
-            to: Name of the target domain; where omitted the only possible one, or the second one.
-                Methods with labels take a label's name, values 0 or 1 by label, of which those
-                that aren't named are 0, or label vectors (N, L) or (1, L).
+            to: Name of the target domain; if omitted, the only possible one or else the second.
+                For methods with labels: a label's name; values 0 or 1 by label, where labels that
+                are not named are 0; or label vectors (N, L) or (1, L).
             style: Style codes (N, style_dim), or (1, style_dim) for all images: a tensor, an array
                 or nested lists.
-            reference: N images of the target domain, or one for all, whose style is taken.
-            seed: Makes a random style reproducible, and the same on every device, and so the noise
-                of networks that drop values when translating; without it PyTorch's global
-                generator is used.
+            reference: N images of the target domain, or one for all, whose style is used.
+            seed: Makes random styles and the noise of networks with dropout reproducible, and the
+                same on every device. Without it PyTorch's global generator is used.
+            samples: Number of outputs per image, each with a random style or noise. The first
+                outputs are the same for every number, and the very first is that without
+                ``samples``.
 
         Returns:
-            For a tensor a float32 tensor (N, C, H, W) in [-1, 1] on its device; for an image or a
-            path a ``PIL.Image``; for a list a list of them.
+            For a tensor a float32 tensor (N, C, H, W) in [-1, 1] on its device; for an array a
+            uint8 array (H, W, C); for any other image a ``PIL.Image``; for a list a list of them.
+            With ``samples`` a tensor (N, samples, C, H, W), or instead of each image a list of
+            ``samples`` images.
 
         Raises:
-            ValueError: The images, the domain or the style do not fit the model.
+            ValueError: The images, the domain, the style or the number of samples do not fit the
+                model.
         """
         to = self.resolve_target(to)
-        batches = self._open(x, self.source_letter(to))
-        count = sum(map(len, batches))
-        styles = self._styles(count, to, style, reference, seed)
-        codes = None if styles is None else styles[:, None]
+        k = self._check_samples(samples, style, reference)
+        inputs = self._read(x, self.source_letter(to))
+        styles = self._styles(len(inputs), k, to, style, reference, seed)
+        target = self.encode_target(to, len(inputs))
+        # Several outputs come from several styles, or else from noise that each pass draws anew.
+        passes = 1 if styles is not None else k
         with self.seeded(seed):
-            answers = self._answers(batches, self.encode_target(to, count), codes)
-        if isinstance(x, Tensor):
-            return answers[0][:, 0].to(x.device)
-        images = [to_pil(answer[0, 0]) for answer in answers]
-        return images[0] if is_single(x) else images
+            parts = [self._translate(inputs.batches, target, styles) for _ in range(passes)]
+        outputs = [torch.cat(images, 1) for images in zip(*parts, strict=True)]
+        return inputs.results(outputs, several=samples is not None)
+
+    # fmt: off
+    @overload
+    def interpolate(
+        self, x: Tensor, start: Codes, end: Codes, steps: SupportsIndex = ..., to: To | None = ...
+    ) -> Tensor: ...
+    @overload
+    def interpolate(  # type: ignore[overload-overlap]
+        self, x: ImageSource, start: Codes, end: Codes, steps: SupportsIndex = ...,
+        to: To | None = ...,
+    ) -> list[Image]: ...
+    @overload
+    def interpolate(
+        self, x: Array, start: Codes, end: Codes, steps: SupportsIndex = ..., to: To | None = ...
+    ) -> list[Array]: ...
+    @overload
+    def interpolate(
+        self, x: Sequence[ImageSource], start: Codes, end: Codes, steps: SupportsIndex = ...,
+        to: To | None = ...,
+    ) -> list[list[Image]]: ...
+    @overload
+    def interpolate(
+        self, x: Sequence[Array], start: Codes, end: Codes, steps: SupportsIndex = ...,
+        to: To | None = ...,
+    ) -> list[list[Array]]: ...
+    @overload
+    def interpolate(
+        self, x: Sequence[ImageLike], start: Codes, end: Codes, steps: SupportsIndex = ...,
+        to: To | None = ...,
+    ) -> list[list[Any]]: ...
+    # fmt: on
 
     def interpolate(
-        self, x: ImagesLike, start: Codes, end: Codes, steps: int = 8, to: To | None = None
+        self,
+        x: ImagesLike,
+        start: Codes,
+        end: Codes,
+        steps: SupportsIndex = 8,
+        to: To | None = None,
     ) -> Any:
         """Translate with styles on the straight line from ``start`` to ``end``.
 
@@ -136,51 +263,124 @@ class Translator(Predictor):
             x: Images of the source domain.
             start: First style codes, (N, style_dim) or (1, style_dim).
             end: Last style codes, likewise.
-            steps: Styles, both ends included.
-            to: Name of the target domain; as for :meth:`translate` where omitted.
+            steps: Number of styles, both ends included.
+            to: Name of the target domain; if omitted, as for :meth:`translate`.
 
         Returns:
-            For a tensor a tensor (N, steps, C, H, W); for an image or a path a list of ``steps``
-            images; for a list a list of such lists.
+            For a tensor a tensor (N, steps, C, H, W); for one image a list of ``steps`` images, as
+            :meth:`translate` returns them; for a list a list of such lists.
 
         Raises:
-            ValueError: As :meth:`translate`.
+            ValueError: As for :meth:`translate`.
         """
         steps = whole(steps, "steps", 2)
         to = self.resolve_target(to)
-        batches = self._open(x, self.source_letter(to))
-        count = sum(map(len, batches))
-        first, last = (self._fit_style(style, count, "style") for style in (start, end))
-        place = torch.linspace(0, 1, steps, device=self.device)[:, None]
-        codes = torch.lerp(first[:, None], last[:, None], place)
-        answers = self._answers(batches, self.encode_target(to, count), codes)
-        if isinstance(x, Tensor):
-            return answers[0].to(x.device)
-        images = [[to_pil(picture) for picture in answer[0]] for answer in answers]
-        return images[0] if is_single(x) else images
+        inputs = self._read(x, self.source_letter(to))
+        first, last = (self._fit_style(style, len(inputs), "style") for style in (start, end))
+        weight = torch.linspace(0, 1, steps, device=self.device)[:, None]
+        styles = torch.lerp(first[:, None], last[:, None], weight)
+        target = self.encode_target(to, len(inputs))
+        return inputs.results(self._translate(inputs.batches, target, styles), several=True)
 
     def encode_style(self, y: ImagesLike, domain: str) -> Tensor:
-        """Style codes (N, style_dim) of images of a domain, float32 on the images' device.
+        """Encode the styles of images of a domain.
+
+        Returns:
+            Float32 codes (N, style_dim) on the images' device.
 
         Raises:
             ValueError: The images or the domain do not fit, or the method has no styles.
         """
         self._require_styles()
-        batches = self._open(y, self.letter(domain))
-        return torch.cat([self.reference_style(batch, domain) for batch in batches]).to(
-            device_of(y)
-        )
+        inputs = self._read(y, self.letter(domain))
+        styles = [self.reference_style(batch, domain) for batch in inputs.batches]
+        return torch.cat(styles).to(inputs.device)
 
-    def sample(self, n: int, seed: SupportsIndex | None = None, *, batch_size: int = 64) -> Tensor:
-        """Images (n, C, H, W) in [-1, 1] made of noise alone, on the CPU.
+    def encode_content(self, x: ImagesLike, domain: str) -> Tensor:
+        """Encode the contents of images of one size.
 
-        Args:
-            n: How many, at least 1.
-            seed: Makes the images reproducible; the first ones are the same for every ``n``.
-            batch_size: Images that the networks make together.
+        Returns:
+            Float32 codes (N, c, h, w) on the images' device.
 
         Raises:
-            ValueError: The method translates images instead, or a number is none.
+            ValueError: The images or the domain do not fit, or the method has no content codes.
+        """
+        letter = self.letter(domain)
+        inputs = self._read(x, letter)
+        padded, _, _ = self.pad(inputs.joined())
+        with torch.no_grad():
+            codes = self.networks.encode_content(padded, letter)
+        return codes.float().to(inputs.device)
+
+    def classify(self, x: ImagesLike, domain: str | None = None) -> Tensor:
+        """Classify images of one size.
+
+        Args:
+            x: Images of the domain.
+            domain: The domain's name; not needed for methods with labels.
+
+        Returns:
+            Float32 class logits (N, classes) on the images' device.
+
+        Raises:
+            ValueError: The images or the domain do not fit, or the method does not classify.
+        """
+        letter = self.letter(domain)
+        inputs = self._read(x, letter)
+        batch = inputs.joined()
+        with torch.no_grad(), self._explain_too_small(batch):
+            logits = self.networks.classify(batch, letter)
+        return logits.float().to(inputs.device)
+
+    def discriminate(
+        self, x: ImagesLike, domain: str | None = None, condition: ImagesLike | None = None
+    ) -> list[Tensor]:
+        """Score images of one size with a domain's discriminator.
+
+        Args:
+            x: Images of the domain.
+            domain: The domain's name; not needed for methods with labels.
+            condition: The input images that ``x`` are translations of, if the discriminator
+                scores both together (pix2pix).
+
+        Returns:
+            Score maps, one tensor per scale, on the images' device.
+
+        Raises:
+            ValueError: The images or the domain do not fit, or the discriminators are not loaded.
+        """
+        self._require_discriminators()
+        if condition is not None and not self.networks.conditional:
+            raise ValueError(f"{self.method} judges images by themselves; leave out condition")
+        letter = self.letter(domain)
+        inputs = self._read(x, letter)
+        batch, given = inputs.joined(), None
+        height, width = batch.shape[2:]
+        if condition is not None:
+            source = self.source_letter(self.networks.names[letter])
+            given = self._read(condition, source).joined()
+            if (len(given), *given.shape[2:]) != (len(batch), height, width):
+                raise ValueError(
+                    f"condition holds {len(given)} images of {given.shape[3]}x{given.shape[2]} "
+                    f"pixels, expected one for each of the {len(batch)} images of {width}x{height}"
+                )
+        with torch.no_grad(), self._explain_too_small(batch):
+            scores = self.networks.discriminate(batch, letter, given)
+        return [score.float().to(inputs.device) for score in scores]
+
+    def sample(self, n: int, seed: SupportsIndex | None = None, *, batch_size: int = 64) -> Tensor:
+        """Generate images from noise.
+
+        Args:
+            n: Number of images, at least 1.
+            seed: Makes the images reproducible; the first ones are the same for every ``n``.
+            batch_size: Images that the networks generate together.
+
+        Returns:
+            Float32 images (n, C, H, W) in [-1, 1] on the CPU.
+
+        Raises:
+            ValueError: The method translates images instead, or a number is not valid.
         """
         return torch.cat(list(self.sample_batches(n, seed, batch_size)))
 
@@ -194,107 +394,30 @@ class Translator(Predictor):
         batch_size: int = 64,
         progress: bool = False,
     ) -> list[Path]:
-        """Write images made of noise alone into a folder, as ``0001.png``, ``0002.png``, ...
+        """Write images generated from noise into a folder, as ``0001.png``, ``0002.png``, ...
 
-        The first 64 of them stand side by side in ``sheet.png``.
+        The first 64 of them are shown side by side in ``sheet.png``.
 
         Args:
-            n: How many, at least 1.
-            out: Folder for the images; made if need be. Files of the same names are replaced.
+            n: Number of images, at least 1.
+            out: Folder for the images, created if needed. Files of the same names are replaced.
             seed: Makes the images reproducible; the first ones are the same for every ``n``.
             format: Type of the images, such as ``png``.
-            batch_size: Images that the networks make together.
+            batch_size: Images that the networks generate together.
             progress: Show a progress bar.
 
         Returns:
             The files of the images, without the sheet.
 
         Raises:
-            ValueError: The method translates images instead, a number is none, or the format is
-                unknown or can't hold the images.
+            ValueError: The method translates images instead, a number is not valid, or the format
+                is unknown or cannot hold the images.
             OSError: A file cannot be written.
         """
         folder = as_path(out, "the path of the images")
         return write_samples(
             self, n, folder, seed=seed, format=format, batch_size=batch_size, progress=progress
         )
-
-    def encode_content(self, x: ImagesLike, domain: str) -> Tensor:
-        """Content codes (N, c, h, w) of images of one size, float32 on the images' device.
-
-        Raises:
-            ValueError: The images or the domain do not fit, or the method has no content codes.
-        """
-        letter = self.letter(domain)
-        with torch.no_grad():
-            batch = self.pad(join_batches(self._open(x, letter)))[0]
-            code = self.networks.encode_content(batch, letter)
-        return code.float().to(device_of(x))
-
-    def classify(self, x: ImagesLike, domain: str | None = None) -> Tensor:
-        """Class logits (N, classes) of images of one size, float32 on the images' device.
-
-        Args:
-            x: Images of the domain.
-            domain: The domain's name; may be left out where the method has labels instead.
-
-        Raises:
-            ValueError: The images or the domain do not fit, or the method does not classify.
-        """
-        letter = self.letter(domain)
-        batch = join_batches(self._open(x, letter))
-        with torch.no_grad(), self._large_enough(batch):
-            logits = self.networks.classify(batch, letter)
-        return logits.float().to(device_of(x))
-
-    def discriminate(
-        self, x: ImagesLike, domain: str | None = None, condition: ImagesLike | None = None
-    ) -> list[Tensor]:
-        """Score maps of a domain's discriminator for images of one size, one a scale.
-
-        Args:
-            x: Images of the domain.
-            domain: The domain's name; may be left out where the method has labels instead.
-            condition: The input images that ``x`` are translations of, where the discriminator
-                judges both together (pix2pix).
-
-        Raises:
-            ValueError: The images or the domain do not fit, or the discriminators are not loaded.
-        """
-        self._need_discriminators()
-        if condition is not None and not self.networks.conditional:
-            raise ValueError(f"{self.method} judges images by themselves; leave out condition")
-        letter = self.letter(domain)
-        batch = join_batches(self._open(x, letter))
-        height, width = batch.shape[2:]
-        given = None
-        if condition is not None:
-            given = join_batches(
-                self._open(condition, self.source_letter(self.networks.names[letter]))
-            )
-            if (len(given), *given.shape[2:]) != (len(batch), height, width):
-                raise ValueError(
-                    f"condition holds {len(given)} images of {given.shape[3]}x{given.shape[2]} "
-                    f"pixels, expected one for each of the {len(batch)} images of {width}x{height}"
-                )
-        with torch.no_grad(), self._large_enough(batch):
-            scores = self.networks.discriminate(batch, letter, given)
-        return [score.float().to(device_of(x)) for score in scores]
-
-    @contextmanager
-    def _large_enough(self, batch: Tensor) -> Iterator[None]:
-        """Says so where layers of a discriminator or classifier find images too small."""
-        (height, width), crop = batch.shape[2:], self.config.crop
-        try:
-            yield
-        except RuntimeError:
-            # Crops of training are large enough, but how small is too small the layers know best.
-            if min(height, width) >= min(crop):
-                raise
-            raise ValueError(
-                f"images of {width}x{height} pixels are too small for the discriminator, which was "
-                f"trained on {crop[1]}x{crop[0]}; enlarge them first"
-            ) from None
 
     def translate_files(
         self,
@@ -313,25 +436,25 @@ class Translator(Predictor):
     ) -> TranslatedFiles:
         """Translate image files into a folder.
 
-        The names stay: ``shoe.png`` becomes ``shoe.png``, or ``shoe_1.png``, ``shoe_2.png``, ...
-        where there are several answers. Images from a folder keep their sub-folders. Where two
-        names would be one, their folder, their type or a number is added. Unreadable inputs are
-        skipped and reported.
+        Outputs keep the names of their inputs: ``shoe.png`` becomes ``shoe.png``, or
+        ``shoe_1.png``, ``shoe_2.png``, ... if there are several. Images from a folder keep their
+        sub-folders. Where two names would collide, their folder, their type or a number is added.
+        Unreadable inputs are skipped and reported.
 
         Args:
             paths: Files, folders (with all sub-folders) and patterns such as ``photos/*.jpg``.
-            out: Folder for the results; made if need be. Inputs in it are never overwritten.
-            to: Name of the target domain; as for :meth:`translate` where omitted. Of methods with
-                labels ``all`` is each of them alone: ``shoe_Male.png`` and so on, and in
-                ``sheet.png`` those of the first 16 inputs.
-            samples: Answers an input, each with a random style or noise.
-            reference: Images of the target domain whose style is taken; several give every input
-                one answer a reference, in their order.
+            out: Folder for the outputs, created if needed. Inputs in it are never overwritten.
+            to: Name of the target domain; if omitted, as for :meth:`translate`. For methods with
+                labels, ``all`` translates to each label in turn: ``shoe_Male.png`` and so on, and
+                ``sheet.png`` shows those of the first 16 inputs.
+            samples: Outputs per input, each with a random style or noise.
+            reference: Images of the target domain whose styles are used; several give each input
+                one output per reference, in their order.
             same_style: Use the same random styles for all inputs.
-            seed: Makes random styles reproducible; they depend on it, on a file's name and on the
-                answer's number only.
+            seed: Makes random styles reproducible; they depend only on it, on a file's name and on
+                the index of the output.
             size: Resize inputs to this shortest side first, in pixels.
-            format: Type of the results, such as ``png``; each input's own where omitted.
+            format: Type of the outputs, such as ``png``; if omitted, each input's own.
             batch_size: Images that pass through the networks together.
             progress: Show a progress bar.
 
@@ -340,9 +463,9 @@ class Translator(Predictor):
 
         Raises:
             FileNotFoundError: An input does not exist.
-            ValueError: There is no readable image among the inputs, a result would overwrite an
+            ValueError: There is no readable image among the inputs, an output would overwrite an
                 input, or an option does not fit the model.
-            OSError: A result cannot be written.
+            OSError: An output cannot be written.
         """
         options = FileOptions(
             samples, reference, same_style, seed, size, format, batch_size, progress
@@ -360,54 +483,92 @@ class Translator(Predictor):
             ValueError: The discriminators are not loaded, or the file cannot be written.
         """
         if discriminators:
-            self._need_discriminators()
+            self._require_discriminators()
         save_model(as_path(path, "the model's path"), self.networks, discriminators=discriminators)
 
-    def _open(self, x: ImagesLike, letter: str) -> list[Tensor]:
-        batches = to_batches(x, self.channels(letter), self.config.value_range)
-        return [self.fit_size(batch.to(self.device)) for batch in batches]
+    def _read(self, x: ImagesLike, letter: str) -> Inputs:
+        """Read images of a domain and move them to the networks' device."""
+        inputs = read_inputs(x, self.channels(letter), self.config.value_range)
+        batches = [self.fit_size(batch.to(self.device)) for batch in inputs.batches]
+        return replace(inputs, batches=batches)
 
-    def _answers(
-        self, batches: list[Tensor], goal: str | Tensor, styles: Tensor | None
+    def _translate(
+        self, batches: Sequence[Tensor], target: Target, styles: Tensor | None
     ) -> list[Tensor]:
-        """Answers (N, k, C, H, W) to every batch, with styles (all N, k, style_dim) if any."""
-        answers, first = [], 0
+        """Translate batches to outputs (N, k, C, H, W); styles are (all N, k, style_dim)."""
+        outputs, first = [], 0
         for batch in batches:
             rows = slice(first, first := first + len(batch))
             codes = None if styles is None else styles[rows].flatten(0, 1)
-            y = self.translate_batch(batch, goal if isinstance(goal, str) else goal[rows], codes)
-            answers.append(y.reshape(len(batch), -1, *y.shape[1:]))
-        return answers
+            own = target if isinstance(target, str) else target[rows]
+            y = self.translate_batch(batch, own, codes)
+            outputs.append(y.reshape(len(batch), -1, *y.shape[1:]))
+        return outputs
 
-    def _need_discriminators(self) -> None:
+    def _check_samples(
+        self,
+        samples: SupportsIndex | None,
+        style: Codes | None,
+        reference: ImagesLike | None,
+    ) -> int:
+        """Return the number of outputs per image."""
+        if samples is None:
+            return 1
+        if style is not None or reference is not None:
+            raise ValueError("samples draws random styles: leave out style and reference, or it")
+        k = whole(samples, "samples", 1)
+        if k > 1 and not self.multimodal:
+            raise ValueError(f"this {self.method} gives one output per input: leave out samples")
+        return k
+
+    def _styles(
+        self,
+        count: int,
+        k: int,
+        to: To,
+        style: Codes | None,
+        reference: ImagesLike | None,
+        seed: SupportsIndex | None,
+    ) -> Tensor | None:
+        """Return style codes (count, k, style_dim) as requested; None if the method has none."""
+        if style is not None and reference is not None:
+            raise ValueError("style and reference exclude each other: give one of them")
+        if style is not None:
+            return self._fit_style(style, count, "style")[:, None]
+        if reference is not None:
+            self._require_styles()
+            assert isinstance(to, str)
+            codes = self.encode_style(reference, to)
+            return self._fit_style(codes, count, "reference")[:, None]
+        if not self.networks.style_dim:
+            return None
+        # All first outputs come first, so that they are the same for every k.
+        codes = self.sample_style(count * k, seed=seed).to(self.device)
+        return codes.reshape(k, count, -1).transpose(0, 1)
+
+    def _fit_style(self, style: Codes, count: int, name: str) -> Tensor:
+        """Return given style codes as (count, style_dim) on the networks' device."""
+        self._require_styles()
+        return fit_codes(style, count, self.networks.style_dim, name).to(self.device)
+
+    def _require_discriminators(self) -> None:
         if "discriminators" not in self.networks.players():
             raise ValueError(
                 "the model was loaded without its discriminators; use "
                 "load(path, discriminators=True) on the run folder"
             )
 
-    def _styles(
-        self,
-        count: int,
-        to: To,
-        style: Codes | None,
-        reference: ImagesLike | None,
-        seed: SupportsIndex | None,
-    ) -> Tensor | None:
-        """Style codes (count, style_dim) as asked for; None where the method has none."""
-        if style is not None and reference is not None:
-            raise ValueError("style and reference exclude each other: give one of them")
-        if style is not None:
-            return self._fit_style(style, count, "style")
-        if reference is not None:
-            self._require_styles()
-            assert isinstance(to, str)
-            return self._fit_style(self.encode_style(reference, to), count, "reference")
-        if not self.networks.style_dim:
-            return None
-        return self.sample_style(count, seed=seed).to(self.device)
-
-    def _fit_style(self, style: Codes, count: int, what: str) -> Tensor:
-        """Given style codes as (count, style_dim) on the networks' device."""
-        self._require_styles()
-        return fit_codes(style, count, self.networks.style_dim, what).to(self.device)
+    @contextmanager
+    def _explain_too_small(self, batch: Tensor) -> Iterator[None]:
+        """Say so if images are too small for the layers of a discriminator or classifier."""
+        (height, width), crop = batch.shape[2:], self.config.crop
+        try:
+            yield
+        except RuntimeError:
+            # Only the layers know how small is too small, but the crops of training are not.
+            if min(height, width) >= min(crop):
+                raise
+            raise ValueError(
+                f"images of {width}x{height} pixels are too small for the discriminator, which was "
+                f"trained on {crop[1]}x{crop[0]}; enlarge them first"
+            ) from None

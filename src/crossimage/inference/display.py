@@ -1,0 +1,76 @@
+"""How a model shows itself in a console or a notebook."""
+
+from __future__ import annotations
+
+import base64
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from crossimage.data.images.files import to_pil
+from crossimage.inference.files import sample_grid
+from crossimage.inference.predictor import Predictor
+from crossimage.utils.html import page_template
+
+_MAX_WIDTH = 1200  # pixels of the images in a notebook
+_SAMPLES = 16  # images of models that generate them from noise
+
+
+def facts_of(predictor: Predictor) -> dict[str, str | tuple[object, ...]]:
+    """Return what describes a model, each fact by its name."""
+    networks, config = predictor.networks, predictor.config
+    height, width = networks.fixed_size or config.crop
+    return {
+        "method": predictor.method,
+        "labels" if networks.labels else "domains": predictor.domains,
+        "size": f"{width}x{height}",
+        "channels": config.channels,
+        "device": str(predictor.device),
+        "precision": predictor.precision,
+    }
+
+
+def run_folder_of(path: Path) -> Path | None:
+    """Return the run folder of a model's path, if the path is one or its model file."""
+    folder = path if path.is_dir() else path.parent
+    return folder if path.is_dir() or path.name == "model.safetensors" else None
+
+
+def as_html(predictor: Predictor, run_folder: Path | None) -> str:
+    """Return a model's facts and sample images as HTML that needs no other file.
+
+    Args:
+        predictor: The model.
+        run_folder: Folder of the run that it was loaded from, whose newest sample sheet is shown.
+            Without one, models that generate images from noise show some; others show none.
+    """
+    source, caption = None, ""
+    image = None
+    sheets = sorted(run_folder.glob("samples/step-*.png")) if run_folder else []
+    if sheets:
+        image, caption = _open(sheets[-1]), f"newest samples of the run, {sheets[-1].name}"
+    elif not predictor.networks.targets:
+        image, caption = _noise_samples(predictor), "samples from noise"
+    if image is not None:
+        image.thumbnail((_MAX_WIDTH, image.height))
+        data = BytesIO()
+        image.save(data, "PNG")
+        source = "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
+    template = page_template("translator.html")
+    return template.render(facts=facts_of(predictor), source=source, caption=caption)
+
+
+def _open(path: Path) -> Image.Image | None:
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except OSError:  # removed meanwhile, or damaged
+        return None
+
+
+def _noise_samples(predictor: Predictor) -> Image.Image | None:
+    if predictor.config.channels[0] not in {1, 3, 4}:
+        return None
+    (images,) = predictor.sample_batches(_SAMPLES, seed=0, batch_size=_SAMPLES)
+    return to_pil(sample_grid(images))
