@@ -83,32 +83,48 @@ def test_every_method_is_tried() -> None:
 
 
 @every_method
-def test_every_loss_term_has_a_weight_and_every_move_a_player(name: str, data: Path) -> None:
+def test_every_loss_term_has_a_weight_and_every_move_its_players(name: str, data: Path) -> None:
     for step in stages(name):
         method, batch = networks(name, data, step)
         for update in method.training_step(batch):
-            assert update.player in method.players()
+            assert update.players and set(update.players) <= method.players().keys()
             for term in update.losses:
                 assert isinstance(getattr(method.config.weights, term), float)
 
 
 @every_method
-def test_a_move_touches_only_its_player(name: str, data: Path) -> None:
+def test_every_player_has_an_optimizer(name: str, data: Path) -> None:
+    method, _ = networks(name, data)
+    assert method.optimizers().keys() == method.players().keys()
+
+
+@every_method
+def test_a_move_touches_only_its_players(name: str, data: Path) -> None:
     method, batch = networks(name, data)
     players = {p: list(net.parameters()) for p, net in method.players().items()}
-    moved = set()
+    assert sum(map(len, players.values())) == len({id(p) for own in players.values() for p in own})
+    moved: set[str] = set()
     steps = (method.training_step(replace(batch, step=step)) for step in stages(name))
     for update in chain.from_iterable(steps):
-        sum(update.losses.values()).backward(inputs=players[update.player])
+        moving = [p for player in update.players for p in players[player]]
+        sum(update.losses.values()).backward(inputs=moving)
         with torch.no_grad():
             for parameter in method.parameters():
-                mine = any(parameter is p for p in players[update.player])
+                mine = any(parameter is p for p in moving)
                 assert mine or parameter.grad is None
                 if mine and parameter.grad is not None:
                     parameter -= 0.01 * parameter.grad
                 parameter.grad = None
-        moved.add(update.player)
+        moved.update(update.players)
     assert moved == players.keys()
+
+
+@every_method
+def test_only_the_players_that_translate_are_built_for_inference(name: str, data: Path) -> None:
+    method, _ = networks(name, data)
+    built = type(method)(method.config, training=False)
+    assert built.players().keys() == set(method.inference_players)
+    assert built.tensors().keys() == method.tensors(*method.inference_players).keys()
 
 
 @every_method
@@ -197,7 +213,7 @@ def test_a_model_translates_the_same_when_it_is_loaded(
 def test_the_loss_curve_of_the_first_steps(name: str, data: Path, tmp_path: Path) -> None:
     """Changed only for a stated reason: delete the file and run this test to record it anew.
 
-    The steps are small, since Adam makes whole ones of rounding, which differs between machines.
+    The steps are small, since Adam turns rounding, which differs between machines, into whole ones.
     """
     train(name, data, tmp_path, **small(name, steps=5, log_every=1, learning_rate=1e-5))
     # a stage has no values of another's terms
@@ -206,7 +222,11 @@ def test_the_loss_curve_of_the_first_steps(name: str, data: Path, tmp_path: Path
     if not golden.exists():
         golden.parent.mkdir(exist_ok=True)
         golden.write_text(json.dumps(curve, indent=1))
-        pytest.fail(f"recorded {golden}; look at it and commit it")
+        pytest.fail(
+            f"{name} had no loss curve, so its first 5 steps were recorded in {golden}. Check that "
+            "all terms are there, finite and of a plausible size, commit the file, and run the "
+            "test again: it passes if the curve is reproduced"
+        )
     expected = json.loads(golden.read_text())
     assert [row.keys() for row in curve] == [row.keys() for row in expected]
     for found, row in zip(curve, expected, strict=True):

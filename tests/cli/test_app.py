@@ -16,11 +16,12 @@ from crossimage._version import __version__
 from crossimage.checkpoints.model_file import save_model
 from crossimage.cli.app import main
 from crossimage.methods.gan import GAN, GANConfig
-from crossimage.methods.munit import MUNIT, Discriminator, MUNITConfig
+from crossimage.methods.munit import MUNIT, MUNITConfig
+from crossimage.methods.settings import MultiScaleShape
 
 SHAPE: dict[str, Any] = dict(
     domains=("edges", "shoes"), width=2, residual_blocks=1, style_dim=3, style_downsamples=2,
-    mlp_width=4, crop=(32, 32), discriminator=Discriminator(width=2, layers=2, scales=1),
+    mlp_width=4, crop=(32, 32), discriminator=MultiScaleShape(width=2, layers=2, scales=1),
 )  # fmt: skip
 
 

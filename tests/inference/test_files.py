@@ -14,12 +14,13 @@ from crossimage.config import build
 from crossimage.inference import files
 from crossimage.inference.translator import Translator
 from crossimage.methods.gan import GAN
-from crossimage.methods.munit import MUNIT, Discriminator, MUNITConfig
+from crossimage.methods.munit import MUNIT, MUNITConfig
+from crossimage.methods.settings import MultiScaleShape
 from tests.conftest import small
 
 SHAPE: dict[str, Any] = dict(
     domains=("edges", "shoes"), width=2, residual_blocks=1, style_dim=3, style_downsamples=2,
-    mlp_width=4, crop=(32, 32), discriminator=Discriminator(width=2, layers=2, scales=1),
+    mlp_width=4, crop=(32, 32), discriminator=MultiScaleShape(width=2, layers=2, scales=1),
 )  # fmt: skip
 
 

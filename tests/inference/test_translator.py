@@ -11,13 +11,14 @@ from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import build
 from crossimage.inference.translator import Translator, load
 from crossimage.methods.gan import GAN
-from crossimage.methods.munit import MUNIT, Discriminator, MUNITConfig
+from crossimage.methods.munit import MUNIT, MUNITConfig
+from crossimage.methods.settings import MultiScaleShape
 from crossimage.methods.unit_da import UNITDA
 from tests.conftest import small
 
 SHAPE = dict(
     domains=("Edges", "shoes"), width=4, residual_blocks=1, style_dim=3, style_downsamples=2,
-    mlp_width=8, crop=(32, 32), discriminator=Discriminator(width=4, layers=2, scales=2),
+    mlp_width=8, crop=(32, 32), discriminator=MultiScaleShape(width=4, layers=2, scales=2),
 )  # fmt: skip
 
 

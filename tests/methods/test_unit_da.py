@@ -37,8 +37,8 @@ def moves(method: UNITDA, given: Batch | None = None) -> dict[str, Update]:
     return {move.player: move for move in method.training_step(given or batch(method))}
 
 
-def gradients(loss: Tensor, method: UNITDA) -> dict[str, bool]:
-    """Which of the discriminators' parts a loss moves."""
+def gradients(loss: Tensor, method: UNITDA, *, biases: bool = True) -> dict[str, bool]:
+    """Which of the discriminators' parts a loss moves, in all their weights and biases."""
     loss.backward()
     parts = {
         "first a": method.discriminators.first["a"],
@@ -46,7 +46,9 @@ def gradients(loss: Tensor, method: UNITDA) -> dict[str, bool]:
     }
     parts |= {"shared": method.discriminators.shared, "classes": method.discriminators.classes}
     return {
-        name: all(p.grad is not None and p.grad.any() for p in part.parameters())
+        name: all(
+            p.grad is not None and p.grad.any() for p in part.parameters() if biases or p.dim() > 1
+        )
         for name, part in parts.items()
     }
 
@@ -103,8 +105,21 @@ def test_labels_of_the_source_move_the_shared_layers_and_not_those_of_the_target
 
 def test_equal_features_move_both_first_layers_and_not_the_class_head() -> None:
     method = unit_da()
-    moved = gradients(moves(method)["discriminators"].losses["features"], method)
+    loss = moves(method)["discriminators"].losses["features"]
+    moved = gradients(loss, method, biases=False)
     assert moved == {"first a": True, "shared": True, "classes": False, "first b": True}
+
+
+def test_the_last_bias_cancels_in_the_distance_if_the_same_features_are_active() -> None:
+    """It shifts both versions alike; every bias before it passes through kernels and ReLUs."""
+    D = unit_da().discriminators
+    images = batch(unit_da()).images
+    one, two = D.features({d: x / 20 for d, x in images.items()}, drop=False).chunk(2)
+    assert ((one > 0) == (two > 0)).all()
+    (one - two).square().sum().backward()
+    biases = [p.grad for n, p in D.named_parameters() if n.endswith("bias") and p.grad is not None]
+    *others, last = (float(gradient.abs().max()) for gradient in biases)
+    assert last < 1e-4 * min(others)
 
 
 def test_labels_of_the_target_are_never_read() -> None:

@@ -2,7 +2,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from crossimage.networks.discriminators import MultiScaleDiscriminator, PatchDiscriminator
+from crossimage.networks.discriminators import (
+    AttributeDiscriminator,
+    MultiScaleDiscriminator,
+    PatchDiscriminator,
+)
 
 
 def test_one_score_map_a_scale_each_half_the_size() -> None:
@@ -44,3 +48,17 @@ def test_coarser_patch_discriminators_are_half_as_wide() -> None:
     network = PatchDiscriminator(3, 8, 2, scales=2)
     assert [scale[0].conv.out_channels for scale in network.scales] == [8, 4]
     assert [s.shape[2:] for s in network(torch.randn(1, 3, 64, 64))] == [(14, 14), (6, 6)]
+
+
+def test_an_image_of_the_given_size_has_one_attribute_score() -> None:
+    network = AttributeDiscriminator(3, 4, 3, (16, 24))
+    (score,) = network(torch.rand(2, 3, 16, 24))
+    assert score.shape == (2, 1, 1, 1)
+    (scores,) = network(torch.rand(2, 3, 24, 24))
+    assert scores.shape == (2, 1, 2, 1)
+
+
+def test_every_attribute_layer_halves_its_map_and_doubles_the_channels_up_to_eight_times() -> None:
+    network = AttributeDiscriminator(1, 2, 5, (64, 64))
+    shapes = [tuple(found.shape[1:]) for found in network.maps(torch.rand(1, 1, 64, 64))]
+    assert shapes == [(2, 32, 32), (4, 16, 16), (8, 8, 8), (16, 4, 4), (16, 2, 2)]

@@ -349,7 +349,7 @@ class Translator(Predictor):
         Raises:
             ValueError: The images or the domain do not fit, or the discriminators are not loaded.
         """
-        self._require_discriminators()
+        self.networks.check_discriminators()
         if condition is not None and not self.networks.conditional:
             raise ValueError(f"{self.method} judges images by themselves; leave out condition")
         letter = self.letter(domain)
@@ -483,7 +483,7 @@ class Translator(Predictor):
             ValueError: The discriminators are not loaded, or the file cannot be written.
         """
         if discriminators:
-            self._require_discriminators()
+            self.networks.check_discriminators()
         save_model(as_path(path, "the model's path"), self.networks, discriminators=discriminators)
 
     def _read(self, x: ImagesLike, letter: str) -> Inputs:
@@ -550,13 +550,6 @@ class Translator(Predictor):
         """Return given style codes as (count, style_dim) on the networks' device."""
         self._require_styles()
         return fit_codes(style, count, self.networks.style_dim, name).to(self.device)
-
-    def _require_discriminators(self) -> None:
-        if "discriminators" not in self.networks.players():
-            raise ValueError(
-                "the model was loaded without its discriminators; use "
-                "load(path, discriminators=True) on the run folder"
-            )
 
     @contextmanager
     def _explain_too_small(self, batch: Tensor) -> Iterator[None]:

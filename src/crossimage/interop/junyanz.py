@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from crossimage.config import C, build
 from crossimage.interop.mapping import Source, is_leftover, load, nested
-from crossimage.methods.settings import PatchGAN
+from crossimage.methods.settings import PatchShape
 from crossimage.networks.blocks import BatchNorm, NormName
 
 State = Mapping[str, Tensor]
@@ -246,7 +246,7 @@ def configure(cls: type[C], values: Mapping[str, Any], options: Mapping[str, str
         ValueError: A value that the method can't have.
     """
     shape = nested(values).get("discriminator", {})
-    while side < PatchGAN(**shape).smallest:
+    while side < PatchShape(**shape).smallest:
         side *= 2
     # how many epochs would be how many steps only the data could tell
     published = {"crop": side, "resize": round(side * 286 / 256), "epochs": 0, "decay_epochs": 0}

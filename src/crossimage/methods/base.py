@@ -17,32 +17,40 @@ from torch import Tensor, nn
 from crossimage.config import Config as BaseConfig
 from crossimage.config import Layout
 from crossimage.labels import Labels
+from crossimage.methods.optimizers import Adam, Optimizer
 from crossimage.utils.contact_sheet import Panel
 
 
-@dataclass
 class Update:
-    """One move: the player whose parameters move, and the loss terms it descends.
+    """One move: the players that move together, and the loss terms that they descend.
+
+    Args:
+        players: A name from :meth:`Method.players`, or several, such as
+            ``("generators", "heads")``; each moves by its own optimizer.
+        losses: Raw scalar terms; ``config.weights`` holds a weight of the same name for each.
 
     Attributes:
-        player: A name from :meth:`Method.players`.
-        losses: Raw scalar terms; ``config.weights`` holds a weight of the same name for each.
+        players: Names of the players that move.
+        player: The first of them, under whose name the terms are logged.
+        losses: See above.
     """
 
-    player: str
-    losses: dict[str, Tensor]
+    def __init__(self, players: str | tuple[str, ...], losses: dict[str, Tensor]) -> None:
+        self.players = (players,) if isinstance(players, str) else players
+        self.player = self.players[0]
+        self.losses = losses
 
 
 class Noise:
-    """Standard normal noise that belongs to the samples, not to how a step is cut into batches.
+    """Noise that belongs to the samples, not to how a step is cut into batches.
 
-    Every draw is made for all ``total`` samples of the training step and then cut to the rows at
-    hand, so that micro-batches and several processes see together what one big batch would see.
+    Every draw is made for all ``total`` samples of the training step and then cut to the current
+    rows, so that micro-batches and several processes together see what one big batch would see.
 
     Args:
         seed: Seed of the draws; the same for all parts of one training step.
         total: Samples of the whole step.
-        rows: The samples at hand.
+        rows: The current samples.
         device: Where the draws are made.
     """
 
@@ -51,24 +59,37 @@ class Noise:
         self.generator = torch.Generator(device).manual_seed(seed)
 
     def __call__(self, *shape: int) -> Tensor:
-        """Draw noise of shape (rows, *shape); every call draws anew."""
+        """Draw standard normal noise of shape (rows, *shape); every call draws anew."""
+        return self.shared(self.total, *shape)[self.rows]
+
+    def uniform(self, *shape: int) -> Tensor:
+        """Draw noise of shape (rows, *shape), uniform in [0, 1].
+
+        Both ends are included: fp32 rounds values close to 1 up to it.
+        """
+        return torch.special.ndtr(self(*shape))
+
+    def shared(self, *shape: int) -> Tensor:
+        """Draw standard normal noise of the given shape, once for all samples of the step.
+
+        All micro-batches and processes of the step see the same values.
+        """
         device = self.generator.device
-        draws = torch.randn(self.total, *shape, generator=self.generator, device=device)
-        return draws[self.rows]
+        return torch.randn(*shape, generator=self.generator, device=device)
 
 
 @dataclass
 class Batch:
-    """What a training step sees.
+    """Input of a training step.
 
     Attributes:
-        images: One float tensor (N, C, H, W) in [-1, 1] a domain, under the method's letters; of
-            a paired method, row n of all domains is one pair.
+        images: One float tensor (N, C, H, W) in [-1, 1] per domain, by the method's letters; in a
+            paired method, row n of all domains is one pair.
         noise: The step's source of random codes.
-        labels: Class numbers (N,) of the images of the method's ``labelled`` domains. With the
+        labels: Class indices (N,) of the images of the method's ``labelled`` domains. With the
             layout ``labelled``: label vectors (N, L) under ``"x"``, and under ``"target"`` those
             of other random images of the same data set.
-        step: How many steps were made before; tells methods of several stages where they are.
+        step: Number of steps made before; tells methods of several stages which stage it is.
     """
 
     images: dict[str, Tensor]
@@ -82,32 +103,35 @@ class Method(ABC, nn.Module):
 
     Args:
         config: The paper's hyper-parameters.
-        training: Build the players that only training needs too, such as discriminators.
+        training: Also build the players that only training needs, such as discriminators.
 
     Attributes:
         Config: The config class; its defaults are the paper's.
         letters: The paper's subscripts of the domains, in the order of ``config.domains``; the
-            one letter ``"x"`` where images of all domains are drawn alike.
+            single letter ``"x"`` if images of all domains are drawn alike.
         layout: Which images the method learns from.
-        labels: The labels that tell an image's domain, for the layout ``labelled``.
-        labelled: Letters of the domains whose images training needs the classes of; see
+        labels: The labels that describe an image's domain, for the layout ``labelled``.
+        labelled: Letters of the domains for whose images training needs classes; see
             :meth:`needs_labels`.
         run_settings: Settings that belong to a run rather than to the networks: a run that starts
             from a model does not inherit them.
-        targets: Letters of the domains that can be translated to; none where images are made of
-            noise alone.
-        upscales: How many times as high and wide as its input a translation is.
-        style_dim: Length of a style code; 0 for methods without.
-        stochastic: Whether translation draws random numbers of its own (dropout), so that it has
-            several answers an input without a style code.
-        batch_multiple: The images that a process sees at a time must be a multiple of this.
-        conditional: Whether discriminators judge an image together with the input it belongs to.
+        targets: Letters of the domains that can be translated to: one for methods that translate
+            in one direction only, none for those that generate images from noise alone.
+        upscales: Height and width of a translation as multiples of its input's.
+        style_dim: Length of a style code; 0 for methods without styles.
+        stochastic: Whether translation itself draws random numbers (dropout), so that an input has
+            several translations without a style code.
+        batch_multiple: The number of images that a process sees at a time must be a multiple of
+            this.
+        conditional: Whether discriminators score an image together with the input it belongs to.
         multiple: Height and width of images to translate must be multiples of this many pixels.
-        min_size: Least height and width of images to translate.
-        min_style_size: Least height and width of an image whose style is encoded.
-        fixed_size: Height and width of all images where the networks know no other.
+        min_size: Smallest height and width of images to translate.
+        min_style_size: Smallest height and width of an image whose style is encoded.
+        fixed_size: Height and width of all images if the networks take only one size.
         player_order: Names of all players, each that of a module, in the order of their moves.
-        inference_players: Names of the players whose weights translate: what a model file holds.
+        inference_players: Names of the players whose weights translate. These alone are kept in a
+            model file and built with ``training=False``; all others, discriminators or heads that
+            move together with the generators, are trained and checkpointed only.
     """
 
     Config: ClassVar[type[BaseConfig]]
@@ -137,17 +161,36 @@ class Method(ABC, nn.Module):
 
     @classmethod
     def needs_labels(cls, config: Any) -> tuple[str, ...]:
-        """Letters of the domains whose images training with a config needs the classes of."""
+        """Return the letters of the domains whose classes training with a config needs."""
         return cls.labelled
 
     @property
     def names(self) -> dict[str, str]:
-        """The domains' names by their letters."""
+        """Names of the domains by letter."""
         return dict(zip(self.letters, self.config.domains or self.letters, strict=True))
 
+    @property
+    def channels(self) -> dict[str, int]:
+        """Image channels of the domains by letter."""
+        return dict(zip(self.letters, self.config.channels, strict=True))
+
+    def other(self, letter: str) -> str:
+        """Return the letter of the other one of two domains."""
+        first, second = self.letters
+        return first if letter == second else second
+
     def players(self) -> dict[str, nn.Module]:
-        """The modules whose parameters move together, by the player's name; those there are."""
+        """Return the players that are built, each a module whose parameters move together."""
         return {name: getattr(self, name) for name in self.player_order if hasattr(self, name)}
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """Return how each player learns; by default Adam with the config's settings.
+
+        The decay of the learning rate multiplies the rates of all players by the same factor.
+        """
+        c = self.config
+        adam = Adam(c.learning_rate, c.betas, c.weight_decay)
+        return dict.fromkeys(self.players(), adam)
 
     def build_fixed_networks(self) -> None:  # noqa: B027 - most methods have none
         """Build the pretrained networks that only the training step needs.
@@ -158,7 +201,7 @@ class Method(ABC, nn.Module):
         """
 
     def tensors(self, *players: str) -> dict[str, Tensor]:
-        """Weights and buffers of some players (default: all) by their names in the method.
+        """Return weights and buffers of some players (default: all) by their names in the method.
 
         Fixed networks, which no player moves, are left out.
         """
@@ -172,7 +215,7 @@ class Method(ABC, nn.Module):
         return {name: tensor.detach() for name, tensor in state.items() if id(tensor) in moved}
 
     def memory(self) -> dict[str, Tensor]:
-        """Buffers, by their names in the method, that only training carries from step to step.
+        """Return the buffers, by name, that only training carries from step to step.
 
         Every process of a run has its own; a checkpoint keeps all of them.
         """
@@ -191,46 +234,83 @@ class Method(ABC, nn.Module):
 
         Args:
             x: Images (N, C, H, W) in [-1, 1].
-            to: Letter of the target domain; label vectors (N, L) of methods with labels.
-            style: Style codes (N k, style_dim), k for each image; given exactly where the method
-                has styles.
+            to: Letter of the target domain; label vectors (N, L) for methods with labels.
+            style: Style codes (N k, style_dim), k per image; given if and only if the method has
+                styles.
 
         Returns:
-            Images (N k, C, H, W), the k answers of an image in a row.
+            Images (N k, C, H, W), the k translations of an image in a row.
         """
 
     @abstractmethod
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
-        """Panels of a sample sheet.
+        """Return the panels of a sample sheet.
 
         Args:
             fixed: Images, labels and noise that are the same every time.
             fresh: Noise that is new every time.
         """
 
+    def panel(self, source: str, target: str, columns: list[tuple[str, Tensor]]) -> Panel:
+        """Return a panel titled with the names of the two domains, from their letters."""
+        return Panel(f"{self.names[source]} to {self.names[target]}", columns)
+
     def generate(self, z: Tensor) -> Tensor:
-        """Images (N, C, H, W) made of codes (N, style_dim) alone."""
-        raise ValueError(f"{type(self).__name__} translates images; it makes none of noise")
+        """Generate images (N, C, H, W) from codes (N, style_dim) alone."""
+        raise ValueError(f"{type(self).__name__} translates images; it cannot generate from noise")
 
     def encode_style(self, x: Tensor, domain: str) -> Tensor:
-        """Style codes (N, style_dim) of images of a domain."""
+        """Encode images of a domain into style codes (N, style_dim)."""
         raise ValueError(f"{type(self).__name__} has no style codes")
 
     def encode_content(self, x: Tensor, domain: str) -> Tensor:
-        """Content codes (N, C, H, W) of images of a domain."""
+        """Encode images of a domain into content codes (N, C, H, W)."""
         raise ValueError(f"{type(self).__name__} has no content codes")
 
     def classify(self, x: Tensor, domain: str) -> Tensor:
-        """Class logits (N, classes) of images of a domain."""
+        """Return class logits (N, classes) of images of a domain."""
         raise ValueError(f"{type(self).__name__} has no classifier")
 
     def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
-        """Score maps of a domain's discriminator, one a scale.
+        """Return the score maps (N, 1, h, w) of a domain's discriminator, one per scale.
+
+        By default ``discriminators`` is one network for all images, or holds one per domain under
+        the domain's letter. The finest scale comes first.
 
         Args:
             x: Images (N, C, H, W) in [-1, 1] of the domain.
             domain: The domain's letter.
             condition: The input images that ``x`` are translations of, for discriminators that
-                judge both together.
+                score both together.
+
+        Raises:
+            ValueError: There is no such discriminator, or it is not loaded.
         """
-        raise ValueError(f"{type(self).__name__} has no discriminator of images")
+        self.check_discriminators()
+        network = self.get_submodule("discriminators")
+        if isinstance(network, nn.ModuleDict):
+            if domain not in network:
+                raise ValueError(
+                    f"{type(self).__name__} has no discriminator of {self.names[domain]}"
+                )
+            network = network[domain]
+        return network(x)
+
+    def check_discriminators(self) -> None:
+        """Refuse to score images without discriminators.
+
+        Raises:
+            ValueError: The method has none, or they are not loaded.
+        """
+        if "discriminators" not in self.player_order:
+            raise ValueError(f"{type(self).__name__} has no discriminators")
+        if "discriminators" not in self.players():
+            raise ValueError(
+                "the model was loaded without its discriminators; use "
+                "load(path, discriminators=True) on the run folder"
+            )
+
+
+def repeat_per_style(x: Tensor, style: Tensor) -> Tensor:
+    """Repeat each of N images or feature maps k times in a row, for N k style codes."""
+    return x.repeat_interleave(len(style) // len(x), 0)

@@ -36,18 +36,15 @@ from torch.func import functional_call
 from torch.nn.functional import l1_loss
 
 from crossimage.config import (
-    Config,
     Fraction,
     NonNegativeFloat,
-    NonNegativeInt,
     PositiveInt,
-    Size,
     micro_batch_size,
     settings,
 )
 from crossimage.losses import discriminator_loss, generator_loss
-from crossimage.methods.base import Batch, Method, Noise, Update
-from crossimage.methods.settings import PatchGAN, check_images
+from crossimage.methods.base import Batch, Method, Noise, Update, repeat_per_style
+from crossimage.methods.settings import PatchShape, Schedule256, check_images
 from crossimage.networks.blocks import Initialisation, NormName, initialise
 from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.encoders import VariationalEncoder
@@ -56,7 +53,7 @@ from crossimage.utils.contact_sheet import Panel
 
 
 @settings
-class Weights:
+class LossWeights:
     """Weights of the loss terms; 0 leaves one out, as in section 5.
 
     Attributes:
@@ -75,14 +72,14 @@ class Weights:
 
 
 @settings
-class Discriminator(PatchGAN):
+class DiscriminatorShape(PatchShape):
     """Shape of the two discriminators, which judge images without their inputs."""
 
     scales: PositiveInt = 2
 
 
 @settings
-class BicycleGANConfig(Config):
+class BicycleGANConfig(Schedule256):
     """Configuration of BicycleGAN; the defaults are the published ones for 256 px.
 
     Attributes:
@@ -102,12 +99,7 @@ class BicycleGANConfig(Config):
         weights: Weights of the loss terms.
     """
 
-    resize: NonNegativeInt = 286
-    crop: Size = (256, 256)
     batch_size: PositiveInt = 2
-    epochs: NonNegativeFloat = 200.0
-    decay_epochs: NonNegativeFloat = 100.0
-    learning_rate: NonNegativeFloat = 2e-4
 
     direction: Literal["a-to-b", "b-to-a"] = "a-to-b"
     width: PositiveInt = 64
@@ -119,9 +111,9 @@ class BicycleGANConfig(Config):
     encoder_width: PositiveInt = 64
     encoder_downsamples: PositiveInt = 5
     norm: NormName = "instance"
-    discriminator: Discriminator = field(default_factory=Discriminator)
+    discriminator: DiscriminatorShape = field(default_factory=DiscriminatorShape)
     init: Initialisation = "xavier"
-    weights: Weights = field(default_factory=Weights)
+    weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
         """Refuse shapes that the networks can't have."""
@@ -153,8 +145,7 @@ class BicycleGAN(Method):
         self.style_dim = config.style_dim
         self.multiple = self.min_size = 2**config.downsamples
         self.min_style_size = 2 ** (config.encoder_downsamples + 1)
-        channels = dict(zip(self.letters, config.channels, strict=True))
-        inputs, outputs = channels[self.source], channels[self.target]
+        inputs, outputs = self.channels[self.source], self.channels[self.target]
         self.generators = nn.ModuleDict({
             "G": UNet(
                 inputs, outputs, config.width, config.downsamples, norm=config.norm,
@@ -223,20 +214,17 @@ class BicycleGAN(Method):
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
         """G(A, z): k answers to each of N images from N k codes."""
         assert to == self.target and style is not None
-        y: Tensor = self.generators["G"](x.repeat_interleave(len(style) // len(x), 0), style)
-        return y
+        return self.generators["G"](repeat_per_style(x, style), style)
 
     def encode_style(self, x: Tensor, domain: str) -> Tensor:
         """Codes (N, style_dim) of images of the target domain: the encoder's means."""
         self._need_target(domain)
-        mu: Tensor = self.generators["E"](x)[0]
-        return mu
+        return self.generators["E"](x)[0]
 
     def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
         """Score maps (N, 1, h, w) of D, which judges encoded codes, the finest scale first."""
         self._need_target(domain)
-        scores: list[Tensor] = self.discriminators["D"](x)
-        return scores
+        return self.discriminators["D"](x)
 
     def _need_target(self, domain: str) -> None:
         if domain != self.target:
@@ -257,7 +245,7 @@ class BicycleGAN(Method):
                 columns.append((f"{name} {i + 1}", picture))
         guided = self.translate(x, self.target, codes.roll(1, 0))
         columns += [("reference", y.roll(1, 0)), ("guided", guided)]
-        return [Panel(f"{self.names[self.source]} to {self.names[self.target]}", columns)]
+        return [self.panel(self.source, self.target, columns)]
 
 
 def _divergence(mu: Tensor, log_variance: Tensor) -> Tensor:

@@ -26,22 +26,19 @@ from collections.abc import Iterator
 from dataclasses import field
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
 from crossimage.config import (
-    Config,
     Fraction,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
-    Size,
     settings,
 )
 from crossimage.losses import discriminator_loss, generator_loss
-from crossimage.methods.base import Batch, Method, Noise, Update
-from crossimage.methods.settings import PatchGAN, check_images
+from crossimage.methods.base import Batch, Method, Noise, Update, repeat_per_style
+from crossimage.methods.settings import PatchShape, Schedule256, check_images
 from crossimage.networks.blocks import NormName, TestMode, initialise, set_test_mode
 from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.generators import ResnetGenerator, with_code
@@ -50,7 +47,7 @@ from crossimage.utils.contact_sheet import Panel
 
 
 @settings
-class Weights:
+class LossWeights:
     """Weights of the loss terms.
 
     Attributes:
@@ -66,7 +63,7 @@ class Weights:
 
 
 @settings
-class CycleGANConfig(Config):
+class CycleGANConfig(Schedule256):
     """Configuration of CycleGAN; the defaults are the published ones for 256 px.
 
     Attributes:
@@ -84,22 +81,16 @@ class CycleGANConfig(Config):
         weights: Weights of the loss terms.
     """
 
-    resize: NonNegativeInt = 286
-    crop: Size = (256, 256)
-    epochs: NonNegativeFloat = 200.0
-    decay_epochs: NonNegativeFloat = 100.0
-    learning_rate: NonNegativeFloat = 2e-4
-
     width: PositiveInt = 64
     residual_blocks: NonNegativeInt = 9
     norm: NormName = "instance"
     dropout: Fraction = 0.0
     test_mode: TestMode = "eval"
     noise_dim: NonNegativeInt = 0
-    discriminator: PatchGAN = field(default_factory=PatchGAN)
+    discriminator: PatchShape = field(default_factory=PatchShape)
     adversarial: Literal["lsgan", "nsgan"] = "lsgan"
     history: NonNegativeInt = 50
-    weights: Weights = field(default_factory=Weights)
+    weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
         """Refuse shapes that the networks can't have."""
@@ -129,10 +120,9 @@ class CycleGAN(Method):
         super().__init__(config)
         self.style_dim = config.noise_dim
         self.stochastic = config.dropout > 0 and config.test_mode == "train"
-        channels = dict(zip(self.letters, config.channels, strict=True))
         self.generators = nn.ModuleDict({
             source + target: ResnetGenerator(
-                channels[source] + config.noise_dim, channels[target], config.width,
+                self.channels[source] + config.noise_dim, self.channels[target], config.width,
                 config.residual_blocks, norm=config.norm, dropout=config.dropout,
                 # with reflection the first norm would remove constant maps without a trace
                 pad="zeros" if config.noise_dim else "reflect",
@@ -143,12 +133,12 @@ class CycleGAN(Method):
         set_test_mode(self.generators, config.test_mode)
         if training:
             self.discriminators = nn.ModuleDict(
-                {d: config.discriminator.build(channels[d]) for d in "ab"}
+                {d: config.discriminator.build(self.channels[d]) for d in "ab"}
             )
             initialise(self.discriminators, "gaussian")
         stores = "ab" if training and config.history else ""
         self.history = nn.ModuleDict(
-            {d: History(config.history, channels[d], *config.crop) for d in stores}
+            {d: History(config.history, self.channels[d], *config.crop) for d in stores}
         )
 
     def memory(self) -> dict[str, Tensor]:
@@ -182,30 +172,23 @@ class CycleGAN(Method):
         return noise(self.style_dim) if self.style_dim else None
 
     def _generate(self, way: str, x: Tensor, z: Tensor | None) -> Tensor:
-        y: Tensor = self.generators[way](x if z is None else with_code(x, z))
-        return y
+        return self.generators[way](x if z is None else with_code(x, z))
 
     def _remember(self, domain: str, fake: Tensor, noise: Noise) -> Tensor:
         """The generated images that a domain's discriminator sees."""
         if not self.config.history:
             return fake
-        seen: Tensor = self.history[domain](fake, torch.special.ndtr(noise(2)))
-        return seen
+        return self.history[domain](fake, noise.uniform(2))
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
         """G(x), or k answers G(x, z) to each of N images from N k noise vectors."""
         if style is not None:
-            x = x.repeat_interleave(len(style) // len(x), 0)
+            x = repeat_per_style(x, style)
         return self._generate("ab" if to == "b" else "ba", x, style)
 
     def encode_style(self, x: Tensor, domain: str) -> Tensor:
         """There is no such thing: the noise of CycleGAN* is drawn only."""
         raise ValueError("CycleGAN takes no style from images; its noise can only be drawn")
-
-    def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
-        """The score map (N, 1, h, w) of a domain's discriminator."""
-        scores: list[Tensor] = self.discriminators[domain](x)
-        return scores
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Input, translation or several, the way back and the identity where it has a weight."""
@@ -221,5 +204,5 @@ class CycleGAN(Method):
             )
             if self.config.weights.identity:
                 columns.append(("identity", self.translate(x, source, self._noise(fixed.noise))))
-            panels.append(Panel(f"{self.names[source]} to {self.names[target]}", columns))
+            panels.append(self.panel(source, target, columns))
         return panels

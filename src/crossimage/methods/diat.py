@@ -38,10 +38,9 @@ from crossimage.config import Config, NonNegativeFloat, NonNegativeInt, Positive
 from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import check_images
-from crossimage.networks.attribute import AttributeDiscriminator
 from crossimage.networks.blocks import initialise
 from crossimage.networks.denoising import Refiner
-from crossimage.networks.discriminators import score_real_and_fake
+from crossimage.networks.discriminators import AttributeDiscriminator, score_real_and_fake
 from crossimage.networks.features import FeatureNetwork, read_features
 from crossimage.networks.generators import ResnetGenerator
 from crossimage.networks.pretrained import VGG16Features
@@ -49,7 +48,7 @@ from crossimage.utils.contact_sheet import Panel
 
 
 @settings
-class Weights:
+class LossWeights:
     """Weights of the loss terms; the paper leaves them open, these are ours.
 
     Attributes:
@@ -106,7 +105,7 @@ class DIATConfig(Config):
     features: Path | None = None
     denoising_width: PositiveInt = 64
     noise: NonNegativeFloat = 0.1
-    weights: Weights = field(default_factory=Weights)
+    weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
         """Refuse shapes that the networks can't have."""
@@ -217,15 +216,13 @@ class DIAT(Method):
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
         """E(T(x))."""
-        y: Tensor = self.enhancers(self.generators(x)).clamp(-1, 1)
-        return y
+        return self.enhancers(self.generators(x)).clamp(-1, 1)
 
     def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
         """The attribute discriminator's score (N, 1, 1, 1) of images of the training size."""
         if domain == "a":
             raise ValueError(f"DIAT has a discriminator of {self.names['b']} only")
-        scores: list[Tensor] = self.discriminators(x)
-        return scores
+        return self.discriminators(x)
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Input, transform and its enhancement, beside examples of the target."""
@@ -236,4 +233,4 @@ class DIAT(Method):
             ("enhanced", self.translate(x, "b")),
             (f"examples of {self.names['b']}", fixed.images["b"]),
         ]
-        return [Panel(f"{self.names['a']} to {self.names['b']}", columns)]
+        return [self.panel("a", "b", columns)]

@@ -54,7 +54,7 @@ MADE_OF_SOURCE, MADE_OF_TARGET, TARGET = range(3)
 
 
 @settings
-class Weights:
+class LossWeights:
     """Weights of the loss terms.
 
     Attributes:
@@ -101,7 +101,7 @@ class DTNConfig(ClassesConfig):
     classifier_width: PositiveInt = 64
     width: PositiveInt = 128
     discriminator_width: PositiveInt = 128
-    weights: Weights = field(default_factory=Weights)
+    weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
         """Refuse shapes that the networks can't have, and two origins of f or none."""
@@ -203,13 +203,11 @@ class DTN(Method):
     def _judge(self, x: Tensor, kind: int) -> Tensor:
         """-log D_kind(x)."""
         (logits,) = self.discriminators(x)
-        loss: Tensor = -logits.flatten(1).float().log_softmax(1)[:, kind].mean()
-        return loss
+        return -logits.flatten(1).float().log_softmax(1)[:, kind].mean()
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
         """G(x) = g(f(x)), of images of either domain."""
-        x_to: Tensor = self.generators(self.classifier(fitting(x, self.config.crop)))
-        return x_to
+        return self.generators(self.classifier(fitting(x, self.config.crop)))
 
     def classify(self, x: Tensor, domain: str) -> Tensor:
         """Logits (N, classes) of the classifier that f belongs to."""
@@ -225,15 +223,11 @@ class DTN(Method):
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Images of the source translated, and images of the target translated to themselves."""
-        source, target = self.names["a"], self.names["b"]
         x_a, x_b = fixed.images["a"], fixed.images["b"]
         return [
+            self.panel("a", "b", [("input", x_a), ("translation", self.translate(x_a, "b"))]),
             Panel(
-                f"{source} to {target}",
-                [("input", x_a), ("translation", self.translate(x_a, "b"))],
-            ),
-            Panel(
-                f"{target} to itself",
+                f"{self.names['b']} to itself",
                 [("input", x_b), ("translation", self.translate(x_b, "b"))],
             ),
         ]

@@ -47,7 +47,7 @@ _COLUMNS = 4  # of a sheet, for fixed noise and for fresh noise
 
 
 @settings
-class Weights:
+class LossWeights:
     """Weights of the loss terms.
 
     Attributes:
@@ -80,7 +80,7 @@ class GANConfig(Config):
     z_dim: PositiveInt = 100
     width: PositiveInt = 128
     objective: Literal["minimax", "non-saturating"] = "non-saturating"
-    weights: Weights = field(default_factory=Weights)
+    weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
         """Refuse shapes that the networks can't have."""
@@ -130,17 +130,11 @@ class GAN(Method):
 
     def generate(self, z: Tensor) -> Tensor:
         """G(z)."""
-        images: Tensor = self.generators(z)
-        return images
+        return self.generators(z)
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
         """There is no such thing: images are made of noise alone."""
         raise ValueError("GAN translates no images: it makes them of noise; use sample")
-
-    def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
-        """Scores (N, 1, 1, 1), the logits of D(x)."""
-        scores: list[Tensor] = self.discriminators(x)
-        return scores
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Real images, and images made of noise that stays the same and of new noise."""

@@ -23,14 +23,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field
-from pathlib import Path
-from typing import TypedDict, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from crossimage.config import Config, NonNegativeFloat, NonNegativeInt, PositiveInt, settings
+from crossimage.config import NonNegativeFloat, NonNegativeInt, PositiveInt, settings
 from crossimage.losses import (
     Adversarial,
     discriminator_loss,
@@ -38,17 +36,18 @@ from crossimage.losses import (
     gradient_penalty,
     perceptual_distance,
 )
-from crossimage.methods.base import Batch, Method, Noise, Update
-from crossimage.methods.settings import Discriminator, check_images, check_perceptual
+from crossimage.methods.base import Batch, Method, Noise, Update, repeat_per_style
+from crossimage.methods.settings import AutoEncoderConfig, check_images, check_perceptual
 from crossimage.networks.autoencoders import AdaINDecoder, ContentEncoder, StyleEncoder
-from crossimage.networks.blocks import ActivationName, Initialisation, Padding, initialise
+from crossimage.networks.blocks import initialise
+from crossimage.networks.containers import NetworkDict
 from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.pretrained import VGG16Features
 from crossimage.utils.contact_sheet import Panel
 
 
 @settings
-class Weights:
+class LossWeights:
     """Weights of the loss terms.
 
     Attributes:
@@ -71,42 +70,22 @@ class Weights:
 
 
 @settings
-class MUNITConfig(Config):
+class MUNITConfig(AutoEncoderConfig):
     """Configuration of MUNIT; the defaults are the published edges-to-shoes settings.
 
     Attributes:
-        width: Channels of the first convolution of the encoders.
-        downsamples: Halvings of the resolution in the content encoder.
-        residual_blocks: Residual blocks in the content encoder, and again in the decoder.
         style_dim: Length of a style code.
         style_downsamples: Halvings of the resolution in the style encoder.
         mlp_width: Hidden layers of the network that turns a style into AdaIN parameters.
-        activation: Activation of the encoders and decoders.
-        padding: What the padding of their convolutions holds.
-        init: How their weights start; those of the discriminators always start ``gaussian``.
-        discriminator: Shape of the discriminators.
         adversarial: Adversarial objective.
-        perceptual_weights: File with torchvision's VGG16 weights, used when
-            ``weights.perceptual`` is above 0; by default torchvision's own cache.
         weights: Weights of the loss terms.
     """
 
-    weight_decay: NonNegativeFloat = 1e-4
-    decay_every: NonNegativeInt = 100_000
-
-    width: PositiveInt = 64
-    downsamples: NonNegativeInt = 2
-    residual_blocks: NonNegativeInt = 4
     style_dim: PositiveInt = 8
     style_downsamples: NonNegativeInt = 4
     mlp_width: PositiveInt = 256
-    activation: ActivationName = "relu"
-    padding: Padding = "reflect"
-    init: Initialisation = "kaiming"
-    discriminator: Discriminator = field(default_factory=Discriminator)
     adversarial: Adversarial = "lsgan"
-    perceptual_weights: Path | None = None
-    weights: Weights = field(default_factory=Weights)
+    weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
         """Refuse shapes that the networks can't have."""
@@ -116,18 +95,12 @@ class MUNITConfig(Config):
         check_perceptual(self, self.weights.perceptual)
 
 
-class _Layers(TypedDict):
-    activation: ActivationName
-    pad: Padding
-
-
 class AutoEncoder(nn.Module):
     """The generator of one domain: content encoder E^c, style encoder E^s and decoder G."""
 
     def __init__(self, config: MUNITConfig, channels: int) -> None:
         super().__init__()
-        c = config
-        how = _Layers(activation=config.activation, pad=config.padding)
+        c, how = config, config.layers
         self.content = ContentEncoder(channels, c.width, c.downsamples, c.residual_blocks, **how)
         self.style = StyleEncoder(channels, c.width, c.style_downsamples, c.style_dim, **how)
         self.decode = AdaINDecoder(
@@ -152,12 +125,11 @@ class MUNIT(Method):
         self.multiple = 2**config.downsamples
         self.min_size = 2 * self.multiple  # for the residual blocks to have pixels to reflect
         self.min_style_size = 2**config.style_downsamples
-        channels = dict(zip(self.letters, config.channels, strict=True))
-        self.generators = nn.ModuleDict({d: AutoEncoder(config, channels[d]) for d in "ab"})
+        self.generators = NetworkDict({d: AutoEncoder(config, self.channels[d]) for d in "ab"})
         initialise(self.generators, config.init)
         if training:
             self.discriminators = nn.ModuleDict(
-                {d: config.discriminator.build(channels[d]) for d in "ab"}
+                {d: config.discriminator.build(self.channels[d]) for d in "ab"}
             )
             initialise(self.discriminators, "gaussian")
 
@@ -168,7 +140,7 @@ class MUNIT(Method):
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         """Discriminators, then generators, on the same translations."""
-        G_a, G_b = self._generator("a"), self._generator("b")
+        G_a, G_b = self.generators["a"], self.generators["b"]
         D_a, D_b = self.discriminators["a"], self.discriminators["b"]
         w, kind = self.config.weights, self.config.adversarial
         x_a, x_b = batch.images["a"], batch.images["b"]
@@ -182,7 +154,7 @@ class MUNIT(Method):
 
         losses = {"adversarial": self._judge(D_a, x_a, x_ba) + self._judge(D_b, x_b, x_ab)}
         if kind == "wgan-gp":
-            mix = torch.special.ndtr(batch.noise(1, 1, 1))  # uniform
+            mix = batch.noise.uniform(1, 1, 1)
             losses["gradient_penalty"] = gradient_penalty(
                 D_a, x_a, x_ba.detach(), mix
             ) + gradient_penalty(D_b, x_b, x_ab.detach(), mix)
@@ -205,9 +177,6 @@ class MUNIT(Method):
             ) + perceptual_distance(self.features, x_ab, x_a)
         yield Update("generators", losses)
 
-    def _generator(self, domain: str) -> AutoEncoder:
-        return cast(AutoEncoder, self.generators[domain])
-
     def _judge(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
         return discriminator_loss(
             *score_real_and_fake(discriminator, real, fake), self.config.adversarial
@@ -216,28 +185,20 @@ class MUNIT(Method):
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
         """G_to(E^c(x), style): k answers to each of N images from N k styles."""
         assert style is not None
-        content = self.encode_content(x, "a" if to == "b" else "b")
-        return self.decode(content.repeat_interleave(len(style) // len(x), 0), to, style)
+        content = self.encode_content(x, self.other(to))
+        return self.decode(repeat_per_style(content, style), to, style)
 
     def encode_content(self, x: Tensor, domain: str) -> Tensor:
         """Content codes (N, width * 2^d, H / 2^d, W / 2^d), d the config's downsamples."""
-        content: Tensor = self._generator(domain).content(x)
-        return content
+        return self.generators[domain].content(x)
 
     def encode_style(self, x: Tensor, domain: str) -> Tensor:
         """Style codes (N, style_dim)."""
-        style: Tensor = self._generator(domain).style(x)
-        return style
+        return self.generators[domain].style(x)
 
     def decode(self, content: Tensor, domain: str, style: Tensor | None = None) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] from content and style codes."""
-        x: Tensor = self._generator(domain).decode(content, style)
-        return x
-
-    def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
-        """Score maps (N, 1, h, w) of a domain's discriminator, the finest scale first."""
-        scores: list[Tensor] = self.discriminators[domain](x)
-        return scores
+        return self.generators[domain].decode(content, style)
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Input, reconstruction, fixed and fresh styles, a reference and its style."""
@@ -253,5 +214,5 @@ class MUNIT(Method):
                     columns.append((f"{name} {i + 1}", picture))
             guided = self.decode(content, target, self.encode_style(reference, target))
             columns += [("reference", reference), ("guided", guided)]
-            panels.append(Panel(f"{self.names[source]} to {self.names[target]}", columns))
+            panels.append(self.panel(source, target, columns))
         return panels

@@ -27,17 +27,15 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
 from crossimage.config import (
-    Config,
     Fraction,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
-    Size,
     settings,
 )
 from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Update
-from crossimage.methods.settings import PatchGAN, check_images
+from crossimage.methods.settings import PatchShape, Schedule256, check_images
 from crossimage.networks.blocks import Dropout, NormName, TestMode, initialise, set_test_mode
 from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.generators import ResnetGenerator
@@ -46,7 +44,7 @@ from crossimage.utils.contact_sheet import Panel
 
 
 @settings
-class Weights:
+class LossWeights:
     """Weights of the loss terms; 0 leaves one out, as in section 4.2.
 
     Attributes:
@@ -59,14 +57,14 @@ class Weights:
 
 
 @settings
-class Discriminator(PatchGAN):
+class DiscriminatorShape(PatchShape):
     """Shape of the patch discriminator."""
 
     norm: NormName = "batch"
 
 
 @settings
-class Pix2PixConfig(Config):
+class Pix2PixConfig(Schedule256):
     """Configuration of pix2pix; the defaults are the published settings of the facades.
 
     Attributes:
@@ -84,12 +82,6 @@ class Pix2PixConfig(Config):
         weights: Weights of the loss terms.
     """
 
-    resize: NonNegativeInt = 286
-    crop: Size = (256, 256)
-    epochs: NonNegativeFloat = 200.0
-    decay_epochs: NonNegativeFloat = 100.0
-    learning_rate: NonNegativeFloat = 2e-4
-
     direction: Literal["a-to-b", "b-to-a"] = "a-to-b"
     generator: Literal["unet", "resnet"] = "unet"
     width: PositiveInt = 64
@@ -98,9 +90,9 @@ class Pix2PixConfig(Config):
     norm: NormName = "batch"
     dropout: Fraction = 0.5
     test_mode: TestMode = "train"
-    discriminator: Discriminator = field(default_factory=Discriminator)
+    discriminator: DiscriminatorShape = field(default_factory=DiscriminatorShape)
     adversarial: Literal["nsgan", "lsgan"] = "nsgan"
-    weights: Weights = field(default_factory=Weights)
+    weights: LossWeights = field(default_factory=LossWeights)
 
     @property
     def multiple(self) -> int:
@@ -132,8 +124,7 @@ class Pix2Pix(Method):
         self.targets = (self.target,)
         self.multiple = config.multiple
         self.min_size = config.multiple if config.generator == "unet" else 2 * config.multiple
-        channels = dict(zip(self.letters, config.channels, strict=True))
-        inputs, outputs = channels[self.source], channels[self.target]
+        inputs, outputs = self.channels[self.source], self.channels[self.target]
         if config.generator == "unet":
             G: nn.Module = UNet(
                 inputs, outputs, config.width, config.downsamples,
@@ -175,8 +166,7 @@ class Pix2Pix(Method):
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
         """G(x, z), where z is dropout."""
         assert to == self.target
-        y: Tensor = self.generators["G"](x)
-        return y
+        return self.generators["G"](x)
 
     def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
         """The score map (N, 1, h, w) of outputs ``x`` together with their inputs ``condition``."""
@@ -187,8 +177,7 @@ class Pix2Pix(Method):
                 "pix2pix judges an image together with the input it belongs to; give the input "
                 "images as condition"
             )
-        scores: list[Tensor] = self.discriminators["D"](torch.cat([condition, x], 1))
-        return scores
+        return self.discriminators["D"](torch.cat([condition, x], 1))
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Input, output or several, ground truth."""
@@ -196,4 +185,4 @@ class Pix2Pix(Method):
         titles = ("output 1", "output 2", "output 3") if self.stochastic else ("output",)
         outputs = [(title, self.translate(x, self.target)) for title in titles]
         columns = [("input", x), *outputs, ("ground truth", y)]
-        return [Panel(f"{self.names[self.source]} to {self.names[self.target]}", columns)]
+        return [self.panel(self.source, self.target, columns)]

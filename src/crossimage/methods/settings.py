@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import field
+from pathlib import Path
+from typing import TypedDict
+
 from torch import Tensor
 
-from crossimage.config import Config, NonNegativeInt, PositiveInt, settings
-from crossimage.networks.blocks import ActivationName, NormName, Padding
+from crossimage.config import (
+    Config,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    Size,
+    settings,
+)
+from crossimage.networks.blocks import ActivationName, Initialisation, NormName, Padding
 from crossimage.networks.discriminators import MultiScaleDiscriminator, PatchDiscriminator
 
 
 @settings
-class Discriminator:
+class MultiScaleShape:
     """Shape of the multi-scale discriminators.
 
     Attributes:
@@ -44,8 +55,63 @@ class Discriminator:
         )  # fmt: skip
 
 
+class Layers(TypedDict):
+    """What all layers of a network have in common, as keyword arguments of ``networks``."""
+
+    activation: ActivationName
+    pad: Padding
+
+
 @settings
-class PatchGAN:
+class AutoEncoderConfig(Config):
+    """What MUNIT and UNIT, as published together in 2018, have in common.
+
+    Attributes:
+        width: Channels of the first convolution of the encoders.
+        downsamples: Halvings of the resolution in the encoders.
+        residual_blocks: Residual blocks in an encoder, and again in a decoder.
+        activation: Activation of the encoders and decoders.
+        padding: What the padding of their convolutions holds.
+        init: How their weights start; those of the discriminators always start ``gaussian``.
+        discriminator: Shape of the discriminators.
+        perceptual_weights: File with torchvision's VGG16 weights, used if ``weights.perceptual``
+            is above 0; by default torchvision's own cache.
+    """
+
+    weight_decay: NonNegativeFloat = 1e-4
+    decay_every: NonNegativeInt = 100_000
+
+    width: PositiveInt = 64
+    downsamples: NonNegativeInt = 2
+    residual_blocks: NonNegativeInt = 4
+    activation: ActivationName = "relu"
+    padding: Padding = "reflect"
+    init: Initialisation = "kaiming"
+    discriminator: MultiScaleShape = field(default_factory=MultiScaleShape)
+    perceptual_weights: Path | None = None
+
+    @property
+    def layers(self) -> Layers:
+        """Activation and padding of all layers of the encoders and decoders."""
+        return {"activation": self.activation, "pad": self.padding}
+
+
+@settings
+class Schedule256(Config):
+    """The schedule that pix2pix, CycleGAN and BicycleGAN were published with for 256 px.
+
+    200 epochs of crops from images of 286 px, of which the last 100 let the learning rate fall.
+    """
+
+    resize: NonNegativeInt = 286
+    crop: Size = (256, 256)
+    epochs: NonNegativeFloat = 200.0
+    decay_epochs: NonNegativeFloat = 100.0
+    learning_rate: NonNegativeFloat = 2e-4
+
+
+@settings
+class PatchShape:
     """Shape of the patch discriminators.
 
     Attributes:
@@ -64,8 +130,7 @@ class PatchGAN:
     @property
     def smallest(self) -> int:
         """Height and width of the smallest images that have a score at every scale."""
-        side: int = (3 if self.layers else 1) << (self.layers + self.scales - 1)
-        return side
+        return (3 if self.layers else 1) << (self.layers + self.scales - 1)
 
     def build(self, channels: int) -> PatchDiscriminator:
         """A discriminator of images of so many channels."""

@@ -52,7 +52,7 @@ from crossimage.utils.contact_sheet import Panel
 
 
 @settings
-class Weights:
+class LossWeights:
     """Weights of the loss terms.
 
     Attributes:
@@ -100,7 +100,7 @@ class SRGANConfig(SuperResolutionConfig):
     mse_steps: NonNegativeInt = 1_000_000
     content: Literal["vgg", "mse"] = "vgg"
     features: Path | None = None
-    weights: Weights = field(default_factory=Weights)
+    weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
         """Refuse images that the networks can't have."""
@@ -197,8 +197,7 @@ class SRGAN(Method):
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
         """G(x), ``scale`` times as high and wide."""
         assert to == "b"
-        y: Tensor = self.generators["G"](x)
-        return y.clamp(-1, 1)
+        return self.generators["G"](x).clamp(-1, 1)
 
     def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
         """Scores (N, 1, 1, 1) of large images of the size of the training crops."""
@@ -210,12 +209,11 @@ class SRGAN(Method):
                 f"found images of {width}x{height} pixels, and this discriminator can only judge "
                 f"{size[1]}x{size[0]}; crop them first"
             )
-        scores: list[Tensor] = self.discriminators["D"](x)
-        return scores
+        return self.discriminators["D"](x)
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Input enlarged by interpolation, the answer, the truth."""
         x, truth = fixed.images["a"], fixed.images["b"]
         bicubic = interpolate(x, truth.shape[2:], mode="bicubic", antialias=True).clamp(-1, 1)
         columns = [("bicubic", bicubic), ("answer", self.translate(x, "b")), ("truth", truth)]
-        return [Panel(f"{self.names['a']} to {self.names['b']}", columns)]
+        return [self.panel("a", "b", columns)]

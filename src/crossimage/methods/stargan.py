@@ -53,7 +53,7 @@ CELEBA = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
 
 
 @settings
-class Weights:
+class LossWeights:
     """Weights of the loss terms.
 
     Attributes:
@@ -70,7 +70,7 @@ class Weights:
 
 
 @settings
-class Discriminator:
+class DiscriminatorShape:
     """Shape of the discriminator.
 
     Attributes:
@@ -106,8 +106,8 @@ class StarGANConfig(LabelledConfig):
     critic_moves: PositiveInt = 5
     width: PositiveInt = 64
     residual_blocks: NonNegativeInt = 6
-    discriminator: Discriminator = field(default_factory=Discriminator)
-    weights: Weights = field(default_factory=Weights)
+    discriminator: DiscriminatorShape = field(default_factory=DiscriminatorShape)
+    weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
         """Refuse shapes that the networks can't have."""
@@ -170,7 +170,7 @@ class StarGAN(Method):
         G, D, w, moves = (
             self.generators, self.discriminators, self.config.weights, self.config.critic_moves,
         )  # fmt: skip
-        mix = torch.special.ndtr(batch.noise(1, 1, 1))
+        mix = batch.noise.uniform(1, 1, 1)
         for move in range(moves):
             # strided, so that the moves of micro-batches together see what those of one batch see
             part = slice(move, None, moves)
@@ -217,22 +217,16 @@ class StarGAN(Method):
 
     def translate(self, x: Tensor, to: Tensor, style: Tensor | None = None) -> Tensor:
         """G(x, c) with the label vectors c (N, L)."""
-        y: Tensor = self.generators(x, to)
-        return y
+        return self.generators(x, to)
 
     def classify(self, x: Tensor, domain: str) -> Tensor:
         """Logits (N, labels) of the labels of all data sets."""
-        return self.discriminate(x, domain)[1]
-
-    def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
-        """The source map (N, 1, h, w) and the logits (N, labels) of the labels of all data sets."""
         if "discriminators" not in self.players():
             raise ValueError(
                 "the classifier is part of the discriminator, which is not loaded; use "
                 "load(path, discriminators=True) on the run folder"
             )
-        scores: list[Tensor] = self.discriminators(x)
-        return scores
+        return self.discriminators(x)[1]
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Every image with each of its labels changed; a panel for the labels of each data set."""

@@ -30,32 +30,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field
-from pathlib import Path
-from typing import Literal, TypedDict, cast
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from crossimage.config import Config, NonNegativeFloat, NonNegativeInt, PositiveInt, settings
+from crossimage.config import NonNegativeFloat, NonNegativeInt, settings
 from crossimage.losses import discriminator_loss, generator_loss, perceptual_distance
 from crossimage.methods.base import Batch, Method, Noise, Update
-from crossimage.methods.settings import Discriminator, check_images, check_perceptual
+from crossimage.methods.settings import AutoEncoderConfig, check_images, check_perceptual
 from crossimage.networks.autoencoders import ContentEncoder, Decoder
-from crossimage.networks.blocks import (
-    ActivationName,
-    Initialisation,
-    Padding,
-    ResidualBlock,
-    initialise,
-)
+from crossimage.networks.blocks import ResidualBlock, initialise
+from crossimage.networks.containers import NetworkDict
 from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.pretrained import VGG16Features
 from crossimage.utils.contact_sheet import Panel
 
 
 @settings
-class Weights:
+class LossWeights:
     """Weights of the loss terms.
 
     Attributes:
@@ -76,39 +70,19 @@ class Weights:
 
 
 @settings
-class UNITConfig(Config):
+class UNITConfig(AutoEncoderConfig):
     """Configuration of UNIT; the defaults are the settings published with MUNIT in 2018.
 
     Attributes:
-        width: Channels of the first convolution of the encoders.
-        downsamples: Halvings of the resolution in the encoders.
-        residual_blocks: Residual blocks in an encoder, and again in a decoder.
-        share_latent_blocks: How many of them, those next to the latent code, both domains share
-            (2017: 1).
-        activation: Activation of the encoders and decoders.
-        padding: What the padding of their convolutions holds.
-        init: How their weights start; those of the discriminators always start ``gaussian``.
-        discriminator: Shape of the discriminators.
+        share_latent_blocks: How many of the residual blocks, those next to the latent code, both
+            domains share (2017: 1).
         adversarial: Adversarial objective: least squares, or cross-entropy (2017).
-        perceptual_weights: File with torchvision's VGG16 weights, used when
-            ``weights.perceptual`` is above 0; by default torchvision's own cache.
         weights: Weights of the loss terms.
     """
 
-    weight_decay: NonNegativeFloat = 1e-4
-    decay_every: NonNegativeInt = 100_000
-
-    width: PositiveInt = 64
-    downsamples: NonNegativeInt = 2
-    residual_blocks: NonNegativeInt = 4
     share_latent_blocks: NonNegativeInt = 0
-    activation: ActivationName = "relu"
-    padding: Padding = "reflect"
-    init: Initialisation = "kaiming"
-    discriminator: Discriminator = field(default_factory=Discriminator)
     adversarial: Literal["lsgan", "nsgan"] = "lsgan"
-    perceptual_weights: Path | None = None
-    weights: Weights = field(default_factory=Weights)
+    weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
         """Refuse shapes that the networks can't have."""
@@ -123,20 +97,14 @@ class UNITConfig(Config):
             )
 
 
-class _Layers(TypedDict):
-    activation: ActivationName
-    pad: Padding
-
-
 class AutoEncoder(nn.Module):
     """What belongs to one domain: the beginning of encoder E and the end of decoder G."""
 
     def __init__(self, config: UNITConfig, channels: int) -> None:
         super().__init__()
         c, own = config, config.residual_blocks - config.share_latent_blocks
-        how = _Layers(activation=c.activation, pad=c.padding)
-        self.encode = ContentEncoder(channels, c.width, c.downsamples, own, **how)
-        self.decode = Decoder(channels, c.width, c.downsamples, own, **how)
+        self.encode = ContentEncoder(channels, c.width, c.downsamples, own, **c.layers)
+        self.decode = Decoder(channels, c.width, c.downsamples, own, **c.layers)
 
 
 class Shared(nn.Module):
@@ -145,10 +113,17 @@ class Shared(nn.Module):
     def __init__(self, config: UNITConfig) -> None:
         super().__init__()
         c, size = config, config.width * 2**config.downsamples
-        how = _Layers(activation=c.activation, pad=c.padding)
         blocks = range(c.share_latent_blocks)
-        self.encode = nn.Sequential(*(ResidualBlock(size, **how) for _ in blocks))
-        self.decode = nn.Sequential(*(ResidualBlock(size, **how) for _ in blocks))
+        self.encode = nn.Sequential(*(ResidualBlock(size, **c.layers) for _ in blocks))
+        self.decode = nn.Sequential(*(ResidualBlock(size, **c.layers) for _ in blocks))
+
+
+class Generators(NetworkDict[AutoEncoder]):
+    """The autoencoders of both domains by letter, and what they share."""
+
+    def __init__(self, config: UNITConfig, channels: dict[str, int]) -> None:
+        super().__init__({letter: AutoEncoder(config, count) for letter, count in channels.items()})
+        self.shared = Shared(config)
 
 
 class UNIT(Method):
@@ -166,13 +141,11 @@ class UNIT(Method):
         super().__init__(config)
         self.multiple = 2**config.downsamples
         self.min_size = 2 * self.multiple  # for the residual blocks to have pixels to reflect
-        channels = dict(zip(self.letters, config.channels, strict=True))
-        networks: dict[str, nn.Module] = {d: AutoEncoder(config, channels[d]) for d in "ab"}
-        self.generators = nn.ModuleDict(networks | {"shared": Shared(config)})
+        self.generators = Generators(config, self.channels)
         initialise(self.generators, config.init)
         if training:
             self.discriminators = nn.ModuleDict(
-                {d: config.discriminator.build(channels[d]) for d in "ab"}
+                {d: config.discriminator.build(self.channels[d]) for d in "ab"}
             )
             initialise(self.discriminators, "gaussian")
 
@@ -216,30 +189,17 @@ class UNIT(Method):
             ) + perceptual_distance(self.features, x_ab, x_a)
         yield Update("generators", losses)
 
-    def _own(self, domain: str) -> AutoEncoder:
-        return cast(AutoEncoder, self.generators[domain])
-
-    def _shared(self) -> Shared:
-        return cast(Shared, self.generators["shared"])
-
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
         """G_to(E(x)): the latent mean decoded into the other domain, without noise."""
-        return self.decode(self.encode_content(x, "a" if to == "b" else "b"), to)
+        return self.decode(self.encode_content(x, self.other(to)), to)
 
     def encode_content(self, x: Tensor, domain: str) -> Tensor:
         """Latent means h (N, width * 2^d, H / 2^d, W / 2^d), d the config's downsamples."""
-        h: Tensor = self._shared().encode(self._own(domain).encode(x))
-        return h
+        return self.generators.shared.encode(self.generators[domain].encode(x))
 
     def decode(self, z: Tensor, domain: str) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] of a domain from latent codes."""
-        x: Tensor = self._own(domain).decode(self._shared().decode(z))
-        return x
-
-    def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
-        """Score maps (N, 1, h, w) of a domain's discriminator, the finest scale first."""
-        scores: list[Tensor] = self.discriminators[domain](x)
-        return scores
+        return self.generators[domain].decode(self.generators.shared.decode(z))
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Input, reconstruction, translation and the way back, all without noise."""
@@ -254,7 +214,7 @@ class UNIT(Method):
                 ("translation", translation),
                 ("cycle", self.translate(translation, source)),
             ]
-            panels.append(Panel(f"{self.names[source]} to {self.names[target]}", columns))
+            panels.append(self.panel(source, target, columns))
         return panels
 
 

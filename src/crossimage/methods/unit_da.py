@@ -50,7 +50,7 @@ from crossimage.utils.contact_sheet import Panel
 
 
 @settings
-class Weights:
+class LossWeights:
     """Weights of the loss terms.
 
     Attributes:
@@ -96,7 +96,7 @@ class UNITDAConfig(ClassesConfig):
     discriminator_width: PositiveInt = 64
     invert: bool = False
     same_start: bool = False
-    weights: Weights = field(default_factory=Weights)
+    weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
         """Refuse shapes that the networks can't have."""
@@ -129,11 +129,10 @@ class UNITDA(Method):
         super().__init__(config)
         self.fixed_size = config.crop
         c, size = config, config.crop[0]
-        channels = dict(zip(self.letters, c.channels, strict=True))
-        self.generators = CoupledVAE(channels, c.width, size)
+        self.generators = CoupledVAE(self.channels, c.width, size)
         initialise(self.generators, "gaussian")
         self.discriminators = CoupledDiscriminator(
-            channels, len(c.classes), c.discriminator_width, size
+            self.channels, len(c.classes), c.discriminator_width, size
         )
         for layer in self.discriminators.modules():
             if isinstance(layer, nn.Conv2d) and layer.bias is not None:
@@ -178,7 +177,7 @@ class UNITDA(Method):
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
         """G_to(mu(x)): the code's mean, decoded in the other domain."""
-        (x_to,) = self.generators.decode(self.encode_content(x, "a" if to == "b" else "b"), to)
+        (x_to,) = self.generators.decode(self.encode_content(x, self.other(to)), to)
         return x_to
 
     def encode_content(self, x: Tensor, domain: str) -> Tensor:
@@ -203,7 +202,7 @@ class UNITDA(Method):
             x = fixed.images[source]
             own, other = self.generators.decode(self.encode_content(x, source), source, target)
             columns = [("input", x), ("reconstruction", own), ("translation", other)]
-            panels.append(Panel(f"{self.names[source]} to {self.names[target]}", columns))
+            panels.append(self.panel(source, target, columns))
         return panels
 
 

@@ -194,5 +194,4 @@ class AdaINDecoder(nn.Module):
         affine = self.mlp(style)
         for i, block in enumerate(self.blocks):
             content = block(content, affine[:, i])
-        image: Tensor = self.upsampler(content)
-        return image
+        return self.upsampler(content)

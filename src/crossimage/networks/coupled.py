@@ -122,13 +122,11 @@ class CoupledDiscriminator(nn.Module):
 
     def score_real_and_fake(self, features: Tensor) -> Tensor:
         """Scores (N, 1, 1, 1), above 0 for images taken for real."""
-        score: Tensor = self.real(features)
-        return score
+        return self.real(features)
 
     def classify(self, features: Tensor) -> Tensor:
         """Class logits (N, classes)."""
-        logits: Tensor = self.classes(features)
-        return logits.flatten(1)
+        return self.classes(features).flatten(1)
 
 
 class _Pooled(nn.Sequential):

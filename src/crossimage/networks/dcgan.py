@@ -53,8 +53,7 @@ class VectorGenerator(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Vectors (N, length) to images (N, C, size, size) in [-1, 1]."""
-        images: Tensor = self.layers(z[:, :, None, None])
-        return images
+        return self.layers(z[:, :, None, None])
 
 
 def _normed(conv: nn.ConvTranspose2d) -> list[nn.Module]:

@@ -26,8 +26,7 @@ class Refiner(nn.Module):
 
     def correction(self, x: Tensor) -> Tensor:
         """What is added to images (N, C, H, W)."""
-        change: Tensor = self.second(self.first(x))
-        return change
+        return self.second(self.first(x))
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) of any size to corrected images of that size."""

@@ -123,6 +123,51 @@ def _patch_network(channels: int, width: int, layers: int, norm: NormName) -> nn
     )
 
 
+class AttributeDiscriminator(nn.Module):
+    """Whole-image discriminator that exposes its feature maps.
+
+    Args:
+        channels: Channels of the image.
+        width: Channels of the first layer, doubled by every further one up to eight times.
+        layers: 4x4 convolutions of stride 2.
+        size: Height and width of the images that get one score; larger ones get a map of scores.
+        norm: Normalisation of all layers but the first.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        layers: int,
+        size: tuple[int, int],
+        *,
+        norm: NormName = "instance",
+    ) -> None:
+        super().__init__()
+        sizes = [channels, *(width * min(2**i, 8) for i in range(layers))]
+        self.layers = nn.ModuleList(
+            ConvBlock(
+                sizes[i], sizes[i + 1], 4, 2, 1,
+                norm=norm if i else "none", activation="lrelu", pad="zeros",
+            )
+            for i in range(layers)
+        )  # fmt: skip
+        height, width_left = (side >> layers for side in size)
+        self.last = nn.Conv2d(sizes[-1], 1, (height, width_left))
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """Return the feature maps (N, c, h, w) of every layer for images (N, channels, H, W)."""
+        maps = []
+        for layer in self.layers:
+            x = layer(x)
+            maps.append(x)
+        return maps
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Score images: one map (N, 1, h, w), 1 x 1 for images of the given size."""
+        return [self.last(self.maps(x)[-1])]
+
+
 def score_real_and_fake(
     discriminator: nn.Module, real: Tensor, fake: Tensor
 ) -> tuple[list[Tensor], list[Tensor]]:

@@ -73,5 +73,4 @@ class _ResidualDownBlock(nn.Module):
         self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(inputs, outputs, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.path(x) + self.shortcut(x)
-        return out
+        return self.path(x) + self.shortcut(x)

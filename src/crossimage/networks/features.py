@@ -63,8 +63,7 @@ class FeatureNetwork(nn.Module):
 
     def classify(self, x: Tensor) -> Tensor:
         """Class logits (N, classes) of images."""
-        logits: Tensor = self.classes(self(x))
-        return logits
+        return self.classes(self(x))
 
 
 def halvings_of(size: int) -> int:

@@ -117,8 +117,7 @@ class LayerNorm(nn.Module):
         """Normalise (N, C, H, W)."""
         with torch.autocast(x.device.type, enabled=False):
             if x.device.type == "cpu" and x.shape[2:].numel() > 1:
-                y: Tensor = _LayerNorm.apply(x, self.weight, self.bias, self.eps)
-                return y
+                return _LayerNorm.apply(x, self.weight, self.bias, self.eps)
             return _layer_norm(x, self.weight, self.bias, self.eps)
 
 

@@ -57,8 +57,7 @@ class _VGGFeatures(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Feature maps (N, 512, h, w) of images (N, 1 or 3, H, W) in [-1, 1]."""
-        features: Tensor = self.layers(((x + 1) / 2 - self.mean) / self.std)
-        return features
+        return self.layers(((x + 1) / 2 - self.mean) / self.std)
 
 
 class VGG16Features(_VGGFeatures):

@@ -33,8 +33,7 @@ class SRResNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] to images (N, C, H 2^d, W 2^d), of any range."""
         maps = self.first((x + 1) / 2)
-        y: Tensor = self.last(self.enlarge(maps + self.blocks(maps)))
-        return y
+        return self.last(self.enlarge(maps + self.blocks(maps)))
 
 
 class _Doubling(nn.Sequential):

@@ -88,14 +88,13 @@ def upsampled_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> 
     rows = torch.cat([corners[..., :1], rows, corners[..., 1:]], 3)
     columns = _double(columns[..., 1:3] - columns[..., ::3], 2)
     columns = padded(padded(columns, (0, 0, 1, 1), "replicate"), (0, 0, 1, 1), "constant")
-    bordered: Tensor = _AddBorder.apply(
+    return _AddBorder.apply(
         y,
         F.conv2d(rows[:, :, :1], weight[:, :, :1]),
         F.conv2d(rows[:, :, 1:], weight[:, :, -1:]),
         F.conv2d(columns[..., :1], weight[..., :1]),
         F.conv2d(columns[..., 1:], weight[..., -1:]),
-    )
-    return bordered.permute(0, 3, 1, 2)
+    ).permute(0, 3, 1, 2)
 
 
 class _WithEdges(torch.autograd.Function):

@@ -20,6 +20,7 @@ from crossimage.data.sources.folders import Split
 from crossimage.methods import METHODS, find_method
 from crossimage.methods.base import Method
 from crossimage.recipes import resolve
+from crossimage.training.accuracy import accuracies
 from crossimage.training.checks import check_config, check_continues
 from crossimage.training.environment import environment
 from crossimage.training.fabric import arithmetic, open_fabric, world_of
@@ -206,12 +207,12 @@ def _train(
         fabric.is_global_zero,
         checkpoints.newest_path,
     )
-    labels = {
+    identity = {
         "config": {"method": name, **to_dict(config)},
         "data": fingerprint,
         "arithmetic": arithmetic(config.precision),
     }
-    trainer = Trainer(method, config, dataset, fabric, checkpoints, recorder, labels)
+    trainer = Trainer(method, config, dataset, fabric, checkpoints, recorder, identity)
     if state:
         trainer.restore(state)
         listener.say(f"continuing {out} from step {trainer.step}")
@@ -242,9 +243,9 @@ def _targets(method: Method) -> tuple[str, ...]:
 
 def _write_accuracies(trainer: Trainer, recorder: Recorder, out: Path) -> None:
     """Write and report the share of the test images that the final weights classify correctly."""
-    accuracies = trainer.accuracies()
-    write_text(out / "accuracy.json", json.dumps(accuracies, indent=2))
-    for domain, share in accuracies.items():
+    shares = accuracies(trainer)
+    write_text(out / "accuracy.json", json.dumps(shares, indent=2))
+    for domain, share in shares.items():
         recorder.facts[f"accuracy on the test images of {domain}"] = f"{share:.2%}"
         recorder.listener.say(f"accuracy on the test images of {domain}: {share:.2%}")
     recorder.page()

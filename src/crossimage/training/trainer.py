@@ -1,4 +1,4 @@
-"""The training loop: it takes a method's moves one at a time and owns everything around them.
+"""The training loop: takes a method's moves one at a time and owns everything around them.
 
 A step is a pure function of (weights, seed, step number, process), so a run's position is one
 integer and resuming is exact.
@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from types import FrameType
 from typing import Any, cast
@@ -25,8 +25,9 @@ from crossimage.config import Config
 from crossimage.data.datasets import Images
 from crossimage.data.loader import LoadedBatch, loader
 from crossimage.data.sampler import rows
-from crossimage.data.unreadable import Unreadable, UnreadableTally
+from crossimage.data.unreadable import UnreadableTally
 from crossimage.methods.base import Batch, Method, Noise
+from crossimage.methods.optimizers import Adam, Optimizer, RMSprop
 from crossimage.networks.convolution import arrange
 from crossimage.training import compile as compiling
 from crossimage.training.processes import Processes
@@ -43,13 +44,13 @@ class Trainer:
     """Trains a method on one process of a run; :meth:`fit` does all of it.
 
     Args:
-        method: What is trained; moved to the fabric's device.
-        config: Its configuration, with the run's rhythm.
-        dataset: Where the samples come from.
-        fabric: Launched engine room: device, precision, processes.
-        checkpoints: Where the state is kept.
-        recorder: Who shows the progress.
-        labels: Stored in every checkpoint beside the state, to recognise the run by.
+        method: The method to train; moved to the fabric's device.
+        config: Its configuration, including the intervals of logs, samples and checkpoints.
+        dataset: Source of the samples.
+        fabric: Launched Fabric: device, precision, processes.
+        checkpoints: Keeps the training state.
+        recorder: Shows and writes the progress.
+        identity: Metadata stored in every checkpoint, by which a run is recognised.
     """
 
     def __init__(
@@ -60,19 +61,24 @@ class Trainer:
         fabric: Fabric,
         checkpoints: Checkpoints,
         recorder: Recorder,
-        labels: dict[str, Any],
+        identity: dict[str, Any],
     ) -> None:
         self.config, self.dataset, self.fabric = config, dataset, fabric
         self.processes = Processes(fabric)
-        self.checkpoints, self.recorder, self.labels = checkpoints, recorder, labels
+        self.checkpoints, self.recorder, self.identity = checkpoints, recorder, identity
         self.method = _place(method, fabric)
         self.average = None
         if config.ema_decay:
             self.average = _place(type(method)(config, training=False), fabric).eval()
             self.average.load_state_dict(method.tensors(*method.inference_players))
         self.players = {name: list(net.parameters()) for name, net in method.players().items()}
-        self.optimizers = {name: self._adam(net) for name, net in self.players.items()}
-        # every process's batch norms see its own images; what they remember is shared
+        specs = method.optimizers()
+        self.rates = {name: specs[name].learning_rate for name in self.players}
+        self.optimizers = {
+            name: cast(torch.optim.Optimizer, fabric.setup_optimizers(_build(specs[name], net)))
+            for name, net in self.players.items()
+        }
+        # every process's batch norms see its own images; their running statistics are shared
         self.statistics = [
             statistic
             for layer in self.method.modules()
@@ -83,30 +89,24 @@ class Trainer:
         self.step, self.seconds = 0, 0.0
         self.tally = UnreadableTally({d.name: len(d.train) for d in dataset.domains})
         self.saved = -1
+        self._moving = set(self.players)
         self._to_compile = set(self.players) if config.compile else set()
         self._signal = 0
 
-    def _adam(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        c = self.config
-        adam = torch.optim.Adam(
-            parameters, c.learning_rate, betas=c.betas, weight_decay=c.weight_decay, fused=True
-        )
-        return cast(torch.optim.Optimizer, self.fabric.setup_optimizers(adam))
-
     @property
     def translator(self) -> Method:
-        """The weights that translate: the running average where there is one."""
+        """The weights that translate: the running average if there is one."""
         return self.average or self.method
 
     def fit(self) -> int:
-        """Train from the current step to the last, or until a signal asks to stop.
+        """Train from the current step to the last, or until a signal requests a stop.
 
         Returns:
-            0 when all steps are done, else the number of the signal that stopped the run, or
+            0 if all steps are done, else the number of the signal that stopped the run, or
             ``STOP_REQUESTED``.
 
         Raises:
-            ValueError: The data can't be used, the training diverged, or a file can't be written.
+            ValueError: The data can't be used, training diverged, or a file can't be written.
         """
         config, recorder = self.config, self.recorder
         batches = loader(
@@ -114,7 +114,6 @@ class Trainer:
             world=self.fabric.world_size, pin=self.fabric.device.type == "cuda",
         )  # fmt: skip
         began = time.monotonic() - self.seconds
-        moving = set(self.players)
         with self._listening(), recorder.recording(self.step, self.seconds):
             while self.step < config.steps:
                 micro_batches, problem = self._next(batches)
@@ -123,10 +122,9 @@ class Trainer:
                         raise ValueError(problem)
                 if self.processes.agree(self._stop):
                     break
-                if moving & self._to_compile:
+                if self._moving & self._to_compile:
                     self._compile(micro_batches)
                 losses = self.train_step(micro_batches)
-                moving = {term.partition("/")[0] for term in losses}
                 self.step += 1
                 self.seconds = time.monotonic() - began
                 self.processes.average(list(losses.values()))
@@ -142,7 +140,7 @@ class Trainer:
         return self._signal or STOP_REQUESTED * self.recorder.stop_requested
 
     def _record(self, last: bool) -> None:
-        """Do what is due after a step."""
+        """Log, sample and save where it is due after a step."""
         config, recorder = self.config, self.recorder
         intervals = config.log_every, config.sample_every, config.save_every
         log, sample, save = (last or self.step % interval == 0 for interval in intervals)
@@ -156,38 +154,40 @@ class Trainer:
             self.save()
 
     def train_step(self, micro_batches: list[LoadedBatch]) -> dict[str, Tensor]:
-        """Make every move of the step once; returns the raw loss terms, still on the device."""
-        for optimizer in self.optimizers.values():
-            optimizer.param_groups[0]["lr"] = self.learning_rate(self.step)
+        """Make every move of the step once.
+
+        Returns:
+            The raw loss terms by ``player/term``, still on the device.
+        """
+        for name, optimizer in self.optimizers.items():
+            optimizer.param_groups[0]["lr"] = self.learning_rate(self.step, self.rates[name])
         logs: dict[str, Tensor] = {}
         moves: Counter[str] = Counter()
-        for player, losses in self._descents(micro_batches):
+        self._moving = set()
+        for players, losses in self._descents(micro_batches):
             for name, value in losses.items():
-                key = f"{player}/{name}"
+                key = f"{players[0]}/{name}"
                 logs[key] = logs[key] + value if key in logs else value
                 moves[key] += 1
-            weights = [p for p in self.players[player] if p.grad is not None]
-            if weights:
-                self.processes.average([cast(Tensor, p.grad) for p in weights])
-                self.optimizers[player].step()
-                self.optimizers[player].zero_grad(set_to_none=True)
+            self._move(players)
+            self._moving.update(players)
         if not logs:
-            raise ValueError("all weights are 0, so that there is nothing to train; set some")
+            raise ValueError("all weights are 0, so there is nothing to train; set some")
         self.processes.average(self.statistics)
         if self.average is not None:
             # the first weights are random: a young average forgets them sooner
             young = (self.step + 1) / (self.step + 10)
             _follow(self.average, self.method, min(self.config.ema_decay, young))
-        # of several moves of a player in one step, the mean
+        # the mean over several moves of a player in one step
         return {key: value / moves[key] for key, value in logs.items()}
 
     def _descents(
         self, micro_batches: list[LoadedBatch]
-    ) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """The step's moves, each with its player's gradients in place.
+    ) -> Iterator[tuple[tuple[str, ...], dict[str, Tensor]]]:
+        """Go through the step's moves, each with its players' gradients computed.
 
         Yields:
-            The player, and its raw loss terms, means over the micro-batches.
+            The players, and the move's raw loss terms, means over the micro-batches.
         """
         fabric, config = self.fabric, self.config
         torch.manual_seed(seed_of(config.seed, "process", self.step, fabric.global_rank))
@@ -208,69 +208,55 @@ class Trainer:
                 terms = [w * update.losses[name].float() for name, w in weights.items() if w]
                 if terms:
                     total = torch.stack(terms).sum() / len(flows)
-                    fabric.backward(total, inputs=self.players[update.player])
+                    inputs = [p for player in update.players for p in self.players[player]]
+                    fabric.backward(total, inputs=inputs)
                 for name, value in update.losses.items():
                     part = value.detach().float() / len(flows)
                     logs[name] = logs[name] + part if name in logs else part
             assert update is not None
-            yield update.player, logs
+            yield update.players, logs
+
+    def _move(self, players: tuple[str, ...]) -> None:
+        """Let players step along their gradients, averaged over the processes."""
+        gradients = {
+            player: [p.grad for p in self.players[player] if p.grad is not None]
+            for player in players
+        }
+        self.processes.average([gradient for own in gradients.values() for gradient in own])
+        optimizers = [self.optimizers[player] for player, own in gradients.items() if own]
+        if self._scaler is None:
+            for optimizer in optimizers:
+                optimizer.step()
+        elif optimizers:  # they share one backward pass, and so its scale
+            for optimizer in optimizers:
+                self._scaler.step(cast(Any, optimizer).optimizer)
+            self._scaler.update()
+        for optimizer in optimizers:
+            optimizer.zero_grad(set_to_none=True)
 
     def _compile(self, micro_batches: list[LoadedBatch]) -> None:
-        """Compile the networks of one player after the other; those that can't be stay as they are.
+        """Compile the players that move in this step; players of later stages are left for then."""
 
-        Players that do not move in this step, since their stage has not come, are left for later.
+        def gradients() -> Iterator[tuple[str, ...]]:
+            yield from (players for players, _ in self._descents(micro_batches))
 
-        Args:
-            micro_batches: The step's images, for rehearsals: PyTorch compiles what it meets, and
-                some of what it makes fails only when it runs.
-        """
-        listener, players = self.recorder.listener, self.method.players()
-        moving, _ = self._rehearse(micro_batches)
-        for name in [name for name in players if name in moving & self._to_compile]:
-            listener.say(f"compiling the {name} ...")
-            _, problem = self._rehearse(micro_batches, players[name])
-            if self.processes.agree(problem is not None):
-                compiling.undo(players[name])
-                problem = problem or "another process could not do it"
-                listener.warn(f"the {name} are not compiled: {problem}")
-            self._to_compile.remove(name)
+        listener = self.recorder.listener
+        compiling.compile_players(
+            self.method, self._to_compile, gradients, self.processes, listener
+        )
 
-    def _rehearse(
-        self, micro_batches: list[LoadedBatch], to_compile: nn.Module | None = None
-    ) -> tuple[set[str], str | None]:
-        """Make the gradients of a step and forget them.
+    def learning_rate(self, step: int, rate: float | None = None) -> float:
+        """Return the learning rate after ``step`` steps.
 
         Args:
-            micro_batches: The step's images.
-            to_compile: Networks to compile before.
-
-        Returns:
-            The players that moved, and what went wrong, if anything.
+            step: Number of steps made.
+            rate: A player's rate before any decay; by default the config's.
         """
-        before = {name: buffer.clone() for name, buffer in self.method.named_buffers()}
-        moving, problem = set(), None
-        try:
-            if to_compile is not None:
-                compiling.compile_networks(to_compile)
-            for player, _ in self._descents(micro_batches):
-                moving.add(player)
-                self.optimizers[player].zero_grad(set_to_none=True)
-        except Exception as error:  # compilers, and what they make, raise of all kinds
-            reason, *_ = str(error).strip().splitlines() or [""]
-            problem = f"{type(error).__name__}: {reason}"
-        for optimizer in self.optimizers.values():
-            optimizer.zero_grad(set_to_none=True)
-        with torch.no_grad():
-            for name, buffer in self.method.named_buffers():
-                buffer.copy_(before[name])
-        return moving, problem
-
-    def learning_rate(self, step: int) -> float:
-        """Adam's step size after ``step`` steps."""
         c = self.config
+        rate = c.learning_rate if rate is None else rate
         decays = step // c.decay_every if c.decay_every else 0
         left = min(1.0, (c.steps - step) / c.decay_steps) if c.decay_steps else 1.0
-        return float(c.learning_rate * c.decay_factor**decays * left)
+        return float(rate * c.decay_factor**decays * left)
 
     def save(self) -> None:
         """Write a checkpoint and the model file, on the first process.
@@ -284,7 +270,7 @@ class Trainer:
         with self.processes.together():
             self._check_weights()
             if self.processes.first:
-                # The model goes first: a run whose last checkpoint stands is not continued.
+                # The model comes first: a run with its last checkpoint is not continued.
                 self.recorder.model(self.translator)
                 self.checkpoints.save(self.step, self.state() | {"memories": memories})
         self.saved = self.step
@@ -296,7 +282,7 @@ class Trainer:
             raise self.recorder.diverged(self.step, "a weight", "not finite")
 
     def state(self) -> dict[str, Any]:
-        """Everything a continued run needs but the processes' memories."""
+        """Return everything that a continued run needs except the processes' memories."""
         scaler = self._scaler
         return {
             "step": self.step,
@@ -307,11 +293,11 @@ class Trainer:
             "scaler": scaler.state_dict() if scaler else None,
             "unreadable": self.tally.state(),
             "recorder": self.recorder.state(),
-            **self.labels,
+            **self.identity,
         }
 
     def _share_unreadable(self) -> None:
-        """Let every process know the images that the others could not read."""
+        """Tell every process which images the others could not read."""
         for state in self.processes.gather(self.tally.state()):
             self.tally.merge(state)
 
@@ -323,7 +309,7 @@ class Trainer:
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a checkpoint.
 
-        With more processes than before the new ones' memories start empty.
+        With more processes than before, the memories of the new ones start empty.
         """
         self.step, self.seconds, self.saved = state["step"], state["seconds"], state["step"]
         self.method.load_state_dict(state["method"], strict=False)
@@ -340,7 +326,7 @@ class Trainer:
         self.recorder.restore(state["recorder"])
 
     def _next(self, batches: Iterator[LoadedBatch]) -> tuple[list[LoadedBatch], str | None]:
-        """The step's micro-batches on the device, or why there are none."""
+        """Return the step's micro-batches on the device, or why there are none."""
         micro_batches = []
         for _ in range(self.config.accumulate):
             batch = next(batches)
@@ -355,11 +341,12 @@ class Trainer:
 
     def _on_device(self, batch: LoadedBatch) -> LoadedBatch:
         device = self.fabric.device
-        images = {d: self._to_device(images) for d, images in batch.images.items()}
+        images = {d: self.to_device(images) for d, images in batch.images.items()}
         labels = {d: labels.to(device, non_blocking=True) for d, labels in batch.labels.items()}
         return replace(batch, images=images, labels=labels)
 
-    def _to_device(self, images: Tensor) -> Tensor:
+    def to_device(self, images: Tensor) -> Tensor:
+        """Move images (N, C, H, W) to the device, channels-last."""
         return images.to(self.fabric.device, memory_format=torch.channels_last, non_blocking=True)
 
     def _noise(self, micro: int) -> Noise:
@@ -367,50 +354,31 @@ class Trainer:
         part = rows(c.samples, c.accumulate, micro, fabric.global_rank, fabric.world_size)
         return Noise(seed_of(c.seed, "noise", self.step), c.samples, part, fabric.device)
 
-    def accuracies(self) -> dict[str, float]:
-        """Share of the test images that the method classifies rightly, by domain.
-
-        All labelled test images of all domains are used, and by this report alone: nothing in a
-        run is chosen by them.
-        """
-        device, shares = self.fabric.device, {}
-        self.translator.eval()
-        for letter, domain in zip(self.method.letters, self.dataset.domains, strict=True):
-            right, count = torch.zeros((), device=device), 0
-            unreadable: list[Unreadable] = []
-            for images, labels in self.dataset.tests(letter, 256, unreadable):
-                with torch.no_grad(), self.fabric.autocast(), self._eagerly():
-                    classes = self.translator.classify(self._to_device(images), letter).argmax(1)
-                right += (classes == labels.to(device)).sum()
-                count += len(labels)
-            for _, _, reason in unreadable:
-                self.recorder.listener.warn(f"left out of the accuracy: {reason}")
-            if count:
-                shares[domain.name] = float(right / count)
-        self.translator.train(self.average is None)
-        return shares
-
     def _preview(self, inputs: LoadedBatch) -> list[Panel]:
-        """Panels of the sample sheet for fixed inputs."""
-        method, device = self.translator, self.fabric.device
+        """Make the panels of the sample sheet for fixed inputs."""
+        device = self.fabric.device
         count = next(iter(inputs.images.values())).shape[0]
         whole = slice(0, count)
         fixed = Noise(seed_of(self.config.seed, "fixed"), count, whole, device)
         fresh = Noise(seed_of(self.config.seed, "fresh", self.step), count, whole, device)
         given = self._on_device(inputs)
-        method.eval()
-        with torch.no_grad(), self.fabric.autocast(), self._eagerly():
-            panels = method.preview(Batch(given.images, fixed, given.labels, self.step), fresh)
-        method.train(method is self.method)
-        return panels
+        with self.evaluating() as method:
+            return method.preview(Batch(given.images, fixed, given.labels, self.step), fresh)
 
-    def _eagerly(self) -> AbstractContextManager[None]:
-        """Compiled networks know images of training alone."""
-        return compiling.uncompiled() if self.config.compile else nullcontext()
+    @contextmanager
+    def evaluating(self) -> Iterator[Method]:
+        """Lend the weights that translate, in evaluation mode and without gradients."""
+        method = self.translator
+        # compiled code is made for the shapes of training alone
+        eagerly = compiling.uncompiled() if self.config.compile else nullcontext()
+        method.eval()
+        with torch.no_grad(), self.fabric.autocast(), eagerly:
+            yield method
+        method.train(method is self.method)
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
-        """While training, SIGTERM and Ctrl-C only leave a note; the loop reads it."""
+        """Have SIGTERM and Ctrl-C only leave a note while training, which the loop reads."""
 
         def note(number: int, _: FrameType | None) -> None:
             self._signal = number
@@ -432,8 +400,18 @@ def _place(method: Method, fabric: Fabric) -> Method:
     return method
 
 
+def _build(spec: Optimizer, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    match spec:
+        case Adam(rate, betas, weight_decay):
+            return torch.optim.Adam(
+                parameters, rate, betas=betas, weight_decay=weight_decay, fused=True
+            )
+        case RMSprop(rate, alpha, weight_decay):
+            return torch.optim.RMSprop(parameters, rate, alpha, weight_decay=weight_decay)
+
+
 def _match_memory(optimizer: torch.optim.Optimizer) -> None:
-    """Give Adam's moments the weights' order in memory, which its fused form relies on."""
+    """Give the moments the memory order of their weights, which fused Adam relies on."""
     for weight, moments in optimizer.state.items():
         for name, moment in moments.items():
             if moment.shape == weight.shape:

@@ -106,7 +106,7 @@ def _usual_jpeg(path: ImageFile, image: Image.Image) -> Tensor | None:
     else:
         data = np.frombuffer(bytearray(path.read_bytes()), np.uint8)
     try:
-        return decode_jpeg(torch.from_numpy(data), _JPEG[image.mode])  # type: ignore[no-any-return]
+        return decode_jpeg(torch.from_numpy(data), _JPEG[image.mode])
     except RuntimeError:
         return None
 

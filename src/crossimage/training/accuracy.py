@@ -1,0 +1,30 @@
+"""Accuracy of a trained method's classifier on labelled test images."""
+
+from __future__ import annotations
+
+import torch
+
+from crossimage.data.unreadable import Unreadable
+from crossimage.training.trainer import Trainer
+
+
+def accuracies(trainer: Trainer) -> dict[str, float]:
+    """Return the share of the test images that a method classifies correctly, by domain.
+
+    All labelled test images of all domains are used, and by this report alone: nothing in a run is
+    chosen by them.
+    """
+    device, shares = trainer.fabric.device, {}
+    with trainer.evaluating() as method:
+        for letter, domain in zip(method.letters, trainer.dataset.domains, strict=True):
+            correct, count = torch.zeros((), device=device), 0
+            unreadable: list[Unreadable] = []
+            for images, labels in trainer.dataset.tests(letter, 256, unreadable):
+                logits = method.classify(trainer.to_device(images), letter)
+                correct += (logits.argmax(1) == labels.to(device)).sum()
+                count += len(labels)
+            for _, _, reason in unreadable:
+                trainer.recorder.listener.warn(f"left out of the accuracy: {reason}")
+            if count:
+                shares[domain.name] = float(correct / count)
+    return shares
