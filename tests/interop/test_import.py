@@ -40,7 +40,7 @@ def test_code_in_a_file_never_runs(tmp_path: Path, capsys: pytest.CaptureFixture
             write({"a": Trap()}, path)
         else:
             path.write_bytes(pickle.dumps({"a": Trap()}))
-        with pytest.raises(ValueError, match=f"{name} .*(whose code would run|no PyTorch)"):
+        with pytest.raises(ValueError, match=f"{name} .*(whose code would run|not a PyTorch)"):
             read_state(path)
     assert capsys.readouterr().out == ""
 
@@ -54,7 +54,7 @@ def test_truncated_files_are_refused(
     torch.save(state, checkpoint, _use_new_zipfile_serialization=zipped)
     content = checkpoint.read_bytes()
     checkpoint.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(ValueError, match="gen_00000001.pt is truncated, damaged or no PyTorch"):
+    with pytest.raises(ValueError, match="gen_00000001.pt is truncated, damaged or not a PyTorch"):
         import_model([checkpoint], tmp_path / "model.safetensors")
     assert [path.name for path in tmp_path.iterdir()] == [checkpoint.name]
 

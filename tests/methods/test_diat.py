@@ -157,7 +157,7 @@ def test_vgg16_is_a_fixed_network_too(tmp_path: Path) -> None:
 def test_an_unusable_face_network_is_one_sentence(face_network: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="name its file with features=FILE"):
         diat(identity="fixed").build_fixed_networks()
-    with pytest.raises(FileNotFoundError, match=r"none\.safetensors: no such file"):
+    with pytest.raises(FileNotFoundError, match=r"none\.safetensors does not exist"):
         diat(identity="fixed", features=str(tmp_path / "none.safetensors")).build_fixed_networks()
     with pytest.raises(ValueError, match=r"reads images of 16x16 pixels, expected 24x24"):
         diat(identity="fixed", features=str(face_network), crop=24).build_fixed_networks()

@@ -97,7 +97,7 @@ def test_a_network_for_images_of_another_size_is_refused(tmp_path: Path) -> None
 
 def test_vgg19_is_asked_for_where_the_run_comes_to_it(tmp_path: Path) -> None:
     missing = tmp_path / "vgg19.pth"
-    with pytest.raises(FileNotFoundError, match=r"vgg19\.pth: no such file; .* VGG19"):
+    with pytest.raises(FileNotFoundError, match=r"vgg19\.pth does not exist; .*SRGAN"):
         SRGAN(config(content="vgg", features=missing)).build_fixed_networks()
     for changes in ({"mse_steps": 6}, {"weights": {"content": 0.0}}, {"content": "mse"}):
         method = SRGAN(config(**{"content": "vgg", "features": missing} | changes))

@@ -74,10 +74,10 @@ def test_a_network_for_other_images_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_without_such_a_network_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "f.safetensors"
-    with pytest.raises(FileNotFoundError, match=r"f\.safetensors: no such file"):
+    with pytest.raises(FileNotFoundError, match=r"f\.safetensors does not exist; .* of dtn"):
         read_features(path)
     path.write_bytes(b"nothing")
-    with pytest.raises(ValueError, match=r"f\.safetensors is no readable \.safetensors file"):
+    with pytest.raises(ValueError, match=r"f\.safetensors is truncated"):
         read_features(path)
     save_file({"generators.weight": torch.zeros(3)}, path)
     with pytest.raises(ValueError, match=r"f\.safetensors holds no feature network"):

@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,11 @@ import torch
 from torchvision.models import vgg16, vgg19
 
 from crossimage.networks.pretrained import VGG16Features, VGG19Features
+
+vgg16_features = partial(
+    VGG16Features, needed_by="the perceptual loss of MUNIT", setting="perceptual_weights"
+)
+vgg19_features = partial(VGG19Features, needed_by="the content loss of SRGAN", setting="features")
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +23,7 @@ def weights(tmp_path_factory) -> Path:
 
 
 def test_features_are_those_of_relu5_3_without_the_fourth_pool(weights: Path) -> None:
-    features = VGG16Features(weights)
+    features = vgg16_features(weights)
     x = torch.rand(1, 3, 64, 64) * 2 - 1
     out = features(x)
     assert out.shape == (1, 512, 8, 8)
@@ -27,23 +33,23 @@ def test_features_are_those_of_relu5_3_without_the_fourth_pool(weights: Path) ->
 
 
 def test_gray_images_are_judged_as_gray_colour_images(weights: Path) -> None:
-    features, gray = VGG16Features(weights), torch.rand(1, 1, 32, 32)
+    features, gray = vgg16_features(weights), torch.rand(1, 1, 32, 32)
     torch.testing.assert_close(features(gray), features(gray.repeat(1, 3, 1, 1)))
 
 
 def test_nothing_in_it_learns(weights: Path) -> None:
-    assert not any(p.requires_grad for p in VGG16Features(weights).parameters())
+    assert not any(p.requires_grad for p in vgg16_features(weights).parameters())
 
 
 def test_missing_and_wrong_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"nowhere\.pth: no such file"):
-        VGG16Features(tmp_path / "nowhere.pth")
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.pth does not exist; the percep"):
+        vgg16_features(tmp_path / "nowhere.pth")
     (tmp_path / "noise.pth").write_bytes(b"noise")
-    with pytest.raises(ValueError, match=r"noise\.pth is not a readable"):
-        VGG16Features(tmp_path / "noise.pth")
+    with pytest.raises(ValueError, match=r"noise\.pth is truncated, damaged or not a PyTorch"):
+        vgg16_features(tmp_path / "noise.pth")
     torch.save({"weight": torch.zeros(3)}, tmp_path / "other.pth")
     with pytest.raises(ValueError, match=r"other\.pth does not hold .* VGG16"):
-        VGG16Features(tmp_path / "other.pth")
+        vgg16_features(tmp_path / "other.pth")
 
 
 def test_absent_published_weights_say_where_to_put_them(tmp_path: Path, monkeypatch) -> None:
@@ -51,12 +57,14 @@ def test_absent_published_weights_say_where_to_put_them(tmp_path: Path, monkeypa
     monkeypatch.setattr(
         "torch.hub.download_url_to_file", lambda *_, **__: (_ for _ in ()).throw(OSError("offline"))
     )
-    with pytest.raises(FileNotFoundError, match=r"put vgg16-397923af\.pth .* perceptual_weights="):
-        VGG16Features()
+    with pytest.raises(
+        FileNotFoundError, match=r"MUNIT .* put vgg16-397923af\.pth .* perceptual_weights="
+    ):
+        vgg16_features(None)
 
 
 def test_vgg16_shows_its_last_maps_of_every_width(weights: Path) -> None:
-    features, x = VGG16Features(weights), torch.rand(1, 3, 32, 32)
+    features, x = vgg16_features(weights), torch.rand(1, 3, 32, 32)
     maps = features.maps(x)
     assert [tuple(found.shape[1:3]) for found in maps] == [
         (64, 32),
@@ -75,16 +83,16 @@ def test_features_of_srgan_are_those_before_the_fifth_pool_of_vgg19(
     layers = vgg19(init_weights=False).features[:36]
     state = {f"features.{name}": tensor for name, tensor in layers.state_dict().items()}
     torch.save(state, tmp_path / "vgg19.pth")
-    features = VGG19Features(tmp_path / "vgg19.pth")
+    features = vgg19_features(tmp_path / "vgg19.pth")
     x = torch.rand(1, 3, 32, 48)
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     expected = layers((x - mean[:, None, None]) / std[:, None, None])
     torch.testing.assert_close(features(2 * x - 1), expected)
     assert expected.shape == (1, 512, 2, 3)
     with pytest.raises(ValueError, match=r"vgg16\.pth does not hold .* VGG19"):
-        VGG19Features(weights)
+        vgg19_features(weights)
     with pytest.raises(ValueError, match=r"vgg19\.pth does not hold .* VGG16"):
-        VGG16Features(tmp_path / "vgg19.pth")
+        vgg16_features(tmp_path / "vgg19.pth")
 
 
 def test_absent_weights_of_vgg19_name_the_setting(tmp_path: Path, monkeypatch) -> None:
@@ -92,5 +100,8 @@ def test_absent_weights_of_vgg19_name_the_setting(tmp_path: Path, monkeypatch) -
     monkeypatch.setattr(
         "torch.hub.download_url_to_file", lambda *_, **__: (_ for _ in ()).throw(OSError("offline"))
     )
-    with pytest.raises(FileNotFoundError, match=r"VGG19 .* put vgg19-dcbb9e9d\.pth .* features="):
-        VGG19Features()
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"SRGAN needs .* put vgg19-dcbb9e9d\.pth .* features=",
+    ):
+        vgg19_features(None)

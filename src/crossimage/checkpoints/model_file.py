@@ -7,15 +7,12 @@ is a look-up in a table and no code comes from the file.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, cast
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from crossimage._version import __version__
@@ -23,6 +20,7 @@ from crossimage.config import build, to_dict
 from crossimage.methods import METHODS, find_method
 from crossimage.methods.base import Method
 from crossimage.utils.files import atomic
+from crossimage.utils.tensor_files import read_safetensors
 
 FORMAT, FORMAT_VERSION = "crossimage", 1
 
@@ -66,7 +64,8 @@ def load_model(path: Path | str) -> Method:
         ValueError: It is not a complete, undamaged model file that this version understands.
     """
     path = Path(path)
-    metadata = _metadata(path)
+    metadata, found = read_safetensors(path, "a model file (.safetensors)")
+    _check_format(path, metadata)
     name = metadata.get("method", "")
     cls = find_method(name, path)
     try:
@@ -78,10 +77,6 @@ def load_model(path: Path | str) -> Method:
             f"{path} has incomplete metadata ({error}); get or write the model file again"
         ) from None
     method = cls(build(cls.Config, values, source=str(path)), training=everything)
-    try:
-        found = safetensors.torch.load_file(path)
-    except SafetensorError as error:
-        raise ValueError(f"{path} is damaged ({error}); get or write it again") from None
     _compare(path, name, found, method.tensors(*_players(method, everything)))
     if _checksum(found) != checksum:
         raise ValueError(
@@ -103,20 +98,12 @@ def _checksum(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _metadata(path: Path) -> dict[str, str]:
-    """The metadata of a complete model file of a version that is understood."""
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; expected a .safetensors model file")
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; expected a .safetensors model file")
-    header, complete = _header(path)
-    if not complete:
-        raise ValueError(f"{path} is truncated; copy or download the model file again")
-    metadata = dict(header.get("__metadata__", {}))
+def _check_format(path: Path, metadata: Mapping[str, str]) -> None:
+    """Refuse a file that is not a model of a version that can be read."""
     if metadata.get("format") != FORMAT:
         raise ValueError(
             f"{path} is a safetensors file, but not a model written by crossimage; "
-            "a foreign checkpoint comes in through `crossimage import`"
+            "foreign checkpoints are imported with `crossimage import`"
         )
     version = str(metadata.get("format_version"))
     if not version.isdigit() or int(version) > FORMAT_VERSION:
@@ -125,35 +112,6 @@ def _metadata(path: Path) -> dict[str, str]:
             f"{metadata.get('version', 'unknown')}), and this crossimage {__version__} reads up to "
             f"version {FORMAT_VERSION}; upgrade crossimage"
         )
-    return cast("dict[str, str]", metadata)
-
-
-def _header(path: Path) -> tuple[dict[str, Any], bool]:
-    """A safetensors file's header, and whether all of the file's bytes are there.
-
-    The format: eight bytes with the length of the header, the header in JSON, the tensors' bytes.
-    """
-    with open(path, "rb") as file:
-        start = file.read(9)
-        length = int.from_bytes(start[:8], "little")
-        size = os.fstat(file.fileno()).st_size
-        if start[8:] != b"{" and start.startswith((b"PK", b"\x80")):
-            raise ValueError(
-                f"{path} is a PyTorch pickle, which could run code when it is read; models are "
-                ".safetensors files, and foreign checkpoints come in through `crossimage import`"
-            )
-        if len(start) < 9 or (start[8:] == b"{" and size < 8 + length):
-            return {}, False
-        try:
-            if start[8:] != b"{":
-                raise ValueError
-            header = json.loads(start[8:] + file.read(length - 1))
-            dict(header.get("__metadata__", {}))
-            tensors = [entry for name, entry in header.items() if name != "__metadata__"]
-            end = 8 + length + max((entry["data_offsets"][1] for entry in tensors), default=0)
-        except (ValueError, KeyError, TypeError, IndexError):
-            raise ValueError(f"{path} is not a safetensors file; expected a model file") from None
-    return header, size >= end
 
 
 def _compare(

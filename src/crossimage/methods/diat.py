@@ -177,7 +177,9 @@ class DIAT(Method):
                 "features=FILE, or set identity=adaptive"
             )
         if c.features.suffix == ".pth":
-            self.features: VGG16Features | FeatureNetwork = VGG16Features(c.features)
+            self.features: VGG16Features | FeatureNetwork = VGG16Features(
+                c.features, "the identity loss of DIAT", "features"
+            )
         else:
             self.features = read_features(c.features, c.crop[0], c.channels[0])
 

@@ -162,7 +162,7 @@ class SRGAN(Method):
             file, crop = self.config.features, self.config.crop
             self.features: nn.Module
             if file is None or file.suffix == ".pth":
-                self.features = VGG19Features(file)
+                self.features = VGG19Features(file, "the content loss of SRGAN", "features")
             else:
                 self.features = read_features(file, crop[0], self.config.channels[1])
 

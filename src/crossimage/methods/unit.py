@@ -152,7 +152,9 @@ class UNIT(Method):
     def build_fixed_networks(self) -> None:
         """The VGG of the perceptual loss, where its weight asks for it."""
         if self.config.weights.perceptual:
-            self.features = VGG16Features(self.config.perceptual_weights)
+            self.features = VGG16Features(
+                self.config.perceptual_weights, "the perceptual loss of UNIT", "perceptual_weights"
+            )
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         """Discriminators, then generators, on the same translations."""

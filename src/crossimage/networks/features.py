@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
+
+from crossimage.utils.tensor_files import read_safetensors
 
 PREFIX = "classifier."
 """What the names of a feature network's tensors begin with in a model file."""
@@ -96,12 +96,7 @@ def read_features(
         ValueError: It holds no feature network, or one for images of another kind.
     """
     path = path / "model.safetensors" if path.is_dir() else path
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; expected a model file of dtn")
-    try:
-        tensors = load_file(path)
-    except SafetensorError as error:
-        raise ValueError(f"{path} is no readable .safetensors file ({error})") from None
+    _, tensors = read_safetensors(path, "a model file of dtn")
     state = {k.removeprefix(PREFIX): v for k, v in tensors.items() if k.startswith(PREFIX)}
     try:
         network = _built(state)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.error import URLError
 
 import torch
 from torch import Tensor, nn
 from torchvision.models import VGG, VGG16_Weights, VGG19_Weights, WeightsEnum, vgg16, vgg19
 
+from crossimage.utils.tensor_files import read_weights
+
 
 class _VGGFeatures(nn.Module):
-    """The first layers of a VGG, fixed.
+    """The first layers of a VGG with fixed weights.
 
     Args:
         network: The whole VGG.
         published: torchvision's weights of it.
-        weights: A ``.pth`` file of the weights instead of torchvision's.
-        layers: Places of the layers to keep.
+        weights: A file of such weights, in place of torchvision's.
+        layers: Indices of the layers to keep.
+        needed_by: What needs the features, for the error message.
         setting: The setting that names such a file, for the error message.
     """
 
@@ -31,24 +33,27 @@ class _VGGFeatures(nn.Module):
         published: WeightsEnum,
         weights: Path | None,
         layers: Sequence[int],
+        needed_by: str,
         setting: str,
     ) -> None:
         super().__init__()
         name = published.url.rsplit("/", 1)[-1].split("-")[0].upper()
-        state = _read(weights, name) if weights else _published(published, name, setting)
-        # all of them, since VGG16's tensors fit into VGG19 as far as they go, and the reverse
-        convs = [i for i in layers if isinstance(network.features[i], nn.Conv2d)]
-        # what classifies may be of other classes, such as faces
+        alternative = f"name a file with {setting}=FILE"
+        state = read_weights(published, weights, needed_by, alternative).state
+        # the classifier's layers may be for other classes, such as faces
         state = {key: value for key, value in state.items() if key.startswith("features.")}
+        # every convolution is checked: VGG16's tensors fit into VGG19 as far as they go
+        convolutions = (i for i in layers if isinstance(network.features[i], nn.Conv2d))
+        names = [f"features.{i}.weight" for i in convolutions]
+        problem = next((f"{key} is missing" for key in names if key not in state), None)
         try:
             network.load_state_dict(state, strict=False)
-            missing = {f"features.{i}.weight" for i in convs} - state.keys()
-        except RuntimeError:
-            missing = {f"features.0.weight of {name}'s shape"}
-        if missing:
+        except RuntimeError as error:
+            problem = str(error).splitlines()[-1].strip().rstrip(".")
+        if problem:
             raise ValueError(
-                f"{weights} does not hold the weights of torchvision's {name}: "
-                f"{min(missing)} is missing"
+                f"{weights} does not hold the weights of torchvision's {name} ({problem}), which "
+                f"{needed_by} needs"
             )
         self.layers = nn.Sequential(*(network.features[i] for i in layers))
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None])
@@ -66,22 +71,22 @@ class VGG16Features(_VGGFeatures):
     Without that pool the features of a 512 px image are 64 px wide instead of 32: an eighth.
 
     Args:
-        weights: A ``.pth`` file of torchvision's VGG16; by default torchvision's ImageNet
-            weights, from its cache or the network.
+        weights: A file of weights of torchvision's VGG16; by default its ImageNet weights, from
+            the cache or downloaded.
+        needed_by: What needs the features, for the error message: ``the perceptual loss of MUNIT``.
+        setting: The setting that names such a file, for the error message.
 
     Raises:
-        FileNotFoundError: The weights are neither in the cache nor to be downloaded, or the given
-            file does not exist.
+        FileNotFoundError: The given file does not exist, or the weights are not in the cache and
+            cannot be downloaded.
         ValueError: The given file holds something else.
     """
 
-    def __init__(self, weights: Path | None = None) -> None:
+    def __init__(self, weights: Path | None, needed_by: str, setting: str) -> None:
         fourth_pool, relu5_3 = 23, 29
         layers = [i for i in range(relu5_3 + 1) if i != fourth_pool]
         published = VGG16_Weights.IMAGENET1K_V1
-        super().__init__(
-            vgg16(init_weights=False), published, weights, layers, "perceptual_weights"
-        )
+        super().__init__(vgg16(init_weights=False), published, weights, layers, needed_by, setting)
 
     def maps(self, x: Tensor) -> list[Tensor]:
         """The maps relu1_2, relu2_2, relu3_3, relu4_3 and relu5_3 of images in [-1, 1]."""
@@ -97,46 +102,20 @@ class VGG19Features(_VGGFeatures):
     """VGG19 up to relu5_4, the features phi_5,4 of SRGAN; they are a sixteenth as wide.
 
     Args:
-        weights: A ``.pth`` file of torchvision's VGG19; by default torchvision's ImageNet
-            weights, from its cache or the network.
+        weights: A file of weights of torchvision's VGG19; by default its ImageNet weights, from
+            the cache or downloaded.
+        needed_by: What needs the features, for the error message: ``the perceptual loss of MUNIT``.
+        setting: The setting that names such a file, for the error message.
 
     Raises:
-        FileNotFoundError: The weights are neither in the cache nor to be downloaded, or the given
-            file does not exist.
+        FileNotFoundError: The given file does not exist, or the weights are not in the cache and
+            cannot be downloaded.
         ValueError: The given file holds something else.
     """
 
-    def __init__(self, weights: Path | None = None) -> None:
+    def __init__(self, weights: Path | None, needed_by: str, setting: str) -> None:
         relu5_4 = 35
         published = VGG19_Weights.IMAGENET1K_V1
         super().__init__(
-            vgg19(init_weights=False), published, weights, range(relu5_4 + 1), "features"
+            vgg19(init_weights=False), published, weights, range(relu5_4 + 1), needed_by, setting
         )
-
-
-def _read(path: Path, name: str) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; expected weights of torchvision's {name}")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the unpickler's errors have no common class
-        raise ValueError(
-            f"{path} is not a readable .pth file of tensors ({type(error).__name__})"
-        ) from None
-    if not isinstance(state, dict):
-        raise ValueError(f"{path} holds a {type(state).__name__}; expected tensors by name")
-    return state
-
-
-def _published(weights: WeightsEnum, network: str, setting: str) -> dict[str, Tensor]:
-    name = weights.url.rsplit("/", 1)[-1]
-    try:
-        state: dict[str, Tensor] = dict(weights.get_state_dict(progress=False, check_hash=True))
-    except (URLError, OSError) as error:
-        cache = Path(torch.hub.get_dir()) / "checkpoints" / name
-        raise FileNotFoundError(
-            f"the perceptual loss needs torchvision's {network} weights, which are not in the "
-            f"cache and could not be downloaded ({error}): put {name} from {weights.url} at "
-            f"{cache}, or name a file with {setting}=FILE"
-        ) from None
-    return state

@@ -1,66 +1,185 @@
-"""Reads checkpoints of other codebases; no code from them ever runs."""
+"""Files of tensors: PyTorch checkpoints, published weights and safetensors; none can run code."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import pickle
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from torchvision.models import WeightsEnum
+
+_WRAPPERS = ("state_dict", "model_state_dict", "model")
+_PREFIXES = ("module.", "model.")
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors of a PyTorch checkpoint by name, on the CPU.
+    """Read the tensors of a PyTorch checkpoint by name, on the CPU.
 
-    Names in dictionaries within the file are joined by dots (``a.enc.model.0.conv.weight``); the
-    prefix that ``DataParallel`` adds is removed.
+    Names in nested dictionaries are joined by dots (``a.enc.model.0.conv.weight``); the prefix
+    ``module.`` of ``DataParallel`` is removed.
 
     Raises:
         FileNotFoundError: There is no such file.
-        OSError: It can't be opened.
-        ValueError: It needs code to be read, is damaged, or holds anything else than tensors.
+        OSError: It cannot be opened.
+        ValueError: It would have to run code, is damaged, or holds anything but tensors.
     """
+    tensors = _flat(path, _read_pickle(path))
+    if not tensors:
+        raise ValueError(f"{path} holds no tensors; expected those of a network")
+    return tensors
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weights of a published network.
+
+    Attributes:
+        state: The tensors by torchvision's names, on the CPU.
+        path: The file that they come from.
+        address: Where the published file is.
+    """
+
+    state: dict[str, Tensor]
+    path: Path
+    address: str
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of the file."""
+        with open(self.path, "rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+
+    @property
+    def published(self) -> bool:
+        """Whether the file is the published one."""
+        return self.digest.startswith(_digest(self.address))
+
+
+def read_weights(
+    published: WeightsEnum | str, file: Path | None, needed_by: str, alternative: str
+) -> Weights:
+    """Read the weights of a published network.
+
+    A file of one's own may be the published one, or a checkpoint that wraps such weights under
+    ``state_dict`` or adds the prefix ``module.`` or ``model.`` to all names.
+
+    Args:
+        published: torchvision's weights, or an address whose file name ends in a hyphen and the
+            first digits of the file's SHA-256.
+        file: The file to read; by default torch hub's cache, filled by a download if needed.
+        needed_by: What needs the weights, for the error message: ``the perceptual loss of MUNIT``.
+        alternative: What else to do if they are missing: ``name a file with ...``.
+
+    Raises:
+        FileNotFoundError: The file does not exist; or the weights are not in the cache and cannot
+            be downloaded.
+        ValueError: The file is damaged or holds no tensors.
+    """
+    address = published if isinstance(published, str) else str(published.url)
+    if file is None:
+        path = _cached(address, needed_by, alternative)
+    elif file.exists():
+        path = file
+    else:
+        name = address.rsplit("/", 1)[-1]
+        raise FileNotFoundError(
+            f"{file} does not exist; {needed_by} needs the weights {name}, or a file like it"
+        )
+    content = _read_pickle(path)
+    for wrapper in _WRAPPERS:
+        if isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+            break
+    state = _without_prefixes(_flat(path, content))
+    if not state:
+        raise ValueError(f"{path} holds no tensors; {needed_by} needs those of a network")
+    return Weights(state, path, address)
+
+
+def read_safetensors(path: Path, expected: str) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Read the metadata and the tensors of a ``.safetensors`` file, on the CPU.
+
+    Args:
+        path: The file.
+        expected: What it should be, for the error message: ``a model file``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        OSError: It cannot be opened.
+        ValueError: It is truncated, damaged or of another kind.
+    """
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; expected {expected}")
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist; expected {expected}")
+    with open(path, "rb") as file:
+        start, size = file.read(9), os.fstat(file.fileno()).st_size
+    is_header = start[8:] == b"{"
+    if not is_header and start.startswith((b"PK", b"\x80")):
+        raise ValueError(
+            f"{path} is a PyTorch pickle, which could run code when it is read; expected "
+            f"{expected}, and foreign checkpoints are imported with `crossimage import`"
+        )
+    if len(start) == 9 and not is_header:
+        raise ValueError(f"{path} is not a safetensors file; expected {expected}")
+    damage = f"{path} is truncated or not a safetensors file"
+    remedy = f"expected {expected}; copy or download it again"
+    if size < 9 or size < 8 + int.from_bytes(start[:8], "little"):
+        raise ValueError(f"{damage}; {remedy}")
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return dict(file.metadata() or {}), tensors
+    except SafetensorError as error:
+        raise ValueError(f"{damage} ({error}); {remedy}") from None
+
+
+def _read_pickle(path: Path) -> Mapping[str, Any]:
+    """Read a PyTorch file of named tensors without running code from it."""
     if path.is_dir():
         raise ValueError(f"{path} is a folder; expected a checkpoint file")
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; expected a checkpoint file")
-    path.open("rb").close()  # a file that may not be opened says so
+    with path.open("rb") as file:
+        start = file.read(100).lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        raise ValueError(f"{path} is a web page; download the checkpoint that it links to")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except MemoryError:
         raise
-    except Exception as error:  # whatever damaged bytes lead to
+    except Exception as error:  # damaged bytes lead to errors of all kinds
         if isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
             raise ValueError(
                 f"{path} holds Python objects whose code would run when it is read, and is not "
                 "opened; expected a checkpoint of tensors only (a state dict)"
             ) from None
         raise ValueError(
-            f"{path} is truncated, damaged or no PyTorch checkpoint; copy or download it again"
+            f"{path} is truncated, damaged or not a PyTorch checkpoint; copy or download it again"
         ) from None
     if not isinstance(content, Mapping):
         raise ValueError(
             f"{path} holds a {type(content).__name__}; expected a checkpoint of named tensors "
             "(a state dict)"
         )
-    tensors = _flat(path, content)
-    if not tensors:
-        raise ValueError(f"{path} holds no tensors; expected those of a network")
-    return tensors
-
-
-def strip_module(state: Mapping[str, Any]) -> dict[str, Any]:
-    """A state dict without the prefix ``module.`` of networks saved from ``DataParallel``."""
-    if state and all(str(name).startswith("module.") for name in state):
-        return {name.removeprefix("module."): value for name, value in state.items()}
-    return dict(state)
+    return content
 
 
 def _flat(path: Path, content: Mapping[str, Any], prefix: str = "") -> dict[str, Tensor]:
+    """Flatten nested dictionaries of tensors."""
     tensors: dict[str, Tensor] = {}
-    for key, value in strip_module(content).items():
+    for key, value in _without(content, "module.").items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
             tensors |= _flat(path, value, f"{name}.")
@@ -72,3 +191,42 @@ def _flat(path: Path, content: Mapping[str, Any], prefix: str = "") -> dict[str,
                 "named tensors only (a state dict)"
             )
     return tensors
+
+
+def _without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Remove the prefixes that wrappers of a network add to all of its names."""
+    while True:
+        shorter = state
+        for prefix in _PREFIXES:
+            shorter = _without(shorter, prefix)
+        if shorter.keys() == state.keys():
+            return state
+        state = shorter
+
+
+def _without(state: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Remove a prefix that all names have."""
+    if state and all(str(name).startswith(prefix) for name in state):
+        return {name.removeprefix(prefix): value for name, value in state.items()}
+    return dict(state)
+
+
+def _digest(address: str) -> str:
+    """Return the first digits of a published file's SHA-256, which its name ends in."""
+    return Path(address).stem.rsplit("-", 1)[-1]
+
+
+def _cached(address: str, needed_by: str, alternative: str) -> Path:
+    name = address.rsplit("/", 1)[-1]
+    path = Path(torch.hub.get_dir()) / "checkpoints" / name
+    if path.is_file():
+        return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(address, str(path), _digest(address), progress=False)
+    except (URLError, OSError, RuntimeError) as error:
+        raise FileNotFoundError(
+            f"{needed_by} needs the weights {name}, which are not in the cache and could not be "
+            f"downloaded ({error}): put {name} from {address} at {path}, or {alternative}"
+        ) from None
+    return path

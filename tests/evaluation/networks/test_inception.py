@@ -8,7 +8,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
 from crossimage.evaluation.networks.inception import Features, open_features, resize
-from crossimage.utils import published_weights as module
+from crossimage.utils import tensor_files as module
 from tests.evaluation.inception import write_random_weights
 
 CPU = torch.device("cpu")

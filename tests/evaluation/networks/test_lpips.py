@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from crossimage.evaluation.networks.lpips import conditional_inception_score, open_lpips
-from crossimage.utils import published_weights as module
+from crossimage.utils import tensor_files as module
 
 CPU = torch.device("cpu")
 SMALLEST = {"alex": 31, "vgg": 16, "squeeze": 17}

@@ -324,7 +324,7 @@ def test_a_file_that_is_no_segmenter_is_refused(tmp_path: Path) -> None:
         load_segmenter(tmp_path, CPU)
     path = tmp_path / "s.safetensors"
     path.write_bytes(b"noise")
-    with pytest.raises(ValueError, match="truncated or no safetensors file"):
+    with pytest.raises(ValueError, match="truncated or not a safetensors file"):
         load_segmenter(path, CPU)
     save_segmenter(path, replace(SEGMENTER, network=Judge(LIGHT, 3)))
     assert load_segmenter(path, CPU).palette == PALETTE

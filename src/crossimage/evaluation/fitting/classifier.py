@@ -27,8 +27,8 @@ from crossimage.evaluation.report.figures import Figure, share_of
 from crossimage.training.fabric import arithmetic
 from crossimage.utils.arguments import find_device
 from crossimage.utils.progress import shown
-from crossimage.utils.published_weights import read_weights
 from crossimage.utils.seeds import seed_of
+from crossimage.utils.tensor_files import read_weights
 
 T = TypeVar("T")
 

@@ -21,8 +21,8 @@ from crossimage.evaluation.networks.segmenter import KINDS, Judge, Segmenter, sa
 from crossimage.evaluation.options import SegmenterNetwork
 from crossimage.evaluation.report.figures import Figure
 from crossimage.utils.progress import shown
-from crossimage.utils.published_weights import read_weights
 from crossimage.utils.seeds import seed_of
+from crossimage.utils.tensor_files import read_weights
 
 _SMALLEST = 32  # pixels
 _RATE, _WEIGHT_DECAY, _POWER = 1e-3, 1e-2, 0.9  # our choice; the rate falls as DeepLab's does

@@ -20,8 +20,8 @@ from crossimage.evaluation.galleries.images import ahead, fitted, read_rgb
 from crossimage.evaluation.report.figures import Figure, library, mean_of
 from crossimage.evaluation.report.plots import Histogram
 from crossimage.networks.normalisation import instance_norm
-from crossimage.utils.published_weights import read_weights
 from crossimage.utils.seeds import seed_of
+from crossimage.utils.tensor_files import read_weights
 
 SIZE = 256
 """Height and width of the pictures that are compared, in pixels."""
@@ -131,18 +131,19 @@ def _open(weights: str | None, device: torch.device) -> tuple[nn.Module, str, bo
         network, name, comparable = _Network(_random()), "VGG16 of random weights", False
     else:
         file = Path(weights) if weights else None
-        state, path, _, comparable = read_weights(
+        found = read_weights(
             VGG16_Weights.IMAGENET1K_V1, file, "the perceptual distance",
             "name a file with --weights FILE, or try --weights random",
         )  # fmt: skip
-        name = "VGG16" if comparable else f"VGG16 with other weights ({path.name})"
+        comparable = found.published
+        name = "VGG16" if comparable else f"VGG16 with other weights ({found.path.name})"
         try:
-            network = _Network(state)
+            network = _Network(found.state)
         except (KeyError, RuntimeError) as error:
             reason = f"no {error}" if isinstance(error, KeyError) else "tensors of other shapes"
             raise ValueError(
-                f"{path} does not hold the weights of torchvision's VGG16 ({reason}); name a file "
-                "that does"
+                f"{found.path} does not hold the weights of torchvision's VGG16 ({reason}); name a "
+                "file that does"
             ) from None
     return network.eval().requires_grad_(False).to(device), name, comparable
 

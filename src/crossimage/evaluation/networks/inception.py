@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from crossimage.evaluation.galleries.images import check_rgb
 from crossimage.evaluation.report.figures import library
-from crossimage.utils.published_weights import Weights, read_weights
+from crossimage.utils.tensor_files import Weights, read_weights
 
 INCEPTION_SIZE = 299
 """Height and width that Inception-v3 sees, in pixels."""

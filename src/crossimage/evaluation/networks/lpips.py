@@ -22,7 +22,7 @@ from crossimage.evaluation.galleries.images import check_rgb
 from crossimage.evaluation.options import Backbone
 from crossimage.evaluation.report.figures import Figure, library, mean_of
 from crossimage.utils.intensities import from_uint8
-from crossimage.utils.published_weights import Weights, read_weights
+from crossimage.utils.tensor_files import Weights, read_weights
 
 _TOGETHER = 32  # pairs that pass through the network at a time
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from crossimage._version import __version__
 from crossimage.utils.files import atomic
+from crossimage.utils.tensor_files import read_safetensors
 
 _VERSION = 1  # of the format
 
@@ -63,28 +63,13 @@ def read_network(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tenso
         FileNotFoundError: There is no such file.
         ValueError: It is no complete file of that kind that this version understands.
     """
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; expected the file of a {kind}")
-    if not path.exists():
-        raise FileNotFoundError(
-            f"{path} does not exist; `crossimage evaluate fit-{kind}` makes such a file"
-        )
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(
-            f"{path} is truncated or no safetensors file ({error}); expected what "
-            f"`crossimage evaluate fit-{kind}` writes"
-        ) from None
+    expected = f"a {kind} as `crossimage evaluate fit-{kind}` writes it"
+    metadata, tensors = read_safetensors(path, expected)
     if metadata.get("format") != f"crossimage {kind}":
         found = metadata.get("format", "something else")
         if found == "crossimage":
             found = "a model that translates"
-        raise ValueError(
-            f"{path} holds {found}, expected a {kind} as `crossimage evaluate fit-{kind}` writes it"
-        )
+        raise ValueError(f"{path} holds {found}, expected {expected}")
     version = metadata.get("format_version", "")
     if version != str(_VERSION):
         raise ValueError(
