@@ -13,9 +13,9 @@ TWO = Labels([FACES, MOODS], [HAIR])
 
 def test_a_vector_holds_the_labels_of_every_data_set_and_then_the_mask():
     assert (ONE.size, TWO.size) == (3, 7)
-    assert ONE.of(0, (1, 0, 1)) == [1, 0, 1]
-    assert TWO.of(0, (1, 0, 1)) == [1, 0, 1, 0, 0, 1, 0]
-    assert TWO.of(1, (0, 1)) == [0, 0, 0, 0, 1, 0, 1]
+    assert ONE.vector_of(0, (1, 0, 1)) == [1, 0, 1]
+    assert TWO.vector_of(0, (1, 0, 1)) == [1, 0, 1, 0, 0, 1, 0]
+    assert TWO.vector_of(1, (0, 1)) == [0, 0, 0, 0, 1, 0, 1]
 
 
 def test_a_label_may_be_asked_for_by_its_name_alone():
@@ -48,11 +48,11 @@ def test_vectors_are_taken_as_they_are():
     [
         ("Blonde_Hair", r"no label 'Blonde_Hair', only .*; did you mean 'Blond_Hair'\?"),
         ("zzz", r"no label 'zzz', only Black_Hair, Blond_Hair, Male, angry, happy$"),
-        ({}, "no label is given, expected some of Black_Hair"),
+        ({}, "found no label, expected some of Black_Hair"),
         ({"Male": 2}, "the value of Male must be 1 or 0, found 2"),
         ({"Male": "yes"}, "the value of Male must be 1 or 0, found 'yes'"),
         ({"Male": None}, "the value of Male must be 1 or 0, found None"),
-        ({"Male": 1, "happy": 1}, "Male, happy are of different data sets"),
+        ({"Male": 1, "happy": 1}, "Male, happy belong to different data sets"),
         ({"Black_Hair": 1, "Blond_Hair": 1}, "Black_Hair and Blond_Hair exclude each other"),
         ({"angry": 1, "happy": 1}, "angry and happy exclude each other"),
         ({"angry": 0}, "an image is one of angry, happy; set one of them to 1"),
@@ -64,7 +64,7 @@ def test_what_is_wrong_with_a_wish_is_said(to, words):
 
 
 def test_every_label_is_switched_in_turn_with_the_others_of_its_group_cleared():
-    given = torch.tensor([TWO.of(0, (1, 0, 1))])
+    given = torch.tensor([TWO.vector_of(0, (1, 0, 1))])
     assert [(name, vector.int().tolist()[0]) for name, vector in TWO.switched(given)] == [
         ("Black_Hair", [1, 0, 1, 0, 0, 1, 0]),
         ("Blond_Hair", [0, 1, 1, 0, 0, 1, 0]),
@@ -84,7 +84,7 @@ def test_attributes_without_a_group_are_toggled():
 
 
 def test_names_are_unique_and_groups_known():
-    with pytest.raises(ValueError, match="the label 'Male' stands in two data sets"):
+    with pytest.raises(ValueError, match="two data sets have a label 'Male'"):
         Labels([FACES, LabelSet(("Male",), False)])
     with pytest.raises(ValueError, match="no label 'Brown_Hair'"):
         Labels([FACES], [("Brown_Hair", "Male")])

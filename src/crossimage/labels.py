@@ -1,4 +1,4 @@
-"""Label vectors: which domains an image belongs to, in one data set or several."""
+"""Label vectors: the domains that an image belongs to, in one data set or several."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from crossimage.config import Config, Facts, Groups, Names, PositiveInt, setting
 from crossimage.utils.names import did_you_mean, look_up
 
 To = str | Mapping[str, object] | Tensor
-"""What a user asks for: a name, values by name, or label vectors."""
+"""A target as users give it: a label's name, values by name, or label vectors."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class LabelSet:
 
     Attributes:
         names: Names of the labels, in the order of the vector.
-        categorical: Whether an image has exactly one of them, as with classes; else each is an
-            attribute that an image has or has not.
+        categorical: Whether an image has exactly one of them, as with classes; otherwise each is
+            an attribute that an image has or lacks.
     """
 
     names: tuple[str, ...]
@@ -33,22 +33,23 @@ class LabelSet:
 
 
 class Labels:
-    """The parts of a label vector: the labels of every data set, then the mask.
+    """The layout of a label vector: the labels of every data set, then a mask.
 
-    The mask tells, where there are several data sets, whose labels are known: a one in its place;
-    the labels of the others are zeros (StarGAN, section 3.2).
+    With several data sets, the mask is a one-hot code of the data set whose labels are known; the
+    labels of the others are zeros (StarGAN, section 3.2). With one, there is no mask.
 
     Args:
-        sets: The data sets' labels.
+        sets: The labels of each data set.
         exclusive: Groups of attributes of which an image has at most one, such as hair colours.
 
     Attributes:
         size: Length of a vector.
-        names: Names of all labels in order.
-        slices: Where the labels of every data set stand.
+        names: Names of all labels, in order.
+        slices: The part of the vector that holds the labels of each data set.
+        groups: Names of labels that exclude one another: the classes of a data set, or attributes.
 
     Raises:
-        ValueError: A name stands twice, or a group names an unknown label.
+        ValueError: Two labels share a name, or a group names an unknown label.
     """
 
     def __init__(self, sets: Sequence[LabelSet], exclusive: Sequence[Sequence[str]] = ()) -> None:
@@ -57,8 +58,8 @@ class Labels:
         for name in self.names:
             if self.names.count(name) > 1:
                 raise ValueError(
-                    f"the label '{name}' stands in two data sets; rename the column or "
-                    "folder of one of them"
+                    f"two data sets have a label '{name}'; rename the column or folder of one of "
+                    "them"
                 )
         self.slices, first = [], 0
         for labels in sets:
@@ -68,19 +69,19 @@ class Labels:
             self.names[s] for s, of in zip(self.slices, sets, strict=True) if of.categorical
         ]
         self.groups += [
-            tuple(self.names[self.place(name)] for name in group) for group in exclusive
+            tuple(self.names[self.index(name)] for name in group) for group in exclusive
         ]
 
-    def place(self, name: str) -> int:
-        """Place of a label, whose name may differ in upper and lower case.
+    def index(self, name: str) -> int:
+        """Return the index of a label, whatever the case of its name.
 
         Raises:
-            ValueError: There is no such label; the nearest name is given.
+            ValueError: There is no such label; the nearest one is suggested.
         """
-        return place_of(name, self.names)
+        return label_index(name, self.names)
 
-    def of(self, number: int, values: Sequence[float]) -> list[float]:
-        """The full vector of an image of data set ``number`` with these labels."""
+    def vector_of(self, number: int, values: Sequence[float]) -> list[float]:
+        """Return the vector of an image of data set ``number`` whose own labels are ``values``."""
         vector = [0.0] * self.size
         vector[self.slices[number]] = [float(value) for value in values]
         if len(self.sets) > 1:
@@ -88,15 +89,15 @@ class Labels:
         return vector
 
     def vectors(self, to: To, count: int) -> Tensor:
-        """Label vectors (count, size) as a user asks for them.
+        """Return label vectors (count, size) of a target.
 
         Args:
-            to: A label's name, alone 1; values 0 or 1 by name, the others 0; or a tensor (size,),
-                (1, size) or (count, size).
-            count: How many vectors are needed.
+            to: A label's name (it is 1, all others 0); values 0 or 1 by name (all others are 0); or
+                a tensor (size,), (1, size) or (count, size).
+            count: Number of vectors.
 
         Raises:
-            ValueError: An unknown name, other values, labels that exclude each other or stand in
+            ValueError: An unknown name, another value, labels that exclude one another or belong to
                 different data sets, or a tensor of another shape.
         """
         if isinstance(to, Tensor):
@@ -115,13 +116,13 @@ class Labels:
                 f"expected a label's name, values by name or label vectors (a tensor), found {to!r}"
             )
         values = {to: 1} if isinstance(to, str) else dict(to)
-        chosen = {self.place(name): _binary(name, value) for name, value in values.items()}
+        chosen = {self.index(name): _binary(name, value) for name, value in values.items()}
         if not chosen:
-            raise ValueError(f"no label is given, expected some of {', '.join(self.names)}")
-        numbers = {n for n, s in enumerate(self.slices) for p in chosen if s.start <= p < s.stop}
+            raise ValueError(f"found no label, expected some of {', '.join(self.names)}")
+        numbers = {n for n, s in enumerate(self.slices) for i in chosen if s.start <= i < s.stop}
         if len(numbers) > 1:
             raise ValueError(
-                f"{', '.join(values)} are of different data sets; give labels of one at a time"
+                f"{', '.join(values)} belong to different data sets; give labels of one at a time"
             )
         for group in self.groups:
             both = [name for name in group if chosen.get(self.names.index(name))]
@@ -132,36 +133,35 @@ class Labels:
             one_of = ", ".join(self.sets[number].names)
             raise ValueError(f"an image is one of {one_of}; set one of them to 1")
         span = self.slices[number]
-        row = self.of(number, [chosen.get(p, 0.0) for p in range(span.start, span.stop)])
+        row = self.vector_of(number, [chosen.get(i, 0.0) for i in range(span.start, span.stop)])
         return torch.tensor([row]).expand(count, self.size)
 
     def switched(self, vectors: Tensor) -> list[tuple[str, Tensor]]:
-        """For every label of every data set, the vectors with that label changed.
+        """Return the vectors with each label in turn changed.
 
-        One of a group that exclude each other is set and the others cleared; any other attribute
-        is turned into its opposite. Where a label belongs to another data set than the vector, it
-        alone is set.
+        A label of an exclusive group is set and the rest of its group cleared; any other attribute
+        is inverted. A label of another data set than the vector's is set alone.
 
         Args:
-            vectors: Labels (N, size) of images.
+            vectors: Label vectors (N, size) of images.
 
         Returns:
-            Names and vectors (N, size).
+            For every label its name and the changed vectors (N, size).
         """
-        found = []
+        results = []
         for number, span in enumerate(self.slices):
             own = torch.zeros_like(vectors)
             own[:, span] = vectors[:, span]
             if len(self.sets) > 1:
                 own[:, len(self.names) + number] = 1
-            for place in range(span.start, span.stop):
-                new, name = own.clone(), self.names[place]
+            for index in range(span.start, span.stop):
+                new, name = own.clone(), self.names[index]
                 groups = [group for group in self.groups if name in group]
                 for other in {other for group in groups for other in group}:
                     new[:, self.names.index(other)] = 0
-                new[:, place] = 1 if groups else 1 - own[:, place]
-                found.append((name, new))
-        return found
+                new[:, index] = 1 if groups else 1 - own[:, index]
+                results.append((name, new))
+        return results
 
 
 @settings
@@ -170,14 +170,12 @@ class LabelledConfig(Config):
 
     Attributes:
         domains: Names of the labels, in the order of the label vector; taken from the data.
-        attributes: The labels to learn: attributes of a table, or class folders. Empty: all there
-            are.
+        attributes: The labels to learn: attributes of a table, or class folders; empty: all.
         exclusive: Groups of attributes of which an image has at most one, such as hair colours, as
             [[a, b], [c, d]]; a single group also as a,b.
-        label_sets: Number of labels in each data set; taken from the data. Empty: there is one
-            data set.
+        label_sets: Number of labels in each data set; taken from the data. Empty: one data set.
         categorical: Whether the labels of each data set are classes, of which an image has exactly
-            one; taken from the data. Empty: they are attributes, which it has or has not.
+            one; taken from the data. Empty: they are attributes, which an image has or lacks.
     """
 
     attributes: Names = ()
@@ -245,10 +243,10 @@ class LabelledConfig(Config):
 
 
 def parse_target(text: str) -> To:
-    """``Blond_Hair`` or ``Male=1,Young=0`` as what :meth:`Labels.vectors` takes.
+    """Parse ``Blond_Hair`` or ``Male=1,Young=0`` into a target for :meth:`Labels.vectors`.
 
     Raises:
-        ValueError: A part is no ``name=value``.
+        ValueError: A part is not ``name=value``.
     """
     if "=" not in text:
         return text
@@ -261,17 +259,17 @@ def parse_target(text: str) -> To:
     return values
 
 
-def place_of(name: str, names: Sequence[str]) -> int:
-    """Place of a name among others, from which it may differ in upper and lower case.
+def label_index(name: str, names: Sequence[str]) -> int:
+    """Return the index of a label among others, whatever the case of its name.
 
     Raises:
-        ValueError: It is none of them; the nearest is given.
+        ValueError: It is none of them; the nearest one is suggested.
     """
-    place = look_up(name, names)
-    if place is None:
+    index = look_up(name, names)
+    if index is None:
         hint = did_you_mean(name, names)
         raise ValueError(f"there is no label '{name}', only {', '.join(names)}{hint}")
-    return place
+    return index
 
 
 def _binary(name: str, value: object) -> float:

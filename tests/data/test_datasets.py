@@ -20,9 +20,9 @@ from crossimage.data.datasets import (
 )
 from crossimage.data.images import files as images
 from crossimage.data.images.resize import size_before_crop
-from crossimage.data.loader import Item, collate, loader
+from crossimage.data.loader import Sample, collate, load_batches
 from crossimage.data.sources.folders import scan_domains
-from crossimage.data.unreadable import UnreadableTally
+from crossimage.data.unreadable import UnreadableFiles
 from tests.conftest import open_dataset
 from tests.golden import SHARED
 
@@ -186,7 +186,7 @@ def test_unreadable_images_are_replaced_and_reported(unequal):
     reported = {(name, Path(path).name) for item in items for name, path, _ in item.unreadable}
     assert reported == {("a", "2.png"), ("a", "3.png")}
     assert all("can't be read" in reason for item in items for *_, reason in item.unreadable)
-    tally = UnreadableTally({"a": 5, "b": 3})
+    tally = UnreadableFiles({"a": 5, "b": 3})
     with pytest.raises(ValueError, match="of 5 images of domain a"):
         tally.add(collate(items).unreadable)
 
@@ -209,18 +209,18 @@ def test_a_domain_that_is_all_broken_is_an_error(unequal):
 
 def test_a_channel_mismatch_travels_as_data(unequal):
     config = Config(resize=0, crop=(8, 8), channels=(3, 5), workers=0)
-    batch = next(loader(dataset(unequal, config), config, start=0))
+    batch = next(load_batches(dataset(unequal, config), config, start=0))
     assert "has 3 channels, expected 5" in batch.error
     assert batch.images == {}
 
 
 def test_channels_must_be_given_for_each_domain(unequal):
-    with pytest.raises(ValueError, match=r"channels names 3 numbers.*2 domains \(a, b\)"):
+    with pytest.raises(ValueError, match=r"channels holds 3 numbers.*2 domains \(a, b\)"):
         dataset(unequal, Config(channels=(3, 3, 3)))
 
 
 def test_collate_stacks_and_passes_the_first_error_on():
-    good, bad = Item({"a": torch.zeros(3, 2, 2)}), Item({}, [("a", "x", "y")], "no good")
+    good, bad = Sample({"a": torch.zeros(3, 2, 2)}), Sample({}, [("a", "x", "y")], "no good")
     assert collate([good, good]).images["a"].shape == (2, 3, 2, 2)
     batch = collate([good, bad, good])
     assert (batch.error, batch.unreadable) == ("no good", [("a", "x", "y")])
@@ -231,23 +231,25 @@ def test_loader_processes_change_nothing(unequal, workers):
     config = Config(crop=(8, 8), resize=12, batch_size=2, workers=workers)
     data = dataset(unequal, config)
     alone = Config(crop=(8, 8), resize=12, batch_size=2, workers=0)
-    expected = list(islice(loader(data, alone, start=0), 8))
-    assert same(list(islice(loader(data, config, start=0), 8)), expected)
-    assert same(list(islice(loader(data, config, start=5), 3)), expected[5:])
+    expected = list(islice(load_batches(data, alone, start=0), 8))
+    assert same(list(islice(load_batches(data, config, start=0), 8)), expected)
+    assert same(list(islice(load_batches(data, config, start=5), 3)), expected[5:])
 
 
 def test_the_loader_leaves_the_random_state_alone(unequal):
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    next(loader(dataset(unequal), PLAIN, start=0))
+    next(load_batches(dataset(unequal), PLAIN, start=0))
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_processes_see_together_what_one_sees(unequal):
     config = Config(resize=0, crop=(8, 8), batch_size=4, workers=0)
     data = dataset(unequal, config)
-    whole = next(loader(data, config, start=3)).images["a"]
-    parts = [next(loader(data, config, start=3, rank=r, world=2)).images["a"] for r in range(2)]
+    whole = next(load_batches(data, config, start=3)).images["a"]
+    parts = [
+        next(load_batches(data, config, start=3, rank=r, world=2)).images["a"] for r in range(2)
+    ]
     assert torch.equal(torch.cat(parts), whole)
 
 
@@ -335,12 +337,12 @@ PROGRAM = """
 import multiprocessing, sys, time
 from crossimage.config import Config
 from crossimage.data.datasets import UnpairedImages
-from crossimage.data.loader import loader
+from crossimage.data.loader import load_batches
 from crossimage.data.sources.folders import scan_domains
 from tests.golden import SHARED
 
 config = Config(resize=0, crop=(8, 8), workers=2)
-batches = loader(UnpairedImages(scan_domains(sys.argv[1]), config), config, start=0)
+batches = load_batches(UnpairedImages(scan_domains(sys.argv[1]), config), config, start=0)
 next(batches)
 print(*(child.pid for child in multiprocessing.active_children()), flush=True)
 for line in sys.stdin:
@@ -413,7 +415,7 @@ def test_loader_processes_outlive_a_stop_request_while_they_start(unequal, monke
 
     monkeypatch.setattr(loading, "_outlive_stop_requests", begin_late)
     config = Config(resize=0, crop=(8, 8), workers=1)
-    batches = loader(dataset(unequal, config), config, start=0)
+    batches = load_batches(dataset(unequal, config), config, start=0)
     (worker,) = multiprocessing.active_children()
     # The training process's own requests are obeyed: this one comes from another.
     subprocess.run(["kill", f"-{int(number)}", str(worker.pid)], check=True)
@@ -428,7 +430,7 @@ REAL = SHARED / "data"
 def test_real_data_sets_load(name):
     config = Config(resize=64, crop=(64, 64), batch_size=8, workers=0)
     data = dataset(REAL / name, config)
-    batch = next(loader(data, config, start=0))
+    batch = next(load_batches(data, config, start=0))
     assert batch.error is None
     assert not batch.unreadable
     assert {images.shape for images in batch.images.values()} == {(8, 3, 64, 64)}

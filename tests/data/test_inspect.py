@@ -63,7 +63,7 @@ def test_one_broken_image_of_twenty_is_no_problem(data):
 def test_the_config_names_the_domains_and_must_fit_them(data):
     config = Config(domains=("x", "y"))
     assert {split.domain for split in inspect(str(data), config=config).splits} == {"x", "y"}
-    with pytest.raises(ValueError, match="channels names 3 numbers"):
+    with pytest.raises(ValueError, match="channels holds 3 numbers"):
         inspect(str(data), config=Config(channels=(3, 3, 3)))
 
 

@@ -196,7 +196,7 @@ def test_what_is_wrong_with_labels_is_said(animals, faces, tmp_path):
     expect("empty holds no labels; expected class folders such as", tmp_path / "empty")
     (tmp_path / "other").mkdir()
     (faces / "labels.csv").rename(faces / "a.csv")
-    expect("the label 'Male' stands in two data sets", f"{faces},{faces / 'a.csv'}")
+    expect("two data sets have a label 'Male'", f"{faces},{faces / 'a.csv'}")
     (animals / "train" / "bat").mkdir()
     expect("train/bat holds no images; expected images of every class", animals)
 
@@ -216,7 +216,7 @@ def test_labels_that_tell_nothing_apart_are_refused(faces):
 
 
 def test_one_number_of_channels_is_for_all_data_sets(animals, faces):
-    with pytest.raises(ValueError, match=r"names 2 numbers, expected one for all images"):
+    with pytest.raises(ValueError, match=r"holds 2 numbers, expected one for all images"):
         images(animals, config=replace(PLAIN, channels=(3, 3)))
     gray = images(f"{animals},{faces}", config=replace(PLAIN, channels=(1,)))
     assert gray[0].images["x"].shape == gray[2].images["x"].shape == (1, 8, 8)

@@ -1,6 +1,6 @@
 import pytest
 
-from crossimage.data.unreadable import UnreadableTally
+from crossimage.data.unreadable import UnreadableFiles
 
 
 def bad(*names, domain="a"):
@@ -8,7 +8,7 @@ def bad(*names, domain="a"):
 
 
 def test_up_to_five_percent_is_borne_and_one_more_is_not():
-    tally = UnreadableTally({"a": 100, "b": 100})
+    tally = UnreadableFiles({"a": 100, "b": 100})
     tally.add(bad("1", "2", "3", "4", "5"))
     tally.add(bad("6", domain="b"))
     with pytest.raises(ValueError, match="6 of 100 images of domain a .*6 can't be read: why"):
@@ -16,24 +16,24 @@ def test_up_to_five_percent_is_borne_and_one_more_is_not():
 
 
 def test_a_file_counts_once():
-    tally = UnreadableTally({"a": 100})
+    tally = UnreadableFiles({"a": 100})
     for _ in range(20):
         tally.add(bad("1"))
     assert tally.summary() == "1 unreadable image was skipped:\n1 can't be read: why"
 
 
 def test_a_single_bad_file_is_more_than_five_percent_of_a_tiny_folder():
-    UnreadableTally({"a": 20}).add(bad("1"))
+    UnreadableFiles({"a": 20}).add(bad("1"))
     with pytest.raises(ValueError, match="1 of 19"):
-        UnreadableTally({"a": 19}).add(bad("1"))
+        UnreadableFiles({"a": 19}).add(bad("1"))
 
 
 def test_nothing_bad_gives_no_summary():
-    assert UnreadableTally({"a": 3}).summary() is None
+    assert UnreadableFiles({"a": 3}).summary() is None
 
 
 def test_a_long_summary_is_cut_and_says_so():
-    tally = UnreadableTally({"a": 1000})
+    tally = UnreadableFiles({"a": 1000})
     tally.add(bad(*map(str, range(50))))
     lines = tally.summary().splitlines()
     assert lines[0] == "50 unreadable images were skipped:"
@@ -41,7 +41,7 @@ def test_a_long_summary_is_cut_and_says_so():
 
 
 def test_processes_that_have_too_many_together_are_stopped():
-    tally, other = UnreadableTally({"a": 40}), UnreadableTally({"a": 40})
+    tally, other = UnreadableFiles({"a": 40}), UnreadableFiles({"a": 40})
     tally.add(bad("1", "2"))
     other.add(bad("2", "3"))
     with pytest.raises(ValueError, match="3 of 40 images of domain a"):
@@ -49,9 +49,9 @@ def test_processes_that_have_too_many_together_are_stopped():
 
 
 def test_a_continued_run_remembers():
-    tally = UnreadableTally({"a": 40})
+    tally = UnreadableFiles({"a": 40})
     tally.add(bad("1", "2"))
-    again = UnreadableTally({"a": 40})
+    again = UnreadableFiles({"a": 40})
     again.merge(tally.state())
     assert again.summary() == tally.summary()
     with pytest.raises(ValueError, match="3 of 40"):

@@ -149,7 +149,7 @@ def test_only_the_labels_of_an_images_own_data_set_are_judged(number: int) -> No
     method = stargan(**TWO, critic_moves=1)
     assert method.labels.size == 7  # with the mask
     values = ([1, 0], [0, 0, 1])[number]
-    vector = torch.tensor([method.labels.of(number, values)])
+    vector = torch.tensor([method.labels.vector_of(number, values)])
     given = batch(method, vector.expand(method.config.samples, -1).contiguous())
     logits = method.classify(given.images["x"], "x").detach().requires_grad_()
     assert logits.shape[1] == 5

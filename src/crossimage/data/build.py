@@ -24,7 +24,7 @@ from crossimage.data.sources.folders import (
 )
 from crossimage.data.sources.labelled import facts_of_labelled, find_labelled
 from crossimage.data.sources.pairs import align
-from crossimage.data.super_resolution import EnlargingImages
+from crossimage.data.super_resolution import SuperResolutionImages
 from crossimage.labels import LabelledConfig
 
 
@@ -47,7 +47,7 @@ _DATASETS: dict[Layout, Callable[[Any, Any], Images]] = {
     "unpaired": UnpairedImages,
     "paired": PairedImages,
     "single": SingleImages,
-    "super_resolution": EnlargingImages,
+    "super_resolution": SuperResolutionImages,
     "labelled": LabelledImages,
 }
 """Of each layout the samples, made of its domains and a config."""

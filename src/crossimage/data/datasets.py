@@ -1,4 +1,4 @@
-"""Training samples: each a pure function of the seed and its number."""
+"""Training samples, each a pure function of the seed and its number."""
 
 from __future__ import annotations
 
@@ -16,37 +16,38 @@ from torchvision.transforms.v2 import functional as transforms
 from crossimage.config import Config
 from crossimage.data.images.files import MAX_PIXELS, BombError, ImageError, decode, normalise
 from crossimage.data.images.resize import resize_decoded, size_before_crop
-from crossimage.data.loader import Item, LoadedBatch
+from crossimage.data.loader import LoadedBatch, Sample
 from crossimage.data.sources.folders import Domain, Split
 from crossimage.data.unreadable import Unreadable
 from crossimage.utils.seeds import seed_of
 
 Row = tuple[Path, ...]
-"""One file of every domain of a group."""
+"""One file per domain of a group."""
 
 Group = tuple[int, ...]
-"""Places of the domains whose images are drawn together."""
+"""Indices of the domains whose images are drawn together."""
 
 
-class Images(Dataset[Item]):
-    """Endless numbered samples; each holds one image of every domain.
+class Images(Dataset[Sample]):
+    """Endless numbered samples of one image per domain.
 
-    The domains form groups. Images of one group are drawn, cropped and flipped together, different
-    groups independently. A group of n rows of images shows each row once in any n samples from a
-    multiple of n on, in an order that is new every time.
+    The domains form groups. Images of one group are drawn, cropped and flipped together; different
+    groups are independent of one another. A group of n rows of images shows every row once per
+    epoch of n samples, in a new order in each epoch.
 
     Args:
-        domains: Where the images are; those of a group have as many images each.
+        domains: Where the images are; the domains of a group have equally many.
         config: Seed, channels, and how images are resized, cropped and flipped.
-        groups: Places of the domains that belong together.
-        letters: The letters that the domains' images come under; by default a letter each.
+        groups: Indices of the domains of each group.
+        letters: The letter of each domain, under which samples hold its images; domains may share
+            one.
 
     Attributes:
-        letters: The letters that the domains' images come under.
-        channels: Channels of the domains' images.
+        letters: The letter of each domain.
+        channels: Channels of each domain's images.
 
     Raises:
-        ValueError: ``config.channels`` has not one number a letter.
+        ValueError: ``config.channels`` does not hold one number per letter.
     """
 
     def __init__(
@@ -63,61 +64,61 @@ class Images(Dataset[Item]):
             names = ", ".join(domain.name for domain in domains)
             every = f"each of the {len(kinds)} domains" if len(kinds) > 1 else "all images"
             raise ValueError(
-                f"channels names {len(config.channels)} numbers, expected one for {every} ({names})"
+                f"channels holds {len(config.channels)} numbers, expected one for {every} ({names})"
             )
         self.channels = tuple(config.channels[kinds.index(letter)] for letter in self.letters)
         self._orders: dict[int, tuple[int, Tensor]] = {}
 
-    def __getitem__(self, number: int) -> Item:
-        """Load sample ``number``, any number from 0 on."""
-        item = Item({})
+    def __getitem__(self, number: int) -> Sample:
+        """Load sample ``number``, which may be any number from 0 on."""
+        sample = Sample({})
         try:
-            for group, own in self._drawn(number):
-                self._add(item, group, own)
+            for group, number_in_group in self._groups_of(number):
+                self._add(sample, group, number_in_group)
         except ValueError as error:
-            item.error = str(error)
-        return item
+            sample.error = str(error)
+        return sample
 
     def fixed(self, split: Split, count: int) -> LoadedBatch:
-        """Images that stay the same during a run: evenly spread, centre-cropped, not flipped.
+        """Return images that stay the same during a run: evenly spread, centre-cropped, unflipped.
 
         Args:
-            split: Which images; domains without test images show training images.
-            count: Images a domain; fewer where a domain has fewer.
+            split: Which images; domains without test images return training images.
+            count: Images per domain; fewer if a domain has fewer.
 
         Returns:
-            Images (N, C, H, W) in [-1, 1] by letter, N the same for all.
+            Images (N, C, H, W) in [-1, 1] by letter, with the same N for all.
 
         Raises:
-            ValueError: The images can't be used.
+            ValueError: The images cannot be used.
         """
         files = {group: self._rows(group, split) for group in self.groups}
         count = min(count, *(len(rows) for rows in files.values()))
-        found = {group: self._spread(group, rows, count) for group, rows in files.items()}
-        count = min(len(rows) for rows in found.values())
+        loaded = {group: self._spread(group, rows, count) for group, rows in files.items()}
+        count = min(len(rows) for rows in loaded.values())
         images = {
-            self.letters[index]: torch.stack([row[place] for row in rows[:count]])
-            for group, rows in found.items()
-            for place, index in enumerate(group)
+            self.letters[domain]: torch.stack([row[column] for row in rows[:count]])
+            for group, rows in loaded.items()
+            for column, domain in enumerate(group)
         }
         return LoadedBatch(images, [], None)
 
     def tests(
         self, letter: str, batch_size: int, unreadable: list[Unreadable] | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """All test images under a letter with their labels, in order, prepared as by :meth:`fixed`.
+        """Iterate over the labelled test images under a letter, prepared as by :meth:`fixed`.
 
         Args:
             letter: The letter of a domain, or of several.
             batch_size: Images at a time.
-            unreadable: Where to note files that can't be used; they are skipped.
+            unreadable: Collects the files that cannot be used, which are skipped.
 
         Yields:
-            Images (N, C, H, W) in [-1, 1] and class numbers (N,) or label vectors (N, L); nothing
-            for domains without labels of their test images.
+            Images (N, C, H, W) in [-1, 1], and class indices (N,) or label vectors (N, L); nothing
+            for domains whose test images have no labels.
         """
-        places = [index for index, own in enumerate(self.letters) if own == letter]
-        known = [(index, *entry) for index in places for entry in self._tests(index)]
+        indices = [index for index, own in enumerate(self.letters) if own == letter]
+        known = [(index, *entry) for index in indices for entry in self._tests(index)]
         images, labels = [], []
         for index, path, label in known:
             try:
@@ -133,11 +134,11 @@ class Images(Dataset[Item]):
             yield torch.stack(images), torch.tensor(labels)
 
     def centred(self, index: int, path: Path) -> Tensor:
-        """An image (C, H, W) in [-1, 1] of the domain in a place, prepared as by :meth:`fixed`."""
+        """Load an image (C, H, W) in [-1, 1] of domain ``index``, prepared as by :meth:`fixed`."""
         return self._centre(self._load((index,), (path,)))[0]
 
     def fingerprint(self) -> dict[str, str]:
-        """What tells whether the training images have changed, by domain name."""
+        """Return digests by domain name that change if the training images do."""
         prints = {}
         for domain in self.domains:
             paths = [Path(os.path.abspath(path)) for path in domain.train]
@@ -147,28 +148,28 @@ class Images(Dataset[Item]):
             prints[domain.name] = f"{len(domain.train)} images, {digest}"
         return prints
 
-    def _drawn(self, number: int) -> Iterable[tuple[Group, int]]:
-        """The groups of which sample ``number`` has images, with its number in each."""
+    def _groups_of(self, number: int) -> Iterable[tuple[Group, int]]:
+        """Return the groups that sample ``number`` has images of, and its number in each."""
         return [(group, number) for group in self.groups]
 
-    def _label(self, item: Item, index: int, row: int, number: int) -> None:
-        """Add the labels of a domain's image to sample ``number`` of its group."""
-        if indices := self.domains[index].class_indices:
-            item.labels[self.letters[index]] = indices[row]
+    def _add_labels(self, sample: Sample, index: int, row: int, number: int) -> None:
+        """Add the labels of an image of domain ``index`` to sample ``number`` of its group."""
+        if class_indices := self.domains[index].class_indices:
+            sample.labels[self.letters[index]] = class_indices[row]
 
     def _tests(self, index: int) -> Iterable[tuple[Path, int | list[float]]]:
-        """The test images of a domain whose labels are known, with these."""
+        """Return the labelled test images of a domain with their labels."""
         domain = self.domains[index]
         known = domain.test_class_indices
         return zip(domain.test, known, strict=True) if known else []
 
     def _rows(self, group: Group, split: Split) -> list[Row]:
-        """The files of a group; training files where there are no others."""
+        """Return the files of a group; the training files if there are no test files."""
         domains = [self.domains[index] for index in group]
         return list(zip(*(domain.files(split) or domain.train for domain in domains), strict=True))
 
     def _order(self, group: Group, epoch: int) -> Tensor:
-        """Permutation of a group's rows in one of its epochs."""
+        """Return the order of a group's rows in one of its epochs."""
         first = group[0]
         cached = self._orders.get(first)
         if cached is None or cached[0] != epoch:
@@ -178,11 +179,11 @@ class Images(Dataset[Item]):
             self._orders[first] = cached
         return cached[1]
 
-    def _add(self, item: Item, group: Group, number: int) -> None:
+    def _add(self, sample: Sample, group: Group, number: int) -> None:
         """Add a group's images to sample ``number``."""
         config = self.config
         epoch, position = divmod(number, len(self.domains[group[0]].train))
-        row, images = self._first_readable(group, epoch, position, item.unreadable)
+        row, images = self._first_readable(group, epoch, position, sample.unreadable)
         generator = torch.Generator().manual_seed(seed_of(config.seed, "augment", group[0], number))
         height, width = config.crop
         top = int(torch.randint(images[0].shape[1] - height + 1, (), generator=generator))
@@ -191,40 +192,41 @@ class Images(Dataset[Item]):
         for index, image in zip(group, images, strict=True):
             image = image[:, top : top + height, left : left + width]
             image = normalise((image.flip(2) if flip else image).contiguous())
-            item.images[self.letters[index]] = image
-            self._label(item, index, row, number)
+            sample.images[self.letters[index]] = image
+            self._add_labels(sample, index, row, number)
 
     def _first_readable(
         self, group: Group, epoch: int, position: int, unreadable: list[Unreadable]
     ) -> tuple[int, list[Tensor]]:
-        """The first readable row of an epoch's order from ``position`` on, and its images."""
+        """Return the first readable row of an epoch from ``position`` on, and its images."""
         order, domains = self._order(group, epoch), [self.domains[index] for index in group]
-        for place in range(position, position + len(order)):
-            row = int(order[place % len(order)])
+        for later in range(position, position + len(order)):
+            row = int(order[later % len(order)])
             paths = tuple(domain.train[row] for domain in domains)
             try:
                 return row, self._load(group, paths, quick=True)
             except (ImageError, FileNotFoundError) as error:
-                # A pair is lost to all its domains.
+                # all domains lose the pair
                 for domain, path in zip(domains, paths, strict=True):
                     unreadable.append((domain.name, str(path), str(error)))
         raise ValueError(f"{self._none_of(group)} can be read; {unreadable[-1][2]}")
 
     def _load(self, group: Group, paths: Row, *, quick: bool = False) -> list[Tensor]:
-        """The images of one row, resized: of all domains to the same size.
+        """Load the images of one row, resized to the same size for all domains.
 
-        Quickly, JPEGs of twice the size or more are reduced as they are decoded. On the way from
-        1024 to 286 pixels that changes 8-bit values by 0.7 on average, and by 2 to 64 pixels; the
-        longer side may differ by one pixel. Pairs are left alone, for their sizes to be compared.
+        With ``quick``, JPEGs of at least twice the size are reduced while they are decoded. From
+        1024 to 286 pixels, this changes 8-bit values by 0.7 on average; to 64 pixels, by 2. The
+        longer side may differ by one pixel. Pairs are not reduced, so that their sizes can be
+        compared.
         """
         alone = len(group) == 1 and self.domains[group[0]].half is None
-        enough = self._size if quick and alone else None
+        size = self._size if quick and alone else None
         wanted = [(path, self.channels[i]) for i, path in zip(group, paths, strict=True)]
-        pictures = {
-            key: decode(*key, self.config.value_range, enough) for key in dict.fromkeys(wanted)
+        decoded = {
+            key: decode(*key, self.config.value_range, size) for key in dict.fromkeys(wanted)
         }
         images = [
-            _half(pictures[key], self.domains[index].half, key[0])
+            _half(decoded[key], self.domains[index].half, key[0])
             for index, key in zip(group, wanted, strict=True)
         ]
         check_sizes([((x.shape[2], x.shape[1]), p) for x, p in zip(images, paths, strict=True)])
@@ -249,23 +251,23 @@ class Images(Dataset[Item]):
         return [normalise(transforms.center_crop(image, size).contiguous()) for image in images]
 
     def _spread(self, group: Group, rows: list[Row], count: int) -> list[list[Tensor]]:
-        """Readable rows of images from ``count`` places, none twice."""
-        found: list[list[Tensor]] = []
+        """Load ``count`` evenly spread rows of images; an unreadable row yields to the next one."""
+        loaded: list[list[Tensor]] = []
         tried: set[Row] = set()
-        for place in range(count):
-            start = place * len(rows) // count
+        for number in range(count):
+            start = number * len(rows) // count
             for row in (*rows[start:], *rows[:start]):
                 if row in tried:
                     continue
                 tried.add(row)
                 try:
-                    found.append(self._centre(self._load(group, row)))
+                    loaded.append(self._centre(self._load(group, row)))
                     break
                 except (ImageError, FileNotFoundError) as error:
                     problem = str(error)
-        if not found:
+        if not loaded:
             raise ValueError(f"{self._none_of(group)} can be read; {problem}")
-        return found
+        return loaded
 
     def _none_of(self, group: Group) -> str:
         names = " and ".join(self.domains[index].name for index in group)
@@ -274,7 +276,7 @@ class Images(Dataset[Item]):
 
 
 class UnpairedImages(Images):
-    """Samples whose images are drawn independently for every domain.
+    """Samples with an independently drawn image of each domain.
 
     Args:
         domains: Where the images are.
@@ -304,7 +306,7 @@ class SingleImages(Images):
 
 
 class PairedImages(Images):
-    """Samples that are pairs, with the same crop and flip for all images of one.
+    """Samples that are pairs; the images of a pair share crop and flip.
 
     A pair whose images have different sizes counts as unreadable.
 
@@ -321,9 +323,16 @@ class PairedImages(Images):
         super().__init__(domains, config, [tuple(range(len(domains)))])
 
 
-def check_sizes(found: Sequence[tuple[tuple[int, int], Path]]) -> None:
-    """Refuse a pair whose images differ in width or height; raises :class:`ImageError`."""
-    (size, first), *others = found
+def check_sizes(pair: Sequence[tuple[tuple[int, int], Path]]) -> None:
+    """Check that the images of a pair have the same width and height.
+
+    Args:
+        pair: Width, height and path of each image.
+
+    Raises:
+        ImageError: Their sizes differ.
+    """
+    (size, first), *others = pair
     for other, path in others:
         if other != size:
             raise ImageError(
@@ -332,13 +341,13 @@ def check_sizes(found: Sequence[tuple[tuple[int, int], Path]]) -> None:
             )
 
 
-def _half(picture: Tensor, half: int | None, path: Path) -> Tensor:
-    """The part of a picture that belongs to a domain."""
+def _half(image: Tensor, half: int | None, path: Path) -> Tensor:
+    """Return the half of an image (C, H, W) that belongs to a domain; None: the whole image."""
     if half is None:
-        return picture
-    if picture.shape[2] % 2:
+        return image
+    if image.shape[2] % 2:
         raise ImageError(
-            f"{path} is {picture.shape[2]} pixels wide; expected a side-by-side pair, which has an "
+            f"{path} is {image.shape[2]} pixels wide; expected a side-by-side pair, which has an "
             "even width"
         )
-    return picture.chunk(2, dim=2)[half]
+    return image.chunk(2, dim=2)[half]

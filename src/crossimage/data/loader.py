@@ -1,4 +1,4 @@
-"""Samples, joined to batches and loaded by processes of their own."""
+"""Samples joined into batches, loaded by worker processes."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from crossimage.data.unreadable import Unreadable
 
 
 @dataclass
-class Item:
-    """One sample: an image of every domain.
+class Sample:
+    """One image of each domain.
 
     Attributes:
         images: Float32 tensors (C, H, W) in [-1, 1] by the domains' letters.
-        labels: Class numbers of the images of labelled domains by letter, or label vectors.
-        unreadable: Files that were skipped on the way: domain name, path and reason.
-        error: Why the data can't be used at all. It travels as data, since exceptions leave
-            the loader's processes with their tracebacks as text.
+        labels: Class indices of the images by letter, or label vectors; see the data set's class.
+        unreadable: Files that were skipped: domain name, path and reason.
+        error: Why the data cannot be used at all. It is passed on as data, because exceptions leave
+            worker processes with their tracebacks as text.
     """
 
     images: dict[str, Tensor]
@@ -40,7 +40,7 @@ class Item:
 
 @dataclass
 class LoadedBatch:
-    """Samples as one batch: images (N, C, H, W), labels (N,) or (N, L); see :class:`Item`."""
+    """Samples as one batch: images (N, C, H, W), and class indices (N,) or label vectors (N, L)."""
 
     images: dict[str, Tensor]
     unreadable: list[Unreadable]
@@ -48,26 +48,26 @@ class LoadedBatch:
     labels: dict[str, Tensor] = field(default_factory=dict)
 
     def pin_memory(self) -> LoadedBatch:
-        """Move the tensors to page-locked memory; the loader calls it for accelerators."""
+        """Move the tensors to page-locked memory; called by PyTorch's loader for accelerators."""
         self.images = {letter: images.pin_memory() for letter, images in self.images.items()}
         self.labels = {letter: labels.pin_memory() for letter, labels in self.labels.items()}
         return self
 
 
-def collate(items: Sequence[Item]) -> LoadedBatch:
-    """Join samples; a batch with an error has no images."""
-    error = next((item.error for item in items if item.error is not None), None)
-    unreadable = [entry for item in items for entry in item.unreadable]
+def collate(samples: Sequence[Sample]) -> LoadedBatch:
+    """Join samples into a batch; a batch with an error has no images."""
+    error = next((sample.error for sample in samples if sample.error is not None), None)
+    unreadable = [entry for sample in samples for entry in sample.unreadable]
     if error is not None:
         return LoadedBatch({}, unreadable, error)
-    first = items[0]
-    images = {k: torch.stack([item.images[k] for item in items]) for k in first.images}
-    labels = {k: torch.tensor([item.labels[k] for item in items]) for k in first.labels}
+    first = samples[0]
+    images = {k: torch.stack([sample.images[k] for sample in samples]) for k in first.images}
+    labels = {k: torch.tensor([sample.labels[k] for sample in samples]) for k in first.labels}
     return LoadedBatch(images, unreadable, None, labels)
 
 
-def loader(
-    dataset: Dataset[Item],
+def load_batches(
+    dataset: Dataset[Sample],
     config: Config,
     *,
     start: int,
@@ -75,28 +75,28 @@ def loader(
     world: int = 1,
     pin: bool = False,
 ) -> Iterator[LoadedBatch]:
-    """Micro-batches of one process, for ever, from step ``start`` on.
+    """Return an endless iterator over the micro-batches of one process.
 
     Args:
         dataset: The samples.
-        config: Batch size, accumulation and loader processes.
+        config: Batch size, accumulation and worker processes.
         start: First step.
-        rank: Number of this process.
+        rank: Rank of this process.
         world: Number of processes.
-        pin: Put the images into page-locked memory.
+        pin: Put the tensors into page-locked memory.
 
     Raises:
-        ValueError: The batch can't be cut evenly.
+        ValueError: The batch cannot be divided evenly.
     """
     sampler = StepSampler(config.samples, config.accumulate, rank, world, start)
-    batches: DataLoader[Item] = DataLoader(
+    batches: DataLoader[Sample] = DataLoader(
         dataset,
         batch_sampler=sampler,
         num_workers=config.workers,
         collate_fn=collate,
         pin_memory=pin,
         worker_init_fn=partial(_start_worker, os.getpid()) if config.workers else None,
-        # Its own source of randomness leaves the run's untouched.
+        # a generator of its own leaves the run's randomness untouched
         generator=torch.Generator(),
     )
     with _stop_requests_held():
@@ -105,9 +105,9 @@ def loader(
 
 @contextmanager
 def _stop_requests_held() -> Iterator[None]:
-    """Hold Ctrl-C and SIGTERM back, also from processes being started until they can outlive them.
+    """Block Ctrl-C and SIGTERM while worker processes are started.
 
-    They inherit what is held back.
+    The workers inherit the block, so that no signal reaches them before they can survive it.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -120,18 +120,18 @@ def _stop_requests_held() -> Iterator[None]:
 
 
 def _start_worker(parent: int, _: int) -> None:
-    """What a loader process does first."""
+    """Prepare a worker process: end with the training process, but survive stop requests."""
     if multiprocessing.get_start_method() == "fork" and os.getppid() != parent:
-        # PyTorch would wait for the end of whoever has adopted this process since
+        # the parent has died, and PyTorch would watch whichever process adopted this one
         os._exit(1)
     _outlive_stop_requests()
 
 
 def _outlive_stop_requests() -> None:
-    """Leave Ctrl-C and SIGTERM to the training process, which still needs this one to stop well.
+    """Leave Ctrl-C and SIGTERM to the training process, which needs its workers to stop cleanly.
 
-    Terminals and job schedulers send them to every process of a run. A SIGTERM of the training
-    process itself, which clears up with it, is obeyed.
+    Terminals and job schedulers send both to every process of a run. A SIGTERM from the training
+    process itself, which cleans up with it, is obeyed.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not hasattr(signal, "sigwaitinfo"):

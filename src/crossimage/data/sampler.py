@@ -1,7 +1,7 @@
-"""Which samples a training step sees: a pure function of the step's number.
+"""The samples of each training step, as a pure function of the step's number.
 
-Samples are numbered for ever: step ``s`` holds the numbers ``[s * batch_size, (s + 1) *
-batch_size)``, cut into micro-batches and processes. Resuming a run needs no loader state.
+Step ``s`` sees the samples numbered ``[s * batch_size, (s + 1) * batch_size)``, divided into
+micro-batches and among processes. Resuming a run needs no loader state.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from crossimage.config import micro_batch_size
 
 
 def rows(batch_size: int, accumulate: int, micro: int, rank: int, world: int) -> slice:
-    """Rows of a step's batch that process ``rank`` of ``world`` sees in micro-batch ``micro``."""
-    size = batch_size // (accumulate * world)
+    """Return the rows of a step's batch that a process sees in a micro-batch."""
+    size = micro_batch_size(batch_size, accumulate, world)
     first = (micro * world + rank) * size
     return slice(first, first + size)
 
 
 class StepSampler(Sampler[list[int]]):
-    """Endless micro-batches of sample numbers for one process, from step ``start`` on.
+    """Endless micro-batches of sample numbers for one process.
 
     Args:
-        batch_size: Samples a step, over all processes and micro-batches.
-        accumulate: Micro-batches a step.
-        rank: Number of this process.
+        batch_size: Samples per step, over all processes and micro-batches.
+        accumulate: Micro-batches per step.
+        rank: Rank of this process.
         world: Number of processes.
         start: First step.
 
     Raises:
-        ValueError: The batch can't be cut evenly.
+        ValueError: The batch cannot be divided evenly.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class StepSampler(Sampler[list[int]]):
         self.rank, self.world, self.start = rank, world, start
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Yield the sample numbers of one micro-batch after the other, for ever."""
+        """Yield the sample numbers of each micro-batch, endlessly."""
         step = self.start
         while True:
             first = step * self.batch_size

@@ -1,4 +1,4 @@
-"""Images with small versions of themselves, to learn to enlarge."""
+"""Samples of images and small versions of them, for super-resolution."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from pathlib import Path
 from torch import Tensor
 
 from crossimage.config import SuperResolutionConfig
-from crossimage.data.datasets import Images
+from crossimage.data.datasets import Group, Images
 from crossimage.data.images.pixels import ImageError
 from crossimage.data.images.resize import shrink
-from crossimage.data.loader import Item, LoadedBatch
+from crossimage.data.loader import LoadedBatch, Sample
 from crossimage.data.sources.folders import Domain, Split
 
 
-class EnlargingImages(Images):
-    """Samples of a crop of an image under ``b`` and a small version of it under ``a``.
+class SuperResolutionImages(Images):
+    """Samples of a crop of an image, under ``b``, and a small version of it, under ``a``.
 
     Images are never resized; those smaller than the crop count as unreadable.
 
     Args:
         domains: Where the images are: the same files twice, for small and for large images.
-        config: Seed, channels, how images are cropped and flipped, and ``scale``.
+        config: Seed, channels, scale, and how images are cropped and flipped.
 
     Raises:
-        ValueError: ``config.channels`` are not two numbers.
+        ValueError: ``config.channels`` does not hold two numbers.
     """
 
     def __init__(self, domains: Sequence[Domain], config: SuperResolutionConfig) -> None:
@@ -33,14 +33,14 @@ class EnlargingImages(Images):
         self.scale = config.scale
 
     def fixed(self, split: Split, count: int) -> LoadedBatch:
-        """Centre crops that stay the same during a run, and their small versions."""
+        """Return centre crops that stay the same during a run, and their small versions."""
         batch = super().fixed(split, count)
         batch.images["a"] = shrink(batch.images["b"], self.scale)
         return batch
 
-    def _add(self, item: Item, group: tuple[int, ...], number: int) -> None:
-        super()._add(item, group, number)
-        item.images["a"] = shrink(item.images["b"][None], self.scale)[0]
+    def _add(self, sample: Sample, group: Group, number: int) -> None:
+        super()._add(sample, group, number)
+        sample.images["a"] = shrink(sample.images["b"][None], self.scale)[0]
 
     def _resize(self, image: Tensor, path: Path) -> Tensor:
         size, crop = tuple(image.shape[1:]), self.config.crop

@@ -1,4 +1,4 @@
-"""Account of the files that could not be read."""
+"""Unreadable image files of a run."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Iterable, Mapping
 Unreadable = tuple[str, str, str]
 """Domain name, path, and reason."""
 
-_BORNE = 20  # at most one image in so many: 5 %
+_TOLERATED = 20  # one image in so many: 5 %
 _NAMED = 20
 
 
 def too_many(unreadable: int, total: int) -> bool:
     """Whether more than 5 % of ``total`` images are unreadable."""
-    return unreadable * _BORNE > total
+    return unreadable * _TOLERATED > total
 
 
-class UnreadableTally:
-    """Collects unreadable files and stops a run that has too many of them.
+class UnreadableFiles:
+    """Collect unreadable files, and stop a run that has too many of them.
 
     Args:
-        total: Number of images of every domain, by name.
+        total: Number of images per domain, by name.
     """
 
     def __init__(self, total: Mapping[str, int]) -> None:
@@ -28,7 +28,7 @@ class UnreadableTally:
         self._reasons: dict[str, dict[str, str]] = {name: {} for name in total}
 
     def add(self, unreadable: Iterable[Unreadable]) -> None:
-        """Count files, each once.
+        """Add files; a file that is already known is not counted again.
 
         Raises:
             ValueError: More than 5 % of a domain's images are unreadable.
@@ -38,8 +38,8 @@ class UnreadableTally:
         self._check()
 
     def summary(self) -> str | None:
-        """Sentences that name the unreadable files; None where there are none."""
-        # what is wrong with a pair is known of all its domains
+        """Return lines that name the unreadable files; None if there are none."""
+        # the domains of a pair share its reason
         reasons = {reason for bad in self._reasons.values() for reason in bad.values()}
         if not reasons:
             return None
@@ -51,14 +51,14 @@ class UnreadableTally:
         return "\n".join(lines)
 
     def state(self) -> dict[str, dict[str, str]]:
-        """The account as plain values: reasons by path by domain name."""
+        """Return the reasons by path by domain name, as plain values."""
         return {name: dict(bad) for name, bad in self._reasons.items()}
 
     def merge(self, state: Mapping[str, Mapping[str, str]]) -> None:
-        """Add what :meth:`state` returned, of an earlier part of the run or another process.
+        """Add a :meth:`state` of an earlier part of the run or of another process.
 
         Raises:
-            ValueError: As :meth:`add`.
+            ValueError: More than 5 % of a domain's images are unreadable.
         """
         for name, reasons in state.items():
             self._reasons[name] |= reasons
@@ -69,5 +69,5 @@ class UnreadableTally:
             if too_many(len(bad), self.total[name]):
                 raise ValueError(
                     f"{len(bad)} of {self.total[name]} images of domain {name} can't be read, "
-                    f"more than 5 %; remove or mend them; the last one: {list(bad.values())[-1]}"
+                    f"more than 5 %; remove or repair them; the last one: {list(bad.values())[-1]}"
                 )

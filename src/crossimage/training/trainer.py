@@ -23,9 +23,9 @@ from torch import Tensor, nn
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import Config
 from crossimage.data.datasets import Images
-from crossimage.data.loader import LoadedBatch, loader
+from crossimage.data.loader import LoadedBatch, load_batches
 from crossimage.data.sampler import rows
-from crossimage.data.unreadable import UnreadableTally
+from crossimage.data.unreadable import UnreadableFiles
 from crossimage.methods.base import Batch, Method, Noise
 from crossimage.methods.optimizers import Adam, Optimizer, RMSprop
 from crossimage.networks.convolution import arrange
@@ -87,7 +87,7 @@ class Trainer:
             if statistic is not None
         ]
         self.step, self.seconds = 0, 0.0
-        self.tally = UnreadableTally({d.name: len(d.train) for d in dataset.domains})
+        self.tally = UnreadableFiles({d.name: len(d.train) for d in dataset.domains})
         self.saved = -1
         self._moving = set(self.players)
         self._to_compile = set(self.players) if config.compile else set()
@@ -109,7 +109,7 @@ class Trainer:
             ValueError: The data can't be used, training diverged, or a file can't be written.
         """
         config, recorder = self.config, self.recorder
-        batches = loader(
+        batches = load_batches(
             self.dataset, config, start=self.step, rank=self.fabric.global_rank,
             world=self.fabric.world_size, pin=self.fabric.device.type == "cuda",
         )  # fmt: skip

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from crossimage.config import Config
-from crossimage.data.loader import loader
+from crossimage.data.loader import load_batches
 from tests.conftest import open_dataset
 
 PLAIN = Config(resize=0, crop=(8, 8), flip=False, batch_size=4, workers=0)
@@ -43,7 +43,7 @@ def test_labels_follow_the_images(digits):
     (digits / "trainA" / "1" / "4.png").write_bytes(b"broken")
     data = images(digits)
     assert data.domains[0].classes == ("0", "1", "2")
-    for batch in islice(loader(data, PLAIN, start=0), 20):
+    for batch in islice(load_batches(data, PLAIN, start=0), 20):
         assert list(batch.labels) == ["a"]
         assert batch.labels["a"].dtype == torch.int64
         number = level(batch.images["a"]) - 10 * batch.labels["a"]

@@ -11,10 +11,10 @@ from PIL import Image
 from crossimage.config import Config
 from crossimage.data import datasets
 from crossimage.data.images.files import decode
-from crossimage.data.loader import collate, loader
+from crossimage.data.loader import collate, load_batches
 from crossimage.data.sources.folders import scan_domains
 from crossimage.data.sources.pairs import align
-from crossimage.data.unreadable import UnreadableTally
+from crossimage.data.unreadable import UnreadableFiles
 from tests.conftest import open_dataset
 from tests.golden import SHARED
 
@@ -103,7 +103,7 @@ def test_a_sample_depends_on_its_number_alone(negatives):
     first = [pairs(negatives, config)[n] for n in range(12)]
     data = pairs(negatives, config)
     second = [data[n] for n in reversed(range(12))][::-1]
-    batches = list(islice(loader(data, config, start=0), 6))
+    batches = list(islice(load_batches(data, config, start=0), 6))
     for n, (x, y) in enumerate(zip(first, second, strict=True)):
         for letter in "ab":
             assert torch.equal(x.images[letter], y.images[letter])
@@ -255,7 +255,7 @@ def test_pairs_of_different_sizes_are_skipped_and_named(negatives):
     batch = collate(items)
     assert batch.error is None
     assert (levels(batch.images["a"]) + levels(batch.images["b"]) == 255).all()
-    tally = UnreadableTally({"a": 100, "b": 100})
+    tally = UnreadableFiles({"a": 100, "b": 100})
     tally.add(batch.unreadable)
     a, b = negatives / "trainA" / "3.png", negatives / "trainB" / "3.png"
     assert tally.summary() == (
@@ -264,7 +264,7 @@ def test_pairs_of_different_sizes_are_skipped_and_named(negatives):
     )
     assert data.fixed("train", 6).images["a"].shape[0] == 5
     with pytest.raises(ValueError, match="1 of 6 images of domain a"):
-        UnreadableTally({"a": 6, "b": 6}).add(batch.unreadable)
+        UnreadableFiles({"a": 6, "b": 6}).add(batch.unreadable)
 
 
 def test_a_pair_with_a_broken_image_is_lost_to_both_domains(negatives):
@@ -327,6 +327,6 @@ REAL = SHARED / "data"
 def test_real_pairs_load(name):
     config = Config(resize=71, crop=(64, 64), batch_size=8, workers=0)
     data = pairs(REAL / name, config)
-    batch = next(loader(data, config, start=0))
+    batch = next(load_batches(data, config, start=0))
     assert batch.error is None and not batch.unreadable
     assert {images.shape for images in batch.images.values()} == {(8, 3, 64, 64)}

@@ -100,7 +100,7 @@ def test_of_several_data_sets_the_one_with_the_label_is_measured(
     assert found["test1.png"] == [1, 0, 1, 0, 0, 0, 1, 0]  # the mask tells the first data set
     found = goals(Relabelled("run", both, data, "y", 0))
     assert found == dict.fromkeys(["testA_0.png", "testB_0.png"], [0, 0, 0, 0, 1, 0, 0, 1])
-    with pytest.raises(ValueError, match="of different data sets"):
+    with pytest.raises(ValueError, match="belong to different data sets"):
         Relabelled("run", both, data, "Male=1,y=1", 0)
     with pytest.raises(ValueError, match="expected the data sets that run was trained on"):
         Relabelled("run", both, str(faces), "Male", 0)

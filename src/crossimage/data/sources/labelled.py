@@ -10,7 +10,7 @@ from crossimage.config import Facts
 from crossimage.data.sources.classes import classified
 from crossimage.data.sources.folders import Domain, Split, find_images, visible_folders
 from crossimage.data.sources.tables import CELEBA, Table, find_table, read_table
-from crossimage.labels import LabelSet, place_of
+from crossimage.labels import LabelSet, label_index
 from crossimage.utils.files import as_path
 
 Values = tuple[int, ...]
@@ -62,7 +62,7 @@ def find_labelled(data: str, chosen: Sequence[str] = ()) -> tuple[LabelledDomain
         source.columns if isinstance(source, Table) else source.classes for _, source in sources
     ]
     union = [label for labels in known for label in labels]
-    wanted = list(dict.fromkeys(union[place_of(name, union)] for name in chosen))
+    wanted = list(dict.fromkeys(union[label_index(name, union)] for name in chosen))
     found = []
     for (name, source), labels in zip(sources, known, strict=True):
         own = [label for label in wanted if label in labels]

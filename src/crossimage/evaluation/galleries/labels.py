@@ -61,11 +61,11 @@ def find_change(labels: Labels, to: str) -> Change:
     """
     wanted = parse_target(to)
     vector = labels.vectors(wanted, 1)[0]
-    places = [labels.place(name) for name in ([to] if isinstance(wanted, str) else dict(wanted))]
+    places = [labels.index(name) for name in ([to] if isinstance(wanted, str) else dict(wanted))]
     values = {place: float(vector[place]) for place in places}
     set_ones = {labels.names[place] for place, value in values.items() if value}
     cleared = {
-        labels.place(name) for group in labels.groups if set_ones & {*group} for name in group
+        labels.index(name) for group in labels.groups if set_ones & {*group} for name in group
     }
     return Change(labels, values, frozenset(cleared))
 
@@ -103,7 +103,7 @@ class Relabelled(ModelGallery):
         domain = self._images.domains[self._number]
         tests = zip(domain.test, domain.test_values, strict=True)
         known = list(tests if domain.test else zip(domain.train, domain.values, strict=True))
-        vectors = [(path, labels.of(self._number, values)) for path, values in known]
+        vectors = [(path, labels.vector_of(self._number, values)) for path, values in known]
         real = [path for path, own in vectors if change.holds(own)]
         others = [(path, own) for path, own in vectors if not change.holds(own)]
         if not (real and others):
