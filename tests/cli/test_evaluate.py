@@ -12,7 +12,7 @@ from crossimage.checkpoints.model_file import save_model
 from crossimage.cli.app import main
 from crossimage.config import build
 from crossimage.evaluation.compare import titles_of
-from crossimage.evaluation.networks.classifier import Judge, save_classifier
+from crossimage.evaluation.networks.classifier import ClassifierNetwork, save_classifier
 from crossimage.methods import METHODS
 from tests.conftest import as_arguments, small
 from tests.evaluation.helpers import model, of_classes
@@ -68,11 +68,13 @@ def test_a_run_without_diversity_has_a_gap_beside_one_with_it(
     (tmp_path / "cyclegan").mkdir()
     save_model(tmp_path / "cyclegan" / "model.safetensors", model("cyclegan").networks)
     judge, out = tmp_path / "judge.safetensors", tmp_path / "out"
-    save_classifier(judge, "resnet18_small", Judge("resnet18_small", 9, 2), ["edges", "shoes"], {})
+    save_classifier(
+        judge, "resnet18_small", ClassifierNetwork("resnet18_small", 9, 2), ["edges", "shoes"], {}
+    )
     command = ("--data", folders, "--metrics", "cis", "--classifier", judge, "--samples", 3)
     assert evaluate(tmp_path / "cyclegan", run, *command, "--out", out) == 0
     said, progress = capsys.readouterr()
-    assert "– no cis of cyclegan: there is one answer an input" in said
+    assert "– no cis of cyclegan: there is one output per input" in said
     assert [line.split()[:2] for line in said.splitlines()[1:3]] == [
         ["cyclegan", "–"], ["run", said.splitlines()[2].split()[1]]
     ]  # fmt: skip
@@ -82,9 +84,9 @@ def test_a_run_without_diversity_has_a_gap_beside_one_with_it(
     assert not one["figures"] and "no diversity" in one["missing"]["cis"]
     assert {figure["seed"] for figure in many["figures"]} == {0}
     page = (out / "report.html").read_text()
-    assert "most diversity by CIS" in page and "No cis: there is one answer" in page
+    assert "most diversity by CIS" in page and "No cis: there is one output" in page
     assert evaluate(tmp_path / "cyclegan", *command, "--out", out) == 2
-    assert "cis can't be measured of cyclegan: there is one answer" in capsys.readouterr().err
+    assert "cis can't be measured of cyclegan: there is one output" in capsys.readouterr().err
 
 
 def test_all_runs_are_checked_before_the_first_is_measured(
@@ -93,7 +95,7 @@ def test_all_runs_are_checked_before_the_first_is_measured(
     def measured(*_: object) -> None:
         raise AssertionError("measured before all was checked")
 
-    monkeypatch.setattr("crossimage.evaluation.compare.evaluate", measured)
+    monkeypatch.setattr("crossimage.evaluation.compare.run_metrics", measured)
     command = ("--data", folders, *RANDOM, "--out", tmp_path / "out")
     assert evaluate(run, tmp_path / "nowhere", *command) == 2
     assert evaluate(run, *command, "--inputs", 1) == 2

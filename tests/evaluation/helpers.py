@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,15 +12,13 @@ from torch import Tensor
 
 from crossimage.config import build
 from crossimage.evaluation.galleries.base import Gallery
-from crossimage.evaluation.metrics.diversity import Amounts
-from crossimage.evaluation.networks.open import Tools
+from crossimage.evaluation.metrics.base import Amounts, Setup
+from crossimage.evaluation.networks.open import MetricNetworks
 from crossimage.evaluation.report.page import Evaluation
-from crossimage.evaluation.run_metrics import choose, evaluate
+from crossimage.evaluation.run_metrics import choose, run_metrics
 from crossimage.inference.translator import Translator
 from crossimage.methods import METHODS
 from tests.conftest import small
-
-T = TypeVar("T")
 
 
 def model(method: str = "munit", **changes: Any) -> Translator:
@@ -73,31 +70,41 @@ class Classifier:
         return torch.stack([1 - light, light], 1)
 
 
-def tools(*classes: str) -> Tools:
-    found = Tools(torch.device("cpu"), "random")
-    found.__dict__["lpips"] = Lpips()
+def networks(*classes: str) -> MetricNetworks:
+    """Random features, and stand-ins for LPIPS and, with classes, for a classifier."""
+    result = MetricNetworks(torch.device("cpu"), "random")
+    result.__dict__["lpips"] = Lpips()
     if classes:
-        found.classifier_path = Path("classifier.safetensors")
-        found.__dict__["classifier"] = Classifier(*classes)
-    return found
+        result.classifier_path = Path("classifier.safetensors")
+        result.__dict__["classifier"] = Classifier(*classes)
+    return result
 
 
-def silent(things: Iterable[T], what: str, total: int) -> Iterable[T]:
-    return things
+def setup(
+    gallery: Gallery, own: MetricNetworks | None = None, amounts: Amounts | None = None
+) -> Setup:
+    return Setup(gallery, own or networks(), amounts or Amounts())
 
 
 def chosen(
-    wanted: tuple[str, ...], gallery: Gallery, tools: Tools, amounts: Amounts
+    wanted: tuple[str, ...],
+    gallery: Gallery,
+    own: MetricNetworks | None = None,
+    amounts: Amounts | None = None,
 ) -> tuple[str, ...]:
-    (choice,) = choose(wanted, [gallery], tools, amounts)
+    """Names of the metrics that are computed for a gallery."""
+    (choice,) = choose(wanted, [setup(gallery, own, amounts)])
     return choice.names
 
 
-def measured(
-    gallery: Gallery, *wanted: str, tools: Tools, amounts: Amounts | None = None
+def evaluated(
+    gallery: Gallery,
+    *wanted: str,
+    own: MetricNetworks | None = None,
+    amounts: Amounts | None = None,
 ) -> Evaluation:
-    amounts = amounts or Amounts()
-    return evaluate(gallery, chosen(wanted, gallery, tools, amounts), tools, amounts, silent)
+    names = chosen(wanted, gallery, own, amounts)
+    return run_metrics(setup(gallery, own, amounts), names)
 
 
 def values(evaluation: Evaluation) -> dict[str, float]:

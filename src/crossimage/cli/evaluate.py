@@ -5,14 +5,18 @@ As in all of the command line, what a command needs is imported inside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from tyro.conf import Positional
 
-from crossimage.evaluation.options import File, Network, Options, SegmenterNetwork
+from crossimage.evaluation.options import ClassifierName, File, Options, SegmenterName
 from crossimage.utils.files import as_path
+
+if TYPE_CHECKING:
+    from crossimage.evaluation.report.result import EvaluationResult
 
 Runs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="RUN...")]
 Recipes = Annotated[tuple[str, ...], tyro.conf.arg(metavar="RECIPE... [KEY=VALUE...]")]
@@ -47,32 +51,32 @@ def evaluate(
         out: Folder for report.json and report.html.
         options: What is measured.
     """
+    _evaluate(runs, data=data, fake=fake, real=real, out=out, options=options)
+
+
+def _evaluate(
+    runs: Sequence[str | Path], *, out: str | Path, options: Options, **more: Any
+) -> None:
+    """Evaluate, print the result and say where the report is."""
+    from crossimage.evaluation.api import evaluate as run_evaluation
+    from crossimage.utils.progress import StderrProgress
+
     folder = as_path(out, "--out")
-    if (fake is None) != (real is None):
-        raise ValueError("--fake and --real belong together: results, and real images beside them")
-    if fake is not None and real is not None:
-        if runs or data is not None or options.to is not None:
-            raise ValueError("--fake and --real take the place of runs, --data and --to")
-        results, images = as_path(fake, "--fake"), as_path(real, "--real")
-        from crossimage.evaluation.compare import compare_folders
+    with StderrProgress() as progress:
+        result = run_evaluation(*runs, out=folder, progress=progress, **vars(options), **more)
+    _show(result)
 
-        compare_folders(results, images, options, folder)
-        return
-    if not runs:
-        raise ValueError("nothing to measure: give runs and --data, or --fake and --real")
-    if data is None:
-        raise ValueError("--data is missing: the data set whose test images are translated")
-    from crossimage.evaluation.compare import compare_runs, titles_of
 
-    paths = [as_path(run, "a run") for run in runs]
-    compare_runs(list(zip(titles_of(runs), paths, strict=True)), data, options, folder)
+def _show(result: EvaluationResult) -> None:
+    print(result)
+    print(f"report written to {result.report_html}")
 
 
 def fit_classifier(
     *,
     data: Needed,
     out: Written,
-    network: Network = "resnet18",
+    network: ClassifierName = "resnet18",
     size: int | None = None,
     epochs: int = 20,
     flip: bool = True,
@@ -99,22 +103,25 @@ def fit_classifier(
     path = as_path(out, "--out")
     from crossimage.evaluation.fitting.classifier import fit_classifier as fit
     from crossimage.utils.arguments import find_device
+    from crossimage.utils.progress import StderrProgress
 
-    found = fit(
-        as_path(data, "--data"),
-        path,
-        network=network,
-        size=size,
-        epochs=epochs,
-        flip=flip,
-        weights=weights,
-        seed=seed,
-        device=find_device(device),
-    )
-    low, high = found.interval or (found.value, found.value)
+    with StderrProgress(lines={"training": epochs}) as progress:
+        accuracy = fit(
+            as_path(data, "--data"),
+            path,
+            network=network,
+            size=size,
+            epochs=epochs,
+            flip=flip,
+            weights=weights,
+            seed=seed,
+            device=find_device(device),
+            progress=progress,
+        )
+    low, high = accuracy.interval or (accuracy.value, accuracy.value)
     print(
-        f"{found.value:.2%} of {found.count} held-out images right (95 % interval {low:.2%} to "
-        f"{high:.2%}); classifier written to {path}"
+        f"{accuracy.value:.2%} of {accuracy.count} held-out images right (95 % interval {low:.2%} "
+        f"to {high:.2%}); classifier written to {path}"
     )
 
 
@@ -123,7 +130,7 @@ def fit_segmenter(
     data: Needed,
     palette: Written,
     out: Written,
-    network: SegmenterNetwork = "fcn_resnet50",
+    network: SegmenterName = "fcn_resnet50",
     size: int = 256,
     epochs: int = 100,
     weights: File = None,
@@ -149,18 +156,21 @@ def fit_segmenter(
     path, table = as_path(out, "--out"), as_path(palette, "--palette")
     from crossimage.evaluation.fitting.segmenter import fit_segmenter as fit
     from crossimage.utils.arguments import find_device
+    from crossimage.utils.progress import StderrProgress
 
-    figures = fit(
-        data,
-        path,
-        palette=table,
-        network=network,
-        size=size,
-        epochs=epochs,
-        weights=weights,
-        seed=seed,
-        device=find_device(device),
-    )
+    with StderrProgress(lines={"training": epochs}) as progress:
+        figures = fit(
+            data,
+            path,
+            palette=table,
+            network=network,
+            size=size,
+            epochs=epochs,
+            weights=weights,
+            seed=seed,
+            device=find_device(device),
+            progress=progress,
+        )
     pixel, classes, iou = (f"{figure.value:.3f}" for figure in figures)
     print(
         f"{figures[0].count} held-out photos: per-pixel accuracy {pixel}, per-class accuracy "
@@ -189,15 +199,15 @@ def invariance(
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
     """
     folder = as_path(out, "--out")
-    from crossimage.evaluation.compare import write
     from crossimage.evaluation.metrics.invariance import check_invariance
     from crossimage.evaluation.report.page import Evaluation
+    from crossimage.evaluation.report.result import report_result
     from crossimage.utils.arguments import find_device
 
     figures, histograms = check_invariance(data, weights, find_device(device), seed)
-    found = Evaluation("domain invariance", {"data": data}, figures, histograms=histograms)
-    asked = {"data": data, "seed": seed} | ({"weights": weights} if weights else {})
-    write(folder, [found], asked)
+    evaluation = Evaluation("domain invariance", {"data": data}, figures, histograms=histograms)
+    settings = {"data": data, "seed": seed} | ({"weights": weights} if weights else {})
+    _show(report_result([evaluation], settings, folder))
 
 
 def ablate(
@@ -218,7 +228,6 @@ def ablate(
     folder = as_path(out, "--out")
     from crossimage.cli.console import ConsoleListener
     from crossimage.cli.overrides import parse_overrides
-    from crossimage.evaluation.compare import compare_runs
     from crossimage.training.ablations import find_variants, train_variant
 
     options.check()
@@ -229,8 +238,9 @@ def ablate(
         status = listener.report(train_variant(variant, data, folder, settings, listener))
         if status:
             raise SystemExit(status)
-    runs = [(variant.name, folder / variant.folder) for variant in variants]
-    compare_runs(runs, data, options, folder)
+    runs = [folder / variant.folder for variant in variants]
+    titles = [variant.name for variant in variants]
+    _evaluate(runs, titles=titles, data=data, out=folder, options=options)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

@@ -1,4 +1,4 @@
-"""What users may choose when something is measured; known without PyTorch."""
+"""Options of evaluations, known without loading PyTorch."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ import tyro
 Metrics = Annotated[str, tyro.conf.arg(metavar="NAME,NAME,...")]
 File = Annotated[str | None, tyro.conf.arg(metavar="FILE")]
 Backbone = Literal["alex", "vgg", "squeeze"]
-"""Networks of the perceptual distance."""
+"""Backbones of the perceptual distance LPIPS."""
 
-Network = Literal["resnet18", "resnet18_small", "inception_v3"]
-"""Networks that can be trained to classify."""
+ClassifierName = Literal["resnet18", "resnet18_small", "inception_v3"]
+"""Networks that can be trained as classifiers."""
 
-SegmenterNetwork = Literal[
-    "fcn_resnet50", "deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large"
-]
-"""Networks that can be trained to segment."""
+SegmenterName = Literal["fcn_resnet50", "deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large"]
+"""Networks that can be trained as segmenters."""
 
 
 @dataclass(frozen=True)

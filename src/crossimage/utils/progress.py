@@ -1,45 +1,106 @@
-"""Progress: a bar on a terminal, elsewhere a plain line now and then."""
+"""Progress reporting: to a callback, or on stderr as a bar or as plain lines."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from time import monotonic
-from typing import TypeVar
+from typing import Protocol, Self, TypeVar
 
 from rich.console import Console
-from rich.progress import track
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 T = TypeVar("T")
 
-_SILENCE = 60  # seconds at most without a line
+_SILENCE = 60  # seconds without a line, at most
 
 
-def shown(things: Iterable[T], what: str, total: int, every: int | None = None) -> Iterable[T]:
-    """The things; how many of them have passed is told on the standard error stream.
+class ProgressCallback(Protocol):
+    """Receives the progress of one task after another."""
+
+    def __call__(self, description: str, done: int, total: int, /) -> None:
+        """Take note that ``done`` of ``total`` items are finished; a task begins with 0."""
+
+
+def track(
+    items: Iterable[T], description: str, total: int, callback: ProgressCallback | None
+) -> Iterator[T]:
+    """Iterate while reporting progress to a callback.
 
     Args:
-        things: What passes by.
-        what: What is done, in words.
-        total: How many there are.
-        every: Without a terminal, things between two lines; None: a line at the end, and one a
-            minute.
+        items: What to iterate over.
+        description: What is being done, in a few words.
+        total: Number of items.
+        callback: Called with 0 before the first item and again after each; None: not reported.
     """
-    if sys.stderr.isatty():
-        return track(things, what, total, console=Console(stderr=True))
-    return _told(things, what, total, every or total)
+    if callback:
+        callback(description, 0, total)
+    for done, item in enumerate(items, 1):
+        yield item
+        if callback:
+            callback(description, done, total)
 
 
-def _told(things: Iterable[T], what: str, total: int, every: int) -> Iterator[T]:
-    begun = told = monotonic()
-    for number, thing in enumerate(things, 1):
-        yield thing
+class StderrProgress:
+    """A callback that shows progress on stderr: a bar on a terminal, plain lines elsewhere.
+
+    Use it as a context manager, so that the bar of a task that fails is removed.
+
+    Args:
+        lines: Lines per task where there is no terminal, by the task's description; by default one
+            at its end. Either way there is a line per minute.
+    """
+
+    def __init__(self, lines: Mapping[str, int] | None = None) -> None:
+        self._lines = lines or {}
+        self._bar: Progress | None = None
+        self._started = self._told = 0.0
+
+    def __enter__(self) -> Self:
+        """Return the callback."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the bar of a task that has not finished."""
+        self._stop()
+
+    def __call__(self, description: str, done: int, total: int, /) -> None:
+        """Show that ``done`` of ``total`` items are finished."""
+        if sys.stderr.isatty():
+            self._draw(description, done, total)
+        else:
+            self._print(description, done, total)
+
+    def _draw(self, description: str, done: int, total: int) -> None:
+        if not done:
+            self._stop()
+            self._bar = Progress(
+                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+                TimeRemainingColumn(), console=Console(stderr=True),
+            )  # fmt: skip
+            self._bar.add_task(description, total=total)
+            self._bar.start()
+        assert self._bar, "a task begins with 0 finished items"
+        self._bar.update(self._bar.task_ids[0], completed=done)
+        if done >= total:
+            self._stop()
+
+    def _stop(self) -> None:
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+
+    def _print(self, description: str, done: int, total: int) -> None:
         now = monotonic()
-        if number % every == 0 or number == total or now - told >= _SILENCE:
-            told, passed = now, now - begun
-            left = f" · {_time(passed / number * (total - number))} left" if number < total else ""
-            line = f"{what} · {number}/{total} · {_time(passed)}{left}"
+        if not done:
+            self._started = self._told = now
+            return
+        every = max(1, total // self._lines.get(description, 1))
+        if done % every == 0 or done == total or now - self._told >= _SILENCE:
+            self._told, passed = now, now - self._started
+            left = f" · {_time(passed / done * (total - done))} left" if done < total else ""
+            line = f"{description} · {done}/{total} · {_time(passed)}{left}"
             print(line, file=sys.stderr, flush=True)
 
 

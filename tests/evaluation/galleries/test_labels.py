@@ -11,12 +11,10 @@ from torch import Tensor
 
 from crossimage.evaluation.compare import open_gallery
 from crossimage.evaluation.galleries.labels import Relabelled
-from crossimage.evaluation.metrics.classification import asked_class
-from crossimage.evaluation.metrics.diversity import Amounts
+from crossimage.evaluation.metrics.classification import target_class
 from crossimage.evaluation.options import Options
-from crossimage.evaluation.run_metrics import evaluate
 from crossimage.inference.translator import Translator
-from tests.evaluation.helpers import Classifier, chosen, of_classes, stargan, tools
+from tests.evaluation.helpers import Classifier, chosen, evaluated, networks, of_classes, stargan
 
 ATTRIBUTES = ("Dark", "Fair", "Male")
 
@@ -91,7 +89,7 @@ def test_images_of_other_classes_get_the_class(labelled: Path) -> None:
         Relabelled("run", of_classes(), str(labelled), "z", 0)
 
 
-def test_of_several_data_sets_the_one_with_the_label_is_measured(
+def test_of_several_data_sets_the_one_with_the_label_is_evaluated(
     faces: Path, labelled: Path
 ) -> None:
     both = stargan((*ATTRIBUTES, "x", "y", "z"), label_sets=(3, 3), categorical=(False, True))
@@ -141,7 +139,7 @@ def test_other_data_than_that_of_training_is_refused(labelled: Path, faces: Path
     with pytest.raises(ValueError, match="has the labels x, y, z; expected the data sets that"):
         Relabelled("run", as_attributes, str(labelled), "x", 0)
     with pytest.raises(ValueError, match="no image has a partner with other labels"):
-        chosen(("psnr",), Relabelled("run", of_faces(), str(faces), "Male", 0), tools(), Amounts())
+        chosen(("psnr",), Relabelled("run", of_faces(), str(faces), "Male", 0))
 
 
 def test_missing_test_images_are_said(labelled: Path, tmp_path: Path) -> None:
@@ -164,33 +162,29 @@ def test_the_error_is_the_share_that_is_not_taken_for_the_target(faces: Path) ->
     gallery = Relabelled("run", of_faces(), str(faces), "Male=0", 0)
     for classes, error in ((("Male", "not Male"), 1.0), (("not male", "Male"), 0.0),
                            (("Female", "Male"), 0.0)):  # fmt: skip
-        judge = tools(*classes)
-        judge.__dict__["classifier"] = Names(*classes)
-        names = chosen(("error",), gallery, judge, Amounts())
-        found = evaluate(gallery, names, judge, Amounts(), lambda rows, *_: rows).figures
+        own = networks(*classes)
+        own.__dict__["classifier"] = Names(*classes)
+        found = evaluated(gallery, "error", own=own).figures
         assert [(f.name, f.value, f.count) for f in found] == [("error", error, 2)]
     with pytest.raises(ValueError, match="no class of .* 'not Male'; it knows cat, dog"):
-        chosen(("error",), gallery, tools("cat", "dog"), Amounts())
+        chosen(("error",), gallery, networks("cat", "dog"))
 
 
 def test_of_two_classes_the_other_one_is_the_opposite() -> None:
-    assert asked_class("not Male", Classifier("Male", "Female")) == 1
-    assert asked_class("Male", Classifier("not Male", "a man")) == 1
-    assert asked_class("not Male", Classifier("a", "b", "not Male")) == 2
-    assert asked_class("not Male", Classifier("a", "b", "Male")) is None
-    assert asked_class("Male", Classifier("x", "y")) is None
+    assert target_class("not Male", Classifier("Male", "Female")) == 1
+    assert target_class("Male", Classifier("not Male", "a man")) == 1
+    assert target_class("not Male", Classifier("a", "b", "not Male")) == 2
+    assert target_class("not Male", Classifier("a", "b", "Male")) is None
+    assert target_class("Male", Classifier("x", "y")) is None
 
 
-def test_what_applies_is_measured(labelled: Path, faces: Path) -> None:
+def test_what_applies_is_evaluated(labelled: Path, faces: Path) -> None:
     of_class = Relabelled("run", of_classes(), str(labelled), "y", 0)
-    assert chosen((), of_class, tools("x", "y"), Amounts()) == ("fid", "kid", "is", "error")
+    assert chosen((), of_class, networks("x", "y")) == ("fid", "kid", "is", "error")
     with pytest.raises(ValueError, match="the class of the input is what is changed"):
-        chosen(("accuracy",), of_class, tools("x", "y"), Amounts())
-    with pytest.raises(ValueError, match="one answer an input, so there is no diversity"):
-        chosen(("lpips",), of_class, tools(), Amounts())
-    found = evaluate(
-        of_class, chosen((), of_class, tools(), Amounts()), tools(), Amounts(),
-        lambda rows, *_: rows,
-    )  # fmt: skip
+        chosen(("accuracy",), of_class, networks("x", "y"))
+    with pytest.raises(ValueError, match="one output per input, so there is no diversity"):
+        chosen(("lpips",), of_class)
+    found = evaluated(of_class)
     assert [figure.name for figure in found.figures] == ["fid", "kid", "is"]
     assert "of 2 generated and 2 real images" in found.figures[0].protocol

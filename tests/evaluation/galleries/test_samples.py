@@ -10,13 +10,13 @@ from PIL import Image
 from crossimage.config import build
 from crossimage.evaluation.compare import open_gallery
 from crossimage.evaluation.galleries.samples import Samples
-from crossimage.evaluation.metrics.diversity import Amounts
+from crossimage.evaluation.metrics.base import Amounts
 from crossimage.evaluation.options import Options
-from crossimage.evaluation.run_metrics import evaluate
+from crossimage.evaluation.run_metrics import run_metrics
 from crossimage.inference.translator import Translator
 from crossimage.methods import METHODS
 from tests.conftest import small
-from tests.evaluation.helpers import chosen, tools
+from tests.evaluation.helpers import chosen, networks, setup
 
 
 @pytest.fixture(autouse=True)
@@ -44,9 +44,9 @@ def test_there_are_as_many_samples_as_test_images_or_as_asked_for(
 ) -> None:
     for inputs, count in ((None, 2), (5, 5)):
         gallery = open_gallery("run", gan, str(data), Options(inputs=inputs))
-        names = chosen((), gallery, tools("x", "y"), Amounts(inputs))
+        names = chosen((), gallery, networks("x", "y"), Amounts(inputs))
         assert names == ("fid", "kid", "is")
-        found = evaluate(gallery, names, tools(), Amounts(inputs), lambda rows, *_: rows)
+        found = run_metrics(setup(gallery, amounts=Amounts(inputs)), names)
         assert [figure.count for figure in found.figures] == [count] * 3
         fid, *_ = found.figures
         assert f"of {count} generated and 2 real images" in fid.protocol
@@ -81,12 +81,13 @@ def test_training_images_stand_in_for_missing_test_images(gan: Translator, data:
 def test_what_needs_inputs_is_refused(gan: Translator, data: Path) -> None:
     gallery = Samples("run", gan, str(data), None, 0)
     for metric, sentence in (
-        ("lpips", "one answer an input"), ("l1", "makes images of noise, which have no targets"),
-        ("accuracy", "no folders of classes"), ("error", "no class of the target domain's name"),
+        ("lpips", "one output per input"), ("l1", "makes images of noise, which have no targets"),
+        ("accuracy", "not in folders of the classifier's classes"),
+        ("error", "no class of the target domain's name"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=sentence):
-            chosen((metric,), gallery, tools("x", "y"), Amounts())
+            chosen((metric,), gallery, networks("x", "y"))
     with pytest.raises(ValueError, match="leave out --samples; --inputs says how many"):
         open_gallery("run", gan, str(data), Options(samples=3))
-    with pytest.raises(ValueError, match="makes images of noise: leave out --to"):
+    with pytest.raises(ValueError, match="makes images from noise: leave out --to"):
         open_gallery("run", gan, str(data), Options(to="x"))

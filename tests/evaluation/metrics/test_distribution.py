@@ -21,7 +21,8 @@ from crossimage.evaluation.metrics.distribution import (
     kid,
     statistics_of,
 )
-from crossimage.evaluation.networks.inception import Features, open_features
+from crossimage.evaluation.networks.inception import FeatureNetwork
+from crossimage.evaluation.networks.open import open_features
 
 CPU = torch.device("cpu")
 DIM, CLASSES = 24, 7
@@ -35,7 +36,9 @@ class Averages(nn.Module):
         return features, features[:, :CLASSES] * 2
 
 
-FEATURES = Features(Averages(), DIM, CPU, "first pixels", "torch 0", "averages", comparable=True)
+FEATURES = FeatureNetwork(
+    Averages(), DIM, CPU, "first pixels", "torch 0", "averages", comparable=True
+)
 
 
 def pictures(count: int, seed: int, shift: int = 0) -> Tensor:

@@ -1,5 +1,8 @@
+"""Distances of outputs from their targets, by hand and as the literature has them."""
+
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,8 +11,14 @@ from torch import Tensor
 
 from crossimage.data.images.files import probe, read_image
 from crossimage.data.images.resize import enlarge, shrink
-from crossimage.evaluation.metrics.paired import luma, psnr, ssim
+from crossimage.evaluation.galleries.base import Row
+from crossimage.evaluation.metrics.base import Setup, load_metric
+from crossimage.evaluation.metrics.paired import l1, luma, psnr, ssim
+from crossimage.evaluation.networks.open import MetricNetworks
+from crossimage.evaluation.report.figures import Figure
 from tests.golden import SHARED
+
+NAMES = ("psnr", "ssim", "l1", "lpips_paired")
 
 
 def image(*colour: float, size: int = 24) -> Tensor:
@@ -114,3 +123,52 @@ def both(path: Path, scale: int) -> Tensor:
     truth = truth[:, :, :height, :width]
     found = enlarge(shrink(truth, scale), scale)
     return torch.cat([psnr(found, truth, scale), ssim(found, truth, scale)])
+
+
+def row(number: int, difference: int = 10, answers: int = 2) -> Row:
+    generator = torch.Generator().manual_seed(number)
+    target = torch.randint(0, 200, (3, 40, 40), generator=generator).byte()
+    answer = target + difference
+    return Row(f"{number}", answer.expand(answers, 3, 40, 40), None, target, Path("a.png"))
+
+
+def measured(*rows: Row, names: tuple[str, ...] = NAMES) -> dict[str, Figure]:
+    networks = MetricNetworks(torch.device("cpu"), lpips_weights="random")
+    gallery = SimpleNamespace(border=4, paired=True, answers=lambda _: 1)
+    metrics = [load_metric(name)(Setup(gallery, networks)) for name in names]
+    for one in rows:
+        for metric in metrics:
+            metric.update(one)
+    return {figure.name: figure for metric in metrics for figure in metric.figures()}
+
+
+def test_l1_is_the_mean_absolute_difference_of_colours_from_0_to_1() -> None:
+    x, truth = (
+        (torch.tensor(colour) / 127.5 - 1).reshape(1, 3, 1, 1)
+        for colour in ([0.0, 255.0, 10.0], [255.0, 255.0, 40.0])
+    )
+    assert l1(x, truth).tolist() == pytest.approx([(1 + 0 + 30 / 255) / 3])
+    assert l1(truth, x).tolist() == l1(x, truth).tolist()
+    both: Tensor = torch.cat([x, truth])
+    assert l1(both, torch.cat([truth, truth])).tolist()[1] == 0
+
+
+def test_every_paired_figure_has_an_interval_over_inputs() -> None:
+    found = measured(row(0, 10), row(1, 20), row(2, 30))
+    assert list(found) == ["psnr", "psnr_y", "ssim", "ssim_y", "l1", "lpips_paired"]
+    assert found["l1"].value == pytest.approx(20 / 255)
+    assert found["l1"].interval == pytest.approx(
+        [20 / 255 + sign * 1.959964 * 10 / 255 / 3**0.5 for sign in (-1, 1)]
+    )
+    for figure in found.values():
+        assert figure.interval is not None
+        assert figure.interval[0] < figure.value < figure.interval[1]
+        assert figure.count == 3 and "3 inputs with 2 answers each" in figure.protocol
+    assert not found["lpips_paired"].comparable
+    assert found["l1"].comparable and found["psnr"].comparable
+    assert "without 4 pixels at every edge" in found["psnr_y"].protocol
+
+
+def test_only_what_is_asked_for_is_measured() -> None:
+    assert list(measured(row(0), names=("l1",))) == ["l1"]
+    assert measured(row(0), names=("l1",))["l1"].interval is None

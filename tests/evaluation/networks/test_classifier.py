@@ -14,31 +14,28 @@ from torchvision.models import resnet18
 
 from crossimage.cli.app import main
 from crossimage.evaluation.fitting import classifier as fitting
-from crossimage.evaluation.fitting.class_folders import find_examples
+from crossimage.evaluation.fitting.class_folders import find_class_images
 from crossimage.evaluation.fitting.classifier import fit_classifier
 from crossimage.evaluation.galleries.base import Results
 from crossimage.evaluation.galleries.images import fitted
 from crossimage.evaluation.metrics.distribution import fid
-from crossimage.evaluation.metrics.diversity import Amounts
 from crossimage.evaluation.metrics.statistics import Statistics
 from crossimage.evaluation.networks.classifier import (
-    KINDS,
+    CLASSIFIERS,
     Classifier,
-    Judge,
-    classifier_of,
+    ClassifierNetwork,
+    freeze_classifier,
     load_classifier,
     save_classifier,
 )
-from crossimage.evaluation.networks.inception import open_features
 from crossimage.evaluation.networks.network_file import read_network, write_network
-from crossimage.evaluation.networks.open import Tools
-from crossimage.evaluation.options import Network
+from crossimage.evaluation.networks.open import MetricNetworks, open_features
+from crossimage.evaluation.options import ClassifierName
 from crossimage.evaluation.report.figures import Figure, share_of
-from crossimage.evaluation.run_metrics import evaluate
-from tests.evaluation.helpers import chosen
+from tests.evaluation.helpers import evaluated
 
 CPU = torch.device("cpu")
-NETWORKS = dict(KINDS)
+NETWORKS = dict(CLASSIFIERS)
 COLOURS = {"blue": (40, 60, 200), "green": (40, 200, 60), "red": (200, 60, 40)}
 
 
@@ -66,9 +63,9 @@ class Tiny(nn.Module):
 @pytest.fixture(scope="module", autouse=True)
 def _tiny() -> Iterator[None]:
     """Tests of what holds for all networks train a tiny one in place of the small ResNet."""
-    tiny = KINDS["resnet18_small"]._replace(build=Tiny)
+    tiny = CLASSIFIERS["resnet18_small"]._replace(build=Tiny)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(KINDS, "resnet18_small", tiny)
+        patch.setitem(CLASSIFIERS, "resnet18_small", tiny)
         yield
 
 
@@ -145,7 +142,9 @@ def test_training_is_in_the_arithmetic_of_the_hardware_and_judging_in_fp32(
             seen.add((self.training, self.layers(x).dtype))
             return super().forward(x)
 
-    monkeypatch.setitem(KINDS, "resnet18_small", KINDS["resnet18_small"]._replace(build=Watched))
+    monkeypatch.setitem(
+        CLASSIFIERS, "resnet18_small", CLASSIFIERS["resnet18_small"]._replace(build=Watched)
+    )
     monkeypatch.setattr(fitting, "find_device", lambda _: CPU)
     monkeypatch.setattr(fitting, "arithmetic", lambda _: auto)
     fit(colours, tmp_path / "c.safetensors")
@@ -156,21 +155,21 @@ def test_training_is_in_the_arithmetic_of_the_hardware_and_judging_in_fp32(
 
 
 def test_a_tenth_of_every_class_is_held_out_where_there_is_no_test_folder(colours: Path) -> None:
-    classes, train, held_out = find_examples(str(colours / "train"), 0)
+    classes, train, held_out = find_class_images(str(colours / "train"), 0)
     assert classes == ("blue", "green", "red")
     assert sorted(train.paths + held_out.paths) == sorted((colours / "train").glob("*/*"))
     assert [held_out.labels.count(k) for k in range(3)] == [2, 2, 2]
     for examples in (train, held_out):
         names = [classes[label] for label in examples.labels]
         assert names == [path.parent.name for path in examples.paths]
-    assert find_examples(str(colours / "train"), 0)[2] == held_out
-    assert find_examples(str(colours / "train"), 1)[2] != held_out
-    assert len(find_examples(str(colours), 0)[2].paths) == 9  # the test folder
+    assert find_class_images(str(colours / "train"), 0)[2] == held_out
+    assert find_class_images(str(colours / "train"), 1)[2] != held_out
+    assert len(find_class_images(str(colours), 0)[2].paths) == 9  # the test folder
 
 
 def test_last_batches_are_never_a_single_image() -> None:
     for count in (2, 64, 65, 66, 129, 200):
-        parts = fitting._parts(range(count))
+        parts = fitting._batches(range(count))
         assert [i for part in parts for i in part] == list(range(count))
         assert all(1 < len(part) <= 65 for part in parts)
 
@@ -196,7 +195,7 @@ def test_folders_that_are_no_classes_are_named(
 
 def test_numbers_and_names_that_make_no_sense_are_refused(colours: Path, tmp_path: Path) -> None:
     out = tmp_path / "c.safetensors"
-    with pytest.raises(ValueError, match=r"c\.pth is no name for a classifier"):
+    with pytest.raises(ValueError, match=r"c\.pth is not a file name for a classifier"):
         fit(colours, tmp_path / "c.pth")
     with pytest.raises(ValueError, match="--epochs must be at least 1, found 0"):
         fit(colours, out, 0)
@@ -250,17 +249,17 @@ def test_absent_published_weights_say_where_to_put_them(
         fit_classifier(colours, tmp_path / "c.safetensors", weights="imagenet", device=CPU)
 
 
-@pytest.mark.parametrize("kind", get_args(Network))
+@pytest.mark.parametrize("kind", get_args(ClassifierName))
 def test_every_network_sees_pictures_from_its_smallest_size_on(
-    kind: Network, monkeypatch: pytest.MonkeyPatch
+    kind: ClassifierName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(KINDS, kind, NETWORKS[kind])
-    size = KINDS[kind].smallest
-    classifier = classifier_of(Judge(kind, size, 4), kind, "abcd")
+    monkeypatch.setitem(CLASSIFIERS, kind, NETWORKS[kind])
+    size = CLASSIFIERS[kind].min_size
+    classifier = freeze_classifier(ClassifierNetwork(kind, size, 4), kind, "abcd")
     found = classifier.probabilities(pictures())
     assert found.shape == (2, 4) and found.isfinite().all()
     assert not any(p.requires_grad for p in classifier.features.network.parameters())
-    assert set(get_args(Network)) == NETWORKS.keys()
+    assert set(get_args(ClassifierName)) == NETWORKS.keys()
 
 
 def test_pictures_are_fitted_by_their_middle() -> None:
@@ -288,7 +287,7 @@ def test_files_that_hold_no_classifier_are_named(tmp_path: Path) -> None:
 
 
 def test_classifiers_whose_facts_do_not_fit_their_weights_are_damaged(tmp_path: Path) -> None:
-    path, judge = tmp_path / "c.safetensors", Judge("resnet18_small", 9, 2)
+    path, judge = tmp_path / "c.safetensors", ClassifierNetwork("resnet18_small", 9, 2)
     for facts in ({"network": "alexnet"}, {"size": "x"}, {"classes": ["a"]}, {"classes": 3}):
         save_classifier(path, "resnet18_small", judge, ["a", "b"], facts)
         with pytest.raises(ValueError, match="is damaged .* write it again"):
@@ -307,7 +306,7 @@ def test_distances_can_be_taken_in_the_features_of_a_classifier(
         sides[-1].update(torch.randint(0, 256, (8, 3, 9, 9), generator=generator).byte())
     figure = fid(*sides)
     assert figure.value > 0 and not figure.comparable
-    assert "ResNet-18 for small pictures trained on 3 classes" in figure.protocol
+    assert "ResNet-18 for small images trained on 3 classes" in figure.protocol
 
 
 def test_translated_images_are_judged(
@@ -317,9 +316,8 @@ def test_translated_images_are_judged(
         write(tmp_path / "fake" / name, colour, 40, seed=2)
     gallery = Results(tmp_path / "fake", colours / "test")
     gallery.target = "red"
-    tools = Tools(CPU, classifier_path=trained[0])
-    names = chosen(("accuracy", "error"), gallery, tools, Amounts())
-    found = evaluate(gallery, names, tools, Amounts(), lambda rows, *_: rows).figures
+    own = MetricNetworks(CPU, classifier_path=trained[0])
+    found = evaluated(gallery, "accuracy", "error", own=own).figures
     assert {figure.name: figure.value for figure in found} == {"accuracy": 0.5, "error": 0.5}
     assert all(figure.count == 80 and figure.library for figure in found)
     assert found[0].interval == pytest.approx(share_of([0.0] * 40 + [1.0] * 40)[1])
@@ -344,4 +342,4 @@ def test_the_command_trains_and_tells_the_accuracy(
     assert "training · 1/1 · 0:00:0" in err  # a line an epoch where no terminal shows a bar
     assert load_classifier(out, CPU).classes == ("blue", "green", "red")
     assert main(["evaluate", "fit-classifier", "--data", str(tmp_path), "--out", "c.pth"]) != 0
-    assert "is no name for a classifier" in capsys.readouterr().err
+    assert "is not a file name for a classifier" in capsys.readouterr().err

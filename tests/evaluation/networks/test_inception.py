@@ -7,7 +7,8 @@ import torch
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
-from crossimage.evaluation.networks.inception import Features, open_features, resize
+from crossimage.evaluation.networks.inception import FeatureNetwork, resize
+from crossimage.evaluation.networks.open import open_features
 from crossimage.utils import tensor_files as module
 from tests.evaluation.inception import write_random_weights
 
@@ -21,7 +22,7 @@ def weights(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def inception(weights: Path) -> Features:
+def inception(weights: Path) -> FeatureNetwork:
     return open_features(str(weights), CPU)
 
 
@@ -30,7 +31,7 @@ def pictures(count: int = 2, height: int = 40, width: int = 56) -> torch.Tensor:
     return torch.randint(0, 256, (count, 3, height, width), generator=generator).byte()
 
 
-def test_inception_sees_what_torch_fidelity_sees(weights: Path, inception: Features) -> None:
+def test_inception_sees_what_torch_fidelity_sees(weights: Path, inception: FeatureNetwork) -> None:
     theirs = FeatureExtractorInceptionV3(
         "inception-v3-compat", ["2048", "logits_unbiased"], str(weights)
     )
@@ -48,7 +49,7 @@ def test_pictures_are_resized_as_tensorflow_did(size: tuple[int, int]) -> None:
     torch.testing.assert_close(resize(x, 299), y, rtol=0, atol=1e-4)
 
 
-def test_other_weights_than_the_published_are_not_comparable(inception: Features) -> None:
+def test_other_weights_than_the_published_are_not_comparable(inception: FeatureNetwork) -> None:
     assert not inception.comparable
     assert "other weights (weights.pth)" in inception.name
 
@@ -105,7 +106,7 @@ def test_random_features_are_always_the_same_and_marked() -> None:
     assert "random" in first.name
 
 
-def test_nothing_in_the_networks_learns(inception: Features) -> None:
+def test_nothing_in_the_networks_learns(inception: FeatureNetwork) -> None:
     for features in (open_features("random", CPU), inception):
         assert not any(p.requires_grad for p in features.network.parameters())
         assert not features.network.training

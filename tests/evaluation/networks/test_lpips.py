@@ -1,9 +1,7 @@
-"""How much answers differ: LPIPS beside its authors' package, CIS beside direct computation."""
+"""LPIPS agrees with its authors' package."""
 
 import hashlib
-import math
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import lpips
@@ -11,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from crossimage.evaluation.networks.lpips import conditional_inception_score, open_lpips
+from crossimage.evaluation.networks.lpips import open_lpips
 from crossimage.utils import tensor_files as module
 
 CPU = torch.device("cpu")
@@ -131,45 +129,5 @@ def test_only_uint8_rgb_pictures_of_one_size_are_compared(alexnet: Path) -> None
     for wrong in (pictures().float(), pictures()[:, :1], pictures()[0]):
         with pytest.raises(ValueError, match=r"expected pictures \(N, 3, H, W\) of torch\.uint8"):
             distance(pictures(), wrong)
-    with pytest.raises(ValueError, match="pictures of the same size"):
+    with pytest.raises(ValueError, match="images of the same size"):
         distance(pictures(), pictures(size=41))
-
-
-def values(probabilities: Iterator[Tensor]) -> dict[str, float]:
-    return {figure.name: figure.value for figure in conditional_inception_score(probabilities)}
-
-
-def test_scores_are_those_of_direct_computation() -> None:
-    p = torch.randn(7, 5, 4, generator=torch.Generator().manual_seed(0)).mul(2).softmax(2).double()
-    own = p.mean(1, keepdim=True)
-    of_input = (p * (p / own).log()).sum(2).mean(1)
-    of_all = (p * (p / p.mean((0, 1))).log()).sum(2).mean()
-    found = values(iter(p.float()))
-    assert found["cis"] == pytest.approx(float(of_input.mean()), rel=1e-6)
-    assert found["is_classes"] == pytest.approx(float(of_all), rel=1e-6)
-    assert found["cis_exp"] == pytest.approx(math.exp(found["cis"]))
-    assert found["is_classes_exp"] == pytest.approx(math.exp(found["is_classes"]))
-
-
-def test_many_sided_sure_answers_count_their_classes() -> None:
-    sure = torch.eye(4)
-    found = values(iter([sure[:2], sure[2:]]))  # each input two classes, four in all
-    expected = {"cis": math.log(2), "cis_exp": 2, "is_classes": math.log(4), "is_classes_exp": 4}
-    assert found == pytest.approx(expected)
-
-
-def test_answers_that_are_all_alike_have_no_conditional_score() -> None:
-    a, b = torch.tensor([1.0, 0.0]).expand(9, 2), torch.tensor([0.3, 0.7]).expand(9, 2)
-    found = values(iter([a, b]))
-    assert found["cis"] == pytest.approx(0, abs=1e-12) and found["is_classes"] > 0.1
-
-
-def test_scores_tell_their_answers_and_their_interval_over_inputs() -> None:
-    p = torch.randn(6, 5, 4, generator=torch.Generator().manual_seed(0)).softmax(2)
-    cis, cis_exp, scores, _ = conditional_inception_score(iter(p))
-    assert {cis.count, cis_exp.count, scores.count} == {30}
-    assert cis.interval is not None and cis.interval[0] < cis.value < cis.interval[1]
-    assert cis_exp.interval == pytest.approx(tuple(map(math.exp, cis.interval)))
-    assert scores.interval is None
-    with pytest.raises(ValueError, match="needs answers, found none"):
-        conditional_inception_score([])

@@ -69,7 +69,7 @@ def test_photos_are_farther_from_the_table_than_label_maps(palette: Palette) -> 
         ("name,r,g,b\na,1,2\n", "line 2: found 'a,1,2', expected a name and three numbers"),
         ("name,r,g,b\na,1,2,3\nb,1,2,256\n", "line 3: found 'b,1,2,256'"),
         ("name,r,g,b\na,1,2,3\nb,1,2,x\n", "line 3"),
-        ("name,r,g,b\na,1,2,3\nb,1,2,3\n", "line 3: the colour .1, 2, 3. stands twice"),
+        ("name,r,g,b\na,1,2,3\nb,1,2,3\n", "line 3: the colour .1, 2, 3. appears twice"),
         ("name,r,g,b\na,1,2,3\nvoid,0,0,0\n", "has 1 classes, expected 2 to 254"),
     ],
 )
@@ -83,5 +83,5 @@ def test_missing_and_binary_tables_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no table of classes .*none\.csv"):
         read_palette(tmp_path / "none.csv")
     (tmp_path / "noise.csv").write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(ValueError, match=r"noise\.csv is no table of text"):
+    with pytest.raises(ValueError, match=r"noise\.csv is not a text table"):
         read_palette(tmp_path / "noise.csv")

@@ -18,22 +18,21 @@ from torchvision.models import mobilenet_v3_large
 from crossimage.evaluation.fitting import segmenter as fitting_segmenter
 from crossimage.evaluation.fitting.segmenter import fit_segmenter
 from crossimage.evaluation.galleries.translations import Translations
-from crossimage.evaluation.metrics.diversity import Amounts
-from crossimage.evaluation.metrics.segmentation import FCNScores
-from crossimage.evaluation.networks.label_maps import find_pairs
-from crossimage.evaluation.networks.open import Tools
+from crossimage.evaluation.metrics.segmentation import ConfusionScores
+from crossimage.evaluation.networks.label_maps import find_photo_pairs
+from crossimage.evaluation.networks.open import MetricNetworks
 from crossimage.evaluation.networks.palette import VOID, Palette, read_palette
 from crossimage.evaluation.networks.segmenter import (
-    KINDS,
-    Judge,
-    Kind,
+    SEGMENTERS,
     Segmenter,
+    SegmenterArchitecture,
+    SegmenterNetwork,
     load_segmenter,
     save_segmenter,
 )
 from crossimage.evaluation.report.figures import Figure
-from crossimage.evaluation.run_metrics import evaluate
-from tests.evaluation.helpers import chosen, model
+from crossimage.utils.progress import StderrProgress
+from tests.evaluation.helpers import evaluated, model
 
 CPU = torch.device("cpu")
 LIGHT = "lraspp_mobilenet_v3_large"
@@ -108,19 +107,21 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fits are of a tiny network."""
-    monkeypatch.setitem(KINDS, LIGHT, Kind("tiny network", Tiny, None))
+    monkeypatch.setitem(SEGMENTERS, LIGHT, SegmenterArchitecture("tiny network", Tiny, None))
 
 
-def fit(data: Path, out: Path, epochs: int = 1, seed: int = 0) -> dict[str, float]:
+def fit(
+    data: Path, out: Path, epochs: int = 1, seed: int = 0, progress: StderrProgress | None = None
+) -> dict[str, float]:
     found = fit_segmenter(
         str(data), out, palette=data / "classes.csv", network=LIGHT, size=32, epochs=epochs,
-        batch_size=4, seed=seed, device=CPU,
+        batch_size=4, seed=seed, device=CPU, progress=progress,
     )  # fmt: skip
     return values(found)
 
 
 def test_scores_are_those_of_a_case_by_hand() -> None:
-    scores = FCNScores(SEGMENTER)
+    scores = ConfusionScores(SEGMENTER)
     truth = torch.tensor([[0, 0, 0, 1], [1, 1, VOID, VOID]], dtype=torch.uint8)
     found = torch.tensor([[[0, 0, 1, 1], [1, 2, 0, 2]]])
     scores.add(found, truth)
@@ -139,7 +140,7 @@ def test_scores_agree_with_torchmetrics_and_do_not_depend_on_batches() -> None:
     truth = torch.randint(0, 4, (5, 20, 24), generator=generator)
     truth[truth == 3] = VOID
     found = torch.randint(0, 3, (5, 2, 20, 24), generator=generator)
-    scores = FCNScores(SEGMENTER)
+    scores = ConfusionScores(SEGMENTER)
     for own, one in zip(found, truth, strict=True):
         scores.add(own, one.byte())
     every = truth[:, None].expand_as(found)
@@ -157,13 +158,13 @@ def test_scores_agree_with_torchmetrics_and_do_not_depend_on_batches() -> None:
 def test_perfect_pictures_of_another_size_than_the_label_map_score_one() -> None:
     labels = colours([[0, 1, 2, 3], [2, 2, 1, 0]])
     pictures = colours([[0, 1, 2, 0], [2, 2, 1, 0]], 4)[None].repeat(2, 1, 1, 1)
-    scores = FCNScores(SEGMENTER, "fcn_real", "the real photos")
+    scores = ConfusionScores(SEGMENTER, "fcn_real", "the real photos")
     scores.update(pictures, labels, Path("a.png"))
     figures = scores.figures()
     assert [figure.value for figure in figures] == [1.0, 1.0, 1.0]
     assert figures[0].name == "fcn_real_pixel" and figures[0].count == 2
     assert "of the real photos" in figures[0].protocol
-    wrong = FCNScores(SEGMENTER)
+    wrong = ConfusionScores(SEGMENTER)
     wrong.update(255 - pictures, labels, Path("a.png"))
     assert wrong.figures()[0].value < 0.5
 
@@ -171,10 +172,9 @@ def test_perfect_pictures_of_another_size_than_the_label_map_score_one() -> None
 def test_results_are_scored_beside_the_real_photos_by_their_label_maps(pairs: Path) -> None:
     gallery = Translations("run", model("pix2pix"), str(pairs), None, 0)
     gray = Palette(("black", "white"), ((0, 0, 0), (255, 255, 255)), (0, 1))
-    tools = Tools(CPU, segmenter_path=Path("segmenter"))
-    tools.__dict__["segmenter"] = replace(SEGMENTER, network=Light(), palette=gray, size=16)
-    names = chosen(("fcn",), gallery, tools, Amounts())
-    found = evaluate(gallery, names, tools, Amounts(), lambda things, what, total: things)
+    own = MetricNetworks(CPU, segmenter_path=Path("segmenter"))
+    own.__dict__["segmenter"] = replace(SEGMENTER, network=Light(), palette=gray, size=16)
+    found = evaluated(gallery, "fcn", own=own)
     score = values(found.figures)
     assert list(score) == [
         f"fcn{real}_{s}" for real in ("", "_real") for s in ("pixel", "class", "iou")
@@ -195,7 +195,7 @@ def test_results_are_scored_beside_the_real_photos_by_their_label_maps(pairs: Pa
 def test_unknown_colours_are_an_error_and_nearest_ones_are_said() -> None:
     labels = colours([[0, 1]], 8) // 2 + 100
     pictures = colours([[0, 1]], 8)[None]
-    scores = FCNScores(SEGMENTER)
+    scores = ConfusionScores(SEGMENTER)
     with pytest.raises(ValueError, match=r"a\.png has the colour"):
         scores.update(pictures, labels, Path("a.png"))
     scores.update(pictures, labels, Path("a.jpg"))
@@ -203,7 +203,7 @@ def test_unknown_colours_are_an_error_and_nearest_ones_are_said() -> None:
 
 
 def test_void_alone_gives_no_scores() -> None:
-    scores = FCNScores(SEGMENTER)
+    scores = ConfusionScores(SEGMENTER)
     scores.update(colours([[0, 1]], 8)[None], colours([[3, 3]], 8), Path("a.png"))
     with pytest.raises(ValueError, match="found none, or only void"):
         scores.figures()
@@ -247,10 +247,10 @@ def test_fits_use_the_hardwares_arithmetic_and_tell_every_epoch(
             seen.add((self.training, self.layers(x).dtype))
             return super().forward(x)
 
-    monkeypatch.setitem(KINDS, LIGHT, Kind("tiny network", Watched, None))
+    monkeypatch.setitem(SEGMENTERS, LIGHT, SegmenterArchitecture("tiny network", Watched, None))
     monkeypatch.setattr("crossimage.evaluation.fitting.classifier.find_device", lambda _: CPU)
     monkeypatch.setattr("crossimage.evaluation.fitting.classifier.arithmetic", lambda _: "bf16")
-    fit(data, tmp_path / "s.safetensors", epochs=3)
+    fit(data, tmp_path / "s.safetensors", 3, progress=StderrProgress({"training": 3}))
     assert seen == {(True, torch.bfloat16), (False, torch.float32)}
     lines = [line.split(" · ")[:2] for line in capsys.readouterr().err.splitlines()]
     assert lines == [["training", f"{n}/6"] for n in (2, 4, 6)] + [["held-out photos", "3/3"]]
@@ -260,18 +260,18 @@ def test_label_maps_are_told_from_photos_and_a_tenth_is_held_out(
     data: Path, tmp_path: Path
 ) -> None:
     palette = read_palette(data / "classes.csv")
-    train, held_out = find_pairs(str(data), palette, 0)
+    train, held_out = find_photo_pairs(str(data), palette, 0)
     assert {path.parent.name for path in train.photos + held_out.photos} == {"photo"}
     assert (len(train.photos), len(held_out.photos)) == (8, 3)
     (tmp_path / "train").mkdir()
     for i in range(8):
         pair = [np.array(Image.open(data / "train" / d / f"{i}.png")) for d in ("photo", "label")]
         Image.fromarray(np.concatenate(pair, 1)).save(tmp_path / "train" / f"{i}.png")
-    train, held_out = find_pairs(str(tmp_path), palette, 0)
+    train, held_out = find_photo_pairs(str(tmp_path), palette, 0)
     assert train.halves == held_out.halves == (0, 1)
     assert (len(train.photos), len(held_out.photos)) == (7, 1)
     assert not set(train.photos) & set(held_out.photos)
-    assert find_pairs(str(tmp_path), palette, 0)[1].photos == held_out.photos
+    assert find_photo_pairs(str(tmp_path), palette, 0)[1].photos == held_out.photos
     photo, labels = train.read(0)
     assert photo.shape == labels.shape == (3, 40, 80)
     assert palette.distance(labels, Path("a.png")) == 0
@@ -279,7 +279,7 @@ def test_label_maps_are_told_from_photos_and_a_tenth_is_held_out(
 
 def test_data_and_numbers_that_make_no_sense_are_refused(data: Path, tmp_path: Path) -> None:
     palette, out = data / "classes.csv", tmp_path / "s.safetensors"
-    with pytest.raises(ValueError, match=r"s\.pth is no name for a segmenter"):
+    with pytest.raises(ValueError, match=r"s\.pth is not a file name for a segmenter"):
         fit_segmenter(str(data), tmp_path / "s.pth", palette=palette, device=CPU)
     with pytest.raises(ValueError, match="--epochs must be at least 1, found 0"):
         fit_segmenter(str(data), out, palette=palette, epochs=0, device=CPU)
@@ -326,7 +326,7 @@ def test_a_file_that_is_no_segmenter_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"noise")
     with pytest.raises(ValueError, match="truncated or not a safetensors file"):
         load_segmenter(path, CPU)
-    save_segmenter(path, replace(SEGMENTER, network=Judge(LIGHT, 3)))
+    save_segmenter(path, replace(SEGMENTER, network=SegmenterNetwork(LIGHT, 3)))
     assert load_segmenter(path, CPU).palette == PALETTE
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match="truncated"):

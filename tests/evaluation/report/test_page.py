@@ -7,17 +7,23 @@ from pathlib import Path
 import pytest
 import torch
 
-from crossimage.evaluation.report.figures import Figure
+from crossimage.evaluation.report.figures import HIGHER, LOWER, Figure, neither
 from crossimage.evaluation.report.page import Evaluation, as_table, write_report
 from crossimage.evaluation.report.plots import WIDTH, Histogram, draw
-from crossimage.evaluation.report.strips import Block, strip, thumbnail
+from crossimage.evaluation.report.strips import Block, strip
 from tests.training.test_run_page import _Page
+
+DIRECTIONS = {
+    "lpips": neither("higher is more diverse"),
+    "psnr": HIGHER,
+    "same_scene": neither("distance"),
+}
 
 
 def figure(name: str, value: float, **more: object) -> Figure:
     given: dict[str, object] = {
         "interval": None, "count": 3, "protocol": f"how {name} is measured", "seed": 0,
-        "library": "torch 2",
+        "library": "torch 2", "direction": DIRECTIONS.get(name, LOWER),
     }  # fmt: skip
     return Figure(name, value, **(given | more))  # type: ignore[arg-type]
 
@@ -32,7 +38,7 @@ def runs() -> list[Evaluation]:
         ),
         Evaluation(
             "runs/two", {"method": "unit"}, [figure("fid", 30.0, comparable=False, note="adapted")],
-            notes=["2 of 9 are gray"], missing={"lpips": "one answer an input"},
+            notes=["2 of 9 are gray"], missing={"lpips": "one output per input"},
         ),
     ]  # fmt: skip
 
@@ -46,7 +52,7 @@ def test_the_page_shows_every_figure_with_its_protocol(tmp_path: Path) -> None:
     found = page(tmp_path, runs())
     for words in ("runs/<one>", "0.1 ± 0.02", "how lpips is measured", "adapted", "2 of 9 are gray",
                   "30 *", "not comparable", "torch 2",
-                  "No lpips: one answer an input"):  # fmt: skip
+                  "No lpips: one output per input"):  # fmt: skip
         assert words in found.text, words
     assert [text for text in re.findall(r"\S+ is better", found.text)] == ["lower is better"]
     assert "higher is more diverse" in found.text
@@ -87,7 +93,7 @@ def test_the_json_is_strict_and_the_same_every_time(tmp_path: Path) -> None:
     first = (tmp_path / "report.json").read_bytes()
     data = json.loads(first, parse_constant=lambda word: pytest.fail(word))
     assert data["settings"] == {"seed": 0}
-    assert [run["missing"] for run in data["runs"]] == [{}, {"lpips": "one answer an input"}]
+    assert [run["missing"] for run in data["runs"]] == [{}, {"lpips": "one output per input"}]
     assert data["runs"][0]["figures"][0]["protocol"] == "how fid is measured"
     assert data["runs"][0]["figures"][2]["value"] == "inf"
     page(tmp_path, evaluations)
@@ -145,14 +151,3 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(
         write_report(tmp_path, "other", {}, [])
     assert (tmp_path / "report.json").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
-
-
-def test_thumbnails_are_small() -> None:
-    import base64
-    import io
-
-    from PIL import Image
-
-    data = thumbnail(torch.zeros(3, 400, 300, dtype=torch.uint8), "real").address
-    with Image.open(io.BytesIO(base64.b64decode(data.split(",")[1]))) as image:
-        assert image.size == (96, 128)

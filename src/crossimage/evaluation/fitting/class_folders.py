@@ -1,4 +1,4 @@
-"""Real images in class folders, to train classifiers on and to measure them with."""
+"""Real images in class folders, to train classifiers on and to test them with."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from crossimage.data.sources.classes import classified
 from crossimage.data.sources.folders import find_images
 from crossimage.utils.seeds import seed_of
 
-_HELD_OUT = 0.1  # share of every class, where there is no folder of its own (StarGAN, section 5.4)
+_HELD_OUT = 0.1  # share of every class without a test folder (StarGAN, section 5.4)
 
 
 @dataclass(frozen=True)
-class Examples:
+class ClassImages:
     """Images with their classes.
 
     Attributes:
         paths: The files.
-        labels: Class number of every file.
+        labels: Class index of every file.
     """
 
     paths: tuple[Path, ...]
     labels: tuple[int, ...]
 
 
-def find_examples(data: str, seed: int) -> tuple[tuple[str, ...], Examples, Examples]:
-    """Images in class folders: names of the classes, images to train on, images to hold out.
+def find_class_images(data: str, seed: int) -> tuple[tuple[str, ...], ClassImages, ClassImages]:
+    """Return the names of the classes, the images to train on, and the held-out images.
 
-    Layouts: ``DIR/train/<class>`` with ``DIR/test/<class>`` (or ``val``) to hold out; or class
-    folders in ``DIR/train`` or ``DIR`` alone, of each of which a tenth is held out.
+    Layouts: ``DIR/train/<class>``, with ``DIR/test/<class>`` (or ``val``) held out; or class
+    folders in ``DIR/train`` or ``DIR`` alone, with a tenth of each class held out.
 
     Args:
         data: The folder.
@@ -40,7 +40,8 @@ def find_examples(data: str, seed: int) -> tuple[tuple[str, ...], Examples, Exam
 
     Raises:
         FileNotFoundError: There is no such folder.
-        ValueError: There are fewer than two classes, one has no images, or images lie outside.
+        ValueError: There are fewer than two classes, one has no images, or there are images outside
+            of the class folders.
     """
     (domain,) = classified([find_images(data)], [0])
     if len(domain.classes) < 2:
@@ -48,24 +49,24 @@ def find_examples(data: str, seed: int) -> tuple[tuple[str, ...], Examples, Exam
             f"{domain.train_root} holds one class, {domain.classes[0]}; a classifier needs at "
             "least two class folders"
         )
-    train = Examples(domain.train, domain.class_indices)
+    train = ClassImages(domain.train, domain.class_indices)
     if domain.test:
-        return domain.classes, train, Examples(domain.test, domain.test_class_indices)
+        return domain.classes, train, ClassImages(domain.test, domain.test_class_indices)
     chosen: set[int] = set()
     for number, name in enumerate(domain.classes):
-        places = [place for place, label in enumerate(train.labels) if label == number]
-        if len(places) < 2:
+        indices = [index for index, label in enumerate(train.labels) if label == number]
+        if len(indices) < 2:
             raise ValueError(
                 f"{domain.train_root / name} holds one image; at least two are needed, one to "
                 "train on and one to hold out"
             )
         generator = torch.Generator().manual_seed(seed_of(seed, "held out", name))
-        order = torch.randperm(len(places), generator=generator).tolist()
-        chosen |= {places[k] for k in order[: max(1, round(_HELD_OUT * len(places)))]}
-    rest = [place for place in range(len(train.paths)) if place not in chosen]
-    return domain.classes, _some(train, rest), _some(train, sorted(chosen))
+        order = torch.randperm(len(indices), generator=generator).tolist()
+        chosen |= {indices[k] for k in order[: max(1, round(_HELD_OUT * len(indices)))]}
+    rest = [index for index in range(len(train.paths)) if index not in chosen]
+    return domain.classes, _subset(train, rest), _subset(train, sorted(chosen))
 
 
-def _some(examples: Examples, places: Sequence[int]) -> Examples:
-    paths = tuple(examples.paths[place] for place in places)
-    return Examples(paths, tuple(examples.labels[place] for place in places))
+def _subset(images: ClassImages, indices: Sequence[int]) -> ClassImages:
+    paths = tuple(images.paths[index] for index in indices)
+    return ClassImages(paths, tuple(images.labels[index] for index in indices))

@@ -1,1 +1,21 @@
-"""Metrics of image translation."""
+"""Metrics of image translation, listed by the names that ``--metrics`` takes.
+
+This is the only list of them. It names classes instead of importing them, so that the command line
+can print its help without loading PyTorch.
+"""
+
+METRICS = {
+    "fid": "distribution.FID",
+    "kid": "distribution.KID",
+    "is": "distribution.InceptionScore",
+    "psnr": "paired.PSNR",
+    "ssim": "paired.SSIM",
+    "l1": "paired.L1",
+    "lpips_paired": "paired.PairedLPIPS",
+    "accuracy": "classification.Accuracy",
+    "error": "classification.Error",
+    "fcn": "segmentation.FCNScore",
+    "lpips": "diversity.LPIPSDiversity",
+    "cis": "diversity.ConditionalInceptionScore",
+}
+"""Module and class of every metric by its name, in the order of the report."""

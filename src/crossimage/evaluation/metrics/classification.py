@@ -1,135 +1,167 @@
-"""Measures of single answers that a fitted network judges: a classifier or a segmenter."""
+"""Metrics of the classes that a classifier of real images sees in the outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from crossimage.evaluation.galleries.base import Row
-from crossimage.evaluation.metrics.base import Gathering, Measure
-from crossimage.evaluation.networks.open import Classifier, Scores
-from crossimage.evaluation.report.figures import Figure, share_of
+from crossimage.evaluation.metrics.base import BatchedAccumulator, Metric, Setup
+from crossimage.evaluation.networks.open import ClassPredictor
+from crossimage.evaluation.report.figures import HIGHER, LOWER, Figure, share_of
 from crossimage.utils.names import look_up
 
-_TOGETHER = 64  # pictures that pass through a classifier at a time
+_BATCH_SIZE = 64
 
 
-class Classified(Gathering):
-    """What a classifier of real images says of the answers.
+class Predictions(BatchedAccumulator):
+    """The predicted class of every output.
 
-    The accuracy tells whether the input's class is kept (DTN, section 5.1; UNIT, section 5), the
-    error whether the class is missed that was asked for (StarGAN, section 5.4).
-
-    Args:
-        names: Which of ``accuracy`` and ``error``.
-        classifier: The classifier.
-        target: What is asked for, for the error; see :func:`asked_class`.
+    Attributes:
+        classes: The input's file, and the class index of each of its outputs.
     """
 
-    def __init__(self, names: Collection[str], classifier: Classifier, target: str) -> None:
-        super().__init__(_TOGETHER)
-        self._classifier = classifier
-        self._values: dict[str, list[float]] = {}
-        self._target = -1
-        if "accuracy" in names:
-            self._values["accuracy"] = []
-        if "error" in names:
-            number = asked_class(target, classifier)
-            assert number is not None
-            self._values["error"], self._target = [], number
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(_BATCH_SIZE)
+        self._classifier = setup.networks.classifier
+        self.classes: list[tuple[Path, list[int]]] = []
 
-    def see(self, rows: Sequence[Row], answers: Tensor) -> None:
-        """Look at inputs with their answers; see :meth:`Gathering.see`."""
-        guesses = self._classifier.probabilities(answers).argmax(1)
-        parts = torch.split(guesses, [len(row.answers) for row in rows])
-        for row, found in zip(rows, parts, strict=True):
-            if "accuracy" in self._values:
-                right = found.eq(input_class(row.path, self._classifier))
-                self._values["accuracy"].append(float(right.double().mean()))
-            if "error" in self._values:
-                wrong = found.ne(self._target)
-                self._values["error"].append(float(wrong.double().mean()))
+    def update_batch(self, rows: Sequence[Row], outputs: Tensor) -> None:
+        """Add inputs with their outputs; see :meth:`BatchedAccumulator.update_batch`."""
+        classes = self._classifier.probabilities(outputs).argmax(1)
+        parts = torch.split(classes, [len(row.answers) for row in rows])
+        for row, part in zip(rows, parts, strict=True):
+            self.classes.append((row.path, part.tolist()))
+
+
+class _ClassificationMetric(Metric):
+    """A share of the outputs, mean over inputs."""
+
+    network = "classifier"
+    share: ClassVar[str]
+
+    def __init__(self, setup: Setup) -> None:
+        self.accumulator = self._predictions = setup.shared(Predictions)
+        self._classifier = setup.networks.classifier
+
+    @abstractmethod
+    def counts(self, path: Path, predicted: int) -> bool:
+        """Return whether an output that belongs to an input's file is part of the share."""
 
     def figures(self) -> list[Figure]:
-        """What came out."""
-        self.flush()
-        words = {
-            "accuracy": "share of the answers that have the class of their input",
-            "error": "share of the answers that have another class than the one asked for",
-        }
-        found = []
-        for name, values in self._values.items():
-            value, interval = share_of(values)
-            protocol = (
-                f"{words[name]}, as {self._classifier.name} sees them; mean over inputs, with the "
-                "Wilson interval"
+        """Return the share; see :meth:`Metric.figures`."""
+        self._predictions.flush()
+        values = [
+            sum(self.counts(path, k) for k in predicted) / len(predicted)
+            for path, predicted in self._predictions.classes
+        ]
+        value, interval = share_of(values)
+        protocol = (
+            f"{self.share}, as {self._classifier.name} sees them; mean over inputs, with the "
+            "Wilson interval"
+        )
+        return [
+            Figure(
+                self.name, value, interval, len(values), protocol, None, self._classifier.library,
+                comparable=False,
             )
-            found.append(
-                Figure(
-                    name, value, interval, len(values), protocol, None, self._classifier.library,
-                    comparable=False,
-                )
-            )  # fmt: skip
-        return found
+        ]  # fmt: skip
 
 
-class Segmented(Measure):
-    """FCN scores of the answers and, as the ceiling, of the real photos (pix2pix, section 4.1).
+class Accuracy(_ClassificationMetric):
+    """Share of the outputs that keep the class of their input (DTN, section 5.1; UNIT, 5)."""
 
-    Args:
-        answers: Gathers the scores of the answers.
-        real: Gathers those of the targets.
-        labels: Gives the label map (C, H, W) of an input, as large as the answers.
-    """
+    name = "accuracy"
+    directions = {"accuracy": HIGHER}
+    share = "share of the answers that have the class of their input"
 
-    def __init__(self, answers: Scores, real: Scores, labels: Callable[[Path], Tensor]) -> None:
-        self._answers, self._real, self._labels = answers, real, labels
+    @classmethod
+    def refusal(cls, setup: Setup) -> str | None:
+        """Return why the metric does not apply; see :meth:`Metric.refusal`."""
+        if reason := super().refusal(setup):
+            return reason
+        if not setup.gallery.keeps_class:
+            return "the class of the input is what is changed; error tells whether that worked"
+        classifier = setup.networks.classifier
+        folders = sorted({path.parent for path in setup.gallery.paths})
+        unknown = [f for f in folders if class_index(f.name, classifier) is None]
+        if unknown:
+            return (
+                f"the inputs are not in folders of the classifier's classes, such as {unknown[0]}"
+            )
+        return None
 
-    def add(self, row: Row) -> None:
-        """Take an input with its answers."""
-        assert row.target is not None
-        labels = self._labels(row.path)
-        self._answers.update(row.answers, labels, row.path)
-        self._real.update(row.target[None], labels, row.path)
-
-    def figures(self) -> list[Figure]:
-        """What came out."""
-        return [*self._answers.figures(), *self._real.figures()]
+    def counts(self, path: Path, predicted: int) -> bool:
+        """Return whether an output has its input's class."""
+        return predicted == input_class(path, self._classifier)
 
 
-def class_of(name: str, classifier: Classifier) -> int | None:
-    """Number of a class, whose name may differ in upper and lower case; None: there is none."""
+class Error(_ClassificationMetric):
+    """Share of the outputs that miss the class that was asked for (StarGAN, section 5.4)."""
+
+    name = "error"
+    directions = {"error": LOWER}
+    share = "share of the answers that have another class than the one asked for"
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        self._target = target_class(setup.gallery.target, self._classifier)
+        assert self._target is not None
+
+    @classmethod
+    def refusal(cls, setup: Setup) -> str | None:
+        """Return why the metric does not apply; see :meth:`Metric.refusal`."""
+        if reason := super().refusal(setup):
+            return reason
+        target, classifier = setup.gallery.target, setup.networks.classifier
+        if target_class(target, classifier) is not None:
+            return None
+        named = f", '{target}'" if target else ""
+        return (
+            f"the classifier has no class of the target domain's name{named}; it knows "
+            f"{', '.join(classifier.classes[:20])}"
+        )
+
+    def counts(self, path: Path, predicted: int) -> bool:
+        """Return whether an output misses the class."""
+        return predicted != self._target
+
+
+def class_index(name: str, classifier: ClassPredictor) -> int | None:
+    """Return the index of a class, whatever its case; None if there is none of that name."""
     return look_up(name, classifier.classes)
 
 
-def asked_class(target: str, classifier: Classifier) -> int | None:
-    """Number of the class that stands for a target; None: there is none.
+def target_class(target: str, classifier: ClassPredictor) -> int | None:
+    """Return the index of the class that stands for a target; None if there is none.
 
-    That is the class of the same name, such as ``shoes``, ``Male`` or ``not Male``. Of two classes
-    one of which is the opposite, it is the other: of ``Male`` and ``Female`` the second is
-    ``not Male``.
+    It is the class of the same name, such as ``shoes``, ``Male`` or ``not Male``. Of two classes
+    one of which is the opposite of the target, it is the other one: of ``Male`` and ``Female`` the
+    second is ``not Male``.
     """
-    number = class_of(target, classifier)
-    if number is None and len(classifier.classes) == 2:
-        words = target.removeprefix("not ")
-        opposite = class_of(words if words != target else f"not {target}", classifier)
-        number = None if opposite is None else 1 - opposite
-    return number
+    index = class_index(target, classifier)
+    if index is None and len(classifier.classes) == 2:
+        name = target.removeprefix("not ")
+        opposite = class_index(name if name != target else f"not {target}", classifier)
+        index = None if opposite is None else 1 - opposite
+    return index
 
 
-def input_class(path: Path, classifier: Classifier) -> int:
-    """Number of the class that an image's folder is named after.
+def input_class(path: Path, classifier: ClassPredictor) -> int:
+    """Return the index of the class that an image's folder is named after.
 
     Raises:
         ValueError: The classifier has no such class.
     """
-    number = class_of(path.parent.name, classifier)
-    if number is None:
+    index = class_index(path.parent.name, classifier)
+    if index is None:
         raise ValueError(
-            f"{path} lies in no folder of a class that the classifier has; expected one of "
+            f"{path} is not in a folder of one of the classifier's classes; expected one of "
             f"{', '.join(classifier.classes[:20])}"
         )
-    return number
+    return index

@@ -1,4 +1,4 @@
-"""How alike two sets of pictures are: Fréchet and kernel inception distance, inception score.
+"""Distances between sets of images: Fréchet and kernel inception distance, inception score.
 
 - FID: Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash
   Equilibrium", 2017, eq. 6.
@@ -8,63 +8,184 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import maximum_mean_discrepancy, poly_kernel
 
-from crossimage.evaluation.metrics.statistics import SPLITS, Statistics, statistics_of
-from crossimage.evaluation.report.figures import Figure, library
+from crossimage.evaluation.galleries.base import Row
+from crossimage.evaluation.metrics.base import BatchedAccumulator, Metric, Setup
+from crossimage.evaluation.metrics.statistics import (
+    SPLITS,
+    Statistics,
+    cache_folder,
+    statistics_of,
+)
+from crossimage.evaluation.report.figures import HIGHER, LOWER, Figure, library
+from crossimage.evaluation.report.strips import Block, Extremes, Strip, strip
+from crossimage.utils.progress import track
 from crossimage.utils.seeds import seed_of
 
-__all__ = ["Statistics", "fid", "inception_score", "kid", "statistics_of"]
-
 SUBSETS, SUBSET = 100, 1000
-"""Subsets that KID is averaged over, and pictures of each side in one."""
+"""Number of subsets that KID is averaged over, and images of each side in one."""
 
 SPLIT = 100
-"""Pictures at least in one of the parts that the inception score is averaged over."""
+"""Minimum number of images in each split that the inception score is averaged over."""
 
+_BATCH_SIZE = 32
 _T95 = 2.262  # Student's t for a two-sided interval of 95 % from ten values
 _NORMAL95 = 1.960
 
 
+class FeatureStatistics(BatchedAccumulator):
+    """Feature statistics of the outputs and of the real images, for FID, KID and IS."""
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(_BATCH_SIZE)
+        gallery, network, seed = setup.gallery, setup.networks.features, setup.amounts.seed
+        real = gallery.real
+        batches = -(-len(real) // real.batch_size)  # at least; images of other sizes are apart
+        self.real = statistics_of(
+            real, network, seed, cache_folder(),
+            lambda images: track(
+                images, f"{gallery.title}: batches of real images", batches, setup.progress
+            ),
+        )  # fmt: skip
+        self.fake = Statistics(network, seed)
+        self.inputs = 0
+        self._extremes = Extremes()
+
+    def update_batch(self, rows: Sequence[Row], outputs: Tensor) -> None:
+        """Add inputs with their outputs; see :meth:`BatchedAccumulator.update_batch`."""
+        self.inputs += len(rows)
+        features = self.fake.update(outputs)
+        nearest = torch.cdist(features, self.real.kept.to(features)).amin(1).tolist()
+        each = [(row, k) for row in rows for k in range(len(row.answers))]
+        for (row, k), distance in zip(each, nearest, strict=True):
+            self._extremes.add(distance, partial(_strip, row, k, distance))
+
+    def blocks(self) -> list[Block]:
+        """Return the outputs nearest to real images and farthest from them."""
+        what = "real images (distance to the nearest one in feature space)"
+        return self._extremes.blocks(f"Nearest to the {what}", f"Farthest from the {what}")
+
+
+class _DistributionMetric(Metric):
+    """A metric of the features of all outputs together."""
+
+    network = "features"
+    needs_real_images = True
+
+    def __init__(self, setup: Setup) -> None:
+        self.accumulator = self._statistics = setup.shared(FeatureStatistics)
+        self._kind = setup.gallery.kind
+
+    @classmethod
+    def refusal(cls, setup: Setup) -> str | None:
+        """Return why the metric does not apply; see :meth:`Metric.refusal`."""
+        gallery, amounts = setup.gallery, setup.amounts
+        inputs = min(gallery.total, amounts.inputs or gallery.total)
+        generated = inputs * gallery.answers(amounts.samples)
+        for kind, count in cls._counts(generated, len(gallery.real)).items():
+            if count < 2:
+                return f"it needs at least 2 {kind} images, found {count}"
+        return super().refusal(setup)
+
+    @classmethod
+    def _counts(cls, generated: int, real: int) -> dict[str, int]:
+        """Return the numbers of images that matter."""
+        return {"generated": generated, "real": real}
+
+    def figures(self) -> list[Figure]:
+        """Return the result; see :meth:`Metric.figures`."""
+        self._statistics.flush()
+        figure = self.compute(self._statistics.fake, self._statistics.real)
+        protocol = f"{figure.protocol}; {self._statistics.inputs} {self._kind}"
+        return [replace(figure, protocol=protocol)]
+
+    @abstractmethod
+    def compute(self, fake: Statistics, real: Statistics) -> Figure:
+        """Return the figure of the outputs' and the real images' statistics."""
+
+
+class FID(_DistributionMetric):
+    """Fréchet inception distance between outputs and real images."""
+
+    name = "fid"
+    directions = {"fid": LOWER}
+
+    def compute(self, fake: Statistics, real: Statistics) -> Figure:
+        """Return the distance; see :func:`fid`."""
+        return fid(fake, real)
+
+
+class KID(_DistributionMetric):
+    """Kernel inception distance between outputs and real images."""
+
+    name = "kid"
+    directions = {"kid": LOWER}
+
+    def compute(self, fake: Statistics, real: Statistics) -> Figure:
+        """Return the distance; see :func:`kid`."""
+        return kid(fake, real)
+
+
+class InceptionScore(_DistributionMetric):
+    """Inception score of the outputs."""
+
+    name = "is"
+    directions = {"is": HIGHER}
+
+    @classmethod
+    def _counts(cls, generated: int, real: int) -> dict[str, int]:
+        return {"generated": generated}
+
+    def compute(self, fake: Statistics, real: Statistics) -> Figure:
+        """Return the score; see :func:`inception_score`."""
+        return inception_score(fake)
+
+
 def fid(fake: Statistics, real: Statistics) -> Figure:
-    """Fréchet inception distance between generated and real pictures; lower is better.
+    """Return the Fréchet inception distance between generated and real images.
 
     Raises:
-        ValueError: There are fewer than two pictures on a side.
+        ValueError: There are fewer than two images on a side.
     """
     _need_two("FID", fake, real)
-    metric = FrechetInceptionDistance(feature=_Identity(fake.features.dim))
+    metric = FrechetInceptionDistance(feature=_Identity(fake.network.dim))
     for name, side in (("fake", fake), ("real", real)):
-        # Nothing to add: the sums are there already.
-        metric.update(torch.zeros(0, side.features.dim, dtype=torch.float64), real=name == "real")
+        # Nothing to add: the sums are known already.
+        metric.update(torch.zeros(0, side.network.dim, dtype=torch.float64), real=name == "real")
         setattr(metric, f"{name}_features_sum", side.total.cpu())
         setattr(metric, f"{name}_features_cov_sum", side.outer.cpu())
         setattr(metric, f"{name}_features_num_samples", torch.tensor(side.count))
     few = min(fake.count, real.count)
     note = ""
-    if few <= fake.features.dim:
+    if few <= fake.network.dim:
         note = (
-            f"rank-deficient: {few} images for {fake.features.dim} features; biased upwards, to be "
+            f"rank-deficient: {few} images for {fake.network.dim} features; biased upwards, to be "
             "compared at the same numbers of images only"
         )
     value = float(metric.compute())
     return _figure("fid", value, None, fake, None, note, library("torchmetrics"), (
         f"Fréchet distance of the features of {fake.count} generated and {real.count} real "
-        f"images; features of {fake.features.name}"
+        f"images; features of {fake.network.name}"
     ))  # fmt: skip
 
 
 def kid(fake: Statistics, real: Statistics) -> Figure:
-    """Kernel inception distance between generated and real pictures; lower is better.
+    """Return the kernel inception distance between generated and real images.
 
     The squared maximum mean discrepancy with the kernel (xᵀy / D + 1)³, unbiased (it may be
     slightly negative), averaged over subsets.
 
     Raises:
-        ValueError: There are fewer than two pictures on a side.
+        ValueError: There are fewer than two images on a side.
     """
     _need_two("KID", fake, real)
     x, y = real.kept.double(), fake.kept.double()
@@ -90,15 +211,15 @@ def kid(fake: Statistics, real: Statistics) -> Figure:
     note = "; ".join(notes)
     return _figure("kid", value, interval, fake, fake.seed, note, library("torchmetrics"), (
         f"squared MMD, cubic kernel, {sets} {fake.count} generated and {real.count} real images; "
-        f"features of {fake.features.name}"
+        f"features of {fake.network.name}"
     ))  # fmt: skip
 
 
 def inception_score(fake: Statistics) -> Figure:
-    """Inception score of pictures: exp of the mean KL from their classes to the marginal.
+    """Return the inception score: exp of the mean KL from the images' classes to the marginal.
 
     Raises:
-        ValueError: There are fewer than two pictures.
+        ValueError: There are fewer than two images.
     """
     _need_two("IS", fake)
     sizes, plogp, mass = fake.sizes.double(), fake.plogp.cpu(), fake.mass.cpu()
@@ -118,12 +239,12 @@ def inception_score(fake: Statistics) -> Figure:
     seed = fake.seed if splits > 1 else None
     return _figure("is", value, interval, fake, seed, note, "", (
         f"exp of the mean KL to the marginal of {sets} {fake.count} images; "
-        f"class probabilities of {fake.features.name}"
+        f"class probabilities of {fake.network.name}"
     ))  # fmt: skip
 
 
 class _Identity(nn.Module):
-    """Stands for a network where the features are known."""
+    """Stand-in for the network where the features are known already."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -138,18 +259,23 @@ def _need_two(name: str, fake: Statistics, real: Statistics | None = None) -> No
         if side is not None and side.count < 2:
             raise ValueError(
                 f"{name} needs at least 2 {what} images, found {side.count}: give more images or "
-                "leave the measure out"
+                "leave the metric out"
             )
     if real is not None:
-        assert real.features.digest == fake.features.digest, "features of different networks"
+        assert real.network.digest == fake.network.digest, "features of different networks"
 
 
 def _figure(
     name: str, value: float, interval: tuple[float, float] | None, fake: Statistics,
     seed: int | None, note: str, metrics: str, protocol: str,
 ) -> Figure:  # fmt: skip
-    features = fake.features
-    packages = ", ".join(filter(None, (metrics, features.library)))
+    network = fake.network
+    packages = ", ".join(filter(None, (metrics, network.library)))
     return Figure(
-        name, value, interval, fake.count, protocol, seed, packages, features.comparable, note
+        name, value, interval, fake.count, protocol, seed, packages, network.comparable, note
     )
+
+
+def _strip(row: Row, k: int, distance: float) -> Strip:
+    name = row.name if len(row.answers) == 1 else f"{row.name}, answer {k + 1}"
+    return strip(f"{name}: {distance:.4g}", row.picture, row.answers[k : k + 1], None)

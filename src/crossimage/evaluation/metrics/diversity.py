@@ -1,165 +1,221 @@
-"""Measures of the many answers to one input, each in a pass of its own over some inputs."""
+"""Metrics of several outputs per input: LPIPS diversity and the conditional inception score.
+
+- LPIPS as diversity: Zhu et al., "Toward Multimodal Image-to-Image Translation", 2017, section 5.2.
+- CIS: Huang et al., "Multimodal Unsupervised Image-to-Image Translation", 2018, section 5.2.
+"""
 
 from __future__ import annotations
 
 import math
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
-from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from crossimage.evaluation.galleries.base import Gallery, Row
+from crossimage.evaluation.galleries.base import Row
 from crossimage.evaluation.galleries.images import Pictures, ahead
-from crossimage.evaluation.networks.open import Tools
-from crossimage.evaluation.report.figures import Figure, mean_of
+from crossimage.evaluation.metrics.base import INPUTS, Metric, Setup
+from crossimage.evaluation.report.figures import HIGHER, Figure, library, mean_of, neither
 from crossimage.evaluation.report.strips import Block, Extremes, Strip, strip
+from crossimage.utils.progress import track
 from crossimage.utils.seeds import seed_of
 
-T = TypeVar("T")
-
-_TOGETHER = 32  # pairs of real pictures that are compared at a time
+_BATCH_SIZE = 32  # pairs of real images
 
 
-INPUTS = 100
-"""Inputs for the measures of many answers, by default."""
+class LPIPSDiversity(Metric):
+    """LPIPS between neighbouring outputs for one input and, as the upper bound, of real images.
 
-LPIPS_ANSWERS, CIS_ANSWERS = 20, 100
-"""Answers an input for LPIPS, which make 19 pairs of neighbours, and for the conditional
-inception score (MUNIT, section 5.2; BicycleGAN, section 5.2)."""
-
-
-@dataclass(frozen=True)
-class Amounts:
-    """How much is measured.
-
-    Attributes:
-        inputs: Inputs for all measures; None: all, or 100 for measures of many answers.
-        samples: Answers an input for all measures; None: as each measure is published.
-        seed: Seed of all random choices.
+    Published with 20 outputs per input, which make 19 pairs (MUNIT, section 5.2). The diversity of
+    random pairs of real images is what it is compared with (MUNIT, table 1).
     """
 
-    inputs: int | None = None
-    samples: int | None = None
-    seed: int = 0
+    name = "lpips"
+    directions = {
+        "lpips": neither("higher is more diverse"),  # which is no merit where images are bad
+        "lpips_real": neither("the diversity of real images"),
+    }
+    network = "lpips"
+    outputs_per_input = 20
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        self._setup = setup
+        self._lpips = setup.networks.lpips
+        self._means: list[float] = []
+        self._extremes = Extremes()
+        self._outputs = 0
+        gallery = setup.gallery
+        self.needs_real_images = gallery.uniform and len(gallery.real) > 1
+
+    def update(self, row: Row) -> None:
+        """Add an input with its outputs."""
+        self._outputs = len(row.answers)
+        value = float(self._lpips(row.answers[:-1], row.answers[1:]).double().mean())
+        self._means.append(value)
+        self._extremes.add(value, partial(_strip, row, value))
+
+    def figures(self) -> list[Figure]:
+        """Return the diversity of the outputs and, where there are pairs, of real images."""
+        figures = [self._of_outputs()]
+        return [*figures, self._of_real_images()] if self.needs_real_images else figures
+
+    def blocks(self) -> list[Block]:
+        """Return the inputs with the least and the most diversity."""
+        return _blocks(self._extremes, "LPIPS")
+
+    def _of_outputs(self) -> Figure:
+        value, interval = mean_of(self._means)
+        inputs, pairs = len(self._means), self._outputs - 1
+        protocol = (
+            f"LPIPS v0.1, {self._lpips.name}, between neighbours of {self._outputs} answers to one "
+            f"input: mean over {inputs} inputs with {pairs} pairs each (BicycleGAN's own figures "
+            "are of v0.0)"
+        )
+        return Figure(
+            "lpips", value, interval, inputs * pairs, protocol, self._setup.amounts.seed,
+            self._lpips.library, self._lpips.comparable,
+        )  # fmt: skip
+
+    def _of_real_images(self) -> Figure:
+        """Return the mean over random pairs, as many as there are pairs of outputs."""
+        amounts, real = self._setup.amounts, self._setup.gallery.real
+        count = len(real)
+        possible = count * (count - 1) // 2
+        wanted = (amounts.inputs or INPUTS) * ((amounts.samples or self.outputs_per_input) - 1)
+        draw = random.Random(seed_of(amounts.seed, "real pairs"))
+        pairs = draw.sample(range(possible), min(wanted, possible))
+        read = ahead(partial(_pair, real), pairs, 2 * _BATCH_SIZE)
+        title = f"{self._setup.gallery.title}: real pairs"
+        total = 0.0
+        for images in _batches(track(read, title, len(pairs), self._setup.progress)):
+            x, y = images.unbind(1)
+            total += float(self._lpips(x, y).double().sum())
+        protocol = (
+            f"LPIPS v0.1, {self._lpips.name}, between two real images of the target: mean over "
+            f"{len(pairs)} random pairs of {count} images"
+        )
+        fewer = f"{len(pairs)} pairs instead of {wanted}, for want of more images"
+        return Figure(
+            "lpips_real", total / len(pairs), None, len(pairs), protocol, amounts.seed,
+            self._lpips.library, self._lpips.comparable, fewer if possible < wanted else "",
+        )  # fmt: skip
 
 
-class Track(Protocol):
-    """Shows the progress through a number of things."""
+class ConditionalInceptionScore(Metric):
+    """The conditional inception score and, of the same outputs, the inception score."""
 
-    def __call__(self, things: Iterable[T], what: str, total: int, /) -> Iterable[T]:
-        """The things, of which it is told what they are, and how many."""
+    name = "cis"
+    directions = dict.fromkeys(("cis", "cis_exp", "is_classes", "is_classes_exp"), HIGHER)
+    network = "classifier"
+    outputs_per_input = 100
 
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        self._classifier = setup.networks.classifier
+        self._scores = ClassScores()
+        self._extremes = Extremes()
+        self._inputs = self._outputs = 0
 
-def _many(
-    gallery: Gallery, amounts: Amounts, published: int, what: str, track: Track
-) -> tuple[Iterable[Row], int, int]:
-    """Inputs with many answers; how many inputs, and answers of each."""
-    inputs = min(gallery.total, amounts.inputs or INPUTS)
-    samples = gallery.answers(amounts.samples or published)
-    rows = gallery.rows(inputs, samples)
-    return track(rows, f"{gallery.title}: {what}", inputs), inputs, samples
+    def update(self, row: Row) -> None:
+        """Add an input with its outputs."""
+        self._inputs, self._outputs = self._inputs + 1, len(row.answers)
+        value = self._scores.update(self._classifier.probabilities(row.answers))
+        self._extremes.add(value, partial(_strip, row, value))
 
+    def figures(self) -> list[Figure]:
+        """Return both scores, each in both forms; see :class:`ClassScores`."""
+        each = (
+            f"{self._inputs} inputs with {self._outputs} answers each, classes as "
+            f"{self._classifier.name} sees them"
+        )
+        return [replace(f, protocol=f"{f.protocol}; {each}") for f in self._scores.figures()]
 
-def diversity(
-    gallery: Gallery, tools: Tools, amounts: Amounts, track: Track
-) -> tuple[Figure, list[Block]]:
-    """LPIPS between answers to one input, and the inputs with the most and least of it."""
-    lpips = tools.lpips
-    rows, inputs, samples = _many(gallery, amounts, LPIPS_ANSWERS, "lpips", track)
-    extremes, means = Extremes(), []
-    for row in rows:
-        means.append(float(lpips(row.answers[:-1], row.answers[1:]).double().mean()))
-        extremes.add(means[-1], partial(_most_of, row, means[-1]))
-    value, interval = mean_of(means)
-    pairs = samples - 1
-    protocol = (
-        f"LPIPS v0.1, {lpips.name}, between neighbours of {samples} answers to one input: mean "
-        f"over {inputs} inputs with {pairs} pairs each (BicycleGAN's own figures are of v0.0)"
-    )
-    figure = Figure(
-        "lpips", value, interval, inputs * pairs, protocol, amounts.seed, lpips.library,
-        lpips.comparable,
-    )  # fmt: skip
-    return figure, _by_diversity(extremes, "LPIPS")
+    def blocks(self) -> list[Block]:
+        """Return the inputs whose outputs are of the fewest and of the most classes."""
+        return _blocks(self._extremes, "CIS")
 
 
-def _by_diversity(extremes: Extremes, measure: str) -> list[Block]:
-    least, most = (f"Inputs of {end} diversity by {measure}" for end in ("least", "most"))
+class ClassScores:
+    """Conditional inception score and inception score of class probabilities.
+
+    The conditional score is the mean KL divergence from the classes of an output to those of all
+    outputs for the same input: high where the outputs for one input are certain and varied. The
+    inception score compares with the classes of all outputs for all inputs instead. Published
+    figures are either these means (``cis``, ``is_classes``) or exp of them (``cis_exp``,
+    ``is_classes_exp``).
+    """
+
+    def __init__(self) -> None:
+        self._conditional: list[float] = []
+        self._mass = torch.zeros((), dtype=torch.float64)
+        self._plogp, self._count = 0.0, 0
+
+    def update(self, probabilities: Tensor) -> float:
+        """Add class probabilities (k, classes) of the outputs for one input.
+
+        Returns:
+            The mean KL divergence from the classes of one of them to those of all of them.
+        """
+        p = probabilities.detach().cpu().double()
+        self._conditional.append(max(0.0, _entropy(p.mean(0)) - _entropy(p) / len(p)))
+        self._mass = self._mass + p.sum(0)
+        self._plogp -= _entropy(p)
+        self._count += len(p)
+        return self._conditional[-1]
+
+    def figures(self) -> list[Figure]:
+        """Return both scores, each as a mean and as exp of it.
+
+        Raises:
+            ValueError: There are no outputs.
+        """
+        if not self._count:
+            raise ValueError("the conditional inception score needs outputs, found none")
+        cis, interval = mean_of(self._conditional)
+        score = max(0.0, self._plogp / self._count + _entropy(self._mass / self._count))
+        ends = (math.exp(interval[0]), math.exp(interval[1])) if interval else None
+        figures = []
+        for name, protocol, value, between in (
+            ("cis", "mean KL to the marginal of one input, mean over inputs", cis, interval),
+            ("cis_exp", "exp of the conditional inception score's mean KL", math.exp(cis), ends),
+            ("is_classes", "mean KL to the marginal of all answers", score, None),
+            ("is_classes_exp", "exp of the mean KL to that of all answers", math.exp(score), None),
+        ):
+            figures.append(
+                Figure(
+                    name, value, between, self._count, protocol, None, library("torch"),
+                    comparable=False,
+                )
+            )  # fmt: skip
+        return figures
+
+
+def _entropy(p: Tensor) -> float:
+    return -float(torch.xlogy(p, p).sum())
+
+
+def _blocks(extremes: Extremes, metric: str) -> list[Block]:
+    least, most = (f"Inputs of {end} diversity by {metric}" for end in ("least", "most"))
     return extremes.blocks(least, most)
 
 
-def _most_of(row: Row, value: float) -> Strip:
+def _strip(row: Row, value: float) -> Strip:
     return strip(f"{row.name}: {value:.4g}", row.picture, row.answers, row.target)
 
 
-def diversity_of_real(gallery: Gallery, tools: Tools, amounts: Amounts, track: Track) -> Figure:
-    """LPIPS between random real pictures of the target, as many pairs as of answers.
-
-    The upper bound that the diversity of the answers is read beside (MUNIT, table 1).
-    """
-    lpips, count = tools.lpips, len(gallery.real)
-    possible = count * (count - 1) // 2
-    wanted = (amounts.inputs or INPUTS) * ((amounts.samples or LPIPS_ANSWERS) - 1)
-    draw = random.Random(seed_of(amounts.seed, "real pairs"))
-    pairs = draw.sample(range(possible), min(wanted, possible))
-    read = ahead(partial(_pair, gallery.real), pairs, 2 * _TOGETHER)
-    total, what = 0.0, f"{gallery.title}: real pairs"
-    for pictures in _parts(track(read, what, len(pairs))):
-        x, y = pictures.unbind(1)
-        total += float(lpips(x, y).double().sum())
-    protocol = (
-        f"LPIPS v0.1, {lpips.name}, between two real images of the target: mean over {len(pairs)} "
-        f"random pairs of {count} images"
-    )
-    fewer = f"{len(pairs)} pairs instead of {wanted}, for want of more images"
-    return Figure(
-        "lpips_real", total / len(pairs), None, len(pairs), protocol, amounts.seed, lpips.library,
-        lpips.comparable, fewer if possible < wanted else "",
-    )  # fmt: skip
+def _pair(images: Pictures, number: int) -> Tensor:
+    """Return a pair (2, 3, H, W) of a stream's images, in the order (0, 1), (0, 2), (1, 2), ..."""
+    second = (1 + math.isqrt(1 + 8 * number)) // 2
+    first = number - second * (second - 1) // 2
+    return torch.stack([images.read(images.paths[k]) for k in (first, second)])
 
 
-def _pair(pictures: Pictures, number: int) -> Tensor:
-    """A pair (2, 3, H, W) of a stream's pictures, in the order (0, 1), (0, 2), (1, 2), (0, 3)."""
-    later = (1 + math.isqrt(1 + 8 * number)) // 2
-    places = number - later * (later - 1) // 2, later
-    return torch.stack([pictures.read(pictures.paths[place]) for place in places])
-
-
-def _parts(pairs: Iterable[Tensor]) -> Iterator[Tensor]:
-    flow = iter(pairs)
-    while part := list(islice(flow, _TOGETHER)):
-        yield torch.stack(part)
-
-
-def conditional(
-    gallery: Gallery, tools: Tools, amounts: Amounts, track: Track
-) -> tuple[list[Figure], list[Block]]:
-    """The conditional inception score and, of the same answers, the inception score.
-
-    With the inputs whose answers are of the most and of the fewest classes.
-    """
-    from crossimage.evaluation.networks.lpips import conditional_inception_score, divergence
-
-    rows, inputs, samples = _many(gallery, amounts, CIS_ANSWERS, "cis", track)
-    classifier, extremes = tools.classifier, Extremes()
-
-    def probabilities() -> Iterator[Tensor]:
-        for row in rows:
-            yield (found := classifier.probabilities(row.answers))
-            value = divergence(found)
-            extremes.add(value, partial(_most_of, row, value))
-
-    figures = [
-        replace(
-            figure,
-            protocol=f"{figure.protocol}; {inputs} inputs with {samples} answers each, classes as "
-            f"{classifier.name} sees them",
-        )
-        for figure in conditional_inception_score(probabilities())
-    ]
-    return figures, _by_diversity(extremes, "CIS")
+def _batches(pairs: Iterable[Tensor]) -> Iterator[Tensor]:
+    remaining = iter(pairs)
+    while batch := list(islice(remaining, _BATCH_SIZE)):
+        yield torch.stack(batch)

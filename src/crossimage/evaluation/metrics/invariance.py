@@ -17,7 +17,7 @@ from crossimage.data.sources.folders import Domain, scan_domains
 from crossimage.data.sources.pairs import align
 from crossimage.evaluation.galleries.base import spread
 from crossimage.evaluation.galleries.images import ahead, fitted, read_rgb
-from crossimage.evaluation.report.figures import Figure, library, mean_of
+from crossimage.evaluation.report.figures import HIGHER, Figure, library, mean_of, neither
 from crossimage.evaluation.report.plots import Histogram
 from crossimage.networks.normalisation import instance_norm
 from crossimage.utils.seeds import seed_of
@@ -212,13 +212,14 @@ def _figures(
              f"share of comparisons in which, by {what}, a picture is nearer to that of the same "
              "scene than to one of the same domain"),
         ]  # fmt: skip
-        for figure, found, protocol in rows:
-            value, interval = mean_of(found)
+        for figure, own, protocol in rows:
+            value, interval = mean_of(own)
             note = "" if comparable else f"not comparable: {name}"
+            direction = HIGHER if figure == "scene_nearer" else neither("distance")
             figures.append(
                 Figure(
-                    figure + form, value, interval, len(found), protocol, seed, packages,
-                    comparable, note,
+                    figure + form, value, interval, len(own), protocol, seed, packages,
+                    comparable, note, direction,
                 )
             )  # fmt: skip
     return figures

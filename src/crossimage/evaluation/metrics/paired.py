@@ -1,6 +1,13 @@
-"""PSNR and SSIM of images beside the true ones, as the literature of super-resolution has them."""
+"""Distances of outputs from their targets: PSNR, SSIM, L1 and LPIPS.
+
+PSNR and SSIM are computed as the literature of super-resolution does.
+"""
 
 from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -9,39 +16,128 @@ from torchmetrics.functional.image import (
     structural_similarity_index_measure,
 )
 
-from crossimage.utils.intensities import to_uint8
+from crossimage.evaluation.galleries.base import Row
+from crossimage.evaluation.metrics.base import Metric, Setup
+from crossimage.evaluation.report.figures import HIGHER, LOWER, Figure, library, mean_of
+from crossimage.utils.intensities import from_uint8, to_uint8
 
 _WINDOW = 11
 _LUMA = (65.481, 128.553, 24.966)  # BT.601; of colours 0 to 1 they make 16 to 235
 
 
+class _PairedMetric(Metric):
+    """A mean over inputs of how near the outputs are to the target."""
+
+    needs_pairs = True
+    needs_real_images = True
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        self.border = setup.gallery.border
+        self._values: dict[str, list[float]] = {name: [] for name in self.directions}
+        self._outputs = 0
+
+    @abstractmethod
+    def compare(self, outputs: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Return values (N,) by figure, for outputs and targets (N, 3, H, W) of uint8."""
+
+    @abstractmethod
+    def describe(self, figure: str) -> str:
+        """Return what a figure is, for a reader."""
+
+    def update(self, row: Row) -> None:
+        """Add an input with its outputs.
+
+        Raises:
+            ValueError: The target has another size than the outputs.
+        """
+        assert row.target is not None
+        if row.target.shape != row.answers.shape[1:]:
+            raise ValueError(
+                f"{row.target_path} is {_size(row.target)} and the output for {row.name} is "
+                f"{_size(row.answers[0])}; expected the same size to compare them"
+            )
+        self._outputs = len(row.answers)
+        values = self.compare(row.answers, row.target.expand_as(row.answers))
+        for name, value in values.items():
+            self._values[name].append(float(value.double().mean()))
+
+    def figures(self) -> list[Figure]:
+        """Return the means; see :meth:`Metric.figures`."""
+        return [self._figure(name, values) for name, values in self._values.items()]
+
+    def _figure(self, name: str, values: list[float]) -> Figure:
+        value, interval = mean_of(values)
+        note = "" if interval or len(values) < 2 else "some answers are exact"
+        each = f"{self._outputs} answer{'' if self._outputs == 1 else 's'}"
+        protocol = (
+            f"{self.describe(name)}, between an answer and its target; mean over {len(values)} "
+            f"inputs with {each} each"
+        )
+        return Figure(
+            name, value, interval, len(values), protocol, None, self.library, self.comparable, note
+        )
+
+    @property
+    def library(self) -> str:
+        """Libraries that compute it, with versions."""
+        return library("torchmetrics")
+
+    @property
+    def comparable(self) -> bool:
+        """Whether it may be compared with the figures of others."""
+        return True
+
+
+class _ImageQuality(_PairedMetric):
+    """PSNR or SSIM, of RGB and of the luma Y."""
+
+    title: ClassVar[str]
+    function: ClassVar[Callable[..., Tensor]]
+
+    def compare(self, outputs: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Return the values of RGB and luma; see :meth:`_PairedMetric.compare`."""
+        x, truth = from_uint8(outputs), from_uint8(target)
+        function = type(self).function
+        return {
+            self.name: function(x, truth, self.border, colour=True),
+            f"{self.name}_y": function(x, truth, self.border, colour=False),
+        }
+
+    def describe(self, figure: str) -> str:
+        """Return what a figure is; see :meth:`_PairedMetric.describe`."""
+        channels = "luma Y" if figure.endswith("_y") else "RGB"
+        cut = f", without {self.border} pixels at every edge" if self.border else ""
+        return f"{self.title} of {channels}, 8 bits{cut}"
+
+
 def psnr(x: Tensor, truth: Tensor, border: int = 0, *, colour: bool = False) -> Tensor:
-    """Peak signal-to-noise ratio in decibels.
+    """Return the peak signal-to-noise ratio in decibels.
 
     Args:
         x: Images (N, C, H, W) in [-1, 1]; rounded to 8 bits, as files are.
         truth: The true images, of the same shape.
-        border: Pixels on every side that don't count; by custom as many as the images were
-            enlarged by.
+        border: Pixels on every side that don't count; by custom as many as the scale by which
+            the images were enlarged.
         colour: Take the error of all channels instead of that of the luma.
 
     Returns:
-        One number an image, (N,).
+        One number per image, (N,).
 
     Raises:
         ValueError: The shapes differ, or nothing is left between the borders.
     """
-    found, expected = _prepared(x, truth, border, colour)
+    image, expected = _prepared(x, truth, border, colour)
     ratio: Tensor = peak_signal_noise_ratio(
-        found, expected, data_range=255.0, reduction="none", dim=(1, 2, 3)
+        image, expected, data_range=255.0, reduction="none", dim=(1, 2, 3)
     )
     return ratio
 
 
 def ssim(x: Tensor, truth: Tensor, border: int = 0, *, colour: bool = False) -> Tensor:
-    """Structural similarity (Wang et al. 2004): 11x11 Gaussian window of deviation 1.5.
+    """Return the structural similarity (Wang et al. 2004): 11x11 Gaussian window of deviation 1.5.
 
-    The windows lie within the image; of several channels the mean is taken.
+    Windows stay within the image; of several channels the mean is taken.
 
     Args:
         x: Images (N, C, H, W) in [-1, 1]; rounded to 8 bits, as files are.
@@ -50,13 +146,13 @@ def ssim(x: Tensor, truth: Tensor, border: int = 0, *, colour: bool = False) -> 
         colour: Take the mean over the channels instead of the luma.
 
     Returns:
-        One number an image, (N,).
+        One number per image, (N,).
 
     Raises:
         ValueError: The shapes differ, or less than a window is left between the borders.
     """
-    found, expected = _prepared(x, truth, border, colour)
-    if min(found.shape[2:]) < _WINDOW:
+    image, expected = _prepared(x, truth, border, colour)
+    if min(image.shape[2:]) < _WINDOW:
         height, width = x.shape[2:]
         raise ValueError(
             f"found images of {width}x{height} pixels with a border of {border}; SSIM needs at "
@@ -64,34 +160,34 @@ def ssim(x: Tensor, truth: Tensor, border: int = 0, *, colour: bool = False) -> 
         )
     # The library's own mean counts windows that reach beyond the image, into its reflection.
     _, similarity = structural_similarity_index_measure(
-        found, expected, sigma=1.5, data_range=255.0, reduction="none", return_full_image=True
+        image, expected, sigma=1.5, data_range=255.0, reduction="none", return_full_image=True
     )
     inside = slice(_WINDOW // 2, -(_WINDOW // 2))
     return similarity[:, :, inside, inside].mean((1, 2, 3))
 
 
 def l1(x: Tensor, truth: Tensor) -> Tensor:
-    """Mean absolute difference of all channels, from 0 to 1.
+    """Return the mean absolute difference of all channels, from 0 to 1.
 
     Args:
         x: Images (N, C, H, W) in [-1, 1]; rounded to 8 bits, as files are.
         truth: The true images, of the same shape.
 
     Returns:
-        One number an image, (N,).
+        One number per image, (N,).
 
     Raises:
         ValueError: The shapes differ.
     """
-    found, expected = _prepared(x, truth, 0, colour=True)
-    return (found - expected).abs().mean((1, 2, 3)) / 255
+    image, expected = _prepared(x, truth, 0, colour=True)
+    return (image - expected).abs().mean((1, 2, 3)) / 255
 
 
 def luma(x: Tensor) -> Tensor:
-    """The channel Y (N, 1, H, W) of BT.601, 16 to 235, of images with values 0 to 255.
+    """Return the luma Y (N, 1, H, W) of BT.601, 16 to 235, of images with values 0 to 255.
 
-    It is that of MATLAB's ``rgb2ycbcr`` for 8-bit images, which rounds. Images of one channel stay
-    as they are, 0 to 255.
+    It equals that of MATLAB's ``rgb2ycbcr`` for 8-bit images, which rounds. Images of one channel
+    are kept as they are, 0 to 255.
     """
     if x.shape[1] == 1:
         return x
@@ -100,7 +196,7 @@ def luma(x: Tensor) -> Tensor:
 
 
 def _prepared(x: Tensor, truth: Tensor, border: int, colour: bool) -> tuple[Tensor, Tensor]:
-    """Both images, in the values that are compared."""
+    """Return both images with the values that are compared."""
     if x.shape != truth.shape:
         raise ValueError(
             f"found images {tuple(x.shape)} and true ones {tuple(truth.shape)}; expected the same "
@@ -117,3 +213,75 @@ def _prepared(x: Tensor, truth: Tensor, border: int, colour: bool) -> tuple[Tens
         levels = levels if colour else luma(levels)
         both.append(levels[:, :, border : height - border, border : width - border])
     return both[0], both[1]
+
+
+class PSNR(_ImageQuality):
+    """Peak signal-to-noise ratio in decibels; see :func:`psnr`."""
+
+    name = "psnr"
+    directions = {"psnr": HIGHER, "psnr_y": HIGHER}
+    title = "PSNR in dB"
+    function = psnr
+
+
+class SSIM(_ImageQuality):
+    """Structural similarity; see :func:`ssim`."""
+
+    name = "ssim"
+    directions = {"ssim": HIGHER, "ssim_y": HIGHER}
+    title = "SSIM"
+    function = ssim
+
+
+class L1(_PairedMetric):
+    """Mean absolute difference; see :func:`l1`."""
+
+    name = "l1"
+    directions = {"l1": LOWER}
+
+    @property
+    def library(self) -> str:
+        """Libraries that compute it, with versions."""
+        return library("torch")
+
+    def compare(self, outputs: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Return the differences; see :meth:`_PairedMetric.compare`."""
+        return {self.name: l1(from_uint8(outputs), from_uint8(target))}
+
+    def describe(self, figure: str) -> str:
+        """Return what the figure is; see :meth:`_PairedMetric.describe`."""
+        return "mean absolute difference of RGB, 0 to 1"
+
+
+class PairedLPIPS(_PairedMetric):
+    """Perceptual distance of outputs from their targets."""
+
+    name = "lpips_paired"
+    directions = {"lpips_paired": LOWER}
+    network = "lpips"
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        self._lpips = setup.networks.lpips
+
+    @property
+    def library(self) -> str:
+        """Libraries that compute it, with versions."""
+        return self._lpips.library
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the network has its published weights."""
+        return self._lpips.comparable
+
+    def compare(self, outputs: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Return the distances; see :meth:`_PairedMetric.compare`."""
+        return {self.name: self._lpips(outputs, target)}
+
+    def describe(self, figure: str) -> str:
+        """Return what the figure is; see :meth:`_PairedMetric.describe`."""
+        return f"LPIPS v0.1, {self._lpips.name}"
+
+
+def _size(x: Tensor) -> str:
+    return f"{x.shape[2]} x {x.shape[1]}"

@@ -1,4 +1,4 @@
-"""FCN scores: do photos made from label maps look, to a segmenter of real photos, like them?
+"""FCN scores: does a segmenter of real photos recognise the classes of a label map in the outputs?
 
 Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", 2017, section
 4.1; the three scores are those of Long et al., "Fully Convolutional Networks for Semantic
@@ -16,67 +16,112 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
+from crossimage.evaluation.galleries.base import Row
+from crossimage.evaluation.metrics.base import Metric, Setup
 from crossimage.evaluation.networks.palette import LOSSY, VOID
 from crossimage.evaluation.networks.segmenter import Segmenter
-from crossimage.evaluation.report.figures import Figure, library
+from crossimage.evaluation.report.figures import HIGHER, Figure, library
+
+_SCORES = ("pixel", "class", "iou")
 
 
-class FCNScores:
-    """FCN scores of pictures, gathered one label map after the other in bounded memory.
+class FCNScore(Metric):
+    """FCN scores of the outputs and, as the ceiling, of the real photos."""
+
+    name = "fcn"
+    directions = dict.fromkeys(
+        [f"{prefix}_{score}" for prefix in ("fcn", "fcn_real") for score in _SCORES], HIGHER
+    )
+    network = "segmenter"
+    needs_pairs = True
+    needs_real_images = True
+    figures_of_real_images = frozenset(f"fcn_real_{score}" for score in _SCORES)
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        segmenter = setup.networks.segmenter
+        self._gallery = setup.gallery
+        self._outputs = ConfusionScores(segmenter, "fcn", "the answers")
+        self._real = ConfusionScores(
+            segmenter, "fcn_real", "the real photos, which are the ceiling,"
+        )
+
+    @classmethod
+    def refusal(cls, setup: Setup) -> str | None:
+        """Return why the metric does not apply; see :meth:`Metric.refusal`."""
+        if reason := super().refusal(setup):
+            return reason
+        if not setup.gallery.tells_labels:
+            return "it needs the label maps, which a folder of results does not contain"
+        return None
+
+    def update(self, row: Row) -> None:
+        """Add an input with its outputs."""
+        assert row.target is not None
+        labels = self._gallery.label_map(row.path)
+        self._outputs.update(row.answers, labels, row.path)
+        self._real.update(row.target[None], labels, row.path)
+
+    def figures(self) -> list[Figure]:
+        """Return the scores of the outputs and of the real photos."""
+        return [*self._outputs.figures(), *self._real.figures()]
+
+
+class ConfusionScores:
+    """FCN scores of images, accumulated one label map at a time in bounded memory.
 
     Args:
-        segmenter: What tells the classes of the pictures' pixels.
-        prefix: What the figures' names begin with.
-        what: What the pictures are, in words.
+        segmenter: Predicts the class of every pixel.
+        prefix: First part of the figures' names.
+        kind: What the images are, for a reader.
 
     Attributes:
-        confusion: Pixels by their class in the label map (rows) and in the picture (columns).
+        confusion: Number of pixels by true class (rows) and predicted class (columns).
     """
 
-    def __init__(self, segmenter: Segmenter, prefix: str = "fcn", what: str = "pictures") -> None:
-        self._segmenter, self._prefix, self._what = segmenter, prefix, what
+    def __init__(self, segmenter: Segmenter, prefix: str = "fcn", kind: str = "images") -> None:
+        self._segmenter, self._prefix, self._kind = segmenter, prefix, kind
         classes = len(segmenter.palette.names)
         self.confusion = torch.zeros(classes, classes, dtype=torch.int64)
         self._count = self._lossy = 0
 
     def update(self, images: Tensor, labels: Tensor, path: Path) -> None:
-        """Add pictures that one label map tells of.
+        """Add images that one label map describes.
 
         Args:
-            images: The pictures (N, 3, H, W) of uint8.
-            labels: The label map (1 or 3, h, w) of uint8; resized to the pictures by taking the
-                nearest pixel.
+            images: The images (N, 3, H, W) of uint8.
+            labels: The label map (1 or 3, h, w) of uint8; resized to the images by nearest
+                neighbour.
             path: The label map's file.
 
         Raises:
             ValueError: The label map has a colour that the segmenter's classes lack.
         """
-        truth = self._segmenter.palette.classes_of(resized_labels(labels, images), path)
+        truth = self._segmenter.palette.classes_of(resize_labels(labels, images), path)
         self._lossy += path.suffix.lower() in LOSSY
         self.add(self._segmenter(images), truth)
 
-    def add(self, found: Tensor, truth: Tensor) -> None:
-        """Add classes (N, H, W) that were found where a label map has the classes (H, W)."""
+    def add(self, predicted: Tensor, truth: Tensor) -> None:
+        """Add predicted classes (N, H, W) and the true ones (H, W)."""
         self.confusion += multiclass_confusion_matrix(
-            found, truth.long().expand_as(found), len(self.confusion), ignore_index=VOID,
+            predicted, truth.long().expand_as(predicted), len(self.confusion), ignore_index=VOID,
             validate_args=False,
         )  # fmt: skip
-        self._count += len(found)
+        self._count += len(predicted)
 
     def figures(self) -> list[Figure]:
-        """Per-pixel accuracy, per-class accuracy and class IoU, each from 0 to 1.
+        """Return per-pixel accuracy, per-class accuracy and mean class IoU, each from 0 to 1.
 
         Raises:
             ValueError: No pixel has a class.
         """
         right = self.confusion.diag().double()
-        truth, found = self.confusion.sum(1), self.confusion.sum(0)
-        there = truth > 0
-        if not there.any():
+        truth, predicted = self.confusion.sum(1), self.confusion.sum(0)
+        present = truth > 0
+        if not present.any():
             raise ValueError("FCN scores need label maps with classes; found none, or only void")
-        accuracy, iou = (right / truth)[there], (right / (truth + found - right))[there]
-        names = zip(self._segmenter.palette.names, there.tolist(), strict=True)
-        known = dict(names)
+        accuracy, iou = (right / truth)[present], (right / (truth + predicted - right))[present]
+        known = dict(zip(self._segmenter.palette.names, present.tolist(), strict=True))
         seen = [name for name in known if known[name]]
         missing = ", ".join(name for name in known if not known[name])
         each = [f"{name} {one:.3f}" for name, one in zip(seen, iou.tolist(), strict=True)]
@@ -97,7 +142,7 @@ class FCNScores:
         if self._lossy:
             notes.append("colours of lossy label maps are taken as the nearest of the table")
         protocol = (
-            f"{words} of {self._what} beside their label maps, as {self._segmenter.name} sees "
+            f"{words} of {self._kind} beside their label maps, as {self._segmenter.name} sees "
             "them; void left out"
         )
         packages = f"{library('torchmetrics')}, {self._segmenter.library}"
@@ -107,10 +152,10 @@ class FCNScores:
         )  # fmt: skip
 
 
-def resized_labels(labels: Tensor, images: Tensor) -> Tensor:
-    """A label map (C, h, w) as large as pictures (..., H, W): the nearest pixel is taken."""
+def resize_labels(labels: Tensor, images: Tensor) -> Tensor:
+    """Resize a label map (C, h, w) to the size of images (..., H, W) by nearest neighbour."""
     size = list(images.shape[-2:])
     if list(labels.shape[-2:]) == size:
         return labels
-    found: Tensor = transforms.resize(labels, size, InterpolationMode.NEAREST_EXACT)
-    return found
+    resized: Tensor = transforms.resize(labels, size, InterpolationMode.NEAREST_EXACT)
+    return resized

@@ -1,4 +1,4 @@
-"""What the measures need of a set of pictures: gathered as a stream, kept for the next time."""
+"""Feature statistics of a set of images, accumulated as a stream and cached on disk."""
 
 from __future__ import annotations
 
@@ -15,57 +15,56 @@ from torch import Tensor
 from torch.nn import functional
 
 from crossimage.evaluation.galleries.images import Pictures
-from crossimage.evaluation.networks.inception import Features
+from crossimage.evaluation.networks.inception import FeatureNetwork
 from crossimage.utils.files import atomic
 from crossimage.utils.seeds import seed_of
 
 RESERVOIR = 5000
-"""Pictures whose features are kept, drawn at random where there are more."""
+"""Number of images whose features are kept, drawn at random where there are more."""
 
 SPLITS = 10
-"""Parts of the set that the inception score may be averaged over."""
+"""Splits of the set that the inception score may be averaged over."""
 
-_GATHERED = ("total", "outer", "plogp", "mass", "sizes", "kept")
+_STATE = ("total", "outer", "plogp", "mass", "sizes", "kept")
 _FORMAT = 1  # of the files in the cache
 
 
 class Statistics:
-    """What the measures need of a set of pictures, gathered batch by batch.
+    """Feature statistics of a set of images, accumulated batch by batch.
 
-    Its size does not depend on the number of pictures, nor its content on how they are batched.
+    Their size does not depend on the number of images, nor their values on how these are batched.
 
     Args:
-        features: The network that sees the pictures.
-        seed: For the choice of the features that are kept and for the splits.
+        network: Computes the features.
+        seed: Seed of the choice of the features that are kept, and of the splits.
 
     Attributes:
-        features: The network that sees the pictures.
-        seed: What the choices depend on.
-        count: Pictures so far.
+        network: Computes the features.
+        seed: Seed of the choices.
+        count: Number of images so far.
         total: Sum of the features (D,), float64.
         outer: Sum of their outer products (D, D), float64.
-        plogp: Sum of p log p over pictures and classes by split (splits,), float64.
+        plogp: Sum of p log p over images and classes by split (splits,), float64.
         mass: Sum of the class probabilities by split (splits, K), float64.
-        sizes: Pictures by split (splits,).
+        sizes: Number of images by split (splits,).
     """
 
-    def __init__(self, features: Features, seed: int = 0) -> None:
-        self.features, self.seed, self.count = features, seed, 0
+    def __init__(self, network: FeatureNetwork, seed: int = 0) -> None:
+        self.network, self.seed, self.count = network, seed, 0
         self._generator = torch.Generator().manual_seed(seed_of(seed, "statistics"))
         self._order = torch.zeros(0)
-        # Sums in double precision, which only these two devices know.
-        kind = features.device.type
-        place = features.device if kind == "cuda" else torch.device("cpu")
-        self.total = torch.zeros(features.dim, dtype=torch.float64, device=place)
-        self.outer = torch.zeros(features.dim, features.dim, dtype=torch.float64, device=place)
-        self.plogp = torch.zeros(SPLITS, dtype=torch.float64, device=place)
-        self.mass = torch.zeros(SPLITS, 0, dtype=torch.float64, device=place)
+        # Sums are in double precision, which not every device supports.
+        device = network.device if network.device.type == "cuda" else torch.device("cpu")
+        self.total = torch.zeros(network.dim, dtype=torch.float64, device=device)
+        self.outer = torch.zeros(network.dim, network.dim, dtype=torch.float64, device=device)
+        self.plogp = torch.zeros(SPLITS, dtype=torch.float64, device=device)
+        self.mass = torch.zeros(SPLITS, 0, dtype=torch.float64, device=device)
         self.sizes = torch.zeros(SPLITS, dtype=torch.int64)
-        self._kept = torch.zeros(RESERVOIR, features.dim, device=place)
+        self._kept = torch.zeros(RESERVOIR, network.dim, device=device)
 
     @property
     def kept(self) -> Tensor:
-        """Features of the pictures that are kept (min(count, RESERVOIR), D)."""
+        """Features of the images that are kept (min(count, RESERVOIR), D)."""
         return self._kept[: self.count]
 
     @property
@@ -74,9 +73,8 @@ class Statistics:
         return self.total / self.count
 
     def update(self, images: Tensor) -> Tensor:
-        """Add uint8 pictures (N, 3, H, W); returns their features (N, D)."""
-        seen = self.features(images)
-        features, logits = (x.to(self.total.device) for x in seen)
+        """Add uint8 images (N, 3, H, W) and return their features (N, D)."""
+        features, logits = (x.to(self.total.device) for x in self.network(images))
         exact = features.double()
         self.total += exact.sum(0)
         self.outer.addmm_(exact.T, exact)
@@ -98,32 +96,32 @@ class Statistics:
         return features
 
     def state(self) -> dict[str, Tensor]:
-        """All that was gathered, as tensors on the CPU."""
-        found = {name: getattr(self, name) for name in _GATHERED}
-        found["count"] = torch.tensor(self.count)
-        return {name: x.cpu().contiguous() for name, x in found.items()}
+        """Return everything as tensors on the CPU."""
+        state = {name: getattr(self, name) for name in _STATE}
+        state["count"] = torch.tensor(self.count)
+        return {name: x.cpu().contiguous() for name, x in state.items()}
 
     @classmethod
-    def of_state(cls, state: dict[str, Tensor], features: Features, seed: int) -> Statistics:
-        """What :meth:`state` was called on; more pictures can't be added to it.
+    def from_state(cls, state: dict[str, Tensor], network: FeatureNetwork, seed: int) -> Statistics:
+        """Restore what :meth:`state` returned; more images can't be added to it.
 
         Raises:
-            KeyError, ValueError: The state is of something else.
+            KeyError, ValueError: It is the state of something else.
         """
-        self = cls(features, seed)
+        self = cls(network, seed)
         self.count = int(state["count"])
-        place, dim = self.total.device, features.dim
-        self.total, self.outer = state["total"].to(place), state["outer"].to(place)
-        self.plogp, self.mass = state["plogp"].to(place), state["mass"].to(place)
-        self.sizes, self._kept = state["sizes"], state["kept"].to(place)
+        device, dim = self.total.device, network.dim
+        self.total, self.outer = state["total"].to(device), state["outer"].to(device)
+        self.plogp, self.mass = state["plogp"].to(device), state["mass"].to(device)
+        self.sizes, self._kept = state["sizes"], state["kept"].to(device)
         if self.outer.shape != (dim, dim) or self.kept.shape != (min(self.count, RESERVOIR), dim):
             raise ValueError("statistics of other features")
         return self
 
     def _draw(self, count: int) -> tuple[list[int], Tensor]:
-        """Where each of the next pictures is kept, if at all, and the split that it belongs to.
+        """Return the slot where each of the next images is kept, if at all, and its split.
 
-        Every picture is kept with the same probability; of ten in a row each is in another split.
+        Every image is kept with the same probability; ten in a row are in ten different splits.
         """
         slots, splits = [], []
         for number in range(self.count, self.count + count):
@@ -137,36 +135,36 @@ class Statistics:
 
 
 def statistics_of(
-    pictures: Pictures,
-    features: Features,
+    images: Pictures,
+    network: FeatureNetwork,
     seed: int = 0,
     cache: Path | None = None,
     track: Callable[[Iterable[Tensor]], Iterable[Tensor]] = iter,
 ) -> Statistics:
-    """The statistics of a stream of pictures, from the cache where they were gathered before.
+    """Compute the statistics of a stream of images, or read them from the cache.
 
-    They are found by the pictures' contents and preparation, the network and the seed. A cache
-    that can't be written or read is done without.
+    The cache is keyed by the images' contents and preparation, the network and the seed. A cache
+    that can't be read or written is ignored.
 
     Args:
-        pictures: The stream.
-        features: The network that sees them.
-        seed: For the choice of the features that are kept and for the splits.
+        images: The stream.
+        network: Computes the features.
+        seed: Seed of the choice of the features that are kept, and of the splits.
         cache: A folder, such as :func:`cache_folder`; None to keep nothing.
-        track: Gives the batches of the pictures, and may tell of them as they pass.
+        track: Iterates over the batches, and may report progress.
 
     Raises:
         ValueError: A file can't be used; it is named.
     """
     path = None
     if cache is not None:
-        parts = (_FORMAT, features.digest, features.device.type, pictures.digest, seed, RESERVOIR)
+        parts = (_FORMAT, network.digest, network.device.type, images.digest, seed, RESERVOIR)
         path = cache / f"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}.safetensors"
         with suppress(OSError, SafetensorError, KeyError, ValueError):
-            return Statistics.of_state(load(path.read_bytes()), features, seed)
-    statistics = Statistics(features, seed)
-    for images in track(pictures):
-        statistics.update(images)
+            return Statistics.from_state(load(path.read_bytes()), network, seed)
+    statistics = Statistics(network, seed)
+    for batch in track(images):
+        statistics.update(batch)
     if path is not None:
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -176,5 +174,5 @@ def statistics_of(
 
 
 def cache_folder() -> Path:
-    """Where statistics are kept by default: ``crossimage`` in the user's folder of caches."""
+    """Return where statistics are cached by default: ``crossimage`` in the user's cache folder."""
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "crossimage"

@@ -1,4 +1,4 @@
-"""Frozen networks whose features stand for what pictures look like."""
+"""Frozen networks whose features describe what images look like: Inception-v3, and a random one."""
 
 from __future__ import annotations
 
@@ -17,30 +17,31 @@ from crossimage.evaluation.report.figures import library
 from crossimage.utils.tensor_files import Weights, read_weights
 
 INCEPTION_SIZE = 299
-"""Height and width that Inception-v3 sees, in pixels."""
+"""Height and width of the images that Inception-v3 sees, in pixels."""
 
 _RANDOM_SIZE = 64
 
 
-class Seen(NamedTuple):
-    """What a network sees in pictures: features (N, D) and class logits (N, K), float32."""
+class FeaturesAndLogits(NamedTuple):
+    """What a network computes for images: features (N, D) and class logits (N, K), float32."""
 
     features: Tensor
     logits: Tensor
 
 
 @dataclass(frozen=True)
-class Features:
+class FeatureNetwork:
     """A frozen network in use.
 
     Attributes:
-        network: Gives :class:`Seen` for float pictures (N, 3, H, W) with values from 0 to 255.
-        dim: Features of a picture, D.
+        network: Computes :class:`FeaturesAndLogits` of float images (N, 3, H, W) with values from 0
+            to 255.
+        dim: Number of features per image, D.
         device: Where it computes.
         name: What it is, for a reader.
-        library: The package that it is from, with its version.
-        digest: What tells two networks apart whose features are not the same.
-        comparable: Whether figures of others are made with the same weights.
+        library: The package that it comes from, with its version.
+        digest: Differs between networks whose features differ.
+        comparable: Whether the figures of others are made with the same weights.
     """
 
     network: nn.Module
@@ -52,67 +53,62 @@ class Features:
     comparable: bool
 
     @torch.no_grad()
-    def __call__(self, images: Tensor) -> Seen:
-        """Features and logits of uint8 pictures (N, 3, H, W), on the network's device.
+    def __call__(self, images: Tensor) -> FeaturesAndLogits:
+        """Return features and logits of uint8 images (N, 3, H, W), on the network's device.
 
         Computed in float32; what that means for convolutions on a GPU is PyTorch's setting.
 
         Raises:
-            ValueError: They are no uint8 RGB pictures.
+            ValueError: They are not uint8 RGB images.
         """
         check_rgb(images)
         pixels = images.to(self.device, non_blocking=True)
         features, logits = self.network(pixels.float())
-        return Seen(features, logits)
+        return FeaturesAndLogits(features, logits)
 
 
-def open_features(spec: str, device: torch.device) -> Features:
-    """A feature network.
+def random_features(device: torch.device) -> FeatureNetwork:
+    """Open a small network of random weights, always the same, to try things out."""
+    network = _RandomNetwork().eval().requires_grad_(False).to(device)
+    name = "a small network of random weights"
+    return FeatureNetwork(
+        network, network.dim, device, name, library("torch"), f"random {library('torch')}",
+        comparable=False,
+    )  # fmt: skip
+
+
+def open_inception(file: Path | None, device: torch.device) -> FeatureNetwork:
+    """Open the Inception-v3 that published figures are made with.
 
     Args:
-        spec: ``inception`` for the Inception-v3 that published figures are made with (converted
-            from TensorFlow's of 2015), its weights from torch hub's cache or the network; a file
-            of such weights; a ``.safetensors`` file of a classifier that was trained here, whose
-            last features but one are taken; or ``random`` for a small network of random weights,
-            with which everything can be tried and nothing be shown.
-        device: Where it computes.
+        file: A file of its weights; None: from torch hub's cache or the network.
+        device: Where to compute.
 
     Raises:
-        FileNotFoundError: The weights are neither in the cache nor to be downloaded, or there is
-            no such file.
+        FileNotFoundError: The weights are not in the cache and can't be downloaded, or there is no
+            such file.
         ModuleNotFoundError: torch-fidelity, which holds Inception-v3, is not installed.
         ValueError: The file holds something else.
     """
-    if spec == "random":
-        network = _Random().eval().requires_grad_(False).to(device)
-        name = "a small network of random weights"
-        return Features(
-            network, network.dim, device, name, library("torch"), f"random {library('torch')}",
-            comparable=False,
-        )  # fmt: skip
-    if spec.endswith(".safetensors"):
-        from crossimage.evaluation.networks.classifier import load_classifier
-
-        return load_classifier(Path(spec), device).features
     url: str = _torch_fidelity().URL_INCEPTION_V3
     weights = read_weights(
-        url, None if spec == "inception" else Path(spec), "the Inception-v3 of FID, KID and IS",
+        url, file, "the Inception-v3 of FID, KID and IS",
         "name a file with --features FILE, or try --features random, whose figures are not "
         "comparable",
     )  # fmt: skip
     name = "Inception-v3"
     if not weights.published:
         name = f"{name} with other weights ({weights.path.name})"
-    return Features(
+    return FeatureNetwork(
         _inception(weights).to(device).to(memory_format=torch.channels_last), 2048, device, name,
         library("torch-fidelity"), f"inception {weights.digest}", weights.published,
     )  # fmt: skip
 
 
 def resize(x: Tensor, size: int) -> Tensor:
-    """Float pictures (N, C, H, W) as (N, C, size, size), with TensorFlow 1's grid.
+    """Resize float images (N, C, H, W) to (N, C, size, size), with TensorFlow 1's grid.
 
-    Output pixel i lies at i H / size of the input, with bilinear weights and without smoothing.
+    Output pixel i is taken at i H / size of the input, with bilinear weights and no smoothing.
     """
     low, high, weight = _taps(x.shape[3], size, x.device)
     x = torch.lerp(x[..., low], x[..., high], weight)
@@ -121,14 +117,14 @@ def resize(x: Tensor, size: int) -> Tensor:
 
 
 def _taps(length: int, size: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Both neighbours of every output pixel, and the weight of the second."""
+    """Return both neighbours of every output pixel, and the weight of the second."""
     at = torch.arange(size, device=device) * torch.tensor(length / size)
     low = at.long()
     return low, (low + 1).clamp_max(length - 1), at - low
 
 
 class _Inception(nn.Module):
-    """The layers of torch-fidelity's Inception-v3, made fast without changing what they compute.
+    """The layers of torch-fidelity's Inception-v3, faster without changing what they compute.
 
     Batch normalisation is folded into the convolutions.
     """
@@ -145,13 +141,13 @@ class _Inception(nn.Module):
         self.register_buffer("classes", last.weight.detach().T.contiguous())
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Pooled features (N, 2048), and logits (N, 1008) without the bias as published."""
+        """Return pooled features (N, 2048) and, as published, logits (N, 1008) without the bias."""
         x = (resize(x, INCEPTION_SIZE) - 128) / 128
         features = self.layers(x.contiguous(memory_format=torch.channels_last)).flatten(1)
         return features, features @ self.classes
 
 
-class _Random(nn.Module):
+class _RandomNetwork(nn.Module):
     """Three convolutions of fixed random weights, pooled after each."""
 
     dim = 16 + 32 + 64
@@ -166,7 +162,7 @@ class _Random(nn.Module):
         self.register_buffer("classes", torch.randn(self.dim, 10, generator=generator))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (N, 112) and logits (N, 10)."""
+        """Return features (N, 112) and logits (N, 10)."""
         x = functional.interpolate(x, (_RANDOM_SIZE, _RANDOM_SIZE), mode="bilinear", antialias=True)
         x, pooled = (x - 128) / 128, []
         for i in range(3):
@@ -177,9 +173,9 @@ class _Random(nn.Module):
 
 
 def _inception(weights: Weights) -> _Inception:
-    """Inception-v3 with given weights."""
+    """Build Inception-v3 with given weights."""
     module = _torch_fidelity()
-    # torch-fidelity would run code that a file holds: it gets tensors that were read without.
+    # torch-fidelity would run code from a file: give it tensors that were read safely.
     tensors = io.BytesIO()
     torch.save(weights.state, tensors)
     tensors.seek(0)
@@ -195,7 +191,7 @@ def _inception(weights: Weights) -> _Inception:
 
 
 def _torch_fidelity() -> ModuleType:
-    """The module of torch-fidelity that holds Inception-v3."""
+    """Import the module of torch-fidelity that holds Inception-v3."""
     try:
         from torch_fidelity import feature_extractor_inceptionv3 as module
     except ImportError:

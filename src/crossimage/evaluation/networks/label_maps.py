@@ -1,4 +1,4 @@
-"""Real photos with label maps, to train segmenters on."""
+"""Pairs of photos and label maps, to train segmenters on."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from crossimage.evaluation.galleries.images import read_rgb
 from crossimage.evaluation.networks.palette import Palette
 from crossimage.utils.seeds import seed_of
 
-_HELD_OUT = 0.1  # share of the pairs, where there is no folder of its own
-_PROBED = 3  # pictures of each domain that are looked at to tell photos from label maps
+_HELD_OUT = 0.1  # share of the pairs, where there is no test folder
+_PROBED = 3  # images of each domain that are examined to tell photos from label maps
 
 
 @dataclass(frozen=True)
-class Pairs:
+class PhotoPairs:
     """Photos with their label maps.
 
     Attributes:
         photos: Files of the photos.
         labels: Files of the label maps, in the same order.
-        halves: Which half of its file is a photo, and a label map; None: all of it.
+        halves: Which half of its file is the photo, and which the label map; None: all of it.
         palette: The classes of the label maps' colours.
     """
 
@@ -35,25 +35,25 @@ class Pairs:
     halves: tuple[int | None, int | None]
     palette: Palette
 
-    def read(self, place: int) -> tuple[Tensor, Tensor]:
-        """A photo (3, H, W) and its label map (3, h, w), of uint8."""
+    def read(self, index: int) -> tuple[Tensor, Tensor]:
+        """Read a photo (3, H, W) and its label map (3, h, w), of uint8."""
         both = []
-        for path, half in zip((self.photos[place], self.labels[place]), self.halves, strict=True):
+        for path, half in zip((self.photos[index], self.labels[index]), self.halves, strict=True):
             x = read_rgb(path)
             both.append(x if half is None else x.chunk(2, dim=2)[half])
         return both[0], both[1]
 
-    def some(self, places: Sequence[int]) -> Pairs:
-        """The pairs of these places."""
-        photos = tuple(self.photos[place] for place in places)
-        labels = tuple(self.labels[place] for place in places)
-        return Pairs(photos, labels, self.halves, self.palette)
+    def subset(self, indices: Sequence[int]) -> PhotoPairs:
+        """Return the pairs of these indices."""
+        photos = tuple(self.photos[index] for index in indices)
+        labels = tuple(self.labels[index] for index in indices)
+        return PhotoPairs(photos, labels, self.halves, self.palette)
 
 
-def find_pairs(data: str, palette: Palette, seed: int) -> tuple[Pairs, Pairs]:
-    """The pairs of a data set to train on, and those to hold out: test pairs, or a tenth of all.
+def find_photo_pairs(data: str, palette: Palette, seed: int) -> tuple[PhotoPairs, PhotoPairs]:
+    """Return the pairs of a data set to train on and those held out: test pairs, or a tenth of all.
 
-    Which of the two domains holds the label maps, the colours of its first pictures tell.
+    The colours of their first images tell which of the two domains holds the label maps.
 
     Args:
         data: The data set, in any layout of pairs that can be trained on.
@@ -62,7 +62,7 @@ def find_pairs(data: str, palette: Palette, seed: int) -> tuple[Pairs, Pairs]:
 
     Raises:
         FileNotFoundError: A folder or a file is missing.
-        ValueError: The images are no pairs of photos and label maps, or there is only one.
+        ValueError: The images are not pairs of photos and label maps, or there is only one.
     """
     domains = align(scan_domains(data))
     distances = [_distance(domain, palette) for domain in domains]
@@ -73,9 +73,9 @@ def find_pairs(data: str, palette: Palette, seed: int) -> tuple[Pairs, Pairs]:
         )
     labels, photos = sorted(domains, key=lambda d: distances[domains.index(d)])
     halves, files = (photos.half, labels.half), (photos.train, labels.train)
-    train = Pairs(*files, halves, palette)
+    train = PhotoPairs(*files, halves, palette)
     if photos.test:
-        return train, Pairs(photos.test, labels.test, halves, palette)
+        return train, PhotoPairs(photos.test, labels.test, halves, palette)
     count = len(photos.train)
     if count < 2:
         raise ValueError(
@@ -85,11 +85,11 @@ def find_pairs(data: str, palette: Palette, seed: int) -> tuple[Pairs, Pairs]:
     generator = torch.Generator().manual_seed(seed_of(seed, "held out"))
     order = torch.randperm(count, generator=generator).tolist()
     border = max(1, round(_HELD_OUT * count))
-    return train.some(sorted(order[border:])), train.some(sorted(order[:border]))
+    return train.subset(sorted(order[border:])), train.subset(sorted(order[:border]))
 
 
 def _distance(domain: Domain, palette: Palette) -> float:
-    """How far the colours of a domain's first pictures are from those of the table."""
-    pairs = Pairs(domain.train, domain.train, (domain.half, domain.half), palette)
-    some = range(min(_PROBED, len(domain.train)))
-    return sum(palette.distance(pairs.read(k)[0], domain.train[k]) for k in some) / len(some)
+    """Return how far the colours of a domain's first images are from those of the table."""
+    pairs = PhotoPairs(domain.train, domain.train, (domain.half, domain.half), palette)
+    probed = range(min(_PROBED, len(domain.train)))
+    return sum(palette.distance(pairs.read(k)[0], domain.train[k]) for k in probed) / len(probed)

@@ -1,4 +1,4 @@
-"""Files of networks that were fitted to judge pictures: weights, and all that using them takes."""
+"""Files of trained classifiers and segmenters: weights, and everything needed to use them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _VERSION = 1  # of the format
 
 
 def write_network(path: Path, kind: str, network: nn.Module, facts: dict[str, Any]) -> None:
-    """Write a network's weights, with what is known of it, to one ``.safetensors`` file.
+    """Write a network's weights and facts to one ``.safetensors`` file.
 
     Args:
-        path: The file; its folder is made if need be.
-        kind: What it is, such as ``segmenter``.
+        path: The file; its folder is created if needed.
+        kind: What the network is: ``classifier`` or ``segmenter``.
         network: The network.
-        facts: What using it takes, as plain data.
+        facts: What is needed to use it, as plain data.
 
     Raises:
-        OSError: The file can't be written; what stood at ``path`` still stands.
+        OSError: The file can't be written; a previous one is kept.
         ValueError: The file has another suffix.
     """
     check_suffix(path, kind)
@@ -47,29 +47,29 @@ def write_network(path: Path, kind: str, network: nn.Module, facts: dict[str, An
 
 
 def check_suffix(path: Path, kind: str) -> None:
-    """Refuse a file name to write to that doesn't end in ``.safetensors``.
+    """Check that the name of a file to write ends in ``.safetensors``.
 
     Raises:
-        ValueError: It doesn't.
+        ValueError: It does not.
     """
     if path.suffix != ".safetensors":
-        raise ValueError(f"{path} is no name for a {kind}; expected a file *.safetensors")
+        raise ValueError(f"{path} is not a file name for a {kind}; expected *.safetensors")
 
 
 def read_network(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """What :func:`write_network` wrote: the facts, and the tensors by name, on the CPU.
+    """Read the facts, and the tensors by name on the CPU, that :func:`write_network` wrote.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no complete file of that kind that this version understands.
+        ValueError: It is not a complete file of that kind and of a version that can be read.
     """
     expected = f"a {kind} as `crossimage evaluate fit-{kind}` writes it"
     metadata, tensors = read_safetensors(path, expected)
     if metadata.get("format") != f"crossimage {kind}":
-        found = metadata.get("format", "something else")
-        if found == "crossimage":
-            found = "a model that translates"
-        raise ValueError(f"{path} holds {found}, expected {expected}")
+        content = metadata.get("format", "something else")
+        if content == "crossimage":
+            content = "a translation model"
+        raise ValueError(f"{path} holds {content}, expected {expected}")
     version = metadata.get("format_version", "")
     if version != str(_VERSION):
         raise ValueError(

@@ -1,34 +1,43 @@
-"""The networks that measure, opened once for all runs and only when needed."""
+"""Networks that metrics use, opened once for all runs and only when needed."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
-from crossimage.evaluation.networks.inception import Features, open_features
+from crossimage.evaluation.networks.classifier import load_classifier
+from crossimage.evaluation.networks.inception import (
+    FeatureNetwork,
+    open_inception,
+    random_features,
+)
+from crossimage.evaluation.networks.lpips import open_lpips
+from crossimage.evaluation.networks.segmenter import Segmenter, load_segmenter
 from crossimage.evaluation.options import Backbone
-from crossimage.evaluation.report.figures import Figure
+
+NetworkName = Literal["features", "lpips", "classifier", "segmenter"]
+"""Attributes of :class:`MetricNetworks` that hold networks."""
 
 
 class Distance(Protocol):
-    """LPIPS between pictures (N, 3, H, W) of uint8, (N,)."""
+    """LPIPS between images."""
 
     name: str
     library: str
     comparable: bool
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        """The distances."""
+        """Return the distances (N,) of images (N, 3, H, W) of uint8."""
 
 
-class Classifier(Protocol):
-    """Knows the classes of pictures."""
+class ClassPredictor(Protocol):
+    """A classifier of images."""
 
     @property
     def classes(self) -> Sequence[str]:
@@ -40,37 +49,25 @@ class Classifier(Protocol):
 
     @property
     def library(self) -> str:
-        """Packages behind it."""
+        """Libraries behind it, with versions."""
 
     def probabilities(self, images: Tensor) -> Tensor:
-        """Probabilities (N, classes) for pictures (N, 3, H, W) of uint8."""
-
-
-class Scores(Protocol):
-    """FCN scores of pictures, gathered one by one."""
-
-    def update(self, images: Tensor, labels: Tensor, path: Path) -> None:
-        """Add pictures (N, 3, H, W) of uint8 that one label map (C, H, W) of uint8 tells of.
-
-        The path is that of the label map's file.
-        """
-
-    def figures(self) -> list[Figure]:
-        """What came out."""
+        """Return probabilities (N, classes) for images (N, 3, H, W) of uint8."""
 
 
 @dataclass
-class Tools:
-    """The networks that measure.
+class MetricNetworks:
+    """The networks that metrics use.
 
     Attributes:
-        device: Where they compute.
-        features_name: ``inception``, a file of its weights, a fitted classifier, or ``random``.
+        device: Where to compute.
+        features_name: ``inception``, a file of its weights, a file of a trained classifier, or
+            ``random``.
         lpips_net: ``alex``, ``vgg`` or ``squeeze``.
         lpips_weights: A file of the backbone's weights, or ``random``; None: the published ones,
             from the cache.
-        classifier_path: File of a fitted classifier.
-        segmenter_path: File of a fitted segmenter.
+        classifier_path: File of a trained classifier.
+        segmenter_path: File of a trained segmenter.
     """
 
     device: torch.device
@@ -80,54 +77,71 @@ class Tools:
     classifier_path: Path | None = None
     segmenter_path: Path | None = None
 
-    def open(self, names: Collection[str]) -> None:
-        """Open the networks behind some measures, so that a missing file is told at once.
+    def refusal(self, name: NetworkName | None) -> str | None:
+        """Return why a network can't be opened, or None if it can: its file may not be given."""
+        missing = {
+            "classifier": self.classifier_path is None,
+            "segmenter": self.segmenter_path is None,
+        }
+        if name is None or not missing.get(name):
+            return None
+        return (
+            f"it needs a {name}; make one with `crossimage evaluate fit-{name}` and name it with "
+            f"--{name} FILE"
+        )
+
+    def open(self, names: Iterable[NetworkName]) -> None:
+        """Open networks now, so that a missing file is reported at once.
 
         Raises:
-            FileNotFoundError: Weights are missing; the sentence says where they belong.
+            FileNotFoundError: Weights are missing; the message says where they belong.
             ValueError: A file holds something else.
         """
-        if {"fid", "kid", "is"} & set(names):
-            _ = self.features
-        if {"lpips", "lpips_paired"} & set(names):
-            _ = self.lpips
-        if {"cis", "accuracy", "error"} & set(names):
-            _ = self.classifier
-        if "fcn" in names:
-            _ = self.segmenter
+        for name in names:
+            getattr(self, name)
 
     @cached_property
-    def features(self) -> Features:
+    def features(self) -> FeatureNetwork:
         """The network behind FID, KID and the inception score."""
         return open_features(self.features_name, self.device)
 
     @cached_property
     def lpips(self) -> Distance:
         """The network behind LPIPS."""
-        from crossimage.evaluation.networks.lpips import open_lpips
-
-        found: Distance = open_lpips(self.lpips_net, self.lpips_weights, self.device)
-        return found
+        return open_lpips(self.lpips_net, self.lpips_weights, self.device)
 
     @cached_property
-    def classifier(self) -> Classifier:
+    def classifier(self) -> ClassPredictor:
         """The classifier of the target's classes."""
-        from crossimage.evaluation.networks.classifier import load_classifier
-
         assert self.classifier_path
         return load_classifier(self.classifier_path, self.device)
 
     @cached_property
-    def segmenter(self) -> Any:
-        """The network that segments photos."""
-        from crossimage.evaluation.networks.segmenter import load_segmenter
-
+    def segmenter(self) -> Segmenter:
+        """The segmenter of photos."""
         assert self.segmenter_path
         return load_segmenter(self.segmenter_path, self.device)
 
-    def scores(self, prefix: str, what: str) -> Scores:
-        """FCN scores to be gathered; the figures' names begin with ``prefix``."""
-        from crossimage.evaluation.metrics.segmentation import FCNScores
 
-        found: Scores = FCNScores(self.segmenter, prefix, what)
-        return found
+def open_features(spec: str, device: torch.device) -> FeatureNetwork:
+    """Open a feature network.
+
+    Args:
+        spec: ``inception`` for the Inception-v3 that published figures are made with (converted
+            from TensorFlow's of 2015), its weights from torch hub's cache or the network; a file
+            of such weights; a ``.safetensors`` file of a classifier that was trained here, whose
+            last features before the classes are taken; or ``random`` for a small network of random
+            weights, with which everything can be tried but nothing shown.
+        device: Where to compute.
+
+    Raises:
+        FileNotFoundError: The weights are not in the cache and can't be downloaded, or there is no
+            such file.
+        ModuleNotFoundError: torch-fidelity, which holds Inception-v3, is not installed.
+        ValueError: The file holds something else.
+    """
+    if spec == "random":
+        return random_features(device)
+    if spec.endswith(".safetensors"):
+        return load_classifier(Path(spec), device).features
+    return open_inception(None if spec == "inception" else Path(spec), device)

@@ -1,4 +1,4 @@
-"""Tables of classes, and of the colours that stand for them in label maps."""
+"""Tables of classes and of their colours in label maps."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 VOID = 255
-"""Stands for pixels that belong to no class."""
+"""Class index of pixels that belong to no class."""
 
 LOSSY = (".jpg", ".jpeg", ".webp")
-"""Formats that may change colours a little, so that the nearest colour of the table counts."""
+"""Formats that may change colours slightly, so that the nearest colour of the table counts."""
 
 _COLUMNS = ["name", "r", "g", "b"]
 _VOID_NAMES = frozenset({"void", "ignore"})
@@ -24,9 +24,9 @@ class Palette:
     """Classes and their colours.
 
     Attributes:
-        names: The classes in their order.
-        colours: All colours, red, green and blue from 0 to 255.
-        numbers: For each colour the number of its class, or :data:`VOID`.
+        names: Names of the classes, in order.
+        colours: All colours: red, green and blue from 0 to 255.
+        numbers: Class index of each colour, or :data:`VOID`.
     """
 
     names: tuple[str, ...]
@@ -34,61 +34,60 @@ class Palette:
     numbers: tuple[int, ...]
 
     def classes_of(self, labels: Tensor, path: Path) -> Tensor:
-        """The class of every pixel of a label map.
+        """Return the class of every pixel of a label map.
 
-        Colours must be those of the table. In formats that lose some of a picture (:data:`LOSSY`)
-        the nearest one counts.
+        Colours must be those of the table; in lossy formats (:data:`LOSSY`) the nearest counts.
 
         Args:
-            labels: The label map (1 or 3, H, W) of uint8; gray means three equal parts.
-            path: The file that it is from.
+            labels: The label map (1 or 3, H, W) of uint8; gray means three equal channels.
+            path: Its file.
 
         Returns:
-            Class numbers (H, W) of uint8, with :data:`VOID` where there is no class.
+            Class indices (H, W) of uint8, with :data:`VOID` where there is no class.
 
         Raises:
             ValueError: A colour is not in the table, or the map has another number of channels.
         """
         codes = _codes(labels, path)
-        found, places = torch.unique(codes, return_inverse=True)
-        distance, nearest = self._nearest(found)
+        unique, inverse = torch.unique(codes, return_inverse=True)
+        distance, nearest = self._nearest(unique)
         unknown = distance.nonzero()
         if len(unknown) and path.suffix.lower() not in LOSSY:
-            place = int((places == unknown[0]).flatten().nonzero()[0])
-            y, x = divmod(place, codes.shape[1])
-            colour = ", ".join(str(part) for part in _parts(found[unknown[0]])[0].tolist())
+            position = int((inverse == unknown[0]).flatten().nonzero()[0])
+            y, x = divmod(position, codes.shape[1])
+            colour = ", ".join(str(part) for part in _channels(unique[unknown[0]])[0].tolist())
             raise ValueError(
                 f"{path} has the colour ({colour}) at column {x}, row {y}, which the table of "
-                f"classes lacks; add it there, as 'void' where such pixels shall not count"
+                f"classes lacks; add it there, as 'void' if such pixels should not count"
             )
-        return torch.tensor(self.numbers, dtype=torch.uint8)[nearest[places]]
+        return torch.tensor(self.numbers, dtype=torch.uint8)[nearest[inverse]]
 
-    def distance(self, picture: Tensor, path: Path) -> float:
-        """Mean distance of a picture's colours to the nearest ones of the table; 0: a label map."""
-        found, counts = torch.unique(_codes(picture, path), return_counts=True)
-        distance, _ = self._nearest(found)
+    def distance(self, image: Tensor, path: Path) -> float:
+        """Return the mean distance of an image's colours to the table; 0 for a label map."""
+        unique, counts = torch.unique(_codes(image, path), return_counts=True)
+        distance, _ = self._nearest(unique)
         return float((distance * counts).sum() / counts.sum())
 
     def _nearest(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """Distance to the nearest colour and its place in the table, for each of some codes."""
+        """Return the distance to the nearest colour, and its index in the table, for each code."""
         table = torch.tensor(self.colours, dtype=torch.float32)
         # Direct differences: exact, so that equal colours have distance 0.
         lowest = torch.cdist(
-            _parts(codes).float(), table, compute_mode="donot_use_mm_for_euclid_dist"
+            _channels(codes).float(), table, compute_mode="donot_use_mm_for_euclid_dist"
         ).min(1)
         return lowest.values, lowest.indices
 
 
 def read_palette(path: Path) -> Palette:
-    """Read a table of classes: CSV with the columns ``name,r,g,b``, one line a colour.
+    """Read a table of classes: CSV with the columns ``name,r,g,b``, one line per colour.
 
     Classes are numbered in the order of the table; a class may have several colours. The classes
-    ``void`` and ``ignore`` hold what shall not count. Label maps that hold class numbers in place
-    of colours are gray pictures: number 7 is the colour 7, 7, 7.
+    ``void`` and ``ignore`` hold what should not count. Label maps that hold class numbers instead
+    of colours are gray images: number 7 is the colour 7, 7, 7.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no such table; the line is named.
+        ValueError: It is not such a table; the message names the line.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no table of classes {path}; expected CSV: name,r,g,b")
@@ -96,12 +95,12 @@ def read_palette(path: Path) -> Palette:
         rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(
-            f"{path} is no table of text ({error}); expected CSV: name,r,g,b"
+            f"{path} is not a text table ({error}); expected CSV: name,r,g,b"
         ) from None
     if not rows or [cell.strip().lower() for cell in rows[0]] != _COLUMNS:
         raise ValueError(
             f"{path} begins with '{','.join(rows[0]) if rows else ''}', expected the line "
-            "'name,r,g,b', and below it one colour a line, such as 'road,128,64,128'"
+            "'name,r,g,b', and below it one colour per line, such as 'road,128,64,128'"
         )
     lines = [
         (f"{path}, line {number}", *_entry(f"{path}, line {number}", row))
@@ -114,7 +113,7 @@ def read_palette(path: Path) -> Palette:
     known: dict[tuple[int, int, int], int] = {}
     for where, name, colour in lines:
         if colour in known:
-            raise ValueError(f"{where}: the colour {colour} stands twice; remove one of the lines")
+            raise ValueError(f"{where}: the colour {colour} appears twice; remove one of the lines")
         known[colour] = VOID if _is_void(name) else names.index(name)
     return Palette(names, tuple(known), tuple(known.values()))
 
@@ -134,18 +133,18 @@ def _is_void(name: str) -> bool:
     return name.casefold() in _VOID_NAMES
 
 
-def _codes(picture: Tensor, path: Path) -> Tensor:
-    """Every pixel's colour (H, W) as one number."""
-    if picture.shape[0] not in (1, 3) or picture.dtype != torch.uint8:
+def _codes(image: Tensor, path: Path) -> Tensor:
+    """Return the colour of every pixel (H, W) as one number."""
+    if image.shape[0] not in (1, 3) or image.dtype != torch.uint8:
         raise ValueError(
-            f"{path} holds {picture.shape[0]} channels of {picture.dtype}; expected a gray or RGB "
+            f"{path} holds {image.shape[0]} channels of {image.dtype}; expected a gray or RGB "
             "label map of 8 bits"
         )
-    red, green, blue = picture.cpu().expand(3, *picture.shape[1:]).int()
+    red, green, blue = image.cpu().expand(3, *image.shape[1:]).int()
     codes: Tensor = red * 65536 + green * 256 + blue
     return codes
 
 
-def _parts(codes: Tensor) -> Tensor:
-    """Red, green and blue (N, 3) of some codes (N,)."""
+def _channels(codes: Tensor) -> Tensor:
+    """Return red, green and blue (N, 3) of codes (N,)."""
     return torch.stack([codes // 65536, codes // 256 % 256, codes % 256], 1)

@@ -1,4 +1,4 @@
-"""Segmenters of real photos, which judge label-to-photo results: their file, and their use."""
+"""Segmenters of photos: architectures, files, and trained segmenters in use."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from torchvision.models import segmentation
 from crossimage.evaluation.galleries.images import check_rgb, resized
 from crossimage.evaluation.networks.network_file import read_network, write_network
 from crossimage.evaluation.networks.palette import Palette
-from crossimage.evaluation.options import SegmenterNetwork
+from crossimage.evaluation.options import SegmenterName
 from crossimage.evaluation.report.figures import library
 
-_TOGETHER = 16  # pictures that pass through the network at a time
+_BATCH_SIZE = 16
 
 
-class Kind(NamedTuple):
+class SegmenterArchitecture(NamedTuple):
     """A torchvision network.
 
     Attributes:
         title: What it is called.
-        build: Makes it, with random weights; takes ``num_classes``.
-        weights: Published weights that its first part can begin with.
+        build: Builds it with random weights; takes ``num_classes``.
+        weights: Published weights that its backbone can start from.
     """
 
     title: str
@@ -36,16 +36,16 @@ class Kind(NamedTuple):
     weights: Any
 
 
-KINDS: Mapping[SegmenterNetwork, Kind] = {
-    "fcn_resnet50": Kind(
+SEGMENTERS: Mapping[SegmenterName, SegmenterArchitecture] = {
+    "fcn_resnet50": SegmenterArchitecture(
         "FCN with ResNet-50", segmentation.fcn_resnet50, models.ResNet50_Weights.IMAGENET1K_V1
     ),
-    "deeplabv3_mobilenet_v3_large": Kind(
+    "deeplabv3_mobilenet_v3_large": SegmenterArchitecture(
         "DeepLabv3 with MobileNetV3-Large",
         segmentation.deeplabv3_mobilenet_v3_large,
         models.MobileNet_V3_Large_Weights.IMAGENET1K_V1,
     ),
-    "lraspp_mobilenet_v3_large": Kind(
+    "lraspp_mobilenet_v3_large": SegmenterArchitecture(
         "LR-ASPP with MobileNetV3-Large",
         segmentation.lraspp_mobilenet_v3_large,
         models.MobileNet_V3_Large_Weights.IMAGENET1K_V1,
@@ -54,26 +54,26 @@ KINDS: Mapping[SegmenterNetwork, Kind] = {
 """The networks that can be trained, by name; the last one is by far the lightest."""
 
 
-class Judge(nn.Module):
-    """A segmentation network with the scale of its input.
+class SegmenterNetwork(nn.Module):
+    """A segmentation network that normalises its input.
 
     Args:
-        kind: Which network.
-        classes: How many classes it knows.
+        name: Name of its architecture.
+        classes: Number of classes.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, kind: SegmenterNetwork, classes: int) -> None:
+    def __init__(self, name: SegmenterName, classes: int) -> None:
         super().__init__()
-        self.body = KINDS[kind].build(weights=None, weights_backbone=None, num_classes=classes)
-        for name, values in (("mean", (0.485, 0.456, 0.406)), ("std", (0.229, 0.224, 0.225))):
+        self.body = SEGMENTERS[name].build(weights=None, weights_backbone=None, num_classes=classes)
+        for buffer, values in (("mean", (0.485, 0.456, 0.406)), ("std", (0.229, 0.224, 0.225))):
             x = torch.tensor(values)[:, None, None] * 255
-            self.register_buffer(name, x, persistent=False)
+            self.register_buffer(buffer, x, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, classes, H, W) of float pictures (N, 3, H, W) with values 0 to 255."""
+        """Return logits (N, classes, H, W) of float images (N, 3, H, W) with values 0 to 255."""
         logits: Tensor = self.body((x - self.mean) / self.std)["out"]
         return logits
 
@@ -83,16 +83,16 @@ class Segmenter:
     """A trained segmenter in use.
 
     Attributes:
-        network: Gives logits; see :class:`Judge`.
-        kind: Which network it is.
-        palette: The classes and the colours that stand for them in label maps.
-        size: Length of the shortest side of the pictures that it was trained on.
+        network: Computes logits; see :class:`SegmenterNetwork`.
+        architecture: Name of its architecture.
+        palette: The classes and their colours in label maps.
+        size: Length of the shortest side of the images that it was trained on.
         device: Where it computes.
-        facts: What else is known of it; ``held_out`` is part of its name.
+        facts: What else is known about it; ``held_out`` becomes part of its name.
     """
 
     network: nn.Module
-    kind: SegmenterNetwork
+    architecture: SegmenterName
     palette: Palette
     size: int
     device: torch.device
@@ -103,26 +103,26 @@ class Segmenter:
         """What it is, for a reader."""
         known = self.facts.get("held_out", "")
         classes = len(self.palette.names)
-        return f"a {KINDS[self.kind].title} trained on {classes} classes" + (
+        return f"a {SEGMENTERS[self.architecture].title} trained on {classes} classes" + (
             f" ({known})" if known else ""
         )
 
     @property
     def library(self) -> str:
-        """The package that its network is from, with its version."""
+        """The package that its network comes from, with its version."""
         return library("torchvision")
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
-        """The class of every pixel (N, H, W) of pictures (N, 3, H, W) of uint8.
+        """Return the class of every pixel (N, H, W) of images (N, 3, H, W) of uint8.
 
-        Pictures are resized to what the network was trained on, and what it says is resized back.
+        Images are resized to the size that the network was trained on, and its logits back.
 
         Raises:
-            ValueError: They are no uint8 RGB pictures.
+            ValueError: They are not uint8 RGB images.
         """
         check_rgb(images)
-        return torch.cat([self._classes(part) for part in torch.split(images, _TOGETHER)])
+        return torch.cat([self._classes(part) for part in torch.split(images, _BATCH_SIZE)])
 
     def _classes(self, images: Tensor) -> Tensor:
         x = resized(images.to(self.device, non_blocking=True), self.size).float()
@@ -131,20 +131,20 @@ class Segmenter:
             logits = functional.interpolate(
                 logits, images.shape[2:], mode="bilinear", align_corners=False
             )
-        found: Tensor = logits.argmax(1).cpu()
-        return found
+        classes: Tensor = logits.argmax(1).cpu()
+        return classes
 
 
 def save_segmenter(path: Path, segmenter: Segmenter) -> None:
-    """Write a segmenter as one file; it is complete or not there.
+    """Write a segmenter to a file, atomically.
 
     Raises:
-        OSError: The file can't be written; what stood at ``path`` still stands.
+        OSError: The file can't be written; a previous one is kept.
         ValueError: The file has another suffix than ``.safetensors``.
     """
     palette = segmenter.palette
     facts = {
-        "network": segmenter.kind,
+        "network": segmenter.architecture,
         "size": segmenter.size,
         "names": palette.names,
         "colours": palette.colours,
@@ -159,24 +159,24 @@ def load_segmenter(path: Path, device: torch.device) -> Segmenter:
 
     Args:
         path: What :func:`save_segmenter` wrote.
-        device: Where it is to compute.
+        device: Where to compute.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no such file, damaged, or of another version.
+        ValueError: The file is of another kind, damaged, or of another version.
     """
     facts, tensors = read_network(path, "segmenter")
     try:
-        (kind,) = (name for name in KINDS if name == facts["network"])
+        (name,) = (name for name in SEGMENTERS if name == facts["network"])
         palette = Palette(
             tuple(map(str, facts["names"])),
             tuple((int(r), int(g), int(b)) for r, g, b in facts["colours"]),
             tuple(map(int, facts["numbers"])),
         )
-        judge = Judge(kind, len(palette.names))
-        judge.load_state_dict(tensors)
-        found = Segmenter(
-            judge.eval().requires_grad_(False).to(device), kind, palette, int(facts["size"]),
+        network = SegmenterNetwork(name, len(palette.names))
+        network.load_state_dict(tensors)
+        segmenter = Segmenter(
+            network.eval().requires_grad_(False).to(device), name, palette, int(facts["size"]),
             device, dict(facts["facts"]),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -184,4 +184,4 @@ def load_segmenter(path: Path, device: torch.device) -> Segmenter:
             f"{path} is damaged ({str(error).splitlines()[0]}); copy it again, or write it again "
             "with `crossimage evaluate fit-segmenter`"
         ) from None
-    return found
+    return segmenter

@@ -1,4 +1,4 @@
-"""One measured figure, with everything that is needed to read it."""
+"""Figures: values with everything that is needed to read them."""
 
 from __future__ import annotations
 
@@ -7,24 +7,48 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Direction:
+    """Which direction of a figure is better.
+
+    Attributes:
+        better: The better end, or ``neither``.
+        hint: The same for a reader.
+    """
+
+    better: Literal["higher", "lower", "neither"]
+    hint: str
+
+
+HIGHER = Direction("higher", "higher is better")
+LOWER = Direction("lower", "lower is better")
+
+
+def neither(hint: str) -> Direction:
+    """Return the direction of a figure of which neither end is better in itself."""
+    return Direction("neither", hint)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured figure.
+    """The value of a metric.
 
     Attributes:
-        name: What was measured, such as ``fid`` or ``lpips``.
-        value: The figure.
+        name: Its name, such as ``fid`` or ``lpips``.
+        value: The value.
         interval: Lower and upper end of its 95 % confidence interval, where there is one.
         count: Samples behind it: images, pairs or inputs, as the protocol says.
         protocol: How it was measured, in one sentence.
         seed: What random choices depend on; None where nothing is random.
         library: Libraries that computed it, with versions; see :func:`library`.
-        comparable: Whether it may be compared with figures of others; not so where the network
-            behind it has random weights, or was trained here.
+        comparable: Whether it may be compared with the figures of others; not so where the network
+            behind it has random weights or was trained here.
         note: What was adapted or left out, such as unreadable files; may be empty.
+        direction: Which direction is better, as the metric declares it; None for figures that are
+            not part of a report.
     """
 
     name: str
@@ -36,11 +60,14 @@ class Figure:
     library: str
     comparable: bool = True
     note: str = ""
+    direction: Direction | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The figure as plain data for JSON, which knows no infinite numbers: they become text."""
+        """Return the figure as plain data for JSON, where infinite numbers are text."""
+        data = asdict(self)
+        del data["direction"]
         interval = None if self.interval is None else [_plain(end) for end in self.interval]
-        return asdict(self) | {"value": _plain(self.value), "interval": interval}
+        return data | {"value": _plain(self.value), "interval": interval}
 
 
 def _plain(value: float) -> float | str:
@@ -48,14 +75,14 @@ def _plain(value: float) -> float | str:
 
 
 def library(*names: str) -> str:
-    """Installed packages with their versions, such as ``torchmetrics 1.9.0, lpips 0.1.4``."""
+    """Return installed packages with their versions: ``torchmetrics 1.9.0, lpips 0.1.4``."""
     return ", ".join(f"{name} {version(name)}" for name in names)
 
 
 def mean_of(values: Sequence[float]) -> tuple[float, tuple[float, float] | None]:
-    """The mean of independent values and its 95 % confidence interval, normal approximation.
+    """Return the mean of independent values and its 95 % interval (normal approximation).
 
-    There is no interval for fewer than two values, or where one is infinite.
+    There is no interval for fewer than two values, or where one of them is infinite.
     """
     mean = sum(values) / len(values)
     if len(values) < 2 or not math.isfinite(mean):
@@ -65,10 +92,10 @@ def mean_of(values: Sequence[float]) -> tuple[float, tuple[float, float] | None]
 
 
 def share_of(hits: Sequence[float]) -> tuple[float, tuple[float, float]]:
-    """The mean of independent values from 0 to 1 and its 95 % Wilson interval.
+    """Return the mean of independent values in [0, 1] and its 95 % Wilson interval.
 
-    That is the interval of a share where the values are 0 and 1, and wider than need be where they
-    lie between. It stays between 0 and 1, and does not vanish where all are 0 or all are 1.
+    The interval is exact in form for values that are 0 or 1, and wider than necessary for values
+    in between. It stays within [0, 1], and does not vanish where all values are 0 or all are 1.
     """
     n, z = len(hits), 1.959964
     share = sum(hits) / n

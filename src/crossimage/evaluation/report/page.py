@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from crossimage._version import __version__
-from crossimage.evaluation.report.figures import Figure
+from crossimage.evaluation.report.figures import Direction, Figure
 from crossimage.evaluation.report.plots import ROW, WIDTH, Histogram, Plot, draw, plot_of
 from crossimage.evaluation.report.strips import Block
 from crossimage.utils.files import write_text
@@ -19,30 +19,20 @@ NOT_COMPARABLE = (
     "not comparable with figures of others: the network that measures was trained here, or has "
     "not the published weights"
 )
-"""What the mark of such figures means."""
-
-_LOWER_IS_BETTER = frozenset({"fid", "kid", "l1", "lpips_paired", "error"})
-_NEITHER = {
-    "lpips": "higher is more diverse",  # which is no merit where the pictures are bad
-    "lpips_real": "the diversity of real images",
-    "same_scene": "distance",
-    "same_domain": "distance",
-    "same_scene_normalised": "distance",
-    "same_domain_normalised": "distance",
-}
+"""Meaning of the mark of such figures."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Evaluation:
-    """What was measured of one model or folder.
+    """The results of one model or folder.
 
     Attributes:
-        title: What it is called.
+        title: Its title.
         facts: Method, data and the like, by caption.
-        figures: What was measured, each name once.
-        notes: What was adapted, a sentence each.
-        missing: Why figures are not there that others have, by the measure's name.
-        blocks: Pictures to show.
+        figures: The figures, each name once.
+        notes: What was adapted, one sentence each.
+        missing: Why it lacks metrics that others have, by name.
+        blocks: Images to show.
         histograms: Distributions to show.
     """
 
@@ -50,24 +40,42 @@ class Evaluation:
     facts: dict[str, str]
     figures: list[Figure]
     notes: list[str] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list, repr=False)
     missing: dict[str, str] = field(default_factory=dict)
-    histograms: list[Histogram] = field(default_factory=list)
+    histograms: list[Histogram] = field(default_factory=list, repr=False)
+
+    def __getitem__(self, name: str) -> Figure:
+        """Return the figure of a name.
+
+        Raises:
+            KeyError: There is none.
+        """
+        if (figure := self.find(name)) is None:
+            names = ", ".join(figure.name for figure in self.figures)
+            raise KeyError(f"{self.title} has no figure '{name}', only {names}")
+        return figure
+
+    def find(self, name: str) -> Figure | None:
+        """Return the figure of a name, or None."""
+        return next((figure for figure in self.figures if figure.name == name), None)
 
 
 def write_report(
     out: Path, title: str, settings: Mapping[str, Any], evaluations: Sequence[Evaluation]
-) -> None:
-    """Write ``report.json`` and ``report.html``; each is complete or not there.
+) -> tuple[Path, Path]:
+    """Write ``report.json`` and ``report.html``, atomically.
 
     Args:
-        out: Folder of the report; made if need be.
+        out: Folder of the report; created if needed.
         title: Headline of the page.
-        settings: What was asked for, as plain data.
+        settings: The options that were chosen, as plain data.
         evaluations: The runs, side by side.
 
+    Returns:
+        The paths of both.
+
     Raises:
-        OSError: A file can't be written; the one that stood there still stands.
+        OSError: A file can't be written; a previous one is kept.
     """
     out.mkdir(parents=True, exist_ok=True)
     data = {
@@ -84,7 +92,8 @@ def write_report(
             for run in evaluations
         ],
     }
-    write_text(out / "report.json", json.dumps(data, indent=2, allow_nan=False) + "\n")
+    paths = out / "report.json", out / "report.html"
+    write_text(paths[0], json.dumps(data, indent=2, allow_nan=False) + "\n")
     page = page_template("evaluation.html").render(
         title=title,
         version=__version__,
@@ -99,28 +108,25 @@ def write_report(
         not_comparable=NOT_COMPARABLE,
         comparable=all(figure.comparable for run in evaluations for figure in run.figures),
     )
-    write_text(out / "report.html", page)
+    write_text(paths[1], page)
+    return paths
 
 
 def names_of(evaluations: Sequence[Evaluation]) -> list[str]:
-    """Names of all figures, in the order in which they were measured."""
+    """Return the names of all figures, in the order in which they were computed."""
     return list(dict.fromkeys(figure.name for run in evaluations for figure in run.figures))
 
 
 def as_table(evaluations: Sequence[Evaluation]) -> list[list[str]]:
-    """A heading and one line a run, of text: the runs' titles and their figures."""
+    """Return a heading and one line per run as text: its title and its figures."""
     names = names_of(evaluations)
     lines = [[run.title, *(_cell(run, name) for name in names)] for run in evaluations]
     return [["", *names], *lines]
 
 
-def _find(run: Evaluation, name: str) -> Figure | None:
-    return next((figure for figure in run.figures if figure.name == name), None)
-
-
 def _cell(run: Evaluation, name: str) -> str:
-    """A figure as text, with half the width of its interval."""
-    figure = _find(run, name)
+    """Format a figure, with half the width of its interval."""
+    figure = run.find(name)
     if figure is None:
         return "–"
     text = f"{figure.value:.4g}"
@@ -130,15 +136,27 @@ def _cell(run: Evaluation, name: str) -> str:
 
 
 def _best(name: str, evaluations: Sequence[Evaluation]) -> set[int]:
-    """Numbers of the runs with the best value, where several have one and they differ."""
-    found = {i: figure.value for i, run in enumerate(evaluations) if (figure := _find(run, name))}
-    if len(set(found.values())) < 2 or name in _NEITHER:
+    """Return the indices of the runs with the best value, where values differ."""
+    figures = _by_run(name, evaluations)
+    values = {index: figure.value for index, figure in figures}
+    better = _direction(figures).better
+    if len(set(values.values())) < 2 or better == "neither":
         return set()
-    best = min(found.values()) if name in _LOWER_IS_BETTER else max(found.values())
-    return {i for i, value in found.items() if value == best}
+    best = min(values.values()) if better == "lower" else max(values.values())
+    return {index for index, value in values.items() if value == best}
 
 
 def _plot(name: str, evaluations: Sequence[Evaluation]) -> Plot:
-    found = [(i, figure) for i, run in enumerate(evaluations) if (figure := _find(run, name))]
-    better = "lower is better" if name in _LOWER_IS_BETTER else "higher is better"
-    return plot_of(name, _NEITHER.get(name, better), found)
+    figures = _by_run(name, evaluations)
+    return plot_of(name, _direction(figures).hint, figures)
+
+
+def _by_run(name: str, evaluations: Sequence[Evaluation]) -> list[tuple[int, Figure]]:
+    """Return a figure of all runs that have it, with their indices."""
+    return [(i, figure) for i, run in enumerate(evaluations) if (figure := run.find(name))]
+
+
+def _direction(figures: Sequence[tuple[int, Figure]]) -> Direction:
+    _, figure = figures[0]
+    assert figure.direction, f"{figure.name} must declare which direction is better"
+    return figure.direction

@@ -1,0 +1,132 @@
+"""Evaluation for Python users; the command line calls the same function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from crossimage.evaluation.compare import compare, open_gallery, titles_of
+from crossimage.evaluation.galleries.base import Gallery, Results
+from crossimage.evaluation.options import Backbone, Options
+from crossimage.evaluation.report.result import EvaluationResult, report_result
+from crossimage.inference.translator import Translator, load
+from crossimage.utils.files import as_path
+from crossimage.utils.progress import ProgressCallback
+
+
+def evaluate(
+    *models: str | Path | Translator,
+    data: str | Path | None = None,
+    fake: str | Path | None = None,
+    real: str | Path | None = None,
+    out: str | Path | None = None,
+    titles: Sequence[str] | None = None,
+    metrics: str | Iterable[str] = (),
+    to: str | None = None,
+    inputs: int | None = None,
+    samples: int | None = None,
+    seed: int = 0,
+    features: str = "inception",
+    lpips: Backbone = "alex",
+    lpips_weights: str | None = None,
+    classifier: str | Path | None = None,
+    segmenter: str | Path | None = None,
+    device: str = "auto",
+    progress: ProgressCallback | None = None,
+) -> EvaluationResult:
+    """Evaluate trained models, or a folder of results, and optionally write a report.
+
+    ``crossimage.evaluate("runs/munit", "runs/unit", data="shoes", metrics="fid,lpips")`` compares
+    two runs on the test images of a data set, and ``crossimage.evaluate(fake="results",
+    real="photos")`` compares a folder of results with real images. Nothing is printed.
+
+    Args:
+        models: Run folders, model files or translators, evaluated side by side.
+        data: The data set whose test images are translated.
+        fake: A folder of results to evaluate instead of models; ``name_1.png``, ``name_2.png``, ...
+            are outputs for one input.
+        real: The folder of real images to compare these with.
+        out: Folder for ``report.json`` and ``report.html``; None: no report is written.
+        titles: Titles of the models; by default what distinguishes their paths.
+        metrics: Names of metrics, such as ``"fid,kid"`` or ``["fid", "kid"]``; by default all that
+            apply.
+        to: The target domain, or labels; see ``crossimage evaluate --help``.
+        inputs: Number of inputs, evenly spaced; None: all, and 100 for lpips and cis. For models
+            that generate from noise, the number of images.
+        samples: Outputs per input; None: as each metric is published.
+        seed: Seed of the outputs and of all random choices.
+        features: Network of fid, kid and is: ``inception``, a file of its weights or of a trained
+            classifier, or ``random``.
+        lpips: Backbone of the perceptual distance: ``alex``, ``vgg`` or ``squeeze``.
+        lpips_weights: A file of the backbone's weights, or ``random``; None: from the cache.
+        classifier: File of a trained classifier, for cis, accuracy and error.
+        segmenter: File of a trained segmenter, for fcn.
+        device: Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...
+        progress: Called with a description, the number of finished items and their total.
+
+    Raises:
+        FileNotFoundError: A model, a folder or a network's weights are missing.
+        ValueError: The data does not fit a model, a metric that was asked for does not apply, or
+            an image can't be used.
+    """
+    options = Options(
+        to, metrics if isinstance(metrics, str) else ",".join(metrics), inputs, samples, seed,
+        features, lpips, lpips_weights, _text(classifier), _text(segmenter), device,
+    )  # fmt: skip
+    folder = None if out is None else as_path(out, "--out")
+    if fake is not None or real is not None:
+        asked, galleries = _folders(models, data, fake, real, to)
+    else:
+        asked, galleries = _models(models, titles, data, options)
+    evaluations = compare(galleries, options, progress)
+    return report_result(evaluations, asked | options.to_dict(), folder)
+
+
+Galleries = tuple[dict[str, Any], list[Callable[[], Gallery]]]
+"""What was asked for, as plain data, and functions that open the galleries."""
+
+
+def _folders(
+    models: Sequence[object], data: object, fake: str | Path | None, real: str | Path | None,
+    to: str | None,
+) -> Galleries:  # fmt: skip
+    if fake is None or real is None:
+        raise ValueError("--fake and --real belong together: results, and real images beside them")
+    if models or data is not None or to is not None:
+        raise ValueError("--fake and --real take the place of runs, --data and --to")
+    folders = as_path(fake, "--fake"), as_path(real, "--real")
+    return {"fake": str(folders[0]), "real": str(folders[1])}, [partial(Results, *folders)]
+
+
+def _models(
+    models: Sequence[str | Path | Translator], titles: Sequence[str] | None,
+    data: str | Path | None, options: Options,
+) -> Galleries:  # fmt: skip
+    if not models:
+        raise ValueError("nothing to measure: give runs and --data, or --fake and --real")
+    if data is None:
+        raise ValueError("--data is missing: the data set whose test images are translated")
+    runs = [m if isinstance(m, Translator) else as_path(m, "a run") for m in models]
+    names = [m.method if isinstance(m, Translator) else str(m) for m in models]
+    titles = titles_of(names) if titles is None else titles
+    if len(titles) != len(models):
+        raise ValueError(f"found {len(titles)} titles for {len(models)} models")
+
+    def opened(title: str, run: Path | Translator) -> Gallery:
+        model = run if isinstance(run, Translator) else load(run, options.device)
+        gallery = open_gallery(title, model, str(data), options)
+        if isinstance(run, Path):
+            gallery.facts["model"] = str(run)
+        return gallery
+
+    asked = {
+        "runs": [r.method if isinstance(r, Translator) else str(r) for r in runs],
+        "data": str(data),
+    }
+    return asked, [partial(opened, title, run) for title, run in zip(titles, runs, strict=True)]
+
+
+def _text(path: str | Path | None) -> str | None:
+    return None if path is None else str(path)

@@ -1,0 +1,80 @@
+"""The result of an evaluation: figures by model, why metrics are missing, and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crossimage.evaluation.report.page import NOT_COMPARABLE, Evaluation, as_table, write_report
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """What :func:`crossimage.evaluate` returns.
+
+    ``result["munit"]["fid"].value`` is a value; ``print(result)`` shows all of them as a table.
+
+    Attributes:
+        models: The results of every model, or of the folder, in the given order. Each has a
+            ``title``, ``figures`` and, under ``missing``, the reasons why it lacks metrics.
+        report_json: The report for programs; None if none was written.
+        report_html: The report for people, likewise.
+    """
+
+    models: tuple[Evaluation, ...]
+    report_json: Path | None = None
+    report_html: Path | None = None
+
+    def __getitem__(self, title: str) -> Evaluation:
+        """Return the results of the model with a title.
+
+        Raises:
+            KeyError: There is none.
+        """
+        for model in self.models:
+            if model.title == title:
+                return model
+        titles = ", ".join(model.title for model in self.models)
+        raise KeyError(f"there are no results of '{title}', only of {titles}")
+
+    def __iter__(self) -> Iterator[Evaluation]:
+        """Iterate over the models' results."""
+        return iter(self.models)
+
+    def __str__(self) -> str:
+        """Return a table of all figures, and the reasons why some are missing."""
+        lines = as_table(self.models)
+        if len(self.models) == 1:  # one figure per line
+            lines = [list(line) for line in zip(*lines, strict=True)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        text = []
+        for first, *rest in lines:
+            cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
+            text.append("  ".join([first.ljust(widths[0]), *cells]))
+        for model in self.models:
+            text += [f"– no {name} of {model.title}: {why}" for name, why in model.missing.items()]
+        if not all(figure.comparable for model in self.models for figure in model.figures):
+            text.append(f"* {NOT_COMPARABLE}")
+        return "\n".join(text)
+
+
+def report_result(
+    evaluations: Sequence[Evaluation], settings: Mapping[str, Any], out: Path | None
+) -> EvaluationResult:
+    """Write the report, if a folder is given, and return the result.
+
+    Args:
+        evaluations: The results of every model.
+        settings: The options that were chosen, as plain data.
+        out: Folder of the report.
+
+    Raises:
+        OSError: A file can't be written.
+    """
+    models = tuple(evaluations)
+    if out is None:
+        return EvaluationResult(models)
+    title = f"{len(models)} models compared" if len(models) > 1 else models[0].title
+    return EvaluationResult(models, *write_report(out, title, settings, models))
