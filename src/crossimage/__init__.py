@@ -13,7 +13,7 @@ from crossimage._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from crossimage.inference.translator import Translator, load
-    from crossimage.methods import METHODS
+    from crossimage.methods import METHODS, register
     from crossimage.methods.base import Method, Update
     from crossimage.training.listener import Progress
     from crossimage.training.result import TrainingResult
@@ -27,6 +27,7 @@ __all__ = [
     "Translator",
     "Update",
     "load",
+    "register",
     "train",
 ]
 
@@ -38,6 +39,7 @@ _HOMES = {
     "Translator": "crossimage.inference.translator",
     "Update": "crossimage.methods.base",
     "load": "crossimage.inference.translator",
+    "register": "crossimage.methods",
     "train": "crossimage.training.run",
 }
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from crossimage._version import __version__
 from crossimage.config import build, to_dict
-from crossimage.methods import METHODS, find_method
+from crossimage.methods import find_method, method_name
 from crossimage.methods.base import Method
 from crossimage.utils.files import atomic
 from crossimage.utils.tensor_files import read_safetensors
@@ -30,13 +30,13 @@ def save_model(path: Path, method: Method, *, discriminators: bool = False) -> N
 
     Args:
         path: The ``.safetensors`` file.
-        method: The method; its class is one of ``METHODS``.
+        method: The method; its class is built in, registered or of an installed package.
         discriminators: Write the weights of all players, not only of those that translate.
 
     Raises:
         OSError: The file can't be written; what stood at ``path`` still stands.
     """
-    name = next(name for name, cls in METHODS.items() if cls is type(method))
+    name = method_name(type(method))
     plain = {
         key: value.to("cpu", copy=True, memory_format=torch.contiguous_format)
         for key, value in method.tensors(*_players(method, discriminators)).items()

@@ -9,8 +9,10 @@ import errno
 import io
 import os
 import sys
+import warnings
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 import tyro
 
@@ -25,6 +27,7 @@ from crossimage.utils.rank import is_first_process
 
 app = tyro.extras.SubcommandApp()
 
+_PACKAGE = Path(__file__).parents[1]
 
 COMMANDS: dict[str, Any] = {
     "train": train,
@@ -57,7 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     keep_memory()
     try:
-        status = _run(arguments)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            status = _run(arguments)
         sys.stdout.flush()
         return status
     except SystemExit as stop:
@@ -79,6 +84,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         if is_first_process() or not found_by_all:
             print(f"crossimage: {sentence}", file=sys.stderr)
         return 2
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning of ours as one sentence, without a line of code; others as usual."""
+    if category is UserWarning and Path(filename).is_relative_to(_PACKAGE):
+        print(f"crossimage: {message}", file=sys.stderr)
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno, line), file=sys.stderr)
 
 
 def _run(arguments: list[str]) -> int:

@@ -13,7 +13,7 @@ from crossimage.config import Config
 from crossimage.data.images.resize import pad_to, resize_to_cover
 from crossimage.inference.inputs import domain_index
 from crossimage.labels import To
-from crossimage.methods import METHODS
+from crossimage.methods import method_name
 from crossimage.methods.base import Method
 from crossimage.networks.convolution import arrange
 from crossimage.utils.arguments import find_device, forked, seeded, whole
@@ -74,7 +74,7 @@ class Predictor:
     @property
     def method(self) -> str:
         """Name of the method, such as ``munit``."""
-        return next(name for name, cls in METHODS.items() if cls is type(self.networks))
+        return method_name(type(self.networks))
 
     @property
     def config(self) -> Config:

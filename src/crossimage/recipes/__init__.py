@@ -49,9 +49,14 @@ def resolve(name: str) -> tuple[str, dict[str, Any]]:
             )
     else:
         methods = {recipe.split("/")[0] for recipe in shipped}
-        if name in methods or name in _methods():
+        if name in methods:
             return name, {}
-        hint = did_you_mean(name, [*shipped, *sorted(methods)], 0.5) or ";"
+        from crossimage.methods import method_names  # brings PyTorch
+
+        known = method_names()
+        if name in known:
+            return name, {}
+        hint = did_you_mean(name, [*shipped, *known], 0.5) or ";"
         raise ValueError(
             f"there is no recipe or method '{name}'{hint} `crossimage recipes` lists all"
         )
@@ -65,13 +70,6 @@ def resolve(name: str) -> tuple[str, dict[str, Any]]:
 def _shipped() -> dict[str, Path]:
     folder = Path(str(files(__name__)))
     return {f"{path.parent.name}/{path.stem}": path for path in folder.glob("*/*.yaml")}
-
-
-def _methods() -> list[str]:
-    # Imported only for a name that no recipe bears: it brings PyTorch.
-    from crossimage.methods import METHODS
-
-    return list(METHODS)
 
 
 def _description(path: Path) -> str:

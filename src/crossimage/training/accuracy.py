@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import torch
 
 from crossimage.data.unreadable import Unreadable
 from crossimage.training.trainer import Trainer
+from crossimage.utils.files import write_text
+
+_FILE = "accuracy.json"
 
 
 def accuracies(trainer: Trainer) -> dict[str, float]:
@@ -28,3 +34,19 @@ def accuracies(trainer: Trainer) -> dict[str, float]:
             if count:
                 shares[domain.name] = float(correct / count)
     return shares
+
+
+def write_accuracies(trainer: Trainer, run: Path) -> None:
+    """Write the accuracies of the final weights to ``accuracy.json`` and the run's page."""
+    recorder, shares = trainer.recorder, accuracies(trainer)
+    write_text(run / _FILE, json.dumps(shares, indent=2))
+    for domain, share in shares.items():
+        recorder.facts[f"accuracy on the test images of {domain}"] = f"{share:.2%}"
+        recorder.listener.say(f"accuracy on the test images of {domain}: {share:.2%}")
+    recorder.page()
+
+
+def read_accuracies(run: Path) -> dict[str, float]:
+    """Read the accuracies of a finished run; empty if there are none."""
+    path = run / _FILE
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}

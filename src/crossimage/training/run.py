@@ -7,6 +7,8 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,10 @@ from crossimage.config import build, to_dict, write_yaml
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.datasets import Images
 from crossimage.data.sources.folders import Split
-from crossimage.methods import METHODS, find_method
+from crossimage.methods import find_method
 from crossimage.methods.base import Method
 from crossimage.recipes import resolve
-from crossimage.training.accuracy import accuracies
+from crossimage.training.accuracy import read_accuracies, write_accuracies
 from crossimage.training.checks import check_config, check_continues
 from crossimage.training.environment import environment
 from crossimage.training.fabric import arithmetic, open_fabric, world_of
@@ -129,9 +131,10 @@ def run_training(
     config = config.complete(source.facts)
     dataset = build_dataset(source, config)
     check_config(method, config, devices)
+    run = _Run(name, method, data, dataset, out, init_from, devices, listener)
     try:
         with _exclusive(out) if is_first_process() else nullcontext():
-            return _train(name, data, dataset, out, init_from, devices, listener)
+            return run.train()
     except OSError as error:
         if error.errno is None:
             raise
@@ -157,81 +160,114 @@ def _exclusive(out: Path) -> Iterator[None]:
             raise
 
 
-def _train(
-    name: str,
-    data: str,
-    dataset: Images,
-    out: Path,
-    init_from: Path | None,
-    devices: int,
-    listener: Listener,
-) -> TrainingResult:
-    config, fingerprint = dataset.config, dataset.fingerprint()
-    checkpoints = Checkpoints(out, config.keep)
-    first_step, state = checkpoints.load_newest(listener.warn) or (0, None)
-    if state:
-        check_continues(out, state, name, config, fingerprint)
+@dataclass(frozen=True)
+class _Run:
+    """A run whose settings and data have been checked.
 
-    def result(method: Method, step: int, stopped_by: str | None = None) -> TrainingResult:
+    Attributes:
+        name: The method's name.
+        method: Its class.
+        data: The data set, as users name it.
+        dataset: Its samples.
+        out: The run's folder.
+        init_from: A model whose weights a new run starts from.
+        devices: Processes of this machine.
+        listener: Receives progress and messages.
+    """
+
+    name: str
+    method: type[Method]
+    data: str
+    dataset: Images
+    out: Path
+    init_from: Path | None
+    devices: int
+    listener: Listener
+
+    @cached_property
+    def fingerprint(self) -> dict[str, str]:
+        """What identifies the training images, by domain."""
+        return self.dataset.fingerprint()
+
+    def train(self) -> TrainingResult:
+        """Train, or continue from the newest checkpoint."""
+        config, out, listener = self.dataset.config, self.out, self.listener
+        checkpoints = Checkpoints(out, config.keep)
+        first_step, state = checkpoints.load_newest(listener.warn) or (0, None)
+        if state:
+            check_continues(out, state, self.name, config, self.fingerprint)
+        classifies = bool(self.method.labelled)
+        if first_step >= config.steps and (read_accuracies(out) or not classifies):
+            return self._result(self.method(config, training=False), first_step, first_step)
+
+        trainer = self._trainer(checkpoints, new=not state)
+        if state:
+            trainer.restore(state)
+            listener.say(f"continuing {out} from step {first_step}")
+            del state  # as large as the weights and the optimizers together
+        first = trainer.processes.first
+        if first:
+            settings = {"method": self.name, **to_dict(config)}
+            write_text(out / "config.yaml", write_yaml(settings))
+            facts = environment(self.data, trainer.fabric)
+            write_text(out / "environment.json", json.dumps(facts, indent=2))
+        listener.say(f"training {self.name} on {self._images()} for {config.steps} steps in {out}")
+        stopped_by = trainer.fit()
+        if classifies and not stopped_by and first:
+            write_accuracies(trainer, out)
+        if unreadable := trainer.tally.summary():
+            listener.warn(unreadable)
+        return self._result(trainer.method, first_step, trainer.step, stopped_by)
+
+    def _trainer(self, checkpoints: Checkpoints, new: bool) -> Trainer:
+        config, dataset = self.dataset.config, self.dataset
+        fabric = open_fabric(config.precision, self.devices)
+        torch.manual_seed(seed_of(config.seed, "initialisation"))
+        method = self.method(config)
+        method.build_fixed_networks()
+        if self.init_from and new:
+            load_weights(method, self.init_from)
+        # methods that make images from noise have no inputs, and would show the same samples twice
+        splits: tuple[Split, ...] = ("train", "test") if method.targets else ("train",)
+        recorder = Recorder(
+            self.out,
+            self.listener,
+            config.steps,
+            config.page_every,
+            {"method": self.name, "data": self.data, "images": self._images()},
+            {split: dataset.fixed(split, config.sample_count) for split in splits},
+            fabric.is_global_zero,
+            checkpoints.newest_path,
+        )
+        labels = {
+            "config": {"method": self.name, **to_dict(config)},
+            "data": self.fingerprint,
+            "arithmetic": arithmetic(config.precision),
+        }
+        return Trainer(method, config, dataset, fabric, checkpoints, recorder, labels)
+
+    def _result(
+        self, method: Method, first_step: int, step: int, stopped_by: int = 0
+    ) -> TrainingResult:
+        reason = None
+        if stopped_by:
+            requested = stopped_by == STOP_REQUESTED
+            reason = "on_progress" if requested else signal.Signals(stopped_by).name
         return TrainingResult(
-            run=out,
-            method=name,
-            config=config,
+            run=self.out,
+            method=self.name,
+            config=self.dataset.config,
             step=step,
             first_step=first_step,
             targets=_targets(method),
-            accuracies=_read_accuracies(out) if not stopped_by else {},
-            stopped_by=stopped_by,
-            warnings=tuple(listener.warnings),
+            accuracies={} if reason else read_accuracies(self.out),
+            stopped_by=reason,
+            warnings=tuple(self.listener.warnings),
         )
 
-    classifies = bool(METHODS[name].labelled)
-    if first_step >= config.steps and (_read_accuracies(out) or not classifies):
-        return result(METHODS[name](config, training=False), first_step)
-
-    fabric = open_fabric(config.precision, devices)
-    torch.manual_seed(seed_of(config.seed, "initialisation"))
-    method = METHODS[name](config)
-    method.build_fixed_networks()
-    if init_from and not state:
-        load_weights(method, init_from)
-    # methods that make images from noise have no inputs, and would show the same samples twice
-    splits: tuple[Split, ...] = ("train", "test") if method.targets else ("train",)
-    recorder = Recorder(
-        out,
-        listener,
-        config.steps,
-        config.page_every,
-        {"method": name, "data": data, "images": _counts(dataset)},
-        {split: dataset.fixed(split, config.sample_count) for split in splits},
-        fabric.is_global_zero,
-        checkpoints.newest_path,
-    )
-    identity = {
-        "config": {"method": name, **to_dict(config)},
-        "data": fingerprint,
-        "arithmetic": arithmetic(config.precision),
-    }
-    trainer = Trainer(method, config, dataset, fabric, checkpoints, recorder, identity)
-    if state:
-        trainer.restore(state)
-        listener.say(f"continuing {out} from step {trainer.step}")
-        del state  # as large as the weights and the optimizers together
-    if fabric.is_global_zero:
-        write_text(out / "config.yaml", write_yaml({"method": name, **to_dict(config)}))
-        write_text(out / "environment.json", json.dumps(environment(data, fabric), indent=2))
-    listener.say(f"training {name} on {_counts(dataset)} for {config.steps} steps in {out}")
-    stopped_by = trainer.fit()
-    if classifies and not stopped_by and fabric.is_global_zero:
-        _write_accuracies(trainer, recorder, out)
-    if unreadable := trainer.tally.summary():
-        listener.warn(unreadable)
-    reason = "on_progress" if stopped_by == STOP_REQUESTED else None
-    return result(
-        method,
-        trainer.step,
-        reason or (signal.Signals(stopped_by).name if stopped_by else None),
-    )
+    def _images(self) -> str:
+        domains = self.dataset.domains
+        return " and ".join(f"{len(domain.train)} images of {domain.name}" for domain in domains)
 
 
 def _targets(method: Method) -> tuple[str, ...]:
@@ -239,22 +275,3 @@ def _targets(method: Method) -> tuple[str, ...]:
     if method.labels:
         return tuple(method.labels.names)
     return tuple(method.names[letter] for letter in method.targets)
-
-
-def _write_accuracies(trainer: Trainer, recorder: Recorder, out: Path) -> None:
-    """Write and report the share of the test images that the final weights classify correctly."""
-    shares = accuracies(trainer)
-    write_text(out / "accuracy.json", json.dumps(shares, indent=2))
-    for domain, share in shares.items():
-        recorder.facts[f"accuracy on the test images of {domain}"] = f"{share:.2%}"
-        recorder.listener.say(f"accuracy on the test images of {domain}: {share:.2%}")
-    recorder.page()
-
-
-def _read_accuracies(out: Path) -> dict[str, float]:
-    path = out / "accuracy.json"
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-
-
-def _counts(images: Images) -> str:
-    return " and ".join(f"{len(d.train)} images of {d.name}" for d in images.domains)

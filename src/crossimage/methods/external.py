@@ -1,0 +1,78 @@
+"""Methods of other packages, which the entry-point group ``crossimage.methods`` lists by name."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from importlib.metadata import EntryPoint, entry_points
+
+from crossimage.config import Config
+from crossimage.methods.base import Method
+
+GROUP = "crossimage.methods"
+
+
+def external_names() -> tuple[str, ...]:
+    """Return the names of all methods that installed packages offer; none is imported."""
+    return tuple(dict.fromkeys(entry.name for entry in entry_points(group=GROUP)))
+
+
+def load_external(name: str) -> type[Method] | None:
+    """Import the method of a name from the package that offers it; None if no package does.
+
+    Raises:
+        ValueError: Several packages offer it, it cannot be imported, or it is not a method.
+    """
+    entries = tuple(entry_points(group=GROUP, name=name))
+    if not entries:
+        return None
+    packages = " and ".join(sorted(_package(entry) for entry in entries))
+    if len(entries) > 1:
+        raise ValueError(f"{packages} both offer a method '{name}'; uninstall one of them")
+    try:
+        method = entries[0].load()
+    except Exception as error:  # a package's code raises errors of all kinds
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"the method '{name}' of {packages} cannot be imported: "
+            f"{type(error).__name__}: {reason}"
+        ) from error
+    return check_method(method, f"the method '{name}' of {packages}")
+
+
+def warn_if_offered(name: str) -> None:
+    """Warn if a package offers a method whose name a built-in method has."""
+    for entry in entry_points(group=GROUP, name=name):
+        warnings.warn(
+            f"{_package(entry)} offers a method '{name}', which is the name of a built-in one; "
+            "the built-in method is used",
+            stacklevel=3,
+        )
+
+
+def check_method(method: object, source: str) -> type[Method]:
+    """Return a method's class if it is complete.
+
+    Args:
+        method: What should be such a class.
+        source: What it is, for the error message.
+
+    Raises:
+        ValueError: It is not a subclass of ``Method``, is abstract, or has no config class.
+    """
+    if not (isinstance(method, type) and issubclass(method, Method)):
+        raise ValueError(f"{source} is {method!r}; expected a subclass of crossimage.Method")
+    if inspect.isabstract(method):
+        missing = ", ".join(sorted(method.__abstractmethods__))
+        raise ValueError(f"{source} is abstract; it does not define {missing}")
+    config = getattr(method, "Config", None)
+    if not (isinstance(config, type) and issubclass(config, Config)):
+        raise ValueError(
+            f"{source} has no config class; set Config to a subclass of crossimage.config.Config"
+        )
+    return method
+
+
+def _package(entry: EntryPoint) -> str:
+    dist = entry.dist
+    return f"the package {dist.name} {dist.version}" if dist else "an unknown package"
