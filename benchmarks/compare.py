@@ -18,7 +18,8 @@ from torch import Tensor
 
 import crossimage
 from crossimage.config import Config
-from crossimage.data.datasets import PairedImages, UnpairedImages, scan_domains
+from crossimage.data.datasets import PairedImages, UnpairedImages
+from crossimage.data.sources.folders import scan_domains
 from crossimage.inference.translator import Translator
 from crossimage.utils.contact_sheet import Panel, sheet
 

@@ -11,9 +11,9 @@ says how far the features of both differ.
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -36,7 +36,14 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def main() -> None:
-    images, size, rounds = [*map(int, sys.argv[1:]), *(64, 256, 3)[len(sys.argv) - 1 :]]
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("images", nargs="?", type=int, default=64)
+    parser.add_argument("size", nargs="?", type=int, default=256, help="height and width")
+    parser.add_argument("rounds", nargs="?", type=int, default=3)
+    options = parser.parse_args()
+    images, size, rounds = options.images, options.size, options.rounds
     with TemporaryDirectory() as folder:
         root = Path(folder)
         weights, pictures = write_weights(root / "weights.pth"), root / "pictures"

@@ -1,12 +1,13 @@
-"""Seconds that Python, ``import crossimage`` and ``crossimage --help`` take to start and end.
+"""Measure how long Python, ``import crossimage`` and ``crossimage --help`` take from start to exit.
 
     python benchmarks/startup.py [ROUNDS]
 
-They take turns; printed are the median, the fastest and the slowest, and the processor's time.
+The commands take turns. Prints the median, minimum and maximum wall time in seconds, and the CPU time.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import subprocess
@@ -21,23 +22,27 @@ COMMANDS = {
 
 
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in COMMANDS}
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("rounds", nargs="?", type=int, default=15)
+    rounds = parser.parse_args().rounds
+    results: dict[str, list[tuple[float, float]]] = {name: [] for name in COMMANDS}
     for turn in range(rounds + 1):
         for name, arguments in COMMANDS.items():
             spent = run([sys.executable, *arguments])
-            if turn:  # the first one fills caches
-                found[name].append(spent)
-    for name, times in found.items():
+            if turn:  # the first round warms the caches
+                results[name].append(spent)
+    for name, times in results.items():
         elapsed, busy = zip(*times, strict=True)
         print(
             f"{name:20}{statistics.median(elapsed):.3f} s ({min(elapsed):.3f} to "
-            f"{max(elapsed):.3f}), {statistics.median(busy):.3f} s of the processor"
+            f"{max(elapsed):.3f}), {statistics.median(busy):.3f} s of CPU time"
         )
 
 
 def run(command: list[str]) -> tuple[float, float]:
-    """Seconds that passed, and seconds of the processor."""
+    """Return the wall time and the CPU time of a command, in seconds."""
     before, began = os.times(), time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     elapsed, after = time.perf_counter() - began, os.times()
