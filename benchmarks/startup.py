@@ -2,7 +2,7 @@
 
     python benchmarks/startup.py [ROUNDS]
 
-The commands take turns. Prints the median, minimum and maximum wall time in seconds, and the CPU time.
+The commands take turns. Prints the median, minimum and maximum wall time, and the CPU time.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from torch.nn.functional import avg_pool2d
 
 import crossimage
 from crossimage.data.images.files import probe, read_image
+from crossimage.data.images.resize import enlarge, shrink
 from crossimage.data.sources.folders import find_images
-from crossimage.data.super_resolution import enlarge, shrink
 from crossimage.evaluation.metrics.paired import psnr, ssim
 from crossimage.inference.translator import Translator
 from crossimage.utils.contact_sheet import Panel, sheet

@@ -36,7 +36,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from crossimage.checkpoints.training_state import Checkpoints
-from crossimage.config import Config, build, parse_overrides
+from crossimage.cli.overrides import parse_overrides
+from crossimage.config import Config, build
 from crossimage.data.datasets import LoadedBatch
 from crossimage.methods import METHODS
 from crossimage.recipes import resolve

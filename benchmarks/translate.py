@@ -20,7 +20,8 @@ from peers import load_peer
 from torch import Tensor
 from train_step import set_clock, spread, synchronise
 
-from crossimage.config import build, parse_overrides
+from crossimage.cli.overrides import parse_overrides
+from crossimage.config import build
 from crossimage.inference.translator import Translator
 from crossimage.methods import METHODS
 from crossimage.recipes import resolve

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sphinx.domains.python import PyObject
@@ -62,17 +63,30 @@ autodoc_type_aliases = {
 maximum_signature_line_length = 100
 
 _SOURCE_LINK = re.compile(r"\[`?([^\]`]*)`?\]\(\.\./src/(crossimage/[\w/]+)\.py\)")
+_MODULES = re.compile(r"^<!-- every module of ([\w.]+?)(?: but ([\w, ]+))? -->$", re.MULTILINE)
 _ROOT_LINK = re.compile(r"\]\((?:docs/([^)]+)|(ARCHITECTURE|CONTRIBUTING|CHANGELOG)\.md)\)")
 
 
-def _link_modules(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Point links to source files, which a repository's host shows, to their API pages."""
+def _document_modules(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Point links to source files to their API pages, and list modules where a page asks."""
 
     def replace(match: re.Match[str]) -> str:
         text, path = match.groups()
         return f"{{py:mod}}`{text} <{path.replace('/', '.')}>`"
 
-    source[0] = _SOURCE_LINK.sub(replace, source[0])
+    source[0] = _MODULES.sub(_sections, _SOURCE_LINK.sub(replace, source[0]))
+
+
+def _sections(match: re.Match[str]) -> str:
+    """A section per module of a package, with the documentation of its public names."""
+    package = match[1]
+    folder = Path(__file__).parents[1] / "src" / package.replace(".", "/")
+    left_out = {"__init__", *(match[2] or "").split(", ")}
+    modules = sorted({path.stem for path in folder.glob("*.py")} - left_out)
+    return "\n".join(
+        f"## `{module}`\n\n```{{eval-rst}}\n.. automodule:: {package}.{module}\n   :members:\n```\n"
+        for module in modules
+    )
 
 
 def _link_pages(app: Sphinx, path: object, docname: str, content: list[str]) -> None:
@@ -127,7 +141,7 @@ def _ignore_annotations(app: Sphinx, domain: object, node: Element) -> bool | No
 
 def setup(app: Sphinx) -> None:
     """Register the hooks above."""
-    app.connect("source-read", _link_modules)
+    app.connect("source-read", _document_modules)
     app.connect("include-read", _link_pages)
     app.connect("autodoc-process-docstring", _escape_bars, priority=900)
     app.connect("autodoc-process-docstring", _show_defaults, priority=901)

@@ -30,8 +30,8 @@ from pathlib import Path
 from typing import Any
 
 from crossimage.cli.app import main
+from crossimage.cli.overrides import parse_overrides
 from crossimage.cli.train import configured
-from crossimage.config import parse_overrides
 from tests.conftest import RUN, as_arguments, small
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -59,11 +59,11 @@ class Noise:
         self.generator = torch.Generator(device).manual_seed(seed)
 
     def __call__(self, *shape: int) -> Tensor:
-        """Draw standard normal noise of shape (rows, *shape); every call draws anew."""
+        """Draw standard normal noise of shape ``(rows, *shape)``; every call draws anew."""
         return self.shared(self.total, *shape)[self.rows]
 
     def uniform(self, *shape: int) -> Tensor:
-        """Draw noise of shape (rows, *shape), uniform in [0, 1].
+        """Draw noise of shape ``(rows, *shape)``, uniform in [0, 1].
 
         Both ends are included: fp32 rounds values close to 1 up to it.
         """
