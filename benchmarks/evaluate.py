@@ -28,7 +28,7 @@ from torch_fidelity import utils
 
 from crossimage.data.images.files import write_image
 from crossimage.evaluation.galleries.images import pictures_in
-from crossimage.evaluation.metrics.distribution import statistics_of
+from crossimage.evaluation.metrics.statistics import statistics_of
 from crossimage.evaluation.networks.open import open_features
 
 BATCH = 32

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,7 @@ def test_methods_and_networks_know_no_engine(folder: str) -> None:
     for path in (ROOT / folder).glob("*.py"):
         engine = ("lightning_fabric", "torch.distributed", "torch.optim")
         assert not [name for name in imports(path) if name.startswith(engine)], path
+
+
+def test_no_file_imports_itself_by_way_of_others() -> None:
+    TopologicalSorter(GRAPH).prepare()  # raises CycleError, which names the files

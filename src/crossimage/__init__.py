@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from crossimage._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from crossimage.evaluation.api import evaluate
+    from crossimage.evaluation.report.result import EvaluationResult
     from crossimage.inference.translator import Translator, load
     from crossimage.methods import METHODS, register
     from crossimage.methods.base import Method, Update
@@ -20,24 +22,28 @@ if TYPE_CHECKING:
     from crossimage.training.run import train
 
 __all__ = [
+    "EvaluationResult",
     "METHODS",
     "Method",
     "Progress",
     "TrainingResult",
     "Translator",
     "Update",
+    "evaluate",
     "load",
     "register",
     "train",
 ]
 
 _HOMES = {
+    "EvaluationResult": "crossimage.evaluation.report.result",
     "METHODS": "crossimage.methods",
     "Method": "crossimage.methods.base",
     "Progress": "crossimage.training.listener",
     "TrainingResult": "crossimage.training.result",
     "Translator": "crossimage.inference.translator",
     "Update": "crossimage.methods.base",
+    "evaluate": "crossimage.evaluation.api",
     "load": "crossimage.inference.translator",
     "register": "crossimage.methods",
     "train": "crossimage.training.run",

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from crossimage.config import build
 from crossimage.evaluation.galleries.base import Gallery
 from crossimage.evaluation.metrics.base import Amounts, Setup
 from crossimage.evaluation.networks.open import MetricNetworks
+from crossimage.evaluation.networks.palette import Palette
+from crossimage.evaluation.networks.segmenter import Segmenter
 from crossimage.evaluation.report.page import Evaluation
 from crossimage.evaluation.run_metrics import choose, run_metrics
 from crossimage.inference.translator import Translator
@@ -70,13 +72,27 @@ class Classifier:
         return torch.stack([1 - light, light], 1)
 
 
-def networks(*classes: str) -> MetricNetworks:
-    """Random features, and stand-ins for LPIPS and, with classes, for a classifier."""
+class Light(nn.Module):
+    """Stands for a segmentation network: what is light is of the second class."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        light = x.mean(1) / 255
+        return torch.stack([1 - light, light], 1)
+
+
+def networks(*classes: str, segmenter: bool = False) -> MetricNetworks:
+    """Random features, and stand-ins for LPIPS, for a classifier and for a segmenter."""
     result = MetricNetworks(torch.device("cpu"), "random")
     result.__dict__["lpips"] = Lpips()
     if classes:
         result.classifier_path = Path("classifier.safetensors")
         result.__dict__["classifier"] = Classifier(*classes)
+    if segmenter:
+        palette = Palette(("black", "white"), ((0, 0, 0), (255, 255, 255)), (0, 1))
+        result.segmenter_path = Path("segmenter.safetensors")
+        result.__dict__["segmenter"] = Segmenter(
+            Light(), "lraspp_mobilenet_v3_large", palette, 16, result.device, {}
+        )
     return result
 
 

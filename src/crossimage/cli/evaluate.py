@@ -63,7 +63,7 @@ def _evaluate(
 
     folder = as_path(out, "--out")
     with StderrProgress() as progress:
-        result = run_evaluation(*runs, out=folder, progress=progress, **vars(options), **more)
+        result = run_evaluation(*runs, out=folder, on_progress=progress, **vars(options), **more)
     _show(result)
 
 

@@ -34,13 +34,14 @@ def evaluate(
     classifier: str | Path | None = None,
     segmenter: str | Path | None = None,
     device: str = "auto",
-    progress: ProgressCallback | None = None,
+    on_progress: ProgressCallback | None = None,
 ) -> EvaluationResult:
     """Evaluate trained models, or a folder of results, and optionally write a report.
 
     ``crossimage.evaluate("runs/munit", "runs/unit", data="shoes", metrics="fid,lpips")`` compares
     two runs on the test images of a data set, and ``crossimage.evaluate(fake="results",
-    real="photos")`` compares a folder of results with real images. Nothing is printed.
+    real="photos")`` compares a folder of results with real images. Nothing is printed. Errors name
+    options as the command line does.
 
     Args:
         models: Run folders, model files or translators, evaluated side by side.
@@ -64,12 +65,20 @@ def evaluate(
         classifier: File of a trained classifier, for cis, accuracy and error.
         segmenter: File of a trained segmenter, for fcn.
         device: Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...
-        progress: Called with a description, the number of finished items and their total.
+        on_progress: Called with a description, the number of finished items and their total.
+
+    Returns:
+        The figures of every model, and why it lacks metrics.
 
     Raises:
         FileNotFoundError: A model, a folder or a network's weights are missing.
+        ModuleNotFoundError: torch-fidelity, which holds Inception-v3, is not installed.
         ValueError: The data does not fit a model, a metric that was asked for does not apply, or
             an image can't be used.
+
+    Example:
+        >>> result = crossimage.evaluate("runs/munit", data="shoes", metrics=["fid", "lpips"])
+        >>> result["munit"]["fid"].value, result["munit"]["fid"].direction.better
     """
     options = Options(
         to, metrics if isinstance(metrics, str) else ",".join(metrics), inputs, samples, seed,
@@ -80,7 +89,7 @@ def evaluate(
         asked, galleries = _folders(models, data, fake, real, to)
     else:
         asked, galleries = _models(models, titles, data, options)
-    evaluations = compare(galleries, options, progress)
+    evaluations = compare(galleries, options, on_progress)
     return report_result(evaluations, asked | options.to_dict(), folder)
 
 

@@ -7,7 +7,15 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-Metrics = Annotated[str, tyro.conf.arg(metavar="NAME,NAME,...")]
+from crossimage.evaluation.metrics import METRICS
+
+Metrics = Annotated[
+    str,
+    tyro.conf.arg(
+        metavar="NAME,NAME,...",
+        help=f"Metrics to compute: {', '.join(METRICS)}; by default all that apply.",
+    ),
+]
 File = Annotated[str | None, tyro.conf.arg(metavar="FILE")]
 Backbone = Literal["alex", "vgg", "squeeze"]
 """Backbones of the perceptual distance LPIPS."""
@@ -27,8 +35,7 @@ class Options:
         to: The target domain; the only possible one or the second one by default. Of models with
             labels a label, or values such as Male=0 or Male=1,Young=0 of attributes; the test
             images without them are translated, and those with them are the real images.
-        metrics: What to measure: fid, kid, is, lpips, cis, accuracy, error, fcn, psnr, ssim, l1,
-            lpips_paired; by default all that apply.
+        metrics: Names of metrics, separated by commas; empty: all that apply.
         inputs: Inputs to measure with, evenly spread; by default all, and 100 for lpips and cis.
             Of models that take none, images to make; by default as many as there are real ones.
         samples: Answers an input; by default 1, 20 for lpips (19 pairs) and 100 for cis, and of a

@@ -116,7 +116,7 @@ def run_metrics(setup: Setup, names: Collection[str]) -> Evaluation:
         else:
             inputs = min(gallery.total, amounts.inputs or gallery.total)
             rows = gallery.rows(amounts.inputs, amounts.samples)
-            title = f"{gallery.title}: single answers"
+            title = f"{gallery.title}: single outputs"
             accumulators.append(RandomStrips(inputs, amounts.seed, gallery.kind))
         for row in track(rows, title, inputs, setup.progress):
             for accumulator in accumulators:

@@ -19,7 +19,7 @@ _SILENCE = 60  # seconds without a line, at most
 class ProgressCallback(Protocol):
     """Receives the progress of one task after another."""
 
-    def __call__(self, description: str, done: int, total: int, /) -> None:
+    def __call__(self, description: str, done: int, total: int, /) -> object:
         """Take note that ``done`` of ``total`` items are finished; a task begins with 0."""
 
 

@@ -20,7 +20,6 @@ from crossimage.evaluation.fitting.segmenter import fit_segmenter
 from crossimage.evaluation.galleries.translations import Translations
 from crossimage.evaluation.metrics.segmentation import ConfusionScores
 from crossimage.evaluation.networks.label_maps import find_photo_pairs
-from crossimage.evaluation.networks.open import MetricNetworks
 from crossimage.evaluation.networks.palette import VOID, Palette, read_palette
 from crossimage.evaluation.networks.segmenter import (
     SEGMENTERS,
@@ -32,7 +31,7 @@ from crossimage.evaluation.networks.segmenter import (
 )
 from crossimage.evaluation.report.figures import Figure
 from crossimage.utils.progress import StderrProgress
-from tests.evaluation.helpers import evaluated, model
+from tests.evaluation.helpers import evaluated, model, networks
 
 CPU = torch.device("cpu")
 LIGHT = "lraspp_mobilenet_v3_large"
@@ -62,14 +61,6 @@ class Brightest(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x
-
-
-class Light(nn.Module):
-    """Takes what is light for the second class."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        light = x.mean(1) / 255
-        return torch.stack([1 - light, light], 1)
 
 
 SEGMENTER = Segmenter(Brightest(), LIGHT, PALETTE, 8, CPU, {})
@@ -171,10 +162,7 @@ def test_perfect_pictures_of_another_size_than_the_label_map_score_one() -> None
 
 def test_results_are_scored_beside_the_real_photos_by_their_label_maps(pairs: Path) -> None:
     gallery = Translations("run", model("pix2pix"), str(pairs), None, 0)
-    gray = Palette(("black", "white"), ((0, 0, 0), (255, 255, 255)), (0, 1))
-    own = MetricNetworks(CPU, segmenter_path=Path("segmenter"))
-    own.__dict__["segmenter"] = replace(SEGMENTER, network=Light(), palette=gray, size=16)
-    found = evaluated(gallery, "fcn", own=own)
+    found = evaluated(gallery, "fcn", own=networks(segmenter=True))
     score = values(found.figures)
     assert list(score) == [
         f"fcn{real}_{s}" for real in ("", "_real") for s in ("pixel", "class", "iou")
