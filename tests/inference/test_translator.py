@@ -277,15 +277,6 @@ def test_the_smallest_images_pass_through_shallow_networks(
     assert model.translate(x, reference=x).shape == x.shape
 
 
-def test_a_seed_of_ones_own_outlasts_loading(run: Path) -> None:
-    torch.manual_seed(5)
-    expected = torch.rand(3)
-    for discriminators in (False, True):
-        torch.manual_seed(5)
-        load(run, "cpu", discriminators=discriminators)
-        assert torch.equal(torch.rand(3), expected)
-
-
 def test_a_model_is_saved_and_loaded(run: Path, tmp_path: Path) -> None:
     x, s = images(1, 3, 32, 32), torch.ones(1, 3)
     model, file = load(run, "cpu", discriminators=True), tmp_path / "new" / "model.safetensors"

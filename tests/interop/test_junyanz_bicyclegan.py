@@ -32,7 +32,7 @@ def test_official_outputs(tmp_path: Path, format: str | None) -> None:
     folder = golden.folder("junyanz_bicyclegan")
     files = [folder / f"latest_net_{name}.pth" for name in "GED"]
     notes = import_model(files, tmp_path / "m.safetensors", format)
-    assert "one discriminator is given: it is taken for both" in notes
+    assert "only one discriminator is given: both become copies of it" in notes
     model, io = crossimage.load(tmp_path / "m.safetensors"), load_file(folder / "io.safetensors")
     close(model.translate(io["image"], style=io["z"]), io["translated"])
     close(model.encode_style(io["target"], domain="b"), io["mu"])

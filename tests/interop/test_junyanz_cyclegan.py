@@ -104,7 +104,7 @@ def test_options_and_notes(tmp_path: Path) -> None:
     files = [saved(resnet(blocks=2), tmp_path / f"5_net_{name}.pth") for name in ("G_A", "G_B")]
     options = {"domains": "horses,zebras"}
     notes = import_model(files, tmp_path / "m.safetensors", "junyanz-cyclegan", options)
-    assert "5_net_G_A.pth: G_A, a to b" in notes
+    assert "5_net_G_A.pth: G_A, translates a to b" in notes
     assert any("from the tensors" in note and "residual_blocks=2" in note for note in notes)
     model = crossimage.load(tmp_path / "m.safetensors")
     assert model.domains == ("horses", "zebras")

@@ -293,7 +293,7 @@ def test_swapped_files_are_refused(
     if files == ("gen", "gen"):
         message = "gen.pt has no tensor 'a.cnns.0.0.conv.weight'"
     if files == ("dis",) and not named:
-        message = "the first: 'a.cnns.0.0.conv.weight'.*are of no known format.*nvlabs-munit"
+        message = "the first: 'a.cnns.0.0.conv.weight'.*are not of a known format.*nvlabs-munit"
     with pytest.raises(ValueError, match=message):
         official.bring_in(*files, config=False, format=f"nvlabs-{kind}" if named else None)
     assert not (tmp_path / "model.safetensors").exists()

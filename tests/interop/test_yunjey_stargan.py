@@ -194,7 +194,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         assert not out.exists()
 
     refused([D, G], r"'main.0.weight' of .*D.ckpt has the shape \[4, 3, 4, 4\], and \[any, any, 7")
-    refused([D, G], "of no known format", None)
+    refused([D, G], "not of a known format", None)
     refused([G, D, D], "from the files G .D.; found 3")
     refused([G, G], r"'main.0.weight' of .*G.ckpt has the shape .* \[any, any, 4, 4\]")
     state = torch.load(G, weights_only=True)

@@ -1,4 +1,4 @@
-"""The networks of a model file or a run folder."""
+"""Load the networks of a model file or a run folder."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from crossimage.methods.base import Method
 
 
 def load_networks(path: Path, discriminators: bool = False) -> Method:
-    """The method of a model file or of a run folder, with its weights, on the CPU.
+    """Load the method of a model file or of a run folder, with its weights, on the CPU.
 
-    PyTorch's global random numbers stay as they are.
+    PyTorch's global random generators keep their states.
 
     Args:
         path: The file or folder.
@@ -23,16 +23,16 @@ def load_networks(path: Path, discriminators: bool = False) -> Method:
 
     Raises:
         FileNotFoundError: There is no model at ``path``.
-        ValueError: The file is no model that this version can read, or there are no discriminators
-            to load.
+        ValueError: The file is not a model that this version can read, or there are no
+            discriminators to load.
     """
     file = path / "model.safetensors" if path.is_dir() else path
     if path.is_dir() and not file.is_file():
         raise FileNotFoundError(
-            f"{path} holds no model.safetensors; expected a model file or a folder that "
-            "`crossimage train` has saved a checkpoint in"
+            f"{path} holds no model.safetensors; expected a model file or a run folder in which "
+            "`crossimage train` has saved a checkpoint"
         )
-    # Networks are built with random weights, on the CPU.
+    # Building networks draws random weights, on the CPU.
     with torch.random.fork_rng(devices=[]):
         networks = load_model(file)
         if discriminators and "discriminators" not in networks.players():
@@ -41,7 +41,7 @@ def load_networks(path: Path, discriminators: bool = False) -> Method:
 
 
 def _with_discriminators(networks: Method, run: Path) -> Method:
-    """The same networks with the discriminators of the run's newest checkpoint."""
+    """Add the discriminators of the run's newest checkpoint to its networks."""
     newest = Checkpoints(run, keep=1).load_newest(_warn) if run.is_dir() else None
     if newest is None:
         raise ValueError(
@@ -49,7 +49,7 @@ def _with_discriminators(networks: Method, run: Path) -> Method:
             "file that was saved with them"
         )
     complete = type(networks)(networks.config, training=True)
-    # The model file's own weights win: they may be running averages.
+    # The weights of the model file take precedence, because they may be running averages.
     tensors = {**newest[1]["method"], **networks.state_dict()}
     assert set(complete.tensors()) <= set(tensors)
     complete.load_state_dict(tensors, strict=False)

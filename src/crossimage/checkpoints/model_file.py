@@ -1,7 +1,7 @@
-"""The model file: one ``.safetensors`` file that holds all that is needed to translate.
+"""The model file: one ``.safetensors`` file with all that is needed to translate.
 
-Its metadata says which method the weights belong to and how that was configured, so that loading
-is a look-up in a table and no code comes from the file.
+Its metadata names the method that the weights belong to and holds the method's configuration.
+Loading looks the method up in a table; no code comes from the file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FORMAT, FORMAT_VERSION = "crossimage", 1
 
 
 def save_model(path: Path, method: Method, *, discriminators: bool = False) -> None:
-    """Write the weights that translate, with all that is needed to use them, to one file.
+    """Write the weights that translate, and all that is needed to use them, to one file.
 
     Args:
         path: The ``.safetensors`` file.
@@ -34,10 +34,10 @@ def save_model(path: Path, method: Method, *, discriminators: bool = False) -> N
         discriminators: Write the weights of all players, not only of those that translate.
 
     Raises:
-        OSError: The file can't be written; what stood at ``path`` still stands.
+        OSError: The file cannot be written; an earlier file at ``path`` is unchanged.
     """
     name = method_name(type(method))
-    plain = {
+    tensors = {
         key: value.to("cpu", copy=True, memory_format=torch.contiguous_format)
         for key, value in method.tensors(*_players(method, discriminators)).items()
     }
@@ -49,22 +49,22 @@ def save_model(path: Path, method: Method, *, discriminators: bool = False) -> N
         "config": json.dumps(to_dict(method.config)),
         "domains": json.dumps(list(method.config.domains)),
         "contents": "all" if discriminators else "translation",
-        "checksum": _checksum(plain),
+        "checksum": _checksum(tensors),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path, durable=True) as file:
-        file.write(safetensors.torch.save(plain, metadata))
+        file.write(safetensors.torch.save(tensors, metadata))
 
 
 def load_model(path: Path | str) -> Method:
     """Build the method of a model file, with its weights, on the CPU and in evaluation mode.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is not a complete, undamaged model file that this version understands.
+        FileNotFoundError: The file does not exist.
+        ValueError: It is not a complete, undamaged model file that this version can read.
     """
     path = Path(path)
-    metadata, found = read_safetensors(path, "a model file (.safetensors)")
+    metadata, tensors = read_safetensors(path, "a model file (.safetensors)")
     _check_format(path, metadata)
     name = metadata.get("method", "")
     cls = find_method(name, path)
@@ -77,12 +77,12 @@ def load_model(path: Path | str) -> Method:
             f"{path} has incomplete metadata ({error}); get or write the model file again"
         ) from None
     method = cls(build(cls.Config, values, source=str(path)), training=everything)
-    _compare(path, name, found, method.tensors(*_players(method, everything)))
-    if _checksum(found) != checksum:
+    _compare(path, name, tensors, method.tensors(*_players(method, everything)))
+    if _checksum(tensors) != checksum:
         raise ValueError(
             f"{path} is damaged: its weights do not match its checksum; get or write it again"
         )
-    method.load_state_dict(found, strict=False)
+    method.load_state_dict(tensors, strict=False)
     return method.eval()
 
 
@@ -115,12 +115,13 @@ def _check_format(path: Path, metadata: Mapping[str, str]) -> None:
 
 
 def _compare(
-    path: Path, name: str, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+    path: Path, name: str, tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]
 ) -> None:
-    """Refuse weights that are not those of the configured networks."""
-    missing = [key for key in expected if key not in found]
-    extra = [key for key in found if key not in expected]
-    shapes = [key for key in expected if key in found and found[key].shape != expected[key].shape]
+    """Refuse weights that do not belong to the configured networks."""
+    missing = [key for key in expected if key not in tensors]
+    extra = [key for key in tensors if key not in expected]
+    common = [key for key in expected if key in tensors]
+    shapes = [key for key in common if tensors[key].shape != expected[key].shape]
     problems = []
     if missing:
         problems.append(f"{len(missing)} missing, the first '{missing[0]}'")
@@ -130,10 +131,10 @@ def _compare(
         key = shapes[0]
         problems.append(
             f"{len(shapes)} of another shape, the first '{key}' "
-            f"({list(found[key].shape)}, expected {list(expected[key].shape)})"
+            f"({list(tensors[key].shape)}, expected {list(expected[key].shape)})"
         )
     if problems:
         raise ValueError(
-            f"the weights in {path} do not fit a {name} of its config: {'; '.join(problems)}; "
+            f"the weights in {path} do not fit a {name} with its config: {'; '.join(problems)}; "
             "get or write the model file again"
         )

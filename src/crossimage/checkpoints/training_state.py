@@ -1,7 +1,7 @@
-"""The state of a run on the disk: checkpoints to continue from, and the lock on its folder.
+"""The state of a run on disk: checkpoints to resume from, and the lock on its folder.
 
-A checkpoint is an ordinary ``torch.save`` archive followed by the SHA-256 of its bytes; it is read
-with ``weights_only=True``, so that it can't run code.
+A checkpoint is an ordinary ``torch.save`` archive followed by the SHA-256 of its bytes. It is read
+with ``weights_only=True``, so that it cannot run code.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Checkpoints:
 
     Args:
         run: The run's folder.
-        keep: How many of the newest states are kept.
+        keep: Number of newest states to keep.
     """
 
     def __init__(self, run: Path, keep: int) -> None:
@@ -40,14 +40,14 @@ class Checkpoints:
         self.keep = keep
 
     def save(self, step: int, state: Mapping[str, Any]) -> Path:
-        """Write the state after ``step`` steps durably, then remove those that are too old.
+        """Write the state after ``step`` steps durably, then remove the oldest ones.
 
         Args:
-            step: Steps made so far.
+            step: Steps completed so far.
             state: Nested dicts and lists of tensors and plain values.
 
         Raises:
-            ValueError: The file can't be written; all older states still stand.
+            ValueError: The file cannot be written; all older states are kept.
         """
         path = self.folder / f"step-{step:08d}.pt"
         try:
@@ -59,15 +59,15 @@ class Checkpoints:
         except OSError as error:
             good = next((p for _, p in self._newest_first() if _damage(p) is None), None)
             rest = (
-                f"the newest good checkpoint is {good}, and the same command continues from there"
+                f"the newest good checkpoint is {good}, and the same command resumes from there"
                 if good
                 else "there is no earlier one, so the same command starts from the beginning"
             )
             raise ValueError(f"cannot write {path}: {_reason(error)}; {rest}") from error
-        # a state of a later step than this can only be a damaged one that was passed over
-        past = [p for n, p in self._newest_first() if n <= step][: self.keep]
+        # States of later steps can only be damaged ones that were skipped.
+        kept = [p for n, p in self._newest_first() if n <= step][: self.keep]
         for _, old in self._newest_first():
-            if old not in past:
+            if old not in kept:
                 with suppress(OSError):
                     old.unlink()
         return path
@@ -76,16 +76,16 @@ class Checkpoints:
         """Read the newest undamaged state, on the CPU.
 
         Args:
-            report: Called with one sentence for every damaged state that is passed over.
+            report: Called with one sentence for each damaged state that is skipped.
 
         Returns:
-            The number of steps made and the state, or None where there are no checkpoints.
+            The number of completed steps and the state, or None if there are no checkpoints.
 
         Raises:
-            ValueError: There are checkpoints and all of them are damaged.
+            ValueError: There are checkpoints, but all of them are damaged.
         """
-        found, damaged = self._newest_first(), []
-        for step, path in found:
+        checkpoints, damaged = self._newest_first(), []
+        for step, path in checkpoints:
             problem = _damage(path)
             if problem is None:
                 try:
@@ -93,7 +93,7 @@ class Checkpoints:
                 except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
                     problem = f"cannot be read ({str(error).splitlines()[0]})"
             damaged.append(f"{path} {problem}")
-            if len(damaged) < len(found):
+            if len(damaged) < len(checkpoints):
                 report(f"{damaged[-1]}; using the checkpoint before it")
         if damaged:
             raise ValueError(
@@ -103,7 +103,7 @@ class Checkpoints:
         return None
 
     def newest_path(self) -> Path | None:
-        """The checkpoint of the latest step, unchecked, or None where there is none."""
+        """Return the checkpoint of the latest step, unchecked, or None if there is none."""
         return next((path for _, path in self._newest_first()), None)
 
     def _newest_first(self) -> list[tuple[int, Path]]:
@@ -113,7 +113,7 @@ class Checkpoints:
 
 
 class _Hashing:
-    """A file that hashes what is written to it, and remembers the error that stopped it."""
+    """A file that hashes what is written to it and remembers a failed write."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file, self.digest = file, hashlib.sha256()
@@ -137,7 +137,7 @@ def _write_sealed(file: IO[bytes], state: Mapping[str, Any]) -> None:
     try:
         torch.save(dict(state), cast(IO[bytes], hashing))
     except RuntimeError:
-        # torch.save reports a full disk as an inconsistent archive
+        # torch.save reports a full disk as an inconsistent archive.
         if hashing.error is not None:
             raise hashing.error from None
         raise
@@ -145,7 +145,7 @@ def _write_sealed(file: IO[bytes], state: Mapping[str, Any]) -> None:
 
 
 def _damage(path: Path) -> str | None:
-    """What is wrong with a checkpoint's bytes, or None."""
+    """Return what is wrong with a checkpoint's bytes, or None."""
     digest = hashlib.sha256()
     try:
         with open(path, "rb") as file:
@@ -171,7 +171,7 @@ _locks: set[int] = set()
 
 
 def _forget_locks() -> None:
-    """Close a run's lock in a forked child: a loader worker must not outlive it as its owner."""
+    """Close the locks in a forked child, so that loader workers cannot hold them any longer."""
     for handle in _locks:
         os.close(handle)
     _locks.clear()
@@ -182,13 +182,13 @@ os.register_at_fork(after_in_child=_forget_locks)
 
 @contextmanager
 def lock(run: Path) -> Iterator[None]:
-    """Have a run's folder to oneself; temporary files of killed processes are removed.
+    """Lock a run's folder, and remove temporary files of killed processes.
 
-    The system releases the lock when the process ends, however it ends. Of several processes of
-    one run, only the first takes it.
+    The system releases the lock when the process ends, however it ends. If a run has several
+    processes, only the first locks the folder.
 
     Raises:
-        ValueError: Another process holds the lock, or the folder can't be written.
+        ValueError: Another process holds the lock, or the folder cannot be written.
     """
     path = run / ".lock"
     try:

@@ -15,7 +15,7 @@ from crossimage.utils.files import as_path
 from crossimage.utils.names import did_you_mean
 
 
-class Source(NamedTuple):
+class InputFile(NamedTuple):
     """An input file.
 
     Attributes:
@@ -27,7 +27,7 @@ class Source(NamedTuple):
     folder: Path
 
 
-def find_inputs(paths: str | Path | Sequence[str | Path], out: Path) -> list[Source]:
+def find_inputs(paths: str | Path | Sequence[str | Path], out: Path) -> list[InputFile]:
     """Find the input files, each once.
 
     Args:
@@ -39,10 +39,10 @@ def find_inputs(paths: str | Path | Sequence[str | Path], out: Path) -> list[Sou
         ValueError: There is no image, or a path is empty.
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
-    sources: dict[Path, Source] = {}
+    sources: dict[Path, InputFile] = {}
     for path in given:
         for match in _matches(as_path(path, "the path of an input")):
-            files = _images_in(match, out) if match.is_dir() else [Source(match, Path())]
+            files = _images_in(match, out) if match.is_dir() else [InputFile(match, Path())]
             for source in files:
                 sources.setdefault(source.path.resolve(), source)
     if not sources:
@@ -60,7 +60,7 @@ def _matches(path: Path) -> list[Path]:
     return matches
 
 
-def _images_in(folder: Path, out: Path) -> Iterator[Source]:
+def _images_in(folder: Path, out: Path) -> Iterator[InputFile]:
     """Find the images of a folder and its sub-folders, except hidden files and outputs."""
     resolved = out.resolve()
     out_is_inside = folder.resolve() in resolved.parents
@@ -69,11 +69,11 @@ def _images_in(folder: Path, out: Path) -> Iterator[Source]:
         hidden = any(part.startswith(".") for part in relative.parts)
         is_output = out_is_inside and resolved in path.resolve().parents
         if path.suffix.lower() in EXTENSIONS and path.is_file() and not hidden and not is_output:
-            yield Source(path, relative.parent)
+            yield InputFile(path, relative.parent)
 
 
 def name_outputs(
-    sources: Sequence[Source], format: str | None, outputs: int | Sequence[str]
+    sources: Sequence[InputFile], format: str | None, outputs: int | Sequence[str]
 ) -> list[list[Path]]:
     """Name the outputs of each input, relative to their folder, all differently.
 
@@ -93,10 +93,10 @@ def name_outputs(
         ValueError: There is no such format, or two outputs would share a name.
     """
     suffix = None if format is None else suffix_of(format)
-    by_name: dict[str, list[Source]] = defaultdict(list)
+    by_name: dict[str, list[InputFile]] = defaultdict(list)
     for source in sources:
         by_name[_key(_output(source, source.path.stem, suffix))].append(source)
-    names: dict[Source, Path] = {}
+    names: dict[InputFile, Path] = {}
     taken = set(by_name)
     for group in by_name.values():
         stems = (
@@ -132,9 +132,9 @@ def _safe(text: str) -> str:
     return re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", text)
 
 
-def _distinct_stems(group: list[Source], taken: set[str], suffix: str | None) -> list[str]:
+def _distinct_stems(group: list[InputFile], taken: set[str], suffix: str | None) -> list[str]:
     """Give inputs of one name different stems."""
-    rules: list[Callable[[Source], str]] = [
+    rules: list[Callable[[InputFile], str]] = [
         lambda source: f"{source.path.resolve().parent.name}_{source.path.stem}",
         lambda source: f"{source.path.stem}_{source.path.suffix[1:].lower()}",
     ]
@@ -148,7 +148,7 @@ def _distinct_stems(group: list[Source], taken: set[str], suffix: str | None) ->
     return [next(free) for _ in group]
 
 
-def _output(source: Source, stem: str, suffix: str | None) -> Path:
+def _output(source: InputFile, stem: str, suffix: str | None) -> Path:
     own = source.path.suffix if source.path.suffix.lower() in EXTENSIONS else ".png"
     return source.folder / (stem + (suffix or own))
 

@@ -159,7 +159,7 @@ class Predictor:
         size = self.networks.fixed_size
         return x if size is None else resize_to_cover(x, size)
 
-    def pad(self, x: Tensor) -> tuple[Tensor, slice, slice]:
+    def _pad(self, x: Tensor) -> tuple[Tensor, slice, slice]:
         """Pad images (N, C, H, W) to a size that the networks take.
 
         Returns:
@@ -261,8 +261,8 @@ class Predictor:
             Float32 images (N k, C, H, W) on the networks' device.
         """
         # no_grad rather than inference_mode, so that outputs can be used in training.
-        with torch.no_grad(), self.seeded(seed):
-            padded, rows, columns = self.pad(x)
+        with torch.no_grad(), self._seeded(seed):
+            padded, rows, columns = self._pad(x)
             with torch.autocast(x.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
                 y = self.networks.translate(padded, target, style)
         scale = self.networks.upscales
@@ -293,7 +293,7 @@ class Predictor:
                 images = self.networks.generate(z.to(self.device))
             yield images.float().cpu()
 
-    def seeded(self, seed: SupportsIndex | None) -> AbstractContextManager[None]:
+    def _seeded(self, seed: SupportsIndex | None) -> AbstractContextManager[None]:
         """Seed what the networks themselves draw; the global generators are restored at exit."""
         if seed is None or not self.networks.stochastic:
             return nullcontext()

@@ -213,7 +213,7 @@ class Translator(Predictor):
         target = self.encode_target(to, len(inputs))
         # Several outputs come from several styles, or else from noise that each pass draws anew.
         passes = 1 if styles is not None else k
-        with self.seeded(seed):
+        with self._seeded(seed):
             parts = [self._translate(inputs.batches, target, styles) for _ in range(passes)]
         outputs = [torch.cat(images, 1) for images in zip(*parts, strict=True)]
         return inputs.results(outputs, several=samples is not None)
@@ -307,7 +307,7 @@ class Translator(Predictor):
         """
         letter = self.letter(domain)
         inputs = self._read(x, letter)
-        padded, _, _ = self.pad(inputs.joined())
+        padded, _, _ = self._pad(inputs.joined())
         with torch.no_grad():
             codes = self.networks.encode_content(padded, letter)
         return codes.float().to(inputs.device)

@@ -1,4 +1,4 @@
-"""Models of other codebases become ours: one file a format, looked up in an explicit table."""
+"""Import models of other codebases: one module per checkpoint format, listed in one table."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from crossimage.interop import (
     nvlabs_unit,
     yunjey_stargan,
 )
-from crossimage.interop.mapping import Converted, Files, Misfit, Source
+from crossimage.interop.mapping import CheckpointFile, ConvertedModel, Files, MismatchError
 from crossimage.utils.names import did_you_mean
 from crossimage.utils.tensor_files import read_state
 
 
 class Format(Protocol):
-    """What the module of a format has."""
+    """Interface of a format's module."""
 
     FILES: Files
 
     def recognises(self, states: list[dict[str, Tensor]]) -> bool:
-        """Whether files with these tensors are of the format."""
+        """Return whether files with these tensors have this format."""
 
     def convert(
-        self, sources: list[Source], options: dict[str, str], config: dict[str, Any] | None
-    ) -> Converted:
-        """A method with the weights of the files."""
+        self, sources: list[CheckpointFile], options: dict[str, str], config: dict[str, Any] | None
+    ) -> ConvertedModel:
+        """Convert the files to a method with their weights."""
 
 
 FORMATS: dict[str, Format] = {
@@ -55,49 +55,49 @@ def import_model(
     options: Mapping[str, str] | None = None,
     config: str | Path | None = None,
 ) -> list[str]:
-    """Turn a checkpoint of another codebase into a model file.
+    """Convert a checkpoint of another codebase to a model file.
 
-    Nothing is written where anything does not fit.
+    Nothing is written unless everything fits.
 
     Args:
         files: The checkpoint's files, in the order of the format.
         out: The model file to write.
-        format: Name in ``FORMATS``; None: recognised by the tensors' names.
-        options: Settings that the tensors can't tell.
-        config: The official config file (.yaml), where the codebase has one.
+        format: Name in ``FORMATS``; None to recognise it by the names of the tensors.
+        options: Settings that the tensors do not determine.
+        config: The official config file (.yaml), if the codebase has one.
 
     Returns:
-        What was recognised and where the settings come from.
+        Notes that say what was recognised and where the settings come from.
 
     Raises:
         FileNotFoundError: A file is missing.
-        ValueError: A file is damaged, of no known format, or does not fit.
+        ValueError: A file is damaged, has an unknown format, or does not fit.
     """
     paths, out = [Path(file) for file in files], Path(out)
     if format is not None and format not in FORMATS:
         hint = did_you_mean(format, FORMATS) or ";"
         raise ValueError(f"unknown format '{format}'{hint} known are {', '.join(FORMATS)}")
     if out.is_dir() or out.resolve() in {path.resolve() for path in paths}:
-        what = "a folder" if out.is_dir() else "one of the files to import"
-        raise ValueError(f"{out} is {what}; give the new model file another name")
+        kind = "a folder" if out.is_dir() else "one of the files to import"
+        raise ValueError(f"{out} is {kind}; give the new model file another name")
     states = [read_state(path) for path in paths]
     notes = []
     if format is None:
         format = _recognise(paths, states)
         notes.append(f"recognised as {format}")
-    known = FORMATS[format]
-    required, optional = known.FILES
+    module = FORMATS[format]
+    required, optional = module.FILES
     if not len(required) <= len(paths) <= len(required) + len(optional):
         expected = " ".join([*required, *(f"[{role}]" for role in optional)])
         raise ValueError(f"{format} is imported from the files {expected}; found {len(paths)}")
-    sources = [Source(path, state) for path, state in zip(paths, states, strict=True)]
+    sources = [CheckpointFile(path, state) for path, state in zip(paths, states, strict=True)]
     with torch.random.fork_rng(devices=[]):
         settings = None if config is None else read_yaml(Path(config))
         try:
-            converted = known.convert(sources, dict(options or {}), settings)
+            converted = module.convert(sources, dict(options or {}), settings)
             for source in sources:
-                source.finish()
-        except Misfit as error:
+                source.check_all_used()
+        except MismatchError as error:
             if config is None:
                 raise
             raise ValueError(f"{error}; is {config} the config file of this model?") from None
@@ -111,12 +111,12 @@ def import_model(
 def _recognise(paths: list[Path], states: list[dict[str, Tensor]]) -> str:
     if not paths:
         raise ValueError("no checkpoint file is given; expected at least one")
-    found = [name for name, known in FORMATS.items() if known.recognises(states)]
-    if len(found) != 1:
-        problem = f"may be {' or '.join(found)}" if found else "are of no known format"
+    matches = [name for name, module in FORMATS.items() if module.recognises(states)]
+    if len(matches) != 1:
+        problem = f"may be {' or '.join(matches)}" if matches else "are not of a known format"
         names = ", ".join(str(path) for path in paths)
         raise ValueError(
             f"the tensors of {names} (the first: '{next(iter(states[0]))}') {problem}; name the "
             f"format before the files: {', '.join(FORMATS)}"
         )
-    return found[0]
+    return matches[0]

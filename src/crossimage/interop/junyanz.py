@@ -1,8 +1,9 @@
-"""Networks that the official CycleGAN, pix2pix and BicycleGAN code have in common.
+"""Networks shared by the official code of CycleGAN, pix2pix and BicycleGAN.
 
-Every reader finds out from the tensors of a file what network they are, and which of its layers
-are which of ours. Before a norm that takes it away again these codebases leave a bias out, or keep
-one, by the kind of the norm; ours have theirs by rules of their own, and :func:`place` mends that.
+Each reader determines from the tensors of a file which network they belong to, and which of its
+layers correspond to which of ours. Whether a convolution before a norm has a bias, which the norm
+cancels, depends on the kind of norm in these codebases, and follows other rules in ours;
+:func:`load_network` makes up for the difference.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from crossimage.config import C, build
-from crossimage.interop.mapping import Source, is_leftover, load, nested
+from crossimage.interop.mapping import CheckpointFile, is_unused_statistic, load_weights, nest
 from crossimage.methods.settings import PatchShape
 from crossimage.networks.blocks import BatchNorm, NormName
 
@@ -24,12 +25,12 @@ State = Mapping[str, Tensor]
 
 @dataclass
 class Network:
-    """An official network.
+    """An official network, described in our terms.
 
     Attributes:
-        values: What its tensors' shapes tell.
-        names: Our layers, and their names in the file.
-        unbiased: Our convolutions that have no bias there.
+        values: Settings that the shapes of its tensors determine.
+        names: Names of our layers, and of the same layers in the file.
+        unbiased: Our convolutions that have no bias in the file.
     """
 
     values: dict[str, Any]
@@ -38,53 +39,53 @@ class Network:
 
 
 def is_resnet(state: State) -> bool:
-    """Whether the tensors are those of a ResNet generator."""
+    """Return whether the tensors are those of a ResNet generator."""
     return _kernel_size(state, "model.1") == 7 and _kernel_size(state, "model.4") == 3
 
 
 def is_unet(state: State) -> bool:
-    """Whether the tensors are those of a U-Net whose layers are nested sequences."""
+    """Return whether the tensors are those of a U-Net of nested sequences."""
     return _kernel_size(state, "model.model.0") == 4
 
 
 def is_patch(state: State) -> bool:
-    """Whether the tensors are those of a patch or pixel discriminator of one scale."""
+    """Return whether the tensors are those of a patch or pixel discriminator of one scale."""
     return _kernel_size(state, "model.0") == 4 or _kernel_size(state, "net.0") == 1
 
 
 def _kernel_size(state: State, layer: str) -> int:
-    """Side of a convolution's kernel; 0 where there is no such convolution."""
+    """Return the width of a convolution's kernel; 0 if there is no such convolution."""
     weight = state.get(f"{layer}.weight")
     return 0 if weight is None or weight.ndim != 4 else weight.shape[3]
 
 
-def channels(source: Source, conv: str, side: int) -> tuple[int, int]:
-    """The two numbers of channels of a convolution with a kernel of so many pixels a side.
+def conv_channels(source: CheckpointFile, conv: str, kernel: int) -> tuple[int, int]:
+    """Return the first two sizes of the weight of a convolution with a square kernel.
 
     Raises:
-        Misfit: There is no such convolution.
+        MismatchError: There is no such convolution.
     """
-    outputs, inputs = source.take(f"{conv}.weight", (None, None, side, side)).shape[:2]
-    return outputs, inputs
+    first, second = source.take(f"{conv}.weight", (None, None, kernel, kernel)).shape[:2]
+    return first, second
 
 
-def norm_of(source: Source, conv: str, norm: str) -> NormName:
-    """The norm after a convolution: only batch norms have weights, only others keep a bias."""
+def norm_of(source: CheckpointFile, conv: str, norm: str) -> NormName:
+    """Return the norm after a convolution: only batch norms have weights, and drop the bias."""
     if f"{norm}.weight" in source:
         return "batch"
     return "instance" if f"{conv}.bias" in source else "none"
 
 
-def resnet_generator(source: Source) -> Network:
-    """The generator of residual blocks, with two halvings."""
-    width, inputs = channels(source, "model.1", 7)
+def resnet_generator(source: CheckpointFile) -> Network:
+    """Read the generator of residual blocks, which halves its input twice."""
+    width, inputs = conv_channels(source, "model.1", 7)
     norm = norm_of(source, "model.1", "model.2")
     blocks = source.count("model.#.conv_block.1.weight", 10)
-    # a dropout moves the second convolution by one place
+    # A dropout layer shifts the second convolution by one.
     second = 6 if _kernel_size(source.state, "model.10.conv_block.6") else 5
     names: dict[str, str] = {}
-    for place, layer in enumerate((1, 4, 7)):
-        names |= _layer(str(place), f"model.{layer}", f"model.{layer + 1}")
+    for index, layer in enumerate((1, 4, 7)):
+        names |= _layer(str(index), f"model.{layer}", f"model.{layer + 1}")
     for i in range(blocks):
         block = f"model.{10 + i}.conv_block"
         names |= _layer(f"{3 + i}.first", f"{block}.1", f"{block}.2")
@@ -97,7 +98,7 @@ def resnet_generator(source: Source) -> Network:
     names[f"{5 + blocks}.conv"] = end
     values = {
         "inputs": inputs,
-        "outputs": channels(source, end, 7)[0],
+        "outputs": conv_channels(source, end, 7)[0],
         "width": width,
         "residual_blocks": blocks,
         "norm": norm,
@@ -110,16 +111,16 @@ def _layer(ours: str, conv: str, norm: str) -> dict[str, str]:
     return {f"{ours}.conv": conv, f"{ours}.norm": norm}
 
 
-def unet(source: Source, *, norm: NormName | None = None) -> Network:
-    """The U-Net whose levels are sequences within sequences.
+def unet(source: CheckpointFile, *, norm: NormName | None = None) -> Network:
+    """Read the U-Net whose levels are nested sequences.
 
     Args:
         source: The file.
-        norm: The norm where it is known already. Where that is ``none``, there is nothing in its
-            place; in a file whose norm is read here, something always is.
+        norm: The norm, if it is known already; ``none`` then takes no position in the sequences.
+            If it is read from the file, a layer always takes that position.
     """
     first = "model.model.0"
-    width, inputs = channels(source, first, 4)
+    width, inputs = conv_channels(source, first, 4)
     if norm is None:
         norm, gap = norm_of(source, "model.model.1.model.1", "model.model.1.model.2"), 1
     else:
@@ -139,7 +140,7 @@ def unet(source: Source, *, norm: NormName | None = None) -> Network:
         unbiased = [name for name, theirs in names.items() if theirs != end and "norm" not in name]
     values = {
         "inputs": inputs,
-        "outputs": channels(source, end, 4)[1],
+        "outputs": conv_channels(source, end, 4)[1],
         "width": width,
         "downsamples": downsamples,
         "norm": norm,
@@ -147,19 +148,19 @@ def unet(source: Source, *, norm: NormName | None = None) -> Network:
     return Network(values, names, unbiased)
 
 
-def patch_discriminator(source: Source, *, several: bool = False) -> Network:
-    """The patch or pixel discriminator, at one or several scales.
+def patch_discriminator(source: CheckpointFile, *, several: bool = False) -> Network:
+    """Read the patch or pixel discriminator.
 
     Args:
         source: The file.
-        several: Allow several scales, which BicycleGAN alone has.
+        several: Allow several scales, which only BicycleGAN has.
     """
     if "net.0.weight" in source:
         return _pixel_discriminator(source)
     scales = source.count("model_#.0.weight") if several else 0
     prefixes = [f"model_{i}" for i in range(scales)] or ["model"]
-    width, inputs = channels(source, f"{prefixes[0]}.0", 4)
-    channels(source, f"{prefixes[0]}.5", 4)
+    width, inputs = conv_channels(source, f"{prefixes[0]}.0", 4)
+    conv_channels(source, f"{prefixes[0]}.5", 4)
     layers = 1
     while _kernel_size(source.state, f"{prefixes[0]}.{5 + 3 * layers}"):
         layers += 1
@@ -182,8 +183,8 @@ def patch_discriminator(source: Source, *, several: bool = False) -> Network:
     return Network(values, names, unbiased)
 
 
-def _pixel_discriminator(source: Source) -> Network:
-    width, inputs = channels(source, "net.0", 1)
+def _pixel_discriminator(source: CheckpointFile) -> Network:
+    width, inputs = conv_channels(source, "net.0", 1)
     norm = norm_of(source, "net.2", "net.3")
     names = {"scales.0.0.conv": "net.0", **_layer("scales.0.1", "net.2", "net.3")}
     names["scales.0.2"] = "net.5"
@@ -191,8 +192,8 @@ def _pixel_discriminator(source: Source) -> Network:
     return Network(values, names, [] if norm == "instance" else ["scales.0.1.conv", "scales.0.2"])
 
 
-def place(module: nn.Module, source: Source, network: Network) -> None:
-    """Give one of our networks all of its tensors from a file.
+def load_network(module: nn.Module, source: CheckpointFile, network: Network) -> None:
+    """Load all weights of one of our networks from a file.
 
     Raises:
         ValueError: A tensor is missing or has another shape.
@@ -202,7 +203,7 @@ def place(module: nn.Module, source: Source, network: Network) -> None:
         conv = layers.get(name)
         if isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) and conv.bias is not None:
             source.state.setdefault(f"{network.names[name]}.bias", torch.zeros(conv.out_channels))
-    load(module, source, network.names)
+    load_weights(module, source, network.names)
     for ours, theirs in network.names.items():
         conv = layers.get(ours)
         if not isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) or conv.bias is not None:
@@ -210,66 +211,67 @@ def place(module: nn.Module, source: Source, network: Network) -> None:
         if f"{theirs}.bias" in source:
             bias = source.take(f"{theirs}.bias", [conv.out_channels])
             norm = layers[ours.removesuffix("conv") + "norm"]
-            if isinstance(norm, BatchNorm):  # which subtracts the mean that the bias is part of
+            if isinstance(norm, BatchNorm):  # subtracts a mean that includes the bias
                 assert norm.running_mean is not None
                 norm.running_mean -= bias
     if network.values["norm"] != "batch":
-        source.ignore(is_leftover)
+        source.ignore(is_unused_statistic)
 
 
-def published_side(generator: Network) -> int:
-    """Height and width of the published images: what a U-Net halves to a single pixel.
+def published_size(generator: Network) -> int:
+    """Return the side of the published images, in pixels.
 
-    Generators of 6 residual blocks are for 128 pixels, those of 9 for 256.
+    A U-Net halves it to a single pixel. Generators of 6 residual blocks are for 128 pixels, those
+    of 9 for 256.
     """
     if "downsamples" in generator.values:
         return 1 << int(generator.values["downsamples"])
     return 128 if generator.values["residual_blocks"] <= 6 else 256
 
 
-def shape_of_discriminator(network: Network) -> dict[str, Any]:
-    """The settings of a discriminator in our configs, by dotted name."""
+def discriminator_settings(network: Network) -> dict[str, Any]:
+    """Return the settings of a discriminator in our configs, by dotted name."""
     return {f"discriminator.{key}": v for key, v in network.values.items() if key != "inputs"}
 
 
 def configure(cls: type[C], values: Mapping[str, Any], options: Mapping[str, str], side: int) -> C:
-    """A method's config.
+    """Build a method's config.
 
     Args:
         cls: The method's config class.
         values: Settings of the networks, by dotted name.
-        options: Where the domains may have other names than a and b.
-        side: Height and width of the published training images; doubled where the
-            discriminator needs more.
+        options: Options of the import; ``domains`` names the domains, a and b by default.
+        side: Height and width of the published training images, doubled until the discriminator
+            can take them.
 
     Raises:
-        ValueError: A value that the method can't have.
+        ValueError: The method does not allow a value.
     """
-    shape = nested(values).get("discriminator", {})
+    shape = nest(values).get("discriminator", {})
     while side < PatchShape(**shape).smallest:
         side *= 2
-    # how many epochs would be how many steps only the data could tell
+    # Converting epochs to steps would require the data.
     published = {"crop": side, "resize": round(side * 286 / 256), "epochs": 0, "decay_epochs": 0}
     named = {"domains": options.get("domains", "a,b")}
-    return build(cls, published, nested(values), named, source="the imported settings")
+    return build(cls, published, nest(values), named, source="the imported settings")
 
 
 def refuse_config(config: Mapping[str, Any] | None, name: str) -> None:
-    """These codebases have no config files.
+    """Refuse a config file, which these codebases do not have.
 
     Raises:
-        ValueError: One is given.
+        ValueError: There is one.
     """
     if config is not None:
         raise ValueError(
-            f"checkpoints of {name} come without a config file; leave out --config and give what "
-            "the tensors can't tell as key=value"
+            f"checkpoints of {name} come without a config file; leave out --config and pass what "
+            "the tensors do not determine as key=value"
         )
 
 
-def roles(sources: list[Source], names: Mapping[str, str]) -> list[str]:
-    """Notes of which file is taken for what."""
+def role_notes(sources: list[CheckpointFile], names: Mapping[str, str]) -> list[str]:
+    """Return notes that say which file plays which role."""
     return [
-        f"{source.path.name}: {name}, {what}"
-        for source, (name, what) in zip(sources, names.items(), strict=False)
+        f"{source.path.name}: {name}, {role}"
+        for source, (name, role) in zip(sources, names.items(), strict=False)
     ]

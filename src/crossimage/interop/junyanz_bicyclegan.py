@@ -1,8 +1,8 @@
 """Checkpoints of the official code of BicycleGAN.
 
-``latest_net_G.pth`` translates the input domain a to the output domain b with a code,
-``latest_net_E.pth`` finds codes of images of b, and ``latest_net_D.pth`` and ``latest_net_D2.pth``
-judge images of b; where training used the same for both, there is only the first of them.
+``latest_net_G.pth`` translates the input domain a to the output domain b with a style code,
+``latest_net_E.pth`` encodes images of b, and ``latest_net_D.pth`` and ``latest_net_D2.pth``
+discriminate images of b. If training used one discriminator for both objectives, there is no D2.
 """
 
 from __future__ import annotations
@@ -15,31 +15,39 @@ from torch import Tensor, nn
 from crossimage.interop import junyanz
 from crossimage.interop.junyanz import (
     Network,
-    channels,
     configure,
+    conv_channels,
+    discriminator_settings,
     is_patch,
     is_unet,
+    load_network,
     patch_discriminator,
-    place,
     refuse_config,
-    roles,
-    shape_of_discriminator,
+    role_notes,
 )
-from crossimage.interop.mapping import Converted, Files, Misfit, Source, decide, described, settings
+from crossimage.interop.mapping import (
+    CheckpointFile,
+    ConvertedModel,
+    Files,
+    MismatchError,
+    check_options,
+    choose_settings,
+    note_shapes,
+)
 from crossimage.methods.bicyclegan import BicycleGAN, BicycleGANConfig
 from crossimage.networks.blocks import NormName
 
 FILES = Files(("G", "E"), ("D", "D2"))
 ROLES = {
-    "G": "a to b",
-    "E": "codes of b",
-    "D": "judges b from encoded codes",
-    "D2": "judges b from random codes",
+    "G": "translates a to b",
+    "E": "encodes b",
+    "D": "discriminates b from encoded codes",
+    "D2": "discriminates b from random codes",
 }
 
 
 def recognises(states: list[dict[str, Tensor]]) -> bool:
-    """A U-Net, an encoder, and perhaps patch discriminators of one scale or several."""
+    """Return whether the files hold a U-Net, an encoder and up to two patch discriminators."""
     generator, rest, discriminators = states[0], states[1:2], states[2:]
     return (
         len(states) <= 4
@@ -50,11 +58,11 @@ def recognises(states: list[dict[str, Tensor]]) -> bool:
 
 
 def convert(
-    sources: list[Source], options: dict[str, str], config: dict[str, Any] | None
-) -> Converted:
-    """A BicycleGAN with the weights of generator, encoder and, where given, discriminators."""
+    sources: list[CheckpointFile], options: dict[str, str], config: dict[str, Any] | None
+) -> ConvertedModel:
+    """Convert a generator, an encoder and the discriminators, if present, to a BicycleGAN."""
     refuse_config(config, "BicycleGAN")
-    settings(options, ["domains", "dropout"])
+    check_options(options, ["domains", "dropout"])
     encoder = _encoder(sources[1])
     norm, code = encoder.values["norm"], encoder.values["style_dim"]
     inject = "all" if "model.down.0.weight" in sources[0] else "input"
@@ -63,49 +71,48 @@ def convert(
         if inject == "all"
         else junyanz.unet(sources[0], norm=norm)
     )
-    judge = patch_discriminator(sources[2], several=True) if sources[2:] else None
+    discriminator = patch_discriminator(sources[2], several=True) if sources[2:] else None
 
-    told = {**generator.values, **encoder.values, "inject": inject}
-    inputs = told.pop("inputs")
+    shapes = {**generator.values, **encoder.values, "inject": inject}
+    inputs = shapes.pop("inputs")
     if inputs <= code:
-        raise Misfit(
+        raise MismatchError(
             f"the first convolution of {sources[0].path} has {inputs} input channels; expected "
-            f"those of an image and of the {code} numbers of the code that {sources[1].path} finds"
+            f"those of an image and of the {code} numbers of a code of {sources[1].path}"
         )
-    told["channels"] = inputs - code, told.pop("outputs")
-    if judge:
-        told |= shape_of_discriminator(judge)
-    chosen, where = decide({"dropout": 0.5}, options)
-    where.append("the decoder's activation is taken to be relu, as published")
-    # the official encoder ends with an average of 8x8 pixels
-    side = max(2 ** told["downsamples"], 8 * 2 ** told["encoder_downsamples"])
-    method = BicycleGAN(
-        configure(BicycleGANConfig, told | chosen, options, side), training=judge is not None
-    )
-    place(method.generators["G"], sources[0], generator)
+    shapes["channels"] = inputs - code, shapes.pop("outputs")
+    if discriminator:
+        shapes |= discriminator_settings(discriminator)
+    chosen, notes = choose_settings({"dropout": 0.5}, options)
+    notes.append("the decoder's activation is assumed to be relu, as published")
+    # The official encoder ends by averaging 8x8 pixels.
+    side = max(2 ** shapes["downsamples"], 8 * 2 ** shapes["encoder_downsamples"])
+    settings = configure(BicycleGANConfig, shapes | chosen, options, side)
+    method = BicycleGAN(settings, training=discriminator is not None)
+    load_network(method.generators["G"], sources[0], generator)
     _swap_skips(method.generators["G"])
-    place(method.generators["E"], sources[1], encoder)
-    if judge:
+    load_network(method.generators["E"], sources[1], encoder)
+    if discriminator:
         for source, name in zip(sources[2:], ("D", "D_2"), strict=False):
-            place(method.discriminators[name], source, judge)
+            load_network(method.discriminators[name], source, discriminator)
     if len(sources) == 3:
         method.discriminators["D_2"].load_state_dict(method.discriminators["D"].state_dict())
-        where.append("one discriminator is given: it is taken for both")
-    notes = [*roles(sources, ROLES), described(told), *where]
-    return Converted(method, judge is not None, notes)
+        notes.append("only one discriminator is given: both become copies of it")
+    notes = [*role_notes(sources, ROLES), note_shapes(shapes), *notes]
+    return ConvertedModel(method, discriminator is not None, notes)
 
 
 @torch.no_grad()
 def _swap_skips(generator: nn.Module) -> None:
-    """In the official decoder its own maps come before those of the encoder, in ours after them."""
+    """Reorder channels: the official decoder puts its own maps first, ours the encoder's."""
     _, *ups = [layer for layer in generator.modules() if isinstance(layer, nn.ConvTranspose2d)]
     for up in ups:
         up.weight.copy_(torch.cat(up.weight.chunk(2)[::-1]))
 
 
-def _unet_with_code(source: Source, norm: NormName) -> Network:
-    """The U-Net whose every level takes the code (``add_all``)."""
-    width, inputs = channels(source, "model.down.0", 4)
+def _unet_with_code(source: CheckpointFile, norm: NormName) -> Network:
+    """Read the U-Net that takes the code at every level (``add_all``)."""
+    width, inputs = conv_channels(source, "model.down.0", 4)
     levels = ["model"]
     while f"{levels[-1]}.submodule.down.1.weight" in source:
         levels.append(f"{levels[-1]}.submodule")
@@ -117,7 +124,7 @@ def _unet_with_code(source: Source, norm: NormName) -> Network:
         names |= {f"{up}.conv": f"{level}.up.1", f"{up}.norm": f"{level}.up.2"}
     values = {
         "inputs": inputs,
-        "outputs": channels(source, "model.up.1", 4)[1],
+        "outputs": conv_channels(source, "model.up.1", 4)[1],
         "width": width,
         "downsamples": len(levels),
         "norm": norm,
@@ -125,9 +132,9 @@ def _unet_with_code(source: Source, norm: NormName) -> Network:
     return Network(values, names, [])
 
 
-def _encoder(source: Source) -> Network:
-    """The encoder of residual blocks or of plain convolutions."""
-    width, _ = channels(source, "conv.0", 4)
+def _encoder(source: CheckpointFile) -> Network:
+    """Read the encoder, made of residual blocks or of plain convolutions."""
+    width, _ = conv_channels(source, "conv.0", 4)
     residual = "conv.1.shortcut.1.weight" in source
     network = _residual_encoder(source) if residual else _plain_encoder(source)
     network.names |= {"features.0": "conv.0", "mean": "fc.0", "log_variance": "fcVar.0"}
@@ -139,8 +146,8 @@ def _encoder(source: Source) -> Network:
     return network
 
 
-def _residual_encoder(source: Source) -> Network:
-    """A block's layers are norm, activation, convolution, norm, activation, convolution."""
+def _residual_encoder(source: CheckpointFile) -> Network:
+    """Read blocks of norm, activation, convolution, norm, activation, convolution."""
     norm: NormName = "instance" if "conv.1.conv.2.weight" in source else "none"
     if "conv.1.conv.0.weight" in source:
         norm = "batch"
@@ -160,8 +167,8 @@ def _residual_encoder(source: Source) -> Network:
     return Network({"norm": norm, "encoder_downsamples": 1 + blocks}, names, [])
 
 
-def _plain_encoder(source: Source) -> Network:
-    """Halvings are convolution, norm if there is one, activation."""
+def _plain_encoder(source: CheckpointFile) -> Network:
+    """Read halvings of convolution, norm if any, and activation."""
     norm: NormName = "batch" if "conv.3.weight" in source else "instance"
     if "conv.4.weight" in source:
         norm = "none"

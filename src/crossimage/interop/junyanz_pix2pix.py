@@ -1,8 +1,8 @@
 """Checkpoints of the official PyTorch code of pix2pix (pytorch-CycleGAN-and-pix2pix).
 
-``latest_net_G.pth`` translates the input domain a to the output domain b, whichever of the data's
-sides they were; ``latest_net_D.pth`` judges outputs together with their inputs. A single generator
-of CycleGAN comes in here too: it translates one way.
+``latest_net_G.pth`` translates the input domain a to the output domain b, whichever sides of the
+data they were; ``latest_net_D.pth`` discriminates outputs together with their inputs. A single
+generator of CycleGAN, which translates one way, is imported as pix2pix too.
 """
 
 from __future__ import annotations
@@ -13,27 +13,34 @@ from torch import Tensor
 
 from crossimage.interop.junyanz import (
     configure,
+    discriminator_settings,
     is_patch,
     is_resnet,
     is_unet,
+    load_network,
     patch_discriminator,
-    place,
-    published_side,
+    published_size,
     refuse_config,
     resnet_generator,
-    roles,
-    shape_of_discriminator,
+    role_notes,
     unet,
 )
-from crossimage.interop.mapping import Converted, Files, Source, decide, described, settings
+from crossimage.interop.mapping import (
+    CheckpointFile,
+    ConvertedModel,
+    Files,
+    check_options,
+    choose_settings,
+    note_shapes,
+)
 from crossimage.methods.pix2pix import Pix2Pix, Pix2PixConfig
 
 FILES = Files(("G",), ("D",))
-ROLES = {"G": "a to b", "D": "judges a and b together"}
+ROLES = {"G": "translates a to b", "D": "discriminates a and b together"}
 
 
 def recognises(states: list[dict[str, Tensor]]) -> bool:
-    """A U-Net or a ResNet generator, and perhaps a patch discriminator."""
+    """Return whether the files hold a U-Net or ResNet generator and at most one discriminator."""
     generator, discriminators = states[0], states[1:]
     return (
         len(states) <= 2
@@ -43,28 +50,27 @@ def recognises(states: list[dict[str, Tensor]]) -> bool:
 
 
 def convert(
-    sources: list[Source], options: dict[str, str], config: dict[str, Any] | None
-) -> Converted:
-    """A pix2pix with the weights of a generator and, where given, of a discriminator."""
+    sources: list[CheckpointFile], options: dict[str, str], config: dict[str, Any] | None
+) -> ConvertedModel:
+    """Convert a generator and a discriminator, if present, to a pix2pix."""
     refuse_config(config, "pix2pix")
     residual = is_resnet(sources[0].state)
-    settings(options, ["domains", "test_mode"] + ["dropout"] * (not residual))
+    check_options(options, ["domains", "test_mode"] + ["dropout"] * (not residual))
     generator = resnet_generator(sources[0]) if residual else unet(sources[0])
-    judge = patch_discriminator(sources[1]) if sources[1:] else None
+    discriminator = patch_discriminator(sources[1]) if sources[1:] else None
 
-    told = {"generator": "resnet" if residual else "unet", **generator.values}
-    told["channels"] = told.pop("inputs"), told.pop("outputs")
-    if judge:
-        told |= shape_of_discriminator(judge)
-    # dropout has no tensors; in residual blocks it moves the place of those after it
+    shapes = {"generator": "resnet" if residual else "unet", **generator.values}
+    shapes["channels"] = shapes.pop("inputs"), shapes.pop("outputs")
+    if discriminator:
+        shapes |= discriminator_settings(discriminator)
+    # Dropout has no tensors, but in residual blocks it shifts the index of the layers after it.
     unseen = {"test_mode": "eval"} if residual else {"test_mode": "eval", "dropout": 0.5}
-    chosen, where = decide(unseen, options)
-    side = published_side(generator)
-    method = Pix2Pix(
-        configure(Pix2PixConfig, told | chosen, options, side), training=judge is not None
-    )
-    place(method.generators["G"], sources[0], generator)
-    if judge:
-        place(method.discriminators["D"], sources[1], judge)
-    notes = [*roles(sources, ROLES), described(told), *where]
-    return Converted(method, judge is not None, notes)
+    chosen, notes = choose_settings(unseen, options)
+    side = published_size(generator)
+    settings = configure(Pix2PixConfig, shapes | chosen, options, side)
+    method = Pix2Pix(settings, training=discriminator is not None)
+    load_network(method.generators["G"], sources[0], generator)
+    if discriminator:
+        load_network(method.discriminators["D"], sources[1], discriminator)
+    notes = [*role_notes(sources, ROLES), note_shapes(shapes), *notes]
+    return ConvertedModel(method, discriminator is not None, notes)

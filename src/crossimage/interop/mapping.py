@@ -1,4 +1,4 @@
-"""How tensors of another codebase get into our networks: every one must be there and must fit."""
+"""Map tensors of other codebases to our networks; each must be present, fit and be used."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from crossimage.utils.names import did_you_mean
 
 
 class Files(NamedTuple):
-    """The files of a format, by what they hold, in the order in which they are given."""
+    """The files of a format by their contents, in the order in which users pass them."""
 
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
 
 
 @dataclass
-class Converted:
+class ConvertedModel:
     """A method with the weights of a checkpoint.
 
     Attributes:
         method: The method.
-        discriminators: Whether it holds the weights of discriminators too.
-        notes: Where its settings come from.
+        discriminators: Whether it has the weights of the discriminators too.
+        notes: Sentences that say where its settings come from.
     """
 
     method: Method
@@ -36,60 +36,63 @@ class Converted:
     notes: list[str]
 
 
-class Misfit(ValueError):
-    """A tensor that does not fit, in one sentence for the user."""
+class MismatchError(ValueError):
+    """A tensor is missing, has another shape, or is not used; one sentence for the user."""
 
 
-class Source:
-    """The tensors of one file, each of which must find its place.
+class CheckpointFile:
+    """The tensors of one file, which keeps track of those not used yet.
 
     Args:
         path: The file, for error messages.
         state: Its tensors by name.
+
+    Attributes:
+        unused: The tensors that have not been taken.
     """
 
     def __init__(self, path: Path, state: Mapping[str, Tensor]) -> None:
         self.path, self.state = path, dict(state)
-        self.left = dict(state)
+        self.unused = dict(state)
 
     def __contains__(self, name: str) -> bool:
-        """Whether the file has a tensor of this name."""
+        """Return whether the file has a tensor of this name."""
         return name in self.state
 
     def take(self, name: str, shape: Iterable[int | None] | None = None) -> Tensor:
-        """A tensor, which now has its place.
+        """Return a tensor and mark it as used.
 
         Args:
             name: Its name in the file.
-            shape: The shape that it must have; None stands for any number.
+            shape: The shape that it must have, with None for any number.
 
         Raises:
-            Misfit: It is missing or has another shape.
+            MismatchError: The tensor is missing or has another shape.
         """
-        wanted = None if shape is None else list(shape)
-        printed = "" if wanted is None else f"[{', '.join(str(n or 'any') for n in wanted)}]"
+        expected = None if shape is None else list(shape)
+        printed = "" if expected is None else f"[{', '.join(str(n or 'any') for n in expected)}]"
         if name not in self.state:
-            raise Misfit(
+            raise MismatchError(
                 f"{self.path} has no tensor '{name}', and one{printed and f' of shape {printed}'} "
                 f"was expected; its first tensor is '{next(iter(self.state))}'"
             )
         value = self.state[name]
-        if wanted is not None and (
-            value.dim() != len(wanted)
-            or any(n not in (None, found) for n, found in zip(wanted, value.shape, strict=True))
+        if expected is not None and (
+            value.dim() != len(expected)
+            or any(n not in (None, side) for n, side in zip(expected, value.shape, strict=True))
         ):
-            raise Misfit(
+            raise MismatchError(
                 f"the tensor '{name}' of {self.path} has the shape {list(value.shape)}, and "
                 f"{printed} was expected"
             )
-        self.left.pop(name, None)
+        self.unused.pop(name, None)
         return value
 
     def count(self, pattern: str, first: int = 0) -> int:
-        """How many tensors in a row there are whose names hold the numbers first, first + 1, ...
+        """Count the tensors whose names contain the consecutive numbers first, first + 1, ...
 
         Args:
-            pattern: The name with ``#`` for the number.
+            pattern: The name, with ``#`` for the number.
             first: The first number.
         """
         number = first
@@ -98,41 +101,41 @@ class Source:
         return number - first
 
     def ignore(self, predicate: Callable[[str], bool]) -> None:
-        """Leave out tensors, by their names, that need no place."""
-        self.left = {name: value for name, value in self.left.items() if not predicate(name)}
+        """Mark the tensors whose names satisfy a predicate as used."""
+        self.unused = {name: value for name, value in self.unused.items() if not predicate(name)}
 
-    def finish(self) -> None:
-        """Refuse tensors that found no place.
+    def check_all_used(self) -> None:
+        """Refuse tensors that have not been used.
 
         Raises:
-            Misfit: There are some.
+            MismatchError: There is one.
         """
-        if self.left:
-            name, value = next(iter(self.left.items()))
-            raise Misfit(
+        if self.unused:
+            name, value = next(iter(self.unused.items()))
+            raise MismatchError(
                 f"the tensor '{name}' of {self.path}, of shape {list(value.shape)}, has no place "
-                "in the network that the others describe; expected no such tensor"
+                "in the network that the other tensors describe; expected no such tensor"
             )
 
 
 @torch.no_grad()
-def load(
+def load_weights(
     module: nn.Module,
-    source: Source,
+    source: CheckpointFile,
     names: Mapping[str, str],
     ends: Mapping[str, str] | None = None,
 ) -> None:
-    """Give a network all of its tensors from a file.
+    """Load all weights and buffers of a network from a file.
 
     Args:
         module: The network.
         source: The file.
-        names: Names or beginnings of names in the network (whole words between dots), and those
-            in the file; the longest one that fits counts.
-        ends: Likewise the ends of names that differ, such as ``norm.weight``.
+        names: Prefixes of names in the network (whole words between dots) and the matching
+            prefixes in the file; the longest match wins.
+        ends: Likewise suffixes that differ, such as ``norm.weight``.
 
     Raises:
-        Misfit: A tensor is missing or has another shape.
+        MismatchError: A tensor is missing or has another shape.
     """
     for ours, tensor in module.state_dict(keep_vars=True).items():
         known = [name for name in names if f"{ours}.".startswith(f"{name}.")]
@@ -143,20 +146,20 @@ def load(
             if theirs.endswith(f".{end}"):
                 theirs = theirs.removesuffix(end) + other
         if ours.endswith("num_batches_tracked") and theirs not in source:
-            continue  # younger than the oldest checkpoints, and of no use in evaluation
+            continue  # newer than the oldest checkpoints, and not used in evaluation
         tensor.copy_(source.take(theirs, tensor.shape))
 
 
-def is_leftover(name: str) -> bool:
-    """Whether a tensor is a statistic that old instance norms and all AdaINs keep and never use."""
+def is_unused_statistic(name: str) -> bool:
+    """Return whether a tensor is a running statistic that instance norms and AdaINs never use."""
     return name.endswith((".running_mean", ".running_var", ".num_batches_tracked"))
 
 
-def settings(options: Mapping[str, str], known: Iterable[str]) -> None:
+def check_options(options: Mapping[str, str], known: Iterable[str]) -> None:
     """Refuse options that a format does not have.
 
     Raises:
-        ValueError: There is one; the nearest known one is named.
+        ValueError: An option is unknown; the message suggests the nearest known one.
     """
     known = list(known)
     for key in options:
@@ -165,36 +168,39 @@ def settings(options: Mapping[str, str], known: Iterable[str]) -> None:
             raise ValueError(f"unknown option '{key}'{hint} known are {', '.join(known)}")
 
 
-def decide(
+def choose_settings(
     defaults: Mapping[str, Any], options: Mapping[str, str], config: Mapping[str, Any] | None = None
 ) -> tuple[dict[str, Any], list[str]]:
-    """Settings that tensors can't tell: from the options, else the config file, else published.
+    """Choose settings that tensors do not determine.
+
+    Options take precedence over the config file, and that over the published values.
 
     Args:
         defaults: The published values.
-        options: Values given as key=value.
+        options: Values passed as key=value.
         config: Values of the official config file.
 
     Returns:
-        All values, and notes that tell where each comes from.
+        All values, and notes that say where each comes from.
     """
     sources = {"key=value": options, "the config file": config or {}, "the published defaults": {}}
     values: dict[str, Any] = {}
-    told: dict[str, list[str]] = {name: [] for name in sources}
+    origins: dict[str, list[str]] = {name: [] for name in sources}
     for key, default in defaults.items():
-        where = next((name for name, given in sources.items() if key in given), "")
-        values[key] = sources[where][key] if where else default
-        told[where or "the published defaults"].append(f"{key}={values[key]}")
-    return values, [f"from {name}: {', '.join(of)}" for name, of in told.items() if of]
+        origin = next((name for name, given in sources.items() if key in given), "")
+        values[key] = sources[origin][key] if origin else default
+        origins[origin or "the published defaults"].append(f"{key}={values[key]}")
+    notes = [f"from {name}: {', '.join(texts)}" for name, texts in origins.items() if texts]
+    return values, notes
 
 
-def described(values: Mapping[str, Any]) -> str:
-    """A note of what the tensors' shapes tell."""
+def note_shapes(values: Mapping[str, Any]) -> str:
+    """Return a note of the settings that the shapes of the tensors determine."""
     return "from the tensors: " + ", ".join(f"{key}={value}" for key, value in values.items())
 
 
-def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by dotted name as sections."""
+def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert values by dotted name to nested sections."""
     values: dict[str, Any] = {}
     for name, value in flat.items():
         group, _, key = name.rpartition(".")

@@ -1,6 +1,6 @@
-"""What the two formats of https://github.com/NVlabs/MUNIT have in common.
+"""Layers and settings shared by both formats of https://github.com/NVlabs/MUNIT.
 
-A file ``gen_*.pt`` or ``dis_*.pt`` holds a state dict for each domain, under ``a`` and ``b``.
+A file ``gen_*.pt`` or ``dis_*.pt`` holds one state dict per domain, under ``a`` and ``b``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ from torch.nn.functional import normalize
 from torch.nn.utils import parametrize
 
 from crossimage.config import C, build
-from crossimage.interop.mapping import Source, decide, described, load, nested, settings
+from crossimage.interop.mapping import (
+    CheckpointFile,
+    check_options,
+    choose_settings,
+    load_weights,
+    nest,
+    note_shapes,
+)
 
 Names = dict[str, str]
 
@@ -30,7 +37,7 @@ DISCRIMINATOR_DEFAULTS = {
 }
 OPTIONS = ("domains", *DEFAULTS, *DISCRIMINATOR_DEFAULTS)
 
-# Keys of the official config file and ours.
+# Keys of the official config file, and ours.
 SHAPES = {
     "gen.dim": "width",
     "gen.n_downsample": "downsamples",
@@ -63,7 +70,7 @@ TRAINING = {
 
 
 def encoder_names(ours: str, theirs: str, halvings: int, blocks: int) -> Names:
-    """Layers of an encoder: convolutions and one group of residual blocks."""
+    """Name the layers of an encoder: convolutions and one group of residual blocks."""
     names = {f"{ours}.{i}": f"{theirs}.model.{i}" for i in range(1 + halvings)}
     for i in range(blocks):
         block = f"{theirs}.model.{1 + halvings}.model.{i}"
@@ -73,14 +80,14 @@ def encoder_names(ours: str, theirs: str, halvings: int, blocks: int) -> Names:
 
 
 def upsampler_names(ours: str, theirs: str, doublings: int) -> Names:
-    """Layers of a decoder after its residual blocks; every second one there doubles pixels."""
+    """Name the layers of a decoder after its residual blocks; the file counts upsampling too."""
     names = {f"{ours}.{i}": f"{theirs}.model.{2 * i + 2}" for i in range(doublings)}
     names[f"{ours}.{doublings}"] = f"{theirs}.model.{2 * doublings + 1}"
     return names
 
 
-def encoder_shapes(gen: Source, theirs: str) -> dict[str, Any]:
-    """What the tensors of a content encoder tell, by our names of the settings."""
+def encoder_shapes(gen: CheckpointFile, theirs: str) -> dict[str, Any]:
+    """Return the settings that the tensors of a content encoder determine."""
     first = [gen.take(f"{d}.{theirs}.model.0.conv.weight", (None, None, 7, 7)) for d in "ab"]
     halvings = gen.count(f"a.{theirs}.model.#.conv.weight", 1)
     shapes = {
@@ -96,10 +103,10 @@ def encoder_shapes(gen: Source, theirs: str) -> dict[str, Any]:
     return shapes
 
 
-def discriminator_shapes(dis: Source) -> dict[str, Any]:
-    """What the tensors of the discriminators tell, by our names of the settings.
+def discriminator_shapes(dis: CheckpointFile) -> dict[str, Any]:
+    """Return the settings that the tensors of the discriminators determine.
 
-    That there is no norm and an instance norm look alike, unless an old one left its statistics.
+    Instance norms cannot be told from no norm, unless an old version left running statistics.
     """
     first = dis.take("a.cnns.0.0.conv.weight", (None, None, 4, 4))
     spectral = "a.cnns.0.1.conv.module.weight_bar" in dis
@@ -120,11 +127,11 @@ def discriminator_shapes(dis: Source) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def load_discriminator(network: nn.Module, dis: Source, domain: str) -> None:
-    """Give a discriminator its tensors.
+def load_discriminator(network: nn.Module, dis: CheckpointFile, domain: str) -> None:
+    """Load the weights of a discriminator.
 
-    The official spectral norm renews its vectors in every pass, evaluation or not, before it uses
-    them; so the vectors here are those of its first pass.
+    The official spectral norm updates its vectors before it uses them in every pass, in evaluation
+    too; the vectors loaded here are those of its first pass.
     """
     names = {"scales": f"{domain}.cnns"}
     spectral = [
@@ -141,7 +148,7 @@ def load_discriminator(network: nn.Module, dis: Source, domain: str) -> None:
             f"{ours}.parametrizations.weight.0._v": f"{theirs}.weight_v",
         }
     has_gamma = any(name.endswith("norm.gamma") for name in dis.state)
-    load(network, dis, names, LAYER_NORM if has_gamma else None)
+    load_weights(network, dis, names, LAYER_NORM if has_gamma else None)
     for name, _ in spectral:
         weight = network.get_parameter(f"{name}.parametrizations.weight.original").flatten(1)
         u, v = (network.get_buffer(f"{name}.parametrizations.weight.0._{x}") for x in "uv")
@@ -152,64 +159,67 @@ def load_discriminator(network: nn.Module, dis: Source, domain: str) -> None:
 def configure(
     cls: type[C],
     shapes: Mapping[str, Any],
-    gen: Source,
-    dis: Source | None,
+    gen: CheckpointFile,
+    dis: CheckpointFile | None,
     options: Mapping[str, str],
     file: Mapping[str, Any] | None,
     names: Names,
 ) -> tuple[C, list[str]]:
-    """The config of a method, and notes that tell where its values come from.
+    """Build the config of a method.
 
     Args:
         cls: The method's config class.
-        shapes: What the tensors of the generators tell.
-        gen: Those tensors.
-        dis: The tensors of the discriminators, if given.
-        options: Values given as key=value.
-        file: The official config file, if given; where it contradicts the tensors, these will not
+        shapes: Settings that the tensors of the generators determine.
+        gen: The tensors of the generators.
+        dis: The tensors of the discriminators, if present.
+        options: Values passed as key=value.
+        file: The official config file, if present; if it contradicts the tensors, these will not
             fit.
-        names: Further keys of the config file and ours.
+        names: Further keys of the config file, and ours.
+
+    Returns:
+        The config, and notes that say where its values come from.
     """
-    settings(options, OPTIONS)
+    check_options(options, OPTIONS)
     if file is not None and not (isinstance(file.get("gen"), dict) and "dis" in file):
         raise ValueError(
             "the config file has no sections 'gen' and 'dis'; expected the config.yaml that "
             f"{gen.path} was trained with"
         )
-    told = dict(shapes) | (discriminator_shapes(dis) if dis else {})
+    determined = dict(shapes) | (discriminator_shapes(dis) if dis else {})
     layers = _from_file(file or {}, SHAPES | LAYERS | names)
-    asked = DEFAULTS | (DISCRIMINATOR_DEFAULTS if dis else {})
-    decided, notes = decide(
-        {key: value for key, value in asked.items() if key not in told}, options, layers
+    defaults = DEFAULTS | (DISCRIMINATOR_DEFAULTS if dis else {})
+    chosen, notes = choose_settings(
+        {key: value for key, value in defaults.items() if key not in determined}, options, layers
     )
-    values = {"domains": "a,b"} | told | decided | layers
-    values |= {key: _words(key, value) for key, value in options.items()}
+    values = {"domains": "a,b"} | determined | chosen | layers
+    values |= {key: _translate_value(key, value) for key, value in options.items()}
     if file is not None:
         values |= _training(file)
         values["channels"] = [
-            file.get(f"input_dim_{d}", n) for d, n in zip("ab", told["channels"], strict=True)
+            file.get(f"input_dim_{d}", n) for d, n in zip("ab", determined["channels"], strict=True)
         ]
     values["crop"] = _crop(file or {}, values)
-    return build(cls, nested(values), source="crossimage import"), [described(told), *notes]
+    return build(cls, nest(values), source="crossimage import"), [note_shapes(determined), *notes]
 
 
-def _words(key: str, value: Any) -> Any:
-    """A value of the official code in our words."""
+def _translate_value(key: str, value: Any) -> Any:
+    """Return a value of the official code in our terms."""
     other = {"padding": PADDINGS, "norm": NORMS}.get(key.rpartition(".")[2], {})
     return other.get(value, value) if isinstance(value, str) else value
 
 
 def _from_file(file: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Values of the official config file by our names."""
+    """Return values of the official config file by our names."""
     flat = _flat(file)
-    values = {ours: _words(ours, flat[key]) for key, ours in names.items() if key in flat}
+    values = {ours: _translate_value(ours, flat[key]) for key, ours in names.items() if key in flat}
     if flat.get("dis.norm") == "sn":
         values["discriminator.spectral"] = True
     return values
 
 
 def _training(file: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of the official config file that only training needs."""
+    """Return the settings of the official config file that only training needs."""
     values = _from_file(file, TRAINING)
     if "new_size_a" in file:
         values.setdefault("resize", file["new_size_a"])
@@ -221,16 +231,16 @@ def _training(file: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _crop(file: Mapping[str, Any], values: Mapping[str, Any]) -> list[int]:
-    """Height and width of the training crop, rounded up to what the networks can work on."""
+    """Return height and width of the training crop, rounded up to what the networks accept."""
     multiple = 2 ** values["downsamples"]
-    judged = values.get("discriminator.layers", 4) + values.get("discriminator.scales", 3) - 1
-    halvings = max(judged, values.get("style_downsamples", 0), values["downsamples"] + 1, 2)
+    layers = values.get("discriminator.layers", 4) + values.get("discriminator.scales", 3) - 1
+    halvings = max(layers, values.get("style_downsamples", 0), values["downsamples"] + 1, 2)
     sides = [file.get(f"crop_image_{side}", 256) for side in ("height", "width")]
     return [max(-(-side // multiple) * multiple, 2**halvings) for side in sides]
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of a mapping and of its sections by dotted name."""
+    """Return the values of a mapping and of its sections by dotted name."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         section = isinstance(value, dict)

@@ -6,7 +6,13 @@ from typing import Any
 
 from torch import Tensor
 
-from crossimage.interop.mapping import Converted, Files, Source, is_leftover, load
+from crossimage.interop.mapping import (
+    CheckpointFile,
+    ConvertedModel,
+    Files,
+    is_unused_statistic,
+    load_weights,
+)
 from crossimage.interop.nvlabs import (
     LAYER_NORM,
     Names,
@@ -26,18 +32,18 @@ SETTINGS = {
     "recon_s_w": "weights.style",
     "recon_c_w": "weights.content",
 }
-"""Keys of the config file that UNIT's does not have, and ours."""
+"""Keys that only MUNIT's config file has, and ours."""
 
 
 def recognises(states: list[dict[str, Tensor]]) -> bool:
-    """Whether one of the files holds MUNIT's content encoders."""
+    """Return whether one of the files holds MUNIT's content encoders."""
     return any("a.enc_content.model.0.conv.weight" in state for state in states)
 
 
 def convert(
-    sources: list[Source], options: dict[str, str], config: dict[str, Any] | None
-) -> Converted:
-    """MUNIT with the weights of ``gen_*.pt`` and, where given, ``dis_*.pt``."""
+    sources: list[CheckpointFile], options: dict[str, str], config: dict[str, Any] | None
+) -> ConvertedModel:
+    """Convert ``gen_*.pt`` and ``dis_*.pt``, if present, to a MUNIT."""
     gen, dis = sources[0], sources[1] if len(sources) > 1 else None
     shapes = encoder_shapes(gen, "enc_content")
     mlp_width, style_dim = gen.take("a.mlp.model.0.fc.weight", (None, None)).shape
@@ -48,22 +54,22 @@ def convert(
     }
     if config is not None and "style_dim" not in config.get("gen", {}):
         raise ValueError(
-            "the config file has no gen.style_dim, so it describes no MUNIT, and "
+            "the config file has no gen.style_dim, so it does not describe a MUNIT, and "
             f"'a.mlp.model.0.fc.weight' of {gen.path} does not fit; expected MUNIT's config.yaml"
         )
-    given, notes = configure(MUNITConfig, shapes, gen, dis, options, config, SETTINGS)
-    munit = MUNIT(given, training=dis is not None)
+    settings, notes = configure(MUNITConfig, shapes, gen, dis, options, config, SETTINGS)
+    munit = MUNIT(settings, training=dis is not None)
     for d in "ab":
-        load(munit.generators[d], gen, generator_names(given, d), LAYER_NORM)
+        load_weights(munit.generators[d], gen, generator_names(settings, d), LAYER_NORM)
         if dis is not None:
             load_discriminator(munit.discriminators[d], dis, d)
     for source in sources:
-        source.ignore(is_leftover)
-    return Converted(munit, dis is not None, notes)
+        source.ignore(is_unused_statistic)
+    return ConvertedModel(munit, dis is not None, notes)
 
 
 def generator_names(config: MUNITConfig, domain: str) -> Names:
-    """Layers of one domain's generator: content encoder, style encoder, MLP and decoder."""
+    """Name the layers of one domain's generator: content and style encoder, MLP and decoder."""
     halvings, blocks = config.downsamples, config.residual_blocks
 
     names = encoder_names("content", f"{domain}.enc_content", halvings, blocks)

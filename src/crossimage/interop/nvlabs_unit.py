@@ -6,7 +6,13 @@ from typing import Any
 
 from torch import Tensor
 
-from crossimage.interop.mapping import Converted, Files, Source, is_leftover, load
+from crossimage.interop.mapping import (
+    CheckpointFile,
+    ConvertedModel,
+    Files,
+    is_unused_statistic,
+    load_weights,
+)
 from crossimage.interop.nvlabs import (
     LAYER_NORM,
     Names,
@@ -21,36 +27,36 @@ from crossimage.methods.unit import UNIT, UNITConfig
 FILES = Files(("gen.pt",), ("dis.pt",))
 
 SETTINGS = {"recon_kl_w": "weights.kl", "recon_kl_cyc_w": "weights.kl_cycle"}
-"""Keys of the config file that MUNIT's does not have, and ours."""
+"""Keys that only UNIT's config file has, and ours."""
 
 
 def recognises(states: list[dict[str, Tensor]]) -> bool:
-    """Whether one of the files holds UNIT's encoders."""
+    """Return whether one of the files holds UNIT's encoders."""
     return any("a.enc.model.0.conv.weight" in state for state in states)
 
 
 def convert(
-    sources: list[Source], options: dict[str, str], config: dict[str, Any] | None
-) -> Converted:
-    """UNIT with the weights of ``gen_*.pt`` and, where given, ``dis_*.pt``."""
+    sources: list[CheckpointFile], options: dict[str, str], config: dict[str, Any] | None
+) -> ConvertedModel:
+    """Convert ``gen_*.pt`` and ``dis_*.pt``, if present, to a UNIT."""
     gen, dis = sources[0], sources[1] if len(sources) > 1 else None
     shapes = encoder_shapes(gen, "enc")
     if config is not None and "mlp_dim" in config.get("gen", {}):
-        # A config file of MUNIT, whose styles UNIT does not have.
+        # This is a config file of MUNIT, whose styles UNIT does not have.
         gen.take("a.mlp.model.0.fc.weight", (config["gen"]["mlp_dim"], None))
-    given, notes = configure(UNITConfig, shapes, gen, dis, options, config, SETTINGS)
-    unit = UNIT(given, training=dis is not None)
+    settings, notes = configure(UNITConfig, shapes, gen, dis, options, config, SETTINGS)
+    unit = UNIT(settings, training=dis is not None)
     for d in "ab":
-        load(unit.generators[d], gen, generator_names(given, d), LAYER_NORM)
+        load_weights(unit.generators[d], gen, generator_names(settings, d), LAYER_NORM)
         if dis is not None:
             load_discriminator(unit.discriminators[d], dis, d)
     for source in sources:
-        source.ignore(is_leftover)
-    return Converted(unit, dis is not None, [*notes, "translations decode the latent mean"])
+        source.ignore(is_unused_statistic)
+    return ConvertedModel(unit, dis is not None, [*notes, "translations decode the latent mean"])
 
 
 def generator_names(config: UNITConfig, domain: str) -> Names:
-    """Layers of one domain's generator: encoder and decoder, none of them shared."""
+    """Name the layers of one domain's generator: encoder and decoder, none of them shared."""
     halvings, blocks = config.downsamples, config.residual_blocks
     names = encoder_names("encode", f"{domain}.enc", halvings, blocks)
     for i in range(blocks):

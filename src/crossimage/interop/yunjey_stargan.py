@@ -1,9 +1,9 @@
 """Checkpoints of the official PyTorch code of StarGAN.
 
-``200000-G.ckpt`` holds the generator, ``200000-D.ckpt`` the discriminator with its classifier. What
-the labels are called is in neither: the five published attributes of CelebA are assumed where there
-are five. Trained on two data sets at once, the generator takes the labels of the first, those of
-the second and the mask of two numbers.
+``200000-G.ckpt`` holds the generator, ``200000-D.ckpt`` the discriminator with its classifier.
+Neither names the labels: if there are five, the published attributes of CelebA are assumed. A
+generator trained on two data sets takes the labels of the first, those of the second, and a mask
+of two numbers.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from typing import Any
 from torch import Tensor
 
 from crossimage.config import build
-from crossimage.interop.junyanz import refuse_config, roles
+from crossimage.interop.junyanz import refuse_config, role_notes
 from crossimage.interop.mapping import (
-    Converted,
+    CheckpointFile,
+    ConvertedModel,
     Files,
-    Source,
-    decide,
-    described,
-    is_leftover,
-    load,
-    nested,
-    settings,
+    check_options,
+    choose_settings,
+    is_unused_statistic,
+    load_weights,
+    nest,
+    note_shapes,
 )
 from crossimage.methods.stargan import CELEBA, StarGAN, StarGANConfig
 
 FILES = Files(("G",), ("D",))
-ROLES = {"G": "translates", "D": "judges and classifies"}
+ROLES = {"G": "translates", "D": "discriminates and classifies"}
 PUBLISHED_SIDE = 128
 
 
 def recognises(states: list[dict[str, Tensor]]) -> bool:
-    """A generator with affine norms, and perhaps a discriminator with two heads."""
+    """Return whether the files hold a generator with affine norms and at most one discriminator."""
     generator, discriminators = states[0], states[1:]
     return (
         len(states) <= 2
@@ -44,18 +44,18 @@ def recognises(states: list[dict[str, Tensor]]) -> bool:
 
 
 def convert(
-    sources: list[Source], options: dict[str, str], config: dict[str, Any] | None
-) -> Converted:
-    """A StarGAN with the weights of a generator and, where given, of a discriminator."""
+    sources: list[CheckpointFile], options: dict[str, str], config: dict[str, Any] | None
+) -> ConvertedModel:
+    """Convert a generator and a discriminator, if present, to a StarGAN."""
     refuse_config(config, "StarGAN")
-    settings(options, ["attributes", "attributes2"])
+    check_options(options, ["attributes", "attributes2"])
     generator = sources[0]
-    generator.ignore(is_leftover)
-    told, inputs, G_names = _generator(generator)
+    generator.ignore(is_unused_statistic)
+    shapes, inputs, G_names = _generator(generator)
     count, D_names = inputs, dict[str, str]()
     if sources[1:]:
-        shape, count, D_names = _discriminator(sources[1])
-        told |= shape
+        discriminator_shapes, count, D_names = _discriminator(sources[1])
+        shapes |= discriminator_shapes
     sets = _labels(sources, inputs, count, options)
     names = [name for labels in sets for name in labels]
     hair = [name for name in CELEBA if name.endswith("Hair") and name in names]
@@ -63,27 +63,28 @@ def convert(
         "domains": names,
         "attributes": names,
         "label_sets": [len(labels) for labels in sets],
-        "categorical": [place > 0 for place in range(len(sets))],
+        "categorical": [index > 0 for index in range(len(sets))],
         "exclusive": [hair] if len(hair) > 1 else [],
     }
-    crop = told.get("crop", (PUBLISHED_SIDE, PUBLISHED_SIDE))
-    values = {"resize": min(crop), "crop": crop} | nested(told) | data
-    settled = build(StarGANConfig, values, source="the imported settings")
-    method = StarGAN(settled, training=bool(D_names))
-    load(method.generators, generator, G_names)
+    crop = shapes.get("crop", (PUBLISHED_SIDE, PUBLISHED_SIDE))
+    values = {"resize": min(crop), "crop": crop} | nest(shapes) | data
+    settings = build(StarGANConfig, values, source="the imported settings")
+    method = StarGAN(settings, training=bool(D_names))
+    load_weights(method.generators, generator, G_names)
     if D_names:
-        load(method.discriminators, sources[1], D_names)
+        load_weights(method.discriminators, sources[1], D_names)
     given = {key: ",".join(labels) for key, labels in zip(_KEYS, sets, strict=False)}
-    _, where = decide(given, options)
-    notes = [*roles(sources, ROLES), described(told | {"labels": len(names)}), *where]
-    return Converted(method, bool(D_names), notes)
+    _, notes = choose_settings(given, options)
+    shapes["labels"] = len(names)
+    notes = [*role_notes(sources, ROLES), note_shapes(shapes), *notes]
+    return ConvertedModel(method, bool(D_names), notes)
 
 
 _KEYS = ("attributes", "attributes2")
 
 
-def _generator(source: Source) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Settings of the generator, the length of its label vectors, and its layers' names."""
+def _generator(source: CheckpointFile) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Return the generator's settings, the length of its label vectors and its layers' names."""
     width, inputs = source.take("main.0.weight", (None, None, 7, 7)).shape[:2]
     blocks = source.count("main.#.main.0.weight", 9)
     last = f"main.{15 + blocks}"
@@ -95,42 +96,42 @@ def _generator(source: Source) -> tuple[dict[str, Any], int, dict[str, str]]:
     for i in range(blocks):
         names |= _layer(f"blocks.{i}.first", f"main.{9 + i}.main", 0)
         names |= _layer(f"blocks.{i}.second", f"main.{9 + i}.main", 3)
-    told = {"channels": (channels,), "width": width, "residual_blocks": blocks}
-    return told, inputs - channels, names
+    shapes = {"channels": (channels,), "width": width, "residual_blocks": blocks}
+    return shapes, inputs - channels, names
 
 
-def _layer(ours: str, sequence: str, place: int) -> dict[str, str]:
-    return {f"{ours}.conv": f"{sequence}.{place}", f"{ours}.norm": f"{sequence}.{place + 1}"}
+def _layer(ours: str, sequence: str, index: int) -> dict[str, str]:
+    return {f"{ours}.conv": f"{sequence}.{index}", f"{ours}.norm": f"{sequence}.{index + 1}"}
 
 
-def _discriminator(source: Source) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Settings of the discriminator, how many labels it knows, and its layers' names."""
+def _discriminator(source: CheckpointFile) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Return the discriminator's settings, its number of labels and its layers' names."""
     width = source.take("main.0.weight", (None, None, 4, 4)).shape[0]
     layers = 0
     while f"main.{2 * layers}.weight" in source:
         layers += 1
     count, _, *kernel = source.take("conv2.weight", (None, None, None, None)).shape
-    told = {
+    shapes = {
         "discriminator.width": width,
         "discriminator.layers": layers,
         "crop": tuple(side << layers for side in kernel),
     }
-    return told, count, {"features": "main", "source": "conv1", "classes": "conv2"}
+    return shapes, count, {"features": "main", "source": "conv1", "classes": "conv2"}
 
 
 def _labels(
-    sources: list[Source], inputs: int, count: int, options: Mapping[str, str]
+    sources: list[CheckpointFile], inputs: int, count: int, options: Mapping[str, str]
 ) -> list[list[str]]:
-    """The names of the labels of one data set or two.
+    """Return the names of the labels of one or two data sets.
 
     Args:
         sources: The files.
         inputs: Length of the generator's label vectors.
-        count: How many labels the discriminator knows, where there is one.
-        options: Names given as key=value.
+        count: Number of labels that the discriminator classifies, if there is one.
+        options: Names passed as key=value.
 
     Raises:
-        ValueError: They are not as many as the tensors have, or one stands twice.
+        ValueError: The number of names differs from that of the tensors, or a name is repeated.
     """
     path = sources[0].path
     given = [_names(options[key]) for key in _KEYS if key in options]
@@ -143,19 +144,19 @@ def _labels(
         )
     if not given and inputs == len(CELEBA) and not several:
         return [list(CELEBA)]
-    wanted = inputs - 2 if several else inputs
-    found = sum(map(len, given))
-    if "attributes" not in options or found != wanted or several != (len(given) > 1):
+    expected = inputs - 2 if several else inputs
+    named = sum(map(len, given))
+    if "attributes" not in options or named != expected or several != (len(given) > 1):
         example = "attributes=x,y,... attributes2=z,..." if several else "attributes=x,y,..."
         sets = " of two data sets, beside the mask" if several else ""
         raise ValueError(
-            f"{path} knows {wanted} labels{sets}, and {found or 'no'} names are given; expected "
-            f"{wanted} in their order as {example}"
+            f"{path} knows {expected} labels{sets}, and {named or 'no'} names are given; expected "
+            f"{expected} in their order as {example}"
         )
     names = [name for labels in given for name in labels]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise ValueError(f"the label '{twice[0]}' is named twice; give each another name")
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise ValueError(f"the label '{repeated[0]}' is named twice; give each another name")
     return given
 
 

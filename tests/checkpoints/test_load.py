@@ -1,0 +1,75 @@
+"""Networks are loaded from a model file or a run folder, with discriminators on request."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from crossimage.checkpoints.load import load_networks
+from crossimage.checkpoints.model_file import save_model
+from crossimage.checkpoints.training_state import Checkpoints
+from crossimage.config import build
+from crossimage.methods.munit import MUNIT
+from tests.conftest import small
+
+
+@pytest.fixture
+def networks() -> MUNIT:
+    return MUNIT(build(MUNIT.Config, small("munit")))
+
+
+@pytest.fixture
+def run(networks: MUNIT, tmp_path: Path) -> Path:
+    save_model(tmp_path / "model.safetensors", networks)
+    Checkpoints(tmp_path, keep=2).save(3, {"method": networks.tensors()})
+    return tmp_path
+
+
+def test_a_run_folder_and_its_file_hold_the_same_networks(run: Path, networks: MUNIT) -> None:
+    for path in (run, run / "model.safetensors"):
+        loaded = load_networks(path)
+        assert isinstance(loaded, MUNIT) and not loaded.training
+        assert "discriminators" not in loaded.players()
+        for name, tensor in networks.tensors("generators").items():
+            assert torch.equal(loaded.tensors()[name], tensor)
+
+
+def test_discriminators_come_from_the_newest_checkpoint(run: Path, networks: MUNIT) -> None:
+    newer = {name: tensor + 1 for name, tensor in networks.tensors().items()}
+    Checkpoints(run, keep=2).save(5, {"method": newer})
+    loaded = load_networks(run, discriminators=True).tensors()
+    for name in networks.tensors("discriminators"):
+        assert torch.equal(loaded[name], newer[name])
+    for name, tensor in networks.tensors("generators").items():  # as the model file has them
+        assert torch.equal(loaded[name], tensor)
+
+
+def test_discriminators_come_from_the_model_file_if_it_has_them(
+    tmp_path: Path, networks: MUNIT
+) -> None:
+    save_model(tmp_path / "all.safetensors", networks, discriminators=True)
+    loaded = load_networks(tmp_path / "all.safetensors", discriminators=True)
+    assert loaded.tensors().keys() == networks.tensors().keys()
+
+
+def test_a_damaged_checkpoint_is_skipped_with_a_warning(run: Path, networks: MUNIT) -> None:
+    damaged = Checkpoints(run, keep=2).save(5, {"method": networks.tensors()})
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    with pytest.warns(UserWarning, match=r"step-00000005\.pt is incomplete"):
+        load_networks(run, discriminators=True)
+
+
+def test_what_is_missing_is_named(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"holds no model\.safetensors; .* a run folder"):
+        load_networks(run / "checkpoints")
+    with pytest.raises(FileNotFoundError, match="nothing does not exist"):
+        load_networks(tmp_path / "nothing")
+    with pytest.raises(ValueError, match="holds no discriminators; expected a run folder"):
+        load_networks(run / "model.safetensors", discriminators=True)
+
+
+@pytest.mark.parametrize("discriminators", [False, True])
+def test_loading_leaves_random_numbers_alone(run: Path, discriminators: bool) -> None:
+    before = torch.get_rng_state()
+    load_networks(run, discriminators)
+    assert torch.equal(torch.get_rng_state(), before)
