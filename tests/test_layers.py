@@ -35,16 +35,16 @@ ROOT_MODULES = {"__init__", "__main__", "_version", "config", "labels", "losses"
 
 
 def modules() -> dict[str, Path]:
-    """Every module of the package by its dotted name."""
-    found = {}
+    """The files of all modules of the package, by dotted name."""
+    files = {}
     for path in sorted(ROOT.rglob("*.py")):
         parts = ("crossimage", *path.relative_to(ROOT).with_suffix("").parts)
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
+        files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return files
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Everything that a file imports, wherever in the file."""
+    """Everything that a file imports, also in functions and under TYPE_CHECKING."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
@@ -67,7 +67,7 @@ def at_import(tree: ast.AST) -> Iterator[str]:
 
 
 def graph() -> dict[str, set[str]]:
-    """The modules that every module imports; the façade imports nothing."""
+    """The modules that each module imports; the façade is left out."""
     known = modules()
     edges: dict[str, set[str]] = {}
     for name, path in known.items():
@@ -88,7 +88,7 @@ GRAPH = graph()
 
 @pytest.mark.parametrize("part", [part for layer in LAYERS for part in layer])
 def test_imports_run_one_way(part: str) -> None:
-    layer = next(place for place, parts in enumerate(LAYERS) if part in parts)
+    layer = next(index for index, parts in enumerate(LAYERS) if part in parts)
     allowed = {part, *WITHIN_A_LAYER.get(part, ()), *(p for below in LAYERS[:layer] for p in below)}
     wrong = {
         f"{module} imports {target}"
@@ -98,6 +98,10 @@ def test_imports_run_one_way(part: str) -> None:
         if package(target) not in allowed
     }
     assert not wrong
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    TopologicalSorter(GRAPH).prepare()  # raises CycleError, which names the modules
 
 
 def test_every_part_has_its_layer() -> None:
@@ -113,15 +117,16 @@ def test_the_folders_stay_small() -> None:
 
 def test_the_command_line_starts_without_torch() -> None:
     heavy = {"torch", "torchvision", "lightning_fabric", "torchmetrics", "safetensors"}
-    seen, waiting = set(), ["crossimage.cli.app"]
+    seen: set[str] = set()
+    waiting = ["crossimage.cli.app"]
     while waiting:
         name = waiting.pop()
         if name in seen or name not in modules():
             continue
         seen.add(name)
-        found = set(at_import(ast.parse(modules()[name].read_text(encoding="utf-8"))))
-        assert not {imported.split(".")[0] for imported in found} & heavy, name
-        waiting += found
+        imported = set(at_import(ast.parse(modules()[name].read_text(encoding="utf-8"))))
+        assert not {target.split(".")[0] for target in imported} & heavy, name
+        waiting += imported
 
 
 @pytest.mark.parametrize("folder", ["methods", "networks"])
