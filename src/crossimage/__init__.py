@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from crossimage.inference.translator import Translator, load
     from crossimage.methods import METHODS, register
     from crossimage.methods.base import Method, Update
-    from crossimage.training.listener import Progress
+    from crossimage.training.listener import TrainingProgress
     from crossimage.training.result import TrainingResult
     from crossimage.training.run import train
 
@@ -25,7 +25,7 @@ __all__ = [
     "EvaluationResult",
     "METHODS",
     "Method",
-    "Progress",
+    "TrainingProgress",
     "TrainingResult",
     "Translator",
     "Update",
@@ -39,7 +39,7 @@ _HOMES = {
     "EvaluationResult": "crossimage.evaluation.report.result",
     "METHODS": "crossimage.methods",
     "Method": "crossimage.methods.base",
-    "Progress": "crossimage.training.listener",
+    "TrainingProgress": "crossimage.training.listener",
     "TrainingResult": "crossimage.training.result",
     "Translator": "crossimage.inference.translator",
     "Update": "crossimage.methods.base",

@@ -8,7 +8,7 @@ import rich.console
 
 from crossimage.cli.app import main
 from crossimage.cli.console import ConsoleListener
-from crossimage.training.listener import Progress
+from crossimage.training.listener import TrainingProgress
 from tests.conftest import as_arguments, small
 
 
@@ -84,7 +84,7 @@ def test_a_terminal_gets_a_bar(
     listener = ConsoleListener()
     with listener.watch(step=2, steps=4, interval=1):
         listener.advance()
-        assert listener.log(Progress(3, 4, 1.0, 0.05, 1e-4, {"generators/cycle": 1.5}))
+        assert listener.log(TrainingProgress(3, 4, 1.0, 0.05, 1e-4, {"generators/cycle": 1.5}))
     said = capsys.readouterr().out
     assert "3/4" in said and "20.0 s/it" in said and "g/cycle 1.5" in said
     assert "step 3/4" not in said

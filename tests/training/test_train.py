@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 import crossimage
-from crossimage import Progress, TrainingResult
+from crossimage import TrainingProgress, TrainingResult
 from crossimage.config import keys
 from crossimage.methods import METHODS
 from crossimage.methods.munit import MUNIT
@@ -56,7 +56,7 @@ def test_the_result_loads_the_trained_model(finished: TrainingResult, folders: P
 
 
 def test_progress_is_reported_whenever_losses_are_logged(folders: Path, tmp_path: Path) -> None:
-    reports: list[Progress] = []
+    reports: list[TrainingProgress] = []
     result = crossimage.train(
         "munit", data=folders, out=tmp_path, on_progress=reports.append, **small()
     )
@@ -80,7 +80,7 @@ def test_a_callback_that_returns_false_stops_the_run_which_is_saved(
 
 
 def test_an_exception_of_the_callback_reaches_the_caller(folders: Path, tmp_path: Path) -> None:
-    def fail(progress: Progress) -> None:
+    def fail(progress: TrainingProgress) -> None:
         raise LookupError(f"not happy at step {progress.step}")
 
     with pytest.raises(LookupError, match="not happy at step 2"):
@@ -116,7 +116,7 @@ def test_training_works_in_another_thread(
 
 
 def test_ctrl_c_saves_the_run_and_raises_keyboard_interrupt(folders: Path, tmp_path: Path) -> None:
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: TrainingProgress) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     settings = small(save_every=100)

@@ -13,13 +13,13 @@ from rich.panel import Panel as Box
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    Progress,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.progress import Progress as Bar
 
-from crossimage.training.listener import Listener, Progress
+from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.result import TrainingResult
 from crossimage.utils.rank import is_first_process
 
@@ -33,7 +33,7 @@ class ConsoleListener(Listener):
         self.console = Console(
             markup=False, highlight=False, soft_wrap=True, quiet=not is_first_process()
         )
-        self._bar: Bar | None = None
+        self._bar: Progress | None = None
 
     def say(self, sentence: str) -> None:
         """Print a message."""
@@ -48,7 +48,7 @@ class ConsoleListener(Listener):
     def watch(self, step: int, steps: int, interval: int) -> Iterator[None]:
         """Show the bar while the run trains."""
         self._interval, self._last_line = interval, step
-        self._bar = Bar(
+        self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
@@ -73,7 +73,7 @@ class ConsoleListener(Listener):
         if self._bar:
             self._bar.advance(self._task)
 
-    def log(self, progress: Progress) -> bool:
+    def log(self, progress: TrainingProgress) -> bool:
         """Show the speed and the losses."""
         if self._bar:
             self._bar.update(self._task, rate=progress.speed, losses=progress.short_losses)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """How far a training run has come; its text is one line, so ``print`` can be the callback.
 
     Attributes:
@@ -74,7 +74,7 @@ class Listener:
         warnings: The warnings so far.
     """
 
-    def __init__(self, on_progress: Callable[[Progress], object] | None = None) -> None:
+    def __init__(self, on_progress: Callable[[TrainingProgress], object] | None = None) -> None:
         self.on_progress = on_progress
         self.warnings: list[str] = []
 
@@ -98,6 +98,6 @@ class Listener:
     def advance(self) -> None:
         """Receive that one more step is made."""
 
-    def log(self, progress: Progress) -> bool:
+    def log(self, progress: TrainingProgress) -> bool:
         """Receive the progress when losses are logged, and return whether to go on training."""
         return self.on_progress is None or self.on_progress(progress) is not False

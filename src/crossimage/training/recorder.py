@@ -16,7 +16,7 @@ from torch import Tensor
 from crossimage.checkpoints.model_file import save_model
 from crossimage.data.loader import LoadedBatch
 from crossimage.methods.base import Method
-from crossimage.training.listener import Listener, Progress
+from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.loss_table import LossRow, append_row, drop_rows_after
 from crossimage.training.run_page import write_page
 from crossimage.utils.contact_sheet import Panel, sheet
@@ -150,7 +150,7 @@ class Recorder:
         for name, value in losses.items():
             self._board.add_scalar(name, value, step)
         self._board.add_scalar("learning_rate", learning_rate, step)
-        progress = Progress(step, self.steps, seconds, rate, learning_rate, losses)
+        progress = TrainingProgress(step, self.steps, seconds, rate, learning_rate, losses)
         self.facts["step"] = f"{step:,} of {self.steps:,}"
         self.facts |= {"speed": progress.speed, "time left": progress.time_left}
         if step - self._last_page >= self.page_every:

@@ -26,7 +26,7 @@ from crossimage.training.accuracy import read_accuracies, write_accuracies
 from crossimage.training.checks import check_config, check_continues
 from crossimage.training.environment import environment
 from crossimage.training.fabric import arithmetic, open_fabric, world_of
-from crossimage.training.listener import Listener, Progress
+from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.recorder import Recorder
 from crossimage.training.result import TrainingResult
 from crossimage.training.trainer import STOP_REQUESTED, Trainer
@@ -43,7 +43,7 @@ def train(
     out: str | Path,
     *,
     init_from: str | Path | None = None,
-    on_progress: Callable[[Progress], object] | None = None,
+    on_progress: Callable[[TrainingProgress], object] | None = None,
     **settings: Any,
 ) -> TrainingResult:
     """Train a method, or continue the run in ``out`` from its newest checkpoint.
