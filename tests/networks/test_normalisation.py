@@ -5,6 +5,7 @@ from torch.nn import functional as F
 
 from crossimage.networks.normalisation import (
     AffineInstanceNorm,
+    InstanceNorm,
     LayerNorm,
     _layer_norm,
     _normalise,
@@ -120,3 +121,59 @@ def test_instance_norm_is_the_same_off_the_cpu() -> None:
 
 def test_instance_norm_of_a_single_pixel_is_zero() -> None:
     assert instance_norm(torch.randn(1, 3, 1, 1)).abs().max() < 1e-3
+
+
+constants = pytest.mark.parametrize("value", [0.0, 1.0, -1.0, 0.3, 1e-20, 255.0])
+dtypes = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+
+
+@layouts
+@samples
+@dtypes
+@constants
+@pytest.mark.parametrize("norm", [InstanceNorm(), AffineInstanceNorm(5), LayerNorm(5)])
+def test_a_constant_image_becomes_0_and_passes_no_gradient(
+    norm: nn.Module, value: float, dtype: torch.dtype, count: int, layout: torch.memory_format
+) -> None:
+    x = torch.full((count, 5, 12, 8), value, dtype=dtype).to(memory_format=layout).requires_grad_()
+    y = norm(x)
+    weights = tuple(norm.parameters())
+    gradient, *others = torch.autograd.grad(y, (x, *weights), torch.randn_like(y))
+    assert not gradient.any()
+    assert all(other.isfinite().all() for other in others)
+    torch.testing.assert_close(y, torch.zeros_like(y), rtol=0, atol=1e-3 + 1e-4 * abs(value))
+
+
+@layouts
+def test_a_constant_channel_leaves_the_others_as_they_are(layout: torch.memory_format) -> None:
+    x = maps(2, layout).detach()
+    x[1, 3] = 2.0
+    x.requires_grad_()
+    expected, gradient = F.instance_norm(x), torch.randn_like(x)
+    (of_x,) = torch.autograd.grad(instance_norm(x), x, gradient)
+    (plain,) = torch.autograd.grad(expected, x, gradient)
+    torch.testing.assert_close(instance_norm(x), expected)
+    assert not of_x[1, 3].any()
+    plain[1, 3] = 0
+    torch.testing.assert_close(of_x, plain)
+
+
+@pytest.mark.parametrize("form", [_normalise, lambda x, eps: _layer_norm(x, *affine(5), eps)])
+@constants
+def test_the_plain_forms_pass_no_gradient_through_constant_images(form, value: float) -> None:
+    x = torch.full((2, 5, 12, 8), value, requires_grad=True)
+    y = form(x, 1e-5)
+    (gradient,) = torch.autograd.grad(y, x, torch.randn_like(y))
+    assert not gradient.any()
+
+
+def affine(channels: int) -> tuple[Tensor, Tensor]:
+    return torch.ones(channels), torch.zeros(channels)
+
+
+def test_many_norms_in_a_row_keep_the_gradient_of_a_blank_image_finite() -> None:
+    layers = [layer for _ in range(40) for layer in (nn.Conv2d(5, 5, 1), InstanceNorm())]
+    x = torch.ones(1, 5, 8, 8, requires_grad=True)
+    nn.Sequential(*layers)(x).sum().backward()
+    assert x.grad is not None
+    assert x.grad.isfinite().all()

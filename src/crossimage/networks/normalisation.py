@@ -1,8 +1,12 @@
 """Norms over the pixels of each image, forward and backward in few passes over the memory.
 
 PyTorch's own ones are slow on CPUs where the memory is channels-last: the backward of a group norm
-takes some thirty times as long as its forward. Its batch norm is fast in both directions, and of
-one image it is the instance norm.
+takes some thirty times as long as its forward. Its batch norm is fast in both directions, and for
+a single image it is the instance norm.
+
+A constant input (a mask, a white margin, an empty slice) has no variance to divide by. It is
+normalised to 0, and no gradient flows through it: the exact one would be multiplied by 300 to
+100,000 in every layer and overflow after a few of them.
 """
 
 from __future__ import annotations
@@ -11,7 +15,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 class InstanceNorm(nn.Module):
@@ -65,7 +68,8 @@ def instance_norm(
         shift: Added to them after that, (N, C); given where ``scale`` is.
         eps: Added to the variance.
     """
-    if x.device.type == "cpu" and x.shape[2:].numel() > 1:
+    eager = not torch.compiler.is_compiling()  # which makes one kernel of the plain form
+    if eager and x.device.type == "cpu" and x.shape[2:].numel() > 1:
         return _by_batch_norm(x, scale, shift, eps)
     y = _normalise(x, eps)
     if scale is None or shift is None:
@@ -82,17 +86,32 @@ def _by_batch_norm(x: Tensor, scale: Tensor | None, shift: Tensor | None, eps: f
     if x.dtype in (torch.bfloat16, torch.float16):
         scale, shift = scale.float(), shift.float()
     parts = [
-        F.batch_norm(sample, None, None, weight, bias, training=True, eps=eps)
+        _by_batch_norm_of_one(sample, weight, bias, eps)
         for sample, weight, bias in zip(torch.split(x, 1), scale, shift, strict=True)
     ]
     return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _by_batch_norm_of_one(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """Normalise one sample (1, C, H, W); constant channels pass no gradient."""
+    y, mean, inverse = torch.native_batch_norm(x, weight, bias, None, None, True, 0.0, eps)
+    constant = _is_constant(inverse.detach() ** -2 - eps, mean.detach())
+    if constant.any():
+        varying = torch.where(constant[:, None, None], x.detach(), x)
+        y, _, _ = torch.native_batch_norm(varying, weight, bias, None, None, True, 0.0, eps)
+    return y
+
+
+def _is_constant(variance: Tensor, mean: Tensor) -> Tensor:
+    """Whether values differ by no more than what rounding makes of equal ones in fp32."""
+    return variance <= (1e-6 * mean).square() + 1e-12
 
 
 def _normalise(x: Tensor, eps: float) -> Tensor:
     """Instance norm in the layout and precision of its input; sums are made in fp32."""
     with torch.autocast(x.device.type, enabled=False):
         variance, mean = torch.var_mean(x.float(), (2, 3), correction=0, keepdim=True)
-        scale = (variance + eps).rsqrt()
+        scale = (variance + eps).rsqrt().masked_fill(_is_constant(variance, mean), 0.0)
         return torch.addcmul((-mean * scale).to(x.dtype), x, scale.to(x.dtype))
 
 
@@ -125,7 +144,10 @@ def _layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """The plain form. In fp32: half precision can't hold sums over whole feature maps."""
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     variance, mean = torch.var_mean(wide, (1, 2, 3), keepdim=True)
-    scale = weight[:, None, None] / (variance.sqrt() + eps)
+    constant = _is_constant(variance, mean)
+    # masked twice: the derivative of the square root is infinite at 0
+    deviation = variance.masked_fill(constant, 1.0).sqrt()
+    scale = (weight[:, None, None] / (deviation + eps)).masked_fill(constant, 0.0)
     shift = bias[:, None, None] - mean * scale
     return torch.addcmul(shift.to(x.dtype), x, scale.to(x.dtype))
 
@@ -143,7 +165,8 @@ class _LayerNorm(torch.autograd.Function):
         unbiased = (count / (count - 1)) ** 0.5
         means, variances = _statistics(x, weight)
         mean = means.mean(1, keepdim=True)
-        deviation = (variances + (means - mean).square()).mean(1, keepdim=True).sqrt()
+        variance = (variances + (means - mean).square()).mean(1, keepdim=True)
+        deviation = variance.sqrt().masked_fill(_is_constant(variance, mean), torch.inf)
         scale = weight / (unbiased * deviation + eps)
         ctx.save_for_backward(x, weight, bias, mean, deviation)
         ctx.eps, ctx.count, ctx.unbiased = eps, count, unbiased
@@ -157,8 +180,8 @@ class _LayerNorm(torch.autograd.Function):
             y = _layer_norm(x, weight, bias, ctx.eps)
             found = torch.autograd.grad(y, (x, weight, bias), gradient, create_graph=True)
             return *found, None
-        inverse = 1 / deviation.clamp(min=torch.finfo(deviation.dtype).tiny)
-        ratio = deviation / (ctx.unbiased * deviation + ctx.eps)
+        inverse = 1 / deviation  # 0 for a constant sample
+        ratio = (deviation / (ctx.unbiased * deviation + ctx.eps)).nan_to_num(1.0)
         on_z, on_1 = _sums(gradient, x, weight, mean, inverse)  # of the gradient times z and 1
         by_z = (weight * on_z).sum(1, keepdim=True) * ratio / ctx.count
         by_1 = (weight * on_1).sum(1, keepdim=True) * ratio / ctx.count
