@@ -383,7 +383,7 @@ def test_data_inspect_knows_pairs_and_classes(
     assert crossimage("data", "inspect", data, "munit") == 0
     said = capsys.readouterr().out
     assert "trainA/00003.png has no partner" in said
-    assert "All images of a pair are cropped at the same place" in said
+    assert "The images of a pair are cropped at the same position" in said
     monkeypatch.setattr(MUNIT, "layout", "unpaired")
     monkeypatch.setattr(MUNIT, "labelled", ("a",))
     assert crossimage("data", "inspect", data, "munit") == 2
@@ -399,11 +399,12 @@ def test_data_make_digits(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
 
     assert "mnist2usps needs --from" in expect("mnist2usps")
     assert "mnist2mnistm needs --photos" in expect("mnist2mnistm", "--from", tmp_path)
-    assert "mnist2usps takes no --photos" in expect(
+    assert "mnist2usps does not take --photos" in expect(
         "mnist2usps", "--from", tmp_path, "--photos", tmp_path
     )
-    assert "usps2mnist takes no --size" in expect("usps2mnist", "--from", tmp_path, "--size", 3)
-    assert "outlines takes no --from" in expect("outlines", "--from", tmp_path)
+    message = expect("usps2mnist", "--from", tmp_path, "--size", 3)
+    assert "usps2mnist does not take --size" in message
+    assert "outlines does not take --from" in expect("outlines", "--from", tmp_path)
     assert "--from is empty" in expect("mnist2usps", "--from", "")
     assert "holds no mnist; expected the files" in expect("mnist2usps", "--from", tmp_path)
     assert "did you mean 'svhn2mnist'" in expect("svhn2mnst")

@@ -49,7 +49,7 @@ def test_counts_sizes_modes_and_broken_files(data):
     assert report.problems == ["x (train): 1 of 4 images are broken, more than 5 %."]
     text = shown(report)
     assert "4.png can't be read" in text
-    assert "1 of 4 images of x are enlarged" in text
+    assert "1 of 4 images of x are smaller than that and enlarged" in text
     assert "crop 32 x 32" in text
     assert "seen within 2 steps, and 5.0 times" in text
 
@@ -98,7 +98,7 @@ def test_lonely_and_unequal_images_of_pairs_are_named(tmp_path):
     config = Config(resize=0, crop=(16, 16))
     report = inspect(str(tmp_path), config=config, layout="paired")
     assert not report.problems
-    assert "All images of a pair are cropped at the same place" in shown(report)
+    assert "The images of a pair are cropped at the same position" in shown(report)
     assert "of a pair" not in shown(inspect(str(tmp_path), config=config))
 
     Image.new("RGB", (41, 30)).save(tmp_path / "trainB" / "1.png")

@@ -187,7 +187,7 @@ def test_what_is_wrong_with_labels_is_said(animals, faces, tmp_path):
     expect("no label 'bat', only cat, dog, owl; did you mean 'cat'", animals, "bat")
     expect(r'labels.csv: age holds "20" in line 2; expected 1 or 0', faces, "age")
     expect("animals has none of Male; its labels: cat, dog, owl", f"{animals},{faces}", "Male")
-    expect("animals has the one class cat; expected at least two", animals, "cat")
+    expect("animals has only the class cat; expected at least two", animals, "cat")
     expect("two data sets are called 'faces'", f"{faces},{faces}")
     expect("there is no .*nowhere; expected a folder or a table", tmp_path / "x/nowhere",
            kind=FileNotFoundError)  # fmt: skip
@@ -208,7 +208,7 @@ def test_labels_that_tell_nothing_apart_are_refused(faces):
         with pytest.raises(ValueError, match=f"{word} of the training images of faces are x, so"):
             images(faces)
     table.write_text("file,age\n0.png,20\n")
-    with pytest.raises(ValueError, match="has no column that holds nothing but 1 and 0"):
+    with pytest.raises(ValueError, match="has no column that holds only 1 and 0"):
         images(faces)
     table.write_text("file,split,x\n10.png,test,0\n")
     with pytest.raises(ValueError, match="names no images to train with"):

@@ -23,14 +23,14 @@ data_app = tyro.extras.SubcommandApp()
 
 @data_app.command(name="inspect")
 def data_inspect(data: Positional[Data], settings: Positional[Settings] = ()) -> None:
-    """Read every image of a data set and report what is there and what training would do.
+    """Read every image of a data set; report its images and what training would do.
 
     Args:
-        data: What `crossimage train --data` takes.
+        data: The data set, as `crossimage train --data` takes it.
         settings: The recipe or method to train with, and keys of its configuration.
     """
     from crossimage.cli.overrides import parse_overrides
-    from crossimage.data.inspect import inspect as look
+    from crossimage.data.inspect import inspect as inspect_data
     from crossimage.data.inspect import print_report
 
     method, config = None, None
@@ -41,7 +41,7 @@ def data_inspect(data: Positional[Data], settings: Positional[Settings] = ()) ->
     known = {}
     if method:
         known = {"layout": method.layout, "class_letters": method.needs_labels(config)}
-    print_report(look(data, config, **known))
+    print_report(inspect_data(data, config, **known))
 
 
 @data_app.command(name="make")
@@ -58,17 +58,16 @@ def data_make(
     """Make a data set.
 
     Args:
-        name: Which: outlines (outlines of shapes against coloured shapes), outline_pairs (of the
-            same shapes), the digits of mnist2usps, usps2mnist, svhn2mnist, mnist2mnistm
-            and mnistm2mnist, or one folder of images, mnist or fashion.
+        name: One of outlines (outlines of shapes, and coloured shapes), outline_pairs (both of the
+            same shapes), mnist2usps, usps2mnist, svhn2mnist, mnist2mnistm and mnistm2mnist (digits
+            of two data sets), mnist and fashion (one folder of images).
         out: Folder to make.
-        originals: Folder with the original files of the digits or of Fashion-MNIST, in any
-            sub-folders.
-        photos: Folder of photos, to blend the digits of MNIST-M into.
-        seed: Another seed, other images or another choice of them.
-        count: Training images a domain.
-        test_count: Test images a domain, of the outlines (20).
-        size: Height and width of the outlines, in pixels (64).
+        originals: Folder with the original files of the digits or of Fashion-MNIST, at any depth.
+        photos: Folder of photos into which the digits of MNIST-M are blended.
+        seed: Seed of the images, or of the choice of images.
+        count: Training images per domain.
+        test_count: Test images per domain of outlines (20).
+        size: Height and width of outlines in pixels (64).
     """
     from crossimage.data.make.digits import MAKERS as DIGITS
     from crossimage.data.make.outlines import MAKERS
@@ -88,9 +87,9 @@ def data_make(
     for key, value in given.items():
         flag = "--from" if key == "originals" else f"--{key.replace('_', '-')}"
         if value is not None and key not in taken:
-            raise ValueError(f"{name} takes no {flag}")
+            raise ValueError(f"{name} does not take {flag}")
         if value is None and key in taken and taken[key].default is inspect.Parameter.empty:
-            raise ValueError(f"{name} needs {flag}; `crossimage data make --help` says what it is")
+            raise ValueError(f"{name} needs {flag}; see `crossimage data make --help`")
     options = {key: value for key, value in given.items() if value is not None}
     makers[name](as_path(out, "--out"), seed=seed, **options)
     print(f"{name} written to {out}")

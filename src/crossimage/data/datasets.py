@@ -7,6 +7,7 @@ import os
 import string
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -49,6 +50,9 @@ class Images(Dataset[Sample]):
     Raises:
         ValueError: ``config.channels`` does not hold one number per letter.
     """
+
+    resizes: ClassVar[bool] = True
+    """Whether images are resized before they are cropped."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A look at a data set before training: what is there, what is broken, what training would do."""
+"""Inspection of data before training: its images, broken files, and what training would do."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from crossimage.data.sources.labelled import LabelledDomain
 from crossimage.data.sources.pairs import unmatched
 from crossimage.data.unreadable import too_many
 
-_MANY = 200
+_MANY = 200  # from so many files on, a progress bar is shown
 
-_Found = Mapping[Path, ImageInfo | Exception]
-"""What each file is, or why it can't be read."""
+_Files = Mapping[Path, ImageInfo | Exception]
+"""The header of each file, or the reason why it cannot be used."""
 
 
 @dataclass
@@ -35,17 +35,17 @@ class SplitReport:
     Attributes:
         domain: The domain's name.
         split: ``train`` or ``test``.
-        count: Files, broken ones included.
-        sizes: Width and height of the smallest, median and largest image by area, each half of a
-            pair for itself; empty where all are broken.
-        modes: Images by pixel format.
-        depths: Images by depth.
-        channels: Images by channel count.
-        broken: Path and reason of what can't be used.
-        bombs: How many of the broken ones have too many pixels, which stops training.
-        enlarged: Images that training would have to enlarge.
-        classes: Images by class, where the method asks for classes.
-        attributes: Images that have each attribute, where they have attributes.
+        count: Number of files, including broken ones.
+        sizes: Width and height of the smallest, median and largest image by area; of side-by-side
+            pairs, those of each half. Empty if all files are broken.
+        modes: Number of images per pixel format.
+        depths: Number of images per depth.
+        channels: Number of images per channel count.
+        broken: Path and reason of each file that cannot be used.
+        bombs: Number of broken files with too many pixels, which stop training.
+        enlarged: Number of images that training would have to enlarge.
+        classes: Number of images per class, if the method needs classes.
+        attributes: Number of images with each attribute, if they have attributes.
     """
 
     domain: str
@@ -64,13 +64,13 @@ class SplitReport:
 
 @dataclass
 class DataReport:
-    """What :func:`inspect` found.
+    """The result of :func:`inspect`.
 
     Attributes:
-        data: The data set as it was named.
-        splits: One entry for each domain's training images, and its test images if any.
-        training: Sentences of what training would do.
-        problems: Sentences of what would stop training; empty for a sound data set.
+        data: The data set as the user named it.
+        splits: One report per domain on its training images, and on its test images if any.
+        training: Sentences on what training would do.
+        problems: Sentences on what would stop training; empty if nothing would.
     """
 
     data: str
@@ -90,73 +90,74 @@ def inspect(
 
     Args:
         data: A folder, list files or tables, as for :func:`find_source`.
-        config: What training would use; None: the defaults.
-        layout: What training would learn from.
+        config: The settings of the training; None: the defaults.
+        layout: The layout that the method learns from.
         class_letters: Letters of the domains whose images need classes.
 
     Raises:
         FileNotFoundError: A folder or a listed file is missing.
-        ValueError: The folders hold no data set, or not the config's number of domains, or no
-            classes.
+        ValueError: The data does not have that layout, or not the classes or the number of domains
+            that the config expects.
     """
     config = config or Config()
-    lonely = []
-    if layout == "paired":  # all are named, where training would refuse the first
-        lonely = unmatched(scan_domains(data, config.domains))
-    source = find_source(data, config, "unpaired" if lonely else layout, class_letters)
+    unpaired = []
+    if layout == "paired":  # name all images without a partner; training stops at the first
+        unpaired = unmatched(scan_domains(data, config.domains))
+    source = find_source(data, config, "unpaired" if unpaired else layout, class_letters)
     config = config.complete(source.facts)
     images = build_dataset(source, config)
-    files = (path for domain in images.domains for path in (*domain.train, *domain.test))
-    found = dict(_read(list(dict.fromkeys(files))))
-    shown = images.domains
-    if layout == "super_resolution":  # the small images are made of the large ones
-        shown = shown[1:]
-        found |= _too_small(found, config)
+    paths = (path for domain in images.domains for path in (*domain.train, *domain.test))
+    files = dict(_read(list(dict.fromkeys(paths))))
+    domains = images.domains
+    if not images.resizes:
+        files |= _too_small(files, config)
+    if layout == "super_resolution":  # the small images are made from the large ones
+        domains = domains[1:]
     splits = []
-    for domain in shown:
+    for domain in domains:
         for split in SPLITS:
             if domain.files(split):
-                report = _summarise(domain, split, found | _lost(images, split, found), config)
+                report = _summarise(domain, split, files | _lost(images, split, files), config)
                 _count_labels(report, domain, split)
                 splits.append(report)
     training = _plan(images, splits, layout)
-    return DataReport(data, splits, training, lonely + _problems(splits, images))
+    return DataReport(data, splits, training, unpaired + _problems(splits, images))
 
 
-def _read(files: Sequence[Path]) -> Iterable[tuple[Path, ImageInfo | Exception]]:
-    """What each file is, or why it can't be read."""
-    shown = track(
-        files,
+def _read(paths: Sequence[Path]) -> Iterable[tuple[Path, ImageInfo | Exception]]:
+    """Decode files; yield the header of each, or the reason why it cannot be read."""
+    tracked = track(
+        paths,
         description="reading images",
         console=Console(stderr=True),
         transient=True,
-        disable=len(files) <= _MANY,
+        disable=len(paths) <= _MANY,
     )
-    for path in shown:
+    for path in tracked:
         try:
             yield path, verify(path)
         except (ValueError, FileNotFoundError) as error:
             yield path, error
 
 
-def _too_small(found: _Found, config: Config) -> dict[Path, ImageInfo | Exception]:
-    """Images that are smaller than the crop, where none is enlarged."""
+def _too_small(files: _Files, config: Config) -> dict[Path, ImageInfo | Exception]:
+    """Return the images that are smaller than the crop, for training that enlarges none."""
     height, width = config.crop
     return {
         path: ImageError(
             f"{path} is {info.width} x {info.height}, smaller than the crop of {width} x {height}"
         )
-        for path, info in found.items()
+        for path, info in files.items()
         if isinstance(info, ImageInfo) and (info.height < height or info.width < width)
     }
 
 
-def _lost(images: Images, split: Split, found: _Found) -> dict[Path, Exception]:
-    """Sound images whose pairs can't be used: a partner is broken, or has another size."""
+def _lost(images: Images, split: Split, files: _Files) -> dict[Path, Exception]:
+    """Return intact images whose pairs cannot be used: a partner is broken or of another size."""
     lost: dict[Path, Exception] = {}
     for group in images.groups:
         for row in zip(*(images.domains[i].files(split) for i in group), strict=True):
-            known = [(found[path], path) for path in row]
+            known = [(files[path], path) for path in row]
             broken = [info for info, _ in known if isinstance(info, Exception)]
             sizes = [((i.width, i.height), p) for i, p in known if isinstance(i, ImageInfo)]
             try:
@@ -168,12 +169,12 @@ def _lost(images: Images, split: Split, found: _Found) -> dict[Path, Exception]:
     return lost
 
 
-def _summarise(domain: Domain, split: Split, found: _Found, config: Config) -> SplitReport:
+def _summarise(domain: Domain, split: Split, files: _Files, config: Config) -> SplitReport:
     paths = domain.files(split)
     report = SplitReport(domain.name, split, len(paths))
     sizes = []
     for path in paths:
-        info = found[path]
+        info = files[path]
         if isinstance(info, Exception):
             report.broken.append((str(path), str(info)))
             report.bombs += isinstance(info, BombError)
@@ -197,40 +198,40 @@ def _summarise(domain: Domain, split: Split, found: _Found, config: Config) -> S
 
 def _count_labels(report: SplitReport, domain: Domain, split: Split) -> None:
     """Count the images of each class, or those that have each attribute."""
-    shown = Counter(domain.shown(split))
+    counts = Counter(domain.label_names(split))
     if isinstance(domain, LabelledDomain) and not domain.label_set.categorical:
-        report.attributes.update({name: shown[name] for name in domain.label_set.names})
+        report.attributes.update({name: counts[name] for name in domain.label_set.names})
     else:
-        report.classes.update(shown)
+        report.classes.update(counts)
 
 
 def _plan(images: Images, splits: Sequence[SplitReport], layout: Layout) -> list[str]:
     domains, config = images.domains, images.config
     height, width = config.crop
-    resizes = config.resize and layout != "super_resolution"
+    resizes = config.resize and images.resizes
     resize = f"resize the shortest side to {config.resize} px and " if resizes else ""
     flip = ", half of them mirrored" if config.flip else ""
     plan = [f"Training would {resize}crop {width} x {height} px at random{flip}."]
     if domains[0].half is not None:
         plan.append(
-            f"Each picture is split in the middle: left is {domains[0].name}, right is "
+            f"Each image is split in the middle: left is {domains[0].name}, right is "
             f"{domains[1].name}."
         )
     if layout == "paired":
-        plan.append("All images of a pair are cropped at the same place and mirrored together.")
+        plan.append("The images of a pair are cropped at the same position and mirrored together.")
     for split in splits:
         if split.enlarged and split.split == "train":
             plan.append(
-                f"{split.enlarged} of {split.count} images of {split.domain} are enlarged, being "
-                "smaller than that."
+                f"{split.enlarged} of {split.count} images of {split.domain} are smaller than that "
+                "and enlarged."
             )
     turns = len(domains) if layout == "labelled" else 1
     if turns > 1:
-        plan.append("The data sets take turns: a step sees images of one of them.")
+        plan.append("The data sets take turns: each step sees images of one of them.")
     sizes = " and ".join(f"{len(domain.train)} images ({domain.name})" for domain in domains)
     steps = turns * -(-max(len(domain.train) for domain in domains) // config.samples)
     times = config.steps / steps
-    moves = f" ({config.samples} images a step)" if config.samples > config.batch_size else ""
+    moves = f" ({config.samples} images per step)" if config.samples > config.batch_size else ""
     plan.append(
         f"An epoch is {sizes}; at batch size {config.batch_size}{moves} every image is seen within "
         f"{steps:,} steps, and {times:,.{0 if times > 10 else 1}f} times in the "
@@ -243,33 +244,33 @@ def _problems(splits: Sequence[SplitReport], images: Images) -> list[str]:
     problems, config = [], images.config
     channels_of = {d.name: n for d, n in zip(images.domains, images.channels, strict=True)}
     for split in splits:
-        place = f"{split.domain} ({split.split})"
-        # Gray, RGB and opacity are converted into one another.
+        name = f"{split.domain} ({split.split})"
+        # gray, RGB and opacity are converted into one another
         wanted = channels_of[split.domain]
         able = {1, 2, 3, 4} if wanted in (1, 3, 4) else {wanted}
         unfit = {n: count for n, count in split.channels.items() if n not in able | {wanted}}
         for channels, count in unfit.items():
             problems.append(
-                f"{place}: {count} images have {channels} channels, expected {wanted}; set "
+                f"{name}: {count} images have {channels} channels, expected {wanted}; set "
                 "`channels` to what the images have."
             )
         if config.value_range is None and any(
             depth not in ("1-bit", "8-bit", "16-bit") for depth in split.depths
         ):
             problems.append(
-                f"{place}: there are images of unknown range; set `value_range=low,high`."
+                f"{name}: there are images of unknown range; set `value_range=low,high`."
             )
         if split.bombs:
-            problems.append(f"{place}: {split.bombs} images have too many pixels; remove them.")
+            problems.append(f"{name}: {split.bombs} images have too many pixels; remove them.")
         if too_many(len(split.broken), split.count):
             problems.append(
-                f"{place}: {len(split.broken)} of {split.count} images are broken, more than 5 %."
+                f"{name}: {len(split.broken)} of {split.count} images are broken, more than 5 %."
             )
     return problems
 
 
 def print_report(report: DataReport, console: Console | None = None) -> None:
-    """Show a report as a table, the broken files, and what training would do."""
+    """Print a report: a table of the images, the broken files, and what training would do."""
     console = console or Console()
     table = Table(
         title=report.data, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left"
@@ -284,15 +285,15 @@ def print_report(report: DataReport, console: Console | None = None) -> None:
     console.print(table)
     for split in report.splits:
         kinds = {"classes": split.classes, "attributes": split.attributes}
-        for kind, found in kinds.items():
-            if found:
-                order = sorted(found) if kind == "classes" else found
-                counts = ", ".join(f"{name} {found[name]}" for name in order)
+        for kind, counts in kinds.items():
+            if counts:
+                order = sorted(counts) if kind == "classes" else counts
+                listed = ", ".join(f"{name} {counts[name]}" for name in order)
                 console.print(
-                    f"{kind} of {split.domain} ({split.split}): {counts}",
+                    f"{kind} of {split.domain} ({split.split}): {listed}",
                     markup=False, highlight=False, soft_wrap=True,
                 )  # fmt: skip
-    # What is wrong with a pair is known of both domains and said once.
+    # both domains of a pair share its reason, which is printed once
     broken = dict.fromkeys(reason for split in report.splits for _, reason in split.broken)
     if broken:
         console.print(f"{len(broken)} broken:")
@@ -302,7 +303,7 @@ def print_report(report: DataReport, console: Console | None = None) -> None:
 
 
 def _counted(counter: Counter[str] | Counter[int]) -> str:
-    """Such as ``RGB`` where all are alike, or ``RGB 10, L 2``."""
+    """Return text such as ``RGB``, if all are the same, or ``RGB 10, L 2``."""
     if len(counter) == 1:
         return str(next(iter(counter)))
     return ", ".join(f"{value} {count}" for value, count in counter.most_common()) or "-"

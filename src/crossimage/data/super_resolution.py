@@ -28,6 +28,8 @@ class SuperResolutionImages(Images):
         ValueError: ``config.channels`` does not hold two numbers.
     """
 
+    resizes = False
+
     def __init__(self, domains: Sequence[Domain], config: SuperResolutionConfig) -> None:
         super().__init__(domains, config, [(0, 1)])
         self.scale = config.scale

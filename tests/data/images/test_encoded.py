@@ -59,7 +59,7 @@ def test_memory_is_read_like_the_file(
 
 
 def test_damaged_data_is_named() -> None:
-    with pytest.raises(ImageError, match=r"upload 3 can't be read: it is no image of a known"):
+    with pytest.raises(ImageError, match=r"upload 3 can't be read: it is not an image of a known"):
         read_image(EncodedImage(b"GIF? no", "upload 3"))
     with pytest.raises(ImageError, match="the image can't be read"):
         read_image(EncodedImage(b"II*\0damaged"))

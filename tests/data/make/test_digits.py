@@ -120,7 +120,7 @@ def test_one_folder_of_training_images(originals, tmp_path, name, place):
     MAKERS[name](tmp_path / "few", originals=folder, count=6, seed=1)
     few = files(tmp_path / "few")
     assert len(few) == 6 and few.items() < files(tmp_path / "all").items()
-    with pytest.raises(ValueError, match="count from 1"):
+    with pytest.raises(ValueError, match="count of at least 1"):
         MAKERS[name](tmp_path / "none", originals=folder, count=0)
     assert not (tmp_path / "none").exists()
 
@@ -201,7 +201,7 @@ def test_fewer_training_images_are_chosen_at_random(originals, tmp_path):
     for split, count in (("trainA", 12), ("trainB", 12), ("testA", 20), ("testB", 10)):
         assert sum(name.startswith(split) for name in one) == count
     assert one.keys() != other.keys()
-    with pytest.raises(ValueError, match="count from 1"):
+    with pytest.raises(ValueError, match="count of at least 1"):
         MAKERS["mnist2usps"](tmp_path / "none", originals=folder, count=0)
 
 
@@ -237,8 +237,8 @@ def test_other_data_sets_with_the_names_of_mnist(tmp_path):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"broken", "no IDX file"),
-        (b"", "no IDX file"),
+        (b"broken", "is not an IDX file"),
+        (b"", "is not an IDX file"),
         (idx(np.zeros((4, 28, 28), np.uint8))[:-5], "can't be read as mnist"),
         (idx(np.zeros((4, 28, 28), np.uint8)), r"images \(4, 28, 28\) and labels \(40,\)"),
     ],
@@ -306,7 +306,7 @@ def test_photos_are_needed(originals, photos, tmp_path):
     def make(where):
         MAKERS["mnist2mnistm"](tmp_path / "out", originals=folder, photos=where)
 
-    with pytest.raises(FileNotFoundError, match="no folder .*nowhere; expected one of photos"):
+    with pytest.raises(FileNotFoundError, match="no folder .*nowhere; expected a folder of photos"):
         make(tmp_path / "nowhere")
     for number in range(1, 8):
         (photos / f"{number}.png").unlink()

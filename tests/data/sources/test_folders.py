@@ -60,7 +60,7 @@ def test_side_by_side_pairs(tmp_path):
 @pytest.mark.parametrize("size", [(17, 8), (10, 8), (8, 16)])
 def test_pictures_that_are_no_pairs_are_named(tmp_path, size):
     images(tmp_path / "train" / "1.png", size=size)
-    with pytest.raises(ValueError, match=rf"1\.png is {size[0]} x {size[1]}: no side-by-side pair"):
+    with pytest.raises(ValueError, match=rf"1\.png is {size[0]} x {size[1]}, not a side-by-side"):
         scan_domains(str(tmp_path))
 
 
@@ -92,7 +92,7 @@ def test_what_is_wrong_with_lists_is_said(tmp_path, monkeypatch):
         scan_domains("A=a.txt,B=a.txt")
     with pytest.raises(ValueError, match=r"b\.txt lists no images"):
         scan_domains("A=b.txt,B=b.txt")
-    with pytest.raises(ValueError, match=r"c\.txt, line 1: a\.txt is no image"):
+    with pytest.raises(ValueError, match=r"c\.txt, line 1: a\.txt is not an image"):
         scan_domains("A=c.txt,B=c.txt")
     with pytest.raises(FileNotFoundError, match=r"no list file d\.txt"):
         scan_domains("A=d.txt,B=d.txt")
@@ -112,7 +112,7 @@ def test_hidden_files_are_ignored_and_subfolders_searched(tmp_path):
 
 
 def test_a_missing_folder(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere is no folder"):
+    with pytest.raises(FileNotFoundError, match="nowhere is not a folder"):
         scan_domains(str(tmp_path / "nowhere"))
     with pytest.raises(FileNotFoundError, match="expected the folders trainA and trainB"):
         scan_domains(str(tmp_path))

@@ -217,7 +217,7 @@ def test_a_missing_test_folder_is_named(negatives):
 
 def test_two_files_of_one_name_are_refused(negatives):
     touch(negatives / "trainA" / "3.jpg")
-    with pytest.raises(ValueError, match=r"trainA/3.jpg and .*trainA/3.png have one name"):
+    with pytest.raises(ValueError, match=r"trainA/3.jpg and .*trainA/3.png have the same name"):
         pairs(negatives)
 
 

@@ -97,15 +97,15 @@ def test_without_splits_a_tenth_is_kept_for_tests_evenly_spread(put):
 @pytest.mark.parametrize(
     "text, words",
     [
-        ("file,x\na.png,1\na.png,0\n", r"line 3: .*a.png stands in line 2 already"),
+        ("file,x\na.png,1\na.png,0\n", r"line 3: .*a.png is already in line 2"),
         ("file,x,y\na.png,1\n", r"line 2 has 2 columns; expected 3: file, x, y"),
         ("file,x\na.png,1,1\n", r"line 2 has 3 columns; expected 2"),
         ("file,x,x\na.png,1,1\n", r"has two columns 'x'"),
         ("file,x\n", r"names no images"),
         ("", r"names no images"),
-        ("file,x\nnotes.txt,1\n", r"line 2: 'notes.txt' is no image; expected .*\.png"),
+        ("file,x\nnotes.txt,1\n", r"line 2: 'notes.txt' is not an image; expected .*\.png"),
         ("file,split\na.png,dev\n", r"line 2: split is 'dev'; expected train, test, val"),
-        ("split\ntrain\n", r"'train' is no image"),
+        ("split\ntrain\n", r"'train' is not an image"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_said(put, text, words):
@@ -131,7 +131,7 @@ def test_a_file_that_is_no_table_is_refused(put, tmp_path):
     put("a.csv", "", "a.png")
     (tmp_path / "b.csv").write_bytes((tmp_path / "a.png").read_bytes())
     for name in ("a.png", "b.csv"):
-        with pytest.raises(ValueError, match=f"{name} is no table"):
+        with pytest.raises(ValueError, match=f"{name} is not a table"):
             read_table(tmp_path / name)
     with pytest.raises(ValueError, match="c.txt has no line of names before its first image"):
         read_table(put("c.txt", "a.png 1\n"))

@@ -1,4 +1,4 @@
-"""Image files in and out: any depth and channel count, to and from tensors in [-1, 1]."""
+"""Image files of any depth and channel count, to and from tensors in [-1, 1]."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def read_image(
     for 4 channels and composited on white otherwise. Other channel counts must match.
 
     Args:
-        path: A file of one of the :data:`EXTENSIONS`, or such a file in memory.
-        channels: Channels wanted.
+        path: A file with one of the :data:`EXTENSIONS`, or such a file in memory.
+        channels: Number of channels to return.
         value_range: Lowest and highest value of floating-point files; other values are clipped.
 
     Returns:
@@ -64,8 +64,8 @@ def read_image(
     Raises:
         FileNotFoundError: There is no such file.
         ImageError: The file is unreadable or truncated, or holds NaN.
-        BombError: The header promises too many pixels.
-        ValueError: The channels don't match, or ``value_range`` is needed.
+        BombError: The header announces too many pixels.
+        ValueError: The channels do not match, or ``value_range`` is needed.
     """
     return normalise(decode(path, channels, value_range).contiguous())
 
@@ -74,23 +74,22 @@ def decode(
     path: str | ImageFile,
     channels: int = 3,
     value_range: tuple[float, float] | None = None,
-    enough: Callable[[int, int], Size] | None = None,
+    target_size: Callable[[int, int], Size] | None = None,
 ) -> Tensor:
-    """Read an image file like :func:`read_image`, but leave 8-bit images as they are.
+    """Read an image file like :func:`read_image`, but return 8-bit images as they are.
 
     Args:
         path: As for :func:`read_image`.
-        channels: Likewise.
-        value_range: Likewise.
-        enough: Tells from an image's height and width those that it will be resized to. JPEGs may
-            then come smaller than they are, but not smaller than that, where decoding them so
-            saves time.
+        channels: As for :func:`read_image`.
+        value_range: As for :func:`read_image`.
+        target_size: Returns the height and width to which an image of a given height and width will
+            be resized. JPEGs may then be reduced to no less than that, which saves time.
 
     Returns:
         A tensor (channels, H, W) of any memory order: uint8 in 0..255, or float32 in [-1, 1].
     """
     with _opened(path) as (info, read):
-        pixels = read(enough and enough(info.height, info.width))
+        pixels = read(target_size and target_size(info.height, info.width))
     return convert(pixels, channels, value_range, str(path))
 
 
@@ -100,19 +99,19 @@ def normalise(image: Tensor) -> Tensor:
 
 
 def probe(path: str | ImageFile) -> ImageInfo:
-    """Read an image file's header only.
+    """Read only the header of an image file.
 
     Raises:
         FileNotFoundError: There is no such file.
         ImageError: The header is unreadable.
-        BombError: The header promises too many pixels.
+        BombError: The header announces too many pixels.
     """
     with _opened(path) as (info, _):
         return info
 
 
 def verify(path: str | ImageFile) -> ImageInfo:
-    """Decode a whole image file; raises what :func:`read_image` raises for bad files."""
+    """Decode a whole image file and return its header; raise the errors of :func:`read_image`."""
     with _opened(path) as (info, read):
         read(None)
     return info
@@ -121,15 +120,15 @@ def verify(path: str | ImageFile) -> ImageInfo:
 def from_pil(
     image: Image.Image, channels: int = 3, value_range: tuple[float, float] | None = None
 ) -> Tensor:
-    """A Pillow image as a float32 tensor (channels, H, W) in [-1, 1], upright.
+    """Convert a Pillow image to a float32 tensor (channels, H, W) in [-1, 1], upright.
 
     Args:
         image: An image of any mode.
-        channels: Channels wanted, as for :func:`read_image`.
+        channels: Number of channels, as for :func:`read_image`.
         value_range: Lowest and highest value of the modes F and I; other values are clipped.
 
     Raises:
-        ValueError: The channels can't be converted, ``value_range`` is needed, or the image holds
+        ValueError: The channels cannot be converted, ``value_range`` is needed, or the image holds
             NaN.
     """
     pixels = check_finite(pillow.pixels(ImageOps.exif_transpose(image)), "the image")
@@ -141,10 +140,10 @@ def from_array(array: NDArray[np.uint8], channels: int = 3) -> Tensor:
 
     Args:
         array: Values (H, W) or (H, W, C); 3 channels are RGB.
-        channels: Channels wanted, as for :func:`read_image`.
+        channels: Number of channels, as for :func:`read_image`.
 
     Raises:
-        ValueError: The channels can't be converted.
+        ValueError: The channels cannot be converted.
     """
     values = torch.from_numpy(np.array(array if array.ndim == 3 else array[:, :, None]))
     pixels = Pixels(values.permute(2, 0, 1), alpha=values.shape[2] in (2, 4))
@@ -158,14 +157,14 @@ def to_array(x: Tensor) -> NDArray[np.uint8]:
 
 
 def to_pil(x: Tensor) -> Image.Image:
-    """A float tensor (C, H, W) in [-1, 1] as an 8-bit Pillow image.
+    """Convert a float tensor (C, H, W) in [-1, 1] to an 8-bit Pillow image.
 
     Raises:
-        ValueError: The tensor has other than 1, 3 or 4 channels.
+        ValueError: The tensor does not have 1, 3 or 4 channels.
     """
     if x.ndim != 3 or x.shape[0] not in (1, 3, 4):
         raise ValueError(
-            f"a tensor {tuple(x.shape)} is no picture; expected (C, H, W) with 1, 3 or 4 channels"
+            f"a tensor {tuple(x.shape)} is not an image; expected (C, H, W) with 1, 3 or 4 channels"
         )
     array = to_array(x)
     return Image.fromarray(array[:, :, 0] if x.shape[0] == 1 else array)
@@ -174,19 +173,19 @@ def to_pil(x: Tensor) -> Image.Image:
 def write_image(
     path: str | Path, x: Tensor, value_range: tuple[float, float] | None = None
 ) -> None:
-    """Write an image file in the format of its suffix; it is complete or not there.
+    """Write an image file in the format of its suffix, atomically.
 
-    TIFF holds float32 values where ``value_range`` is given, and for other than 1, 3 or 4
-    channels; everything else is written with 8 bits a channel.
+    TIFF files hold float32 values if ``value_range`` is given or the image does not have 1, 3 or 4
+    channels; everything else is written with 8 bits per channel.
 
     Args:
-        path: Where to write.
+        path: The file to write.
         x: Float tensor (C, H, W) in [-1, 1].
-        value_range: What -1 and 1 stand for in a floating-point TIFF.
+        value_range: The values of -1 and 1 in a floating-point TIFF.
 
     Raises:
-        ValueError: The suffix is unknown, or its format can't hold that many channels.
-        OSError: The disk is full, the folder read-only, ...
+        ValueError: The suffix is unknown, or its format cannot hold that many channels.
+        OSError: The file cannot be written.
     """
     path = Path(path)
     suffix, channels = path.suffix.lower(), x.shape[0]
@@ -198,9 +197,9 @@ def write_image(
     if channels not in ((1, 3, 4) if suffix in _WITH_OPACITY else (1, 3)):
         able = ".png, .webp or .tif" if channels == 4 else ".tif"
         raise ValueError(f"{path}: {suffix} can't hold {channels} channels; use {able}")
-    picture, kind = to_pil(x), _FORMATS[suffix]
+    image, image_format = to_pil(x), _FORMATS[suffix]
     with atomic(path) as file:
-        picture.save(file, kind, **_OPTIONS.get(kind, {}))
+        image.save(file, image_format, **_OPTIONS.get(image_format, {}))
 
 
 def _write_tiff(path: Path, x: Tensor, value_range: tuple[float, float] | None) -> None:
@@ -222,21 +221,21 @@ def _write_tiff(path: Path, x: Tensor, value_range: tuple[float, float] | None) 
 
 @contextmanager
 def _opened(file: str | ImageFile) -> Iterator[tuple[ImageInfo, Callable[[Size | None], Pixels]]]:
-    """Open a file; yields what its header says and a function that decodes it."""
+    """Open a file; yield its header and a function that decodes it, given a target size."""
     path = Path(file) if isinstance(file, str) else file
     try:
         with warnings.catch_warnings():
-            # Broken metadata and large but bearable pictures are no reason to complain.
+            # broken metadata and large but acceptable images need no warning
             warnings.simplefilter("ignore")
             if path.suffix.lower() in _TIFF:
                 with path.open("rb") as data, tifffile.TiffFile(data) as tiff_file:
-                    layout = tiff.layout(tiff_file)
+                    layout = tiff.read_layout(tiff_file)
                     if layout is not None:
                         yield tiff.info(path, layout), lambda _: tiff.read(path, tiff_file, layout)
                         return
-            # Given a path, Pillow maps some files into memory and gets turned TIFFs wrong.
+            # given a path, Pillow memory-maps some files and gets rotated TIFFs wrong
             with path.open("rb") as data, Image.open(data, formats=pillow.FORMATS) as image:
-                yield pillow.info(path, image), lambda enough: pillow.read(path, image, enough)
+                yield pillow.info(path, image), lambda size: pillow.read(path, image, size)
     except (ImageError, BombError, FileNotFoundError, MemoryError):
         raise
     except Image.DecompressionBombError:
@@ -244,7 +243,7 @@ def _opened(file: str | ImageFile) -> Iterator[tuple[ImageInfo, Callable[[Size |
             f"{path} has more than {MAX_PIXELS:,} pixels; shrink or remove it"
         ) from None
     except UnidentifiedImageError:
-        raise ImageError(f"{path} can't be read: it is no image of a known format") from None
+        raise ImageError(f"{path} can't be read: it is not an image of a known format") from None
     except Exception as error:  # decoders fail in more ways than they document
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise ImageError(f"{path} can't be read: {reason.splitlines()[0]}") from None

@@ -1,4 +1,4 @@
-"""Image files and images of Pillow as pixels."""
+"""Pixels of image files that Pillow opens, and of Pillow images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from crossimage.data.images.pixels import (
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 
-# What Pillow's modes become before they are made into tensors; all others become RGB.
+# The modes that images are converted to before they become tensors; all others become RGB.
 _PLAIN = {"1": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"} | {
     mode: mode for mode in ("L", "LA", "RGB", "RGBA", "I;16", "I;16L", "I;16B", "I", "F")
 }
@@ -32,13 +32,13 @@ _JPEG = {"L": ImageReadMode.GRAY, "RGB": ImageReadMode.RGB}
 
 
 def info(path: ImageFile, image: Image.Image) -> ImageInfo:
-    """Describe an opened file from its header; raises BombError where it is too large."""
+    """Describe an opened file from its header; raise BombError if it is too large."""
     width, height = image.size
     check_size(path, width, height)
-    # Pillow would decode a whole PNG in search of EXIF data behind the pixels, and has already
-    # turned the size of a TIFF.
-    knows = "exif" in image.info if image.format == "PNG" else image.format != "TIFF"
-    if knows and image.getexif().get(_ORIENTATION, 1) > 4:
+    # Pillow would decode a whole PNG in search of EXIF data after the pixels, and has already
+    # rotated the size of a TIFF
+    has_exif = "exif" in image.info if image.format == "PNG" else image.format != "TIFF"
+    if has_exif and image.getexif().get(_ORIENTATION, 1) > 4:
         width, height = height, width
     mode, deep = _plain_mode(image), _deep_png(path, image)
     if deep:
@@ -47,14 +47,14 @@ def info(path: ImageFile, image: Image.Image) -> ImageInfo:
     return ImageInfo(width, height, len(Image.new(mode, (1, 1)).getbands()), image.mode, depth)
 
 
-def read(path: ImageFile, image: Image.Image, enough: tuple[int, int] | None = None) -> Pixels:
+def read(path: ImageFile, image: Image.Image, target_size: tuple[int, int] | None = None) -> Pixels:
     """Decode an opened file, upright.
 
     Args:
         path: The file.
-        image: What Pillow made of its header.
-        enough: Height and width that are wanted of it. A JPEG that is at least twice, four or
-            eight times as large is decoded at a half, a quarter or an eighth of its size.
+        image: The image that Pillow opened.
+        target_size: Height and width that are needed. A JPEG that is at least two, four or eight
+            times as large is decoded at a half, a quarter or an eighth of its size.
     """
     channels = _deep_png(path, image)
     if channels:
@@ -62,41 +62,43 @@ def read(path: ImageFile, image: Image.Image, enough: tuple[int, int] | None = N
         try:
             values = decode_image(data, apply_exif_orientation=True)
         except RuntimeError:
-            raise ImageError(f"{path} can't be read: its data is damaged or cut short") from None
+            raise ImageError(f"{path} can't be read: its data is damaged or truncated") from None
         return Pixels(values, alpha=channels in (2, 4))
-    reduced = enough is not None and _reduce(image, *enough)
-    usual = None if reduced else _usual_jpeg(path, image)
-    if usual is not None:
-        return Pixels(usual, alpha=False)
+    reduced = target_size is not None and _reduce(image, *target_size)
+    values_of_jpeg = None if reduced else _decode_jpeg(path, image)
+    if values_of_jpeg is not None:
+        return Pixels(values_of_jpeg, alpha=False)
     ImageOps.exif_transpose(image, in_place=True)
     return check_finite(pixels(image), path)
 
 
 def pixels(image: Image.Image) -> Pixels:
-    """The pixels of an image as they are stored; the channels of each lie side by side."""
+    """Return the pixels of an image as they are stored, with interleaved channels in memory."""
     mode = _plain_mode(image)
     array = np.array(image if image.mode == mode else image.convert(mode))
     if array.dtype.kind != "u":
         array = array.astype(np.float32)
     elif array.dtype.itemsize == 2:
-        array = array.astype(np.uint16)  # in the machine's byte order
+        array = array.astype(np.uint16)  # in native byte order
     values = torch.from_numpy(array)
     values = values[None] if values.ndim == 2 else values.permute(2, 0, 1)
     return Pixels(values, alpha=mode in ("LA", "RGBA"))
 
 
 def _reduce(image: Image.Image, height: int, width: int) -> bool:
-    """Have a JPEG decoded from the lowest frequencies alone, where that leaves enough pixels."""
-    size, turned = image.size, image.getexif().get(_ORIENTATION, 1) > 4
-    image.draft(None, (height, width) if turned else (width, height))  # only JPEGs can
+    """Prepare a JPEG to be decoded from its lowest frequencies only, if enough pixels remain."""
+    size, rotated = image.size, image.getexif().get(_ORIENTATION, 1) > 4
+    image.draft(
+        None, (height, width) if rotated else (width, height)
+    )  # has no effect on other formats
     return image.size != size
 
 
-def _usual_jpeg(path: ImageFile, image: Image.Image) -> Tensor | None:
-    """The pixels of an upright gray or colour JPEG; None leaves the file to Pillow.
+def _decode_jpeg(path: ImageFile, image: Image.Image) -> Tensor | None:
+    """Return the pixels of an upright gray or colour JPEG; None leaves the file to Pillow.
 
-    TorchVision gives the same pixels in a third of the time, for both call libjpeg-turbo; of files
-    that are cut short or damaged Pillow tells what is wrong.
+    TorchVision returns the same pixels in a third of the time, as both call libjpeg-turbo. Pillow
+    says what is wrong with truncated or damaged files.
     """
     upright = image.getexif().get(_ORIENTATION, 1) == 1
     if image.format != "JPEG" or image.mode not in _JPEG or not upright:
@@ -112,7 +114,7 @@ def _usual_jpeg(path: ImageFile, image: Image.Image) -> Tensor | None:
 
 
 def _deep_png(path: ImageFile, image: Image.Image) -> int:
-    """Channels of a 16-bit PNG, which Pillow would silently cut to 8 bits; else 0."""
+    """Return the channels of a 16-bit PNG, which Pillow would silently cut to 8 bits; else 0."""
     if image.format != "PNG":
         return 0
     with path.open("rb") as file:

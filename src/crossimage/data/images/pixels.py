@@ -1,4 +1,4 @@
-"""What the readers of image files share: decoded pixels, headers, and what can be wrong."""
+"""Decoded pixels, headers and errors, shared by the readers of image files."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _LUMINANCE = (0.299, 0.587, 0.114)
 
 
 class ImageError(ValueError):
-    """One file is unreadable or truncated; the message names the file and the reason."""
+    """An unreadable or truncated file; the message names the file and the reason."""
 
 
 class BombError(ValueError):
-    """A picture has more pixels than anyone wants to decode."""
+    """An image with more pixels than anyone would want to decode."""
 
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """What a file's header says.
+    """The header of an image file.
 
     Attributes:
-        width: Columns of the upright picture.
-        height: Rows of the upright picture.
-        channels: Channels that the file decodes to, opacity included.
+        width: Columns of the upright image.
+        height: Rows of the upright image.
+        channels: Number of decoded channels, including opacity.
         mode: Pillow's name of the pixel format, or the number of channels of other TIFFs.
         depth: Such as ``8-bit``, ``16-bit`` or ``float32``.
     """
@@ -46,11 +46,11 @@ class ImageInfo:
 
 
 class Pixels(NamedTuple):
-    """A decoded picture.
+    """A decoded image.
 
     Attributes:
         values: Tensor (C, H, W) of uint8, uint16, or float32 in the file's own range.
-        alpha: The last channel is opacity.
+        alpha: Whether the last channel is opacity.
     """
 
     values: Tensor
@@ -58,7 +58,7 @@ class Pixels(NamedTuple):
 
 
 def check_size(path: ImageFile, width: int, height: int) -> None:
-    """Refuse pictures that a header makes too large; raises :class:`BombError`."""
+    """Raise :class:`BombError` if an image has too many pixels."""
     if width * height > MAX_PIXELS:
         raise BombError(
             f"{path} has {width} x {height} pixels, more than {MAX_PIXELS:,}; shrink or remove it"
@@ -66,7 +66,7 @@ def check_size(path: ImageFile, width: int, height: int) -> None:
 
 
 def check_finite(pixels: Pixels, name: str | ImageFile) -> Pixels:
-    """Return the pixels; raises :class:`ImageError` where they hold NaN or infinite values."""
+    """Return the pixels; raise :class:`ImageError` if they hold NaN or infinite values."""
     if pixels.values.is_floating_point() and not pixels.values.isfinite().all():
         raise ImageError(f"{name} can't be used: it holds NaN or infinite values")
     return pixels
@@ -75,20 +75,21 @@ def check_finite(pixels: Pixels, name: str | ImageFile) -> Pixels:
 def convert(
     pixels: Pixels, channels: int, value_range: tuple[float, float] | None, name: str
 ) -> Tensor:
-    """Give pixels the wanted channels and a known range.
+    """Convert pixels to a number of channels and a known range.
 
     Args:
-        pixels: The decoded picture.
-        channels: Channels wanted. Gray, RGB, and both with opacity become one another (opacity
-            is composited on white unless 4 channels are wanted); other counts must match.
+        pixels: The decoded image.
+        channels: Number of channels to return. Gray, RGB, and both with opacity are converted into
+            one another (opacity is composited on white unless 4 channels are returned); other
+            counts must match.
         value_range: Lowest and highest value of floating-point pixels; others are clipped.
-        name: What the error messages call the picture.
+        name: Name of the image in error messages.
 
     Returns:
         A tensor (channels, H, W): uint8 in 0..255, or float32 in [-1, 1].
 
     Raises:
-        ValueError: The channels don't match, or ``value_range`` is needed.
+        ValueError: The channels do not match, or ``value_range`` is needed.
     """
     values, alpha = pixels
     if values.dtype == torch.uint16:

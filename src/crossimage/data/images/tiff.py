@@ -1,4 +1,4 @@
-"""TIFF files that Pillow can't hold: any channel count, 16 bits, floating point."""
+"""TIFF files that Pillow cannot represent: any channel count, 16 bits, floating point."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from crossimage.data.images import pillow
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.pixels import MODES, ImageInfo, Pixels, check_finite, check_size
 
-# A damaged file is reported once, by whoever asked for it.
+# a damaged file is reported once, by the caller
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
@@ -26,16 +26,16 @@ _BITS = {"uint8": "8-bit", "uint16": "16-bit"}
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file's values are arranged, from its header.
+    """How a TIFF file stores its values, according to its header.
 
     Attributes:
         height: Rows as stored, before the orientation is applied.
-        width: Columns as stored.
-        channels: Values a pixel.
-        channels_last: The channels are the innermost of three axes.
-        dtype: Kind of the values.
-        alpha: The last channel is opacity.
-        inverted: Zero is white.
+        width: Columns as layout.
+        channels: Values per pixel.
+        channels_last: Whether the channels are the last of three axes.
+        dtype: Type of the values.
+        alpha: Whether the last channel is opacity.
+        inverted: Whether zero is white.
         orientation: The EXIF number, 1 to 8.
     """
 
@@ -49,15 +49,15 @@ class Layout:
     orientation: int
 
 
-def layout(file: TiffFile) -> Layout | None:
-    """Describe a file's first picture without decoding it.
+def read_layout(file: TiffFile) -> Layout | None:
+    """Describe a file's first image without decoding it.
 
     Returns:
-        The layout, or None for the kinds that Pillow reads as well or better: palettes, CMYK,
-        YCbCr, packed bits.
+        The layout, or None for types that Pillow reads as well or better: palettes, CMYK, YCbCr,
+        packed bits.
 
     Raises:
-        ValueError: The file holds a stack of pictures.
+        ValueError: The file holds a stack of images.
     """
     series = file.series[0]
     page = series.keyframe
@@ -67,12 +67,12 @@ def layout(file: TiffFile) -> Layout | None:
     axes = [(a, n) for a, n in zip(series.axes, series.shape, strict=True) if n > 1 or a in "YXS"]
     names, sizes = [axis for axis, _ in axes], [size for _, size in axes]
     if len(sizes) not in (2, 3):
-        raise ValueError(f"it is a stack of shape {tuple(series.shape)}, not one picture")
+        raise ValueError(f"it is a stack of shape {tuple(series.shape)}, not one image")
     if len(sizes) == 2:
         channels, channels_last = 1, False
         height, width = sizes
     else:
-        # Arrays saved without saying which axis holds the channels: it is the shorter one.
+        # if the file does not say which axis holds the channels, it is the shorter one
         channels_last = names[2] == "S" or (names[0] == "Q" and sizes[2] < sizes[0])
         channels, height, width = (sizes[2], *sizes[:2]) if channels_last else sizes
     orientation = page.tags.get(_ORIENTATION)
@@ -88,20 +88,20 @@ def layout(file: TiffFile) -> Layout | None:
     )
 
 
-def info(path: ImageFile, picture: Layout) -> ImageInfo:
-    """Describe a picture from its header; raises BombError where it is too large."""
-    # Many channels are as heavy as many pixels.
-    check_size(path, picture.width, picture.height * max(1, picture.channels // 4))
-    sides = (picture.width, picture.height)
-    width, height = sides[::-1] if picture.orientation > 4 else sides
-    named = picture.alpha or picture.channels in (1, 3)
-    mode = MODES[picture.channels] if named else f"{picture.channels} channels"
-    depth = _BITS.get(picture.dtype.name, picture.dtype.name)
-    return ImageInfo(width, height, picture.channels, mode, depth)
+def info(path: ImageFile, layout: Layout) -> ImageInfo:
+    """Describe an image from its layout; raise BombError if it is too large."""
+    # many channels are as large as many pixels
+    check_size(path, layout.width, layout.height * max(1, layout.channels // 4))
+    sides = (layout.width, layout.height)
+    width, height = sides[::-1] if layout.orientation > 4 else sides
+    named = layout.alpha or layout.channels in (1, 3)
+    mode = MODES[layout.channels] if named else f"{layout.channels} channels"
+    depth = _BITS.get(layout.dtype.name, layout.dtype.name)
+    return ImageInfo(width, height, layout.channels, mode, depth)
 
 
-def read(path: ImageFile, file: TiffFile, picture: Layout) -> Pixels:
-    """Decode a file's first picture, upright.
+def read(path: ImageFile, file: TiffFile, layout: Layout) -> Pixels:
+    """Decode a file's first image, upright.
 
     Raises:
         ValueError: The compression needs a package that is not installed.
@@ -111,24 +111,24 @@ def read(path: ImageFile, file: TiffFile, picture: Layout) -> Pixels:
     except ValueError as error:
         if "imagecodecs" not in str(error):
             raise
-        return _read_compressed(path, picture)
-    if picture.channels_last:
-        values = values.reshape(picture.height, picture.width, picture.channels)
+        return _read_compressed(path, layout)
+    if layout.channels_last:
+        values = values.reshape(layout.height, layout.width, layout.channels)
         values = values.transpose(2, 0, 1)
     else:
-        values = values.reshape(picture.channels, picture.height, picture.width)
+        values = values.reshape(layout.channels, layout.height, layout.width)
     if values.dtype not in (np.uint8, np.uint16):
         values = values.astype(np.float32)
-    elif picture.inverted:
+    elif layout.inverted:
         values = np.iinfo(values.dtype).max - values
-    values = np.ascontiguousarray(_upright(values, picture.orientation))
-    return check_finite(Pixels(torch.from_numpy(values), picture.alpha), path)
+    values = np.ascontiguousarray(_upright(values, layout.orientation))
+    return check_finite(Pixels(torch.from_numpy(values), layout.alpha), path)
 
 
-def _read_compressed(path: ImageFile, picture: Layout) -> Pixels:
-    kept = 1 if picture.channels > 1 else 2  # bytes a value that Pillow doesn't cut
-    if picture.dtype.kind != "u" or picture.dtype.itemsize > kept:
-        raise ValueError("its compression needs a further package; pip install imagecodecs")
+def _read_compressed(path: ImageFile, layout: Layout) -> Pixels:
+    kept = 1 if layout.channels > 1 else 2  # bytes per value that Pillow does not cut
+    if layout.dtype.kind != "u" or layout.dtype.itemsize > kept:
+        raise ValueError("its compression needs another package; pip install imagecodecs")
     with path.open("rb") as data, Image.open(data, formats=("TIFF",)) as image:
         return pillow.read(path, image)
 

@@ -1,7 +1,7 @@
-"""A synthetic data set: outlines of random shapes, and other shapes full of colour and texture.
+"""A synthetic data set: outlines of random shapes, and shapes filled with colour and texture.
 
-The content of a picture is the shape, the style its colour and texture, so that a translation
-between the domains is easy to judge by eye.
+The content of an image is its shape, the style its colour and texture, so that translations between
+the domains are easy to judge by eye.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 from crossimage.data.make.shapes import KINDS, Points, Random, Shape
 from crossimage.utils.files import new_folder
 
-_SCALE = 3  # pictures are drawn this much larger and reduced, for smooth edges
+_SCALE = 3  # images are drawn this much larger and reduced, for smooth edges
 
 
 def make_outlines(
@@ -32,33 +32,34 @@ def make_outlines(
 ) -> None:
     """Write the folders trainA, trainB, testA and testB.
 
-    A holds black outlines on white, B shapes of the same kinds in one colour and texture each. No
-    shape appears twice in a domain. The same seed gives the same pictures.
+    A holds black outlines on white, B shapes of the same kinds, each in one colour and texture. No
+    shape appears twice in a domain. The same seed results in the same images.
 
     Args:
-        out: The folder to make; complete or not there.
+        out: The folder to make; nothing is left of it after an error.
         seed: Seed of all shapes and styles.
-        count: Training images of a domain.
-        test_count: Test images of a domain.
+        count: Training images per domain.
+        test_count: Test images per domain.
         size: Height and width in pixels.
-        paired: Images of one name show the same shape; otherwise none appears in both domains.
+        paired: Whether images of the same name show the same shape; otherwise no shape appears in
+            both domains.
 
     Raises:
-        ValueError: ``out`` exists and is not empty, or a number makes no sense.
+        ValueError: ``out`` exists and is not empty, or a number is too small.
     """
     if count < 1 or test_count < 1 or size < 16:
         raise ValueError(
-            f"expected count and test_count from 1 and size from 16 on, found {count}, "
+            f"expected count and test_count of at least 1 and size of at least 16, found {count}, "
             f"{test_count}, {size}"
         )
-    with new_folder(out) as made:
+    with new_folder(out) as parent:
         for index, folder in enumerate(("trainA", "trainB", "testA", "testB")):
-            (made / folder).mkdir()
+            (parent / folder).mkdir()
             draw = _outline if folder.endswith("A") else _filled
             for number in range(count if folder.startswith("train") else test_count):
                 stream = 4 + index // 2 if paired else index
                 rng = np.random.default_rng([seed, stream, number])
-                draw(rng, size).save(made / folder / f"{number:05d}.png")
+                draw(rng, size).save(parent / folder / f"{number:05d}.png")
 
 
 MAKERS: dict[str, Callable[..., None]] = {
@@ -84,12 +85,12 @@ def _filled(rng: Random, size: int) -> Image.Image:
     mask, lines = (np.asarray(image, np.float64)[..., None] / 255 for image in (inside, ink))
     pixels = 1 - mask + mask * texture
     pixels = pixels * (1 - lines) + lines * colour * 0.22
-    picture = Image.fromarray(np.round(pixels * 255).astype(np.uint8))
-    return picture.resize((size, size), Image.Resampling.BOX)
+    image = Image.fromarray(np.round(pixels * 255).astype(np.uint8))
+    return image.resize((size, size), Image.Resampling.BOX)
 
 
 def _draw(side: int, shape: Shape, outside: int, inside: int, ink: int) -> Image.Image:
-    """A gray picture of a shape, with a value for each of its regions."""
+    """Return a gray image of a shape, with one value for each of its regions."""
     width = max(2, round(side / 42))
     canvas = Image.new("L", (side, side), outside)
     draw = ImageDraw.Draw(canvas)
@@ -111,7 +112,7 @@ def _stroke(draw: ImageDraw.ImageDraw, line: Points, ink: int, width: int) -> No
 
 
 def _placed(rng: Random, side: int) -> Shape:
-    """A random shape, turned, scaled and moved to lie on a canvas."""
+    """Return a random shape, rotated, scaled and moved to fit the canvas."""
     kind, turn = KINDS[rng.integers(len(KINDS))]
     shape = kind(rng)
     angle = rng.uniform(-turn, turn)
@@ -136,7 +137,7 @@ def _placed(rng: Random, side: int) -> Shape:
 
 
 def _texture(rng: Random, colour: NDArray[np.float64], side: int) -> NDArray[np.float64]:
-    """Coloured pixels (side, side, 3) in [0, 1]."""
+    """Return a coloured texture (side, side, 3) in [0, 1]."""
     y, x = np.mgrid[0:side, 0:side] / side
     angle = rng.uniform(0, np.pi)
     u, v = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)

@@ -17,7 +17,7 @@ class Shape:
     """A shape around the origin, about two units wide.
 
     Attributes:
-        parts: Closed curves (N, 2) that are filled and outlined, the hindmost first.
+        parts: Closed curves (N, 2) that are filled and outlined, from back to front.
         lines: Open curves (N, 2) drawn on top.
         hole: A closed curve through which the background shows.
     """
@@ -38,7 +38,7 @@ def _arc(width: float, height: float, first: float, last: float) -> Points:
 
 
 def _smooth(points: Points, rounds: int = 3) -> Points:
-    """Cut the corners of a closed curve again and again."""
+    """Smooth a closed curve by repeatedly cutting its corners."""
     for _ in range(rounds):
         after = np.roll(points, -1, 0)
         pair = np.stack([0.75 * points + 0.25 * after, 0.25 * points + 0.75 * after], 1)
@@ -176,7 +176,7 @@ def _leaf(rng: Random) -> Shape:
 KINDS: list[tuple[Callable[[Random], Shape], float]] = [
     (kind, np.pi) for kind in (_ellipse, _rectangle, _polygon, _star, _blob, _flower, _leaf)
 ]
-"""Makers of random shapes, and by how much each may be turned at most, in radians."""
+"""Makers of random shapes, each with its largest rotation in radians."""
 
-# Things that have an up and a down are tilted only.
+# things that have a top and a bottom are only tilted
 KINDS += [(kind, 0.35) for kind in (_mug, _shoe, _house, _bag, _fish)]

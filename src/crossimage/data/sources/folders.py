@@ -1,4 +1,4 @@
-"""Where the images of the domains lie: folders, side-by-side pairs, or list files."""
+"""Domains in folders, side-by-side pairs or list files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPLITS: tuple[Split, Split] = ("train", "test")
 
 _FOLDERS = ("train", "test", "val")
 _LAYOUTS = (
-    "expected the folders trainA and trainB, or train with one folder a domain, or train with "
+    "expected the folders trainA and trainB, or train with one folder per domain, or train with "
     "side-by-side pairs"
 )
 
@@ -29,18 +29,18 @@ class Domain:
     """The images of one domain.
 
     Attributes:
-        name: What the domain is called.
+        name: Name of the domain.
         train: Training images, sorted.
         test: Test images, sorted; may be empty.
-        half: 0 or 1 where the left or right half of each picture belongs to the domain.
-        train_root: The folder, or the list file, that the training images were found in.
-        test_root: The folder of the test images; where there are none, where they would be.
-        lines: Of a list file, the line of every training image.
-        classes: Names of the classes; empty where they are not asked for. See
+        half: 0 or 1 if the domain's images are the left or right halves of the files.
+        train_root: The folder, or list file, of the training images.
+        test_root: The folder of the test images, whether or not it exists.
+        lines: In a list file, the line of every training image.
+        classes: Names of the classes; empty unless they were asked for. See
             :func:`crossimage.data.sources.classes.classified`.
-        class_indices: Index in ``classes`` of every training image; empty where training may not
-            know them.
-        test_class_indices: Index in ``classes`` of every test image; empty where unknown.
+        class_indices: Index of the class of every training image; empty if training must not know
+            it.
+        test_class_indices: Index of the class of every test image; empty if unknown.
     """
 
     name: str
@@ -55,15 +55,15 @@ class Domain:
     test_class_indices: tuple[int, ...] = ()
 
     def files(self, split: Split) -> tuple[Path, ...]:
-        """The training or the test images."""
+        """Return the training or the test images."""
         return self.train if split == "train" else self.test
 
     def root(self, split: Split) -> Path:
-        """Where the training or the test images were found."""
+        """Return the folder or list file of the training or the test images."""
         return self.train_root if split == "train" else self.test_root
 
-    def shown(self, split: Split) -> Iterator[str]:
-        """The classes of the training or the test images, one an image; none where unknown."""
+    def label_names(self, split: Split) -> Iterator[str]:
+        """Iterate over the class names of all training or test images; nothing if unknown."""
         indices = self.class_indices if split == "train" else self.test_class_indices
         return (self.classes[index] for index in indices)
 
@@ -73,22 +73,22 @@ def scan_domains(data: str, names: Sequence[str] = (), count: int | None = 2) ->
 
     Layouts: ``DIR/trainA, trainB[, testA, testB]``; ``DIR/train/<domain>[, test/<domain>]``;
     side-by-side pairs directly in ``DIR/train[, test]``; list files ``A=list.txt,B=list.txt``
-    with one path a line, relative to the list or else to the working folder. ``val`` stands in
-    for ``test``. Folders are searched recursively; hidden files are ignored.
+    with one path per line, relative to the list or else to the working folder. ``val`` stands in
+    for a missing ``test``. Folders are searched recursively; hidden files are ignored.
 
     Args:
         data: The folder, or the list files.
-        names: New names of the domains; with ``DIR/train/<domain>`` also a choice among the
-            folders, in the order wanted.
-        count: Domains expected; None: any number from two on.
+        names: New names of the domains; with ``DIR/train/<domain>`` also the folders to use, in
+            this order.
+        count: Expected number of domains; None: any from two on.
 
     Returns:
         The domains in the order of their letters, folder names, or lists.
 
     Raises:
         FileNotFoundError: A folder or a listed file is missing.
-        ValueError: An empty path, a folder without images, pictures that are no pairs, or another
-            number of domains than expected.
+        ValueError: The path is empty, a folder has no images, the images are not side-by-side
+            pairs, or the number of domains is not the expected one.
     """
     folder = as_path(data, "the path of the data set")
     if len(set(names)) < len(names):
@@ -97,7 +97,7 @@ def scan_domains(data: str, names: Sequence[str] = (), count: int | None = 2) ->
         domains = _from_lists(data)
     elif not folder.is_dir():
         raise FileNotFoundError(
-            f"{data} is no folder; expected the folder of a data set or A=list.txt,B=list.txt"
+            f"{data} is not a folder; expected the folder of a data set or A=list.txt,B=list.txt"
         )
     elif any(path.is_dir() for path in folder.glob("train[A-Z]")):
         domains = _from_letters(folder)
@@ -120,47 +120,47 @@ def scan_domains(data: str, names: Sequence[str] = (), count: int | None = 2) ->
 
 
 def find_images(data: str, names: Sequence[str] = ()) -> Domain:
-    """Find the images of a data set that has no domains.
+    """Find the images of a data set with a single domain.
 
-    Layouts: ``DIR/train[, DIR/test]``, where ``val`` stands in for ``test``; images anywhere below
-    ``DIR`` where it has no folder ``train``; a list file with one path a line.
+    Layouts: ``DIR/train[, DIR/test]``, where ``val`` stands in for a missing ``test``; images
+    anywhere below ``DIR`` if it has no folder ``train``; a list file with one path per line.
 
     Args:
         data: The folder, or the list file.
-        names: A name for what the images show; by default the folder's.
+        names: Name of the domain; by default the folder's.
 
     Raises:
-        FileNotFoundError: There is no such folder, or a listed file is missing.
-        ValueError: An empty path, a folder without images, or more than one name.
+        FileNotFoundError: The folder or a listed file is missing.
+        ValueError: The path is empty, the folder has no images, or there is more than one name.
     """
     folder = as_path(data, "the path of the data set")
     if folder.is_file():
         paths, lines = zip(*_read_list(folder), strict=True)
-        found = Domain(folder.stem, paths, train_root=folder, lines=lines)
+        domain = Domain(folder.stem, paths, train_root=folder, lines=lines)
     elif not folder.is_dir():
-        raise FileNotFoundError(f"{data} is no folder; expected a folder of images")
+        raise FileNotFoundError(f"{data} is not a folder; expected a folder of images")
     elif (folder / "train").is_dir():
         name = folder.resolve().name
-        found = _from_folders(name, *(folder / split for split in _FOLDERS))
+        domain = _from_folders(name, *(folder / split for split in _FOLDERS))
     else:
-        found = Domain(
+        domain = Domain(
             folder.resolve().name, _required(folder), train_root=folder, test_root=folder / "test"
         )
     if len(names) > 1:
         raise ValueError(f"domains={','.join(names)} names {len(names)}, expected one name")
-    return replace(found, name=names[0]) if names else found
+    return replace(domain, name=names[0]) if names else domain
 
 
 def find_two_scales(data: str, names: Sequence[str] = ()) -> tuple[Domain, Domain]:
-    """Find the images of a data set, to serve as small and as large images; see `find_images`.
+    """Find the images of a data set, as a domain of small images and one of large images.
 
     Args:
-        data: The folder, or the list file.
+        data: What :func:`find_images` takes.
         names: Names of the small images and of the large ones; by default low and high.
 
     Raises:
         FileNotFoundError: The folder or a listed file is missing.
-        ValueError: An empty path, a folder without images, or not two names.
+        ValueError: The path is empty, the folder has no images, or there are not two names.
     """
     images = find_images(data)
     names = names or ("low", "high")
@@ -173,7 +173,7 @@ def find_two_scales(data: str, names: Sequence[str] = ()) -> tuple[Domain, Domai
 
 
 def facts_of(domains: Sequence[Domain]) -> Facts:
-    """Return the names and the classes of domains; an epoch shows each image of the largest."""
+    """Return what domains tell: names, classes, and an epoch of the largest one's images."""
     return Facts(
         domains=tuple(domain.name for domain in domains),
         epoch=max(len(domain.train) for domain in domains),
@@ -184,19 +184,19 @@ def facts_of(domains: Sequence[Domain]) -> Facts:
 def _check_count(
     data: str, domains: Sequence[Domain], names: Sequence[str], count: int | None
 ) -> None:
-    known = [domain.name for domain in domains]
-    found = f"{data} holds {len(domains)} domains ({', '.join(known)})"
+    folders = [domain.name for domain in domains]
+    holds = f"{data} holds {len(domains)} domains ({', '.join(folders)})"
     if len(domains) < 2 or (count is not None and len(domains) != count):
         choice = count is not None and len(domains) > count and Path(data, "train").is_dir()
-        hint = f"; choose with domains={','.join(known[:count])}" if choice else ""
-        raise ValueError(f"{found}, expected {count or 'at least 2'}{hint}")
+        hint = f"; choose with domains={','.join(folders[:count])}" if choice else ""
+        raise ValueError(f"{holds}, expected {count or 'at least 2'}{hint}")
     if names and len(names) != len(domains):
-        raise ValueError(f"{found}, but domains={','.join(names)} names {len(names)}")
+        raise ValueError(f"{holds}, but domains={','.join(names)} names {len(names)}")
 
 
 def _from_letters(folder: Path) -> tuple[Domain, ...]:
     letters = [c for c in string.ascii_uppercase if (folder / f"train{c}").is_dir()]
-    # A lone trainB is as incomplete as a lone trainA.
+    # a lone trainB is as incomplete as a lone trainA
     letters = list(string.ascii_uppercase[: max(2, string.ascii_uppercase.index(letters[-1]) + 1)])
     return tuple(
         _from_folders(c.lower(), *(folder / f"{split}{c}" for split in _FOLDERS)) for c in letters
@@ -204,7 +204,7 @@ def _from_letters(folder: Path) -> tuple[Domain, ...]:
 
 
 def _from_folders(name: str, train: Path, test: Path, val: Path) -> Domain:
-    """A domain whose images lie below folders."""
+    """Return the domain of some folders; ``val`` stands in for a test folder without images."""
     images, tests = _required(train), images_below(test)
     if not tests and (tests := images_below(val)):
         test = val
@@ -212,7 +212,7 @@ def _from_folders(name: str, train: Path, test: Path, val: Path) -> Domain:
 
 
 def _choose(train: Path, folders: list[str], names: Sequence[str]) -> Sequence[str]:
-    """The folders to use; ``names`` may select and order them, or rename all of them."""
+    """Return the folders to use; ``names`` may select and order them, or rename all."""
     unknown = [name for name in names if name not in folders]
     if len(unknown) == len(names):
         return folders
@@ -224,18 +224,18 @@ def _choose(train: Path, folders: list[str], names: Sequence[str]) -> Sequence[s
 
 
 def _from_pairs(folder: Path) -> tuple[Domain, ...]:
-    pictures = _from_folders("", *(folder / split for split in _FOLDERS))
-    for path in pictures.train[:3]:
+    images = _from_folders("", *(folder / split for split in _FOLDERS))
+    for path in images.train[:3]:
         try:
             info = probe(path)
         except ImageError:
-            continue  # training counts and names the broken ones
+            continue  # training counts and names broken files
         if 2 * info.width < 3 * info.height or info.width % 2:
             raise ValueError(
-                f"{path} is {info.width} x {info.height}: no side-by-side pair, which is even and "
-                f"clearly wider than high; {_LAYOUTS}"
+                f"{path} is {info.width} x {info.height}, not a side-by-side pair, whose width is "
+                f"even and clearly larger than its height; {_LAYOUTS}"
             )
-    return replace(pictures, name="a", half=0), replace(pictures, name="b", half=1)
+    return replace(images, name="a", half=0), replace(images, name="b", half=1)
 
 
 def _from_lists(data: str) -> tuple[Domain, ...]:
@@ -252,14 +252,14 @@ def _from_lists(data: str) -> tuple[Domain, ...]:
 
 
 def _read_list(file: Path) -> list[tuple[Path, int]]:
-    """The images that a list names, sorted, with the lines they stand in."""
+    """Return the images that a list file names, sorted, with their line numbers."""
     if not file.is_file():
-        raise FileNotFoundError(f"there is no list file {file}; expected one image path a line")
+        raise FileNotFoundError(f"there is no list file {file}; expected one image path per line")
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise ValueError(f"{file} is no text; expected one image path a line") from None
-    found = []
+        raise ValueError(f"{file} is not a text file; expected one image path per line") from None
+    images = []
     for number, line in enumerate(lines, start=1):
         text = line.strip()
         if not text or text.startswith("#"):
@@ -270,37 +270,37 @@ def _read_list(file: Path) -> list[tuple[Path, int]]:
             raise FileNotFoundError(f"{file}, line {number}: there is no file {text}")
         if path.suffix.lower() not in EXTENSIONS:
             raise ValueError(
-                f"{file}, line {number}: {text} is no image; expected {', '.join(EXTENSIONS)}"
+                f"{file}, line {number}: {text} is not an image; expected {', '.join(EXTENSIONS)}"
             )
-        found.append((path, number))
-    if not found:
-        raise ValueError(f"{file} lists no images; expected one path a line")
-    return sorted(found)
+        images.append((path, number))
+    if not images:
+        raise ValueError(f"{file} lists no images; expected one path per line")
+    return sorted(images)
 
 
 def visible_folders(folder: Path) -> list[str]:
-    """Names of a folder's own sub-folders, sorted, without hidden ones."""
+    """Return the sorted names of a folder's direct subfolders, without hidden ones."""
     if not folder.is_dir():
         return []
     return sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
 def _files(folder: Path) -> list[Path]:
-    """All files below a folder, sorted, without hidden ones."""
-    found = []
+    """Return all files below a folder, sorted, without hidden ones."""
+    paths: list[Path] = []
     for root, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(root, name) for name in files if not name.startswith(".")]
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+        paths += [Path(root, name) for name in files if not name.startswith(".")]
+    return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
 
 
 def images_below(folder: Path) -> tuple[Path, ...]:
-    """Images below a folder, if any."""
+    """Return the images below a folder, sorted; empty if it does not exist."""
     return tuple(path for path in _files(folder) if path.suffix.lower() in EXTENSIONS)
 
 
 def _required(folder: Path) -> tuple[Path, ...]:
-    """Images below a folder; raises an error that says what is there instead."""
+    """Return the images below a folder; without any, raise an error that says what is there."""
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}; {_LAYOUTS}")
     images = images_below(folder)

@@ -1,4 +1,4 @@
-"""Data sets of labelled images: class folders and tables of attributes."""
+"""Data sets of labelled images, in class folders or with tables of attributes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from crossimage.labels import LabelSet, label_index
 from crossimage.utils.files import as_path
 
 Values = tuple[int, ...]
-"""What an image has of the labels of its data set, 1 or 0 each."""
+"""The labels of an image: 1 or 0 for each label of its data set."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class LabelledDomain(Domain):
     """One data set of labelled images.
 
     Attributes:
-        label_set: Its labels.
+        label_set: The labels that its images may have.
         values: Labels of every training image.
         test_values: Labels of every test image.
     """
@@ -31,8 +31,8 @@ class LabelledDomain(Domain):
     values: tuple[Values, ...] = ()
     test_values: tuple[Values, ...] = ()
 
-    def shown(self, split: Split) -> Iterator[str]:
-        """The labels that the training or the test images have, each as often as they have it."""
+    def label_names(self, split: Split) -> Iterator[str]:
+        """Iterate over the labels of all training or test images."""
         for values in self.values if split == "train" else self.test_values:
             yield from (n for n, has in zip(self.label_set.names, values, strict=True) if has)
 
@@ -41,15 +41,16 @@ def find_labelled(data: str, chosen: Sequence[str] = ()) -> tuple[LabelledDomain
     """Find data sets of labelled images.
 
     Args:
-        data: One data set, or several separated by commas. Each is a folder with one folder a
+        data: One data set, or several separated by commas. Each is a folder with one folder per
             class, ``DIR/train/<class>[, DIR/test/<class>]``, a folder that holds a table of
             attributes, or such a table; see :func:`~crossimage.data.sources.tables.read_table`.
-        chosen: The classes or attributes to use, in this order; each data set takes those that it
+        chosen: The classes or attributes to use, in this order; each data set uses those that it
             has. Empty: all.
 
     Raises:
         FileNotFoundError: A folder, a table or an image is missing.
-        ValueError: There are no labels, unknown ones, or such that there is nothing to learn.
+        ValueError: There are no labels, unknown labels, or labels that all or none of the training
+            images have.
     """
     whole = as_path(data, "the path of the data set")
     parts = [data] if whole.exists() else [part.strip() for part in data.split(",")]
@@ -63,7 +64,7 @@ def find_labelled(data: str, chosen: Sequence[str] = ()) -> tuple[LabelledDomain
     ]
     union = [label for labels in known for label in labels]
     wanted = list(dict.fromkeys(union[label_index(name, union)] for name in chosen))
-    found = []
+    data_sets = []
     for (name, source), labels in zip(sources, known, strict=True):
         own = [label for label in wanted if label in labels]
         if wanted and not own:
@@ -71,14 +72,14 @@ def find_labelled(data: str, chosen: Sequence[str] = ()) -> tuple[LabelledDomain
                 f"{name} has none of {', '.join(chosen)}; its labels: {', '.join(labels)}"
             )
         if isinstance(source, Table):
-            found.append(_sound(_from_table(name, source, own)))
+            data_sets.append(_checked(_from_table(name, source, own)))
         else:
-            found.append(_sound(_from_classes(name, source, own)))
-    return tuple(found)
+            data_sets.append(_checked(_from_classes(name, source, own)))
+    return tuple(data_sets)
 
 
 def facts_of_labelled(data_sets: Sequence[LabelledDomain]) -> Facts:
-    """Return the labels of data sets; an epoch shows all their images."""
+    """Return what labelled data sets tell: their labels, and an epoch of all their images."""
     known = [data_set.label_set for data_set in data_sets]
     return Facts(
         domains=tuple(name for labels in known for name in labels.names),
@@ -89,7 +90,7 @@ def facts_of_labelled(data_sets: Sequence[LabelledDomain]) -> Facts:
 
 
 def _open(path: Path) -> tuple[str, Table | Domain]:
-    """A data set's name, and its table or its images with their classes."""
+    """Return a data set's name, and its table or its images with their classes."""
     if path.is_file():
         return path.stem, read_table(path)
     if not path.is_dir():
@@ -106,7 +107,7 @@ def _open(path: Path) -> tuple[str, Table | Domain]:
 
 
 def _from_classes(name: str, images: Domain, chosen: Sequence[str]) -> LabelledDomain:
-    """The images of some classes, or of all, with one label each."""
+    """Return the images of some classes, or of all, with one label each."""
     names = tuple(chosen) or images.classes
 
     def choose(
@@ -126,10 +127,10 @@ def _from_classes(name: str, images: Domain, chosen: Sequence[str]) -> LabelledD
 
 
 def _from_table(name: str, table: Table, chosen: Sequence[str]) -> LabelledDomain:
-    """The images of a table with some of its attributes, or all."""
+    """Return the images of a table with some of its attributes, or all."""
     names = tuple(chosen) or table.attributes()
     if not names:
-        raise ValueError(f"{table.file} has no column that holds nothing but 1 and 0")
+        raise ValueError(f"{table.file} has no column that holds only 1 and 0")
     train, test = table.split("train"), table.split("test")
     if not train:
         raise ValueError(f"{table.file} names no images to train with")
@@ -141,16 +142,16 @@ def _from_table(name: str, table: Table, chosen: Sequence[str]) -> LabelledDomai
     )  # fmt: skip
 
 
-def _sound(domain: LabelledDomain) -> LabelledDomain:
-    """Refuse labels that tell the training images of a data set not apart."""
+def _checked(domain: LabelledDomain) -> LabelledDomain:
+    """Return a data set whose labels distinguish its training images; refuse any other."""
     names = domain.label_set.names
     if domain.label_set.categorical and len(names) < 2:
-        raise ValueError(f"{domain.name} has the one class {names[0]}; expected at least two")
+        raise ValueError(f"{domain.name} has only the class {names[0]}; expected at least two")
     for name, *column in zip(names, *domain.values, strict=True):
         if len(set(column)) < 2:
             share = "all" if column[0] else "none"
             raise ValueError(
-                f"{share} of the training images of {domain.name} are {name}, so that there is "
-                "nothing to learn; leave it out of `attributes`"
+                f"{share} of the training images of {domain.name} are {name}, so there is nothing "
+                "to learn; leave it out of `attributes`"
             )
     return domain

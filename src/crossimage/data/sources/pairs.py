@@ -1,4 +1,4 @@
-"""Which images of the domains belong together."""
+"""Pairs: images of several domains that belong together."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from crossimage.data.sources.folders import SPLITS, Domain, Split
 
 
 def align(domains: Sequence[Domain]) -> tuple[Domain, ...]:
-    """Bring the images of all domains into the order of the pairs.
+    """Bring the images of all domains into the same order, that of the pairs.
 
-    Images of folders belong together that have the same name below their folders, whatever their
-    suffixes; entries of list files that stand in the same place; halves of the same picture.
+    Images in folders belong together if they have the same path below their folders, regardless of
+    the suffix; entries of list files if they have the same position; halves if they are of the
+    same file.
 
     Returns:
-        The domains, whose images of one place are a pair.
+        The domains; their n-th images are a pair.
 
     Raises:
-        ValueError: An image has no partner, or several have one name.
+        ValueError: An image has no partner, or several have the same name.
     """
     problems = unmatched(domains)
     if problems:
@@ -34,43 +35,43 @@ def align(domains: Sequence[Domain]) -> tuple[Domain, ...]:
 
 
 def unmatched(domains: Sequence[Domain]) -> list[str]:
-    """A sentence for every image that belongs to no pair; see :func:`align`."""
+    """Return a sentence for every image without a partner; see :func:`align`."""
     if domains[0].lines:
         return _unequal_lists(domains)
     problems = []
     for split in SPLITS:
-        found: list[dict[str, Path]] = []
+        by_name: list[dict[str, Path]] = []
         for domain in domains:
-            found.append({})
+            by_name.append({})
             for name, path in _named(domain, split):
-                other = found[-1].setdefault(name, path)
+                other = by_name[-1].setdefault(name, path)
                 if other != path:
                     problems.append(
-                        f"{other} and {path} have one name; the images of a pair are found by "
-                        "their names without suffix, so rename or remove one of them"
+                        f"{other} and {path} have the same name; images are paired by their names "
+                        "without suffix, so rename or remove one of them"
                     )
-        for mine in found:
+        for mine in by_name:
             for name, path in mine.items():
                 problems += [
                     f"{path} has no partner: {domain.root(split)} holds no image named {name}; "
                     "add it or remove the other"
-                    for domain, theirs in zip(domains, found, strict=True)
+                    for domain, theirs in zip(domains, by_name, strict=True)
                     if name not in theirs
                 ]
     return problems
 
 
 def _in_order_of(first: Domain, domain: Domain, split: Split) -> tuple[Path, ...]:
-    found = dict(_named(domain, split))
-    return tuple(found[name] for name, _ in _named(first, split))
+    by_name = dict(_named(domain, split))
+    return tuple(by_name[name] for name, _ in _named(first, split))
 
 
 def _named(domain: Domain, split: Split) -> Iterator[tuple[str, Path]]:
-    """The images of a domain under the names that their partners have too."""
+    """Yield the images of a domain with the names that their partners share."""
     files, root = domain.files(split), domain.root(split)
     if domain.lines:
         in_order = sorted(zip(domain.lines, files, strict=False))
-        yield from ((str(place), path) for place, (_, path) in enumerate(in_order))
+        yield from ((str(position), path) for position, (_, path) in enumerate(in_order))
         return
     for path in files:
         name = path.relative_to(root)
@@ -84,6 +85,6 @@ def _unequal_lists(domains: Sequence[Domain]) -> list[str]:
     first = sorted(long.lines)[len(short.lines)]
     return [
         f"{long.train_root} lists {len(long.lines)} images and {short.train_root} "
-        f"{len(short.lines)}; the images of a pair must stand in the same place of both lists, and "
+        f"{len(short.lines)}; the images of a pair must have the same position in both lists, and "
         f"{long.train_root}, line {first} is the first without a partner"
     ]
