@@ -9,8 +9,8 @@ from pathlib import Path
 from PIL import Image
 
 from crossimage.data.images.files import to_pil
-from crossimage.inference.files import sample_grid
 from crossimage.inference.predictor import Predictor
+from crossimage.inference.sample_files import sample_grid
 from crossimage.utils.html import page_template
 
 _MAX_WIDTH = 1200  # pixels of the images in a notebook

@@ -1,14 +1,12 @@
-"""Translate image files into a folder, or fill one with samples."""
+"""Translate image files into a folder."""
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -16,25 +14,23 @@ from typing import NamedTuple, SupportsIndex, TypeVar
 
 import torch
 from torch import Tensor
-from torchvision.utils import make_grid
 
-from crossimage.data.images.files import read_image, write_image
+from crossimage.data.images.files import read_image
 from crossimage.data.images.resize import resize_shortest_side, resize_to_cover
-from crossimage.inference.file_names import find_inputs, name_outputs, suffix_of
+from crossimage.inference.file_names import find_inputs, name_outputs
 from crossimage.inference.inputs import ImageLike, as_list, read_inputs
+from crossimage.inference.outputs import SHEET, check_folder, report_progress, write_output
 from crossimage.inference.predictor import Draw, Predictor
 from crossimage.labels import To
 from crossimage.utils.arguments import whole
 from crossimage.utils.contact_sheet import Panel, sheet
 from crossimage.utils.files import atomic
 
-__all__ = ["FileOptions", "TranslatedFiles", "translate_files", "write_samples"]
+__all__ = ["FileOptions", "TranslatedFiles", "translate_files"]
 
 ALL_LABELS = "all"
 """The target that stands for every label of a method with labels, one after the other."""
-SHEET = "sheet.png"
 _MAX_SHEET_INPUTS = 16  # rows of the sheet of all labels
-_SAMPLE_GRID = 8  # columns, and at most as many rows, of the sheet of samples
 
 T = TypeVar("T")
 
@@ -117,110 +113,27 @@ def translate_files(
     """
     options = options.check()
     plan = _plan(predictor, paths, out, to, options)
-    inputs, targets, samples = plan.inputs, plan.targets, plan.samples
-    channels = predictor.channels(predictor.source_letter(targets[0]))
-    crop, value_range = predictor.config.crop, predictor.config.value_range
-
-    def read(path: Path) -> Tensor:
-        image = read_image(path, channels, value_range)
-        if options.size is not None:
-            image = resize_shortest_side(image[None], options.size)[0]
-        return predictor.fit_size(image[None])[0]
-
-    def finish(writes: dict[Path, Future[None]]) -> None:
-        for path, write in writes.items():
-            write.result()
-            written.add(path)
-
-    result = TranslatedFiles()
-    written: set[Path] = set()
-    writes: dict[Path, Future[None]] = {}
-    sheet_rows: dict[int, list[Tensor]] = {}
+    total = len(plan.inputs) * len(plan.targets) * plan.samples
     with (
         # Decoders silence warnings, which is process-wide: threads would undo it for one another.
         warnings.catch_warnings(action="ignore"),
         ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
-        _bar("translating", len(inputs) * len(targets) * samples, options.progress) as advance,
+        report_progress("translating", total, options.progress) as advance,
     ):
-        for chunk in _read_ahead(pool, read, inputs, 4 * options.batch_size):
-            by_size: dict[torch.Size, list[tuple[int, Tensor]]] = defaultdict(list)
-            for i, future in chunk:
-                try:
-                    image = future.result()
-                except (ValueError, OSError) as error:
-                    result.skipped.append((inputs[i], str(error)))
-                    advance(len(targets) * samples)
-                else:
-                    by_size[image.shape].append((i, image))
-                    if plan.sheet and len(sheet_rows) < _MAX_SHEET_INPUTS:
-                        sheet_rows[i] = [resize_to_cover(image[None], crop)]
-            # Wait for these one chunk later, so that the networks go on meanwhile; waiting longer
-            # would fill the memory.
-            earlier, writes = writes, {}
-            for images in by_size.values():
-                for batch in _chunks(images, max(1, options.batch_size // samples)):
-                    x = [image for _, image in batch]
-                    parts = product(enumerate(targets), _chunks(range(samples), options.batch_size))
-                    for (t, target), indices in parts:
-                        draws = [[plan.draw(inputs[i].name, k) for k in indices] for i, _ in batch]
-                        y = _predict(predictor, x, target, draws)
-                        for (i, _), outputs in zip(batch, y, strict=True):
-                            for k, output in zip(indices, outputs, strict=True):
-                                path = plan.outputs[i][t * samples + k]
-                                writes[path] = pool.submit(_write, path, output, value_range)
-                                if i in sheet_rows:
-                                    sheet_rows[i].append(resize_to_cover(output[None], crop))
-                        advance(len(batch) * len(indices))
-            finish(earlier)
-        finish(writes)
+        job = _Job(predictor, plan, options, pool, advance)
+        job.run()
+    written = [path for group in plan.outputs for path in group if path in job.written]
     if not written:
         raise ValueError(
-            f"none of the {len(inputs)} inputs could be read; the first: {result.skipped[0][1]}"
+            f"none of the {len(plan.inputs)} inputs could be read; the first: {job.skipped[0][1]}"
         )
-    result.written = [path for paths in plan.outputs for path in paths if path in written]
     if plan.sheet:
         titles = ("input", *predictor.targets)
-        columns = [torch.cat(column) for column in zip(*sheet_rows.values(), strict=True)]
+        columns = [torch.cat(column) for column in zip(*job.sheet_rows.values(), strict=True)]
         contact_sheet = sheet([Panel("", list(zip(titles, columns, strict=True)))])
         with atomic(out / SHEET) as file:
             contact_sheet.save(file, "PNG")
-    return result
-
-
-def write_samples(
-    predictor: Predictor,
-    n: int,
-    out: Path,
-    *,
-    seed: SupportsIndex | None,
-    format: str,
-    batch_size: int,
-    progress: bool,
-) -> list[Path]:
-    """Write images generated from noise; see :meth:`crossimage.Translator.sample_files`."""
-    n, suffix = whole(n, "n", 1), suffix_of(format)
-    _check_folder(out)
-    batches = predictor.sample_batches(n, seed, batch_size)
-    value_range, digits = predictor.config.value_range, max(4, len(str(n)))
-    written: list[Path] = []
-    shown: list[Tensor] = []
-    with _bar("sampling", n, progress) as advance:
-        for images in batches:
-            shown += images[: _SAMPLE_GRID**2 - len(shown)]
-            for image in images:
-                written.append(out / f"{len(written) + 1:0{digits}d}{suffix}")
-                _write(written[-1], image, value_range)
-            advance(len(images))
-    if shown[0].shape[0] in {1, 3, 4}:
-        _write(out / SHEET, sample_grid(shown), None)
-    return written
-
-
-def sample_grid(images: Sequence[Tensor] | Tensor) -> Tensor:
-    """Arrange up to 64 images (C, H, W) in a grid (C, rows, columns) with white borders."""
-    columns = min(_SAMPLE_GRID, math.ceil(math.sqrt(len(images))))
-    grid: Tensor = make_grid(list(images), columns, pad_value=1.0)
-    return grid
+    return TranslatedFiles(written, job.skipped)
 
 
 class _Plan(NamedTuple):
@@ -243,6 +156,103 @@ class _Plan(NamedTuple):
     sheet: bool
 
 
+class _Job:
+    """The translation of files in progress.
+
+    Args:
+        predictor: The trained model.
+        plan: What is translated to what.
+        options: All other choices.
+        pool: Threads that read and write images.
+        advance: Called with the number of outputs that are finished.
+
+    Attributes:
+        written: The files written.
+        skipped: Inputs that could not be read, each with the reason.
+        sheet_rows: By input, the images of its row in the sheet of all labels.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        plan: _Plan,
+        options: FileOptions,
+        pool: ThreadPoolExecutor,
+        advance: Callable[[int], None],
+    ) -> None:
+        self._predictor, self._plan, self._options = predictor, plan, options
+        self._pool, self._advance = pool, advance
+        self._channels = predictor.channels(predictor.source_letter(plan.targets[0]))
+        self._writes: dict[Path, Future[None]] = {}
+        self.written: set[Path] = set()
+        self.skipped: list[tuple[Path, str]] = []
+        self.sheet_rows: dict[int, list[Tensor]] = {}
+
+    def run(self) -> None:
+        """Translate all inputs."""
+        batch_size, samples = self._options.batch_size, self._plan.samples
+        for chunk in _read_ahead(self._pool, self._read, self._plan.inputs, 4 * batch_size):
+            # Wait for these writes one chunk later, so that the networks go on meanwhile; waiting
+            # longer would fill the memory.
+            earlier, self._writes = self._writes, {}
+            for images in self._by_size(chunk):
+                for batch in _chunks(images, max(1, batch_size // samples)):
+                    self._translate(batch)
+            self._finish(earlier)
+        self._finish(self._writes)
+
+    def _read(self, path: Path) -> Tensor:
+        image = read_image(path, self._channels, self._predictor.config.value_range)[None]
+        if self._options.size is not None:
+            image = resize_shortest_side(image, self._options.size)
+        return self._predictor.fit_size(image)[0]
+
+    def _by_size(
+        self, chunk: Sequence[tuple[int, Future[Tensor]]]
+    ) -> Iterable[list[tuple[int, Tensor]]]:
+        """Group the images of a chunk by size, each with its index; skip unreadable ones."""
+        groups: dict[torch.Size, list[tuple[int, Tensor]]] = defaultdict(list)
+        for i, future in chunk:
+            try:
+                image = future.result()
+            except (ValueError, OSError) as error:
+                self.skipped.append((self._plan.inputs[i], str(error)))
+                self._advance(len(self._plan.targets) * self._plan.samples)
+            else:
+                groups[image.shape].append((i, image))
+                if self._plan.sheet and len(self.sheet_rows) < _MAX_SHEET_INPUTS:
+                    self.sheet_rows[i] = [self._thumbnail(image)]
+        return groups.values()
+
+    def _translate(self, batch: Sequence[tuple[int, Tensor]]) -> None:
+        """Translate images of one size to all targets, and submit the outputs for writing."""
+        plan, images = self._plan, [image for _, image in batch]
+        parts = product(
+            enumerate(plan.targets), _chunks(range(plan.samples), self._options.batch_size)
+        )
+        for (t, target), indices in parts:
+            draws = [[plan.draw(plan.inputs[i].name, k) for k in indices] for i, _ in batch]
+            y = _predict(self._predictor, images, target, draws)
+            for (i, _), outputs in zip(batch, y, strict=True):
+                for k, output in zip(indices, outputs, strict=True):
+                    self._write(plan.outputs[i][t * plan.samples + k], output)
+                    if i in self.sheet_rows:
+                        self.sheet_rows[i].append(self._thumbnail(output))
+            self._advance(len(batch) * len(indices))
+
+    def _write(self, path: Path, image: Tensor) -> None:
+        value_range = self._predictor.config.value_range
+        self._writes[path] = self._pool.submit(write_output, path, image, value_range)
+
+    def _finish(self, writes: Mapping[Path, Future[None]]) -> None:
+        for path, write in writes.items():
+            write.result()
+            self.written.add(path)
+
+    def _thumbnail(self, image: Tensor) -> Tensor:
+        return resize_to_cover(image[None], self._predictor.config.crop)
+
+
 def _plan(
     predictor: Predictor,
     paths: str | Path | Sequence[str | Path],
@@ -251,7 +261,7 @@ def _plan(
     options: FileOptions,
 ) -> _Plan:
     """Find the inputs and name the outputs, before anything is translated."""
-    _check_folder(out)
+    check_folder(out)
     references = [] if options.reference is None else as_list(options.reference)
     if options.reference is not None and not references:
         raise ValueError("reference is an empty list; expected at least one image")
@@ -316,11 +326,6 @@ def _predict(
         ) from None
 
 
-def _check_folder(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"{out} is a file; expected a folder for the results")
-
-
 def _protect(
     inputs: Sequence[Path], references: Sequence[ImageLike], outputs: Sequence[Sequence[Path]]
 ) -> None:
@@ -349,23 +354,3 @@ def _read_ahead(
     for following in [*chunks[1:], []]:
         current, ahead = ahead, [(i, pool.submit(read, path)) for i, path in following]
         yield current
-
-
-def _write(path: Path, image: Tensor, value_range: tuple[float, float] | None) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_image(path, image, value_range)
-
-
-@contextmanager
-def _bar(title: str, total: int, show: bool) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on stderr; yields the function that advances it."""
-    if not show:
-        yield lambda count: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (title, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda count: bar.advance(task, count)

@@ -13,7 +13,7 @@ from crossimage.config import Config
 from crossimage.data.images.resize import pad_to, resize_to_cover
 from crossimage.inference.inputs import domain_index
 from crossimage.labels import To
-from crossimage.methods import method_name
+from crossimage.methods import METHODS
 from crossimage.methods.base import Method
 from crossimage.networks.convolution import arrange
 from crossimage.utils.arguments import find_device, forked, seeded, whole
@@ -73,8 +73,9 @@ class Predictor:
 
     @property
     def method(self) -> str:
-        """Name of the method, such as ``munit``."""
-        return method_name(type(self.networks))
+        """Name of the method, such as ``munit``; its class's name if it is not registered."""
+        cls = type(self.networks)
+        return next((name for name, known in METHODS.items() if known is cls), cls.__name__)
 
     @property
     def config(self) -> Config:

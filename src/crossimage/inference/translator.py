@@ -15,12 +15,7 @@ from torch import Tensor
 from crossimage.checkpoints.load import load_networks
 from crossimage.checkpoints.model_file import save_model
 from crossimage.inference.display import as_html, facts_of, run_folder_of
-from crossimage.inference.files import (
-    FileOptions,
-    TranslatedFiles,
-    translate_files,
-    write_samples,
-)
+from crossimage.inference.files import FileOptions, TranslatedFiles, translate_files
 from crossimage.inference.inputs import (
     Array,
     Codes,
@@ -32,6 +27,7 @@ from crossimage.inference.inputs import (
     read_inputs,
 )
 from crossimage.inference.predictor import Precision, Predictor, Target
+from crossimage.inference.sample_files import sample_files
 from crossimage.labels import To
 from crossimage.utils.arguments import find_device, whole
 from crossimage.utils.files import as_path
@@ -415,7 +411,7 @@ class Translator(Predictor):
             OSError: A file cannot be written.
         """
         folder = as_path(out, "the path of the images")
-        return write_samples(
+        return sample_files(
             self, n, folder, seed=seed, format=format, batch_size=batch_size, progress=progress
         )
 

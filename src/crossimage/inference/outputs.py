@@ -1,0 +1,49 @@
+"""Write output images into a folder, with progress on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from torch import Tensor
+
+from crossimage.data.images.files import write_image
+from crossimage.utils.progress import StderrProgress
+
+SHEET = "sheet.png"
+"""Name of the contact sheet that stands beside the outputs."""
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a path for outputs that is a file.
+
+    Raises:
+        ValueError: It is a file.
+    """
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out} is a file; expected a folder for the results")
+
+
+def write_output(path: Path, image: Tensor, value_range: tuple[float, float] | None) -> None:
+    """Write an image (C, H, W), and create its folder if needed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_image(path, image, value_range)
+
+
+@contextmanager
+def report_progress(description: str, total: int, show: bool) -> Iterator[Callable[[int], None]]:
+    """Report progress on stderr, if wanted; yields the function that advances it."""
+    if not show:
+        yield lambda count: None
+        return
+    done = 0
+    with StderrProgress() as report:
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            report(description, done, total)
+
+        report(description, 0, total)
+        yield advance

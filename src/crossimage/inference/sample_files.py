@@ -1,0 +1,54 @@
+"""Fill a folder with images generated from noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import SupportsIndex
+
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from crossimage.inference.file_names import suffix_of
+from crossimage.inference.outputs import SHEET, check_folder, report_progress, write_output
+from crossimage.inference.predictor import Predictor
+from crossimage.utils.arguments import whole
+
+_GRID = 8  # columns, and at most as many rows, of the sheet of samples
+
+
+def sample_files(
+    predictor: Predictor,
+    n: int,
+    out: Path,
+    *,
+    seed: SupportsIndex | None,
+    format: str,
+    batch_size: int,
+    progress: bool,
+) -> list[Path]:
+    """Write images generated from noise; see :meth:`crossimage.Translator.sample_files`."""
+    n, suffix = whole(n, "n", 1), suffix_of(format)
+    check_folder(out)
+    batches = predictor.sample_batches(n, seed, batch_size)
+    value_range, digits = predictor.config.value_range, max(4, len(str(n)))
+    written: list[Path] = []
+    shown: list[Tensor] = []
+    with report_progress("sampling", n, progress) as advance:
+        for images in batches:
+            shown += images[: _GRID**2 - len(shown)]
+            for image in images:
+                written.append(out / f"{len(written) + 1:0{digits}d}{suffix}")
+                write_output(written[-1], image, value_range)
+            advance(len(images))
+    if shown[0].shape[0] in {1, 3, 4}:
+        write_output(out / SHEET, sample_grid(shown), None)
+    return written
+
+
+def sample_grid(images: Sequence[Tensor] | Tensor) -> Tensor:
+    """Arrange up to 64 images (C, H, W) in a grid (C, rows, columns) with white borders."""
+    columns = min(_GRID, math.ceil(math.sqrt(len(images))))
+    grid: Tensor = make_grid(list(images), columns, pad_value=1.0)
+    return grid
