@@ -221,9 +221,9 @@ def test_an_ablation_is_trained_once_and_tabulated(
         "- {name: MUNIT, recipe: munit}\n"
         "- {name: without image reconstruction, recipe: munit, settings: {weights: {image: 0}}}\n"
     )
+    first, *rest = as_arguments(small("munit") | shape)
     command = (
-        "ablate", recipe, *as_arguments(small("munit") | shape), "--data", folders, *RANDOM,
-        "--out", tmp_path / "out",
+        "ablate", recipe, first, "--data", folders, *RANDOM, "--out", tmp_path / "out", *rest
     )  # fmt: skip
     assert evaluate(*command) == 0
     data = json.loads((tmp_path / "out" / "report.json").read_text())

@@ -8,7 +8,13 @@ import pytest
 from crossimage.config import build
 from crossimage.methods import METHODS
 from crossimage.recipes import resolve
-from crossimage.training.ablations import Variant, find_variants, lists, train_variant
+from crossimage.training.ablations import (
+    Variant,
+    check_variants,
+    find_variants,
+    lists,
+    train_variant,
+)
 from crossimage.training.listener import Listener
 
 
@@ -69,6 +75,13 @@ def test_unknown_names_are_refused(tmp_path: Path) -> None:
         find_variants([str(tmp_path / "none.yaml")])
     with pytest.raises(ValueError, match="nothing to train"):
         find_variants([])
+
+
+def test_settings_of_all_variants_are_checked_before_the_first_is_trained() -> None:
+    variants = find_variants(["munit-table-1"])
+    check_variants(variants, {"steps": 10})
+    with pytest.raises(ValueError, match="bicyclegan/edges2shoes: crop must be a multiple of 256"):
+        check_variants(variants, {"resize": 64, "crop": 64})
 
 
 def test_settings_for_all_win_over_those_of_a_variant(

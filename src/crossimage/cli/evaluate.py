@@ -6,6 +6,7 @@ As in all of the command line, what a command needs is imported inside it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,19 +38,19 @@ def evaluate(
     out: Needed = "evaluation",
     options: Chosen = _DEFAULT,
 ) -> None:
-    """Measure trained models, or a folder of results, and write a report.
+    """Evaluate trained models, or a folder of results, and write a report.
 
     Also: `crossimage evaluate fit-classifier`, `fit-segmenter`, `invariance` and `ablate`, each
     with its own --help.
 
     Args:
-        runs: Run folders or model files, which are compared side by side.
+        runs: Run folders or model files, evaluated side by side.
         data: The data set whose test images are translated.
-        fake: A folder of results to measure in place of runs; name_1.png, name_2.png, ... are
-            answers to one input.
-        real: The folder of real images that those are compared with.
+        fake: A folder of results to evaluate instead of runs; name_1.png, name_2.png, ... are
+            outputs for one input.
+        real: The folder of real images to compare these with.
         out: Folder for report.json and report.html.
-        options: What is measured.
+        options: What is evaluated.
     """
     _evaluate(runs, data=data, fake=fake, real=real, out=out, options=options)
 
@@ -84,19 +85,19 @@ def fit_classifier(
     seed: int = 0,
     device: str = "auto",
 ) -> None:
-    """Train a classifier on real images in class folders, to judge translated ones with.
+    """Train a classifier on real images in class folders, for cis, accuracy and error.
 
     Args:
-        data: Folder with train/<class> and, to hold out, test/<class>; or of class folders, of
-            each of which a tenth is held out.
+        data: Folder with train/<class> and, held out, test/<class>; or of class folders, with a
+            tenth of each class held out.
         out: The file to write (.safetensors).
-        network: resnet18_small is for pictures of about 32 pixels, such as digits, and
-            inception_v3 what conditional inception scores were published with.
-        size: Height and width of the pictures that it sees, best those of the pictures to be
-            judged; by default 128, 32 and 299 pixels.
-        epochs: How often every image is seen.
-        flip: Mirror images are of the same class and help to learn; not so with digits.
-        weights: imagenet, or a file of these weights, to begin with; by default random ones.
+        network: resnet18_small is for images of about 32 pixels, such as digits; conditional
+            inception scores were published with inception_v3.
+        size: Height and width that images are fitted to, ideally those of the images to be
+            evaluated; by default 128, 32 and 299 pixels.
+        epochs: Passes over the images.
+        flip: Mirror images at random; not for digits, whose mirror images are of no class.
+        weights: imagenet, or a file of these weights, to start from; by default random ones.
         seed: Seed of the initialisation, the split and the order of the images.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
     """
@@ -137,7 +138,7 @@ def fit_segmenter(
     seed: int = 0,
     device: str = "auto",
 ) -> None:
-    """Train a segmentation network on real photos with label maps, for FCN scores.
+    """Train a segmenter on real photos with label maps, for FCN scores.
 
     Args:
         data: Pairs of photos and label maps in the layouts of paired training; test pairs are held
@@ -146,10 +147,10 @@ def fit_segmenter(
             void does not count.
         out: The file to write (.safetensors).
         network: The last one is by far the lightest.
-        size: Length that the pictures' shortest sides are resized to, best that of the pictures to
-            be judged.
-        epochs: How often every pair is seen.
-        weights: imagenet, or a file of these weights, to begin with; by default random ones.
+        size: Length that the images' shortest sides are resized to, ideally that of the images to
+            be evaluated.
+        epochs: Passes over the pairs.
+        weights: imagenet, or a file of these weights, to start from; by default random ones.
         seed: Seed of the initialisation, the split and the order of the images.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
     """
@@ -188,13 +189,13 @@ def invariance(
 ) -> None:
     """Check on pairs whether the perceptual distance sees the scene rather than the domain.
 
-    MUNIT, appendix C: with instance normalisation images of one scene are nearer to one another
+    MUNIT, appendix C: with instance normalisation, images of one scene are nearer to each other
     than images of one domain.
 
     Args:
         data: Pairs of images of one scene in two domains.
         out: Folder for report.json and report.html.
-        weights: A file with the network's weights, or random; by default those of the cache.
+        weights: A file of the network's weights, or random; by default those of the cache.
         seed: Seed of the choice of the scenes that are compared.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
     """
@@ -212,54 +213,67 @@ def invariance(
 
 def ablate(
     recipes: Positional[Recipes], *, data: Needed, out: Needed, options: Chosen = _DEFAULT
-) -> None:
-    """Train several recipes on the same data and measure them side by side.
+) -> dict[str, Any]:
+    """Train several recipes on the same data and evaluate them side by side.
 
-    Runs that are finished are not trained again; interrupted ones are continued.
+    Finished runs are not trained again; interrupted ones are continued.
 
     Args:
         recipes: Recipes, methods, and lists of trainings: munit-table-1, or .yaml files that hold
-            a list of name, recipe and settings. Keys that all of them share may follow as
+            a list of name, recipe and settings. Settings that all of them share may follow as
             key=value.
         data: The data set.
         out: Folder of the runs and of the report.
-        options: What is measured.
+        options: What is evaluated.
     """
-    folder = as_path(out, "--out")
+    # Only parses: settings that follow the options are handed to _ablate.
+    return {"recipes": recipes, "data": data, "out": as_path(out, "--out"), "options": options}
+
+
+def _ablate(
+    recipes: Sequence[str], data: str, out: Path, options: Options, settings: Sequence[str]
+) -> None:
     from crossimage.cli.console import ConsoleListener
     from crossimage.cli.overrides import parse_overrides
-    from crossimage.training.ablations import find_variants, train_variant
+    from crossimage.training.ablations import check_variants, find_variants, train_variant
 
     options.check()
-    settings = parse_overrides(word for word in recipes if "=" in word)
+    shared = parse_overrides([*(word for word in recipes if "=" in word), *settings])
     variants = find_variants([word for word in recipes if "=" not in word])
+    check_variants(variants, shared)
     for variant in variants:
         listener = ConsoleListener()
-        status = listener.report(train_variant(variant, data, folder, settings, listener))
+        status = listener.report(train_variant(variant, data, out, shared, listener))
         if status:
             raise SystemExit(status)
-    runs = [folder / variant.folder for variant in variants]
+    runs = [out / variant.folder for variant in variants]
     titles = [variant.name for variant in variants]
-    _evaluate(runs, titles=titles, data=data, out=folder, options=options)
+    _evaluate(runs, titles=titles, data=data, out=out, options=options)
 
 
-COMMANDS: dict[str, Callable[..., None]] = {
+COMMANDS: dict[str, Callable[..., Any]] = {
     "fit-classifier": fit_classifier,
     "fit-segmenter": fit_segmenter,
     "invariance": invariance,
     "ablate": ablate,
 }
-"""What may follow ``crossimage evaluate`` in place of runs."""
+"""Subcommands of ``crossimage evaluate``."""
 
 
 def main(arguments: list[str]) -> int:
-    """Run ``crossimage evaluate`` with these arguments; gives the exit status."""
+    """Run ``crossimage evaluate`` with these arguments and return the exit status."""
     command = COMMANDS.get(arguments[0]) if arguments else None
     name, rest = (arguments[0], arguments[1:]) if command else ("", arguments)
-    tyro.cli(
+    parse = partial(
+        tyro.cli,
         command or evaluate,
         prog=f"crossimage evaluate {name}".rstrip(),
         args=rest or ["--help"],
         config=(tyro.conf.FlagCreatePairsOff,),
     )
+    if command is ablate:
+        known, settings = parse(return_unknown_args=True)
+        _ablate(**known, settings=settings)
+    else:
+        parse()
     return 0

@@ -29,26 +29,26 @@ SegmenterName = Literal["fcn_resnet50", "deeplabv3_mobilenet_v3_large", "lraspp_
 
 @dataclass(frozen=True)
 class Options:
-    """What is measured, with how much, and which networks measure.
+    """What is evaluated, how much of it, and with which networks.
 
     Attributes:
-        to: The target domain; the only possible one or the second one by default. Of models with
-            labels a label, or values such as Male=0 or Male=1,Young=0 of attributes; the test
+        to: The target domain; by default the only possible one, or the second one. For models with
+            labels: a label, or values such as Male=0 or Male=1,Young=0 of attributes; the test
             images without them are translated, and those with them are the real images.
         metrics: Names of metrics, separated by commas; empty: all that apply.
-        inputs: Inputs to measure with, evenly spread; by default all, and 100 for lpips and cis.
-            Of models that take none, images to make; by default as many as there are real ones.
-        samples: Answers an input; by default 1, 20 for lpips (19 pairs) and 100 for cis, and of a
+        inputs: Number of inputs, evenly spaced; by default all, and 100 for lpips and cis. For
+            models that generate from noise, the number of images; by default that of real ones.
+        samples: Outputs per input; by default 1, 20 for lpips (19 pairs) and 100 for cis, and for a
             folder as many as there are.
-        seed: Makes the answers and all choices reproducible.
-        features: Network of fid, kid and is: inception, a file of its weights, what fit-classifier
-            wrote, or random; figures of the last two are not comparable.
-        lpips: Network of the perceptual distance.
-        lpips_weights: A file with that network's weights, or random; by default those of the
-            cache.
-        classifier: What fit-classifier wrote; for cis, accuracy and error. For error it needs a
-            class of the target's name; for Male=0 one named 'not Male', or only one beside Male.
-        segmenter: What fit-segmenter wrote; for fcn.
+        seed: Makes the outputs and all choices reproducible.
+        features: Network of fid, kid and is: inception, a file of its weights, a file that
+            fit-classifier wrote, or random; figures of the last two are not comparable.
+        lpips: Backbone of the perceptual distance.
+        lpips_weights: A file of the backbone's weights, or random; by default those of the cache.
+        classifier: A file that fit-classifier wrote, for cis, accuracy and error. For error it
+            needs a class of the target's name; for Male=0 one named 'not Male', or only one
+            besides Male.
+        segmenter: A file that fit-segmenter wrote, for fcn.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
     """
 
@@ -66,15 +66,19 @@ class Options:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The metrics, one by one."""
+        """The names of the metrics, one by one."""
         return tuple(name for part in self.metrics.split(",") if (name := part.strip().lower()))
 
     def check(self) -> None:
-        """Refuse numbers that make no sense; raises :class:`ValueError`."""
+        """Check the numbers.
+
+        Raises:
+            ValueError: One of them is less than 1.
+        """
         for flag, value in (("--inputs", self.inputs), ("--samples", self.samples)):
             if value is not None and value < 1:
                 raise ValueError(f"{flag} must be at least 1, found {value}")
 
     def to_dict(self) -> dict[str, Any]:
-        """What was chosen, without what was left open, as plain data."""
+        """Return the options that were chosen, without those left open, as plain data."""
         return {key: value for key, value in asdict(self).items() if value not in (None, "")}

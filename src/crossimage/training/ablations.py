@@ -12,6 +12,8 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from crossimage.config import build
+from crossimage.methods import find_method
 from crossimage.recipes import resolve
 from crossimage.training.listener import Listener
 from crossimage.training.result import TrainingResult
@@ -88,6 +90,22 @@ def find_variants(names: Sequence[str]) -> list[Variant]:
 def lists() -> tuple[str, ...]:
     """Return the names of the built-in lists."""
     return tuple(sorted(_built_in()))
+
+
+def check_variants(variants: Sequence[Variant], overrides: Mapping[str, Any]) -> None:
+    """Check the settings of all variants, before the first of them is trained.
+
+    Args:
+        variants: The trainings.
+        overrides: Settings that all variants share.
+
+    Raises:
+        ValueError: The settings of one cannot be used.
+    """
+    for variant in variants:
+        method, settings = resolve(variant.recipe)
+        config = find_method(method, variant.recipe).Config
+        build(config, settings, _merged(variant.settings, overrides), source=variant.recipe)
 
 
 def train_variant(
