@@ -1,6 +1,6 @@
 """The command line: parse, call, print.
 
-What a command needs is imported inside it, PyTorch above all, so that help appears at once.
+Commands import what they need when they run, PyTorch above all, so that help appears at once.
 """
 
 from __future__ import annotations
@@ -38,7 +38,13 @@ COMMANDS: dict[str, Any] = {
     "recipes": recipes,
     "data": data_app,
 }
-data_app.__doc__ = "Look at training data, or make some."
+data_app.__doc__ = "Inspect a data set, or make one."
+
+_MEMORY_REMEDIES = {
+    "train": "use a smaller batch_size, crop or resize",
+    "translate": "use a smaller --batch-size or --size",
+    "sample": "use a smaller --batch-size",
+}
 
 for _name, _command in COMMANDS.items():
     app.command(_command, name=_name, help=_command.__doc__)
@@ -48,15 +54,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        argv: The arguments; those of the process by default.
+        argv: The arguments; by default those of the process.
 
     Returns:
-        The exit status: 0 done, 2 a mistake in the arguments or the data, 128 + the
-            number of the signal that stopped it.
+        The exit status: 0 for success, 2 for a mistake in the arguments or the data, 128 + the
+            number of a signal that stopped the command.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # File names that are no text are printed with their bytes escaped.
+        # bytes of file names that are not text are printed escaped
         sys.stdout.reconfigure(errors="backslashreplace")
     keep_memory()
     try:
@@ -71,17 +77,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("crossimage: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader of our output, such as `head`, has seen enough; Python shall not flush again.
+        # the reader, such as `head`, has seen enough; Python must not flush its output again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (ValueError, OSError, MemoryError, RuntimeError) as error:
         sentence = _sentence(error, arguments)
         if sentence is None:
             raise
-        # A mistake in arguments or data is found by all processes of a run, and told by the first;
-        # memory may run out in one of them alone.
-        found_by_all = arguments[:1] == ["train"] and isinstance(error, ValueError | OSError)
-        if is_first_process() or not found_by_all:
+        # all processes of a run see a mistake in arguments or data, and the first one reports it;
+        # memory may run out in any single one of them
+        seen_by_all = arguments[:1] == ["train"] and isinstance(error, ValueError | OSError)
+        if is_first_process() or not seen_by_all:
             print(f"crossimage: {sentence}", file=sys.stderr)
         return 2
 
@@ -118,29 +124,20 @@ def _run(arguments: list[str]) -> int:
 
 
 def _sentence(error: Exception, arguments: list[str]) -> str | None:
-    """An error in one line; None for an error of ours, whose traceback is wanted."""
+    """Describe an error in one line; None for our own mistakes, which need a traceback."""
     text = str(error)
-    smaller = (
-        "use a smaller batch_size, crop or resize"
-        if arguments[:1] == ["train"]
-        else "use a smaller --batch-size or --size"
-        if arguments[:1] == ["translate"]
-        else "use a smaller --batch-size"
-        if arguments[:1] == ["sample"]
-        else "close other programs"
-    )
-    # PyTorch's own error is known by its name, for PyTorch may not have been imported.
+    remedy = _MEMORY_REMEDIES.get("".join(arguments[:1]), "close other programs")
     if isinstance(error, MemoryError) or "can't allocate memory" in text:
-        return f"the memory is full; {smaller}"
-    if type(error).__name__ == "OutOfMemoryError":
-        return f"the GPU's memory is full; {smaller}"
+        return f"out of memory; {remedy}"
+    if type(error).__name__ == "OutOfMemoryError":  # PyTorch's, which may not be imported
+        return f"out of GPU memory; {remedy}"
     if isinstance(error, RuntimeError):
         if "DataLoader worker" not in text:
             return None
         return (
             f"a process that loads images died ({' '.join(text.split()).rstrip('. ')}), most "
-            "likely because the memory is full; use fewer workers or a smaller batch_size, crop "
-            "or resize, and run the same command again"
+            "likely because memory ran out; use fewer workers or a smaller batch_size, crop or "
+            "resize, and run the same command again"
         )
     if isinstance(error, OSError) and error.strerror:
         reason = error.strerror
@@ -151,8 +148,8 @@ def _sentence(error: Exception, arguments: list[str]) -> str | None:
 
 
 def _print_commands() -> None:
-    """Print what there is; tyro would take twice as long, for it looks into every command."""
+    """List the commands; tyro would take twice as long, since it inspects each of them."""
     print("usage: crossimage COMMAND ...\n\nImage-to-image translation between domains.\n")
     for name, command in COMMANDS.items():
         print(f"  {name:11}{command.__doc__.splitlines()[0]}")
-    print("\n`crossimage COMMAND --help` says more; --version prints the version.")
+    print("\nRun `crossimage COMMAND --help` for details, --version for the version.")

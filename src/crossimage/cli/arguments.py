@@ -1,4 +1,4 @@
-"""Arguments that several commands take."""
+"""Arguments shared by several commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tyro
 
 Recipe = Annotated[str, tyro.conf.arg(metavar="RECIPE|METHOD")]
 Data = Annotated[str, tyro.conf.arg(metavar="DIR")]
-# Paths that may not be empty stay text until that is checked: Path("") is the working folder.
+# Paths that must not be empty stay strings until they are checked: Path("") is the working folder.
 Run = Annotated[str, tyro.conf.arg(metavar="RUN")]
 Out = Annotated[str, tyro.conf.arg(metavar="DIR")]
 Name = Annotated[str, tyro.conf.arg(metavar="NAME")]
@@ -20,6 +20,6 @@ Model = Annotated[str, tyro.conf.arg(metavar="MODEL")]
 References = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMG...")]
 
 
-def count(number: int, what: str) -> str:
+def count(number: int, noun: str) -> str:
     """Return a number with its noun, such as ``2 images``."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    return f"{number} {noun}{'' if number == 1 else 's'}"

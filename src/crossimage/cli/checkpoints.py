@@ -18,17 +18,17 @@ from crossimage.utils.names import did_you_mean
 def import_(
     files: Positional[Checkpoint], *, out: Model, config: Path | None = None
 ) -> tuple[tuple[str, ...], str, Path | None]:
-    """Turn a checkpoint of another codebase into a model file.
+    """Convert a checkpoint of another codebase to a model file.
 
     Args:
-        files: Name of the format (nvlabs-munit, nvlabs-unit, junyanz-cyclegan, junyanz-pix2pix,
-            junyanz-bicyclegan, yunjey-stargan; recognised where it is left out) and the
-            checkpoint's files: generators, encoders, then discriminators if wanted. Settings that
-            the files can't tell may follow as key=value; docs/import.md lists them.
+        files: The format (nvlabs-munit, nvlabs-unit, junyanz-cyclegan, junyanz-pix2pix,
+            junyanz-bicyclegan or yunjey-stargan; recognised if left out) and the checkpoint's
+            files: generators, encoders, then discriminators if wanted. Settings that the files do
+            not contain may follow as key=value; docs/import.md lists them.
         out: The model file to write (.safetensors).
-        config: The codebase's own config file (.yaml), where it has one.
+        config: The codebase's own config file (.yaml), if it has one.
     """
-    # Only parses: what is key=value is sorted out in run_import.
+    # only parses: run_import separates key=value from files
     return files, out, config
 
 
@@ -48,7 +48,7 @@ def run_import(arguments: list[str]) -> None:
 
     format = None
     if files and (files[0] in FORMATS or not Path(files[0]).exists()):
-        # A word near a format's name, which is no file, is taken for one that is misspelt.
+        # a word that is not a file but is near a format's name is taken for a misspelt format
         format = files.pop(0) if did_you_mean(files[0], FORMATS) else None
     target = as_path(out, "--out")
     for note in import_model(files, target, format, options, config):

@@ -9,12 +9,12 @@ import yaml
 
 
 def parse_overrides(arguments: Iterable[str]) -> dict[str, Any]:
-    """Turn ``key=value``, ``--key=value`` and ``--key value`` into a nested mapping.
+    """Parse ``key=value``, ``--key=value`` and ``--key value`` into a nested mapping.
 
-    Values are read as YAML scalars or lists. A flag without a value is true, ``--no-key`` false.
+    Values are YAML scalars or lists. A flag without a value is true, ``--no-key`` is false.
 
     Raises:
-        ValueError: An argument that is none of these.
+        ValueError: An argument has none of these forms.
     """
     nested: dict[str, Any] = {}
     rest = list(arguments)
@@ -34,7 +34,7 @@ def parse_overrides(arguments: Iterable[str]) -> dict[str, Any]:
         for part in path:
             group = group.setdefault(part, {})
             if not isinstance(group, dict):
-                raise ValueError(f"'{name}': '{part}' is a value and has no parts")
+                raise ValueError(f"'{name}': '{part}' is a value, not a group of settings")
         group[last] = _parse(text)
     return nested
 

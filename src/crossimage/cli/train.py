@@ -27,17 +27,17 @@ def train(
     """Train a method on two folders of images, or continue a run.
 
     Args:
-        recipe: A recipe (`crossimage recipes` lists them), a method, or a .yaml file. Keys of its
-            configuration may follow as key=value or --key value; `crossimage train RECIPE --help`
-            lists them.
-        data: Folder with trainA and trainB, with train/<domain>, or of side-by-side pairs; or
-            lists of files as A=a.txt,B=b.txt. For stargan class folders or tables of attributes,
-            several with commas; for srgan and gan one folder of images or list of files.
-        out: Folder of the run; one with a checkpoint of the same configuration is continued.
+        recipe: A recipe (`crossimage recipes` lists them), a method or a .yaml file. Settings may
+            follow as key=value or --key value; `crossimage train RECIPE --help` lists them.
+        data: A folder with trainA and trainB, with train/<domain>, or of side-by-side pairs; or
+            lists of files as A=a.txt,B=b.txt. For stargan: class folders or tables of attributes,
+            several of them separated by commas; for srgan and gan: one folder of images or list of
+            files.
+        out: The run's folder; a run of the same settings in it is continued.
         init: Model file or run whose networks and weights a new run starts from.
         devices: Number of processes on this machine, each with its own device.
     """
-    # Only parses: the method's keys, which are not known here, follow in run_train.
+    # only parses: the method's settings, which are not known here, are parsed in run_train
     return {
         "recipe": recipe,
         "data": data,
@@ -64,7 +64,7 @@ def run_train(arguments: list[str]) -> int:
 
 
 def recipes() -> None:
-    """List the recipes: published experiments, ready to train."""
+    """List the recipes: published experiments that are ready to train."""
     from crossimage.recipes import list_recipes
 
     known = list_recipes()
@@ -74,19 +74,26 @@ def recipes() -> None:
 
 
 def _print_settings(recipe: str) -> None:
-    """Print every key of a recipe's method with its value there and what it means."""
+    """Print every setting of a recipe's method, its value in the recipe and its meaning."""
     _, config = configured(recipe)
     print(f"usage: crossimage train {recipe} --data DIR --out RUN [key=value ...]\n")
-    print("Keys and their values here, to be set as key=value or --key value:\n")
+    print("Settings with their values in this recipe; change them as key=value or --key value:\n")
     for key, value, text in _described(config):
         print(f"  {key}={_as_text(value)}")
         print(textwrap.fill(text, 88, initial_indent=" " * 6, subsequent_indent=" " * 6))
 
 
 def configured(recipe: str | None, overrides: dict[str, Any] | None = None) -> tuple[Any, Any]:
-    """The method's class and the configuration of a recipe or method.
+    """Return the method's class and the config of a recipe or method.
 
-    Without one: None, and the configuration that all methods share.
+    Args:
+        recipe: Its name, or a ``.yaml`` file; None for the settings that all methods share, with
+            None in place of a class.
+        overrides: Settings that override the recipe's.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: There is no such recipe or method, or a setting is unknown or wrong.
     """
     from crossimage.config import Config, build
 
@@ -102,7 +109,7 @@ def configured(recipe: str | None, overrides: dict[str, Any] | None = None) -> t
 
 
 def _described(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
-    """Dotted name, value and description of every value of a config."""
+    """Yield the dotted name, value and description of every setting of a config."""
     texts: dict[str, str] = {}
     for cls in reversed(type(config).__mro__):
         _, _, attributes = (inspect.getdoc(cls) or "").partition("Attributes:\n")
@@ -117,7 +124,7 @@ def _described(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
 
 
 def _as_text(value: Any) -> str:
-    """A value as the command line takes it."""
+    """Format a value as the command line accepts it."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, tuple | list):

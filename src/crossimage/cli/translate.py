@@ -37,22 +37,22 @@ def translate(
 
     Args:
         run: A run folder or a model file.
-        inputs: Images, folders (with all sub-folders) and patterns.
-        out: Folder for the results, which keep the inputs' names.
-        to: The target domain; the only possible one or the second one by default. Of models with
-            labels a label, values such as Male=1,Young=0, of which those not named are 0, or all:
-            for each label a picture, and sheet.png.
-        samples: Answers an input, each with a random style or noise.
-        reference: Images of the target domain whose style is taken; several give every input one
-            answer each.
+        inputs: Images, folders (including their subfolders) and patterns.
+        out: Folder for the results, which keep the names of the inputs.
+        to: The target domain; by default the only possible one, or the second one. For models with
+            labels: a label, values such as Male=1,Young=0 (labels not named are 0), or all, which
+            gives an image per label and sheet.png.
+        samples: Translations per input, each with a random style or noise.
+        reference: Images of the target domain whose style is used; with several, each input gets
+            one translation per reference.
         same_style: Use the same random styles for all inputs.
         seed: Makes the random styles reproducible.
-        size: Resize inputs to this shortest side first, in pixels.
-        format: Type of the results (png, jpg, webp, bmp, tif); each input's own by default.
-        batch_size: Images that pass through the networks together; one by one where these draw
+        size: Resize the shortest side of the inputs to this many pixels first.
+        format: File type of the results (png, jpg, webp, bmp, tif); by default that of each input.
+        batch_size: Images that pass through the networks at a time; always one if the networks draw
             noise of their own (dropout).
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
-        precision: bf16 is about three times as fast on hardware that has it, and not quite exact.
+        precision: bf16 is about three times as fast on hardware that supports it, but not exact.
     """
     folder = as_path(out, "--out")
     from crossimage.inference.translator import load
@@ -67,8 +67,8 @@ def translate(
     for _, reason in report.skipped:
         print(f"skipped: {reason}", file=sys.stderr)
     written, skipped = len(report.written), len(report.skipped)
-    unread = f"; {count(skipped, 'input')} skipped" if skipped else ""
-    print(f"{count(written, 'image')} written to {out}{unread}")
+    also = f"; {count(skipped, 'input')} skipped" if skipped else ""
+    print(f"{count(written, 'image')} written to {out}{also}")
 
 
 def sample(
@@ -81,15 +81,15 @@ def sample(
     batch_size: int = 64,
     device: str = "auto",
 ) -> None:
-    """Make images of noise with a trained model that translates none (gan).
+    """Generate images from noise with a trained model (gan).
 
     Args:
         run: A run folder or a model file.
-        out: Folder for the images, 0001.png and so on, and sheet.png with the first 64 of them.
-        samples: How many images.
-        seed: Makes the images reproducible; the first ones are the same however many there are.
-        format: Type of the images (png, jpg, webp, bmp, tif).
-        batch_size: Images that the networks make together.
+        out: Folder for the images, named 0001.png and so on, and sheet.png with the first 64.
+        samples: Number of images.
+        seed: Makes the images reproducible; the first ones do not depend on their number.
+        format: File type of the images (png, jpg, webp, bmp, tif).
+        batch_size: Images that the networks generate at a time.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
     """
     folder = as_path(out, "--out")

@@ -1,1 +1,1 @@
-"""From recipe, data and run folder to a trained model."""
+"""Training: from a recipe, data and a run folder to a trained model."""

@@ -1,4 +1,4 @@
-"""What a run ran on, for those who want to repeat it."""
+"""The environment of a run, for those who want to reproduce it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from crossimage._version import __version__
 
 
 def environment(data: str, fabric: Fabric) -> dict[str, Any]:
-    """Command, data, versions and hardware of the run that starts now."""
+    """Return the command, data, versions and hardware of the run that starts now."""
     names = ("torch", "torchvision", "lightning-fabric", "Pillow", "tifffile")
     cuda = fabric.device.type == "cuda"
     return {
@@ -41,18 +41,17 @@ def environment(data: str, fabric: Fabric) -> dict[str, Any]:
 
 
 def _git_state() -> dict[str, Any] | None:
-    """Commit of the source that runs, where it is a checkout."""
-    source = Path(__file__).resolve().parent
+    """Return the commit of the running source; None unless it is a checkout."""
+    repository = Path(__file__).resolve().parents[3]  # of src/crossimage/training/environment.py
 
     def git(*words: str) -> str:
-        folder = str(source)
         return subprocess.run(
-            ["git", "-C", folder, *words], check=True, capture_output=True, text=True
+            ["git", "-C", str(repository), *words], check=True, capture_output=True, text=True
         ).stdout.strip()
 
     try:
-        if Path(git("rev-parse", "--show-toplevel")) != source.parents[2]:
-            return None  # installed into some other project's folder
+        if Path(git("rev-parse", "--show-toplevel")) != repository:
+            return None  # installed into the folder of another project
         return {"commit": git("rev-parse", "HEAD"), "changed": bool(git("status", "--porcelain"))}
     except (OSError, subprocess.CalledProcessError):
         return None

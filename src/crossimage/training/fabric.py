@@ -1,4 +1,4 @@
-"""Where a run computes: devices, processes and arithmetic."""
+"""Devices, processes and arithmetic of a run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 
 def world_of(devices: int) -> int:
-    """Processes of the run: those of ``torchrun``, or one for each of this machine's devices."""
+    """Return the number of processes: as ``torchrun`` sets it, or one per device."""
     return int(os.environ.get("WORLD_SIZE", devices))
 
 
 def open_fabric(precision: str, devices: int) -> Fabric:
-    """The launched engine room."""
+    """Launch the run's processes and choose its devices and arithmetic.
+
+    Args:
+        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
+        devices: Processes on this machine; ``torchrun`` sets their number itself.
+
+    Raises:
+        ValueError: There are not so many devices.
+    """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     world = world_of(devices)
     local = int(os.environ.get("LOCAL_WORLD_SIZE", devices))
@@ -31,20 +39,20 @@ def open_fabric(precision: str, devices: int) -> Fabric:
             precision=names[arithmetic(precision)],
         )
     except MisconfigurationException as error:
-        raise ValueError(f"devices={devices} can't be used: {error}") from None
+        raise ValueError(f"devices={devices} cannot be used: {error}") from None
     fabric.launch()
     return fabric
 
 
 def arithmetic(precision: str) -> str:
-    """What ``auto`` means on this machine: bf16 where the hardware has it, else fp32."""
+    """Return the precision that is used: for ``auto``, bf16 if the hardware has it, else fp32."""
     if precision != "auto":
         return precision
     return "bf16" if _has_bf16() else "fp32"
 
 
 def _has_bf16() -> bool:
-    """Whether the hardware multiplies bf16 matrices; emulation would be slower than fp32."""
+    """Return whether the hardware multiplies bf16 matrices; emulation is slower than fp32."""
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

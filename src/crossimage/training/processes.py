@@ -1,4 +1,4 @@
-"""What the processes of a run tell one another."""
+"""Communication between the processes of a run."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ from torch import Tensor
 
 
 class Processes:
-    """The processes of a run, seen from one of them; where it is alone, nothing is sent.
+    """The processes of a run, as seen from one of them; a single process sends nothing.
 
     Args:
-        fabric: Launched engine room.
+        fabric: The launched fabric.
+
+    Attributes:
+        count: Number of processes.
+        first: Whether this is the first one.
     """
 
     def __init__(self, fabric: Fabric) -> None:
         self.count, self.first = fabric.world_size, fabric.is_global_zero
-        # what is agreed upon goes between hosts, so that no accelerator has to wait for it
+        # votes and values travel between hosts, so that no accelerator has to wait for them
         self._hosts: Any = dist.new_group(backend="gloo") if self.count > 1 else None
 
     def average(self, tensors: list[Tensor]) -> None:
-        """The mean over the processes, in place, by one flat all-reduce."""
+        """Average tensors over the processes, in place, with one flat all-reduce."""
         if self.count == 1 or not tensors:
             return
         flat = torch.cat([t.flatten() for t in tensors])
@@ -37,7 +41,7 @@ class Processes:
             tensor.copy_(part.view_as(tensor))
 
     def gather(self, value: Any) -> list[Any]:
-        """Every process's value, in the order of the processes."""
+        """Return the values of all processes, in the order of their ranks."""
         if self._hosts is None:
             return [value]
         values: list[Any] = [None] * self.count
@@ -45,7 +49,7 @@ class Processes:
         return values
 
     def agree(self, number: int) -> int:
-        """The largest of all processes' numbers."""
+        """Return the largest of all processes' numbers."""
         if self._hosts is None:
             return number
         votes = torch.tensor(number)
@@ -54,10 +58,10 @@ class Processes:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """What fails in here on one process stops all of them; the first one says why.
+        """Stop all processes if one of them fails in this context; the first one says why.
 
-        After something in here that can fail on one process alone, the processes must not speak
-        with one another in here: those that go on would wait for it for ever.
+        After something in this context that may fail on one process alone, the processes must not
+        communicate within it: those that go on would wait for the failed one forever.
         """
         problem: Exception | None = None
         try:

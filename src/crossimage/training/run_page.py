@@ -1,6 +1,6 @@
-"""A run's page: its facts, its losses and its sample sheets over time, in one HTML file.
+"""A run's page: facts, loss curves and sample sheets over time, in one HTML file.
 
-The page needs no network and no server; the sheets are linked relative to it.
+The page needs neither network nor server; it links to the sheets by relative paths.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ Points = list[tuple[float, float]]
 
 _WIDTH, _HEIGHT = 340, 170
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 8, 22
-_MOST_POINTS = 400
+_MAX_POINTS = 400
 _SHEET = re.compile(r"step-(\d+)\.png")
 
 
 @dataclass(frozen=True)
 class Plot:
-    """One loss over the steps, in the coordinates of the drawing.
+    """A loss curve in the coordinates of its drawing.
 
     Attributes:
         name: The loss term.
         last: Its last value.
-        raw: The corners of the values' line, as SVG writes them.
-        smooth: The corners of the smoothed line.
-        x_ticks: Position and label.
-        y_ticks: Position and label.
+        raw: Points of the curve, in SVG's notation.
+        smooth: Points of the smoothed curve.
+        x_ticks: Positions and labels.
+        y_ticks: Positions and labels.
     """
 
     name: str
@@ -49,12 +49,12 @@ def write_page(run: Path, *, title: str, facts: Mapping[str, str]) -> None:
     """Write ``RUN/index.html`` from ``RUN/metrics.csv`` and ``RUN/samples/step-*.png``.
 
     Args:
-        run: The run's folder; the losses and the samples may still be missing.
-        title: Headline of the page.
-        facts: What stands below it, by its caption: method, data, step, speed, time left.
+        run: The run's folder; losses and samples may still be missing.
+        title: Heading of the page.
+        facts: Values below it by caption: method, data, step, speed, time left.
 
     Raises:
-        OSError: The page can't be written; the one that stood there still stands.
+        OSError: The page cannot be written; a previous one is kept.
     """
     players: dict[str, list[Plot]] = {}
     for name, points in _losses(run / "metrics.csv").items():
@@ -73,9 +73,9 @@ def write_page(run: Path, *, title: str, facts: Mapping[str, str]) -> None:
 
 
 def _sheets(folder: Path) -> list[tuple[int, str]]:
-    """Steps of the sample sheets and their links, the oldest first."""
-    named = ((_SHEET.fullmatch(path.name), path) for path in folder.glob("step-*.png"))
-    return sorted((int(name[1]), f"{folder.name}/{path.name}") for name, path in named if name)
+    """Return the steps of the sample sheets and the links to them, oldest first."""
+    matches = (_SHEET.fullmatch(path.name) for path in folder.glob("step-*.png"))
+    return sorted((int(match[1]), f"{folder.name}/{match[0]}") for match in matches if match)
 
 
 def _losses(path: Path) -> dict[str, Points]:
@@ -91,8 +91,8 @@ def _losses(path: Path) -> dict[str, Points]:
 def _plot(name: str, points: Points) -> Plot:
     raw, smooth = _thin(points), _thin(_smooth(points))
     ordered = sorted(value for _, value in raw)
-    spare = len(ordered) // 50  # a few spikes shall not flatten the rest
-    shown = ordered[spare : len(ordered) - spare] + [value for _, value in smooth]
+    outliers = len(ordered) // 50  # on each side; spikes must not flatten the rest
+    shown = ordered[outliers : len(ordered) - outliers] + [value for _, value in smooth]
     low, high = min(shown), max(shown)
     margin = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
     low, high = low - margin, high + margin
@@ -100,29 +100,29 @@ def _plot(name: str, points: Points) -> Plot:
     if first == last:
         first, last = first - 1, last + 1
 
-    def place_x(step: float) -> float:
+    def to_x(step: float) -> float:
         return _LEFT + (step - first) / (last - first) * (_WIDTH - _LEFT - _RIGHT)
 
-    def place_y(value: float) -> float:
+    def to_y(value: float) -> float:
         y = _HEIGHT - _BOTTOM - (value - low) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
         return min(max(y, _TOP), _HEIGHT - _BOTTOM)
 
-    def corners(line: Points) -> str:
-        line = line * 2 if len(line) == 1 else line  # one corner alone would not be drawn
-        return " ".join(f"{place_x(x):.1f},{place_y(y):.1f}" for x, y in line)
+    def polyline(line: Points) -> str:
+        line = line * 2 if len(line) == 1 else line  # a single point would not be drawn
+        return " ".join(f"{to_x(x):.1f},{to_y(y):.1f}" for x, y in line)
 
     return Plot(
         name=name,
         last=f"{points[-1][1]:.4g}",
-        raw=corners(raw),
-        smooth=corners(smooth),
-        x_ticks=[(place_x(x), _short(x)) for x in _ticks(first, last) if x == int(x)],
-        y_ticks=[(place_y(y), f"{y:.4g}") for y in _ticks(low, high)],
+        raw=polyline(raw),
+        smooth=polyline(smooth),
+        x_ticks=[(to_x(x), _short(x)) for x in _ticks(first, last) if x == int(x)],
+        y_ticks=[(to_y(y), f"{y:.4g}") for y in _ticks(low, high)],
     )
 
 
 def _smooth(points: Points) -> Points:
-    """A running mean that forgets over a fortieth of the points."""
+    """Return a running mean whose memory is a fortieth of the points."""
     keep = 1 - 1 / max(len(points) / 40, 1)
     total = weight = 0.0
     smoothed = []
@@ -133,8 +133,8 @@ def _smooth(points: Points) -> Points:
 
 
 def _thin(points: Points) -> Points:
-    """At most 400 points: the means of equally many neighbours, the last one as it is."""
-    size = math.ceil(len(points) / _MOST_POINTS)
+    """Reduce to at most 400 points, means of neighbouring ones; the last point is kept."""
+    size = math.ceil(len(points) / _MAX_POINTS)
     if size <= 1:
         return points
     groups = (points[i : i + size] for i in range(0, len(points), size))
@@ -147,7 +147,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Three to six round numbers between two values."""
+    """Return three to six round numbers between two values."""
     rough = (high - low) / 4
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * f for f in (1, 2, 5, 10) if power * f >= rough * 0.999)
@@ -156,7 +156,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _short(step: float) -> str:
-    """A number of steps in few characters: 800, 12k, 1.5M."""
+    """Abbreviate a number of steps: 800, 12k, 1.5M."""
     for unit, name in ((1e6, "M"), (1e3, "k")):
         if abs(step) >= unit:
             return f"{step / unit:.4g}{name}"

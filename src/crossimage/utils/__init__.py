@@ -1,1 +1,1 @@
-"""What every part of the package uses: files, names, seeds, memory, pages and progress."""
+"""Helpers shared by the whole package: files, names, seeds, memory, pages and progress."""

@@ -1,4 +1,4 @@
-"""Checked arguments: devices, integers and seeds."""
+"""Checks of arguments: devices, integers and seeds."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import torch
 
 
 def find_device(name: str | torch.device) -> torch.device:
-    """A device that can be used; ``auto`` is the GPU where there is one.
+    """Return a device that can be used; ``auto`` is a GPU if there is one, else the CPU.
 
     Raises:
-        ValueError: It can't be used.
+        ValueError: The device cannot be used.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -28,10 +28,15 @@ def find_device(name: str | torch.device) -> torch.device:
 
 
 def whole(value: SupportsIndex, name: str, least: int | None = None) -> int:
-    """An integer of any type as Python's own.
+    """Convert an integer of any type to ``int``.
+
+    Args:
+        value: The integer, such as NumPy's.
+        name: Its name in the error message.
+        least: The smallest value allowed.
 
     Raises:
-        ValueError: It is no integer, or below ``least``.
+        ValueError: It is not an integer, or smaller than ``least``.
     """
     try:
         number = index(value)
@@ -43,20 +48,20 @@ def whole(value: SupportsIndex, name: str, least: int | None = None) -> int:
 
 
 def seeded(seed: SupportsIndex) -> torch.Generator:
-    """A generator that draws on the CPU, so that a seed means the same on every device.
+    """Return a generator on the CPU, so that a seed means the same on every device.
 
     Raises:
-        ValueError: The seed is no integer or needs more than 64 bits.
+        ValueError: The seed is not an integer or needs more than 64 bits.
     """
     return torch.Generator().manual_seed(_seed(seed))
 
 
 @contextmanager
 def forked(seed: SupportsIndex, device: torch.device) -> Iterator[None]:
-    """Seeds PyTorch's global generators, and leaves them as they were.
+    """Seed PyTorch's global generators within a context, and restore them afterwards.
 
     Raises:
-        ValueError: The seed is no integer or needs more than 64 bits.
+        ValueError: The seed is not an integer or needs more than 64 bits.
     """
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(_seed(seed))

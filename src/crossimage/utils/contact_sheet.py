@@ -1,4 +1,4 @@
-"""Contact sheets: pictures in columns under their headings, ready to be looked at."""
+"""Contact sheets: images in columns under headings."""
 
 from __future__ import annotations
 
@@ -21,22 +21,27 @@ _TINY = 64
 
 
 class Panel(NamedTuple):
-    """One block of a sample sheet: a column of pictures (N, C, H, W) under each heading."""
+    """A block of a contact sheet.
+
+    Attributes:
+        title: Title of the block.
+        columns: Headings, each with the images (N, C, H, W) in [-1, 1] of its column.
+    """
 
     title: str
     columns: list[tuple[str, Tensor]]
 
 
 def sheet(panels: Sequence[Panel]) -> Image.Image:
-    """Draw panels below one another on white paper, one row a sample.
+    """Draw panels below one another on white, one row per sample.
 
     Args:
-        panels: Titles and columns of pictures (N, C, H, W) in [-1, 1]; sizes and numbers may differ
-            between the columns. One channel is drawn gray, of several the first three (a second
-            without a third beside an empty blue). Pictures of at most 64 pixels are doubled.
+        panels: Titles and columns of images; their sizes and numbers may differ between columns.
+            One channel is drawn in gray, three or more as RGB of the first three, and two as red
+            and green. Images of at most 64 pixels are doubled in size.
 
     Returns:
-        An RGB picture.
+        An RGB image.
     """
     blocks = [_panel(panel) for panel in panels]
     width = max((block.width for block in blocks), default=0) + 2 * _MARGIN
@@ -49,8 +54,8 @@ def sheet(panels: Sequence[Panel]) -> Image.Image:
     return paper
 
 
-def _picture(x: Tensor) -> Image.Image:
-    """One image (C, H, W) in [-1, 1], of any number of channels, as a gray or RGB picture."""
+def _image(x: Tensor) -> Image.Image:
+    """Convert an image (C, H, W) in [-1, 1] with any number of channels to gray or RGB."""
     shown = x[:3].detach().float().cpu().nan_to_num(-1.0)
     if len(shown) == 2:
         shown = torch.cat([shown, torch.full_like(shown[:1], -1.0)])
@@ -63,7 +68,7 @@ def _panel(panel: Panel) -> Image.Image:
     heading_font = ImageFont.load_default(size=_HEADING_SIZE)
     title = _drawable(panel.title)
     headings = [_drawable(heading) for heading, _ in panel.columns]
-    columns = [[_framed(_picture(x)) for x in images] for _, images in panel.columns]
+    columns = [[_framed(_image(x)) for x in images] for _, images in panel.columns]
     rows = list(zip_longest(*columns))
     widths = [
         max([round(heading_font.getlength(heading)), *(image.width for image in column)])
@@ -91,14 +96,14 @@ def _panel(panel: Panel) -> Image.Image:
 
 
 def _framed(image: Image.Image) -> Image.Image:
-    """A picture with a hairline, so that white ones end; a tiny one doubled, to fit its heading."""
+    """Frame an image, so that white ones have an edge; double a tiny one to fit its heading."""
     if max(image.size) <= _TINY:
         image = image.resize((2 * image.width, 2 * image.height), Image.Resampling.NEAREST)
     return ImageOps.expand(image.convert("RGB"), border=1, fill=_EDGE)
 
 
 def _drawable(text: str) -> str:
-    """A text in the letters that Pillow's own font has: accents dropped, others as ``?``."""
+    """Reduce a text to what Pillow's own font can draw: accents dropped, others as ``?``."""
     letters = unicodedata.normalize("NFKD", text.replace("→", "->").replace("ß", "ss"))
     kept = (letter for letter in letters if not unicodedata.combining(letter))
     return "".join(letter if letter.isascii() or letter == "·" else "?" for letter in kept)

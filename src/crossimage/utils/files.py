@@ -1,4 +1,4 @@
-"""Paths as users give them, and files and folders that are either complete or not there."""
+"""Paths from users, and files and folders that are either complete or absent."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-_LONGEST = 200  # bytes of a name that leave room for what a temporary name adds
+_MAX_NAME = 200  # bytes of a name that leave room for what a temporary name adds
 
 
-def as_path(path: str | Path, what: str) -> Path:
-    """A path as users give it.
+def as_path(path: str | Path, name: str) -> Path:
+    """Convert a path from a user.
 
     Args:
         path: The path.
-        what: What the error message calls it.
+        name: Its name in the error message.
 
     Raises:
         ValueError: It is the empty string, which would otherwise mean the working folder.
     """
     if not str(path):
-        raise ValueError(f"{what} is empty; give a path, or . for the working folder")
+        raise ValueError(f"{name} is empty; give a path, or . for the working folder")
     return Path(path)
 
 
 def temporary_path(path: Path) -> Path:
-    """Where ``path`` stands until it is complete: hidden beside it, and this process's own."""
+    """Return this process's hidden path beside ``path`` for writing it."""
     name = path.name
     encoded = name.encode(errors="surrogateescape")
-    if len(encoded) > _LONGEST:
+    if len(encoded) > _MAX_NAME:
         start = encoded[:40].decode(errors="ignore")
         name = f"{start}.{hashlib.sha256(encoded).hexdigest()[:16]}"
     return path.with_name(f".{name}.{os.getpid()}.tmp")
@@ -40,17 +40,17 @@ def temporary_path(path: Path) -> Path:
 
 @contextmanager
 def atomic(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
-    """Write a file under a temporary name and rename it when all of it is written.
+    """Write a file under a temporary name, and rename it when it is complete.
 
-    On any error the temporary file is removed and whatever stood at ``path`` is untouched.
+    On any error the temporary file is removed, and a file at ``path`` stays as it is.
 
     Args:
-        path: Where the file shall stand.
+        path: The file to write.
         durable: Flush the file and its folder to the disk before returning, so that the file
-            outlives a power cut.
+            survives a power failure.
 
     Raises:
-        OSError: The disk is full, the folder read-only, ...
+        OSError: The file cannot be written: the disk is full, the folder read-only, ...
     """
     temporary = temporary_path(path)
     try:
@@ -64,14 +64,14 @@ def atomic(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
             flush_folder(path.parent)
     except BaseException as error:
         if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # a full disk does not say which file it was
+            error.filename = str(path)  # errors of a full disk do not name the file
         with suppress(OSError):
             temporary.unlink()
         raise
 
 
 def flush_folder(folder: Path) -> None:
-    """Flush a folder's list of files to the disk."""
+    """Flush the entries of a folder to the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -80,16 +80,19 @@ def flush_folder(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically, in UTF-8; other bytes of file names are escaped."""
+    """Write a text file atomically, in UTF-8; undecodable bytes of file names are escaped."""
     with atomic(path) as file:
         file.write(text.encode(errors="backslashreplace"))
 
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """A folder to fill under a temporary name, which becomes ``out`` when all of it is written.
+    """Fill a folder under a temporary name, and rename it to ``out`` when it is complete.
 
     On any error it is removed.
+
+    Yields:
+        The temporary folder.
 
     Raises:
         ValueError: ``out`` exists and is not empty.

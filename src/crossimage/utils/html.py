@@ -1,4 +1,4 @@
-"""Pages that people look at in a browser: one HTML file each, without network and server."""
+"""HTML pages of one file each, which need neither network nor server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 @cache
 def page_template(name: str) -> Template:
-    """A template of ``templates/``; what it is not given is an error, and all text is escaped."""
+    """Return a template of ``templates/``; it escapes all text, and undefined names are errors."""
     environment = Environment(
         loader=PackageLoader("crossimage"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,

@@ -1,4 +1,4 @@
-"""How this process gets its memory from the system."""
+"""Memory allocation of this process."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of glibc's <malloc.h>
 
 
 def keep_memory() -> None:
-    """Keep what tensors have freed for the next ones, as PyTorch itself does on GPUs.
+    """Keep the memory of freed tensors for the next ones, as PyTorch itself does on GPUs.
 
-    The GNU C library returns large blocks to the system at once and asks for them again, and the
-    system clears every page of them: on CPUs more than a third of some training steps. Elsewhere
-    than on Linux this does nothing.
+    The GNU C library returns large blocks to the system at once and then asks for them again, and
+    the system clears each of their pages: on CPUs, more than a third of the time of some training
+    steps. Does nothing on systems other than Linux.
     """
     if sys.platform != "linux":
         return

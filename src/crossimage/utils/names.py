@@ -1,4 +1,4 @@
-"""Names as users write them: in upper or lower case, and misspelt."""
+"""Names from users, in upper or lower case, and possibly misspelt."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 
 def look_up(name: str, names: Sequence[str]) -> int | None:
-    """Place of a name, in upper or lower case where that is clear; None: it is none of them."""
+    """Return the index of a name, ignoring case if that is unambiguous; None if it is unknown."""
     if name in names:
         return names.index(name)
     folded = [known.casefold() for known in names]
@@ -15,12 +15,12 @@ def look_up(name: str, names: Sequence[str]) -> int | None:
 
 
 def did_you_mean(name: str, names: Iterable[str], cutoff: float = 0.6) -> str:
-    """A hint at the nearest of the names, to end a clause with; empty where none is near.
+    """Return a hint at the nearest name, to append to a clause; empty if none is near.
 
     Args:
-        name: What was found.
-        names: What is known.
-        cutoff: How near is near enough, from 0 to 1.
+        name: The unknown name.
+        names: The known names.
+        cutoff: Least similarity, from 0 to 1.
     """
     known = {candidate.casefold(): candidate for candidate in names}
     near = difflib.get_close_matches(name.casefold(), known, 1, cutoff)

@@ -1,4 +1,4 @@
-"""Seeds that are functions of what they are for."""
+"""Seeds derived from what they are for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import hashlib
 
 
 def seed_of(*parts: int | str) -> int:
-    """A well-mixed seed below 2^63 from numbers and words, the same on every machine."""
+    """Derive a well-mixed seed below 2^63 from numbers and words, the same on every machine."""
     digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1

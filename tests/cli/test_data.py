@@ -1,0 +1,113 @@
+"""``crossimage data``."""
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crossimage.methods.munit import MUNIT
+from tests.cli.conftest import crossimage
+
+
+def test_data_make_and_inspect(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = tmp_path / "data"
+    make = ("data", "make", "outlines", "--out", out, "--count", 3, "--size", 32, "--seed", 1)
+    assert crossimage(*make, "--test-count", 2) == 0
+    assert [len(list((out / f).iterdir())) for f in ("trainA", "testA")] == [3, 2]
+    capsys.readouterr()
+    assert crossimage("data", "inspect", out) == 0
+    assert "3" in capsys.readouterr().out
+    assert crossimage("data", "make", "outline", "--out", tmp_path / "more") == 2
+    assert "did you mean 'outlines'" in capsys.readouterr().err
+    assert crossimage("data", "inspect", tmp_path / "nowhere") == 2
+
+
+def test_data_inspect_describes_a_recipe(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    data, recipe = tmp_path / "data", tmp_path / "mine.yaml"
+    recipe.write_text("method: munit\nresize: 80\ncrop: 64\nsteps: 30\ndomains: [x, y]\n")
+    assert crossimage("data", "make", "outlines", "--out", data, "--count", 4, "--size", 32) == 0
+
+    def look(*arguments: object) -> str:
+        capsys.readouterr()
+        assert crossimage("data", "inspect", data, *arguments) == 0
+        return capsys.readouterr().out
+
+    assert "resize the shortest side to 256 px and crop 256 x 256" in look()
+    said = look(recipe)
+    assert "resize the shortest side to 80 px and crop 64 x 64" in said
+    assert "4 images (x) and 4 images (y)" in said and "30 steps configured" in said
+    said = look(recipe, "flip=false", "crop=72", "batch_size=2")
+    assert "crop 72 x 72 px at random." in said and "batch size 2" in said
+    assert "crop 64 x 64" in look("crop=64")
+    assert crossimage("data", "inspect", data, recipe, "crp=16") == 2
+    assert "did you mean 'crop'" in capsys.readouterr().err
+    assert crossimage("data", "inspect", data, recipe, "domains=x,y,z") == 2
+    assert "names 3" in capsys.readouterr().err
+
+
+def test_data_inspect_knows_pairs_and_classes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    assert crossimage("data", "make", "outlines", "--out", data, "--count", 4, "--size", 32) == 0
+    (data / "trainB" / "00003.png").unlink()
+    monkeypatch.setattr(MUNIT, "layout", "paired")
+    capsys.readouterr()
+    assert crossimage("data", "inspect", data, "munit") == 0
+    said = capsys.readouterr().out
+    assert "trainA/00003.png has no partner" in said
+    assert "The images of a pair are cropped at the same position" in said
+    monkeypatch.setattr(MUNIT, "layout", "unpaired")
+    monkeypatch.setattr(MUNIT, "labelled", ("a",))
+    assert crossimage("data", "inspect", data, "munit") == 2
+    assert "trainA holds no class folders" in capsys.readouterr().err
+
+
+def test_data_make_digits(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    def expect(*arguments: object) -> str:
+        assert crossimage("data", "make", *arguments, "--out", tmp_path / "out") == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1 and not (tmp_path / "out").exists()
+        return said
+
+    assert "mnist2usps needs --from" in expect("mnist2usps")
+    assert "mnist2mnistm needs --photos" in expect("mnist2mnistm", "--from", tmp_path)
+    assert "mnist2usps does not take --photos" in expect(
+        "mnist2usps", "--from", tmp_path, "--photos", tmp_path
+    )
+    assert "usps2mnist does not take --size" in expect(
+        "usps2mnist", "--from", tmp_path, "--size", 3
+    )
+    assert "outlines does not take --from" in expect("outlines", "--from", tmp_path)
+    assert "--from is empty" in expect("mnist2usps", "--from", "")
+    assert "holds no mnist; expected the files" in expect("mnist2usps", "--from", tmp_path)
+    assert "did you mean 'svhn2mnist'" in expect("svhn2mnst")
+
+    images, labels = np.zeros((20, 16, 16), np.uint8), np.arange(20) % 10
+    np.savez(
+        tmp_path / "usps_16x16_uint8.npz", train_images=images, train_labels=labels,
+        test_images=images, test_labels=labels,
+    )  # fmt: skip
+    for name, shape in (("images-idx3", (20, 28, 28)), ("labels-idx1", (20,))):
+        header = b"\0\0\x08" + bytes([len(shape)]) + np.array(shape, ">i4").tobytes()
+        for split in ("train", "t10k"):
+            (tmp_path / f"{split}-{name}-ubyte").write_bytes(header + bytes(math.prod(shape)))
+    make = ("data", "make", "usps2mnist", "--from", tmp_path, "--out", tmp_path / "out")
+    assert crossimage(*make, "--count", 7, "--seed", 1) == 0
+    assert capsys.readouterr().out == f"usps2mnist written to {tmp_path / 'out'}\n"
+    assert len(list((tmp_path / "out" / "trainA").glob("*/*.png"))) == 7
+
+
+def test_names_that_are_no_text_are_shown(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert crossimage("data", "make", "outlines", "--out", data, "--count", 1, "--size", 32) == 0
+    (data / "trainA" / os.fsdecode(b"sch\xf6n.png")).write_bytes(b"broken")
+    command = [sys.executable, "-m", "crossimage", "data", "inspect", str(data)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "sch\\udcf6n.png can't be read" in said

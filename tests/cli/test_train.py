@@ -1,0 +1,77 @@
+"""``crossimage train`` and ``crossimage recipes``: arguments, help, listing."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crossimage.methods.munit import MUNITConfig
+from tests.cli.conftest import crossimage
+
+
+def test_train_passes_overrides_on(calls: list[dict[str, Any]]) -> None:
+    arguments = (
+        "train munit steps=5 --data D --weights.cycle 10 --out R --learning-rate=3e-4 --no-flip"
+    )
+    assert crossimage(*arguments.split(), "crop=64,48") == 0
+    (call,) = calls
+    assert (call["recipe"], call["data"], call["out"]) == ("munit", "D", Path("R"))
+    assert call["overrides"]["steps"] == 5
+    assert call["overrides"]["weights"] == {"cycle": 10}
+    assert call["overrides"]["flip"] is False
+    assert call["overrides"]["crop"] == "64,48"
+    assert float(call["overrides"]["learning_rate"]) == 3e-4
+
+
+def test_train_takes_list_files_as_data(calls: list[dict[str, Any]]) -> None:
+    assert crossimage("train", "munit", "--data", "A=a.txt,B=b.txt", "--out", "R") == 0
+    assert calls[0]["data"] == "A=a.txt,B=b.txt" and calls[0]["overrides"] == {}
+
+
+def test_train_needs_data_and_out(
+    calls: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert crossimage("train", "munit", "--out", "R") == 2
+    assert "--data" in capsys.readouterr().err
+    assert crossimage("train", "munit", "--data", "D") == 2
+    assert "--out" in capsys.readouterr().err
+    assert not calls
+
+
+def test_train_help_lists_the_methods_keys(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("method: munit\nsteps: 77\nweights: {cycle: 3}\n")
+    assert crossimage("train", recipe, "--help") == 0
+    said = capsys.readouterr().out
+    assert "  steps=77\n      Training steps;" in said
+    assert "  weights.cycle=3.0\n      Style-augmented" in said
+    assert "  crop=256,256\n" in said and "  flip=true\n" in said and "value_range=null" in said
+    lines = said.splitlines()
+    keys = [i for i, line in enumerate(lines) if line.startswith("  ") and line[2] != " "]
+    assert len(keys) > 30
+    assert not [lines[i] for i in keys if not lines[i + 1].startswith("      ")]
+
+
+def test_values_in_the_help_are_taken_back(
+    capsys: pytest.CaptureFixture[str], calls: list[dict[str, Any]]
+) -> None:
+    from crossimage.config import build
+
+    crossimage("train", "munit", "--help")
+    lines = capsys.readouterr().out.splitlines()
+    settings = [line.strip() for line in lines if line.startswith("  ") and line[2] != " "]
+    assert crossimage("train", "munit", "--data", "D", "--out", "R", *settings) == 0
+    assert build(MUNITConfig, calls[0]["overrides"]) == MUNITConfig()
+
+
+def test_recipes_are_listed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = [("munit/cats", "Cats to dogs."), ("munit/shoes_and_bags", "Shoes.")]
+    monkeypatch.setattr("crossimage.recipes.list_recipes", lambda: listed)
+    assert crossimage("recipes") == 0
+    assert capsys.readouterr().out == (
+        "munit/cats            Cats to dogs.\nmunit/shoes_and_bags  Shoes.\n"
+    )

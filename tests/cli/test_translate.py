@@ -1,0 +1,63 @@
+"""``crossimage translate`` and ``crossimage sample``."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from crossimage.checkpoints.model_file import save_model
+from crossimage.methods.gan import GAN, GANConfig
+from tests.cli.conftest import crossimage
+
+
+def test_translate_files(
+    capsys: pytest.CaptureFixture[str], run: Path, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert crossimage(
+        "translate", run, photos, "--out", out, "--to", "shoes", "--samples", 2, "--seed", 3,
+        "--size", 12, "--format", "png", "--batch-size", 3, "--device", "cpu", "--same-style",
+    ) == 0  # fmt: skip
+    assert sorted(p.name for p in out.iterdir()) == ["x_1.png", "x_2.png", "y_1.png", "y_2.png"]
+    with Image.open(out / "x_1.png") as image:
+        assert image.size == (15, 12)
+    assert capsys.readouterr().out == f"4 images written to {out}\n"
+
+
+def test_translate_with_references(run: Path, photos: Path, tmp_path: Path) -> None:
+    x, y, out = photos / "x.png", photos / "y.jpg", tmp_path / "out"
+    assert crossimage("translate", run, x, y, "--reference", x, y, "--out", out) == 0
+    assert sorted(p.name for p in out.iterdir()) == ["x_1.png", "x_2.png", "y_1.jpg", "y_2.jpg"]
+
+
+def test_translate_names_what_it_skips(
+    capsys: pytest.CaptureFixture[str], run: Path, photos: Path, tmp_path: Path
+) -> None:
+    (photos / "y.jpg").write_text("no image")
+    assert crossimage("translate", run, photos, "--out", tmp_path / "out") == 0
+    said = capsys.readouterr()
+    assert said.err.startswith("skipped: ") and "y.jpg" in said.err
+    assert said.out == f"1 image written to {tmp_path / 'out'}; 1 input skipped\n"
+    assert crossimage("translate", run, photos / "y.jpg", "--out", tmp_path / "out") == 2
+    assert "none of the 1 inputs could be read" in capsys.readouterr().err
+    assert crossimage("translate", run, "--out", tmp_path / "out") == 2
+    assert "among no inputs" in capsys.readouterr().err
+
+
+def test_sample_makes_images_of_noise(
+    capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path
+) -> None:
+    model, out = tmp_path / "gan.safetensors", tmp_path / "out"
+    save_model(model, GAN(GANConfig(crop=(16, 16), width=2, z_dim=3), training=False))
+    make = ("sample", model, "--out", out, "--samples", 3, "--seed", 1, "--device", "cpu")
+    assert crossimage(*make, "--format", "jpg", "--batch-size", 2) == 0
+    assert capsys.readouterr().out == f"3 images written to {out}\n"
+    assert sorted(p.name for p in out.iterdir()) == [
+        "0001.jpg", "0002.jpg", "0003.jpg", "sheet.png",
+    ]  # fmt: skip
+    assert crossimage("sample", run, "--out", out) == 2
+    assert "this munit does not make images from noise; use translate" in capsys.readouterr().err
+    assert crossimage("translate", model, run, "--out", out) == 2
+    assert "this gan makes images from noise only; use sample" in capsys.readouterr().err
+    assert crossimage("sample", model, "--out", "") == 2
+    assert "--out is empty" in capsys.readouterr().err
