@@ -12,13 +12,18 @@ from crossimage.interop import import_model
 from crossimage.methods.base import Method
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+HERE = Path(__file__).resolve().parent / "goldens"
 
 
 def folder(name: str) -> Path:
-    path = SHARED / "golden" / name
-    if not path.is_dir():
-        pytest.skip(f"the official outputs are not at {path}")
-    return path
+    """The folder of a golden case: shipped with the tests, or beside the checkout."""
+    for path in (HERE / name, SHARED / "golden" / name):
+        if path.is_dir():
+            return path
+    pytest.skip(
+        f"the official outputs {name} are neither in {HERE} (only the smallest are) nor in "
+        f"{SHARED / 'golden'}"
+    )
 
 
 def imported(
