@@ -1,4 +1,4 @@
-"""Objectives that several papers share."""
+"""Loss functions that several papers share."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Adversarial = Literal["lsgan", "nsgan", "hinge", "wgan-gp"]
 
 
 def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor], kind: Adversarial) -> Tensor:
-    """What a discriminator descends: the mean over each score map, summed over the scales.
+    """Compute a discriminator's loss: the mean over each score map, summed over the scales.
 
     Args:
-        real: Score maps of real images, one a scale.
-        fake: Score maps of generated images, one a scale.
+        real: Score maps of real images, one per scale.
+        fake: Score maps of generated images, one per scale.
         kind: ``lsgan``: squared distance to 1 and 0 (Mao et al. 2017); ``nsgan``: binary
             cross-entropy (Goodfellow et al. 2014); ``hinge``: Lim and Ye 2017; ``wgan-gp``:
-            difference of the means (Gulrajani et al. 2017), to go with
+            difference of the means (Gulrajani et al. 2017), used together with
             :func:`gradient_penalty`.
 
     Returns:
@@ -44,11 +44,11 @@ def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor], kind: Adv
 
 
 def generator_loss(fake: Sequence[Tensor], kind: Adversarial | Literal["minimax"]) -> Tensor:
-    """What a generator descends against :func:`discriminator_loss` of the same kind.
+    """Compute a generator's loss against :func:`discriminator_loss` of the same kind.
 
     Args:
-        fake: Score maps of generated images, one a scale.
-        kind: The adversarial objective; ``nsgan`` is the non-saturating form, and ``minimax`` the
+        fake: Score maps of generated images, one per scale.
+        kind: The adversarial objective; ``nsgan`` is the non-saturating form, ``minimax`` the
             saturating one against the same discriminator: the mean of log(1 - D).
 
     Returns:
@@ -72,17 +72,18 @@ def generator_loss(fake: Sequence[Tensor], kind: Adversarial | Literal["minimax"
 def gradient_penalty(
     discriminate: Callable[[Tensor], Sequence[Tensor]], real: Tensor, fake: Tensor, mix: Tensor
 ) -> Tensor:
-    """WGAN-GP: the squared distance of the critic's gradient norm to 1 between real and fake.
+    """Penalise gradient norms of a critic that differ from 1 between real and fake images.
 
     Args:
-        discriminate: The critic: images to score maps, one a scale.
+        discriminate: The critic: images to score maps, one per scale.
         real: Real images (N, C, H, W).
         fake: Generated images of the same shape, detached.
-        mix: Uniform in [0, 1], (N, 1, 1, 1): where between the two the gradient is taken.
+        mix: Uniform in [0, 1], (N, 1, 1, 1): the point between the two at which the gradient is
+            taken.
 
     Returns:
-        A scalar: the mean over samples, summed over the scales. Gulrajani et al. 2017,
-        equation 3.
+        A scalar: the mean over samples of (gradient norm - 1)^2, summed over the scales.
+        Gulrajani et al. 2017, equation 3.
     """
     between = torch.lerp(fake.float(), real.float(), mix).requires_grad_()
     total = torch.zeros((), device=between.device)
@@ -95,11 +96,11 @@ def gradient_penalty(
 def perceptual_distance(
     features: Callable[[Tensor], Tensor], x: Tensor, reference: Tensor
 ) -> Tensor:
-    """Domain-invariant perceptual distance: MSE of instance-normalised deep features.
+    """Compute the domain-invariant perceptual distance: MSE of instance-normalised features.
 
     Args:
-        features: A fixed network, images (N, C, H, W) in [-1, 1] to feature maps.
-        x: Images to judge.
+        features: A fixed network that turns images (N, C, H, W) in [-1, 1] into feature maps.
+        x: Images to compare.
         reference: Images whose content they should keep.
 
     Returns:
@@ -109,13 +110,13 @@ def perceptual_distance(
 
 
 def total_variation(x: Tensor) -> Tensor:
-    """Anisotropic total variation: |difference| of neighbouring pixels, down plus across.
+    """Compute the anisotropic total variation: |differences| of neighbours, down plus across.
 
     Args:
-        x: Images (N, C, H, W), of at least two rows and columns.
+        x: Images (N, C, H, W) of at least two rows and two columns.
 
     Returns:
-        A scalar: the mean over all pairs of rows plus that over all pairs of columns.
+        A scalar: the mean over neighbours in a column plus the mean over neighbours in a row.
     """
     x = x.float()
     return x.diff(dim=2).abs().mean() + x.diff(dim=3).abs().mean()

@@ -167,7 +167,7 @@ def test_a_code_of_the_ground_truth_is_learned_in_a_few_steps() -> None:
         ({"crop": 20}, "crop must be a multiple of 16, found"),
         ({"crop": 8, "downsamples": 3}, "too small: .*need at least 12 pixels"),
         ({"encoder_downsamples": 4}, "need at least 32 pixels"),
-        ({"channels": "3"}, "two numbers, one a domain"),
+        ({"channels": "3"}, "two numbers, one per domain"),
         ({"inject": "middle"}, "inject: "),
         ({"style_dim": 0}, "style_dim: .* greater than or equal to 1"),
     ],

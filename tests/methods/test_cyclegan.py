@@ -102,7 +102,7 @@ def test_what_has_no_weight_is_not_run(name: str) -> None:
     assert len(passes) == 2
 
 
-def test_discriminators_judge_older_translations_once_the_history_is_full() -> None:
+def test_discriminators_score_older_translations_once_the_history_is_full() -> None:
     method = cyclegan(history=4)
     shown: dict[str, Tensor] = {}
     older = []
@@ -214,8 +214,8 @@ def test_the_smallest_crop_is_large_enough(layers: int, smallest: int) -> None:
         ({"crop": 18}, "crop must be a multiple of 4"),
         ({"crop": 20, "discriminator": {"layers": 3}}, "too small.*need at least 24 pixels"),
         ({"crop": 4, "discriminator": {"layers": 0}}, "too small.*need at least 8 pixels"),
-        ({"channels": "3"}, "two numbers, one a domain"),
-        ({"channels": "3,1"}, "equally many channels.*set weights.identity=0"),
+        ({"channels": "3"}, "two numbers, one per domain"),
+        ({"channels": "3,1"}, "the same number of channels.*set weights.identity=0"),
         ({"dropout": 1}, "dropout: .* less than 1"),
         ({"adversarial": "wgan-gp"}, "adversarial: "),
         ({"weights": {"cylce": 1}}, "did you mean 'weights.cycle'"),

@@ -196,8 +196,8 @@ def test_a_sheet_shows_both_stages_beside_examples() -> None:
     [
         ({"crop": 18}, "crop must be a multiple of 4"),
         ({"crop": 16, "discriminator_layers": 4}, "too small.*need at least 32 pixels"),
-        ({"channels": "3"}, "two numbers, one a domain"),
-        ({"channels": "3,1"}, "domains of equally many channels"),
+        ({"channels": "3"}, "two numbers, one per domain"),
+        ({"channels": "3,1"}, "domains with the same number of channels"),
         ({"identity_layers": 3}, "identity_layers .3. must be at most the discriminator_layers"),
         ({"identity": "fixed", "crop": "16,24"}, "needs a square crop"),
         ({"weights": {"denoise": 0}}, "set weights.smooth=0 and weights.enhancement=0"),

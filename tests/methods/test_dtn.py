@@ -186,9 +186,9 @@ def test_an_f_that_does_not_fit_is_refused(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"crop": 24}, "crop must be a square of 8, 16, 32"),
+        ({"crop": 24}, "crop must be a square of side 8, 16, 32"),
         ({"crop": "16,32"}, "crop must be a square"),
-        ({"channels": "3"}, "two numbers, one a domain"),
+        ({"channels": "3"}, "two numbers, one per domain"),
         ({"channels": "3,4"}, "equal or one of them 1"),
         ({"classifier_steps": 0}, "f is either trained or given"),
         ({"features": "f.safetensors"}, "f is either trained or given"),

@@ -105,7 +105,7 @@ def test_translation_needs_no_discriminator() -> None:
 
 
 def test_it_translates_nothing() -> None:
-    with pytest.raises(ValueError, match="makes them of noise; use sample"):
+    with pytest.raises(ValueError, match="generates them from noise; use sample"):
         gan().translate(torch.zeros(1, 3, 16, 16), "x")
 
 
@@ -144,7 +144,7 @@ def test_a_run_shows_its_images_once_though_there_are_test_images(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"crop": 24}, "crop must be a square of 8, 16, 32, .* found \\(24, 24\\)"),
+        ({"crop": 24}, "crop must be a square of side 8, 16, 32, .* found \\(24, 24\\)"),
         ({"crop": "16,32"}, "crop must be a square"),
         ({"crop": 4}, "crop must be a square"),
         ({"channels": "3,3"}, "channels must be one number"),

@@ -124,7 +124,7 @@ def test_reconstruction_is_learned_in_a_few_steps() -> None:
     [
         ({"crop": 18}, "crop must be a multiple of 4"),
         ({"crop": 8, "style_downsamples": 4}, "too small.*need at least 16 pixels"),
-        ({"channels": "3"}, "two numbers, one a domain"),
+        ({"channels": "3"}, "two numbers, one per domain"),
         ({"channels": "3,5", "weights": {"perceptual": 1}}, "images of 1 or 3 channels"),
         ({"crop": 8, "downsamples": 3}, "too small.*need at least 16 pixels"),
         ({"downsamples": -1}, "downsamples: .* greater than or equal to 0"),

@@ -102,4 +102,6 @@ def test_terms_of_each_domain(case, domain: str, other: str) -> None:
     close(l1(own, x), io[f"loss_gen_recon_x_{domain}"])
     close(l1(munit.encode_style(fake, domain), style), io[f"loss_gen_recon_s_{domain}"])
     close(l1(munit.encode_content(fake, domain), content), io[f"loss_gen_recon_c_{other}"])
-    close(munit._judge(munit.discriminators[domain], x, fake), io[f"loss_dis_{domain}"])
+    close(
+        munit._discriminator_loss(munit.discriminators[domain], x, fake), io[f"loss_dis_{domain}"]
+    )

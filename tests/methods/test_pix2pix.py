@@ -53,7 +53,7 @@ def test_the_discriminator_moves_first() -> None:
     assert [move.player for move in moves(pix2pix())] == ["discriminators", "generators"]
 
 
-def test_an_output_is_judged_together_with_its_input() -> None:
+def test_an_output_is_scored_together_with_its_input() -> None:
     method = pix2pix()
     images = batch(method).images
     (scores,) = method.discriminate(images["b"], "b", condition=images["a"])
@@ -61,7 +61,7 @@ def test_an_output_is_judged_together_with_its_input() -> None:
     assert (scores - others).abs().mean() > 1e-4
     with pytest.raises(ValueError, match="give the input images as condition"):
         method.discriminate(images["b"], "b")
-    with pytest.raises(ValueError, match="of the domain that it translates to only"):
+    with pytest.raises(ValueError, match="only images of the domain that it translates to"):
         method.discriminate(images["a"], "a", condition=images["b"])
 
 
@@ -215,7 +215,7 @@ def rows(run: Path) -> list[dict[str, str]]:
         ({"crop": 20}, "crop must be a multiple of 16, found"),
         ({"crop": 18, "generator": "resnet"}, r"crop must be a multiple of 4, found \(18, 18\)$"),
         ({"crop": 8, "downsamples": 3}, "too small.*need at least 12 pixels"),
-        ({"channels": "3"}, "two numbers, one a domain"),
+        ({"channels": "3"}, "two numbers, one per domain"),
         ({"direction": "a-to-a"}, "direction: "),
         ({"dropout": 1}, "dropout: .* less than 1"),
         ({"downsamples": 0}, "downsamples: .* greater than or equal to 1"),

@@ -142,13 +142,13 @@ def test_the_model_file_holds_the_generator_alone(run: Path) -> None:
     assert list(model.networks.players()) == ["generators"]
 
 
-def test_the_discriminator_judges_crops_of_the_training_size(run: Path) -> None:
+def test_the_discriminator_scores_crops_of_the_training_size(run: Path) -> None:
     model = crossimage.load(run, device="cpu", discriminators=True)
     (scores,) = model.discriminate(torch.zeros(2, 3, 16, 16), "high")
     assert scores.shape == (2, 1, 1, 1)
-    with pytest.raises(ValueError, match=r"24x16 pixels, .* can only judge 16x16"):
+    with pytest.raises(ValueError, match=r"24x16 pixels, .* can only score 16x16"):
         model.discriminate(torch.zeros(1, 3, 16, 24), "high")
-    with pytest.raises(ValueError, match="judges large images only"):
+    with pytest.raises(ValueError, match="has a discriminator of large images only"):
         model.discriminate(torch.zeros(1, 3, 16, 16), "low")
 
 

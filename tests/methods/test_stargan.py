@@ -145,7 +145,7 @@ def test_classes_are_learned_by_cross_entropy() -> None:
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_only_the_labels_of_an_images_own_data_set_are_judged(number: int) -> None:
+def test_only_the_labels_of_an_images_own_data_set_are_counted(number: int) -> None:
     method = stargan(**TWO, critic_moves=1)
     assert method.labels.size == 7  # with the mask
     values = ([1, 0], [0, 0, 1])[number]

@@ -196,9 +196,12 @@ def test_reconstruction_is_learned_in_a_few_steps() -> None:
     [
         ({"crop": 18}, "crop must be a multiple of 4"),
         ({"crop": 4}, "too small.*need at least 8 pixels"),
-        ({"channels": "3"}, "two numbers, one a domain"),
+        ({"channels": "3"}, "two numbers, one per domain"),
         ({"channels": "3,5", "weights": {"perceptual": 1}}, "images of 1 or 3 channels"),
-        ({"share_latent_blocks": 3}, r"share_latent_blocks \(3\) are part of residual_blocks \(2"),
+        (
+            {"share_latent_blocks": 3},
+            r"share_latent_blocks \(3\) must be at most residual_blocks \(2",
+        ),
         ({"adversarial": "wgan-gp"}, "adversarial: "),
         ({"share_latent_block": 1}, "did you mean 'share_latent_blocks'"),
     ],

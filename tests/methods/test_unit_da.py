@@ -144,12 +144,12 @@ def test_every_term_is_what_the_paper_says() -> None:
     for d in "ab":
         mu, sigma = G.encode({d: x[d]})
         codes[d] = Normal(mu, sigma), mu + sigma * noise(*mu.shape[1:])
-        real.append(D.score_real_and_fake(D.features({d: x[d]})))
+        real.append(D.score(D.features({d: x[d]})))
     for source in "ab":
         for target in "ab":
             (image,) = G.decode(codes[source][1], target)
             features[source, target] = D.features({target: image})
-            fake.append(D.score_real_and_fake(features[source, target]))
+            fake.append(D.score(features[source, target]))
             if source == target:
                 codes[source] += (image,)
 
@@ -283,7 +283,7 @@ def test_a_classifier_is_learned_in_a_few_steps() -> None:
     [
         ({"crop": 24}, "crop must be a square of a multiple of 16"),
         ({"crop": "16,32"}, "crop must be a square of a multiple of 16"),
-        ({"channels": "3"}, "two numbers, one a domain"),
+        ({"channels": "3"}, "two numbers, one per domain"),
         ({"channels": "1,3", "same_start": True}, "as many channels in both domains"),
         ({"weights": {"cycle": 1}}, "unknown key 'weights.cycle'"),
     ],

@@ -1,4 +1,4 @@
-"""The methods, one file a paper, in one explicit table."""
+"""Translation methods, one module per paper, and the table that lists them."""
 
 import re
 from typing import TypeVar

@@ -1,12 +1,12 @@
-"""BicycleGAN: many translations of one image, learned from pairs.
+"""BicycleGAN: multimodal image-to-image translation from pairs.
 
 Zhu, Zhang, Pathak, Darrell, Efros, Wang, Shechtman: Toward Multimodal Image-to-Image Translation.
 NIPS 2017, https://arxiv.org/abs/1711.11586. A is the input domain, B the output domain.
 
-What an input leaves open about its output is a code z ~ N(0, I): B = G(A, z). Two cycles keep G
-from ignoring it. cVAE-GAN, B -> z -> B: an encoder finds the code of the ground truth, from which G
-must make the ground truth. cLR-GAN, z -> B -> z: the encoder must find a random code again in the
-image that G has made of it.
+What an input does not determine about its output is a code z ~ N(0, I): B = G(A, z). Two cycles
+keep G from ignoring it. cVAE-GAN, B -> z -> B: an encoder infers the code of the ground truth, from
+which G must reconstruct the ground truth. cLR-GAN, z -> B -> z: the encoder must recover a random
+code from the image that G generated with it.
 
 Objective (section 3.4)::
 
@@ -16,12 +16,13 @@ Objective (section 3.4)::
                       + w.adversarial (D_2(B), D_2(G(A, z)))                  section 3.3
                       + w.latent |z - mu(G(A, z))|                            section 3.3, G alone
 
-with least squares as the adversarial objective, E(B) ~ N(mu, sigma^2) the encoder's distribution
-and |.| means. The divergence is summed over the dimensions of the code. The encoder does not move
-for the latent term, lest G and E agree on hiding the code in the image (section 4).
+where the adversarial objective is least squares, E(B) ~ N(mu, sigma^2) is the encoder's
+distribution, and |.| are means. The divergence is summed over the dimensions of the code. The
+latent term does not update the encoder, so that G and E cannot agree on hiding the code in the
+image (section 4).
 
-Half of a batch is encoded; the ground truth of the other half is what the second discriminator
-compares random translations of the first half's inputs with.
+Half of a batch is encoded; the second discriminator compares random translations of its inputs with
+the ground truth of the other half.
 """
 
 from __future__ import annotations
@@ -54,14 +55,14 @@ from crossimage.utils.contact_sheet import Panel
 
 @settings
 class LossWeights:
-    """Weights of the loss terms; 0 leaves one out, as in section 5.
+    """Weights of the loss terms; 0 leaves a term out, as in section 5.
 
     Attributes:
         adversarial_vae: Fooling the discriminator with the code of the ground truth.
         l1: Distance to the ground truth with its own code (the paper's lambda).
         kl: Divergence of the encoded codes from N(0, I).
         adversarial: Fooling the second discriminator with random codes.
-        latent: Distance of a random code to the one found in its translation; moves G alone.
+        latent: Distance of a random code to the one encoded from its translation; updates G only.
     """
 
     adversarial_vae: NonNegativeFloat = 1.0
@@ -73,7 +74,7 @@ class LossWeights:
 
 @settings
 class DiscriminatorShape(PatchShape):
-    """Shape of the two discriminators, which judge images without their inputs."""
+    """Shape of the two discriminators, which score images without their inputs."""
 
     scales: PositiveInt = 2
 
@@ -88,14 +89,14 @@ class BicycleGANConfig(Schedule256):
         downsamples: Halvings of the resolution in the U-Net (published: 7 at 128 px).
         style_dim: Length of the code z.
         inject: Where the code enters the generator: at ``all`` layers of its encoder, or with the
-            ``input`` alone.
-        dropout: Share of the values dropped in the generator when training.
+            ``input`` only.
+        dropout: Dropout rate in the generator during training.
         encoder: E of residual blocks, or of plain convolutions.
         encoder_width: Channels of its first convolution.
         encoder_downsamples: Its halvings of the resolution (published: 4 at 128 px).
         norm: Normalisation in generator and encoder.
         discriminator: Shape of the discriminators.
-        init: How all weights start.
+        init: Initialisation of all weights.
         weights: Weights of the loss terms.
     """
 
@@ -116,7 +117,7 @@ class BicycleGANConfig(Schedule256):
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
-        """Refuse shapes that the networks can't have."""
+        """Refuse sizes that the networks cannot have."""
         super().__post_init__()
         # one half of a batch is encoded, and compared with the other
         micro_batch_size(self.batch_size, self.accumulate, multiple=2)
@@ -129,7 +130,7 @@ class BicycleGAN(Method):
 
     Args:
         config: The hyper-parameters.
-        training: Build the discriminators too.
+        training: Also build the discriminators.
     """
 
     Config = BicycleGANConfig
@@ -163,12 +164,12 @@ class BicycleGAN(Method):
         initialise(self, config.init)
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
-        """Generator and encoder, then the discriminators, on the same translations."""
+        """Move generator and encoder, then the discriminators, on the same translations."""
         E = self.generators["E"]
         D, D_2 = self.discriminators["D"], self.discriminators["D_2"]
         w = self.config.weights
 
-        # samples 0, 2, ... are encoded, so that micro-batches have the halves of the whole batch
+        # samples 0, 2, ... are encoded, so that micro-batches split the same halves as one batch
         A, B = batch.images[self.source][0::2], batch.images[self.target][0::2]
         B_other = batch.images[self.target][1::2]
         noise = batch.noise(self.style_dim)
@@ -186,10 +187,10 @@ class BicycleGAN(Method):
         if w.adversarial:
             losses["adversarial"] = generator_loss(D_2(B_random), "lsgan")
         if w.latent:
-            # through E to G, but not into E
+            # gradients flow through E to G, but not into E
             fixed = {name: parameter.detach() for name, parameter in E.named_parameters()}
-            z_found, _ = functional_call(E, fixed, (B_random,))
-            losses["latent"] = l1_loss(z_found, z)
+            z_again, _ = functional_call(E, fixed, (B_random,))
+            losses["latent"] = l1_loss(z_again, z)
         yield Update("generators", losses)
 
         losses = {}
@@ -204,7 +205,7 @@ class BicycleGAN(Method):
         yield Update("discriminators", losses)
 
     def _generate_both(self, A: Tensor, z_encoded: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        """G(A, z_encoded) and G(A, z); in one pass unless a batch norm would mix both."""
+        """Return G(A, z_encoded) and G(A, z), in one pass unless a batch norm would mix them."""
         G = self.generators["G"]
         if self.config.norm == "batch":
             return G(A, z_encoded), G(A, z)
@@ -212,42 +213,42 @@ class BicycleGAN(Method):
         return encoded, random
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
-        """G(A, z): k answers to each of N images from N k codes."""
+        """Return G(A, z): k translations of each of N images from N k codes."""
         assert to == self.target and style is not None
         return self.generators["G"](repeat_per_style(x, style), style)
 
     def encode_style(self, x: Tensor, domain: str) -> Tensor:
-        """Codes (N, style_dim) of images of the target domain: the encoder's means."""
-        self._need_target(domain)
+        """Encode images of the target domain into codes (N, style_dim), the encoder's means."""
+        self._check_target(domain)
         return self.generators["E"](x)[0]
 
     def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
-        """Score maps (N, 1, h, w) of D, which judges encoded codes, the finest scale first."""
-        self._need_target(domain)
+        """Return score maps (N, 1, h, w) of D, the discriminator of encoded codes, finest first."""
+        self._check_target(domain)
         return self.discriminators["D"](x)
 
-    def _need_target(self, domain: str) -> None:
+    def _check_target(self, domain: str) -> None:
         if domain != self.target:
             raise ValueError(
-                f"this BicycleGAN translates to {self.names[self.target]}; it encodes and judges "
+                f"this BicycleGAN translates to {self.names[self.target]}; it encodes and scores "
                 f"images of that domain only, not of {self.names[domain]}"
             )
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
-        """Input, ground truth, its reconstruction, fixed and fresh codes, another image's code."""
+        """Show input, ground truth, reconstruction, fixed and fresh codes, another image's code."""
         x, y = fixed.images[self.source], fixed.images[self.target]
         codes = self.encode_style(y, self.target)
         columns = [("input", x), ("ground truth", y)]
         columns.append(("reconstruction", self.translate(x, self.target, codes)))
         for name, noise, count in (("style", fixed.noise, 3), ("fresh style", fresh, 2)):
             for i in range(count):
-                picture = self.translate(x, self.target, noise(self.style_dim))
-                columns.append((f"{name} {i + 1}", picture))
+                translation = self.translate(x, self.target, noise(self.style_dim))
+                columns.append((f"{name} {i + 1}", translation))
         guided = self.translate(x, self.target, codes.roll(1, 0))
         columns += [("reference", y.roll(1, 0)), ("guided", guided)]
         return [self.panel(self.source, self.target, columns)]
 
 
 def _divergence(mu: Tensor, log_variance: Tensor) -> Tensor:
-    """KL of N(mu, sigma^2) from N(0, I), summed over the code and averaged over the samples."""
+    """Return KL(N(mu, sigma^2) || N(0, I)), summed over the code and averaged over samples."""
     return (mu.square() + log_variance.expm1() - log_variance).sum(1).mean() / 2

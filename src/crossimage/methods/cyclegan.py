@@ -4,8 +4,8 @@ Zhu, Park, Isola, Efros: Unpaired Image-to-Image Translation using Cycle-Consist
 Networks. ICCV 2017, https://arxiv.org/abs/1703.10593. The paper's domains X and Y are a and b
 here, its generators G: X -> Y and F: Y -> X are G_ab and G_ba.
 
-A translation is one pass through a generator, x_ab = G_ab(x_a), and the way back leads to where
-it began: G_ba(G_ab(x_a)) = x_a.
+A translation is one pass through a generator, x_ab = G_ab(x_a), and translating back should
+recover the input: G_ba(G_ab(x_a)) = x_a.
 
 Objective (equation 3)::
 
@@ -13,11 +13,11 @@ Objective (equation 3)::
                  + w.cycle    (|G_ba(x_ab) - x_a| + |G_ab(x_ba) - x_b|)      equation 2
                  + w.identity (|G_ba(x_a) - x_a| + |G_ab(x_b) - x_b|)        section 5.2
 
-where all |.| are means. The discriminators judge real images and a history of generated ones, and
-descend the mean of the two, half of the usual sum.
+where all |.| are means. The discriminators score real images and a history of generated ones, and
+their loss is the mean of the two, half of the usual sum.
 
-CycleGAN* is the variant that Huang et al. 2018 (MUNIT), section 5.2, compare with: noise as a
-further input of both generators, x_ab = G_ab(x_a, z_b) with z_b ~ N(0, I).
+CycleGAN* is the variant that Huang et al. 2018 (MUNIT), section 5.2, compare with: both generators
+take noise as an additional input, x_ab = G_ab(x_a, z_b) with z_b ~ N(0, I).
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class LossWeights:
 
     Attributes:
         adversarial: Fooling the discriminators.
-        cycle: Reconstruction of an image after both generators (the paper's lambda).
-        identity: An image that is of the target domain already should stay as it is. The paper
+        cycle: Reconstruction of an image by both generators (the paper's lambda).
+        identity: Reconstruction of an image that already belongs to the target domain. The paper
             uses it for paintings to photos only, the official PyTorch code always.
     """
 
@@ -70,14 +70,15 @@ class CycleGANConfig(Schedule256):
         width: Channels of the first convolution of the generators.
         residual_blocks: Residual blocks of the generators (published: 6 at 128 px).
         norm: Normalisation in the generators.
-        dropout: Share of the values dropped in the residual blocks (0: no dropout).
-        test_mode: With ``train`` dropout makes several answers when translating, and batch
-            norms take each image's own statistics; ``eval``: neither.
+        dropout: Dropout rate in the residual blocks (0: no dropout).
+        test_mode: With ``train``, dropout stays active when translating, so that an input has
+            several translations, and batch norms use each image's own statistics; with ``eval``,
+            neither.
         noise_dim: CycleGAN*: length of the noise that enters the generators as constant maps beside
             the image (0: none).
         discriminator: Shape of the discriminators.
         adversarial: Adversarial objective: least squares, or cross-entropy as in equation 1.
-        history: Generated images kept for each discriminator (0: it sees the newest only).
+        history: Generated images kept for each discriminator (0: it sees only the newest).
         weights: Weights of the loss terms.
     """
 
@@ -93,12 +94,12 @@ class CycleGANConfig(Schedule256):
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
-        """Refuse shapes that the networks can't have."""
+        """Refuse sizes that the networks cannot have."""
         super().__post_init__()
         check_images(self, multiple=4, smallest=max(8, self.discriminator.smallest))
         if self.weights.identity and len(set(self.channels)) > 1:
             raise ValueError(
-                f"the identity loss needs domains of equally many channels, found channels "
+                f"the identity loss needs domains with the same number of channels, found channels "
                 f"{self.channels}; set weights.identity=0"
             )
 
@@ -108,7 +109,7 @@ class CycleGAN(Method):
 
     Args:
         config: The hyper-parameters.
-        training: Build the discriminators and their histories too.
+        training: Also build the discriminators and their histories.
     """
 
     Config = CycleGANConfig
@@ -124,7 +125,7 @@ class CycleGAN(Method):
             source + target: ResnetGenerator(
                 self.channels[source] + config.noise_dim, self.channels[target], config.width,
                 config.residual_blocks, norm=config.norm, dropout=config.dropout,
-                # with reflection the first norm would remove constant maps without a trace
+                # with reflection the first norm would remove constant maps completely
                 pad="zeros" if config.noise_dim else "reflect",
             )
             for source, target in ("ab", "ba")
@@ -142,11 +143,11 @@ class CycleGAN(Method):
         )
 
     def memory(self) -> dict[str, Tensor]:
-        """The generated images that the discriminators will see again."""
+        """Return the generated images that the discriminators will see again."""
         return {f"history.{name}": value for name, value in self.history.state_dict().items()}
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
-        """Generators, then discriminators, on the same translations and older ones."""
+        """Move the generators, then the discriminators, on the same translations and older ones."""
         D_a, D_b = self.discriminators["a"], self.discriminators["b"]
         w, kind = self.config.weights, self.config.adversarial
         x_a, x_b = batch.images["a"], batch.images["b"]
@@ -171,27 +172,27 @@ class CycleGAN(Method):
     def _noise(self, noise: Noise) -> Tensor | None:
         return noise(self.style_dim) if self.style_dim else None
 
-    def _generate(self, way: str, x: Tensor, z: Tensor | None) -> Tensor:
-        return self.generators[way](x if z is None else with_code(x, z))
+    def _generate(self, direction: str, x: Tensor, z: Tensor | None) -> Tensor:
+        return self.generators[direction](x if z is None else with_code(x, z))
 
     def _remember(self, domain: str, fake: Tensor, noise: Noise) -> Tensor:
-        """The generated images that a domain's discriminator sees."""
+        """Return the generated images that a domain's discriminator sees."""
         if not self.config.history:
             return fake
         return self.history[domain](fake, noise.uniform(2))
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
-        """G(x), or k answers G(x, z) to each of N images from N k noise vectors."""
+        """Return G(x), or k translations G(x, z) of each of N images from N k noise vectors."""
         if style is not None:
             x = repeat_per_style(x, style)
         return self._generate("ab" if to == "b" else "ba", x, style)
 
     def encode_style(self, x: Tensor, domain: str) -> Tensor:
-        """There is no such thing: the noise of CycleGAN* is drawn only."""
+        """Refuse: the noise of CycleGAN* can only be drawn."""
         raise ValueError("CycleGAN takes no style from images; its noise can only be drawn")
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
-        """Input, translation or several, the way back and the identity where it has a weight."""
+        """Show input, one or several translations, the cycle, and the identity if weighted."""
         several = ("answer 1", "answer 2", "answer 3")
         panels = []
         for source, target in ("ab", "ba"):

@@ -1,14 +1,14 @@
-"""DIAT and DIAT-A: transfer of a facial attribute that keeps the identity.
+"""DIAT and DIAT-A: identity-preserving transfer of a facial attribute.
 
 Li, Zuo, Zhang: Deep Identity-aware Transfer of Facial Attributes. 2016,
-https://arxiv.org/abs/1610.05586. Domain a are faces without the attribute, b faces with it; the
+https://arxiv.org/abs/1610.05586. Domain a holds faces without the attribute, b faces with it; the
 translation goes from a to b only.
 
 The first stage trains the transform network T, x_ab = T(x_a), against the attribute discriminator
-D. That x_ab keeps the identity of x_a is asked for in the feature maps f_l of a network: a fixed
-face network (DIAT), or D itself, whose features adapt as it learns (DIAT-A). A denoising network F
-learns to take Gaussian noise n from images; x_ab shall leave it nothing to remove. The second
-stage trains the enhancement network E to give the denoised image its detail back.
+D. The identity of x_a is preserved in the feature maps f_l of a network: a fixed face network
+(DIAT), or D itself, whose features adapt as it learns (DIAT-A). A denoising network F learns to
+remove Gaussian noise n from images and should find nothing to remove in x_ab. The second stage
+trains the enhancement network E to restore the detail of a denoised image.
 
 Objective::
 
@@ -20,7 +20,7 @@ Objective::
 
     E:   min  w.enhancement |E(F(x_b)) - x_b|^2                second stage
 
-where all |.|^2 are means. A translation is E(T(x_a)); E changes nothing until its stage.
+where all |.|^2 are means. A translation is E(T(x_a)); E is the identity until its stage.
 """
 
 from __future__ import annotations
@@ -49,16 +49,17 @@ from crossimage.utils.contact_sheet import Panel
 
 @settings
 class LossWeights:
-    """Weights of the loss terms; the paper leaves them open, these are ours.
+    """Weights of the loss terms; the paper does not state them, these are ours.
 
     Attributes:
-        adversarial: Telling images with the attribute from translations, and fooling who does.
-        identity: Equal feature maps of an image and its translation. The adaptive ones are small;
-            with ``identity=fixed`` about 1 does.
+        adversarial: Telling images with the attribute from translations, and fooling the
+            discriminator.
+        identity: Distance between feature maps of an image and its translation. Adaptive features
+            are small; with ``identity=fixed`` a weight of about 1 is enough.
         smooth: What the denoising network would still change in a translation.
-        denoise: Removal of noise, from which the denoising network learns. Where it is 0, there is
-            none, and ``smooth`` and ``enhancement`` must be 0 too.
-        enhancement: Detail of a denoised image. Where it is 0, there is no second stage.
+        denoise: Removal of noise, from which the denoising network learns. If 0, there is no such
+            network, and ``smooth`` and ``enhancement`` must be 0 too.
+        enhancement: Restoration of detail. If 0, there is no second stage.
     """
 
     adversarial: NonNegativeFloat = 1.0
@@ -70,7 +71,7 @@ class LossWeights:
 
 @settings
 class DIATConfig(Config):
-    """Configuration of DIAT-A for aligned faces of 128 px; what the paper leaves open is ours.
+    """Configuration of DIAT-A for aligned faces of 128 px; what the paper does not state is ours.
 
     Attributes:
         transform_steps: Steps of the first stage; the rest of the run trains the enhancement.
@@ -78,14 +79,14 @@ class DIATConfig(Config):
         residual_blocks: Residual blocks of the transform network.
         discriminator_width: Channels of the first layer of the attribute discriminator.
         discriminator_layers: Its convolutions of stride 2.
-        identity: Whose feature maps tell the identity: ``adaptive``: those of the discriminator
-            (DIAT-A); ``fixed``: those of a given network (DIAT).
-        identity_layers: How many of them, the deepest.
+        identity: Whose feature maps represent the identity: ``adaptive``: those of the
+            discriminator (DIAT-A); ``fixed``: those of a given network (DIAT).
+        identity_layers: Number of feature maps to compare, the deepest ones.
         features: The given network: a model file of ``crossimage train`` with a classifier that
             takes images of this size, or a ``.pth`` file of torchvision's VGG16.
-        denoising_width: Channels between the two convolutions of denoising and enhancement
-            network.
-        noise: Standard deviation of the noise that is removed; images reach from -1 to 1.
+        denoising_width: Channels between the two convolutions of the denoising and of the
+            enhancement network.
+        noise: Standard deviation of the noise to remove, for images in [-1, 1].
         weights: Weights of the loss terms.
     """
 
@@ -108,12 +109,12 @@ class DIATConfig(Config):
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
-        """Refuse shapes that the networks can't have."""
+        """Refuse sizes that the networks cannot have."""
         super().__post_init__()
         check_images(self, multiple=4, smallest=max(8, 2 << self.discriminator_layers))
         if len(set(self.channels)) > 1:
             raise ValueError(
-                f"the identity is compared between domains of equally many channels, found "
+                f"the identity loss needs domains with the same number of channels, found "
                 f"channels {self.channels}"
             )
         if not self.weights.denoise and (self.weights.smooth or self.weights.enhancement):
@@ -139,7 +140,7 @@ class DIAT(Method):
 
     Args:
         config: The hyper-parameters.
-        training: Build the discriminator and the denoising network too.
+        training: Also build the discriminator and the denoising network.
     """
 
     Config = DIATConfig
@@ -157,7 +158,7 @@ class DIAT(Method):
         initialise(self.generators, "gaussian")
         self.enhancers = Refiner(channels, c.denoising_width)
         if training:
-            # without norms, which would take colours from the features that are compared
+            # without norms, which would remove colours from the features to compare
             self.discriminators = AttributeDiscriminator(
                 channels, c.discriminator_width, c.discriminator_layers, c.crop, norm="none"
             )
@@ -167,7 +168,7 @@ class DIAT(Method):
             initialise(self.denoisers, "gaussian")
 
     def build_fixed_networks(self) -> None:
-        """The face network of DIAT, where the identity has a weight."""
+        """Build the face network of DIAT if the identity has a weight."""
         c = self.config
         if c.identity == "adaptive" or not c.weights.identity:
             return
@@ -184,7 +185,7 @@ class DIAT(Method):
             self.features = read_features(c.features, c.crop[0], c.channels[0])
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
-        """Denoising network, discriminator and transform network; later the enhancement alone."""
+        """Move denoising network, discriminator and transform network; later enhancement alone."""
         w, x_a, x_b = self.config.weights, batch.images["a"], batch.images["b"]
         if w.enhancement and batch.step >= self.config.transform_steps:
             with torch.no_grad():
@@ -208,26 +209,26 @@ class DIAT(Method):
         yield Update("generators", losses)
 
     def _identity(self, x_ab: Tensor, x_a: Tensor) -> Tensor:
-        """Squared distance of the chosen feature maps of a translation and its input."""
+        """Return the squared distance between feature maps of a translation and its input."""
         c = self.config
         network = self.discriminators if c.identity == "adaptive" else self.features
         with torch.no_grad():
-            wanted = network.maps(x_a)[-c.identity_layers :]
-        found = network.maps(x_ab)[-c.identity_layers :]
-        return sum(map(mse_loss, found, wanted), torch.zeros((), device=x_a.device))
+            own = network.maps(x_a)[-c.identity_layers :]
+        translated = network.maps(x_ab)[-c.identity_layers :]
+        return sum(map(mse_loss, translated, own), torch.zeros((), device=x_a.device))
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
-        """E(T(x))."""
+        """Return E(T(x))."""
         return self.enhancers(self.generators(x)).clamp(-1, 1)
 
     def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
-        """The attribute discriminator's score (N, 1, 1, 1) of images of the training size."""
+        """Return the attribute discriminator's scores (N, 1, 1, 1) for the training size."""
         if domain == "a":
             raise ValueError(f"DIAT has a discriminator of {self.names['b']} only")
         return self.discriminators(x)
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
-        """Input, transform and its enhancement, beside examples of the target."""
+        """Show input, transform and enhancement beside examples of the target."""
         x = fixed.images["a"]
         columns = [
             ("input", x),

@@ -1,13 +1,14 @@
-"""DTN: images of a source domain in the target's look, which a given function f can't tell apart.
+"""DTN: unpaired translation that keeps the output of a given function f constant.
 
 Taigman, Polyak, Wolf: Unsupervised Cross-Domain Image Generation. ICLR 2017,
 https://arxiv.org/abs/1611.02200. The paper's domains S and T are the source a and the target b.
 
-f describes an image by a vector: the last features of a classifier that learned the source's
-labels, in the first ``classifier_steps`` of the run or before it. It is never changed afterwards.
-The generator G = g(f(x)) makes an image of the target from that vector, whichever domain x is
-of: x_ab = G(x_a), x_bb = G(x_b). A discriminator with three classes tells 1: images made of the
-source, 2: images made of the target, 3: the target's own; D_i is what it gives to class i.
+f represents an image by a vector: the last features of a classifier that learns the source's
+labels, in the first ``classifier_steps`` of the run or before it. It stays fixed afterwards. The
+generator G(x) = g(f(x)) generates an image of the target from that vector, whichever domain x
+belongs to: x_ab = G(x_a), x_bb = G(x_b). A discriminator with three classes distinguishes
+1: images generated from the source, 2: images generated from the target, 3: real images of the
+target; D_i is the probability of class i.
 
 Objective::
 
@@ -18,8 +19,9 @@ Objective::
               + w.tid          |x_bb - x_b|^2
               + w.tv           (TV(x_ab) + TV(x_bb)) / 2
 
-|.|^2 is a mean over a vector's or an image's values; TV the total variation; all are means over
-images. f sees as many channels as the richer domain has; images of one channel are repeated.
+|.|^2 is a mean over the values of a vector or an image, and TV the total variation; all are means
+over images. f takes as many channels as the domain with more channels; single channels are
+repeated.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ from crossimage.networks.dcgan import ImageDiscriminator, VectorGenerator
 from crossimage.networks.features import FeatureNetwork, read_features
 from crossimage.utils.contact_sheet import Panel
 
-MADE_OF_SOURCE, MADE_OF_TARGET, TARGET = range(3)
+FROM_SOURCE, FROM_TARGET, TARGET = range(3)
 """The discriminator's classes, 1 to 3 in the paper."""
 
 
@@ -58,11 +60,11 @@ class LossWeights:
     """Weights of the loss terms.
 
     Attributes:
-        classification: Classes of the source's images, which f is trained on.
-        adversarial: Telling the three kinds of images, and passing for the target's own.
-        const: Constancy of f: an image and its translation are described alike.
-        tid: Identity on the target: its images are translated to themselves.
-        tv: Total variation of what is generated.
+        classification: Classification of the source's images, from which f learns.
+        adversarial: Telling the three kinds of images apart, and passing for real.
+        const: Constancy of f: distance between f of an image and of its translation.
+        tid: Identity on the target: distance between its images and their translations.
+        tv: Total variation of generated images.
     """
 
     classification: NonNegativeFloat = 1.0
@@ -74,17 +76,17 @@ class LossWeights:
 
 @settings
 class DTNConfig(ClassesConfig):
-    """Configuration; the defaults are those for SVHN to MNIST, published or (see docs) ours.
+    """Configuration of DTN; the defaults are those for SVHN to MNIST, published or (see docs) ours.
 
     Attributes:
         classes: Names of the classes; training takes them from the folders of the source.
         classifier_steps: Steps at the start of the run in which f learns the source's classes.
-        features: Model file whose f is used as it is; it goes with ``classifier_steps`` 0.
-        classifier_width: Channels of f's first layer; it describes an image by twice as many
-            values.
-        width: Channels of the generator's last hidden layer; those before have up to 8 times more.
-        discriminator_width: Channels of the discriminator's first layer; those behind have up to 8
-            times more.
+        features: Model file whose f is used unchanged; requires ``classifier_steps`` 0.
+        classifier_width: Channels of f's first layer; its vectors are twice as long.
+        width: Channels of the generator's last hidden layer; earlier ones have up to 8 times as
+            many.
+        discriminator_width: Channels of the discriminator's first layer; later ones have up to 8
+            times as many.
         weights: Weights of the loss terms.
     """
 
@@ -104,11 +106,11 @@ class DTNConfig(ClassesConfig):
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
-        """Refuse shapes that the networks can't have, and two origins of f or none."""
+        """Refuse sizes that the networks cannot have, and two sources of f or none."""
         super().__post_init__()
         if len(self.channels) != 2 or (1 not in self.channels and len(set(self.channels)) > 1):
             raise ValueError(
-                "channels must be two numbers, one a domain, that are equal or one of them 1, "
+                "channels must be two numbers, one per domain, that are equal or one of them 1, "
                 f"found {self.channels}"
             )
         check_doublings(self)
@@ -124,7 +126,7 @@ class DTN(Method):
 
     Args:
         config: The hyper-parameters.
-        training: Build the discriminator too.
+        training: Also build the discriminator.
     """
 
     Config = DTNConfig
@@ -148,32 +150,32 @@ class DTN(Method):
 
     @classmethod
     def needs_labels(cls, config: DTNConfig) -> tuple[str, ...]:
-        """The source's classes, unless f is given."""
+        """Return the source, whose classes are needed unless f is given."""
         return () if config.features else cls.labelled
 
     def build_fixed_networks(self) -> None:
-        """Read the f that is given.
+        """Read f if it is given.
 
         Raises:
-            ValueError: The file holds none, or one of another shape.
-            FileNotFoundError: There is no such file.
+            ValueError: The file holds no feature network, or one of another shape.
+            FileNotFoundError: The file does not exist.
         """
         c = self.config
         if c.features is None:
             return
         f = read_features(c.features, c.crop[0], max(c.channels))
-        found = {"classifier_width": f.dim // 2, "classes": f.classes.out_features}
-        mine = {"classifier_width": c.classifier_width, "classes": len(c.classes)}
-        for key, value in mine.items():
-            if found[key] != value:
+        given = {"classifier_width": f.dim // 2, "classes": f.classes.out_features}
+        expected = {"classifier_width": c.classifier_width, "classes": len(c.classes)}
+        for key, value in expected.items():
+            if given[key] != value:
                 raise ValueError(
-                    f"the feature network in {c.features} has {key} {found[key]}, and this run "
+                    f"the feature network in {c.features} has {key} {given[key]}, and this run "
                     f"{value}; both must be the same"
                 )
         self.classifier.load_state_dict(f.state_dict())
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
-        """In the first steps f; then the discriminator and g, on the same generated images."""
+        """Move f in the first steps; then the discriminator and g, on the same images."""
         f, g, w = self.classifier, self.generators, self.config.weights
         x_a, x_b = batch.images["a"], batch.images["b"]
         if batch.step < self.config.classifier_steps:
@@ -182,47 +184,49 @@ class DTN(Method):
             return
         with torch.no_grad():
             codes = torch.cat([f(x_a), f(x_b)])
-        made = g(codes)
-        x_ab, x_bb = made.tensor_split([len(x_a)])
+        generated = g(codes)
+        x_ab, x_bb = generated.tensor_split([len(x_a)])
 
-        real = self._judge(x_b, TARGET)
-        fake = self._judge(x_ab.detach(), MADE_OF_SOURCE) + self._judge(
-            x_bb.detach(), MADE_OF_TARGET
+        real = self._cross_entropy(x_b, TARGET)
+        fake = self._cross_entropy(x_ab.detach(), FROM_SOURCE) + self._cross_entropy(
+            x_bb.detach(), FROM_TARGET
         )
         yield Update("discriminators", {"adversarial": fake + real})
 
-        losses = {"adversarial": self._judge(x_ab, TARGET) + self._judge(x_bb, TARGET)}
+        losses = {
+            "adversarial": self._cross_entropy(x_ab, TARGET) + self._cross_entropy(x_bb, TARGET)
+        }
         if w.const:
             losses["const"] = mse_loss(f(x_ab).float(), codes[: len(x_a)].float())
         if w.tid:
             losses["tid"] = mse_loss(x_bb.float(), x_b)
         if w.tv:
-            losses["tv"] = total_variation(made)
+            losses["tv"] = total_variation(generated)
         yield Update("generators", losses)
 
-    def _judge(self, x: Tensor, kind: int) -> Tensor:
-        """-log D_kind(x)."""
+    def _cross_entropy(self, x: Tensor, kind: int) -> Tensor:
+        """Return -log D_kind(x)."""
         (logits,) = self.discriminators(x)
         return -logits.flatten(1).float().log_softmax(1)[:, kind].mean()
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
-        """G(x) = g(f(x)), of images of either domain."""
+        """Return G(x) = g(f(x)) for images of either domain."""
         return self.generators(self.classifier(fitting(x, self.config.crop)))
 
     def classify(self, x: Tensor, domain: str) -> Tensor:
-        """Logits (N, classes) of the classifier that f belongs to."""
+        """Return the logits (N, classes) of the classifier that f belongs to."""
         return self.classifier.classify(fitting(x, self.config.crop))
 
     def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
-        """Scores (N, 1, 1, 1), above 0 for images of the target taken for its own."""
+        """Return scores (N, 1, 1, 1), above 0 for images taken for real images of the target."""
         if domain != "b":
             raise ValueError(f"dtn has no discriminator of {self.names[domain]}, the source")
         (logits,) = self.discriminators(fitting(x, self.config.crop))
-        made = logits[:, :TARGET].logsumexp(1, keepdim=True)
-        return [logits[:, TARGET:] - made]
+        generated = logits[:, :TARGET].logsumexp(1, keepdim=True)
+        return [logits[:, TARGET:] - generated]
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
-        """Images of the source translated, and images of the target translated to themselves."""
+        """Show translations of the source, and of the target to itself."""
         x_a, x_b = fixed.images["a"], fixed.images["b"]
         return [
             self.panel("a", "b", [("input", x_a), ("translation", self.translate(x_a, "b"))]),

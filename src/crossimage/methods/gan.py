@@ -1,21 +1,21 @@
-"""GAN: images made of noise, by a generator that learns to fool a discriminator.
+"""GAN: images generated from noise.
 
 Goodfellow, Pouget-Abadie, Mirza, Xu, Warde-Farley, Ozair, Courville, Bengio: Generative Adversarial
-Nets. NIPS 2014, https://arxiv.org/abs/1406.2661. With the networks and settings of DCGAN: Radford,
+Nets. NIPS 2014, https://arxiv.org/abs/1406.2661. Networks and settings are those of DCGAN: Radford,
 Metz, Chintala: Unsupervised Representation Learning with Deep Convolutional Generative Adversarial
 Networks. ICLR 2016, https://arxiv.org/abs/1511.06434.
 
-A vector of noise z ~ N(0, I) becomes the image G(z), and D(x) is the probability that x is real.
+A noise vector z ~ N(0, I) is mapped to the image G(z), and D(x) is the probability that x is real.
 
 Objective (equation 1)::
 
     min_G max_D  E log D(x) + E log(1 - D(G(z)))                    adversarial
 
-The discriminator descends -log D(x) - log(1 - D(G(z))). What the generator descends is a setting::
+The discriminator minimises -log D(x) - log(1 - D(G(z))). The generator's loss is a setting::
 
-    minimax:         log(1 - D(G(z)))     equation 1 as it stands
+    minimax:         log(1 - D(G(z)))     equation 1 itself
     non-saturating:  -log D(G(z))         section 3: the same fixed point, with stronger gradients
-                                          as long as the discriminator tells the images apart
+                                          while the discriminator still tells the images apart
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from crossimage.networks.dcgan import ImageDiscriminator, VectorGenerator
 from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.utils.contact_sheet import Panel
 
-_COLUMNS = 4  # of a sheet, for fixed noise and for fresh noise
+_COLUMNS = 4  # per sheet, for fixed noise and again for fresh noise
 
 
 @settings
@@ -51,7 +51,7 @@ class LossWeights:
     """Weights of the loss terms.
 
     Attributes:
-        adversarial: Telling real from generated images, and fooling who does.
+        adversarial: Telling real from generated images, and fooling the discriminator.
     """
 
     adversarial: NonNegativeFloat = 1.0
@@ -59,13 +59,13 @@ class LossWeights:
 
 @settings
 class GANConfig(Config):
-    """Configuration; the defaults are DCGAN's settings for 64 px.
+    """Configuration of GAN; the defaults are DCGAN's settings for 64 px.
 
     Attributes:
         z_dim: Length of the noise vector.
-        width: Channels of the layers next to the image in both networks; twice as many in every
-            layer further away from it, up to eight times.
-        objective: What the generator descends; the discriminator's is the same in both.
+        width: Channels of the layers next to the image in both networks; every layer further away
+            doubles them, up to eight times.
+        objective: Loss of the generator; the discriminator's is the same for both.
         weights: Weights of the loss terms.
     """
 
@@ -83,7 +83,7 @@ class GANConfig(Config):
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
-        """Refuse shapes that the networks can't have."""
+        """Refuse sizes that the networks cannot have."""
         super().__post_init__()
         if len(self.channels) != 1:
             raise ValueError(f"channels must be one number, found {self.channels}")
@@ -95,7 +95,7 @@ class GAN(Method):
 
     Args:
         config: The hyper-parameters.
-        training: Build the discriminator too.
+        training: Also build the discriminator.
     """
 
     Config = GANConfig
@@ -115,7 +115,7 @@ class GAN(Method):
             initialise(self.discriminators, "gaussian")
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
-        """Discriminator, then generator, on the same generated images."""
+        """Move the discriminator, then the generator, on the same generated images."""
         G, D = self.generators, self.discriminators
         fake = G(batch.noise(self.style_dim))
 
@@ -129,15 +129,15 @@ class GAN(Method):
         yield Update("generators", {"adversarial": generator_loss(D(fake), kind)})
 
     def generate(self, z: Tensor) -> Tensor:
-        """G(z)."""
+        """Return G(z)."""
         return self.generators(z)
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
-        """There is no such thing: images are made of noise alone."""
-        raise ValueError("GAN translates no images: it makes them of noise; use sample")
+        """Refuse: images are generated from noise alone."""
+        raise ValueError("GAN does not translate images, it generates them from noise; use sample")
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
-        """Real images, and images made of noise that stays the same and of new noise."""
+        """Show real images, and images generated from fixed and from fresh noise."""
         columns = [("real", fixed.images["x"])]
         for title, noise in (("fixed noise", fixed.noise), ("fresh noise", fresh)):
             for number in range(_COLUMNS):

@@ -3,9 +3,10 @@
 Huang, Liu, Belongie, Kautz: Multimodal Unsupervised Image-to-Image Translation. ECCV 2018,
 https://arxiv.org/abs/1804.04732. The paper's domains 1 and 2 are a and b here.
 
-An image x_a is a content code c_a = E^c_a(x_a), which the domains share, and a style code
-s_a = E^s_a(x_a), which they do not. A translation keeps the content and takes a style of the other
-domain, drawn from N(0, I) or encoded from an example: x_ab = G_b(c_a, s_b).
+An image x_a is represented by a content code c_a = E^c_a(x_a), which is shared by the domains, and
+a style code s_a = E^s_a(x_a), which is specific to its domain. A translation combines its content
+with a style of the other domain, drawn from N(0, I) or encoded from an example:
+x_ab = G_b(c_a, s_b).
 
 Objective (equation 6)::
 
@@ -16,7 +17,7 @@ Objective (equation 6)::
                       + w.cycle   (|G_a(E^c_b(x_ab), s_a') - x_a| + ...)     section 5.1
                       + w.perceptual (|IN(VGG(x_ab)) - IN(VGG(x_a))|^2 + ...)  section 5.1
 
-with s_a' = E^s_a(x_a) the encoded and s_b ~ N(0, I) the random style; all |.| are means.
+where s_a' = E^s_a(x_a) is the encoded and s_b ~ N(0, I) the random style; all |.| are means.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class LossWeights:
         content: Reconstruction of the content code from the translation.
         cycle: Style-augmented cycle consistency (published: 10 for Yosemite and street scenes).
         perceptual: Domain-invariant perceptual loss (published: 1 from 512 px on).
-        gradient_penalty: Of the critics, with ``adversarial: wgan-gp`` only.
+        gradient_penalty: Gradient penalty of the critics, only with ``adversarial: wgan-gp``.
     """
 
     adversarial: NonNegativeFloat = 1.0
@@ -76,7 +77,7 @@ class MUNITConfig(AutoEncoderConfig):
     Attributes:
         style_dim: Length of a style code.
         style_downsamples: Halvings of the resolution in the style encoder.
-        mlp_width: Hidden layers of the network that turns a style into AdaIN parameters.
+        mlp_width: Width of the network that maps a style to AdaIN parameters.
         adversarial: Adversarial objective.
         weights: Weights of the loss terms.
     """
@@ -88,7 +89,7 @@ class MUNITConfig(AutoEncoderConfig):
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
-        """Refuse shapes that the networks can't have."""
+        """Refuse sizes that the networks cannot have."""
         super().__post_init__()
         halvings = max(self.discriminator.downsamples, self.style_downsamples, self.downsamples + 1)
         check_images(self, 2**self.downsamples, 2 ** max(halvings, 2))
@@ -113,7 +114,7 @@ class MUNIT(Method):
 
     Args:
         config: The hyper-parameters.
-        training: Build the discriminators too.
+        training: Also build the discriminators.
     """
 
     Config = MUNITConfig
@@ -134,14 +135,14 @@ class MUNIT(Method):
             initialise(self.discriminators, "gaussian")
 
     def build_fixed_networks(self) -> None:
-        """The VGG of the perceptual loss, where its weight asks for it."""
+        """Build the VGG of the perceptual loss if it has a weight."""
         if self.config.weights.perceptual:
             self.features = VGG16Features(
                 self.config.perceptual_weights, "the perceptual loss of MUNIT", "perceptual_weights"
             )
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
-        """Discriminators, then generators, on the same translations."""
+        """Move the discriminators, then the generators, on the same translations."""
         G_a, G_b = self.generators["a"], self.generators["b"]
         D_a, D_b = self.discriminators["a"], self.discriminators["b"]
         w, kind = self.config.weights, self.config.adversarial
@@ -154,7 +155,10 @@ class MUNIT(Method):
         x_aa, x_ba = G_a.decode(torch.cat([c_a, c_b]), torch.cat([s_a_own, s_a])).chunk(2)
         x_bb, x_ab = G_b.decode(torch.cat([c_b, c_a]), torch.cat([s_b_own, s_b])).chunk(2)
 
-        losses = {"adversarial": self._judge(D_a, x_a, x_ba) + self._judge(D_b, x_b, x_ab)}
+        losses = {
+            "adversarial": self._discriminator_loss(D_a, x_a, x_ba)
+            + self._discriminator_loss(D_b, x_b, x_ab)
+        }
         if kind == "wgan-gp":
             mix = batch.noise.uniform(1, 1, 1)
             losses["gradient_penalty"] = gradient_penalty(
@@ -179,31 +183,31 @@ class MUNIT(Method):
             ) + perceptual_distance(self.features, x_ab, x_a)
         yield Update("generators", losses)
 
-    def _judge(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    def _discriminator_loss(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
         return discriminator_loss(
             *score_real_and_fake(discriminator, real, fake), self.config.adversarial
         )
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
-        """G_to(E^c(x), style): k answers to each of N images from N k styles."""
+        """Return G_to(E^c(x), style): k translations of each of N images from N k styles."""
         assert style is not None
         content = self.encode_content(x, self.other(to))
         return self.decode(repeat_per_style(content, style), to, style)
 
     def encode_content(self, x: Tensor, domain: str) -> Tensor:
-        """Content codes (N, width * 2^d, H / 2^d, W / 2^d), d the config's downsamples."""
+        """Encode images into content (N, width * 2^d, H / 2^d, W / 2^d), d the downsamples."""
         return self.generators[domain].content(x)
 
     def encode_style(self, x: Tensor, domain: str) -> Tensor:
-        """Style codes (N, style_dim)."""
+        """Encode images into style codes (N, style_dim)."""
         return self.generators[domain].style(x)
 
     def decode(self, content: Tensor, domain: str, style: Tensor | None = None) -> Tensor:
-        """Images (N, C, H, W) in [-1, 1] from content and style codes."""
+        """Decode content and style codes into images (N, C, H, W) in [-1, 1]."""
         return self.generators[domain].decode(content, style)
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
-        """Input, reconstruction, fixed and fresh styles, a reference and its style."""
+        """Show input, reconstruction, fixed and fresh styles, a reference and its style."""
         panels = []
         for source, target in (("a", "b"), ("b", "a")):
             x, reference = fixed.images[source], fixed.images[target]
@@ -212,8 +216,8 @@ class MUNIT(Method):
             columns = [("input", x), ("reconstruction", own)]
             for name, noise, count in (("style", fixed.noise, 3), ("fresh style", fresh, 2)):
                 for i in range(count):
-                    picture = self.decode(content, target, noise(self.style_dim))
-                    columns.append((f"{name} {i + 1}", picture))
+                    translation = self.decode(content, target, noise(self.style_dim))
+                    columns.append((f"{name} {i + 1}", translation))
             guided = self.decode(content, target, self.encode_style(reference, target))
             columns += [("reference", reference), ("guided", guided)]
             panels.append(self.panel(source, target, columns))

@@ -3,16 +3,16 @@
 Isola, Zhu, Zhou, Efros: Image-to-Image Translation with Conditional Adversarial Networks. CVPR
 2017, https://arxiv.org/abs/1611.07004.
 
-An input image x and its ground truth y are a pair, and a generator learns y from x: G(x, z). The
-noise z is dropout in the generator. The discriminator sees an output together with its input, so
-that it judges whether one belongs to the other: D(x, y).
+An input image x and its ground truth y are a pair, and a generator learns to predict y from x:
+G(x, z). The noise z is dropout in the generator. The discriminator sees an output together with its
+input, so it also scores whether they belong together: D(x, y).
 
 Objective (equation 4)::
 
     min_G max_D  w.adversarial (log D(x, y) + log(1 - D(x, G(x, z))))        equation 1
                  + w.l1 |y - G(x, z)|                                        equation 3
 
-The generator descends -log D(x, G(x, z)) instead, and the discriminator half of its objective
+The generator minimises -log D(x, G(x, z)) instead, and the discriminator's loss is halved
 (section 3.3). |.| is a mean over pixels.
 """
 
@@ -45,7 +45,7 @@ from crossimage.utils.contact_sheet import Panel
 
 @settings
 class LossWeights:
-    """Weights of the loss terms; 0 leaves one out, as in section 4.2.
+    """Weights of the loss terms; 0 leaves a term out, as in section 4.2.
 
     Attributes:
         adversarial: Fooling the discriminator.
@@ -69,14 +69,15 @@ class Pix2PixConfig(Schedule256):
 
     Attributes:
         direction: Which domain is the input and which the output.
-        generator: U-Net, or the generator of residual blocks.
+        generator: U-Net, or the generator with residual blocks.
         width: Channels of the generator's first convolution.
         downsamples: Halvings of the resolution in the U-Net (published: 7 at 128 px).
         residual_blocks: Residual blocks of the generator that has them.
         norm: Normalisation in the generator.
-        dropout: Share of the values dropped in the generator, its noise (0: no dropout).
-        test_mode: With ``train`` dropout goes on when translating and batch norms take each image's
-            own statistics, as published; ``eval``: no dropout, and running statistics.
+        dropout: Dropout rate in the generator, its source of noise (0: no dropout).
+        test_mode: With ``train``, dropout stays active when translating and batch norms use each
+            image's own statistics, as published; with ``eval``, there is no dropout, and batch
+            norms use running statistics.
         discriminator: Shape of the discriminator.
         adversarial: Adversarial objective: cross-entropy as in equation 1, or least squares.
         weights: Weights of the loss terms.
@@ -96,11 +97,11 @@ class Pix2PixConfig(Schedule256):
 
     @property
     def multiple(self) -> int:
-        """What the generator divides height and width by."""
+        """Height and width must be multiples of this for the generator."""
         return 2**self.downsamples if self.generator == "unet" else 4
 
     def __post_init__(self) -> None:
-        """Refuse shapes that the networks can't have."""
+        """Refuse sizes that the networks cannot have."""
         super().__post_init__()
         check_images(self, self.multiple, max(8, self.discriminator.smallest))
 
@@ -110,7 +111,7 @@ class Pix2Pix(Method):
 
     Args:
         config: The hyper-parameters.
-        training: Build the discriminator too.
+        training: Also build the discriminator.
     """
 
     Config = Pix2PixConfig
@@ -145,7 +146,7 @@ class Pix2Pix(Method):
         set_test_mode(self, config.test_mode)
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
-        """Discriminator, then generator, on the same translations."""
+        """Move the discriminator, then the generator, on the same translations."""
         D = self.discriminators["D"]
         w, kind = self.config.weights, self.config.adversarial
         x, y = batch.images[self.source], batch.images[self.target]
@@ -164,23 +165,23 @@ class Pix2Pix(Method):
         yield Update("generators", losses)
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
-        """G(x, z), where z is dropout."""
+        """Return G(x, z), where z is dropout."""
         assert to == self.target
         return self.generators["G"](x)
 
     def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
-        """The score map (N, 1, h, w) of outputs ``x`` together with their inputs ``condition``."""
+        """Return the score map (N, 1, h, w) of outputs ``x`` with their inputs ``condition``."""
         if domain != self.target:
-            raise ValueError("pix2pix judges images of the domain that it translates to only")
+            raise ValueError("pix2pix scores only images of the domain that it translates to")
         if condition is None:
             raise ValueError(
-                "pix2pix judges an image together with the input it belongs to; give the input "
+                "pix2pix scores an image together with the input it belongs to; give the input "
                 "images as condition"
             )
         return self.discriminators["D"](torch.cat([condition, x], 1))
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
-        """Input, output or several, ground truth."""
+        """Show input, one or several outputs, and the ground truth."""
         x, y = fixed.images[self.source], fixed.images[self.target]
         titles = ("output 1", "output 2", "output 3") if self.stochastic else ("output",)
         outputs = [(title, self.translate(x, self.target)) for title in titles]

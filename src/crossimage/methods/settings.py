@@ -1,4 +1,4 @@
-"""Settings and checks that several papers have in common."""
+"""Settings and checks shared by several papers."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from crossimage.networks.discriminators import MultiScaleDiscriminator, PatchDis
 
 @settings
 class MultiScaleShape:
-    """Shape of the multi-scale discriminators.
+    """Shape of multi-scale discriminators.
 
     Attributes:
-        width: Channels of the first layer, doubled by every further one.
-        layers: Convolutions of stride 2 a scale.
-        scales: Resolutions, each half the one before.
-        norm: Normalisation of all layers but the first.
+        width: Channels of the first layer; every further layer doubles them.
+        layers: Convolutions of stride 2 per scale.
+        scales: Number of resolutions, each half the one before.
+        norm: Normalisation of all layers except the first.
         activation: Activation of every layer.
-        padding: What the padding of the convolutions holds.
-        spectral: Spectral normalisation of the convolutions but the first and the last.
+        padding: Padding mode of the convolutions.
+        spectral: Spectral normalisation of all convolutions except the first and the last.
     """
 
     width: PositiveInt = 64
@@ -44,11 +44,11 @@ class MultiScaleShape:
 
     @property
     def downsamples(self) -> int:
-        """How often the lowest scale halves the resolution."""
+        """Number of times the coarsest scale halves the resolution."""
         return self.layers + self.scales - 1
 
     def build(self, channels: int) -> MultiScaleDiscriminator:
-        """A discriminator of images of so many channels."""
+        """Build a discriminator of images with this many channels."""
         return MultiScaleDiscriminator(
             channels, self.width, self.layers, self.scales, norm=self.norm,
             activation=self.activation, pad=self.padding, spectral=self.spectral,
@@ -56,7 +56,7 @@ class MultiScaleShape:
 
 
 class Layers(TypedDict):
-    """What all layers of a network have in common, as keyword arguments of ``networks``."""
+    """Keyword arguments of ``networks`` for all layers of a network."""
 
     activation: ActivationName
     pad: Padding
@@ -64,15 +64,15 @@ class Layers(TypedDict):
 
 @settings
 class AutoEncoderConfig(Config):
-    """What MUNIT and UNIT, as published together in 2018, have in common.
+    """Settings shared by MUNIT and UNIT as published together in 2018.
 
     Attributes:
         width: Channels of the first convolution of the encoders.
         downsamples: Halvings of the resolution in the encoders.
-        residual_blocks: Residual blocks in an encoder, and again in a decoder.
+        residual_blocks: Residual blocks in each encoder and in each decoder.
         activation: Activation of the encoders and decoders.
-        padding: What the padding of their convolutions holds.
-        init: How their weights start; those of the discriminators always start ``gaussian``.
+        padding: Padding mode of their convolutions.
+        init: Initialisation of their weights; discriminators are always initialised ``gaussian``.
         discriminator: Shape of the discriminators.
         perceptual_weights: File with torchvision's VGG16 weights, used if ``weights.perceptual``
             is above 0; by default torchvision's own cache.
@@ -98,9 +98,10 @@ class AutoEncoderConfig(Config):
 
 @settings
 class Schedule256(Config):
-    """The schedule that pix2pix, CycleGAN and BicycleGAN were published with for 256 px.
+    """Published schedule of pix2pix, CycleGAN and BicycleGAN for 256 px.
 
-    200 epochs of crops from images of 286 px, of which the last 100 let the learning rate fall.
+    200 epochs of random crops from images of 286 px, with a learning rate that falls during the
+    last 100.
     """
 
     resize: NonNegativeInt = 286
@@ -112,14 +113,14 @@ class Schedule256(Config):
 
 @settings
 class PatchShape:
-    """Shape of the patch discriminators.
+    """Shape of patch discriminators.
 
     Attributes:
-        width: Channels of the first layer, doubled by every further one up to eight times.
-        layers: Convolutions of stride 2, which set the patch: 0 for single pixels, 1 for 16x16, 3
-            for 70x70, 5 for 286x286.
-        scales: Resolutions, each half the one before and its networks half as wide.
-        norm: Normalisation of all layers but the first and the last.
+        width: Channels of the first layer; every further layer doubles them, up to eight times.
+        layers: Convolutions of stride 2, which determine the patch: 0 for single pixels, 1 for
+            16x16, 3 for 70x70, 5 for 286x286.
+        scales: Number of resolutions, each half the one before, with networks half as wide.
+        norm: Normalisation of all layers except the first and the last.
     """
 
     width: PositiveInt = 64
@@ -129,29 +130,29 @@ class PatchShape:
 
     @property
     def smallest(self) -> int:
-        """Height and width of the smallest images that have a score at every scale."""
+        """Height and width of the smallest images that get a score at every scale."""
         return (3 if self.layers else 1) << (self.layers + self.scales - 1)
 
     def build(self, channels: int) -> PatchDiscriminator:
-        """A discriminator of images of so many channels."""
+        """Build a discriminator of images with this many channels."""
         return PatchDiscriminator(
             channels, self.width, self.layers, scales=self.scales, norm=self.norm
         )
 
 
 def check_images(config: Config, multiple: int, smallest: int) -> None:
-    """Refuse images that the networks between two domains can't work on.
+    """Refuse images that the networks of two domains cannot process.
 
     Args:
         config: The settings.
-        multiple: What the sides of the crop must be a multiple of.
-        smallest: Fewest pixels a side that all networks can halve as often as they do.
+        multiple: Height and width of the crop must be multiples of this.
+        smallest: Smallest side in pixels that the networks can halve as often as they do.
 
     Raises:
-        ValueError: Not two domains, or a crop of another size.
+        ValueError: There are not two domains, or the crop has an unsuitable size.
     """
     if len(config.channels) != 2:
-        raise ValueError(f"channels must be two numbers, one a domain, found {config.channels}")
+        raise ValueError(f"channels must be two numbers, one per domain, found {config.channels}")
     if any(side % multiple for side in config.crop):
         raise ValueError(f"crop must be a multiple of {multiple}, found {config.crop}")
     if min(config.crop) < smallest:
@@ -163,16 +164,16 @@ def check_images(config: Config, multiple: int, smallest: int) -> None:
 
 
 def check_doublings(config: Config) -> None:
-    """Refuse images that networks can't make from 4 x 4 pixels by doubling their sides."""
+    """Refuse crops that are not squares of 4 times a power of two pixels."""
     height, width = config.crop
     if height != width or height < 8 or height & (height - 1):
         raise ValueError(
-            f"crop must be a square of 8, 16, 32, 64, 128, ... pixels a side, found {config.crop}"
+            f"crop must be a square of side 8, 16, 32, 64, 128, ... pixels, found {config.crop}"
         )
 
 
 def fitting(x: Tensor, crop: tuple[int, int]) -> Tensor:
-    """Images (N, C, H, W) of the one size that networks know, as they are; others are refused."""
+    """Return images (N, C, H, W) unchanged, refusing all sizes but the networks' own."""
     if x.shape[2:] != crop:
         (height, width), size = x.shape[2:], crop[0]
         raise ValueError(
@@ -183,7 +184,7 @@ def fitting(x: Tensor, crop: tuple[int, int]) -> Tensor:
 
 
 def check_perceptual(config: Config, weight: float) -> None:
-    """Refuse a perceptual loss of images that VGG can't see."""
+    """Refuse a perceptual loss on images that VGG cannot take."""
     if weight and not set(config.channels) <= {1, 3}:
         raise ValueError(
             f"the perceptual loss needs images of 1 or 3 channels, found channels "

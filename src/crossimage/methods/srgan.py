@@ -1,13 +1,12 @@
-"""SRResNet and SRGAN: photo-realistic enlargement of a single image.
+"""SRResNet and SRGAN: photo-realistic super-resolution of single images.
 
 Ledig, Theis, Huszar, Caballero, Cunningham, Acosta, Aitken, Tejani, Totz, Wang, Shi:
 Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network. CVPR 2017,
 https://arxiv.org/abs/1609.04802. Its low-resolution images I^LR are x_a here, the high-resolution
 ones I^HR are x_b, and x_ab = G(x_a).
 
-A run has two stages. In the first one, of ``mse_steps``, the generator learns alone; what comes out
-is SRResNet. In the second one it plays against a discriminator, from where it stands; what comes
-out is SRGAN.
+A run has two stages. In the first, of ``mse_steps``, the generator learns alone; the result is
+SRResNet. In the second it continues against a discriminator; the result is SRGAN.
 
 Objective::
 
@@ -17,8 +16,8 @@ Objective::
                   min_G        w.content |phi(x_ab) - phi(x_b)|^2                      equation 5
                                - w.adversarial log D(x_ab)                             equation 6
 
-where all |.|^2 are means, and phi are the features of VGG19 before its fifth pooling, times 1/12.75
-(SRGAN-VGG54), or the image itself (SRGAN-MSE).
+where all |.|^2 are means, and phi are the features of VGG19 before its fifth pooling, divided by
+12.75 (SRGAN-VGG54), or the image itself (SRGAN-MSE).
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ class LossWeights:
 
     Attributes:
         mse: First stage: squared error of the image.
-        content: Second stage: squared error of the image's features, or of the image.
+        content: Second stage: squared error of the features, or of the image.
         adversarial: Second stage: fooling the discriminator.
     """
 
@@ -71,17 +70,18 @@ class SRGANConfig(SuperResolutionConfig):
     """Configuration of SRGAN; the defaults are the published ones for enlarging four times.
 
     Attributes:
-        resize: Has no effect: images are cropped as they are.
-        scale: How many times as high and wide images become; the crop is of the large ones.
+        resize: Has no effect; images are cropped without resizing.
+        scale: Factor by which height and width are enlarged; the crop refers to the large images.
         width: Channels of the generator's feature maps.
         residual_blocks: Residual blocks of the generator.
         discriminator_width: Channels of the discriminator's first layer.
-        mse_steps: Steps of the first stage. With as many as the run has, or more, the run is one of
-            SRResNet.
-        content: What the content loss compares: the features of VGG19, or the images themselves.
+        mse_steps: Steps of the first stage. With at least as many as the run has, the run trains
+            SRResNet only.
+        content: What the content loss compares: VGG19 features (``vgg``) or the images themselves
+            (``mse``).
         features: File of the content loss's network: torchvision's VGG19 (``.pth``), or a feature
             network that DTN has trained on images of the crop's size (its run or model file). By
-            default torchvision's VGG19, from its cache or the network.
+            default torchvision's VGG19, from its cache or downloaded.
         weights: Weights of the loss terms.
     """
 
@@ -103,14 +103,14 @@ class SRGANConfig(SuperResolutionConfig):
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
-        """Refuse images that the networks can't have."""
+        """Refuse images that the networks cannot take."""
         super().__post_init__()
         if len(self.channels) != 2 or len(set(self.channels)) > 1:
             raise ValueError(
                 f"channels must be the same number twice, for small and large images, found "
                 f"{self.channels}"
             )
-        if self.sees_features and self.features and len(set(self.crop)) > 1:
+        if self.uses_features and self.features and len(set(self.crop)) > 1:
             raise ValueError(f"features needs a square crop, found {self.crop}")
         if any(side % self.scale for side in self.crop):
             raise ValueError(f"crop must be a multiple of {self.scale}, found {self.crop}")
@@ -119,15 +119,15 @@ class SRGANConfig(SuperResolutionConfig):
                 f"crop must be at least 16 pixels, which the discriminator halves four times, "
                 f"found {self.crop}"
             )
-        if self.sees_features and not set(self.channels) <= {1, 3}:
+        if self.uses_features and not set(self.channels) <= {1, 3}:
             raise ValueError(
                 f"VGG19 needs images of 1 or 3 channels, found channels {self.channels}; set "
                 f"content=mse"
             )
 
     @property
-    def sees_features(self) -> bool:
-        """Whether the run comes to a content loss of features."""
+    def uses_features(self) -> bool:
+        """Whether the run reaches a content loss on features."""
         return bool(self.content == "vgg" and self.weights.content and self.mse_steps < self.steps)
 
 
@@ -136,7 +136,7 @@ class SRGAN(Method):
 
     Args:
         config: The hyper-parameters.
-        training: Build the discriminator too.
+        training: Also build the discriminator.
     """
 
     Config = SRGANConfig
@@ -157,8 +157,8 @@ class SRGAN(Method):
         initialise(self, "gaussian")
 
     def build_fixed_networks(self) -> None:
-        """The network of the content loss, where the run comes to it."""
-        if self.config.sees_features:
+        """Build the network of the content loss if the run reaches it."""
+        if self.config.uses_features:
             file, crop = self.config.features, self.config.crop
             self.features: nn.Module
             if file is None or file.suffix == ".pth":
@@ -167,7 +167,7 @@ class SRGAN(Method):
                 self.features = read_features(file, crop[0], self.config.channels[1])
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
-        """The generator alone; later the discriminator, then the generator on the same images."""
+        """Move the generator alone; later the discriminator, then the generator."""
         c = self.config
         x_a, x_b = batch.images["a"], batch.images["b"]
         x_ab = self.generators["G"](x_a)
@@ -182,37 +182,37 @@ class SRGAN(Method):
             yield Update("discriminators", {"adversarial": on_images})
             losses["adversarial"] = generator_loss(D(x_ab), "nsgan")
         if w.content:
-            losses["content"] = mse_loss(self._seen(x_ab), self._seen(x_b))
+            losses["content"] = mse_loss(self._content(x_ab), self._content(x_b))
         yield Update("generators", losses)
 
-    def _seen(self, x: Tensor) -> Tensor:
-        """What the content loss compares."""
-        if not self.config.sees_features:
+    def _content(self, x: Tensor) -> Tensor:
+        """Return what the content loss compares."""
+        if not self.config.uses_features:
             return x
         if isinstance(self.features, FeatureNetwork):
-            return self.features.maps(x)[-2]  # the last ones before the vector
+            return self.features.maps(x)[-2]  # the last maps before the vector
         maps: Tensor = self.features(x)
         return maps / 12.75
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
-        """G(x), ``scale`` times as high and wide."""
+        """Return G(x), ``scale`` times as high and wide."""
         assert to == "b"
         return self.generators["G"](x).clamp(-1, 1)
 
     def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
-        """Scores (N, 1, 1, 1) of large images of the size of the training crops."""
+        """Return scores (N, 1, 1, 1) of large images of the size of the training crops."""
         if domain != "b":
-            raise ValueError("SRGAN judges large images only")
+            raise ValueError("SRGAN has a discriminator of large images only")
         if x.shape[2:] != self.config.crop:
             (height, width), size = x.shape[2:], self.config.crop
             raise ValueError(
-                f"found images of {width}x{height} pixels, and this discriminator can only judge "
+                f"found images of {width}x{height} pixels, and this discriminator can only score "
                 f"{size[1]}x{size[0]}; crop them first"
             )
         return self.discriminators["D"](x)
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
-        """Input enlarged by interpolation, the answer, the truth."""
+        """Show the input enlarged bicubically, the output, and the ground truth."""
         x, truth = fixed.images["a"], fixed.images["b"]
         bicubic = interpolate(x, truth.shape[2:], mode="bicubic", antialias=True).clamp(-1, 1)
         columns = [("bicubic", bicubic), ("answer", self.translate(x, "b")), ("truth", truth)]

@@ -1,12 +1,12 @@
-"""StarGAN: one generator for translations between all domains of one data set or several.
+"""StarGAN: one generator for all domains, of one data set or several.
 
 Choi, Choi, Kim, Ha, Kim, Choo: StarGAN: Unified Generative Adversarial Networks for Multi-Domain
 Image-to-Image Translation. CVPR 2018, https://arxiv.org/abs/1711.09020.
 
-An image x has the labels c', its translation G(x, c) shall have other labels c. The discriminator
-has two heads: D_src tells real from translated, D_cls tells the labels. With several data sets a
-label vector is [c_1, ..., c_n, m]: the labels of all data sets but the image's own are zeros, and
-the mask m tells which is its own (section 3.2).
+An image x has the labels c', and its translation G(x, c) should have other labels c. The
+discriminator has two heads: D_src tells real from translated images, D_cls predicts the labels.
+With several data sets a label vector is [c_1, ..., c_n, m]: the labels of all data sets except the
+image's own are zeros, and the mask m says which is its own (section 3.2).
 
 Objective (equations 5 and 6)::
 
@@ -17,12 +17,12 @@ Objective (equations 5 and 6)::
            + w.classification  -log D_cls(c | G(x, c))                        equation 3
            + w.reconstruction  |x - G(G(x, c), c')|                           equation 4
 
-where x_hat lies at random between a real and a translated image, |.| of images is a mean, and
-scores are means over patches. The classification of attributes is a sum of binary cross-entropies,
-that of classes a cross-entropy; only the labels that the image's data set has are judged.
+where x_hat is a random point between a real and a translated image, |.| of images is a mean, and
+scores are means over patches. The classification loss of attributes is a sum of binary
+cross-entropies, that of classes a cross-entropy, over the labels of the image's data set only.
 
-A step is ``critic_moves`` moves of D, each on images of its own, and then one move of G on the
-images of the last.
+A step consists of ``critic_moves`` moves of D, each on its own images, and one move of G on the
+images of the last of them.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ class LossWeights:
     """Weights of the loss terms.
 
     Attributes:
-        adversarial: The critic's scores.
+        adversarial: Scores of the critic.
         penalty: Gradient penalty of the critic (the paper's lambda_gp).
-        classification: The labels of real and of translated images (lambda_cls).
-        reconstruction: An image translated there and back (lambda_rec).
+        classification: Labels of real and of translated images (lambda_cls).
+        reconstruction: Reconstruction of an image translated there and back (lambda_rec).
     """
 
     adversarial: NonNegativeFloat = 1.0
@@ -74,7 +74,7 @@ class DiscriminatorShape:
     """Shape of the discriminator.
 
     Attributes:
-        width: Channels of the first layer, doubled by every further one.
+        width: Channels of the first layer; every further layer doubles them.
         layers: Convolutions of stride 2.
     """
 
@@ -87,7 +87,7 @@ class StarGANConfig(LabelledConfig):
     """Configuration of StarGAN; the defaults are the published ones for CelebA at 128 px.
 
     Attributes:
-        batch_size: Images of one move; a step of the discriminator's moves sees as many times more.
+        batch_size: Images per move; a step sees ``critic_moves`` times as many.
         channels: Channels of all images, one number.
         critic_moves: Moves of the discriminator before each of the generator.
         width: Channels of the generator's first convolution.
@@ -110,7 +110,7 @@ class StarGANConfig(LabelledConfig):
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
-        """Refuse shapes that the networks can't have."""
+        """Refuse sizes that the networks cannot have."""
         super().__post_init__()
         multiple = max(4, 2**self.discriminator.layers)
         if any(side % multiple for side in self.crop):
@@ -120,18 +120,16 @@ class StarGANConfig(LabelledConfig):
                 f"discriminator.layers"
             )
         if len(self.channels) != 1:
-            raise ValueError(
-                f"channels must be one number, for all images alike, found {self.channels}"
-            )
+            raise ValueError(f"channels must be one number, for all images, found {self.channels}")
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the labels; those published for CelebA where no data has told others."""
+        """Names of the labels; without data, those published for CelebA."""
         return self.domains or self.attributes or CELEBA
 
     @property
     def samples(self) -> int:
-        """Images of a step: those of all moves of the discriminator."""
+        """Images per step: those of all moves of the discriminator."""
         return self.batch_size * self.critic_moves
 
 
@@ -140,7 +138,7 @@ class StarGAN(Method):
 
     Args:
         config: The hyper-parameters.
-        training: Build the discriminator too.
+        training: Also build the discriminator.
     """
 
     Config = StarGANConfig
@@ -166,17 +164,17 @@ class StarGAN(Method):
             )
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
-        """Several moves of the discriminator, then one of the generator."""
+        """Move the discriminator several times, then the generator once."""
         G, D, w, moves = (
             self.generators, self.discriminators, self.config.weights, self.config.critic_moves,
         )  # fmt: skip
         mix = batch.noise.uniform(1, 1, 1)
         for move in range(moves):
-            # strided, so that the moves of micro-batches together see what those of one batch see
+            # strided, so that the moves of micro-batches together see what those of one batch do
             part = slice(move, None, moves)
             x, own = batch.images["x"][part], batch.labels["x"][part]
             wanted = batch.labels["target"][part]
-            # the last one's translations move the generator too
+            # the translations of the last move are also used to move the generator
             with torch.set_grad_enabled(move == moves - 1):
                 translated = G(x, wanted)
             (on_real, logits), (on_fake, _) = score_real_and_fake(D, x, translated)
@@ -200,27 +198,29 @@ class StarGAN(Method):
         yield Update("generators", losses)
 
     def _classification(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy of the labels that the images' own data sets have, a mean over images."""
+        """Return the cross-entropy of the labels of the images' own data sets, mean over images."""
         total = torch.zeros((), device=logits.device)
         for number, (span, known) in enumerate(
             zip(self.labels.slices, self.labels.sets, strict=True)
         ):
-            found, expected = logits[:, span].float(), labels[:, span]
+            predicted, expected = logits[:, span].float(), labels[:, span]
             if known.categorical:
-                loss = F.cross_entropy(found, expected, reduction="none")
+                loss = F.cross_entropy(predicted, expected, reduction="none")
             else:
-                loss = F.binary_cross_entropy_with_logits(found, expected, reduction="none").sum(1)
+                loss = F.binary_cross_entropy_with_logits(
+                    predicted, expected, reduction="none"
+                ).sum(1)
             if len(self.labels.sets) > 1:
                 loss = loss * labels[:, len(self.labels.names) + number]
             total = total + loss.mean()
         return total
 
     def translate(self, x: Tensor, to: Tensor, style: Tensor | None = None) -> Tensor:
-        """G(x, c) with the label vectors c (N, L)."""
+        """Return G(x, c) for label vectors c (N, L)."""
         return self.generators(x, to)
 
     def classify(self, x: Tensor, domain: str) -> Tensor:
-        """Logits (N, labels) of the labels of all data sets."""
+        """Return the logits (N, labels) of the labels of all data sets."""
         if "discriminators" not in self.players():
             raise ValueError(
                 "the classifier is part of the discriminator, which is not loaded; use "
@@ -229,7 +229,7 @@ class StarGAN(Method):
         return self.discriminators(x)[1]
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
-        """Every image with each of its labels changed; a panel for the labels of each data set."""
+        """Show every image with each of its labels changed; one panel per data set."""
         x = fixed.images["x"]
         changed = self.labels.switched(fixed.labels["x"])
         panels = []

@@ -3,10 +3,10 @@
 Liu, Breuel, Kautz: Unsupervised Image-to-Image Translation Networks. NIPS 2017,
 https://arxiv.org/abs/1703.00848. The paper's domains 1 and 2 are a and b here.
 
-Images of both domains are codes of one latent space. Two variational autoencoders encode and decode
-them: the encoders give the mean h_a = E_a(x_a) of a Gaussian of variance 1, from which training
-draws z_a = h_a + n_a with n_a ~ N(0, I). Every code is decoded twice: x_aa = G_a(z_a) is the
-reconstruction, x_ab = G_b(z_a) the translation. At test the mean itself is decoded.
+Images of both domains share one latent space. Two variational autoencoders encode and decode them:
+the encoders return the mean h_a = E_a(x_a) of a Gaussian of variance 1, from which training draws
+z_a = h_a + n_a with n_a ~ N(0, I). Every code is decoded twice: x_aa = G_a(z_a) is the
+reconstruction, x_ab = G_b(z_a) the translation. At test time the mean itself is decoded.
 
 Objective, with the paper's names of the terms::
 
@@ -15,14 +15,14 @@ Objective, with the paper's names of the terms::
                       + w.kl       (KL(z_a || N(0, I)) + KL(z_b || N(0, I)))    L_VAE
                       + w.cycle    (|x_aba - x_a| + |x_bab - x_b|)              L_CC
                       + w.kl_cycle (KL(z_a' || N(0, I)) + KL(z_b' || N(0, I)))  L_CC
-                      + w.perceptual (|IN(VGG(x_ab)) - IN(VGG(x_a))|^2 + ...)   of 2018
+                      + w.perceptual (|IN(VGG(x_ab)) - IN(VGG(x_a))|^2 + ...)   2018
 
-with z_a' = E_b(x_ab) + n_a' the code of a translation and x_aba = G_a(z_a') the way back. All |.|
-are means, and KL is the mean of h^2: the divergence at variance 1 but for its factor.
+where z_a' = E_b(x_ab) + n_a' is the code of a translation and x_aba = G_a(z_a') the translation
+back. All |.| are means, and KL is the mean of h^2: the divergence at variance 1 up to a factor.
 
-The defaults are the form that the authors published with MUNIT in 2018: its networks, least
-squares and no shared weights. The form of 2017 shares the last residual blocks of the encoders and
-the first ones of the decoders (``share_latent_blocks``) and uses cross-entropy
+The defaults are the version that the authors published with MUNIT in 2018: its networks, least
+squares and no shared weights. The version of 2017 shares the last residual blocks of the encoders
+and the first ones of the decoders (``share_latent_blocks``) and uses cross-entropy
 (``adversarial: nsgan``).
 """
 
@@ -55,9 +55,9 @@ class LossWeights:
     Attributes:
         adversarial: Fooling the discriminators.
         image: Reconstruction of an image from its own code.
-        kl: Distance of that code's distribution to N(0, I).
+        kl: Divergence of that code's distribution from N(0, I).
         cycle: Reconstruction of an image from the code of its translation.
-        kl_cycle: Distance of the translation's code to N(0, I).
+        kl_cycle: Divergence of the translation's code from N(0, I).
         perceptual: Domain-invariant perceptual loss (published: 1 for street scenes).
     """
 
@@ -74,8 +74,8 @@ class UNITConfig(AutoEncoderConfig):
     """Configuration of UNIT; the defaults are the settings published with MUNIT in 2018.
 
     Attributes:
-        share_latent_blocks: How many of the residual blocks, those next to the latent code, both
-            domains share (2017: 1).
+        share_latent_blocks: Number of residual blocks next to the latent code that both domains
+            share (2017: 1).
         adversarial: Adversarial objective: least squares, or cross-entropy (2017).
         weights: Weights of the loss terms.
     """
@@ -85,20 +85,20 @@ class UNITConfig(AutoEncoderConfig):
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
-        """Refuse shapes that the networks can't have."""
+        """Refuse sizes that the networks cannot have."""
         super().__post_init__()
         halvings = max(self.discriminator.downsamples, self.downsamples + 1, 2)
         check_images(self, 2**self.downsamples, 2**halvings)
         check_perceptual(self, self.weights.perceptual)
         if self.share_latent_blocks > self.residual_blocks:
             raise ValueError(
-                f"share_latent_blocks ({self.share_latent_blocks}) are part of residual_blocks "
-                f"({self.residual_blocks}) and can't be more"
+                f"share_latent_blocks ({self.share_latent_blocks}) must be at most residual_blocks "
+                f"({self.residual_blocks}), which they are part of"
             )
 
 
 class AutoEncoder(nn.Module):
-    """What belongs to one domain: the beginning of encoder E and the end of decoder G."""
+    """The domain-specific layers: the beginning of encoder E and the end of decoder G."""
 
     def __init__(self, config: UNITConfig, channels: int) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class AutoEncoder(nn.Module):
 
 
 class Shared(nn.Module):
-    """What belongs to both: the end of the encoders and the beginning of the decoders, if any."""
+    """The shared layers, if any: the end of the encoders and the beginning of the decoders."""
 
     def __init__(self, config: UNITConfig) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ class Shared(nn.Module):
 
 
 class Generators(NetworkDict[AutoEncoder]):
-    """The autoencoders of both domains by letter, and what they share."""
+    """The autoencoders of both domains by letter, and their shared layers."""
 
     def __init__(self, config: UNITConfig, channels: dict[str, int]) -> None:
         super().__init__({letter: AutoEncoder(config, count) for letter, count in channels.items()})
@@ -131,7 +131,7 @@ class UNIT(Method):
 
     Args:
         config: The hyper-parameters.
-        training: Build the discriminators too.
+        training: Also build the discriminators.
     """
 
     Config = UNITConfig
@@ -150,14 +150,14 @@ class UNIT(Method):
             initialise(self.discriminators, "gaussian")
 
     def build_fixed_networks(self) -> None:
-        """The VGG of the perceptual loss, where its weight asks for it."""
+        """Build the VGG of the perceptual loss if it has a weight."""
         if self.config.weights.perceptual:
             self.features = VGG16Features(
                 self.config.perceptual_weights, "the perceptual loss of UNIT", "perceptual_weights"
             )
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
-        """Discriminators, then generators, on the same translations."""
+        """Move the discriminators, then the generators, on the same translations."""
         D_a, D_b = self.discriminators["a"], self.discriminators["b"]
         w, kind = self.config.weights, self.config.adversarial
         x_a, x_b = batch.images["a"], batch.images["b"]
@@ -192,19 +192,19 @@ class UNIT(Method):
         yield Update("generators", losses)
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
-        """G_to(E(x)): the latent mean decoded into the other domain, without noise."""
+        """Return G_to(E(x)): the latent mean decoded into the other domain, without noise."""
         return self.decode(self.encode_content(x, self.other(to)), to)
 
     def encode_content(self, x: Tensor, domain: str) -> Tensor:
-        """Latent means h (N, width * 2^d, H / 2^d, W / 2^d), d the config's downsamples."""
+        """Encode images into latent means (N, width * 2^d, H / 2^d, W / 2^d), d the downsamples."""
         return self.generators.shared.encode(self.generators[domain].encode(x))
 
     def decode(self, z: Tensor, domain: str) -> Tensor:
-        """Images (N, C, H, W) in [-1, 1] of a domain from latent codes."""
+        """Decode latent codes into images (N, C, H, W) in [-1, 1] of a domain."""
         return self.generators[domain].decode(self.generators.shared.decode(z))
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
-        """Input, reconstruction, translation and the way back, all without noise."""
+        """Show input, reconstruction, translation and the translation back, all without noise."""
         panels = []
         for source, target in ("ab", "ba"):
             x = fixed.images[source]
@@ -221,10 +221,10 @@ class UNIT(Method):
 
 
 def _sample(h: Tensor, noise: Noise) -> Tensor:
-    """A code z ~ N(h, I) for each latent mean."""
+    """Draw a code z ~ N(h, I) for each latent mean."""
     return h + noise(*h.shape[1:])
 
 
 def _kl(h: Tensor) -> Tensor:
-    """KL(N(h, I) || N(0, I)) up to its factor: the mean of h^2, not half the sum."""
+    """Return KL(N(h, I) || N(0, I)) up to a factor: the mean of h^2, not half the sum."""
     return h.float().square().mean()

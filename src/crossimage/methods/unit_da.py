@@ -1,4 +1,4 @@
-"""UNIT for domain adaptation: a classifier of labelled images learns to read unlabelled ones.
+"""UNIT for domain adaptation: a classifier learns from labelled and adapts to unlabelled images.
 
 Liu, Breuel, Kautz: Unsupervised Image-to-Image Translation Networks. NIPS 2017, section on domain
 adaptation, https://arxiv.org/abs/1703.00848. The paper's domains 1 and 2 are a and b here: images
@@ -6,9 +6,9 @@ of the source a are labelled, those of the target b are not.
 
 Two variational autoencoders share a latent space: E(x) = N(mu, sigma^2), and a code z is decoded
 into both domains, so that x_a becomes x_aa = G_a(z) and x_ab = G_b(z). Two discriminators share all
-layers but the first, and a classifier C reads the same last features f that tell real from
-generated. C learns from labels of a; that x_ab keeps the features of x_aa, and that x_b passes
-through the same layers, carries it over to b.
+layers except the first, and a classifier C uses the same final features f that tell real from
+generated images. C learns from the labels of a; it carries over to b because x_ab keeps the
+features of x_aa and x_b passes through the same layers.
 
 Objective::
 
@@ -54,9 +54,9 @@ class LossWeights:
     """Weights of the loss terms.
 
     Attributes:
-        adversarial: Telling real from generated images, and fooling who does.
-        classification: Classes of the source's images.
-        features: Equal features of an image's versions in both domains.
+        adversarial: Telling real from generated images, and fooling the discriminators.
+        classification: Classification of the source's images.
+        features: Distance between the features of an image's versions in both domains.
         image: Reconstruction of an image from its own code.
         kl: Divergence of the codes from N(0, 1).
     """
@@ -70,16 +70,16 @@ class LossWeights:
 
 @settings
 class UNITDAConfig(ClassesConfig):
-    """Configuration; the defaults are the published SVHN-to-MNIST settings.
+    """Configuration of UNIT-DA; the defaults are the published SVHN-to-MNIST settings.
 
     Attributes:
         classes: Names of the classes; training takes them from the folders of the labelled domain.
         width: Channels of the autoencoders' first layer.
         discriminator_width: Channels of the discriminators' first layer.
         invert: Invert half of the target's training images (published for MNIST as the target of
-            SVHN, whose digits are dark on light as often as light on dark).
-        same_start: Both domains' own layers start equal, so that an untrained translation is a
-            reconstruction (not published; for short runs between similar domains).
+            SVHN, where digits are dark on light as often as light on dark).
+        same_start: Initialise the layers of both domains equally, so that an untrained translation
+            is a reconstruction (not published; for short runs between similar domains).
         weights: Weights of the loss terms.
     """
 
@@ -99,10 +99,10 @@ class UNITDAConfig(ClassesConfig):
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
-        """Refuse shapes that the networks can't have."""
+        """Refuse sizes that the networks cannot have."""
         super().__post_init__()
         if len(self.channels) != 2:
-            raise ValueError(f"channels must be two numbers, one a domain, found {self.channels}")
+            raise ValueError(f"channels must be two numbers, one per domain, found {self.channels}")
         height, width = self.crop
         if height != width or height % 16:
             raise ValueError(f"crop must be a square of a multiple of 16, found {self.crop}")
@@ -117,7 +117,7 @@ class UNITDA(Method):
 
     Args:
         config: The hyper-parameters.
-        training: Makes no difference: the discriminators classify.
+        training: Makes no difference, since the discriminators classify.
     """
 
     Config = UNITDAConfig
@@ -143,13 +143,13 @@ class UNITDA(Method):
                 own["b"].load_state_dict(own["a"].state_dict())
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
-        """Discriminators and classifier, then generators, on the same generated images."""
+        """Move discriminators and classifier, then the generators, on the same images."""
         G, D, w = self.generators, self.discriminators, self.config.weights
         x_a, x_b = batch.images["a"], batch.images["b"]
         if self.config.invert:
             x_b = torch.where(batch.noise(1, 1, 1) > 0, -x_b, x_b)
 
-        # every code is decoded into both domains: x_a first, then x_b
+        # every code is decoded into both domains: those of x_a first, then those of x_b
         mu, sigma = G.encode({"a": x_a, "b": x_b})
         z_a, z_b = batch.noise(*mu.shape[1:]), batch.noise(*mu.shape[1:])
         to_a, to_b = G.decode(mu + sigma * torch.cat([z_a, z_b]), "a", "b")
@@ -159,7 +159,7 @@ class UNITDA(Method):
         fake = {"a": to_a.detach(), "b": to_b.detach()}
         losses = {
             "adversarial": discriminator_loss(
-                [D.score_real_and_fake(real)], [D.score_real_and_fake(D.features(fake))], "nsgan"
+                [D.score(real)], [D.score(D.features(fake))], "nsgan"
             ),
             "classification": cross_entropy(D.classify(real[: len(x_a)]), batch.labels["a"]),
         }
@@ -168,7 +168,7 @@ class UNITDA(Method):
             losses["features"] = 2 * _distance(f_a, f_b)  # the sum of both halves' means
         yield Update("discriminators", losses)
 
-        scores = D.score_real_and_fake(D.features({"a": to_a, "b": to_b}))
+        scores = D.score(D.features({"a": to_a, "b": to_b}))
         yield Update("generators", {
             "adversarial": 2 * generator_loss([scores], "nsgan"),  # likewise
             "image": _distance(x_aa, x_a) + _distance(x_bb, x_b),
@@ -176,27 +176,27 @@ class UNITDA(Method):
         })  # fmt: skip
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
-        """G_to(mu(x)): the code's mean, decoded in the other domain."""
+        """Return G_to(mu(x)): the mean of the code decoded into the other domain."""
         (x_to,) = self.generators.decode(self.encode_content(x, self.other(to)), to)
         return x_to
 
     def encode_content(self, x: Tensor, domain: str) -> Tensor:
-        """Means of the latent codes, (N, 8 * width, 1, 1)."""
+        """Encode images into means of latent codes (N, 8 * width, 1, 1)."""
         mu, _ = self.generators.encode({domain: fitting(x, self.config.crop)})
         return mu
 
     def classify(self, x: Tensor, domain: str) -> Tensor:
-        """Logits (N, classes) of images of a domain, in the order of the config's classes."""
+        """Return logits (N, classes) of images of a domain, in the order of config.classes."""
         D = self.discriminators
         return D.classify(D.features({domain: fitting(x, self.config.crop)}))
 
     def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
-        """Scores (N, 1, 1, 1) of a domain's discriminator."""
+        """Return scores (N, 1, 1, 1) of a domain's discriminator."""
         D = self.discriminators
-        return [D.score_real_and_fake(D.features({domain: fitting(x, self.config.crop)}))]
+        return [D.score(D.features({domain: fitting(x, self.config.crop)}))]
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
-        """Input, reconstruction and translation."""
+        """Show input, reconstruction and translation."""
         panels = []
         for source, target in (("a", "b"), ("b", "a")):
             x = fixed.images[source]
@@ -207,11 +207,11 @@ class UNITDA(Method):
 
 
 def _distance(x: Tensor, y: Tensor) -> Tensor:
-    """Squared distance, summed over a sample's values, mean over the samples."""
+    """Return the squared distance, summed over a sample's values, mean over samples."""
     return (x.float() - y.float()).square().flatten(1).sum(1).mean()
 
 
 def _twice_kl(mu: Tensor, sigma: Tensor) -> Tensor:
-    """2 KL(N(mu, sigma^2) || N(0, 1)), summed over a sample's values, mean over the samples."""
+    """Return 2 KL(N(mu, sigma^2) || N(0, 1)), summed over values, mean over samples."""
     variance = sigma.float().square()
     return (mu.float().square() + variance - variance.log() - 1).flatten(1).sum(1).mean()

@@ -1,1 +1,14 @@
-"""Building blocks and networks; they take numbers and never see a config."""
+"""Networks and their building blocks, configured by plain numbers rather than by a config.
+
+- Generators: ``ResnetGenerator`` (generators), ``UNet`` (unet), ``LabelledGenerator`` (labelled),
+  ``VectorGenerator`` (dcgan), ``SRResNet`` (srresnet), ``Refiner`` (denoising).
+- Encoders and decoders: ``ContentEncoder``, ``StyleEncoder``, ``Decoder``, ``AdaINDecoder``
+  (autoencoders), ``VariationalEncoder`` (encoders), ``CoupledVAE`` (coupled).
+- Discriminators: ``MultiScaleDiscriminator``, ``PatchDiscriminator``, ``AttributeDiscriminator``
+  (discriminators), ``LabelledDiscriminator`` (labelled), ``ImageDiscriminator`` (dcgan),
+  ``DenseDiscriminator`` (srresnet), ``CoupledDiscriminator`` (coupled).
+- Feature networks: ``VGG16Features``, ``VGG19Features`` (pretrained), ``FeatureNetwork``
+  (features).
+- Helpers: ``NetworkDict`` (containers) holds one network per domain, ``History`` (history) replays
+  generated images.
+"""

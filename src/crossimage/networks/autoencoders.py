@@ -1,4 +1,4 @@
-"""Encoders and decoders that take an image apart into codes and put it together again."""
+"""Encoders from images to content and style codes, and decoders back to images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from crossimage.networks.upsampling import UpsampleBlock
 
 
 class ContentEncoder(nn.Sequential):
-    """Image (N, channels, H, W) to content code (N, width * 2^d, H / 2^d, W / 2^d).
+    """Encoder from images (N, channels, H, W) to content (N, width * 2^d, H / 2^d, W / 2^d).
 
     Args:
         channels: Channels of the image.
@@ -26,7 +26,7 @@ class ContentEncoder(nn.Sequential):
         blocks: Residual blocks at the low resolution.
         norm: Normalisation of every layer.
         activation: Activation of every layer.
-        pad: What the padding holds.
+        pad: Padding mode.
     """
 
     def __init__(
@@ -56,17 +56,17 @@ class ContentEncoder(nn.Sequential):
 
 
 class StyleEncoder(nn.Sequential):
-    """Image (N, channels, H, W) to style code (N, style_dim).
+    """Encoder from images (N, channels, H, W) to style codes (N, style_dim).
 
-    No layer is normalised: the mean and variance that a norm removes are the style.
+    No layer is normalised: the mean and variance that a norm removes carry the style.
 
     Args:
         channels: Channels of the image.
         width: Channels after the first convolution; doubled by the first two halvings.
         downsamples: Halvings of the resolution.
         style_dim: Length of the code.
-        activation: Activation of every layer but the last.
-        pad: What the padding holds.
+        activation: Activation of every layer except the last.
+        pad: Padding mode.
     """
 
     def __init__(
@@ -92,14 +92,14 @@ class StyleEncoder(nn.Sequential):
 
 
 class Upsampler(nn.Sequential):
-    """The upper half of a decoder: feature maps to an image in [-1, 1].
+    """Second half of a decoder: feature maps to images in [-1, 1].
 
     Args:
         channels: Channels of the image.
         width: Channels before the last convolution.
         upsamples: Doublings of the resolution; the input has ``width * 2^upsamples`` channels.
-        activation: Activation of every layer but the last.
-        pad: What the padding holds.
+        activation: Activation of every layer except the last.
+        pad: Padding mode.
     """
 
     def __init__(
@@ -120,15 +120,15 @@ class Upsampler(nn.Sequential):
 
 
 class Decoder(nn.Sequential):
-    """Content code (N, width * 2^u, h, w) to image (N, channels, h * 2^u, w * 2^u) in [-1, 1].
+    """Decoder from content (N, width * 2^u, h, w) to images (N, channels, h * 2^u, w * 2^u).
 
     Args:
         channels: Channels of the image.
         width: Channels before the last convolution.
         upsamples: Doublings of the resolution, u.
         blocks: Residual blocks with instance norm at the low resolution.
-        activation: Activation of every convolution but the last.
-        pad: What the padding holds.
+        activation: Activation of every convolution except the last.
+        pad: Padding mode.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class Decoder(nn.Sequential):
 
 
 class AdaINDecoder(nn.Module):
-    """Content code and style code to an image; the style sets the affine maps of the AdaINs.
+    """Decoder from content and style codes; the style sets the affine maps of the AdaIN layers.
 
     Args:
         channels: Channels of the image.
@@ -157,9 +157,9 @@ class AdaINDecoder(nn.Module):
         upsamples: Doublings of the resolution.
         blocks: Residual blocks with AdaIN at the low resolution.
         style_dim: Length of the style code.
-        mlp_width: Width of the two hidden layers that turn a style into AdaIN parameters.
-        activation: Activation of these and of every convolution but the last.
-        pad: What the padding holds.
+        mlp_width: Width of the two hidden layers that map a style to AdaIN parameters.
+        activation: Activation of these and of every convolution except the last.
+        pad: Padding mode.
     """
 
     def __init__(
@@ -190,7 +190,7 @@ class AdaINDecoder(nn.Module):
         self.upsampler = Upsampler(channels, width, upsamples, activation=activation, pad=pad)
 
     def forward(self, content: Tensor, style: Tensor) -> Tensor:
-        """Content (N, C, h, w) and style (N, style_dim) to images (N, channels, H, W)."""
+        """Decode content (N, C, h, w) and styles (N, style_dim) to images (N, channels, H, W)."""
         affine = self.mlp(style)
         for i, block in enumerate(self.blocks):
             content = block(content, affine[:, i])

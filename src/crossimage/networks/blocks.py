@@ -1,4 +1,4 @@
-"""The layers that the papers' networks are made of."""
+"""Convolution and residual blocks, normalisation, activation and initialisation by name."""
 
 from __future__ import annotations
 
@@ -19,13 +19,12 @@ TestMode = Literal["train", "eval"]
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch norm that translates with its running statistics or with each image's own.
+    """Batch norm that, in evaluation mode, uses running statistics or those of each image.
 
     Attributes:
-        test_mode: ``eval``: in evaluation mode the running statistics are used. ``train``: in
-            evaluation mode every image is normalised by its own statistics, which is what the
-            official test scripts do that leave the networks in training mode and translate one
-            image at a time.
+        test_mode: ``eval``: evaluation mode uses the running statistics. ``train``: evaluation
+            mode normalises every image by its own statistics, as the official test scripts do
+            that leave the networks in training mode and translate one image at a time.
     """
 
     test_mode: TestMode = "eval"
@@ -38,13 +37,13 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 class Dropout(nn.Module):
-    """Dropout that may stay on when translating, as a source of noise.
+    """Dropout that may stay active when translating, as a source of noise.
 
     Args:
-        p: Share of the values set to 0.
+        p: Fraction of the values set to 0.
 
     Attributes:
-        test_mode: ``train``: values are dropped in evaluation mode too.
+        test_mode: ``train``: values are also dropped in evaluation mode.
     """
 
     test_mode: TestMode = "eval"
@@ -59,14 +58,14 @@ class Dropout(nn.Module):
 
 
 def set_test_mode(module: nn.Module, mode: TestMode) -> None:
-    """How the batch norms and dropouts in a network behave in evaluation mode."""
+    """Set how batch norms and dropouts in a network behave in evaluation mode."""
     for layer in module.modules():
         if isinstance(layer, BatchNorm | Dropout):
             layer.test_mode = mode
 
 
 def norm_layer(name: NormName, channels: int) -> nn.Module:
-    """A normalisation by its name in the configs."""
+    """Build a normalisation layer from its name in the configs."""
     match name:
         case "none":
             return nn.Identity()
@@ -79,7 +78,7 @@ def norm_layer(name: NormName, channels: int) -> nn.Module:
 
 
 def activation_layer(name: ActivationName) -> nn.Module:
-    """An activation by its name in the configs; the leaky slope is 0.2."""
+    """Build an activation from its name in the configs; the leaky slope is 0.2."""
     match name:
         case "none":
             return nn.Identity()
@@ -101,13 +100,13 @@ class ConvBlock(nn.Sequential):
     Args:
         inputs: Channels of the input.
         outputs: Channels of the output.
-        kernel: Side of the kernel.
-        stride: Step of the kernel.
+        kernel: Kernel size.
+        stride: Stride of the convolution.
         padding: Pixels added on every side.
         norm: Normalisation after the convolution.
         activation: Activation after the normalisation.
-        pad: What the added pixels hold.
-        spectral: Divide the kernel by its largest singular value (spectral normalisation).
+        pad: Padding mode.
+        spectral: Apply spectral normalisation to the kernel.
     """
 
     def __init__(
@@ -135,14 +134,14 @@ class ConvBlock(nn.Sequential):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut; the second is not activated.
+    """Residual block of two 3x3 convolutions, the second without activation.
 
     Args:
         channels: Channels of input and output.
         norm: Normalisation after each convolution.
         activation: Activation after the first normalisation.
-        pad: What the padding holds.
-        dropout: Share of the values dropped between the convolutions.
+        pad: Padding mode.
+        dropout: Dropout rate between the convolutions.
     """
 
     def __init__(
@@ -162,18 +161,18 @@ class ResidualBlock(nn.Module):
         self.second = ConvBlock(channels, channels, 3, 1, 1, norm=norm, activation="none", pad=pad)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Feature maps (N, C, H, W) to feature maps of the same shape."""
+        """Transform feature maps (N, C, H, W)."""
         out: Tensor = self.second(self.dropout(self.first(x)))
         return out + x
 
 
 class AdaptiveResidualBlock(nn.Module):
-    """A residual block whose two norms take their affine maps from a style (AdaIN).
+    """Residual block whose two norms take their affine maps from a style (AdaIN).
 
     Args:
         channels: Channels of input and output.
         activation: Activation after the first norm.
-        pad: What the padding holds.
+        pad: Padding mode.
     """
 
     def __init__(
@@ -195,14 +194,14 @@ class AdaptiveResidualBlock(nn.Module):
 
 
 def initialise(module: nn.Module, how: Initialisation) -> None:
-    """Draw the weights of all convolutions and linear layers anew; biases become 0.
+    """Initialise the weights of all convolutions and linear layers; biases become 0.
 
     Args:
-        module: Initialised with everything in it.
+        module: Initialised with all its submodules.
         how: ``kaiming``: normal with variance 2 / fan_in; ``gaussian``: normal with standard
-            deviation 0.02; ``xavier``: 0.02
-            times a normal with variance 2 / (fan_in + fan_out), which BicycleGAN starts from. With
-            the last two the scales of batch norms are normal around 1 with deviation 0.02.
+            deviation 0.02; ``xavier``: 0.02 times a normal with variance
+            2 / (fan_in + fan_out), as in BicycleGAN. With the last two, the scales of batch norms
+            are normal with mean 1 and standard deviation 0.02.
     """
     for layer in module.modules():
         if isinstance(layer, BatchNorm) and layer.weight is not None and how != "kaiming":

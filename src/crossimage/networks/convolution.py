@@ -1,8 +1,8 @@
-"""PyTorch's convolutions where it makes slow work of them on CPUs; the functions are the same.
+"""Convolutions that are faster than PyTorch's on CPUs and compute the same functions.
 
-Near the bottleneck of a U-Net and at the end of a deep critic a layer has millions of weights for a
-few pixels. PyTorch's convolutions take up to fifty times as long for the gradient of such kernels
-as it takes to write it, and longer for second derivatives; matrix products do not.
+Near the bottleneck of a U-Net and at the end of a deep critic, a layer has millions of weights for
+a few pixels. PyTorch's convolutions take up to fifty times as long to compute the gradient of such
+kernels as to write it, and even longer for second derivatives; matrix products do not.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 _PIXELS, _WEIGHTS, _HEAVY = 256, 2**18, 2**21
-"""Up to so many pixels of a batch and from so many weights on, a matrix product is faster. From
-the last number on, weights lie as products want them; with more pixels nothing is lost by it."""
+"""A matrix product is faster up to this many pixels per batch and from this many weights. From the
+last number on, weights are also stored as products need them, at no cost with more pixels."""
 
 
 class PaddedConv2d(nn.Conv2d):
-    """A convolution that pads in the precision of its input; autocast would pad in fp32."""
+    """Convolution that pads in the precision of its input; autocast would pad in fp32."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Feature maps (N, I, H, W) to feature maps (N, O, h, w)."""
+        """Convolve feature maps (N, I, H, W) to (N, O, h, w)."""
         if self.padding_mode == "zeros":
             return super().forward(x)
         x = padded(x, self._reversed_padding_repeated_twice, self.padding_mode)
@@ -30,10 +30,10 @@ class PaddedConv2d(nn.Conv2d):
 
 
 def arrange(networks: nn.Module) -> None:
-    """Put weights into the order of the memory that their layers compute in.
+    """Store weights in the memory order that their layers compute in.
 
-    That is channels-last, but on CPUs for the heaviest weights of matrix products, whose gradients
-    and moments Adam would copy.
+    That is channels-last, except on CPUs for the largest weights of matrix products, whose
+    gradients and moments the optimizer would have to copy.
     """
     networks.to(memory_format=torch.channels_last)
     for layer in networks.modules():
@@ -44,26 +44,26 @@ def arrange(networks: nn.Module) -> None:
 
 
 def padded(x: Tensor, sides: Sequence[int], mode: str) -> Tensor:
-    """``torch.nn.functional.pad`` in the precision of its input."""
+    """Pad by ``torch.nn.functional.pad`` in the precision of the input."""
     with torch.autocast(x.device.type, enabled=False):
         return F.pad(x, sides, mode)
 
 
 class BottleneckConv2d(nn.Conv2d):
-    """A matrix product where it is faster: for zero-padded maps, without groups or dilation."""
+    """Convolution as a matrix product where that is faster; zero padding, no groups or dilation."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Feature maps (N, I, H, W) to feature maps (N, O, h, w)."""
+        """Convolve feature maps (N, I, H, W) to (N, O, h, w)."""
         if not _is_small(x, self):
             return super().forward(x)
         return conv_by_product(x, self.weight, self.bias, self.stride, _paddings(self))
 
 
 class BottleneckConvTranspose2d(nn.ConvTranspose2d):
-    """The same, transposed; without groups, dilation or padding of the output."""
+    """Transposed convolution likewise, without groups, dilation or output padding."""
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """Feature maps (N, I, h, w) to feature maps (N, O, H, W)."""
+        """Convolve feature maps (N, I, h, w) to (N, O, H, W)."""
         if not _is_small(x, self):
             return super().forward(x, output_size)
         return transposed_by_product(x, self.weight, self.bias, self.stride, _paddings(self))
@@ -94,7 +94,7 @@ def conv_by_product(
     stride: tuple[int, ...],
     padding: tuple[int, int],
 ) -> Tensor:
-    """The same as ``conv2d(x, weight, bias, stride, padding)``."""
+    """Compute ``conv2d(x, weight, bias, stride, padding)``."""
     height, width = weight.shape[2:]
     x = padded(x, (padding[1], padding[1], padding[0], padding[0]), "constant")
     patches = x.unfold(2, height, stride[0]).unfold(3, width, stride[1])  # (N, I, h, w, kh, kw)
@@ -109,7 +109,7 @@ def transposed_by_product(
     stride: tuple[int, ...],
     padding: tuple[int, int],
 ) -> Tensor:
-    """The same as ``conv_transpose2d(x, weight, bias, stride, padding)``."""
+    """Compute ``conv_transpose2d(x, weight, bias, stride, padding)``."""
     height, width = weight.shape[2:]
     h, w = x.shape[2:]
     patches = x.flatten(2).transpose(1, 2) @ weight.flatten(1)  # (N, h w, O kh kw)

@@ -12,7 +12,7 @@ from crossimage.networks.blocks import BatchNorm, Dropout
 
 
 def with_coordinates(x: Tensor) -> Tensor:
-    """Images (N, C, H, W) with two further channels: every pixel's row and column in [-1, 1)."""
+    """Append two channels to images (N, C, H, W): each pixel's row and column in [-1, 1)."""
     height, width = x.shape[2:]
     rows = torch.arange(height, device=x.device, dtype=x.dtype) * (2 / height) - 1
     columns = torch.arange(width, device=x.device, dtype=x.dtype) * (2 / width) - 1
@@ -21,10 +21,10 @@ def with_coordinates(x: Tensor) -> Tensor:
 
 
 class CoupledVAE(nn.Module):
-    """Two variational autoencoders with one latent space, a single vector an image.
+    """Two variational autoencoders that share a latent space of one vector per image.
 
-    Only the first layer of the encoders and the last two of the decoders belong to a domain. The
-    encoders see the coordinates of the pixels as two further channels.
+    Only the first layer of the encoders and the last two of the decoders are specific to a domain.
+    The encoders get the pixel coordinates as two additional channels.
 
     Args:
         channels: Channels of the images by domain.
@@ -60,18 +60,17 @@ class CoupledVAE(nn.Module):
         })  # fmt: skip
 
     def encode(self, images: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of the latent codes, each (all N, 8 * width, 1, 1).
+        """Return mean and standard deviation of the latent codes, each (all N, 8 * width, 1, 1).
 
         Args:
-            images: Images (N, C, size, size) by domain; their codes come one domain after the
-                other.
+            images: Images (N, C, size, size) by domain; their codes are concatenated in this order.
         """
         h = torch.cat([self.first[d](with_coordinates(x)) for d, x in images.items()])
         h = self.encoder(h)
         return self.mean(h), F.softplus(self.deviation(h))
 
     def decode(self, z: Tensor, *domains: str) -> list[Tensor]:
-        """Images (N, C, size, size) in [-1, 1] of latent codes, in each of the domains."""
+        """Decode latent codes into images (N, C, size, size) in [-1, 1] of each of the domains."""
         h = self.decoder(z)
         return [self.last[d](h) for d in domains]
 
@@ -88,12 +87,12 @@ class _Normed(nn.Sequential):
 
 
 class CoupledDiscriminator(nn.Module):
-    """Two discriminators that are classifiers too; all but their first layer is shared.
+    """Two discriminators that also classify and share all layers except the first.
 
     Args:
         channels: Channels of the images by domain.
         classes: Number of classes.
-        width: Channels of the first layer, doubled by every further one.
+        width: Channels of the first layer; every further layer doubles them.
         size: Height and width of the images, a multiple of 16.
     """
 
@@ -109,28 +108,28 @@ class CoupledDiscriminator(nn.Module):
         self.classes = nn.Conv2d(8 * w, classes, size // 16)
 
     def features(self, images: Mapping[str, Tensor], *, drop: bool = True) -> Tensor:
-        """The shared layers' last maps, (all N, 8 * width, size / 16, size / 16).
+        """Return the last shared feature maps, (all N, 8 * width, size / 16, size / 16).
 
         Args:
-            images: Images (N, C, size, size) by domain; their maps come one domain after the other.
-            drop: Drop values before every shared layer and after the last.
+            images: Images (N, C, size, size) by domain; their maps are concatenated in this order.
+            drop: Apply dropout before every shared layer and after the last.
         """
         h = torch.cat([self.first[d](x) for d, x in images.items()])
         for dropout, layer in zip(self.dropouts, (*self.shared, nn.Identity()), strict=True):
             h = layer(dropout(h) if drop else h)
         return h
 
-    def score_real_and_fake(self, features: Tensor) -> Tensor:
-        """Scores (N, 1, 1, 1), above 0 for images taken for real."""
+    def score(self, features: Tensor) -> Tensor:
+        """Score features: (N, 1, 1, 1), above 0 for images taken for real."""
         return self.real(features)
 
     def classify(self, features: Tensor) -> Tensor:
-        """Class logits (N, classes)."""
+        """Return class logits (N, classes) of features."""
         return self.classes(features).flatten(1)
 
 
 class _Pooled(nn.Sequential):
-    """5x5 convolution, the largest of every 2x2 pixels, ReLU."""
+    """5x5 convolution, 2x2 max-pool, ReLU."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""The networks of DCGAN: an image from a vector, and a score from an image.
+"""DCGAN's networks: a generator from vectors to images and a discriminator of images.
 
 Radford, Metz, Chintala: Unsupervised Representation Learning with Deep Convolutional Generative
 Adversarial Networks. ICLR 2016, https://arxiv.org/abs/1511.06434, section 3 and figure 1.
@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from crossimage.networks.blocks import BatchNorm
 
 _WIDEST = 8  # times the width
-_CORE = 4  # pixels a side between the vector and the maps
+_CORE = 4  # side of the smallest feature maps, in pixels
 
 
 def layer_channels(width: int, size: int) -> list[int]:
-    """Channels of the maps of size / 2, size / 4, ... 4 pixels a side.
+    """Return the channels of the feature maps of side size / 2, size / 4, ..., 4.
 
     Raises:
-        ValueError: The size is not 4 times a power of two, or below 8.
+        ValueError: The size is not 4 times a power of two, or is below 8.
     """
     doublings = size.bit_length() - _CORE.bit_length()
     if doublings < 1 or size != _CORE << doublings:
@@ -27,15 +27,16 @@ def layer_channels(width: int, size: int) -> list[int]:
 
 
 class VectorGenerator(nn.Module):
-    """Vectors to images: transposed 4x4 convolutions, which double the size, from 4x4 pixels on.
+    """Generator from vectors to images, by transposed 4x4 convolutions that double the size.
 
-    Batch norm and ReLU follow all of them but the last, which tanh follows.
+    The first one makes maps of 4x4 pixels. Batch norm and ReLU follow all convolutions except the
+    last, which is followed by tanh.
 
     Args:
         length: Length of the vectors.
         channels: Channels of the images.
-        width: Channels of the last maps before the image; twice as many in every layer before, up
-            to eight times.
+        width: Channels of the last maps before the image; every layer before has twice as many, up
+            to eight times the width.
         size: Height and width of the images: 4 times a power of two.
     """
 
@@ -52,7 +53,7 @@ class VectorGenerator(nn.Module):
         )
 
     def forward(self, z: Tensor) -> Tensor:
-        """Vectors (N, length) to images (N, C, size, size) in [-1, 1]."""
+        """Turn vectors (N, length) into images (N, C, size, size) in [-1, 1]."""
         return self.layers(z[:, :, None, None])
 
 
@@ -61,16 +62,16 @@ def _normed(conv: nn.ConvTranspose2d) -> list[nn.Module]:
 
 
 class ImageDiscriminator(nn.Module):
-    """Images to one score each, or more: 4x4 convolutions, which halve the size to 4x4 pixels.
+    """Discriminator of whole images, by 4x4 convolutions that halve the size down to 4x4 pixels.
 
-    Leaky ReLU of slope 0.2 follows all of them but the last, which sees all that is left; batch
-    norm is before it, but in the first.
+    All convolutions except the last, which covers the remaining pixels, are followed by a leaky
+    ReLU of slope 0.2, and all of these except the first by a batch norm before it.
 
     Args:
         channels: Channels of the images.
-        width: Channels of the first layer; twice as many in every further one, up to eight times.
+        width: Channels of the first layer; every further layer doubles them, up to eight times.
         size: Height and width of the images: 4 times a power of two.
-        scores: Scores an image.
+        scores: Scores per image.
     """
 
     def __init__(self, channels: int, width: int, size: int, scores: int = 1) -> None:
@@ -84,7 +85,7 @@ class ImageDiscriminator(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(before, scores, _CORE))
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Images (N, C, size, size) to scores (N, scores, 1, 1); a single one above 0: real."""
+        """Score images (N, C, size, size): (N, scores, 1, 1), a single score above 0 for real."""
         return [self.layers(x)]
 
 

@@ -1,4 +1,4 @@
-"""A small network that corrects an image, such as by taking noise away."""
+"""A small image-to-image network that predicts a correction, such as the removal of noise."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from crossimage.networks.blocks import ConvBlock
 
 
 class Refiner(nn.Module):
-    """Image to image: two 3x3 convolutions, whose output is added to the image.
+    """Two 3x3 convolutions whose output is added to the image.
 
-    The second one starts at zero, so that an untrained network changes nothing.
+    The second one starts at zero, so an untrained network is the identity.
 
     Args:
         channels: Channels of the image.
@@ -25,9 +25,9 @@ class Refiner(nn.Module):
         nn.init.zeros_(self.second.conv.bias)  # type: ignore[arg-type]
 
     def correction(self, x: Tensor) -> Tensor:
-        """What is added to images (N, C, H, W)."""
+        """Return the correction of images (N, C, H, W)."""
         return self.second(self.first(x))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (N, C, H, W) of any size to corrected images of that size."""
+        """Correct images (N, C, H, W) of any size."""
         return x + self.correction(x)

@@ -1,4 +1,4 @@
-"""Networks that tell real images from translated ones."""
+"""Discriminators of images: multi-scale, patch-wise and whole-image."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from crossimage.networks.blocks import ActivationName, BatchNorm, ConvBlock, Nor
 
 
 class MultiScaleDiscriminator(nn.Module):
-    """The same kind of patch discriminator at several resolutions of the image.
+    """Patch discriminators of the same shape at several resolutions of the image.
 
     Args:
         channels: Channels of the image.
-        width: Channels of the first layer, doubled by every further one.
-        layers: 4x4 convolutions of stride 2 a scale.
+        width: Channels of the first layer; every further layer doubles them.
+        layers: 4x4 convolutions of stride 2 per scale.
         scales: Number of resolutions, each half the one before.
-        norm: Normalisation of all layers but the first.
+        norm: Normalisation of all layers except the first.
         activation: Activation of every layer.
         pad: What the padding holds.
-        spectral: Spectral normalisation of the convolutions but the first and the last.
+        spectral: Spectral normalisation of all convolutions except the first and the last.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class MultiScaleDiscriminator(nn.Module):
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Score maps (N, 1, h, w) of images (N, channels, H, W), the finest scale first."""
+        """Score images (N, channels, H, W): maps (N, 1, h, w), the finest scale first."""
         scores = []
         for i, network in enumerate(self.scales):
             if i:
@@ -65,16 +65,16 @@ class MultiScaleDiscriminator(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """PatchGAN: every score judges one patch of the image (Isola et al. 2017, section 3.2.2).
+    """PatchGAN: every score rates one patch of the image (Isola et al. 2017, section 3.2.2).
 
     Args:
-        channels: Channels of the image, and of the condition where there is one.
-        width: Channels of the first layer, doubled by every further one up to eight times.
-        layers: Convolutions of stride 2, which set the patch: 1 for 16x16 pixels, 3 for 70x70, 5
-            for 286x286; 0 for single pixels.
-        scales: Number of resolutions, each half the one before and its networks half as wide
+        channels: Channels of the image, plus those of the condition if there is one.
+        width: Channels of the first layer; every further layer doubles them, up to eight times.
+        layers: Convolutions of stride 2, which determine the patch: 1 for 16x16 pixels, 3 for
+            70x70, 5 for 286x286; 0 for single pixels.
+        scales: Number of resolutions, each half the one before, with networks half as wide
             (BicycleGAN uses two).
-        norm: Normalisation of all layers but the first and the last.
+        norm: Normalisation of all layers except the first and the last.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class PatchDiscriminator(nn.Module):
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Score maps (N, 1, h, w) of images (N, channels, H, W), the finest scale first."""
+        """Score images (N, channels, H, W): maps (N, 1, h, w), the finest scale first."""
         scores = []
         for i, network in enumerate(self.scales):
             if i:
@@ -128,10 +128,10 @@ class AttributeDiscriminator(nn.Module):
 
     Args:
         channels: Channels of the image.
-        width: Channels of the first layer, doubled by every further one up to eight times.
+        width: Channels of the first layer; every further layer doubles them, up to eight times.
         layers: 4x4 convolutions of stride 2.
         size: Height and width of the images that get one score; larger ones get a map of scores.
-        norm: Normalisation of all layers but the first.
+        norm: Normalisation of all layers except the first.
     """
 
     def __init__(
@@ -171,13 +171,13 @@ class AttributeDiscriminator(nn.Module):
 def score_real_and_fake(
     discriminator: nn.Module, real: Tensor, fake: Tensor
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """A discriminator's score maps of real and of generated images.
+    """Return a discriminator's score maps of real and of generated images.
 
-    Both pass through it as one batch, unless it holds batch norms: real and generated images are
-    then normalised apart, as in all published code.
+    Both pass through it as one batch, unless it contains batch norms: real and generated images
+    are then normalised separately, as in all published code.
 
     Args:
-        discriminator: Images to score maps, one a scale.
+        discriminator: Images to score maps, one per scale.
         real: Real images (N, C, H, W).
         fake: Generated images of the same shape; they are detached.
     """

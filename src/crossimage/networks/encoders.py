@@ -9,19 +9,19 @@ from crossimage.networks.unet import DownBlock
 
 
 class VariationalEncoder(nn.Module):
-    """Image to the mean and the log variance of a code (BicycleGAN's E, section 4).
+    """Encoder from an image to mean and log variance of a code (BicycleGAN's E, section 4).
 
-    A 4x4 convolution of stride 2, further halvings, the average over all pixels, and a linear
-    layer each for mean and log variance.
+    A 4x4 convolution of stride 2, further halvings, an average over all pixels, and a linear layer
+    each for mean and log variance.
 
     Args:
         channels: Channels of the image.
         width: Channels after the first convolution.
         downsamples: Halvings of the resolution: 4 for 128 px and 5 for 256 px in the paper.
         code_dim: Length of the code.
-        residual: Halve by residual blocks, whose channels are 2, 3, then 4 times ``width``, rather
-            than by plain convolutions, whose channels are 2, then 4 times ``width``.
-        norm: Normalisation of all halvings but the first.
+        residual: Halve by residual blocks with 2, 3, then 4 times ``width`` channels, rather than
+            by plain convolutions with 2, then 4 times ``width`` channels.
+        norm: Normalisation of all halvings except the first.
     """
 
     def __init__(
@@ -48,15 +48,15 @@ class VariationalEncoder(nn.Module):
         self.log_variance = nn.Linear(sizes[-1], code_dim)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance, each (N, code_dim), of images (N, channels, H, W)."""
+        """Return mean and log variance, each (N, code_dim), for images (N, channels, H, W)."""
         features = self.features(x)
         return self.mean(features), self.log_variance(features)
 
 
 class _ResidualDownBlock(nn.Module):
-    """Two 3x3 convolutions, each after a norm and an activation, beside a 1x1 one, all halved.
+    """Pre-activated pair of 3x3 convolutions with a 1x1 shortcut, both average-pooled to half size.
 
-    The published activations work in place: without norms, the 1x1 convolution sees the first one.
+    The published activations work in place: without norms, the shortcut sees the activated input.
     """
 
     def __init__(self, inputs: int, outputs: int, norm: NormName) -> None:

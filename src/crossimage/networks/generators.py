@@ -1,4 +1,4 @@
-"""Generators that turn one image into another without taking it apart into codes."""
+"""Image-to-image generators without a latent code of their own."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from crossimage.networks.blocks import (
 
 
 class ResnetGenerator(nn.Sequential):
-    """The generator of Johnson et al. 2016 as CycleGAN uses it: image to image in [-1, 1].
+    """Residual generator of Johnson et al. 2016 as used by CycleGAN: image to image in [-1, 1].
 
-    7x7 convolution, two halvings, residual blocks, two doublings by transposed convolutions, 7x7
-    convolution and tanh.
+    A 7x7 convolution, two halvings, residual blocks, two doublings by transposed convolutions, a
+    7x7 convolution and tanh.
 
     Args:
         inputs: Channels of the input.
         outputs: Channels of the image.
         width: Channels after the first convolution.
         blocks: Residual blocks at the low resolution: 6 for 128 px and 9 for 256 px in the paper.
-        norm: Normalisation of every layer but the last.
-        dropout: Share of the values dropped inside every residual block.
-        pad: What the padding of the 7x7 convolutions and of the residual blocks holds.
+        norm: Normalisation of every layer except the last.
+        dropout: Dropout rate inside every residual block.
+        pad: Padding mode of the 7x7 convolutions and the residual blocks.
     """
 
     def __init__(
@@ -62,6 +62,6 @@ class _Doubling(nn.Sequential):
 
 
 def with_code(x: Tensor, code: Tensor) -> Tensor:
-    """Feature maps (N, C, H, W) with a code (N, D) as D further constant maps."""
+    """Append a code (N, D) to feature maps (N, C, H, W) as D constant maps."""
     maps = code[:, :, None, None].expand(-1, -1, *x.shape[2:])
     return torch.cat([x, maps], 1)

@@ -1,4 +1,4 @@
-"""Generated images of earlier steps, which a discriminator sees again."""
+"""A history of generated images, replayed to discriminators."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from torch import Tensor, nn
 
 
 class History(nn.Module):
-    """A store of generated images, so that a discriminator does not forget older generators.
+    """Store of generated images that keeps a discriminator from forgetting older generators.
 
-    While there is room, an image is stored and shown. From then on one in two images takes the
-    place of a random stored one, which is shown instead of it. Shrivastava et al. 2017, section
-    2.3, one image at a time as in CycleGAN, section 4.
+    While there is room, every image is stored and returned. After that, every second image on
+    average reindices a random stored one, which is returned in its stead. Shrivastava et al. 2017,
+    section 2.3, one image at a time as in CycleGAN, section 4.
 
     Args:
-        capacity: Images stored.
+        capacity: Number of images stored.
         channels: Channels of an image.
         height: Height of an image in pixels.
         width: Width of an image in pixels.
 
     Attributes:
         images: The stored images (capacity, channels, height, width), in fp32.
-        count: How many there are, (1,).
+        count: Number of images stored so far, (1,).
     """
 
     images: Tensor
@@ -34,24 +34,24 @@ class History(nn.Module):
 
     @torch.no_grad()
     def forward(self, new: Tensor, chance: Tensor) -> Tensor:
-        """The images to show, in fp32 and detached.
+        """Return the images to show to a discriminator, in fp32 and detached.
 
-        The images are taken one after the other, so that a batch in parts is the whole batch. It
-        is all done on the device, which is never waited for.
+        The images are taken one after the other, so that micro-batches equal one batch.
+        Everything happens on the device, without synchronisation.
 
         Args:
-            new: Images (N, channels, height, width) that were just generated.
-            chance: Uniform in [0, 1], (N, 2): whether and which stored image is shown.
+            new: Newly generated images (N, channels, height, width).
+            chance: Uniform in [0, 1], (N, 2): whether a stored image is returned, and which.
         """
         capacity = len(self.images)
-        places = (chance[:, 1] * capacity).long().clamp(max=capacity - 1)
+        indices = (chance[:, 1] * capacity).long().clamp(max=capacity - 1)
         shown = []
         for i, image in enumerate(torch.split(new.detach().float(), 1)):
             full = self.count == capacity
             old_one = full & (chance[i, 0] < 0.5)
-            place = torch.where(full, places[i], self.count)
-            old = self.images.index_select(0, place)
+            index = torch.where(full, indices[i], self.count)
+            old = self.images.index_select(0, index)
             shown.append(torch.where(old_one, old, image))
-            self.images.index_copy_(0, place, torch.where(full & ~old_one, old, image))
+            self.images.index_copy_(0, index, torch.where(full & ~old_one, old, image))
             self.count += ~full
         return torch.cat(shown)

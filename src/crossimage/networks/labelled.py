@@ -1,4 +1,4 @@
-"""Networks that are told, or that tell, the labels of an image (StarGAN, appendix 7.2)."""
+"""Label-conditioned generator and label-predicting discriminator (StarGAN, appendix 7.2)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from crossimage.networks.normalisation import AffineInstanceNorm
 
 
 class LabelledGenerator(nn.Module):
-    """Image and labels to image: the labels enter as constant maps beside the image.
+    """Generator from an image and labels, which enter as constant maps beside the image.
 
     7x7 convolution, two 4x4 convolutions of stride 2, residual blocks, two transposed 4x4
     convolutions of stride 2, 7x7 convolution and tanh. All padding is zeros: with reflection the
-    first norm would remove the constant maps without a trace.
+    first norm would remove the constant maps completely.
 
     Args:
         channels: Channels of the image.
@@ -39,21 +39,21 @@ class LabelledGenerator(nn.Module):
         self.last = nn.Conv2d(width, channels, 7, 1, 3, bias=False)
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Images (N, C, H, W) in [-1, 1] of images and label vectors (N, L)."""
+        """Translate images (N, C, H, W) to label vectors (N, L); the results are in [-1, 1]."""
         out = self.down(self.first(with_code(x, labels)))
         return torch.tanh(self.last(self.up(self.blocks(out))))
 
 
 class LabelledDiscriminator(nn.Module):
-    """Critic of patches and classifier of whole images, on features that both share.
+    """Critic of patches and classifier of whole images on shared features.
 
     4x4 convolutions of stride 2 with leaky ReLU of slope 0.01, without norms; then a 3x3
     convolution to the source map, and one over the whole image to the labels.
 
     Args:
         channels: Channels of the image.
-        labels: How many labels there are.
-        width: Channels of the first layer, doubled by every further one.
+        labels: Number of labels.
+        width: Channels of the first layer; every further layer doubles them.
         layers: Convolutions of stride 2.
         size: Height and width of the images, multiples of ``2 ** layers``.
     """
@@ -72,7 +72,10 @@ class LabelledDiscriminator(nn.Module):
         self.classes = nn.Conv2d(sizes[-1], labels, kernel, bias=False)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Source map (N, 1, h, w) and label logits (N, labels), of larger images their mean."""
+        """Return the source map (N, 1, h, w) and label logits (N, labels).
+
+        The logits of larger images are means over all positions.
+        """
         features = self.features(x)
         return [self.source(features), self.classes(features).mean((2, 3))]
 

@@ -1,8 +1,8 @@
-"""Norms over the pixels of each image, forward and backward in few passes over the memory.
+"""Instance, adaptive instance and layer norm that need few passes over memory.
 
-PyTorch's own ones are slow on CPUs where the memory is channels-last: the backward of a group norm
-takes some thirty times as long as its forward. Its batch norm is fast in both directions, and for
-a single image it is the instance norm.
+PyTorch's own are slow on CPUs with channels-last memory: the backward pass of a group norm takes
+about thirty times as long as the forward pass. Its batch norm is fast in both directions, and for
+a single image equals the instance norm.
 
 A constant input (a mask, a white margin, an empty slice) has no variance to divide by. It is
 normalised to 0, and no gradient flows through it: the exact one would be multiplied by 300 to
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 
 class InstanceNorm(nn.Module):
-    """Normalise every channel of every sample to mean 0 and variance 1; nothing is learned."""
+    """Instance norm without learned parameters."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (N, C, H, W) over H and W."""
@@ -26,7 +26,7 @@ class InstanceNorm(nn.Module):
 
 
 class AffineInstanceNorm(nn.Module):
-    """Instance norm, then a learned scale and shift a channel.
+    """Instance norm followed by a learned scale and shift per channel.
 
     Args:
         channels: Channels of the input.
@@ -38,18 +38,18 @@ class AffineInstanceNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise (N, C, H, W) over H and W; always by the image's own statistics."""
+        """Normalise (N, C, H, W) over H and W."""
         samples = len(x), -1
         return instance_norm(x, self.weight.expand(samples), self.bias.expand(samples))
 
 
 def adaptive_instance_norm(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    """AdaIN: instance norm, then each sample's own affine map per channel.
+    """Apply AdaIN: instance norm, then an affine map per sample and channel.
 
     Args:
         x: Feature maps (N, C, H, W).
         shift: Added to the normalised maps, (N, C).
-        scale: Multiplies the normalised maps as it is (not 1 + scale), (N, C).
+        scale: Multiplies the normalised maps directly (not 1 + scale), (N, C).
 
     Returns:
         Feature maps (N, C, H, W). MUNIT, equation 7.
@@ -65,7 +65,7 @@ def instance_norm(
     Args:
         x: Feature maps.
         scale: Multiplies the normalised maps, (N, C).
-        shift: Added to them after that, (N, C); given where ``scale`` is.
+        shift: Added afterwards, (N, C); given if and only if ``scale`` is.
         eps: Added to the variance.
     """
     eager = not torch.compiler.is_compiling()  # which makes one kernel of the plain form
@@ -79,7 +79,7 @@ def instance_norm(
 
 
 def _by_batch_norm(x: Tensor, scale: Tensor | None, shift: Tensor | None, eps: float) -> Tensor:
-    """Every sample as a batch of its own; statistics and affine maps are in fp32 at least."""
+    """Normalise every sample as its own batch; statistics and affine maps are at least fp32."""
     if scale is None or shift is None:
         dtype = torch.promote_types(x.dtype, torch.float32)
         scale, shift = torch.ones(x.shape[:2], dtype=dtype), torch.zeros(x.shape[:2], dtype=dtype)
@@ -108,7 +108,7 @@ def _is_constant(variance: Tensor, mean: Tensor) -> Tensor:
 
 
 def _normalise(x: Tensor, eps: float) -> Tensor:
-    """Instance norm in the layout and precision of its input; sums are made in fp32."""
+    """Instance norm in the layout and precision of the input, with sums in fp32."""
     with torch.autocast(x.device.type, enabled=False):
         variance, mean = torch.var_mean(x.float(), (2, 3), correction=0, keepdim=True)
         scale = (variance + eps).rsqrt().masked_fill(_is_constant(variance, mean), 0.0)
@@ -116,7 +116,7 @@ def _normalise(x: Tensor, eps: float) -> Tensor:
 
 
 class LayerNorm(nn.Module):
-    """Normalise each sample over C, H and W, then an affine map per channel.
+    """Layer norm over C, H and W of each sample, followed by an affine map per channel.
 
     The standard deviation is the unbiased one, and eps is added to it rather than to the
     variance: the form that MUNIT's decoder was published with.
@@ -141,7 +141,7 @@ class LayerNorm(nn.Module):
 
 
 def _layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    """The plain form. In fp32: half precision can't hold sums over whole feature maps."""
+    """Plain form, in fp32: half precision cannot hold sums over whole feature maps."""
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     variance, mean = torch.var_mean(wide, (1, 2, 3), keepdim=True)
     constant = _is_constant(variance, mean)
@@ -153,7 +153,7 @@ def _layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
 
 
 class _LayerNorm(torch.autograd.Function):
-    """The same from the sums over each channel, which batch norm's kernels make fast.
+    """The same function computed from sums per channel, which batch norm's kernels make fast.
 
     With z = (x - mean) / deviation, y = w r z + b, where r = deviation / (unbiased deviation + eps)
     is almost 1.
@@ -178,8 +178,8 @@ class _LayerNorm(torch.autograd.Function):
         x, weight, bias, mean, deviation = ctx.saved_tensors
         if torch.is_grad_enabled():  # for a second derivative
             y = _layer_norm(x, weight, bias, ctx.eps)
-            found = torch.autograd.grad(y, (x, weight, bias), gradient, create_graph=True)
-            return *found, None
+            gradients = torch.autograd.grad(y, (x, weight, bias), gradient, create_graph=True)
+            return *gradients, None
         inverse = 1 / deviation  # 0 for a constant sample
         ratio = (deviation / (ctx.unbiased * deviation + ctx.eps)).nan_to_num(1.0)
         on_z, on_1 = _sums(gradient, x, weight, mean, inverse)  # of the gradient times z and 1
@@ -193,24 +193,26 @@ class _LayerNorm(torch.autograd.Function):
 
 
 def _maps(values: Tensor, x: Tensor) -> Tensor:
-    """(N, C) or (N, 1) to be broadcast over feature maps of x's precision."""
+    """Reshape (N, C) or (N, 1) to broadcast over feature maps, in x's precision."""
     return values[:, :, None, None].to(x.dtype)
 
 
 def _statistics(x: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and biased variance (N, C) of every channel, in the precision of ``like``."""
+    """Return mean and biased variance (N, C) per channel, in the precision of ``like``."""
     unused = torch.zeros_like(like), torch.zeros_like(like)
-    found = [torch.batch_norm_update_stats(sample, *unused, 0.0) for sample in torch.split(x, 1)]
-    means, variances = zip(*found, strict=True)
+    statistics = (
+        torch.batch_norm_update_stats(sample, *unused, 0.0) for sample in torch.split(x, 1)
+    )
+    means, variances = zip(*statistics, strict=True)
     return torch.stack(means), torch.stack(variances)
 
 
 def _sums(
     gradient: Tensor, x: Tensor, weight: Tensor, mean: Tensor, inverse: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Sums (N, C) over the pixels: of the gradient times (x - mean) inverse, of the gradient."""
+    """Return the sums (N, C) over pixels of gradient * (x - mean) * inverse and of the gradient."""
     ones = torch.ones_like(weight)
-    found = [
+    sums = [
         torch.ops.aten.native_batch_norm_backward(
             g, sample, ones, None, None, m.expand_as(ones).contiguous(),
             i.expand_as(ones).contiguous(), True, 0.0, [False, True, True],
@@ -219,4 +221,4 @@ def _sums(
             torch.split(gradient, 1), torch.split(x, 1), mean, inverse, strict=True
         )
     ]  # fmt: skip
-    return torch.stack([f[1] for f in found]), torch.stack([f[2] for f in found])
+    return torch.stack([s[1] for s in sums]), torch.stack([s[2] for s in sums])

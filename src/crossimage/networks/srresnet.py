@@ -1,4 +1,4 @@
-"""The networks of SRResNet and SRGAN: one that upscales images, one that judges them."""
+"""Generator and discriminator of SRResNet and SRGAN."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from crossimage.networks.blocks import ConvBlock, ResidualBlock
 
 
 class SRResNet(nn.Module):
-    """Enlarges images: residual blocks at the low resolution, then sub-pixel convolutions.
+    """Super-resolution generator: residual blocks, then sub-pixel convolutions.
 
     Args:
         channels: Channels of the images.
         width: Channels of the feature maps.
         blocks: Residual blocks.
-        doublings: How often height and width are doubled.
+        doublings: Number of times height and width are doubled.
     """
 
     def __init__(self, channels: int, width: int, blocks: int, doublings: int) -> None:
@@ -31,20 +31,20 @@ class SRResNet(nn.Module):
         self.last = nn.Conv2d(width, channels, 9, 1, 4)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (N, C, H, W) in [-1, 1] to images (N, C, H 2^d, W 2^d), of any range."""
+        """Enlarge images (N, C, H, W) in [-1, 1] to (N, C, H 2^d, W 2^d), of any range."""
         maps = self.first((x + 1) / 2)
         return self.last(self.enlarge(maps + self.blocks(maps)))
 
 
 class _Doubling(nn.Sequential):
-    """Four maps for each wanted one, interleaved to one twice as high and wide."""
+    """Sub-pixel convolution: four maps per output map, interleaved at twice the resolution."""
 
     def __init__(self, width: int) -> None:
         super().__init__(nn.Conv2d(width, 4 * width, 3, 1, 1), nn.PixelShuffle(2), nn.PReLU())
 
 
 class DenseDiscriminator(nn.Module):
-    """Judges an image of a fixed size as a whole: eight convolutions and two dense layers.
+    """Whole-image discriminator for one image size: eight convolutions and two dense layers.
 
     Args:
         channels: Channels of the images.
@@ -69,6 +69,6 @@ class DenseDiscriminator(nn.Module):
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """One score an image, as a list of one map (N, 1, 1, 1)."""
+        """Score images: a list of one map (N, 1, 1, 1)."""
         scores: Tensor = self.dense(self.layers(x))
         return [scores[:, :, None, None]]

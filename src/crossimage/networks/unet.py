@@ -1,4 +1,4 @@
-"""The U-Net: an encoder and a decoder whose layers of equal resolution are connected."""
+"""U-Net: an encoder and a decoder with skip connections between layers of equal resolution."""
 
 from __future__ import annotations
 
@@ -15,26 +15,25 @@ Injection = Literal["all", "input"]
 
 
 class UNet(nn.Module):
-    """Image to image in [-1, 1] with skip connections (Isola et al. 2017, section 3.2.1).
+    """Image-to-image generator with skip connections (Isola et al. 2017, section 3.2.1).
 
-    4x4 convolutions of stride 2 down to the bottleneck and as many transposed ones up again. The
-    decoder sees beside its own feature maps those of the encoder at the same resolution. Neither
-    the outermost layers nor the bottleneck are normalised: at 1x1 pixels a norm would leave 0.
+    4x4 convolutions of stride 2 down to the bottleneck and as many transposed ones up again; the
+    decoder also receives the encoder's feature maps of the same resolution. Neither the outermost
+    layers nor the bottleneck are normalised: at 1x1 pixels a norm would leave 0.
 
     Args:
         inputs: Channels of the input.
         outputs: Channels of the image.
-        width: Channels after the first convolution, doubled by every further one up to eight
+        width: Channels after the first convolution; every further layer doubles them, up to eight
             times.
         downsamples: Halvings of the resolution: 7 for 128 px and 8 for 256 px in the papers,
             which leaves 1x1 pixels.
-        norm: Normalisation of all layers but the outermost and the bottleneck.
-        dropout: Share of the values dropped in the decoder's layers between ``8 width`` and
-            ``8 width`` channels, the bottleneck's excepted: three layers at 8 halvings, none below
-            6.
-        code_dim: Length of a code that is part of the input; 0 for none.
+        norm: Normalisation of all layers except the outermost and the bottleneck.
+        dropout: Dropout rate in the decoder's layers from ``8 width`` to ``8 width`` channels,
+            except the bottleneck's: three layers at 8 halvings, none below 6.
+        code_dim: Length of an additional input code; 0 for none.
         inject: Where the code enters as constant maps: before ``all`` convolutions of the encoder,
-            or with the ``input`` alone.
+            or with the ``input`` only.
     """
 
     def __init__(
@@ -73,9 +72,9 @@ class UNet(nn.Module):
                 self.ups.insert(0, _UpBlock(2 * inner, outer, norm, drops))
 
     def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
-        """Images (N, inputs, H, W), and codes (N, code_dim), to images (N, outputs, H, W).
+        """Translate images (N, inputs, H, W), with codes (N, code_dim), to (N, outputs, H, W).
 
-        H and W are multiples of ``2^downsamples``.
+        H and W are multiples of ``2^downsamples``; the results are in [-1, 1].
         """
         skips = []
         for i, down in enumerate(self.downs):
@@ -117,5 +116,5 @@ class _UpBlock(nn.Sequential):
 
 
 def _needs_bias(norm: NormName) -> bool:
-    """Norms of single channels take away again what a bias would add."""
+    """Whether a convolution needs a bias: norms of single channels would remove it again."""
     return norm not in ("batch", "instance")

@@ -1,8 +1,8 @@
-"""Nearest-neighbour upsampling and the convolution after it, as one convolution before it.
+"""Nearest-neighbour upsampling followed by a convolution, computed at the low resolution.
 
-After every pixel has been doubled, several of a 5x5 kernel's taps fall on the same pixel and can
-be added up beforehand: four 3x3 convolutions at the low resolution, one for each of the four
-positions within a doubled pixel. 25 multiplications an output pixel become 9.
+Once every pixel has been doubled, several of a 5x5 kernel's taps fall on the same pixel and can be
+added up beforehand: four 3x3 convolutions at the low resolution, one for each of the four
+positions within a doubled pixel. 25 multiplications per output pixel become 9.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from crossimage.networks.convolution import padded
 
 
 class UpsampleBlock(nn.Sequential):
-    """Doubled pixels, 5x5 convolution, normalisation, activation.
+    """Nearest-neighbour upsampling by 2, 5x5 convolution, normalisation, activation.
 
     Args:
         inputs: Channels of the input.
         outputs: Channels of the output.
         norm: Normalisation after the convolution.
         activation: Activation after the normalisation.
-        pad: What the padding around the doubled pixels holds.
+        pad: Padding mode around the doubled pixels.
     """
 
     def __init__(
@@ -50,14 +50,14 @@ class UpsampleBlock(nn.Sequential):
 
 
 class _UpsampledConv(nn.Conv2d):
-    """A convolution that sees its input doubled."""
+    """Convolution of the doubled input."""
 
     def forward(self, x: Tensor) -> Tensor:
         return upsampled_conv(x, self.weight, self.bias, self.padding_mode)
 
 
 def upsampled_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> Tensor:
-    """The same as ``conv2d(pad(interpolate(x, scale_factor=2), 2), weight, bias)``.
+    """Compute ``conv2d(pad(interpolate(x, scale_factor=2), 2), weight, bias)``.
 
     Args:
         x: Feature maps (N, I, H, W), at least 2x2.
@@ -78,8 +78,8 @@ def upsampled_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> 
     y = y.reshape(n, 2 * h, 2 * w, -1)
     if pad != "reflect":
         return y.permute(0, 3, 1, 2)
-    # Reflection differs from replication in the outermost ring of padding alone, which only the
-    # outermost taps see, and only from the outermost rows and columns.
+    # Reflection differs from replication only in the outermost ring of padding, which only the
+    # outermost taps reach, and only from the outermost rows and columns.
     outermost, next_ones = rows[:, :, ::3], rows[:, :, 1:3]
     corners = torch.stack([next_ones[..., 1], next_ones[..., -2]], 3) - torch.stack(
         [outermost[..., 0], outermost[..., -1]], 3
@@ -100,7 +100,7 @@ def upsampled_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> 
 class _WithEdges(torch.autograd.Function):
     """Feature maps, and their two outermost rows and columns at both ends.
 
-    Slices of autograd's own would each make a gradient of the whole size.
+    Plain slices would each allocate a gradient of the full size.
     """
 
     @staticmethod
@@ -113,8 +113,8 @@ class _WithEdges(torch.autograd.Function):
         whole = whole.clone()
         for gradient, dim in ((rows, 2), (columns, 3)):
             size = whole.shape[dim]
-            for i, place in enumerate((0, 1, size - 2, size - 1)):
-                whole.select(dim, place).add_(gradient.select(dim, i))
+            for i, index in enumerate((0, 1, size - 2, size - 1)):
+                whole.select(dim, index).add_(gradient.select(dim, i))
         return whole
 
 
@@ -140,7 +140,7 @@ def _fold(weight: Tensor) -> Tensor:
 class _AddBorder(torch.autograd.Function):
     """Add a first and last row and column (N, C, H, W) to maps (N, H, W, C) in place.
 
-    Slices of autograd's own would copy the whole gradient once for each of the four.
+    Plain slices would copy the whole gradient once for each of the four.
     """
 
     @staticmethod
