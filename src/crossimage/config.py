@@ -1,7 +1,8 @@
-"""Configuration: a frozen dataclass, filled from YAML and from ``key=value`` on the command line.
+"""Configuration: frozen dataclasses, filled from recipes and from users' overrides.
 
-Every method's config class derives from :class:`Config` and adds its own fields with its paper's
-defaults. Keys are flat, except for the small groups that a method nests (``weights.cycle``).
+The config class of every method derives from :class:`Config` and adds its own fields, with the
+defaults of its paper. Keys are flat, except for the small groups that methods nest
+(``weights.cycle``).
 """
 
 from __future__ import annotations
@@ -22,31 +23,31 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def settings(cls: type[T]) -> type[T]:
-    """Make ``cls`` a frozen keyword-only dataclass that refuses unknown keys when it is read."""
+    """Make ``cls`` a frozen, keyword-only dataclass that refuses unknown keys when validated."""
     cls.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
     return dataclasses.dataclass(frozen=True, kw_only=True)(cls)
 
 
 def _separated(value: object) -> object:
-    """``edges,shoes`` or a single value, where a sequence is meant."""
+    """Turn ``edges,shoes`` or a single value into a list."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
     return [value] if isinstance(value, int | float) else value
 
 
 def _grouped(value: object) -> object:
-    """``black,blond`` is one group of names."""
+    """Turn ``black,blond`` into a list of one group of names."""
     return [value] if isinstance(value, str) else value
 
 
 def _square(value: object) -> object:
-    """One number for both sides of a crop."""
+    """Use a single number for both sides."""
     value = _separated(value)
     return value * 2 if isinstance(value, list) and len(value) == 1 else value
 
 
 def _number(value: object) -> object:
-    """YAML's true and a flag without a value are no numbers."""
+    """Refuse YAML's true and flags without a value, which Python would take for 1."""
     if isinstance(value, bool):
         raise ValueError("expected a number")
     return value
@@ -65,8 +66,8 @@ Range = Annotated[tuple[FiniteFloat, FiniteFloat], BeforeValidator(_separated)]
 Size = Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_square)]
 
 Layout = Literal["unpaired", "paired", "single", "super_resolution", "labelled"]
-"""Images that a method learns from: those of domains that are drawn independently, or in pairs; of
-one folder alone, or with a small version of each; with labels, of one data set or several."""
+"""How training images belong together: independent domains; pairs; a single domain; images with
+small versions of themselves; images with label vectors, from one data set or several."""
 
 
 def micro_batch_size(
@@ -119,45 +120,44 @@ class Facts:
 
 @settings
 class Config:
-    """What the configuration of every method has: data, optimisation and the run's rhythm.
+    """Settings that all methods share: data, optimisation and the intervals of a run.
 
     Attributes:
         domains: Names of the domains; empty: taken from the data's folders.
-        channels: Channels of the images, one number a domain.
+        channels: Channels of the images, one number per domain.
         value_range: Lowest and highest value of floating-point images, mapped to [-1, 1];
             integer images use the full range of their type.
-        resize: Images are resized to this shortest side, in pixels (0: not resized).
+        resize: Shortest side, in pixels, to which images are resized (0: not resized).
         crop: Height and width of the random training crop, in pixels; smaller images are enlarged.
         flip: Mirror half of the training images.
-        steps: Training steps; one step makes every move of the method once.
-        epochs: Training steps given in passes over the images of the largest domain (0: ``steps``
-            counts). Of recipe and command line the one set last counts; where both are set here,
-            the epochs.
-        batch_size: Images of a domain a step, over all processes and accumulated micro-batches.
-        accumulate: Micro-batches whose gradients are added up before a move.
+        steps: Training steps; in each step, every player of the method moves.
+        epochs: Training steps as passes over the images of the largest domain (0: ``steps``
+            counts). Of the two, the one set last counts, and ``epochs`` if both are set together.
+        batch_size: Images per domain and step, over all processes and accumulated micro-batches.
+        accumulate: Micro-batches whose gradients are summed before a move.
         seed: Seed of the initialisation, the order of the images, augmentation and noise.
-        precision: Arithmetic of the networks; ``auto`` is bf16 where the hardware has it.
-        compile: Have PyTorch compile the networks first, which takes minutes; those that it can't
-            are named, and compute as usual.
+        precision: Arithmetic of the networks; ``auto`` is bf16 if the hardware supports it.
+        compile: Compile the networks with PyTorch first, which takes minutes; networks that cannot
+            be compiled are named and run as usual.
         workers: Processes that decode images (0: the training process itself).
         learning_rate: Adam's step size.
         betas: Adam's decay rates of the first and second moment.
         weight_decay: L2 penalty added to the gradients.
-        decay_every: The learning rate is multiplied by ``decay_factor`` every so many steps
-            (0: never).
+        decay_every: Steps after which the learning rate is multiplied by ``decay_factor``, each
+            time (0: never).
         decay_factor: See ``decay_every``.
         decay_steps: Steps at the end of the run during which the learning rate falls linearly
-            to 0; all of them where the run is shorter.
-        decay_epochs: The same in epochs; whichever of the two is set last counts.
+            to 0; the whole run if it is shorter.
+        decay_epochs: Length of that decay in epochs; of the two, the one set last counts.
         ema_decay: Decay of the running average of the generators' weights that translates
-            (0: no average); in step n of the run at most n / (n + 9).
+            (0: no average); at most n / (n + 9) in step n of the run.
         log_every: Steps between two rows of losses.
-        page_every: Steps between two renewals of the run's page, and between two lines of progress
-            where there is no terminal for a bar.
+        page_every: Steps between two updates of the run's page, and between two lines of progress
+            if there is no terminal for a progress bar.
         sample_every: Steps between two sample sheets.
-        sample_count: Training and test inputs of a domain on a sample sheet.
+        sample_count: Training and test inputs per domain on a sample sheet.
         save_every: Steps between two checkpoints.
-        keep: Checkpoints kept.
+        keep: Number of checkpoints to keep.
     """
 
     domains: Names = ()
@@ -193,14 +193,14 @@ class Config:
     keep: PositiveInt = 3
 
     def __post_init__(self) -> None:
-        """Refuse values that no run could use."""
+        """Refuse values that no run can use."""
         micro_batch_size(self.batch_size, self.accumulate)
         if self.value_range is not None and self.value_range[0] >= self.value_range[1]:
             raise ValueError(f"value_range must be (low, high), found {self.value_range}")
 
     @property
     def samples(self) -> int:
-        """Images of a domain that a step sees, over all its moves."""
+        """Images per domain that a step sees, over all its moves."""
         return self.batch_size
 
     def complete(self, facts: Facts) -> Self:
@@ -215,10 +215,10 @@ class Config:
         return {"domains": facts.domains}
 
     def in_steps(self, images: int) -> Self:
-        """The same config with its epochs as steps.
+        """Return the config with its epochs converted to steps.
 
         Args:
-            images: Images of an epoch, those of the largest domain.
+            images: Training images per epoch.
         """
 
         def steps(epochs: float) -> int:
@@ -266,19 +266,20 @@ _SWITCHES_OFF = {
     "decay_steps": "decay_epochs",
     "decay_epochs": "decay_steps",
 }
-"""Settings of which the one set last counts; ``steps`` cannot be 0, and ``epochs`` precede it."""
+"""Settings that switch another one off, so that the one set last counts. ``epochs`` need not: they
+take precedence over ``steps``, which cannot be 0."""
 
 
 def build(cls: type[C], *layers: Mapping[str, Any], source: str = "configuration") -> C:
-    """Merge nested mappings, the later ones winning, into a validated config.
+    """Merge nested mappings into a validated config; values of later ones take precedence.
 
     Args:
         cls: The method's config class.
-        layers: Nested mappings such as a recipe and the command line's overrides.
-        source: What the values come from, for the error message.
+        layers: Nested mappings, such as a recipe and a user's overrides.
+        source: Origin of the values, for error messages.
 
     Raises:
-        ValueError: An unknown key (the nearest one is named) or a value of the wrong kind.
+        ValueError: A key is unknown (the nearest one is suggested), or a value is invalid.
     """
     merged: dict[str, Any] = {}
     for layer in layers:
@@ -317,7 +318,7 @@ def _explain(cls: type, problem: Any) -> str:
 
 
 def keys(cls: type, prefix: str = "") -> Iterable[str]:
-    """Dotted names of all values of a config class, in the order of its fields."""
+    """Yield the dotted names of all values of a config class, in the order of its fields."""
     for field in dataclasses.fields(cls):
         group = field.default_factory
         if dataclasses.is_dataclass(group):
@@ -327,7 +328,7 @@ def keys(cls: type, prefix: str = "") -> Iterable[str]:
 
 
 def flatten(config: object, prefix: str = "") -> dict[str, Any]:
-    """A config's values by dotted name."""
+    """Return a config's values by dotted name."""
     flat: dict[str, Any] = {}
     for field in dataclasses.fields(config):  # type: ignore[arg-type]
         value = getattr(config, field.name)
@@ -339,7 +340,7 @@ def flatten(config: object, prefix: str = "") -> dict[str, Any]:
 
 
 def to_dict(config: object) -> dict[str, Any]:
-    """A config as nested plain values: what YAML and JSON hold."""
+    """Return a config as nested plain values, as in YAML and JSON."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
@@ -355,7 +356,7 @@ def to_dict(config: object) -> dict[str, Any]:
 
 
 def differences(old: Config, new: Config, ignore: Callable[[str], bool]) -> list[str]:
-    """Lines ``key: old -> new`` for all values that differ."""
+    """Return lines ``key: old -> new`` for all values that differ, except for ignored keys."""
     before, after = flatten(old), flatten(new)
     return [
         f"{key}: {before.get(key)!r} -> {after.get(key)!r}"
@@ -369,7 +370,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is no YAML or no mapping.
+        ValueError: The file is not YAML, or not a mapping.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -383,5 +384,5 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def write_yaml(values: Mapping[str, Any]) -> str:
-    """Settings as YAML text, in their own order."""
+    """Return settings as YAML text, in their own order."""
     return yaml.safe_dump(dict(values), sort_keys=False, default_flow_style=None)

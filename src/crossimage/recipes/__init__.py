@@ -1,6 +1,6 @@
 """Recipes: the settings of published experiments, as ``<method>/<experiment>.yaml``.
 
-The first line of a recipe is a comment that says in one sentence what it trains; then follow
+The first line of a recipe is a comment that describes it in one sentence. It is followed by
 ``method: <name>`` and keys of that method's config.
 """
 
@@ -19,7 +19,7 @@ _SUFFIXES = (".yaml", ".yml")
 
 
 def list_recipes() -> list[tuple[str, str]]:
-    """All recipes of the package: names such as ``munit/edges2shoes``, and a sentence on each."""
+    """Return the names of all recipes, such as ``munit/edges2shoes``, with their descriptions."""
     return [(name, _description(path)) for name, path in sorted(_shipped().items())]
 
 
@@ -27,16 +27,16 @@ def resolve(name: str) -> tuple[str, dict[str, Any]]:
     """Find a recipe.
 
     Args:
-        name: A recipe's name (``munit/edges2shoes``), a method's name (``munit``: the paper's
-            defaults, no settings) or the path of a ``.yaml`` file.
+        name: A recipe's name (``munit/edges2shoes``), a method's name (``munit``: no settings, that
+            is, the paper's defaults) or the path of a ``.yaml`` file.
 
     Returns:
-        The method's name and the recipe's settings as a nested mapping.
+        The method's name, and the recipe's settings as a nested mapping.
 
     Raises:
         FileNotFoundError: ``name`` is the path of a file that does not exist.
-        ValueError: No recipe or method has this name (the nearest is named), or the file is no
-            recipe.
+        ValueError: No recipe or method has this name (the nearest one is suggested), or the file is
+            not a recipe.
     """
     shipped = _shipped()
     if name in shipped:
@@ -51,7 +51,7 @@ def resolve(name: str) -> tuple[str, dict[str, Any]]:
         methods = {recipe.split("/")[0] for recipe in shipped}
         if name in methods:
             return name, {}
-        from crossimage.methods import method_names  # brings PyTorch
+        from crossimage.methods import method_names  # imports PyTorch
 
         known = method_names()
         if name in known:
