@@ -3,11 +3,14 @@ from dataclasses import field
 import pytest
 
 from crossimage.config import (
+    ClassesConfig,
     Config,
+    Facts,
     build,
     differences,
     flatten,
     keys,
+    micro_batch_size,
     read_yaml,
     settings,
     to_dict,
@@ -147,3 +150,28 @@ def test_a_run_shorter_than_its_decay_decays_from_the_start():
 
 def test_decay_epochs_switch_off_a_recipes_decay_steps():
     assert build(Config, {"decay_steps": 5}, {"decay_epochs": 0}).in_steps(10).decay_steps == 0
+
+
+def test_facts_complete_a_config_and_leave_the_rest_as_it_is():
+    config = build(Nested, {"epochs": 2, "batch_size": 4, "weights": {"cycle": 3}})
+    completed = config.complete(Facts(domains=("x", "y"), epoch=10, classes=("p", "q")))
+    assert (completed.domains, completed.steps, completed.epochs) == (("x", "y"), 5, 0)
+    changed = {line.split(":")[0] for line in differences(config, completed, lambda key: False)}
+    assert changed == {"domains", "steps", "epochs"}
+
+
+def test_classes_come_from_the_data_where_it_tells_them():
+    config = build(ClassesConfig, {"classes": "0,1"})
+    assert config.complete(Facts(("a", "b"), 1)).classes == ("0", "1")
+    assert config.complete(Facts(("a", "b"), 1, classes=("p", "q"))).classes == ("p", "q")
+
+
+def test_a_batch_is_divided_evenly_into_micro_batches_and_processes():
+    assert micro_batch_size(12, 2) == 6
+    assert micro_batch_size(12, 2, processes=3, multiple=2) == 2
+    with pytest.raises(ValueError, match=r"\(12\) must be a multiple of accumulate \(5\)$"):
+        micro_batch_size(12, 5)
+    with pytest.raises(ValueError, match=r"accumulate \(2\) x processes \(4\)$"):
+        micro_batch_size(12, 2, processes=4)
+    with pytest.raises(ValueError, match="a multiple of 2 images at a time, and a process sees 3"):
+        micro_batch_size(12, 2, processes=2, multiple=2)

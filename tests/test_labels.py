@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from crossimage.labels import Labels, LabelSet, parse_target
+from crossimage.config import Facts, build
+from crossimage.labels import LabelledConfig, Labels, LabelSet, parse_target
 
 HAIR = ("Black_Hair", "Blond_Hair")
 FACES = LabelSet((*HAIR, "Male"), False)
@@ -112,3 +113,31 @@ def test_vectors_that_are_no_numbers_are_refused() -> None:
 def test_numbers_of_arrays_are_values_too() -> None:
     labels = Labels([LabelSet(("Male", "Young"), False)])
     assert labels.vectors({"Male": np.int64(1)}, 1).tolist() == [[1.0, 0.0]]
+
+
+FACTS = Facts(("Male", "angry", "happy"), epoch=9, label_sets=(1, 2), categorical=(False, True))
+
+
+def test_a_config_completed_by_facts_makes_the_labels_of_all_data_sets() -> None:
+    config = build(LabelledConfig, {"attributes": "male,angry,happy"}).complete(FACTS)
+    assert config.attributes == config.domains == config.labels.names
+    assert config.labels.sets == (LabelSet(("Male",), False), MOODS)
+    assert config.labels.size == 5
+
+
+def test_exclusive_attributes_are_groups_of_the_labels() -> None:
+    settings = {"attributes": "Black_Hair,Blond_Hair,Male", "exclusive": "black_hair,blond_hair"}
+    assert build(LabelledConfig, settings).labels.groups == [HAIR]
+    with pytest.raises(ValueError, match=r"at least two labels.*found a group of 1: Male"):
+        build(LabelledConfig, settings, {"exclusive": [["Male"]]})
+
+
+def test_domains_that_are_not_the_labels_of_the_data_are_refused() -> None:
+    config = build(LabelledConfig, {"domains": "Male,Young"})
+    with pytest.raises(ValueError, match=r"domains=Male,Young are not the labels .*angry, happy"):
+        config.complete(FACTS)
+
+
+def test_label_sets_that_do_not_add_up_are_refused() -> None:
+    with pytest.raises(ValueError, match="do not fit the 2 labels Male, Young"):
+        build(LabelledConfig, {"domains": "Male,Young", "label_sets": [1]})

@@ -1,10 +1,4 @@
-import multiprocessing
 import os
-import signal
-import subprocess
-import sys
-import time
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,51 +8,16 @@ from PIL import Image
 
 from crossimage.config import Config
 from crossimage.data import datasets
-from crossimage.data import loader as loading
 from crossimage.data.datasets import (
     UnpairedImages,
 )
 from crossimage.data.images import files as images
-from crossimage.data.images.resize import size_before_crop
-from crossimage.data.loader import Sample, collate, load_batches
+from crossimage.data.loader import collate, load_batches
 from crossimage.data.sources.folders import scan_domains
 from crossimage.data.unreadable import UnreadableFiles
 from tests.conftest import open_dataset
+from tests.data.helpers import dataset, flat, level, same
 from tests.golden import SHARED
-
-PLAIN = Config(resize=0, crop=(8, 8), flip=False, batch_size=2, workers=0)
-
-
-def flat(path, level, size=(8, 8)):
-    """A picture of one gray level, by which it is known again."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, (level,) * 3).save(path)
-
-
-def level(image):
-    return round((image.mean().item() + 1) * 127.5)
-
-
-@pytest.fixture
-def unequal(tmp_path):
-    """Five pictures in one domain, three in the other."""
-    for number in range(5):
-        flat(tmp_path / "trainA" / f"{number}.png", number)
-    for number in range(3):
-        flat(tmp_path / "trainB" / f"{number}.png", 100 + number)
-    return tmp_path
-
-
-def dataset(folder, config=PLAIN):
-    return UnpairedImages(scan_domains(str(folder)), config)
-
-
-def same(batches, others):
-    return all(
-        torch.equal(x.images[k], y.images[k])
-        for x, y in zip(batches, others, strict=True)
-        for k in x.images
-    )
 
 
 def test_no_image_is_skipped_in_an_epoch_of_either_domain(unequal):
@@ -108,21 +67,6 @@ def test_crops_reach_every_place_and_half_are_mirrored(tmp_path):
     mirrored = [row[0] > row[-1] for row in rows]
     assert 60 < sum(mirrored) < 140
     assert {round((min(r[0], r[-1]).item() + 1) * 127.5) for r in rows} == {0, 10, 20}
-
-
-@pytest.mark.parametrize(
-    ("size", "resize", "crop", "expected"),
-    [
-        ((100, 50), 25, (25, 25), (25, 50)),  # the shortest side
-        ((100, 50), 0, (25, 25), (50, 100)),  # kept
-        ((10, 20), 0, (40, 30), (60, 30)),  # enlarged to the crop
-        ((100, 50), 25, (25, 80), (40, 80)),  # resized, but still large enough
-        ((33, 77), 32, (32, 32), (75, 32)),
-    ],
-)
-def test_sizes_before_the_crop(size, resize, crop, expected):
-    width, height = size
-    assert size_before_crop(height, width, Config(resize=resize, crop=crop)) == expected
 
 
 def test_small_images_are_enlarged_to_the_crop(tmp_path):
@@ -219,40 +163,6 @@ def test_channels_must_be_given_for_each_domain(unequal):
         dataset(unequal, Config(channels=(3, 3, 3)))
 
 
-def test_collate_stacks_and_passes_the_first_error_on():
-    good, bad = Sample({"a": torch.zeros(3, 2, 2)}), Sample({}, [("a", "x", "y")], "no good")
-    assert collate([good, good]).images["a"].shape == (2, 3, 2, 2)
-    batch = collate([good, bad, good])
-    assert (batch.error, batch.unreadable) == ("no good", [("a", "x", "y")])
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_loader_processes_change_nothing(unequal, workers):
-    config = Config(crop=(8, 8), resize=12, batch_size=2, workers=workers)
-    data = dataset(unequal, config)
-    alone = Config(crop=(8, 8), resize=12, batch_size=2, workers=0)
-    expected = list(islice(load_batches(data, alone, start=0), 8))
-    assert same(list(islice(load_batches(data, config, start=0), 8)), expected)
-    assert same(list(islice(load_batches(data, config, start=5), 3)), expected[5:])
-
-
-def test_the_loader_leaves_the_random_state_alone(unequal):
-    torch.manual_seed(0)
-    before = torch.get_rng_state()
-    next(load_batches(dataset(unequal), PLAIN, start=0))
-    assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_processes_see_together_what_one_sees(unequal):
-    config = Config(resize=0, crop=(8, 8), batch_size=4, workers=0)
-    data = dataset(unequal, config)
-    whole = next(load_batches(data, config, start=3)).images["a"]
-    parts = [
-        next(load_batches(data, config, start=3, rank=r, world=2)).images["a"] for r in range(2)
-    ]
-    assert torch.equal(torch.cat(parts), whole)
-
-
 def test_the_fingerprint_notices_new_and_renamed_files_but_no_new_place(unequal, tmp_path):
     first = dataset(unequal).fingerprint()
     assert first["a"].startswith("5 images, ")
@@ -270,16 +180,6 @@ def test_the_fingerprint_notices_new_and_renamed_files_but_no_new_place(unequal,
     assert changed["b"].startswith("4 images, ")
 
 
-def test_lists_may_mix_absolute_and_relative_paths(unequal, tmp_path, monkeypatch):
-    monkeypatch.chdir(unequal)
-    for letter, count in (("A", 5), ("B", 3)):
-        paths = [f"train{letter}/{number}.png" for number in range(count)]
-        lines = [str(unequal / path) if i % 2 else path for i, path in enumerate(paths)]
-        (tmp_path / f"{letter}.txt").write_text("\n".join(lines))
-    prints = dataset("a=A.txt,b=B.txt").fingerprint()
-    assert [text.split(",")[0] for text in prints.values()] == ["5 images", "3 images"]
-
-
 def test_file_names_need_not_be_text(unequal):
     before = dataset(unequal).fingerprint()
     name = os.fsdecode(b"sch\xf6n.png")
@@ -287,13 +187,6 @@ def test_file_names_need_not_be_text(unequal):
     data = dataset(unequal)
     assert data.fingerprint()["a"] != before["a"]
     assert {level(data[number].images["a"]) for number in range(5)} == set(range(5))
-
-
-def test_an_empty_path_is_no_data_set(unequal, monkeypatch):
-    monkeypatch.chdir(unequal)
-    assert len(scan_domains(".")) == 2
-    with pytest.raises(ValueError, match="path of the data set is empty"):
-        scan_domains("")
 
 
 def test_fixed_images_are_spread_centred_and_the_same_every_time(tmp_path):
@@ -331,95 +224,6 @@ def test_three_domains(tmp_path):
     config = Config(resize=0, crop=(8, 8), channels=(3, 1, 3))
     data = UnpairedImages(scan_domains(str(tmp_path), count=None), config)
     assert {k: v.shape[0] for k, v in data[0].images.items()} == {"a": 3, "b": 1, "c": 3}
-
-
-PROGRAM = """
-import multiprocessing, sys, time
-from crossimage.config import Config
-from crossimage.data.datasets import UnpairedImages
-from crossimage.data.loader import load_batches
-from crossimage.data.sources.folders import scan_domains
-from tests.golden import SHARED
-
-config = Config(resize=0, crop=(8, 8), workers=2)
-batches = load_batches(UnpairedImages(scan_domains(sys.argv[1]), config), config, start=0)
-next(batches)
-print(*(child.pid for child in multiprocessing.active_children()), flush=True)
-for line in sys.stdin:
-    for _ in range(20):
-        next(batches)
-    print("more", flush=True)
-"""
-
-
-@pytest.fixture
-def running(unequal):
-    """A process with two loader processes, and their numbers."""
-    command = [sys.executable, "-c", PROGRAM, str(unequal)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **pipes) as process:
-        workers = [int(pid) for pid in process.stdout.readline().split()]
-        assert len(workers) == 2
-        yield process, workers
-        process.kill()
-
-
-def gone(pids, seconds):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if not any(is_alive(pid) for pid in pids):
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-
-
-@needs_proc
-def test_loader_processes_end_with_a_killed_training_process(running):
-    process, workers = running
-    process.kill()
-    assert gone(workers, 20)
-
-
-@needs_proc
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_loader_processes_outlive_a_stop_request_and_end_with_the_run(running, number):
-    process, workers = running
-    for pid in workers:
-        os.kill(pid, number)
-    process.stdin.write("more please\n")
-    process.stdin.flush()
-    assert process.stdout.readline() == "more\n"
-    process.stdin.close()
-    assert process.wait(20) == 0
-    assert gone(workers, 5)
-
-
-@needs_proc
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_loader_processes_outlive_a_stop_request_while_they_start(unequal, monkeypatch, number):
-    begin = loading._outlive_stop_requests
-
-    def begin_late():
-        time.sleep(0.5)
-        begin()
-
-    monkeypatch.setattr(loading, "_outlive_stop_requests", begin_late)
-    config = Config(resize=0, crop=(8, 8), workers=1)
-    batches = load_batches(dataset(unequal, config), config, start=0)
-    (worker,) = multiprocessing.active_children()
-    # The training process's own requests are obeyed: this one comes from another.
-    subprocess.run(["kill", f"-{int(number)}", str(worker.pid)], check=True)
-    assert next(batches).images["a"].shape == (1, 3, 8, 8)
 
 
 REAL = SHARED / "data"

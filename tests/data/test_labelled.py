@@ -3,49 +3,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from PIL import Image
 
 from crossimage.data.loader import collate
 from crossimage.labels import LabelledConfig, LabelSet
 from tests.conftest import open_dataset
+from tests.data.helpers import level
 from tests.golden import SHARED
 
 PLAIN = LabelledConfig(channels=(3,), resize=0, crop=(8, 8), flip=False, batch_size=2, workers=0)
-
-
-def flat(path, level):
-    """A picture of one gray level, by which it is known again."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (8, 8), (level,) * 3).save(path)
-
-
-def level(image):
-    return round((image.mean().item() + 1) * 127.5)
-
-
-@pytest.fixture
-def animals(tmp_path):
-    """Six training images in three class folders, three test images; level // 10 is the class."""
-    for number in range(6):
-        place = number % 3
-        flat(tmp_path / "animals" / "train" / ("cat", "dog", "owl")[place] / f"{number}.png",
-             10 * place + number)  # fmt: skip
-    for place, name in enumerate(("cat", "dog", "owl")):
-        flat(tmp_path / "animals" / "val" / name / "x.png", 10 * place)
-    return tmp_path / "animals"
-
-
-@pytest.fixture
-def faces(tmp_path):
-    """Ten training images; the level's units tell Male, its tens Young."""
-    lines = ["split,file,age,Male,Young"]
-    for number in range(12):
-        male, young = number % 2, number // 2 % 2
-        split = "train" if number < 10 else "test"
-        flat(tmp_path / "faces" / split / f"{number}.png", 100 + 10 * young + male)
-        lines.append(f"{split},{number}.png,{20 + number},{male},{young}")
-    (tmp_path / "faces" / "labels.csv").write_text("\n".join(lines))
-    return tmp_path / "faces"
 
 
 def images(data, *chosen, config=PLAIN):
@@ -171,48 +136,6 @@ def test_changed_labels_change_the_fingerprint(faces):
     table.write_text(table.read_text().replace("0.png,20,0", "0.png,20,1", 1))
     after = images(faces).fingerprint()
     assert before.keys() == after.keys() == {"faces"} and before != after
-
-
-def test_a_comma_in_a_path_that_exists_is_part_of_it(faces):
-    moved = faces.rename(faces.parent / "a,b")
-    assert images(moved).domains[0].name == "a,b"
-
-
-def test_what_is_wrong_with_labels_is_said(animals, faces, tmp_path):
-    def expect(words, data, *chosen, kind=ValueError):
-        with pytest.raises(kind, match=words):
-            images(data, *chosen)
-
-    expect(r"no label 'Mail', only age, Male, Young; did you mean 'Male'\?", faces, "Mail")
-    expect("no label 'bat', only cat, dog, owl; did you mean 'cat'", animals, "bat")
-    expect(r'labels.csv: age holds "20" in line 2; expected 1 or 0', faces, "age")
-    expect("animals has none of Male; its labels: cat, dog, owl", f"{animals},{faces}", "Male")
-    expect("animals has only the class cat; expected at least two", animals, "cat")
-    expect("two data sets are called 'faces'", f"{faces},{faces}")
-    expect("there is no .*nowhere; expected a folder or a table", tmp_path / "x/nowhere",
-           kind=FileNotFoundError)  # fmt: skip
-    expect("a path of .* is empty", f"{faces},")
-    (tmp_path / "empty").mkdir()
-    expect("empty holds no labels; expected class folders such as", tmp_path / "empty")
-    (tmp_path / "other").mkdir()
-    (faces / "labels.csv").rename(faces / "a.csv")
-    expect("two data sets have a label 'Male'", f"{faces},{faces / 'a.csv'}")
-    (animals / "train" / "bat").mkdir()
-    expect("train/bat holds no images; expected images of every class", animals)
-
-
-def test_labels_that_tell_nothing_apart_are_refused(faces):
-    table, text = faces / "labels.csv", "file,split,x,age\n"
-    for x, word in ((1, "all"), (0, "none")):
-        table.write_text(f"{text}0.png,train,{x},20\n1.png,train,{x},20\n10.png,test,0,20\n")
-        with pytest.raises(ValueError, match=f"{word} of the training images of faces are x, so"):
-            images(faces)
-    table.write_text("file,age\n0.png,20\n")
-    with pytest.raises(ValueError, match="has no column that holds only 1 and 0"):
-        images(faces)
-    table.write_text("file,split,x\n10.png,test,0\n")
-    with pytest.raises(ValueError, match="names no images to train with"):
-        images(faces)
 
 
 def test_one_number_of_channels_is_for_all_data_sets(animals, faces):

@@ -1,9 +1,19 @@
 import multiprocessing
 import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import islice
+from pathlib import Path
 
 import pytest
+import torch
 
+from crossimage.config import Config
 from crossimage.data import loader as batches
+from crossimage.data.loader import Sample, collate, load_batches
+from tests.data.helpers import PLAIN, dataset, same
 
 
 @pytest.mark.parametrize("run_lives", [True, False])
@@ -24,3 +34,126 @@ def test_a_loader_process_whose_run_was_killed_before_it_began_ends(
         with pytest.raises(SystemExit, match="1"):
             batches._start_worker(os.getpid(), 0)
         assert not begun
+
+
+def test_collate_stacks_and_passes_the_first_error_on():
+    good, bad = Sample({"a": torch.zeros(3, 2, 2)}), Sample({}, [("a", "x", "y")], "no good")
+    assert collate([good, good]).images["a"].shape == (2, 3, 2, 2)
+    batch = collate([good, bad, good])
+    assert (batch.error, batch.unreadable) == ("no good", [("a", "x", "y")])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_loader_processes_change_nothing(unequal, workers):
+    config = Config(crop=(8, 8), resize=12, batch_size=2, workers=workers)
+    data = dataset(unequal, config)
+    alone = Config(crop=(8, 8), resize=12, batch_size=2, workers=0)
+    expected = list(islice(load_batches(data, alone, start=0), 8))
+    assert same(list(islice(load_batches(data, config, start=0), 8)), expected)
+    assert same(list(islice(load_batches(data, config, start=5), 3)), expected[5:])
+
+
+def test_the_loader_leaves_the_random_state_alone(unequal):
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    next(load_batches(dataset(unequal), PLAIN, start=0))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_processes_see_together_what_one_sees(unequal):
+    config = Config(resize=0, crop=(8, 8), batch_size=4, workers=0)
+    data = dataset(unequal, config)
+    whole = next(load_batches(data, config, start=3)).images["a"]
+    parts = [
+        next(load_batches(data, config, start=3, rank=r, world=2)).images["a"] for r in range(2)
+    ]
+    assert torch.equal(torch.cat(parts), whole)
+
+
+PROGRAM = """
+import multiprocessing, sys, time
+from crossimage.config import Config
+from crossimage.data.datasets import UnpairedImages
+from crossimage.data.loader import load_batches
+from crossimage.data.sources.folders import scan_domains
+from tests.golden import SHARED
+
+config = Config(resize=0, crop=(8, 8), workers=2)
+batches = load_batches(UnpairedImages(scan_domains(sys.argv[1]), config), config, start=0)
+next(batches)
+print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+for line in sys.stdin:
+    for _ in range(20):
+        next(batches)
+    print("more", flush=True)
+"""
+
+
+@pytest.fixture
+def running(unequal):
+    """A process with two loader processes, and their numbers."""
+    command = [sys.executable, "-c", PROGRAM, str(unequal)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as process:
+        workers = [int(pid) for pid in process.stdout.readline().split()]
+        assert len(workers) == 2
+        yield process, workers
+        process.kill()
+
+
+def gone(pids, seconds):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not any(is_alive(pid) for pid in pids):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+
+
+@needs_proc
+def test_loader_processes_end_with_a_killed_training_process(running):
+    process, workers = running
+    process.kill()
+    assert gone(workers, 20)
+
+
+@needs_proc
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_loader_processes_outlive_a_stop_request_and_end_with_the_run(running, number):
+    process, workers = running
+    for pid in workers:
+        os.kill(pid, number)
+    process.stdin.write("more please\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "more\n"
+    process.stdin.close()
+    assert process.wait(20) == 0
+    assert gone(workers, 5)
+
+
+@needs_proc
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_loader_processes_outlive_a_stop_request_while_they_start(unequal, monkeypatch, number):
+    begin = batches._outlive_stop_requests
+
+    def begin_late():
+        time.sleep(0.5)
+        begin()
+
+    monkeypatch.setattr(batches, "_outlive_stop_requests", begin_late)
+    config = Config(resize=0, crop=(8, 8), workers=1)
+    loaded = load_batches(dataset(unequal, config), config, start=0)
+    (worker,) = multiprocessing.active_children()
+    # The training process's own requests are obeyed: this one comes from another.
+    subprocess.run(["kill", f"-{int(number)}", str(worker.pid)], check=True)
+    assert next(loaded).images["a"].shape == (1, 3, 8, 8)

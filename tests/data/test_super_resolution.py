@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
 
 from crossimage.config import build
 from crossimage.data.datasets import Images
 from crossimage.data.images.files import read_image
-from crossimage.data.images.resize import enlarge, shrink
+from crossimage.data.images.resize import shrink
 from crossimage.methods.srgan import SRGANConfig
 from crossimage.training.run import train
 from tests.conftest import open_dataset, small
@@ -21,14 +20,6 @@ def opened(data: Path, **changes: Any) -> Images:
     return open_dataset(data, config, "super_resolution")
 
 
-def random_image(height: int, width: int, channels: int = 3) -> Tensor:
-    return torch.randint(0, 256, (1, channels, height, width)) / 127.5 - 1
-
-
-def levels(x: Tensor) -> Tensor:
-    return (x + 1) * 127.5
-
-
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     generator = np.random.default_rng(0)
@@ -36,44 +27,6 @@ def pictures(tmp_path: Path) -> Path:
         pixels = generator.integers(0, 256, (20 + i, 24, 3), np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{i}.png")
     return tmp_path
-
-
-def test_pixels_are_weighted_and_mirrored_as_by_matlabs_imresize() -> None:
-    weights = np.array([-3, -9, 29, 111, 111, 29, -9, -3]) / 256
-    x = random_image(8, 12, 1)
-    pixels = np.pad(levels(x)[0, 0].numpy(), 3, mode="symmetric")
-    rows = sum(w * pixels[i : i + 7 : 2] for i, w in enumerate(weights))
-    expected = sum(w * rows[:, i : i + 11 : 2] for i, w in enumerate(weights))
-    expected = np.clip(np.round(expected), 0, 255)
-    np.testing.assert_allclose(levels(shrink(x, 2))[0, 0].numpy(), expected, atol=1e-3)
-
-
-@pytest.mark.parametrize("scale", [2, 4])
-def test_within_an_image_small_versions_are_those_of_pillow(scale: int) -> None:
-    x = random_image(64, 96, 1)
-    picture = Image.fromarray(levels(x)[0, 0].numpy())
-    shrunk = np.asarray(picture.resize((96 // scale, 64 // scale), Image.Resampling.BICUBIC))
-    difference = levels(shrink(x, scale))[0, 0] - torch.tensor(shrunk).clamp(0, 255)
-    # at the edges Pillow leaves out what MATLAB mirrors
-    assert difference[2:-2, 2:-2].abs().max() < 0.501
-
-
-def test_flat_images_stay_flat_when_they_are_shrunk_and_enlarged() -> None:
-    x = torch.full((1, 3, 16, 24), 51 / 127.5 - 1)
-    torch.testing.assert_close(shrink(x, 4), x[:, :, :4, :6])
-    torch.testing.assert_close(enlarge(x, 2), x.repeat(1, 1, 2, 2))
-
-
-def test_an_enlarged_image_is_centred_on_the_small_one() -> None:
-    ramp = (torch.arange(32) * 4 / 127.5 - 1).expand(1, 1, 32, 32)
-    torch.testing.assert_close(
-        enlarge(shrink(ramp, 2), 2)[..., 8:-8], ramp[..., 8:-8], rtol=0, atol=1 / 127.5
-    )
-
-
-def test_sides_that_are_no_multiple_of_the_scale_are_named() -> None:
-    with pytest.raises(ValueError, match="images of 24x18 pixels, expected multiples of 4"):
-        shrink(random_image(18, 24), 4)
 
 
 def test_a_sample_is_a_crop_of_the_file_as_it_is_and_its_small_version(pictures: Path) -> None:

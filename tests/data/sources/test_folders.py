@@ -2,6 +2,7 @@ import pytest
 from PIL import Image
 
 from crossimage.data.sources.folders import scan_domains
+from tests.data.helpers import dataset
 
 
 def images(*paths, size=(4, 4)):
@@ -141,3 +142,20 @@ def test_names_must_fit_the_domains(tmp_path):
     images(tmp_path / "one" / "train" / "only" / "1.png")
     with pytest.raises(ValueError, match=r"1 domains \(only\), expected 2"):
         scan_domains(str(tmp_path / "one"))
+
+
+def test_lists_may_mix_absolute_and_relative_paths(unequal, tmp_path, monkeypatch):
+    monkeypatch.chdir(unequal)
+    for letter, count in (("A", 5), ("B", 3)):
+        paths = [f"train{letter}/{number}.png" for number in range(count)]
+        lines = [str(unequal / path) if i % 2 else path for i, path in enumerate(paths)]
+        (tmp_path / f"{letter}.txt").write_text("\n".join(lines))
+    prints = dataset("a=A.txt,b=B.txt").fingerprint()
+    assert [text.split(",")[0] for text in prints.values()] == ["5 images", "3 images"]
+
+
+def test_an_empty_path_is_no_data_set(unequal, monkeypatch):
+    monkeypatch.chdir(unequal)
+    assert len(scan_domains(".")) == 2
+    with pytest.raises(ValueError, match="path of the data set is empty"):
+        scan_domains("")

@@ -1,0 +1,37 @@
+"""Images that tests of the readers make."""
+
+import struct
+import zlib
+
+import numpy as np
+import torch
+
+RNG = np.random.default_rng(0)
+
+
+def png16(path, array):
+    """A 16-bit PNG, which Pillow can't write for colours."""
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[array.shape[2]]
+    height, width = array.shape[:2]
+
+    def chunk(name, data):
+        body = name + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in array)
+    header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(lines))
+        + chunk(b"IEND", b"")
+    )
+
+
+def picture(*shape):
+    return RNG.integers(0, 256, shape, np.uint8)
+
+
+def as_tensor(array):
+    """What an 8-bit array (H, W, C) should be read as."""
+    return torch.from_numpy(array.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)

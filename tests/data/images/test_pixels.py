@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from crossimage.data.images.files import (
+    ImageError,
+    decode,
+    read_image,
+)
+from tests.data.images.helpers import picture
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nan_in_a_float_image_is_an_image_error(tmp_path, bad):
+    array = np.zeros((4, 5), np.float32)
+    array[1, 2] = bad
+    tifffile.imwrite(tmp_path / "x.tif", array)
+    with pytest.raises(ImageError, match="NaN"):
+        read_image(tmp_path / "x.tif", 1, (0, 1))
+
+
+def test_float_values_beyond_the_range_are_clipped(tmp_path):
+    tifffile.imwrite(tmp_path / "x.tif", np.array([[-5, 0, 1, 7]], np.float32))
+    assert read_image(tmp_path / "x.tif", 1, (0, 1)).flatten().tolist() == [-1, -1, 1, 1]
+
+
+def test_channel_mismatch_names_file_found_and_expected(tmp_path):
+    tifffile.imwrite(tmp_path / "five.tif", np.zeros((5, 8, 8), np.uint8))
+    with pytest.raises(ValueError, match=r"five\.tif has 5 channels, expected 3"):
+        read_image(tmp_path / "five.tif", 3)
+    Image.new("RGB", (4, 4)).save(tmp_path / "rgb.png")
+    with pytest.raises(ValueError, match=r"rgb\.png has 3 channels, expected 5"):
+        read_image(tmp_path / "rgb.png", 5)
+
+
+def test_transparency_is_composited_on_white(tmp_path):
+    image = Image.new("RGBA", (3, 1))
+    image.putdata([(255, 0, 0, 255), (255, 0, 0, 0), (0, 0, 0, 128)])
+    image.save(tmp_path / "rgba.png")
+    expected = [[255, 0, 0], [255, 255, 255], [127, 127, 127]]
+    assert decode(tmp_path / "rgba.png").permute(1, 2, 0)[0].tolist() == expected
+    assert decode(tmp_path / "rgba.png", 1).flatten().tolist() == [76, 255, 127]
+
+
+def test_gray_becomes_rgb_and_rgb_becomes_luminance(tmp_path):
+    array = picture(5, 6, 3)
+    Image.fromarray(array).save(tmp_path / "rgb.png")
+    found = decode(tmp_path / "rgb.png", 1)[0].numpy().astype(int)
+    assert np.abs(found - np.array(Image.fromarray(array).convert("L"))).max() <= 1
+    Image.fromarray(array[..., 0]).save(tmp_path / "gray.png")
+    assert (decode(tmp_path / "gray.png", 3).numpy() == array[None, ..., 0]).all()
+    opaque = decode(tmp_path / "gray.png", 4)
+    assert opaque.shape[0] == 4
+    assert (opaque[3] == 255).all()
