@@ -94,13 +94,17 @@ def _link_pages(app: Sphinx, path: object, docname: str, content: list[str]) -> 
     content[0] = _ROOT_LINK.sub(lambda m: f"]({m[1] or m[2].lower() + '.md'})", content[0])
 
 
-def _escape_bars(
+def _prepare_text(
     app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
 ) -> None:
-    """Show |x| as it is: docstrings use bars for absolute values, never for substitutions."""
-    lines[:] = [
-        line if line.startswith("    ") else re.sub(r"(?<!\\)\|", r"\|", line) for line in lines
-    ]
+    """Show |x| as it is (bars are absolute values, never substitutions); find names anywhere.
+
+    A reference such as ``Metric.update`` need not name its module: a leading dot looks in all.
+    """
+    for index, line in enumerate(lines):
+        if not line.startswith("    "):
+            line = re.sub(r"(?<!\\)\|", r"\|", line)
+        lines[index] = re.sub(r"(:\w+:`)(?!crossimage\.)(?=[A-Z_a-z])", r"\1.", line)
 
 
 def _is_settings(obj: object) -> bool:
@@ -143,7 +147,7 @@ def setup(app: Sphinx) -> None:
     """Register the hooks above."""
     app.connect("source-read", _document_modules)
     app.connect("include-read", _link_pages)
-    app.connect("autodoc-process-docstring", _escape_bars, priority=900)
+    app.connect("autodoc-process-docstring", _prepare_text, priority=900)
     app.connect("autodoc-process-docstring", _show_defaults, priority=901)
     app.connect("autodoc-process-signature", _hide_settings)
     for field in PyObject.doc_field_types:

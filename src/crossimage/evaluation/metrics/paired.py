@@ -96,7 +96,7 @@ class _ImageQuality(_PairedMetric):
     function: ClassVar[Callable[..., Tensor]]
 
     def compare(self, outputs: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Return the values of RGB and luma; see :meth:`_PairedMetric.compare`."""
+        """Return the values of RGB and luma; see ``_PairedMetric.compare``."""
         x, truth = from_uint8(outputs), from_uint8(target)
         function = type(self).function
         return {
@@ -105,7 +105,7 @@ class _ImageQuality(_PairedMetric):
         }
 
     def describe(self, figure: str) -> str:
-        """Return what a figure is; see :meth:`_PairedMetric.describe`."""
+        """Return what a figure is; see ``_PairedMetric.describe``."""
         channels = "luma Y" if figure.endswith("_y") else "RGB"
         cut = f", without {self.border} pixels at every edge" if self.border else ""
         return f"{self.title} of {channels}, 8 bits{cut}"
@@ -245,11 +245,11 @@ class L1(_PairedMetric):
         return library("torch")
 
     def compare(self, outputs: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Return the differences; see :meth:`_PairedMetric.compare`."""
+        """Return the differences; see ``_PairedMetric.compare``."""
         return {self.name: l1(from_uint8(outputs), from_uint8(target))}
 
     def describe(self, figure: str) -> str:
-        """Return what the figure is; see :meth:`_PairedMetric.describe`."""
+        """Return what the figure is; see ``_PairedMetric.describe``."""
         return "mean absolute difference of RGB, 0 to 1"
 
 
@@ -275,11 +275,11 @@ class PairedLPIPS(_PairedMetric):
         return self._lpips.comparable
 
     def compare(self, outputs: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Return the distances; see :meth:`_PairedMetric.compare`."""
+        """Return the distances; see ``_PairedMetric.compare``."""
         return {self.name: self._lpips(outputs, target)}
 
     def describe(self, figure: str) -> str:
-        """Return what the figure is; see :meth:`_PairedMetric.describe`."""
+        """Return what the figure is; see ``_PairedMetric.describe``."""
         return f"LPIPS v0.1, {self._lpips.name}"
 
 
