@@ -27,7 +27,7 @@ from torch_fidelity import feature_extractor_inceptionv3 as inception
 from torch_fidelity import utils
 
 from crossimage.data.images.files import write_image
-from crossimage.evaluation.galleries.images import pictures_in
+from crossimage.evaluation.galleries.images import images_in
 from crossimage.evaluation.metrics.statistics import statistics_of
 from crossimage.evaluation.networks.open import open_features
 
@@ -76,7 +76,7 @@ def compare(weights: Path, pictures: Path, images: int, size: int, rounds: int) 
     race("in memory", count, rounds, lambda: ours(batch).features.cpu(), their_network)
     a, b = race(
         "from files", images, rounds,
-        lambda: statistics_of(pictures_in(pictures, count), ours).mean.cpu(),
+        lambda: statistics_of(images_in(pictures, count), ours).mean.cpu(),
         lambda: their_files().double().mean(0),
     )  # fmt: skip
     print(f"difference  {float((a - b).abs().max() / b.abs().max()):.1e} of the largest mean")

@@ -86,7 +86,7 @@ def test_a_run_without_diversity_has_a_gap_beside_one_with_it(
     page = (out / "report.html").read_text()
     assert "most diversity by CIS" in page and "No cis: there is one output" in page
     assert evaluate(tmp_path / "cyclegan", *command, "--out", out) == 2
-    assert "cis can't be measured of cyclegan: there is one output" in capsys.readouterr().err
+    assert "cis can't be computed for cyclegan: there is one output" in capsys.readouterr().err
 
 
 def test_all_runs_are_checked_before_the_first_is_measured(
@@ -141,7 +141,7 @@ def test_mistakes_are_one_sentence(
         return said
 
     data = ("--data", folders)
-    assert "nothing to measure" in expect("--seed", 0)
+    assert "nothing to evaluate" in expect("--seed", 0)
     assert "--data is missing" in expect(run)
     assert "belong together" in expect("--fake", folders)
     assert "take the place of runs" in expect(run, "--fake", folders, "--real", folders)

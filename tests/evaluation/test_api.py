@@ -73,7 +73,7 @@ def test_a_folder_is_evaluated_without_a_report(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("models", "options", "sentence"),
     [
-        ([], {}, "nothing to measure"),
+        ([], {}, "nothing to evaluate"),
         (["run"], {}, "data is missing"),
         ([], {"fake": "a"}, "belong together"),
         (["run"], {"fake": "a", "real": "b"}, "take the place of runs"),

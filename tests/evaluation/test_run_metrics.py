@@ -6,9 +6,9 @@ from typing import TypeVar
 import pytest
 import torch
 
-from crossimage.evaluation.galleries.base import Results
-from crossimage.evaluation.galleries.images import Pictures
-from crossimage.evaluation.galleries.translations import Translations
+from crossimage.evaluation.galleries.base import FolderGallery
+from crossimage.evaluation.galleries.images import ImageStream
+from crossimage.evaluation.galleries.translations import TranslationGallery
 from crossimage.evaluation.metrics.base import Amounts
 from crossimage.evaluation.networks.open import MetricNetworks
 from crossimage.evaluation.run_metrics import choose
@@ -31,9 +31,9 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_applies_is_measured_by_default(folders: Path, pairs: Path) -> None:
-    munit = Translations("run", model(), str(folders), None, 0)
-    cyclegan = Translations("run", model("cyclegan"), str(folders), None, 0)
-    pix2pix = Translations("run", model("pix2pix"), str(pairs), None, 0)
+    munit = TranslationGallery("run", model(), str(folders), None, 0)
+    cyclegan = TranslationGallery("run", model("cyclegan"), str(folders), None, 0)
+    pix2pix = TranslationGallery("run", model("pix2pix"), str(pairs), None, 0)
     names = [chosen((), gallery) for gallery in (munit, cyclegan, pix2pix)]
     assert names[0] == ("fid", "kid", "is", "lpips")
     assert names[1] == ("fid", "kid", "is")
@@ -53,13 +53,13 @@ def test_what_applies_is_measured_by_default(folders: Path, pairs: Path) -> None
     ],
 )
 def test_what_does_not_apply_is_refused_by_name(metric: str, sentence: str, folders: Path) -> None:
-    gallery = Translations("run", model("cyclegan"), str(folders), None, 0)
+    gallery = TranslationGallery("run", model("cyclegan"), str(folders), None, 0)
     with pytest.raises(ValueError, match=sentence):
         chosen((metric,), gallery)
 
 
 def test_a_segmenter_and_label_maps_are_needed_for_fcn_scores(pairs: Path, tmp_path: Path) -> None:
-    gallery = Translations("run", model("pix2pix"), str(pairs), None, 0)
+    gallery = TranslationGallery("run", model("pix2pix"), str(pairs), None, 0)
     with pytest.raises(ValueError, match="needs a segmenter.*--segmenter FILE"):
         chosen(("fcn",), gallery)
     label_map = gallery.label_map(gallery.paths[0])
@@ -67,27 +67,27 @@ def test_a_segmenter_and_label_maps_are_needed_for_fcn_scores(pairs: Path, tmp_p
     fake = pictures(tmp_path / "fake", "0.png", "1.png")
     with_segmenter = MetricNetworks(torch.device("cpu"), segmenter_path=Path("s"))
     with pytest.raises(ValueError, match="folder of results does not contain"):
-        chosen(("fcn",), Results(fake, fake), with_segmenter)
+        chosen(("fcn",), FolderGallery(fake, fake), with_segmenter)
 
 
 def test_two_evaluations_agree_exactly_and_another_seed_does_not(folders: Path) -> None:
     translator, found = model(), []
     for seed in (0, 0, 1):
-        gallery = Translations("run", translator, str(folders), None, seed)
+        gallery = TranslationGallery("run", translator, str(folders), None, seed)
         found.append(evaluated(gallery, amounts=Amounts(seed=seed)))
     assert found[0] == found[1]
     assert values(found[0])["lpips"] != values(found[2])["lpips"]
 
 
 def test_every_figure_tells_protocol_count_seed_and_library(folders: Path) -> None:
-    gallery = Translations("run", model(), str(folders), None, 0)
+    gallery = TranslationGallery("run", model(), str(folders), None, 0)
     names = ("fid", "kid", "is", "lpips", "error")
     found = evaluated(gallery, *names, own=networks("edges", "shoes"))
     assert {"fid", "kid", "is", "lpips", "error"} <= set(values(found))
     assert all(f.protocol and f.count and f.library for f in found.figures)
     lpips = next(figure for figure in found.figures if figure.name == "lpips")
     assert lpips.count == 2 * 19 and lpips.seed == 0 and not lpips.comparable
-    assert "20 answers" in lpips.protocol and "19 pairs" in lpips.protocol
+    assert "20 outputs" in lpips.protocol and "19 pairs" in lpips.protocol
     fid = next(figure for figure in found.figures if figure.name == "fid")
     assert fid.count == 2 and not fid.comparable
 
@@ -95,7 +95,7 @@ def test_every_figure_tells_protocol_count_seed_and_library(folders: Path) -> No
 def test_pictures_equal_to_the_real_ones_are_perfect(tmp_path: Path) -> None:
     names = [f"{i}.png" for i in range(8)]
     fake = pictures(tmp_path / "fake", *names, size=(12, 14))
-    gallery = Results(fake, pictures(tmp_path / "real", *names, size=(12, 14)))
+    gallery = FolderGallery(fake, pictures(tmp_path / "real", *names, size=(12, 14)))
     found = values(evaluated(gallery, "fid", "l1", "psnr", "ssim", "lpips_paired"))
     assert found["fid"] == pytest.approx(0, abs=1e-3)
     assert found["l1"] == found["lpips_paired"] == 0
@@ -105,17 +105,17 @@ def test_pictures_equal_to_the_real_ones_are_perfect(tmp_path: Path) -> None:
 
 def test_pairs_of_unlike_sizes_are_named(tmp_path: Path) -> None:
     fake = pictures(tmp_path / "fake", "a.png", "b.png")
-    gallery = Results(fake, pictures(tmp_path / "real", "a.png", "b.png", size=(7, 5)))
+    gallery = FolderGallery(fake, pictures(tmp_path / "real", "a.png", "b.png", size=(7, 5)))
     with pytest.raises(ValueError, match=r"a\.png is 5 x 7 and the output for a is 5 x 6"):
         evaluated(gallery, "l1")
 
 
 def test_the_class_of_the_input_or_of_the_target_is_looked_for(tmp_path: Path) -> None:
     fake = pictures(tmp_path / "fake", "dark/a.png", "light/b.png", "light/c.png")
-    gallery = Results(fake, fake)
+    gallery = FolderGallery(fake, fake)
     gallery.target = "Light"
     found = values(evaluated(gallery, "accuracy", "error", own=networks("dark", "light")))
-    light = [float(row.answers.float().mean()) > 127.5 for row in gallery.rows(None, None)]
+    light = [float(item.outputs.float().mean()) > 127.5 for item in gallery.items(None, None)]
     assert found["accuracy"] == pytest.approx((1 - light[0] + light[1] + light[2]) / 3)
     assert found["error"] == pytest.approx(1 - sum(light) / 3)
     with pytest.raises(ValueError, match="not in folders of the classifier's classes"):
@@ -126,14 +126,15 @@ def test_the_class_of_the_input_or_of_the_target_is_looked_for(tmp_path: Path) -
 
 def test_side_by_side_a_run_has_a_gap_where_a_measure_does_not_apply(folders: Path) -> None:
     galleries = [
-        Translations(name, model(name), str(folders), None, 0) for name in ("cyclegan", "munit")
+        TranslationGallery(name, model(name), str(folders), None, 0)
+        for name in ("cyclegan", "munit")
     ]
     setups = [setup(gallery, networks("edges", "shoes")) for gallery in galleries]
     one, many = choose(("fid", "lpips", "cis"), setups)
     assert one.names == ("fid",) and many.names == ("fid", "lpips", "cis")
     assert set(one.missing) == {"lpips", "cis"} and not many.missing
     assert "one output per input, so there is no diversity" in one.missing["cis"]
-    with pytest.raises(ValueError, match="psnr can't be measured of cyclegan: .*has no partner"):
+    with pytest.raises(ValueError, match="psnr can't be computed for cyclegan: .*has no partner"):
         choose(("fid", "psnr"), setups)
     by_default = choose((), setups)
     assert [set(choice.missing) for choice in by_default] == [{"lpips", "cis"}, set()]
@@ -141,7 +142,7 @@ def test_side_by_side_a_run_has_a_gap_where_a_measure_does_not_apply(folders: Pa
 
 @pytest.mark.parametrize(("method", "drawn"), [("munit", True), ("cyclegan", False)])
 def test_figures_of_drawn_answers_carry_the_seed(method: str, drawn: bool, pairs: Path) -> None:
-    gallery = Translations("run", model(method), str(pairs), None, 3)
+    gallery = TranslationGallery("run", model(method), str(pairs), None, 3)
     names = ("fid", "error", "l1", *(("cis",) if drawn else ()))
     found = evaluated(gallery, *names, own=networks("edges", "shoes"), amounts=Amounts(seed=3))
     assert {figure.seed for figure in found.figures} == {3 if drawn else None}
@@ -150,9 +151,9 @@ def test_figures_of_drawn_answers_carry_the_seed(method: str, drawn: bool, pairs
 
 def test_real_images_are_left_alone_by_measures_that_need_none(tmp_path: Path) -> None:
     fake = pictures(tmp_path / "fake", "dark/a.png", "light/b.png")
-    gallery = Results(fake, pictures(tmp_path / "real", "a.png", "b.png", size=(9, 8)))
+    gallery = FolderGallery(fake, pictures(tmp_path / "real", "a.png", "b.png", size=(9, 8)))
 
-    class Unseen(Pictures):
+    class Unseen(ImageStream):
         @property
         def gray(self) -> int:  # type: ignore[override]
             raise AssertionError("real images were looked at")
@@ -164,7 +165,7 @@ def test_real_images_are_left_alone_by_measures_that_need_none(tmp_path: Path) -
 
 
 def test_fewer_inputs_and_other_numbers_of_answers_can_be_asked_for(folders: Path) -> None:
-    gallery = Translations("run", model(), str(folders), None, 0)
+    gallery = TranslationGallery("run", model(), str(folders), None, 0)
     found = evaluated(gallery, "is", "lpips", amounts=Amounts(inputs=1, samples=4))
     assert {figure.name: figure.count for figure in found.figures} == {
         "is": 4, "lpips": 3, "lpips_real": 1
@@ -177,14 +178,14 @@ def test_gray_real_images_are_said(tmp_path: Path) -> None:
     fake = pictures(tmp_path / "fake", "a.png", "b.png")
     real = pictures(tmp_path / "real", "a.png", "b.png")
     Image.new("L", (5, 6)).save(real / "b.png")
-    found = evaluated(Results(fake, real), "kid")
+    found = evaluated(FolderGallery(fake, real), "kid")
     assert found.notes == ["1 of the 2 real images are gray; taken as RGB"]
 
 
 def test_results_of_another_size_than_the_real_images_are_said(tmp_path: Path) -> None:
     fake = pictures(tmp_path / "fake", "a.png", "b.png")
     real = pictures(tmp_path / "real", "a.png", "b.png", size=(9, 8))
-    (note,) = evaluated(Results(fake, real), "fid").notes
+    (note,) = evaluated(FolderGallery(fake, real), "fid").notes
     assert "a.png is 5 x 6 pixels" in note and "a.png 8 x 9; networks that see one size" in note
 
 
@@ -192,8 +193,8 @@ def test_one_image_is_too_few(tmp_path: Path) -> None:
     fake = pictures(tmp_path / "fake", "a.png")
     real = pictures(tmp_path / "real", "a.png", "b.png")
     with pytest.raises(ValueError, match="at least 2 generated images, found 1"):
-        evaluated(Results(fake, real))
+        evaluated(FolderGallery(fake, real))
     for names, results, images in ((("fid",), fake, real), (("kid",), real, fake)):
         with pytest.raises(ValueError, match="it needs at least 2 (generated|real) images"):
-            chosen(names, Results(results, images))
-    assert chosen((), Results(real, fake)) == ("is",)
+            chosen(names, FolderGallery(results, images))
+    assert chosen((), FolderGallery(real, fake)) == ("is",)

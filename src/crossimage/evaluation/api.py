@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from crossimage.evaluation.compare import compare, open_gallery, titles_of
-from crossimage.evaluation.galleries.base import Gallery, Results
+from crossimage.evaluation.galleries.base import FolderGallery, Gallery
 from crossimage.evaluation.options import Backbone, Options
 from crossimage.evaluation.report.result import EvaluationResult, report_result
 from crossimage.inference.translator import Translator, load
@@ -76,7 +76,7 @@ def evaluate(
         ValueError: The data does not fit a model, a metric that was asked for does not apply, or
             an image can't be used.
 
-    Example:
+    PreparedInput:
         >>> result = crossimage.evaluate("runs/munit", data="shoes", metrics=["fid", "lpips"])
         >>> result["munit"]["fid"].value, result["munit"]["fid"].direction.better
     """
@@ -106,7 +106,7 @@ def _folders(
     if models or data is not None or to is not None:
         raise ValueError("--fake and --real take the place of runs, --data and --to")
     folders = as_path(fake, "--fake"), as_path(real, "--real")
-    return {"fake": str(folders[0]), "real": str(folders[1])}, [partial(Results, *folders)]
+    return {"fake": str(folders[0]), "real": str(folders[1])}, [partial(FolderGallery, *folders)]
 
 
 def _models(
@@ -114,7 +114,7 @@ def _models(
     data: str | Path | None, options: Options,
 ) -> Galleries:  # fmt: skip
     if not models:
-        raise ValueError("nothing to measure: give runs and --data, or --fake and --real")
+        raise ValueError("nothing to evaluate: give runs and --data, or --fake and --real")
     if data is None:
         raise ValueError("--data is missing: the data set whose test images are translated")
     runs = [m if isinstance(m, Translator) else as_path(m, "a run") for m in models]

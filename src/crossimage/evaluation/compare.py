@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from crossimage.evaluation.galleries.base import Gallery
-from crossimage.evaluation.galleries.labels import Relabelled
-from crossimage.evaluation.galleries.samples import Samples
-from crossimage.evaluation.galleries.translations import Translations
+from crossimage.evaluation.galleries.labels import LabelGallery
+from crossimage.evaluation.galleries.samples import SampleGallery
+from crossimage.evaluation.galleries.translations import TranslationGallery
 from crossimage.evaluation.metrics.base import Amounts, Setup, load_metric
 from crossimage.evaluation.networks.open import MetricNetworks
 from crossimage.evaluation.options import Options
@@ -46,16 +46,16 @@ def open_gallery(title: str, model: Translator, data: str, options: Options) -> 
         ValueError: The data does not fit the model, or there is no such target.
     """
     if model.networks.labels:
-        return Relabelled(title, model, data, options.to, options.seed)
+        return LabelGallery(title, model, data, options.to, options.seed)
     if model.networks.targets:
-        return Translations(title, model, data, options.to, options.seed)
+        return TranslationGallery(title, model, data, options.to, options.seed)
     for flag, value in (("--to", options.to), ("--samples", options.samples)):
         if value is not None:
             raise ValueError(
                 f"{title} is a {model.method}, which makes images from noise: leave out {flag}; "
                 "--inputs says how many images it makes"
             )
-    return Samples(title, model, data, options.inputs, options.seed)
+    return SampleGallery(title, model, data, options.inputs, options.seed)
 
 
 def compare(

@@ -60,7 +60,7 @@ def choose(wanted: Sequence[str], setups: Iterable[Setup]) -> list[Choice]:
     taken = {name for name in names if not all(name in refused for refused in refusals)}
     for name in names:
         if name not in taken and (wanted or not taken):
-            raise ValueError(f"{name} can't be measured of {titles[0]}: {refusals[0][name]}")
+            raise ValueError(f"{name} can't be computed for {titles[0]}: {refusals[0][name]}")
     return [
         Choice(
             tuple(name for name in names if name not in refused),
@@ -111,16 +111,16 @@ def run_metrics(setup: Setup, names: Collection[str]) -> Evaluation:
         published = group[0].outputs_per_input
         if published:
             inputs = min(gallery.total, amounts.inputs or INPUTS)
-            rows = gallery.rows(inputs, gallery.answers(amounts.samples or published))
+            items = gallery.items(inputs, gallery.outputs_per_input(amounts.samples or published))
             title = f"{gallery.title}: {group[0].name}"
         else:
             inputs = min(gallery.total, amounts.inputs or gallery.total)
-            rows = gallery.rows(amounts.inputs, amounts.samples)
+            items = gallery.items(amounts.inputs, amounts.samples)
             title = f"{gallery.title}: single outputs"
-            accumulators.append(RandomStrips(inputs, amounts.seed, gallery.kind))
-        for row in track(rows, title, inputs, setup.progress):
+            accumulators.append(RandomStrips(inputs, amounts.seed, gallery.item_kind))
+        for item in track(items, title, inputs, setup.progress):
             for accumulator in accumulators:
-                accumulator.update(row)
+                accumulator.update(item)
         figures += [figure for metric in metrics for figure in _figures(metric, setup)]
         blocks += [block for accumulator in accumulators for block in accumulator.blocks()]
         real = real or any(metric.needs_real_images for metric in metrics)
@@ -140,7 +140,7 @@ def _figures(metric: Metric, setup: Setup) -> list[Figure]:
     for figure in metric.figures():
         assert figure.name in metric.directions, f"{metric.name} must declare {figure.name}"
         figure = replace(figure, direction=metric.directions[figure.name])
-        if setup.gallery.drawn and figure.name not in metric.figures_of_real_images:
+        if setup.gallery.depends_on_seed and figure.name not in metric.figures_of_real_images:
             figure = replace(figure, seed=setup.amounts.seed)
         figures.append(figure)
     return figures

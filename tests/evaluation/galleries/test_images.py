@@ -8,7 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
-from crossimage.evaluation.galleries.images import Pictures, ahead, pictures_in, to_bytes, to_rgb
+from crossimage.evaluation.galleries.images import (
+    ImageStream,
+    as_uint8,
+    images_in,
+    prefetch,
+    to_rgb,
+)
 from crossimage.evaluation.report.figures import Figure, library, mean_of
 
 
@@ -23,7 +29,7 @@ def test_batches_hold_neighbours_of_one_size_in_order(tmp_path: Path) -> None:
     heights = [8, 8, 8, 10, 8]
     for i, height in enumerate(heights):
         _save(tmp_path / f"{i}.png", (height, 6, 3), i)
-    pictures = pictures_in(tmp_path, batch_size=2)
+    pictures = images_in(tmp_path, batch_size=2)
     batches = list(pictures)
     assert [tuple(b.shape) for b in batches] == [
         (2, 3, 8, 6), (1, 3, 8, 6), (1, 3, 10, 6), (1, 3, 8, 6)
@@ -38,7 +44,7 @@ def test_gray_and_transparent_pictures_become_rgb(tmp_path: Path) -> None:
     _save(tmp_path / "gray.png", (4, 4))
     _save(tmp_path / "rgba.png", (4, 4, 4), 1)
     _save(tmp_path / "rgb.png", (4, 4, 3), 2)
-    pictures = pictures_in(tmp_path)
+    pictures = images_in(tmp_path)
     (batch,) = pictures
     assert batch.shape == (3, 3, 4, 4) and pictures.gray == 1
     assert torch.equal(batch[0, 0], batch[0, 2])
@@ -49,9 +55,9 @@ def test_the_digest_tells_contents_order_and_preparation_but_not_names(tmp_path:
     moved = tmp_path / "other" / "x.png"
     moved.parent.mkdir()
     moved.write_bytes(a.read_bytes())
-    whole = Pictures([a, b]).digest
-    assert Pictures([moved, b]).digest == whole
-    others = [Pictures([b, a]), Pictures([a]), Pictures([a, b], preparation="cropped")]
+    whole = ImageStream([a, b]).digest
+    assert ImageStream([moved, b]).digest == whole
+    others = [ImageStream([b, a]), ImageStream([a]), ImageStream([a, b], preparation="cropped")]
     assert len({whole, *(other.digest for other in others)}) == 4
 
 
@@ -59,14 +65,14 @@ def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
     _save(tmp_path / "a.png", (4, 4, 3))
     (tmp_path / "b.png").write_bytes(b"no picture")
     with pytest.raises(ValueError, match=r"b\.png can't be read"):
-        list(pictures_in(tmp_path))
+        list(images_in(tmp_path))
 
 
 def test_folders_without_pictures_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no folder"):
-        pictures_in(tmp_path / "none")
+        images_in(tmp_path / "none")
     with pytest.raises(ValueError, match="holds no images"):
-        pictures_in(tmp_path)
+        images_in(tmp_path)
 
 
 def test_threads_read_only_so_far_ahead() -> None:
@@ -77,7 +83,7 @@ def test_threads_read_only_so_far_ahead() -> None:
             started.append(number)
         return number
 
-    stream = ahead(read, range(1000), 10)
+    stream = prefetch(read, range(1000), 10)
     assert [next(stream) for _ in range(20)] == list(range(20))
     assert len(started) <= 31
     stream.close()
@@ -85,8 +91,8 @@ def test_threads_read_only_so_far_ahead() -> None:
 
 def test_floats_and_gray_tensors_become_bytes_and_rgb() -> None:
     x = torch.tensor([-1.0, -2, 1, 0.0]).reshape(1, 1, 2, 2)
-    assert to_bytes(x).flatten().tolist() == [0, 0, 255, 128]
-    assert to_rgb(to_bytes(x)).shape == (1, 3, 2, 2)
+    assert as_uint8(x).flatten().tolist() == [0, 0, 255, 128]
+    assert to_rgb(as_uint8(x)).shape == (1, 3, 2, 2)
     with pytest.raises(ValueError, match="5 channels"):
         to_rgb(torch.zeros(5, 2, 2, dtype=torch.uint8))
     clear = torch.tensor([9, 9, 9, 0], dtype=torch.uint8).reshape(4, 1, 1)

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from crossimage.evaluation.compare import open_gallery
-from crossimage.evaluation.galleries.labels import Relabelled
+from crossimage.evaluation.galleries.labels import LabelGallery
 from crossimage.evaluation.metrics.classification import target_class
 from crossimage.evaluation.options import Options
 from crossimage.inference.translator import Translator
@@ -42,7 +42,7 @@ def of_faces() -> Translator:
     return stargan(ATTRIBUTES, exclusive=(("Dark", "Fair"),))
 
 
-def goals(gallery: Relabelled) -> dict[str, list[float]]:
+def goals(gallery: LabelGallery) -> dict[str, list[float]]:
     """The label vector that every input is translated with."""
     examples = [gallery.load(place) for place in range(gallery.total)]
     return {e.path.name: torch.as_tensor(e.goal).tolist() for e in examples}
@@ -53,28 +53,28 @@ def names(paths: Iterable[Path]) -> list[str]:
 
 
 def test_images_without_the_attribute_get_it_and_keep_the_others(faces: Path) -> None:
-    gallery = Relabelled("run", of_faces(), str(faces), "male", 0)
+    gallery = LabelGallery("run", of_faces(), str(faces), "male", 0)
     assert goals(gallery) == {"test1.png": [1, 0, 1], "test2.png": [0, 1, 1]}
     assert names(gallery.real.paths) == ["test0.png", "test3.png"]
     assert gallery.target == "Male" and gallery.facts["direction"] == "to Male"
 
 
 def test_an_attribute_can_be_taken_away(faces: Path) -> None:
-    gallery = Relabelled("run", of_faces(), str(faces), "Male=0", 0)
+    gallery = LabelGallery("run", of_faces(), str(faces), "Male=0", 0)
     assert goals(gallery) == {"test0.png": [1, 0, 0], "test3.png": [0, 0, 0]}
     assert names(gallery.real.paths) == ["test1.png", "test2.png"]
     assert gallery.target == "not Male"
 
 
 def test_attributes_that_exclude_the_new_one_are_cleared(faces: Path) -> None:
-    gallery = Relabelled("run", of_faces(), str(faces), "Fair", 0)
+    gallery = LabelGallery("run", of_faces(), str(faces), "Fair", 0)
     assert goals(gallery)["test0.png"] == [0, 1, 1]
-    gallery = Relabelled("run", of_faces(), str(faces), "Fair=0", 0)
+    gallery = LabelGallery("run", of_faces(), str(faces), "Fair=0", 0)
     assert goals(gallery) == {"test2.png": [0, 0, 0]}
 
 
 def test_several_attributes_are_set_together(faces: Path) -> None:
-    gallery = Relabelled("run", of_faces(), str(faces), "Dark=1,Male=0", 0)
+    gallery = LabelGallery("run", of_faces(), str(faces), "Dark=1,Male=0", 0)
     assert goals(gallery) == {
         "test0.png": [1, 0, 0], "test2.png": [1, 0, 0], "test3.png": [1, 0, 0]
     }  # fmt: skip
@@ -82,11 +82,11 @@ def test_several_attributes_are_set_together(faces: Path) -> None:
 
 
 def test_images_of_other_classes_get_the_class(labelled: Path) -> None:
-    gallery = Relabelled("run", of_classes(), str(labelled), "y", 0)
+    gallery = LabelGallery("run", of_classes(), str(labelled), "y", 0)
     assert goals(gallery) == dict.fromkeys(["testA_0.png", "testB_0.png"], [0, 1, 0])
     assert {path.parent.name for path in gallery.real.paths} == {"y"}
     with pytest.raises(ValueError, match=r"none of the 4 test images of .* are z; expected some"):
-        Relabelled("run", of_classes(), str(labelled), "z", 0)
+        LabelGallery("run", of_classes(), str(labelled), "z", 0)
 
 
 def test_of_several_data_sets_the_one_with_the_label_is_evaluated(
@@ -94,24 +94,24 @@ def test_of_several_data_sets_the_one_with_the_label_is_evaluated(
 ) -> None:
     both = stargan((*ATTRIBUTES, "x", "y", "z"), label_sets=(3, 3), categorical=(False, True))
     data = f"{faces},{labelled}"
-    found = goals(Relabelled("run", both, data, "Male", 0))
+    found = goals(LabelGallery("run", both, data, "Male", 0))
     assert found["test1.png"] == [1, 0, 1, 0, 0, 0, 1, 0]  # the mask tells the first data set
-    found = goals(Relabelled("run", both, data, "y", 0))
+    found = goals(LabelGallery("run", both, data, "y", 0))
     assert found == dict.fromkeys(["testA_0.png", "testB_0.png"], [0, 0, 0, 0, 1, 0, 0, 1])
     with pytest.raises(ValueError, match="belong to different data sets"):
-        Relabelled("run", both, data, "Male=1,y=1", 0)
+        LabelGallery("run", both, data, "Male=1,y=1", 0)
     with pytest.raises(ValueError, match="expected the data sets that run was trained on"):
-        Relabelled("run", both, str(faces), "Male", 0)
+        LabelGallery("run", both, str(faces), "Male", 0)
 
 
 def test_answers_are_those_of_the_translator(faces: Path) -> None:
     model = of_faces()
     (gallery,) = [open_gallery("run", model, str(faces), Options(to="Male"))]
-    first, _ = gallery.rows(None, None)
-    assert first.picture is not None
-    x = first.picture[None].float() / 127.5 - 1
+    first, _ = gallery.items(None, None)
+    assert first.input is not None
+    x = first.input[None].float() / 127.5 - 1
     expected = model.translate(x, to={"Dark": 1, "Male": 1})
-    got = first.answers.float() / 127.5 - 1
+    got = first.outputs.float() / 127.5 - 1
     assert (got - expected).abs().max() < 0.01
     assert (got - model.translate(x, to={"Fair": 1, "Male": 1})).abs().max() > 0.01
 
@@ -129,23 +129,23 @@ def test_wrong_targets_are_told_the_possible_ones(
     to: str | None, sentence: str, faces: Path
 ) -> None:
     with pytest.raises(ValueError, match=sentence):
-        Relabelled("run", of_faces(), str(faces), to, 0)
+        LabelGallery("run", of_faces(), str(faces), to, 0)
 
 
 def test_other_data_than_that_of_training_is_refused(labelled: Path, faces: Path) -> None:
     with pytest.raises(ValueError, match="no label 'Dark', only x, y, z.*its labels Dark, Fair"):
-        Relabelled("run", of_faces(), str(labelled), "Male", 0)
+        LabelGallery("run", of_faces(), str(labelled), "Male", 0)
     as_attributes = stargan(("x", "y", "z"))
     with pytest.raises(ValueError, match="has the labels x, y, z; expected the data sets that"):
-        Relabelled("run", as_attributes, str(labelled), "x", 0)
+        LabelGallery("run", as_attributes, str(labelled), "x", 0)
     with pytest.raises(ValueError, match="no image has a partner with other labels"):
-        chosen(("psnr",), Relabelled("run", of_faces(), str(faces), "Male", 0))
+        chosen(("psnr",), LabelGallery("run", of_faces(), str(faces), "Male", 0))
 
 
 def test_missing_test_images_are_said(labelled: Path, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "train").symlink_to(labelled / "train")
-    gallery = Relabelled("run", of_classes(), str(tmp_path / "data"), "z", 0)
+    gallery = LabelGallery("run", of_classes(), str(tmp_path / "data"), "z", 0)
     assert gallery.notes == ["no test images of data: training images were used"]
     assert {path.parent.name for path in gallery.paths} == {"x", "y"}
 
@@ -159,7 +159,7 @@ class Names(Classifier):
 
 
 def test_the_error_is_the_share_that_is_not_taken_for_the_target(faces: Path) -> None:
-    gallery = Relabelled("run", of_faces(), str(faces), "Male=0", 0)
+    gallery = LabelGallery("run", of_faces(), str(faces), "Male=0", 0)
     for classes, error in ((("Male", "not Male"), 1.0), (("not male", "Male"), 0.0),
                            (("Female", "Male"), 0.0)):  # fmt: skip
         own = networks(*classes)
@@ -179,9 +179,9 @@ def test_of_two_classes_the_other_one_is_the_opposite() -> None:
 
 
 def test_what_applies_is_evaluated(labelled: Path, faces: Path) -> None:
-    of_class = Relabelled("run", of_classes(), str(labelled), "y", 0)
+    of_class = LabelGallery("run", of_classes(), str(labelled), "y", 0)
     assert chosen((), of_class, networks("x", "y")) == ("fid", "kid", "is", "error")
-    with pytest.raises(ValueError, match="the class of the input is what is changed"):
+    with pytest.raises(ValueError, match="the input's class is what the model changes"):
         chosen(("accuracy",), of_class, networks("x", "y"))
     with pytest.raises(ValueError, match="one output per input, so there is no diversity"):
         chosen(("lpips",), of_class)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from crossimage.config import build
 from crossimage.evaluation.compare import open_gallery
-from crossimage.evaluation.galleries.samples import Samples
+from crossimage.evaluation.galleries.samples import SampleGallery
 from crossimage.evaluation.metrics.base import Amounts
 from crossimage.evaluation.options import Options
 from crossimage.evaluation.run_metrics import run_metrics
@@ -52,36 +52,34 @@ def test_there_are_as_many_samples_as_test_images_or_as_asked_for(
         assert f"of {count} generated and 2 real images" in fid.protocol
         assert fid.protocol.endswith(f"; {count} samples")
         assert [block.title for block in found.blocks][-1] == "Random samples"
-        pictures = [
-            picture for block in found.blocks for s in block.strips for picture in s.pictures
-        ]
-        assert {picture.kind for picture in pictures} == {"answer"}
+        images = [image for block in found.blocks for s in block.strips for image in s.images]
+        assert {image.kind for image in images} == {"output"}
 
 
 def test_samples_are_the_files_that_the_command_writes(
     gan: Translator, data: Path, tmp_path: Path
 ) -> None:
-    gallery = Samples("run", gan, str(data), 3, 7)
+    gallery = SampleGallery("run", gan, str(data), 3, 7)
     gan.sample_files(3, tmp_path / "out", seed=7)
-    for row in gallery.rows(None, None):
-        written = np.asarray(Image.open(tmp_path / "out" / f"{row.name}.png"))
-        difference = row.answers[0].permute(1, 2, 0).numpy().astype(int) - written
-        assert np.abs(difference).max() <= 1 and row.picture is None
-    other = next(Samples("run", gan, str(data), 3, 8).rows(1, None)).answers
-    assert not torch.equal(next(gallery.rows(1, None)).answers, other)
+    for item in gallery.items(None, None):
+        written = np.asarray(Image.open(tmp_path / "out" / f"{item.name}.png"))
+        difference = item.outputs[0].permute(1, 2, 0).numpy().astype(int) - written
+        assert np.abs(difference).max() <= 1 and item.input is None
+    other = next(SampleGallery("run", gan, str(data), 3, 8).items(1, None)).outputs
+    assert not torch.equal(next(gallery.items(1, None)).outputs, other)
 
 
 def test_training_images_stand_in_for_missing_test_images(gan: Translator, data: Path) -> None:
     (data / "test").unlink()
-    gallery = Samples("run", gan, str(data), None, 0)
+    gallery = SampleGallery("run", gan, str(data), None, 0)
     assert len(gallery.real) == gallery.total == 7
     assert gallery.notes == ["no test images of data: training images were used"]
 
 
 def test_what_needs_inputs_is_refused(gan: Translator, data: Path) -> None:
-    gallery = Samples("run", gan, str(data), None, 0)
+    gallery = SampleGallery("run", gan, str(data), None, 0)
     for metric, sentence in (
-        ("lpips", "one output per input"), ("l1", "makes images of noise, which have no targets"),
+        ("lpips", "one output per input"), ("l1", "makes images from noise, which have no targets"),
         ("accuracy", "not in folders of the classifier's classes"),
         ("error", "no class of the target domain's name"),
     ):  # fmt: skip

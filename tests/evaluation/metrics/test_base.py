@@ -11,8 +11,8 @@ import torch
 
 import crossimage
 from crossimage.cli.app import main
-from crossimage.evaluation.galleries.base import Row
-from crossimage.evaluation.galleries.translations import Translations
+from crossimage.evaluation.galleries.base import GalleryItem
+from crossimage.evaluation.galleries.translations import TranslationGallery
 from crossimage.evaluation.metrics import METRICS
 from crossimage.evaluation.metrics.base import (
     Amounts,
@@ -40,8 +40,8 @@ class Brightness(Metric):
     def refusal(cls, setup: Setup) -> str | None:
         return "it is dark" if setup.gallery.title == "dark" else super().refusal(setup)
 
-    def update(self, row: Row) -> None:
-        self.values.append(float(row.answers.double().mean()))
+    def update(self, item: GalleryItem) -> None:
+        self.values.append(float(item.outputs.double().mean()))
 
     def figures(self) -> list[Figure]:
         value, interval = mean_of(self.values)
@@ -82,7 +82,7 @@ def test_a_new_metric_refuses_by_itself(tmp_path: Path) -> None:
         patch.chdir(tmp_path)
         result = crossimage.evaluate(fake="light", real="dark", metrics="brightness")
         assert result["light"]["brightness"].count == 2
-        with pytest.raises(ValueError, match="brightness can't be measured of dark: it is dark"):
+        with pytest.raises(ValueError, match="brightness can't be computed for dark: it is dark"):
             crossimage.evaluate(fake="dark", real="light", metrics="brightness")
 
 
@@ -92,7 +92,7 @@ def test_an_undeclared_figure_is_an_error_of_the_metric(
 ) -> None:
     monkeypatch.setattr(Brightness, "directions", {"light": LOWER})
     with pytest.raises(AssertionError, match="brightness must declare brightness"):
-        evaluated(Translations("run", model(), str(folders), None, 0), "brightness")
+        evaluated(TranslationGallery("run", model(), str(folders), None, 0), "brightness")
 
 
 def test_the_help_lists_every_metric(capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,7 +112,7 @@ def test_every_metric_declares_its_figures(name: str) -> None:
 def test_every_declared_figure_is_given_and_carries_its_direction(
     pairs: Path, tmp_path: Path
 ) -> None:
-    gallery = Translations("run", model("bicyclegan"), str(pairs), None, 0)
+    gallery = TranslationGallery("run", model("bicyclegan"), str(pairs), None, 0)
     own = networks("edges", "shoes", segmenter=True)
     wanted = [name for name in METRICS if name != "accuracy"]  # which needs folders of classes
     figures = evaluated(gallery, *wanted, own=own, amounts=Amounts(samples=2)).figures
@@ -123,19 +123,25 @@ def test_every_declared_figure_is_given_and_carries_its_direction(
     assert {d.better for d in declared.values()} == {"higher", "lower", "neither"}
 
 
-def row(name: str, count: int, size: int) -> Row:
-    return Row(name, torch.zeros(count, 3, size, size), None, None, Path(name))
+def item(name: str, count: int, size: int) -> GalleryItem:
+    return GalleryItem(name, torch.zeros(count, 3, size, size), None, None, Path(name))
 
 
 def test_outputs_are_batched_across_inputs_of_one_size() -> None:
     batches: list[tuple[str, int]] = []
 
     class Watched(BatchedAccumulator):
-        def update_batch(self, rows: list[Row], outputs: torch.Tensor) -> None:  # type: ignore[override]
-            batches.append(("".join(one.name for one in rows), len(outputs)))
+        def update_batch(self, items: list[GalleryItem], outputs: torch.Tensor) -> None:  # type: ignore[override]
+            batches.append(("".join(one.name for one in items), len(outputs)))
 
     watched = Watched(4)
-    for one in (row("a", 2, 8), row("b", 2, 8), row("c", 2, 8), row("d", 2, 9), row("e", 1, 9)):
+    for one in (
+        item("a", 2, 8),
+        item("b", 2, 8),
+        item("c", 2, 8),
+        item("d", 2, 9),
+        item("e", 1, 9),
+    ):
         watched.update(one)
     assert batches == [("ab", 4), ("c", 2)]
     watched.flush()
@@ -147,7 +153,7 @@ def test_random_strips_are_the_same_for_one_seed() -> None:
     def names(seed: int) -> list[str]:
         strips = RandomStrips(40, seed, "inputs")
         for number in range(40):
-            strips.update(Row(
+            strips.update(GalleryItem(
                 str(number), torch.zeros(1, 3, 4, 4, dtype=torch.uint8), None, None, Path()
             ))  # fmt: skip
         (block,) = strips.blocks()

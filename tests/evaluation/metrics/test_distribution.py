@@ -12,7 +12,7 @@ from torch_fidelity.metric_isc import isc_features_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from crossimage.evaluation.galleries.images import pictures_in
+from crossimage.evaluation.galleries.images import images_in
 from crossimage.evaluation.metrics import distribution, statistics
 from crossimage.evaluation.metrics.distribution import (
     Statistics,
@@ -221,14 +221,14 @@ def test_figures_tell_how_they_came_about() -> None:
 
 def test_statistics_are_found_again_by_content(folder: Path, tmp_path: Path) -> None:
     features, cache = open_features("random", CPU), tmp_path / "cache"
-    first = statistics_of(pictures_in(folder), features, cache=cache)
+    first = statistics_of(images_in(folder), features, cache=cache)
     (file,) = cache.iterdir()
 
-    class Unseen(type(pictures_in(folder))):  # type: ignore[misc]
+    class Unseen(type(images_in(folder))):  # type: ignore[misc]
         def __iter__(self) -> Iterator[Tensor]:
             raise AssertionError("decoded although known")
 
-    again = statistics_of(Unseen(pictures_in(folder).paths), features, cache=cache)
+    again = statistics_of(Unseen(images_in(folder).paths), features, cache=cache)
     assert again.count == 6
     assert {k: x.tolist() for k, x in again.state().items()} == {
         k: x.tolist() for k, x in first.state().items()
@@ -242,22 +242,22 @@ def test_changed_pictures_networks_and_seeds_are_gathered_anew(
 ) -> None:
     cache = tmp_path / "cache"
     features = open_features("random", CPU)
-    statistics_of(pictures_in(folder), features, cache=cache)
-    statistics_of(pictures_in(folder), features, seed=1, cache=cache)
-    statistics_of(pictures_in(folder), FEATURES, cache=cache)
+    statistics_of(images_in(folder), features, cache=cache)
+    statistics_of(images_in(folder), features, seed=1, cache=cache)
+    statistics_of(images_in(folder), FEATURES, cache=cache)
     Image.new("RGB", (24, 20)).save(folder / "0.png")
-    statistics_of(pictures_in(folder), features, cache=cache)
+    statistics_of(images_in(folder), features, cache=cache)
     assert len(list(cache.iterdir())) == 4
 
 
 def test_a_damaged_cache_is_gathered_anew(folder: Path, tmp_path: Path) -> None:
     features, cache = open_features("random", CPU), tmp_path / "cache"
-    first = statistics_of(pictures_in(folder), features, cache=cache)
+    first = statistics_of(images_in(folder), features, cache=cache)
     (file,) = cache.iterdir()
     whole = file.read_bytes()
     for broken in (b"", b"noise", whole[:-40]):
         file.write_bytes(broken)
-        again = statistics_of(pictures_in(folder), features, cache=cache)
+        again = statistics_of(images_in(folder), features, cache=cache)
         assert torch.equal(again.total, first.total)
         assert file.read_bytes() == whole
 
@@ -265,7 +265,7 @@ def test_a_damaged_cache_is_gathered_anew(folder: Path, tmp_path: Path) -> None:
 def test_a_cache_that_cannot_be_written_is_done_without(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     found = statistics_of(
-        pictures_in(folder), open_features("random", CPU), cache=tmp_path / "file" / "cache"
+        images_in(folder), open_features("random", CPU), cache=tmp_path / "file" / "cache"
     )
     assert found.count == 6
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from crossimage.evaluation.galleries.base import Results
-from crossimage.evaluation.galleries.images import Pictures, read_rgb
-from crossimage.evaluation.galleries.translations import Translations
+from crossimage.evaluation.galleries.base import FolderGallery
+from crossimage.evaluation.galleries.images import ImageStream, read_rgb
+from crossimage.evaluation.galleries.translations import TranslationGallery
 from crossimage.evaluation.metrics.base import Amounts
 from crossimage.evaluation.metrics.diversity import ClassScores
 from crossimage.evaluation.report.figures import Figure
@@ -69,11 +69,11 @@ def test_scores_tell_their_answers_and_their_interval_over_inputs() -> None:
 def test_lpips_of_a_folder_is_that_of_neighbouring_answers(tmp_path: Path) -> None:
     names = [f"{name}_{k}.png" for name in "abc" for k in (1, 2, 3)]
     fake = pictures(tmp_path / "fake", *names)
-    gallery = Results(fake, pictures(tmp_path / "real", "x.png", "y.png"))
+    gallery = FolderGallery(fake, pictures(tmp_path / "real", "x.png", "y.png"))
     found = evaluated(gallery, "lpips")
     means = []
-    for row in gallery.rows(None, None):
-        y = row.answers.double() / 255
+    for item in gallery.items(None, None):
+        y = item.outputs.double() / 255
         means.append(((y[0] - y[1]).abs().mean() + (y[1] - y[2]).abs().mean()) / 2)
     assert values_of(found)["lpips"] == pytest.approx(float(sum(means) / 3), rel=1e-5)
     assert found.figures[0].count == 6 and found.figures[0].interval is not None
@@ -81,12 +81,13 @@ def test_lpips_of_a_folder_is_that_of_neighbouring_answers(tmp_path: Path) -> No
     assert [strip.caption for strip in least.strips] == [
         strip.caption for strip in reversed(most.strips)
     ]
-    assert len(most.strips[0].pictures) == 3
+    assert len(most.strips[0].images) == 3
 
 
 def test_the_diversity_of_real_pairs_stands_beside_that_of_the_answers(folders: Path) -> None:
-    gallery = Translations("run", model(), str(folders), "edges", 0)
-    gallery.real = Pictures([*folders.glob("trainA/*.png")], lambda path: read_rgb(path)[:, :9, :9])
+    gallery = TranslationGallery("run", model(), str(folders), "edges", 0)
+    paths = [*folders.glob("trainA/*.png")]
+    gallery.real = ImageStream(paths, lambda path: read_rgb(path)[:, :9, :9])
     lpips, real = evaluated(gallery, "lpips").figures
     (x,) = gallery.real
     distances = [
@@ -106,10 +107,10 @@ def test_the_diversity_of_real_pairs_stands_beside_that_of_the_answers(folders: 
 
 def test_folders_and_single_real_images_have_no_real_pairs(folders: Path, tmp_path: Path) -> None:
     fake = pictures(tmp_path / "fake", "a_1.png", "a_2.png")
-    found = evaluated(Results(fake, folders / "trainA"), "lpips")
+    found = evaluated(FolderGallery(fake, folders / "trainA"), "lpips")
     assert [figure.name for figure in found.figures] == ["lpips"]
-    gallery = Translations("run", model(), str(folders), None, 0)
-    gallery.real = Pictures(gallery.real.paths[:1], gallery.real.read)
+    gallery = TranslationGallery("run", model(), str(folders), None, 0)
+    gallery.real = ImageStream(gallery.real.paths[:1], gallery.real.read)
     found = evaluated(gallery, "lpips")
     assert [figure.name for figure in found.figures] == ["lpips"]
 
@@ -124,10 +125,10 @@ def test_cis_sees_many_answers_to_each_input(folders: Path) -> None:
 
     own = networks("edges", "shoes")
     own.__dict__["classifier"] = Watched("edges", "shoes")
-    gallery = Translations("run", model(), str(folders), None, 0)
+    gallery = TranslationGallery("run", model(), str(folders), None, 0)
     found = evaluated(gallery, "cis", own=own)
     assert [tuple(p.shape) for p in seen] == [(100, 2), (100, 2)]
-    assert "2 inputs with 100 answers each" in found.figures[0].protocol
+    assert "2 inputs with 100 outputs each" in found.figures[0].protocol
     least, most = found.blocks
     assert least.title == "Inputs of least diversity by CIS" and len(most.strips) == 2
     assert [s.caption for s in least.strips] == [s.caption for s in reversed(most.strips)]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from crossimage.data.images.files import probe, read_image
 from crossimage.data.images.resize import enlarge, shrink
-from crossimage.evaluation.galleries.base import Row
+from crossimage.evaluation.galleries.base import GalleryItem
 from crossimage.evaluation.metrics.base import Setup, load_metric
 from crossimage.evaluation.metrics.paired import l1, luma, psnr, ssim
 from crossimage.evaluation.networks.open import MetricNetworks
@@ -125,18 +125,18 @@ def both(path: Path, scale: int) -> Tensor:
     return torch.cat([psnr(found, truth, scale), ssim(found, truth, scale)])
 
 
-def row(number: int, difference: int = 10, answers: int = 2) -> Row:
+def item(number: int, difference: int = 10, answers: int = 2) -> GalleryItem:
     generator = torch.Generator().manual_seed(number)
     target = torch.randint(0, 200, (3, 40, 40), generator=generator).byte()
     answer = target + difference
-    return Row(f"{number}", answer.expand(answers, 3, 40, 40), None, target, Path("a.png"))
+    return GalleryItem(f"{number}", answer.expand(answers, 3, 40, 40), None, target, Path("a.png"))
 
 
-def measured(*rows: Row, names: tuple[str, ...] = NAMES) -> dict[str, Figure]:
+def measured(*items: GalleryItem, names: tuple[str, ...] = NAMES) -> dict[str, Figure]:
     networks = MetricNetworks(torch.device("cpu"), lpips_weights="random")
     gallery = SimpleNamespace(border=4, paired=True, answers=lambda _: 1)
     metrics = [load_metric(name)(Setup(gallery, networks)) for name in names]
-    for one in rows:
+    for one in items:
         for metric in metrics:
             metric.update(one)
     return {figure.name: figure for metric in metrics for figure in metric.figures()}
@@ -154,7 +154,7 @@ def test_l1_is_the_mean_absolute_difference_of_colours_from_0_to_1() -> None:
 
 
 def test_every_paired_figure_has_an_interval_over_inputs() -> None:
-    found = measured(row(0, 10), row(1, 20), row(2, 30))
+    found = measured(item(0, 10), item(1, 20), item(2, 30))
     assert list(found) == ["psnr", "psnr_y", "ssim", "ssim_y", "l1", "lpips_paired"]
     assert found["l1"].value == pytest.approx(20 / 255)
     assert found["l1"].interval == pytest.approx(
@@ -163,12 +163,12 @@ def test_every_paired_figure_has_an_interval_over_inputs() -> None:
     for figure in found.values():
         assert figure.interval is not None
         assert figure.interval[0] < figure.value < figure.interval[1]
-        assert figure.count == 3 and "3 inputs with 2 answers each" in figure.protocol
+        assert figure.count == 3 and "3 inputs with 2 outputs each" in figure.protocol
     assert not found["lpips_paired"].comparable
     assert found["l1"].comparable and found["psnr"].comparable
     assert "without 4 pixels at every edge" in found["psnr_y"].protocol
 
 
 def test_only_what_is_asked_for_is_measured() -> None:
-    assert list(measured(row(0), names=("l1",))) == ["l1"]
-    assert measured(row(0), names=("l1",))["l1"].interval is None
+    assert list(measured(item(0), names=("l1",))) == ["l1"]
+    assert measured(item(0), names=("l1",))["l1"].interval is None

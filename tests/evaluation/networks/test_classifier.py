@@ -16,8 +16,8 @@ from crossimage.cli.app import main
 from crossimage.evaluation.fitting import classifier as fitting
 from crossimage.evaluation.fitting.class_folders import find_class_images
 from crossimage.evaluation.fitting.classifier import fit_classifier
-from crossimage.evaluation.galleries.base import Results
-from crossimage.evaluation.galleries.images import fitted
+from crossimage.evaluation.galleries.base import FolderGallery
+from crossimage.evaluation.galleries.images import center_square
 from crossimage.evaluation.metrics.distribution import fid
 from crossimage.evaluation.metrics.statistics import Statistics
 from crossimage.evaluation.networks.classifier import (
@@ -264,8 +264,8 @@ def test_every_network_sees_pictures_from_its_smallest_size_on(
 
 def test_pictures_are_fitted_by_their_middle() -> None:
     x = pictures(1, 9, 21)
-    assert torch.equal(fitted(x, 9), x[..., 6:15])
-    assert fitted(pictures(1, 40, 30), 9).shape == (1, 3, 9, 9)
+    assert torch.equal(center_square(x, 9), x[..., 6:15])
+    assert center_square(pictures(1, 40, 30), 9).shape == (1, 3, 9, 9)
 
 
 def test_many_pictures_are_judged_as_few_are(classifier: Classifier) -> None:
@@ -314,7 +314,7 @@ def test_translated_images_are_judged(
 ) -> None:
     for name, colour in (("red", "red"), ("green", "blue")):  # green turned blue
         write(tmp_path / "fake" / name, colour, 40, seed=2)
-    gallery = Results(tmp_path / "fake", colours / "test")
+    gallery = FolderGallery(tmp_path / "fake", colours / "test")
     gallery.target = "red"
     own = MetricNetworks(CPU, classifier_path=trained[0])
     found = evaluated(gallery, "accuracy", "error", own=own).figures

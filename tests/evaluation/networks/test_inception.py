@@ -115,5 +115,5 @@ def test_nothing_in_the_networks_learns(inception: FeatureNetwork) -> None:
 def test_only_uint8_rgb_pictures_are_taken() -> None:
     features = open_features("random", CPU)
     for wrong in (pictures().float(), pictures()[:, :1], pictures()[0]):
-        with pytest.raises(ValueError, match=r"expected pictures \(N, 3, H, W\) of torch\.uint8"):
+        with pytest.raises(ValueError, match=r"expected images \(N, 3, H, W\) of torch\.uint8"):
             features(wrong)

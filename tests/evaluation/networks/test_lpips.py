@@ -127,7 +127,7 @@ def test_random_weights_are_always_the_same_and_marked() -> None:
 def test_only_uint8_rgb_pictures_of_one_size_are_compared(alexnet: Path) -> None:
     distance = open_lpips("alex", str(alexnet), CPU)
     for wrong in (pictures().float(), pictures()[:, :1], pictures()[0]):
-        with pytest.raises(ValueError, match=r"expected pictures \(N, 3, H, W\) of torch\.uint8"):
+        with pytest.raises(ValueError, match=r"expected images \(N, 3, H, W\) of torch\.uint8"):
             distance(pictures(), wrong)
     with pytest.raises(ValueError, match="images of the same size"):
         distance(pictures(), pictures(size=41))

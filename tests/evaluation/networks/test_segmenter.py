@@ -17,7 +17,7 @@ from torchvision.models import mobilenet_v3_large
 
 from crossimage.evaluation.fitting import segmenter as fitting_segmenter
 from crossimage.evaluation.fitting.segmenter import fit_segmenter
-from crossimage.evaluation.galleries.translations import Translations
+from crossimage.evaluation.galleries.translations import TranslationGallery
 from crossimage.evaluation.metrics.segmentation import ConfusionScores
 from crossimage.evaluation.networks.label_maps import find_photo_pairs
 from crossimage.evaluation.networks.palette import VOID, Palette, read_palette
@@ -161,17 +161,17 @@ def test_perfect_pictures_of_another_size_than_the_label_map_score_one() -> None
 
 
 def test_results_are_scored_beside_the_real_photos_by_their_label_maps(pairs: Path) -> None:
-    gallery = Translations("run", model("pix2pix"), str(pairs), None, 0)
+    gallery = TranslationGallery("run", model("pix2pix"), str(pairs), None, 0)
     found = evaluated(gallery, "fcn", own=networks(segmenter=True))
     score = values(found.figures)
     assert list(score) == [
         f"fcn{real}_{s}" for real in ("", "_real") for s in ("pixel", "class", "iou")
     ]
     right: dict[str, list[Tensor]] = {"fcn_pixel": [], "fcn_real_pixel": []}
-    for row in gallery.rows(None, None):
-        assert row.target is not None
-        white = gallery.label_map(row.path)[0] == 255
-        for name, picture in (("fcn_pixel", row.answers[0]), ("fcn_real_pixel", row.target)):
+    for item in gallery.items(None, None):
+        assert item.target is not None
+        white = gallery.label_map(item.path)[0] == 255
+        for name, picture in (("fcn_pixel", item.outputs[0]), ("fcn_real_pixel", item.target)):
             right[name].append((picture.float().mean(0) > 127.5) == white)
     for name, pixels in right.items():
         assert score[name] == pytest.approx(float(torch.stack(pixels).double().mean()))

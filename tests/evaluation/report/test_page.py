@@ -80,7 +80,7 @@ def test_the_page_needs_no_network_and_holds_its_pictures(tmp_path: Path) -> Non
     found = page(tmp_path, runs())
     assert found.text.index("without a frame") < found.text.index("Random inputs")
     images = found.all("img")
-    assert [image["class"] for image in images] == ["input", "answer", "real"]
+    assert [image["class"] for image in images] == ["input", "output", "real"]
     assert all(image["src"].startswith("data:image/webp;base64,") for image in images)
     text = re.sub(r"base64,[^\"]*", "", (tmp_path / "report.html").read_text())
     assert not re.search(r"https?://|//[a-z]", text) and not found.all("script")

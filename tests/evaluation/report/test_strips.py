@@ -26,7 +26,7 @@ def test_extremes_keep_the_ends_and_make_no_others() -> None:
 
 
 def test_thumbnails_are_small() -> None:
-    data = thumbnail(torch.zeros(3, 400, 300, dtype=torch.uint8), "real").address
+    data = thumbnail(torch.zeros(3, 400, 300, dtype=torch.uint8), "real").url
     with Image.open(io.BytesIO(base64.b64decode(data.split(",")[1]))) as image:
         assert image.size == (96, 128)
 
@@ -34,4 +34,4 @@ def test_thumbnails_are_small() -> None:
 def test_of_many_outputs_a_strip_shows_the_first_ten() -> None:
     image = torch.zeros(3, 4, 4, dtype=torch.uint8)
     shown = strip("a.png", None, image.expand(12, 3, 4, 4), image)
-    assert [picture.kind for picture in shown.pictures] == ["answer"] * 10 + ["real"]
+    assert [picture.kind for picture in shown.images] == ["output"] * 10 + ["real"]

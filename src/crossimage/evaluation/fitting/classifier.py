@@ -13,7 +13,7 @@ from torch.nn import functional
 from torchvision.transforms.v2 import functional as transforms
 
 from crossimage.evaluation.fitting.class_folders import ClassImages, find_class_images
-from crossimage.evaluation.galleries.images import Pictures, ahead, fitted, read_rgb
+from crossimage.evaluation.galleries.images import ImageStream, center_square, prefetch, read_rgb
 from crossimage.evaluation.networks.classifier import (
     CLASSIFIERS,
     Classifier,
@@ -50,7 +50,7 @@ def fit_classifier(
     device: torch.device,
     progress: ProgressCallback | None = None,
 ) -> Figure:
-    """Train a classifier, measure it on held-out images, and write it to a file.
+    """Train a classifier, test it on held-out images, and write it to a file.
 
     AdamW with a one-cycle learning rate; images are enlarged by up to an eighth, cropped at random
     and flipped. On one kind of device a seed gives one result, as far as PyTorch's operations are
@@ -92,7 +92,7 @@ def fit_classifier(
     figure = accuracy(freeze_classifier(model, network, classes), held_out, progress)
     facts = {
         "held_out": f"{100 * figure.value:.2f} % of {figure.count} held-out images right",
-        "data": f"{len(train.paths)} images, {Pictures(train.paths).digest[:16]}",
+        "data": f"{len(train.paths)} images, {ImageStream(train.paths).digest[:16]}",
         "begun_with": begun,
         "epochs": epochs,
         "flip": flip,
@@ -112,7 +112,9 @@ def accuracy(
         examples: The images.
         progress: Receives the progress; None: not reported.
     """
-    stream = Pictures(examples.paths, lambda path: fitted(read_rgb(path), classifier.size))
+    stream = ImageStream(
+        examples.paths, lambda path: center_square(read_rgb(path), classifier.size)
+    )
     batches = -(-len(stream) // stream.batch_size)
     tracked = track(stream, "batches of held-out images", batches, progress)
     predicted = torch.cat([classifier.probabilities(images).argmax(1) for images in tracked])
@@ -194,7 +196,7 @@ def _stream(
     for epoch in range(epochs):
         generator = torch.Generator().manual_seed(seed_of(seed, "order", epoch))
         order = torch.randperm(len(examples.paths), generator=generator).tolist()
-        images = ahead(read, [(epoch, index) for index in order], 2 * _BATCH_SIZE)
+        images = prefetch(read, [(epoch, index) for index in order], 2 * _BATCH_SIZE)
         for batch in _batches(order):
             labels = [examples.labels[index] for index in batch]
             yield torch.stack([next(images) for _ in batch]), torch.tensor(labels)

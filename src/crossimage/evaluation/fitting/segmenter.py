@@ -12,7 +12,7 @@ from torch.nn import functional
 from torchvision.models import WeightsEnum
 
 from crossimage.evaluation.fitting.classifier import autocast
-from crossimage.evaluation.galleries.images import ahead, resized
+from crossimage.evaluation.galleries.images import prefetch, resize_shortest
 from crossimage.evaluation.metrics.segmentation import ConfusionScores, resize_labels
 from crossimage.evaluation.networks.label_maps import PhotoPairs, find_photo_pairs
 from crossimage.evaluation.networks.network_file import check_suffix
@@ -164,7 +164,7 @@ def _batches(
                 shuffled = torch.randperm(len(pairs.photos), generator=generator).tolist()
             yield epoch, shuffled[index]
 
-    crops = ahead(partial(_crop, pairs, size, seed), order(), 2 * batch_size)
+    crops = prefetch(partial(_crop, pairs, size, seed), order(), 2 * batch_size)
     for _ in range(steps):
         images, classes = zip(*(next(crops) for _ in range(batch_size)), strict=True)
         yield torch.stack(images), torch.stack(classes)
@@ -178,7 +178,7 @@ def _crop(
     generator = torch.Generator().manual_seed(seed_of(seed, "part", epoch, index))
     down, across, mirrored = torch.rand(3, generator=generator).tolist()
     photo, labels = pairs.read(index)
-    photo = resized(photo, size)
+    photo = resize_shortest(photo, size)
     classes = pairs.palette.classes_of(resize_labels(labels, photo), pairs.labels[index])
     top, left = round(down * (photo.shape[1] - size)), round(across * (photo.shape[2] - size))
     rows, columns = slice(top, top + size), slice(left, left + size)
@@ -191,7 +191,7 @@ def _score(
 ) -> list[Figure]:
     scores = ConfusionScores(segmenter, "held_out", "real photos, held out in training,")
     total = len(pairs.photos)
-    read = track(ahead(pairs.read, range(total), 16), "held-out photos", total, progress)
+    read = track(prefetch(pairs.read, range(total), 16), "held-out photos", total, progress)
     for path, (photo, labels) in zip(pairs.labels, read, strict=True):
         scores.update(photo[None], labels, path)
     return scores.figures()

@@ -1,4 +1,4 @@
-"""Streams of pictures: decoded ahead in threads, never all in memory, known by their content."""
+"""Streams of images: decoded ahead in threads, never all in memory, identified by content."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from crossimage.utils.intensities import to_uint8
 T = TypeVar("T")
 R = TypeVar("R")
 
-_GRAY = (1, 2)  # channels of gray pictures, without and with opacity
+_GRAY = (1, 2)  # channels of gray images, without and with opacity
 
 
-class Pictures:
-    """A stream of RGB pictures that can be gone through any number of times.
+class ImageStream:
+    """A stream of RGB images that can be iterated over any number of times.
 
     Args:
         paths: The files, in the order of the stream.
-        read: Gives a file's picture (3, H, W) as uint8; called in threads.
-        preparation: What ``read`` does to the pictures, in words and figures; part of the digest.
-        batch_size: Pictures that are given together, where they are of one size.
+        read: Reads a file as an image (3, H, W) of uint8; called in threads.
+        preparation: What ``read`` does to the images, for a reader; part of the digest.
+        batch_size: Maximum number of images in a batch; a batch holds images of one size.
 
     Attributes:
         paths: The files.
-        read: Gives a file's picture (3, H, W) as uint8.
+        read: Reads a file as an image (3, H, W) of uint8.
     """
 
     def __init__(
@@ -53,55 +53,55 @@ class Pictures:
         self.read = read or read_rgb
 
     def __len__(self) -> int:
-        """Pictures in the stream."""
+        """Return the number of images."""
         return len(self.paths)
 
     def __iter__(self) -> Iterator[Tensor]:
-        """Batches (n, 3, H, W) of uint8 on the CPU; neighbours of unlike sizes come apart.
+        """Yield batches (n, 3, H, W) of uint8 on the CPU; a change of size starts a new batch.
 
         Raises:
-            ValueError: A file can't be used; it is named.
+            ValueError: A file can't be used; the message names it.
         """
         batch: list[Tensor] = []
-        for picture in ahead(self.read, self.paths, 2 * self.batch_size):
-            if batch and (len(batch) == self.batch_size or picture.shape != batch[0].shape):
+        for image in prefetch(self.read, self.paths, 2 * self.batch_size):
+            if batch and (len(batch) == self.batch_size or image.shape != batch[0].shape):
                 yield torch.stack(batch)
                 batch = []
-            batch.append(picture)
+            batch.append(image)
         if batch:
             yield torch.stack(batch)
 
     @cached_property
     def digest(self) -> str:
-        """What tells two streams apart: the files' contents, their order, the preparation."""
+        """Hash of the files' contents, their order and the preparation."""
         whole = hashlib.sha256(self.preparation.encode())
-        for part in ahead(_digest_of, self.paths, 64):
+        for part in prefetch(_digest_of, self.paths, 64):
             whole.update(part)
         return whole.hexdigest()
 
     @cached_property
     def gray(self) -> int:
-        """How many of the files are gray; they are given as RGB with three equal channels."""
-        return sum(info.channels in _GRAY for info in ahead(probe, self.paths, 64))
+        """Number of gray files; they are read as RGB with three equal channels."""
+        return sum(info.channels in _GRAY for info in prefetch(probe, self.paths, 64))
 
 
 def read_rgb(path: Path, value_range: tuple[float, float] | None = None) -> Tensor:
-    """A file as a uint8 tensor (3, H, W); gray is expanded, opacity composited on white.
+    """Read a file as uint8 RGB (3, H, W); gray is expanded, opacity composited on white.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file can't be read, or is no gray or RGB picture.
+        ValueError: The file can't be read, or is not a gray or RGB image.
     """
-    return to_bytes(decode(path, 3, value_range)).contiguous()
+    return as_uint8(decode(path, 3, value_range)).contiguous()
 
 
-def to_bytes(x: Tensor) -> Tensor:
-    """Pictures of uint8, or of floats in [-1, 1], as uint8."""
+def as_uint8(x: Tensor) -> Tensor:
+    """Convert images to uint8: floats are in [-1, 1], uint8 stays as it is."""
     return x if x.dtype == torch.uint8 else to_uint8(x)
 
 
 def to_rgb(x: Tensor) -> Tensor:
-    """Pictures (..., C, H, W) of uint8 as RGB: gray is expanded, opacity composited on white.
+    """Convert uint8 images (..., C, H, W) to RGB: gray is expanded, opacity composited on white.
 
     Raises:
         ValueError: They have another number of channels than 1, 3 or 4.
@@ -114,61 +114,61 @@ def to_rgb(x: Tensor) -> Tensor:
         return (255 + (colour - 255) * opacity).round().to(torch.uint8)
     if channels != 3:
         raise ValueError(
-            f"found images of {channels} channels, expected gray or RGB: the measures know no "
-            "other pictures"
+            f"found images of {channels} channels, expected gray or RGB: metrics are not defined "
+            "for others"
         )
     return x
 
 
 def check_rgb(x: Tensor) -> None:
-    """Refuse a tensor that holds no RGB pictures of 8 bits.
+    """Check that a tensor holds RGB images of 8 bits.
 
     Raises:
         ValueError: It is not (N, 3, H, W) of uint8.
     """
     if x.dtype != torch.uint8 or x.ndim != 4 or x.shape[1] != 3:
         raise ValueError(
-            f"found a tensor {tuple(x.shape)} of {x.dtype}, expected pictures (N, 3, H, W) of "
+            f"found a tensor {tuple(x.shape)} of {x.dtype}, expected images (N, 3, H, W) of "
             "torch.uint8"
         )
 
 
-def resized(x: Tensor, size: int) -> Tensor:
-    """Pictures (..., H, W) whose shortest side is ``size``."""
+def resize_shortest(x: Tensor, size: int) -> Tensor:
+    """Resize images (..., H, W) so that their shortest side is ``size``."""
     if min(x.shape[-2:]) == size:
         return x
-    found: Tensor = transforms.resize(x, [size], antialias=True)
-    return found
+    resized: Tensor = transforms.resize(x, [size], antialias=True)
+    return resized
 
 
-def fitted(x: Tensor, size: int) -> Tensor:
-    """Pictures (..., H, W) as (..., size, size): the shortest side resized, then the middle."""
-    middle: Tensor = transforms.center_crop(resized(x, size), [size, size])
+def center_square(x: Tensor, size: int) -> Tensor:
+    """Resize the shortest side of images (..., H, W) and crop the middle (..., size, size)."""
+    middle: Tensor = transforms.center_crop(resize_shortest(x, size), [size, size])
     return middle
 
 
-def pictures_in(folder: Path, batch_size: int = 32) -> Pictures:
-    """The pictures below a folder, as they are, in the order of their names.
+def images_in(folder: Path, batch_size: int = 32) -> ImageStream:
+    """Return the images below a folder, as they are, in the order of their names.
 
     Raises:
         FileNotFoundError: There is no such folder.
-        ValueError: It holds no pictures.
+        ValueError: It holds no images.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}; expected a folder of images")
     paths = images_below(folder)
     if not paths:
         raise ValueError(f"{folder} holds no images; expected {', '.join(EXTENSIONS)}")
-    return Pictures(paths, batch_size=batch_size)
+    return ImageStream(paths, batch_size=batch_size)
 
 
-def ahead(do: Callable[[T], R], items: Iterable[T], count: int) -> Iterator[R]:
-    """What ``do`` gives for every item, in their order, computed in threads ``count`` ahead."""
+def prefetch(function: Callable[[T], R], items: Iterable[T], count: int) -> Iterator[R]:
+    """Apply a function to every item in threads, ``count`` items ahead, and yield in order."""
     with _quiet(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         waiting: deque[Future[R]] = deque()
         try:
             for item in items:
-                waiting.append(pool.submit(do, item))
+                waiting.append(pool.submit(function, item))
                 if len(waiting) > count:
                     yield waiting.popleft().result()
             while waiting:

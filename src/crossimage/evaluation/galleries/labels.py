@@ -1,4 +1,4 @@
-"""The gallery of a model with labels: test images that get other labels than their own."""
+"""The gallery of a model with labels: test images translated to other labels than their own."""
 
 from __future__ import annotations
 
@@ -11,20 +11,25 @@ from torch import Tensor
 
 from crossimage.data.labelled import LabelledImages
 from crossimage.data.sources.labelled import find_labelled
-from crossimage.evaluation.galleries.images import Pictures, to_bytes, to_rgb
-from crossimage.evaluation.galleries.model import Example, ModelGallery, no_tests, preparation
+from crossimage.evaluation.galleries.images import ImageStream, as_uint8, to_rgb
+from crossimage.evaluation.galleries.model import (
+    ModelGallery,
+    PreparedInput,
+    preparation,
+    training_images_used,
+)
 from crossimage.inference.predictor import Predictor
 from crossimage.labels import LabelledConfig, Labels, parse_target
 
 
 @dataclass(frozen=True)
 class Change:
-    """Labels that are asked for.
+    """The labels that images are translated to.
 
     Attributes:
-        labels: What the label vectors are made of.
-        values: What is asked for, 1 or 0 by place.
-        cleared: Places of the labels that exclude what is asked for.
+        labels: The labels of the model.
+        values: New values, 1 or 0, by index.
+        cleared: Indices of the labels that the new ones exclude.
     """
 
     labels: Labels
@@ -33,51 +38,52 @@ class Change:
 
     @property
     def name(self) -> str:
-        """Such as ``Male, not Young``."""
+        """Description, such as ``Male, not Young``."""
         names = self.labels.names
         return ", ".join(names[k] if on else f"not {names[k]}" for k, on in self.values.items())
 
     @property
     def data_set(self) -> int:
-        """Number of the data set that knows the labels."""
-        place = min(self.values)
-        return next(n for n, s in enumerate(self.labels.slices) if s.start <= place < s.stop)
+        """Index of the data set that has these labels."""
+        index = min(self.values)
+        return next(n for n, s in enumerate(self.labels.slices) if s.start <= index < s.stop)
 
     def holds(self, vector: Sequence[float]) -> bool:
-        """Whether an image with these labels has already what is asked for."""
-        return all(vector[place] == value for place, value in self.values.items())
+        """Return whether an image with these labels already has the new ones."""
+        return all(vector[index] == value for index, value in self.values.items())
 
-    def of(self, vector: Sequence[float]) -> Tensor:
-        """The new labels (L,) of an image with these labels, of which the others stay."""
-        kept = [0.0 if place in self.cleared else value for place, value in enumerate(vector)]
-        return torch.tensor([self.values.get(place, value) for place, value in enumerate(kept)])
+    def apply(self, vector: Sequence[float]) -> Tensor:
+        """Return the labels (L,) of an image after the change; the others are kept."""
+        kept = [0.0 if index in self.cleared else value for index, value in enumerate(vector)]
+        return torch.tensor([self.values.get(index, value) for index, value in enumerate(kept)])
 
 
 def find_change(labels: Labels, to: str) -> Change:
-    """Read which labels are asked for: ``Male``, ``Male=0`` or ``Male=1,Young=0``.
+    """Parse the labels to translate to: ``Male``, ``Male=0`` or ``Male=1,Young=0``.
 
     Raises:
-        ValueError: Unknown labels, or such that exclude each other or are of several data sets.
+        ValueError: There are no such labels, or they exclude each other or are of different data
+            sets.
     """
     wanted = parse_target(to)
     vector = labels.vectors(wanted, 1)[0]
-    places = [labels.index(name) for name in ([to] if isinstance(wanted, str) else dict(wanted))]
-    values = {place: float(vector[place]) for place in places}
-    set_ones = {labels.names[place] for place, value in values.items() if value}
+    names = [to] if isinstance(wanted, str) else dict(wanted)
+    values = {index: float(vector[index]) for index in map(labels.index, names)}
+    set_ones = {labels.names[index] for index, value in values.items() if value}
     cleared = {
         labels.index(name) for group in labels.groups if set_ones & {*group} for name in group
     }
     return Change(labels, values, frozenset(cleared))
 
 
-class Relabelled(ModelGallery):
-    """A model's answers to the test images that do not have the labels which are asked for.
+class LabelGallery(ModelGallery):
+    """A model's outputs for the test images that do not have the labels to translate to.
 
-    An image keeps its other labels, but for those that exclude the new ones, as classes do. The
-    real pictures are the test images that have the labels. All are of the data set that knows them.
+    An image keeps its other labels, except those that the new ones exclude, as classes do. The real
+    images are the test images that have the labels. All are of the data set that has these labels.
 
     Args:
-        title: What the gallery is called.
+        title: Title of the gallery.
         model: The trained model.
         data: The data sets that it was trained on, as for training.
         to: A label, or values such as ``Male=1,Young=0``.
@@ -85,8 +91,8 @@ class Relabelled(ModelGallery):
 
     Raises:
         FileNotFoundError: A folder, a table or a file of the data is missing.
-        ValueError: ``to`` is missing or no labels of the model, the data has other labels, or all
-            or none of the test images have those that are asked for.
+        ValueError: ``to`` is missing or does not name labels of the model, the data has other
+            labels, or all or none of the test images have those labels.
     """
 
     def __init__(self, title: str, model: Predictor, data: str, to: str | None, seed: int) -> None:
@@ -98,60 +104,63 @@ class Relabelled(ModelGallery):
                 "of attributes, values such as Male=1,Young=0"
             )
         change = find_change(labels, to)
-        self._number = change.data_set
+        self._data_set = change.data_set
         self._images = _open(title, model, data, labels)
-        domain = self._images.domains[self._number]
-        tests = zip(domain.test, domain.test_values, strict=True)
-        known = list(tests if domain.test else zip(domain.train, domain.values, strict=True))
-        vectors = [(path, labels.vector_of(self._number, values)) for path, values in known]
-        real = [path for path, own in vectors if change.holds(own)]
-        others = [(path, own) for path, own in vectors if not change.holds(own)]
+        domain = self._images.domains[self._data_set]
+        files = domain.test or domain.train
+        values = domain.test_values if domain.test else domain.values
+        vectors = [labels.vector_of(self._data_set, own) for own in values]
+        labelled = list(zip(files, vectors, strict=True))
+        real = [path for path, vector in labelled if change.holds(vector)]
+        others = [(path, vector) for path, vector in labelled if not change.holds(vector)]
         if not (real and others):
             raise ValueError(
-                f"{'all' if real else 'none'} of the {len(known)} test images of {domain.name} are "
-                f"{change.name}; expected some that are, to compare with, and some that are not, "
+                f"{'all' if real else 'none'} of the {len(labelled)} test images of {domain.name} "
+                f"are {change.name}; expected some that are, to compare with, and some that are not, "
                 "to translate"
             )
-        self._goals = [change.of(own) for _, own in others]
+        self._goals = [change.apply(vector) for _, vector in others]
         prepared = preparation(model.config)
         super().__init__(
             model, seed,
             {"data": data, "direction": f"to {change.name}", "preparation": prepared},
             title=title,
-            real=Pictures(real, self._read_real, prepared),
+            real=ImageStream(real, self._read_real, prepared),
             paths=[path for path, _ in others],
             target=change.name,
-            notes=[] if domain.test else no_tests([domain.name]),
+            notes=[] if domain.test else training_images_used([domain.name]),
             keeps_class=not domain.label_set.categorical,
         )  # fmt: skip
 
-    def load(self, place: int) -> Example:
-        """The input in a place, prepared; see :meth:`ModelGallery.load`."""
-        path = self.paths[place]
-        x = self.model.fit_size(self._images.centred(self._number, path)[None])[0]
-        return Example(path, x, self._goals[place])
+    def load(self, index: int) -> PreparedInput:
+        """Load and prepare an input; see :meth:`ModelGallery.load`."""
+        path = self.paths[index]
+        x = self.model.fit_size(self._images.centred(self._data_set, path)[None])[0]
+        return PreparedInput(path, x, self._goals[index])
 
     def pair_up(self) -> None:
-        """Refuse, for no image has a partner with other labels; see :meth:`Gallery.pair_up`."""
+        """Raise an error: no image has a partner with other labels; see :meth:`Gallery.pair_up`."""
         raise ValueError(
             f"{self.title} changes labels, and no image has a partner with other labels; leave out "
             "the metrics that compare pairs"
         )
 
     def _read_real(self, path: Path) -> Tensor:
-        return to_rgb(to_bytes(self._images.centred(self._number, path)))
+        return to_rgb(as_uint8(self._images.centred(self._data_set, path)))
 
 
 def _open(title: str, model: Predictor, data: str, labels: Labels) -> LabelledImages:
-    """The data sets that a model was trained on, prepared as in training."""
-    given = f"expected the data sets that {title} was trained on, in their order, with its labels "
-    given += ", ".join(labels.names)
+    """Open the data sets that a model was trained on, prepared as in training."""
+    expected = (
+        f"expected the data sets that {title} was trained on, in their order, with its labels "
+    )
+    expected += ", ".join(labels.names)
     try:
         domains = find_labelled(data, labels.names)
     except ValueError as error:
-        raise ValueError(f"{error}; {given}") from None
+        raise ValueError(f"{error}; {expected}") from None
     if [domain.label_set for domain in domains] != list(labels.sets):
-        found = ", ".join(name for domain in domains for name in domain.label_set.names)
-        raise ValueError(f"{data} has the labels {found}; {given}")
+        names = ", ".join(name for domain in domains for name in domain.label_set.names)
+        raise ValueError(f"{data} has the labels {names}; {expected}")
     assert isinstance(model.config, LabelledConfig)
     return LabelledImages(domains, model.config)

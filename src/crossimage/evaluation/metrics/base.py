@@ -11,7 +11,7 @@ from typing import ClassVar, TypeVar, cast
 import torch
 from torch import Tensor
 
-from crossimage.evaluation.galleries.base import Gallery, Row
+from crossimage.evaluation.galleries.base import Gallery, GalleryItem
 from crossimage.evaluation.metrics import METRICS
 from crossimage.evaluation.networks.open import MetricNetworks, NetworkName
 from crossimage.evaluation.report.figures import Direction, Figure
@@ -41,7 +41,7 @@ class Accumulator(ABC):
     """Gathers something from the outputs, one input at a time, in bounded memory."""
 
     @abstractmethod
-    def update(self, row: Row) -> None:
+    def update(self, item: GalleryItem) -> None:
         """Add an input with its outputs."""
 
     def blocks(self) -> list[Block]:
@@ -89,7 +89,7 @@ class Metric(Accumulator):
         needs_pairs: Whether every input must have a known target.
         needs_real_images: Whether it looks at the real images.
         outputs_per_input: Outputs per input as it is published, where it needs several; the
-            gallery is then gone through for this metric alone.
+            gallery is then iterated over for this metric alone.
         figures_of_real_images: Figures that do not depend on the outputs.
         accumulator: What is updated with every input: the metric itself, or an accumulator that it
             shares with other metrics.
@@ -113,13 +113,13 @@ class Metric(Accumulator):
         gallery = setup.gallery
         if cls.needs_pairs and not gallery.paired:
             return "the images are not known to be pairs; name the metric to pair them"
-        if cls.outputs_per_input and gallery.answers(setup.amounts.samples or 2) < 2:
-            if gallery.most == 1:
+        if cls.outputs_per_input and gallery.outputs_per_input(setup.amounts.samples or 2) < 2:
+            if gallery.max_outputs == 1:
                 return "there is one output per input, so there is no diversity to measure"
             return "it needs at least 2 outputs per input; give --samples 2 or more"
         return setup.networks.refusal(cls.network)
 
-    def update(self, row: Row) -> None:
+    def update(self, item: GalleryItem) -> None:
         """Add an input with its outputs."""
         raise NotImplementedError(f"{self.name} is updated through its accumulator")
 
@@ -140,30 +140,30 @@ class BatchedAccumulator(Accumulator):
     """An accumulator whose network sees the outputs of several inputs at a time.
 
     Args:
-        batch_size: Outputs that are seen at a time, at least.
+        batch_size: Minimum number of outputs in a batch.
     """
 
     def __init__(self, batch_size: int) -> None:
         self._batch_size = batch_size
-        self._waiting: list[Row] = []
+        self._waiting: list[GalleryItem] = []
 
     @abstractmethod
-    def update_batch(self, rows: Sequence[Row], outputs: Tensor) -> None:
+    def update_batch(self, items: Sequence[GalleryItem], outputs: Tensor) -> None:
         """Add several inputs, with all their outputs as one batch (N, 3, H, W)."""
 
-    def update(self, row: Row) -> None:
+    def update(self, item: GalleryItem) -> None:
         """Add an input with its outputs."""
         waiting = self._waiting
-        if waiting and waiting[0].answers.shape[2:] != row.answers.shape[2:]:
+        if waiting and waiting[0].outputs.shape[2:] != item.outputs.shape[2:]:
             self.flush()
-        waiting.append(row)
-        if sum(len(one.answers) for one in waiting) >= self._batch_size:
+        waiting.append(item)
+        if sum(len(one.outputs) for one in waiting) >= self._batch_size:
             self.flush()
 
     def flush(self) -> None:
         """Process the inputs that are still waiting for a full batch."""
         if self._waiting:
-            self.update_batch(self._waiting, torch.cat([row.answers for row in self._waiting]))
+            self.update_batch(self._waiting, torch.cat([item.outputs for item in self._waiting]))
             self._waiting.clear()
 
 
@@ -173,7 +173,7 @@ class RandomStrips(Accumulator):
     Args:
         total: Number of inputs that will be added.
         seed: Seed of the choice.
-        kind: What the rows are called, such as inputs.
+        kind: What the items are called, such as inputs.
     """
 
     def __init__(self, total: int, seed: int, kind: str) -> None:
@@ -181,10 +181,10 @@ class RandomStrips(Accumulator):
         self._chosen = set(torch.randperm(total, generator=generator)[: 2 * SHOWN].tolist())
         self._block, self._count = Block(f"Random {kind}"), 0
 
-    def update(self, row: Row) -> None:
+    def update(self, item: GalleryItem) -> None:
         """Add an input with its outputs."""
         if self._count in self._chosen:
-            self._block.strips.append(strip(row.name, row.picture, row.answers, row.target))
+            self._block.strips.append(strip(item.name, item.input, item.outputs, item.target))
         self._count += 1
 
     def blocks(self) -> list[Block]:

@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from crossimage.evaluation.galleries.base import Row
+from crossimage.evaluation.galleries.base import GalleryItem
 from crossimage.evaluation.metrics.base import BatchedAccumulator, Metric, Setup
 from crossimage.evaluation.networks.open import ClassPredictor
 from crossimage.evaluation.report.figures import HIGHER, LOWER, Figure, share_of
@@ -31,12 +31,12 @@ class Predictions(BatchedAccumulator):
         self._classifier = setup.networks.classifier
         self.classes: list[tuple[Path, list[int]]] = []
 
-    def update_batch(self, rows: Sequence[Row], outputs: Tensor) -> None:
+    def update_batch(self, items: Sequence[GalleryItem], outputs: Tensor) -> None:
         """Add inputs with their outputs; see :meth:`BatchedAccumulator.update_batch`."""
         classes = self._classifier.probabilities(outputs).argmax(1)
-        parts = torch.split(classes, [len(row.answers) for row in rows])
-        for row, part in zip(rows, parts, strict=True):
-            self.classes.append((row.path, part.tolist()))
+        parts = torch.split(classes, [len(item.outputs) for item in items])
+        for item, part in zip(items, parts, strict=True):
+            self.classes.append((item.path, part.tolist()))
 
 
 class _ClassificationMetric(Metric):
@@ -78,7 +78,7 @@ class Accuracy(_ClassificationMetric):
 
     name = "accuracy"
     directions = {"accuracy": HIGHER}
-    share = "share of the answers that have the class of their input"
+    share = "share of the outputs that have the class of their input"
 
     @classmethod
     def refusal(cls, setup: Setup) -> str | None:
@@ -86,7 +86,7 @@ class Accuracy(_ClassificationMetric):
         if reason := super().refusal(setup):
             return reason
         if not setup.gallery.keeps_class:
-            return "the class of the input is what is changed; error tells whether that worked"
+            return "the input's class is what the model changes; error tells whether that worked"
         classifier = setup.networks.classifier
         folders = sorted({path.parent for path in setup.gallery.paths})
         unknown = [f for f in folders if class_index(f.name, classifier) is None]
@@ -106,7 +106,7 @@ class Error(_ClassificationMetric):
 
     name = "error"
     directions = {"error": LOWER}
-    share = "share of the answers that have another class than the one asked for"
+    share = "share of the outputs that have another class than the one asked for"
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import maximum_mean_discrepancy, poly_kernel
 
-from crossimage.evaluation.galleries.base import Row
+from crossimage.evaluation.galleries.base import GalleryItem
 from crossimage.evaluation.metrics.base import BatchedAccumulator, Metric, Setup
 from crossimage.evaluation.metrics.statistics import (
     SPLITS,
@@ -60,19 +60,19 @@ class FeatureStatistics(BatchedAccumulator):
         self.inputs = 0
         self._extremes = Extremes()
 
-    def update_batch(self, rows: Sequence[Row], outputs: Tensor) -> None:
+    def update_batch(self, items: Sequence[GalleryItem], outputs: Tensor) -> None:
         """Add inputs with their outputs; see :meth:`BatchedAccumulator.update_batch`."""
-        self.inputs += len(rows)
+        self.inputs += len(items)
         features = self.fake.update(outputs)
         nearest = torch.cdist(features, self.real.kept.to(features)).amin(1).tolist()
-        each = [(row, k) for row in rows for k in range(len(row.answers))]
-        for (row, k), distance in zip(each, nearest, strict=True):
-            self._extremes.add(distance, partial(_strip, row, k, distance))
+        each = [(item, k) for item in items for k in range(len(item.outputs))]
+        for (item, k), distance in zip(each, nearest, strict=True):
+            self._extremes.add(distance, partial(_strip, item, k, distance))
 
     def blocks(self) -> list[Block]:
         """Return the outputs nearest to real images and farthest from them."""
-        what = "real images (distance to the nearest one in feature space)"
-        return self._extremes.blocks(f"Nearest to the {what}", f"Farthest from the {what}")
+        real = "real images (distance to the nearest one in feature space)"
+        return self._extremes.blocks(f"Nearest to the {real}", f"Farthest from the {real}")
 
 
 class _DistributionMetric(Metric):
@@ -83,14 +83,14 @@ class _DistributionMetric(Metric):
 
     def __init__(self, setup: Setup) -> None:
         self.accumulator = self._statistics = setup.shared(FeatureStatistics)
-        self._kind = setup.gallery.kind
+        self._kind = setup.gallery.item_kind
 
     @classmethod
     def refusal(cls, setup: Setup) -> str | None:
         """Return why the metric does not apply; see :meth:`Metric.refusal`."""
         gallery, amounts = setup.gallery, setup.amounts
         inputs = min(gallery.total, amounts.inputs or gallery.total)
-        generated = inputs * gallery.answers(amounts.samples)
+        generated = inputs * gallery.outputs_per_input(amounts.samples)
         for kind, count in cls._counts(generated, len(gallery.real)).items():
             if count < 2:
                 return f"it needs at least 2 {kind} images, found {count}"
@@ -255,10 +255,10 @@ class _Identity(nn.Module):
 
 
 def _need_two(name: str, fake: Statistics, real: Statistics | None = None) -> None:
-    for side, what in ((fake, "generated"), (real, "real")):
+    for side, kind in ((fake, "generated"), (real, "real")):
         if side is not None and side.count < 2:
             raise ValueError(
-                f"{name} needs at least 2 {what} images, found {side.count}: give more images or "
+                f"{name} needs at least 2 {kind} images, found {side.count}: give more images or "
                 "leave the metric out"
             )
     if real is not None:
@@ -276,6 +276,6 @@ def _figure(
     )
 
 
-def _strip(row: Row, k: int, distance: float) -> Strip:
-    name = row.name if len(row.answers) == 1 else f"{row.name}, answer {k + 1}"
-    return strip(f"{name}: {distance:.4g}", row.picture, row.answers[k : k + 1], None)
+def _strip(item: GalleryItem, k: int, distance: float) -> Strip:
+    name = item.name if len(item.outputs) == 1 else f"{item.name}, output {k + 1}"
+    return strip(f"{name}: {distance:.4g}", item.input, item.outputs[k : k + 1], None)

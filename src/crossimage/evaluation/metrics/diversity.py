@@ -16,8 +16,8 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from crossimage.evaluation.galleries.base import Row
-from crossimage.evaluation.galleries.images import Pictures, ahead
+from crossimage.evaluation.galleries.base import GalleryItem
+from crossimage.evaluation.galleries.images import ImageStream, prefetch
 from crossimage.evaluation.metrics.base import INPUTS, Metric, Setup
 from crossimage.evaluation.report.figures import HIGHER, Figure, library, mean_of, neither
 from crossimage.evaluation.report.strips import Block, Extremes, Strip, strip
@@ -50,14 +50,14 @@ class LPIPSDiversity(Metric):
         self._extremes = Extremes()
         self._outputs = 0
         gallery = setup.gallery
-        self.needs_real_images = gallery.uniform and len(gallery.real) > 1
+        self.needs_real_images = gallery.same_size and len(gallery.real) > 1
 
-    def update(self, row: Row) -> None:
+    def update(self, item: GalleryItem) -> None:
         """Add an input with its outputs."""
-        self._outputs = len(row.answers)
-        value = float(self._lpips(row.answers[:-1], row.answers[1:]).double().mean())
+        self._outputs = len(item.outputs)
+        value = float(self._lpips(item.outputs[:-1], item.outputs[1:]).double().mean())
         self._means.append(value)
-        self._extremes.add(value, partial(_strip, row, value))
+        self._extremes.add(value, partial(_strip, item, value))
 
     def figures(self) -> list[Figure]:
         """Return the diversity of the outputs and, where there are pairs, of real images."""
@@ -72,9 +72,9 @@ class LPIPSDiversity(Metric):
         value, interval = mean_of(self._means)
         inputs, pairs = len(self._means), self._outputs - 1
         protocol = (
-            f"LPIPS v0.1, {self._lpips.name}, between neighbours of {self._outputs} answers to one "
-            f"input: mean over {inputs} inputs with {pairs} pairs each (BicycleGAN's own figures "
-            "are of v0.0)"
+            f"LPIPS v0.1, {self._lpips.name}, between neighbours of {self._outputs} outputs for "
+            f"one input: mean over {inputs} inputs with {pairs} pairs each (BicycleGAN's own "
+            "figures are of v0.0)"
         )
         return Figure(
             "lpips", value, interval, inputs * pairs, protocol, self._setup.amounts.seed,
@@ -89,7 +89,7 @@ class LPIPSDiversity(Metric):
         wanted = (amounts.inputs or INPUTS) * ((amounts.samples or self.outputs_per_input) - 1)
         draw = random.Random(seed_of(amounts.seed, "real pairs"))
         pairs = draw.sample(range(possible), min(wanted, possible))
-        read = ahead(partial(_pair, real), pairs, 2 * _BATCH_SIZE)
+        read = prefetch(partial(_pair, real), pairs, 2 * _BATCH_SIZE)
         title = f"{self._setup.gallery.title}: real pairs"
         total = 0.0
         for images in _batches(track(read, title, len(pairs), self._setup.progress)):
@@ -121,16 +121,16 @@ class ConditionalInceptionScore(Metric):
         self._extremes = Extremes()
         self._inputs = self._outputs = 0
 
-    def update(self, row: Row) -> None:
+    def update(self, item: GalleryItem) -> None:
         """Add an input with its outputs."""
-        self._inputs, self._outputs = self._inputs + 1, len(row.answers)
-        value = self._scores.update(self._classifier.probabilities(row.answers))
-        self._extremes.add(value, partial(_strip, row, value))
+        self._inputs, self._outputs = self._inputs + 1, len(item.outputs)
+        value = self._scores.update(self._classifier.probabilities(item.outputs))
+        self._extremes.add(value, partial(_strip, item, value))
 
     def figures(self) -> list[Figure]:
         """Return both scores, each in both forms; see :class:`ClassScores`."""
         each = (
-            f"{self._inputs} inputs with {self._outputs} answers each, classes as "
+            f"{self._inputs} inputs with {self._outputs} outputs each, classes as "
             f"{self._classifier.name} sees them"
         )
         return [replace(f, protocol=f"{f.protocol}; {each}") for f in self._scores.figures()]
@@ -183,8 +183,8 @@ class ClassScores:
         for name, protocol, value, between in (
             ("cis", "mean KL to the marginal of one input, mean over inputs", cis, interval),
             ("cis_exp", "exp of the conditional inception score's mean KL", math.exp(cis), ends),
-            ("is_classes", "mean KL to the marginal of all answers", score, None),
-            ("is_classes_exp", "exp of the mean KL to that of all answers", math.exp(score), None),
+            ("is_classes", "mean KL to the marginal of all outputs", score, None),
+            ("is_classes_exp", "exp of the mean KL to that of all outputs", math.exp(score), None),
         ):
             figures.append(
                 Figure(
@@ -204,11 +204,11 @@ def _blocks(extremes: Extremes, metric: str) -> list[Block]:
     return extremes.blocks(least, most)
 
 
-def _strip(row: Row, value: float) -> Strip:
-    return strip(f"{row.name}: {value:.4g}", row.picture, row.answers, row.target)
+def _strip(item: GalleryItem, value: float) -> Strip:
+    return strip(f"{item.name}: {value:.4g}", item.input, item.outputs, item.target)
 
 
-def _pair(images: Pictures, number: int) -> Tensor:
+def _pair(images: ImageStream, number: int) -> Tensor:
     """Return a pair (2, 3, H, W) of a stream's images, in the order (0, 1), (0, 2), (1, 2), ..."""
     second = (1 + math.isqrt(1 + 8 * number)) // 2
     first = number - second * (second - 1) // 2

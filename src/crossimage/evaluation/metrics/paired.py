@@ -16,7 +16,7 @@ from torchmetrics.functional.image import (
     structural_similarity_index_measure,
 )
 
-from crossimage.evaluation.galleries.base import Row
+from crossimage.evaluation.galleries.base import GalleryItem
 from crossimage.evaluation.metrics.base import Metric, Setup
 from crossimage.evaluation.report.figures import HIGHER, LOWER, Figure, library, mean_of
 from crossimage.utils.intensities import from_uint8, to_uint8
@@ -45,20 +45,20 @@ class _PairedMetric(Metric):
     def describe(self, figure: str) -> str:
         """Return what a figure is, for a reader."""
 
-    def update(self, row: Row) -> None:
+    def update(self, item: GalleryItem) -> None:
         """Add an input with its outputs.
 
         Raises:
             ValueError: The target has another size than the outputs.
         """
-        assert row.target is not None
-        if row.target.shape != row.answers.shape[1:]:
+        assert item.target is not None
+        if item.target.shape != item.outputs.shape[1:]:
             raise ValueError(
-                f"{row.target_path} is {_size(row.target)} and the output for {row.name} is "
-                f"{_size(row.answers[0])}; expected the same size to compare them"
+                f"{item.target_path} is {_size(item.target)} and the output for {item.name} is "
+                f"{_size(item.outputs[0])}; expected the same size to compare them"
             )
-        self._outputs = len(row.answers)
-        values = self.compare(row.answers, row.target.expand_as(row.answers))
+        self._outputs = len(item.outputs)
+        values = self.compare(item.outputs, item.target.expand_as(item.outputs))
         for name, value in values.items():
             self._values[name].append(float(value.double().mean()))
 
@@ -68,10 +68,10 @@ class _PairedMetric(Metric):
 
     def _figure(self, name: str, values: list[float]) -> Figure:
         value, interval = mean_of(values)
-        note = "" if interval or len(values) < 2 else "some answers are exact"
-        each = f"{self._outputs} answer{'' if self._outputs == 1 else 's'}"
+        note = "" if interval or len(values) < 2 else "some outputs are exact"
+        each = f"{self._outputs} output{'' if self._outputs == 1 else 's'}"
         protocol = (
-            f"{self.describe(name)}, between an answer and its target; mean over {len(values)} "
+            f"{self.describe(name)}, between an output and its target; mean over {len(values)} "
             f"inputs with {each} each"
         )
         return Figure(

@@ -16,7 +16,7 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-from crossimage.evaluation.galleries.base import Row
+from crossimage.evaluation.galleries.base import GalleryItem
 from crossimage.evaluation.metrics.base import Metric, Setup
 from crossimage.evaluation.networks.palette import LOSSY, VOID
 from crossimage.evaluation.networks.segmenter import Segmenter
@@ -41,7 +41,7 @@ class FCNScore(Metric):
         super().__init__(setup)
         segmenter = setup.networks.segmenter
         self._gallery = setup.gallery
-        self._outputs = ConfusionScores(segmenter, "fcn", "the answers")
+        self._outputs = ConfusionScores(segmenter, "fcn", "the outputs")
         self._real = ConfusionScores(
             segmenter, "fcn_real", "the real photos, which are the ceiling,"
         )
@@ -51,16 +51,16 @@ class FCNScore(Metric):
         """Return why the metric does not apply; see :meth:`Metric.refusal`."""
         if reason := super().refusal(setup):
             return reason
-        if not setup.gallery.tells_labels:
+        if not setup.gallery.has_label_maps:
             return "it needs the label maps, which a folder of results does not contain"
         return None
 
-    def update(self, row: Row) -> None:
+    def update(self, item: GalleryItem) -> None:
         """Add an input with its outputs."""
-        assert row.target is not None
-        labels = self._gallery.label_map(row.path)
-        self._outputs.update(row.answers, labels, row.path)
-        self._real.update(row.target[None], labels, row.path)
+        assert item.target is not None
+        labels = self._gallery.label_map(item.path)
+        self._outputs.update(item.outputs, labels, item.path)
+        self._real.update(item.target[None], labels, item.path)
 
     def figures(self) -> list[Figure]:
         """Return the scores of the outputs and of the real photos."""
@@ -76,7 +76,7 @@ class ConfusionScores:
         kind: What the images are, for a reader.
 
     Attributes:
-        confusion: Number of pixels by true class (rows) and predicted class (columns).
+        confusion: Number of pixels by true class (items) and predicted class (columns).
     """
 
     def __init__(self, segmenter: Segmenter, prefix: str = "fcn", kind: str = "images") -> None:

@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 from torch.nn import functional
 
-from crossimage.evaluation.galleries.images import Pictures
+from crossimage.evaluation.galleries.images import ImageStream
 from crossimage.evaluation.networks.inception import FeatureNetwork
 from crossimage.utils.files import atomic
 from crossimage.utils.seeds import seed_of
@@ -135,7 +135,7 @@ class Statistics:
 
 
 def statistics_of(
-    images: Pictures,
+    images: ImageStream,
     network: FeatureNetwork,
     seed: int = 0,
     cache: Path | None = None,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
-from crossimage.evaluation.galleries.images import fitted
+from crossimage.evaluation.galleries.images import center_square
 from crossimage.evaluation.networks.inception import FeatureNetwork
 from crossimage.evaluation.networks.network_file import read_network, write_network
 from crossimage.evaluation.options import ClassifierName
@@ -99,7 +99,7 @@ class ClassifierNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return features (N, D) and logits (N, classes) of float images with values 0 to 255."""
-        features = self.body((fitted(x, self.size) - self.mean) / self.std)
+        features = self.body((center_square(x, self.size) - self.mean) / self.std)
         return features, self.head(features)
 
 

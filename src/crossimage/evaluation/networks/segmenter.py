@@ -13,7 +13,7 @@ from torch.nn import functional
 from torchvision import models
 from torchvision.models import segmentation
 
-from crossimage.evaluation.galleries.images import check_rgb, resized
+from crossimage.evaluation.galleries.images import check_rgb, resize_shortest
 from crossimage.evaluation.networks.network_file import read_network, write_network
 from crossimage.evaluation.networks.palette import Palette
 from crossimage.evaluation.options import SegmenterName
@@ -125,7 +125,7 @@ class Segmenter:
         return torch.cat([self._classes(part) for part in torch.split(images, _BATCH_SIZE)])
 
     def _classes(self, images: Tensor) -> Tensor:
-        x = resized(images.to(self.device, non_blocking=True), self.size).float()
+        x = resize_shortest(images.to(self.device, non_blocking=True), self.size).float()
         logits = self.network(x)
         if logits.shape[2:] != images.shape[2:]:
             logits = functional.interpolate(

@@ -16,8 +16,8 @@ from crossimage.utils.files import write_text
 from crossimage.utils.html import page_template
 
 NOT_COMPARABLE = (
-    "not comparable with figures of others: the network that measures was trained here, or has "
-    "not the published weights"
+    "not comparable with figures of others: the network behind it was trained here, or does not "
+    "have the published weights"
 )
 """Meaning of the mark of such figures."""
 

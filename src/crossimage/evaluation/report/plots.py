@@ -1,4 +1,4 @@
-"""Plots of a report, in the coordinates of their drawings; the page's template paints them."""
+"""Plots of a report as shapes, which the page's template draws as SVG."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from dataclasses import dataclass
 from crossimage.evaluation.report.figures import Figure
 
 WIDTH, ROW = 360, 38
-"""Width of a drawing, and height of a row: a name with a bar below it."""
+"""Width of a drawing, and height of one bar with the name above it."""
 
 _TOP, _LEFT, _RIGHT = 4, 8, 64
-_BINS, _HEIGHT, _BELOW = 24, 140, 20  # of histograms; the last is for the numbers below
+_BINS, _HEIGHT, _TICKS = 24, 140, 20  # of histograms; the last is the height of tick labels
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One run's bar in a figure's plot, in the coordinates of the drawing.
+    """The bar of one run in the plot of a figure, in the drawing's coordinates.
 
     Attributes:
-        run: Number of the run, from 0 on.
+        run: Index of the run.
         y: Top of its row.
         x: Left end.
         width: Length.
         interval: Left and right end of the confidence interval.
         label: The value.
-        comparable: Whether others' figures may be compared with it.
+        comparable: Whether it may be compared with the figures of others.
     """
 
     run: int
@@ -40,14 +40,14 @@ class Bar:
 
 @dataclass(frozen=True)
 class Plot:
-    """One figure of all runs.
+    """The plot of one figure, with a bar per run.
 
     Attributes:
-        name: What was measured.
+        name: Name of the figure.
         hint: Which direction is better.
         height: Height of the drawing.
-        zero: Where 0 stands.
-        bars: A bar a run that has the figure.
+        zero: Position of 0.
+        bars: One bar per run that has the figure.
     """
 
     name: str
@@ -59,12 +59,12 @@ class Plot:
 
 @dataclass(frozen=True)
 class Histogram:
-    """How often which values were found, in several series.
+    """The distributions of several series of values.
 
     Attributes:
         title: What is compared.
         axis: What the values are.
-        series: The values by the name of the series; finite numbers.
+        series: The values, which are finite, by the name of the series.
     """
 
     title: str
@@ -79,7 +79,7 @@ class Columns:
     Attributes:
         name: Its name.
         shapes: Left end, top, width and height of its columns.
-        mean: Where the mean of its values stands.
+        mean: Position of the mean of its values.
     """
 
     name: str
@@ -89,13 +89,13 @@ class Columns:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A histogram as it is drawn.
+    """A histogram in the drawing's coordinates.
 
     Attributes:
         height: Height of the drawing.
-        base: Where the columns stand.
+        base: Position of the base line.
         series: The columns of every series.
-        ticks: Places of numbers below, with these numbers.
+        ticks: Positions and texts of the tick labels.
     """
 
     height: int
@@ -104,39 +104,39 @@ class Drawing:
     ticks: list[tuple[float, str]]
 
 
-def plot_of(name: str, hint: str, found: Sequence[tuple[int, Figure]]) -> Plot:
-    """Bars of one figure.
+def plot_of(name: str, hint: str, figures: Sequence[tuple[int, Figure]]) -> Plot:
+    """Lay out the plot of one figure.
 
     Args:
-        name: What was measured.
+        name: Name of the figure.
         hint: Which direction is better.
-        found: Numbers of the runs that have the figure, with theirs.
+        figures: Indices of the runs that have the figure, with its values there.
     """
     ends = [0.0]
-    for _, figure in found:
+    for _, figure in figures:
         ends += [end for end in (figure.value, *(figure.interval or ())) if math.isfinite(end)]
     low, high = min(ends), max(ends)
     scale = (WIDTH - _LEFT - _RIGHT) / ((high - low) or 1.0)
 
-    def place(value: float) -> float:
+    def position(value: float) -> float:
         value = min(max(value, low), high) if not math.isnan(value) else 0.0
         return _LEFT + (value - low) * scale
 
     bars = []
-    for row, (number, figure) in enumerate(found):
-        left, right = sorted((place(0), place(figure.value)))
-        interval = figure.interval and (place(figure.interval[0]), place(figure.interval[1]))
+    for row, (run, figure) in enumerate(figures):
+        left, right = sorted((position(0), position(figure.value)))
+        interval = figure.interval and (position(figure.interval[0]), position(figure.interval[1]))
         bars.append(
             Bar(
-                number, _TOP + row * ROW, left, right - left, interval, f"{figure.value:.4g}",
+                run, _TOP + row * ROW, left, right - left, interval, f"{figure.value:.4g}",
                 figure.comparable,
             )
         )  # fmt: skip
-    return Plot(name, hint, 2 * _TOP + ROW * len(found), place(0), bars)
+    return Plot(name, hint, 2 * _TOP + ROW * len(figures), position(0), bars)
 
 
 def draw(histogram: Histogram) -> Drawing:
-    """A histogram's drawing: columns of one width for all series, as shares of each of them."""
+    """Lay out a histogram: columns of the same width for all series, whose heights are shares."""
     series = histogram.series
     low, high = (pick(pick(values) for values in series.values()) for pick in (min, max))
     step = (high - low) / _BINS or 1 / _BINS
@@ -151,11 +151,11 @@ def draw(histogram: Histogram) -> Drawing:
     for name, own in shares.items():
         heights = [share / highest * (_HEIGHT - _TOP) for share in own]
         shapes = [
-            (_LEFT + place * width, _HEIGHT - height, width, height)
-            for place, height in enumerate(heights)
+            (_LEFT + column * width, _HEIGHT - height, width, height)
+            for column, height in enumerate(heights)
             if height
         ]
         mean = sum(series[name]) / len(series[name])
         drawn.append(Columns(name, shapes, _LEFT + (mean - low) / step * width))
     ticks = [(_LEFT + k * width, f"{low + k * step:.3g}") for k in (0, _BINS // 2, _BINS)]
-    return Drawing(_HEIGHT + _BELOW, _HEIGHT, drawn, ticks)
+    return Drawing(_HEIGHT + _TICKS, _HEIGHT, drawn, ticks)

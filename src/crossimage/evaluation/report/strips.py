@@ -1,4 +1,4 @@
-"""Pictures of an evaluation, small and ready for its page."""
+"""Strips of thumbnails: inputs with their outputs, ready for the report's page."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 SHOWN = 6
-"""Strips in a block."""
+"""Maximum number of strips in a block."""
 
-_HIGHEST = 128  # pixels of a thumbnail
-_MOST = 10  # answers shown of one input
+_MAX_HEIGHT = 128  # pixels of a thumbnail
+_MAX_OUTPUTS = 10  # shown per input
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """One small picture.
+    """A small image.
 
     Attributes:
-        address: The picture itself, as a ``data:`` address.
-        kind: ``input``, ``answer`` or ``real``.
+        url: The image itself, as a ``data:`` URL.
+        kind: ``input``, ``output`` or ``real``.
     """
 
-    address: str
+    url: str
     kind: str
 
 
 @dataclass(frozen=True)
 class Strip:
-    """An input with answers.
+    """An input with outputs.
 
     Attributes:
         caption: What it shows, such as the input's name and a distance.
-        pictures: The thumbnails in their order.
+        images: The thumbnails in order.
     """
 
     caption: str
-    pictures: list[Thumbnail]
+    images: list[Thumbnail]
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Block:
 
 
 class Extremes:
-    """The strips of the lowest and of the highest values that were seen."""
+    """Keeps the strips of the lowest and of the highest values."""
 
     def __init__(self) -> None:
         self._low: list[tuple[float, int, Strip]] = []
@@ -68,7 +68,7 @@ class Extremes:
         self._number = count(0, -1)  # of equal values the first is kept
 
     def add(self, value: float, make: Callable[[], Strip]) -> None:
-        """Keep a strip where its value is among the lowest or highest; else it is not made."""
+        """Keep a strip if its value is among the lowest or highest; otherwise it is not made."""
         wanted = [
             (kept, sign * value)
             for kept, sign in ((self._low, -1), (self._high, 1))
@@ -82,32 +82,32 @@ class Extremes:
             push(kept, (key, number, made))
 
     def blocks(self, lowest: str, highest: str) -> list[Block]:
-        """The lowest and the highest, each from its end on, under these titles."""
+        """Return the lowest and the highest under these titles, the most extreme first."""
         return [
             Block(title, [made for _, _, made in sorted(kept, key=lambda e: e[:2], reverse=True)])
             for title, kept in ((lowest, self._low), (highest, self._high))
         ]
 
 
-def thumbnail(picture: Tensor, kind: str) -> Thumbnail:
-    """A picture (3, H, W) of uint8 at most 128 pixels high, as WebP."""
-    height, width = picture.shape[1:]
-    if height > _HIGHEST:
-        size = [_HIGHEST, max(1, round(width * _HIGHEST / height))]
-        picture = transforms.resize(picture, size, antialias=True)
+def thumbnail(x: Tensor, kind: str) -> Thumbnail:
+    """Return an image (3, H, W) of uint8 as WebP, at most 128 pixels high."""
+    height, width = x.shape[1:]
+    if height > _MAX_HEIGHT:
+        size = [_MAX_HEIGHT, max(1, round(width * _MAX_HEIGHT / height))]
+        x = transforms.resize(x, size, antialias=True)
     data = io.BytesIO()
-    image = Image.fromarray(picture.permute(1, 2, 0).contiguous().cpu().numpy())
+    image = Image.fromarray(x.permute(1, 2, 0).contiguous().cpu().numpy())
     image.save(data, "WEBP", quality=88)
     text = base64.b64encode(data.getvalue()).decode("ascii")
     return Thumbnail(f"data:image/webp;base64,{text}", kind)
 
 
 def strip(
-    caption: str, picture: Tensor | None, answers: Sequence[Tensor] | Tensor, real: Tensor | None
+    caption: str, image: Tensor | None, outputs: Sequence[Tensor] | Tensor, target: Tensor | None
 ) -> Strip:
-    """An input, its answers and its target as thumbnails; of many answers the first ones."""
-    pictures = [] if picture is None else [thumbnail(picture, "input")]
-    pictures += [thumbnail(answer, "answer") for answer in answers[:_MOST]]
-    if real is not None:
-        pictures.append(thumbnail(real, "real"))
-    return Strip(caption, pictures)
+    """Return an input, its first outputs and its target as thumbnails."""
+    images = [] if image is None else [thumbnail(image, "input")]
+    images += [thumbnail(output, "output") for output in outputs[:_MAX_OUTPUTS]]
+    if target is not None:
+        images.append(thumbnail(target, "real"))
+    return Strip(caption, images)
