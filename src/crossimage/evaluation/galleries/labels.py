@@ -116,8 +116,8 @@ class LabelGallery(ModelGallery):
         if not (real and others):
             raise ValueError(
                 f"{'all' if real else 'none'} of the {len(labelled)} test images of {domain.name} "
-                f"are {change.name}; expected some that are, to compare with, and some that are not, "
-                "to translate"
+                f"are {change.name}; expected some that are, to compare with, and some that are "
+                "not, to translate"
             )
         self._goals = [change.apply(vector) for _, vector in others]
         prepared = preparation(model.config)
