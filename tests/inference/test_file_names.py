@@ -11,8 +11,8 @@ def touch(*paths: Path) -> None:
         path.touch()
 
 
-def names(inputs: list[Path], out: Path, format: str | None = None, answers: int = 1) -> list[str]:
-    groups = name_outputs(find_inputs(inputs, out), format, answers)
+def names(inputs: list[Path], out: Path, format: str | None = None, outputs: int = 1) -> list[str]:
+    groups = name_outputs(find_inputs(inputs, out), format, outputs)
     return [path.as_posix() for group in groups for path in group]
 
 
@@ -20,8 +20,8 @@ def test_files_folders_and_patterns(tmp_path: Path) -> None:
     a = tmp_path / "a"
     touch(a / "x.png", a / "deep" / "y.JPG", a / "notes.txt", a / ".hidden.png", tmp_path / "z.tif")
     touch(a / ".cache" / "w.png")
-    found = find_inputs([a, tmp_path / "*.tif", a / "x.png"], tmp_path / "out")
-    assert [source.path.name for source in found] == ["y.JPG", "x.png", "z.tif"]
+    matches = find_inputs([a, tmp_path / "*.tif", a / "x.png"], tmp_path / "out")
+    assert [source.path.name for source in matches] == ["y.JPG", "x.png", "z.tif"]
     assert names([a], tmp_path / "out") == ["deep/y.JPG", "x.png"]
 
 
@@ -53,7 +53,7 @@ def test_a_file_named_like_a_pattern_is_that_file(tmp_path: Path) -> None:
     assert names([tmp_path / "shot[1].png"], tmp_path / "out") == ["shot[1].png"]
 
 
-def test_nothing_found(tmp_path: Path) -> None:
+def test_what_matches_nothing_is_named(tmp_path: Path) -> None:
     touch(tmp_path / "notes.txt")
     with pytest.raises(FileNotFoundError, match=r"nowhere/\*\.png"):
         find_inputs(tmp_path / "nowhere" / "*.png", tmp_path / "out")
@@ -85,6 +85,6 @@ def test_new_names_do_not_collide_with_others(tmp_path: Path) -> None:
     a, b = tmp_path / "1" / "s" / "x.png", tmp_path / "2" / "s" / "x.png"
     other, number = tmp_path / "1" / "s" / "s_x.png", tmp_path / "1" / "s" / "x-1.png"
     touch(a, b, other, number)
-    found = names([tmp_path / "1", tmp_path / "2"], tmp_path / "out", answers=3)
-    assert len(set(found)) == 12
-    assert "s/x-2_1.png" in found and "s/x-3_1.png" in found
+    matches = names([tmp_path / "1", tmp_path / "2"], tmp_path / "out", outputs=3)
+    assert len(set(matches)) == 12
+    assert "s/x-2_1.png" in matches and "s/x-3_1.png" in matches

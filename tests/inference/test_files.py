@@ -68,8 +68,8 @@ def pixels(path: Path) -> np.ndarray[Any, Any]:
 def test_names_and_sizes_stay(model: Translator, photos: Path, tmp_path: Path) -> None:
     save(photos / "deep" / "er" / "x.jpg", "red", (30, 17))
     report = model.translate_files(photos, tmp_path / "out", "shoes")
-    found = [path.relative_to(tmp_path / "out").as_posix() for path in report.written]
-    assert sorted(found) == ["0.png", "1.png", "2.png", "3.png", "4.png", "deep/er/x.jpg"]
+    names = [path.relative_to(tmp_path / "out").as_posix() for path in report.written]
+    assert sorted(names) == ["0.png", "1.png", "2.png", "3.png", "4.png", "deep/er/x.jpg"]
     assert not report.skipped
     with Image.open(tmp_path / "out" / "deep" / "er" / "x.jpg") as image:
         assert image.size == (30, 17) and image.format == "JPEG"
@@ -140,7 +140,7 @@ def test_one_style_for_all_inputs(model: Translator, tmp_path: Path) -> None:
     assert (pixels(own[0]) != pixels(own[2])).any()
 
 
-def test_references_give_one_answer_each(model: Translator, tmp_path: Path) -> None:
+def test_references_give_one_output_each(model: Translator, tmp_path: Path) -> None:
     x = save(tmp_path / "x.png", "gray")
     red, blue = save(tmp_path / "r.png", "red"), save(tmp_path / "b.png", "blue", (20, 9))
     one = model.translate_files(x, tmp_path / "one", reference=red)

@@ -45,7 +45,7 @@ def images(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
-def picture(path: Path, width: int, height: int, colour: str = "red") -> Path:
+def save_image(path: Path, width: int, height: int, colour: str = "red") -> Path:
     image = Image.linear_gradient("L").resize((width, height)).convert("RGB")
     image.paste(colour, (0, 0, width // 2, height // 2))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ def test_reference_gives_its_style(model: Translator, tmp_path: Path) -> None:
     assert s.shape == (1, 3)
     expected = model.translate(x, style=s)
     assert torch.equal(model.translate(x, reference=y), expected)
-    one = model.translate(x, reference=picture(tmp_path / "y.png", 20, 30))
+    one = model.translate(x, reference=save_image(tmp_path / "y.png", 20, 30))
     other = model.translate(x, reference=Image.new("RGB", (20, 30), "blue"))
     assert one.shape == expected.shape and not torch.allclose(one, other)
 
@@ -110,7 +110,7 @@ def test_any_size_comes_back_in_that_size(model: Translator, size: tuple[int, in
     assert model.encode_style(x, "shoes").shape == (1, 3)
 
 
-def test_padding_leaves_the_picture_in_place(model: Translator) -> None:
+def test_padding_leaves_the_image_in_place(model: Translator) -> None:
     class Copy(MUNIT):
         def translate(self, x, to, style=None):  # type: ignore[no-untyped-def]
             assert x.shape[2] % 4 == x.shape[3] % 4 == 0
@@ -121,8 +121,8 @@ def test_padding_leaves_the_picture_in_place(model: Translator) -> None:
     assert torch.equal(copier.translate(x, seed=0), x)
 
 
-def test_pictures_and_paths_come_back_as_pictures(model: Translator, tmp_path: Path) -> None:
-    path = picture(tmp_path / "x.png", 31, 22)
+def test_images_and_paths_come_back_as_images(model: Translator, tmp_path: Path) -> None:
+    path = save_image(tmp_path / "x.png", 31, 22)
     with Image.open(path) as file:
         file.load()
         from_image = model.translate(file, seed=1)
@@ -219,7 +219,7 @@ def test_numbers_may_be_of_any_integer_type(model: Translator, tmp_path: Path) -
     expected = model.translate(x, seed=7)
     for seed in (np.int64(7), np.uint8(7), torch.tensor(7)):
         assert torch.equal(model.translate(x, seed=seed), expected)
-    path = picture(tmp_path / "x.png", 16, 16)
+    path = save_image(tmp_path / "x.png", 16, 16)
     one, two = (
         model.translate_files(path, tmp_path / type(seed).__name__, seed=seed).written[0]
         for seed in (7, np.int64(7))
@@ -243,7 +243,7 @@ def test_a_domain_is_named_by_text(model: Translator, name: object) -> None:
 
 
 def test_empty_paths_are_refused(model: Translator, tmp_path: Path) -> None:
-    path = picture(tmp_path / "x.png", 16, 16)
+    path = save_image(tmp_path / "x.png", 16, 16)
     for ask in (
         lambda: load(""),
         lambda: model.translate(""),
@@ -255,15 +255,15 @@ def test_empty_paths_are_refused(model: Translator, tmp_path: Path) -> None:
             ask()
 
 
-def test_pictures_of_floats_use_the_models_range() -> None:
+def test_images_of_floats_use_the_models_range() -> None:
     config = MUNITConfig(**SHAPE | {"channels": (1, 3), "value_range": (0, 50)})  # type: ignore[arg-type]
     model = Translator(MUNIT(config, training=False), "cpu")
     values = np.linspace(0, 50, 256, dtype=np.float32).reshape(16, 16)
     s = model.sample_style(1, seed=0)
-    found = model.translate(Image.fromarray(values), style=s)
+    result = model.translate(Image.fromarray(values), style=s)
     x = torch.from_numpy(values / 25 - 1)[None, None]
     expected = model.translate(x, style=s)[0].add(1).mul(127.5).permute(1, 2, 0)
-    assert np.abs(np.asarray(found, np.float32) - expected.numpy()).max() < 0.51
+    assert np.abs(np.asarray(result, np.float32) - expected.numpy()).max() < 0.51
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 1)])
@@ -389,10 +389,10 @@ def test_a_seed_reproduces_the_networks_own_noise(noisy: Translator) -> None:
     assert not torch.equal(noisy.translate(x), noisy.translate(x))
 
 
-def test_files_have_their_own_noise_whatever_lies_beside_them(
+def test_files_have_their_own_noise_whatever_is_translated_with_them(
     noisy: Translator, tmp_path: Path
 ) -> None:
-    files = [picture(tmp_path / f"{i}.png", 16, 16) for i in range(3)]
+    files = [save_image(tmp_path / f"{i}.png", 16, 16) for i in range(3)]
 
     def translated(folder: str, paths: list[Path]) -> dict[str, bytes]:
         out = tmp_path / folder
@@ -408,20 +408,22 @@ def test_files_have_their_own_noise_whatever_lies_beside_them(
 def test_networks_of_one_size_get_images_of_that_size(tmp_path: Path) -> None:
     method = UNITDA(build(UNITDA.Config, small("unit_da")))
     model = Translator(method, "cpu")
-    path = picture(tmp_path / "wide.png", 48, 24)
+    path = save_image(tmp_path / "wide.png", 48, 24)
     assert model.classify(path, "a").shape == (1, 3)
     assert model.encode_content(path, "a").shape[2:] == (1, 1)
     assert model.translate(path).size == (16, 16)
     square = Image.open(path).crop((12, 0, 36, 24)).resize((16, 16), Image.Resampling.BILINEAR)
-    found, expected = (model.classify(x, "a") for x in (path, square))
-    torch.testing.assert_close(found, expected, rtol=0.02, atol=0.02)
-    report = model.translate_files([path, picture(tmp_path / "tall.png", 9, 30)], tmp_path / "out")
+    result, expected = (model.classify(x, "a") for x in (path, square))
+    torch.testing.assert_close(result, expected, rtol=0.02, atol=0.02)
+    report = model.translate_files(
+        [path, save_image(tmp_path / "tall.png", 9, 30)], tmp_path / "out"
+    )
     assert len(report.written) == 2 and not report.skipped
 
 
-def test_a_condition_is_refused_where_none_is_judged(run: Path) -> None:
+def test_a_condition_is_refused_unless_the_discriminator_takes_one(run: Path) -> None:
     x = images(1, 3, 32, 32)
-    with pytest.raises(ValueError, match="munit judges images by themselves"):
+    with pytest.raises(ValueError, match="munit scores images without their inputs"):
         load(run, "cpu", discriminators=True).discriminate(x, "shoes", condition=x)
 
 
@@ -473,8 +475,8 @@ def test_arrays_come_back_as_arrays(model: Translator) -> None:
     assert model.translate(images(1, 3, 8, 8), reference=array).shape == (1, 3, 8, 8)
 
 
-def test_encoded_images_come_back_as_pictures(model: Translator, tmp_path: Path) -> None:
-    path = picture(tmp_path / "x.png", 31, 22)
+def test_encoded_images_come_back_as_images(model: Translator, tmp_path: Path) -> None:
+    path = save_image(tmp_path / "x.png", 31, 22)
     expected = model.translate(path, seed=1)
     with path.open("rb") as file:
         for x in (path.read_bytes(), bytearray(path.read_bytes()), file):
@@ -510,7 +512,7 @@ def test_samples_of_networks_with_noise_are_drawn_anew(noisy: Translator) -> Non
 def test_samples_that_make_no_sense_are_refused(model: Translator, noisy: Translator) -> None:
     x = images(1, 3, 16, 16)
     for given in ({"style": torch.zeros(1, 3)}, {"reference": x}):
-        with pytest.raises(ValueError, match="samples draws random styles: leave out style and"):
+        with pytest.raises(ValueError, match="samples draws random styles, so it excludes style"):
             model.translate(x, samples=2, **given)
     with pytest.raises(ValueError, match="samples must be at least 1, found 0"):
         model.translate(x, samples=0)

@@ -69,8 +69,8 @@ def test_labels_that_are_not_named_are_0(model: Translator, to, vector: list[flo
 
 def test_every_image_may_have_labels_of_its_own(model: Translator) -> None:
     to = torch.eye(4)[[2, 0]]
-    found = model.translate(X, to)
-    torch.testing.assert_close(found, model.networks.translate(X, to))
+    result = model.translate(X, to)
+    torch.testing.assert_close(result, model.networks.translate(X, to))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_mistakes_name_what_is_known(model: Translator, to, message: str) -> Non
         model.translate(X, to)
 
 
-def test_without_styles_there_is_one_answer(
+def test_without_styles_there_is_one_output(
     model: Translator, inputs: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match="has no styles"):
@@ -106,8 +106,8 @@ def test_all_labels_are_files_and_a_sheet(model: Translator, inputs: Path, tmp_p
     assert [path.name for path in report.written] == expected
     assert {p.name for p in (tmp_path / "out").iterdir()} == {*expected, "sheet.png"}
     one = model.translate_files(inputs / "bob.png", tmp_path / "one", "Male").written[0]
-    with Image.open(one) as alone, Image.open(tmp_path / "out" / "bob_Male.png") as found:
-        assert alone.size == (24, 20) and alone.tobytes() == found.tobytes()
+    with Image.open(one) as alone, Image.open(tmp_path / "out" / "bob_Male.png") as result:
+        assert alone.size == (24, 20) and alone.tobytes() == result.tobytes()
     with Image.open(tmp_path / "out" / "sheet.png") as sheet:
         # three rows of an input and four labels, of the size of the training images, doubled
         assert sheet.width >= 5 * 32 and sheet.height >= 3 * 32
@@ -155,9 +155,9 @@ def test_command(
 ) -> None:
     given = [str(inputs / "ann.png"), "--out", str(tmp_path), "--to", to, "--device", "cpu"]
     assert main(["translate", str(file), *given]) == 0
-    with Image.open(tmp_path / "ann.png") as found:
+    with Image.open(tmp_path / "ann.png") as result:
         expected = model.translate(inputs / "ann.png", same or {"Male": 1, "Young": 1})
-        assert found.tobytes() == expected.tobytes()
+        assert result.tobytes() == expected.tobytes()
 
 
 def test_command_to_all(

@@ -206,12 +206,12 @@ def patch_layers(
 ) -> list[nn.Module]:
     bias = always_bias or norm == "instance"
     sizes = [width * min(2**i, 8) for i in range(layers + 1)]
-    found: list[nn.Module] = [nn.Conv2d(c, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+    modules: list[nn.Module] = [nn.Conv2d(c, width, 4, 2, 1), nn.LeakyReLU(0.2)]
     for n in range(layers):
         stride = 2 if n < layers - 1 else 1
-        found.append(nn.Conv2d(sizes[n], sizes[n + 1], 4, stride, 1, bias=bias))
-        found += [*norm_layers(norm, sizes[n + 1]), nn.LeakyReLU(0.2)]
-    return [*found, nn.Conv2d(sizes[-1], 1, 4, 1, 1)]
+        modules.append(nn.Conv2d(sizes[n], sizes[n + 1], 4, stride, 1, bias=bias))
+        modules += [*norm_layers(norm, sizes[n + 1]), nn.LeakyReLU(0.2)]
+    return [*modules, nn.Conv2d(sizes[-1], 1, 4, 1, 1)]
 
 
 def patch(c: int = 3, width: int = 4, layers: int = 3, norm: str = "instance") -> nn.Module:

@@ -23,8 +23,8 @@ from tests.interop.junyanz_networks import (
 )
 
 
-def close(found: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+def close(result: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("format", ["junyanz-bicyclegan", None])
@@ -87,21 +87,21 @@ def test_variants(
 )
 @torch.no_grad()
 def test_two_discriminators(tmp_path: Path, network, shape: dict, norm: str) -> None:
-    judges = [network(norm=norm, **shape).eval() for _ in range(2)]
+    discriminators = [network(norm=norm, **shape).eval() for _ in range(2)]
     encoder = Encoder(norm=norm)
     files = [saved(code_unet(norm=norm), tmp_path / "G.pth"), saved(encoder, tmp_path / "E.pth")]
-    files += [saved(D, tmp_path / f"D{i}.pth") for i, D in enumerate(judges)]
+    files += [saved(D, tmp_path / f"D{i}.pth") for i, D in enumerate(discriminators)]
     import_model(files, tmp_path / "m.safetensors")
     model = crossimage.load(tmp_path / "m.safetensors")
     y = torch.rand(2, 3, 128, 128) * 2 - 1
-    for name, judge in zip(("D", "D_2"), judges, strict=True):
-        scores = judge(y)
-        for found, expected in zip(
+    for name, discriminator in zip(("D", "D_2"), discriminators, strict=True):
+        scores = discriminator(y)
+        for result, expected in zip(
             model.networks.discriminators[name](y),
             scores if isinstance(scores, list) else [scores],
             strict=True,
         ):
-            close(found, expected)
+            close(result, expected)
 
 
 def refused(tmp_path: Path, networks: list, *parts: str) -> None:

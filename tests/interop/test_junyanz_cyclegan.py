@@ -17,8 +17,8 @@ from tests.interop.junyanz_networks import patch, pixel, resnet, saved
 OFFICIAL = ("G_A", "G_B", "D_A", "D_B")
 
 
-def close(found: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+def close(result: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.fixture(params=["junyanz-cyclegan", None])

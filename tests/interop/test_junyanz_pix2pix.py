@@ -15,8 +15,8 @@ from tests import golden
 from tests.interop.junyanz_networks import patch, pixel, resnet, saved, unet
 
 
-def close(found: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+def close(result: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("format", ["junyanz-pix2pix", None])

@@ -18,16 +18,16 @@ from tests.interop.junyanz_networks import Encoder, Scales, code_unet, patch, re
 
 def networks(method: str) -> tuple[list[torch.nn.Module], dict[str, Any]]:
     """Tiny networks of a method, and their settings in our words."""
-    judge = {"width": 4, "layers": 2}
+    discriminator = {"width": 4, "layers": 2}
     if method == "cyclegan":
         given = [resnet(blocks=1), resnet(blocks=1), patch(layers=2), patch(layers=2)]
-        return given, {"width": 4, "residual_blocks": 1, "discriminator": judge}
+        return given, {"width": 4, "residual_blocks": 1, "discriminator": discriminator}
     if method == "pix2pix":
         given = [unet(depth=5), patch(6, layers=2, norm="batch")]
-        return given, {"width": 2, "downsamples": 5, "discriminator": judge}
+        return given, {"width": 2, "downsamples": 5, "discriminator": discriminator}
     given = [code_unet(depth=5), Encoder(halvings=2), Scales(), Scales()]
     encoder = {"encoder_width": 2, "encoder_downsamples": 2}
-    return given, {"width": 2, "downsamples": 5, "discriminator": judge, **encoder}
+    return given, {"width": 2, "downsamples": 5, "discriminator": discriminator, **encoder}
 
 
 @pytest.mark.parametrize("method", ["cyclegan", "pix2pix", "bicyclegan"])
@@ -40,8 +40,8 @@ def test_files_and_fine_tuning(method: str, pairs: Path, tmp_path: Path) -> None
 
     opened = crossimage.load(model, device="cpu")
     opened.translate_files([pairs / "testA" / "0.png"], tmp_path / "out", to="b")
-    (picture,) = (tmp_path / "out").rglob("*.png")
-    with Image.open(picture) as image, Image.open(pairs / "testA" / "0.png") as source:
+    (output,) = (tmp_path / "out").rglob("*.png")
+    with Image.open(output) as image, Image.open(pairs / "testA" / "0.png") as source:
         assert image.size == source.size
 
     run = tmp_path / "run"

@@ -122,9 +122,9 @@ class Official:
     def check_scores(self, model: crossimage.Translator) -> None:
         for d in "ab":
             expected = self.dis[d](self.images[d])
-            found = model.discriminate(self.images[d], domain=d)
-            assert len(found) == len(expected)
-            for ours, theirs in zip(found, expected, strict=True):
+            result = model.discriminate(self.images[d], domain=d)
+            assert len(result) == len(expected)
+            for ours, theirs in zip(result, expected, strict=True):
                 close(ours, theirs)
 
 
@@ -139,8 +139,8 @@ def _shake(network: nn.Module) -> None:
             nn.init.uniform_(layer.weight, 0, 0.5)
 
 
-def close(found: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(found, expected.reshape(found.shape), rtol=1e-4, atol=1e-4)
+def close(result: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(result, expected.reshape(result.shape), rtol=1e-4, atol=1e-4)
 
 
 @pytest.fixture(params=["munit", "unit"])

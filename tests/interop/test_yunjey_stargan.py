@@ -80,8 +80,8 @@ def saved(network: nn.Module, path: Path, *, module: bool = False) -> Path:
     return path
 
 
-def close(found: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+def close(result: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("format", ["yunjey-stargan", None])
@@ -125,8 +125,8 @@ def test_variants(
     to = (torch.rand(2, labels) > 0.5).float()
     # the official test script leaves the norms in training mode, with each image's statistics
     close(model.translate(x, to), G.train()(x, to))
-    for found, expected in zip(model.discriminate(x), D(x), strict=True):
-        close(found, expected)
+    for result, expected in zip(model.discriminate(x), D(x), strict=True):
+        close(result, expected)
 
 
 @torch.no_grad()

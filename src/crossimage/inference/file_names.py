@@ -56,7 +56,7 @@ def _matches(path: Path) -> list[Path]:
         return [path]
     matches = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
     if not matches:
-        raise FileNotFoundError(f"no file, folder or match of a pattern: {path}")
+        raise FileNotFoundError(f"{path} is not a file or folder, and as a pattern it matches none")
     return matches
 
 

@@ -94,8 +94,8 @@ class Inputs:
             list a list of such lists. Without ``several``, single images instead of the k.
         """
         if self.is_tensor:
-            y = torch.cat(list(outputs)).to(self.device)
-            return y if several else y[:, 0]
+            (y,) = outputs
+            return (y if several else y[:, 0]).to(self.device)
         rows = (row for output in outputs for row in output)
         images = [
             [to_array(image) if array else to_pil(image) for image in row[: None if several else 1]]
@@ -236,7 +236,7 @@ def _read_file(file: Any) -> EncodedImage:
     except (OSError, ValueError) as error:  # such as of closed files
         raise ValueError(f"{name} can't be read: {error}") from None
     if not isinstance(data, bytes):
-        raise ValueError(f"{name} gives {type(data).__name__}, not bytes; open it in binary mode")
+        raise ValueError(f"{name} returns {type(data).__name__}, not bytes; open it in binary mode")
     if not data:
         raise ValueError(f"{name} is at its end; to read it again, call seek(0)")
     return EncodedImage(data, name)

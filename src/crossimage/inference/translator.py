@@ -211,7 +211,9 @@ class Translator(Predictor):
         passes = 1 if styles is not None else k
         with self._seeded(seed):
             parts = [self._translate(inputs.batches, target, styles) for _ in range(passes)]
-        outputs = [torch.cat(images, 1) for images in zip(*parts, strict=True)]
+        outputs = parts[0]
+        if passes > 1:
+            outputs = [torch.cat(images, 1) for images in zip(*parts, strict=True)]
         return inputs.results(outputs, several=samples is not None)
 
     # fmt: off
@@ -347,7 +349,9 @@ class Translator(Predictor):
         """
         self.networks.check_discriminators()
         if condition is not None and not self.networks.conditional:
-            raise ValueError(f"{self.method} judges images by themselves; leave out condition")
+            raise ValueError(
+                f"{self.method} scores images without their inputs; leave out condition"
+            )
         letter = self.letter(domain)
         inputs = self._read(x, letter)
         batch, given = inputs.joined(), None
@@ -511,7 +515,7 @@ class Translator(Predictor):
         if samples is None:
             return 1
         if style is not None or reference is not None:
-            raise ValueError("samples draws random styles: leave out style and reference, or it")
+            raise ValueError("samples draws random styles, so it excludes style and reference")
         k = whole(samples, "samples", 1)
         if k > 1 and not self.multimodal:
             raise ValueError(f"this {self.method} gives one output per input: leave out samples")
