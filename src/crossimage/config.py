@@ -158,6 +158,8 @@ class Config:
         sample_count: Training and test inputs per domain on a sample sheet.
         save_every: Steps between two checkpoints.
         keep: Number of checkpoints to keep.
+        data_rules: Rules by which files are found and read: 2, or 1 for runs and models of earlier
+            versions, which do not state it.
     """
 
     domains: Names = ()
@@ -191,6 +193,8 @@ class Config:
     sample_count: PositiveInt = 4
     save_every: PositiveInt = 10_000
     keep: PositiveInt = 3
+
+    data_rules: Literal[1, 2] = 2
 
     def __post_init__(self) -> None:
         """Refuse values that no run can use."""
@@ -259,6 +263,9 @@ class SuperResolutionConfig(Config):
 
 
 C = TypeVar("C", bound=Config)
+
+EARLIER_DEFAULTS = {"data_rules": 1}
+"""Values that saved settings which do not state them stand for; the first layer of `build`."""
 
 
 _SWITCHES_OFF = {

@@ -99,6 +99,13 @@ def test_a_model_comes_back(model: Path, method: Tiny) -> None:
         assert torch.equal(value, method.state_dict()[name])
 
 
+def test_a_model_that_states_no_rules_for_its_files_has_those_of_its_time(model: Path) -> None:
+    config = json.loads(_metadata(model)["config"])
+    assert config.pop("data_rules") == 2
+    _rewrite(model, {"config": json.dumps(config)})
+    assert load_model(model).config.data_rules == 1
+
+
 def test_the_metadata_says_what_the_file_is(model: Path) -> None:
     metadata = _metadata(model)
     assert metadata["format"] == "crossimage" and metadata["format_version"] == "1"

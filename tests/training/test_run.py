@@ -76,6 +76,25 @@ def test_more_steps_continue_a_finished_run(run: Path, folders: Path, tmp_path: 
         assert digest(states[0][1][key]) == digest(states[1][1][key])
 
 
+def test_a_run_that_states_no_rules_for_its_files_keeps_those_of_its_time(
+    run: Path, folders: Path
+) -> None:
+    assert yaml.safe_load((run / "config.yaml").read_text())["data_rules"] == 2
+    lines = (run / "config.yaml").read_text().splitlines(keepends=True)
+    (run / "config.yaml").write_text("".join(x for x in lines if "data_rules" not in x))
+    checkpoints = Checkpoints(run, 1)
+    saved = checkpoints.load_newest(pytest.fail)
+    assert saved
+    step, state = saved
+    del state["config"]["data_rules"]
+    checkpoints.save(step, state)
+    result = train("munit", folders, run, **small(steps=8))
+    assert (result.first_step, result.step, result.config.data_rules) == (6, 8, 1)
+    assert yaml.safe_load((run / "config.yaml").read_text())["data_rules"] == 1
+    with pytest.raises(ValueError, match="data_rules: 1 -> 2"):
+        train("munit", folders, run, **small(steps=9, data_rules=2))
+
+
 def test_another_config_is_refused_with_the_difference(run: Path, folders: Path) -> None:
     before = contents(run)
     other = small(steps=8, learning_rate=0.01, weights={"cycle": 3.0}, log_every=1)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from crossimage._version import __version__
-from crossimage.config import build, to_dict
+from crossimage.config import EARLIER_DEFAULTS, build, to_dict
 from crossimage.methods import find_method, method_name
 from crossimage.methods.base import Method
 from crossimage.utils.files import atomic
@@ -69,7 +69,7 @@ def load_model(path: Path | str) -> Method:
     name = metadata.get("method", "")
     cls = find_method(name, path)
     try:
-        values = dict(json.loads(metadata["config"]))
+        values = EARLIER_DEFAULTS | json.loads(metadata["config"])
         everything = {"translation": False, "all": True}[metadata["contents"]]
         checksum = metadata["checksum"]
     except (KeyError, TypeError, ValueError) as error:

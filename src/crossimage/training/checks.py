@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from crossimage.config import Config, build, differences, micro_batch_size
+from crossimage.config import EARLIER_DEFAULTS, Config, build, differences, micro_batch_size
 from crossimage.methods.base import Method
 from crossimage.training.fabric import arithmetic, world_of
 
@@ -67,7 +67,7 @@ def check_continues(
     method = saved.pop("method")
     if method != name:
         raise ValueError(f"{run} holds a run of {method}, not of {name}; choose another folder")
-    before = build(type(config), saved, source=str(run))
+    before = build(type(config), EARLIER_DEFAULTS, saved, source=str(run))
     may_change = MAY_CHANGE - {"steps"} if config.decay_steps else MAY_CHANGE
     changes = differences(before, config, ignore=may_change.__contains__)
     changes += [

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from crossimage.checkpoints.training_state import Checkpoints, lock
-from crossimage.config import build, to_dict, write_yaml
+from crossimage.config import EARLIER_DEFAULTS, build, read_yaml, to_dict, write_yaml
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.datasets import Images
 from crossimage.data.sources.folders import Split
@@ -126,7 +126,8 @@ def run_training(
     name, settings = resolve(recipe)
     method = find_method(name, recipe)
     networks = network_settings(init_from, method) if init_from else {}
-    config = build(method.Config, networks, settings, overrides, source=recipe)
+    rules = _data_rules(out)
+    config = build(method.Config, networks, settings, rules, overrides, source=recipe)
     source = find_source(data, config, method.layout, method.needs_labels(config))
     config = config.complete(source.facts)
     dataset = build_dataset(source, config)
@@ -144,6 +145,17 @@ def run_training(
             + (f"the newest checkpoint is {good}" if good else "there is no checkpoint yet")
             + "; the same command continues the run once that is fixed"
         ) from error
+
+
+def _data_rules(run: Path) -> dict[str, Any]:
+    """Return the rules by which a run that can be continued finds and reads its files."""
+    if Checkpoints(run, keep=1).newest_path() is None:
+        return {}
+    try:
+        saved = EARLIER_DEFAULTS | read_yaml(run / "config.yaml")
+    except (FileNotFoundError, ValueError):
+        return {}  # if the checkpoint differs from what is set, it says so
+    return {"data_rules": saved["data_rules"]}
 
 
 @contextmanager
