@@ -58,6 +58,7 @@ autodoc_type_aliases = {
     for name in (
         *("PositiveInt", "NonNegativeInt", "PositiveFloat", "NonNegativeFloat", "Fraction"),
         *("Names", "Groups", "Channels", "Betas", "Range", "Size"),
+        *("Array", "Codes", "ImageLike", "ImageSource", "ImagesLike", "Precision", "To"),
     )
 }
 maximum_signature_line_length = 100
