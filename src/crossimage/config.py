@@ -101,11 +101,11 @@ def micro_batch_size(
 
 @dataclass(frozen=True)
 class Facts:
-    """What a data source knows about its images; see :meth:`Config.complete`.
+    """The settings that a data source determines; see :meth:`Config.complete`.
 
     Attributes:
-        domains: Names of the domains; of the labels, where images have label vectors.
-        epoch: Training images per epoch, over all labelled data sets or of the largest domain.
+        domains: Names of the domains, or of the labels if images have label vectors.
+        epoch: Training images per epoch: of the largest domain, or of all labelled data sets.
         classes: Names of the classes; empty unless class folders were asked for.
         label_sets: Number of labels in each labelled data set.
         categorical: Whether each labelled data set's labels are classes, exactly one per image.
@@ -208,13 +208,13 @@ class Config:
         return self.batch_size
 
     def complete(self, facts: Facts) -> Self:
-        """Return the config with all that the data determines, and its epochs as steps."""
+        """Return the config with the settings that the data determines, and epochs as steps."""
         return replace(self, **self.fields_from(facts)).in_steps(facts.epoch)
 
     def fields_from(self, facts: Facts) -> dict[str, Any]:
-        """Return the values that facts give to fields of this config, by the fields' names.
+        """Return the settings of this config that the data determines.
 
-        Configs with further fields that the data determines extend it.
+        Subclasses that let the data determine more of their fields extend this method.
         """
         return {"domains": facts.domains}
 
@@ -246,7 +246,7 @@ class ClassesConfig(Config):
     classes: Names = ()
 
     def fields_from(self, facts: Facts) -> dict[str, Any]:
-        """Take the classes from the data, where their folders were asked for."""
+        """Return the settings that the data determines, including the classes if it has any."""
         classes = {"classes": facts.classes} if facts.classes else {}
         return super().fields_from(facts) | classes
 

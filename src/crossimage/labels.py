@@ -225,10 +225,10 @@ class LabelledConfig(Config):
         return self.label_sets or (len(self.names),)
 
     def fields_from(self, facts: Facts) -> dict[str, Any]:
-        """Take the labels from the data.
+        """Return the settings that the data determines, including the labels.
 
         Raises:
-            ValueError: ``domains`` are given and are not the labels of the data.
+            ValueError: ``domains`` are set, but are not the labels of the data.
         """
         if self.domains not in ((), facts.domains):
             raise ValueError(

@@ -1,7 +1,7 @@
-"""From what a user names as data to the samples that a method learns from.
+"""Training data, from a path to the samples that a method learns from.
 
-``find_source`` says where the images are and what they tell; ``Config.complete`` takes that over;
-``build_dataset`` makes samples of both.
+``find_source`` finds the images and the facts about them, ``Config.complete`` fills in the config
+from the facts, and ``build_dataset`` makes samples according to both.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from crossimage.labels import LabelledConfig
 
 @dataclass(frozen=True)
 class Source:
-    """The images of a data set, and what it says about them.
+    """The images of a data set, and the facts about them.
 
     Attributes:
         layout: How the images belong together.
-        domains: Where the images of each domain are.
-        facts: What completes a config.
+        domains: The images of each domain, or of each labelled data set.
+        facts: The settings that the data determines.
     """
 
     layout: Layout
@@ -50,7 +50,7 @@ _DATASETS: dict[Layout, Callable[[Any, Any], Images]] = {
     "super_resolution": SuperResolutionImages,
     "labelled": LabelledImages,
 }
-"""Of each layout the samples, made of its domains and a config."""
+"""The samples of each layout, made from its domains and its config."""
 
 
 def find_source(
@@ -60,8 +60,8 @@ def find_source(
 
     Args:
         data: A folder, list files or tables, depending on the layout.
-        config: The settings of the run; its ``domains`` rename or choose domains.
-        layout: How the method wants its images.
+        config: The settings of the run; its ``domains`` rename or select domains.
+        layout: The layout that the method learns from.
         class_letters: Letters of the domains whose images need classes.
 
     Raises:
@@ -87,9 +87,10 @@ def find_source(
 
 
 def build_dataset(source: Source, config: Config) -> Images:
-    """Return the samples of a source, prepared as a completed config says.
+    """Return the samples of a source, prepared according to a completed config.
 
     Raises:
-        ValueError: The number of ``config.channels`` does not fit, or two data sets share a label.
+        ValueError: ``config.channels`` holds a wrong number of channels, or two data sets share a
+            label.
     """
     return _DATASETS[source.layout](source.domains, config)

@@ -15,7 +15,8 @@ from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional as transforms
 
 from crossimage.config import Config
-from crossimage.data.images.files import MAX_PIXELS, BombError, ImageError, decode, normalise
+from crossimage.data.images.files import decode, normalise
+from crossimage.data.images.pixels import MAX_PIXELS, BombError, ImageError
 from crossimage.data.images.resize import resize_decoded, size_before_crop
 from crossimage.data.loader import LoadedBatch, Sample
 from crossimage.data.sources.folders import Domain, Split

@@ -15,7 +15,8 @@ from rich.table import Table
 from crossimage.config import Config, Layout
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.datasets import Images, check_sizes
-from crossimage.data.images.files import BombError, ImageError, ImageInfo, verify
+from crossimage.data.images.files import verify
+from crossimage.data.images.pixels import BombError, ImageError, ImageInfo
 from crossimage.data.images.resize import size_before_crop
 from crossimage.data.sources.folders import SPLITS, Domain, Split, scan_domains
 from crossimage.data.sources.labelled import LabelledDomain

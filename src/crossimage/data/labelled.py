@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from crossimage.data.datasets import Group, Images
-from crossimage.data.images.files import ImageError
+from crossimage.data.images.pixels import ImageError
 from crossimage.data.loader import LoadedBatch, Sample
 from crossimage.data.sources.folders import Split
 from crossimage.data.sources.labelled import LabelledDomain, Values

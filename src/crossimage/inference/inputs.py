@@ -14,14 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from torch import Tensor
 
-from crossimage.data.images.files import (
-    EncodedImage,
-    from_array,
-    from_pil,
-    read_image,
-    to_array,
-    to_pil,
-)
+from crossimage.data.images.encoded import EncodedImage
+from crossimage.data.images.files import from_array, from_pil, read_image, to_array, to_pil
 from crossimage.utils.files import as_path
 from crossimage.utils.names import did_you_mean, look_up
 

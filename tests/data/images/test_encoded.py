@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from crossimage.data.images.encoded import EncodedImage
-from crossimage.data.images.files import ImageError, probe, read_image, verify
+from crossimage.data.images.files import probe, read_image, verify
+from crossimage.data.images.pixels import ImageError
 from tests.data.images.test_files import png16
 
 RNG = np.random.default_rng(0)

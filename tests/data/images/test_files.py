@@ -10,8 +10,6 @@ from PIL import Image, ImageOps
 
 from crossimage.data.images.files import (
     EXTENSIONS,
-    BombError,
-    ImageError,
     decode,
     from_pil,
     probe,
@@ -20,6 +18,7 @@ from crossimage.data.images.files import (
     verify,
     write_image,
 )
+from crossimage.data.images.pixels import BombError, ImageError
 from tests.data.images.helpers import as_tensor, picture, png16
 
 

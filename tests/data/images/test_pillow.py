@@ -3,12 +3,8 @@ import pytest
 import torch
 from PIL import Image
 
-from crossimage.data.images.files import (
-    ImageError,
-    decode,
-    probe,
-    read_image,
-)
+from crossimage.data.images.files import decode, probe, read_image
+from crossimage.data.images.pixels import ImageError
 from tests.data.images.helpers import RNG, picture, png16
 
 

@@ -3,11 +3,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from crossimage.data.images.files import (
-    ImageError,
-    decode,
-    read_image,
-)
+from crossimage.data.images.files import decode, read_image
+from crossimage.data.images.pixels import ImageError
 from tests.data.images.helpers import picture
 
 

@@ -6,13 +6,8 @@ import tifffile
 import torch
 from PIL import Image
 
-from crossimage.data.images.files import (
-    BombError,
-    ImageError,
-    probe,
-    read_image,
-    write_image,
-)
+from crossimage.data.images.files import probe, read_image, write_image
+from crossimage.data.images.pixels import BombError, ImageError
 from tests.data.images.helpers import RNG, as_tensor, picture
 
 

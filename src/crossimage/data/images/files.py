@@ -15,7 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from crossimage.data.images import pillow, tiff
-from crossimage.data.images.encoded import EncodedImage, ImageFile
+from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.pixels import (
     MAX_PIXELS,
     BombError,
@@ -27,12 +27,6 @@ from crossimage.data.images.pixels import (
 )
 from crossimage.utils.files import atomic
 from crossimage.utils.intensities import from_uint8, to_uint8
-
-__all__ = [
-    "EXTENSIONS", "MAX_PIXELS", "BombError", "EncodedImage", "ImageError", "ImageFile", "ImageInfo",
-    "decode", "from_array", "from_pil", "normalise", "probe", "read_image", "to_array", "to_pil",
-    "verify", "write_image",
-]  # fmt: skip
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 

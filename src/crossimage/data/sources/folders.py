@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from crossimage.config import Facts
-from crossimage.data.images.files import EXTENSIONS, ImageError, probe
+from crossimage.data.images.files import EXTENSIONS, probe
+from crossimage.data.images.pixels import ImageError
 from crossimage.utils.files import as_path
 
 Split = Literal["train", "test"]
@@ -173,7 +174,7 @@ def find_two_scales(data: str, names: Sequence[str] = ()) -> tuple[Domain, Domai
 
 
 def facts_of(domains: Sequence[Domain]) -> Facts:
-    """Return what domains tell: names, classes, and an epoch of the largest one's images."""
+    """Return the facts about domains: names, classes, and the images of the largest one."""
     return Facts(
         domains=tuple(domain.name for domain in domains),
         epoch=max(len(domain.train) for domain in domains),

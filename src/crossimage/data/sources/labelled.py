@@ -79,7 +79,7 @@ def find_labelled(data: str, chosen: Sequence[str] = ()) -> tuple[LabelledDomain
 
 
 def facts_of_labelled(data_sets: Sequence[LabelledDomain]) -> Facts:
-    """Return what labelled data sets tell: their labels, and an epoch of all their images."""
+    """Return the facts about labelled data sets: their labels, and the number of all images."""
     known = [data_set.label_set for data_set in data_sets]
     return Facts(
         domains=tuple(name for labels in known for name in labels.names),

@@ -20,7 +20,7 @@ _MEANING = {"1": 1, "true": 1, "yes": 1, "0": 0, "-1": 0, "false": 0, "no": 0}
 _FILE_COLUMNS = ("file", "filename", "image", "image_id", "path", "name")
 _SPLITS = ("train", "test", "val")
 _FOLDERS = (*_SPLITS, "img_align_celeba", "images", "Img/img_align_celeba")
-_TESTS = 2000  # at most, unless the table tells; as many as in the official StarGAN
+_TESTS = 2000  # at most, if the table has no split; as many as in the official StarGAN
 
 Cell = int | str
 """1 or 0, or text that means neither."""
