@@ -181,7 +181,7 @@ def run_shell(text: str) -> None:
             subprocess.run([*program, *words[1:]], check=True, capture_output=True, timeout=300)
 
 
-def run_python(block: Block, namespace: dict[str, Any]) -> None:
-    """Run a block in a namespace; a traceback names the page and the line."""
-    code = compile("\n" * block.line + block.text, block.page, "exec")
+def run_python(block: Block, text: str, namespace: dict[str, Any]) -> None:
+    """Run a block's text in a namespace; a traceback names the page and the line."""
+    code = compile("\n" * block.line + text, block.page, "exec")
     exec(code, namespace)

@@ -237,7 +237,11 @@ STAND_INS: dict[str, StandIns] = {
                 model, method="pix2pix", domains=("photo", "label"), direction="b-to-a"
             ),
         },
-        replace={"docs/palettes/camvid.csv": "palette.csv", "munit-table-1": "table-1.yaml"},
+        replace={
+            "docs/palettes/camvid.csv": "palette.csv",
+            "munit-table-1": "table-1.yaml",
+            'out="report"': 'out="report", features="random", lpips_weights="random", samples=3',
+        },
     ),
     "docs/gan.md": StandIns({"FACES": images, "ORIGINALS": originals}),
     "docs/import.md": StandIns({"gen_00010000.pt": munit_generators, "sketches": images}),

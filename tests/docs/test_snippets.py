@@ -78,6 +78,6 @@ def run(block: Block, namespace: dict[str, object]) -> None:
     for written, instead in STAND_INS.get(block.page, StandIns()).replace.items():
         text = text.replace(written, instead)
     if block.language == "python":
-        run_python(block, namespace)
+        run_python(block, text, namespace)
     else:
         run_shell(text)
