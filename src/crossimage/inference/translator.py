@@ -188,9 +188,9 @@ class Translator(Predictor):
             reference: N images of the target domain, or one for all, whose style is used.
             seed: Makes random styles and the noise of networks with dropout reproducible, and the
                 same on every device. Without it PyTorch's global generator is used.
-            samples: Number of outputs per image, each with a random style or noise. The first
-                outputs are the same for every number, and the very first is that without
-                ``samples``.
+            samples: Number of outputs per image, each with a random style or noise. With a seed,
+                the first outputs are the same for every number, and the very first is the result
+                without ``samples``.
 
         Returns:
             For a tensor a float32 tensor (N, C, H, W) in [-1, 1] on its device; for an array a
@@ -199,6 +199,7 @@ class Translator(Predictor):
             ``samples`` images.
 
         Raises:
+            FileNotFoundError: The path of an image does not exist.
             ValueError: The images, the domain, the style or the number of samples do not fit the
                 model.
         """

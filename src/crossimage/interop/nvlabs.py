@@ -23,7 +23,7 @@ from crossimage.interop.mapping import (
     note_shapes,
 )
 
-Names = dict[str, str]
+LayerNames = dict[str, str]
 
 LAYER_NORM = {"norm.weight": "norm.gamma", "norm.bias": "norm.beta"}
 PADDINGS = {"zero": "zeros"}
@@ -69,7 +69,7 @@ TRAINING = {
 }
 
 
-def encoder_names(ours: str, theirs: str, halvings: int, blocks: int) -> Names:
+def encoder_names(ours: str, theirs: str, halvings: int, blocks: int) -> LayerNames:
     """Name the layers of an encoder: convolutions and one group of residual blocks."""
     names = {f"{ours}.{i}": f"{theirs}.model.{i}" for i in range(1 + halvings)}
     for i in range(blocks):
@@ -79,7 +79,7 @@ def encoder_names(ours: str, theirs: str, halvings: int, blocks: int) -> Names:
     return names
 
 
-def upsampler_names(ours: str, theirs: str, doublings: int) -> Names:
+def upsampler_names(ours: str, theirs: str, doublings: int) -> LayerNames:
     """Name the layers of a decoder after its residual blocks; the file counts upsampling too."""
     names = {f"{ours}.{i}": f"{theirs}.model.{2 * i + 2}" for i in range(doublings)}
     names[f"{ours}.{doublings}"] = f"{theirs}.model.{2 * doublings + 1}"
@@ -163,7 +163,7 @@ def configure(
     dis: CheckpointFile | None,
     options: Mapping[str, str],
     file: Mapping[str, Any] | None,
-    names: Names,
+    names: LayerNames,
 ) -> tuple[C, list[str]]:
     """Build the config of a method.
 

@@ -15,7 +15,7 @@ from crossimage.interop.mapping import (
 )
 from crossimage.interop.nvlabs import (
     LAYER_NORM,
-    Names,
+    LayerNames,
     configure,
     encoder_names,
     encoder_shapes,
@@ -68,7 +68,7 @@ def convert(
     return ConvertedModel(munit, dis is not None, notes)
 
 
-def generator_names(config: MUNITConfig, domain: str) -> Names:
+def generator_names(config: MUNITConfig, domain: str) -> LayerNames:
     """Name the layers of one domain's generator: content and style encoder, MLP and decoder."""
     halvings, blocks = config.downsamples, config.residual_blocks
 

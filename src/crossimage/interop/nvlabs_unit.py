@@ -15,7 +15,7 @@ from crossimage.interop.mapping import (
 )
 from crossimage.interop.nvlabs import (
     LAYER_NORM,
-    Names,
+    LayerNames,
     configure,
     encoder_names,
     encoder_shapes,
@@ -55,7 +55,7 @@ def convert(
     return ConvertedModel(unit, dis is not None, [*notes, "translations decode the latent mean"])
 
 
-def generator_names(config: UNITConfig, domain: str) -> Names:
+def generator_names(config: UNITConfig, domain: str) -> LayerNames:
     """Name the layers of one domain's generator: encoder and decoder, none of them shared."""
     halvings, blocks = config.downsamples, config.residual_blocks
     names = encoder_names("encode", f"{domain}.enc", halvings, blocks)
