@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from crossimage.config import build
-from crossimage.evaluation.galleries.translations import Translations
+from crossimage.evaluation.galleries.translations import TranslationGallery
 from crossimage.inference.files import FileOptions, translate_files
 from crossimage.inference.predictor import Predictor
 from crossimage.methods import METHODS
@@ -38,14 +38,14 @@ def test_files_and_galleries_show_the_same_outputs_for_the_same_seed(
     model = predictor(method, **settings)
     assert model.multimodal == (method != "cyclegan")
     samples = 3 if model.multimodal else 1
-    rows = list(Translations("run", model, str(pairs), None, 5).rows(None, samples))
-    for row in rows:  # as the gallery has prepared them
-        assert row.picture is not None
-        Image.fromarray(row.picture.permute(1, 2, 0).numpy()).save(tmp_path / row.name)
+    items = list(TranslationGallery("run", model, str(pairs), None, 5).items(None, samples))
+    for item in items:  # as the gallery has prepared them
+        assert item.input is not None
+        Image.fromarray(item.input.permute(1, 2, 0).numpy()).save(tmp_path / item.name)
     options = FileOptions(samples, seed=5)
     written = translate_files(model, tmp_path, tmp_path / "out", None, options).written
-    assert len(written) == samples * len(rows) > 1
-    outputs = [output for row in rows for output in row.answers]
+    assert len(written) == samples * len(items) > 1
+    outputs = [output for item in items for output in item.outputs]
     for path, output in zip(written, outputs, strict=True):
         assert np.array_equal(np.asarray(Image.open(path)), output.permute(1, 2, 0).numpy())
 
