@@ -185,3 +185,19 @@ def test_an_unknown_name_lists_the_methods_of_packages_too(
         find_method("mina", "r.yaml")
     with pytest.raises(ValueError, match="no recipe or method 'mina'; did you mean 'mine'"):
         resolve("mina")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "base"),
+    [
+        ({"layout": "labelled"}, "crossimage.labels.LabelledConfig"),
+        ({"layout": "super_resolution"}, "crossimage.config.SuperResolutionConfig"),
+        ({"labelled": ("a",)}, "crossimage.config.ClassesConfig"),
+    ],
+)
+def test_a_config_must_have_the_settings_that_the_methods_data_needs(
+    attributes: dict[str, object], base: str
+) -> None:
+    method = type("Mine", (CycleGAN,), attributes)
+    with pytest.raises(ValueError, match=f"learns from .*; derive its Config from {base}"):
+        register(method)

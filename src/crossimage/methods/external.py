@@ -6,7 +6,8 @@ import inspect
 import warnings
 from importlib.metadata import EntryPoint, entry_points
 
-from crossimage.config import Config
+from crossimage.config import ClassesConfig, Config, SuperResolutionConfig
+from crossimage.labels import LabelledConfig
 from crossimage.methods.base import Method
 
 GROUP = "crossimage.methods"
@@ -58,7 +59,8 @@ def check_method(method: object, source: str) -> type[Method]:
         source: What it is, for the error message.
 
     Raises:
-        ValueError: It is not a subclass of ``Method``, is abstract, or has no config class.
+        ValueError: It is not a subclass of ``Method``, is abstract, or has no config class, or one
+            without the settings that its data needs.
     """
     if not (isinstance(method, type) and issubclass(method, Method)):
         raise ValueError(f"{source} is {method!r}; expected a subclass of crossimage.Method")
@@ -70,6 +72,16 @@ def check_method(method: object, source: str) -> type[Method]:
         raise ValueError(
             f"{source} has no config class; set Config to a subclass of crossimage.config.Config"
         )
+    for learns, data, base in (
+        (method.layout == "labelled", "label vectors", LabelledConfig),
+        (method.layout == "super_resolution", "small versions of images", SuperResolutionConfig),
+        (bool(method.labelled), "classes", ClassesConfig),
+    ):
+        if learns and not issubclass(config, base):
+            raise ValueError(
+                f"{source} learns from {data}; derive its Config from "
+                f"{base.__module__}.{base.__name__}"
+            )
     return method
 
 
