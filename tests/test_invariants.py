@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -11,19 +14,23 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
 import crossimage
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import build
-from crossimage.data.loader import collate
+from crossimage.data.datasets import Images
+from crossimage.data.loader import LoadedBatch, Sample, collate
 from crossimage.inference.translator import Translator
 from crossimage.methods import METHODS
-from crossimage.methods.base import Batch, Method, Noise
+from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.networks.blocks import BatchNorm, Dropout
 from crossimage.training.run import train
+from crossimage.training.trainer import Trainer
 from tests.conftest import SMALL, open_dataset, small
+from tests.faults.harness import compare, digest
 
 every_method = pytest.mark.parametrize("name", METHODS)
 CURVES = Path(__file__).with_name("curves")
@@ -188,6 +195,151 @@ def test_a_continued_run_is_the_uninterrupted_one(
     assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
     models = [load_file(tmp_path / run / "model.safetensors") for run in ("whole", "parts")]
     assert all(torch.equal(models[0][key], models[1][key]) for key in models[0])
+
+
+def poison_sample(monkeypatch: pytest.MonkeyPatch, *numbers: int) -> None:
+    """Put a pixel that is not finite into every image of some samples."""
+    real = Images.__getitem__
+
+    def poisoned(self: Images, number: int) -> Sample:
+        sample = real(self, number)
+        if number in numbers:
+            for image in sample.images.values():
+                image[:, 5, 5] = float("inf")
+        return sample
+
+    monkeypatch.setattr(Images, "__getitem__", poisoned)
+
+
+def poison_loss(monkeypatch: pytest.MonkeyPatch, name: str, step: int, player: str) -> None:
+    """Make all losses of a player NaN in a step."""
+    method = METHODS[name]
+    real = method.training_step
+
+    def poisoned(self: Method, batch: Batch) -> Iterator[Update]:
+        for update in real(self, batch):
+            if batch.step == step and update.player == player:
+                update.losses = {term: loss * float("nan") for term, loss in update.losses.items()}
+            yield update
+
+    monkeypatch.setattr(method, "training_step", poisoned)
+
+
+def watch_step(monkeypatch: pytest.MonkeyPatch, step: int) -> list[dict[str, str]]:
+    """Record what a step finds and leaves, of buffers and of the players that made no move."""
+    seen: list[dict[str, str]] = []
+    moved: set[str] = set()
+    skipped: set[str] = set()
+    real_step, real_move = Trainer.train_step, Trainer._move
+
+    def contents(trainer: Trainer) -> dict[str, str]:
+        found = {"buffers": digest(dict(trainer.method.named_buffers()))}
+        for player, weights in trainer.players.items():
+            found[player] = digest(weights)
+            found[f"{player} (moments)"] = digest(trainer.optimizers[player].state_dict()["state"])
+        if trainer.average is not None:
+            found["average"] = digest(trainer.average.state_dict())
+        return found
+
+    def watched_move(self: Trainer, descent: Any) -> bool:
+        made = real_move(self, descent)
+        if self.step == step:
+            (moved if made else skipped).update(descent.players)
+        return made
+
+    def watched_step(self: Trainer, micro_batches: list[LoadedBatch]) -> dict[str, Tensor]:
+        if self.step != step:
+            return real_step(self, micro_batches)
+        before = contents(self)
+        losses = real_step(self, micro_batches)
+        after = contents(self)
+        for player in moved:
+            del before[player], before[f"{player} (moments)"]
+            del after[player], after[f"{player} (moments)"]
+        if not skipped & set(self.method.inference_players):
+            del before["average"], after["average"]
+        seen.extend((before, after))
+        return losses
+
+    monkeypatch.setattr(Trainer, "train_step", watched_step)
+    monkeypatch.setattr(Trainer, "_move", watched_move)
+    return seen
+
+
+def norms(name: str) -> dict[str, Any]:
+    """Settings by which a method's networks remember as much as they can."""
+    batch_norms = {"norm": "batch", "discriminator": {"norm": "batch", "layers": 2, "width": 4}}
+    return batch_norms if name == "pix2pix" else {}
+
+
+@every_method
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_bad_image_leaves_no_trace(
+    name: str, accumulate: int, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in stages(name):
+        with monkeypatch.context() as patched:
+            samples = build(METHODS[name].Config, small(name)).samples
+            poison_sample(patched, (step + 1) * samples - 1)  # in the last micro-batch
+            before_and_after = watch_step(patched, step)
+            settings = small(name, ema_decay=0.9, accumulate=accumulate, **norms(name))
+            result = train(name, data, tmp_path / str(step), **settings)
+        before, after = before_and_after
+        assert before == after
+        assert len(before) > 1 or name == "stargan"  # where a move has images of its own
+        assert result.skipped_steps == 1
+        assert all(value.isfinite().all() for value in weights(tmp_path / str(step)).values())
+        for row in result.history:
+            assert all(map(math.isfinite, row.losses.values()))
+
+
+@every_method
+def test_a_bad_loss_stops_its_player_alone(
+    name: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method, batch = networks(name, data)
+    for player in {update.player for update in method.training_step(batch)}:
+        with monkeypatch.context() as patched:
+            poison_loss(patched, name, 1, player)
+            before_and_after = watch_step(patched, 1)
+            settings = small(name, steps=2, ema_decay=0.9, **norms(name))
+            result = train(name, data, tmp_path / player, **settings)
+        before, after = before_and_after
+        assert before == after and player in before
+        assert result.skipped_steps == 1 and f"{player}/" in result.warnings[0]
+
+
+@every_method
+def test_a_run_continued_around_bad_images_is_the_uninterrupted_one(
+    name: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = build(METHODS[name].Config, small(name)).samples
+    poison_sample(monkeypatch, 0, 2 * samples, 3 * samples, 5 * samples)
+    settings = small(name, save_every=1, ema_decay=0.9, log_every=4, keep=9)
+    whole = train(name, data, tmp_path / "whole", **settings)
+    assert whole.skipped_steps == 4
+    shutil.copytree(tmp_path / "whole", tmp_path / "parts")
+    for step in (4, 5, 6):
+        (tmp_path / "parts" / "checkpoints" / f"step-{step:08}.pt").unlink()
+    parts = train(name, data, tmp_path / "parts", **settings)
+    assert (parts.first_step, parts.skipped_steps) == (3, 4)
+    compare(tmp_path / "whole", tmp_path / "parts")
+
+
+@every_method
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("grey", [0, 128, 255])
+def test_constant_images_are_trained_on(
+    name: str, precision: str, grey: int, data: Path, tmp_path: Path
+) -> None:
+    for path in data.rglob("*.png"):
+        blank = tmp_path / "data" / path.relative_to(data)
+        blank.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (24, 24), (grey, grey, grey)).save(blank)
+    settings = small(name, steps=5, precision=precision, log_every=1)
+    result = train(name, tmp_path / "data", tmp_path / "run", **settings)
+    assert result.skipped_steps == 0 and result.warnings == ()
+    assert all(value.isfinite().all() for value in weights(tmp_path / "run").values())
 
 
 @every_method

@@ -151,6 +151,8 @@ class Config:
         decay_epochs: Length of that decay in epochs; of the two, the one set last counts.
         ema_decay: Decay of the running average of the generators' weights that translates
             (0: no average); at most n / (n + 9) in step n of the run.
+        max_skipped_steps: A move whose loss or gradients are not finite is skipped; a run of which
+            so many steps in a row had such moves is saved and stops.
         log_every: Steps between two rows of losses.
         page_every: Steps between two updates of the run's page, and between two lines of progress
             if there is no terminal for a progress bar.
@@ -186,6 +188,7 @@ class Config:
     decay_steps: NonNegativeInt = 0
     decay_epochs: NonNegativeFloat = 0.0
     ema_decay: Fraction = 0.0
+    max_skipped_steps: PositiveInt = 20
 
     log_every: PositiveInt = 10
     page_every: PositiveInt = 200

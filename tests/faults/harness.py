@@ -150,15 +150,29 @@ def train_command(
 
 
 def start(
-    arguments: list[str], said: Path | None = None, environment: Mapping[str, str] | None = None
+    arguments: list[str],
+    said: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    prepare: Callable[[], object] | None = None,
 ) -> ForkServerProcess:
-    """Run the command line in a process of its own; it says what it says to the file ``said``."""
-    process = SERVER.Process(target=_command, args=(arguments, said, dict(environment or {})))
+    """Run the command line in a process of its own.
+
+    Args:
+        arguments: Those of the command line.
+        said: The file that gets what it says.
+        environment: Variables of its environment.
+        prepare: A function of a module, called in the process first.
+    """
+    process = SERVER.Process(
+        target=_command, args=(arguments, said, dict(environment or {}), prepare)
+    )
     process.start()
     return process
 
 
-def start_two(arguments: list[str], said: Path) -> list[ForkServerProcess]:
+def start_two(
+    arguments: list[str], said: Path, prepare: Callable[[], object] | None = None
+) -> list[ForkServerProcess]:
     """Run the command line in two processes that train together, as ``torchrun`` starts them."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -168,12 +182,17 @@ def start_two(arguments: list[str], said: Path) -> list[ForkServerProcess]:
         "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "test",
     }  # fmt: skip
     return [
-        start(arguments, said, common | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
+        start(arguments, said, common | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, prepare)
         for rank in range(2)
     ]
 
 
-def _command(arguments: list[str], said: Path | None, environment: Mapping[str, str]) -> None:
+def _command(
+    arguments: list[str],
+    said: Path | None,
+    environment: Mapping[str, str],
+    prepare: Callable[[], object] | None,
+) -> None:
     os.setsid()  # a group of its own, as a shell gives it
     os.environ.update(environment, COLUMNS="250")
     torch.set_num_threads(1)
@@ -182,6 +201,8 @@ def _command(arguments: list[str], said: Path | None, environment: Mapping[str, 
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     sys.argv = ["crossimage", *arguments]
+    if prepare:
+        prepare()
     sys.exit(main_of_crossimage())
 
 

@@ -11,10 +11,13 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from crossimage.data.datasets import Images
+from crossimage.data.loader import Sample
 from tests.conftest import small
 from tests.faults.harness import (
     await_saves,
     compare,
+    digest,
     outcome,
     start,
     start_two,
@@ -63,6 +66,44 @@ def test_two_processes_are_two_micro_batches_bit_for_bit(
     one, other = outcome(micro), outcome(two)
     for key in ("method", "optimizers", "model.safetensors"):
         assert one[key] == other[key], key
+
+
+def poison_three_samples() -> None:
+    """Put pixels that are not finite into samples that only the second process sees."""
+    real = Images.__getitem__
+
+    def poisoned(self: Images, number: int) -> Sample:
+        sample = real(self, number)
+        if number in (3, 6, 15):
+            for image in sample.images.values():
+                image[:] = float("nan")
+        return sample
+
+    Images.__getitem__ = poisoned  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("method", ["munit", "cyclegan"])
+def test_both_processes_skip_what_one_of_them_cannot_use(
+    method: str, folders: Path, tmp_path: Path
+) -> None:
+    micro, two, said = tmp_path / "micro", tmp_path / "two", tmp_path / "said.txt"
+    few = small(method, steps=5, save_every=1, ema_decay=0.9)
+    command = train_command(folders, micro, few | {"accumulate": 2}, method)
+    finish(start(command, prepare=poison_three_samples))
+    command = train_command(folders, two, few, method)
+    finish(*start_two(command, said, poison_three_samples))
+    one, other = outcome(micro), outcome(two)
+    for key in ("method", "average", "optimizers", "model.safetensors"):
+        if method != "cyclegan":  # each process has a history of generated images of its own
+            assert one[key] == other[key], key
+    assert one["skipped"] == other["skipped"] == digest({"total": 3, "in_a_row": 0})
+    text = said.read_text()
+    assert "3 of 5 steps skipped a move" in text and text.count("is not finite at step 2") >= 1
+    # continued across a skipped step
+    for step in (4, 5):
+        (two / "checkpoints" / f"step-{step:08}.pt").unlink()
+    finish(*start_two(command, said, poison_three_samples))
+    assert outcome(two) == other
 
 
 def test_devices_starts_the_processes(folders: Path, tmp_path: Path, single: Path) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from crossimage.training.listener import Listener
+from crossimage.training.loss_table import read_rows
 from crossimage.training.recorder import Recorder
 from crossimage.training.run import train
 from tests.conftest import small
@@ -108,7 +109,7 @@ def test_sums_from_a_checkpoint_go_to_the_losses_device(tmp_path: Path) -> None:
     assert watch.state()["losses"][0][1].device.type == "meta"
 
 
-def test_a_stage_with_other_terms_has_columns_of_its_own(tmp_path: Path) -> None:
+def test_a_row_holds_the_mean_of_every_term_over_the_steps_that_have_it(tmp_path: Path) -> None:
     watch = recorder(tmp_path)
     with watch.recording(0, 0.0):
         watch.add({"g/x": torch.tensor(1.0)})
@@ -118,25 +119,36 @@ def test_a_stage_with_other_terms_has_columns_of_its_own(tmp_path: Path) -> None
         watch.log(3, 3.0, 0.1)
     with open(tmp_path / "metrics.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["g/x"], row["d/y"]) for row in rows] == [("1", ""), ("6", "4")]
+    assert [(row["g/x"], row["d/y"]) for row in rows] == [("1", ""), ("4", "4")]
 
 
-def test_of_several_stages_the_bad_step_is_named(tmp_path: Path) -> None:
+def test_values_that_are_not_finite_stay_out_of_the_table_and_tensorboard(tmp_path: Path) -> None:
     watch = recorder(tmp_path)
-    with watch.recording(4, 0.0):
-        watch.add({"g/x": torch.tensor(1.0)})
-        watch.add({"d/y": torch.tensor(1.0)})
-        watch.add({"d/y": torch.tensor(float("nan"))})
-        with pytest.raises(ValueError, match="d/y is not finite at step 7"):
-            watch.log(7, 1.0, 0.1)
-
-
-def test_the_first_term_that_is_not_finite_is_named_with_its_step(tmp_path: Path) -> None:
-    watch = Recorder(tmp_path, Listener(), 9, 9, {}, {}, False, lambda: Path("good.pt"))
     with watch.recording(0, 0.0):
-        watch.add({"d/x": torch.tensor(1.0), "g/y": torch.tensor(1.0)})
-        watch.add({"d/x": torch.tensor(1.0), "g/y": torch.tensor(float("inf"))})
-        watch.add({"d/x": torch.tensor(float("nan")), "g/y": torch.tensor(1.0)})
-        with pytest.raises(ValueError, match="g/y is not finite at step 2; .* is good.pt"):
-            watch.log(3, 1.0, 0.1)
-    assert not list(tmp_path.iterdir()), "only the first process writes"
+        for x, y in ((1.0, float("nan")), (float("inf"), float("nan")), (3.0, float("nan"))):
+            watch.add({"g/x": torch.tensor(x), "d/y": torch.tensor(y)})
+        watch.log(3, 1.0, 0.1)
+        watch.add({})
+        watch.log(4, 2.0, 0.1)
+    assert [row.losses for row in read_rows(tmp_path / "metrics.csv")] == [{"g/x": 2.0}, {}]
+    board = EventAccumulator(str(tmp_path / "logs")).Reload()
+    assert [event.value for event in board.Scalars("g/x")] == [2.0]
+    assert "d/y" not in board.Tags()["scalars"]
+
+
+def test_sums_of_a_run_begun_before_skipping_are_continued(tmp_path: Path) -> None:
+    watch = recorder(tmp_path)
+    watch.restore({"losses": [(["g/x", "g/y"], torch.tensor([3.0, 4.0]), 2)]})
+    with watch.recording(2, 0.0):
+        watch.add({"g/x": torch.tensor(6.0), "g/y": torch.tensor(float("nan"))})
+        watch.log(3, 1.0, 0.1)
+    (row,) = read_rows(tmp_path / "metrics.csv")
+    assert row.losses == {"g/x": 3.0, "g/y": 2.0}
+
+
+def test_only_the_first_process_writes(tmp_path: Path) -> None:
+    watch = Recorder(tmp_path, Listener(), 9, 9, {}, {}, False, lambda: None)
+    with watch.recording(0, 0.0):
+        watch.add({"d/x": torch.tensor(1.0)})
+        watch.log(1, 1.0, 0.1)
+    assert not list(tmp_path.iterdir())

@@ -1,7 +1,8 @@
 """What the training loop does with a method's moves."""
 
 import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import build
 from crossimage.methods.base import Batch, Update
 from crossimage.methods.munit import MUNIT
+from crossimage.training.listener import TrainingProgress
 from crossimage.training.run import train
 from crossimage.utils.seeds import seed_of
 from tests.conftest import small
@@ -34,31 +36,104 @@ def same(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
     return one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
 
 
-@pytest.mark.parametrize("log_every", [2, 6])
-@pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_divergence_names_the_term_the_step_and_the_last_good_checkpoint(
-    log_every: int,
-    number: float,
-    folders: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def poison(
+    monkeypatch: pytest.MonkeyPatch, steps: Collection[int], key: str, number: float
 ) -> None:
-    real, steps = MUNIT.training_step, iter(range(1, 100))
+    """Multiply a loss of MUNIT by a number in some steps, the first of them being 0."""
+    player, _, term = key.partition("/")
+    real = MUNIT.training_step
 
     def poisoned(self: MUNIT, batch: Batch) -> Iterator[Update]:
-        step = next(steps)
         for update in real(self, batch):
-            if step == 3 and update.player == "generators":
-                update.losses["style"] = update.losses["style"] * number
+            if batch.step in steps and update.player == player:
+                update.losses[term] = update.losses[term] * number
             yield update
 
     monkeypatch.setattr(MUNIT, "training_step", poisoned)
-    with pytest.raises(ValueError, match="generators/style .* at step 3;") as caught:
-        train("munit", folders, tmp_path, **small(log_every=log_every))
-    assert str(tmp_path / "checkpoints" / "step-00000002.pt") in str(caught.value)
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000002.pt"]
-    for state in (weights(tmp_path), load_file(tmp_path / "model.safetensors")):
-        assert all(value.isfinite().all() for value in state.values())
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_skipped_step_is_told_with_its_term_and_images_and_counted(
+    number: float, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison(monkeypatch, {2}, "generators/image", number)
+    seen: list[TrainingProgress] = []
+    result = train("munit", folders, tmp_path, **small(), on_progress=seen.append)
+    told, counted = result.warnings
+    assert "generators/image is not finite at step 3, whose images are" in told
+    assert len(re.findall(r"\S+train[AB]/\d\.png", told)) == 8
+    assert counted.startswith("1 of 6 steps skipped a move") and result.skipped_steps == 1
+    assert [progress.skipped_steps for progress in seen] == [0, 1, 1]
+    assert "1 skipped" in str(seen[1]) and "skipped" not in str(seen[0])
+    page = (tmp_path / "index.html").read_text()
+    assert "1 of 6" in page and "generators/image is not finite at step 3" in page
+    again = train("munit", folders, tmp_path, **small())
+    assert again.first_step == 6 and again.skipped_steps == 1
+
+
+def test_only_the_first_skipped_steps_are_told_one_by_one(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison(monkeypatch, range(1, 6), "discriminators/adversarial", float("nan"))
+    result = train("munit", folders, tmp_path, **small())
+    *told, counted = result.warnings
+    assert ["at step" in warning for warning in told] == [True, True, True]
+    assert "only counted" in told[2] and "5 of 6" in counted
+    assert all(value.isfinite().all() for value in weights(tmp_path).values())
+
+
+def test_gradients_that_are_not_finite_are_told_as_such(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = MUNIT.training_step
+
+    def steep(self: MUNIT, batch: Batch) -> Iterator[Update]:
+        for update in real(self, batch):
+            if batch.step == 2:
+                weight = next(self.players()[update.player].parameters())
+                update.losses["adversarial"] = (
+                    update.losses["adversarial"] + (weight * 0).sqrt().sum()
+                )
+            yield update
+
+    monkeypatch.setattr(MUNIT, "training_step", steep)
+    result = train("munit", folders, tmp_path, **small(log_every=1))
+    assert "the gradients of the generators are not finite at step 3" in result.warnings[1]
+    assert result.skipped_steps == 1 and [row.step for row in result.history] == [1, 2, 3, 4, 5, 6]
+    assert result.history[2].losses == {}
+
+
+def test_a_term_of_weight_zero_that_is_not_finite_skips_nothing(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison(monkeypatch, range(6), "generators/image", float("nan"))
+    result = train("munit", folders, tmp_path, **small(weights={"image": 0.0}))
+    assert result.skipped_steps == 0 and "generators/style" in result.history[0].losses
+    assert not any("generators/image" in row.losses for row in result.history)
+
+
+@pytest.mark.parametrize("log_every", [2, 6])
+def test_a_run_that_only_skips_is_saved_and_stops(
+    log_every: int, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison(monkeypatch, {1, 3, 4, 5}, "generators/style", float("nan"))
+    settings = small(log_every=log_every, save_every=4, max_skipped_steps=2)
+    with pytest.raises(ValueError, match="2 steps in a row .* at step 5") as caught:
+        train("munit", folders, tmp_path / "run", **settings)
+    newest = tmp_path / "run" / "checkpoints" / "step-00000005.pt"
+    assert str(newest) in str(caught.value) and f"--init {tmp_path / 'run'} " in str(caught.value)
+    state = torch.load(newest, weights_only=True)
+    assert state["skipped"] == {"total": 3, "in_a_row": 2}
+    for values in (state["method"], load_file(tmp_path / "run" / "model.safetensors")):
+        assert all(value.isfinite().all() for value in values.values())
+    # what the error advises
+    monkeypatch.undo()
+    lower = settings | {"learning_rate": 1e-4}
+    result = train("munit", folders, tmp_path / "other", **lower, init_from=tmp_path / "run")
+    assert result.step == 6 and result.skipped_steps == 0
+    # the images of the next steps may be sound
+    result = train("munit", folders, tmp_path / "run", **settings)
+    assert (result.first_step, result.step, result.skipped_steps) == (5, 6, 3)
 
 
 def test_divergence_of_a_weight_alone_is_noticed(

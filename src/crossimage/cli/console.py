@@ -107,10 +107,13 @@ class ConsoleListener(Listener):
             use += ["--to", result.targets[-1]]
         else:
             task, use = "make images:     ", ["sample", str(result.run)]
+        skipped = result.skipped_steps
         text = (
             f"model    {result.model_path}\n"
             f"samples  {result.samples_path}\n"
-            f"page     {result.page_path}\n\n"
+            f"page     {result.page_path}\n"
+            + (f"skipped  moves of {skipped:,} of {result.step:,} steps\n" if skipped else "")
+            + "\n"
             f"{task}  {shlex.join(['crossimage', *use])} --out DIR\n"
             f"train longer:      {_longer(result)}"
         )

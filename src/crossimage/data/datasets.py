@@ -194,6 +194,8 @@ class Images(Dataset[Sample]):
         top = int(torch.randint(images[0].shape[1] - height + 1, (), generator=generator))
         left = int(torch.randint(images[0].shape[2] - width + 1, (), generator=generator))
         flip = config.flip and torch.rand((), generator=generator) < 0.5
+        files = (str(self.domains[index].train[row]) for index in group)
+        sample.files += dict.fromkeys(files)  # the halves of a pair are in one
         for index, image in zip(group, images, strict=True):
             image = image[:, top : top + height, left : left + width]
             image = normalise((image.flip(2) if flip else image).contiguous())

@@ -27,6 +27,7 @@ class Sample:
     Attributes:
         images: Float32 tensors (C, H, W) in [-1, 1] by the domains' letters.
         labels: Class indices of the images by letter, or label vectors; see the data set's class.
+        files: The files that the images are from.
         unreadable: Files that were skipped: domain name, path and reason.
         error: Why the data cannot be used at all. It is passed on as data, because exceptions leave
             worker processes with their tracebacks as text.
@@ -36,6 +37,7 @@ class Sample:
     unreadable: list[Unreadable] = field(default_factory=list)
     error: str | None = None
     labels: dict[str, int | list[float]] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -46,6 +48,7 @@ class LoadedBatch:
     unreadable: list[Unreadable]
     error: str | None
     labels: dict[str, Tensor] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
 
     def pin_memory(self) -> LoadedBatch:
         """Move the tensors to page-locked memory; called by PyTorch's loader for accelerators."""
@@ -63,7 +66,8 @@ def collate(samples: Sequence[Sample]) -> LoadedBatch:
     first = samples[0]
     images = {k: torch.stack([sample.images[k] for sample in samples]) for k in first.images}
     labels = {k: torch.tensor([sample.labels[k] for sample in samples]) for k in first.labels}
-    return LoadedBatch(images, unreadable, None, labels)
+    files = [file for sample in samples for file in sample.files]
+    return LoadedBatch(images, unreadable, None, labels, files)
 
 
 def load_batches(

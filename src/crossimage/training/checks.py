@@ -16,6 +16,7 @@ MAY_CHANGE = frozenset(
     {
         "steps",
         "workers",
+        "max_skipped_steps",
         "log_every",
         "page_every",
         "sample_every",

@@ -11,6 +11,7 @@ from torch import nn
 from crossimage.methods.base import Method
 from crossimage.training.listener import Listener
 from crossimage.training.processes import Processes
+from crossimage.training.skipping import Snapshot
 
 Gradients = Callable[[], Iterator[tuple[str, ...]]]
 """Computes the gradients of a step, move by move, and yields the players of each."""
@@ -61,7 +62,7 @@ def _rehearse(
     Returns:
         The players that moved, and what went wrong, if anything.
     """
-    before = {name: buffer.clone() for name, buffer in method.named_buffers()}
+    before = Snapshot(method)
     moving: set[str] = set()
     problem = None
     try:
@@ -74,9 +75,7 @@ def _rehearse(
         reason, *_ = str(error).strip().splitlines() or [""]
         problem = f"{type(error).__name__}: {reason}"
     method.zero_grad(set_to_none=True)
-    with torch.no_grad():
-        for name, buffer in method.named_buffers():
-            buffer.copy_(before[name])
+    before.restore()
     return moving, problem
 
 

@@ -18,6 +18,8 @@ class TrainingProgress:
         rate: Steps per second since the last report.
         learning_rate: Learning rate of the last step.
         losses: Mean of each loss term since the last report, by ``player/term``.
+        skipped_steps: Steps so far with a move that was skipped, since its loss or gradients were
+            not finite.
     """
 
     step: int
@@ -26,6 +28,7 @@ class TrainingProgress:
     rate: float
     learning_rate: float
     losses: Mapping[str, float]
+    skipped_steps: int = 0
 
     @property
     def seconds_left(self) -> float:
@@ -54,9 +57,10 @@ class TrainingProgress:
         )
 
     def __str__(self) -> str:
-        """Return one line: step, speed, time left, losses."""
+        """Return one line: step, speed, time left, skipped steps if there are any, losses."""
+        skipped = f"{self.skipped_steps} skipped · " if self.skipped_steps else ""
         return (
-            f"step {self.step}/{self.steps} · {self.speed} · {self.time_left} left · "
+            f"step {self.step}/{self.steps} · {self.speed} · {self.time_left} left · {skipped}"
             f"{self.short_losses}"
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,29 +32,62 @@ class LossRow:
     losses: Mapping[str, float]
 
 
-def append_row(path: Path, row: LossRow) -> None:
-    """Append a row, adding columns for terms that are new."""
+def append_row(path: Path, row: LossRow) -> Path | None:
+    """Append a row, adding columns for terms that are new.
+
+    Returns:
+        Where the table is kept that stood there before, if another program has changed it so that
+        no rows can be added; this one is new then. Otherwise None.
+    """
     values = {
         "step": row.step,
         "seconds": f"{row.seconds:.2f}",
         "learning_rate": f"{row.learning_rate:.6g}",
         **{name: f"{value:.6g}" for name, value in row.losses.items()},
     }
-    header = _header(path)
+    header = _own_header(path)
+    aside = _put_aside(path) if header is None else None
+    header = header or []
     if not values.keys() <= set(header):  # the first row of the table, or of a stage
         header += [name for name in values if name not in header]
         _widen(path, header)
     with open(path, "a", newline="", encoding="utf-8") as file:
         csv.DictWriter(file, header).writerow(values)
+    return aside
 
 
-def drop_rows_after(path: Path, step: int) -> None:
-    """Drop the rows after a step, and a last row that a kill cut short."""
+def drop_rows_after(path: Path, step: int) -> Path | None:
+    """Drop the rows after a step, and a last row that a kill cut short.
+
+    A table that a spreadsheet has written otherwise, but with the same columns and numbers, is
+    brought back into form.
+
+    Returns:
+        Where the table is kept, if another program has changed it so that it can't be read;
+        otherwise None.
+    """
     if not path.is_file():
-        return
-    header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
-    kept = [r for r in rows if r.endswith("\n") and int(r.partition(",")[0]) <= step]
-    write_text(path, "".join([header, *kept]) if kept else "")
+        return None
+    text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    header, *lines = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
+    if lines and not text.endswith(("\n", "\r")):
+        lines.pop()
+    kept = []
+    for line in lines:
+        try:
+            made = float(line[0])
+        except (IndexError, ValueError):
+            made = float("nan")
+        if len(line) != len(header) or not made.is_integer():
+            return _put_aside(path)
+        if made <= step:
+            kept.append([str(int(made)), *line[1:]])
+    if kept and tuple(header[: len(_COMMON)]) != _COMMON:
+        return _put_aside(path)
+    table = io.StringIO(newline="")
+    csv.writer(table).writerows([header, *kept] if kept else [])
+    write_text(path, table.getvalue())
+    return None
 
 
 def read_rows(path: Path) -> list[LossRow]:
@@ -64,7 +98,7 @@ def read_rows(path: Path) -> list[LossRow]:
     if not path.is_file():
         return []
     rows: dict[int, LossRow] = {}
-    with open(path, newline="", encoding="utf-8", errors="replace") as file:
+    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
         lines = csv.reader(file)
         header = next(lines, [])
         for line in lines:
@@ -80,11 +114,24 @@ def read_rows(path: Path) -> list[LossRow]:
     return [rows[step] for step in sorted(rows)]
 
 
-def _header(path: Path) -> list[str]:
-    if not path.is_file():
+def _own_header(path: Path) -> list[str] | None:
+    """The table's columns, none where there is no table; None: rows can't be added to it."""
+    if not path.is_file() or not path.stat().st_size:
         return []
-    with open(path, newline="", encoding="utf-8") as file:
-        return next(csv.reader(file), [])
+    with open(path, "rb") as file:
+        first = file.readline().decode(errors="replace")
+        file.seek(-1, os.SEEK_END)
+        whole = file.read() == b"\n"
+    header = next(csv.reader([first]), [])
+    return header if whole and tuple(header[: len(_COMMON)]) == _COMMON else None
+
+
+def _put_aside(path: Path) -> Path:
+    """Rename the table to the first of ``metrics-1.csv``, ``metrics-2.csv``, ... that is free."""
+    number = 1
+    while (aside := path.with_name(f"{path.stem}-{number}{path.suffix}")).exists():
+        number += 1
+    return path.rename(aside)
 
 
 def _widen(path: Path, header: list[str]) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,29 +16,20 @@ from crossimage.methods.base import Method
 from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.loss_table import LossRow, append_row, drop_rows_after
 from crossimage.training.run_page import write_page
+from crossimage.training.skipping import SkippedMove
+from crossimage.training.tensorboard import Board, quiet_threads
 from crossimage.utils.contact_sheet import Panel, sheet
 from crossimage.utils.files import atomic
 
-
-@dataclass
-class _Losses:
-    """Sums of the losses of consecutive steps with the same terms, kept on the device.
-
-    Attributes:
-        names: The terms.
-        sums: Their sums.
-        finite: For every term, the number of steps before its first non-finite sum.
-        count: Number of steps.
-    """
-
-    names: list[str]
-    sums: Tensor
-    finite: Tensor
-    count: int
+_REPORTED = 3
+"""Skipped steps that are reported one by one; further ones are only counted."""
 
 
 class Recorder:
-    """Records a run and reports to its listener; checks the losses on every process.
+    """Records a run and reports to its listener.
+
+    What it writes besides the model is for people to look at. What of that can't be written is
+    told once, and the run goes on.
 
     Args:
         run: The run's folder.
@@ -72,9 +60,12 @@ class Recorder:
         self.steps, self.page_every = steps, page_every
         self.inputs, self.writes, self.newest = inputs, writes, newest
         self.stop_requested = False
-        self._losses: list[_Losses] = []
-        self._board: Any = None
+        # sums and counts of the finite values since the last row, by the terms of a step
+        self._losses: dict[tuple[str, ...], Tensor] = {}
+        self._board: Board | None = None
         self._last_page = 0
+        self._failed: set[str] = set()
+        self._last_skipped: SkippedMove | None = None
 
     @contextmanager
     def recording(self, step: int, seconds: float) -> Iterator[None]:
@@ -83,132 +74,176 @@ class Recorder:
         if not self.writes:
             yield
             return
-        from torch.utils.tensorboard import SummaryWriter
-
-        (self.run / "samples").mkdir(exist_ok=True)
-        drop_rows_after(self.run / "metrics.csv", step)
-        self.page()
-        self._board = SummaryWriter(self.run / "logs", purge_step=step + 1)
-        hook, threading.excepthook = threading.excepthook, _ignore_file_errors
-        try:
-            with self.listener.watch(step, self.steps, self.page_every):
-                yield
-        except BaseException:
-            with suppress(OSError):  # the first error says more
-                self._board.close()
-            raise
-        else:
-            self._board.close()
+        with quiet_threads():
+            with self._accessory("metrics.csv"):
+                if aside := drop_rows_after(self.run / "metrics.csv", step):
+                    self._warn_of_foreign_table(aside)
             self.page()
-        finally:
-            threading.excepthook = hook
+            self._board = board = Board(self.run / "logs", step)
+            with self._accessory("the log for TensorBoard"):
+                board.open()
+            try:
+                with self.listener.watch(step, self.steps, self.page_every):
+                    yield
+            finally:
+                board.close()
+            self.page()
+
+    @contextmanager
+    def _accessory(self, what: str) -> Iterator[None]:
+        """Go on with the run if what is made in here fails; that is told once."""
+        try:
+            yield
+        except Exception as error:  # image libraries and TensorBoard raise errors of all kinds
+            if what not in self._failed:
+                self._failed.add(what)
+                reason = error.strerror if isinstance(error, OSError) else None
+                self.listener.warn(
+                    f"{what} can't be written in {self.run} "
+                    f"({reason or f'{type(error).__name__}: {error}'}); the run goes on without it"
+                )
+
+    def _warn_of_foreign_table(self, aside: Path) -> None:
+        self.listener.warn(
+            f"{self.run / 'metrics.csv'} was changed by another program; it is kept as "
+            f"{aside.name}, and the losses go on in a new metrics.csv"
+        )
 
     def add(self, losses: dict[str, Tensor]) -> None:
-        """Add a step's losses to the running sums; nothing is read from the device."""
-        names, values = list(losses), torch.stack(list(losses.values()))
-        if not self._losses or self._losses[-1].names != names:  # the first, or another stage
-            zeros = torch.zeros_like(values)
-            self._losses.append(_Losses(names, zeros, zeros, 0))
-        last = self._losses[-1]
-        # sums that come from a checkpoint are still on the CPU
-        last.sums = last.sums.to(values.device) + values
-        last.finite = last.finite.to(values.device) + last.sums.isfinite()
-        last.count += 1
+        """Add a step's losses, but for values that are not finite, to the running sums.
+
+        Nothing is read from the device.
+        """
+        if losses:
+            names, values = tuple(losses), torch.stack(list(losses.values()))
+            finite = values.isfinite()
+            new = torch.stack([torch.where(finite, values, 0), finite.to(values.dtype)])
+            before = self._losses.get(names)
+            # sums that come from a checkpoint are still on the CPU
+            self._losses[names] = new if before is None else before.to(new.device) + new
         if self.writes:
             self.listener.advance()
 
+    def skip(self, move: SkippedMove, before: int) -> None:
+        """Report a move that was skipped.
+
+        Args:
+            move: The move.
+            before: Number of skipped steps before.
+        """
+        self._last_skipped = move
+        if self.writes and before < _REPORTED:
+            only_counted = "; further ones are only counted" if before + 1 == _REPORTED else ""
+            self.listener.warn(f"skipped a move without a trace: {move}{only_counted}")
+
     def state(self) -> dict[str, Any]:
         """Return the sums since the last row: a continued run must write the same next row."""
-        return {"losses": [(part.names, part.sums, part.count) for part in self._losses]}
+        losses = [(list(names), *sums) for names, sums in self._losses.items()]
+        return {"losses": losses}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue from what :meth:`state` returned."""
-        self._losses = [
-            _Losses(names, sums, torch.full_like(sums, count), count)
-            for names, sums, count in state["losses"]
-        ]
+        """Continue from what :meth:`state` returned; the counts were one number in older runs."""
+        self._losses = {
+            tuple(names): torch.stack([sums, torch.zeros_like(sums) + counts])
+            for names, sums, counts in state["losses"]
+        }
 
-    def log(self, step: int, seconds: float, learning_rate: float) -> None:
+    def log(self, step: int, seconds: float, learning_rate: float, skipped: int = 0) -> None:
         """Write and report the mean losses since the last row.
 
-        Raises:
-            ValueError: A loss is not finite.
+        Args:
+            step: Steps made so far.
+            seconds: Training time so far.
+            learning_rate: Learning rate of the last step.
+            skipped: Steps of the run in which a move was skipped.
         """
-        if not self._losses:
-            return
-        self.check(step)
-        losses: dict[str, float] = {}
-        for part in self._losses:
-            losses |= zip(part.names, (part.sums / part.count).tolist(), strict=True)
-        self._losses = []
         last_step, last_seconds = self._last
+        if step == last_step:
+            return
+        losses = self._means()
+        self._losses = {}
         rate = (step - last_step) / max(seconds - last_seconds, 1e-9)
         self._last = (step, seconds)
         if not self.writes:
             return
-        append_row(self.run / "metrics.csv", LossRow(step, seconds, learning_rate, losses))
-        for name, value in losses.items():
-            self._board.add_scalar(name, value, step)
-        self._board.add_scalar("learning_rate", learning_rate, step)
-        progress = TrainingProgress(step, self.steps, seconds, rate, learning_rate, losses)
+        with self._accessory("metrics.csv"):
+            row = LossRow(step, seconds, learning_rate, losses)
+            if aside := append_row(self.run / "metrics.csv", row):
+                self._warn_of_foreign_table(aside)
+        if self._board is not None:
+            with self._accessory("the log for TensorBoard"):
+                self._board.scalars({**losses, "learning_rate": learning_rate}, step)
+        progress = TrainingProgress(step, self.steps, seconds, rate, learning_rate, losses, skipped)
         self.facts["step"] = f"{step:,} of {self.steps:,}"
         self.facts |= {"speed": progress.speed, "time left": progress.time_left}
+        if skipped:
+            self.facts["steps with skipped moves"] = f"{skipped:,} of {step:,}"
         if step - self._last_page >= self.page_every:
             self._last_page = step
             self.page()
         if not self.listener.log(progress):
             self.stop_requested = True
 
-    def check(self, step: int) -> None:
-        """Check that all losses since the last row are finite.
-
-        Raises:
-            ValueError: Names the first term that is not finite, and its step.
-        """
-        before = step - sum(part.count for part in self._losses)
-        for part in self._losses:
-            finite = part.finite.tolist()
-            good = min(finite)
-            if good < part.count:
-                name = part.names[finite.index(good)]
-                raise self.diverged(before + int(good) + 1, name, "not finite")
-            before += part.count
+    def _means(self) -> dict[str, float]:
+        """The mean of every term's values since the last row; none of terms without any."""
+        sums: dict[str, float] = {}
+        counts: dict[str, float] = {}
+        for names, part in self._losses.items():
+            for name, total, count in zip(names, *part.tolist(), strict=True):
+                sums[name] = sums.get(name, 0.0) + total
+                counts[name] = counts.get(name, 0.0) + count
+        return {name: sums[name] / count for name, count in counts.items() if count}
 
     def sample(self, step: int, preview: Callable[[LoadedBatch], list[Panel]]) -> None:
         """Write a sample sheet of the fixed inputs and update the run's page."""
         if not self.writes:
             return
-        panels = [
-            Panel(f"{title} · {split} images", columns)
-            for split, inputs in self.inputs.items()
-            for title, columns in preview(inputs)
-        ]
-        image = sheet(panels)
-        with atomic(self.run / "samples" / f"step-{step:08d}.png") as file:
-            image.save(file, "PNG")
-        self._board.add_image("samples", np.asarray(image), step, dataformats="HWC")
+        with self._accessory("a sample sheet"):
+            panels = [
+                Panel(f"{title} · {split} images", columns)
+                for split, inputs in self.inputs.items()
+                for title, columns in preview(inputs)
+            ]
+            image = sheet(panels)
+            path = self.run / "samples" / f"step-{step:08d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic(path) as file:
+                image.save(file, "PNG")
+            if self._board is not None:
+                with self._accessory("the log for TensorBoard"):
+                    self._board.image(image, step)
         self.page()
 
     def model(self, method: Method) -> None:
         """Write the model file; a kill after this loses no scalars of TensorBoard."""
-        self._board.flush()
+        if self._board is not None:
+            with self._accessory("the log for TensorBoard"):
+                self._board.flush()
         save_model(self.run / "model.safetensors", method)
 
     def page(self) -> None:
         """Write the run's page."""
-        write_page(self.run, title=self.run.resolve().name, facts=self.facts)
+        warnings = {"warnings": " · ".join(self.listener.warnings)}
+        facts = self.facts | (warnings if self.listener.warnings else {})
+        with self._accessory("the page index.html"):
+            write_page(self.run, title=self.run.resolve().name, facts=facts)
 
-    def diverged(self, step: int, name: str, value: str) -> ValueError:
-        """Return the error of a run whose numbers are no longer finite."""
+    def diverged(self, reason: str) -> ValueError:
+        """Return the error of a run that can't go on, since numbers are no longer finite."""
         good = self.newest()
+        change = "a lower learning_rate or precision=fp32"
         return ValueError(
-            f"training diverged: {name} is {value} at step {step}; "
-            + (f"the last good checkpoint is {good}" if good else "there is no checkpoint yet")
-            + "; a lower learning_rate or precision=fp32 may help"
+            f"training diverged: {reason}; "
+            + (
+                f"the last good checkpoint is {good}; to go on from it with {change}, start a new "
+                f"run with --init {self.run} and another --out"
+                if good
+                else f"there is no checkpoint yet; start a new run with another --out and {change}"
+            )
         )
 
-
-def _ignore_file_errors(failed: threading.ExceptHookArgs) -> None:
-    """Keep a full disk quiet in TensorBoard's thread: its writer raises it again when called."""
-    if not issubclass(failed.exc_type, OSError):
-        threading.__excepthook__(failed)
+    def stuck(self, steps: int) -> ValueError:
+        """Return the error of a run of which so many steps in a row were skipped."""
+        return self.diverged(
+            f"{steps} steps in a row had to be skipped, at the last of which {self._last_skipped}"
+        )

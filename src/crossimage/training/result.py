@@ -30,9 +30,11 @@ class TrainingResult:
             noise.
         accuracies: Share of the test images that the final weights classify correctly, by domain;
             empty for methods without a classifier, and for runs that were stopped.
-        stopped_by: Why the run stopped before its last step: ``"SIGINT"``, ``"SIGTERM"`` or
-            ``"on_progress"``; None if it is finished.
+        stopped_by: Why the run stopped before its last step: the name of a signal such as
+            ``"SIGINT"`` or ``"SIGTERM"``, or ``"on_progress"``; None if it is finished.
         warnings: What went wrong without stopping the run, such as unreadable images.
+        skipped_steps: Steps with a move that was skipped, since its loss or gradients were not
+            finite.
     """
 
     run: Path
@@ -44,6 +46,7 @@ class TrainingResult:
     accuracies: Mapping[str, float]
     stopped_by: str | None
     warnings: tuple[str, ...]
+    skipped_steps: int = 0
 
     @property
     def model_path(self) -> Path:

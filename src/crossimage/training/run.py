@@ -29,6 +29,7 @@ from crossimage.training.fabric import arithmetic, open_fabric, world_of
 from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.recorder import Recorder
 from crossimage.training.result import TrainingResult
+from crossimage.training.skipping import SkippedSteps, count_of
 from crossimage.training.trainer import STOP_REQUESTED, Trainer
 from crossimage.training.warm_start import load_weights, network_settings
 from crossimage.utils.files import as_path, write_text
@@ -210,7 +211,8 @@ class _Run:
             check_continues(out, state, self.name, config, self.fingerprint)
         classifies = bool(self.method.labelled)
         if first_step >= config.steps and (read_accuracies(out) or not classifies):
-            return self._result(self.method(config, training=False), first_step, first_step)
+            method = self.method(config, training=False)
+            return self._result(method, first_step, first_step, count_of(state or {}))
 
         trainer = self._trainer(checkpoints, new=not state)
         if state:
@@ -229,7 +231,9 @@ class _Run:
             write_accuracies(trainer, out)
         if unreadable := trainer.tally.summary():
             listener.warn(unreadable)
-        return self._result(trainer.method, first_step, trainer.step, stopped_by)
+        if skipped := trainer.skipped.summary(trainer.step):
+            listener.warn(skipped)
+        return self._result(trainer.method, first_step, trainer.step, trainer.skipped, stopped_by)
 
     def _trainer(self, checkpoints: Checkpoints, new: bool) -> Trainer:
         config, dataset = self.dataset.config, self.dataset
@@ -259,7 +263,12 @@ class _Run:
         return Trainer(method, config, dataset, fabric, checkpoints, recorder, labels)
 
     def _result(
-        self, method: Method, first_step: int, step: int, stopped_by: int = 0
+        self,
+        method: Method,
+        first_step: int,
+        step: int,
+        skipped: SkippedSteps,
+        stopped_by: int = 0,
     ) -> TrainingResult:
         reason = None
         if stopped_by:
@@ -275,6 +284,7 @@ class _Run:
             accuracies={} if reason else read_accuracies(self.out),
             stopped_by=reason,
             warnings=tuple(self.listener.warnings),
+            skipped_steps=skipped.total,
         )
 
     def _images(self) -> str:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from types import FrameType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -32,12 +31,33 @@ from crossimage.networks.convolution import arrange
 from crossimage.training import compile as compiling
 from crossimage.training.processes import Processes
 from crossimage.training.recorder import Recorder
+from crossimage.training.skipping import (
+    SkippedMove,
+    SkippedSteps,
+    Snapshot,
+    all_finite,
+    count_of,
+)
 from crossimage.utils.contact_sheet import Panel
 from crossimage.utils.seeds import seed_of
 
 STOP_REQUESTED = 1
 """What :meth:`Trainer.fit` returns when the recorder's listener asked to stop; no signal that it
 listens for has this number."""
+
+
+class _Descent(NamedTuple):
+    """A move whose gradients are computed.
+
+    Attributes:
+        players: Who moves.
+        losses: The raw loss terms, means over the micro-batches.
+        total: The weighted sum that is descended; None where all its terms have weight 0.
+    """
+
+    players: tuple[str, ...]
+    losses: dict[str, Tensor]
+    total: Tensor | None
 
 
 class Trainer:
@@ -89,6 +109,8 @@ class Trainer:
         self.step, self.seconds = 0, 0.0
         self.tally = UnreadableFiles({d.name: len(d.train) for d in dataset.domains})
         self.saved = -1
+        self.skipped = SkippedSteps()
+        self._snapshot = Snapshot(self.method)
         self._moving = set(self.players)
         self._to_compile = set(self.players) if config.compile else set()
         self._signal = 0
@@ -130,6 +152,8 @@ class Trainer:
                 self.processes.average(list(losses.values()))
                 recorder.add(losses)
                 self._record(last=self.step == config.steps)
+                if self.skipped.in_a_row >= config.max_skipped_steps:
+                    self._give_up()
             if self.saved != self.step:
                 self.save()
             return self.processes.agree(self._stop) if self.step < config.steps else 0
@@ -147,7 +171,8 @@ class Trainer:
         if log or sample:
             with self.processes.together():
                 if log:
-                    recorder.log(self.step, self.seconds, self.learning_rate(self.step - 1))
+                    rate = self.learning_rate(self.step - 1)
+                    recorder.log(self.step, self.seconds, rate, self.skipped.total)
                 if sample:
                     recorder.sample(self.step, self._preview)
         if save:
@@ -156,39 +181,42 @@ class Trainer:
     def train_step(self, micro_batches: list[LoadedBatch]) -> dict[str, Tensor]:
         """Make every move of the step once.
 
+        A move whose loss or gradients are not finite is skipped: its players stay where they are,
+        and what the networks remember of the step is forgotten.
+
         Returns:
-            The raw loss terms by ``player/term``, still on the device.
+            The raw loss terms of the moves that were made by ``player/term``, still on the device.
         """
         for name, optimizer in self.optimizers.items():
             optimizer.param_groups[0]["lr"] = self.learning_rate(self.step, self.rates[name])
-        logs: dict[str, Tensor] = {}
-        moves: Counter[str] = Counter()
+        logs: dict[str, list[Tensor]] = {}
+        skipped: set[str] = set()
         self._moving = set()
-        for players, losses in self._descents(micro_batches):
-            for name, value in losses.items():
-                key = f"{players[0]}/{name}"
-                logs[key] = logs[key] + value if key in logs else value
-                moves[key] += 1
-            self._move(players)
-            self._moving.update(players)
-        if not logs:
+        self._snapshot.take()
+        for descent in self._descents(micro_batches):
+            self._moving.update(descent.players)
+            if self._move(descent):
+                for name, value in descent.losses.items():
+                    logs.setdefault(f"{descent.players[0]}/{name}", []).append(value)
+            else:
+                self._report_skipped(descent, micro_batches)
+                skipped.update(descent.players)
+        if not logs and not skipped:
             raise ValueError("all weights are 0, so there is nothing to train; set some")
-        self.processes.average(self.statistics)
-        if self.average is not None:
+        if skipped:
+            self._snapshot.restore()
+        else:
+            self.processes.average(self.statistics)
+        self.skipped.add(bool(skipped))
+        if self.average is not None and not skipped & set(self.method.inference_players):
             # the first weights are random: a young average forgets them sooner
             young = (self.step + 1) / (self.step + 10)
             _follow(self.average, self.method, min(self.config.ema_decay, young))
         # the mean over several moves of a player in one step
-        return {key: value / moves[key] for key, value in logs.items()}
+        return {key: sum(values[1:], values[0]) / len(values) for key, values in logs.items()}
 
-    def _descents(
-        self, micro_batches: list[LoadedBatch]
-    ) -> Iterator[tuple[tuple[str, ...], dict[str, Tensor]]]:
-        """Go through the step's moves, each with its players' gradients computed.
-
-        Yields:
-            The players, and the move's raw loss terms, means over the micro-batches.
-        """
+    def _descents(self, micro_batches: list[LoadedBatch]) -> Iterator[_Descent]:
+        """Go through the step's moves, each with its players' gradients computed."""
         fabric, config = self.fabric, self.config
         torch.manual_seed(seed_of(config.seed, "process", self.step, fabric.global_rank))
         flows = [
@@ -199,6 +227,7 @@ class Trainer:
         ]
         while True:
             logs: dict[str, Tensor] = {}
+            descended: Tensor | None = None
             for flow in flows:
                 with fabric.autocast():
                     update = next(flow, None)
@@ -210,35 +239,65 @@ class Trainer:
                     total = torch.stack(terms).sum() / len(flows)
                     inputs = [p for player in update.players for p in self.players[player]]
                     fabric.backward(total, inputs=inputs)
+                    total = total.detach()
+                    descended = total if descended is None else descended + total
                 for name, value in update.losses.items():
                     part = value.detach().float() / len(flows)
                     logs[name] = logs[name] + part if name in logs else part
             assert update is not None
-            yield update.players, logs
+            yield _Descent(update.players, logs, descended)
 
-    def _move(self, players: tuple[str, ...]) -> None:
-        """Let players step along their gradients, averaged over the processes."""
+    def _move(self, descent: _Descent) -> bool:
+        """Let players step along their gradients, averaged over the processes.
+
+        Returns:
+            False if they must not, on all processes: the loss or a gradient is not finite on one.
+        """
         gradients = {
             player: [p.grad for p in self.players[player] if p.grad is not None]
-            for player in players
+            for player in descent.players
         }
-        self.processes.average([gradient for own in gradients.values() for gradient in own])
+        flat = [gradient for own in gradients.values() for gradient in own]
+        total = [] if descent.total is None else [descent.total]
+        self.processes.average(flat + total)
         optimizers = [self.optimizers[player] for player, own in gradients.items() if own]
-        if self._scaler is None:
+        # gradients that overflow in fp16 are the loss scaler's own business
+        finite = not total or all_finite(total if self._scaler else flat + total)
+        if finite and self._scaler is None:
             for optimizer in optimizers:
                 optimizer.step()
-        elif optimizers:  # they share one backward pass, and so its scale
+        elif finite and optimizers:  # they share one backward pass, and so its scale
             for optimizer in optimizers:
                 self._scaler.step(cast(Any, optimizer).optimizer)
             self._scaler.update()
         for optimizer in optimizers:
             optimizer.zero_grad(set_to_none=True)
+        return finite
+
+    def _report_skipped(self, descent: _Descent, micro_batches: list[LoadedBatch]) -> None:
+        """Tell the recorder which move was skipped, and which images the step has seen."""
+        terms = [name for name, value in descent.losses.items() if not value.isfinite()]
+        files = [file for loaded in micro_batches for file in loaded.files]
+        seen = self.processes.gather((terms, files))
+        move = SkippedMove.found(self.step + 1, descent.players, seen)
+        self.recorder.skip(move, self.skipped.total)
+
+    def _give_up(self) -> None:
+        """End a run of which too many steps in a row were skipped; it is saved before.
+
+        Raises:
+            ValueError: Says so, and what to do.
+        """
+        if self.saved != self.step:
+            self.save()
+        with self.processes.together():
+            raise self.recorder.stuck(self.skipped.in_a_row)
 
     def _compile(self, micro_batches: list[LoadedBatch]) -> None:
         """Compile the players that move in this step; players of later stages are left for then."""
 
         def gradients() -> Iterator[tuple[str, ...]]:
-            yield from (players for players, _ in self._descents(micro_batches))
+            yield from (descent.players for descent in self._descents(micro_batches))
 
         listener = self.recorder.listener
         compiling.compile_players(
@@ -278,8 +337,7 @@ class Trainer:
     def _check_weights(self) -> None:
         finite = torch.stack([p.isfinite().all() for net in self.players.values() for p in net])
         if not finite.all():
-            self.recorder.check(self.step)
-            raise self.recorder.diverged(self.step, "a weight", "not finite")
+            raise self.recorder.diverged(f"a weight is not finite at step {self.step}")
 
     def state(self) -> dict[str, Any]:
         """Return everything that a continued run needs except the processes' memories."""
@@ -292,6 +350,7 @@ class Trainer:
             "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
             "scaler": scaler.state_dict() if scaler else None,
             "unreadable": self.tally.state(),
+            "skipped": self.skipped.state(),
             "recorder": self.recorder.state(),
             **self.identity,
         }
@@ -323,6 +382,7 @@ class Trainer:
         if self._scaler is not None:
             self._scaler.load_state_dict(state["scaler"])
         self.tally.merge(state["unreadable"])
+        self.skipped = count_of(state)
         self.recorder.restore(state["recorder"])
 
     def _next(self, batches: Iterator[LoadedBatch]) -> tuple[list[LoadedBatch], str | None]:

@@ -1,0 +1,129 @@
+"""Moves that are skipped because their losses or gradients are not finite, and leave no trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+_FILES = 40
+
+
+class Snapshot:
+    """What a module's buffers were, to be restored: statistics, spectral vectors, histories.
+
+    Args:
+        module: The module; its buffers are changed in place only.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._buffers = list(module.buffers())
+        self._values = [buffer.clone() for buffer in self._buffers]
+
+    def take(self) -> None:
+        """Remember the values of now."""
+        _copy(self._buffers, self._values)
+
+    def restore(self) -> None:
+        """Give the buffers the values that they had when the snapshot was taken."""
+        _copy(self._values, self._buffers)
+
+
+@torch.no_grad()
+def _copy(source: list[Tensor], target: list[Tensor]) -> None:
+    if source:
+        torch._foreach_copy_(target, source)
+
+
+def all_finite(tensors: Sequence[Tensor]) -> bool:
+    """Return whether all values are finite; the device is waited for.
+
+    The sum of their squares must be finite too, and so is that of any gradients that Adam and
+    RMSprop, which square them, can use.
+    """
+    return bool(torch.nn.utils.get_total_norm(tensors).isfinite())
+
+
+@dataclass
+class SkippedSteps:
+    """Number of steps of a run in which a move was skipped.
+
+    Attributes:
+        total: Such steps of the whole run.
+        in_a_row: Such steps without one in between that was made completely, up to now.
+    """
+
+    total: int = 0
+    in_a_row: int = 0
+
+    def add(self, skipped: bool) -> None:
+        """Count a step."""
+        self.total += skipped
+        self.in_a_row = self.in_a_row + 1 if skipped else 0
+
+    def summary(self, steps: int) -> str | None:
+        """Return a sentence about a run of so many steps; None if none was skipped."""
+        if not self.total:
+            return None
+        return (
+            f"{self.total:,} of {steps:,} steps skipped a move, since its loss or gradients were "
+            "not finite"
+        )
+
+    def state(self) -> dict[str, int]:
+        """Return the numbers, for a checkpoint."""
+        return {"total": self.total, "in_a_row": self.in_a_row}
+
+
+@dataclass(frozen=True)
+class SkippedMove:
+    """A move that was skipped.
+
+    Attributes:
+        step: Number of the step, the first being 1.
+        players: The players that did not move.
+        terms: The loss terms that were not finite; none where only the gradients were not.
+        files: The image files of the step's batch, or of that part of it that has such terms.
+    """
+
+    step: int
+    players: tuple[str, ...]
+    terms: tuple[str, ...]
+    files: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return a clause: what was not finite, at which step, and the images it saw."""
+        player, *_ = self.players
+        keys = [f"{player}/{term}" for term in self.terms]
+        what = " and ".join(keys) if keys else f"the gradients of the {' and '.join(self.players)}"
+        verb = "is" if len(keys) == 1 else "are"
+        more = len(self.files) - _FILES
+        images = ", ".join(self.files[:_FILES]) + (f" and {more} more" if more > 0 else "")
+        return f"{what} {verb} not finite at step {self.step}, whose images are {images}"
+
+    @classmethod
+    def found(
+        cls,
+        step: int,
+        players: tuple[str, ...],
+        seen: Iterable[tuple[Sequence[str], Sequence[str]]],
+    ) -> SkippedMove:
+        """Put together what the processes have seen.
+
+        Args:
+            step: Number of the step.
+            players: The players that did not move.
+            seen: Of each process the terms that were not finite, and its files.
+        """
+        seen = list(seen)
+        guilty = [part for part in seen if part[0]] or seen
+        terms = dict.fromkeys(term for terms, _ in guilty for term in terms)
+        files = dict.fromkeys(file for _, files in guilty for file in files)
+        return cls(step, players, tuple(terms), tuple(files))
+
+
+def count_of(state: Mapping[str, Mapping[str, int]]) -> SkippedSteps:
+    """Return the numbers of a checkpoint; those of older ones, which had none, are 0."""
+    return SkippedSteps(**state.get("skipped", {}))

@@ -1,0 +1,106 @@
+"""A run's log for TensorBoard, in ``RUN/logs``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+
+class Board:
+    """Writes scalars and images for TensorBoard.
+
+    After a failure it writes nothing until the next image, when it tries again; a folder that was
+    deleted is made anew at once.
+
+    Args:
+        folder: The folder of the log.
+        step: Steps made before: rows of later steps, which a killed run has left, are not shown.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self.folder = folder
+        self._purge_step: int | None = step + 1
+        self._writer: Any = None
+
+    def open(self) -> None:
+        """Begin a file.
+
+        Raises:
+            OSError: The folder can't be written.
+        """
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.close()
+        self._writer = SummaryWriter(self.folder, purge_step=self._purge_step)
+        self._purge_step = None
+
+    def scalars(self, values: Mapping[str, float], step: int) -> None:
+        """Write numbers.
+
+        Raises:
+            OSError: The file can't be written.
+        """
+        if self._writer is None:
+            return
+        if not self.folder.is_dir():
+            self.open()
+        with self._closed_on_error():
+            for name, value in values.items():
+                self._writer.add_scalar(name, value, step)
+
+    def image(self, image: Image.Image, step: int) -> None:
+        """Write a picture.
+
+        Raises:
+            OSError: The file can't be written.
+        """
+        if self._writer is None or not self.folder.is_dir():
+            self.open()
+        with self._closed_on_error():
+            self._writer.add_image("samples", np.asarray(image), step, dataformats="HWC")
+
+    def flush(self) -> None:
+        """Write what is waiting: a kill after this loses none of it.
+
+        Raises:
+            OSError: The file can't be written.
+        """
+        if self._writer is not None:
+            with self._closed_on_error():
+                self._writer.flush()
+
+    def close(self) -> None:
+        """End the file; what can't be written any more is lost."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with suppress(OSError):
+                writer.close()
+
+    @contextmanager
+    def _closed_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            self.close()
+            raise
+
+
+@contextmanager
+def quiet_threads() -> Iterator[None]:
+    """Have file errors in threads not printed: TensorBoard's writer raises them when called."""
+
+    def ignore_file_errors(failed: threading.ExceptHookArgs) -> None:
+        if not issubclass(failed.exc_type, OSError):
+            hook(failed)
+
+    hook, threading.excepthook = threading.excepthook, ignore_file_errors
+    try:
+        yield
+    finally:
+        threading.excepthook = hook
