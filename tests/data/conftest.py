@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.data.helpers import flat
+from tests.data.helpers import flat, noise, save
 
 
 @pytest.fixture
@@ -38,3 +38,16 @@ def faces(tmp_path):
         lines.append(f"{split},{number}.png,{20 + number},{male},{young}")
     (tmp_path / "faces" / "labels.csv").write_text("\n".join(lines))
     return tmp_path / "faces"
+
+
+@pytest.fixture
+def negatives(tmp_path):
+    """Six pairs of various sizes, B the negative of A."""
+    for number in range(6):
+        pixels = noise(number, 20 + number, 34 - 2 * number)
+        save(tmp_path / "trainA" / f"{number}.png", pixels)
+        save(tmp_path / "trainB" / f"{number}.png", 255 - pixels)
+    for number in range(2):
+        save(tmp_path / "testA" / f"{number}.png", noise(10 + number))
+        save(tmp_path / "testB" / f"{number}.png", 255 - noise(10 + number))
+    return tmp_path

@@ -1,13 +1,15 @@
-"""Images of one gray level, and data sets of them."""
+"""Small images, and data sets of them."""
 
+from dataclasses import replace
+
+import numpy as np
 import torch
 from PIL import Image
 
 from crossimage.config import Config
-from crossimage.data.datasets import (
-    UnpairedImages,
-)
+from crossimage.data.datasets import UnpairedImages
 from crossimage.data.sources.folders import scan_domains
+from tests.conftest import open_dataset
 
 PLAIN = Config(resize=0, crop=(8, 8), flip=False, batch_size=2, workers=0)
 
@@ -32,3 +34,26 @@ def same(batches, others):
         for x, y in zip(batches, others, strict=True)
         for k in x.images
     )
+
+
+def save(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def touch(*paths):
+    for path in paths:
+        save(path, np.zeros((8, 8, 3), np.uint8))
+
+
+def noise(seed, height=20, width=30, channels=3):
+    shape = (height, width, channels) if channels > 1 else (height, width)
+    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+
+
+def levels(image):
+    return image.add(1).mul(127.5).round().int()
+
+
+def pairs(data, config=PLAIN, names=()):
+    return open_dataset(data, replace(config, domains=tuple(names)), "paired")
