@@ -210,3 +210,22 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _same_randomness() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def vgg16_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights of VGG16's convolutions, as a file of torchvision's; made once."""
+    from torchvision.models import vgg16
+
+    torch.manual_seed(0)
+    # an empty classifier, whose 120 million weights nothing reads
+    with torch.device("meta"):
+        network = vgg16(init_weights=False).features
+    network.to_empty(device="cpu")
+    for layer in network:
+        if isinstance(layer, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            torch.nn.init.zeros_(layer.bias)
+    path = tmp_path_factory.mktemp("vgg") / "vgg16.pth"
+    torch.save(network.state_dict(prefix="features."), path)
+    return path

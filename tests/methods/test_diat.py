@@ -9,7 +9,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch.nn.functional import mse_loss, softplus
-from torchvision.models import vgg16
 
 import crossimage
 from crossimage.config import build
@@ -146,10 +145,8 @@ def test_a_face_network_of_ones_own_trains_diat(
     assert model.translate(torch.zeros(1, 3, 16, 16)).shape == (1, 3, 16, 16)
 
 
-def test_vgg16_is_a_fixed_network_too(tmp_path: Path) -> None:
-    state = vgg16().features.state_dict(prefix="features.")
-    torch.save(state, tmp_path / "vgg16.pth")
-    method = diat(identity="fixed", features=str(tmp_path / "vgg16.pth"), identity_layers=5)
+def test_vgg16_is_a_fixed_network_too(vgg16_file: Path) -> None:
+    method = diat(identity="fixed", features=str(vgg16_file), identity_layers=5)
     method.build_fixed_networks()
     assert moves(method)[-1].losses["identity"] > 0
 

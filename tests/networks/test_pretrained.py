@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torchvision.models import vgg16, vgg19
+from torchvision.models import vgg19
 
 from crossimage.networks.pretrained import VGG16Features, VGG19Features
 
@@ -13,17 +13,8 @@ vgg16_features = partial(
 vgg19_features = partial(VGG19Features, needed_by="the content loss of SRGAN", setting="features")
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> Path:
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("vgg") / "vgg16.pth"
-    state = vgg16().state_dict()
-    torch.save({k: v for k, v in state.items() if k.startswith("features")}, path)
-    return path
-
-
-def test_features_are_those_of_relu5_3_without_the_fourth_pool(weights: Path) -> None:
-    features = vgg16_features(weights)
+def test_features_are_those_of_relu5_3_without_the_fourth_pool(vgg16_file: Path) -> None:
+    features = vgg16_features(vgg16_file)
     x = torch.rand(1, 3, 64, 64) * 2 - 1
     out = features(x)
     assert out.shape == (1, 512, 8, 8)
@@ -32,13 +23,13 @@ def test_features_are_those_of_relu5_3_without_the_fourth_pool(weights: Path) ->
     assert sum(isinstance(m, torch.nn.Conv2d) for m in features.modules()) == 13
 
 
-def test_gray_images_are_judged_as_gray_colour_images(weights: Path) -> None:
-    features, gray = vgg16_features(weights), torch.rand(1, 1, 32, 32)
+def test_gray_images_have_the_features_of_gray_colour_images(vgg16_file: Path) -> None:
+    features, gray = vgg16_features(vgg16_file), torch.rand(1, 1, 32, 32)
     torch.testing.assert_close(features(gray), features(gray.repeat(1, 3, 1, 1)))
 
 
-def test_nothing_in_it_learns(weights: Path) -> None:
-    assert not any(p.requires_grad for p in vgg16_features(weights).parameters())
+def test_nothing_in_it_learns(vgg16_file: Path) -> None:
+    assert not any(p.requires_grad for p in vgg16_features(vgg16_file).parameters())
 
 
 def test_missing_and_wrong_files_are_named(tmp_path: Path) -> None:
@@ -63,22 +54,22 @@ def test_absent_published_weights_say_where_to_put_them(tmp_path: Path, monkeypa
         vgg16_features(None)
 
 
-def test_vgg16_shows_its_last_maps_of_every_width(weights: Path) -> None:
-    features, x = vgg16_features(weights), torch.rand(1, 3, 32, 32)
+def test_vgg16_shows_its_last_maps_of_every_width(vgg16_file: Path) -> None:
+    features, x = vgg16_features(vgg16_file), torch.rand(1, 3, 32, 32)
     maps = features.maps(x)
-    assert [tuple(found.shape[1:3]) for found in maps] == [
+    assert [tuple(m.shape[1:3]) for m in maps] == [
         (64, 32),
         (128, 16),
         (256, 8),
         (512, 4),
         (512, 4),
     ]
-    assert all(found.min() == 0 for found in maps)
+    assert all(m.min() == 0 for m in maps)
     torch.testing.assert_close(maps[-1], features(x))
 
 
 def test_features_of_srgan_are_those_before_the_fifth_pool_of_vgg19(
-    weights: Path, tmp_path: Path
+    vgg16_file: Path, tmp_path: Path
 ) -> None:
     layers = vgg19(init_weights=False).features[:36]
     state = {f"features.{name}": tensor for name, tensor in layers.state_dict().items()}
@@ -90,7 +81,7 @@ def test_features_of_srgan_are_those_before_the_fifth_pool_of_vgg19(
     torch.testing.assert_close(features(2 * x - 1), expected)
     assert expected.shape == (1, 512, 2, 3)
     with pytest.raises(ValueError, match=r"vgg16\.pth does not hold .* VGG19"):
-        vgg19_features(weights)
+        vgg19_features(vgg16_file)
     with pytest.raises(ValueError, match=r"vgg19\.pth does not hold .* VGG16"):
         vgg16_features(tmp_path / "vgg19.pth")
 

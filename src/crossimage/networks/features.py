@@ -1,4 +1,4 @@
-"""A feature network of one's own: a small classifier whose last features describe an image."""
+"""A small classifier whose last features serve as an image descriptor."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from torch import Tensor, nn
 from crossimage.utils.tensor_files import read_safetensors
 
 PREFIX = "classifier."
-"""What the names of a feature network's tensors begin with in a model file."""
+"""Prefix of a feature network's tensors in a model file."""
 
 
 class FeatureNetwork(nn.Module):
     """A classifier of images of one size.
 
-    Every layer is a convolution and a ReLU. Those of 3x3 halve their maps by a max pool; there are
-    as many of them as it takes to get below 8 pixels. The last convolution sees all that is left
-    and gives a vector. At 32 pixels the layers have w, 2 w, 4 w and 2 w channels: with w = 64 the
-    network of Taigman et al. (2017) for house numbers. Further halvings have 4 w.
+    Every layer is a convolution with a ReLU. The 3x3 convolutions are followed by max pools; there
+    are as many of them as it takes to get below 8 pixels. The last convolution covers the
+    remaining pixels and yields a vector. At 32 pixels the layers have w, 2 w, 4 w and 2 w channels:
+    with w = 64 the network of Taigman et al. (2017) for house numbers. Further halvings have 4 w.
 
     Args:
-        channels: Channels of the images; images of one channel may be given in any case.
+        channels: Channels of the images; images of one channel are always accepted.
         size: Height and width of the images: 4 to 7 times a power of two.
         width: Channels of the first layer.
         classes: Number of classes.
 
     Attributes:
-        dim: Length of the vector that describes an image.
+        dim: Length of the descriptor vector.
 
     Raises:
-        ValueError: Images of this size can't be halved down to 4 to 7 pixels.
+        ValueError: Images of this size cannot be halved down to 4 to 7 pixels.
     """
 
     def __init__(self, channels: int, size: int, width: int = 64, classes: int = 10) -> None:
@@ -49,28 +49,28 @@ class FeatureNetwork(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Vectors (N, dim) of images (N, C or 1, size, size) in [-1, 1]."""
+        """Return vectors (N, dim) for images (N, C or 1, size, size) in [-1, 1]."""
         return self.maps(x)[-1].flatten(1)
 
     def maps(self, x: Tensor) -> list[Tensor]:
-        """Feature maps (N, c, h, w) after every layer, the vector (N, dim, 1, 1) as the last."""
+        """Return feature maps (N, c, h, w) of every layer, the vector (N, dim, 1, 1) last."""
         h = x.expand(-1, self.channels, -1, -1)
-        found = []
+        maps = []
         for conv in self.convs:
             h = nn.functional.max_pool2d(conv(h), 2).relu()
-            found.append(h)
-        return [*found, self.last(h).relu()]
+            maps.append(h)
+        return [*maps, self.last(h).relu()]
 
     def classify(self, x: Tensor) -> Tensor:
-        """Class logits (N, classes) of images."""
+        """Return class logits (N, classes) of images."""
         return self.classes(self(x))
 
 
 def halvings_of(size: int) -> int:
-    """How often an image is halved until its side is 4 to 7 pixels.
+    """Return how often an image is halved until its side is 4 to 7 pixels.
 
     Raises:
-        ValueError: The side becomes odd before.
+        ValueError: The side becomes odd before that.
     """
     halvings = max(0, size.bit_length() - 3)
     if size < 4 or size % 2**halvings:
@@ -84,12 +84,12 @@ def halvings_of(size: int) -> int:
 def read_features(
     path: Path, size: int | None = None, channels: int | None = None
 ) -> FeatureNetwork:
-    """The feature network in a model file, such as DTN's, fixed and in evaluation mode.
+    """Read the feature network of a model file, such as DTN's, fixed and in evaluation mode.
 
     Args:
         path: A ``.safetensors`` file, or the folder of the run that wrote it.
-        size: Height and width of the images that it shall read.
-        channels: Their channels.
+        size: Expected height and width of its images.
+        channels: Expected channels of its images.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -121,7 +121,7 @@ def read_features(
 
 
 def _built(state: dict[str, Tensor]) -> FeatureNetwork:
-    """A network of the shapes of some tensors."""
+    """Build a network with the shapes of a state's tensors."""
     last, classes = state["last.weight"], state["classes.weight"]
     halvings = sum(name.startswith("convs.") for name in state) // 2
     first = state["convs.0.weight"] if halvings else last

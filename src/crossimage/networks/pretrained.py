@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -16,7 +16,7 @@ class _VGGFeatures(nn.Module):
     """The first layers of a VGG with fixed weights.
 
     Args:
-        network: The whole VGG.
+        build: Builds the whole VGG.
         published: torchvision's weights of it.
         weights: A file of such weights, in place of torchvision's.
         layers: Indices of the layers to keep.
@@ -29,7 +29,7 @@ class _VGGFeatures(nn.Module):
 
     def __init__(
         self,
-        network: VGG,
+        build: Callable[..., VGG],
         published: WeightsEnum,
         weights: Path | None,
         layers: Sequence[int],
@@ -37,6 +37,9 @@ class _VGGFeatures(nn.Module):
         setting: str,
     ) -> None:
         super().__init__()
+        with torch.device("meta"):  # the classifier's 120 million weights are never needed
+            network = build(init_weights=False)
+        network.features.to_empty(device="cpu")
         name = published.url.rsplit("/", 1)[-1].split("-")[0].upper()
         alternative = f"name a file with {setting}=FILE"
         state = read_weights(published, weights, needed_by, alternative).state
@@ -44,7 +47,7 @@ class _VGGFeatures(nn.Module):
         state = {key: value for key, value in state.items() if key.startswith("features.")}
         # every convolution is checked: VGG16's tensors fit into VGG19 as far as they go
         convolutions = (i for i in layers if isinstance(network.features[i], nn.Conv2d))
-        names = [f"features.{i}.weight" for i in convolutions]
+        names = [f"features.{i}.{kind}" for i in convolutions for kind in ("weight", "bias")]
         problem = next((f"{key} is missing" for key in names if key not in state), None)
         try:
             network.load_state_dict(state, strict=False)
@@ -61,12 +64,12 @@ class _VGGFeatures(nn.Module):
         self.requires_grad_(False).eval()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Feature maps (N, 512, h, w) of images (N, 1 or 3, H, W) in [-1, 1]."""
+        """Return feature maps (N, 512, h, w) of images (N, 1 or 3, H, W) in [-1, 1]."""
         return self.layers(((x + 1) / 2 - self.mean) / self.std)
 
 
 class VGG16Features(_VGGFeatures):
-    """VGG16 up to relu5_3, without its fourth max-pool, as the perceptual loss of MUNIT wants it.
+    """VGG16 up to relu5_3, without its fourth max-pool, as in the perceptual loss of MUNIT.
 
     Without that pool the features of a 512 px image are 64 px wide instead of 32: an eighth.
 
@@ -86,16 +89,16 @@ class VGG16Features(_VGGFeatures):
         fourth_pool, relu5_3 = 23, 29
         layers = [i for i in range(relu5_3 + 1) if i != fourth_pool]
         published = VGG16_Weights.IMAGENET1K_V1
-        super().__init__(vgg16(init_weights=False), published, weights, layers, needed_by, setting)
+        super().__init__(vgg16, published, weights, layers, needed_by, setting)
 
     def maps(self, x: Tensor) -> list[Tensor]:
-        """The maps relu1_2, relu2_2, relu3_3, relu4_3 and relu5_3 of images in [-1, 1]."""
-        found, h = [], ((x + 1) / 2 - self.mean) / self.std
+        """Return the maps relu1_2, relu2_2, relu3_3, relu4_3 and relu5_3 of images in [-1, 1]."""
+        maps, h = [], ((x + 1) / 2 - self.mean) / self.std
         for i, layer in enumerate(self.layers):
             h = layer(h)
             if i in (3, 8, 15, 22, 28):
-                found.append(h)
-        return found
+                maps.append(h)
+        return maps
 
 
 class VGG19Features(_VGGFeatures):
@@ -116,6 +119,4 @@ class VGG19Features(_VGGFeatures):
     def __init__(self, weights: Path | None, needed_by: str, setting: str) -> None:
         relu5_4 = 35
         published = VGG19_Weights.IMAGENET1K_V1
-        super().__init__(
-            vgg19(init_weights=False), published, weights, range(relu5_4 + 1), needed_by, setting
-        )
+        super().__init__(vgg19, published, weights, range(relu5_4 + 1), needed_by, setting)

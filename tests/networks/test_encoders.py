@@ -1,0 +1,42 @@
+import pytest
+import torch
+from torch import nn
+
+from crossimage.networks.encoders import VariationalEncoder
+
+
+def channels(network: nn.Module) -> list[tuple[int, int, int]]:
+    """Input and output channels, and kernel sizes, of all convolutions."""
+    return [
+        (layer.in_channels, layer.out_channels, layer.kernel_size[0])
+        for layer in network.modules()
+        if isinstance(layer, nn.Conv2d)
+    ]
+
+
+@pytest.mark.parametrize("residual", [True, False])
+@pytest.mark.parametrize("size", [(32, 32), (48, 64)])
+def test_images_of_any_size_have_one_mean_and_log_variance(
+    residual: bool, size: tuple[int, int]
+) -> None:
+    encoder = VariationalEncoder(3, 4, 3, 5, residual=residual)
+    mean, log_variance = encoder(torch.rand(2, 3, *size))
+    assert mean.shape == log_variance.shape == (2, 5)
+    assert not torch.equal(mean, log_variance)
+
+
+def test_residual_halvings_have_2_3_then_4_times_the_width() -> None:
+    encoder = VariationalEncoder(3, 4, 5, 8, norm="none")
+    shortcuts = [(i, o) for i, o, kernel in channels(encoder) if kernel == 1]
+    assert shortcuts == [(4, 8), (8, 12), (12, 16), (16, 16)]
+
+
+def test_plain_halvings_have_2_then_4_times_the_width() -> None:
+    encoder = VariationalEncoder(3, 4, 4, 8, residual=False)
+    assert channels(encoder) == [(3, 4, 4), (4, 8, 4), (8, 16, 4), (16, 16, 4)]
+
+
+def test_each_image_is_encoded_independently() -> None:
+    encoder, x = VariationalEncoder(1, 4, 3, 5), torch.rand(3, 1, 32, 32)
+    together, alone = encoder(x)[0], encoder(x[1:2])[0]
+    torch.testing.assert_close(together[1:2], alone, rtol=1e-4, atol=1e-5)
