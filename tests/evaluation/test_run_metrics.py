@@ -110,20 +110,6 @@ def test_pairs_of_unlike_sizes_are_named(tmp_path: Path) -> None:
         evaluated(gallery, "l1")
 
 
-def test_the_class_of_the_input_or_of_the_target_is_looked_for(tmp_path: Path) -> None:
-    fake = pictures(tmp_path / "fake", "dark/a.png", "light/b.png", "light/c.png")
-    gallery = FolderGallery(fake, fake)
-    gallery.target = "Light"
-    found = values(evaluated(gallery, "accuracy", "error", own=networks("dark", "light")))
-    light = [float(item.outputs.float().mean()) > 127.5 for item in gallery.items(None, None)]
-    assert found["accuracy"] == pytest.approx((1 - light[0] + light[1] + light[2]) / 3)
-    assert found["error"] == pytest.approx(1 - sum(light) / 3)
-    with pytest.raises(ValueError, match="not in folders of the classifier's classes"):
-        chosen(("accuracy",), gallery, networks("cat", "dog"))
-    with pytest.raises(ValueError, match="no class of the target domain's name"):
-        chosen(("error",), gallery, networks("cat", "dog"))
-
-
 def test_side_by_side_a_run_has_a_gap_where_a_measure_does_not_apply(folders: Path) -> None:
     galleries = [
         TranslationGallery(name, model(name), str(folders), None, 0)

@@ -11,11 +11,11 @@ from PIL import Image
 from crossimage.evaluation.galleries.images import (
     ImageStream,
     as_uint8,
+    center_square,
     images_in,
     prefetch,
     to_rgb,
 )
-from crossimage.evaluation.report.figures import Figure, library, mean_of
 
 
 def _save(path: Path, shape: tuple[int, ...], seed: int = 0) -> Path:
@@ -99,15 +99,7 @@ def test_floats_and_gray_tensors_become_bytes_and_rgb() -> None:
     assert to_rgb(clear).flatten().tolist() == [255, 255, 255]
 
 
-def test_figures_are_plain_data_even_where_infinite() -> None:
-    figure = Figure("psnr", float("inf"), (1.0, 2.0), 3, "p", None, library("torch"))
-    assert figure.to_dict()["value"] == "inf" and figure.to_dict()["interval"] == [1.0, 2.0]
-    assert figure.library.startswith("torch ")
-
-
-def test_a_mean_has_an_interval_where_there_are_two_values() -> None:
-    assert mean_of([2.0]) == (2.0, None)
-    mean, interval = mean_of([1.0, 3.0, 1.0, 3.0])
-    assert mean == 2 and interval is not None
-    assert interval[1] - 2 == pytest.approx(1.96 * (4 / 3) ** 0.5 / 2, rel=1e-3)
-    assert mean_of([float("inf"), 1.0])[1] is None
+def test_pictures_are_fitted_by_their_middle() -> None:
+    x = torch.rand(1, 3, 9, 21)
+    assert torch.equal(center_square(x, 9), x[..., 6:15])
+    assert center_square(torch.rand(1, 3, 40, 30), 9).shape == (1, 3, 9, 9)

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from crossimage.evaluation.compare import open_gallery
 from crossimage.evaluation.galleries.labels import LabelGallery
-from crossimage.evaluation.metrics.classification import target_class
 from crossimage.evaluation.options import Options
 from crossimage.inference.translator import Translator
 from tests.evaluation.helpers import Classifier, chosen, evaluated, networks, of_classes, stargan
@@ -168,14 +167,6 @@ def test_the_error_is_the_share_that_is_not_taken_for_the_target(faces: Path) ->
         assert [(f.name, f.value, f.count) for f in found] == [("error", error, 2)]
     with pytest.raises(ValueError, match="no class of .* 'not Male'; it knows cat, dog"):
         chosen(("error",), gallery, networks("cat", "dog"))
-
-
-def test_of_two_classes_the_other_one_is_the_opposite() -> None:
-    assert target_class("not Male", Classifier("Male", "Female")) == 1
-    assert target_class("Male", Classifier("not Male", "a man")) == 1
-    assert target_class("not Male", Classifier("a", "b", "not Male")) == 2
-    assert target_class("not Male", Classifier("a", "b", "Male")) is None
-    assert target_class("Male", Classifier("x", "y")) is None
 
 
 def test_what_applies_is_evaluated(labelled: Path, faces: Path) -> None:

@@ -124,11 +124,6 @@ def test_a_histogram_shows_the_shares_of_every_series(tmp_path: Path) -> None:
     assert all(words in found.text for words in ("distances", "near", "far", "1.2"))
 
 
-def test_a_histogram_of_equal_values_can_be_drawn() -> None:
-    (columns,) = draw(Histogram("", "", {"one": [0.5, 0.5]})).series
-    assert len(columns.shapes) == 1
-
-
 def test_a_table_has_a_line_a_run_and_a_gap_where_nothing_was_measured() -> None:
     assert as_table(runs()) == [
         ["", "fid", "lpips"],

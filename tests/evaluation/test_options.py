@@ -1,0 +1,24 @@
+"""Options read metric names as users write them, and refuse numbers that make no sense."""
+
+import pytest
+
+from crossimage.evaluation.options import Options
+
+
+def test_metric_names_may_have_spaces_and_capitals() -> None:
+    assert Options(metrics=" FID, kid,,lpips ").names == ("fid", "kid", "lpips")
+    assert Options().names == ()
+
+
+@pytest.mark.parametrize(("key", "value"), [("inputs", 0), ("samples", -1)])
+def test_amounts_below_one_are_refused(key: str, value: int) -> None:
+    with pytest.raises(ValueError, match=f"--{key} must be at least 1, found {value}"):
+        Options(**{key: value}).check()  # type: ignore[arg-type]
+    Options(inputs=1, samples=1).check()
+
+
+def test_plain_data_holds_what_was_chosen() -> None:
+    assert Options(metrics="fid", inputs=3).to_dict() == {
+        "metrics": "fid", "inputs": 3, "seed": 0, "features": "inception", "lpips": "alex",
+        "device": "auto",
+    }  # fmt: skip
