@@ -123,7 +123,7 @@ def open_dataset(
     layout: Layout = "unpaired",
     class_letters: Collection[str] = (),
 ) -> Images:
-    """The samples of a data set, with the config completed by what the data tells."""
+    """The samples of a data set, with the config completed by the data's facts."""
     source = find_source(str(data), config, layout, class_letters)
     return build_dataset(source, config.complete(source.facts))
 
@@ -156,8 +156,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 else:
                     pixels = np.broadcast_to(generator.integers(0, 256, 3), shape)
                 noise = generator.integers(-20, 20, shape)
-                picture = np.clip(pixels + noise, 0, 255).astype(np.uint8)
-                Image.fromarray(picture).save(folder / f"{i}.png")
+                image = np.clip(pixels + noise, 0, 255).astype(np.uint8)
+                Image.fromarray(image).save(folder / f"{i}.png")
     return root
 
 

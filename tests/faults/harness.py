@@ -1,6 +1,6 @@
-"""Kill a small run with SIGKILL at random moments, continue it each time, and compare its end.
+"""Kill small runs with SIGKILL at random moments, continue them, and compare how they end.
 
-By hand, from the repository's root::
+To run it by hand, from the root of the repository::
 
     python -m tests.faults.harness --kills 100 --workers 2 --seed 3
 """
@@ -32,23 +32,26 @@ from crossimage.cli.app import main as main_of_crossimage
 from crossimage.data.make.outlines import MAKERS
 from tests.conftest import as_arguments, small
 
-# The imports are paid once, by the server that the runs are forked from.
+# imports happen once, in the server that the runs are forked from
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["crossimage.training.run", "torch.utils.tensorboard"])
 
 STEPS = 40
 AIMED_SHARE = 0.6
-"""Share of the kills that wait for a save; the others come after a random time."""
+"""Share of the kills that wait for a save; the others hit after a random time."""
+
+PATIENCE = 120
+"""Seconds to wait for a run to end."""
 
 
 @dataclass(frozen=True)
 class Kill:
-    """Where a kill hit.
+    """When a kill hit.
 
     Attributes:
         step: Step of the newest checkpoint it left.
         save: The file that was being written, or None.
-        aimed: It waited for a save.
+        aimed: Whether it waited for a save.
     """
 
     step: int
@@ -63,12 +66,12 @@ class Kill:
 
 
 class Victims:
-    """Runs to kill, and what they must come to.
+    """Runs to kill, each compared with an uninterrupted one.
 
     Args:
-        folder: Where data and runs lie.
-        workers: Loader processes of a run.
-        seed: Seed of the moments, and of the first run.
+        folder: Folder of the data and the runs.
+        workers: Loader processes per run.
+        seed: Seed of the moments of the kills, and of the first run.
     """
 
     def __init__(self, folder: Path, workers: int, seed: int) -> None:
@@ -78,13 +81,13 @@ class Victims:
         MAKERS["outlines"](folder / "data", seed=seed, size=24, count=7)
 
     def kill(self, count: int) -> Iterator[Kill]:
-        """Kill runs ``count`` times; a run that is finished is compared and followed by the next.
+        """Kill runs ``count`` times; a finished run is compared, and the next one started.
 
         Yields:
             Every kill.
 
         Raises:
-            AssertionError: A finished run is not the uninterrupted one, or a run failed.
+            AssertionError: A finished run differs from the uninterrupted one, or a run failed.
         """
         seed = self.seed
         while count:
@@ -111,31 +114,32 @@ class Victims:
         return start(train_command(self.folder / "data", out, settings))
 
     def _kill(self, process: ForkServerProcess, out: Path, most: float) -> Kill | None:
-        """Kill a run at a random moment; None where it was finished before."""
+        """Kill a run at a random moment; return None if it finished before."""
         aimed = self.random.random() < AIMED_SHARE
         if aimed:
-            saves, more = self.random.randint(1, 4), self.random.uniform(0, 0.02)
+            saves, delay = self.random.randint(1, 4), self.random.uniform(0, 0.02)
             await_saves(out / "checkpoints", saves, process.is_alive)
         else:
-            more = self.random.uniform(0, most)
-        time.sleep(more)
+            delay = self.random.uniform(0, most)
+        time.sleep(delay)
         loaders = _children(process.pid)
         process.kill()
         process.join()
         if process.exitcode != -9:
             return self._finish(process)
         self.loaders |= loaders
-        half = [*out.glob(".*.tmp"), *out.glob("*/.*.tmp")]
+        partial = [*out.glob(".*.tmp"), *out.glob("*/.*.tmp")]
         newest = Checkpoints(out, 1).newest_path()
         step = int(newest.stem.partition("-")[2]) if newest else 0
-        return Kill(step, half[0].name.rsplit(".", 2)[0].lstrip(".") if half else None, aimed)
+        save = partial[0].name.rsplit(".", 2)[0].lstrip(".") if partial else None
+        return Kill(step, save, aimed)
 
     def _finish(self, process: ForkServerProcess) -> None:
         process.join()
         assert process.exitcode == 0, f"a run failed with exit code {process.exitcode}"
 
     def surviving_loaders(self, patience: float = 20) -> set[int]:
-        """Loader processes of killed runs that have not vanished in ``patience`` seconds."""
+        """Return the loader processes of killed runs that still run after ``patience`` seconds."""
         end = time.monotonic() + patience
         while (left := {pid for pid in self.loaders if _lives(pid)}) and time.monotonic() < end:
             time.sleep(0.1)
@@ -145,7 +149,7 @@ class Victims:
 def train_command(
     data: Path, out: Path, settings: Mapping[str, Any], method: str = "munit"
 ) -> list[str]:
-    """Arguments of the command line that train a small model."""
+    """Return the arguments of the command line that train a small model."""
     return ["train", method, "--data", str(data), "--out", str(out), *as_arguments(settings)]
 
 
@@ -158,10 +162,10 @@ def start(
     """Run the command line in a process of its own.
 
     Args:
-        arguments: Those of the command line.
-        said: The file that gets what it says.
-        environment: Variables of its environment.
-        prepare: A function of a module, called in the process first.
+        arguments: Arguments of the command line.
+        said: The file that its output goes to.
+        environment: Environment variables to set.
+        prepare: A function of a module that the process calls first.
     """
     process = SERVER.Process(
         target=_command, args=(arguments, said, dict(environment or {}), prepare)
@@ -173,7 +177,7 @@ def start(
 def start_two(
     arguments: list[str], said: Path, prepare: Callable[[], object] | None = None
 ) -> list[ForkServerProcess]:
-    """Run the command line in two processes that train together, as ``torchrun`` starts them."""
+    """Run the command line in two processes that train together, as if started by ``torchrun``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -187,16 +191,23 @@ def start_two(
     ]
 
 
+def finish(*processes: ForkServerProcess, code: int = 0) -> None:
+    """Wait for runs to end with an exit code."""
+    for process in processes:
+        process.join(PATIENCE)
+        assert process.exitcode == code
+
+
 def _command(
     arguments: list[str],
     said: Path | None,
     environment: Mapping[str, str],
     prepare: Callable[[], object] | None,
 ) -> None:
-    os.setsid()  # a group of its own, as a shell gives it
+    os.setsid()  # a process group of its own, as in a shell
     os.environ.update(environment, COLUMNS="250")
     torch.set_num_threads(1)
-    multiprocessing.set_start_method("fork", force=True)  # for the loader's processes, as usual
+    multiprocessing.set_start_method("fork", force=True)  # the usual way to start loader processes
     with open(said or os.devnull, "a") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -207,7 +218,7 @@ def _command(
 
 
 def await_saves(folder: Path, count: int, alive: Callable[[], bool]) -> None:
-    """Return as soon as the ``count``-th checkpoint begins to be written."""
+    """Wait until the ``count``-th checkpoint is being written, or the run has ended."""
     seen: set[str] = set()
     before = {path.name for path in folder.glob(".step-*.tmp")}
     while alive():
@@ -235,7 +246,7 @@ def compare(one: Path, two: Path) -> None:
     """Compare two finished runs.
 
     Raises:
-        AssertionError: A weight, an optimizer's state, the model file or a loss differs.
+        AssertionError: A weight, an optimizer state, the model file or a loss differs.
     """
     first, second = outcome(one), outcome(two)
     assert first.keys() == second.keys()
@@ -244,16 +255,17 @@ def compare(one: Path, two: Path) -> None:
 
 
 def outcome(run: Path) -> dict[str, Any]:
-    """Hashes of all that a run has come to, and its rows of losses."""
-    found = Checkpoints(run, 1).load_newest(_refuse)
-    assert found is not None, f"{run} holds no checkpoint"
-    del found[1]["seconds"]
+    """Return hashes of a run's final state and model, and its rows of losses."""
+    checkpoint = Checkpoints(run, 1).load_newest(_refuse)
+    assert checkpoint is not None, f"{run} holds no checkpoint"
+    state = checkpoint[1]
+    del state["seconds"]
     with open(run / "metrics.csv", newline="") as file:
         rows = [dict(row) for row in csv.DictReader(file)]
     for row in rows:
         del row["seconds"]
     return {
-        **{key: digest(value) for key, value in found[1].items()},
+        **{key: digest(value) for key, value in state.items()},
         "model.safetensors": digest(load_file(run / "model.safetensors")),
         "metrics.csv": rows,
     }
@@ -264,7 +276,7 @@ def _refuse(sentence: str) -> None:
 
 
 def digest(value: object) -> str:
-    """SHA-256 of nested mappings and sequences of tensors and plain values."""
+    """Return the SHA-256 of nested mappings and sequences of tensors and plain values."""
     if isinstance(value, torch.Tensor):
         content = repr((value.dtype, value.shape)).encode()
         content += value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
@@ -278,8 +290,8 @@ def digest(value: object) -> str:
 
 
 def main() -> int:
-    """Kill as often as the command line says."""
-    parser = argparse.ArgumentParser(description="Kill a small run again and again.")
+    """Kill as many times as the command line says."""
+    parser = argparse.ArgumentParser(description="Kill small runs again and again.")
     parser.add_argument("--kills", type=int, default=25)
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
@@ -296,7 +308,7 @@ def main() -> int:
             return 1
         left = victims.surviving_loaders()
     if left:
-        print(f"FAILED: {len(left)} loader processes outlived their run")
+        print(f"FAILED: {len(left)} loader processes survived their run")
         return 1
     print(f"passed: {arguments.kills} kills, {saves} of them in a save; weights, optimizers, model")
     print("file and losses equal those of the uninterrupted runs")

@@ -1,4 +1,4 @@
-"""A disk that fills up, and one that can't be written at all."""
+"""A disk that fills up, and a folder that cannot be written."""
 
 import subprocess
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 
 from crossimage.checkpoints.training_state import Checkpoints
 from tests.conftest import small
-from tests.faults.harness import compare, start, start_two, train_command
+from tests.faults.harness import PATIENCE, compare, start, start_two, train_command
 
 SETTINGS = small(steps=12, keep=100, sample_every=4)
 
@@ -33,15 +33,15 @@ def remount(disk: Path, option: str) -> None:
 
 def run(data: Path, out: Path, said: Path) -> int | None:
     process = start(train_command(data, out, SETTINGS), said)
-    process.join(60)
+    process.join(PATIENCE)
     return process.exitcode
 
 
 def sentence(said: Path) -> str:
     text = said.read_text()
     assert "Traceback" not in text and "Exception" not in text
-    (found,) = (line for line in text.splitlines() if line.startswith("crossimage: "))
-    return found
+    (line,) = (line for line in text.splitlines() if line.startswith("crossimage: "))
+    return line
 
 
 @pytest.mark.parametrize("free", [0, 20_000, 150_000, 1_000_000])
@@ -73,7 +73,7 @@ def test_a_full_disk_ends_two_processes_with_one_sentence(
     said = tmp_path / "said.txt"
     both = start_two(train_command(folders, disk / "run", SETTINGS), said)
     for process, code in zip(both, (2, 0), strict=True):
-        process.join(60)
+        process.join(PATIENCE)
         assert process.exitcode == code
     assert "No space left" in sentence(said)
 

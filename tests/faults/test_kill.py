@@ -1,3 +1,5 @@
+"""Runs killed at random moments."""
+
 from pathlib import Path
 
 import pytest
@@ -6,7 +8,7 @@ from tests.faults.harness import Victims
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_run_killed_again_and_again_is_the_uninterrupted_one(
+def test_a_run_killed_again_and_again_ends_like_an_uninterrupted_one(
     workers: int, tmp_path: Path
 ) -> None:
     victims = Victims(tmp_path, workers, seed=workers)

@@ -1,8 +1,7 @@
-"""Two processes are one big batch, and are killed and continued like one."""
+"""Two processes equal one big batch, and are killed and continued like one process."""
 
 import subprocess
 import sys
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,11 @@ from crossimage.data.datasets import Images
 from crossimage.data.loader import Sample
 from tests.conftest import small
 from tests.faults.harness import (
+    PATIENCE,
     await_saves,
     compare,
     digest,
+    finish,
     outcome,
     start,
     start_two,
@@ -28,12 +29,6 @@ from tests.test_invariants import assert_one_big_batch
 FEW = small(steps=3, log_every=1, save_every=1)
 MORE_STEPS = {"steps": 16, "log_every": 3, "ema_decay": 0.9}
 MORE = small(**MORE_STEPS)
-
-
-def finish(*processes: ForkServerProcess) -> None:
-    for process in processes:
-        process.join(60)
-        assert process.exitcode == 0
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +111,7 @@ def test_devices_starts_the_processes(folders: Path, tmp_path: Path, single: Pat
 
 @pytest.fixture(scope="module")
 def whole(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of two processes that nobody killed."""
+    """An uninterrupted run of two processes."""
     out = tmp_path_factory.mktemp("whole")
     finish(*start_two(train_command(folders, out, MORE), out / "said.txt"))
     return out
@@ -132,8 +127,8 @@ def test_two_killed_processes_continue_to_the_same_end(
     await_saves(tmp_path / "killed" / "checkpoints", 4, both[0].is_alive)
     for rank in victims:
         both[rank].kill()
-    for process in both:  # one that is left alone ends by itself
-        process.join(30)
+    for process in both:  # the survivor ends of its own accord
+        process.join(PATIENCE)
         assert process.exitcode not in (None, 0)
     finish(*start_two(command, said))
     compare(whole, tmp_path / "killed")
@@ -149,7 +144,7 @@ def test_two_killed_processes_continue_to_the_same_end(
 def test_two_killed_processes_keep_their_memories_and_statistics(
     method: str, changes: dict[str, Any], folders: Path, pairs: Path, tmp_path: Path
 ) -> None:
-    """Each its own history of generated images; the mean of both batch norms' statistics."""
+    """Each has its own history of generated images; batch norms hold the mean of both."""
     said, data = tmp_path / "said.txt", pairs if method == "pix2pix" else folders
     settings = small(method, **MORE_STEPS | changes)
     whole, killed = (train_command(data, tmp_path / o, settings, method) for o in ("whole", "kill"))
@@ -170,8 +165,8 @@ def test_two_killed_processes_keep_their_memories_and_statistics(
         assert not torch.equal(first["history.a.images"], second["history.a.images"])
 
 
-def test_batch_norms_remember_the_mean_over_both_processes(pairs: Path, tmp_path: Path) -> None:
-    """Of the first norm, whose input no other norm has changed, that is the whole batch's mean."""
+def test_batch_norms_hold_the_mean_over_both_processes(pairs: Path, tmp_path: Path) -> None:
+    """For the first norm, whose input no other norm has changed, it is the whole batch's mean."""
     settings = small("pix2pix", norm="batch", steps=1, decay_steps=0)
     finish(start(train_command(pairs, tmp_path / "one", settings, "pix2pix")))
     command = train_command(pairs, tmp_path / "two", settings, "pix2pix")
@@ -182,7 +177,7 @@ def test_batch_norms_remember_the_mean_over_both_processes(pairs: Path, tmp_path
     torch.testing.assert_close(two[first], one[first])
 
 
-def test_a_problem_of_one_process_is_told_once_and_ends_both(folders: Path, tmp_path: Path) -> None:
+def test_a_problem_of_one_process_is_reported_once_and_ends_both(tmp_path: Path) -> None:
     data = tmp_path / "data"
     for domain in "AB":
         for i in range(8):
@@ -190,11 +185,11 @@ def test_a_problem_of_one_process_is_told_once_and_ends_both(folders: Path, tmp_
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (24, 24), (30 * i, 99, 0)).save(path)
     for i in range(2, 8):
-        (data / "trainA" / f"{i}.png").write_bytes(b"no picture")
+        (data / "trainA" / f"{i}.png").write_bytes(b"not an image")
     said = tmp_path / "said.txt"
     both = start_two(train_command(data, tmp_path / "run", small()), said)
     for process, code in zip(both, (2, 0), strict=True):
-        process.join(60)
+        process.join(PATIENCE)
         assert process.exitcode == code
     sentences = [line for line in said.read_text().splitlines() if "crossimage: " in line]
     assert len(sentences) == 1 and "of 8 images of domain a can't be read" in sentences[0]

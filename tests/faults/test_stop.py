@@ -1,15 +1,14 @@
-"""SIGTERM and Ctrl-C: the run saves, says how to continue, and does so to the same end."""
+"""SIGTERM and Ctrl-C: the run saves, says how to continue, and ends the same when continued."""
 
 import os
 import shlex
 import signal
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import small
-from tests.faults.harness import await_saves, compare, start, start_two, train_command
+from tests.faults.harness import await_saves, compare, finish, start, start_two, train_command
 
 LONG = small(steps=40, workers=2, save_every=8, ema_decay=0.9)
 SHORT = LONG | {"steps": 20, "workers": 0, "save_every": 4}
@@ -17,19 +16,14 @@ SHORT = LONG | {"steps": 20, "workers": 0, "save_every": 4}
 
 @pytest.fixture(scope="module")
 def whole(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that nobody stopped."""
+    """An uninterrupted run."""
     out = tmp_path_factory.mktemp("whole")
-    finish(start(train_command(folders, out, LONG)), 0)
+    finish(start(train_command(folders, out, LONG)))
     return out
 
 
-def finish(process: ForkServerProcess, code: int) -> None:
-    process.join(30)
-    assert process.exitcode == code
-
-
 def printed_command(said: Path) -> list[str]:
-    """What the run says has to be typed to continue it."""
+    """The arguments of the command that a stopped run prints."""
     lines = said.read_text().splitlines()
     at = next(i for i, line in enumerate(lines) if line.endswith("and saved; to continue:"))
     step = int(lines[at].removeprefix("stopped at step ").split()[0])
@@ -47,19 +41,19 @@ def test_a_stopped_run_saves_and_its_printed_command_continues_it(
     process = start(train_command(folders, out, LONG), said)
     await_saves(out / "checkpoints", 1, process.is_alive)
     assert process.pid
-    os.killpg(process.pid, number)  # as a terminal does: the loader's processes get it too
-    finish(process, 128 + number)
+    os.killpg(process.pid, number)  # as a terminal does: loader processes receive it too
+    finish(process, code=128 + number)
     assert "Traceback" not in said.read_text()
-    finish(start(printed_command(said), said), 0)
+    finish(start(printed_command(said), said))
     compare(whole, out)
 
 
 @pytest.fixture(scope="module")
 def whole_of_two(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of two processes that nobody stopped."""
+    """An uninterrupted run of two processes."""
     out = tmp_path_factory.mktemp("two")
     for process in start_two(train_command(folders, out, SHORT), out / "said.txt"):
-        finish(process, 0)
+        finish(process)
     return out
 
 
@@ -73,10 +67,10 @@ def test_a_signal_to_one_of_two_processes_stops_both(
     pid = both[rank].pid
     assert pid
     os.kill(pid, signal.SIGTERM)
-    finish(both[0], 128 + signal.SIGTERM)
-    finish(both[1], 0)  # the first process speaks for the run
+    finish(both[0], code=128 + signal.SIGTERM)
+    finish(both[1])  # the first process speaks for the run
     command = printed_command(said)
     for process in start_two(command, said):
-        finish(process, 0)
+        finish(process)
     compare(whole_of_two, tmp_path / "run")
     assert "Traceback" not in said.read_text()

@@ -1,4 +1,4 @@
-"""Lists of trainings: who is in them, what differs, and where they go."""
+"""Ablations: lists of trainings, what differs between them, and their folders."""
 
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,12 @@ def test_the_lists_of_the_package_can_be_trained() -> None:
 
 
 def test_munits_table_leaves_out_one_reconstruction_at_a_time() -> None:
-    found = {variant.name: variant for variant in find_variants(["munit-table-1"])}
+    variants = {variant.name: variant for variant in find_variants(["munit-table-1"])}
     for part in ("image", "content", "style"):
-        variant = found[f"MUNIT without {part} reconstruction"]
+        variant = variants[f"MUNIT without {part} reconstruction"]
         assert variant.settings == {"weights": {part: 0}}
         assert variant.folder == f"munit-without-{part}-reconstruction"
-    assert found["CycleGAN*"].folder == "cyclegan-star"
+    assert variants["CycleGAN*"].folder == "cyclegan-star"
 
 
 def test_recipes_and_own_lists_stand_side_by_side(tmp_path: Path) -> None:
@@ -42,9 +42,9 @@ def test_recipes_and_own_lists_stand_side_by_side(tmp_path: Path) -> None:
     path.write_text("- {name: Small, recipe: munit, settings: {width: 8}}\n")
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("method: unit\nwidth: 8\n")
-    found = find_variants(["munit/outlines", str(path), str(recipe)])
-    assert [variant.recipe for variant in found] == ["munit/outlines", "munit", str(recipe)]
-    assert found[0].folder == "munit-outlines" and found[1].settings == {"width": 8}
+    variants = find_variants(["munit/outlines", str(path), str(recipe)])
+    assert [variant.recipe for variant in variants] == ["munit/outlines", "munit", str(recipe)]
+    assert variants[0].folder == "munit-outlines" and variants[1].settings == {"width": 8}
 
 
 @pytest.mark.parametrize(

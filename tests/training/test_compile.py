@@ -35,9 +35,9 @@ def is_compiled(y: Tensor) -> bool:
 
 
 def weights(run: Path) -> dict[str, Tensor]:
-    found = Checkpoints(run, 1).load_newest(pytest.fail)
-    assert found is not None
-    return found[1]["method"]
+    checkpoint = Checkpoints(run, 1).load_newest(pytest.fail)
+    assert checkpoint is not None
+    return checkpoint[1]["method"]
 
 
 def assert_same(one: Path, two: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_compiled_run_learns_the_same_and_is_continued_to_the_bit(
 
 
 @pytest.mark.parametrize("method, norm", [("cyclegan", "instance"), ("pix2pix", "batch")])
-def test_what_cannot_be_compiled_is_told_and_trains_as_usual(
+def test_what_cannot_be_compiled_is_reported_and_trains_as_usual(
     method: str, norm: str, folders: Path, pairs: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip

@@ -45,7 +45,7 @@ def run(finished: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def data(folders: Path, tmp_path: Path) -> Path:
-    """A copy of the data, to be spoilt."""
+    """A copy of the data that tests may damage."""
     return shutil.copytree(folders, tmp_path / "data")
 
 
@@ -189,8 +189,10 @@ def test_a_start_from_a_model(finished: Path, folders: Path, tmp_path: Path) -> 
     model = finished / "model.safetensors"
     still = small(steps=1, learning_rate=0.0)
     train("munit", folders, tmp_path / "run", **still, init_from=model)
-    expected, found = (load_file(run / "model.safetensors") for run in (finished, tmp_path / "run"))
-    assert digest(expected) == digest(found)
+    expected, actual = (
+        load_file(run / "model.safetensors") for run in (finished, tmp_path / "run")
+    )
+    assert digest(expected) == digest(actual)
     train("munit", folders, tmp_path / "other", **still)
     assert digest(load_file(tmp_path / "other" / "model.safetensors")) != digest(expected)
 
@@ -225,7 +227,7 @@ def gone(data: Path) -> None:
 
 def no_images(data: Path) -> None:
     empty(data)
-    (data / "trainA" / "notes.txt").write_text("no picture")
+    (data / "trainA" / "notes.txt").write_text("not an image")
 
 
 def all_broken(data: Path) -> None:
@@ -250,7 +252,7 @@ def two_channels(data: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "settings", "sentence"),
+    ("damage", "settings", "sentence"),
     [
         (gone, {}, "folder"),
         (empty, {}, "it is empty"),
@@ -263,7 +265,7 @@ def two_channels(data: Path) -> None:
     ],
 )
 def test_unusable_data_is_one_sentence_and_leaves_nothing(
-    spoil: Callable[[Path], None],
+    damage: Callable[[Path], None],
     settings: dict[str, Any],
     sentence: str,
     data: Path,
@@ -272,7 +274,7 @@ def test_unusable_data_is_one_sentence_and_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    spoil(data)
+    damage(data)
     out = tmp_path / "run"
     arguments = as_arguments(small(**settings))
     assert main(["train", "munit", "--data", str(data), "--out", str(out), *arguments]) == 2
@@ -294,7 +296,7 @@ def test_too_many_unreadable_images_end_the_run(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("5.png", "6.png"):
-        (data / "trainA" / name).write_bytes(b"no picture")
+        (data / "trainA" / name).write_bytes(b"not an image")
     out = tmp_path / "run"
     arguments = ["train", "munit", "--data", str(data), "--out", str(out), *as_arguments(small())]
     assert main(arguments) == 2

@@ -1,4 +1,4 @@
-"""Contact sheets show every picture, of any size and number of channels."""
+"""Contact sheets show every image, of any size and number of channels."""
 
 import pytest
 import torch
@@ -14,8 +14,8 @@ def _plain(colour: tuple[float, ...], n: int = 1, height: int = 100, width: int 
     return torch.tensor(colour).view(1, -1, 1, 1).expand(n, len(colour), height, width)
 
 
-def _count(picture: Image.Image, colour: tuple[int, int, int]) -> int:
-    return sum(n for n, c in picture.getcolors(1 << 24) or [] if c == colour)
+def _count(image: Image.Image, colour: tuple[int, int, int]) -> int:
+    return sum(n for n, c in image.getcolors(1 << 24) or [] if c == colour)
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,8 @@ def _count(picture: Image.Image, colour: tuple[int, int, int]) -> int:
 def test_channels_are_shown_sensibly(
     colour: tuple[float, ...], shown: tuple[int, int, int]
 ) -> None:
-    picture = sheet([Panel("", [("", _plain(colour, n=2))])])
-    assert picture.mode == "RGB" and _count(picture, shown) == 2 * 100 * 100
+    image = sheet([Panel("", [("", _plain(colour, n=2))])])
+    assert image.mode == "RGB" and _count(image, shown) == 2 * 100 * 100
 
 
 def test_the_paper_is_white_and_headings_are_written_on_it() -> None:
@@ -52,21 +52,21 @@ def test_tiny_pictures_are_doubled() -> None:
 def test_rows_and_columns_keep_their_order() -> None:
     left = torch.cat([_plain((-1.0, -1.0, 1.0)), _plain((1.0, -1.0, -1.0))])
     right = torch.cat([_plain((-1.0, 1.0, -1.0)), _plain((1.0, 1.0, -1.0))])
-    picture = sheet([Panel("", [("", left), ("", right)])])
-    assert picture.width > picture.height - 60 > 200
-    quarters = [picture.getpixel((x, picture.height - y)) for y in (170, 70) for x in (70, 175)]
+    image = sheet([Panel("", [("", left), ("", right)])])
+    assert image.width > image.height - 60 > 200
+    quarters = [image.getpixel((x, image.height - y)) for y in (170, 70) for x in (70, 175)]
     assert quarters == [(0, 0, 255), (0, 255, 0), RED, (255, 255, 0)]
 
 
 def test_sizes_and_numbers_may_differ_between_columns() -> None:
     columns = [
         ("wide", _plain((1.0, -1.0, -1.0), n=3, height=80, width=200)),
-        ("a heading much wider than its picture", _plain((-1.0,), n=1, height=150, width=20)),
+        ("a heading much wider than its image", _plain((-1.0,), n=1, height=150, width=20)),
         ("none", torch.zeros(0, 3, 100, 100)),
     ]
-    picture = sheet([Panel("first", columns), Panel("second", columns)])
-    assert _count(picture, RED) == 2 * 3 * 80 * 200
-    assert _count(picture, (0, 0, 0)) >= 2 * 150 * 20
+    image = sheet([Panel("first", columns), Panel("second", columns)])
+    assert _count(image, RED) == 2 * 3 * 80 * 200
+    assert _count(image, (0, 0, 0)) >= 2 * 150 * 20
 
 
 def test_half_precision_and_channels_last_are_drawn() -> None:

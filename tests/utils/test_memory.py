@@ -22,8 +22,8 @@ def test_freed_memory_stays_with_the_process() -> None:
     resident = {}
     for choice in ("keep", "leave"):
         command = [sys.executable, "-c", RESIDENT_AFTER_A_LARGE_BLOCK, choice]
-        answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-        if answer == "no GNU C library":
-            pytest.skip(answer)
-        resident[choice] = int(answer)
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        if output == "no GNU C library":
+            pytest.skip(output)
+        resident[choice] = int(output)
     assert resident["keep"] - resident["leave"] == pytest.approx(2**26, rel=0.2)

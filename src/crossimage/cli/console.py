@@ -25,7 +25,7 @@ from crossimage.utils.rank import is_first_process
 
 
 class ConsoleListener(Listener):
-    """Prints messages, and the progress as a bar; without a terminal, as a line now and then."""
+    """Prints messages, and the progress as a bar or, without a terminal, as occasional lines."""
 
     def __init__(self) -> None:
         super().__init__()

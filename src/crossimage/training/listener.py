@@ -95,7 +95,7 @@ class Listener:
         Args:
             step: Steps made before.
             steps: Steps of the whole run.
-            interval: Steps between two lines of progress where there is no terminal for a bar.
+            interval: Steps between two lines of progress if there is no terminal to show a bar.
         """
         return nullcontext()
 
