@@ -15,7 +15,7 @@ PLAIN = Config(resize=0, crop=(8, 8), flip=False, batch_size=2, workers=0)
 
 
 def flat(path, level, size=(8, 8)):
-    """A picture of one gray level, by which it is known again."""
+    """Write an image of one gray level, which identifies it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, (level,) * 3).save(path)
 

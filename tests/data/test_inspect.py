@@ -49,7 +49,7 @@ def test_counts_sizes_modes_and_broken_files(data):
     assert report.problems == ["x (train): 1 of 4 images are broken, more than 5 %."]
     text = shown(report)
     assert "4.png can't be read" in text
-    assert "1 of 4 images of x are smaller than that and enlarged" in text
+    assert "1 of 4 images of x are smaller and would be enlarged" in text
     assert "crop 32 x 32" in text
     assert "seen within 2 steps, and 5.0 times" in text
 

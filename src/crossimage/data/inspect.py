@@ -211,7 +211,7 @@ def _plan(images: Images, splits: Sequence[SplitReport], layout: Layout) -> list
     height, width = config.crop
     resizes = config.resize and images.resizes
     resize = f"resize the shortest side to {config.resize} px and " if resizes else ""
-    flip = ", half of them mirrored" if config.flip else ""
+    flip = ", mirroring half of the images" if config.flip else ""
     plan = [f"Training would {resize}crop {width} x {height} px at random{flip}."]
     if domains[0].half is not None:
         plan.append(
@@ -223,8 +223,8 @@ def _plan(images: Images, splits: Sequence[SplitReport], layout: Layout) -> list
     for split in splits:
         if split.enlarged and split.split == "train":
             plan.append(
-                f"{split.enlarged} of {split.count} images of {split.domain} are smaller than that "
-                "and enlarged."
+                f"{split.enlarged} of {split.count} images of {split.domain} are smaller and would "
+                "be enlarged."
             )
     turns = len(domains) if layout == "labelled" else 1
     if turns > 1:
