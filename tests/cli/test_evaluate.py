@@ -66,11 +66,15 @@ def test_a_run_without_diversity_has_a_gap_beside_one_with_it(
 ) -> None:
     (tmp_path / "cyclegan").mkdir()
     save_model(tmp_path / "cyclegan" / "model.safetensors", model("cyclegan").networks)
-    judge, out = tmp_path / "judge.safetensors", tmp_path / "out"
+    classifier, out = tmp_path / "classifier.safetensors", tmp_path / "out"
     save_classifier(
-        judge, "resnet18_small", ClassifierNetwork("resnet18_small", 9, 2), ["edges", "shoes"], {}
+        classifier,
+        "resnet18_small",
+        ClassifierNetwork("resnet18_small", 9, 2),
+        ["edges", "shoes"],
+        {},
     )
-    command = ("--data", folders, "--metrics", "cis", "--classifier", judge, "--samples", 3)
+    command = ("--data", folders, "--metrics", "cis", "--classifier", classifier, "--samples", 3)
     assert evaluate(tmp_path / "cyclegan", run, *command, "--out", out) == 0
     said, progress = capsys.readouterr()
     assert "– no cis of cyclegan: there is one output per input" in said

@@ -1,1 +1,1 @@
-"""How good translated images are, by the field's protocols."""
+"""Evaluation of models and of folders of results, by the field's protocols."""

@@ -20,8 +20,6 @@ from crossimage.evaluation.report.strips import Block
 from crossimage.utils.names import did_you_mean
 from crossimage.utils.progress import track
 
-_ALWAYS_EXPECTED = frozenset({"fid", "kid", "is"})  # they apply to all models and folders
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -57,6 +55,7 @@ def choose(wanted: Sequence[str], setups: Iterable[Setup]) -> list[Choice]:
         titles.append(setup.gallery.title)
         refusals.append(_refusals(metrics, setup, pair=bool(wanted)))
     names = [metric.name for metric in metrics]
+    expected = {metric.name for metric in metrics if metric.expected}
     taken = {name for name in names if not all(name in refused for refused in refusals)}
     for name in names:
         if name not in taken and (wanted or not taken):
@@ -64,7 +63,7 @@ def choose(wanted: Sequence[str], setups: Iterable[Setup]) -> list[Choice]:
     return [
         Choice(
             tuple(name for name in names if name not in refused),
-            {name: refused[name] for name in refused if name in taken | _ALWAYS_EXPECTED},
+            {name: refused[name] for name in refused if name in taken | expected},
         )
         for refused in refusals
     ]

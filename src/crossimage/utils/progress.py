@@ -55,7 +55,7 @@ class StderrProgress:
     def __init__(self, lines: Mapping[str, int] | None = None) -> None:
         self._lines = lines or {}
         self._bar: Progress | None = None
-        self._started = self._told = 0.0
+        self._started = self._last_line = 0.0
 
     def __enter__(self) -> Self:
         """Return the callback."""
@@ -94,11 +94,11 @@ class StderrProgress:
     def _print(self, description: str, done: int, total: int) -> None:
         now = monotonic()
         if not done:
-            self._started = self._told = now
+            self._started = self._last_line = now
             return
         every = max(1, total // self._lines.get(description, 1))
-        if done % every == 0 or done == total or now - self._told >= _SILENCE:
-            self._told, passed = now, now - self._started
+        if done % every == 0 or done == total or now - self._last_line >= _SILENCE:
+            self._last_line, passed = now, now - self._started
             left = f" · {_time(passed / done * (total - done))} left" if done < total else ""
             line = f"{description} · {done}/{total} · {_time(passed)}{left}"
             print(line, file=sys.stderr, flush=True)

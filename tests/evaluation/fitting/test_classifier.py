@@ -198,7 +198,7 @@ def test_absent_published_weights_say_where_to_put_them(
         fit_classifier(colours, tmp_path / "c.safetensors", weights="imagenet", device=CPU)
 
 
-def test_translated_images_are_judged(
+def test_translated_images_are_classified(
     trained: tuple[Path, Figure], colours: Path, tmp_path: Path
 ) -> None:
     for name, colour in (("red", "red"), ("green", "blue")):  # green turned blue

@@ -1,5 +1,6 @@
 """A metric states everything about itself: what it gives, what it needs, when it refuses."""
 
+import inspect
 import json
 import re
 import sys
@@ -22,6 +23,7 @@ from crossimage.evaluation.metrics.base import (
     Setup,
     load_metric,
 )
+from crossimage.evaluation.options import Options
 from crossimage.evaluation.report.figures import LOWER, Figure, mean_of
 from tests.evaluation.helpers import evaluated, model, networks, pictures
 
@@ -99,6 +101,19 @@ def test_the_help_lists_every_metric(capsys: pytest.CaptureFixture[str]) -> None
     assert main(["evaluate", "--help"]) == 0
     words = re.sub(r"[^a-z0-9_]+", " ", capsys.readouterr().out)
     assert " ".join(METRICS) in words
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_the_docs_and_the_help_of_its_network_name_every_metric(name: str) -> None:
+    docs = Path(__file__).parents[3] / "docs" / "evaluate.md"
+    rows = [line for line in docs.read_text().splitlines() if line.startswith("| `")]
+    assert sum(f"`{name}`" in row.split("|")[1] for row in rows) == 1
+    network = load_metric(name).network
+    if network in ("features", "classifier", "segmenter"):
+        (text,) = re.findall(
+            rf"^    {network}: ((?:.|\n {{8}})*)", inspect.getdoc(Options) or "", re.M
+        )
+        assert name in re.findall(r"\w+", text)
 
 
 @pytest.mark.parametrize("name", METRICS)

@@ -60,7 +60,7 @@ def test_every_network_sees_pictures_from_its_smallest_size_on(
     assert set(get_args(ClassifierName)) == NETWORKS.keys()
 
 
-def test_many_pictures_are_judged_as_few_are(classifier: Classifier) -> None:
+def test_many_images_are_classified_as_few_are(classifier: Classifier) -> None:
     x = pictures(70)
     together = classifier.probabilities(x)
     torch.testing.assert_close(together[68:], classifier.probabilities(x[68:]))
@@ -79,8 +79,8 @@ def test_files_that_hold_no_classifier_are_named(tmp_path: Path) -> None:
 
 
 def test_classifiers_whose_facts_do_not_fit_their_weights_are_damaged(tmp_path: Path) -> None:
-    path, judge = tmp_path / "c.safetensors", ClassifierNetwork("resnet18_small", 9, 2)
+    path, network = tmp_path / "c.safetensors", ClassifierNetwork("resnet18_small", 9, 2)
     for facts in ({"network": "alexnet"}, {"size": "x"}, {"classes": ["a"]}, {"classes": 3}):
-        save_classifier(path, "resnet18_small", judge, ["a", "b"], facts)
+        save_classifier(path, "resnet18_small", network, ["a", "b"], facts)
         with pytest.raises(ValueError, match="is damaged .* write it again"):
             load_classifier(path, CPU)

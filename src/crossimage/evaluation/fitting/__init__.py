@@ -1,1 +1,1 @@
-"""Training of the classifiers and segmenters that evaluate."""
+"""Training of the classifiers and segmenters behind metrics."""

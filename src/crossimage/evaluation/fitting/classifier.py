@@ -120,7 +120,7 @@ def accuracy(
     predicted = torch.cat([classifier.probabilities(images).argmax(1) for images in tracked])
     hits = predicted.eq(torch.tensor(examples.labels)).double().tolist()
     value, interval = share_of(hits)
-    protocol = f"share of real images, held out in training, whose class {classifier.name} tells"
+    protocol = f"share of held-out real images that {classifier.name} classifies correctly"
     return Figure(
         "held_out_accuracy",
         value,

@@ -1,1 +1,1 @@
-"""Inputs with their translations."""
+"""Inputs and their outputs, of models and of folders of results."""

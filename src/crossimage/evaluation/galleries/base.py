@@ -107,7 +107,7 @@ class Gallery(ABC):
         """
 
     def adaptations(self, real: bool) -> list[str]:
-        """Return what was adapted, one sentence each, including what only reading all files tells.
+        """Return what was adapted, one sentence each; may have to look at all files.
 
         Args:
             real: Whether the real images were used.

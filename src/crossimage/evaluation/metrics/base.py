@@ -90,6 +90,8 @@ class Metric(Accumulator):
         needs_real_images: Whether it looks at the real images.
         outputs_per_input: Outputs per input as it is published, where it needs several; the
             gallery is then iterated over for this metric alone.
+        expected: Whether it applies to nearly all models and folders, so that a report says why it
+            is missing even if it was not asked for.
         figures_of_real_images: Figures that do not depend on the outputs.
         accumulator: What is updated with every input: the metric itself, or an accumulator that it
             shares with other metrics.
@@ -101,6 +103,7 @@ class Metric(Accumulator):
     needs_pairs: ClassVar[bool] = False
     needs_real_images: bool = False
     outputs_per_input: ClassVar[int | None] = None
+    expected: ClassVar[bool] = False
     figures_of_real_images: ClassVar[frozenset[str]] = frozenset()
     accumulator: Accumulator
 

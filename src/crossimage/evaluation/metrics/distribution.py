@@ -80,6 +80,7 @@ class _DistributionMetric(Metric):
 
     network = "features"
     needs_real_images = True
+    expected = True
 
     def __init__(self, setup: Setup) -> None:
         self.accumulator = self._statistics = setup.shared(FeatureStatistics)

@@ -36,7 +36,7 @@ class LPIPSDiversity(Metric):
 
     name = "lpips"
     directions = {
-        "lpips": neither("higher is more diverse"),  # which is no merit where images are bad
+        "lpips": neither("higher is more diverse"),  # which is no merit if images are bad
         "lpips_real": neither("the diversity of real images"),
     }
     network = "lpips"

@@ -1,1 +1,1 @@
-"""Networks that evaluation looks through."""
+"""Networks behind the metrics."""

@@ -28,7 +28,7 @@ LOWER = Direction("lower", "lower is better")
 
 
 def neither(hint: str) -> Direction:
-    """Return the direction of a figure of which neither end is better in itself."""
+    """Return the direction of a figure without a better end."""
     return Direction("neither", hint)
 
 
