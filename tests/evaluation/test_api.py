@@ -58,6 +58,12 @@ def _classifier(folder: Path) -> Path:
     return path
 
 
+def test_translators_of_one_method_are_told_apart(folders: Path) -> None:
+    result = crossimage.evaluate(model(), model(), data=folders, metrics="is", **RANDOM)
+    assert [run.title for run in result] == ["munit (1)", "munit (2)"]
+    assert result["munit (1)"]["is"] == result["munit (2)"]["is"]
+
+
 def test_a_folder_is_evaluated_without_a_report(tmp_path: Path) -> None:
     fake = pictures(tmp_path / "fake", "a.png", "b.png")
     real = pictures(tmp_path / "real", "a.png", "b.png", "c.png")

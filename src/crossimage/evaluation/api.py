@@ -64,7 +64,8 @@ def evaluate(
         lpips_weights: A file of the backbone's weights, or ``random``; None: from the cache.
         classifier: File of a trained classifier, for cis, accuracy and error.
         segmenter: File of a trained segmenter, for fcn.
-        device: Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...
+        device: Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...; translators stay
+            where they are.
         on_progress: Called with a description, the number of finished items and their total.
 
     Returns:
@@ -76,7 +77,7 @@ def evaluate(
         ValueError: The data does not fit a model, a metric that was asked for does not apply, or
             an image can't be used.
 
-    PreparedInput:
+    Example:
         >>> result = crossimage.evaluate("runs/munit", data="shoes", metrics=["fid", "lpips"])
         >>> result["munit"]["fid"].value, result["munit"]["fid"].direction.better
     """
@@ -118,7 +119,7 @@ def _models(
     if data is None:
         raise ValueError("--data is missing: the data set whose test images are translated")
     runs = [m if isinstance(m, Translator) else as_path(m, "a run") for m in models]
-    names = [m.method if isinstance(m, Translator) else str(m) for m in models]
+    names = _names(models)
     titles = titles_of(names) if titles is None else titles
     if len(titles) != len(models):
         raise ValueError(f"found {len(titles)} titles for {len(models)} models")
@@ -130,11 +131,21 @@ def _models(
             gallery.facts["model"] = str(run)
         return gallery
 
-    asked = {
-        "runs": [r.method if isinstance(r, Translator) else str(r) for r in runs],
-        "data": str(data),
-    }
+    asked = {"runs": _names(runs), "data": str(data)}
     return asked, [partial(opened, title, run) for title, run in zip(titles, runs, strict=True)]
+
+
+def _names(models: Sequence[str | Path | Translator]) -> list[str]:
+    """Return paths as text, and the methods of translators, numbered where several are alike."""
+    methods = [model.method for model in models if isinstance(model, Translator)]
+    names = []
+    for number, model in enumerate(models, 1):
+        if isinstance(model, Translator):
+            alike = methods.count(model.method) > 1
+            names.append(f"{model.method} ({number})" if alike else model.method)
+        else:
+            names.append(str(model))
+    return names
 
 
 def _text(path: str | Path | None) -> str | None:
