@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import yaml
 from PIL import Image
-from safetensors.torch import load_file
 
 import crossimage
 from crossimage.checkpoints.training_state import Checkpoints, lock
@@ -185,37 +184,6 @@ def test_the_saved_config_is_a_recipe(finished: Path, folders: Path, tmp_path: P
     compare(finished, tmp_path / "run")
 
 
-def test_a_start_from_a_model(finished: Path, folders: Path, tmp_path: Path) -> None:
-    model = finished / "model.safetensors"
-    still = small(steps=1, learning_rate=0.0)
-    train("munit", folders, tmp_path / "run", **still, init_from=model)
-    expected, actual = (
-        load_file(run / "model.safetensors") for run in (finished, tmp_path / "run")
-    )
-    assert digest(expected) == digest(actual)
-    train("munit", folders, tmp_path / "other", **still)
-    assert digest(load_file(tmp_path / "other" / "model.safetensors")) != digest(expected)
-
-
-def test_a_start_from_another_models_weights_is_refused(
-    finished: Path, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model, out = finished / "model.safetensors", tmp_path / "run"
-    with pytest.raises(ValueError, match="has shape .* expected .*leave out the settings"):
-        train("munit", folders, out, **small(width=6), init_from=model)
-    assert not out.exists()
-
-    class Other(MUNIT):
-        pass
-
-    monkeypatch.setitem(METHODS, "other", Other)
-    with pytest.raises(ValueError, match="holds MUNIT, not Other"):
-        train("other", folders, out, **small(), init_from=model)
-    with pytest.raises(FileNotFoundError, match="nowhere"):
-        train("munit", folders, out, **small(), init_from=tmp_path / "nowhere.safetensors")
-    assert not out.exists()
-
-
 def empty(data: Path) -> None:
     shutil.rmtree(data / "trainA")
     (data / "trainA").mkdir()
@@ -329,20 +297,3 @@ def test_an_accuracy_that_was_not_written_is_measured_later(classes: Path, tmp_p
     (tmp_path / "accuracy.json").unlink()
     train("unit_da", classes, tmp_path, **settings)
     assert (tmp_path / "accuracy.json").read_text() == before
-
-
-def test_a_run_from_a_model_takes_its_networks_but_not_its_schedule(
-    folders: Path, tmp_path: Path
-) -> None:
-    train("munit", folders, tmp_path / "first", **small(steps=2, learning_rate=0.01))
-    plain = {k: v for k, v in small().items() if k in ("resize", "crop", "workers", "precision")}
-    few = plain | {"steps": 1, "discriminator": {"width": 6}}
-    train(
-        "munit", folders, tmp_path / "second", **few,
-        init_from=tmp_path / "first" / "model.safetensors",
-    )  # fmt: skip
-    first, second = (crossimage.load(tmp_path / run).config for run in ("first", "second"))
-    assert isinstance(first, MUNIT.Config) and isinstance(second, MUNIT.Config)
-    assert second.width == first.width and second.weights == first.weights
-    assert second.discriminator.width == 6 and second.discriminator.layers == 2
-    assert second.learning_rate == 1e-4 and second.batch_size == 1

@@ -36,8 +36,8 @@ def append_row(path: Path, row: LossRow) -> Path | None:
     """Append a row, adding columns for terms that are new.
 
     Returns:
-        Where the table is kept that stood there before, if another program has changed it so that
-        no rows can be added; this one is new then. Otherwise None.
+        None; or, if another program has changed the table so that rows cannot be added, the path
+        that it was renamed to. The row then starts a new table.
     """
     values = {
         "step": row.step,
@@ -59,12 +59,11 @@ def append_row(path: Path, row: LossRow) -> Path | None:
 def drop_rows_after(path: Path, step: int) -> Path | None:
     """Drop the rows after a step, and a last row that a kill cut short.
 
-    A table that a spreadsheet has written otherwise, but with the same columns and numbers, is
-    brought back into form.
+    The table is normalised if a spreadsheet has saved the same columns and numbers differently.
 
     Returns:
-        Where the table is kept, if another program has changed it so that it can't be read;
-        otherwise None.
+        None; or, if another program has changed the table so that it cannot be read, the path that
+        it was renamed to.
     """
     if not path.is_file():
         return None
@@ -75,13 +74,13 @@ def drop_rows_after(path: Path, step: int) -> Path | None:
     kept = []
     for line in lines:
         try:
-            made = float(line[0])
+            number = float(line[0])
         except (IndexError, ValueError):
-            made = float("nan")
-        if len(line) != len(header) or not made.is_integer():
+            number = float("nan")
+        if len(line) != len(header) or not number.is_integer():
             return _put_aside(path)
-        if made <= step:
-            kept.append([str(int(made)), *line[1:]])
+        if number <= step:
+            kept.append([str(int(number)), *line[1:]])
     if kept and tuple(header[: len(_COMMON)]) != _COMMON:
         return _put_aside(path)
     table = io.StringIO(newline="")
@@ -91,7 +90,7 @@ def drop_rows_after(path: Path, step: int) -> Path | None:
 
 
 def read_rows(path: Path) -> list[LossRow]:
-    """Read the table in the order of the steps; an empty list where there is none yet.
+    """Read the table in the order of its steps; an empty list if there is none yet.
 
     Rows that a kill cut short are skipped, and the later one of two rows of one step counts.
     """
@@ -115,7 +114,7 @@ def read_rows(path: Path) -> list[LossRow]:
 
 
 def _own_header(path: Path) -> list[str] | None:
-    """The table's columns, none where there is no table; None: rows can't be added to it."""
+    """Return the table's columns, none if it does not exist; None if no rows can be added."""
     if not path.is_file() or not path.stat().st_size:
         return []
     with open(path, "rb") as file:
@@ -127,7 +126,7 @@ def _own_header(path: Path) -> list[str] | None:
 
 
 def _put_aside(path: Path) -> Path:
-    """Rename the table to the first of ``metrics-1.csv``, ``metrics-2.csv``, ... that is free."""
+    """Rename the table to the first free name of ``metrics-1.csv``, ``metrics-2.csv``, ..."""
     number = 1
     while (aside := path.with_name(f"{path.stem}-{number}{path.suffix}")).exists():
         number += 1

@@ -22,14 +22,14 @@ from crossimage.utils.contact_sheet import Panel, sheet
 from crossimage.utils.files import atomic
 
 _REPORTED = 3
-"""Skipped steps that are reported one by one; further ones are only counted."""
+"""Number of skipped steps that are reported one by one; further ones are only counted."""
 
 
 class Recorder:
     """Records a run and reports to its listener.
 
-    What it writes besides the model is for people to look at. What of that can't be written is
-    told once, and the run goes on.
+    Apart from the model, everything it writes is for people to look at. If some of that cannot be
+    written, it warns once and the run goes on.
 
     Args:
         run: The run's folder.
@@ -60,7 +60,7 @@ class Recorder:
         self.steps, self.page_every = steps, page_every
         self.inputs, self.writes, self.newest = inputs, writes, newest
         self.stop_requested = False
-        # sums and counts of the finite values since the last row, by the terms of a step
+        # sums and counts of the finite values since the last row, for each set of terms
         self._losses: dict[tuple[str, ...], Tensor] = {}
         self._board: Board | None = None
         self._last_page = 0
@@ -91,7 +91,7 @@ class Recorder:
 
     @contextmanager
     def _accessory(self, what: str) -> Iterator[None]:
-        """Go on with the run if what is made in here fails; that is told once."""
+        """Warn once, rather than stop the run, if something in this context fails."""
         try:
             yield
         except Exception as error:  # image libraries and TensorBoard raise errors of all kinds
@@ -110,10 +110,7 @@ class Recorder:
         )
 
     def add(self, losses: dict[str, Tensor]) -> None:
-        """Add a step's losses, but for values that are not finite, to the running sums.
-
-        Nothing is read from the device.
-        """
+        """Add a step's finite losses to the running sums, without reading from the device."""
         if losses:
             names, values = tuple(losses), torch.stack(list(losses.values()))
             finite = values.isfinite()
@@ -125,11 +122,11 @@ class Recorder:
             self.listener.advance()
 
     def skip(self, move: SkippedMove, before: int) -> None:
-        """Report a move that was skipped.
+        """Report a skipped move.
 
         Args:
             move: The move.
-            before: Number of skipped steps before.
+            before: Number of steps skipped earlier.
         """
         self._last_skipped = move
         if self.writes and before < _REPORTED:
@@ -137,7 +134,7 @@ class Recorder:
             self.listener.warn(f"skipped a move without a trace: {move}{only_counted}")
 
     def state(self) -> dict[str, Any]:
-        """Return the sums since the last row: a continued run must write the same next row."""
+        """Return the sums since the last row, so that a continued run writes the same next row."""
         losses = [(list(names), *sums) for names, sums in self._losses.items()]
         return {"losses": losses}
 
@@ -155,7 +152,7 @@ class Recorder:
             step: Steps made so far.
             seconds: Training time so far.
             learning_rate: Learning rate of the last step.
-            skipped: Steps of the run in which a move was skipped.
+            skipped: Number of steps in which a move was skipped.
         """
         last_step, last_seconds = self._last
         if step == last_step:
@@ -185,7 +182,7 @@ class Recorder:
             self.stop_requested = True
 
     def _means(self) -> dict[str, float]:
-        """The mean of every term's values since the last row; none of terms without any."""
+        """Return each term's mean since the last row; terms without finite values are left out."""
         sums: dict[str, float] = {}
         counts: dict[str, float] = {}
         for names, part in self._losses.items():
@@ -229,7 +226,7 @@ class Recorder:
             write_page(self.run, title=self.run.resolve().name, facts=facts)
 
     def diverged(self, reason: str) -> ValueError:
-        """Return the error of a run that can't go on, since numbers are no longer finite."""
+        """Return the error of a run that cannot go on because numbers are not finite."""
         good = self.newest()
         change = "a lower learning_rate or precision=fp32"
         return ValueError(
@@ -243,7 +240,7 @@ class Recorder:
         )
 
     def stuck(self, steps: int) -> ValueError:
-        """Return the error of a run of which so many steps in a row were skipped."""
+        """Return the error of a run that skipped so many steps in a row."""
         return self.diverged(
             f"{steps} steps in a row had to be skipped, at the last of which {self._last_skipped}"
         )

@@ -92,7 +92,7 @@ def train(
             init_from=start,
             listener=Listener(on_progress),
         )
-    if result.stopped_by in ("SIGINT", "SIGTERM"):
+    if result.stopped_by not in (None, "on_progress"):
         signal.raise_signal(signal.Signals[result.stopped_by])
     return result
 

@@ -1,4 +1,4 @@
-"""Moves that are skipped because their losses or gradients are not finite, and leave no trace."""
+"""Moves that are skipped because their losses or gradients are not finite."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-_FILES = 40
+_MAX_FILES = 40  # named in a message
 
 
 class Snapshot:
-    """What a module's buffers were, to be restored: statistics, spectral vectors, histories.
+    """Earlier values of a module's buffers: statistics, spectral vectors, histories.
 
     Args:
-        module: The module; its buffers are changed in place only.
+        module: The module, whose buffers are only changed in place.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -23,11 +23,11 @@ class Snapshot:
         self._values = [buffer.clone() for buffer in self._buffers]
 
     def take(self) -> None:
-        """Remember the values of now."""
+        """Remember the current values."""
         _copy(self._buffers, self._values)
 
     def restore(self) -> None:
-        """Give the buffers the values that they had when the snapshot was taken."""
+        """Restore the values that the buffers had when the snapshot was taken."""
         _copy(self._values, self._buffers)
 
 
@@ -38,21 +38,21 @@ def _copy(source: list[Tensor], target: list[Tensor]) -> None:
 
 
 def all_finite(tensors: Sequence[Tensor]) -> bool:
-    """Return whether all values are finite; the device is waited for.
+    """Return whether all values, and the sum of their squares, are finite.
 
-    The sum of their squares must be finite too, and so is that of any gradients that Adam and
-    RMSprop, which square them, can use.
+    Adam and RMSprop square the gradients, so they cannot use those whose squares overflow. Waits
+    for the device.
     """
     return bool(torch.nn.utils.get_total_norm(tensors).isfinite())
 
 
 @dataclass
 class SkippedSteps:
-    """Number of steps of a run in which a move was skipped.
+    """Counts of the steps in which a move was skipped.
 
     Attributes:
-        total: Such steps of the whole run.
-        in_a_row: Such steps without one in between that was made completely, up to now.
+        total: Such steps in the whole run.
+        in_a_row: Such steps since the last complete one.
     """
 
     total: int = 0
@@ -64,7 +64,7 @@ class SkippedSteps:
         self.in_a_row = self.in_a_row + 1 if skipped else 0
 
     def summary(self, steps: int) -> str | None:
-        """Return a sentence about a run of so many steps; None if none was skipped."""
+        """Return a sentence about a run of ``steps`` steps; None if no move was skipped."""
         if not self.total:
             return None
         return (
@@ -73,7 +73,7 @@ class SkippedSteps:
         )
 
     def state(self) -> dict[str, int]:
-        """Return the numbers, for a checkpoint."""
+        """Return the counts, for a checkpoint."""
         return {"total": self.total, "in_a_row": self.in_a_row}
 
 
@@ -82,10 +82,10 @@ class SkippedMove:
     """A move that was skipped.
 
     Attributes:
-        step: Number of the step, the first being 1.
+        step: Number of the step, counted from 1.
         players: The players that did not move.
-        terms: The loss terms that were not finite; none where only the gradients were not.
-        files: The image files of the step's batch, or of that part of it that has such terms.
+        terms: The loss terms that were not finite; empty if only the gradients were not.
+        files: The image files of the step's batch, or of the part of it with such terms.
     """
 
     step: int
@@ -94,13 +94,13 @@ class SkippedMove:
     files: tuple[str, ...]
 
     def __str__(self) -> str:
-        """Return a clause: what was not finite, at which step, and the images it saw."""
+        """Return a clause: what was not finite, at which step, and the images of that step."""
         player, *_ = self.players
         keys = [f"{player}/{term}" for term in self.terms]
         what = " and ".join(keys) if keys else f"the gradients of the {' and '.join(self.players)}"
         verb = "is" if len(keys) == 1 else "are"
-        more = len(self.files) - _FILES
-        images = ", ".join(self.files[:_FILES]) + (f" and {more} more" if more > 0 else "")
+        more = len(self.files) - _MAX_FILES
+        images = ", ".join(self.files[:_MAX_FILES]) + (f" and {more} more" if more > 0 else "")
         return f"{what} {verb} not finite at step {self.step}, whose images are {images}"
 
     @classmethod
@@ -110,20 +110,20 @@ class SkippedMove:
         players: tuple[str, ...],
         seen: Iterable[tuple[Sequence[str], Sequence[str]]],
     ) -> SkippedMove:
-        """Put together what the processes have seen.
+        """Combine what the processes have seen.
 
         Args:
             step: Number of the step.
             players: The players that did not move.
-            seen: Of each process the terms that were not finite, and its files.
+            seen: For each process, the terms that were not finite, and its files.
         """
         seen = list(seen)
-        guilty = [part for part in seen if part[0]] or seen
-        terms = dict.fromkeys(term for terms, _ in guilty for term in terms)
-        files = dict.fromkeys(file for _, files in guilty for file in files)
+        affected = [part for part in seen if part[0]] or seen
+        terms = dict.fromkeys(term for terms, _ in affected for term in terms)
+        files = dict.fromkeys(file for _, files in affected for file in files)
         return cls(step, players, tuple(terms), tuple(files))
 
 
 def count_of(state: Mapping[str, Mapping[str, int]]) -> SkippedSteps:
-    """Return the numbers of a checkpoint; those of older ones, which had none, are 0."""
+    """Return the counts of a checkpoint; zero for older checkpoints, which have none."""
     return SkippedSteps(**state.get("skipped", {}))

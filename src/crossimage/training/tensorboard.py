@@ -15,12 +15,12 @@ from PIL import Image
 class Board:
     """Writes scalars and images for TensorBoard.
 
-    After a failure it writes nothing until the next image, when it tries again; a folder that was
-    deleted is made anew at once.
+    After a failure it writes nothing until the next image, when it tries again. A folder that was
+    deleted is created again at once.
 
     Args:
         folder: The folder of the log.
-        step: Steps made before: rows of later steps, which a killed run has left, are not shown.
+        step: Steps made before; TensorBoard hides what a killed run has written after it.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
@@ -29,10 +29,10 @@ class Board:
         self._writer: Any = None
 
     def open(self) -> None:
-        """Begin a file.
+        """Open a new file.
 
         Raises:
-            OSError: The folder can't be written.
+            OSError: The folder cannot be written.
         """
         from torch.utils.tensorboard import SummaryWriter
 
@@ -41,10 +41,10 @@ class Board:
         self._purge_step = None
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
-        """Write numbers.
+        """Write scalars.
 
         Raises:
-            OSError: The file can't be written.
+            OSError: The file cannot be written.
         """
         if self._writer is None:
             return
@@ -55,10 +55,10 @@ class Board:
                 self._writer.add_scalar(name, value, step)
 
     def image(self, image: Image.Image, step: int) -> None:
-        """Write a picture.
+        """Write an image.
 
         Raises:
-            OSError: The file can't be written.
+            OSError: The file cannot be written.
         """
         if self._writer is None or not self.folder.is_dir():
             self.open()
@@ -66,17 +66,17 @@ class Board:
             self._writer.add_image("samples", np.asarray(image), step, dataformats="HWC")
 
     def flush(self) -> None:
-        """Write what is waiting: a kill after this loses none of it.
+        """Write what is buffered, so that a kill cannot lose it.
 
         Raises:
-            OSError: The file can't be written.
+            OSError: The file cannot be written.
         """
         if self._writer is not None:
             with self._closed_on_error():
                 self._writer.flush()
 
     def close(self) -> None:
-        """End the file; what can't be written any more is lost."""
+        """Close the file; what cannot be written is lost."""
         writer, self._writer = self._writer, None
         if writer is not None:
             with suppress(OSError):
@@ -93,7 +93,7 @@ class Board:
 
 @contextmanager
 def quiet_threads() -> Iterator[None]:
-    """Have file errors in threads not printed: TensorBoard's writer raises them when called."""
+    """Silence file errors in threads; TensorBoard's writer raises them when it is called."""
 
     def ignore_file_errors(failed: threading.ExceptHookArgs) -> None:
         if not issubclass(failed.exc_type, OSError):

@@ -1,0 +1,55 @@
+"""A run's log for TensorBoard."""
+
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from crossimage.training.tensorboard import Board, quiet_threads
+
+
+def test_scalars_and_images_are_written(tmp_path: Path) -> None:
+    board = Board(tmp_path, step=0)
+    board.scalars({"g/x": 9.0}, 1)  # it is not open yet
+    board.open()
+    board.scalars({"g/x": 1.5}, 2)
+    board.image(Image.new("RGB", (8, 6)), 2)
+    board.close()
+    board.close()
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert [(event.step, event.value) for event in events.Scalars("g/x")] == [(2, 1.5)]
+    assert [(event.width, event.height) for event in events.Images("samples")] == [(8, 6)]
+
+
+def test_a_deleted_folder_is_created_again(tmp_path: Path) -> None:
+    board = Board(tmp_path / "logs", step=0)
+    board.open()
+    board.flush()
+    shutil.rmtree(tmp_path / "logs")
+    board.scalars({"g/x": 2.5}, 3)
+    board.close()
+    events = EventAccumulator(str(tmp_path / "logs")).Reload()
+    assert [(event.step, event.value) for event in events.Scalars("g/x")] == [(3, 2.5)]
+
+
+def test_file_errors_of_threads_are_silent_and_others_are_not(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(error: Exception) -> None:
+        def fail() -> None:
+            raise error
+
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join()
+
+    shown: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", lambda failed: shown.append(failed.exc_value))
+    other = ValueError("ours")
+    with quiet_threads():
+        run(OSError(28, "No space left"))
+        run(other)
+    assert shown == [other]
