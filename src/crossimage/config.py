@@ -65,6 +65,9 @@ Betas = Annotated[tuple[Fraction, Fraction], BeforeValidator(_separated)]
 Range = Annotated[tuple[FiniteFloat, FiniteFloat], BeforeValidator(_separated)]
 Size = Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_square)]
 
+DataRules = Literal[1, 2]
+"""Rules by which the files of a data set are found and read: 2, or 1, those of earlier versions."""
+
 Layout = Literal["unpaired", "paired", "single", "super_resolution", "labelled"]
 """How training images belong together: independent domains; pairs; a single domain; images with
 small versions of themselves; images with label vectors, from one data set or several."""
@@ -197,7 +200,7 @@ class Config:
     save_every: PositiveInt = 10_000
     keep: PositiveInt = 3
 
-    data_rules: Literal[1, 2] = 2
+    data_rules: DataRules = 2
 
     def __post_init__(self) -> None:
         """Refuse values that no run can use."""

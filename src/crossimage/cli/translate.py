@@ -66,6 +66,8 @@ def translate(
     )  # fmt: skip
     for _, reason in report.skipped:
         print(f"skipped: {reason}", file=sys.stderr)
+    if report.left_out:
+        print(report.left_out, file=sys.stderr)
     written, skipped = len(report.written), len(report.skipped)
     also = f"; {count(skipped, 'input')} skipped" if skipped else ""
     print(f"{count(written, 'image')} written to {out}{also}")

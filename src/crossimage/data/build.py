@@ -69,19 +69,20 @@ def find_source(
         ValueError: The data does not have that layout, or can't be used.
     """
     domains: tuple[Domain, ...]
+    rules = config.data_rules
     match layout:
         case "unpaired":
             indices = [string.ascii_lowercase.index(letter) for letter in class_letters]
-            domains = classified(scan_domains(data, config.domains), indices)
+            domains = classified(scan_domains(data, config.domains, rules=rules), indices, rules)
         case "paired":
-            domains = align(scan_domains(data, config.domains))
+            domains = align(scan_domains(data, config.domains, rules=rules))
         case "single":
-            domains = (find_images(data, config.domains),)
+            domains = (find_images(data, config.domains, rules),)
         case "super_resolution":
-            domains = find_two_scales(data, config.domains)
+            domains = find_two_scales(data, config.domains, rules)
         case "labelled":
             assert isinstance(config, LabelledConfig)
-            data_sets = find_labelled(data, config.attributes)
+            data_sets = find_labelled(data, config.attributes, rules)
             return Source(layout, data_sets, facts_of_labelled(data_sets))
     return Source(layout, domains, facts_of(domains))
 

@@ -230,7 +230,8 @@ class Images(Dataset[Sample]):
         size = self._size if quick and alone else None
         wanted = [(path, self.channels[i]) for i, path in zip(group, paths, strict=True)]
         decoded = {
-            key: decode(*key, self.config.value_range, size) for key in dict.fromkeys(wanted)
+            key: decode(*key, self.config.value_range, size, self.config.data_rules)
+            for key in dict.fromkeys(wanted)
         }
         images = [
             _half(decoded[key], self.domains[index].half, key[0])

@@ -12,12 +12,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from crossimage.config import Config, Layout
+from crossimage.config import Config, DataRules, Layout
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.datasets import Images, check_sizes
 from crossimage.data.images.files import verify
 from crossimage.data.images.pixels import BombError, ImageError, ImageInfo
 from crossimage.data.images.resize import size_before_crop
+from crossimage.data.sources.find import describe
 from crossimage.data.sources.folders import SPLITS, Domain, Split, scan_domains
 from crossimage.data.sources.labelled import LabelledDomain
 from crossimage.data.sources.pairs import unmatched
@@ -72,12 +73,14 @@ class DataReport:
         splits: One report per domain on its training images, and on its test images if any.
         training: Sentences on what training would do.
         problems: Sentences on what would stop training; empty if nothing would.
+        left_out: What is not used, counted by reason in one line; None if everything is.
     """
 
     data: str
     splits: list[SplitReport]
     training: list[str]
     problems: list[str]
+    left_out: str | None = None
 
 
 def inspect(
@@ -103,12 +106,12 @@ def inspect(
     config = config or Config()
     unpaired = []
     if layout == "paired":  # name all images without a partner; training stops at the first
-        unpaired = unmatched(scan_domains(data, config.domains))
+        unpaired = unmatched(scan_domains(data, config.domains, rules=config.data_rules))
     source = find_source(data, config, "unpaired" if unpaired else layout, class_letters)
     config = config.complete(source.facts)
     images = build_dataset(source, config)
     paths = (path for domain in images.domains for path in (*domain.train, *domain.test))
-    files = dict(_read(list(dict.fromkeys(paths))))
+    files = dict(_read(list(dict.fromkeys(paths)), config.data_rules))
     domains = images.domains
     if not images.resizes:
         files |= _too_small(files, config)
@@ -122,10 +125,13 @@ def inspect(
                 _count_labels(report, domain, split)
                 splits.append(report)
     training = _plan(images, splits, layout)
-    return DataReport(data, splits, training, unpaired + _problems(splits, images))
+    others = [entry for domain in images.domains for entry in domain.left_out]
+    broken = {path for split in splits for path, _ in split.broken}
+    left_out = describe(others, len(broken))
+    return DataReport(data, splits, training, unpaired + _problems(splits, images), left_out)
 
 
-def _read(paths: Sequence[Path]) -> Iterable[tuple[Path, ImageInfo | Exception]]:
+def _read(paths: Sequence[Path], rules: DataRules) -> Iterable[tuple[Path, ImageInfo | Exception]]:
     """Decode files; yield the header of each, or the reason why it cannot be read."""
     tracked = track(
         paths,
@@ -136,7 +142,7 @@ def _read(paths: Sequence[Path]) -> Iterable[tuple[Path, ImageInfo | Exception]]
     )
     for path in tracked:
         try:
-            yield path, verify(path)
+            yield path, verify(path, rules)
         except (ValueError, FileNotFoundError) as error:
             yield path, error
 
@@ -298,7 +304,8 @@ def print_report(report: DataReport, console: Console | None = None) -> None:
     broken = dict.fromkeys(reason for split in report.splits for _, reason in split.broken)
     if broken:
         console.print(f"{len(broken)} broken:")
-    lines = [*broken, *report.training, *report.problems]
+    left_out = [report.left_out] if report.left_out else []
+    lines = [*broken, *left_out, *report.training, *report.problems]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from crossimage.data.images.files import read_image
 from crossimage.data.images.resize import resize_shortest_side, resize_to_cover
+from crossimage.data.sources.find import LeftOut, describe
 from crossimage.inference.file_names import find_inputs, name_outputs
 from crossimage.inference.inputs import ImageLike, as_list, read_inputs
 from crossimage.inference.outputs import SHEET, check_folder, report_progress, write_output
@@ -83,10 +84,13 @@ class TranslatedFiles:
     Attributes:
         written: The files written, in the order of the inputs.
         skipped: Inputs that could not be read, each with a sentence that names it and says why.
+        left_out: What the given folders hold beside images, counted by reason in one line; None if
+            nothing.
     """
 
     written: list[Path] = field(default_factory=list)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
+    left_out: str | None = None
 
 
 def translate_files(
@@ -133,7 +137,7 @@ def translate_files(
         contact_sheet = sheet([Panel("", list(zip(titles, columns, strict=True)))])
         with atomic(out / SHEET) as file:
             contact_sheet.save(file, "PNG")
-    return TranslatedFiles(written, job.skipped)
+    return TranslatedFiles(written, job.skipped, describe(plan.left_out))
 
 
 class _Plan(NamedTuple):
@@ -146,6 +150,7 @@ class _Plan(NamedTuple):
         outputs: Files of each input's outputs: the samples of the first target, then the next.
         draw: Style and seed of an output, from its input's file name and its index.
         sheet: Whether a sheet of all labels is written.
+        left_out: What the given folders hold beside images.
     """
 
     inputs: list[Path]
@@ -154,6 +159,7 @@ class _Plan(NamedTuple):
     outputs: list[list[Path]]
     draw: Callable[[str, int], Draw]
     sheet: bool
+    left_out: list[LeftOut]
 
 
 class _Job:
@@ -271,13 +277,14 @@ def _plan(
     targets: Sequence[To] = labels if every else [predictor.resolve_target(to)]
     if isinstance(to, Tensor):
         predictor.encode_target(to, 1)  # all files get the same labels
-    sources = find_inputs(paths, out)
+    left_out: list[LeftOut] = []
+    sources = find_inputs(paths, out, left_out)
     names = name_outputs(sources, options.format, labels if every else samples)
     outputs = [[out / name for name in group] for group in names]
     inputs = [source.path for source in sources]
     _protect(inputs, references, [*outputs, [out / SHEET]] if every else outputs)
     draw = _draw_rule(predictor, targets[0], samples, references, options)
-    return _Plan(inputs, targets, samples, outputs, draw, every)
+    return _Plan(inputs, targets, samples, outputs, draw, every, left_out)
 
 
 def _draw_rule(

@@ -18,6 +18,7 @@ from crossimage.checkpoints.training_state import Checkpoints, lock
 from crossimage.config import EARLIER_DEFAULTS, build, read_yaml, to_dict, write_yaml
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.datasets import Images
+from crossimage.data.sources.find import describe
 from crossimage.data.sources.folders import Split
 from crossimage.methods import find_method
 from crossimage.methods.base import Method
@@ -225,6 +226,9 @@ class _Run:
             write_text(out / "config.yaml", write_yaml(settings))
             facts = environment(self.data, trainer.fabric)
             write_text(out / "environment.json", json.dumps(facts, indent=2))
+        others = [entry for domain in self.dataset.domains for entry in domain.left_out]
+        if left_out := describe(others):
+            listener.say(left_out)
         listener.say(f"training {self.name} on {self._images()} for {config.steps} steps in {out}")
         stopped_by = trainer.fit()
         if classifies and not stopped_by and first:

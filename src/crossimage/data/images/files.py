@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from crossimage.config import DataRules
 from crossimage.data.images import pillow, tiff
 from crossimage.data.images.encoded import ImageFile
+from crossimage.data.images.formats import HEAD, format_of
 from crossimage.data.images.pixels import (
     MAX_PIXELS,
     BombError,
@@ -28,29 +30,37 @@ from crossimage.data.images.pixels import (
 from crossimage.utils.files import atomic
 from crossimage.utils.intensities import from_uint8, to_uint8
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff")
+"""Suffixes of the files that can be written."""
 
 Size = tuple[int, int]
 """Height and width."""
 
 _TIFF = (".tif", ".tiff")
-_FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP"}
+_FORMATS = {
+    ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG",
+    ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP",
+}  # fmt: skip
 _OPTIONS = {"JPEG": {"quality": 95}, "WEBP": {"quality": 95}}
 _WITH_OPACITY = (".png", ".webp")
 
 
 def read_image(
-    path: str | ImageFile, channels: int = 3, value_range: tuple[float, float] | None = None
+    path: str | ImageFile,
+    channels: int = 3,
+    value_range: tuple[float, float] | None = None,
+    rules: DataRules = 2,
 ) -> Tensor:
-    """Read an image file.
+    """Read an image file, whose format is recognised by its content.
 
     EXIF orientation is honoured. Gray and RGB are converted into one another; opacity is kept
     for 4 channels and composited on white otherwise. Other channel counts must match.
 
     Args:
-        path: A file with one of the :data:`EXTENSIONS`, or such a file in memory.
+        path: An image file, or such a file in memory.
         channels: Number of channels to return.
         value_range: Lowest and highest value of floating-point files; other values are clipped.
+        rules: The rules by which files are read; 1 for runs and models of earlier versions.
 
     Returns:
         A float32 tensor (channels, H, W) in [-1, 1].
@@ -61,7 +71,7 @@ def read_image(
         BombError: The header announces too many pixels.
         ValueError: The channels do not match, or ``value_range`` is needed.
     """
-    return normalise(decode(path, channels, value_range).contiguous())
+    return normalise(decode(path, channels, value_range, rules=rules).contiguous())
 
 
 def decode(
@@ -69,6 +79,7 @@ def decode(
     channels: int = 3,
     value_range: tuple[float, float] | None = None,
     target_size: Callable[[int, int], Size] | None = None,
+    rules: DataRules = 2,
 ) -> Tensor:
     """Read an image file like :func:`read_image`, but return 8-bit images as they are.
 
@@ -78,11 +89,12 @@ def decode(
         value_range: As for :func:`read_image`.
         target_size: Returns the height and width to which an image of a given height and width will
             be resized. JPEGs may then be reduced to no less than that, which saves time.
+        rules: As for :func:`read_image`.
 
     Returns:
         A tensor (channels, H, W) of any memory order: uint8 in 0..255, or float32 in [-1, 1].
     """
-    with _opened(path) as (info, read):
+    with _opened(path, rules) as (info, read):
         pixels = read(target_size and target_size(info.height, info.width))
     return convert(pixels, channels, value_range, str(path))
 
@@ -92,7 +104,7 @@ def normalise(image: Tensor) -> Tensor:
     return image if image.is_floating_point() else from_uint8(image)
 
 
-def probe(path: str | ImageFile) -> ImageInfo:
+def probe(path: str | ImageFile, rules: DataRules = 2) -> ImageInfo:
     """Read only the header of an image file.
 
     Raises:
@@ -100,13 +112,13 @@ def probe(path: str | ImageFile) -> ImageInfo:
         ImageError: The header is unreadable.
         BombError: The header announces too many pixels.
     """
-    with _opened(path) as (info, _):
+    with _opened(path, rules) as (info, _):
         return info
 
 
-def verify(path: str | ImageFile) -> ImageInfo:
+def verify(path: str | ImageFile, rules: DataRules = 2) -> ImageInfo:
     """Decode a whole image file and return its header; raise the errors of :func:`read_image`."""
-    with _opened(path) as (info, read):
+    with _opened(path, rules) as (info, read):
         read(None)
     return info
 
@@ -213,23 +225,50 @@ def _write_tiff(path: Path, x: Tensor, value_range: tuple[float, float] | None) 
         )
 
 
+def _formats(path: ImageFile, rules: DataRules) -> tuple[str, ...]:
+    """Return the formats, in Pillow's names, that a file may have."""
+    if rules == 1:
+        return ("TIFF",) if path.suffix.lower() in _TIFF else pillow.EARLIER_FORMATS
+    with path.open("rb") as data:
+        name = format_of(data.read(HEAD))
+    if name is None:
+        raise UnidentifiedImageError
+    if name == "HEIF":
+        _register_heif(path)
+    return (name,)
+
+
+def _register_heif(path: ImageFile) -> None:
+    try:
+        import pillow_heif
+    except ImportError:
+        raise ImageError(
+            f"{path} can't be read: HEIC images need the package pillow-heif; run `pip install "
+            "'crossimage[formats]'`, or convert the images to JPEG"
+        ) from None
+    pillow_heif.register_heif_opener()
+
+
 @contextmanager
-def _opened(file: str | ImageFile) -> Iterator[tuple[ImageInfo, Callable[[Size | None], Pixels]]]:
+def _opened(
+    file: str | ImageFile, rules: DataRules
+) -> Iterator[tuple[ImageInfo, Callable[[Size | None], Pixels]]]:
     """Open a file; yield its header and a function that decodes it, given a target size."""
     path = Path(file) if isinstance(file, str) else file
     try:
         with warnings.catch_warnings():
             # broken metadata and large but acceptable images need no warning
             warnings.simplefilter("ignore")
-            if path.suffix.lower() in _TIFF:
+            formats = _formats(path, rules)
+            if formats == ("TIFF",):
                 with path.open("rb") as data, tifffile.TiffFile(data) as tiff_file:
                     layout = tiff.read_layout(tiff_file)
                     if layout is not None:
                         yield tiff.info(path, layout), lambda _: tiff.read(path, tiff_file, layout)
                         return
             # given a path, Pillow memory-maps some files and gets rotated TIFFs wrong
-            with path.open("rb") as data, Image.open(data, formats=pillow.FORMATS) as image:
-                yield pillow.info(path, image), lambda size: pillow.read(path, image, size)
+            with path.open("rb") as data, Image.open(data, formats=formats) as image:
+                yield pillow.info(path, image), lambda size: pillow.read(path, image, size, rules)
     except (ImageError, BombError, FileNotFoundError, MemoryError):
         raise
     except Image.DecompressionBombError:

@@ -10,6 +10,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torchvision.io import ImageReadMode, decode_image, decode_jpeg
 
+from crossimage.config import DataRules
+from crossimage.data.images import jpeg
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.pixels import (
     MODES,
@@ -18,9 +20,10 @@ from crossimage.data.images.pixels import (
     Pixels,
     check_finite,
     check_size,
+    upright,
 )
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+EARLIER_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 
 # The modes that images are converted to before they become tensors; all others become RGB.
 _PLAIN = {"1": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"} | {
@@ -47,7 +50,12 @@ def info(path: ImageFile, image: Image.Image) -> ImageInfo:
     return ImageInfo(width, height, len(Image.new(mode, (1, 1)).getbands()), image.mode, depth)
 
 
-def read(path: ImageFile, image: Image.Image, target_size: tuple[int, int] | None = None) -> Pixels:
+def read(
+    path: ImageFile,
+    image: Image.Image,
+    target_size: tuple[int, int] | None = None,
+    rules: DataRules = 2,
+) -> Pixels:
     """Decode an opened file, upright.
 
     Args:
@@ -55,6 +63,7 @@ def read(path: ImageFile, image: Image.Image, target_size: tuple[int, int] | Non
         image: The image that Pillow opened.
         target_size: Height and width that are needed. A JPEG that is at least two, four or eight
             times as large is decoded at a half, a quarter or an eighth of its size.
+        rules: The rules by which files are read.
     """
     channels = _deep_png(path, image)
     if channels:
@@ -65,9 +74,16 @@ def read(path: ImageFile, image: Image.Image, target_size: tuple[int, int] | Non
             raise ImageError(f"{path} can't be read: its data is damaged or truncated") from None
         return Pixels(values, alpha=channels in (2, 4))
     reduced = target_size is not None and _reduce(image, *target_size)
-    values_of_jpeg = None if reduced else _decode_jpeg(path, image)
-    if values_of_jpeg is not None:
-        return Pixels(values_of_jpeg, alpha=False)
+    if image.format in ("JPEG", "MPO") and rules != 1:
+        array = jpeg.read(path, image)
+        if array is not None:
+            if image.mode == "CMYK":
+                array = np.asarray(Image.fromarray(array, "CMYK").convert("RGB"))
+            orientation = image.getexif().get(_ORIENTATION, 1)
+            array = upright(array.transpose(2, 0, 1), orientation)
+            return Pixels(torch.from_numpy(np.ascontiguousarray(array)), alpha=False)
+    elif not reduced and (values := _decode_jpeg(path, image)) is not None:
+        return Pixels(values, alpha=False)
     ImageOps.exif_transpose(image, in_place=True)
     return check_finite(pixels(image), path)
 

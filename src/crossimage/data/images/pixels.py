@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from crossimage.data.images.encoded import ImageFile
@@ -55,6 +56,21 @@ class Pixels(NamedTuple):
 
     values: Tensor
     alpha: bool
+
+
+def upright(values: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Undo an EXIF orientation of values (C, H, W)."""
+    if orientation in (2, 3):
+        values = values[:, :, ::-1]
+    if orientation in (3, 4):
+        values = values[:, ::-1]
+    if orientation in (5, 6, 7, 8):
+        values = values.swapaxes(1, 2)
+    if orientation in (6, 7):
+        values = values[:, :, ::-1]
+    if orientation in (7, 8):
+        values = values[:, ::-1]
+    return values
 
 
 def check_size(path: ImageFile, width: int, height: int) -> None:

@@ -14,7 +14,14 @@ from tifffile import TiffFile
 
 from crossimage.data.images import pillow
 from crossimage.data.images.encoded import ImageFile
-from crossimage.data.images.pixels import MODES, ImageInfo, Pixels, check_finite, check_size
+from crossimage.data.images.pixels import (
+    MODES,
+    ImageInfo,
+    Pixels,
+    check_finite,
+    check_size,
+    upright,
+)
 
 # a damaged file is reported once, by the caller
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -121,7 +128,7 @@ def read(path: ImageFile, file: TiffFile, layout: Layout) -> Pixels:
         values = values.astype(np.float32)
     elif layout.inverted:
         values = np.iinfo(values.dtype).max - values
-    values = np.ascontiguousarray(_upright(values, layout.orientation))
+    values = np.ascontiguousarray(upright(values, layout.orientation))
     return check_finite(Pixels(torch.from_numpy(values), layout.alpha), path)
 
 
@@ -131,18 +138,3 @@ def _read_compressed(path: ImageFile, layout: Layout) -> Pixels:
         raise ValueError("its compression needs another package; pip install imagecodecs")
     with path.open("rb") as data, Image.open(data, formats=("TIFF",)) as image:
         return pillow.read(path, image)
-
-
-def _upright(values: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Undo an EXIF orientation of values (C, H, W)."""
-    if orientation in (2, 3):
-        values = values[:, :, ::-1]
-    if orientation in (3, 4):
-        values = values[:, ::-1]
-    if orientation in (5, 6, 7, 8):
-        values = values.swapaxes(1, 2)
-    if orientation in (6, 7):
-        values = values[:, :, ::-1]
-    if orientation in (7, 8):
-        values = values[:, ::-1]
-    return values

@@ -24,7 +24,8 @@ from rich.console import Console
 from rich.progress import track
 
 from crossimage.data.images.files import probe, read_image, to_pil
-from crossimage.data.sources.folders import SPLITS, Split, images_below
+from crossimage.data.sources.find import find_files
+from crossimage.data.sources.folders import SPLITS, Split
 from crossimage.utils.files import new_folder
 
 Pixels = NDArray[np.uint8]
@@ -192,7 +193,7 @@ def _blended(digits: Splits, photos: Path, seed: int) -> Painter:
     side = digits["train"].images.shape[1]
     if not photos.is_dir():
         raise FileNotFoundError(f"there is no folder {photos}; expected a folder of photos")
-    large = [p for p in images_below(photos) if min(probe(p).width, probe(p).height) >= side]
+    large = [p for p in find_files(photos).images if min(probe(p).width, probe(p).height) >= side]
     if len(large) < 2:
         raise ValueError(
             f"{photos} holds {len(large)} photos of at least {side} x {side} pixels; expected 2 or "

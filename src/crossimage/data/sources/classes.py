@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from crossimage.data.sources.folders import Domain, Split, visible_folders
+from crossimage.config import DataRules
+from crossimage.data.sources.find import visible_folders
+from crossimage.data.sources.folders import Domain, Split
 
 _NAMED = 20  # at most so many classes are named in an error message
 
 
-def classified(domains: Sequence[Domain], with_classes: Collection[int]) -> tuple[Domain, ...]:
+def classified(
+    domains: Sequence[Domain], with_classes: Collection[int], rules: DataRules = 2
+) -> tuple[Domain, ...]:
     """Add classes to the domains.
 
     The class folders of the training images name the classes, in alphabetical order. Domains that
@@ -21,6 +25,7 @@ def classified(domains: Sequence[Domain], with_classes: Collection[int]) -> tupl
         domains: The domains of a data set.
         with_classes: Indices of the domains whose training images need classes; empty: the domains
             stay as they are.
+        rules: The rules by which folders are found.
 
     Raises:
         ValueError: Class folders are missing, empty or unknown, or images are outside of them.
@@ -28,7 +33,7 @@ def classified(domains: Sequence[Domain], with_classes: Collection[int]) -> tupl
     if not with_classes:
         return tuple(domains)
     first = domains[min(with_classes)]
-    classes = tuple(visible_folders(first.train_root))
+    classes = tuple(visible_folders(first.train_root, rules))
     if not classes or first.half is not None or first.lines:
         raise ValueError(
             f"{first.train_root} holds no class folders; the images of domain {first.name} need "

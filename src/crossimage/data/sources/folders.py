@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import string
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,9 +9,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from crossimage.config import Facts
-from crossimage.data.images.files import EXTENSIONS, probe
+from crossimage.config import DataRules, Facts
+from crossimage.data.images.files import probe
+from crossimage.data.images.formats import EXPECTED
 from crossimage.data.images.pixels import ImageError
+from crossimage.data.sources.find import (
+    FoundFiles,
+    LeftOut,
+    NameIndex,
+    check_image,
+    find_files,
+    visible_folders,
+)
 from crossimage.utils.files import as_path
 
 Split = Literal["train", "test"]
@@ -42,6 +50,7 @@ class Domain:
         class_indices: Index of the class of every training image; empty if training must not know
             it.
         test_class_indices: Index of the class of every test image; empty if unknown.
+        left_out: Files and folders beside the images that are not used.
     """
 
     name: str
@@ -54,6 +63,7 @@ class Domain:
     classes: tuple[str, ...] = ()
     class_indices: tuple[int, ...] = ()
     test_class_indices: tuple[int, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     def files(self, split: Split) -> tuple[Path, ...]:
         """Return the training or the test images."""
@@ -69,7 +79,9 @@ class Domain:
         return (self.classes[index] for index in indices)
 
 
-def scan_domains(data: str, names: Sequence[str] = (), count: int | None = 2) -> tuple[Domain, ...]:
+def scan_domains(
+    data: str, names: Sequence[str] = (), count: int | None = 2, rules: DataRules = 2
+) -> tuple[Domain, ...]:
     """Find the domains of a data set.
 
     Layouts: ``DIR/trainA, trainB[, testA, testB]``; ``DIR/train/<domain>[, test/<domain>]``;
@@ -82,6 +94,7 @@ def scan_domains(data: str, names: Sequence[str] = (), count: int | None = 2) ->
         names: New names of the domains; with ``DIR/train/<domain>`` also the folders to use, in
             this order.
         count: Expected number of domains; None: any from two on.
+        rules: The rules by which files are found.
 
     Returns:
         The domains in the order of their letters, folder names, or lists.
@@ -95,21 +108,21 @@ def scan_domains(data: str, names: Sequence[str] = (), count: int | None = 2) ->
     if len(set(names)) < len(names):
         raise ValueError(f"domains={','.join(names)} names a domain twice; give each its own name")
     if "=" in data and not folder.exists():
-        domains = _from_lists(data)
+        domains = _from_lists(data, rules)
     elif not folder.is_dir():
         raise FileNotFoundError(
             f"{data} is not a folder; expected the folder of a data set or A=list.txt,B=list.txt"
         )
     elif any(path.is_dir() for path in folder.glob("train[A-Z]")):
-        domains = _from_letters(folder)
+        domains = _from_letters(folder, rules)
     elif (folder / "train").is_dir():
         train = folder / "train"
-        folders = visible_folders(train)
+        folders = visible_folders(train, rules)
         if not folders:
-            domains = _from_pairs(folder)
+            domains = _from_pairs(folder, rules)
         else:
             domains = tuple(
-                _from_folders(name, *(folder / split / name for split in _FOLDERS))
+                _from_folders(name, rules, *(folder / split / name for split in _FOLDERS))
                 for name in _choose(train, folders, names)
             )
     else:
@@ -120,7 +133,7 @@ def scan_domains(data: str, names: Sequence[str] = (), count: int | None = 2) ->
     return domains
 
 
-def find_images(data: str, names: Sequence[str] = ()) -> Domain:
+def find_images(data: str, names: Sequence[str] = (), rules: DataRules = 2) -> Domain:
     """Find the images of a data set with a single domain.
 
     Layouts: ``DIR/train[, DIR/test]``, where ``val`` stands in for a missing ``test``; images
@@ -129,6 +142,7 @@ def find_images(data: str, names: Sequence[str] = ()) -> Domain:
     Args:
         data: The folder, or the list file.
         names: Name of the domain; by default the folder's.
+        rules: The rules by which files are found.
 
     Raises:
         FileNotFoundError: The folder or a listed file is missing.
@@ -136,34 +150,39 @@ def find_images(data: str, names: Sequence[str] = ()) -> Domain:
     """
     folder = as_path(data, "the path of the data set")
     if folder.is_file():
-        paths, lines = zip(*_read_list(folder), strict=True)
+        paths, lines = zip(*_read_list(folder, rules), strict=True)
         domain = Domain(folder.stem, paths, train_root=folder, lines=lines)
     elif not folder.is_dir():
         raise FileNotFoundError(f"{data} is not a folder; expected a folder of images")
     elif (folder / "train").is_dir():
         name = folder.resolve().name
-        domain = _from_folders(name, *(folder / split for split in _FOLDERS))
+        domain = _from_folders(name, rules, *(folder / split for split in _FOLDERS))
     else:
+        images, left_out = _required(folder, rules)
         domain = Domain(
-            folder.resolve().name, _required(folder), train_root=folder, test_root=folder / "test"
-        )
+            folder.resolve().name, images, train_root=folder, test_root=folder / "test",
+            left_out=left_out,
+        )  # fmt: skip
     if len(names) > 1:
         raise ValueError(f"domains={','.join(names)} names {len(names)}, expected one name")
     return replace(domain, name=names[0]) if names else domain
 
 
-def find_two_scales(data: str, names: Sequence[str] = ()) -> tuple[Domain, Domain]:
+def find_two_scales(
+    data: str, names: Sequence[str] = (), rules: DataRules = 2
+) -> tuple[Domain, Domain]:
     """Find the images of a data set, as a domain of small images and one of large images.
 
     Args:
         data: What :func:`find_images` takes.
         names: Names of the small images and of the large ones; by default low and high.
+        rules: The rules by which files are found.
 
     Raises:
         FileNotFoundError: The folder or a listed file is missing.
         ValueError: The path is empty, the folder has no images, or there are not two names.
     """
-    images = find_images(data)
+    images = find_images(data, rules=rules)
     names = names or ("low", "high")
     if len(names) != 2:
         raise ValueError(
@@ -195,21 +214,26 @@ def _check_count(
         raise ValueError(f"{holds}, but domains={','.join(names)} names {len(names)}")
 
 
-def _from_letters(folder: Path) -> tuple[Domain, ...]:
+def _from_letters(folder: Path, rules: DataRules) -> tuple[Domain, ...]:
     letters = [c for c in string.ascii_uppercase if (folder / f"train{c}").is_dir()]
     # a lone trainB is as incomplete as a lone trainA
     letters = list(string.ascii_uppercase[: max(2, string.ascii_uppercase.index(letters[-1]) + 1)])
     return tuple(
-        _from_folders(c.lower(), *(folder / f"{split}{c}" for split in _FOLDERS)) for c in letters
+        _from_folders(c.lower(), rules, *(folder / f"{split}{c}" for split in _FOLDERS))
+        for c in letters
     )
 
 
-def _from_folders(name: str, train: Path, test: Path, val: Path) -> Domain:
+def _from_folders(name: str, rules: DataRules, train: Path, test: Path, val: Path) -> Domain:
     """Return the domain of some folders; ``val`` stands in for a test folder without images."""
-    images, tests = _required(train), images_below(test)
-    if not tests and (tests := images_below(val)):
-        test = val
-    return Domain(name, images, tests, train_root=train, test_root=test)
+    images, left_out = _required(train, rules)
+    tests = find_files(test, rules)
+    if not tests.images and (others := find_files(val, rules)).images:
+        test, tests = val, others
+    return Domain(
+        name, images, tests.images, train_root=train, test_root=test,
+        left_out=left_out + tests.left_out,
+    )  # fmt: skip
 
 
 def _choose(train: Path, folders: list[str], names: Sequence[str]) -> Sequence[str]:
@@ -224,8 +248,8 @@ def _choose(train: Path, folders: list[str], names: Sequence[str]) -> Sequence[s
     return names
 
 
-def _from_pairs(folder: Path) -> tuple[Domain, ...]:
-    images = _from_folders("", *(folder / split for split in _FOLDERS))
+def _from_pairs(folder: Path, rules: DataRules) -> tuple[Domain, ...]:
+    images = _from_folders("", rules, *(folder / split for split in _FOLDERS))
     for path in images.train[:3]:
         try:
             info = probe(path)
@@ -239,20 +263,20 @@ def _from_pairs(folder: Path) -> tuple[Domain, ...]:
     return replace(images, name="a", half=0), replace(images, name="b", half=1)
 
 
-def _from_lists(data: str) -> tuple[Domain, ...]:
+def _from_lists(data: str, rules: DataRules) -> tuple[Domain, ...]:
     domains = []
     for part in data.split(","):
         name, equals, file = (piece.strip() for piece in part.partition("="))
         if not (name and equals and file):
             raise ValueError(f"'{part}' is not understood: expected A=list.txt,B=list.txt")
-        paths, lines = zip(*_read_list(Path(file)), strict=True)
+        paths, lines = zip(*_read_list(Path(file), rules), strict=True)
         domains.append(Domain(name, paths, train_root=Path(file), lines=lines))
     if len({domain.name for domain in domains}) < len(domains):
         raise ValueError(f"{data} names a domain twice; give each list its own name")
     return tuple(domains)
 
 
-def _read_list(file: Path) -> list[tuple[Path, int]]:
+def _read_list(file: Path, rules: DataRules) -> list[tuple[Path, int]]:
     """Return the images that a list file names, sorted, with their line numbers."""
     if not file.is_file():
         raise FileNotFoundError(f"there is no list file {file}; expected one image path per line")
@@ -260,56 +284,29 @@ def _read_list(file: Path) -> list[tuple[Path, int]]:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise ValueError(f"{file} is not a text file; expected one image path per line") from None
-    images = []
+    images, index = [], NameIndex()
     for number, line in enumerate(lines, start=1):
         text = line.strip()
         if not text or text.startswith("#"):
             continue
-        near, here = file.parent / text, Path(text)
-        path = near if near.is_file() else here
-        if not path.is_file():
+        path = index.find(file.parent / text) or index.find(Path(text))
+        if path is None or not path.is_file():
             raise FileNotFoundError(f"{file}, line {number}: there is no file {text}")
-        if path.suffix.lower() not in EXTENSIONS:
-            raise ValueError(
-                f"{file}, line {number}: {text} is not an image; expected {', '.join(EXTENSIONS)}"
-            )
+        if not check_image(path, rules):
+            raise ValueError(f"{file}, line {number}: {text} is not an image; expected {EXPECTED}")
         images.append((path, number))
     if not images:
         raise ValueError(f"{file} lists no images; expected one path per line")
     return sorted(images)
 
 
-def visible_folders(folder: Path) -> list[str]:
-    """Return the sorted names of a folder's direct subfolders, without hidden ones."""
-    if not folder.is_dir():
-        return []
-    return sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-
-
-def _files(folder: Path) -> list[Path]:
-    """Return all files below a folder, sorted, without hidden ones."""
-    paths: list[Path] = []
-    for root, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths += [Path(root, name) for name in files if not name.startswith(".")]
-    return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
-
-
-def images_below(folder: Path) -> tuple[Path, ...]:
-    """Return the images below a folder, sorted; empty if it does not exist."""
-    return tuple(path for path in _files(folder) if path.suffix.lower() in EXTENSIONS)
-
-
-def _required(folder: Path) -> tuple[Path, ...]:
-    """Return the images below a folder; without any, raise an error that says what is there."""
+def _required(folder: Path, rules: DataRules) -> FoundFiles:
+    """Find the images below a folder; without any, raise an error that says what is there."""
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}; {_LAYOUTS}")
-    images = images_below(folder)
-    if not images:
-        others = Counter(path.suffix.lower() or "no suffix" for path in _files(folder))
-        kinds = ", ".join(f"{number} x {suffix}" for suffix, number in others.most_common(5))
-        raise ValueError(
-            f"{folder} holds no images ({kinds if others else 'it is empty'}); "
-            f"expected {', '.join(EXTENSIONS)}"
-        )
-    return images
+    found = find_files(folder, rules)
+    if not found.images:
+        others = Counter(entry.name for entry in found.left_out).most_common(5)
+        holds = ", ".join(f"{number} x {name}" for name, number in others) or "it is empty"
+        raise ValueError(f"{folder} holds no images ({holds}); expected {EXPECTED}")
+    return found

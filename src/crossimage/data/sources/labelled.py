@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from crossimage.config import Facts
+from crossimage.config import DataRules, Facts
 from crossimage.data.sources.classes import classified
-from crossimage.data.sources.folders import Domain, Split, find_images, visible_folders
+from crossimage.data.sources.find import visible_folders
+from crossimage.data.sources.folders import Domain, Split, find_images
 from crossimage.data.sources.tables import CELEBA, Table, find_table, read_table
 from crossimage.labels import LabelSet, label_index
 from crossimage.utils.files import as_path
@@ -37,7 +38,9 @@ class LabelledDomain(Domain):
             yield from (n for n, has in zip(self.label_set.names, values, strict=True) if has)
 
 
-def find_labelled(data: str, chosen: Sequence[str] = ()) -> tuple[LabelledDomain, ...]:
+def find_labelled(
+    data: str, chosen: Sequence[str] = (), rules: DataRules = 2
+) -> tuple[LabelledDomain, ...]:
     """Find data sets of labelled images.
 
     Args:
@@ -46,6 +49,7 @@ def find_labelled(data: str, chosen: Sequence[str] = ()) -> tuple[LabelledDomain
             attributes, or such a table; see :func:`~crossimage.data.sources.tables.read_table`.
         chosen: The classes or attributes to use, in this order; each data set uses those that it
             has. Empty: all.
+        rules: The rules by which files are found.
 
     Raises:
         FileNotFoundError: A folder, a table or an image is missing.
@@ -54,7 +58,7 @@ def find_labelled(data: str, chosen: Sequence[str] = ()) -> tuple[LabelledDomain
     """
     whole = as_path(data, "the path of the data set")
     parts = [data] if whole.exists() else [part.strip() for part in data.split(",")]
-    sources = [_open(as_path(part, f"a path of {data}")) for part in parts]
+    sources = [_open(as_path(part, f"a path of {data}"), rules) for part in parts]
     names = [name for name, _ in sources]
     for name in names:
         if names.count(name) > 1:
@@ -89,15 +93,15 @@ def facts_of_labelled(data_sets: Sequence[LabelledDomain]) -> Facts:
     )
 
 
-def _open(path: Path) -> tuple[str, Table | Domain]:
+def _open(path: Path, rules: DataRules) -> tuple[str, Table | Domain]:
     """Return a data set's name, and its table or its images with their classes."""
     if path.is_file():
         return path.stem, read_table(path)
     if not path.is_dir():
         raise FileNotFoundError(f"there is no {path}; expected a folder or a table of images")
     name = path.resolve().name
-    if visible_folders(path / "train"):
-        return name, classified([find_images(str(path))], [0])[0]
+    if visible_folders(path / "train", rules):
+        return name, classified([find_images(str(path), rules=rules)], [0], rules)[0]
     if table := find_table(path):
         return name, read_table(table)
     raise ValueError(
@@ -123,6 +127,7 @@ def _from_classes(name: str, images: Domain, chosen: Sequence[str]) -> LabelledD
     return LabelledDomain(
         name, train, test, train_root=images.train_root, test_root=images.test_root,
         label_set=LabelSet(names, True), values=values, test_values=test_values,
+        left_out=images.left_out,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from crossimage.data.sources.find import same_name
 from crossimage.data.sources.folders import SPLITS, Domain, Split
 
 
@@ -13,8 +14,8 @@ def align(domains: Sequence[Domain]) -> tuple[Domain, ...]:
     """Bring the images of all domains into the same order, that of the pairs.
 
     Images in folders belong together if they have the same path below their folders, regardless of
-    the suffix; entries of list files if they have the same position; halves if they are of the
-    same file.
+    the suffix and the Unicode form; entries of list files if they have the same position; halves if
+    they are of the same file.
 
     Returns:
         The domains; their n-th images are a pair.
@@ -75,7 +76,8 @@ def _named(domain: Domain, split: Split) -> Iterator[tuple[str, Path]]:
         return
     for path in files:
         name = path.relative_to(root)
-        yield (name if domain.half is not None else name.with_suffix("")).as_posix(), path
+        name = name if domain.half is not None else name.with_suffix("")
+        yield same_name(name.as_posix()), path
 
 
 def _unequal_lists(domains: Sequence[Domain]) -> list[str]:

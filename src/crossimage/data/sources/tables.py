@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from crossimage.data.images.files import EXTENSIONS
+from crossimage.data.images.formats import EXPECTED, SUFFIXES
+from crossimage.data.sources.find import NameIndex, same_name
 from crossimage.data.sources.folders import Split
 
 CELEBA = "list_attr_celeba.txt"
@@ -187,7 +188,7 @@ def _celeba(file: Path) -> Iterator[_Line]:
         cells = text.split()
         if not cells:
             continue
-        if not started and cells[0].lower().endswith(EXTENSIONS):
+        if not started and _has_suffix(cells[0]):
             if header is None:
                 raise ValueError(f"{file} has no line of names before its first image")
             started = True
@@ -222,7 +223,8 @@ def _partition(file: Path, files: Sequence[tuple[int, str]]) -> list[str]:
     if partition is None:
         return [""] * len(files)
     lines = [text.split() for text in partition.read_text(encoding="utf-8-sig").splitlines()]
-    parts = {cells[0]: cells[1] for cells in lines if len(cells) > 1}
+    parts = {same_name(cells[0]): cells[1] for cells in lines if len(cells) > 1}
+    files = [(line, same_name(name)) for line, name in files]
     for line, name in files:
         if parts.get(name, "") not in _PARTS:
             raise ValueError(
@@ -230,6 +232,10 @@ def _partition(file: Path, files: Sequence[tuple[int, str]]) -> list[str]:
                 "expected 0, 1 or 2, for training, validation or test"
             )
     return [_PARTS[parts[name]] for _, name in files]
+
+
+def _has_suffix(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in SUFFIXES
 
 
 def _locate(
@@ -244,13 +250,14 @@ def _locate(
         split: [*roots, *sorted(below, key=lambda folder: below[folder] != split)]
         for split in ("", *_SPLITS)
     }
-    located, missing = [], []
+    located, missing, index = [], [], NameIndex()
     for (line, name), split in zip(files, splits, strict=True):
-        if not name.lower().endswith(EXTENSIONS):
-            raise ValueError(
-                f"{file}, line {line}: '{name}' is not an image; expected {', '.join(EXTENSIONS)}"
-            )
+        if not _has_suffix(name):
+            raise ValueError(f"{file}, line {line}: '{name}' is not an image; expected {EXPECTED}")
         folder = next((f for f in order[split] if os.path.isfile(os.path.join(f, name))), None)
+        if folder is None and not name.isascii():  # perhaps in the other Unicode form
+            folder = next((f for f in order[split] if index.find(Path(f, name))), None)
+            name = str(index.find(Path(folder, name))) if folder else name
         if folder is None:
             missing.append((line, name))
             continue

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from crossimage.data.images.files import EXTENSIONS, decode, probe
-from crossimage.data.sources.folders import images_below
+from crossimage.data.images.files import decode, probe
+from crossimage.data.images.formats import EXPECTED
+from crossimage.data.sources.find import find_files
 from crossimage.utils.intensities import to_uint8
 
 T = TypeVar("T")
@@ -156,9 +157,9 @@ def images_in(folder: Path, batch_size: int = 32) -> ImageStream:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}; expected a folder of images")
-    paths = images_below(folder)
+    paths = find_files(folder).images
     if not paths:
-        raise ValueError(f"{folder} holds no images; expected {', '.join(EXTENSIONS)}")
+        raise ValueError(f"{folder} holds no images; expected {EXPECTED}")
     return ImageStream(paths, batch_size=batch_size)
 
 

@@ -156,7 +156,7 @@ def _open(title: str, model: Predictor, data: str, labels: Labels) -> LabelledIm
     )
     expected += ", ".join(labels.names)
     try:
-        domains = find_labelled(data, labels.names)
+        domains = find_labelled(data, labels.names, model.config.data_rules)
     except ValueError as error:
         raise ValueError(f"{error}; {expected}") from None
     if [domain.label_set for domain in domains] != list(labels.sets):

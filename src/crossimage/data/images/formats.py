@@ -1,0 +1,69 @@
+"""The image formats that are read, recognised by their first bytes."""
+
+from __future__ import annotations
+
+SUFFIXES = frozenset(
+    {
+        ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo",
+        ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff",
+        ".avif", ".avifs", ".heic", ".heif", ".hif",
+        ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx",
+        ".pbm", ".pgm", ".ppm", ".pnm", ".pfm",
+    }
+)  # fmt: skip
+"""Suffixes, in lower case, of the files that are taken for images without opening them."""
+
+EXPECTED = ".jpg, .png, .webp, .tif, .bmp, .gif, .avif, .jp2, .ppm, .heic or their variants"
+"""The formats, for error messages."""
+
+HEAD = 32
+"""Number of bytes at the start of a file that tell its format."""
+
+_CERTAIN = frozenset({"JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF", "JPEG2000"})
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
+_JPEG2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
+_STARTS = {
+    "JPEG": (b"\xff\xd8\xff",),
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "GIF": (b"GIF87a", b"GIF89a"),
+    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    "BMP": (b"BM",),
+    "DIB": (b"\x28\0\0\0", b"\x6c\0\0\0", b"\x7c\0\0\0"),
+    "JPEG2000": _JPEG2000,
+    "PPM": tuple(b"P%c%c" % (kind, space) for kind in b"123456fF" for space in b" \t\r\n#"),
+}
+
+
+def format_of(head: bytes) -> str | None:
+    """Return the format of a file by its first :data:`HEAD` bytes.
+
+    Args:
+        head: The start of the file.
+
+    Returns:
+        Pillow's name of the format; ``JPEG`` also for MPO, whose first image is a JPEG. None for
+        all other files.
+    """
+    for name, starts in _STARTS.items():
+        if head.startswith(starts):
+            return name
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[4:8] == b"ftyp":
+        # the brands: the major one, a version, and the compatible ones
+        brands = [head[at : at + 4] for at in (8, *range(16, len(head) - 3, 4))]
+        if any(brand in (b"avif", b"avis") for brand in brands):
+            return "AVIF"
+        if any(brand in _HEIC for brand in brands):
+            return "HEIF"
+    return None
+
+
+def is_image(suffix: str, head: bytes) -> bool:
+    """Return whether a file whose suffix is not one of an image holds an image.
+
+    Files with a suffix of another type need an unmistakable start: many camera and microscope
+    formats look like TIFF, for instance.
+    """
+    name = format_of(head)
+    return name in _CERTAIN or (name is not None and not suffix)

@@ -1,0 +1,238 @@
+"""Find the image files below a folder, and say what is left out."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from crossimage.config import DataRules
+from crossimage.data.images.formats import HEAD, SUFFIXES, is_image
+
+_EARLIER_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+_JUNK = frozenset(
+    {
+        "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "__macosx",
+        "lost+found", "$recycle.bin", "system volume information", "__pycache__",
+        "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r",
+    }
+)  # fmt: skip
+"""Names, in lower case, of what file managers and storage devices leave in folders."""
+_UNFINISHED = ("~", ".bak", ".tmp", ".part", ".partial", ".crdownload", ".swp")
+_UNSUPPORTED = frozenset(
+    {
+        ".tga", ".psd", ".ico", ".cur", ".icns", ".pcx", ".dds", ".svg", ".eps", ".wmf", ".emf",
+        ".exr", ".hdr", ".dcm", ".jxl", ".xcf", ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf",
+        ".orf", ".rw2", ".svs", ".ndpi", ".czi", ".lif", ".qoi", ".sgi",
+    }
+)  # fmt: skip
+_NAMED = 3
+
+# reasons for leaving a file or folder out, for one and for several
+_NOT_IMAGE = ("not an image", "not images")
+_FORMAT = ("image of an unsupported format", "images of unsupported formats")
+_JUNK_FOLDER = ("junk folder", "junk folders")
+_JUNK_FILE = ("junk file", "junk files")
+_NO_ACCESS = ("unreadable folder", "unreadable folders")
+_CYCLE = ("link to a folder that contains it", "links to folders that contain them")
+_BROKEN_LINK = ("broken link", "broken links")
+_SPECIAL = ("special file", "special files")
+_BY_PATH = (_NO_ACCESS, _CYCLE, _BROKEN_LINK, _SPECIAL)
+
+
+class LeftOut(NamedTuple):
+    """A file or folder that is not used.
+
+    Attributes:
+        reason: Why, as a noun for one and for several.
+        name: What the summary shows of it: a path, a name or a suffix.
+        path: Where it is.
+    """
+
+    reason: tuple[str, str]
+    name: str
+    path: str
+
+
+class FoundFiles(NamedTuple):
+    """The image files below a folder.
+
+    Attributes:
+        images: The images, sorted by their paths.
+        left_out: What else is there.
+    """
+
+    images: tuple[Path, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def find_files(folder: Path, rules: DataRules = 2) -> FoundFiles:
+    """Find the images below a folder; none if it does not exist.
+
+    Files are taken for images by their suffix, or else by their content. Linked files and folders
+    are followed. What is hidden, and what file managers leave behind, is left out.
+
+    Args:
+        folder: The folder.
+        rules: The rules of the data; 1: links to folders are not followed, and only the suffix
+            counts.
+    """
+    images: list[Path] = []
+    left_out: list[LeftOut] = []
+    walk = _walk_earlier(str(folder)) if rules == 1 else _walk(str(folder), (), left_out)
+    for path, is_file in walk:
+        reason = _refuse(path, is_file, rules)
+        if reason is None:
+            images.append(Path(path))
+        else:
+            suffix = os.path.splitext(path)[1].lower() or "no suffix"
+            name = os.path.basename(path) if reason is _JUNK_FILE else suffix
+            name = path if reason in _BY_PATH else name
+            left_out.append(LeftOut(reason, name, path))
+    images.sort(key=lambda path: path.relative_to(folder).as_posix())
+    return FoundFiles(tuple(images), tuple(left_out))
+
+
+def visible_folders(folder: Path, rules: DataRules = 2) -> list[str]:
+    """Return the sorted names of a folder's direct subfolders, without hidden ones and junk."""
+    if not folder.is_dir():
+        return []
+    names = (path.name for path in folder.iterdir() if path.is_dir())
+    return sorted(n for n in names if not (n.startswith(".") if rules == 1 else _is_junk(n)))
+
+
+def check_image(path: Path, rules: DataRules = 2) -> bool:
+    """Return whether a file that the user names is an image by its suffix or content."""
+    return _refuse(str(path), path.is_file(), rules) in (None, _JUNK_FILE)
+
+
+def describe(left_out: Iterable[LeftOut], unreadable: int = 0) -> str | None:
+    """Count what was left out by reason, in one line; None if nothing was.
+
+    Args:
+        left_out: Files and folders; each counts once.
+        unreadable: Number of images that cannot be read.
+    """
+    parts = [f"{unreadable} unreadable"] if unreadable else []
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for entry in dict.fromkeys(left_out):
+        by_reason.setdefault(entry.reason, []).append(entry.name)
+    for reason, names in by_reason.items():
+        counts, total = Counter(names).most_common(), len(names)
+        plain = total == counts[0][1] or reason in _BY_PATH
+        shown = [name if plain else f"{number} {name}" for name, number in counts[:_NAMED]]
+        more = ", ..." if len(counts) > _NAMED else ""
+        parts.append(f"{total} {reason[total > 1]} ({', '.join(shown)}{more})")
+    return f"left out: {', '.join(parts)}" if parts else None
+
+
+def same_name(name: str) -> str:
+    """Return a file name in the Unicode form in which names are compared.
+
+    Systems store accents in two ways, so that equal names may differ in their bytes.
+    """
+    return unicodedata.normalize("NFC", name)
+
+
+class NameIndex:
+    """Files by name, whichever Unicode form their names are in."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, dict[str, str]] = {}
+
+    def find(self, path: Path) -> Path | None:
+        """Return the path of the file or folder that is called so; None if there is none."""
+        if path.exists():
+            return path
+        if path.name.isascii() and str(path.parent).isascii() or path.parent == path:
+            return None
+        parent = self.find(path.parent)
+        if parent is None or not parent.is_dir():
+            return None
+        key = str(parent)
+        if key not in self._folders:
+            self._folders[key] = {same_name(name): name for name in os.listdir(parent)}
+        name = self._folders[key].get(same_name(path.name))
+        return parent / name if name is not None else None
+
+
+def _walk(
+    folder: str, parents: tuple[str, ...], left_out: list[LeftOut]
+) -> Iterator[tuple[str, bool]]:
+    """Yield the files below a folder, following links, and collect the folders left out.
+
+    Args:
+        folder: The folder.
+        parents: The real paths of the folders that led to it.
+        left_out: Collects the folders and links that are left out.
+
+    Yields:
+        Paths, and whether each is a regular file rather than a broken link or a pipe.
+    """
+    parents = (*parents, os.path.realpath(folder))
+    try:
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        left_out.append(LeftOut(_NO_ACCESS, f"{folder}: {error.strerror}", folder))
+        return
+    for entry in entries:
+        if not _is(entry.is_dir):
+            yield entry.path, _is(entry.is_file)
+        elif _is_junk(entry.name):
+            left_out.append(LeftOut(_JUNK_FOLDER, entry.name, entry.path))
+        elif entry.is_symlink() and _leads_back(os.path.realpath(entry.path), parents):
+            left_out.append(LeftOut(_CYCLE, entry.path, entry.path))
+        else:
+            yield from _walk(entry.path, parents, left_out)
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    try:
+        return kind()
+    except OSError:  # a link to itself
+        return False
+
+
+def _leads_back(target: str, parents: tuple[str, ...]) -> bool:
+    """Return whether one of the folders on the way is, or is inside, the target of a link."""
+    inside = os.path.join(target, "")
+    return any(parent == target or parent.startswith(inside) for parent in parents)
+
+
+def _walk_earlier(folder: str) -> Iterator[tuple[str, bool]]:
+    """Yield the files below a folder that are not hidden, without following links to folders."""
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from ((os.path.join(root, name), True) for name in files if name[0] != ".")
+
+
+def _is_junk(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _JUNK
+
+
+def _refuse(path: str, is_file: bool, rules: DataRules) -> tuple[str, str] | None:
+    """Return why a file is not an image to use; None if it is."""
+    name = os.path.basename(path)
+    suffix = os.path.splitext(name)[1].lower()
+    if rules == 1:
+        return None if suffix in _EARLIER_SUFFIXES else _NOT_IMAGE
+    if _is_junk(name) or name.lower().endswith(_UNFINISHED):
+        return _JUNK_FILE
+    if not is_file:
+        return _SPECIAL if os.path.exists(path) else _BROKEN_LINK
+    if suffix in SUFFIXES:
+        return None
+    try:
+        with open(path, "rb") as file:
+            head = file.read(HEAD)
+    except OSError:
+        head = b""
+    if is_image(suffix, head):
+        return None
+    return _FORMAT if suffix in _UNSUPPORTED else _NOT_IMAGE
