@@ -47,9 +47,9 @@ def test_skipped_steps_are_counted_in_all_and_in_a_row() -> None:
 
 def test_the_images_of_the_process_with_the_bad_term_are_named() -> None:
     seen = [([], ["a.png"]), (["cycle"], ["b.png", "c.png"])]
-    move = SkippedMove.found(7, ("generators",), seen)
+    move = SkippedMove.combine(7, ("generators",), seen)
     assert str(move) == ("generators/cycle is not finite at step 7, whose images are b.png, c.png")
-    everywhere = SkippedMove.found(7, ("D", "G"), [([], ["a.png"]), ([], ["b.png"])])
+    everywhere = SkippedMove.combine(7, ("D", "G"), [([], ["a.png"]), ([], ["b.png"])])
     assert str(everywhere).startswith("the gradients of the D and G are not finite at step 7")
     assert everywhere.files == ("a.png", "b.png")
 

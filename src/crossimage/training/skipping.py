@@ -104,7 +104,7 @@ class SkippedMove:
         return f"{what} {verb} not finite at step {self.step}, whose images are {images}"
 
     @classmethod
-    def found(
+    def combine(
         cls,
         step: int,
         players: tuple[str, ...],

@@ -279,7 +279,7 @@ class Trainer:
         terms = [name for name, value in descent.losses.items() if not value.isfinite()]
         files = [file for loaded in micro_batches for file in loaded.files]
         seen = self.processes.gather((terms, files))
-        move = SkippedMove.found(self.step + 1, descent.players, seen)
+        move = SkippedMove.combine(self.step + 1, descent.players, seen)
         self.recorder.skip(move, self.skipped.total)
 
     def _give_up(self) -> None:
