@@ -103,7 +103,11 @@ def test_unequal_and_tiny_images_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("name", "scale", "decibels", "similarity"),
-    [("Set5", 4, 28.42, 0.8104), ("Set5", 2, 33.66, 0.9299), ("Set14", 4, 26.00, 0.7027)],
+    [
+        ("Set5", 4, 28.42, 0.8104),
+        ("Set5", 2, 33.66, 0.9299),
+        pytest.param("Set14", 4, 26.00, 0.7027, marks=pytest.mark.slow),
+    ],
 )
 def test_bicubic_interpolation_has_the_literatures_figures(
     name: str, scale: int, decibels: float, similarity: float
