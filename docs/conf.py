@@ -65,7 +65,9 @@ maximum_signature_line_length = 100
 
 _SOURCE_LINK = re.compile(r"\[`?([^\]`]*)`?\]\(\.\./src/(crossimage/[\w/]+)\.py\)")
 _MODULES = re.compile(r"^<!-- every module of ([\w.]+?)(?: but ([\w, ]+))? -->$", re.MULTILINE)
-_ROOT_LINK = re.compile(r"\]\((?:docs/([^)]+)|(ARCHITECTURE|CONTRIBUTING|CHANGELOG)\.md)\)")
+_ROOT_LINK = re.compile(
+    r"\]\((?:docs/([^)]+)|(ARCHITECTURE|CONTRIBUTING|CHANGELOG)\.md|((?:examples|tests)/[^)]+))\)"
+)
 
 
 def _document_modules(app: Sphinx, docname: str, source: list[str]) -> None:
@@ -90,9 +92,19 @@ def _sections(match: re.Match[str]) -> str:
     )
 
 
-def _link_pages(app: Sphinx, path: object, docname: str, content: list[str]) -> None:
+def _link_pages(app: Sphinx, path: Path, docname: str, content: list[str]) -> None:
     """Point the links of README.md and its like, which stand a folder higher, to pages here."""
-    content[0] = _ROOT_LINK.sub(lambda m: f"]({m[1] or m[2].lower() + '.md'})", content[0])
+
+    def replace(match: re.Match[str]) -> str:
+        page, root, other = match.groups()
+        if other == "examples/README.md":
+            return "](examples.md)"
+        return f"]({page or (f'{root.lower()}.md' if root else f'../{other}')})"
+
+    if path.parent.name == "examples":
+        content[0] = content[0].replace("](", "](../examples/")
+    else:
+        content[0] = _ROOT_LINK.sub(replace, content[0])
 
 
 def _prepare_text(

@@ -180,6 +180,8 @@ SKETCHES: dict[str, Maker] = {
     "sketches": images,
 }
 
+RANDOM_NETWORKS = 'features="random", lpips_weights="random", inputs=2, samples=3'
+
 STAND_INS: dict[str, StandIns] = {
     "README.md": StandIns(
         files=SKETCHES
@@ -199,8 +201,10 @@ STAND_INS: dict[str, StandIns] = {
             "gen_00010000.pt": munit_generators,
             "latest_net_G_A.pth": cyclegan_generators,
         },
-        names={"x": tensor, "y": tensor},
+        names={"x": tensor, "y": tensor, "tiny": lambda: small("munit", steps=2, crop=32)},
         replace={
+            'out="runs/python", steps=2000': 'out="runs/python", **tiny',
+            'metrics=["fid", "lpips"]': f'metrics=["fid", "lpips"], {RANDOM_NETWORKS}',
             "unit_da/mnist2usps --data DIR": "unit_da/mnist2usps --data CLASSES",
             "srgan/x4_small --data DIR": "srgan/x4_small --data photos",
             "munit-table-1": "table-1.yaml",

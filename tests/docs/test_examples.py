@@ -2,10 +2,12 @@
 
 import runpy
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from crossimage.methods import METHODS
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
 EXAMPLES = {path.stem: path for path in sorted(FOLDER.glob("*.py"))}
@@ -39,7 +41,7 @@ AFTER_MUNIT = {"translate_folder", "styles", "evaluate_models"}
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """Run an example by name in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -48,7 +50,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None
         monkeypatch.setattr(sys, "argv", [str(EXAMPLES[name]), *OPTIONS[name]])
         runpy.run_path(str(EXAMPLES[name]), run_name="__main__")
 
-    return run
+    yield run
+    METHODS.pop("regression", None)
 
 
 def test_every_example_is_run_and_listed() -> None:
