@@ -218,5 +218,5 @@ def _crop(
     side = round(size * (1 + larger * (_MAX_SCALE - 1)))
     x = transforms.resize(read_rgb(examples.paths[index]), [side], antialias=True)
     top, left = round(down * (x.shape[1] - size)), round(across * (x.shape[2] - size))
-    crop: Tensor = x[:, top : top + size, left : left + size]
+    crop = x[:, top : top + size, left : left + size]
     return crop.flip(2) if flip and mirrored < 0.5 else crop

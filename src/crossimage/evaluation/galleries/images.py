@@ -138,14 +138,12 @@ def resize_shortest(x: Tensor, size: int) -> Tensor:
     """Resize images (..., H, W) so that their shortest side is ``size``."""
     if min(x.shape[-2:]) == size:
         return x
-    resized: Tensor = transforms.resize(x, [size], antialias=True)
-    return resized
+    return transforms.resize(x, [size], antialias=True)
 
 
 def center_square(x: Tensor, size: int) -> Tensor:
     """Resize the shortest side of images (..., H, W) and crop the middle (..., size, size)."""
-    middle: Tensor = transforms.center_crop(resize_shortest(x, size), [size, size])
-    return middle
+    return transforms.center_crop(resize_shortest(x, size), [size, size])
 
 
 def images_in(folder: Path, batch_size: int = 32) -> ImageStream:

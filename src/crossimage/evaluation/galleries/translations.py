@@ -90,8 +90,7 @@ class TranslationGallery(ModelGallery):
             x = x.chunk(2, dim=2)[half]
         size = list(size_before_crop(x.shape[1], x.shape[2], config))
         x = transforms.resize(x, size, InterpolationMode.NEAREST_EXACT)
-        middle: Tensor = transforms.center_crop(x, config.crop)
-        return middle
+        return transforms.center_crop(x, config.crop)
 
     def load(self, index: int) -> PreparedInput:
         """Load and prepare an input; see :meth:`ModelGallery.load`."""

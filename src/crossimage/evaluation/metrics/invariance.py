@@ -58,8 +58,7 @@ class _VGG16(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return feature maps (N, 512, H / 8, W / 8) of uint8 images (N, 3, H, W)."""
-        features: Tensor = self.layers((x.float() - self.mean) / self.std)
-        return features
+        return self.layers((x.float() - self.mean) / self.std)
 
 
 class InvarianceCheck(NamedTuple):

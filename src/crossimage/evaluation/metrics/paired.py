@@ -128,10 +128,9 @@ def psnr(x: Tensor, truth: Tensor, border: int = 0, *, colour: bool = False) -> 
         ValueError: The shapes differ, or nothing is left between the borders.
     """
     image, expected = _prepared(x, truth, border, colour)
-    ratio: Tensor = peak_signal_noise_ratio(
+    return peak_signal_noise_ratio(
         image, expected, data_range=255.0, reduction="none", dim=(1, 2, 3)
     )
-    return ratio
 
 
 def ssim(x: Tensor, truth: Tensor, border: int = 0, *, colour: bool = False) -> Tensor:

@@ -157,5 +157,4 @@ def resize_labels(labels: Tensor, images: Tensor) -> Tensor:
     size = list(images.shape[-2:])
     if list(labels.shape[-2:]) == size:
         return labels
-    resized: Tensor = transforms.resize(labels, size, InterpolationMode.NEAREST_EXACT)
-    return resized
+    return transforms.resize(labels, size, InterpolationMode.NEAREST_EXACT)

@@ -53,8 +53,7 @@ def _small() -> nn.Module:
 
 
 def _inception() -> nn.Module:
-    network: nn.Module = models.inception_v3(aux_logits=False, init_weights=False)
-    return network
+    return models.inception_v3(aux_logits=False, init_weights=False)
 
 
 CLASSIFIERS: dict[ClassifierName, ClassifierArchitecture] = {

@@ -141,8 +141,7 @@ def _codes(image: Tensor, path: Path) -> Tensor:
             "label map of 8 bits"
         )
     red, green, blue = image.cpu().expand(3, *image.shape[1:]).int()
-    codes: Tensor = red * 65536 + green * 256 + blue
-    return codes
+    return red * 65536 + green * 256 + blue
 
 
 def _channels(codes: Tensor) -> Tensor:

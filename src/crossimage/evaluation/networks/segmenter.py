@@ -74,8 +74,7 @@ class SegmenterNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits (N, classes, H, W) of float images (N, 3, H, W) with values 0 to 255."""
-        logits: Tensor = self.body((x - self.mean) / self.std)["out"]
-        return logits
+        return self.body((x - self.mean) / self.std)["out"]
 
 
 @dataclass(frozen=True)
@@ -131,8 +130,7 @@ class Segmenter:
             logits = functional.interpolate(
                 logits, images.shape[2:], mode="bilinear", align_corners=False
             )
-        classes: Tensor = logits.argmax(1).cpu()
-        return classes
+        return logits.argmax(1).cpu()
 
 
 def save_segmenter(path: Path, segmenter: Segmenter) -> None:
