@@ -93,7 +93,7 @@ def test_terms_by_the_papers_formulas() -> None:
 
 @pytest.mark.parametrize("encoder", ["resnet", "conv"])
 @pytest.mark.parametrize("inject", ["all", "input"])
-def test_everything_learns_and_answers_depend_on_the_code(encoder: str, inject: str) -> None:
+def test_everything_learns_and_outputs_depend_on_the_code(encoder: str, inject: str) -> None:
     method = bicyclegan(encoder=encoder, inject=inject, crop=32)
     for move in method.training_step(batch(method)):
         parameters = list(method.players()[move.player].parameters())
@@ -104,7 +104,7 @@ def test_everything_learns_and_answers_depend_on_the_code(encoder: str, inject: 
     assert (one - two).abs().mean() > 1e-4
 
 
-def test_several_codes_an_image_are_answered_in_a_row() -> None:
+def test_translations_by_several_codes_per_image_are_in_a_row() -> None:
     method, codes = bicyclegan().eval(), torch.randn(6, 3)
     x = batch(method, 2).images["a"]
     together = method.translate(x, "b", codes)

@@ -157,14 +157,14 @@ def test_dropout_goes_on_at_test_where_the_config_says_so(mode: str) -> None:
     assert torch.equal(method.translate(x, "b"), method.translate(x, "b")) is not method.stochastic
 
 
-def test_no_dropout_gives_one_answer() -> None:
+def test_no_dropout_gives_one_output() -> None:
     method = cyclegan(test_mode="train").eval()
     x = batch(method).images["a"]
     assert not method.stochastic
     assert torch.equal(method.translate(x, "b"), method.translate(x, "b"))
 
 
-def test_answers_of_cyclegan_star_depend_on_the_noise() -> None:
+def test_translations_of_cyclegan_star_depend_on_the_noise() -> None:
     method = cyclegan(noise_dim=3)
     assert method.style_dim == 3
     x, noise = batch(method).images["a"], torch.randn(6, 3)
@@ -182,10 +182,13 @@ def test_answers_of_cyclegan_star_depend_on_the_noise() -> None:
     [
         ({}, ["input", "translation", "cycle", "identity"]),
         ({"weights": {"identity": 0}}, ["input", "translation", "cycle"]),
-        ({"noise_dim": 2}, ["input", "answer 1", "answer 2", "answer 3", "cycle", "identity"]),
+        (
+            {"noise_dim": 2},
+            ["input", "translation 1", "translation 2", "translation 3", "cycle", "identity"],
+        ),
         (
             {"dropout": 0.5, "test_mode": "train"},
-            ["input", "answer 1", "answer 2", "answer 3", "cycle", "identity"],
+            ["input", "translation 1", "translation 2", "translation 3", "cycle", "identity"],
         ),
     ],
 )

@@ -84,14 +84,14 @@ def test_the_perceptual_loss_compares_a_translation_with_its_input(vgg16_file: P
     assert all(p.grad is not None for p in decoders)
 
 
-def test_the_style_changes_the_answer_and_not_the_content() -> None:
+def test_the_style_changes_the_translation() -> None:
     method = munit()
     x = batch(method).images["a"]
     one, two = (method.translate(x, "b", torch.randn(2, 3)) for _ in range(2))
     assert (one - two).abs().mean() > 1e-3
 
 
-def test_several_styles_an_image_are_answered_in_a_row() -> None:
+def test_translations_by_several_styles_per_image_are_in_a_row() -> None:
     method, styles = munit(), torch.randn(6, 3)
     x = batch(method).images["a"]
     together = method.translate(x, "b", styles)

@@ -120,7 +120,7 @@ def test_everything_learns(generator: str, kind: str) -> None:
         ({"generator": "resnet", "residual_blocks": 1, "dropout": 0.5}, True),
     ],
 )
-def test_dropout_makes_several_answers_where_the_config_says_so(
+def test_dropout_gives_several_translations_if_the_config_says_so(
     changes: dict[str, Any], random: bool
 ) -> None:
     method = pix2pix(**changes).eval()

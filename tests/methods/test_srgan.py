@@ -95,7 +95,7 @@ def test_a_network_for_images_of_another_size_is_refused(tmp_path: Path) -> None
         method.build_fixed_networks()
 
 
-def test_vgg19_is_asked_for_where_the_run_comes_to_it(tmp_path: Path) -> None:
+def test_vgg19_is_needed_if_the_run_reaches_its_loss(tmp_path: Path) -> None:
     missing = tmp_path / "vgg19.pth"
     with pytest.raises(FileNotFoundError, match=r"vgg19\.pth does not exist; .*SRGAN"):
         SRGAN(config(content="vgg", features=missing)).build_fixed_networks()
@@ -132,7 +132,7 @@ def test_a_model_enlarges_images_of_any_size(run: Path, tmp_path: Path) -> None:
         assert written.size == (44, 32)
 
 
-def test_answers_stay_within_the_range_of_images(run: Path) -> None:
+def test_outputs_stay_within_the_range_of_images(run: Path) -> None:
     x = torch.rand(2, 3, 8, 8)
     assert crossimage.load(run, device="cpu").translate(10 * x).abs().max() <= 1
 
@@ -160,9 +160,9 @@ def test_a_run_of_the_first_stage_goes_on_to_the_second(folders: Path, tmp_path:
     assert len(rows) == 4
 
 
-def test_a_sheet_shows_interpolation_answer_and_truth() -> None:
+def test_a_sheet_shows_interpolation_output_and_truth() -> None:
     method = SRGAN(config()).eval()
     given = batch(0)
     (panel,) = method.preview(given, given.noise)
-    assert [title for title, _ in panel.columns] == ["bicubic", "answer", "truth"]
+    assert [title for title, _ in panel.columns] == ["bicubic", "output", "truth"]
     assert {tuple(x.shape) for _, x in panel.columns} == {(4, 3, 16, 16)}

@@ -12,7 +12,7 @@ def test_published_shapes() -> None:
     assert widths == [8, 16, 32, 32, 32]
 
 
-def test_decoder_answers_with_another_image_for_another_style() -> None:
+def test_another_style_is_decoded_into_another_image() -> None:
     decoder = AdaINDecoder(3, 8, 2, 1, 5, 16)
     content = torch.randn(1, 32, 4, 6)
     one, two = (decoder(content, torch.randn(1, 5)) for _ in range(2))

@@ -3,7 +3,7 @@ from torch import nn
 from crossimage.networks.containers import NetworkDict
 
 
-def test_networks_are_found_by_name_and_keep_the_tensor_names_of_a_module_dict() -> None:
+def test_networks_are_looked_up_by_name_and_keep_the_tensor_names_of_a_module_dict() -> None:
     networks = {"a": nn.Conv2d(3, 4, 1), "b": nn.Conv2d(1, 4, 1)}
     typed, plain = NetworkDict(networks), nn.ModuleDict(networks)
     assert typed["b"] is networks["b"]

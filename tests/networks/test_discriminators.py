@@ -9,7 +9,7 @@ from crossimage.networks.discriminators import (
 )
 
 
-def test_one_score_map_a_scale_each_half_the_size() -> None:
+def test_one_score_map_per_scale_each_half_the_size() -> None:
     network = MultiScaleDiscriminator(3, 4, 3, 3)
     assert [s.shape for s in network(torch.randn(2, 3, 64, 96))] == [
         (2, 1, 8, 12),
@@ -27,7 +27,7 @@ def test_coarser_scales_see_an_average_that_leaves_the_border_out() -> None:
 
 
 @pytest.mark.parametrize(("layers", "patch"), [(0, 1), (1, 16), (3, 70), (5, 286)])
-def test_a_score_judges_a_patch_of_the_published_size(layers: int, patch: int) -> None:
+def test_a_score_covers_a_patch_of_the_published_size(layers: int, patch: int) -> None:
     network = PatchDiscriminator(1, 1, layers, norm="none").double()
     x = torch.randn(1, 1, 640, 640, dtype=torch.float64, requires_grad=True)
     (scores,) = network(x)

@@ -50,5 +50,4 @@ def sample_files(
 def sample_grid(images: Sequence[Tensor] | Tensor) -> Tensor:
     """Arrange up to 64 images (C, H, W) in a grid (C, rows, columns) with white borders."""
     columns = min(_GRID, math.ceil(math.sqrt(len(images))))
-    grid: Tensor = make_grid(list(images), columns, pad_value=1.0)
-    return grid
+    return make_grid(list(images), columns, pad_value=1.0)

@@ -284,7 +284,7 @@ class Method(ABC, nn.Module):
                 score both together.
 
         Raises:
-            ValueError: There is no such discriminator, or it is not loaded.
+            ValueError: The domain has no discriminator, or it is not loaded.
         """
         self.check_discriminators()
         network = self.get_submodule("discriminators")

@@ -193,7 +193,7 @@ class CycleGAN(Method):
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Show input, one or several translations, the cycle, and the identity if weighted."""
-        several = ("answer 1", "answer 2", "answer 3")
+        several = ("translation 1", "translation 2", "translation 3")
         panels = []
         for source, target in ("ab", "ba"):
             x = fixed.images[source]

@@ -215,5 +215,5 @@ class SRGAN(Method):
         """Show the input enlarged bicubically, the output, and the ground truth."""
         x, truth = fixed.images["a"], fixed.images["b"]
         bicubic = interpolate(x, truth.shape[2:], mode="bicubic", antialias=True).clamp(-1, 1)
-        columns = [("bicubic", bicubic), ("answer", self.translate(x, "b")), ("truth", truth)]
+        columns = [("bicubic", bicubic), ("output", self.translate(x, "b")), ("truth", truth)]
         return [self.panel("a", "b", columns)]

@@ -92,7 +92,7 @@ def read_features(
         channels: Expected channels of its images.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: The file does not exist.
         ValueError: It holds no feature network, or one for images of another kind.
     """
     path = path / "model.safetensors" if path.is_dir() else path
@@ -106,11 +106,11 @@ def read_features(
             f"{path} holds no feature network (tensors whose names begin with '{PREFIX}'); "
             "expected a model file of dtn"
         ) from None
-    found = network.size
-    if size not in (None, found):
+    actual = network.size
+    if size not in (None, actual):
         raise ValueError(
-            f"the feature network in {path} reads images of {found}x{found} pixels, expected "
-            f"{size}x{size}; set crop={found} or train one on images of {size} pixels"
+            f"the feature network in {path} reads images of {actual}x{actual} pixels, expected "
+            f"{size}x{size}; set crop={actual} or train one on images of {size} pixels"
         )
     if channels not in (None, 1, network.channels):
         raise ValueError(

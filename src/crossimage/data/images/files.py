@@ -158,8 +158,7 @@ def from_array(array: NDArray[np.uint8], channels: int = 3) -> Tensor:
 
 def to_array(x: Tensor) -> NDArray[np.uint8]:
     """Convert a float tensor (C, H, W) in [-1, 1] to a uint8 array (H, W, C)."""
-    array: NDArray[np.uint8] = to_uint8(x).cpu().permute(1, 2, 0).contiguous().numpy()
-    return array
+    return to_uint8(x).cpu().permute(1, 2, 0).contiguous().numpy()
 
 
 def to_pil(x: Tensor) -> Image.Image:

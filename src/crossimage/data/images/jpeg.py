@@ -60,11 +60,10 @@ def _decode(data: bytes, image: Image.Image) -> NDArray[np.uint8]:
     """Decode data of which all pixels are there; raise the decoder's ValueError otherwise."""
 
     def decode(data: bytes, strict: bool) -> NDArray[np.uint8]:
-        values: NDArray[np.uint8] = simplejpeg.decode_jpeg(
+        return simplejpeg.decode_jpeg(
             data, _COLORSPACES[image.mode], fastdct=False, fastupsample=False,
             min_height=image.height, min_width=image.width, strict=strict,
         )  # fmt: skip
-        return values
 
     try:
         return decode(data, strict=True)

@@ -28,8 +28,7 @@ def size_before_crop(height: int, width: int, config: Config) -> Size:
 
 def resize_decoded(image: Tensor, size: Size) -> Tensor:
     """Resize a decoded image (C, H, W), antialiased; uint8 stays uint8, rounded to whole levels."""
-    result: Tensor = transforms.resize(image, list(size), antialias=True)
-    return result
+    return transforms.resize(image, list(size), antialias=True)
 
 
 def resize_floats(x: Tensor, size: Size) -> Tensor:

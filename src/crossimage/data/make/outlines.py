@@ -126,8 +126,7 @@ def _placed(rng: Random, side: int) -> Shape:
     shift = side / 2 + rng.uniform(-1, 1, 2) * np.maximum(room, 0)
 
     def move(points: Points) -> Points:
-        moved: Points = (points @ rotation.T - (low + high) / 2) * scale + shift
-        return moved
+        return (points @ rotation.T - (low + high) / 2) * scale + shift
 
     return Shape(
         [move(part) for part in shape.parts],
@@ -158,5 +157,4 @@ def _texture(rng: Random, colour: NDArray[np.float64], side: int) -> NDArray[np.
     second = light if rng.uniform() < 0.65 else colour * 0.45
     mixed = colour + amount[..., None] * (second - colour)
     distance = np.hypot(x - rng.uniform(0.25, 0.6), y - rng.uniform(0.2, 0.45))
-    shaded: NDArray[np.float64] = np.clip(mixed * (1.12 - 0.42 * distance)[..., None], 0, 1)
-    return shaded
+    return np.clip(mixed * (1.12 - 0.42 * distance)[..., None], 0, 1)
