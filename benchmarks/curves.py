@@ -1,8 +1,8 @@
-"""Losses of several runs in one picture, to see whether a setting changes how training goes.
+"""Plot the losses of several runs in one figure, to see whether a setting affects training.
 
     python benchmarks/curves.py --out curves.svg bf16=RUN,RUN,RUN fp32=RUN,RUN,RUN
 
-draws a panel for every loss; runs of one name have one colour. The lines are running means.
+Draws a panel for every loss; runs of the same name share a colour. The lines are running means.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from statistics import fmean
 
 COLOURS = ("#d1495b", "#00798c", "#edae49", "#30638e")
 WIDTH, HEIGHT, COLUMNS, GAP, TITLE = 300, 130, 3, 14, 18
-SPAN = 5  # rows of metrics.csv that a running mean is over, on either side
+SPAN = 5  # rows of metrics.csv on either side that a running mean covers
 
 Line = list[tuple[float, float]]
 
@@ -24,7 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--out", required=True, type=Path, help="SVG file for the picture")
+    parser.add_argument("--out", required=True, type=Path, help="SVG file to write")
     parser.add_argument("groups", nargs="+", metavar="NAME=RUN,RUN,...")
     options = parser.parse_args()
     panels: dict[str, list[tuple[str, Line]]] = {}
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def read(path: Path) -> dict[str, Line]:
-    """The running means of all losses, by ``player/term``."""
+    """Return the running means of all losses, by ``player/term``."""
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     lines = {}

@@ -1,12 +1,12 @@
-"""Feature extraction for FID, KID and IS: images a second of ours and of torch-fidelity.
+"""Compare the speed of feature extraction for FID, KID and IS with that of torch-fidelity.
 
     python benchmarks/evaluate.py [IMAGES] [SIZE] [ROUNDS]
 
-Both get the same weights of Inception-v3 (random ones: they take as long as the published), the
-same PNG files and the same batch size, and take turns in one run. "in memory" is the network alone
-on pictures that are decoded already; "from files" is all of it: ours decodes in threads and gathers
-the statistics, torch-fidelity decodes in worker processes and collects the features. The last line
-says how far the features of both differ.
+Both use the same weights of Inception-v3 (random ones, which take as long as the published ones),
+the same PNG files and the same batch size, and alternate in one run. "in memory" is the network
+alone on decoded images; "from files" is everything: ours decodes in threads and accumulates the
+statistics, torch-fidelity decodes in worker processes and collects the features. The last line says
+how much the features differ.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def compare(weights: Path, pictures: Path, images: int, size: int, rounds: int) 
 def race(
     name: str, images: int, rounds: int, ours: Callable[[], Tensor], theirs: Callable[[], Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """Let both take turns; the first turn does not count."""
+    """Let both alternate; the first round does not count."""
     seconds: tuple[list[float], list[float]] = ([], [])
     for turn in range(rounds + 1):
         results = []
@@ -106,7 +106,7 @@ def race(
 
 
 def write_weights(path: Path) -> Path:
-    """Random weights that keep the features' scale."""
+    """Write random weights that preserve the scale of the features."""
     network_class = inception.FeatureExtractorInceptionV3
     with (
         mock.patch.object(inception, "load_state_dict_from_url"),

@@ -1,10 +1,10 @@
-"""Images a second of translating a folder, beside those of the networks alone.
+"""Compare the speed of translating a folder with that of the networks alone.
 
     python benchmarks/folder.py [MODEL|RECIPE|METHOD] [--size N] [--count N] [--format F]
 
-A folder of JPEG files is decoded, translated and encoded, in turns with the networks alone, which
-get the same number of images from memory in the same batches. Networks of a recipe or method
-(MUNIT by default) are initialised at random.
+A folder of JPEG files is decoded, translated and encoded, alternating with the networks alone,
+which get as many images from memory in the same batches. For a recipe or method (MUNIT by default),
+the networks have random weights.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256, help="height and width of the images")
     parser.add_argument("--count", type=int, default=32, help="images in the folder")
     parser.add_argument("--batch-size", type=int, default=4)
-    parser.add_argument("--format", help="of the results: png, jpg, ...; jpg by default")
+    parser.add_argument("--format", help="format of the outputs: png, jpg, ...; jpg by default")
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def open_model(name: str, precision: Precision) -> Translator:
-    """A trained model, or random networks of the default widths."""
+    """Return a trained model, or one with random weights."""
     if Path(name).exists():
         return load(name, precision=precision)
     method, settings = resolve(name)
@@ -94,7 +94,7 @@ def compare(model: Translator, folder: Path, options: argparse.Namespace) -> Non
 
 
 def describe(values: list[float]) -> str:
-    """The median, and the extremes."""
+    """Format the median and the extremes."""
     return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 

@@ -1,11 +1,11 @@
-"""Images a second that one process loads for training, beside torchvision's usual pipeline.
+"""Compare the speed of loading training images with that of torchvision's usual pipeline.
 
     python benchmarks/loading.py [DIR] [--rounds N]
 
 Both read the same JPEG files, resize the shortest side to 286 pixels, crop 256 x 256 at random,
-mirror half of them and give float32 tensors in [-1, 1]. The files lie in DIR, or are made: noise
-with the spectrum of photos, of 512 to 1024 pixels a side. The two take turns in one process with
-one thread. What counts is the processor's time, which other programs do not lengthen.
+mirror half of them and return float32 tensors in [-1, 1]. The files are those in DIR, or generated:
+noise with the spectrum of photos, 512 to 1024 pixels per side. The two alternate in one process
+with one thread. CPU time is measured, which other programs do not affect.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def compare(folder: Path, rounds: int) -> None:
     for turn in range(rounds + 1):
         for name, load in ways.items():
             spent = timed(load)
-            if turn:  # the first one warms up
+            if turn:  # the first round warms up
                 seconds[name].append(spent)
     for name, spent in seconds.items():
         print(f"{name:12}{describe([len(files) / s for s in spent])} images/s")
@@ -85,13 +85,13 @@ def timed(load: Callable[[], None]) -> float:
 
 
 def describe(values: list[float], digits: int = 0) -> str:
-    """The median, and the quartiles about it."""
+    """Format the median and the quartiles."""
     low, middle, high = statistics.quantiles(values, n=4)
     return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def make_photos(folder: Path) -> Path:
-    """JPEG files with the spectrum of photos: noise of every scale, less of the finer."""
+    """Write JPEG files with the spectrum of photos: noise at every scale, less at finer ones."""
     generator = np.random.default_rng(0)
     for number in range(COUNT):
         width, height = generator.integers(512, 1025, 2).tolist()

@@ -1,8 +1,8 @@
-"""The official code of four papers, run from a checkout of the user's own.
+"""Run the official code of four papers from the user's own checkout.
 
-None of it is part of this project. What it expects and today's PyTorch or a machine without a GPU
-lacks is put in its place from outside: ``.cuda()`` does nothing where there is no GPU, and modules
-that are imported for other purposes are empty.
+None of it is part of this project. What it expects but today's PyTorch, or a machine without a GPU,
+lacks is substituted from outside: ``.cuda()`` does nothing without a GPU, and modules that are
+imported for other purposes are empty.
 
     munit             https://github.com/NVlabs/MUNIT
     cyclegan, pix2pix https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix

@@ -1,10 +1,10 @@
-"""Enlarged test images beside the true ones: PSNR and SSIM, and crops to look at.
+"""Compare enlarged test images with the true ones: PSNR and SSIM, and crops to look at.
 
     python benchmarks/super_resolution.py --data Set5 Set14 BSD100 --out CROPS.png RUN [RUN ...]
 
-prints a table of every data set's means, over the luma within a border as wide as the scale, for
-bicubic interpolation and for every run. The picture shows of every data set some images where
-interpolation errs most. Gray images are compared by their own values.
+Prints a table of the means of every data set, for bicubic interpolation and every run, computed on
+luma without a border as wide as the scale. The sheet shows, for every data set, crops where
+interpolation errs most. Gray images are compared as they are.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main() -> None:
     )
     parser.add_argument("--data", required=True, nargs="+", help="folders of images")
     parser.add_argument("--out", required=True, type=Path, help="PNG file for the crops")
-    parser.add_argument("--rows", type=int, default=3, help="crops a data set")
+    parser.add_argument("--rows", type=int, default=3, help="crops per data set")
     parser.add_argument("--size", type=int, default=128, help="height and width of a crop")
     parser.add_argument("runs", nargs="+", type=Path)
     options = parser.parse_args()
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def enlarged(path: Path, models: dict[str, Translator], scale: int) -> dict[str, Tensor]:
-    """An image (1, C, H, W) made small and large again in every way, and itself."""
+    """Return an image (1, C, H, W), and its versions shrunk and enlarged again by each method."""
     gray = probe(path).channels < 3
     truth = read_image(path, 1 if gray else 3)[None]
     height, width = (side - side % scale for side in truth.shape[2:])
@@ -80,7 +80,7 @@ def enlarged(path: Path, models: dict[str, Translator], scale: int) -> dict[str,
 
 
 def worst(answers: dict[str, Tensor], size: int) -> dict[str, Tensor]:
-    """The crop of an image's versions, each (C, H, W), where interpolation errs most."""
+    """Return the crop (C, H, W) of every version of an image where interpolation errs most."""
     truth = answers["truth"]
     side = min(size, *truth.shape[2:])
     error = (answers["bicubic"] - truth).square().mean(1, keepdim=True)

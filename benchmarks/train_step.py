@@ -1,15 +1,15 @@
-"""Time, memory and arithmetic of a method's training step.
+"""Measure time, memory and arithmetic of a method's training step.
 
     python benchmarks/train_step.py [RECIPE|METHOD] [--peer DIR] [key=value ...]
 
-prints milliseconds a step and of its parts, its arithmetic beside that of a large matrix product
-measured in the same run. With ``--peer``, a checkout of the official code (see peers.py), the steps
-of both are taken in turns, and their ratio is printed. ``--memory`` measures the memory that a step
-needs instead, each in a process of its own, and ``--scaling`` the time over sizes of images and
-batches. Images are random and in memory: data loading is not part of it.
+Prints the milliseconds of a step and of its parts, and its arithmetic rate relative to that of a
+large matrix product in the same run. With ``--peer``, a checkout of the official code (see
+peers.py), the steps of both alternate, and their ratio is printed. ``--memory`` measures the memory
+of a step instead, each in its own process, and ``--scaling`` the time by image and batch size.
+Images are random and in memory: data loading is not included.
 
-OMP_NUM_THREADS sets the number of threads. On a machine that does other work meanwhile, use one
-thread and ``--clock cpu``, which counts the process's own seconds on the processor.
+OMP_NUM_THREADS sets the number of threads. On a busy machine, use one thread and ``--clock cpu``,
+which measures the CPU time of the process.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ from crossimage.training.trainer import Trainer
 from crossimage.utils.memory import keep_memory
 
 PUBLISHED = {"stargan": {"batch_size": 4}}
-"""Settings that the benchmark uses where none are given; else the method's own defaults."""
+"""Settings of the benchmark by default; all others are those of the method."""
 clock: Callable[[], float] = time.perf_counter
 SIZES, BATCHES, PATIENCE = (64, 128, 256, 512), (1, 4, 16), 60.0
 
 
 @dataclass
 class Candidate:
-    """Code whose training step is measured.
+    """An implementation whose training step is measured.
 
     Attributes:
         step: Takes one step.
@@ -72,7 +72,7 @@ class Candidate:
     parts: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def measure(self) -> float:
-        """Take a step; its parts end with the optimizers' steps."""
+        """Take a step; each part ends with the step of an optimizer."""
         found: dict[str, float] = defaultdict(float)
         last = began = clock()
         handles = []
@@ -114,14 +114,14 @@ def main() -> None:
     )
     parser.add_argument("name", nargs="?", default="munit", help="recipe or method")
     parser.add_argument("--peer", type=Path, help="checkout of the official code")
-    parser.add_argument("--steps", type=int, default=5, help="steps of each that are measured")
-    parser.add_argument("--scaling", action="store_true", help="sizes and batches instead")
-    parser.add_argument("--memory", action="store_true", help="memory instead")
+    parser.add_argument("--steps", type=int, default=5, help="steps to measure of each")
+    parser.add_argument("--scaling", action="store_true", help="time by size and batch instead")
+    parser.add_argument("--memory", action="store_true", help="measure memory instead")
     parser.add_argument("--memory-of", choices=["ours", "official"], help=argparse.SUPPRESS)
-    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="what is counted")
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="time to measure")
     options, settings = parser.parse_known_args()
     set_clock(options.clock)
-    keep_memory()  # as the command line does; the official code has its use too
+    keep_memory()  # as the command line does; the official code benefits too
     if options.memory_of:
         print(json.dumps(memory(options, settings)))
     elif options.memory:
@@ -160,7 +160,7 @@ def report(options: argparse.Namespace, settings: list[str]) -> None:
     print(f"images      batch {config.batch_size}, {config.crop[0]}x{config.crop[1]}")
     for name, candidate in everyone.items():
         parts = {p: 1e3 * statistics.median(v) for p, v in candidate.parts.items()}
-        print(f"{name:12}{spread([1e3 * s for s in candidate.seconds], '.0f')} ms a step")
+        print(f"{name:12}{spread([1e3 * s for s in candidate.seconds], '.0f')} ms per step")
         print("            " + ", ".join(f"{p} {ms:.0f} ms" for p, ms in parts.items()))
     if options.peer:
         pairs = zip(everyone["official"].seconds, ours.seconds, strict=True)
@@ -173,14 +173,14 @@ def report(options: argparse.Namespace, settings: list[str]) -> None:
 
 
 class Operations(TorchDispatchMode):
-    """Counts floating-point operations; PyTorch's counter does not bear gradient penalties."""
+    """Count floating-point operations; PyTorch's counter fails on gradient penalties."""
 
     total = 0
 
     def __torch_dispatch__(
         self, operator: Any, _: Any, arguments: Any = (), named: Any = None
     ) -> Any:
-        """Run an operator and add what it costs."""
+        """Run an operator and add its cost."""
         result = operator(*arguments, **(named or {}))
         count = flop_registry.get(operator._overloadpacket)
         if count:
@@ -189,7 +189,7 @@ class Operations(TorchDispatchMode):
 
 
 def build_ours(name: str, settings: list[str]) -> Candidate:
-    """This project's trainer with random images."""
+    """Return this project's trainer, with random images."""
     method_name, recipe = resolve(name)
     method_class = METHODS[method_name]
     config = build(
@@ -217,14 +217,14 @@ def build_ours(name: str, settings: list[str]) -> Candidate:
 
 
 def build_peer(name: str, folder: Path, config: Config) -> Candidate:
-    """The official trainer with random images of the same shape."""
+    """Return the official trainer, with random images of the same shape."""
     warnings.filterwarnings("ignore")  # of the official code
     peer = load_peer(resolve(name)[0], folder.resolve(), config.crop[0], config.batch_size)
     return Candidate(peer.step, peer.optimizers)
 
 
 def memory(options: argparse.Namespace, settings: list[str]) -> tuple[float, float]:
-    """MiB at the peak of two steps above what was there before the first, and in all."""
+    """Return the peak MiB of two steps, above what was used before the first, and in total."""
     candidate = build_ours(options.name, settings)
     assert candidate.config is not None
     if options.memory_of == "official":
@@ -239,7 +239,7 @@ def memory(options: argparse.Namespace, settings: list[str]) -> tuple[float, flo
 
 
 def compare_memory(options: argparse.Namespace, settings: list[str]) -> None:
-    """Print the memory that a step needs."""
+    """Print the memory of a step."""
     needs = {}
     for who in ("ours", "official") if options.peer else ("ours",):
         command = [sys.executable, __file__, options.name, "--memory-of", who, *settings]
@@ -247,13 +247,13 @@ def compare_memory(options: argparse.Namespace, settings: list[str]) -> None:
             command += ["--peer", str(options.peer)]
         answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         needs[who], process = json.loads(answer.splitlines()[-1])
-        print(f"{who:12}{needs[who]:.0f} MiB for the step, {process:.0f} MiB in all")
+        print(f"{who:12}{needs[who]:.0f} MiB for the step, {process:.0f} MiB in total")
     if options.peer:
         print(f"ratio       {needs['ours'] / needs['official']:.2f}")
 
 
 def scaling(name: str, settings: list[str]) -> None:
-    """A table of milliseconds a step over sizes of images and batches."""
+    """Print milliseconds per step by image size and batch size."""
     print("px      " + "".join(f"batch {batch:<8}" for batch in BATCHES))
     for size in SIZES:
         line, expected = f"{size:<8}", 0.0
@@ -270,13 +270,13 @@ def scaling(name: str, settings: list[str]) -> None:
 
 
 def spread(values: list[float], form: str) -> str:
-    """Median, least and largest."""
+    """Format the median and the extremes."""
     median = statistics.median(values)
     return f"{median:{form}} ({min(values):{form}} to {max(values):{form}})"
 
 
 def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Floating-point operations a second of a large matrix product, the best of five."""
+    """Return the floating-point operations per second of a large matrix product, the best of 5."""
     size = 8192 if device.type == "cuda" else 2048
     a, b = torch.randn(2, size, size, device=device).to(dtype).unbind()
     best = float("inf")
@@ -289,7 +289,7 @@ def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
 
 
 def set_clock(name: str) -> None:
-    """What :func:`clock` reads from now on."""
+    """Choose what :func:`clock` reads from now on."""
     global clock
     clock = time.process_time if name == "cpu" else time.perf_counter
 
@@ -300,7 +300,7 @@ def synchronise() -> None:
 
 
 def peak_memory(reset: bool = False) -> float:
-    """Bytes at the peak, or now: of the device where it has its own, else of the process."""
+    """Return bytes at the peak, or now, of the GPU if there is one, else of the process."""
     if torch.cuda.is_available():
         if reset:
             torch.cuda.reset_peak_memory_stats()

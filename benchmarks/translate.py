@@ -1,10 +1,10 @@
-"""Time of translating images with a method's published networks.
+"""Measure the time of translating images with a method's published networks.
 
     python benchmarks/translate.py [RECIPE|METHOD] [--peer DIR] [--batches 1 8] [key=value ...]
 
-prints milliseconds an image of this project's translator for batches of each size, and, given a
-checkout of MUNIT's official code (see peers.py), that of the official code in turns with it, and
-their ratio. The weights are random. Clock and threads are chosen as for train_step.py.
+Prints the milliseconds per image of this project's translator for each batch size. Given a checkout
+of MUNIT's official code (see peers.py), the two alternate, and their ratio is printed. The weights
+are random. Clock and threads are chosen as for train_step.py.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ def main() -> None:
     )
     parser.add_argument("name", nargs="?", default="munit", help="recipe or method")
     parser.add_argument("--peer", type=Path, help="checkout of the official code")
-    parser.add_argument("--batches", type=int, nargs="+", default=[1, 8], help="images at a time")
-    parser.add_argument("--repeats", type=int, default=5, help="measurements of each")
-    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="what is counted")
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 8], help="batch sizes")
+    parser.add_argument("--repeats", type=int, default=5, help="repetitions")
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="time to measure")
     options, settings = parser.parse_known_args()
     set_clock(options.clock)
-    keep_memory()  # as the command line does; the official code has its use too
+    keep_memory()  # as the command line does; the official code benefits too
     name, recipe = resolve(options.name)
     config = build(METHODS[name].Config, recipe, parse_overrides(settings), source=options.name)
     if METHODS[name].layout == "labelled":
