@@ -1,6 +1,5 @@
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import torch
 from crossimage.config import Config
 from crossimage.data import loader as batches
 from crossimage.data.loader import Sample, collate, load_batches
+from crossimage.utils.signals import STOP_SIGNALS
 from tests.data.helpers import PLAIN, dataset, same
 
 
@@ -128,7 +128,7 @@ def test_loader_processes_end_with_a_killed_training_process(running):
 
 
 @needs_proc
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", sorted(STOP_SIGNALS))
 def test_loader_processes_outlive_a_stop_request_and_end_with_the_run(running, number):
     process, workers = running
     for pid in workers:
@@ -142,7 +142,7 @@ def test_loader_processes_outlive_a_stop_request_and_end_with_the_run(running, n
 
 
 @needs_proc
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", sorted(STOP_SIGNALS))
 def test_loader_processes_outlive_a_stop_request_while_they_start(unequal, monkeypatch, number):
     begin = batches._outlive_stop_requests
 

@@ -256,19 +256,21 @@ def compare(one: Path, two: Path) -> None:
 
 def outcome(run: Path) -> dict[str, Any]:
     """Return hashes of a run's final state and model, and its rows of losses."""
-    checkpoint = Checkpoints(run, 1).load_newest(_refuse)
-    assert checkpoint is not None, f"{run} holds no checkpoint"
-    state = checkpoint[1]
-    del state["seconds"]
     with open(run / "metrics.csv", newline="") as file:
         rows = [dict(row) for row in csv.DictReader(file)]
     for row in rows:
         del row["seconds"]
-    return {
-        **{key: digest(value) for key, value in state.items()},
-        "model.safetensors": digest(load_file(run / "model.safetensors")),
-        "metrics.csv": rows,
-    }
+    return {**trained(run), "metrics.csv": rows}
+
+
+def trained(run: Path) -> dict[str, str]:
+    """Return hashes of a run's final state and model."""
+    checkpoint = Checkpoints(run, 1).load_newest(_refuse)
+    assert checkpoint is not None, f"{run} holds no checkpoint"
+    state = checkpoint[1]
+    del state["seconds"]
+    state["model.safetensors"] = load_file(run / "model.safetensors")
+    return {key: digest(value) for key, value in state.items()}
 
 
 def _refuse(sentence: str) -> None:

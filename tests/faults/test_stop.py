@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: the run saves, says how to continue, and ends the same when continued."""
+"""Signals that stop a run: it saves, says how to continue, and ends the same when continued."""
 
 import os
 import shlex
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from crossimage.utils.signals import STOP_SIGNALS
 from tests.conftest import small
 from tests.faults.harness import await_saves, compare, finish, start, start_two, train_command
 
@@ -33,7 +34,7 @@ def printed_command(said: Path) -> list[str]:
     return words[1:]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", sorted(STOP_SIGNALS))
 def test_a_stopped_run_saves_and_its_printed_command_continues_it(
     number: signal.Signals, folders: Path, tmp_path: Path, whole: Path
 ) -> None:

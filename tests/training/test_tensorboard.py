@@ -35,6 +35,27 @@ def test_a_deleted_folder_is_created_again(tmp_path: Path) -> None:
     assert [(event.step, event.value) for event in events.Scalars("g/x")] == [(3, 2.5)]
 
 
+def test_after_a_failure_the_next_image_tries_again(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.write_text("no folder")
+    board = Board(folder, step=0)
+    picture = Image.new("RGB", (4, 4))
+    with quiet_threads():
+        with pytest.raises(OSError):
+            board.open()
+        board.scalars({"g/x": 1.0}, 1)
+        board.flush()
+        with pytest.raises(OSError):
+            board.image(picture, 2)
+        folder.unlink()
+        board.scalars({"g/x": 1.0}, 3)
+        board.image(picture, 4)
+        board.scalars({"g/x": 1.0}, 5)
+        board.close()
+    events = EventAccumulator(str(folder)).Reload()
+    assert [event.step for event in events.Scalars("g/x")] == [5]
+
+
 def test_file_errors_of_threads_are_silent_and_others_are_not(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

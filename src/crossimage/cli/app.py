@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import io
-import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from crossimage.cli.train import recipes, run_train, train
 from crossimage.cli.translate import sample, translate
 from crossimage.utils.memory import keep_memory
 from crossimage.utils.rank import is_first_process
+from crossimage.utils.streams import open_missing_streams, print_error, silence
 
 app = tyro.extras.SubcommandApp()
 
@@ -61,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             number of a signal that stopped the command.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    open_missing_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # bytes of file names that are not text are printed escaped
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -69,16 +70,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             status = _run(arguments)
-        sys.stdout.flush()
+        if sys.stdout:
+            sys.stdout.flush()
         return status
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except KeyboardInterrupt:
-        print("crossimage: interrupted", file=sys.stderr)
+        print_error("crossimage: interrupted")
         return 130
     except BrokenPipeError:
-        # the reader, such as `head`, has seen enough; Python must not flush its output again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # the reader, such as `head`, has seen enough
+        silence(sys.stdout)
         return 1
     except (ValueError, OSError, MemoryError, RuntimeError) as error:
         sentence = _sentence(error, arguments)
@@ -88,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # memory may run out in any single one of them
         seen_by_all = arguments[:1] == ["train"] and isinstance(error, ValueError | OSError)
         if is_first_process() or not seen_by_all:
-            print(f"crossimage: {sentence}", file=sys.stderr)
+            print_error(f"crossimage: {sentence}")
         return 2
 
 
@@ -102,9 +104,9 @@ def _show_warning(
 ) -> None:
     """Print a warning of ours as one sentence, without a line of code; others as usual."""
     if category is UserWarning and Path(filename).is_relative_to(_PACKAGE):
-        print(f"crossimage: {message}", file=sys.stderr)
+        print_error(f"crossimage: {message}")
     else:
-        print(warnings.formatwarning(message, category, filename, lineno, line), file=sys.stderr)
+        print_error(warnings.formatwarning(message, category, filename, lineno, line))
 
 
 def _run(arguments: list[str]) -> int:

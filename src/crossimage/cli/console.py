@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO, cast
 
 from rich.console import Console
 from rich.panel import Panel as Box
@@ -22,6 +23,7 @@ from rich.progress import (
 from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.result import TrainingResult
 from crossimage.utils.rank import is_first_process
+from crossimage.utils.streams import LastingStream, print_error
 
 
 class ConsoleListener(Listener):
@@ -33,7 +35,15 @@ class ConsoleListener(Listener):
         self.console = Console(
             markup=False, highlight=False, soft_wrap=True, quiet=not is_first_process()
         )
+        self.console.file = cast(TextIO, LastingStream(self.console.file, self._note_failure))
         self._bar: Progress | None = None
+
+    def _note_failure(self, error: OSError) -> None:
+        """Go on without output: the reader of a pipe is gone, or the terminal is closed."""
+        sentence = f"the output can't be written ({error.strerror}); training goes on without it"
+        super().warn(sentence)
+        if is_first_process():
+            print_error(f"crossimage: {sentence}")
 
     def say(self, sentence: str) -> None:
         """Print a message."""

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from crossimage.config import Config
 from crossimage.data.sampler import StepSampler
 from crossimage.data.unreadable import Unreadable
+from crossimage.utils.signals import STOP_SIGNALS
 
 
 @dataclass
@@ -109,14 +110,14 @@ def load_batches(
 
 @contextmanager
 def _stop_requests_held() -> Iterator[None]:
-    """Block Ctrl-C and SIGTERM while worker processes are started.
+    """Block the signals that stop a run while worker processes are started.
 
     The workers inherit the block, so that no signal reaches them before they can survive it.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield
     finally:
@@ -132,12 +133,13 @@ def _start_worker(parent: int, _: int) -> None:
 
 
 def _outlive_stop_requests() -> None:
-    """Leave Ctrl-C and SIGTERM to the training process, which needs its workers to stop cleanly.
+    """Leave stop requests to the training process, which needs its workers to stop cleanly.
 
-    Terminals and job schedulers send both to every process of a run. A SIGTERM from the training
+    Terminals and job schedulers send them to every process of a run. A SIGTERM from the training
     process itself, which cleans up with it, is obeyed.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in STOP_SIGNALS - {signal.SIGTERM}:
+        signal.signal(number, signal.SIG_IGN)
     if not hasattr(signal, "sigwaitinfo"):
         return
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})

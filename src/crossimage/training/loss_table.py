@@ -6,6 +6,7 @@ import csv
 import io
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +69,10 @@ def drop_rows_after(path: Path, step: int) -> Path | None:
     if not path.is_file():
         return None
     text = path.read_bytes().decode("utf-8-sig", errors="replace")
-    header, *lines = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
+    try:
+        header, *lines = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
+    except csv.Error:
+        return _put_aside(path)
     if lines and not text.endswith(("\n", "\r")):
         lines.pop()
     kept = []
@@ -97,19 +101,21 @@ def read_rows(path: Path) -> list[LossRow]:
     if not path.is_file():
         return []
     rows: dict[int, LossRow] = {}
-    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
-        lines = csv.reader(file)
+    text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    with suppress(csv.Error):  # a cell of more than 100,000 characters
+        lines = csv.reader(io.StringIO(text, newline=""))
         header = next(lines, [])
         for line in lines:
             values = dict(zip(header, line, strict=False))
             try:
                 if len(line) != len(header):
                     continue
-                step, seconds, rate = (float(values.pop(name)) for name in _COMMON)
+                made, seconds, rate = (float(values.pop(name)) for name in _COMMON)
+                step = int(made)
                 losses = {name: float(text) for name, text in values.items() if text}
-            except (KeyError, ValueError):
+            except (KeyError, ValueError, OverflowError):
                 continue
-            rows[int(step)] = LossRow(int(step), seconds, rate, losses)
+            rows[step] = LossRow(step, seconds, rate, losses)
     return [rows[step] for step in sorted(rows)]
 
 

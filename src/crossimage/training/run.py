@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -52,8 +52,8 @@ def train(
 
     Runs in this process, in any of its threads, and prints nothing. An interrupted run is
     continued by the same call, and ends with the same weights to the last bit. In the main thread,
-    Ctrl-C and SIGTERM stop the run after the current step; it is saved, and then the signal takes
-    its usual effect (``KeyboardInterrupt`` for Ctrl-C).
+    Ctrl-C, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 and SIGXCPU stop the run after the current step; it is
+    saved, and then the signal takes its usual effect (``KeyboardInterrupt`` for Ctrl-C).
 
     Args:
         recipe: Name of a recipe (``munit/edges2shoes``) or method (``munit``), or a ``.yaml`` file.
@@ -168,9 +168,10 @@ def _exclusive(out: Path) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            if new and os.listdir(out) == [".lock"]:
-                (out / ".lock").unlink()
-                out.rmdir()
+            with suppress(OSError):
+                if new and os.listdir(out) == [".lock"]:
+                    (out / ".lock").unlink()
+                    out.rmdir()
             raise
 
 

@@ -40,8 +40,9 @@ from crossimage.training.skipping import (
 )
 from crossimage.utils.contact_sheet import Panel
 from crossimage.utils.seeds import seed_of
+from crossimage.utils.signals import STOP_SIGNALS
 
-STOP_REQUESTED = 1
+STOP_REQUESTED = int(signal.NSIG)
 """What :meth:`Trainer.fit` returns when the recorder's listener asked to stop; no signal that it
 listens for has this number."""
 
@@ -438,7 +439,10 @@ class Trainer:
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
-        """Have SIGTERM and Ctrl-C only leave a note while training, which the loop reads."""
+        """Have signals only leave a note while training, which the loop reads.
+
+        A signal that was ignored at the start, as SIGHUP under ``nohup``, stays ignored.
+        """
 
         def note(number: int, _: FrameType | None) -> None:
             self._signal = number
@@ -446,7 +450,11 @@ class Trainer:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {s: signal.signal(s, note) for s in (signal.SIGTERM, signal.SIGINT)}
+        before = {s: signal.getsignal(s) for s in STOP_SIGNALS}
+        # None: a handler that was not set from Python, and could not be set again
+        before = {s: h for s, h in before.items() if h not in (signal.SIG_IGN, None)}
+        for number in before:
+            signal.signal(number, note)
         try:
             yield
         finally:

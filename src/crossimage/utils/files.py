@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -9,6 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+_CANNOT_FLUSH = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
+"""What file systems answer that cannot flush a file or folder; other errors are real ones."""
 
 _MAX_NAME = 200  # bytes of a name that leave room for what a temporary name adds
 
@@ -58,7 +62,7 @@ def atomic(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             if durable:
-                os.fsync(file.fileno())
+                _flush(file.fileno())
         os.replace(temporary, path)
         if durable:
             flush_folder(path.parent)
@@ -71,12 +75,24 @@ def atomic(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
 
 
 def flush_folder(folder: Path) -> None:
-    """Flush the entries of a folder to the disk."""
-    handle = os.open(folder, os.O_RDONLY)
+    """Flush the entries of a folder to the disk, if its file system can do that."""
     try:
-        os.fsync(handle)
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # a folder that may be written, but not read
+        return
+    try:
+        _flush(handle)
     finally:
         os.close(handle)
+
+
+def _flush(handle: int) -> None:
+    """Flush a file or folder to the disk; some network file systems refuse to."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _CANNOT_FLUSH:
+            raise
 
 
 def write_text(path: Path, text: str) -> None:
