@@ -16,6 +16,7 @@ from crossimage.config import (
     to_dict,
     write_yaml,
 )
+from crossimage.methods import METHODS
 
 
 @settings
@@ -59,6 +60,47 @@ def test_an_unknown_key_names_the_nearest(wrong, near):
     with pytest.raises(ValueError) as caught:
         build(Nested, wrong, source="my.yaml")
     assert str(caught.value) == f"my.yaml: {near}"
+
+
+@pytest.mark.parametrize("steps", ["1e5", 1e5, "100_000", "100000", "1.0e5", 100_000])
+def test_whole_numbers_may_be_in_the_notation_of_floating_point_numbers(steps):
+    assert build(Config, {"steps": steps}).steps == 100_000
+
+
+@pytest.mark.parametrize("steps", ["1.5", "1e-1", "1k", "inf", "nan", "1e99", 1.5, "", True])
+def test_numbers_that_are_not_whole_are_refused(steps):
+    with pytest.raises(ValueError, match=r"steps: .* found"):
+        build(Config, {"steps": steps})
+
+
+def test_crops_and_channels_are_whole_numbers_too():
+    config = build(Config, {"crop": "1.28e2", "channels": "3e0,1"})
+    assert (config.crop, config.channels) == ((128, 128), (3, 1))
+
+
+@pytest.mark.parametrize(
+    ("method", "key", "said"),
+    [
+        ("cyclegan", "lr", "it is called 'learning_rate' here"),
+        ("cyclegan", "crop_size", "it is called 'crop' here"),
+        ("cyclegan", "load_size", "it is called 'resize' here"),
+        ("cyclegan", "lambda_identity", r"'weights.identity' here .*0.5 there .* is 5 here"),
+        ("cyclegan", "netG", "'residual_blocks' here"),
+        ("pix2pix", "netG", "'generator' here"),
+        ("cyclegan", "ndf", "'discriminator.width' here"),
+        ("dtn", "ndf", "'discriminator_width' here"),
+        ("cyclegan", "batchSize", "'batch_size' here"),
+        ("stargan", "lambda_gp", "'weights.penalty' here"),
+        ("munit", "lambda_gp", "'weights.gradient_penalty' here"),
+        ("munit", "recon_x_cyc_w", "'weights.cycle' here"),
+        ("munit", "lambda_identity", "in other methods, and this one has no such setting"),
+        ("munit", "dataroot", "it is called '--data' here"),
+        ("cyclegan", "direction", "crossimage translate --to"),
+    ],
+)
+def test_names_of_other_codebases_are_known(method, key, said):
+    with pytest.raises(ValueError, match=f"unknown key '{key}'; .*{said}"):
+        build(METHODS[method].Config, {key: 1})
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ LAYERS = (
 what WITHIN_A_LAYER allows. ``__init__`` is the façade: it may import anything."""
 
 WITHIN_A_LAYER = {
+    "config": {"utils"},
     "labels": {"config", "utils"},
     "losses": {"networks"},
     "training": {"inference"},

@@ -18,6 +18,9 @@ from typing import Annotated, Any, Literal, Self, TypeVar, dataclass_transform
 import yaml
 from pydantic import BeforeValidator, Field, FiniteFloat, TypeAdapter, ValidationError
 
+from crossimage.utils.numbers import whole_number
+from crossimage.utils.setting_names import setting_of
+
 T = TypeVar("T")
 
 
@@ -53,8 +56,14 @@ def _number(value: object) -> object:
     return value
 
 
-PositiveInt = Annotated[int, BeforeValidator(_number), Field(ge=1)]
-NonNegativeInt = Annotated[int, BeforeValidator(_number), Field(ge=0)]
+def _whole(value: object) -> object:
+    """Read texts such as ``1e5``, which YAML does not take for numbers."""
+    value = _number(value)
+    return whole_number(value) if isinstance(value, str) else value
+
+
+PositiveInt = Annotated[int, BeforeValidator(_whole), Field(ge=1)]
+NonNegativeInt = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
 PositiveFloat = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
 NonNegativeFloat = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1)]
@@ -319,6 +328,8 @@ def _explain(cls: type, problem: Any) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "unexpected_keyword_argument":
         known = list(keys(cls))
+        if hint := setting_of(key.rsplit(".", 1)[-1], known):
+            return f"unknown key '{key}'; {hint}"
         last = {name.rsplit(".", 1)[-1]: name for name in known}
         near = difflib.get_close_matches(key, known, 1) or [
             last[name] for name in difflib.get_close_matches(key.rsplit(".", 1)[-1], last, 1)

@@ -75,3 +75,23 @@ def test_recipes_are_listed(
     assert capsys.readouterr().out == (
         "munit/cats            Cats to dogs.\nmunit/shoes_and_bags  Shoes.\n"
     )
+
+
+def test_options_of_other_codebases_are_answered_with_ours(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for words, said in (
+        (["--dataroot", "d", "--out", "o"], "unknown option '--dataroot'; it is called '--data'"),
+        (["--data", "d", "--name", "o"], "unknown option '--name'; it is called '--out'"),
+        (["data_root=d"], "unknown option 'data_root'; it is called '--data'"),
+        (["--data", "d", "--out", "o", "--gpu-ids", "0"], "it is called '--devices'"),
+    ):
+        assert crossimage("train", "munit", *words) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_options_that_are_numbers_may_be_written_as_1e3(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert crossimage("data", "make", "outlines", "--out", "o", "--count", "1.5") == 2
+    assert "expected a whole number" in " ".join(capsys.readouterr().err.split())

@@ -17,6 +17,7 @@ import tyro
 
 from crossimage._version import __version__
 from crossimage.cli import evaluate as cli_evaluate
+from crossimage.cli.arguments import NUMBERS
 from crossimage.cli.checkpoints import import_, run_import
 from crossimage.cli.data import data_app
 from crossimage.cli.train import recipes, run_train, train
@@ -121,7 +122,8 @@ def _run(arguments: list[str]) -> int:
     elif arguments[:1] == ["evaluate"]:
         return cli_evaluate.main(arguments[1:])
     else:
-        app.cli(prog="crossimage", args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
+        marks = (tyro.conf.FlagCreatePairsOff,)
+        app.cli(prog="crossimage", args=arguments, config=marks, registry=NUMBERS)
     return 0
 
 

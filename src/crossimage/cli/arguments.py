@@ -6,6 +6,31 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+from tyro.constructors import (
+    ConstructorRegistry,
+    PrimitiveConstructorSpec,
+    PrimitiveTypeInfo,
+)
+
+from crossimage.utils.numbers import whole_number
+
+NUMBERS = ConstructorRegistry()
+"""How tyro reads the arguments of all commands."""
+
+
+@NUMBERS.primitive_rule
+def _read_whole_number(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[int] | None:
+    """Read whole numbers in the notation of floating-point numbers, too."""
+    if info.type is not int:
+        return None
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="INT",
+        instance_from_str=lambda texts: whole_number(texts[0]),
+        is_instance=lambda value: isinstance(value, int),
+        str_from_instance=lambda value: [str(value)],
+    )
+
 
 Recipe = Annotated[str, tyro.conf.arg(metavar="RECIPE|METHOD")]
 Data = Annotated[str, tyro.conf.arg(metavar="DIR")]

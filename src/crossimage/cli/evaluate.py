@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 from tyro.conf import Positional
 
+from crossimage.cli.arguments import NUMBERS
 from crossimage.evaluation.options import ClassifierName, File, Options, SegmenterName
 from crossimage.utils.files import as_path
 
@@ -270,6 +271,7 @@ def main(arguments: list[str]) -> int:
         prog=f"crossimage evaluate {name}".rstrip(),
         args=rest or ["--help"],
         config=(tyro.conf.FlagCreatePairsOff,),
+        registry=NUMBERS,
     )
     if command is ablate:
         known, settings = parse(return_unknown_args=True)

@@ -14,11 +14,13 @@ import tyro
 from tyro.conf import Positional
 
 from crossimage.cli.arguments import (
+    NUMBERS,
     Data,
     Recipe,
     Run,
 )
 from crossimage.utils.files import as_path
+from crossimage.utils.setting_names import setting_of
 
 
 def train(
@@ -52,7 +54,10 @@ def run_train(arguments: list[str]) -> int:
     if {"-h", "--help"} & set(arguments[1:]) and not arguments[0].startswith("-"):
         _print_settings(arguments[0])
         return 0
-    known, rest = tyro.cli(train, prog="crossimage train", args=arguments, return_unknown_args=True)
+    _check_options(arguments)
+    known, rest = tyro.cli(
+        train, prog="crossimage train", args=arguments, return_unknown_args=True, registry=NUMBERS
+    )
     from crossimage.cli.overrides import parse_overrides
 
     overrides = parse_overrides(rest)
@@ -61,6 +66,17 @@ def run_train(arguments: list[str]) -> int:
 
     listener = ConsoleListener()
     return listener.report(run_training(**known, overrides=overrides, listener=listener))
+
+
+def _check_options(arguments: list[str]) -> None:
+    """Refuse options of other codebases in place of ours."""
+    names = [argument.partition("=")[0] for argument in arguments]
+    if {"--data", "--out"} <= set(names):
+        return
+    for argument, name in zip(arguments, names, strict=True):
+        hint = setting_of(name.removeprefix("--").replace("-", "_"), ())
+        if hint and hint.startswith("it is called '--") and argument != name.removeprefix("--"):
+            raise ValueError(f"unknown option '{name}'; {hint}")
 
 
 def recipes() -> None:

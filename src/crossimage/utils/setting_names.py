@@ -1,0 +1,146 @@
+"""Names that other codebases of the field have for our settings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+_ROWS: tuple[tuple[str, str, str], ...] = (
+    # optimisation
+    ("lr lrG lrD lr_G lr_D g_lr d_lr", "learning_rate", "one for all players"),
+    ("beta1 beta2 beta_1 beta_2", "betas", "both together: betas=0.5,0.999"),
+    ("wd", "weight_decay", ""),
+    ("batchSize batch bs", "batch_size", "over all devices together"),
+    ("max_iter n_iters total_iters iterations", "steps", ""),
+    ("num_iters", "steps", "there an iteration is a move of the critic: 200000 of them with "
+     "n_critic=5 are steps=40000 here"),
+    ("niter n_epochs", "epochs", "all epochs, with those in which the learning rate falls"),
+    ("num_epochs max_epochs nepoch n_epoch", "epochs", ""),
+    ("niter_decay n_epochs_decay", "decay_epochs", "they are part of epochs: 100 + 100 there is "
+     "epochs=200 decay_epochs=100 here"),
+    ("num_iters_decay", "decay_steps", "they are part of steps; see num_iters"),
+    ("lr_policy", "decay_epochs", "for a linear decay; decay_every and decay_factor for steps"),
+    ("step_size lr_decay_iters lr_update_step", "decay_every", "in steps"),
+    ("gamma", "decay_factor", ""),
+    ("n_critic", "critic_moves", "a step here is so many moves of the critic and one of the "
+     "generator"),
+    ("pool_size", "history", ""),
+    ("amp fp16 use_amp", "precision", "precision=bf16 or precision=fp16"),
+    ("manualSeed manual_seed", "seed", ""),
+    # networks
+    ("input_nc output_nc nc input_dim_a input_dim_b", "channels", "of both domains: channels=3,1"),
+    ("ngf g_conv_dim gf_dim", "width", ""),
+    ("ndf d_conv_dim df_dim", "discriminator.width discriminator_width", ""),
+    ("nef", "encoder_width", ""),
+    ("nz", "style_dim z_dim", ""),
+    ("netG which_model_netG", "generator", "generator=unet; for resnet_9blocks generator=resnet "
+     "residual_blocks=9"),
+    ("netG which_model_netG", "residual_blocks", "the number of blocks: 9 for resnet_9blocks"),
+    ("netG which_model_netG", "downsamples", "the depth of the U-Net: 8 for unet_256"),
+    ("netD which_model_netD n_layers_D", "discriminator.layers", "3 for netD=basic, 0 for pixel"),
+    ("netE", "encoder", ""),
+    ("n_res g_repeat_num n_blocks", "residual_blocks", ""),
+    ("n_downsample", "downsamples", ""),
+    ("n_layer d_repeat_num", "discriminator.layers discriminator_layers", ""),
+    ("num_scales num_D", "discriminator.scales", ""),
+    ("gen", "width", "its settings have no group here: dim is width, mlp_dim is mlp_width, activ "
+     "is activation, n_downsample is downsamples, n_res is residual_blocks, pad_type is padding"),
+    ("dis", "discriminator.width", "and so on: dim is discriminator.width, n_layer "
+     "discriminator.layers, num_scales discriminator.scales, gan_type is adversarial"),
+    ("dim", "width", "of the generators; discriminator.width of the discriminators"),
+    ("mlp_dim", "mlp_width", ""),
+    ("activ", "activation", ""),
+    ("pad_type", "padding", ""),
+    ("gan_mode gan_type", "adversarial", "vanilla there is nsgan here"),
+    ("gan_mode gan_type", "objective", "vanilla there is non-saturating here"),
+    ("init_type", "init", "gaussian is called normal in some codebases"),
+    ("init_type", "", "this method always starts as published"),
+    ("no_dropout use_dropout", "dropout", "a rate: dropout=0 for none"),
+    ("where_add", "inject", ""),
+    ("c_dim c2_dim", "attributes", "their number follows from the attributes"),
+    # losses
+    ("lambda_A lambda_B lambda_cycle", "weights.cycle", "one for both directions"),
+    ("lambda_identity lambda_idt", "weights.identity", "there relative to lambda_A, here not: 0.5 "
+     "there with lambda_A=10 is 5 here"),
+    ("lambda_L1", "weights.l1", ""),
+    ("lambda_GAN", "weights.adversarial_vae", "of images from encoded codes; weights.adversarial "
+     "for random ones"),
+    ("lambda_GAN", "weights.adversarial", ""),
+    ("lambda_GAN2", "weights.adversarial", "of images from random codes"),
+    ("lambda_z", "weights.latent", ""),
+    ("lambda_kl", "weights.kl", ""),
+    ("lambda_cls", "weights.classification", ""),
+    ("lambda_rec", "weights.reconstruction", ""),
+    ("lambda_gp", "weights.penalty weights.gradient_penalty", ""),
+    ("gan_w", "weights.adversarial", ""),
+    ("recon_x_w", "weights.image", ""),
+    ("recon_s_w", "weights.style", ""),
+    ("recon_c_w", "weights.content", ""),
+    ("recon_x_cyc_w", "weights.cycle", ""),
+    ("recon_kl_w", "weights.kl", ""),
+    ("recon_kl_cyc_w", "weights.kl_cycle", ""),
+    ("vgg_w", "weights.perceptual", "VGG-16 of torchvision, see perceptual_weights"),
+    # images
+    ("load_size loadSize new_size", "resize", "the shorter side; the longer one follows"),
+    ("crop_size fineSize", "crop", "cut at random after resizing"),
+    ("celeba_crop_size rafd_crop_size", "crop", "cut after resizing, there before it: cut the "
+     "images first, with a tool for images"),
+    ("crop_image_height crop_image_width", "crop", "height and width together: crop=256,256"),
+    ("image_size img_size imageSize", "crop", "also set resize to the same"),
+    ("preprocess resize_or_crop", "resize", "resize=0 for images that are only cropped"),
+    ("no_flip", "flip", "flip=false"),
+    ("direction which_direction", "direction", "AtoB there is a-to-b here"),
+    ("direction which_direction", "", "there is nothing to set here: `crossimage translate --to` "
+     "chooses the direction"),
+    ("selected_attrs", "attributes", "separated by commas"),
+    ("nThreads num_workers num_threads n_workers", "workers", ""),
+    # the run
+    ("image_save_iter image_display_iter display_freq sample_step", "sample_every", "in steps"),
+    ("display_size", "sample_count", ""),
+    ("snapshot_save_iter save_latest_freq model_save_step", "save_every", "in steps"),
+    ("save_epoch_freq", "save_every", "in steps rather than epochs"),
+    ("log_iter print_freq log_step", "log_every", "in steps"),
+    # what is an option rather than a setting, or follows by itself
+    ("dataroot data_root data_root_a data_root_b data_dir celeba_image_dir rafd_image_dir "
+     "data_folder_train_a data_folder_train_b", "--data", ""),
+    ("attr_path", "--data", "the folder that holds the table"),
+    ("name checkpoints_dir output_path model_save_dir log_dir sample_dir result_dir outf", "--out",
+     "the run's folder"),
+    ("gpu_ids num_gpus ngpu gpus", "--devices", "their number; CUDA_VISIBLE_DEVICES chooses them"),
+    ("continue_train resume resume_iters epoch_count which_epoch", "", "the same command "
+     "continues a run by itself"),
+    ("model dataset_mode dataset", "", "the recipe or method, the first word of the command, "
+     "determines it"),
+    ("init_gain display_id display_port display_winsize display_env use_wandb no_html verbose "
+     "serial_batches max_dataset_size phase isTrain mode use_tensorboard vgg_model_path suffix", "",
+     "there is nothing to set here"),
+)  # fmt: skip
+"""Names elsewhere, our keys of which a method has one, and what differs. A name may have several
+rows; the first with a key of the method counts, and one without a key for all other methods."""
+
+
+def setting_of(name: str, keys: Collection[str]) -> str | None:
+    """Return a clause that says what a setting of another codebase is called here.
+
+    Args:
+        name: The name there.
+        keys: The settings that exist here.
+
+    Returns:
+        The clause; None if no other codebase is known to have such a setting.
+    """
+    rows = [(ours.split(), note) for names, ours, note in _ROWS if name in names.split()]
+    for candidates, note in rows:
+        for key in candidates:
+            if key in keys or key.startswith("--"):
+                return f"it is called '{key}' here" + (f" ({note})" if note else "")
+    for candidates, note in rows:
+        if not candidates:
+            return note
+    if not rows:
+        return None
+    return f"it is '{rows[0][0][0]}' in other methods, and this one has no such setting"
+
+
+def names_elsewhere() -> list[tuple[list[str], list[str], str]]:
+    """Return what :func:`setting_of` knows: names there, names here, and what differs."""
+    return [(names.split(), ours.split(), note) for names, ours, note in _ROWS]
