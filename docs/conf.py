@@ -120,6 +120,14 @@ def _prepare_text(
         lines[index] = re.sub(r"(:\w+:`)(?!crossimage\.)(?=[A-Z_a-z])", r"\1.", line)
 
 
+def _keep_colons(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """Keep napoleon from taking the words before a colon for the type of a property."""
+    if what in {"attribute", "data", "property"}:
+        lines.insert(0, "")
+
+
 def _is_settings(obj: object) -> bool:
     """Whether an object is a dataclass all of whose fields have defaults."""
     return dataclasses.is_dataclass(obj) and not any(
@@ -160,6 +168,7 @@ def setup(app: Sphinx) -> None:
     """Register the hooks above."""
     app.connect("source-read", _document_modules)
     app.connect("include-read", _link_pages)
+    app.connect("autodoc-process-docstring", _keep_colons, priority=400)
     app.connect("autodoc-process-docstring", _prepare_text, priority=900)
     app.connect("autodoc-process-docstring", _show_defaults, priority=901)
     app.connect("autodoc-process-signature", _hide_settings)
