@@ -175,3 +175,47 @@ def test_a_folder_of_images_alone_is_reported(data):
     report = inspect(str(data / "trainA"), config, layout="single")
     assert [(split.domain, split.count) for split in report.splits] == [("trainA", 4)]
     assert report.problems == ["trainA (train): 1 of 4 images are broken, more than 5 %."]
+
+
+def test_blank_images_are_counted_by_domain_and_split(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 4), dtype=np.uint8)
+    for folder in ("trainA", "trainB", "testB"):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(noise[..., :3]).save(tmp_path / folder / "noise.png")
+    train, other = tmp_path / "trainA", tmp_path / "trainB"
+    for name, colour in (("black", 0), ("white", 255), ("grey", 99)):
+        Image.new("L", (32, 32), colour).save(train / f"{name}.png")
+    Image.new("RGB", (32, 32), (9, 99, 199)).save(train / "colour.jpg")
+    Image.fromarray(noise * np.uint8([1, 1, 1, 0])).save(train / "transparent.png")
+    Image.fromarray(np.full((32, 32), 40_000, np.uint16)).save(train / "deep.png")
+    tifffile.imwrite(train / "float.tif", np.full((32, 32), 0.25, np.float32))
+    Image.fromarray(noise[..., :3] * np.uint8([1, 0, 1])).save(other / "no green.png")
+    dot = np.zeros((32, 32), np.uint8)
+    dot[3, 4] = 1
+    Image.fromarray(dot).save(other / "dot.png")
+    Image.fromarray(np.uint8([9, 9, 9, 0]) + noise * np.uint8([0, 0, 0, 1])).save(
+        other / "veil.png"
+    )
+    Image.new("L", (32, 32)).save(tmp_path / "testB" / "blank.png")
+    report = inspect(str(tmp_path), Config(resize=0, crop=(8, 8), value_range=(0, 1)))
+    names = [[Path(path).name for path in split.blank] for split in report.splits]
+    blank = ["black.png", "colour.jpg", "deep.png", "float.tif", "grey.png", "transparent.png"]
+    assert names == [[*blank, "white.png"], [], ["blank.png"]]
+    flat = [[Path(path).name for path in split.flat_channels] for split in report.splits]
+    assert flat == [[], ["no green.png"], []]
+    text = shown(report)
+    assert "a (train): 7 of 8 images are blank" in text and "and 2 more" in text
+    assert "b (test): 1 of 2 images are blank" in text and "blank.png" in text
+    assert "b (train): 1 of 4 images have a channel that is the same everywhere" in text
+    assert not report.problems
+
+
+def test_a_blank_half_of_a_pair_is_that_of_its_domain(tmp_path):
+    (tmp_path / "train").mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    for number, halves in enumerate([(noise, noise), (noise * 0, noise), (noise, noise * 0)]):
+        Image.fromarray(np.concatenate(halves, 1)).save(tmp_path / "train" / f"{number}.png")
+    report = inspect(str(tmp_path), Config(resize=0, crop=(8, 8)), layout="paired")
+    assert [[Path(path).name for path in split.blank] for split in report.splits] == [
+        ["1.png"], ["2.png"],
+    ]  # fmt: skip

@@ -25,6 +25,7 @@ from crossimage.data.sources.pairs import unmatched
 from crossimage.data.unreadable import too_many
 
 _MANY = 200  # from so many files on, a progress bar is shown
+_LISTED = 5  # so many blank images are named
 
 _Files = Mapping[Path, ImageInfo | Exception]
 """The header of each file, or the reason why it cannot be used."""
@@ -48,6 +49,8 @@ class SplitReport:
         enlarged: Number of images that training would have to enlarge.
         classes: Number of images per class, if the method needs classes.
         attributes: Number of images with each attribute, if they have attributes.
+        blank: Paths of the images all of whose pixels look the same.
+        flat_channels: Paths of the other images with a colour channel that is the same everywhere.
     """
 
     domain: str
@@ -62,6 +65,8 @@ class SplitReport:
     enlarged: int = 0
     classes: Counter[str] = field(default_factory=Counter)
     attributes: Counter[str] = field(default_factory=Counter)
+    blank: list[str] = field(default_factory=list)
+    flat_channels: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -195,6 +200,11 @@ def _summarise(domain: Domain, split: Split, files: _Files, config: Config) -> S
         report.modes[info.mode] += 1
         report.depths[info.depth] += 1
         report.channels[info.channels] += 1
+        match info.flatness and info.flatness[0 if domain.half is None else 1 + domain.half]:
+            case "blank":
+                report.blank.append(str(path))
+            case "flat channel":
+                report.flat_channels.append(str(path))
         after = size_before_crop(height, width, config)
         report.enlarged += after[0] > height or after[1] > width
     sizes.sort(key=lambda size: (size[0] * size[1], size))
@@ -231,6 +241,18 @@ def _plan(images: Images, splits: Sequence[SplitReport], layout: Layout) -> list
             plan.append(
                 f"{split.enlarged} of {split.count} images of {split.domain} are smaller and would "
                 "be enlarged."
+            )
+    for split in splits:
+        name = f"{split.domain} ({split.split})"
+        if split.blank:
+            plan.append(
+                f"{name}: {len(split.blank)} of {split.count} images are blank, with the same "
+                f"colour everywhere: {_listed(split.blank)}."
+            )
+        if split.flat_channels:
+            plan.append(
+                f"{name}: {len(split.flat_channels)} of {split.count} images have a channel that "
+                "is the same everywhere."
             )
     turns = len(domains) if layout == "labelled" else 1
     if turns > 1:
@@ -308,6 +330,12 @@ def print_report(report: DataReport, console: Console | None = None) -> None:
     lines = [*broken, *left_out, *report.training, *report.problems]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _listed(paths: Sequence[str]) -> str:
+    """Return the first paths, and how many more there are."""
+    more = len(paths) - _LISTED
+    return ", ".join(paths[:_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _counted(counter: Counter[str] | Counter[int]) -> str:

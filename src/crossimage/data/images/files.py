@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor
 from crossimage.config import DataRules
 from crossimage.data.images import pillow, tiff
 from crossimage.data.images.encoded import ImageFile
+from crossimage.data.images.flat import flatness
 from crossimage.data.images.formats import HEAD, format_of
 from crossimage.data.images.pixels import (
     MAX_PIXELS,
@@ -119,8 +121,8 @@ def probe(path: str | ImageFile, rules: DataRules = 2) -> ImageInfo:
 def verify(path: str | ImageFile, rules: DataRules = 2) -> ImageInfo:
     """Decode a whole image file and return its header; raise the errors of :func:`read_image`."""
     with _opened(path, rules) as (info, read):
-        read(None)
-    return info
+        pixels = read(None)
+    return replace(info, flatness=flatness(pixels))
 
 
 def from_pil(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
 
 import torch
 from numpy.typing import NDArray
@@ -27,6 +27,10 @@ class BombError(ValueError):
     """An image with more pixels than anyone would want to decode."""
 
 
+Flatness = Literal["blank", "flat channel", "varied"]
+"""What is the same everywhere in an image: all channels, some, or none."""
+
+
 @dataclass(frozen=True)
 class ImageInfo:
     """The header of an image file.
@@ -37,6 +41,8 @@ class ImageInfo:
         channels: Number of decoded channels, including opacity.
         mode: Pillow's name of the pixel format, or the number of channels of other TIFFs.
         depth: Such as ``8-bit``, ``16-bit`` or ``float32``.
+        flatness: What is the same everywhere in the image, in its left half and in its right half;
+            None if the image has not been decoded.
     """
 
     width: int
@@ -44,6 +50,7 @@ class ImageInfo:
     channels: int
     mode: str
     depth: str
+    flatness: tuple[Flatness, Flatness, Flatness] | None = field(default=None, compare=False)
 
 
 class Pixels(NamedTuple):
