@@ -18,7 +18,7 @@ from crossimage.data.sources.classes import classified
 from crossimage.data.sources.folders import (
     Domain,
     facts_of,
-    find_images,
+    find_large_images,
     find_two_scales,
     scan_domains,
 )
@@ -69,17 +69,19 @@ def find_source(
         ValueError: The data does not have that layout, or can't be used.
     """
     domains: tuple[Domain, ...]
-    rules = config.data_rules
+    names, rules = config.domains, config.data_rules
     match layout:
         case "unpaired":
             indices = [string.ascii_lowercase.index(letter) for letter in class_letters]
-            domains = classified(scan_domains(data, config.domains, rules=rules), indices, rules)
+            domains = classified(
+                scan_domains(data, names, paired=False, rules=rules), indices, rules
+            )
         case "paired":
-            domains = align(scan_domains(data, config.domains, rules=rules))
+            domains = align(scan_domains(data, names, rules=rules), rules)
         case "single":
-            domains = (find_images(data, config.domains, rules),)
+            domains = (find_large_images(data, names, rules),)
         case "super_resolution":
-            domains = find_two_scales(data, config.domains, rules)
+            domains = find_two_scales(data, names, rules)
         case "labelled":
             assert isinstance(config, LabelledConfig)
             data_sets = find_labelled(data, config.attributes, rules)

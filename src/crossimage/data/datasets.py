@@ -92,12 +92,14 @@ class Images(Dataset[Sample]):
             count: Images per domain; fewer if a domain has fewer.
 
         Returns:
-            Images (N, C, H, W) in [-1, 1] by letter, with the same N for all.
+            Images (N, C, H, W) in [-1, 1] by letter, with the same N for all; of pairs whose test
+            images have no partners, without the letter of the missing ones.
 
         Raises:
             ValueError: The images cannot be used.
         """
-        files = {group: self._rows(group, split) for group in self.groups}
+        groups = [self.known(group, split) for group in self.groups]
+        files = {group: self._rows(group, split) for group in groups}
         count = min(count, *(len(rows) for rows in files.values()))
         loaded = {group: self._spread(group, rows, count) for group, rows in files.items()}
         count = min(len(rows) for rows in loaded.values())
@@ -167,6 +169,10 @@ class Images(Dataset[Sample]):
         domain = self.domains[index]
         known = domain.test_class_indices
         return zip(domain.test, known, strict=True) if known else []
+
+    def known(self, group: Group, split: Split) -> Group:
+        """Return the domains of a group that have images of a split; all if none has any."""
+        return tuple(i for i in group if self.domains[i].files(split)) or group
 
     def _rows(self, group: Group, split: Split) -> list[Row]:
         """Return the files of a group; the training files if there are no test files."""

@@ -21,7 +21,9 @@ from crossimage.data.images.resize import size_before_crop
 from crossimage.data.sources.find import describe
 from crossimage.data.sources.folders import SPLITS, Domain, Split, scan_domains
 from crossimage.data.sources.labelled import LabelledDomain
+from crossimage.data.sources.leaks import find_leaks
 from crossimage.data.sources.pairs import unmatched
+from crossimage.data.sources.summary import describe_pairs, describe_splits
 from crossimage.data.unreadable import too_many
 
 _MANY = 200  # from so many files on, a progress bar is shown
@@ -79,6 +81,8 @@ class DataReport:
         training: Sentences on what training would do.
         problems: Sentences on what would stop training; empty if nothing would.
         left_out: What is not used, counted by reason in one line; None if everything is.
+        sources: Sentences on which images are for training and which for tests, which of them are
+            pairs, and which test images are also training images.
     """
 
     data: str
@@ -86,6 +90,7 @@ class DataReport:
     training: list[str]
     problems: list[str]
     left_out: str | None = None
+    sources: list[str] = field(default_factory=list)
 
 
 def inspect(
@@ -111,7 +116,9 @@ def inspect(
     config = config or Config()
     unpaired = []
     if layout == "paired":  # name all images without a partner; training stops at the first
-        unpaired = unmatched(scan_domains(data, config.domains, rules=config.data_rules))
+        unpaired = unmatched(
+            scan_domains(data, config.domains, rules=config.data_rules), config.data_rules
+        )
     source = find_source(data, config, "unpaired" if unpaired else layout, class_letters)
     config = config.complete(source.facts)
     images = build_dataset(source, config)
@@ -133,7 +140,13 @@ def inspect(
     others = [entry for domain in images.domains for entry in domain.left_out]
     broken = {path for split in splits for path, _ in split.broken}
     left_out = describe(others, len(broken))
-    return DataReport(data, splits, training, unpaired + _problems(splits, images), left_out)
+    sources = describe_splits(images.domains)
+    if layout == "paired" and not unpaired:
+        sources += describe_pairs(images.domains)
+    if leaks := find_leaks(images.domains).sentence():
+        sources.append(leaks)
+    problems = unpaired + _problems(splits, images)
+    return DataReport(data, splits, training, problems, left_out, sources)
 
 
 def _read(paths: Sequence[Path], rules: DataRules) -> Iterable[tuple[Path, ImageInfo | Exception]]:
@@ -168,7 +181,8 @@ def _lost(images: Images, split: Split, files: _Files) -> dict[Path, Exception]:
     """Return intact images whose pairs cannot be used: a partner is broken or of another size."""
     lost: dict[Path, Exception] = {}
     for group in images.groups:
-        for row in zip(*(images.domains[i].files(split) for i in group), strict=True):
+        domains = [images.domains[i] for i in images.known(group, split)]
+        for row in zip(*(domain.files(split) for domain in domains), strict=True):
             known = [(files[path], path) for path in row]
             broken = [info for info, _ in known if isinstance(info, Exception)]
             sizes = [((i.width, i.height), p) for i, p in known if isinstance(i, ImageInfo)]
@@ -327,7 +341,7 @@ def print_report(report: DataReport, console: Console | None = None) -> None:
     if broken:
         console.print(f"{len(broken)} broken:")
     left_out = [report.left_out] if report.left_out else []
-    lines = [*broken, *left_out, *report.training, *report.problems]
+    lines = [*broken, *report.sources, *left_out, *report.training, *report.problems]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 

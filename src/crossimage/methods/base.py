@@ -247,7 +247,8 @@ class Method(ABC, nn.Module):
         """Return the panels of a sample sheet.
 
         Args:
-            fixed: Images, labels and noise that are the same every time.
+            fixed: Images, labels and noise that are the same every time. Of pairs, test images
+                may lack their partners.
             fresh: Noise that is new every time.
         """
 

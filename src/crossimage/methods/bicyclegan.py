@@ -236,16 +236,21 @@ class BicycleGAN(Method):
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Show input, ground truth, reconstruction, fixed and fresh codes, another image's code."""
-        x, y = fixed.images[self.source], fixed.images[self.target]
-        codes = self.encode_style(y, self.target)
-        columns = [("input", x), ("ground truth", y)]
-        columns.append(("reconstruction", self.translate(x, self.target, codes)))
+        if self.source not in fixed.images:
+            return []
+        x, y = fixed.images[self.source], fixed.images.get(self.target)
+        columns = [("input", x)]
+        if y is not None:
+            codes = self.encode_style(y, self.target)
+            columns.append(("ground truth", y))
+            columns.append(("reconstruction", self.translate(x, self.target, codes)))
         for name, noise, count in (("style", fixed.noise, 3), ("fresh style", fresh, 2)):
             for i in range(count):
                 translation = self.translate(x, self.target, noise(self.style_dim))
                 columns.append((f"{name} {i + 1}", translation))
-        guided = self.translate(x, self.target, codes.roll(1, 0))
-        columns += [("reference", y.roll(1, 0)), ("guided", guided)]
+        if y is not None:
+            guided = self.translate(x, self.target, codes.roll(1, 0))
+            columns += [("reference", y.roll(1, 0)), ("guided", guided)]
         return [self.panel(self.source, self.target, columns)]
 
 

@@ -182,8 +182,12 @@ class Pix2Pix(Method):
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Show input, one or several outputs, and the ground truth."""
-        x, y = fixed.images[self.source], fixed.images[self.target]
+        if self.source not in fixed.images:
+            return []
+        x = fixed.images[self.source]
         titles = ("output 1", "output 2", "output 3") if self.stochastic else ("output",)
         outputs = [(title, self.translate(x, self.target)) for title in titles]
-        columns = [("input", x), *outputs, ("ground truth", y)]
+        columns = [("input", x), *outputs]
+        if self.target in fixed.images:
+            columns.append(("ground truth", fixed.images[self.target]))
         return [self.panel(self.source, self.target, columns)]

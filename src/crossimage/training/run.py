@@ -20,6 +20,9 @@ from crossimage.data.build import build_dataset, find_source
 from crossimage.data.datasets import Images
 from crossimage.data.sources.find import describe
 from crossimage.data.sources.folders import Split
+from crossimage.data.sources.leaks import SECONDS as LEAK_SECONDS
+from crossimage.data.sources.leaks import find_leaks
+from crossimage.data.sources.summary import describe_splits
 from crossimage.methods import find_method
 from crossimage.methods.base import Method
 from crossimage.recipes import resolve
@@ -227,9 +230,7 @@ class _Run:
             write_text(out / "config.yaml", write_yaml(settings))
             facts = environment(self.data, trainer.fabric)
             write_text(out / "environment.json", json.dumps(facts, indent=2))
-        others = [entry for domain in self.dataset.domains for entry in domain.left_out]
-        if left_out := describe(others):
-            listener.say(left_out)
+        self._say_what_is_used()
         listener.say(f"training {self.name} on {self._images()} for {config.steps} steps in {out}")
         stopped_by = trainer.fit()
         if classifies and not stopped_by and first:
@@ -291,6 +292,16 @@ class _Run:
             warnings=tuple(self.listener.warnings),
             skipped_steps=skipped.total,
         )
+
+    def _say_what_is_used(self) -> None:
+        """Say which images are for training, for tests or for both, and what is left out."""
+        domains = self.dataset.domains
+        for line in describe_splits(domains):
+            self.listener.say(line)
+        if left_out := describe(entry for domain in domains for entry in domain.left_out):
+            self.listener.say(left_out)
+        if is_first_process() and (leaks := find_leaks(domains, LEAK_SECONDS).sentence()):
+            self.listener.warn(leaks)
 
     def _images(self) -> str:
         domains = self.dataset.domains

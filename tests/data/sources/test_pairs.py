@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from crossimage.data.sources.folders import scan_domains
 from crossimage.data.sources.pairs import align
-from tests.data.helpers import levels, pairs, save, touch
+from tests.data.helpers import PLAIN, levels, pairs, save, touch
+
+EARLIER = replace(PLAIN, data_rules=1)
 
 
 def test_suffixes_may_differ_and_sub_folders_count(tmp_path):
@@ -51,11 +55,23 @@ def test_a_missing_partner_is_named(negatives, split):
         pairs(negatives)
 
 
-def test_a_missing_test_folder_is_named(negatives):
+def test_test_images_without_partners_are_shown_alone(negatives):
     for path in (negatives / "testB").iterdir():
         path.unlink()
-    with pytest.raises(ValueError, match=r"testA/0.png has no partner: .*testB holds.* 2 such"):
-        pairs(negatives)
+    data = pairs(negatives)
+    assert [len(domain.test) for domain in data.domains] == [2, 0]
+    assert [*data.fixed("test", 4).images] == ["a"]
+    assert [*data.fixed("train", 4).images] == ["a", "b"]
+
+
+def test_images_of_different_splits_are_never_paired(negatives):
+    for path in (negatives / "testB").iterdir():
+        path.unlink()
+    touch(*(negatives / f"val{letter}" / f"{number}.png" for letter in "AB" for number in range(2)))
+    a, b = pairs(negatives).domains
+    assert [path.parent.name for path in a.test] == ["testA", "testA"]
+    assert b.test == ()
+    assert [entry.name for entry in a.left_out + b.left_out] == ["valA", "valB"]
 
 
 def test_two_files_of_one_name_are_refused(negatives):
@@ -64,13 +80,30 @@ def test_two_files_of_one_name_are_refused(negatives):
         pairs(negatives)
 
 
+def test_case_and_unicode_form_of_names_may_differ(tmp_path):
+    touch(tmp_path / "trainA" / "Caf\u00e9.png", tmp_path / "trainA" / "IMG_1.png")
+    touch(tmp_path / "trainB" / "cafe\u0301.png", tmp_path / "trainB" / "img_1.jpg")
+    a, b = align(scan_domains(str(tmp_path)))
+    assert [path.name for path in a.train] == ["Caf\u00e9.png", "IMG_1.png"]
+    assert [path.name for path in b.train] == ["cafe\u0301.png", "img_1.jpg"]
+
+
+def test_names_that_differ_only_in_case_are_two_images(tmp_path):
+    touch(*(tmp_path / f"train{letter}" / name for letter in "AB" for name in ("x.png", "X.png")))
+    a, b = align(scan_domains(str(tmp_path)))
+    assert [path.name for path in a.train] == [path.name for path in b.train]
+    (tmp_path / "trainB" / "X.png").rename(tmp_path / "trainB" / "Y.png")
+    with pytest.raises(ValueError, match=r"trainA/X.png has no partner: .*no image named X; "):
+        align(scan_domains(str(tmp_path)))
+
+
 def test_lines_of_lists_belong_together(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for level in range(4):
         save(tmp_path / "x" / f"{level}.png", np.full((8, 8, 3), level, np.uint8))
     # the order of the lines counts, and a file may belong to several pairs
-    (tmp_path / "a.txt").write_text("x/3.png\nx/0.png\n\nx/3.png\n")
-    (tmp_path / "b.txt").write_text("# others\nx/1.png\nx/2.png\nx/0.png\n")
+    (tmp_path / "a.txt").write_text("# some\nx/3.png\nx/0.png\n\nx/3.png\n")
+    (tmp_path / "b.txt").write_text("\nx/1.png\nx/2.png\n# others\nx/0.png\n\n# end\n")
     data = pairs("A=a.txt,B=b.txt")
     seen = [[int(levels(data[n].images[k])[0, 0, 0]) for k in "ab"] for n in range(3)]
     assert sorted(seen) == [[0, 2], [3, 0], [3, 1]]
@@ -78,6 +111,34 @@ def test_lines_of_lists_belong_together(tmp_path, monkeypatch):
     assert [[int(levels(fixed[k])[n, 0, 0, 0]) for k in "ab"] for n in range(3)] == [
         [3, 1], [0, 2], [3, 0],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "a, b, line",
+    [
+        ("1.png\n#1.png\n1.png\n", "1.png\n1.png\n# 1.png\n", 2),
+        ("1.png\n\n1.png\n", "1.png\n1.png\n", 2),
+        ("# header\n1.png\n", "1.png\n", 1),
+        ("1.png\n1.png\n", "1.png\n", 2),
+    ],
+)
+def test_an_image_beside_a_comment_or_nothing_is_refused(tmp_path, monkeypatch, a, b, line):
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path / "1.png")
+    (tmp_path / "a.txt").write_text(a)
+    (tmp_path / "b.txt").write_text(b)
+    with pytest.raises(ValueError) as error:
+        pairs("A=a.txt,B=b.txt")
+    assert f"a.txt, line {line}" in str(error.value) and f"b.txt, line {line}" in str(error.value)
+
+
+def test_earlier_runs_pair_lists_by_position(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    touch(*(tmp_path / f"{number}.png" for number in range(3)))
+    (tmp_path / "a.txt").write_text("0.png\n# a comment\n1.png\n")
+    (tmp_path / "b.txt").write_text("2.png\n0.png\n")
+    a, b = pairs("A=a.txt,B=b.txt", EARLIER).domains
+    assert [path.name for path in (*a.train, *b.train)] == ["0.png", "1.png", "2.png", "0.png"]
 
 
 def test_lists_of_unequal_length_name_the_first_line_without_a_partner(tmp_path, monkeypatch):
@@ -88,4 +149,4 @@ def test_lists_of_unequal_length_name_the_first_line_without_a_partner(tmp_path,
     with pytest.raises(
         ValueError, match=r"^b.txt lists 4 images and a.txt 2; .*b.txt, line 4 is the first without"
     ):
-        pairs("A=a.txt,B=b.txt")
+        pairs("A=a.txt,B=b.txt", EARLIER)

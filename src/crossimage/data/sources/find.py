@@ -40,7 +40,11 @@ _NO_ACCESS = ("unreadable folder", "unreadable folders")
 _CYCLE = ("link to a folder that contains it", "links to folders that contain them")
 _BROKEN_LINK = ("broken link", "broken links")
 _SPECIAL = ("special file", "special files")
-_BY_PATH = (_NO_ACCESS, _CYCLE, _BROKEN_LINK, _SPECIAL)
+RUN = ("training run", "training runs")
+OTHER_SPLIT = ("folder of another split", "folders of other splits")
+LOW_RESOLUTION = ("folder of low resolution", "folders of low resolution")
+OUTSIDE = ("image outside the folders of splits", "images outside the folders of splits")
+_BY_PATH = (_NO_ACCESS, _CYCLE, _BROKEN_LINK, _SPECIAL, RUN, OTHER_SPLIT, LOW_RESOLUTION)
 
 
 class LeftOut(NamedTuple):

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from crossimage.config import DataRules, Facts
-from crossimage.data.images.files import probe
 from crossimage.data.images.formats import EXPECTED
-from crossimage.data.images.pixels import ImageError
+from crossimage.data.sources.choose import choose, largest, without_runs
 from crossimage.data.sources.find import (
+    OTHER_SPLIT,
     FoundFiles,
     LeftOut,
     NameIndex,
@@ -21,12 +21,13 @@ from crossimage.data.sources.find import (
     find_files,
     visible_folders,
 )
+from crossimage.data.sources.side_by_side import check_side_by_side
+from crossimage.data.sources.split_names import SplitName, one_of, split_folders
 from crossimage.utils.files import as_path
 
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, Split] = ("train", "test")
 
-_FOLDERS = ("train", "test", "val")
 _LAYOUTS = (
     "expected the folders trainA and trainB, or train with one folder per domain, or train with "
     "side-by-side pairs"
@@ -50,6 +51,8 @@ class Domain:
         class_indices: Index of the class of every training image; empty if training must not know
             it.
         test_class_indices: Index of the class of every test image; empty if unknown.
+        train_from: What tells which images are for training, as shown to users.
+        test_from: What tells which images are for tests.
         left_out: Files and folders beside the images that are not used.
     """
 
@@ -63,6 +66,8 @@ class Domain:
     classes: tuple[str, ...] = ()
     class_indices: tuple[int, ...] = ()
     test_class_indices: tuple[int, ...] = ()
+    train_from: str = ""
+    test_from: str = ""
     left_out: tuple[LeftOut, ...] = ()
 
     def files(self, split: Split) -> tuple[Path, ...]:
@@ -80,20 +85,29 @@ class Domain:
 
 
 def scan_domains(
-    data: str, names: Sequence[str] = (), count: int | None = 2, rules: DataRules = 2
+    data: str,
+    names: Sequence[str] = (),
+    count: int | None = 2,
+    *,
+    paired: bool = True,
+    rules: DataRules = 2,
 ) -> tuple[Domain, ...]:
     """Find the domains of a data set.
 
     Layouts: ``DIR/trainA, trainB[, testA, testB]``; ``DIR/train/<domain>[, test/<domain>]``;
     side-by-side pairs directly in ``DIR/train[, test]``; list files ``A=list.txt,B=list.txt``
-    with one path per line, relative to the list or else to the working folder. ``val`` stands in
-    for a missing ``test``. Folders are searched recursively; hidden files are ignored.
+    with one path per line, relative to the list or else to the working folder. Splits are
+    recognised as by :func:`~crossimage.data.sources.split_names.split_of`. Validation images stand
+    in for test images if no domain has any of these. Folders are searched recursively; hidden
+    files and the folders of training runs are ignored.
 
     Args:
         data: The folder, or the list files.
         names: New names of the domains; with ``DIR/train/<domain>`` also the folders to use, in
             this order.
         count: Expected number of domains; None: any from two on.
+        paired: Whether the images of the domains belong together. Otherwise files are taken for
+            side-by-side pairs only if each is exactly twice as wide as high.
         rules: The rules by which files are found.
 
     Returns:
@@ -101,8 +115,8 @@ def scan_domains(
 
     Raises:
         FileNotFoundError: A folder or a listed file is missing.
-        ValueError: The path is empty, a folder has no images, the images are not side-by-side
-            pairs, or the number of domains is not the expected one.
+        ValueError: The path is empty, a folder has no images, the images are not all side-by-side
+            pairs, the number of domains is not the expected one, or several folders may be meant.
     """
     folder = as_path(data, "the path of the data set")
     if len(set(names)) < len(names):
@@ -113,20 +127,8 @@ def scan_domains(
         raise FileNotFoundError(
             f"{data} is not a folder; expected the folder of a data set or A=list.txt,B=list.txt"
         )
-    elif any(path.is_dir() for path in folder.glob("train[A-Z]")):
-        domains = _from_letters(folder, rules)
-    elif (folder / "train").is_dir():
-        train = folder / "train"
-        folders = visible_folders(train, rules)
-        if not folders:
-            domains = _from_pairs(folder, rules)
-        else:
-            domains = tuple(
-                _from_folders(name, rules, *(folder / split / name for split in _FOLDERS))
-                for name in _choose(train, folders, names)
-            )
     else:
-        raise FileNotFoundError(f"{data} holds no training images; {_LAYOUTS}")
+        domains = _from_splits(folder, names, paired, rules)
     _check_count(data, domains, names, count)
     if names:
         domains = tuple(replace(d, name=n) for d, n in zip(domains, names, strict=True))
@@ -137,7 +139,9 @@ def find_images(data: str, names: Sequence[str] = (), rules: DataRules = 2) -> D
     """Find the images of a data set with a single domain.
 
     Layouts: ``DIR/train[, DIR/test]``, where ``val`` stands in for a missing ``test``; images
-    anywhere below ``DIR`` if it has no folder ``train``; a list file with one path per line.
+    anywhere below ``DIR`` if it has no folder ``train``, apart from those that
+    :func:`~crossimage.data.sources.choose.choose` finds to be for tests; a list file with one path
+    per line.
 
     Args:
         data: The folder, or the list file.
@@ -150,22 +154,26 @@ def find_images(data: str, names: Sequence[str] = (), rules: DataRules = 2) -> D
     """
     folder = as_path(data, "the path of the data set")
     if folder.is_file():
-        paths, lines = zip(*_read_list(folder, rules), strict=True)
-        domain = Domain(folder.stem, paths, train_root=folder, lines=lines)
+        domain = _from_list(folder.stem, folder, rules)
     elif not folder.is_dir():
         raise FileNotFoundError(f"{data} is not a folder; expected a folder of images")
-    elif (folder / "train").is_dir():
-        name = folder.resolve().name
-        domain = _from_folders(name, rules, *(folder / split for split in _FOLDERS))
+    elif train_folder(folder, rules):
+        (domain,) = _in_folders(folder, [(folder.resolve().name, "", "")], rules)
     else:
-        images, left_out = _required(folder, rules)
-        domain = Domain(
-            folder.resolve().name, images, train_root=folder, test_root=folder / "test",
-            left_out=left_out,
-        )  # fmt: skip
+        domain = _from_one_folder(folder, rules)
     if len(names) > 1:
         raise ValueError(f"domains={','.join(names)} names {len(names)}, expected one name")
     return replace(domain, name=names[0]) if names else domain
+
+
+def find_large_images(data: str, names: Sequence[str] = (), rules: DataRules = 2) -> Domain:
+    """Find images like :func:`find_images`, without folders of them at low resolution."""
+    domain = find_images(data, names, rules)
+    if rules == 1 or domain.lines:
+        return domain
+    train, low = largest(domain.train, domain.train_root)
+    test, other = largest(domain.test, domain.test_root) if domain.test else ((), ())
+    return replace(domain, train=train, test=test, left_out=domain.left_out + low + other)
 
 
 def find_two_scales(
@@ -182,7 +190,7 @@ def find_two_scales(
         FileNotFoundError: The folder or a listed file is missing.
         ValueError: The path is empty, the folder has no images, or there are not two names.
     """
-    images = find_images(data, rules=rules)
+    images = find_large_images(data, rules=rules)
     names = names or ("low", "high")
     if len(names) != 2:
         raise ValueError(
@@ -214,25 +222,95 @@ def _check_count(
         raise ValueError(f"{holds}, but domains={','.join(names)} names {len(names)}")
 
 
-def _from_letters(folder: Path, rules: DataRules) -> tuple[Domain, ...]:
-    letters = [c for c in string.ascii_uppercase if (folder / f"train{c}").is_dir()]
-    # a lone trainB is as incomplete as a lone trainA
-    letters = list(string.ascii_uppercase[: max(2, string.ascii_uppercase.index(letters[-1]) + 1)])
-    return tuple(
-        _from_folders(c.lower(), rules, *(folder / f"{split}{c}" for split in _FOLDERS))
-        for c in letters
-    )
+def train_folder(folder: Path, rules: DataRules = 2) -> Path | None:
+    """Return the folder of the training images, such as ``train``; None if there is none."""
+    found = split_folders(visible_folders(folder, rules), rules).get(("train", ""), [])
+    return one_of([folder / name for name in found]) if found else None
 
 
-def _from_folders(name: str, rules: DataRules, train: Path, test: Path, val: Path) -> Domain:
-    """Return the domain of some folders; ``val`` stands in for a test folder without images."""
-    images, left_out = _required(train, rules)
-    tests = find_files(test, rules)
-    if not tests.images and (others := find_files(val, rules)).images:
-        test, tests = val, others
+def _from_splits(
+    folder: Path, names: Sequence[str], paired: bool, rules: DataRules
+) -> tuple[Domain, ...]:
+    """Return the domains below a folder that has folders of training images."""
+    found = split_folders(visible_folders(folder, rules), rules)
+    letters = sorted({letter for split, letter in found if split == "train"} - {""})
+    if letters:
+        # a lone trainB is as incomplete as a lone trainA
+        alphabet = string.ascii_uppercase
+        letters = list(alphabet[: max(2, alphabet.index(letters[-1]) + 1)])
+        return _in_folders(folder, [(c.lower(), c, "") for c in letters], rules)
+    train = train_folder(folder, rules)
+    if train is None:
+        raise FileNotFoundError(f"{folder} holds no training images; {_LAYOUTS}")
+    if folders := visible_folders(train, rules):
+        chosen = _choose(train, folders, names)
+        return _in_folders(folder, [(name, "", name) for name in chosen], rules)
+    (images,) = _in_folders(folder, [("", "", "")], rules)
+    check_side_by_side(images.train, images.test, paired, _LAYOUTS, rules)
+    return replace(images, name="a", half=0), replace(images, name="b", half=1)
+
+
+def _in_folders(
+    folder: Path, places: Sequence[tuple[str, str, str]], rules: DataRules
+) -> tuple[Domain, ...]:
+    """Return domains whose images are in folders of splits.
+
+    All domains have the same split for tests: validation images stand in for them only if no
+    domain has test images, so that images of different splits are never taken for pairs.
+
+    Args:
+        folder: The folder of the data set.
+        places: Name, letter and sub-folder of each domain.
+        rules: The rules by which files are found.
+    """
+    found = split_folders(visible_folders(folder, rules), rules)
+
+    def paths(split: SplitName, letter: str, below: str) -> list[Path]:
+        known = found.get((split, letter), [f"{split}{letter}"])
+        return [folder / name / below for name in known]
+
+    def images(split: SplitName) -> list[dict[Path, FoundFiles]]:
+        all_paths = (paths(split, letter, below) for _, letter, below in places)
+        return [{p: f for p in group if (f := _find(p, rules)).images} for group in all_paths]
+
+    tests, tested = images("test"), "test"
+    if not any(tests) and any(validation := images("val")):
+        tests, tested = validation, "val"
+    domains = []
+    for (name, letter, below), candidates in zip(places, tests, strict=True):
+        root = one_of(paths("train", letter, below))
+        train, left_out = _required(root, rules)
+        test_root = one_of([*candidates] or paths("test", letter, below)[:1])
+        test, others = candidates.get(test_root, FoundFiles((), ()))
+        if tested == "test":
+            spare = (path for path in paths("val", letter, below) if path.is_dir())
+            others += tuple(
+                LeftOut(OTHER_SPLIT, path.relative_to(folder).as_posix(), str(path))
+                for path in spare
+            )
+        test_from = test_root.relative_to(folder).as_posix() if test else ""
+        domains.append(
+            Domain(
+                name, train, test, train_root=root, test_root=test_root,
+                left_out=left_out + others, train_from=root.relative_to(folder).as_posix(),
+                test_from=f"{test_from}, for want of test images" if tested == "val" else test_from,
+            )
+        )  # fmt: skip
+    return tuple(domains)
+
+
+def _from_one_folder(folder: Path, rules: DataRules) -> Domain:
+    """Return the images below a folder that has no folder of training images."""
+    images, left_out = _required(folder, rules)
+    name = folder.resolve().name
+    if rules == 1:
+        return Domain(name, images, train_root=folder, test_root=folder / "test", left_out=left_out)
+    choice = choose(images, folder)
     return Domain(
-        name, images, tests.images, train_root=train, test_root=test,
-        left_out=left_out + tests.left_out,
+        name, choice.train, choice.test, train_root=folder,
+        test_root=folder if choice.test else folder / "test",
+        train_from=choice.train_from or name, test_from=choice.test_from,
+        left_out=left_out + choice.left_out,
     )  # fmt: skip
 
 
@@ -248,32 +326,21 @@ def _choose(train: Path, folders: list[str], names: Sequence[str]) -> Sequence[s
     return names
 
 
-def _from_pairs(folder: Path, rules: DataRules) -> tuple[Domain, ...]:
-    images = _from_folders("", rules, *(folder / split for split in _FOLDERS))
-    for path in images.train[:3]:
-        try:
-            info = probe(path)
-        except ImageError:
-            continue  # training counts and names broken files
-        if 2 * info.width < 3 * info.height or info.width % 2:
-            raise ValueError(
-                f"{path} is {info.width} x {info.height}, not a side-by-side pair, whose width is "
-                f"even and clearly larger than its height; {_LAYOUTS}"
-            )
-    return replace(images, name="a", half=0), replace(images, name="b", half=1)
-
-
 def _from_lists(data: str, rules: DataRules) -> tuple[Domain, ...]:
     domains = []
     for part in data.split(","):
         name, equals, file = (piece.strip() for piece in part.partition("="))
         if not (name and equals and file):
             raise ValueError(f"'{part}' is not understood: expected A=list.txt,B=list.txt")
-        paths, lines = zip(*_read_list(Path(file), rules), strict=True)
-        domains.append(Domain(name, paths, train_root=Path(file), lines=lines))
+        domains.append(_from_list(name, Path(file), rules))
     if len({domain.name for domain in domains}) < len(domains):
         raise ValueError(f"{data} names a domain twice; give each list its own name")
     return tuple(domains)
+
+
+def _from_list(name: str, file: Path, rules: DataRules) -> Domain:
+    paths, lines = zip(*_read_list(file, rules), strict=True)
+    return Domain(name, paths, train_root=file, lines=lines, train_from=str(file))
 
 
 def _read_list(file: Path, rules: DataRules) -> list[tuple[Path, int]]:
@@ -300,11 +367,22 @@ def _read_list(file: Path, rules: DataRules) -> list[tuple[Path, int]]:
     return sorted(images)
 
 
+def _find(folder: Path, rules: DataRules) -> FoundFiles:
+    """Find the images below a folder, without those of training runs."""
+    found = find_files(folder, rules)
+    if rules == 1:
+        return found
+    images, runs = without_runs(found.images, folder)
+    inside = tuple(f"{run.path}/" for run in runs)
+    others = (entry for entry in found.left_out if not entry.path.startswith(inside))
+    return FoundFiles(images, (*others, *runs))
+
+
 def _required(folder: Path, rules: DataRules) -> FoundFiles:
     """Find the images below a folder; without any, raise an error that says what is there."""
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}; {_LAYOUTS}")
-    found = find_files(folder, rules)
+    found = _find(folder, rules)
     if not found.images:
         others = Counter(entry.name for entry in found.left_out).most_common(5)
         holds = ", ".join(f"{number} x {name}" for name, number in others) or "it is empty"

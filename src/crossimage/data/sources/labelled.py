@@ -9,7 +9,7 @@ from pathlib import Path
 from crossimage.config import DataRules, Facts
 from crossimage.data.sources.classes import classified
 from crossimage.data.sources.find import visible_folders
-from crossimage.data.sources.folders import Domain, Split, find_images
+from crossimage.data.sources.folders import Domain, Split, find_images, train_folder
 from crossimage.data.sources.tables import CELEBA, Table, find_table, read_table
 from crossimage.labels import LabelSet, label_index
 from crossimage.utils.files import as_path
@@ -100,7 +100,8 @@ def _open(path: Path, rules: DataRules) -> tuple[str, Table | Domain]:
     if not path.is_dir():
         raise FileNotFoundError(f"there is no {path}; expected a folder or a table of images")
     name = path.resolve().name
-    if visible_folders(path / "train", rules):
+    train = train_folder(path, rules)
+    if train and visible_folders(train, rules):
         return name, classified([find_images(str(path), rules=rules)], [0], rules)[0]
     if table := find_table(path):
         return name, read_table(table)
@@ -127,7 +128,7 @@ def _from_classes(name: str, images: Domain, chosen: Sequence[str]) -> LabelledD
     return LabelledDomain(
         name, train, test, train_root=images.train_root, test_root=images.test_root,
         label_set=LabelSet(names, True), values=values, test_values=test_values,
-        left_out=images.left_out,
+        left_out=images.left_out, train_from=images.train_from, test_from=images.test_from,
     )  # fmt: skip
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from crossimage.config import DataRules
 from crossimage.data.sources.find import same_name
 from crossimage.data.sources.folders import SPLITS, Domain, Split
 
 
-def align(domains: Sequence[Domain]) -> tuple[Domain, ...]:
+def align(domains: Sequence[Domain], rules: DataRules = 2) -> tuple[Domain, ...]:
     """Bring the images of all domains into the same order, that of the pairs.
 
     Images in folders belong together if they have the same path below their folders, regardless of
-    the suffix and the Unicode form; entries of list files if they have the same position; halves if
-    they are of the same file.
+    the suffix, of the Unicode form, and of upper and lower case if that is unambiguous; entries of
+    list files if they stand in the same line; halves if they are of the same file. Test images
+    need no partners, if the other domains have no test images at all.
+
+    Args:
+        domains: The domains.
+        rules: The rules by which files are found; 1: entries of list files belong together by
+            their position, whatever comments are between them.
 
     Returns:
         The domains; their n-th images are a pair.
@@ -23,61 +30,88 @@ def align(domains: Sequence[Domain]) -> tuple[Domain, ...]:
     Raises:
         ValueError: An image has no partner, or several have the same name.
     """
-    problems = unmatched(domains)
+    problems = unmatched(domains, rules)
     if problems:
         more = f"; there are {len(problems)} such images in all" if len(problems) > 1 else ""
         raise ValueError(f"{problems[0]}{more}")
-    aligned = []
-    for domain in domains:
-        train, test = (_in_order_of(domains[0], domain, split) for split in SPLITS)
-        lines = tuple(sorted(domain.lines))
-        aligned.append(replace(domain, train=train, test=test, lines=lines))
-    return tuple(aligned)
+    ordered = {split: _in_order(domains, split) for split in SPLITS}
+    return tuple(
+        replace(domain, train=train, test=test, lines=tuple(sorted(domain.lines)))
+        for domain, train, test in zip(domains, ordered["train"], ordered["test"], strict=True)
+    )
 
 
-def unmatched(domains: Sequence[Domain]) -> list[str]:
+def unmatched(domains: Sequence[Domain], rules: DataRules = 2) -> list[str]:
     """Return a sentence for every image without a partner; see :func:`align`."""
     if domains[0].lines:
-        return _unequal_lists(domains)
+        return _unequal_lists(domains) if rules == 1 else _unequal_lines(domains)
     problems = []
     for split in SPLITS:
         by_name: list[dict[str, Path]] = []
-        for domain in domains:
+        for domain, names in zip(domains, _names(domains, split), strict=True):
             by_name.append({})
-            for name, path in _named(domain, split):
+            for name, path in zip(names, domain.files(split), strict=True):
                 other = by_name[-1].setdefault(name, path)
                 if other != path:
                     problems.append(
                         f"{other} and {path} have the same name; images are paired by their names "
                         "without suffix, so rename or remove one of them"
                     )
-        for mine in by_name:
+        if split == "test" and not all(by_name):
+            continue
+        for own, mine in zip(domains, by_name, strict=True):
             for name, path in mine.items():
                 problems += [
-                    f"{path} has no partner: {domain.root(split)} holds no image named {name}; "
-                    "add it or remove the other"
+                    f"{path} has no partner: {domain.root(split)} holds no image named "
+                    f"{_shared_part(own, path, split)}; add it or remove the other"
                     for domain, theirs in zip(domains, by_name, strict=True)
                     if name not in theirs
                 ]
     return problems
 
 
-def _in_order_of(first: Domain, domain: Domain, split: Split) -> tuple[Path, ...]:
-    by_name = dict(_named(domain, split))
-    return tuple(by_name[name] for name, _ in _named(first, split))
+def matched_by(domains: Sequence[Domain]) -> str:
+    """Return how images are paired: as halves of a file, by line or by name."""
+    if domains[0].half is not None:
+        return "as the left and the right half of a file"
+    return "by their line in the lists" if domains[0].lines else "by name"
 
 
-def _named(domain: Domain, split: Split) -> Iterator[tuple[str, Path]]:
-    """Yield the images of a domain with the names that their partners share."""
-    files, root = domain.files(split), domain.root(split)
-    if domain.lines:
-        in_order = sorted(zip(domain.lines, files, strict=False))
-        yield from ((str(position), path) for position, (_, path) in enumerate(in_order))
-        return
-    for path in files:
-        name = path.relative_to(root)
-        name = name if domain.half is not None else name.with_suffix("")
-        yield same_name(name.as_posix()), path
+def _in_order(domains: Sequence[Domain], split: Split) -> list[tuple[Path, ...]]:
+    """Return the images of every domain in the order of the first one that has any."""
+    files = [domain.files(split) for domain in domains]
+    named = [
+        dict(zip(names, paths, strict=True))
+        for names, paths in zip(_names(domains, split), files, strict=True)
+    ]
+    order = list(next((known for known in named if known), {}))
+    if domains[0].lines:
+        order.sort(key=int)
+    return [tuple(known[name] for name in order) if known else () for known in named]
+
+
+def _names(domains: Sequence[Domain], split: Split) -> list[list[str]]:
+    """Return the names of every domain's images, which their partners share."""
+    names = [_own_names(domain, split) for domain in domains]
+    folded = [[name.casefold() for name in own] for own in names]
+    # "a" and "A" are one name unless a folder holds both
+    distinct = all(len({*own}) == len({*low}) for own, low in zip(names, folded, strict=True))
+    return folded if distinct else names
+
+
+def _own_names(domain: Domain, split: Split) -> list[str]:
+    files = domain.files(split)
+    if domain.lines and split == "train":
+        position = {line: str(number) for number, line in enumerate(sorted(domain.lines))}
+        return [position[line] for line in domain.lines]
+    names = (_shared_part(domain, path, split) for path in files)
+    return [same_name(name) for name in names]
+
+
+def _shared_part(domain: Domain, path: Path, split: Split) -> str:
+    """Return the part of an image's path that its partners share."""
+    name = path.relative_to(domain.root(split))
+    return (name if domain.half is not None else name.with_suffix("")).as_posix()
 
 
 def _unequal_lists(domains: Sequence[Domain]) -> list[str]:
@@ -90,3 +124,20 @@ def _unequal_lists(domains: Sequence[Domain]) -> list[str]:
         f"{len(short.lines)}; the images of a pair must have the same position in both lists, and "
         f"{long.train_root}, line {first} is the first without a partner"
     ]
+
+
+def _unequal_lines(domains: Sequence[Domain]) -> list[str]:
+    first, *others = domains
+    problems = []
+    for other in others:
+        alone = sorted({*first.lines} ^ {*other.lines})
+        if not alone:
+            continue
+        here, there = (first, other) if alone[0] in first.lines else (other, first)
+        several = f"; {len(alone)} lines differ so" if len(alone) > 1 else ""
+        problems.append(
+            f"{here.train_root}, line {alone[0]} names an image and {there.train_root}, line "
+            f"{alone[0]} does not; images of the same line are a pair, so make both lines images, "
+            f"comments or empty{several}"
+        )
+    return problems

@@ -66,7 +66,8 @@ class TranslationGallery(ModelGallery):
             title=title,
             real=ImageStream(self._targets, self._read_target, prepared),
             paths=_test_files(source),
-            paired=networks.layout in {"paired", "super_resolution"} or source.half is not None,
+            paired=bool(source.test) == bool(target.test)
+            and (networks.layout in {"paired", "super_resolution"} or source.half is not None),
             target=name,
             notes=training_images_used([domain.name for domain in split if not domain.test]),
             border=self._scale,
@@ -79,6 +80,12 @@ class TranslationGallery(ModelGallery):
             return
         domains = align(self._images.domains)
         source, target = domains[self._source], domains[self._target]
+        if bool(source.test) != bool(target.test):
+            known, missing = (source, target) if source.test else (target, source)
+            raise ValueError(
+                f"{missing.test_root} holds no images, so the test images of {known.name} have no "
+                "partners; add them, or leave out the metrics that compare pairs"
+            )
         self.paths, self._targets = _test_files(source), _test_files(target)
         self.paired = True
 

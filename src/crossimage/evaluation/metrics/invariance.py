@@ -97,7 +97,8 @@ def check_invariance(
         ValueError: The data are not pairs, there is only one pair, or the weights can't be used.
     """
     domains = align(scan_domains(data))
-    split = [domain.test or domain.train for domain in domains]
+    tested = all(domain.test for domain in domains)
+    split = [domain.test if tested else domain.train for domain in domains]
     indices = evenly_spaced(len(split[0]), MAX_SCENES)
     if len(indices) < 2:
         raise ValueError(f"{data} holds one pair; expected at least two, to compare scenes")

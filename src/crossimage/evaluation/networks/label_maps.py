@@ -74,7 +74,7 @@ def find_photo_pairs(data: str, palette: Palette, seed: int) -> tuple[PhotoPairs
     labels, photos = sorted(domains, key=lambda d: distances[domains.index(d)])
     halves, files = (photos.half, labels.half), (photos.train, labels.train)
     train = PhotoPairs(*files, halves, palette)
-    if photos.test:
+    if photos.test and labels.test:
         return train, PhotoPairs(photos.test, labels.test, halves, palette)
     count = len(photos.train)
     if count < 2:

@@ -1,0 +1,189 @@
+"""Which images of a folder without a fixed layout are for training, and which for tests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from crossimage.data.sources.find import LOW_RESOLUTION, OTHER_SPLIT, OUTSIDE, RUN, LeftOut
+from crossimage.data.sources.split_names import SplitName, split_in, split_of
+
+_LOW = re.compile(r"lr(bic|bicubic|unknown|mild|difficult|wild)?(x?\d+)?")
+_HIGH = frozenset({"hr", "gt", "original"})
+_SCALE = re.compile(r"x\d+")
+_RUN_PARTS = ("checkpoints", "samples", "logs", "model.safetensors")
+
+
+class Choice(NamedTuple):
+    """The images of a folder.
+
+    Attributes:
+        train: Training images.
+        test: Test images.
+        train_from: The folders of the training images; empty if they are anywhere.
+        test_from: The folders of the test images.
+        left_out: The folders whose images are not used.
+    """
+
+    train: tuple[Path, ...]
+    test: tuple[Path, ...] = ()
+    train_from: str = ""
+    test_from: str = ""
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def without_runs(
+    images: Sequence[Path], root: Path
+) -> tuple[tuple[Path, ...], tuple[LeftOut, ...]]:
+    """Leave out the images of training runs whose folders are below a folder.
+
+    Returns:
+        The other images, and the folders left out.
+    """
+    inside = _first_parts(images, root, lambda folder: is_run(root / folder))
+    if is_run(root):
+        inside = [
+            "samples" if path.is_relative_to(root / "samples") else run
+            for path, run in zip(images, inside, strict=True)
+        ]
+    if not any(inside):
+        return tuple(images), ()
+    runs = sorted({run for run in inside if run is not None})
+    kept = tuple(path for path, run in zip(images, inside, strict=True) if run is None)
+    return kept, _left_out(RUN, runs, root)
+
+
+def is_run(folder: Path) -> bool:
+    """Return whether a folder is that of a training run, by the files that it holds."""
+    return (folder / "config.yaml").is_file() and any(
+        (folder / part).exists() for part in _RUN_PARTS
+    )
+
+
+def choose(images: Sequence[Path], root: Path) -> Choice:
+    """Choose the training and the test images of a folder without the folder ``train``.
+
+    Folders whose names mean a split (``test``, ``val``) hold its images, and all others are for
+    training. So do folders whose names contain such words, such as ``DIV2K_train_HR``, if they tell
+    at least two splits apart. Of an image at several scales, the largest is used.
+
+    Args:
+        images: The images below the folder.
+        root: The folder.
+
+    Raises:
+        ValueError: The names can be understood in several ways.
+    """
+    folders = _folders(images, root)
+    exact = {name for folder in folders for name in folder.split("/") if split_of(name)}
+    named = {name for folder in folders for name in folder.split("/") if split_in(name)}
+    splits = {split_in(name) for name in named}
+    if len(splits) == 1 and not exact and splits != {"train"}:
+        name = min(named)
+        raise ValueError(
+            f"{root} holds {name}, and no folder of training images; if {name} holds test images, "
+            f"rename it to {splits.pop()}, and else give it another name, or name the training "
+            "images in a list file"
+        )
+    marking = named if len(splits) > 1 else exact
+    marked = _first_parts(images, root, lambda folder: Path(folder).name in marking)
+    by_split: dict[SplitName | None, list[Path]] = {}
+    places: dict[SplitName | None, set[str]] = {}
+    for path, place in zip(images, marked, strict=True):
+        split = split_in(Path(place).name) if place else None
+        by_split.setdefault(split, []).append(path)
+        places.setdefault(split, set()).add(place or "")
+    trained: SplitName | None = "train" if "train" in by_split else None
+    if trained not in by_split:
+        held = ", ".join(sorted(place for found in places.values() for place in found))
+        raise ValueError(
+            f"{root} holds only images for tests ({held}); to train on them, give the path of "
+            "their folder; otherwise add a folder train"
+        )
+    tested: SplitName = "test" if "test" in by_split else "val"
+    train, low = largest(by_split[trained], root)
+    test, others = largest(by_split.get(tested, []), root)
+    left_out = low + others
+    for split in (trained, tested):
+        places[split] = places.get(split, set()) - {entry.name for entry in left_out}
+        _check_one({Path(place).name for place in places[split]}, root)
+    for split, found in places.items():
+        if split is None and trained is not None:
+            paths = by_split[None]
+            left_out += tuple(LeftOut(OUTSIDE, path.parent.name, str(path)) for path in paths)
+        elif split not in (trained, tested):
+            left_out += _left_out(OTHER_SPLIT, sorted(found), root)
+    train_from, test_from = (", ".join(sorted(places[split])) for split in (trained, tested))
+    return Choice(train, test, train_from, test_from, left_out)
+
+
+def largest(images: Sequence[Path], root: Path) -> tuple[tuple[Path, ...], tuple[LeftOut, ...]]:
+    """Leave out the images of folders that hold others at low resolution, by their names.
+
+    Returns:
+        The other images, and the folders left out.
+
+    Raises:
+        ValueError: There are several such folders and no others.
+    """
+    low = _first_parts(images, root, lambda folder: _is_low(Path(folder).name))
+    folders = sorted({folder for folder in low if folder is not None})
+    kept = tuple(path for path, folder in zip(images, low, strict=True) if folder is None)
+    if not kept and folders or _is_low(root.name):
+        kept = tuple(images)
+        scales = _first_parts(images, root, lambda folder: bool(_scale(Path(folder).name)))
+        several = sorted({scale for scale in scales if scale} or {*folders})
+        if len(several) > 1:
+            raise ValueError(
+                f"{root} holds images at several scales ({', '.join(several)}) and none at full "
+                "resolution; give the path of the folder to use"
+            )
+        folders = []
+    return kept, _left_out(LOW_RESOLUTION, folders, root)
+
+
+def _left_out(reason: tuple[str, str], folders: Iterable[str], root: Path) -> tuple[LeftOut, ...]:
+    return tuple(LeftOut(reason, folder, str(root / folder)) for folder in folders)
+
+
+def _is_low(name: str) -> bool:
+    words = re.split(r"[\W_]+", name.casefold())
+    return any(_LOW.fullmatch(word) for word in words) and not _HIGH & {*words}
+
+
+def _scale(name: str) -> bool:
+    return bool(_SCALE.fullmatch(name.casefold()))
+
+
+def _check_one(names: Iterable[str], root: Path) -> None:
+    """Refuse folders of several names that mean the same split."""
+    names = sorted(set(names))
+    if len(names) > 1:
+        raise ValueError(
+            f"{root} holds several folders of one split, {' and '.join(names)}; give the path of "
+            "the one to use, or remove the others"
+        )
+
+
+def _folders(images: Iterable[Path], root: Path) -> list[str]:
+    """Return the folders that hold images, relative to the root."""
+    start = len(str(root)) + 1
+    return sorted({str(path.parent)[start:].replace("\\", "/") for path in images} - {""})
+
+
+def _first_parts(
+    images: Sequence[Path], root: Path, wanted: Callable[[str], bool]
+) -> list[str | None]:
+    """Return, for every image, the outermost folder below the root that is wanted; None: none."""
+    wanted = cache(wanted)
+
+    @cache
+    def first(folder: str) -> str | None:
+        parts = Path(folder).parts
+        tops = ("/".join(parts[: depth + 1]) for depth in range(len(parts)))
+        return next((top for top in tops if wanted(top)), None)
+
+    return [first(path.parent.relative_to(root).as_posix()) for path in images]

@@ -1,0 +1,93 @@
+"""Pairs of images side by side in one file, recognised by the sizes of all files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+from crossimage.config import DataRules
+from crossimage.data.images.files import probe
+from crossimage.data.images.pixels import BombError, ImageError, ImageInfo
+
+_PHOTOS = {"3:2": 3 / 2, "16:10": 16 / 10, "5:3": 5 / 3, "16:9": 16 / 9, "1.85:1": 1.85,
+           "21:9": 21 / 9, "64:27": 64 / 27, "2.39:1": 2.39}  # fmt: skip
+"""Aspect ratios of photos and films that are not pairs."""
+
+_EQUAL = 0.01  # relative difference of ratios that are the same
+_EXCEPTION = 0.1  # relative difference from the other files' ratio of one that does not belong
+_NAMED = 3
+
+
+def check_side_by_side(
+    train: Sequence[Path], test: Sequence[Path], paired: bool, layouts: str, rules: DataRules = 2
+) -> None:
+    """Check by the headers of all files that they are side-by-side pairs.
+
+    Files with broken headers are passed over: training counts and names them.
+
+    Args:
+        train: Training images.
+        test: Test images.
+        paired: Whether the method learns from pairs. If not, files must be exactly twice as wide
+            as high.
+        layouts: The layouts to advise, for error messages.
+        rules: The rules by which files are found; 1: only the first three files are read.
+
+    Raises:
+        ValueError: The files are not pairs, or some have another shape than the others.
+    """
+    if rules == 1:
+        for path, info in _sizes(train[:3]):
+            _check_pair(path, info, layouts)
+        return
+    sizes = _sizes([*train, *test])
+    if not sizes:
+        return
+    usual = median(info.width / info.height for _, info in sizes)
+    exceptions = [
+        f"{path} is {info.width} x {info.height}"
+        for path, info in sizes
+        if abs(info.width / info.height - usual) > _EXCEPTION * usual
+    ]
+    path, info = min(sizes, key=lambda size: abs(size[1].width / size[1].height - usual))
+    if exceptions:
+        named = ", ".join(exceptions[:_NAMED])
+        more = f" and {len(exceptions) - _NAMED} more" if len(exceptions) > _NAMED else ""
+        raise ValueError(
+            f"{len(exceptions)} of {len(sizes)} files in {_folders(train, test)} do not have the "
+            f"shape of the others ({info.width} x {info.height}): {named}{more}; expected "
+            "side-by-side pairs of one shape, so remove the files that are none, or move them to "
+            "another folder"
+        )
+    _check_pair(path, info, layouts)
+    photo = next((name for name, r in _PHOTOS.items() if abs(usual - r) <= _EQUAL * r), None)
+    if photo or (not paired and abs(usual - 2) > _EQUAL * 2):
+        shape = f", the shape of a photo ({photo})" if photo else ", not twice as wide as high"
+        raise ValueError(
+            f"{path} is {info.width} x {info.height}{shape}, so it is not taken for a "
+            f"side-by-side pair; {layouts}; if it is one, save its halves in trainA and trainB"
+        )
+
+
+def _sizes(paths: Sequence[Path]) -> list[tuple[Path, ImageInfo]]:
+    sizes = []
+    for path in paths:
+        try:
+            sizes.append((path, probe(path)))
+        except (ImageError, BombError, FileNotFoundError):
+            continue
+    return sizes
+
+
+def _check_pair(path: Path, info: ImageInfo, layouts: str) -> None:
+    if 2 * info.width < 3 * info.height or info.width % 2:
+        raise ValueError(
+            f"{path} is {info.width} x {info.height}, not a side-by-side pair, whose width is "
+            f"even and clearly larger than its height; {layouts}"
+        )
+
+
+def _folders(train: Sequence[Path], test: Sequence[Path]) -> str:
+    folders = dict.fromkeys(str(paths[0].parent) for paths in (train, test) if paths)
+    return " and ".join(folders)

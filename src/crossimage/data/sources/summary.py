@@ -1,0 +1,58 @@
+"""Sentences on which images of a data set are for training, and which for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from crossimage.data.sources.folders import SPLITS, Domain, Split
+from crossimage.data.sources.pairs import matched_by
+
+_NAMED = 3
+_NOUNS = {"train": "training images", "test": "test images"}
+
+
+def describe_splits(domains: Sequence[Domain]) -> list[str]:
+    """Return how many images each split has, and what tells so."""
+    return [f"{_NOUNS[split]}: {_counts(domains, split)}" for split in SPLITS]
+
+
+def describe_pairs(domains: Sequence[Domain]) -> list[str]:
+    """Return how aligned images are paired, with the first of them as examples."""
+    rows = list(zip(*(domain.train for domain in domains), strict=True))
+    if domains[0].half is not None:
+        shown = [str(row[0]) for row in rows]
+    elif domains[0].lines:
+        shown = [
+            f"line {line}: {' and '.join(map(str, row))}"
+            for line, row in zip(domains[0].lines, rows, strict=True)
+        ]
+    else:
+        shown = [" and ".join(map(str, row)) for row in rows]
+    examples = "; ".join(shown[:_NAMED])
+    more = f"; ... ({len(shown):,} in all)" if len(shown) > _NAMED else ""
+    lines = [f"Images are paired {matched_by(domains)}: {examples}{more}."]
+    tested = [domain for domain in domains if domain.test]
+    if tested and len(tested) < len(domains):
+        names = " and ".join(domain.name for domain in tested)
+        lines.append(
+            f"The test images of {names} have no partners: they are shown on sheets, and nothing "
+            "is measured on them."
+        )
+    return lines
+
+
+def _counts(domains: Sequence[Domain], split: Split) -> str:
+    names: dict[tuple[tuple[Path, ...], str], list[str]] = {}
+    for domain in domains:
+        files = domain.files(split)
+        origin = (domain.train_from if split == "train" else domain.test_from) if files else ""
+        # both halves of a file, and both scales of an image, are counted once
+        names.setdefault((files, origin), []).append(domain.name)
+    parts = []
+    for (files, origin), owners in names.items():
+        owned = " and ".join(owners)
+        parts.append(f"{len(files):,} of {owned} ({origin})" if files else f"none of {owned}")
+    if not any(files for files, _ in names):
+        return "none"
+    return ", ".join(parts)

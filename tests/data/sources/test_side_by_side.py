@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from crossimage.data.sources.folders import scan_domains
+
+
+def put(root: Path, *sizes: tuple[int, int], split: str = "train") -> str:
+    (root / split).mkdir(exist_ok=True)
+    for number, size in enumerate(sizes):
+        Image.new("RGB", size).save(root / split / f"{number}.png")
+    return str(root)
+
+
+@pytest.mark.parametrize("width", [32, 96, 60])
+def test_one_file_of_another_shape_is_named_wherever_it_is(tmp_path: Path, width: int) -> None:
+    data = put(tmp_path, *[(64, 32)] * 8, (width, 32), (64, 32))
+    if width == 60:  # pairs may differ a little
+        assert len(scan_domains(data)[0].train) == 10
+        return
+    with pytest.raises(ValueError, match=rf"1 of 10 files in .*train do not .*8\.png is {width}"):
+        scan_domains(data)
+    assert len(scan_domains(data, rules=1)[0].train) == 10
+
+
+def test_single_test_images_beside_pairs_are_named(tmp_path: Path) -> None:
+    data = put(tmp_path, *[(64, 32)] * 4)
+    put(tmp_path, (32, 32), split="test")
+    with pytest.raises(ValueError, match=r"1 of 5 files in .*train and .*test .*test/0.png is 32"):
+        scan_domains(data)
+
+
+@pytest.mark.parametrize("size", [(96, 54), (192, 120), (96, 64)])
+@pytest.mark.parametrize("paired", [True, False])
+def test_photos_are_never_halved(tmp_path: Path, size: tuple[int, int], paired: bool) -> None:
+    data = put(tmp_path, size, size, size)
+    with pytest.raises(ValueError, match="the shape of a photo .*expected the folders trainA"):
+        scan_domains(data, paired=paired)
+
+
+def test_only_methods_of_pairs_take_other_shapes_than_two_squares(tmp_path: Path) -> None:
+    data = put(tmp_path, (80, 30), (80, 30))
+    assert scan_domains(data)[0].half == 0
+    with pytest.raises(ValueError, match="80 x 30, not twice as wide as high"):
+        scan_domains(data, paired=False)
+    squares = tmp_path / "squares"
+    squares.mkdir()
+    assert scan_domains(put(squares, (60, 30)), paired=False)[0].half == 0
