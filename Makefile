@@ -40,10 +40,10 @@ demo: install
 	$(BIN)/crossimage translate demo/run demo/data/testA --out demo/translated --samples 4 --seed 0
 	$(BIN)/crossimage translate demo/run demo/data/testA --out demo/guided \
 		--reference demo/data/testB/$$(ls demo/data/testB | head -n 1)
-	@cp $$(ls demo/run/samples/step-*.png | tail -n 1) demo/samples.png
+	@cp $$(ls demo/run/samples/step-*.jpg | tail -n 1) demo/samples.jpg
 	@echo
 	@echo "The images:"
-	@echo "  demo/samples.png     inputs, reconstructions, random styles, guided by a reference"
+	@echo "  demo/samples.jpg     inputs, reconstructions, random styles, guided by a reference"
 	@echo "  demo/translated      the test outlines, four styles each"
 	@echo "  demo/guided          the test outlines in the style of one reference image"
 	@echo "  demo/run/index.html  the training run: sample sheets over time and loss curves"

@@ -72,7 +72,7 @@ def test_folders_that_are_deleted_meanwhile_are_made_anew(folders, tmp_path, who
     settings = SETTINGS | {"sample_every": 1}
     result = crossimage.train("munit", data=folders, out=tmp_path, on_progress=delete, **settings)
     assert result.warnings == () and trained(tmp_path)["method"] == whole["method"]
-    assert [sheet.name for sheet in result.sample_sheets] == ["step-00000006.png"]
+    assert [sheet.name for sheet in result.sample_sheets] == ["step-00000006.jpg"]
     assert list((tmp_path / "logs").iterdir()) and result.page_path.is_file()
 
 

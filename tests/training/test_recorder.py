@@ -1,6 +1,7 @@
 """What a run writes for its reader while it trains."""
 
 import csv
+import shutil
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from crossimage.training.listener import Listener
 from crossimage.training.loss_table import read_rows
 from crossimage.training.recorder import Recorder
 from crossimage.training.run import train
+from crossimage.utils.contact_sheet import Panel, sheet
 from tests.conftest import small
 
 TERMS = ["adversarial", "image", "style", "content", "cycle"]
@@ -44,14 +46,41 @@ def test_metrics_have_a_column_a_term_and_a_row_an_interval(run: Path) -> None:
 
 def test_sheets_are_pictures_at_their_intervals_and_at_the_end(run: Path) -> None:
     sheets = sorted(path.name for path in (run / "samples").iterdir())
-    assert sheets == ["step-00000004.png", "step-00000006.png"]
+    assert sheets == ["step-00000004.jpg", "step-00000006.jpg"]
     with Image.open(run / "samples" / sheets[0]) as sheet:
         assert min(sheet.size) > 4 * 16 and len(set(sheet.convert("L").tobytes())) > 20
 
 
+def test_the_sheet_shows_test_images_only_where_all_domains_have_some(
+    folders: Path, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titles: list[str] = []
+
+    def spy(panels: list[Panel]) -> Image.Image:
+        titles.extend(panel.title for panel in panels)
+        return sheet(panels)
+
+    monkeypatch.setattr("crossimage.training.recorder.sheet", spy)
+    for method, data, without in (
+        ("munit", folders, []),
+        ("munit", folders, ["testA"]),
+        ("munit", folders, ["testA", "testB"]),
+        ("stargan", labelled, []),
+        ("stargan", labelled, ["test"]),
+    ):
+        titles.clear()
+        out = tmp_path / f"{method}-{len(without)}"
+        copy = shutil.copytree(data, out / "data")
+        for name in without:
+            shutil.rmtree(copy / name)
+        train(method, copy, out / "run", **small(method, steps=1))
+        assert any("train images" in title for title in titles)
+        assert any("test images" in title for title in titles) == (not without)
+
+
 def test_the_page_shows_the_newest_sheet_and_the_losses(run: Path) -> None:
     page = (run / "index.html").read_text()
-    assert "samples/step-00000006.png" in page and "samples/step-00000004.png" in page
+    assert "samples/step-00000006.jpg" in page and "samples/step-00000004.jpg" in page
     assert "7 images of a and 5 images of b" in page and "6 of 6" in page
     for term in TERMS:
         assert term in page

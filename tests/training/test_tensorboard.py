@@ -17,11 +17,15 @@ def test_scalars_and_images_are_written(tmp_path: Path) -> None:
     board.open()
     board.scalars({"g/x": 1.5}, 2)
     board.image(Image.new("RGB", (8, 6)), 2)
+    board.image(Image.new("RGB", (2400, 300)), 3)
     board.close()
     board.close()
     events = EventAccumulator(str(tmp_path)).Reload()
     assert [(event.step, event.value) for event in events.Scalars("g/x")] == [(2, 1.5)]
-    assert [(event.width, event.height) for event in events.Images("samples")] == [(8, 6)]
+    assert [(event.width, event.height) for event in events.Images("samples")] == [
+        (8, 6),
+        (1200, 150),
+    ]
 
 
 def test_a_deleted_folder_is_created_again(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from crossimage.data.images.files import to_pil
 from crossimage.inference.predictor import Predictor
 from crossimage.inference.sample_files import sample_grid
 from crossimage.utils.html import page_template
+from crossimage.utils.sheet_files import sheet_files
 
 _MAX_WIDTH = 1200  # pixels of the images in a notebook
 _SAMPLES = 16  # images of models that generate them from noise
@@ -47,9 +48,10 @@ def as_html(predictor: Predictor, run_folder: Path | None) -> str:
     """
     source, caption = None, ""
     image = None
-    sheets = sorted(run_folder.glob("samples/step-*.png")) if run_folder else []
+    sheets = sheet_files(run_folder) if run_folder else []
     if sheets:
-        image, caption = _open(sheets[-1]), f"newest samples of the run, {sheets[-1].name}"
+        _, newest = sheets[-1]
+        image, caption = _open(newest), f"newest samples of the run, {newest.name}"
     elif not predictor.networks.targets:
         image, caption = _noise_samples(predictor), "samples from noise"
     if image is not None:

@@ -19,7 +19,7 @@ from crossimage.training.run_page import write_page
 from crossimage.training.skipping import SkippedMove
 from crossimage.training.tensorboard import Board, quiet_threads
 from crossimage.utils.contact_sheet import Panel, sheet
-from crossimage.utils.files import atomic
+from crossimage.utils.sheet_files import is_spaced, save_sheet
 
 _REPORTED = 3
 """Number of skipped steps that are reported one by one; further ones are only counted."""
@@ -63,7 +63,7 @@ class Recorder:
         # sums and counts of the finite values since the last row, for each set of terms
         self._losses: dict[tuple[str, ...], Tensor] = {}
         self._board: Board | None = None
-        self._last_page = 0
+        self._last_page = self._last_image = 0
         self._failed: set[str] = set()
         self._last_skipped: SkippedMove | None = None
 
@@ -202,11 +202,9 @@ class Recorder:
                 for title, columns in preview(inputs)
             ]
             image = sheet(panels)
-            path = self.run / "samples" / f"step-{step:08d}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with atomic(path) as file:
-                image.save(file, "PNG")
-            if self._board is not None:
+            save_sheet(image, self.run, step)
+            if self._board is not None and is_spaced(step, self._last_image):
+                self._last_image = step
                 with self._accessory("the log for TensorBoard"):
                     self._board.image(image, step)
         self.page()

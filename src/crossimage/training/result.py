@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from crossimage.config import Config
 from crossimage.training.loss_table import LossRow, read_rows
+from crossimage.utils.sheet_files import sheet_files
 
 if TYPE_CHECKING:
     from crossimage.inference.translator import Translator
@@ -65,8 +66,11 @@ class TrainingResult:
 
     @property
     def sample_sheets(self) -> tuple[Path, ...]:
-        """The sample sheets, PNG files, in the order of their steps."""
-        return tuple(sorted(self.samples_path.glob("step-*.png")))
+        """The sample sheets, JPEG files, in the order of their steps.
+
+        All of the newest ones are there; of older ones, a tenth apart.
+        """
+        return tuple(path for _, path in sheet_files(self.run))
 
     @cached_property
     def history(self) -> tuple[LossRow, ...]:

@@ -250,7 +250,8 @@ class _Run:
         if self.init_from and new:
             load_weights(method, self.init_from)
         # methods that make images from noise have no inputs, and would show the same samples twice
-        splits: tuple[Split, ...] = ("train", "test") if method.targets else ("train",)
+        tested = method.targets and all(domain.test for domain in dataset.domains)
+        splits: tuple[Split, ...] = ("train", "test") if tested else ("train",)
         recorder = Recorder(
             self.out,
             self.listener,

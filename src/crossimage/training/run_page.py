@@ -6,7 +6,6 @@ The page needs neither network nor server; it links to the sheets by relative pa
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,13 +14,13 @@ from pathlib import Path
 from crossimage.training.loss_table import read_rows
 from crossimage.utils.files import write_text
 from crossimage.utils.html import page_template
+from crossimage.utils.sheet_files import sheet_files
 
 Points = list[tuple[float, float]]
 
 _WIDTH, _HEIGHT = 340, 170
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 8, 22
 _MAX_POINTS = 400
-_SHEET = re.compile(r"step-(\d+)\.png")
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Plot:
 
 
 def write_page(run: Path, *, title: str, facts: Mapping[str, str]) -> None:
-    """Write ``RUN/index.html`` from ``RUN/metrics.csv`` and ``RUN/samples/step-*.png``.
+    """Write ``RUN/index.html`` from ``RUN/metrics.csv`` and the sample sheets.
 
     Args:
         run: The run's folder; losses and samples may still be missing.
@@ -66,16 +65,10 @@ def write_page(run: Path, *, title: str, facts: Mapping[str, str]) -> None:
         facts=facts,
         players=players,
         frame=frame | {"top": _TOP, "bottom": _HEIGHT - _BOTTOM},
-        sheets=_sheets(run / "samples"),
+        sheets=[(step, f"samples/{path.name}") for step, path in sheet_files(run)],
         written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S"),
     )
     write_text(run / "index.html", page)
-
-
-def _sheets(folder: Path) -> list[tuple[int, str]]:
-    """Return the steps of the sample sheets and the links to them, oldest first."""
-    matches = (_SHEET.fullmatch(path.name) for path in folder.glob("step-*.png"))
-    return sorted((int(match[1]), f"{folder.name}/{match[0]}") for match in matches if match)
 
 
 def _losses(path: Path) -> dict[str, Points]:

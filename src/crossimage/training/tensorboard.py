@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
+
+from crossimage.utils.sheet_files import JPEG
+
+_MAX_WIDTH = 1200
 
 
 class Board:
@@ -55,7 +59,7 @@ class Board:
                 self._writer.add_scalar(name, value, step)
 
     def image(self, image: Image.Image, step: int) -> None:
-        """Write an image.
+        """Write an image, reduced to a width of at most 1200 pixels.
 
         Raises:
             OSError: The file cannot be written.
@@ -63,7 +67,7 @@ class Board:
         if self._writer is None or not self.folder.is_dir():
             self.open()
         with self._closed_on_error():
-            self._writer.add_image("samples", np.asarray(image), step, dataformats="HWC")
+            self._writer.file_writer.add_summary(_summary(image), step)
 
     def flush(self) -> None:
         """Write what is buffered, so that a kill cannot lose it.
@@ -89,6 +93,20 @@ class Board:
         except OSError:
             self.close()
             raise
+
+
+def _summary(image: Image.Image) -> Any:
+    """Return an image as TensorBoard stores it; its own writer only knows PNG."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    image = image.copy()
+    image.thumbnail((_MAX_WIDTH, image.height))
+    data = BytesIO()
+    image.save(data, "JPEG", **JPEG)
+    encoded = Summary.Image(
+        height=image.height, width=image.width, colorspace=3, encoded_image_string=data.getvalue()
+    )
+    return Summary(value=[Summary.Value(tag="samples", image=encoded)])
 
 
 @contextmanager
