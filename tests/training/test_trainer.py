@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from lightning_fabric import Fabric
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from crossimage.methods.base import Batch, Update
 from crossimage.methods.munit import MUNIT
 from crossimage.training.listener import TrainingProgress
 from crossimage.training.run import train
+from crossimage.training.trainer import Trainer
 from crossimage.utils.seeds import seed_of
 from tests.conftest import small
 
@@ -110,6 +112,37 @@ def test_a_term_of_weight_zero_that_is_not_finite_skips_nothing(
     result = train("munit", folders, tmp_path, **small(weights={"image": 0.0}))
     assert result.skipped_steps == 0 and "generators/style" in result.history[0].losses
     assert not any("generators/image" in row.losses for row in result.history)
+
+
+def test_with_a_loss_scaler_only_losses_skip_a_move(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gradients that overflow lower the scale, and that is all."""
+    scaler = torch.amp.GradScaler("cpu", init_scale=16.0)
+    scales: list[float] = []
+
+    def backward(self: Fabric, loss: Tensor, **arguments: Any) -> None:
+        scales.append(scaler.get_scale())
+        scaler.scale(loss).backward(**arguments)
+
+    real = MUNIT.training_step
+
+    def steep(self: MUNIT, batch: Batch) -> Iterator[Update]:
+        for update in real(self, batch):
+            if batch.step == 3 and update.player == "generators":
+                weight = next(self.players()["generators"].parameters())
+                slope = (weight * 0).sqrt().sum()  # 0, of infinite slope
+                update.losses["image"] = update.losses["image"] + slope
+            yield update
+
+    monkeypatch.setattr(Fabric, "backward", backward)
+    monkeypatch.setattr(Trainer, "_scaler", scaler)
+    monkeypatch.setattr(MUNIT, "training_step", steep)
+    poison(monkeypatch, {1}, "generators/image", float("nan"))
+    result = train("munit", folders, tmp_path, **small())
+    assert result.skipped_steps == 1 and "at step 2" in result.warnings[0]
+    assert scales == [16.0] * 8 + [8.0] * 4
+    assert all(value.isfinite().all() for value in weights(tmp_path).values())
 
 
 @pytest.mark.parametrize("log_every", [2, 6])
