@@ -206,6 +206,23 @@ def test_a_reader_that_has_seen_enough_does_not_end_the_run(folders, tmp_path, w
     assert errors.read_text().count("crossimage: the output can't be written (Broken pipe)") == 1
 
 
+def test_a_terminal_that_is_closed_under_the_progress_bar_does_not_end_the_run(
+    folders, tmp_path, whole
+):
+    window, terminal = pty.openpty()
+    command = [sys.executable, "-m", "crossimage"]
+    command += train_command(folders, tmp_path / "run", SETTINGS)
+    process = subprocess.Popen(
+        command, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True
+    )
+    os.close(terminal)
+    seen = b""
+    while b"0/6" not in seen:
+        seen += os.read(window, 1000)
+    os.close(window)
+    assert process.wait(120) == 0 and trained(tmp_path / "run") == whole
+
+
 def ignore_hangups():
     """Start the process as ``nohup`` does."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
