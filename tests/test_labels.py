@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from crossimage.config import Facts, build
+from crossimage.config import Facts, build, to_dict
 from crossimage.labels import LabelledConfig, Labels, LabelSet, parse_target
 
 HAIR = ("Black_Hair", "Blond_Hair")
@@ -141,3 +141,45 @@ def test_domains_that_are_not_the_labels_of_the_data_are_refused() -> None:
 def test_label_sets_that_do_not_add_up_are_refused() -> None:
     with pytest.raises(ValueError, match="do not fit the 2 labels Male, Young"):
         build(LabelledConfig, {"domains": "Male,Young", "label_sets": [1]})
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("hair=blond", "hair=blond"),
+        ("a,b", "a,b"),
+        ("hair=blond=1,Male=0", {"hair=blond": "1", "Male": "0"}),
+        ('"a,b"=1, Male=0', {"a,b": "1", "Male": "0"}),
+        ('"a,b"', "a,b"),
+        ('"a ""b"""=0', {'a "b"': "0"}),
+        ('6"=1,Male=1', {'6"': "1", "Male": "1"}),
+    ],
+)
+def test_labels_with_signs_in_their_names_may_be_asked_for(text, expected):
+    names = ("hair=blond", "a,b", "Male", '6"', 'a "b"')
+    assert parse_target(text, names) == expected
+    labels = Labels([LabelSet(names, False)])
+    assert labels.vectors(parse_target(text, names), 1).shape == (1, 5)
+
+
+@pytest.mark.parametrize(
+    "given, expected",
+    [
+        ({"gender": "F"}, {"gender": ("F",)}),
+        ({"edema": "0,-1"}, {"edema": ("0", "-1")}),
+        ({"edema": [0, -1]}, {"edema": ("0", "-1")}),
+        ({"x": True}, {"x": ("true",)}),
+        ({"a": {"b": 1}}, {"a.b": ("1",)}),
+        ("F", {"*": ("F",)}),
+    ],
+)
+def test_what_counts_as_1_may_be_written_in_several_ways(given, expected):
+    config = build(LabelledConfig, {"positive": given})
+    assert config.positive == expected
+    assert build(LabelledConfig, to_dict(config)) == config
+
+
+def test_an_unknown_label_is_refused_with_what_to_do():
+    assert build(LabelledConfig, {"missing": "skip"}).missing == "skip"
+    with pytest.raises(ValueError, match="the mask tells data sets apart.*use skip"):
+        build(LabelledConfig, {"missing": "unknown"})

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from numbers import Real
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import BeforeValidator
 from torch import Tensor
 
 from crossimage.config import Config, Facts, Groups, Names, PositiveInt, settings
@@ -16,6 +19,53 @@ from crossimage.utils.names import did_you_mean, look_up
 
 To = str | Mapping[str, object] | Tensor
 """A target as users give it: a label's name, values by name, or label vectors."""
+
+
+EVERY_COLUMN = "*"
+"""Stands for every column whose values need an explanation."""
+_LONGEST = 200  # bytes of a label's name, which becomes part of file names
+_LISTED = 50  # labels that an error message names at most
+
+
+def _by_column(value: object, prefix: str = "") -> dict[str, tuple[str, ...]]:
+    """Return values by column; nested names, of columns with dots, are joined again."""
+    if not isinstance(value, Mapping):
+        parts = value.split(",") if isinstance(value, str) else value
+        words = parts if isinstance(parts, list | tuple) else [parts]
+        texts = (str(word).lower() if isinstance(word, bool) else str(word) for word in words)
+        return {prefix or EVERY_COLUMN: tuple(text.strip() for text in texts)}
+    found: dict[str, tuple[str, ...]] = {}
+    for key, inner in value.items():
+        found |= _by_column(inner, f"{prefix}.{key}" if prefix else str(key))
+    return found
+
+
+def _known(value: object) -> object:
+    if value == "unknown":
+        raise ValueError(
+            "an image's label can't be unknown: the mask tells data sets apart, not single labels; "
+            "use skip, which leaves these images out"
+        )
+    return value
+
+
+ValuesByColumn = Annotated[dict[str, tuple[str, ...]], BeforeValidator(_by_column)]
+Missing = Annotated[Literal["refuse", "skip"], BeforeValidator(_known)]
+
+
+@dataclass(frozen=True)
+class LabelValues:
+    """What the values of a table's columns mean.
+
+    Attributes:
+        positive: Values that count as 1, by column.
+        negative: Values that count as 0, by column.
+        missing: What happens to images without a value.
+    """
+
+    positive: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    negative: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    missing: Literal["refuse", "skip"] = "refuse"
 
 
 @dataclass(frozen=True)
@@ -55,8 +105,8 @@ class Labels:
     def __init__(self, sets: Sequence[LabelSet], exclusive: Sequence[Sequence[str]] = ()) -> None:
         self.sets = tuple(sets)
         self.names = tuple(name for labels in sets for name in labels.names)
-        for name in self.names:
-            if self.names.count(name) > 1:
+        for name, count in Counter(self.names).items():
+            if count > 1:
                 raise ValueError(
                     f"two data sets have a label '{name}'; rename the column or folder of one of "
                     "them"
@@ -176,12 +226,21 @@ class LabelledConfig(Config):
         label_sets: Number of labels in each data set; taken from the data. Empty: one data set.
         categorical: Whether the labels of each data set are classes, of which an image has exactly
             one; taken from the data. Empty: they are attributes, which an image has or lacks.
+        positive: Values of a table that count as 1, by column, as positive.gender=F; a value alone
+            is for every column of two values that do not explain themselves.
+        negative: Values of a table that count as 0, by column, as negative.edema=0,-1; needed where
+            a column holds more than one other value. What is neither 1 nor 0 is missing.
+        missing: Whether images without a value of a label are left out (skip) or stop the run
+            (refuse).
     """
 
     attributes: Names = ()
     exclusive: Groups = ()
     label_sets: tuple[PositiveInt, ...] = ()
     categorical: tuple[bool, ...] = ()
+    positive: ValuesByColumn = field(default_factory=dict)
+    negative: ValuesByColumn = field(default_factory=dict)
+    missing: Missing = "refuse"
 
     def __post_init__(self) -> None:
         """Refuse labels that do not add up."""
@@ -204,6 +263,11 @@ class LabelledConfig(Config):
     def names(self) -> tuple[str, ...]:
         """Names of the labels of all data sets."""
         return self.domains or self.attributes
+
+    @property
+    def values(self) -> LabelValues:
+        """What the values of tables mean."""
+        return LabelValues(self.positive, self.negative, self.missing)
 
     @property
     def labels(self) -> Labels:
@@ -242,21 +306,60 @@ class LabelledConfig(Config):
         }
 
 
-def parse_target(text: str) -> To:
+def parse_target(text: str, names: Sequence[str] = ()) -> To:
     """Parse ``Blond_Hair`` or ``Male=1,Young=0`` into a target for :meth:`Labels.vectors`.
+
+    A name that holds a comma may stand in double quotes: ``"a,b"=1,Young=0``.
+
+    Args:
+        text: The text.
+        names: The known labels; text that is one of them needs no quotes.
 
     Raises:
         ValueError: A part is not ``name=value``.
     """
+    if look_up(text, names) is not None:
+        return text
+    quoted = re.fullmatch(r'\s*"((?:[^"]|"")*)"\s*', text)
+    if quoted:
+        return quoted[1].replace('""', '"')
     if "=" not in text:
         return text
     values: dict[str, object] = {}
-    for part in text.split(","):
-        name, equals, value = (piece.strip() for piece in part.partition("="))
+    for part in re.findall(r'(?:"(?:[^"]|"")*"|[^,"]|"(?=[^"]*$))+|(?<=,)(?=,|$)|^(?=,)', text):
+        name, equals, value = part.rpartition("=")
+        name, value = name.strip(), value.strip()
         if not (name and equals and value):
             raise ValueError(f"'{part}' is not understood: expected name=1 or name=0")
+        if len(name) > 1 and name[0] == name[-1] == '"':
+            name = name[1:-1].replace('""', '"')
         values[name] = value
     return values
+
+
+def check_names(names: Sequence[str], source: str) -> None:
+    """Check that labels can be asked for by their names, and be part of the names of files.
+
+    Args:
+        names: Names of labels.
+        source: The table or folder that has them.
+
+    Raises:
+        ValueError: A name can't be used.
+    """
+    for name in names:
+        if name.casefold() == "all":
+            problem = "stands for every label in `--to all`"
+        elif len(name.encode("utf-8", "surrogateescape")) > _LONGEST:
+            problem = f"has more than {_LONGEST} bytes, too many for a part of a file's name"
+        elif name != name.strip() or not name.isprintable() or not name:
+            problem = "begins or ends with a space, or holds characters that can't be typed"
+        elif name.startswith('"'):
+            problem = "begins with a quotation mark"
+        else:
+            continue
+        shown = name if len(name) <= _LISTED else f"{name[:_LISTED]}..."
+        raise ValueError(f"{source} has a label '{shown}', which {problem}; rename it")
 
 
 def label_index(name: str, names: Sequence[str]) -> int:
@@ -268,7 +371,9 @@ def label_index(name: str, names: Sequence[str]) -> int:
     index = look_up(name, names)
     if index is None:
         hint = did_you_mean(name, names)
-        raise ValueError(f"there is no label '{name}', only {', '.join(names)}{hint}")
+        more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
+        known = ", ".join(names[:_LISTED])
+        raise ValueError(f"there is no label '{name}', only {known}{more}{hint}")
     return index
 
 

@@ -161,8 +161,8 @@ def test_labels_are_counted_by_data_set_and_split(tmp_path):
     ]
     assert report.splits[1].attributes == {"Male": 1, "Young": 0}
     text = shown(report)
-    assert "attributes of faces (train): Male 2, Young 1" in text
-    assert "attributes of faces (test): Male 1, Young 0" in text
+    assert "attributes of faces (train): Male 2 yes / 2 no, Young 1 yes / 3 no" in text
+    assert "attributes of faces (test): Male 1 yes / 1 no, Young 0 yes / 2 no" in text
     assert "classes of pets (train): cat 1, dog 2" in text
     assert "The data sets take turns" in text
     assert "every image is seen within 4 steps" in text

@@ -59,7 +59,8 @@ def translate(
     from crossimage.labels import parse_target
 
     model = load(run, device, precision=precision)
-    target = parse_target(to) if to and model.networks.labels else to
+    labels = model.networks.labels
+    target = parse_target(to, labels.names) if to and labels else to
     report = model.translate_files(
         inputs, folder, target, samples=samples, reference=reference or None, same_style=same_style,
         seed=seed, size=size, format=format, batch_size=batch_size, progress=sys.stderr.isatty(),

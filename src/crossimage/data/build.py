@@ -84,7 +84,7 @@ def find_source(
             domains = find_two_scales(data, names, rules)
         case "labelled":
             assert isinstance(config, LabelledConfig)
-            data_sets = find_labelled(data, config.attributes, rules)
+            data_sets = find_labelled(data, config.attributes, rules, config.values)
             return Source(layout, data_sets, facts_of_labelled(data_sets))
     return Source(layout, domains, facts_of(domains))
 

@@ -144,6 +144,10 @@ class Images(Dataset[Sample]):
         """Load an image (C, H, W) in [-1, 1] of domain ``index``, prepared as by :meth:`fixed`."""
         return self._centre(self._load((index,), (path,)))[0]
 
+    def describe_labels(self) -> list[str]:
+        """Return lines of text on the labels of the images; none if they have none."""
+        return []
+
     def fingerprint(self) -> dict[str, str]:
         """Return digests by domain name that change if the training images do."""
         prints = {}

@@ -53,6 +53,7 @@ class SplitReport:
         attributes: Number of images with each attribute, if they have attributes.
         blank: Paths of the images all of whose pixels look the same.
         flat_channels: Paths of the other images with a colour channel that is the same everywhere.
+        labels: How many images have each class or attribute, as text; empty without labels.
     """
 
     domain: str
@@ -69,6 +70,7 @@ class SplitReport:
     attributes: Counter[str] = field(default_factory=Counter)
     blank: list[str] = field(default_factory=list)
     flat_channels: list[str] = field(default_factory=list)
+    labels: str = ""
 
 
 @dataclass
@@ -136,7 +138,8 @@ def inspect(
                 report = _summarise(domain, split, files | _lost(images, split, files), config)
                 _count_labels(report, domain, split)
                 splits.append(report)
-    training = _plan(images, splits, layout)
+    training = [note for d in domains if isinstance(d, LabelledDomain) for note in d.sentences()]
+    training += _plan(images, splits, layout)
     others = [entry for domain in images.domains for entry in domain.left_out]
     broken = {path for split in splits for path, _ in split.broken}
     left_out = describe(others, len(broken))
@@ -230,6 +233,11 @@ def _summarise(domain: Domain, split: Split, files: _Files, config: Config) -> S
 def _count_labels(report: SplitReport, domain: Domain, split: Split) -> None:
     """Count the images of each class, or those that have each attribute."""
     counts = Counter(domain.label_names(split))
+    if isinstance(domain, LabelledDomain):
+        report.labels = domain.describe_labels(split)
+    elif counts:
+        listed = ", ".join(f"{name} {counts[name]}" for name in sorted(counts))
+        report.labels = f"classes of {domain.name} ({split}): {listed}"
     if isinstance(domain, LabelledDomain) and not domain.label_set.categorical:
         report.attributes.update({name: counts[name] for name in domain.label_set.names})
     else:
@@ -327,15 +335,8 @@ def print_report(report: DataReport, console: Console | None = None) -> None:
         table.add_row(split.domain, split.split, str(split.count), *sizes, *counted)
     console.print(table)
     for split in report.splits:
-        kinds = {"classes": split.classes, "attributes": split.attributes}
-        for kind, counts in kinds.items():
-            if counts:
-                order = sorted(counts) if kind == "classes" else counts
-                listed = ", ".join(f"{name} {counts[name]}" for name in order)
-                console.print(
-                    f"{kind} of {split.domain} ({split.split}): {listed}",
-                    markup=False, highlight=False, soft_wrap=True,
-                )  # fmt: skip
+        if split.labels:
+            console.print(split.labels, markup=False, highlight=False, soft_wrap=True)
     # both domains of a pair share its reason, which is printed once
     broken = dict.fromkeys(reason for split in report.splits for _, reason in split.broken)
     if broken:

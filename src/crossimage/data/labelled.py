@@ -12,7 +12,7 @@ import torch
 from crossimage.data.datasets import Group, Images
 from crossimage.data.images.pixels import ImageError
 from crossimage.data.loader import LoadedBatch, Sample
-from crossimage.data.sources.folders import Split
+from crossimage.data.sources.folders import SPLITS, Split
 from crossimage.data.sources.labelled import LabelledDomain, Values
 from crossimage.labels import LabelledConfig
 from crossimage.utils.seeds import seed_of
@@ -74,6 +74,14 @@ class LabelledImages(Images):
             if not loaded:
                 raise ValueError(f"{self._none_of((index,))} can be read; {problem}")
         return LoadedBatch({"x": torch.stack(images)}, [], None, {"x": torch.tensor(labels)})
+
+    def describe_labels(self) -> list[str]:
+        """Return how the labels were read, and how many images have each, as lines of text."""
+        lines = []
+        for domain in self.domains:
+            lines += domain.sentences()
+            lines += [domain.describe_labels(split) for split in SPLITS if domain.files(split)]
+        return lines
 
     def fingerprint(self) -> dict[str, str]:
         """Return digests by data set that change if the training images or their labels do."""

@@ -231,6 +231,8 @@ class _Run:
             facts = environment(self.data, trainer.fabric)
             write_text(out / "environment.json", json.dumps(facts, indent=2))
         self._say_what_is_used()
+        for line in self.dataset.describe_labels():
+            listener.say(line)
         listener.say(f"training {self.name} on {self._images()} for {config.steps} steps in {out}")
         stopped_by = trainer.fit()
         if classifies and not stopped_by and first:

@@ -52,3 +52,45 @@ def test_labels_that_tell_nothing_apart_are_refused(faces):
     table.write_text("file,split,x\n10.png,test,0\n")
     with pytest.raises(ValueError, match="names no images to train with"):
         images(faces)
+
+
+def test_class_folders_with_a_table_beside_them_are_a_question(animals):
+    (animals / "labels.csv").write_text("file,striped\n")
+    with pytest.raises(ValueError, match=r"class folders, such as .*train/cat, and a table, .*"
+                       "animals/labels.csv; .* give its path"):  # fmt: skip
+        images(animals)
+    assert images(animals, config=replace(PLAIN, data_rules=1)).domains[0].label_set.categorical
+    (animals / "labels.csv").rename(animals.parent / "labels.csv")
+    assert images(animals).domains[0].label_set.names == ("cat", "dog", "owl")
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [("all", "stands for every label"), ("a" * 201, "has more than 200 bytes"),
+     ("a\x07", "that can't be typed")],
+)  # fmt: skip
+def test_a_label_that_cannot_be_asked_for_is_refused(faces, name, words):
+    text = (faces / "labels.csv").read_text()
+    (faces / "labels.csv").write_text(text.replace("Young", name))
+    with pytest.raises(ValueError, match=f"labels.csv has a label '.*', which .*{words}.*; rename"):
+        images(faces)
+    assert len(images(faces, config=replace(PLAIN, data_rules=1)).domains[0].label_set.names) == 2
+
+
+def test_a_setting_for_a_column_that_no_table_has_is_refused(faces, animals):
+    with pytest.raises(ValueError, match="positive.Yung: no table has a column 'Yung'; did you me"):
+        images(faces, config=replace(PLAIN, positive={"Yung": ("1",)}))
+    config = replace(PLAIN, positive={"young": ("0",)}, attributes=("Young", "cat", "dog"))
+    several = open_dataset(f"{animals},{faces}", config, "labelled")
+    assert several.domains[1].values[0] == (1,)
+
+
+def test_how_labels_were_read_and_their_counts_are_told(faces, animals):
+    assert images(f"{animals},{faces}").describe_labels() == [
+        "classes of animals (train): cat 2, dog 2, owl 2",
+        "classes of animals (test): cat 1, dog 1, owl 1",
+        "faces: labels.csv is UTF-8, separated by commas.",
+        "faces: not used: age (12 different values).",
+        "attributes of faces (train): Male 5 yes / 5 no, Young 4 yes / 6 no",
+        "attributes of faces (test): Male 1 yes / 1 no, Young 2 yes / 0 no",
+    ]

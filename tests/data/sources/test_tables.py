@@ -1,6 +1,9 @@
+import unicodedata
+
 import pytest
 from PIL import Image
 
+from crossimage.data.sources.columns import read_labels
 from crossimage.data.sources.tables import find_table, read_table
 
 
@@ -27,15 +30,8 @@ def test_a_csv_table_tells_attributes_and_splits(put):
     text = "split,Male,file,age\ntrain,1,a.png,18\n\ntest,-1,b.png,30\nval,0,c.png,41\n"
     table = read_table(put("t.csv", text, "a.png", "b.png", "c.png"))
     assert table.columns == ("Male", "age")
-    assert table.attributes() == ("Male",)
-    assert [table.values(row, ["Male"]) for row in table.rows] == [(1,), (0,), (0,)]
+    assert [row.cells for row in table.rows] == [("1", "18"), ("-1", "30"), ("0", "41")]
     assert named(table.split("train")) == ["a"] and named(table.split("test")) == ["b"]
-
-
-@pytest.mark.parametrize("yes, no", [("1", "0"), ("1", "-1"), ("True", "FALSE"), ("yes", " no ")])
-def test_yes_and_no_may_be_written_in_several_ways(put, yes, no):
-    table = read_table(put("t.csv", f"x,y\na.png,{yes}\nb.png,{no}\n", "a.png", "b.png"))
-    assert [table.values(row, ["y"]) for row in table.rows] == [(1,), (0,)]
 
 
 def test_val_stands_in_for_test(put):
@@ -48,10 +44,9 @@ def test_celebas_format_is_read_whatever_its_count_line_says(put):
     rows = "0.jpg -1  1\n1.jpg  1 -1\n2.jpg 1 1\n"
     for count in ("3\n", "a broken line of several words\n", ""):
         table = read_table(put("list_attr_celeba.txt", f"{count}Young Male\n{rows}", *images))
-        assert table.attributes() == ("Young", "Male")
-        assert [table.values(row, ["Male", "Young"]) for row in table.rows] == [
-            (1, 0), (0, 1), (1, 1),
-        ]  # fmt: skip
+        assert table.columns == ("Young", "Male")
+        labels = read_labels(table, ["Male", "Young"])
+        assert [*labels.values.values()] == [(1, 0), (0, 1), (1, 1)]
     assert table.rows[0].path.parent.name == "img_align_celeba"
 
 
@@ -83,7 +78,7 @@ def test_images_of_one_name_are_told_apart_by_the_split(put):
         ((path,), (value,)) = zip(
             *[(row.path.parent.name, row.cells[0]) for row in table.split(split)], strict=True
         )
-        assert (path, value) == (split, int(split == "test"))
+        assert (path, value) == (split, str(int(split == "test")))
 
 
 def test_without_splits_a_tenth_is_kept_for_tests_evenly_spread(put):
@@ -97,7 +92,14 @@ def test_without_splits_a_tenth_is_kept_for_tests_evenly_spread(put):
 @pytest.mark.parametrize(
     "text, words",
     [
-        ("file,x\na.png,1\na.png,0\n", r"line 3: .*a.png is already in line 2"),
+        ("file,x\na.png,1\na.png,0\n", r"line 3: .*a.png is already in line 2, with other val"),
+        ("file,x\na.png,1\n./a.png,1\n", r"line 3: .*a.png is already in line 2, with the same"),
+        (
+            "a.png,1,0\nb.png,0,1\n",
+            r"no line of names: line 1 is already about the image a.png; "
+            "write the names of the columns above it, such as file,label1,label2",
+        ),
+        ("x,y\na.png,a.png\n", r"names images in several columns, x and y; call the one .* 'file'"),
         ("file,x,y\na.png,1\n", r"line 2 has 2 columns; expected 3: file, x, y"),
         ("file,x\na.png,1,1\n", r"line 2 has 3 columns; expected 2"),
         ("file,x,x\na.png,1,1\n", r"has two columns 'x'"),
@@ -121,12 +123,6 @@ def test_missing_images_are_counted(put):
         read_table(file)
 
 
-def test_a_column_that_is_no_attribute_says_what_it_holds(put):
-    table = read_table(put("t.csv", "file,age\na.png,18\n", "a.png"))
-    with pytest.raises(ValueError, match=r't.csv: age holds "18" in line 2; expected 1 or 0'):
-        table.values(table.rows[0], ["age"])
-
-
 def test_a_file_that_is_no_table_is_refused(put, tmp_path):
     put("a.csv", "", "a.png")
     (tmp_path / "b.csv").write_bytes((tmp_path / "a.png").read_bytes())
@@ -145,3 +141,42 @@ def test_a_folder_has_one_table(put, tmp_path):
     put("t.csv", "")
     with pytest.raises(ValueError, match=r"several tables, t.csv and Anno/list_attr_celeba.txt"):
         find_table(tmp_path)
+
+
+@pytest.mark.parametrize("column", ["file", "photo", "Image_ID"])
+def test_images_may_be_named_in_any_column(put, column):
+    table = read_table(
+        put("t.csv", f"x,{column},name\n1,a.png,Ann\n0,b.png,Ben\n", "a.png", "b.png")
+    )
+    assert table.columns == ("x", "name") and named(table.rows) == ["a", "b"]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_paths_of_other_systems_are_found(put, form, tmp_path):
+    text = (
+        f"file,x\nsub\\a.png,1\n{unicodedata.normalize(form, 'ö.png')},0\n{tmp_path / 'c.png'},1\n"
+    )
+    other = unicodedata.normalize("NFD" if form == "NFC" else "NFC", "ö.png")
+    table = read_table(put("t.csv", text, "sub/a.png", other, "c.png"))
+    assert {row.path for row in table.rows} == {
+        tmp_path / "sub" / "a.png", tmp_path / other, tmp_path / "c.png",
+    }  # fmt: skip
+
+
+def test_a_name_for_the_images_may_stand_in_a_table_separated_by_spaces(put):
+    table = read_table(put("t.txt", "2\nimage x\na.png 1\nb.png -1\n", "a.png", "b.png"))
+    assert table.columns == ("x",) and named(table.rows) == ["a", "b"]
+
+
+def test_images_that_the_table_does_not_name_are_counted(put):
+    table = read_table(put("t.csv", "file,x\na.png,1\n", "a.png", "b.png", "other/c.png"))
+    assert table.unlisted == 1
+
+
+def test_earlier_rules_take_the_first_line_for_names_and_the_first_column_for_images(put):
+    table = read_table(put("t.csv", "a.png,1\nb.png,0\n", "a.png", "b.png"), rules=1)
+    assert table.columns == ("1",) and named(table.rows) == ["b"]
+    file = put("u.csv", "")
+    file.write_bytes("ö".encode("cp1252"))
+    with pytest.raises(ValueError, match="is not a table"):
+        read_table(file, rules=1)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from crossimage.config import DataRules, Facts
 from crossimage.data.sources.classes import classified
+from crossimage.data.sources.columns import read_labels
 from crossimage.data.sources.find import visible_folders
 from crossimage.data.sources.folders import Domain, Split, find_images, train_folder
-from crossimage.data.sources.tables import CELEBA, Table, find_table, read_table
-from crossimage.labels import LabelSet, label_index
+from crossimage.data.sources.tables import CELEBA, Table, find_table, read_table, tables_in
+from crossimage.labels import EVERY_COLUMN, LabelSet, LabelValues, check_names, label_index
 from crossimage.utils.files import as_path
+from crossimage.utils.names import did_you_mean, look_up
 
 Values = tuple[int, ...]
 """The labels of an image: 1 or 0 for each label of its data set."""
@@ -26,20 +29,45 @@ class LabelledDomain(Domain):
         label_set: The labels that its images may have.
         values: Labels of every training image.
         test_values: Labels of every test image.
+        notes: Sentences on how its table was read and what of it is not used.
     """
 
     label_set: LabelSet = LabelSet((), False)
     values: tuple[Values, ...] = ()
     test_values: tuple[Values, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def label_names(self, split: Split) -> Iterator[str]:
         """Iterate over the labels of all training or test images."""
         for values in self.values if split == "train" else self.test_values:
             yield from (n for n, has in zip(self.label_set.names, values, strict=True) if has)
 
+    def describe_labels(self, split: Split) -> str:
+        """Return how many training or test images have each label, as text."""
+        total, counts = len(self.files(split)), Counter(self.label_names(split))
+        kind = "classes" if self.label_set.categorical else "attributes"
+        names = sorted(self.label_set.names) if kind == "classes" else self.label_set.names
+        shown = [
+            f"{name} {counts[name]}" if kind == "classes"
+            else f"{name} {counts[name]} yes / {total - counts[name]} no"
+            for name in names[:_SHOWN]
+        ]  # fmt: skip
+        more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+        return f"{kind} of {self.name} ({split}): {', '.join(shown)}{more}"
+
+    def sentences(self) -> list[str]:
+        """Return the notes as sentences that name the data set."""
+        return [f"{self.name}: {note}." for note in self.notes]
+
+
+_SHOWN = 50  # labels that a sentence lists at most
+
 
 def find_labelled(
-    data: str, chosen: Sequence[str] = (), rules: DataRules = 2
+    data: str,
+    chosen: Sequence[str] = (),
+    rules: DataRules = 2,
+    values: LabelValues | None = None,
 ) -> tuple[LabelledDomain, ...]:
     """Find data sets of labelled images.
 
@@ -49,7 +77,8 @@ def find_labelled(
             attributes, or such a table; see :func:`~crossimage.data.sources.tables.read_table`.
         chosen: The classes or attributes to use, in this order; each data set uses those that it
             has. Empty: all.
-        rules: The rules by which files are found.
+        rules: The rules by which files are found and tables are read.
+        values: What the values of tables mean.
 
     Raises:
         FileNotFoundError: A folder, a table or an image is missing.
@@ -66,20 +95,43 @@ def find_labelled(
     known = [
         source.columns if isinstance(source, Table) else source.classes for _, source in sources
     ]
-    union = [label for labels in known for label in labels]
-    wanted = list(dict.fromkeys(union[label_index(name, union)] for name in chosen))
+    _check_settings(
+        values or LabelValues(), [s.columns for _, s in sources if isinstance(s, Table)]
+    )
+    union = tuple(dict.fromkeys(label for labels in known for label in labels))
+    exact = set(union)
+    wanted = dict.fromkeys(
+        name if name in exact else union[label_index(name, union)] for name in chosen
+    )
     data_sets = []
     for (name, source), labels in zip(sources, known, strict=True):
-        own = [label for label in wanted if label in labels]
+        having = set(labels)
+        own = [label for label in wanted if label in having]
         if wanted and not own:
             raise ValueError(
                 f"{name} has none of {', '.join(chosen)}; its labels: {', '.join(labels)}"
             )
         if isinstance(source, Table):
-            data_sets.append(_checked(_from_table(name, source, own)))
+            data_set = _from_table(name, source, own, values, rules)
         else:
-            data_sets.append(_checked(_from_classes(name, source, own)))
+            data_set = _from_classes(name, source, own)
+        if rules == 2:
+            check_names(data_set.label_set.names, str(data_set.train_root))
+        data_sets.append(_checked(data_set))
     return tuple(data_sets)
+
+
+def _check_settings(values: LabelValues, columns: Sequence[Sequence[str]]) -> None:
+    """Refuse settings of columns that no table has."""
+    known = [name for names in columns for name in names]
+    folded = [name.replace("-", "_") for name in known]
+    for key, by_column in (("positive", values.positive), ("negative", values.negative)):
+        for name in by_column:
+            if name == EVERY_COLUMN or any(look_up(name, own) is not None for own in columns):
+                continue
+            if look_up(name, folded) is None:
+                hint = did_you_mean(name, known)
+                raise ValueError(f"{key}.{name}: no table has a column '{name}'{hint}")
 
 
 def facts_of_labelled(data_sets: Sequence[LabelledDomain]) -> Facts:
@@ -96,15 +148,21 @@ def facts_of_labelled(data_sets: Sequence[LabelledDomain]) -> Facts:
 def _open(path: Path, rules: DataRules) -> tuple[str, Table | Domain]:
     """Return a data set's name, and its table or its images with their classes."""
     if path.is_file():
-        return path.stem, read_table(path)
+        return path.stem, read_table(path, rules)
     if not path.is_dir():
         raise FileNotFoundError(f"there is no {path}; expected a folder or a table of images")
     name = path.resolve().name
     train = train_folder(path, rules)
-    if train and visible_folders(train, rules):
+    if train and (folders := visible_folders(train, rules)):
+        if rules == 2 and (tables := tables_in(path)):
+            raise ValueError(
+                f"{path} holds class folders, such as {train / folders[0]}, and a table, "
+                f"{tables[0]}; to learn from the table give its path as the data set, and to learn "
+                "from the folders move the table elsewhere"
+            )
         return name, classified([find_images(str(path), rules=rules)], [0], rules)[0]
-    if table := find_table(path):
-        return name, read_table(table)
+    if table := find_table(path, rules):
+        return name, read_table(table, rules)
     raise ValueError(
         f"{path} holds no labels; expected class folders such as {path / 'train' / 'cat'}, a .csv "
         f"table, or {CELEBA}"
@@ -132,19 +190,19 @@ def _from_classes(name: str, images: Domain, chosen: Sequence[str]) -> LabelledD
     )  # fmt: skip
 
 
-def _from_table(name: str, table: Table, chosen: Sequence[str]) -> LabelledDomain:
+def _from_table(
+    name: str, table: Table, chosen: Sequence[str], values: LabelValues | None, rules: DataRules
+) -> LabelledDomain:
     """Return the images of a table with some of its attributes, or all."""
-    names = tuple(chosen) or table.attributes()
-    if not names:
-        raise ValueError(f"{table.file} has no column that holds only 1 and 0")
-    train, test = table.split("train"), table.split("test")
+    labels = read_labels(table, chosen, values, rules)
+    train, test = labels.table.split("train"), labels.table.split("test")
     if not train:
         raise ValueError(f"{table.file} names no images to train with")
     return LabelledDomain(
         name, tuple(row.path for row in train), tuple(row.path for row in test),
-        train_root=table.file, test_root=table.file, label_set=LabelSet(names, False),
-        values=tuple(table.values(row, names) for row in train),
-        test_values=tuple(table.values(row, names) for row in test),
+        train_root=table.file, test_root=table.file, label_set=LabelSet(labels.names, False),
+        values=tuple(labels.values[row.path] for row in train),
+        test_values=tuple(labels.values[row.path] for row in test), notes=labels.notes,
     )  # fmt: skip
 
 
@@ -156,8 +214,11 @@ def _checked(domain: LabelledDomain) -> LabelledDomain:
     for name, *column in zip(names, *domain.values, strict=True):
         if len(set(column)) < 2:
             share = "all" if column[0] else "none"
+            others = [other for other in names if other != name]
+            few = f"attributes={','.join(others[:_SHOWN])}{',...' if others[_SHOWN:] else ''}"
+            out = f"; leave it out with {few}" if others else ""
             raise ValueError(
                 f"{share} of the training images of {domain.name} are {name}, so there is nothing "
-                "to learn; leave it out of `attributes`"
+                f"to learn{out}"
             )
     return domain

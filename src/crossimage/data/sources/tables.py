@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
+from crossimage.config import DataRules
 from crossimage.data.images.formats import EXPECTED, SUFFIXES
 from crossimage.data.sources.find import NameIndex, same_name
 from crossimage.data.sources.folders import Split
+from crossimage.data.sources.table_text import WHITESPACE, Line, TableText, read_text
 
 CELEBA = "list_attr_celeba.txt"
 _PARTITION = "list_eval_partition.txt"
 _PARTS = {"0": "train", "1": "val", "2": "test"}
 
-_MEANING = {"1": 1, "true": 1, "yes": 1, "0": 0, "-1": 0, "false": 0, "no": 0}
 _FILE_COLUMNS = ("file", "filename", "image", "image_id", "path", "name")
 _SPLITS = ("train", "test", "val")
 _FOLDERS = (*_SPLITS, "img_align_celeba", "images", "Img/img_align_celeba")
 _TESTS = 2000  # at most, if the table has no split; as many as in the official StarGAN
-
-Cell = int | str
-"""1 or 0, or text that means neither."""
-
-_Line = tuple[int, Sequence[str]]
-"""Line number and cells."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +33,13 @@ class Row:
         path: The image.
         line: Its line number.
         split: ``train``, ``test`` or ``val``; empty if unknown.
-        cells: Its values in the columns of the table.
+        cells: Its text in the columns of the table.
     """
 
     path: Path
     line: int
     split: str
-    cells: tuple[Cell, ...]
+    cells: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -55,35 +50,17 @@ class Table:
         file: The file that it was read from.
         columns: Names of its columns, without those of file and split.
         rows: Its lines, sorted by the paths of the images.
+        unnamed: Stand-ins for the names of columns that have none.
+        text: Its encoding and separator, as shown to users.
+        unlisted: Number of images in the same folders that it does not name.
     """
 
     file: Path
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
-
-    def attributes(self) -> tuple[str, ...]:
-        """Return the names of the columns that hold only 1 and 0."""
-        return tuple(
-            name
-            for column, name in enumerate(self.columns)
-            if all(isinstance(row.cells[column], int) for row in self.rows)
-        )
-
-    def values(self, row: Row, names: Sequence[str]) -> tuple[int, ...]:
-        """Return the values, 1 or 0, of a row in the columns ``names``.
-
-        Raises:
-            ValueError: The row holds something else there.
-        """
-        values = []
-        for name in names:
-            value = row.cells[self.columns.index(name)]
-            if isinstance(value, str):
-                raise ValueError(
-                    f'{self.file}: {name} holds "{value}" in line {row.line}; expected 1 or 0'
-                )
-            values.append(value)
-        return tuple(values)
+    unnamed: frozenset[str] = frozenset()
+    text: str = ""
+    unlisted: int = 0
 
     def split(self, split: Split) -> list[Row]:
         """Return the rows of the training or the test images.
@@ -101,47 +78,80 @@ class Table:
         return [row for row in self.rows if row.split in wanted]
 
 
-def find_table(folder: Path) -> Path | None:
+def tables_in(folder: Path, rules: DataRules = 2) -> list[Path]:
+    """Return the tables in a folder and its subfolder ``Anno``."""
+    folders = [folder, folder / "Anno"]
+    if rules == 1:
+        tables = [path for parent in folders for path in sorted(parent.glob("*.csv"))]
+    else:
+        tables = [
+            path
+            for parent in folders
+            for path in sorted(parent.glob("*.[CcTt][Ss][Vv]"))
+            if path.is_file() and not path.name.startswith(".")
+        ]
+    return tables + [parent / CELEBA for parent in folders if (parent / CELEBA).is_file()]
+
+
+def find_table(folder: Path, rules: DataRules = 2) -> Path | None:
     """Return the table in a folder or its subfolder ``Anno``; None if there is none.
 
     Raises:
         ValueError: There are several.
     """
-    folders = [folder, folder / "Anno"]
-    tables = [path for parent in folders for path in sorted(parent.glob("*.csv"))]
-    tables += [parent / CELEBA for parent in folders if (parent / CELEBA).is_file()]
+    tables = tables_in(folder, rules)
     if len(tables) > 1:
         names = " and ".join(path.relative_to(folder).as_posix() for path in tables[:2])
         raise ValueError(f"{folder} holds several tables, {names}; give the path of the one to use")
     return tables[0] if tables else None
 
 
-def read_table(file: Path) -> Table:
-    """Read a table: ``.csv`` with a header line, or text in the format of CelebA.
+def read_table(file: Path, rules: DataRules = 2) -> Table:
+    """Read a table: text with a header line and a line per image, or in the format of CelebA.
 
-    A CSV table names the image in a column ``file``, ``filename``, ``image``, ``image_id``,
-    ``path`` or ``name``, or else in its first column, and may give the split, ``train``, ``test``
-    or ``val``, in a column ``split``. In CelebA's format, a header line is followed by lines of an
-    image and its values, and ``list_eval_partition.txt`` beside the table gives the splits. By
-    default, an image in a folder ``train``, ``test`` or ``val`` belongs to that split.
+    Cells are separated by commas, semicolons, tabs or bars; see
+    :func:`~crossimage.data.sources.table_text.read_text` for encodings. The column whose cells are
+    names of images names the image; of several, ``file``, ``filename``, ``image``, ``image_id``,
+    ``path`` or ``name``. A column ``split`` may give the split, ``train``, ``test`` or ``val``. In
+    CelebA's format, cells are separated by spaces, and a header line of the other columns is
+    followed by lines of an image and its values; ``list_eval_partition.txt`` beside the table gives
+    the splits. By default, an image in a folder ``train``, ``test`` or ``val`` belongs to that
+    split.
+
+    Args:
+        file: The table.
+        rules: The rules by which tables are read; 1: only UTF-8, CSV only with commas, and the
+            image in the column with one of these names, or else in the first.
 
     Raises:
         FileNotFoundError: Images are missing.
         ValueError: The file is not such a table, a line has a wrong number of columns, or two lines
             name the same image.
     """
+    described = ""
     try:
-        lines = list(_csv(file) if file.suffix.lower() == ".csv" else _celeba(file))
+        if rules == 1:
+            lines = list(_csv(file) if file.suffix.lower() == ".csv" else _celeba(file))
+        else:
+            text = read_text(file)
+            described = text.description
+            spaced = text.separator == WHITESPACE
+            lines = list(_with_names(file, text.lines()) if spaced else text.lines())
     except (UnicodeDecodeError, csv.Error):
         raise ValueError(f"{file} is not a table; expected a CSV file or {CELEBA}") from None
     if len(lines) < 2:
         raise ValueError(
             f"{file} names no images; expected a line of names, then one line per image"
         )
-    (_, names), *entries = lines
+    (header, names), *entries = lines
     names = [name.strip() for name in names]
-    for name in names:
-        if names.count(name) > 1:
+    unnamed: set[str] = set()
+    if rules == 2:
+        _check_header(file, header, names)
+        names = [name or f"column {number}" for number, name in enumerate(names, start=1)]
+        unnamed = {f"column {n}" for n, name in enumerate(lines[0][1], start=1) if not name.strip()}
+    for name, count in Counter(names).items():
+        if count > 1:
             raise ValueError(f"{file} has two columns '{name}'; give each its own name")
     for line, cells in entries:
         if len(cells) != len(names):
@@ -151,28 +161,82 @@ def read_table(file: Path) -> Table:
             )
     folded = [name.casefold() for name in names]
     split_at = folded.index("split") if "split" in folded else None
-    known = [folded.index(name) for name in _FILE_COLUMNS if name in folded]
-    file_at = known[0] if known else next((i for i in range(len(names)) if i != split_at), 0)
+    file_at = _file_column(file, folded, entries, split_at, rules)
     columns = [i for i in range(len(names)) if i not in (file_at, split_at)]
     files = [(line, cells[file_at].strip()) for line, cells in entries]
     if split_at is not None:
         splits = [_split(file, line, cells[split_at]) for line, cells in entries]
     else:
         splits = _partition(file, files)
-    located = _locate(file, files, splits)
+    located = _locate(file, files, splits, rules)
     rows = [
-        Row(path, line, split, tuple(_meaning(cells[i]) for i in columns))
+        Row(path, line, split, tuple(cells[i] for i in columns))
         for (path, split), (line, cells) in zip(located, entries, strict=True)
     ]
     rows.sort(key=lambda row: row.path)
     for one, other in zip(rows, rows[1:], strict=False):
         if one.path == other.path:
             first, second = sorted((one.line, other.line))
-            raise ValueError(f"{file}, line {second}: {one.path} is already in line {first}")
-    return Table(file, tuple(names[i] for i in columns), tuple(rows))
+            values = "the same" if one.cells == other.cells else "other"
+            raise ValueError(
+                f"{file}, line {second}: {one.path} is already in line {first}, with {values} "
+                "values; remove one of the lines"
+            )
+    unlisted = _count_unlisted(row.path for row in rows) if rows and rules == 2 else 0
+    return Table(
+        file, tuple(names[i] for i in columns), tuple(rows), frozenset(unnamed), described, unlisted
+    )
 
 
-def _csv(file: Path) -> Iterator[_Line]:
+def _check_header(file: Path, line: int, names: Sequence[str]) -> None:
+    """Refuse a first line that is about an image."""
+    image = next((name for name in names if _has_suffix(name)), None)
+    if image is not None:
+        labels = ",".join(f"label{number}" for number in range(1, min(len(names), 4)))
+        raise ValueError(
+            f"{file} has no line of names: line {line} is already about the image {image}; write "
+            f"the names of the columns above it, such as file,{labels}"
+        )
+
+
+def _file_column(
+    file: Path,
+    names: Sequence[str],
+    entries: Sequence[Line],
+    split_at: int | None,
+    rules: DataRules,
+) -> int:
+    """Return the index of the column that names the images."""
+    known = [names.index(name) for name in _FILE_COLUMNS if name in names]
+    by_name = known[0] if known else next((i for i in range(len(names)) if i != split_at), 0)
+    if rules == 1:
+        return by_name
+    _, first = entries[0]
+    images = [i for i, cell in enumerate(first) if _has_suffix(cell.strip())]
+    for index in [*known, *(images if len(images) == 1 else ())]:
+        if index in images:
+            return index
+    if len(images) > 1:
+        listed = " and ".join(names[i] for i in images[:2])
+        raise ValueError(
+            f"{file} names images in several columns, {listed}; call the one to use 'file'"
+        )
+    return by_name
+
+
+def _count_unlisted(listed: Iterable[Path]) -> int:
+    """Count the images in the same folders as those of a table that it does not name."""
+    by_folder: dict[Path, set[str]] = defaultdict(set)
+    for path in listed:
+        by_folder[path.parent].add(path.name)
+    return sum(
+        _has_suffix(name) and not name.startswith(".") and name not in names
+        for folder, names in by_folder.items()
+        for name in os.listdir(folder)
+    )
+
+
+def _csv(file: Path) -> Iterator[Line]:
     with open(file, newline="", encoding="utf-8-sig") as text:
         reader = csv.reader(text)
         for cells in reader:
@@ -180,28 +244,24 @@ def _csv(file: Path) -> Iterator[_Line]:
                 yield reader.line_num, cells
 
 
-def _celeba(file: Path) -> Iterator[_Line]:
+def _celeba(file: Path) -> Iterator[Line]:
+    return _with_names(file, TableText(file.read_text("utf-8-sig"), "", WHITESPACE).lines())
+
+
+def _with_names(file: Path, lines: Iterable[Line]) -> Iterator[Line]:
     """Yield the lines from the header on, which precedes the first image and follows the count."""
-    header: _Line | None = None
+    header: Line | None = None
     started = False
-    for number, text in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), start=1):
-        cells = text.split()
-        if not cells:
-            continue
+    for number, cells in lines:
         if not started and _has_suffix(cells[0]):
             if header is None:
                 raise ValueError(f"{file} has no line of names before its first image")
             started = True
-            yield header[0], ["file", *header[1]]
+            complete = len(header[1]) == len(cells)  # with a name for the column of images
+            yield header[0], header[1] if complete else ["file", *header[1]]
         if started:
             yield number, cells
         header = number, cells
-
-
-@lru_cache(1000)
-def _meaning(text: str) -> Cell:
-    text = text.strip()
-    return _MEANING.get(text.casefold(), text)
 
 
 def _split(file: Path, line: int, cell: str) -> str:
@@ -239,7 +299,7 @@ def _has_suffix(name: str) -> bool:
 
 
 def _locate(
-    file: Path, files: Sequence[tuple[int, str]], splits: Sequence[str]
+    file: Path, files: Sequence[tuple[int, str]], splits: Sequence[str], rules: DataRules
 ) -> list[tuple[Path, str]]:
     """Return the images' paths and splits; raise an error that counts missing images."""
     # tables are long, and strings are several times as fast as paths here
@@ -254,15 +314,15 @@ def _locate(
     for (line, name), split in zip(files, splits, strict=True):
         if not _has_suffix(name):
             raise ValueError(f"{file}, line {line}: '{name}' is not an image; expected {EXPECTED}")
-        folder = next((f for f in order[split] if os.path.isfile(os.path.join(f, name))), None)
-        if folder is None and not name.isascii():  # perhaps in the other Unicode form
-            folder = next((f for f in order[split] if index.find(Path(f, name))), None)
-            name = str(index.find(Path(folder, name))) if folder else name
-        if folder is None:
+        found = _first_file(order[split], name, index)
+        if found is None and rules == 2 and "\\" in name:  # of Windows
+            found = _first_file(order[split], name.replace("\\", "/"), index)
+        if found is None:
             missing.append((line, name))
             continue
+        folder, spelling = found
         implied = below.get(folder, "")
-        located.append((Path(folder, name), split or (implied if implied in _SPLITS else "")))
+        located.append((Path(folder, spelling), split or (implied if implied in _SPLITS else "")))
     if missing:
         (line, name), count = missing[0], len(missing)
         raise FileNotFoundError(
@@ -270,3 +330,16 @@ def _locate(
             f"{', '.join(_FOLDERS)} ({count} of {len(files)} images missing)"
         )
     return located
+
+
+def _first_file(
+    folders: Sequence[str], name: str, index: NameIndex
+) -> tuple[str, str | Path] | None:
+    """Return the first folder that holds a file, and the file's name as it is spelt there."""
+    folder = next((f for f in folders if os.path.isfile(os.path.join(f, name))), None)
+    if folder is not None:
+        return folder, name
+    if name.isascii():
+        return None
+    found = ((folder, index.find(Path(folder, name))) for folder in folders)
+    return next(((folder, path) for folder, path in found if path), None)

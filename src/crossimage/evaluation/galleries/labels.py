@@ -65,9 +65,9 @@ def find_change(labels: Labels, to: str) -> Change:
         ValueError: There are no such labels, or they exclude each other or are of different data
             sets.
     """
-    wanted = parse_target(to)
+    wanted = parse_target(to, labels.names)
     vector = labels.vectors(wanted, 1)[0]
-    names = [to] if isinstance(wanted, str) else dict(wanted)
+    names = [wanted] if isinstance(wanted, str) else dict(wanted)
     values = {index: float(vector[index]) for index in map(labels.index, names)}
     set_ones = {labels.names[index] for index, value in values.items() if value}
     cleared = {
@@ -155,12 +155,12 @@ def _open(title: str, model: Predictor, data: str, labels: Labels) -> LabelledIm
         f"expected the data sets that {title} was trained on, in their order, with its labels "
     )
     expected += ", ".join(labels.names)
+    assert isinstance(model.config, LabelledConfig)
     try:
-        domains = find_labelled(data, labels.names, model.config.data_rules)
+        domains = find_labelled(data, labels.names, model.config.data_rules, model.config.values)
     except ValueError as error:
         raise ValueError(f"{error}; {expected}") from None
     if [domain.label_set for domain in domains] != list(labels.sets):
         names = ", ".join(name for domain in domains for name in domain.label_set.names)
         raise ValueError(f"{data} has the labels {names}; {expected}")
-    assert isinstance(model.config, LabelledConfig)
     return LabelledImages(domains, model.config)

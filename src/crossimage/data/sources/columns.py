@@ -1,0 +1,399 @@
+"""Columns of tables: which are labels, and what their values mean."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from crossimage.config import DataRules
+from crossimage.data.sources.tables import Row, Table
+from crossimage.labels import EVERY_COLUMN, LabelValues
+from crossimage.utils.names import look_up
+
+_VOCABULARIES = (
+    ("1", "0"), ("1", "-1"), ("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"),
+)  # fmt: skip
+"""Words for 1 and 0, of which a column uses one pair."""
+
+_WORDS = frozenset(word for pair in _VOCABULARIES for word in pair)
+_BLANK = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-"})
+_NEARLY = 0.8  # share of a column's values that make the others exceptions
+_SHOWN = 20  # columns that a sentence lists at most
+_OFFERED = 50  # columns that a way out lists at most
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?")
+
+_AS_BEFORE = {"1": 1, "true": 1, "yes": 1, "0": 0, "-1": 0, "false": 0, "no": 0}
+
+
+@dataclass(frozen=True)
+class TableLabels:
+    """The labels of a table.
+
+    Attributes:
+        table: The table, without the images that are left out.
+        names: Names of the labels.
+        values: The labels of every image, 1 or 0, by path.
+        notes: Sentences on how the table was read and what is not used.
+    """
+
+    table: Table
+    names: tuple[str, ...]
+    values: Mapping[Path, tuple[int, ...]]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Meaning:
+    """Which values of a column count as 1 and as 0; all others are missing."""
+
+    positive: frozenset[str]
+    negative: frozenset[str]
+
+    def of(self, cell: str) -> int | None:
+        word = _word(cell)
+        return 1 if word in self.positive else 0 if word in self.negative else None
+
+
+def read_labels(
+    table: Table,
+    chosen: Sequence[str] = (),
+    settings: LabelValues | None = None,
+    rules: DataRules = 2,
+) -> TableLabels:
+    """Read the labels of a table's images.
+
+    A column is a label if its values are 1/0, 1/-1, true/false, yes/no, y/n or t/f, in upper or
+    lower case or as decimal numbers, or if the settings say what its values mean.
+
+    Args:
+        table: The table.
+        chosen: The columns to use, in this order; empty: all that are labels.
+        settings: What values mean, and whether images without a value are left out.
+        rules: The rules by which tables are read; 1: every column of 1, 0, -1, true, false, yes
+            and no is a label, and all others are passed over.
+
+    Raises:
+        ValueError: A column is almost a label, or one that was asked for is none.
+    """
+    if rules == 1:
+        return _read_as_before(table, chosen)
+    settings = settings or LabelValues()
+    positive = _by_column(table, "positive", settings.positive)
+    negative = _by_column(table, "negative", settings.negative)
+    meanings: dict[str, _Meaning] = {}
+    unused: list[str] = []
+    unclear: dict[str, str] = {}
+    wanted = set(chosen)
+    for name, *cells in zip(table.columns, *(row.cells for row in table.rows), strict=True):
+        if wanted and name not in wanted:
+            continue
+        counts = _counted(cells)
+        set_here = (positive.get(name, ()), negative.get(name, ()))
+        meaning: _Meaning | str | None
+        if any(set_here):
+            meaning = _meaning_set(table, name, counts, *set_here)
+        else:
+            meaning = _meaning_found(table, name, counts, asked=bool(wanted))
+            if isinstance(meaning, str):
+                given = [
+                    tuple(
+                        word
+                        for word in words.get(EVERY_COLUMN, ())
+                        if _named(word, counts) in counts
+                    )
+                    for words in (settings.positive, settings.negative)
+                ]
+                if any(given):
+                    meaning = _meaning_set(table, name, counts, *given)
+        if isinstance(meaning, str):
+            unclear[name] = meaning
+        elif meaning is None:
+            unused.append(_unused(name, counts))
+        else:
+            meanings[name] = meaning
+    names = tuple(chosen) or tuple(meanings)
+    _refuse_unclear(table, unclear, tuple(meanings), chosen)
+    _refuse_unnamed(table, names)
+    if not names:
+        raise ValueError(
+            f"{table.file} has no column that holds only 1 and 0, or yes and no"
+            + (f"; not used: {_listed(unused)}" if unused else "")
+        )
+    return _cells_as_labels(table, names, meanings, settings.missing == "skip", unused)
+
+
+def _read_as_before(table: Table, chosen: Sequence[str]) -> TableLabels:
+    @lru_cache(1000)
+    def meaning(cell: str) -> int | None:
+        return _AS_BEFORE.get(cell.strip().casefold())
+
+    columns = dict(zip(table.columns, range(len(table.columns)), strict=True))
+    names = tuple(chosen) or tuple(
+        name
+        for name, at in columns.items()
+        if all(meaning(row.cells[at]) is not None for row in table.rows)
+    )
+    if not names:
+        raise ValueError(f"{table.file} has no column that holds only 1 and 0")
+    places = [columns[name] for name in names]
+    values = {}
+    for row in table.rows:
+        own = []
+        for name, at in zip(names, places, strict=True):
+            if (value := meaning(row.cells[at])) is None:
+                raise _not_a_label(table, name, row, row.cells[at])
+            own.append(value)
+        values[row.path] = tuple(own)
+    return TableLabels(table, names, values)
+
+
+def _not_a_label(table: Table, name: str, row: Row, cell: str, more: str = "") -> ValueError:
+    return ValueError(
+        f'{table.file}: {name} holds "{cell.strip()}" in line {row.line}; expected 1 or 0{more}'
+    )
+
+
+@lru_cache(10_000)
+def _word(cell: str) -> str:
+    """Return a cell's value in one form: 1 for 1.0 and 1,0, yes for YES."""
+    text = cell.strip().casefold()
+    if _NUMBER.fullmatch(text):
+        number = float(text.replace(",", "."))
+        return str(int(number)) if number.is_integer() else repr(number)
+    return text
+
+
+def _counted(cells: Sequence[str]) -> Counter[str]:
+    """Count the values of a column, most frequent first."""
+    counts: Counter[str] = Counter()
+    for cell, count in Counter(cells).items():
+        counts[_word(cell)] += count
+    return counts
+
+
+def _by_column(
+    table: Table, key: str, values: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[str, ...]]:
+    """Return the settings for the columns of this table, by the columns' own names."""
+    found = {}
+    for given, words in values.items():
+        index = look_up(given, table.columns)
+        if index is None:  # on the command line, dashes become underscores
+            index = look_up(given, [name.replace("-", "_") for name in table.columns])
+        if index is not None:
+            found[table.columns[index]] = tuple(words)
+    return found
+
+
+def _meaning_set(
+    table: Table,
+    name: str,
+    counts: Mapping[str, int],
+    positive: Sequence[str],
+    negative: Sequence[str],
+) -> _Meaning:
+    """Return what the settings say about a column; what one side leaves must be one value."""
+    ones, zeros = (
+        frozenset(_named(word, counts) for word in words) for words in (positive, negative)
+    )
+    if both := ones & zeros:
+        raise ValueError(
+            f'"{min(both)}" is in positive.{name} and in negative.{name}; leave out one of them'
+        )
+    if ones and zeros:
+        return _Meaning(ones, zeros)
+    key, given = ("positive", ones) if ones else ("negative", zeros)
+    for word in sorted(given - counts.keys()):
+        raise ValueError(
+            f'{key}.{name}: {table.file} holds no "{word}" in {name}, only {_quoted(counts)}'
+        )
+    others = frozenset(counts) - given - _BLANK
+    if len(others) > 1:
+        other = "negative" if ones else "positive"
+        raise ValueError(
+            f"{table.file}: beside {key}.{name}, {name} holds {_quoted(counts, others)}; say which "
+            f"of them count as {int(not ones)}, such as {other}.{name}={min(others)}; images with "
+            "the rest are left out by missing=skip"
+        )
+    return _Meaning(ones or others, zeros or others)
+
+
+def _named(word: str, counts: Mapping[str, int]) -> str:
+    """Return the value that a setting names; YAML reads yes and no as true and false."""
+    word = _word(word)
+    other = {"true": "yes", "false": "no"}.get(word, word)
+    return other if other in counts and word not in counts else word
+
+
+def _meaning_found(
+    table: Table, name: str, counts: Mapping[str, int], asked: bool
+) -> _Meaning | str | None:
+    """Return what a column's values mean, why that is unclear, or None if it is no label."""
+    present = counts.keys() - _BLANK
+    total = sum(counts[word] for word in present)
+    for one, zero in _VOCABULARIES:
+        if present and present <= {one, zero}:
+            return _Meaning(frozenset({one}), frozenset({zero}))
+    for one, zero in _VOCABULARIES:
+        if {one, zero} <= present:
+            odd = present - {one, zero}
+            share = (counts[one] + counts[zero]) / total
+            if present <= _WORDS or len(odd) == 1 or share >= _NEARLY:
+                return _exceptions(table, name, counts, (one, zero), odd)
+    if len(present) == 2 and (total > 2 or asked):
+        one, other = sorted(present)
+        return (
+            f"{name} holds {_quoted(counts, present)}, and nothing says which counts as 1; set "
+            f"positive.{name}={one} or positive.{name}={other}"
+        )
+    if present and present <= _WORDS:
+        return _exceptions(table, name, counts, (), present)
+    if asked:
+        at = table.columns.index(name)
+        row = min(table.rows, key=lambda row: row.line)
+        more = (
+            f" ({len(present)} different values in all); say what counts as 1 and as 0 with "
+            f"positive.{name}=... and negative.{name}=..."
+        )
+        raise _not_a_label(table, name, row, row.cells[at], more)
+    return None
+
+
+def _exceptions(
+    table: Table,
+    name: str,
+    counts: Mapping[str, int],
+    words: Sequence[str],
+    odd: Set[str],
+) -> str:
+    """Say which values of a column are beside its own words for 1 and 0, and the ways out."""
+    at = table.columns.index(name)
+    row = min((r for r in table.rows if _word(r.cells[at]) in odd), key=lambda row: row.line)
+    beside = f" beside {_quoted(counts, words)}" if words else ""
+    one, zero = words or ("...", "...")
+    merged = ",".join((zero, *sorted(odd)))
+    more = f", or negative.{name}={merged} to count them as 0" if words and len(odd) < 4 else ""
+    return (
+        f'{name} holds "{row.cells[at].strip()}" in line {row.line}, in all {_quoted(counts, odd)}'
+        f"{beside}; correct the values, or set positive.{name}={one} negative.{name}={zero} "
+        f"missing=skip to leave these images out{more}"
+    )
+
+
+def _refuse_unclear(
+    table: Table, unclear: Mapping[str, str], clear: Sequence[str], chosen: Sequence[str]
+) -> None:
+    if not unclear:
+        return
+    first = next(iter(unclear))
+    others = [name for name in unclear if name != first]
+    more = f"; the same of {_listed(others)}" if others else ""
+    rest = [name for name in chosen or clear if name not in unclear]
+    out = f"; or leave it out with {_attributes(rest)}" if rest else ""
+    raise ValueError(f"{table.file}: {unclear[first]}{out}{more}")
+
+
+def _refuse_unnamed(table: Table, names: Sequence[str]) -> None:
+    for name in names:
+        if name in table.unnamed:
+            raise ValueError(
+                f"{table.file}: {name} holds labels but has no name; write one in the first line"
+            )
+
+
+def _attributes(names: Sequence[str]) -> str:
+    few = ",".join(names[:_OFFERED])
+    return f"attributes={few}{',...' if len(names) > _OFFERED else ''}"
+
+
+def _cells_as_labels(
+    table: Table,
+    names: tuple[str, ...],
+    meanings: Mapping[str, _Meaning],
+    skip: bool,
+    unused: Sequence[str],
+) -> TableLabels:
+    at = {name: index for index, name in enumerate(table.columns)}
+    columns = [(name, at[name], lru_cache(1000)(meanings[name].of)) for name in names]
+    values: dict[Path, tuple[int, ...]] = {}
+    rows, without = [], dict.fromkeys(names, 0)
+    first: dict[str, Row] = {}
+    for row in table.rows:
+        own = [meaning(row.cells[index]) for _, index, meaning in columns]
+        if None in own:
+            for (name, _, _), value in zip(columns, own, strict=True):
+                if value is None:
+                    without[name] += 1
+                    if name not in first or row.line < first[name].line:
+                        first[name] = row
+            continue
+        rows.append(row)
+        values[row.path] = tuple(value for value in own if value is not None)
+    missing = {name: count for name, count in without.items() if count}
+    if missing and not skip:
+        name = next(iter(missing))
+        cell = first[name].cells[at[name]].strip()
+        found = f'"{cell}"' if cell else "nothing"
+        others = [name for name in names if name not in missing]
+        out = f", or leave the column out with {_attributes(others)}" if others else ""
+        more = f"; likewise {_listed(list(missing)[1:])}" if len(missing) > 1 else ""
+        raise ValueError(
+            f"{table.file}: {name} holds {found} in line {first[name].line}, and no value in "
+            f"{missing[name]} of {len(table.rows)} lines; set missing=skip to leave these images "
+            f"out{out}{more}"
+        )
+    notes = [f"{table.file.name} is {table.text}" if table.text else ""]
+    for name in names:
+        ones, zeros = meanings[name].positive, meanings[name].negative
+        if ones != {"1"} or not zeros <= {"0", "-1"} or len(zeros) > 1:
+            notes.append(f"{name}: {_or(ones)} is 1, {_or(zeros)} is 0")
+    notes = [notes[0], *_shortened(notes[1:])]
+    if missing:
+        counted = ", ".join(f"{name} {count}" for name, count in missing.items())
+        notes.append(
+            f"{len(table.rows) - len(rows)} images without a value are left out ({counted})"
+        )
+    if unused:
+        notes.append(f"not used: {_listed(unused)}")
+    if table.unlisted:
+        notes.append(f"{table.unlisted} images beside those of {table.file.name} are not in it")
+    kept = replace(table, rows=tuple(rows))
+    return TableLabels(kept, names, values, tuple(note for note in notes if note))
+
+
+def _or(words: frozenset[str]) -> str:
+    return " or ".join(sorted(words))
+
+
+def _unused(name: str, counts: Mapping[str, int]) -> str:
+    values = [word for word in counts if word not in _BLANK]
+    if not values:
+        return f"{name} (empty)"
+    if len(values) > 4:
+        return f"{name} ({len(values):,} different values)"
+    return f"{name} ({', '.join(value[:_SHOWN] for value in sorted(values))})"
+
+
+def _quoted(counts: Mapping[str, int], words: Collection[str] | None = None) -> str:
+    """Return values with their counts: "M" (12) and "F" (7)."""
+    known = sorted(counts if words is None else words)
+    parts = [f'"{word}" ({counts[word]})' for word in known[:5]]
+    if len(known) > 5:
+        return f"{', '.join(parts)} and {len(known) - 5} more"
+    return " and ".join(parts)
+
+
+def _shortened(notes: Sequence[str]) -> list[str]:
+    """Return one sentence of many."""
+    if not notes:
+        return []
+    return ["; ".join(notes[:_SHOWN]) + ("; ..." if len(notes) > _SHOWN else "")]
+
+
+def _listed(names: Sequence[str]) -> str:
+    few = ", ".join(names[:_SHOWN])
+    return few + (f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")
