@@ -1,14 +1,20 @@
 """Runs that start from a trained model: its networks and weights, not its schedule."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 import crossimage
+from crossimage.checkpoints.training_state import Checkpoints
+from crossimage.config import build
 from crossimage.methods import METHODS
 from crossimage.methods.munit import MUNIT
-from crossimage.training.run import train
+from crossimage.training.listener import Listener
+from crossimage.training.run import run_training, train
 from tests.conftest import small
 from tests.faults.harness import digest
 
@@ -67,3 +73,86 @@ def test_a_run_from_a_model_takes_its_networks_but_not_its_schedule(
     assert second.width == first.width and second.weights == first.weights
     assert second.discriminator.width == 6 and second.discriminator.layers == 2
     assert second.learning_rate == 1e-4 and second.batch_size == 1
+
+
+class Said(Listener):
+    def __init__(self) -> None:
+        super().__init__()
+        self.sentences: list[str] = []
+
+    def say(self, sentence: str) -> None:
+        self.sentences.append(sentence)
+
+
+def start(method: str, data: Path, out: Path, init_from: Path, **changes: Any) -> str:
+    """What a run says about its start; its weights stay as they are."""
+    listener = Said()
+    still = small(method, steps=1, learning_rate=0.0, weight_decay=0.0, **changes)
+    still.pop("decay_steps", None)
+    run_training(method, str(data), out, still, init_from=init_from, listener=listener)
+    (sentence,) = (s for s in listener.sentences if s.startswith("initialised from"))
+    return sentence
+
+
+def weights_of(run: Path) -> dict[str, Tensor]:
+    """The trained weights of a run's newest checkpoint."""
+    _, state = Checkpoints(run, 1).load_newest(pytest.fail) or pytest.fail("no checkpoint")
+    method = METHODS[state["config"]["method"]]
+    values = {key: value for key, value in state["config"].items() if key != "method"}
+    networks = method(build(method.Config, values))
+    parameters = {name for name, _ in networks.named_parameters()}
+    return {name: value for name, value in state["method"].items() if name in parameters}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_start_from_a_run_has_the_weights_of_all_its_players(
+    method: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    source = {"unpaired": "classes", "paired": "pairs", "labelled": "labelled"}
+    data = request.getfixturevalue(source.get(METHODS[method].layout, "folders"))
+    data = data / "trainA" if METHODS[method].layout in ("single", "super_resolution") else data
+    train(method, data, tmp_path / "first", **small(method, steps=3))
+    newest = Checkpoints(tmp_path / "first", 1).newest_path()
+    assert newest
+    for number, given in enumerate((tmp_path / "first", newest)):
+        out = tmp_path / str(number)
+        sentence = start(method, data, out, given)
+        rest = set(METHODS[method].player_order) - set(METHODS[method].inference_players)
+        assert "; new" not in sentence
+        assert ("of its checkpoint at step 3" in sentence) == bool(rest)
+        before, after = weights_of(tmp_path / "first"), weights_of(out)
+        assert before.keys() == after.keys()
+        assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_what_a_start_does_not_find_is_said_to_be_new(
+    finished: Path, folders: Path, tmp_path: Path
+) -> None:
+    model = finished / "model.safetensors"
+    sentence = start("munit", folders, tmp_path / "a", model)
+    assert sentence == f"initialised from {model}: generators; new: discriminators"
+    wider = {"width": 6, "layers": 2, "scales": 2}
+    sentence = start("munit", folders, tmp_path / "b", finished, discriminator=wider)
+    assert sentence.endswith(": generators; new: discriminators (of another shape)")
+
+
+def test_files_of_other_kinds_are_refused_in_a_sentence(
+    finished: Path, folders: Path, tmp_path: Path
+) -> None:
+    foreign = tmp_path / "latest_net_G.pth"
+    torch.save({"weight": torch.zeros(1)}, foreign)
+    torn = tmp_path / "step-00000001.pt"
+    newest = Checkpoints(finished, 1).newest_path()
+    assert newest
+    torn.write_bytes(newest.read_bytes()[:-1000])
+    image = next((folders / "trainA").iterdir())
+    for given, said in (
+        (foreign, "expected a checkpoint of a run.*crossimage import"),
+        (torn, "expected a checkpoint of a run"),
+        (image, "expected a model file"),
+        (finished / "config.yaml", "expected a model file"),
+        (finished / "checkpoints", "holds no model.safetensors"),
+    ):
+        with pytest.raises((ValueError, FileNotFoundError), match=said):
+            start("munit", folders, tmp_path / "out", given)
+    assert not (tmp_path / "out").exists()

@@ -1,19 +1,36 @@
-"""Load the networks of a model file or a run folder."""
+"""Load the networks of a model file, a run folder or a checkpoint."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 from crossimage.checkpoints.model_file import load_model
 from crossimage.checkpoints.training_state import Checkpoints
+from crossimage.config import EARLIER_DEFAULTS, build
+from crossimage.methods import find_method
 from crossimage.methods.base import Method
 
 
+class Trained(NamedTuple):
+    """All networks of a model or run that there are weights of.
+
+    Attributes:
+        networks: The method, with the players that it has weights of.
+        step: The step of the checkpoint that the players come from which only training needs; None
+            if they are from the model file, or missing.
+    """
+
+    networks: Method
+    step: int | None
+
+
 def load_networks(path: Path, discriminators: bool = False) -> Method:
-    """Load the method of a model file or of a run folder, with its weights, on the CPU.
+    """Load the method of a model file, run folder or checkpoint, with its weights, on the CPU.
 
     PyTorch's global random generators keep their states.
 
@@ -26,6 +43,8 @@ def load_networks(path: Path, discriminators: bool = False) -> Method:
         ValueError: The file is not a model that this version can read, or there are no
             discriminators to load.
     """
+    if _is_archive(path):
+        return load_trained(path, _warn).networks
     file = path / "model.safetensors" if path.is_dir() else path
     if path.is_dir() and not file.is_file():
         raise FileNotFoundError(
@@ -38,6 +57,55 @@ def load_networks(path: Path, discriminators: bool = False) -> Method:
         if discriminators and "discriminators" not in networks.players():
             networks = _with_discriminators(networks, path)
     return networks
+
+
+def load_trained(path: Path, report: Callable[[str], None]) -> Trained:
+    """Load all networks of a run folder, model file or checkpoint, on the CPU.
+
+    The players that only training needs are in checkpoints. Those that translate have the weights
+    of the model file, which may be running averages.
+
+    Args:
+        path: The file or folder.
+        report: Called with a sentence for each damaged checkpoint of a run.
+
+    Raises:
+        FileNotFoundError: There is no model at ``path``.
+        ValueError: The file is neither a model nor a checkpoint that this version can read.
+    """
+    with torch.random.fork_rng(devices=[]):
+        if _is_archive(path):
+            return _from_checkpoint(path)
+        networks = load_networks(path)
+        if not path.is_dir() or len(networks.players()) == len(networks.player_order):
+            return Trained(networks, None)
+        try:
+            newest = Checkpoints(path, keep=1).load_newest(report)
+        except ValueError as error:  # all are damaged
+            report(str(error))
+            newest = None
+        if newest is None:
+            return Trained(networks, None)
+        complete = type(networks)(networks.config, training=True)
+        complete.load_state_dict({**newest[1]["method"], **networks.state_dict()}, strict=False)
+        return Trained(complete.eval(), newest[0])
+
+
+def _is_archive(path: Path) -> bool:
+    """Return whether a file is in PyTorch's own format rather than a model file."""
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return file.read(2) == b"PK" or path.suffix in {".pt", ".pth", ".ckpt"}
+
+
+def _from_checkpoint(path: Path) -> Trained:
+    state = Checkpoints.load(path)
+    values = EARLIER_DEFAULTS | state["config"]
+    cls = find_method(values.pop("method"), path)
+    networks = cls(build(cls.Config, values, source=str(path)), training=True)
+    networks.load_state_dict(state["method"] | (state["average"] or {}), strict=False)
+    return Trained(networks.eval(), state["step"])
 
 
 def _with_discriminators(networks: Method, run: Path) -> Method:

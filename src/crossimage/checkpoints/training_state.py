@@ -102,6 +102,25 @@ class Checkpoints:
             )
         return None
 
+    @staticmethod
+    def load(path: Path) -> dict[str, Any]:
+        """Read a state from its file, on the CPU.
+
+        Raises:
+            ValueError: The file is damaged, or not a checkpoint of a run.
+        """
+        problem = _damage(path)
+        if problem is None:
+            try:
+                return cast(dict[str, Any], torch.load(path, "cpu", weights_only=True, mmap=False))
+            except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+                problem = f"cannot be read ({str(error).splitlines()[0]})"
+        raise ValueError(
+            f"{path} {problem}; expected a checkpoint of a run, such as "
+            "RUN/checkpoints/step-00010000.pt; checkpoints of other codebases are imported with "
+            "`crossimage import`"
+        )
+
     def newest_path(self) -> Path | None:
         """Return the checkpoint of the latest step, unchecked, or None if there is none."""
         return next((path for _, path in self._newest_first()), None)

@@ -36,7 +36,8 @@ def train(
             several of them separated by commas; for srgan and gan: one folder of images or list of
             files.
         out: The run's folder; a run of the same settings in it is continued.
-        init: Model file or run whose networks and weights a new run starts from.
+        init: Run, model file or checkpoint, whose networks and weights a new run starts from; the
+            discriminators too, if it is a run or checkpoint.
         devices: Number of processes on this machine, each with its own device.
     """
     # only parses: the method's settings, which are not known here, are parsed in run_train

@@ -63,7 +63,8 @@ def train(
         data: The data set, as ``crossimage train --data`` takes it: a folder, lists of files
             (``"A=a.txt,B=b.txt"``) or tables of labels.
         out: The run's folder.
-        init_from: A model file, or run, whose networks and weights a new run starts from.
+        init_from: A run, model file or checkpoint, whose networks and weights a new run starts
+            from.
         on_progress: Called whenever losses are logged, every ``log_every`` steps; the run is saved
             and stops if it returns False. ``print`` shows a line each time.
         **settings: Settings that override the recipe's, such as ``steps=1000``, ``crop=(64, 64)``
@@ -118,8 +119,8 @@ def run_training(
         data: A folder of images, list files or tables, see :func:`find_source`.
         out: The run's folder.
         overrides: Settings that override the recipe's, nested.
-        init_from: A model file, or run, whose weights a new run starts from; its networks have the
-            same settings unless recipe or overrides say otherwise.
+        init_from: A run, model file or checkpoint, whose weights a new run starts from; its
+            networks have the same settings unless recipe or overrides say otherwise.
         devices: Processes of this machine, each with its own device; ``torchrun`` sets their
             number itself.
         listener: Receives progress and messages, of the first process alone.
@@ -250,7 +251,7 @@ class _Run:
         method = self.method(config)
         method.build_fixed_networks()
         if self.init_from and new:
-            load_weights(method, self.init_from)
+            self.listener.say(load_weights(method, self.init_from, self.listener.warn))
         # methods that make images from noise have no inputs, and would show the same samples twice
         tested = method.targets and all(domain.test for domain in dataset.domains)
         splits: tuple[Split, ...] = ("train", "test") if tested else ("train",)

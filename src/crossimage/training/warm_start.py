@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from crossimage.checkpoints.load import load_networks
+from torch import Tensor
+
+from crossimage.checkpoints.load import load_networks, load_trained
 from crossimage.config import Config, to_dict
 from crossimage.methods.base import Method
 
@@ -31,24 +34,56 @@ def network_settings(model: Path, method: type[Method]) -> dict[str, Any]:
     }
 
 
-def load_weights(method: Method, model: Path) -> None:
-    """Load the weights of a model into a method whose other weights stay random.
+def load_weights(method: Method, model: Path, report: Callable[[str], None]) -> str:
+    """Load the weights of a model or run into a method whose other weights stay random.
+
+    Args:
+        method: The method of the new run.
+        model: A model file, run folder or checkpoint.
+        report: Called with a sentence for each damaged checkpoint of a run.
+
+    Returns:
+        A sentence that says which players have which weights.
 
     Raises:
-        ValueError: The model has other labels, or tensors of other shapes.
+        FileNotFoundError: There is no model.
+        ValueError: The model has other labels, or its networks that translate have other shapes.
     """
-    source = load_networks(model)
+    source, step = load_trained(model, report)
     if source.labels and method.labels and source.labels.names != method.labels.names:
         raise ValueError(
             f"{model} has the labels {', '.join(source.labels.names)}, but this run has "
             f"{', '.join(method.labels.names)}; choose the same attributes in the same order"
         )
-    weights, own = source.tensors(), method.state_dict()
+    own = method.state_dict()
+    loaded: list[str] = []
+    from_checkpoint: list[str] = []
+    new: list[str] = []
+    for player in method.players():
+        weights = source.tensors(player) if player in source.players() else {}
+        problem = _misfit(weights, own)
+        if problem and player in method.inference_players:
+            raise ValueError(
+                f"{model}: {problem}; leave out the settings that differ from those of the model"
+            )
+        if problem or not weights:
+            new.append(f"{player} (of another shape)" if problem else player)
+            continue
+        method.load_state_dict(weights, strict=False)
+        of_model = step is None or player in method.inference_players
+        (loaded if of_model else from_checkpoint).append(player)
+    parts = [", ".join(loaded)] if loaded else []
+    if from_checkpoint:
+        parts.append(f"{', '.join(from_checkpoint)} (of its checkpoint at step {step:,})")
+    return f"initialised from {model}: {', '.join(parts)}" + (
+        f"; new: {', '.join(new)}" if new else ""
+    )
+
+
+def _misfit(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> str | None:
+    """Return the first tensor that the new networks cannot take; None if they take all."""
     for key, value in weights.items():
         if key not in own or own[key].shape != value.shape:
             expected = tuple(own[key].shape) if key in own else "no such tensor"
-            raise ValueError(
-                f"{model}: {key} has shape {tuple(value.shape)}, expected {expected}; leave out "
-                "the settings that differ from those of the model"
-            )
-    method.load_state_dict(weights, strict=False)
+            return f"{key} has shape {tuple(value.shape)}, expected {expected}"
+    return None
