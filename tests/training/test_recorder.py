@@ -51,6 +51,23 @@ def test_sheets_are_pictures_at_their_intervals_and_at_the_end(run: Path) -> Non
         assert min(sheet.size) > 4 * 16 and len(set(sheet.convert("L").tobytes())) > 20
 
 
+@pytest.mark.parametrize("method", ["pix2pix", "bicyclegan"])
+def test_test_inputs_without_targets_are_shown(
+    method: str, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Panel] = []
+    monkeypatch.setattr(
+        "crossimage.training.recorder.sheet", lambda panels: shown.extend(panels) or sheet(panels)
+    )
+    data = shutil.copytree(pairs, tmp_path / "data")
+    shutil.rmtree(data / "testB")
+    train(method, data, tmp_path / "run", **small(method, steps=1))
+    first, second = ([name for name, _ in panel.columns] for panel in shown)
+    assert "ground truth" in first and "test images" in shown[1].title
+    assert second[0] == "input" and "ground truth" not in second
+    assert [images.shape[0] for _, images in shown[1].columns] == [2] * len(second)
+
+
 def test_the_sheet_shows_test_images_only_where_all_domains_have_some(
     folders: Path, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

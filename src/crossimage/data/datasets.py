@@ -74,6 +74,11 @@ class Images(Dataset[Sample]):
         self.channels = tuple(config.channels[kinds.index(letter)] for letter in self.letters)
         self._orders: dict[int, tuple[int, Tensor]] = {}
 
+    @property
+    def has_tests(self) -> bool:
+        """Whether there are test images of all domains; of pairs, one partner is enough."""
+        return all(any(self.domains[i].test for i in group) for group in self.groups)
+
     def __getitem__(self, number: int) -> Sample:
         """Load sample ``number``, which may be any number from 0 on."""
         sample = Sample({})

@@ -253,7 +253,7 @@ class _Run:
         if self.init_from and new:
             self.listener.say(load_weights(method, self.init_from, self.listener.warn))
         # methods that make images from noise have no inputs, and would show the same samples twice
-        tested = method.targets and all(domain.test for domain in dataset.domains)
+        tested = method.targets and dataset.has_tests
         splits: tuple[Split, ...] = ("train", "test") if tested else ("train",)
         recorder = Recorder(
             self.out,

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from crossimage.data.sources.folders import Domain, find_images, find_large_images
+from crossimage.data.sources.folders import Domain, find_images, find_large_images, scan_domains
 from tests.data.helpers import touch
 
 
@@ -100,7 +100,7 @@ def test_sheets_of_training_runs_are_not_trained_on(tmp_path: Path, below: str) 
     (tmp_path / run / "config.yaml").write_text("method: gan")
     domain = find_images(data)
     assert chosen(tmp_path, domain.train) == [f"{below}1.png", f"{below}config/2.png"]
-    assert unused(domain) == ["runs/one"]
+    assert unused(domain) == ["one"]
     assert len(find_images(data, rules=1).train) == 3
 
 
@@ -108,3 +108,16 @@ def test_a_run_in_the_data_folder_itself_keeps_the_data(tmp_path: Path) -> None:
     data = put(tmp_path, "1.png", "samples/step-1.png")
     (tmp_path / "config.yaml").write_text("method: gan")
     assert chosen(tmp_path, find_images(data).train) == ["1.png"]
+    assert len(find_images(f"{data}/samples").train) == 1
+
+
+def test_a_run_among_the_folders_of_domains_is_no_domain(tmp_path: Path) -> None:
+    data = put(tmp_path, "train/cat/1.png", "train/dog/1.png", "train/run/samples/step-1.png")
+    (tmp_path / "train/run/config.yaml").write_text("flip: true\nmethod: gan\n")
+    assert [domain.name for domain in scan_domains(data)] == ["cat", "dog"]
+
+
+def test_a_folder_with_a_config_of_others_is_no_run(tmp_path: Path) -> None:
+    data = put(tmp_path, "x/samples/1.png")
+    (tmp_path / "x/config.yaml").write_text("camera: none")
+    assert len(find_images(data).train) == 1

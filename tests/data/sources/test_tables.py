@@ -106,7 +106,7 @@ def test_without_splits_a_tenth_is_kept_for_tests_evenly_spread(put):
         ("file,x\n", r"names no images"),
         ("", r"names no images"),
         ("file,x\nnotes.txt,1\n", r"line 2: 'notes.txt' is not an image; expected .*\.png"),
-        ("file,split\na.png,dev\n", r"line 2: split is 'dev'; expected train, test, val"),
+        ("file,split\na.png,fold1\n", r"line 2: split is 'fold1'; expected train, val or test"),
         ("split\ntrain\n", r"'train' is not an image"),
     ],
 )

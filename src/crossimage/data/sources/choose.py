@@ -8,13 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from crossimage.data.sources.find import LOW_RESOLUTION, OTHER_SPLIT, OUTSIDE, RUN, LeftOut
+from crossimage.data.sources.find import LOW_RESOLUTION, OTHER_SPLIT, OUTSIDE, LeftOut
 from crossimage.data.sources.split_names import SplitName, split_in, split_of
 
 _LOW = re.compile(r"lr(bic|bicubic|unknown|mild|difficult|wild)?(x?\d+)?")
 _HIGH = frozenset({"hr", "gt", "original"})
 _SCALE = re.compile(r"x\d+")
-_RUN_PARTS = ("checkpoints", "samples", "logs", "model.safetensors")
 
 
 class Choice(NamedTuple):
@@ -33,34 +32,6 @@ class Choice(NamedTuple):
     train_from: str = ""
     test_from: str = ""
     left_out: tuple[LeftOut, ...] = ()
-
-
-def without_runs(
-    images: Sequence[Path], root: Path
-) -> tuple[tuple[Path, ...], tuple[LeftOut, ...]]:
-    """Leave out the images of training runs whose folders are below a folder.
-
-    Returns:
-        The other images, and the folders left out.
-    """
-    inside = _first_parts(images, root, lambda folder: is_run(root / folder))
-    if is_run(root):
-        inside = [
-            "samples" if path.is_relative_to(root / "samples") else run
-            for path, run in zip(images, inside, strict=True)
-        ]
-    if not any(inside):
-        return tuple(images), ()
-    runs = sorted({run for run in inside if run is not None})
-    kept = tuple(path for path, run in zip(images, inside, strict=True) if run is None)
-    return kept, _left_out(RUN, runs, root)
-
-
-def is_run(folder: Path) -> bool:
-    """Return whether a folder is that of a training run, by the files that it holds."""
-    return (folder / "config.yaml").is_file() and any(
-        (folder / part).exists() for part in _RUN_PARTS
-    )
 
 
 def choose(images: Sequence[Path], root: Path) -> Choice:

@@ -42,8 +42,10 @@ _BROKEN_LINK = ("broken link", "broken links")
 _SPECIAL = ("special file", "special files")
 RUN = ("training run", "training runs")
 OTHER_SPLIT = ("folder of another split", "folders of other splits")
+OTHER_IMAGES = ("image of another split", "images of another split")
 LOW_RESOLUTION = ("folder of low resolution", "folders of low resolution")
 OUTSIDE = ("image outside the folders of splits", "images outside the folders of splits")
+_RUN_PARTS = ("checkpoints", "samples", "logs")
 _BY_PATH = (_NO_ACCESS, _CYCLE, _BROKEN_LINK, _SPECIAL, RUN, OTHER_SPLIT, LOW_RESOLUTION)
 
 
@@ -77,7 +79,8 @@ def find_files(folder: Path, rules: DataRules = 2) -> FoundFiles:
     """Find the images below a folder; none if it does not exist.
 
     Files are taken for images by their suffix, or else by their content. Linked files and folders
-    are followed. What is hidden, and what file managers leave behind, is left out.
+    are followed. What is hidden, what file managers leave behind, and the sheets of training runs
+    are left out.
 
     Args:
         folder: The folder.
@@ -101,11 +104,23 @@ def find_files(folder: Path, rules: DataRules = 2) -> FoundFiles:
 
 
 def visible_folders(folder: Path, rules: DataRules = 2) -> list[str]:
-    """Return the sorted names of a folder's direct subfolders, without hidden ones and junk."""
+    """Return the sorted names of a folder's direct visible subfolders that are no junk or runs."""
     if not folder.is_dir():
         return []
-    names = (path.name for path in folder.iterdir() if path.is_dir())
-    return sorted(n for n in names if not (n.startswith(".") if rules == 1 else _is_junk(n)))
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    if rules == 1:
+        return [name for name in names if not name.startswith(".")]
+    return [name for name in names if not _is_junk(name) and not is_run(folder / name)]
+
+
+def is_run(folder: Path) -> bool:
+    """Return whether a folder is that of a training run, by the files that it holds."""
+    if not any((folder / part).is_dir() for part in _RUN_PARTS):
+        return False
+    try:
+        return "method:" in (folder / "config.yaml").read_text("utf-8").split()
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def check_image(path: Path, rules: DataRules = 2) -> bool:
@@ -176,6 +191,7 @@ def _walk(
     Yields:
         Paths, and whether each is a regular file rather than a broken link or a pipe.
     """
+    inside_run = not parents and is_run(Path(folder))
     parents = (*parents, os.path.realpath(folder))
     try:
         with os.scandir(folder) as listing:
@@ -190,6 +206,8 @@ def _walk(
             yield entry.path, _is(entry.is_file)
         elif _is_junk(entry.name):
             left_out.append(LeftOut(_JUNK_FOLDER, entry.name, entry.path))
+        elif (inside_run and entry.name in _RUN_PARTS) or is_run(Path(entry.path)):
+            left_out.append(LeftOut(RUN, entry.name, entry.path))
         elif entry.is_symlink() and _leads_back(os.path.realpath(entry.path), parents):
             left_out.append(LeftOut(_CYCLE, entry.path, entry.path))
         else:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from crossimage.config import DataRules, Facts
 from crossimage.data.images.formats import EXPECTED
-from crossimage.data.sources.choose import choose, largest, without_runs
+from crossimage.data.sources.choose import choose, largest
 from crossimage.data.sources.find import (
     OTHER_SPLIT,
     FoundFiles,
@@ -271,7 +271,7 @@ def _in_folders(
 
     def images(split: SplitName) -> list[dict[Path, FoundFiles]]:
         all_paths = (paths(split, letter, below) for _, letter, below in places)
-        return [{p: f for p in group if (f := _find(p, rules)).images} for group in all_paths]
+        return [{p: f for p in group if (f := find_files(p, rules)).images} for group in all_paths]
 
     tests, tested = images("test"), "test"
     if not any(tests) and any(validation := images("val")):
@@ -367,22 +367,11 @@ def _read_list(file: Path, rules: DataRules) -> list[tuple[Path, int]]:
     return sorted(images)
 
 
-def _find(folder: Path, rules: DataRules) -> FoundFiles:
-    """Find the images below a folder, without those of training runs."""
-    found = find_files(folder, rules)
-    if rules == 1:
-        return found
-    images, runs = without_runs(found.images, folder)
-    inside = tuple(f"{run.path}/" for run in runs)
-    others = (entry for entry in found.left_out if not entry.path.startswith(inside))
-    return FoundFiles(images, (*others, *runs))
-
-
 def _required(folder: Path, rules: DataRules) -> FoundFiles:
     """Find the images below a folder; without any, raise an error that says what is there."""
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}; {_LAYOUTS}")
-    found = _find(folder, rules)
+    found = find_files(folder, rules)
     if not found.images:
         others = Counter(entry.name for entry in found.left_out).most_common(5)
         holds = ", ".join(f"{number} x {name}" for name, number in others) or "it is empty"

@@ -203,6 +203,8 @@ def _from_table(
         train_root=table.file, test_root=table.file, label_set=LabelSet(labels.names, False),
         values=tuple(labels.values[row.path] for row in train),
         test_values=tuple(labels.values[row.path] for row in test), notes=labels.notes,
+        train_from=labels.table.origin("train"), test_from=labels.table.origin("test"),
+        left_out=labels.table.left_out(),
     )  # fmt: skip
 
 

@@ -5,23 +5,30 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from crossimage.config import DataRules
 from crossimage.data.images.formats import EXPECTED, SUFFIXES
-from crossimage.data.sources.find import NameIndex, same_name
+from crossimage.data.sources.find import OTHER_IMAGES, LeftOut, NameIndex, visible_folders
 from crossimage.data.sources.folders import Split
+from crossimage.data.sources.partition import (
+    Splits,
+    is_list,
+    listed_splits,
+    read_splits,
+    split_column,
+    splits_by_folder,
+)
+from crossimage.data.sources.split_names import SplitName, split_folders
 from crossimage.data.sources.table_text import WHITESPACE, Line, TableText, read_text
 
 CELEBA = "list_attr_celeba.txt"
-_PARTITION = "list_eval_partition.txt"
-_PARTS = {"0": "train", "1": "val", "2": "test"}
-
 _FILE_COLUMNS = ("file", "filename", "image", "image_id", "path", "name")
-_SPLITS = ("train", "test", "val")
-_FOLDERS = (*_SPLITS, "img_align_celeba", "images", "Img/img_align_celeba")
+_SPLITS: tuple[SplitName, ...] = ("train", "test", "val")
+_FOLDERS = ("img_align_celeba", "img_align_celeba/img_align_celeba", "images",
+            "Img/img_align_celeba")  # fmt: skip
 _TESTS = 2000  # at most, if the table has no split; as many as in the official StarGAN
 
 
@@ -53,6 +60,7 @@ class Table:
         unnamed: Stand-ins for the names of columns that have none.
         text: Its encoding and separator, as shown to users.
         unlisted: Number of images in the same folders that it does not name.
+        splits_from: What tells the splits, as shown to users; empty if nothing does.
     """
 
     file: Path
@@ -61,6 +69,7 @@ class Table:
     unnamed: frozenset[str] = frozenset()
     text: str = ""
     unlisted: int = 0
+    splits_from: str = ""
 
     def split(self, split: Split) -> list[Row]:
         """Return the rows of the training or the test images.
@@ -77,6 +86,22 @@ class Table:
         wanted = ("train", "") if split == "train" else ("test" if "test" in splits else "val",)
         return [row for row in self.rows if row.split in wanted]
 
+    def origin(self, split: Split) -> str:
+        """Return what tells the split of the training or test images, as shown to users."""
+        known = {row.split for row in self.rows}
+        if known == {""}:
+            tenth = "every tenth image" if split == "test" else "all but every tenth image"
+            return f"{self.file.name}, {tenth}" if self.split("test") else self.file.name
+        stands_in = split == "test" and "test" not in known
+        instead = ", validation images for want of test images" if stands_in else ""
+        return f"{self.splits_from or self.file.name}{instead}"
+
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Return the images that are neither for training nor for tests."""
+        known = {row.split for row in self.rows}
+        unused = (row for row in self.rows if row.split == "val" and "test" in known)
+        return tuple(LeftOut(OTHER_IMAGES, "val", str(row.path)) for row in unused)
+
 
 def tables_in(folder: Path, rules: DataRules = 2) -> list[Path]:
     """Return the tables in a folder and its subfolder ``Anno``."""
@@ -90,6 +115,7 @@ def tables_in(folder: Path, rules: DataRules = 2) -> list[Path]:
             for path in sorted(parent.glob("*.[CcTt][Ss][Vv]"))
             if path.is_file() and not path.name.startswith(".")
         ]
+        tables = [path for path in tables if not is_list(path)]
     return tables + [parent / CELEBA for parent in folders if (parent / CELEBA).is_file()]
 
 
@@ -112,11 +138,11 @@ def read_table(file: Path, rules: DataRules = 2) -> Table:
     Cells are separated by commas, semicolons, tabs or bars; see
     :func:`~crossimage.data.sources.table_text.read_text` for encodings. The column whose cells are
     names of images names the image; of several, ``file``, ``filename``, ``image``, ``image_id``,
-    ``path`` or ``name``. A column ``split`` may give the split, ``train``, ``test`` or ``val``. In
-    CelebA's format, cells are separated by spaces, and a header line of the other columns is
-    followed by lines of an image and its values; ``list_eval_partition.txt`` beside the table gives
-    the splits. By default, an image in a folder ``train``, ``test`` or ``val`` belongs to that
-    split.
+    ``path`` or ``name``. In CelebA's format, cells are separated by spaces, and a header line of
+    the other columns is followed by lines of an image and its values. The splits are told by a
+    column, see :func:`~crossimage.data.sources.partition.split_column`; by
+    ``list_eval_partition.txt`` or ``.csv`` beside the table; or by the folders in the names of the
+    images. By default, an image in a folder ``train``, ``test`` or ``val`` belongs to that split.
 
     Args:
         file: The table.
@@ -160,15 +186,18 @@ def read_table(file: Path, rules: DataRules = 2) -> Table:
                 f"{', '.join(names[:10])}{', ...' if len(names) > 10 else ''}"
             )
     folded = [name.casefold() for name in names]
-    split_at = folded.index("split") if "split" in folded else None
+    split_at = split_column(file, names, rules)
     file_at = _file_column(file, folded, entries, split_at, rules)
     columns = [i for i in range(len(names)) if i not in (file_at, split_at)]
     files = [(line, cells[file_at].strip()) for line, cells in entries]
     if split_at is not None:
-        splits = [_split(file, line, cells[split_at]) for line, cells in entries]
+        parts = ((line, cells[split_at]) for line, cells in entries)
+        splits = read_splits(file, names[split_at], parts, rules)
     else:
-        splits = _partition(file, files)
-    located = _locate(file, files, splits, rules)
+        splits = listed_splits(file, _roots(file), files, rules)
+        if not splits.origin and rules == 2:
+            splits = splits_by_folder(name for _, name in files)
+    located, splits_from = _locate(file, files, splits, rules)
     rows = [
         Row(path, line, split, tuple(cells[i] for i in columns))
         for (path, split), (line, cells) in zip(located, entries, strict=True)
@@ -184,8 +213,9 @@ def read_table(file: Path, rules: DataRules = 2) -> Table:
             )
     unlisted = _count_unlisted(row.path for row in rows) if rows and rules == 2 else 0
     return Table(
-        file, tuple(names[i] for i in columns), tuple(rows), frozenset(unnamed), described, unlisted
-    )
+        file, tuple(names[i] for i in columns), tuple(rows), frozenset(unnamed), described,
+        unlisted, splits_from,
+    )  # fmt: skip
 
 
 def _check_header(file: Path, line: int, names: Sequence[str]) -> None:
@@ -264,34 +294,9 @@ def _with_names(file: Path, lines: Iterable[Line]) -> Iterator[Line]:
         header = number, cells
 
 
-def _split(file: Path, line: int, cell: str) -> str:
-    split = cell.strip().casefold()
-    if split not in _SPLITS:
-        raise ValueError(f"{file}, line {line}: split is '{cell}'; expected {', '.join(_SPLITS)}")
-    return split
-
-
 def _roots(file: Path) -> list[Path]:
     """Return the folders that paths may be relative to: the table's, and the parent of Anno."""
     return [file.parent, *([file.parent.parent] if file.parent.name == "Anno" else [])]
-
-
-def _partition(file: Path, files: Sequence[tuple[int, str]]) -> list[str]:
-    """Return the split of every image according to CelebA's list; empty if there is no list."""
-    beside = [root / name for root in _roots(file) for name in (_PARTITION, f"Eval/{_PARTITION}")]
-    partition = next((path for path in beside if path.is_file()), None)
-    if partition is None:
-        return [""] * len(files)
-    lines = [text.split() for text in partition.read_text(encoding="utf-8-sig").splitlines()]
-    parts = {same_name(cells[0]): cells[1] for cells in lines if len(cells) > 1}
-    files = [(line, same_name(name)) for line, name in files]
-    for line, name in files:
-        if parts.get(name, "") not in _PARTS:
-            raise ValueError(
-                f"{partition} says '{parts.get(name, 'nothing')}' of {name} ({file}, line {line}); "
-                "expected 0, 1 or 2, for training, validation or test"
-            )
-    return [_PARTS[parts[name]] for _, name in files]
 
 
 def _has_suffix(name: str) -> bool:
@@ -299,19 +304,25 @@ def _has_suffix(name: str) -> bool:
 
 
 def _locate(
-    file: Path, files: Sequence[tuple[int, str]], splits: Sequence[str], rules: DataRules
-) -> list[tuple[Path, str]]:
-    """Return the images' paths and splits; raise an error that counts missing images."""
+    file: Path, files: Sequence[tuple[int, str]], splits: Splits, rules: DataRules
+) -> tuple[list[tuple[Path, str]], str]:
+    """Return the images' paths and splits, and what tells these.
+
+    Raises:
+        FileNotFoundError: Images are missing; they are counted.
+        ValueError: A file is no image, or may be one of several images of different splits.
+    """
     # tables are long, and strings are several times as fast as paths here
     roots = [str(root) for root in _roots(file)]
-    below = {os.path.join(root, name): name for root in roots for name in _FOLDERS}
-    below = {folder: name for folder, name in below.items() if os.path.isdir(folder)}
+    below = _folders_of_splits(roots, rules)
+    others = [os.path.join(root, name) for root in roots for name in _FOLDERS]
+    others = [folder for folder in others if os.path.isdir(folder)]
     order = {
-        split: [*roots, *sorted(below, key=lambda folder: below[folder] != split)]
+        split: [*roots, *sorted(below, key=lambda folder: below[folder] != split), *others]
         for split in ("", *_SPLITS)
     }
-    located, missing, index = [], [], NameIndex()
-    for (line, name), split in zip(files, splits, strict=True):
+    located, missing, index, implied = [], [], NameIndex(), False
+    for (line, name), split in zip(files, splits.of, strict=True):
         if not _has_suffix(name):
             raise ValueError(f"{file}, line {line}: '{name}' is not an image; expected {EXPECTED}")
         found = _first_file(order[split], name, index)
@@ -321,15 +332,40 @@ def _locate(
             missing.append((line, name))
             continue
         folder, spelling = found
-        implied = below.get(folder, "")
-        located.append((Path(folder, spelling), split or (implied if implied in _SPLITS else "")))
+        if not split and folder in below:
+            implied = True
+            if rules == 2:
+                _check_only_one(file, line, name, below)
+        located.append((Path(folder, spelling), split or below.get(folder, "")))
     if missing:
         (line, name), count = missing[0], len(missing)
         raise FileNotFoundError(
             f"{file}, line {line}: there is no image {name} beside the table or in its folders "
-            f"{', '.join(_FOLDERS)} ({count} of {len(files)} images missing)"
+            f"{', '.join((*_SPLITS, *_FOLDERS))} ({count} of {len(files)} images missing)"
         )
-    return located
+    return located, splits.origin or ("folders of the images" if implied else "")
+
+
+def _folders_of_splits(roots: Sequence[str], rules: DataRules) -> dict[str, SplitName]:
+    """Return the folders of splits below some folders, and their splits."""
+    found: dict[str, SplitName] = {}
+    for root in roots:
+        folders = split_folders(visible_folders(Path(root), rules), rules)
+        for wanted in _SPLITS:
+            for name in folders.get((wanted, ""), []):
+                found[os.path.join(root, name)] = wanted
+    return found
+
+
+def _check_only_one(file: Path, line: int, name: str, below: Mapping[str, str]) -> None:
+    """Refuse a name that images of several splits have."""
+    holding = [folder for folder in below if os.path.isfile(os.path.join(folder, name))]
+    if len(holding) > 1:
+        names = " and ".join(os.path.basename(folder) for folder in holding)
+        raise ValueError(
+            f"{file}, line {line}: {name} is in {names}; write the folder before the name, or "
+            "add a column split"
+        )
 
 
 def _first_file(
