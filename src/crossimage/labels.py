@@ -347,6 +347,15 @@ def check_names(names: Sequence[str], source: str) -> None:
     Raises:
         ValueError: A name can't be used.
     """
+    folded: dict[str, str] = {}
+    for name in names:
+        other = folded.setdefault(name.casefold(), name)
+        if other != name:
+            raise ValueError(
+                f"{source} has labels '{other}' and '{name}', which differ only in upper and lower "
+                "case, as files on some systems can't; rename one, or choose among them with "
+                "`attributes`"
+            )
     for name in names:
         if name.casefold() == "all":
             problem = "stands for every label in `--to all`"

@@ -50,14 +50,14 @@ def test_spellings_of_a_word_are_one_value(read):
 @pytest.mark.parametrize(
     "cells, found",
     [
-        ("1 0 -1 0 1", r'x holds "-1" in line 4, .* beside "0" \(2\) and "1" \(2\)'),
-        ("1 0 2 0 1", r'x holds "2" in line 4'),
-        ("yes no maybe no yes", r'x holds "maybe" in line 4'),
-        ("yes no y n yes", r'x holds "y" in line 4'),
-        ("1 0 true 0 false", r'x holds "true" in line 4'),
-        ("1 0 1 0 1 0 1 0 1 0 O l", r'x holds "O" in line 12'),
+        ("1 0 -1 0 1", r'x holds "-1" \(1\), first in line 4, beside "0" \(2\) and "1" \(2\);'),
+        ("1 0 2 0 1", r'x holds "2" \(1\), first in line 4'),
+        ("yes no Maybe no maybe", r'x holds "Maybe" \(2\), first in line 4'),
+        ("yes no y n yes", r'x holds "n" \(1\) and "y" \(1\), first in line 4'),
+        ("1 0 true 0 false", r'x holds "false" \(1\) and "true" \(1\), first in line 4'),
+        ("1 0 1 0 1 0 1 0 1 0 O l", r'x holds "l" \(1\) and "O" \(1\), first in line 12'),
         ("1 2 1 2 2", r'x holds "1" \(2\) and "2" \(3\), and nothing says .* positive.x=1 or'),
-        ("M F M F F", r'x holds "f" \(3\) and "m" \(2\), .* positive.x=f or positive.x=m'),
+        ("M F M F F", r'x holds "F" \(3\) and "M" \(2\), .* positive.x=F or positive.x=M'),
         ("0 -1 0 -1 0", r'x holds "-1" \(2\) and "0" \(3\)'),
         ("yes false yes false yes", r'x holds "false" \(2\) and "yes" \(3\)'),
     ],
@@ -97,7 +97,7 @@ def test_what_counts_as_1_can_be_said_for_a_column_of_two_values(read):
     labels = read(columns, positive={"SEX": ["F"], "n": ["1.0"]})
     assert values(labels, "sex") == [0, 1, 1, 0] and values(labels, "n") == [1, 0, 0, 1]
     assert values(labels, "yes") == [1, 0, 1, 1]
-    assert "sex: f is 1, m is 0; n: 1 is 1, 2 is 0" in labels.notes
+    assert "sex: F is 1, M is 0; n: 1 is 1, 2 is 0" in labels.notes
     everywhere = read({"sex": columns["sex"]}, positive={"*": ["M"]})
     assert values(everywhere, "sex") == [1, 0, 0, 1]
 
@@ -178,3 +178,12 @@ def test_no_pair_of_words_is_ever_merged_or_dropped_in_silence(read, one, zero):
     else:
         with pytest.raises(ValueError, match="nothing says which counts as 1"):
             read(columns)
+
+
+def test_ways_out_are_written_as_the_command_line_takes_them(read):
+    columns = {"wavy hair": ["F", "M", "M"], "x": ["1", "0", "1"], "a": ["1", "0", "1"]}
+    with pytest.raises(ValueError, match="set 'positive.wavy hair=F' or .* attributes=x,a$"):
+        read(columns)
+    assert values(read(columns, positive={"wavy hair": ["F"]}), "wavy hair") == [1, 0, 0]
+    columns = {"long-hair": ["F", "M", "M"]}
+    assert values(read(columns, positive={"long_hair": ["F"]}), "long-hair") == [1, 0, 0]

@@ -77,6 +77,14 @@ def test_a_label_that_cannot_be_asked_for_is_refused(faces, name, words):
     assert len(images(faces, config=replace(PLAIN, data_rules=1)).domains[0].label_set.names) == 2
 
 
+def test_labels_that_differ_only_by_case_are_refused_unless_one_is_chosen(faces):
+    text = (faces / "labels.csv").read_text()
+    (faces / "labels.csv").write_text(text.replace("Young", "MALE"))
+    with pytest.raises(ValueError, match="labels 'Male' and 'MALE', which differ only in"):
+        images(faces)
+    assert images(faces, "MALE").domains[0].label_set.names == ("MALE",)
+
+
 def test_a_setting_for_a_column_that_no_table_has_is_refused(faces, animals):
     with pytest.raises(ValueError, match="positive.Yung: no table has a column 'Yung'; did you me"):
         images(faces, config=replace(PLAIN, positive={"Yung": ("1",)}))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -57,6 +59,32 @@ class _Meaning:
         word = _word(cell)
         return 1 if word in self.positive else 0 if word in self.negative else None
 
+    def note(self, name: str, counts: _Counts) -> str:
+        """Return what counts as 1 and as 0; nothing if that is 1 and 0, or 1 and -1."""
+        if self.positive == {"1"} and self.negative in ({"0"}, {"-1"}):
+            return ""
+        one, zero = (
+            " or ".join(counts.spelt(word) for word in sorted(words))
+            for words in (self.positive, self.negative)
+        )
+        return f"{name}: {one} is 1, {zero} is 0"
+
+
+class _Counts(Counter[str]):
+    """How often a column holds each value, and how the values are spelt there."""
+
+    def __init__(self, cells: Sequence[str] = ()) -> None:
+        super().__init__()
+        self._spelt: dict[str, str] = {}
+        for cell, count in Counter(cells).items():
+            word = _word(cell)
+            self[word] += count
+            self._spelt.setdefault(word, cell.strip())
+
+    def spelt(self, word: str) -> str:
+        """Return a value as the table has it first."""
+        return self._spelt.get(word, word)
+
 
 def read_labels(
     table: Table,
@@ -87,11 +115,12 @@ def read_labels(
     meanings: dict[str, _Meaning] = {}
     unused: list[str] = []
     unclear: dict[str, str] = {}
+    explained: dict[str, str] = {}
     wanted = set(chosen)
     for name, *cells in zip(table.columns, *(row.cells for row in table.rows), strict=True):
         if wanted and name not in wanted:
             continue
-        counts = _counted(cells)
+        counts = _Counts(cells)
         set_here = (positive.get(name, ()), negative.get(name, ()))
         meaning: _Meaning | str | None
         if any(set_here):
@@ -115,6 +144,7 @@ def read_labels(
             unused.append(_unused(name, counts))
         else:
             meanings[name] = meaning
+            explained[name] = meaning.note(name, counts)
     names = tuple(chosen) or tuple(meanings)
     _refuse_unclear(table, unclear, tuple(meanings), chosen)
     _refuse_unnamed(table, names)
@@ -123,7 +153,7 @@ def read_labels(
             f"{table.file} has no column that holds only 1 and 0, or yes and no"
             + (f"; not used: {_listed(unused)}" if unused else "")
         )
-    return _cells_as_labels(table, names, meanings, settings.missing == "skip", unused)
+    return _cells_as_labels(table, names, meanings, settings.missing == "skip", unused, explained)
 
 
 def _read_as_before(table: Table, chosen: Sequence[str]) -> TableLabels:
@@ -167,14 +197,6 @@ def _word(cell: str) -> str:
     return text
 
 
-def _counted(cells: Sequence[str]) -> Counter[str]:
-    """Count the values of a column, most frequent first."""
-    counts: Counter[str] = Counter()
-    for cell, count in Counter(cells).items():
-        counts[_word(cell)] += count
-    return counts
-
-
 def _by_column(
     table: Table, key: str, values: Mapping[str, Sequence[str]]
 ) -> dict[str, tuple[str, ...]]:
@@ -192,7 +214,7 @@ def _by_column(
 def _meaning_set(
     table: Table,
     name: str,
-    counts: Mapping[str, int],
+    counts: _Counts,
     positive: Sequence[str],
     negative: Sequence[str],
 ) -> _Meaning:
@@ -216,22 +238,20 @@ def _meaning_set(
         other = "negative" if ones else "positive"
         raise ValueError(
             f"{table.file}: beside {key}.{name}, {name} holds {_quoted(counts, others)}; say which "
-            f"of them count as {int(not ones)}, such as {other}.{name}={min(others)}; images with "
-            "the rest are left out by missing=skip"
+            f"of them count as {int(not ones)}, such as {_setting(other, name, counts, others)}; "
+            "images with the rest are left out by missing=skip"
         )
     return _Meaning(ones or others, zeros or others)
 
 
-def _named(word: str, counts: Mapping[str, int]) -> str:
+def _named(word: str, counts: _Counts) -> str:
     """Return the value that a setting names; YAML reads yes and no as true and false."""
     word = _word(word)
     other = {"true": "yes", "false": "no"}.get(word, word)
     return other if other in counts and word not in counts else word
 
 
-def _meaning_found(
-    table: Table, name: str, counts: Mapping[str, int], asked: bool
-) -> _Meaning | str | None:
+def _meaning_found(table: Table, name: str, counts: _Counts, asked: bool) -> _Meaning | str | None:
     """Return what a column's values mean, why that is unclear, or None if it is no label."""
     present = counts.keys() - _BLANK
     total = sum(counts[word] for word in present)
@@ -245,10 +265,10 @@ def _meaning_found(
             if present <= _WORDS or len(odd) == 1 or share >= _NEARLY:
                 return _exceptions(table, name, counts, (one, zero), odd)
     if len(present) == 2 and (total > 2 or asked):
-        one, other = sorted(present)
+        one, other = (_setting("positive", name, counts, {word}) for word in sorted(present))
         return (
             f"{name} holds {_quoted(counts, present)}, and nothing says which counts as 1; set "
-            f"positive.{name}={one} or positive.{name}={other}"
+            f"{one} or {other}"
         )
     if present and present <= _WORDS:
         return _exceptions(table, name, counts, (), present)
@@ -266,22 +286,30 @@ def _meaning_found(
 def _exceptions(
     table: Table,
     name: str,
-    counts: Mapping[str, int],
+    counts: _Counts,
     words: Sequence[str],
     odd: Set[str],
 ) -> str:
     """Say which values of a column are beside its own words for 1 and 0, and the ways out."""
     at = table.columns.index(name)
     row = min((r for r in table.rows if _word(r.cells[at]) in odd), key=lambda row: row.line)
-    beside = f" beside {_quoted(counts, words)}" if words else ""
-    one, zero = words or ("...", "...")
-    merged = ",".join((zero, *sorted(odd)))
-    more = f", or negative.{name}={merged} to count them as 0" if words and len(odd) < 4 else ""
-    return (
-        f'{name} holds "{row.cells[at].strip()}" in line {row.line}, in all {_quoted(counts, odd)}'
-        f"{beside}; correct the values, or set positive.{name}={one} negative.{name}={zero} "
-        f"missing=skip to leave these images out{more}"
+    beside = f", beside {_quoted(counts, words)}" if words else ""
+    one, zero = (
+        _setting(key, name, counts, {word})
+        for key, word in zip(("positive", "negative"), words or ("...", "..."), strict=True)
     )
+    merged = _setting("negative", name, counts, {*words[1:], *odd})
+    more = f", or {merged} to count them as 0" if words and len(odd) < 4 else ""
+    return (
+        f"{name} holds {_quoted(counts, odd)}, first in line {row.line}"
+        f"{beside}; correct the values, or set {one} {zero} missing=skip to leave these images "
+        f"out{more}"
+    )
+
+
+def _setting(key: str, name: str, counts: _Counts, words: Collection[str]) -> str:
+    """Return a setting as the command line takes it."""
+    return shlex.quote(f"{key}.{name}={','.join(counts.spelt(word) for word in sorted(words))}")
 
 
 def _refuse_unclear(
@@ -306,8 +334,9 @@ def _refuse_unnamed(table: Table, names: Sequence[str]) -> None:
 
 
 def _attributes(names: Sequence[str]) -> str:
-    few = ",".join(names[:_OFFERED])
-    return f"attributes={few}{',...' if len(names) > _OFFERED else ''}"
+    few = list(names[:_OFFERED])
+    listed = json.dumps(few, ensure_ascii=False) if "," in "".join(few) else ",".join(few)
+    return shlex.quote(f"attributes={listed}") + (" and so on" if len(names) > _OFFERED else "")
 
 
 def _cells_as_labels(
@@ -316,6 +345,7 @@ def _cells_as_labels(
     meanings: Mapping[str, _Meaning],
     skip: bool,
     unused: Sequence[str],
+    explained: Mapping[str, str],
 ) -> TableLabels:
     at = {name: index for index, name in enumerate(table.columns)}
     columns = [(name, at[name], lru_cache(1000)(meanings[name].of)) for name in names]
@@ -347,11 +377,7 @@ def _cells_as_labels(
             f"out{out}{more}"
         )
     notes = [f"{table.file.name} is {table.text}" if table.text else ""]
-    for name in names:
-        ones, zeros = meanings[name].positive, meanings[name].negative
-        if ones != {"1"} or not zeros <= {"0", "-1"} or len(zeros) > 1:
-            notes.append(f"{name}: {_or(ones)} is 1, {_or(zeros)} is 0")
-    notes = [notes[0], *_shortened(notes[1:])]
+    notes += _shortened([explained[name] for name in names if explained[name]])
     if missing:
         counted = ", ".join(f"{name} {count}" for name, count in missing.items())
         notes.append(
@@ -365,12 +391,8 @@ def _cells_as_labels(
     return TableLabels(kept, names, values, tuple(note for note in notes if note))
 
 
-def _or(words: frozenset[str]) -> str:
-    return " or ".join(sorted(words))
-
-
-def _unused(name: str, counts: Mapping[str, int]) -> str:
-    values = [word for word in counts if word not in _BLANK]
+def _unused(name: str, counts: _Counts) -> str:
+    values = [counts.spelt(word) for word in counts if word not in _BLANK]
     if not values:
         return f"{name} (empty)"
     if len(values) > 4:
@@ -378,10 +400,10 @@ def _unused(name: str, counts: Mapping[str, int]) -> str:
     return f"{name} ({', '.join(value[:_SHOWN] for value in sorted(values))})"
 
 
-def _quoted(counts: Mapping[str, int], words: Collection[str] | None = None) -> str:
+def _quoted(counts: _Counts, words: Collection[str] | None = None) -> str:
     """Return values with their counts: "M" (12) and "F" (7)."""
     known = sorted(counts if words is None else words)
-    parts = [f'"{word}" ({counts[word]})' for word in known[:5]]
+    parts = [f'"{counts.spelt(word)}" ({counts[word]})' for word in known[:5]]
     if len(known) > 5:
         return f"{', '.join(parts)} and {len(known) - 5} more"
     return " and ".join(parts)

@@ -128,7 +128,10 @@ def _separator(text: str, comma_separated: bool) -> str:
     best = (0.0, 0, "")
     for separator in ",;\t|":
         lines = (cells for _, cells in _split(text, separator) if any(c.strip() for c in cells))
-        widths = [len(cells) for cells in islice(lines, _SAMPLE)]
+        try:
+            widths = [len(cells) for cells in islice(lines, _SAMPLE)]
+        except csv.Error:  # without this separator, a long line is a cell that is too large
+            continue
         if widths and widths[0] > 1:
             agree = Counter(widths)[widths[0]] - 1
             best = max(best, (agree / max(1, len(widths) - 1), widths[0], separator))
