@@ -217,3 +217,35 @@ def test_a_batch_is_divided_evenly_into_micro_batches_and_processes():
         micro_batch_size(12, 2, processes=4)
     with pytest.raises(ValueError, match="a multiple of 2 images at a time, and a process sees 3"):
         micro_batch_size(12, 2, processes=2, multiple=2)
+
+
+@pytest.mark.parametrize("ranges", ["0,4095", (0, 4095), {"a": "0,4095", "b": [-1000, 3000]}])
+def test_a_range_of_values_is_one_for_all_domains_or_one_each(ranges):
+    config = build(Config, {"value_range": ranges})
+    assert config.range_of("a") == (0, 4095)
+    assert config.range_of("b") == ((-1000, 3000) if isinstance(ranges, dict) else (0, 4095))
+    assert build(Config, to_dict(config)) == config
+
+
+def test_ranges_of_values_are_layered_by_domain():
+    recipe, one, all_domains = {"a": [0, 1]}, {"b": [0, 2]}, [0, 3]
+    config = build(Config, {"value_range": recipe}, {"value_range": one})
+    assert (config.range_of("a"), config.range_of("b")) == ((0, 1), (0, 2))
+    config = build(Config, {"value_range": recipe}, {"value_range": all_domains})
+    assert (config.range_of("a"), config.range_of("b")) == ((0, 3), (0, 3))
+    assert build(Config, {"value_range": recipe}).range_of("b") is None
+
+
+@pytest.mark.parametrize(
+    ("ranges", "sentence"),
+    [
+        ({"a": [2, 1]}, "value_range.a must be (low, high)"),
+        ({"first": [0, 1]}, "value_range.first"),
+        ({"a": "low"}, "value_range.a.0: input should be a valid number"),
+        ("low", "value_range.0: input should be a valid number"),
+    ],
+)
+def test_a_wrong_range_of_values_is_named(ranges, sentence):
+    with pytest.raises(ValueError) as caught:
+        build(Config, {"value_range": ranges})
+    assert sentence in str(caught.value)

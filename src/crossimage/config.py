@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, dataclass_transform
 
 import yaml
-from pydantic import BeforeValidator, Field, FiniteFloat, TypeAdapter, ValidationError
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    FiniteFloat,
+    StringConstraints,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+)
 
 from crossimage.utils.numbers import whole_number
 from crossimage.utils.setting_names import setting_of
@@ -71,7 +80,13 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_separated)]
 Groups = Annotated[tuple[Names, ...], BeforeValidator(_grouped)]
 Channels = Annotated[tuple[PositiveInt, ...], BeforeValidator(_separated)]
 Betas = Annotated[tuple[Fraction, Fraction], BeforeValidator(_separated)]
+Letter = Annotated[str, StringConstraints(pattern="^[a-z]$")]
 Range = Annotated[tuple[FiniteFloat, FiniteFloat], BeforeValidator(_separated)]
+Ranges = Annotated[
+    Annotated[Range, Tag("")] | Annotated[dict[Letter, Range], Tag("by letter")],
+    Discriminator(lambda value: "by letter" if isinstance(value, Mapping) else ""),
+]
+"""A range of values, or one per domain by its letter."""
 Size = Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_square)]
 
 DataRules = Literal[1, 2]
@@ -137,8 +152,9 @@ class Config:
     Attributes:
         domains: Names of the domains; empty: taken from the data's folders.
         channels: Channels of the images, one number per domain.
-        value_range: Lowest and highest value of floating-point images, mapped to [-1, 1];
-            integer images use the full range of their type.
+        value_range: Lowest and highest value of images of more than 8 bits, mapped to [-1, 1];
+            by default the full range of 16-bit images. One for all domains, or one per domain:
+            ``value_range.a=0,4095``.
         resize: Shortest side, in pixels, to which images are resized (0: not resized).
         crop: Height and width of the random training crop, in pixels; smaller images are enlarged.
         flip: Mirror half of the training images.
@@ -178,7 +194,7 @@ class Config:
 
     domains: Names = ()
     channels: Channels = (3, 3)
-    value_range: Range | None = None
+    value_range: Ranges | None = None
     resize: NonNegativeInt = 256
     crop: Size = (256, 256)
     flip: bool = True
@@ -214,8 +230,16 @@ class Config:
     def __post_init__(self) -> None:
         """Refuse values that no run can use."""
         micro_batch_size(self.batch_size, self.accumulate)
-        if self.value_range is not None and self.value_range[0] >= self.value_range[1]:
-            raise ValueError(f"value_range must be (low, high), found {self.value_range}")
+        ranges = self.value_range if isinstance(self.value_range, dict) else {"": self.value_range}
+        for letter, value_range in ranges.items():
+            if value_range is not None and value_range[0] >= value_range[1]:
+                key = f"value_range.{letter}" if letter else "value_range"
+                raise ValueError(f"{key} must be (low, high), found {value_range}")
+
+    def range_of(self, letter: str) -> tuple[float, float] | None:
+        """Return the range of the values of a domain's images; None if it is not set."""
+        ranges = self.value_range
+        return ranges.get(letter) if isinstance(ranges, dict) else ranges
 
     @property
     def samples(self) -> int:
@@ -325,7 +349,7 @@ def _merge(into: dict[str, Any], layer: Mapping[str, Any]) -> None:
 
 
 def _explain(cls: type, problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
+    key = ".".join(str(part) for part in problem["loc"] if part not in ("", "by letter"))
     if problem["type"] == "unexpected_keyword_argument":
         known = list(keys(cls))
         if hint := setting_of(key.rsplit(".", 1)[-1], known):

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from crossimage.checkpoints.model_file import save_model
@@ -61,3 +63,18 @@ def test_sample_makes_images_of_noise(
     assert "this gan makes images from noise only; use sample" in capsys.readouterr().err
     assert crossimage("sample", model, "--out", "") == 2
     assert "--out is empty" in capsys.readouterr().err
+
+
+def test_translate_takes_the_range_of_deep_images(
+    capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "x.tif", np.ones((16, 16, 3), np.float32), photometric="rgb")
+    out = tmp_path / "out"
+    assert crossimage("translate", run, tmp_path / "x.tif", "--out", out) == 2
+    assert "`--value-range` of translate" in capsys.readouterr().err
+    asked = "--value-range=-1,3"
+    assert crossimage("translate", run, tmp_path / "x.tif", "--out", out, asked) == 0
+    values = tifffile.imread(out / "x.tif")
+    assert values.dtype == np.float32 and -1 <= values.min() < values.max() <= 3
+    assert crossimage("translate", run, tmp_path / "x.tif", "--out", out, "--value-range=3,1") == 2
+    assert "value_range must be (low, high)" in capsys.readouterr().err

@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from crossimage.data.loader import collate, load_batches
 from crossimage.data.sources.folders import scan_domains
 from crossimage.data.unreadable import UnreadableFiles
 from tests.conftest import open_dataset
-from tests.data.helpers import dataset, flat, level, levels, noise, pairs, same, save, touch
+from tests.data.helpers import PLAIN, dataset, flat, level, levels, noise, pairs, same, save, touch
 from tests.golden import SHARED
 
 
@@ -426,3 +427,17 @@ def test_real_pairs_load(name):
     batch = next(load_batches(data, config, start=0))
     assert batch.error is None and not batch.unreadable
     assert {images.shape for images in batch.images.values()} == {(8, 3, 64, 64)}
+
+
+def test_each_domain_has_its_own_range_of_values(tmp_path):
+    for letter, dtype in (("A", np.int16), ("B", np.uint16)):
+        (tmp_path / f"train{letter}").mkdir()
+        tifffile.imwrite(tmp_path / f"train{letter}" / "1.tif", np.full((8, 8), 500, dtype))
+    ranges = {"a": (0.0, 1000.0), "b": (0.0, 500.0)}
+    config = replace(PLAIN, channels=(1, 1), value_range=ranges)
+    sample = dataset(tmp_path, config)[0]
+    assert sample.error is None
+    assert sample.images["a"].unique().tolist() == [0]
+    assert sample.images["b"].unique().tolist() == [1]
+    alone = dataset(tmp_path, replace(config, value_range={"b": (0.0, 500.0)}))[0]
+    assert "trainA/1.tif holds values of unknown range" in alone.error

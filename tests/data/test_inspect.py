@@ -219,3 +219,37 @@ def test_a_blank_half_of_a_pair_is_that_of_its_domain(tmp_path):
     assert [[Path(path).name for path in split.blank] for split in report.splits] == [
         ["1.png"], ["2.png"],
     ]  # fmt: skip
+
+
+def test_what_becomes_of_the_values_is_said(tmp_path):
+    for letter in "AB":
+        (tmp_path / f"train{letter}").mkdir()
+    deep = np.linspace(0, 4095, 40 * 40).astype(np.uint16).reshape(40, 40)
+    tifffile.imwrite(tmp_path / "trainA" / "1.tif", deep)
+    scene = deep.astype(np.float32)
+    scene[:2, :3] = np.nan
+    tifffile.imwrite(tmp_path / "trainB" / "1.tif", scene)
+    stack = np.zeros((3, 40, 40), np.float32)
+    tifffile.imwrite(
+        tmp_path / "trainB" / "2.tif", stack, photometric="minisblack", metadata={"axes": "ZYX"}
+    )
+    gray = Image.new("L", (40, 40))
+    gray.save(tmp_path / "trainB" / "3.png", icc_profile=b"no profile")
+    config = Config(resize=0, crop=(16, 16), channels=(1, 1))
+    report = inspect(str(tmp_path), config)
+    text = shown(report)
+    assert (
+        "a (train): images of more than 8 bits hold 0 to 4095; 0 becomes black and 65535 white, "
+        "unless `value_range=low,high` is set." in text
+    )
+    assert "b (train): 1 images hold 6 pixels without a value, which become black." in text
+    assert "b (train): 1 images have a colour profile that cannot be used" in text
+    assert report.problems == [
+        "b (train): there are images of unknown range, which hold 0 to 4095; set "
+        "`value_range=low,high`."
+    ]
+    assert f"left out: 2 further images in files ({tmp_path}/trainB/2.tif)" in text
+    ranges = {"a": (0, 4095), "b": (0, 4095)}
+    sound = inspect(str(tmp_path), replace(config, value_range=ranges))
+    assert not sound.problems
+    assert "hold 0 to 4095; 0 becomes black and 4095 white." in shown(sound)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
@@ -261,3 +262,48 @@ def test_no_style_from_the_position_among_others(model: Translator, tmp_path: Pa
 
 def test_report_is_public() -> None:
     assert files.TranslatedFiles().written == []
+
+
+def test_pixels_without_a_value_have_none_in_the_result(tmp_path: Path) -> None:
+    ranges = {"a": (0.0, 100.0), "b": (-50.0, 50.0)}
+    networks = Tint(MUNITConfig(**SHAPE, value_range=ranges), training=False)
+    networks.batches = []
+    scene = np.full((32, 32, 3), 60, np.float32)
+    scene[4:8, 6:9] = -9999
+    (tmp_path / "in").mkdir()
+    tag = [(42113, "s", 0, "-9999", True)]
+    tifffile.imwrite(tmp_path / "in" / "x.tif", scene, photometric="rgb", extratags=tag)
+    scene[scene < 0] = np.nan
+    tifffile.imwrite(tmp_path / "in" / "y.tif", scene, photometric="rgb")
+    model = Translator(networks, "cpu")
+    for size in (None, 16):
+        model.translate_files(tmp_path / "in", tmp_path / "out", samples=2, seed=0, size=size)
+        scale = 1 if size is None else 2
+        for name in ("x_1", "x_2", "y_1", "y_2"):
+            result = tifffile.imread(tmp_path / "out" / f"{name}.tif")
+            empty = result == -9999 if name[0] == "x" else np.isnan(result)
+            assert empty.any(-1).sum() == pytest.approx(12 / scale**2, abs=1)
+            assert empty[4 // scale : 8 // scale, 8 // scale].all()
+            assert result[~empty].min() >= -50 and result[~empty].max() <= 50
+            assert result[~empty].min() < 0  # in the range of the target's domain
+    model.translate_files(tmp_path / "in", tmp_path / "png", format="png", seed=0)
+    assert (tmp_path / "png" / "x.png").is_file()
+
+
+def test_what_folders_hold_beside_images_is_told(
+    model: Translator, photos: Path, tmp_path: Path
+) -> None:
+    (photos / "notes.txt").write_text("words")
+    save(photos / "@eaDir" / "0.png", "red")
+    with tifffile.TiffWriter(photos / "pages.tif") as file:
+        for _ in range(3):
+            file.write(np.zeros((16, 16, 3), np.uint8), photometric="rgb")
+    (photos / "0.png").rename(photos / "0")
+    report = model.translate_files(photos, tmp_path / "out", "shoes")
+    assert sorted(path.name for path in report.written) == [
+        "0.png", "1.png", "2.png", "3.png", "4.png", "pages.tif"
+    ]  # fmt: skip
+    assert report.left_out == (
+        "left out: 1 junk folder (@eaDir), 1 not an image (.txt), 2 further images in files "
+        f"({photos}/pages.tif)"
+    )

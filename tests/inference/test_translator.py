@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
@@ -520,3 +521,18 @@ def test_samples_that_make_no_sense_are_refused(model: Translator, noisy: Transl
     with pytest.raises(ValueError, match="this munit gives one output per input: leave out"):
         noisy.translate(x, samples=2)
     assert noisy.translate(x, samples=1).shape == (1, 1, 3, 16, 16)
+
+
+def test_a_model_can_be_given_a_range_of_values(run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "x.tif"
+    tifffile.imwrite(path, np.full((32, 32, 3), 25, np.float32), photometric="rgb")
+    with pytest.raises(ValueError, match="unknown range"):
+        load(run, "cpu").translate(path)
+    for ranges in ((0, 50), {"a": (0, 50), "b": (-1, 1)}):
+        model = load(run, "cpu", value_range=ranges)
+        s = model.sample_style(1, seed=0)
+        expected = model.translate(torch.zeros(1, 3, 32, 32), style=s)[0]
+        result = np.asarray(model.translate(path, style=s), np.float32) / 127.5 - 1
+        assert np.abs(result.transpose(2, 0, 1) - expected.numpy()).max() < 0.005
+    model.save(tmp_path / "model.safetensors")
+    assert load(tmp_path / "model.safetensors").config.range_of("b") == (-1, 1)

@@ -146,6 +146,14 @@ def test_two_domains_have_two_names(names: str, checkpoint: Path, tmp_path: Path
         import_model([checkpoint], tmp_path / "model.safetensors", options={"domains": names})
 
 
+def test_a_range_of_values_can_be_given(checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model.safetensors"
+    options = {"value_range.a": "0,4095", "value_range.b": "-1000,3000"}
+    import_model([checkpoint], out, options=options)
+    config = crossimage.load(out, "cpu").config
+    assert (config.range_of("a"), config.range_of("b")) == ((0, 4095), (-1000, 3000))
+
+
 @pytest.mark.parametrize("format", [[], ["nvlabs-unit"]])
 def test_command(
     format: list[str], checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Literal
+from typing import Annotated, Literal
 
+import tyro
 from tyro.conf import Positional
 
 from crossimage.cli.arguments import (
@@ -32,6 +33,7 @@ def translate(
     batch_size: int = 4,
     device: str = "auto",
     precision: Literal["fp32", "bf16"] = "fp32",
+    value_range: Annotated[str | None, tyro.conf.arg(metavar="LOW,HIGH")] = None,
 ) -> None:
     """Translate images with a trained model.
 
@@ -53,12 +55,16 @@ def translate(
             noise of their own (dropout).
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
         precision: bf16 is about three times as fast on hardware that supports it, but not exact.
+        value_range: Lowest and highest value of images of more than 8 bits; by default those that
+            the model was trained with.
     """
     folder = as_path(out, "--out")
+    from crossimage.config import Config, build
     from crossimage.inference.translator import load
     from crossimage.labels import parse_target
 
-    model = load(run, device, precision=precision)
+    ranges = build(Config, {"value_range": value_range}, source="crossimage translate").value_range
+    model = load(run, device, precision=precision, value_range=ranges)
     labels = model.networks.labels
     target = parse_target(to, labels.names) if to and labels else to
     report = model.translate_files(

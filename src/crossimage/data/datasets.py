@@ -243,11 +243,12 @@ class Images(Dataset[Sample]):
         """
         alone = len(group) == 1 and self.domains[group[0]].half is None
         size = self._size if quick and alone else None
-        wanted = [(path, self.channels[i]) for i, path in zip(group, paths, strict=True)]
-        decoded = {
-            key: decode(*key, self.config.value_range, size, self.config.data_rules)
-            for key in dict.fromkeys(wanted)
-        }
+        config = self.config
+        wanted = [
+            (path, self.channels[i], config.range_of(self.letters[i]))
+            for i, path in zip(group, paths, strict=True)
+        ]
+        decoded = {key: decode(*key, size, config.data_rules) for key in dict.fromkeys(wanted)}
         images = [
             _half(decoded[key], self.domains[index].half, key[0])
             for index, key in zip(group, wanted, strict=True)

@@ -18,7 +18,7 @@ from crossimage.data.datasets import Images, check_sizes
 from crossimage.data.images.files import verify
 from crossimage.data.images.pixels import BombError, ImageError, ImageInfo
 from crossimage.data.images.resize import size_before_crop
-from crossimage.data.sources.find import describe
+from crossimage.data.sources.find import describe, further_images
 from crossimage.data.sources.folders import SPLITS, Domain, Split, scan_domains
 from crossimage.data.sources.labelled import LabelledDomain
 from crossimage.data.sources.leaks import find_leaks
@@ -54,6 +54,9 @@ class SplitReport:
         blank: Paths of the images all of whose pixels look the same.
         flat_channels: Paths of the other images with a colour channel that is the same everywhere.
         labels: How many images have each class or attribute, as text; empty without labels.
+        limits: Lowest and highest value of the images of more than 8 bits, if there are any.
+        gaps: Number of images with pixels without a value, and of such pixels.
+        ignored_profiles: Number of images whose colour profile cannot be used.
     """
 
     domain: str
@@ -71,6 +74,9 @@ class SplitReport:
     blank: list[str] = field(default_factory=list)
     flat_channels: list[str] = field(default_factory=list)
     labels: str = ""
+    limits: tuple[float, float] | None = None
+    gaps: tuple[int, int] = (0, 0)
+    ignored_profiles: int = 0
 
 
 @dataclass
@@ -141,6 +147,8 @@ def inspect(
     training = [note for d in domains if isinstance(d, LabelledDomain) for note in d.sentences()]
     training += _plan(images, splits, layout)
     others = [entry for domain in images.domains for entry in domain.left_out]
+    for path, info in files.items():
+        others += further_images(path, info.further) if isinstance(info, ImageInfo) else []
     broken = {path for split in splits for path, _ in split.broken}
     left_out = describe(others, len(broken))
     sources = describe_splits(images.domains)
@@ -222,6 +230,12 @@ def _summarise(domain: Domain, split: Split, files: _Files, config: Config) -> S
                 report.blank.append(str(path))
             case "flat channel":
                 report.flat_channels.append(str(path))
+        if info.limits is not None:
+            low, high = report.limits or info.limits
+            report.limits = min(low, info.limits[0]), max(high, info.limits[1])
+        if info.gaps:
+            report.gaps = report.gaps[0] + 1, report.gaps[1] + info.gaps
+        report.ignored_profiles += info.ignored_profile is not None
         after = size_before_crop(height, width, config)
         report.enlarged += after[0] > height or after[1] > width
     sizes.sort(key=lambda size: (size[0] * size[1], size))
@@ -276,6 +290,7 @@ def _plan(images: Images, splits: Sequence[SplitReport], layout: Layout) -> list
                 f"{name}: {len(split.flat_channels)} of {split.count} images have a channel that "
                 "is the same everywhere."
             )
+    plan += [sentence for split in splits for sentence in _describe_values(split, images)]
     turns = len(domains) if layout == "labelled" else 1
     if turns > 1:
         plan.append("The data sets take turns: each step sees images of one of them.")
@@ -291,9 +306,45 @@ def _plan(images: Images, splits: Sequence[SplitReport], layout: Layout) -> list
     return plan
 
 
+def _known(split: SplitReport) -> bool:
+    """Return whether the depths of all images say which values are black and white."""
+    return all(depth in ("1-bit", "8-bit", "16-bit") for depth in split.depths)
+
+
+def _describe_values(split: SplitReport, images: Images) -> list[str]:
+    """Return sentences on how the values of a domain's images become those of the networks."""
+    name, config = f"{split.domain} ({split.split})", images.config
+    (limits,) = {
+        config.range_of(letter)
+        for letter, domain in zip(images.letters, images.domains, strict=True)
+        if domain.name == split.domain
+    }
+    sentences = []
+    if split.limits is not None and config.data_rules != 1 and (limits or _known(split)):
+        low, high = limits or (0, 65535)
+        sentences.append(
+            f"{name}: images of more than 8 bits hold {split.limits[0]:g} to {split.limits[1]:g}; "
+            f"{low:g} becomes black and {high:g} white"
+            + ("." if limits else ", unless `value_range=low,high` is set.")
+        )
+    count, pixels = split.gaps
+    if count:
+        sentences.append(
+            f"{name}: {count} images hold {pixels:,} pixels without a value, which become black."
+        )
+    if split.ignored_profiles:
+        sentences.append(
+            f"{name}: {split.ignored_profiles} images have a colour profile that cannot be used, "
+            "and are taken for sRGB."
+        )
+    return sentences
+
+
 def _problems(splits: Sequence[SplitReport], images: Images) -> list[str]:
     problems, config = [], images.config
     channels_of = {d.name: n for d, n in zip(images.domains, images.channels, strict=True)}
+    letters = zip(images.domains, images.letters, strict=True)
+    ranges = {domain.name: config.range_of(letter) for domain, letter in letters}
     for split in splits:
         name = f"{split.domain} ({split.split})"
         # gray, RGB and opacity are converted into one another
@@ -305,11 +356,11 @@ def _problems(splits: Sequence[SplitReport], images: Images) -> list[str]:
                 f"{name}: {count} images have {channels} channels, expected {wanted}; set "
                 "`channels` to what the images have."
             )
-        if config.value_range is None and any(
-            depth not in ("1-bit", "8-bit", "16-bit") for depth in split.depths
-        ):
+        if ranges[split.domain] is None and not _known(split):
+            low, high = split.limits or (0.0, 0.0)
             problems.append(
-                f"{name}: there are images of unknown range; set `value_range=low,high`."
+                f"{name}: there are images of unknown range, which hold {low:g} to {high:g}; set "
+                "`value_range=low,high`."
             )
         if split.bombs:
             problems.append(f"{name}: {split.bombs} images have too many pixels; remove them.")

@@ -14,10 +14,11 @@ from typing import NamedTuple, SupportsIndex, TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
-from crossimage.data.images.files import read_image
+from crossimage.data.images.files import LoadedImage, load_image
 from crossimage.data.images.resize import resize_shortest_side, resize_to_cover
-from crossimage.data.sources.find import LeftOut, describe
+from crossimage.data.sources.find import LeftOut, describe, further_images
 from crossimage.inference.file_names import find_inputs, name_outputs
 from crossimage.inference.inputs import ImageLike, as_list, read_inputs
 from crossimage.inference.outputs import SHEET, check_folder, report_progress, write_output
@@ -188,7 +189,10 @@ class _Job:
     ) -> None:
         self._predictor, self._plan, self._options = predictor, plan, options
         self._pool, self._advance = pool, advance
-        self._channels = predictor.channels(predictor.source_letter(plan.targets[0]))
+        self._source = predictor.source_letter(plan.targets[0])
+        self._channels = predictor.channels(self._source)
+        self._range = predictor.config.range_of(_target_letter(predictor, plan.targets[0]))
+        self._gaps: dict[int, tuple[Tensor, float | None]] = {}
         self._writes: dict[Path, Future[None]] = {}
         self.written: set[Path] = set()
         self.skipped: list[tuple[Path, str]] = []
@@ -207,25 +211,31 @@ class _Job:
             self._finish(earlier)
         self._finish(self._writes)
 
-    def _read(self, path: Path) -> Tensor:
-        image = read_image(path, self._channels, self._predictor.config.value_range)[None]
+    def _read(self, path: Path) -> LoadedImage:
+        config = self._predictor.config
+        loaded = load_image(path, self._channels, config.range_of(self._source), config.data_rules)
+        image = loaded.values[None]
         if self._options.size is not None:
             image = resize_shortest_side(image, self._options.size)
-        return self._predictor.fit_size(image)[0]
+        return loaded._replace(values=self._predictor.fit_size(image)[0])
 
     def _by_size(
-        self, chunk: Sequence[tuple[int, Future[Tensor]]]
+        self, chunk: Sequence[tuple[int, Future[LoadedImage]]]
     ) -> Iterable[list[tuple[int, Tensor]]]:
         """Group the images of a chunk by size, each with its index; skip unreadable ones."""
         groups: dict[torch.Size, list[tuple[int, Tensor]]] = defaultdict(list)
         for i, future in chunk:
             try:
-                image = future.result()
+                loaded = future.result()
             except (ValueError, OSError) as error:
                 self.skipped.append((self._plan.inputs[i], str(error)))
                 self._advance(len(self._plan.targets) * self._plan.samples)
             else:
+                image = loaded.values
                 groups[image.shape].append((i, image))
+                if loaded.gaps is not None:
+                    self._gaps[i] = loaded.gaps, loaded.nodata
+                self._plan.left_out.extend(further_images(self._plan.inputs[i], loaded.further))
                 if self._plan.sheet and len(self.sheet_rows) < _MAX_SHEET_INPUTS:
                     self.sheet_rows[i] = [self._thumbnail(image)]
         return groups.values()
@@ -241,14 +251,19 @@ class _Job:
             y = _predict(self._predictor, images, target, draws)
             for (i, _), outputs in zip(batch, y, strict=True):
                 for k, output in zip(indices, outputs, strict=True):
-                    self._write(plan.outputs[i][t * plan.samples + k], output)
+                    self._write(i, plan.outputs[i][t * plan.samples + k], output)
                     if i in self.sheet_rows:
                         self.sheet_rows[i].append(self._thumbnail(output))
             self._advance(len(batch) * len(indices))
+        for i, _ in batch:
+            self._gaps.pop(i, None)
 
-    def _write(self, path: Path, image: Tensor) -> None:
-        value_range = self._predictor.config.value_range
-        self._writes[path] = self._pool.submit(write_output, path, image, value_range)
+    def _write(self, i: int, path: Path, image: Tensor) -> None:
+        gaps, nodata = self._gaps.get(i, (None, None))
+        if gaps is not None:
+            gaps = interpolate(gaps[None, None].float(), image.shape[1:])[0, 0].bool()
+        submit = self._pool.submit
+        self._writes[path] = submit(write_output, path, image, self._range, gaps, nodata)
 
     def _finish(self, writes: Mapping[Path, Future[None]]) -> None:
         for path, write in writes.items():
@@ -311,10 +326,18 @@ def _reference_styles(
     predictor: Predictor, references: Sequence[ImageLike], domain: str
 ) -> list[Tensor]:
     """Encode the style (1, style_dim) of each reference."""
-    channels = predictor.channels(predictor.letter(domain))
-    inputs = read_inputs(references, channels, predictor.config.value_range)
+    letter, config = predictor.letter(domain), predictor.config
+    inputs = read_inputs(
+        references, predictor.channels(letter), config.range_of(letter), config.data_rules
+    )
     images = [predictor.fit_size(batch.to(predictor.device)) for batch in inputs.batches]
     return [predictor.reference_style(image, domain).cpu() for image in images]
+
+
+def _target_letter(predictor: Predictor, to: To) -> str:
+    """Return the letter of the domain that outputs for a target belong to."""
+    letters = predictor.networks.letters
+    return letters[0] if len(letters) == 1 else predictor.letter(to)
 
 
 def _predict(
@@ -353,8 +376,8 @@ def _chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
 
 
 def _read_ahead(
-    pool: ThreadPoolExecutor, read: Callable[[Path], Tensor], paths: Sequence[Path], size: int
-) -> Iterator[list[tuple[int, Future[Tensor]]]]:
+    pool: ThreadPoolExecutor, read: Callable[[Path], T], paths: Sequence[Path], size: int
+) -> Iterator[list[tuple[int, Future[T]]]]:
     """Read inputs in chunks, of which at most two are in memory: the current and the next."""
     chunks = _chunks(list(enumerate(paths)), size)
     ahead = [(i, pool.submit(read, path)) for i, path in chunks[0]]

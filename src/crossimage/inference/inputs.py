@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from torch import Tensor
 
+from crossimage.config import DataRules
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.files import from_array, from_pil, read_image, to_array, to_pil
 from crossimage.utils.files import as_path
@@ -122,7 +123,10 @@ def as_list(x: ImageLike | Sequence[ImageLike]) -> list[ImageLike]:
 
 
 def read_inputs(
-    x: ImagesLike, channels: int, value_range: tuple[float, float] | None = None
+    x: ImagesLike,
+    channels: int,
+    value_range: tuple[float, float] | None = None,
+    rules: DataRules = 2,
 ) -> Inputs:
     """Read what a user passes as images.
 
@@ -131,7 +135,8 @@ def read_inputs(
             image, a uint8 array (H, W) or (H, W, C), a path, or an encoded image as bytes or in a
             file opened in binary mode.
         channels: Channels that the images must have.
-        value_range: Range of floating-point images.
+        value_range: Range of images of more than 8 bits.
+        rules: The rules by which images are read.
 
     Returns:
         The images: a tensor as one batch, of other inputs each image as a batch of one.
@@ -145,7 +150,7 @@ def read_inputs(
     images = as_list(x)
     if not images:
         raise ValueError("the list of images is empty; expected at least one")
-    batches = [_read(image, channels, value_range)[None] for image in images]
+    batches = [_read(image, channels, value_range, rules)[None] for image in images]
     arrays = [isinstance(image, np.ndarray) for image in images]
     return Inputs(batches, single=is_single(x), arrays=arrays)
 
@@ -195,7 +200,9 @@ def fit_codes(codes: Codes, count: int, length: int, name: str) -> Tensor:
     return codes.float().expand(count, length)
 
 
-def _read(image: object, channels: int, value_range: tuple[float, float] | None) -> Tensor:
+def _read(
+    image: object, channels: int, value_range: tuple[float, float] | None, rules: DataRules
+) -> Tensor:
     """Read one image as a float32 tensor (C, H, W) in [-1, 1]."""
     if isinstance(image, np.ndarray):
         return from_array(_check_array(image, channels), channels)
@@ -203,20 +210,20 @@ def _read(image: object, channels: int, value_range: tuple[float, float] | None)
         if not image.width or not image.height:
             size = f"{image.width}x{image.height}"
             raise ValueError(f"expected at least one pixel, found an image of {size}")
-        return from_pil(image, channels, value_range)
+        return from_pil(image, channels, value_range, rules)
     if isinstance(image, bytes | bytearray):
         if not image:
             raise ValueError("expected the bytes of an encoded image, found none")
-        return read_image(EncodedImage(bytes(image)), channels, value_range)
+        return read_image(EncodedImage(bytes(image)), channels, value_range, rules)
     if hasattr(image, "read"):
-        return read_image(_read_file(image), channels, value_range)
+        return read_image(_read_file(image), channels, value_range, rules)
     if not isinstance(image, str | Path):
         hint = "; stack tensors into one (N, C, H, W)" if isinstance(image, Tensor) else ""
         raise ValueError(f"expected a list of {_KINDS}, found {type(image).__name__}{hint}")
     path = as_path(image, "the path of an image")
     if not path.is_file():
         raise FileNotFoundError(f"there is no image {path}")
-    return read_image(path, channels, value_range)
+    return read_image(path, channels, value_range, rules)
 
 
 def _read_file(file: Any) -> EncodedImage:

@@ -25,10 +25,16 @@ def check_folder(out: Path) -> None:
         raise ValueError(f"{out} is a file; expected a folder for the results")
 
 
-def write_output(path: Path, image: Tensor, value_range: tuple[float, float] | None) -> None:
-    """Write an image (C, H, W), and create its folder if needed."""
+def write_output(
+    path: Path,
+    image: Tensor,
+    value_range: tuple[float, float] | None,
+    gaps: Tensor | None = None,
+    nodata: float | None = None,
+) -> None:
+    """Write an image (C, H, W) like :func:`write_image`, and create its folder if needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_image(path, image, value_range)
+    write_image(path, image, value_range, gaps, nodata)
 
 
 @contextmanager

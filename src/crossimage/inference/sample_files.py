@@ -32,7 +32,8 @@ def sample_files(
     n, suffix = whole(n, "n", 1), suffix_of(format)
     check_folder(out)
     batches = predictor.sample_batches(n, seed, batch_size)
-    value_range, digits = predictor.config.value_range, max(4, len(str(n)))
+    value_range = predictor.config.range_of(predictor.networks.letters[0])
+    digits = max(4, len(str(n)))
     written: list[Path] = []
     shown: list[Tensor] = []
     with report_progress("sampling", n, progress) as advance:

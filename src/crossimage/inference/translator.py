@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from crossimage.checkpoints.load import load_networks
 from crossimage.checkpoints.model_file import save_model
+from crossimage.config import build, to_dict
 from crossimage.inference.display import as_html, facts_of, run_folder_of
 from crossimage.inference.files import FileOptions, TranslatedFiles, translate_files
 from crossimage.inference.inputs import (
@@ -40,6 +41,7 @@ def load(
     device: str | torch.device = "auto",
     discriminators: bool = False,
     precision: Precision = "fp32",
+    value_range: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
 ) -> Translator:
     """Load a trained model.
 
@@ -49,6 +51,8 @@ def load(
         discriminators: Load the discriminators too, from the model file if it holds them, and
             otherwise from the run folder's newest checkpoint.
         precision: Arithmetic of translations; see :class:`Translator`.
+        value_range: Lowest and highest value of images of more than 8 bits, or these by the
+            domains' letters; by default those that the model was trained with.
 
     Raises:
         FileNotFoundError: There is no model at ``path``.
@@ -56,7 +60,11 @@ def load(
             does not exist, or there are no discriminators to load.
     """
     target, path = find_device(device), as_path(path, "the model's path")
-    translator = Translator(load_networks(path, discriminators), target, precision)
+    networks = load_networks(path, discriminators)
+    if value_range is not None:
+        values = to_dict(networks.config) | {"value_range": value_range}
+        networks.config = build(type(networks.config), values, source="crossimage.load")
+    translator = Translator(networks, target, precision)
     translator._run_folder = run_folder_of(path)
     return translator
 
@@ -489,7 +497,9 @@ class Translator(Predictor):
 
     def _read(self, x: ImagesLike, letter: str) -> Inputs:
         """Read images of a domain and move them to the networks' device."""
-        inputs = read_inputs(x, self.channels(letter), self.config.value_range)
+        inputs = read_inputs(
+            x, self.channels(letter), self.config.range_of(letter), self.config.data_rules
+        )
         batches = [self.fit_size(batch.to(self.device)) for batch in inputs.batches]
         return replace(inputs, batches=batches)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from crossimage.checkpoints.model_file import save_model
-from crossimage.config import read_yaml
+from crossimage.config import build, read_yaml, to_dict
 from crossimage.interop import (
     junyanz_bicyclegan,
     junyanz_cyclegan,
@@ -19,7 +19,13 @@ from crossimage.interop import (
     nvlabs_unit,
     yunjey_stargan,
 )
-from crossimage.interop.mapping import CheckpointFile, ConvertedModel, Files, MismatchError
+from crossimage.interop.mapping import (
+    CheckpointFile,
+    ConvertedModel,
+    Files,
+    MismatchError,
+    nest,
+)
 from crossimage.utils.names import did_you_mean
 from crossimage.utils.tensor_files import read_state
 
@@ -90,18 +96,26 @@ def import_model(
     if not len(required) <= len(paths) <= len(required) + len(optional):
         expected = " ".join([*required, *(f"[{role}]" for role in optional)])
         raise ValueError(f"{format} is imported from the files {expected}; found {len(paths)}")
+    # a setting of how images are read, which no codebase knows
+    given = dict(options or {})
+    ranges = {key: text for key, text in given.items() if key.split(".")[0] == "value_range"}
+    others = {key: text for key, text in given.items() if key not in ranges}
     sources = [CheckpointFile(path, state) for path, state in zip(paths, states, strict=True)]
     with torch.random.fork_rng(devices=[]):
         settings = None if config is None else read_yaml(Path(config))
         try:
-            converted = module.convert(sources, dict(options or {}), settings)
+            converted = module.convert(sources, others, settings)
             for source in sources:
                 source.check_all_used()
         except MismatchError as error:
             if config is None:
                 raise
             raise ValueError(f"{error}; is {config} the config file of this model?") from None
-    names = converted.method.config.domains
+    method = converted.method
+    method.config = build(
+        type(method.config), to_dict(method.config), nest(ranges), source="crossimage import"
+    )
+    names = method.config.domains
     if not converted.method.labels and (len(set(names)) != 2 or len(names) != 2):
         raise ValueError(f"domains must be two different names, found '{','.join(names)}'")
     save_model(out, converted.method, discriminators=converted.discriminators)

@@ -1,20 +1,21 @@
 import numpy as np
 import pytest
 import tifffile
+import torch
 from PIL import Image
 
 from crossimage.data.images.files import decode, read_image
 from crossimage.data.images.pixels import ImageError
-from tests.data.images.helpers import picture
+from tests.data.images.helpers import picture, png16
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_nan_in_a_float_image_is_an_image_error(tmp_path, bad):
+def test_nan_in_a_float_image_is_an_image_error_of_earlier_runs(tmp_path, bad):
     array = np.zeros((4, 5), np.float32)
     array[1, 2] = bad
     tifffile.imwrite(tmp_path / "x.tif", array)
     with pytest.raises(ImageError, match="NaN"):
-        read_image(tmp_path / "x.tif", 1, (0, 1))
+        read_image(tmp_path / "x.tif", 1, (0, 1), rules=1)
 
 
 def test_float_values_beyond_the_range_are_clipped(tmp_path):
@@ -50,3 +51,28 @@ def test_gray_becomes_rgb_and_rgb_becomes_luminance(tmp_path):
     opaque = decode(tmp_path / "gray.png", 4)
     assert opaque.shape[0] == 4
     assert (opaque[3] == 255).all()
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.tif"])
+def test_a_given_range_is_that_of_sixteen_bits_too(tmp_path, name):
+    values = np.array([[0, 1000, 4095, 60000]], np.uint16)
+    if name == "x.png":
+        png16(tmp_path / name, values[..., None])
+    else:
+        tifffile.imwrite(tmp_path / name, values)
+    found = read_image(tmp_path / name, 1, (0, 4095)).flatten()
+    torch.testing.assert_close(found, torch.tensor([-1, 1000 / 2047.5 - 1, 1, 1]))
+    full = torch.from_numpy(values.astype(np.float32) / 32767.5 - 1).flatten()
+    torch.testing.assert_close(read_image(tmp_path / name, 1).flatten(), full)
+    torch.testing.assert_close(read_image(tmp_path / name, 1, (0, 4095), rules=1).flatten(), full)
+
+
+def test_eight_bits_and_opacity_keep_their_full_range(tmp_path):
+    Image.fromarray(picture(4, 5, 3)).save(tmp_path / "x.png")
+    assert torch.equal(read_image(tmp_path / "x.png", 3, (0, 50)), read_image(tmp_path / "x.png"))
+    values = np.array([[[4095, 65535], [4095, 0]]], np.uint16)
+    png16(tmp_path / "deep.png", values)
+    assert read_image(tmp_path / "deep.png", 4, (0, 4095))[:, 0].T.tolist() == [
+        [1, 1, 1, 1],
+        [1, 1, 1, -1],
+    ]

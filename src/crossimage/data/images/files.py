@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tifffile
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from crossimage.config import DataRules
@@ -26,8 +28,8 @@ from crossimage.data.images.pixels import (
     ImageError,
     ImageInfo,
     Pixels,
-    check_finite,
     convert,
+    limits,
 )
 from crossimage.utils.files import atomic
 from crossimage.utils.intensities import from_uint8, to_uint8
@@ -47,6 +49,22 @@ _OPTIONS = {"JPEG": {"quality": 95}, "WEBP": {"quality": 95}}
 _WITH_OPACITY = (".png", ".webp")
 
 
+class LoadedImage(NamedTuple):
+    """An image and what its file says of it.
+
+    Attributes:
+        values: Float32 tensor (C, H, W) in [-1, 1].
+        gaps: Which pixels (H, W) hold no value; None if all do.
+        nodata: The value that stands for none in the file, if it states one.
+        further: Number of images in the file beside this one.
+    """
+
+    values: Tensor
+    gaps: Tensor | None
+    nodata: float | None
+    further: int
+
+
 def read_image(
     path: str | ImageFile,
     channels: int = 3,
@@ -55,13 +73,17 @@ def read_image(
 ) -> Tensor:
     """Read an image file, whose format is recognised by its content.
 
-    EXIF orientation is honoured. Gray and RGB are converted into one another; opacity is kept
-    for 4 channels and composited on white otherwise. Other channel counts must match.
+    EXIF orientation is honoured, and colours are converted to sRGB by the embedded profile. Gray
+    and RGB are converted into one another; opacity is kept for 4 channels and composited on white
+    otherwise. Other channel counts must match. Pixels without a value (NaN, or what the file
+    states) become the lowest one. Of several images in a TIFF file the largest is read, or else
+    the first.
 
     Args:
         path: An image file, or such a file in memory.
         channels: Number of channels to return.
-        value_range: Lowest and highest value of floating-point files; other values are clipped.
+        value_range: Lowest and highest value of files of more than 8 bits; other values are
+            clipped. By default the full range of 16 bits.
         rules: The rules by which files are read; 1 for runs and models of earlier versions.
 
     Returns:
@@ -69,11 +91,24 @@ def read_image(
 
     Raises:
         FileNotFoundError: There is no such file.
-        ImageError: The file is unreadable or truncated, or holds NaN.
+        ImageError: The file is unreadable or truncated.
         BombError: The header announces too many pixels.
         ValueError: The channels do not match, or ``value_range`` is needed.
     """
-    return normalise(decode(path, channels, value_range, rules=rules).contiguous())
+    return load_image(path, channels, value_range, rules).values
+
+
+def load_image(
+    path: str | ImageFile,
+    channels: int = 3,
+    value_range: tuple[float, float] | None = None,
+    rules: DataRules = 2,
+) -> LoadedImage:
+    """Read an image file like :func:`read_image`, and return what else the file says."""
+    with _opened(path, rules) as (info, read):
+        pixels = read(None)
+    values = normalise(convert(pixels, channels, value_range, str(path), rules).contiguous())
+    return LoadedImage(values, pixels.gaps, pixels.nodata, info.further)
 
 
 def decode(
@@ -82,6 +117,7 @@ def decode(
     value_range: tuple[float, float] | None = None,
     target_size: Callable[[int, int], Size] | None = None,
     rules: DataRules = 2,
+    profiles: bool = True,
 ) -> Tensor:
     """Read an image file like :func:`read_image`, but return 8-bit images as they are.
 
@@ -92,13 +128,15 @@ def decode(
         target_size: Returns the height and width to which an image of a given height and width will
             be resized. JPEGs may then be reduced to no less than that, which saves time.
         rules: As for :func:`read_image`.
+        profiles: Whether colours are converted to sRGB by the embedded profile; not for label maps,
+            whose colours are names.
 
     Returns:
         A tensor (channels, H, W) of any memory order: uint8 in 0..255, or float32 in [-1, 1].
     """
-    with _opened(path, rules) as (info, read):
+    with _opened(path, rules, profiles) as (info, read):
         pixels = read(target_size and target_size(info.height, info.width))
-    return convert(pixels, channels, value_range, str(path))
+    return convert(pixels, channels, value_range, str(path), rules)
 
 
 def normalise(image: Tensor) -> Tensor:
@@ -122,11 +160,15 @@ def verify(path: str | ImageFile, rules: DataRules = 2) -> ImageInfo:
     """Decode a whole image file and return its header; raise the errors of :func:`read_image`."""
     with _opened(path, rules) as (info, read):
         pixels = read(None)
-    return replace(info, flatness=flatness(pixels))
+    gaps = 0 if pixels.gaps is None else int(pixels.gaps.sum())
+    return replace(info, flatness=flatness(pixels), limits=limits(pixels), gaps=gaps)
 
 
 def from_pil(
-    image: Image.Image, channels: int = 3, value_range: tuple[float, float] | None = None
+    image: Image.Image,
+    channels: int = 3,
+    value_range: tuple[float, float] | None = None,
+    rules: DataRules = 2,
 ) -> Tensor:
     """Convert a Pillow image to a float32 tensor (channels, H, W) in [-1, 1], upright.
 
@@ -134,13 +176,14 @@ def from_pil(
         image: An image of any mode.
         channels: Number of channels, as for :func:`read_image`.
         value_range: Lowest and highest value of the modes F and I; other values are clipped.
+        rules: The rules by which images are read, as for :func:`read_image`.
 
     Raises:
-        ValueError: The channels cannot be converted, ``value_range`` is needed, or the image holds
-            NaN.
+        ValueError: The channels cannot be converted, ``value_range`` is needed, or no pixel holds a
+            value.
     """
-    pixels = check_finite(pillow.pixels(ImageOps.exif_transpose(image)), "the image")
-    return normalise(convert(pixels, channels, value_range, "the image").contiguous())
+    pixels = pillow.from_image(image, rules)
+    return normalise(convert(pixels, channels, value_range, "the image", rules).contiguous())
 
 
 def from_array(array: NDArray[np.uint8], channels: int = 3) -> Tensor:
@@ -178,7 +221,11 @@ def to_pil(x: Tensor) -> Image.Image:
 
 
 def write_image(
-    path: str | Path, x: Tensor, value_range: tuple[float, float] | None = None
+    path: str | Path,
+    x: Tensor,
+    value_range: tuple[float, float] | None = None,
+    gaps: Tensor | None = None,
+    nodata: float | None = None,
 ) -> None:
     """Write an image file in the format of its suffix, atomically.
 
@@ -189,6 +236,8 @@ def write_image(
         path: The file to write.
         x: Float tensor (C, H, W) in [-1, 1].
         value_range: The values of -1 and 1 in a floating-point TIFF.
+        gaps: Which pixels (H, W) of a floating-point TIFF hold no value.
+        nodata: The value that stands for none; None: NaN.
 
     Raises:
         ValueError: The suffix is unknown, or its format cannot hold that many channels.
@@ -197,7 +246,7 @@ def write_image(
     path = Path(path)
     suffix, channels = path.suffix.lower(), x.shape[0]
     if suffix in _TIFF:
-        _write_tiff(path, x, value_range)
+        _write_tiff(path, x, value_range, gaps, nodata)
         return
     if suffix not in _FORMATS:
         raise ValueError(f"{path} has no known suffix; expected one of {', '.join(EXTENSIONS)}")
@@ -209,20 +258,31 @@ def write_image(
         image.save(file, image_format, **_OPTIONS.get(image_format, {}))
 
 
-def _write_tiff(path: Path, x: Tensor, value_range: tuple[float, float] | None) -> None:
-    channels = x.shape[0]
+def _write_tiff(
+    path: Path,
+    x: Tensor,
+    value_range: tuple[float, float] | None,
+    gaps: Tensor | None,
+    nodata: float | None,
+) -> None:
+    channels, tags = x.shape[0], []
     if value_range is None and channels in (1, 3, 4):
         array = np.asarray(to_pil(x))
     else:
         low, high = value_range or (-1.0, 1.0)
         values = x.detach().float().add(1).mul((high - low) / 2).add(low)
         array = values.permute(1, 2, 0).contiguous().cpu().numpy()
+        if gaps is not None:
+            array[gaps.numpy()] = math.nan if nodata is None else nodata
+            text = "nan" if nodata is None else f"{nodata:.17g}"
+            tags = [(tiff.NODATA, "s", 0, text, True)]
     with atomic(path) as file:
         tifffile.imwrite(
             file,
             array,
             photometric="rgb" if channels in (3, 4) else "minisblack",
             planarconfig="contig" if array.ndim == 3 and channels > 1 else None,
+            extratags=tags,
         )
 
 
@@ -252,7 +312,7 @@ def _register_heif(path: ImageFile) -> None:
 
 @contextmanager
 def _opened(
-    file: str | ImageFile, rules: DataRules
+    file: str | ImageFile, rules: DataRules, profiles: bool = True
 ) -> Iterator[tuple[ImageInfo, Callable[[Size | None], Pixels]]]:
     """Open a file; yield its header and a function that decodes it, given a target size."""
     path = Path(file) if isinstance(file, str) else file
@@ -260,16 +320,24 @@ def _opened(
         with warnings.catch_warnings():
             # broken metadata and large but acceptable images need no warning
             warnings.simplefilter("ignore")
-            formats = _formats(path, rules)
+            formats, layout = _formats(path, rules), None
             if formats == ("TIFF",):
                 with path.open("rb") as data, tifffile.TiffFile(data) as tiff_file:
-                    layout = tiff.read_layout(tiff_file)
-                    if layout is not None:
-                        yield tiff.info(path, layout), lambda _: tiff.read(path, tiff_file, layout)
+                    layout = tiff.read_layout(tiff_file, rules)
+                    if layout is not None and layout.plain:
+                        yield (
+                            tiff.info(path, layout),
+                            lambda _: tiff.read(path, tiff_file, layout, rules, profiles),
+                        )
                         return
             # given a path, Pillow memory-maps some files and gets rotated TIFFs wrong
             with path.open("rb") as data, Image.open(data, formats=formats) as image:
-                yield pillow.info(path, image), lambda size: pillow.read(path, image, size, rules)
+                if layout is not None:
+                    image.seek(layout.page)
+                header = pillow.info(path, image)
+                if layout is not None:
+                    header = replace(header, further=layout.further)
+                yield header, lambda size: pillow.read(path, image, size, rules, profiles)
     except (ImageError, BombError, FileNotFoundError, MemoryError):
         raise
     except Image.DecompressionBombError:

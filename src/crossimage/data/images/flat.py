@@ -27,7 +27,7 @@ def _of(values: Tensor) -> Flatness:
 
 def _on_white(pixels: Pixels) -> Tensor:
     """Return the colours (C, H, W) as they look on white, without opacity."""
-    values, alpha = pixels
+    values, alpha = pixels.values, pixels.alpha
     values = values.int() if values.dtype == torch.uint16 else values
     if not alpha:
         return values

@@ -12,6 +12,7 @@ from torchvision.io import ImageReadMode, decode_image, decode_jpeg
 
 from crossimage.config import DataRules
 from crossimage.data.images import jpeg
+from crossimage.data.images.colour_profiles import Mode, cmyk_to_srgb, problem, to_srgb
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.pixels import (
     MODES,
@@ -20,6 +21,7 @@ from crossimage.data.images.pixels import (
     Pixels,
     check_finite,
     check_size,
+    fill_gaps,
     upright,
 )
 
@@ -44,10 +46,13 @@ def info(path: ImageFile, image: Image.Image) -> ImageInfo:
     if has_exif and image.getexif().get(_ORIENTATION, 1) > 4:
         width, height = height, width
     mode, deep = _plain_mode(image), _deep_png(path, image)
+    ignored = problem(image.info.get("icc_profile"), _profile_mode(image))
     if deep:
-        return ImageInfo(width, height, deep, MODES[deep], "16-bit")
-    depth = "16-bit" if mode.startswith("I;16") else _DEPTHS.get(image.mode, "8-bit")
-    return ImageInfo(width, height, len(Image.new(mode, (1, 1)).getbands()), image.mode, depth)
+        return ImageInfo(width, height, deep, MODES[deep], "16-bit", ignored_profile=ignored)
+    deep_gray = mode.startswith("I;16") or _is_deep_pnm(image)
+    depth = "16-bit" if deep_gray else _DEPTHS.get(image.mode, "8-bit")
+    channels = len(Image.new(mode, (1, 1)).getbands())
+    return ImageInfo(width, height, channels, image.mode, depth, ignored_profile=ignored)
 
 
 def read(
@@ -55,8 +60,9 @@ def read(
     image: Image.Image,
     target_size: tuple[int, int] | None = None,
     rules: DataRules = 2,
+    profiles: bool = True,
 ) -> Pixels:
-    """Decode an opened file, upright.
+    """Decode an opened file, upright, and convert its colours to sRGB.
 
     Args:
         path: The file.
@@ -64,7 +70,20 @@ def read(
         target_size: Height and width that are needed. A JPEG that is at least two, four or eight
             times as large is decoded at a half, a quarter or an eighth of its size.
         rules: The rules by which files are read.
+        profiles: Whether colours are converted to sRGB.
     """
+    profile = image.info.get("icc_profile") if profiles and rules != 1 else None
+    return to_srgb(_decode(path, image, target_size, rules, profile), profile, path)
+
+
+def _decode(
+    path: ImageFile,
+    image: Image.Image,
+    target_size: tuple[int, int] | None,
+    rules: DataRules,
+    profile: bytes | None,
+) -> Pixels:
+    """Decode an opened file, upright; only CMYK is converted by the profile."""
     channels = _deep_png(path, image)
     if channels:
         data = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)
@@ -78,14 +97,33 @@ def read(
         array = jpeg.read(path, image)
         if array is not None:
             if image.mode == "CMYK":
-                array = np.asarray(Image.fromarray(array, "CMYK").convert("RGB"))
+                array = np.asarray(cmyk_to_srgb(Image.fromarray(array, "CMYK"), profile))
             orientation = image.getexif().get(_ORIENTATION, 1)
-            array = upright(array.transpose(2, 0, 1), orientation)
-            return Pixels(torch.from_numpy(np.ascontiguousarray(array)), alpha=False)
+            if orientation != 1:
+                turned = upright(array.transpose(2, 0, 1), orientation)
+                array = np.ascontiguousarray(turned.transpose(1, 2, 0))
+            # the channels stay side by side in memory
+            return Pixels(torch.from_numpy(array).permute(2, 0, 1), alpha=False)
     elif not reduced and (values := _decode_jpeg(path, image)) is not None:
         return Pixels(values, alpha=False)
+    deep_pnm = _is_deep_pnm(image)
     ImageOps.exif_transpose(image, in_place=True)
-    return check_finite(pixels(image), path)
+    found = pixels(cmyk_to_srgb(image, profile) if image.mode == "CMYK" else image)
+    if rules == 1:
+        return check_finite(found, path)
+    if deep_pnm:
+        found = found._replace(values=found.values.to(torch.uint16))
+    return fill_gaps(found, path)
+
+
+def from_image(image: Image.Image, rules: DataRules = 2) -> Pixels:
+    """Return the pixels of a Pillow image, upright and in sRGB."""
+    profile = image.info.get("icc_profile")
+    image = ImageOps.exif_transpose(image)
+    if rules == 1:
+        return check_finite(pixels(image), "the image")
+    image = cmyk_to_srgb(image, profile) if image.mode == "CMYK" else image
+    return to_srgb(fill_gaps(pixels(image), "the image"), profile, "the image")
 
 
 def pixels(image: Image.Image) -> Pixels:
@@ -136,6 +174,18 @@ def _deep_png(path: ImageFile, image: Image.Image) -> int:
     with path.open("rb") as file:
         header = file.read(26)
     return {0: 1, 2: 3, 4: 2, 6: 4}[header[25]] if header[24] == 16 else 0
+
+
+def _is_deep_pnm(image: Image.Image) -> bool:
+    """Return whether an image is a gray PNM of 16 bits, which Pillow keeps in 32."""
+    return image.format == "PPM" and image.mode == "I"
+
+
+def _profile_mode(image: Image.Image) -> Mode:
+    """Return which kind of colours an image's profile must be for."""
+    if image.mode == "CMYK":
+        return "CMYK"
+    return "L" if image.mode in ("1", "L", "LA") or image.mode.startswith("I") else "RGB"
 
 
 def _plain_mode(image: Image.Image) -> str:

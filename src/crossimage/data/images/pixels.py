@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from crossimage.config import DataRules
 from crossimage.data.images.encoded import ImageFile
 
 MAX_PIXELS = 178_956_970
@@ -43,6 +45,11 @@ class ImageInfo:
         depth: Such as ``8-bit``, ``16-bit`` or ``float32``.
         flatness: What is the same everywhere in the image, in its left half and in its right half;
             None if the image has not been decoded.
+        further: Number of images in the file beside the one that is read.
+        ignored_profile: Why the embedded colour profile cannot be used; None if there is none, or
+            it can.
+        limits: Lowest and highest value, of images of more than 8 bits that were decoded.
+        gaps: Number of pixels without a value, of images that were decoded.
     """
 
     width: int
@@ -51,6 +58,10 @@ class ImageInfo:
     mode: str
     depth: str
     flatness: tuple[Flatness, Flatness, Flatness] | None = field(default=None, compare=False)
+    further: int = 0
+    ignored_profile: str | None = None
+    limits: tuple[float, float] | None = field(default=None, compare=False)
+    gaps: int = field(default=0, compare=False)
 
 
 class Pixels(NamedTuple):
@@ -59,10 +70,14 @@ class Pixels(NamedTuple):
     Attributes:
         values: Tensor (C, H, W) of uint8, uint16, or float32 in the file's own range.
         alpha: Whether the last channel is opacity.
+        gaps: Which pixels (H, W) hold no value; None if all do. Their values mean nothing.
+        nodata: The value that stands for none in the file, if it states one.
     """
 
     values: Tensor
     alpha: bool
+    gaps: Tensor | None = None
+    nodata: float | None = None
 
 
 def upright(values: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -95,8 +110,53 @@ def check_finite(pixels: Pixels, name: str | ImageFile) -> Pixels:
     return pixels
 
 
+def fill_gaps(
+    pixels: Pixels,
+    name: str | ImageFile,
+    empty: NDArray[np.bool_] | None = None,
+    nodata: float | None = None,
+) -> Pixels:
+    """Mark the pixels that are NaN or infinite, or empty, as gaps.
+
+    Args:
+        pixels: The decoded image.
+        name: Name of the image in error messages.
+        empty: Which other pixels (H, W) hold no value.
+        nodata: The value that stands for none in the file.
+
+    Raises:
+        ImageError: No pixel holds a value.
+    """
+    values = pixels.values
+    gaps = None if empty is None or not empty.any() else torch.from_numpy(empty)
+    if values.is_floating_point() and not values.isfinite().all():
+        lost = ~values.isfinite().all(0)
+        gaps = lost if gaps is None else gaps | lost
+    if gaps is None:
+        return pixels
+    if gaps.all():
+        raise ImageError(f"{name} can't be used: none of its pixels holds a value")
+    filled = values.numpy().copy()  # torch cannot index uint16
+    filled[:, gaps.numpy()] = 0
+    return pixels._replace(values=torch.from_numpy(filled), gaps=gaps, nodata=nodata)
+
+
+def limits(pixels: Pixels) -> tuple[float, float] | None:
+    """Return the lowest and highest colour value of an image of more than 8 bits; else None."""
+    if pixels.values.dtype == torch.uint8:
+        return None
+    colours = pixels.values[: len(pixels.values) - pixels.alpha].float()
+    if pixels.gaps is not None:
+        colours = colours[:, ~pixels.gaps]
+    return float(colours.min()), float(colours.max())
+
+
 def convert(
-    pixels: Pixels, channels: int, value_range: tuple[float, float] | None, name: str
+    pixels: Pixels,
+    channels: int,
+    value_range: tuple[float, float] | None,
+    name: str,
+    rules: DataRules = 2,
 ) -> Tensor:
     """Convert pixels to a number of channels and a known range.
 
@@ -105,26 +165,48 @@ def convert(
         channels: Number of channels to return. Gray, RGB, and both with opacity are converted into
             one another (opacity is composited on white unless 4 channels are returned); other
             counts must match.
-        value_range: Lowest and highest value of floating-point pixels; others are clipped.
+        value_range: Lowest and highest value of pixels of more than 8 bits; others are clipped.
+            By default the full range of 16 bits.
         name: Name of the image in error messages.
+        rules: The rules by which files are read; 1: the range is not that of 16-bit pixels.
 
     Returns:
-        A tensor (channels, H, W): uint8 in 0..255, or float32 in [-1, 1].
+        A tensor (channels, H, W): uint8 in 0..255, or float32 in [-1, 1]. Gaps are black.
 
     Raises:
         ValueError: The channels do not match, or ``value_range`` is needed.
     """
-    values, alpha = pixels
-    if values.dtype == torch.uint16:
-        values = values.float().div_(32767.5).sub_(1)
-    elif values.dtype != torch.uint8:
-        if value_range is None:
-            raise ValueError(
-                f"{name} holds values of unknown range; set `value_range=low,high` to say which "
-                "values are black and white"
-            )
-        low, high = value_range
-        values = values.sub(low).mul_(2 / (high - low)).sub_(1).clamp_(-1, 1)
+    x = _with_channels(_scale(pixels, value_range, name, rules), pixels.alpha, channels, name)
+    if pixels.gaps is not None:
+        x = x.masked_fill(pixels.gaps, 0 if x.dtype == torch.uint8 else -1)
+    return x
+
+
+def _scale(
+    pixels: Pixels, value_range: tuple[float, float] | None, name: str, rules: DataRules
+) -> Tensor:
+    """Return pixels of 8 bits as they are, and all others in [-1, 1]."""
+    values, alpha = pixels.values, pixels.alpha
+    if values.dtype == torch.uint8:
+        return values
+    full = values.dtype == torch.uint16
+    if full and (value_range is None or rules == 1):
+        return values.float().div_(32767.5).sub_(1)
+    if value_range is None:
+        raise ValueError(
+            f"{name} holds values of unknown range; set `value_range=low,high` (`--value-range` of "
+            "translate) to say which values are black and white"
+        )
+    low, high = value_range
+    scaled = values.float().sub_(low) if full else values.sub(low)
+    scaled = scaled.mul_(2 / (high - low)).sub_(1).clamp_(-1, 1)
+    if alpha and full:
+        scaled[-1:] = values[-1:].float().div_(32767.5).sub_(1)
+    return scaled
+
+
+def _with_channels(values: Tensor, alpha: bool, channels: int, name: str) -> Tensor:
+    """Convert gray, RGB, and both with opacity into one another."""
     if values.shape[0] == channels:
         return values
     colours = values.shape[0] - alpha

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from tifffile import TiffFile
+from tifffile import TiffFile, TiffPageSeries
 
+from crossimage.config import DataRules
 from crossimage.data.images import pillow
+from crossimage.data.images.colour_profiles import problem, to_srgb
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.pixels import (
     MODES,
@@ -20,6 +23,7 @@ from crossimage.data.images.pixels import (
     Pixels,
     check_finite,
     check_size,
+    fill_gaps,
     upright,
 )
 
@@ -27,23 +31,35 @@ from crossimage.data.images.pixels import (
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
-_ORIENTATION = 274
+_ORIENTATION, _PROFILE, NODATA = 274, 34675, 42113
+_PREMULTIPLIED, _STRAIGHT = 1, 2
 _BITS = {"uint8": "8-bit", "uint16": "16-bit"}
+_UNNAMED = range(2, 5)  # pages that might be channels as well as images
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a TIFF file stores its values, according to its header.
+    """How a TIFF file stores the image that is read, according to its header.
 
     Attributes:
         height: Rows as stored, before the orientation is applied.
-        width: Columns as layout.
+        width: Columns as stored.
         channels: Values per pixel.
         channels_last: Whether the channels are the last of three axes.
         dtype: Type of the values.
         alpha: Whether the last channel is opacity.
+        premultiplied: Whether the colours are multiplied by the opacity.
         inverted: Whether zero is white.
         orientation: The EXIF number, 1 to 8.
+        plain: Whether tifffile reads it; otherwise Pillow reads such types as well or better:
+            palettes, CMYK, YCbCr, packed bits.
+        series: Index of its series in the file.
+        index: Its index in the series, per axis of the series that is not one of the image.
+        stacked: Number of images in the part of the file that must be decoded at once.
+        page: Index of its first page.
+        further: Number of images in the file beside it.
+        nodata: The value of pixels that hold none, if the file states it.
+        profile: The embedded colour profile.
     """
 
     height: int
@@ -54,18 +70,87 @@ class Layout:
     alpha: bool
     inverted: bool
     orientation: int
+    premultiplied: bool = False
+    plain: bool = True
+    series: int = 0
+    index: tuple[int | slice, ...] = ()
+    stacked: int = 1
+    page: int = 0
+    further: int = 0
+    nodata: float | None = None
+    profile: bytes | None = None
 
 
-def read_layout(file: TiffFile) -> Layout | None:
-    """Describe a file's first image without decoding it.
+def read_layout(file: TiffFile, rules: DataRules = 2) -> Layout | None:
+    """Describe the image of a file that is read, without decoding it.
+
+    A file's images are its pages; the channels of one image may be pages of their own if the file
+    says so. Of several, the largest is read, or else the first.
+
+    Args:
+        file: The opened file.
+        rules: The rules by which files are read; 1: always the first image, and any three pages are
+            the channels of one.
 
     Returns:
-        The layout, or None for types that Pillow reads as well or better: palettes, CMYK, YCbCr,
-        packed bits.
+        The layout; by the earlier rules None for types that Pillow reads.
 
     Raises:
-        ValueError: The file holds a stack of images.
+        ValueError: The file does not say whether its pages are images or channels.
     """
+    if rules == 1:
+        return _earlier_layout(file)
+    number, series = _largest(file)
+    page = series.keyframe
+    axes = list(zip(series.axes, series.shape, strict=True))
+    spatial = {axis: size for axis, size in axes if axis in "YX"}
+    if len(spatial) != 2:
+        raise ValueError(f"it holds {series.axes} data of shape {tuple(series.shape)}, not images")
+    channel_axes = [(axis, size) for axis, size in axes if axis in "SCQ" and size > 1]
+    if len(channel_axes) > 1:
+        raise ValueError(f"it is a stack of shape {tuple(series.shape)}, not one image")
+    unnamed, channels = channel_axes[0] if channel_axes else ("S", 1)
+    height, width = spatial["Y"], spatial["X"]
+    order = [axis for axis, size in axes if axis in "YX" or (axis, size) in channel_axes]
+    channels_last = bool(channel_axes) and order[2] in "SCQ"
+    if unnamed == "Q" and width < channels:
+        # (rows, columns, channels) that were written as pages of rows
+        height, width, channels, channels_last = channels, height, width, True
+    elif unnamed == "Q" and channels in _UNNAMED:
+        raise ValueError(
+            f"it holds {channels} gray pages and does not say whether they are the channels of one "
+            "image or separate images; write them as an RGB image or as separate files"
+        )
+    images = math.prod(size for axis, size in axes if axis not in "YXSCQ")
+    whole = bool(channel_axes) and unnamed != "S"
+    plain = page.photometric in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
+    extra = [int(e) for e in page.extrasamples]
+    alpha = channels in MODES and channels % 2 == 0 and extra in ([_PREMULTIPLIED], [_STRAIGHT])
+    return Layout(
+        height=height,
+        width=width,
+        channels=channels,
+        channels_last=channels_last,
+        dtype=np.dtype(series.dtype or np.uint8),
+        alpha=alpha,
+        premultiplied=alpha and extra == [_PREMULTIPLIED],
+        inverted=page.photometric == _WHITE_IS_ZERO,
+        orientation=int(_tag(page, _ORIENTATION) or 1),
+        plain=plain and series.dtype is not None and series.dtype.kind in "uif",
+        series=number,
+        index=tuple(
+            slice(None) if axis in "YX" or (axis, size) in channel_axes else 0
+            for axis, size in axes
+        ),
+        stacked=images if whole else 1,
+        page=page.index if isinstance(page.index, int) else 0,
+        further=_count_images(file) - 1,
+        nodata=_nodata(page),
+        profile=_tag(page, _PROFILE),
+    )
+
+
+def _earlier_layout(file: TiffFile) -> Layout | None:
     series = file.series[0]
     page = series.keyframe
     plain = page.photometric in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
@@ -82,59 +167,159 @@ def read_layout(file: TiffFile) -> Layout | None:
         # if the file does not say which axis holds the channels, it is the shorter one
         channels_last = names[2] == "S" or (names[0] == "Q" and sizes[2] < sizes[0])
         channels, height, width = (sizes[2], *sizes[:2]) if channels_last else sizes
-    orientation = page.tags.get(_ORIENTATION)
     return Layout(
         height=height,
         width=width,
         channels=channels,
         channels_last=channels_last,
         dtype=np.dtype(series.dtype),
-        alpha=channels in (2, 4) and [int(e) for e in page.extrasamples] in ([1], [2]),
+        alpha=channels in (2, 4)
+        and [int(e) for e in page.extrasamples] in ([_PREMULTIPLIED], [_STRAIGHT]),
         inverted=page.photometric == _WHITE_IS_ZERO,
-        orientation=int(orientation.value) if orientation else 1,
+        orientation=int(_tag(page, _ORIENTATION) or 1),
     )
 
 
 def info(path: ImageFile, layout: Layout) -> ImageInfo:
     """Describe an image from its layout; raise BombError if it is too large."""
     # many channels are as large as many pixels
-    check_size(path, layout.width, layout.height * max(1, layout.channels // 4))
+    many = max(1, layout.channels // 4) * layout.stacked
+    check_size(path, layout.width, layout.height * many)
     sides = (layout.width, layout.height)
     width, height = sides[::-1] if layout.orientation > 4 else sides
     named = layout.alpha or layout.channels in (1, 3)
     mode = MODES[layout.channels] if named else f"{layout.channels} channels"
     depth = _BITS.get(layout.dtype.name, layout.dtype.name)
-    return ImageInfo(width, height, layout.channels, mode, depth)
+    colours = layout.channels - layout.alpha
+    followed = colours in (1, 3) and layout.dtype in (np.uint8, np.uint16)
+    ignored = problem(layout.profile, "L" if colours == 1 else "RGB") if followed else None
+    return ImageInfo(
+        width, height, layout.channels, mode, depth, further=layout.further, ignored_profile=ignored
+    )
 
 
-def read(path: ImageFile, file: TiffFile, layout: Layout) -> Pixels:
-    """Decode a file's first image, upright.
+def read(
+    path: ImageFile, file: TiffFile, layout: Layout, rules: DataRules = 2, profiles: bool = True
+) -> Pixels:
+    """Decode the image of a layout, upright.
+
+    Args:
+        path: The file's name.
+        file: The opened file.
+        layout: Its layout.
+        rules: The rules by which files are read.
+        profiles: Whether colours are converted to sRGB.
 
     Raises:
         ValueError: The compression needs a package that is not installed.
     """
     try:
-        values: NDArray[Any] = file.series[0].asarray()
+        values = _decode(file, layout)
     except ValueError as error:
         if "imagecodecs" not in str(error):
             raise
-        return _read_compressed(path, layout)
+        return _read_compressed(path, layout, rules, profiles)
     if layout.channels_last:
         values = values.reshape(layout.height, layout.width, layout.channels)
         values = values.transpose(2, 0, 1)
     else:
         values = values.reshape(layout.channels, layout.height, layout.width)
+    empty = _equal(values, layout.nodata)
     if values.dtype not in (np.uint8, np.uint16):
         values = values.astype(np.float32)
     elif layout.inverted:
         values = np.iinfo(values.dtype).max - values
+    if layout.premultiplied:
+        values = _straight(values)
     values = np.ascontiguousarray(upright(values, layout.orientation))
-    return check_finite(Pixels(torch.from_numpy(values), layout.alpha), path)
+    pixels = Pixels(torch.from_numpy(values), layout.alpha)
+    if rules == 1:
+        return check_finite(pixels, path)
+    if empty is not None:
+        empty = np.ascontiguousarray(upright(empty[None], layout.orientation)[0])
+    pixels = fill_gaps(pixels, path, empty, layout.nodata)
+    return to_srgb(pixels, layout.profile if profiles else None, path)
 
 
-def _read_compressed(path: ImageFile, layout: Layout) -> Pixels:
+def _largest(file: TiffFile) -> tuple[int, TiffPageSeries]:
+    """Return the series with the largest images, the first of several, and its index."""
+
+    def area(entry: tuple[int, TiffPageSeries]) -> int:
+        return int(entry[1].keyframe.imagelength * entry[1].keyframe.imagewidth)
+
+    full = [(i, s) for i, s in enumerate(file.series) if not _is_auxiliary(s)]
+    return max(full or enumerate(file.series), key=area)
+
+
+def _is_auxiliary(series: TiffPageSeries) -> bool:
+    """Return whether a series holds masks or smaller versions of other images."""
+    return bool(series.keyframe.subfiletype & 0b101)
+
+
+def _count_images(file: TiffFile) -> int:
+    return sum(
+        math.prod(n for a, n in zip(s.axes, s.shape, strict=True) if a not in "YXSCQ")
+        for s in file.series
+        if not _is_auxiliary(s)
+    ) or 1  # fmt: skip
+
+
+def _tag(page: Any, code: int) -> Any:
+    tag = page.tags.get(code)
+    return None if tag is None else tag.value
+
+
+def _nodata(page: Any) -> float | None:
+    text = _tag(page, NODATA)
+    try:
+        return None if text is None else float(str(text).strip("\0 "))
+    except ValueError:
+        return None
+
+
+def _decode(file: TiffFile, layout: Layout) -> NDArray[Any]:
+    """Decode the values of an image, but no more of its series than is needed."""
+    series = file.series[layout.series]
+    first = series.pages[0]
+    alone = layout.index and all(
+        i == 0 or axis in "YXS" for axis, i in zip(series.axes, layout.index, strict=True)
+    )
+    if alone and first is not None and 0 in layout.index:
+        page: NDArray[Any] = first.asarray()
+        return page
+    whole: NDArray[Any] = series.asarray()
+    return whole[layout.index] if layout.index else whole
+
+
+def _equal(values: NDArray[Any], nodata: float | None) -> NDArray[np.bool_] | None:
+    """Return which pixels (H, W) hold the value that stands for none."""
+    if nodata is None or math.isnan(nodata):
+        return None
+    if values.dtype.kind in "ui":
+        limits = np.iinfo(values.dtype)
+        if not (limits.min <= nodata <= limits.max and nodata == int(nodata)):
+            return None
+    empty: NDArray[np.bool_] = (values == values.dtype.type(nodata)).all(0)
+    return empty
+
+
+def _straight(values: NDArray[Any]) -> NDArray[Any]:
+    """Divide colours (C, H, W) by the opacity that they are multiplied by."""
+    colours, opacity = values[:-1].astype(np.float64), values[-1:].astype(np.float64)
+    most = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1.0
+    colours = np.divide(colours * most, opacity, out=np.zeros_like(colours), where=opacity > 0)
+    if values.dtype.kind == "u":
+        colours = colours.round().clip(0, most)
+    return np.concatenate([colours.astype(values.dtype), values[-1:]])
+
+
+def _read_compressed(path: ImageFile, layout: Layout, rules: DataRules, profiles: bool) -> Pixels:
     kept = 1 if layout.channels > 1 else 2  # bytes per value that Pillow does not cut
     if layout.dtype.kind != "u" or layout.dtype.itemsize > kept:
         raise ValueError("its compression needs another package; pip install imagecodecs")
     with path.open("rb") as data, Image.open(data, formats=("TIFF",)) as image:
-        return pillow.read(path, image)
+        image.seek(layout.page)
+        pixels = pillow.read(path, image, rules=rules, profiles=profiles)
+    if rules == 1:
+        return pixels
+    return fill_gaps(pixels, path, _equal(pixels.values.numpy(), layout.nodata), layout.nodata)

@@ -39,6 +39,7 @@ _JUNK_FILE = ("junk file", "junk files")
 _NO_ACCESS = ("unreadable folder", "unreadable folders")
 _CYCLE = ("link to a folder that contains it", "links to folders that contain them")
 _BROKEN_LINK = ("broken link", "broken links")
+_FURTHER = ("further image in a file", "further images in files")
 _SPECIAL = ("special file", "special files")
 RUN = ("training run", "training runs")
 OTHER_SPLIT = ("folder of another split", "folders of other splits")
@@ -46,7 +47,9 @@ OTHER_IMAGES = ("image of another split", "images of another split")
 LOW_RESOLUTION = ("folder of low resolution", "folders of low resolution")
 OUTSIDE = ("image outside the folders of splits", "images outside the folders of splits")
 _RUN_PARTS = ("checkpoints", "samples", "logs")
-_BY_PATH = (_NO_ACCESS, _CYCLE, _BROKEN_LINK, _SPECIAL, RUN, OTHER_SPLIT, LOW_RESOLUTION)
+_BY_PATH = (
+    _FURTHER, _NO_ACCESS, _CYCLE, _BROKEN_LINK, _SPECIAL, RUN, OTHER_SPLIT, LOW_RESOLUTION,
+)  # fmt: skip
 
 
 class LeftOut(NamedTuple):
@@ -146,6 +149,11 @@ def describe(left_out: Iterable[LeftOut], unreadable: int = 0) -> str | None:
         more = ", ..." if len(counts) > _NAMED else ""
         parts.append(f"{total} {reason[total > 1]} ({', '.join(shown)}{more})")
     return f"left out: {', '.join(parts)}" if parts else None
+
+
+def further_images(path: Path, count: int) -> list[LeftOut]:
+    """Return the images of a file that are left out, because only one of each file is read."""
+    return [LeftOut(_FURTHER, str(path), f"{path}#{number}") for number in range(count)]
 
 
 def same_name(name: str) -> str:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
+from crossimage.config import DataRules
 from crossimage.data.images.files import decode, probe
 from crossimage.data.images.formats import EXPECTED
 from crossimage.data.sources.find import find_files
@@ -26,6 +27,7 @@ from crossimage.utils.intensities import to_uint8
 T = TypeVar("T")
 R = TypeVar("R")
 
+_READER = 2  # changes when files are read as other pixels; part of the digest
 _GRAY = (1, 2)  # channels of gray images, without and with opacity
 
 
@@ -75,7 +77,7 @@ class ImageStream:
     @cached_property
     def digest(self) -> str:
         """Hash of the files' contents, their order and the preparation."""
-        whole = hashlib.sha256(self.preparation.encode())
+        whole = hashlib.sha256(f"{_READER} {self.preparation}".encode())
         for part in prefetch(_digest_of, self.paths, 64):
             whole.update(part)
         return whole.hexdigest()
@@ -86,14 +88,20 @@ class ImageStream:
         return sum(info.channels in _GRAY for info in prefetch(probe, self.paths, 64))
 
 
-def read_rgb(path: Path, value_range: tuple[float, float] | None = None) -> Tensor:
+def read_rgb(
+    path: Path,
+    value_range: tuple[float, float] | None = None,
+    rules: DataRules = 2,
+    profiles: bool = True,
+) -> Tensor:
     """Read a file as uint8 RGB (3, H, W); gray is expanded, opacity composited on white.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file can't be read, or is not a gray or RGB image.
     """
-    return as_uint8(decode(path, 3, value_range)).contiguous()
+    x = decode(path, 3, value_range, rules=rules, profiles=profiles)
+    return as_uint8(x).contiguous()
 
 
 def as_uint8(x: Tensor) -> Tensor:

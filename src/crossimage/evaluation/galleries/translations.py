@@ -92,7 +92,9 @@ class TranslationGallery(ModelGallery):
     def label_map(self, path: Path) -> Tensor:
         """Return an input as a label map, resized by nearest neighbour, which mixes no labels."""
         config, half = self._images.config, self._images.domains[self._source].half
-        x = read_rgb(path, config.value_range)  # in colour, whatever the model sees
+        letter = self._images.letters[self._source]
+        # in colour, whatever the model sees, and unconverted: colours of a label map are names
+        x = read_rgb(path, config.range_of(letter), config.data_rules, profiles=False)
         if half is not None:
             x = x.chunk(2, dim=2)[half]
         size = list(size_before_crop(x.shape[1], x.shape[2], config))
@@ -117,7 +119,9 @@ class TranslationGallery(ModelGallery):
     def _large(self, path: Path) -> Tensor:
         """Read a whole image (C, H, W) in [-1, 1], its sides cut to multiples of the scale."""
         config, scale = self.model.config, self._scale
-        x = read_image(path, config.channels[-1], config.value_range)
+        x = read_image(
+            path, config.channels[-1], config.range_of(self._images.letters[-1]), config.data_rules
+        )
         height, width = (side // scale * scale for side in x.shape[1:])
         if not height or not width:
             raise ValueError(f"{path} is smaller than {scale} x {scale} pixels; remove it")

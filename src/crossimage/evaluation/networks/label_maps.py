@@ -38,8 +38,9 @@ class PhotoPairs:
     def read(self, index: int) -> tuple[Tensor, Tensor]:
         """Read a photo (3, H, W) and its label map (3, h, w), of uint8."""
         both = []
-        for path, half in zip((self.photos[index], self.labels[index]), self.halves, strict=True):
-            x = read_rgb(path)
+        files = (self.photos[index], self.labels[index])
+        for path, half, is_photo in zip(files, self.halves, (True, False), strict=True):
+            x = read_rgb(path, profiles=is_photo)
             both.append(x if half is None else x.chunk(2, dim=2)[half])
         return both[0], both[1]
 
