@@ -75,7 +75,7 @@ def test_a_value_beside_1_and_0_may_be_missing_or_count_as_either(read):
     columns = {"x": ["1", "0", "-1", "0", "1"]}
     skipped = read(columns, positive={"x": ["1"]}, negative={"x": ["0"]}, missing="skip")
     assert values(skipped, "x") == [1, 0, 0, 1] and len(skipped.values) == 4
-    assert "1 images without a value are left out (x 1)" in skipped.notes
+    assert "left out for lack of a value: 1 of 5 images (x 1)" in skipped.notes
     zeros = read(columns, positive={"x": ["1"]}, negative={"x": ["0", "-1"]})
     assert values(zeros, "x") == [1, 0, 0, 0, 1]
     ones = read(columns, positive={"x": ["1", "-1"]})
@@ -187,3 +187,26 @@ def test_ways_out_are_written_as_the_command_line_takes_them(read):
     assert values(read(columns, positive={"wavy hair": ["F"]}), "wavy hair") == [1, 0, 0]
     columns = {"long-hair": ["F", "M", "M"]}
     assert values(read(columns, positive={"long_hair": ["F"]}), "long-hair") == [1, 0, 0]
+
+
+@pytest.mark.parametrize("word", ["1", "x", "True", "yes"])
+@pytest.mark.parametrize("blank", ["", "NA", "nan"])
+def test_blank_cells_beside_one_value_may_count_as_0(read, word, blank):
+    columns = {"x": [word, blank, blank, word], "y": ["1", "0", "1", "0"]}
+    with pytest.raises(ValueError, match=rf'"{word}" \(2\) and blank cells; set positive.x={word} '
+                       "negative.x=blank to count these as 0; or leave it out .*=y"):  # fmt: skip
+        read(columns)
+    labels = read(columns, positive={"x": [word.lower()]}, negative={"x": ["blank"]})
+    assert values(labels, "x") == [1, 0, 0, 1]
+
+
+def test_minus_1_is_a_question_where_other_columns_of_the_table_have_0_as_well(read):
+    columns = {"x": ["1", "-1", "1", "-1"], "y": ["1", "0", "-1", "0"]}
+    settings = {"positive": {"y": ["1"]}, "negative": {"y": ["0", "-1"]}}
+    with pytest.raises(ValueError, match="x holds .*; say what -1 means: negative.x=-1, or "
+                       "positive.x=1 negative.x=0 missing=skip to leave"):  # fmt: skip
+        read(columns, **settings)
+    settings["negative"]["x"] = ["-1"]
+    assert values(read(columns, **settings), "x") == [1, 0, 1, 0]
+    with pytest.raises(ValueError, match="and other columns hold 0 too; say what -1 means"):
+        read(columns, ["x"])

@@ -22,7 +22,9 @@ _VOCABULARIES = (
 """Words for 1 and 0, of which a column uses one pair."""
 
 _WORDS = frozenset(word for pair in _VOCABULARIES for word in pair)
+_THREE = frozenset({"-1", "0", "1"})
 _BLANK = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-"})
+_BLANK_WORD = "blank"  # stands for blank cells in settings
 _NEARLY = 0.8  # share of a column's values that make the others exceptions
 _SHOWN = 20  # columns that a sentence lists at most
 _OFFERED = 50  # columns that a way out lists at most
@@ -82,8 +84,8 @@ class _Counts(Counter[str]):
             self._spelt.setdefault(word, cell.strip())
 
     def spelt(self, word: str) -> str:
-        """Return a value as the table has it first."""
-        return self._spelt.get(word, word)
+        """Return a value as the table has it first; blank for blank cells."""
+        return _BLANK_WORD if word in _BLANK else self._spelt.get(word, word)
 
 
 def read_labels(
@@ -117,22 +119,26 @@ def read_labels(
     unclear: dict[str, str] = {}
     explained: dict[str, str] = {}
     wanted = set(chosen)
-    for name, *cells in zip(table.columns, *(row.cells for row in table.rows), strict=True):
-        if wanted and name not in wanted:
-            continue
-        counts = _Counts(cells)
+    cells = list(zip(*(row.cells for row in table.rows), strict=True))
+    columns = [
+        (name, _Counts(own))
+        for name, own in zip(table.columns, cells, strict=True)
+        if not wanted or name in wanted
+    ]
+    minus_is_unclear = any({_word(cell) for cell in {*own}} - _BLANK == _THREE for own in cells)
+    for name, counts in columns:
         set_here = (positive.get(name, ()), negative.get(name, ()))
         meaning: _Meaning | str | None
         if any(set_here):
             meaning = _meaning_set(table, name, counts, *set_here)
         else:
-            meaning = _meaning_found(table, name, counts, asked=bool(wanted))
+            meaning = _meaning_found(table, name, counts, bool(wanted), minus_is_unclear)
             if isinstance(meaning, str):
                 given = [
                     tuple(
                         word
                         for word in words.get(EVERY_COLUMN, ())
-                        if _named(word, counts) in counts
+                        if _named(word, counts) & counts.keys()
                     )
                     for words in (settings.positive, settings.negative)
                 ]
@@ -190,7 +196,7 @@ def _not_a_label(table: Table, name: str, row: Row, cell: str, more: str = "") -
 @lru_cache(10_000)
 def _word(cell: str) -> str:
     """Return a cell's value in one form: 1 for 1.0 and 1,0, yes for YES."""
-    text = cell.strip().casefold()
+    text = cell.strip().casefold().replace("\N{MINUS SIGN}", "-")
     if _NUMBER.fullmatch(text):
         number = float(text.replace(",", "."))
         return str(int(number)) if number.is_integer() else repr(number)
@@ -220,7 +226,8 @@ def _meaning_set(
 ) -> _Meaning:
     """Return what the settings say about a column; what one side leaves must be one value."""
     ones, zeros = (
-        frozenset(_named(word, counts) for word in words) for words in (positive, negative)
+        frozenset(value for word in words for value in _named(word, counts))
+        for words in (positive, negative)
     )
     if both := ones & zeros:
         raise ValueError(
@@ -229,7 +236,7 @@ def _meaning_set(
     if ones and zeros:
         return _Meaning(ones, zeros)
     key, given = ("positive", ones) if ones else ("negative", zeros)
-    for word in sorted(given - counts.keys()):
+    for word in sorted(given - counts.keys() - _BLANK):
         raise ValueError(
             f'{key}.{name}: {table.file} holds no "{word}" in {name}, only {_quoted(counts)}'
         )
@@ -244,18 +251,38 @@ def _meaning_set(
     return _Meaning(ones or others, zeros or others)
 
 
-def _named(word: str, counts: _Counts) -> str:
-    """Return the value that a setting names; YAML reads yes and no as true and false."""
+def _named(word: str, counts: _Counts) -> frozenset[str]:
+    """Return the values that a setting names: all blank ones, or one.
+
+    YAML reads yes and no as true and false.
+    """
     word = _word(word)
-    other = {"true": "yes", "false": "no"}.get(word, word)
-    return other if other in counts and word not in counts else word
+    if word in counts:
+        return frozenset({word})
+    if word in (_BLANK_WORD, ""):
+        return _BLANK
+    return frozenset({{"true": "yes", "false": "no"}.get(word, word)})
 
 
-def _meaning_found(table: Table, name: str, counts: _Counts, asked: bool) -> _Meaning | str | None:
+def _meaning_found(
+    table: Table, name: str, counts: _Counts, asked: bool, minus_is_unclear: bool
+) -> _Meaning | str | None:
     """Return what a column's values mean, why that is unclear, or None if it is no label."""
     present = counts.keys() - _BLANK
     total = sum(counts[word] for word in present)
     for one, zero in _VOCABULARIES:
+        if present == {one} and len(counts) > 1:
+            return _beside_blanks(name, counts, one)
+        if present == {"1", "-1"} and minus_is_unclear:
+            one, minus = (
+                _setting(key, name, counts, {word})
+                for key, word in (("positive", "1"), ("negative", "-1"))
+            )
+            return (
+                f"{name} holds {_quoted(counts, present)}, and other columns hold 0 too; say what "
+                f"-1 means: {minus}, or {one} {_setting('negative', name, counts, {'0'})} "
+                "missing=skip to leave these images out"
+            )
         if present and present <= {one, zero}:
             return _Meaning(frozenset({one}), frozenset({zero}))
     for one, zero in _VOCABULARIES:
@@ -264,6 +291,8 @@ def _meaning_found(table: Table, name: str, counts: _Counts, asked: bool) -> _Me
             share = (counts[one] + counts[zero]) / total
             if present <= _WORDS or len(odd) == 1 or share >= _NEARLY:
                 return _exceptions(table, name, counts, (one, zero), odd)
+    if len(present) == 1 and present < counts.keys() and total > 1:
+        return _beside_blanks(name, counts, *present)
     if len(present) == 2 and (total > 2 or asked):
         one, other = (_setting("positive", name, counts, {word}) for word in sorted(present))
         return (
@@ -281,6 +310,15 @@ def _meaning_found(table: Table, name: str, counts: _Counts, asked: bool) -> _Me
         )
         raise _not_a_label(table, name, row, row.cells[at], more)
     return None
+
+
+def _beside_blanks(name: str, counts: _Counts, word: str) -> str:
+    """Ask whether blank cells beside a single value count as 0."""
+    return (
+        f"{name} holds {_quoted(counts, {word})} and blank cells; set "
+        f"{_setting('positive', name, counts, {word})} {_setting('negative', name, counts, {''})} "
+        "to count these as 0"
+    )
 
 
 def _exceptions(
@@ -381,12 +419,15 @@ def _cells_as_labels(
     if missing:
         counted = ", ".join(f"{name} {count}" for name, count in missing.items())
         notes.append(
-            f"{len(table.rows) - len(rows)} images without a value are left out ({counted})"
+            f"left out for lack of a value: {len(table.rows) - len(rows)} of {len(table.rows)} "
+            f"images ({counted})"
         )
     if unused:
         notes.append(f"not used: {_listed(unused)}")
     if table.unlisted:
-        notes.append(f"{table.unlisted} images beside those of {table.file.name} are not in it")
+        notes.append(
+            f"images in the same folders that {table.file.name} does not name: {table.unlisted}"
+        )
     kept = replace(table, rows=tuple(rows))
     return TableLabels(kept, names, values, tuple(note for note in notes if note))
 
