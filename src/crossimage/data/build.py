@@ -24,6 +24,7 @@ from crossimage.data.sources.folders import (
 )
 from crossimage.data.sources.labelled import facts_of_labelled, find_labelled
 from crossimage.data.sources.pairs import align
+from crossimage.data.sources.side_by_side import check_not_side_by_side
 from crossimage.data.super_resolution import SuperResolutionImages
 from crossimage.labels import LabelledConfig
 
@@ -78,6 +79,9 @@ def find_source(
             )
         case "paired":
             domains = align(scan_domains(data, names, rules=rules), rules)
+            if not names and rules == 2:
+                images = (path for domain in domains for path in domain.train)
+                check_not_side_by_side([domain.train_root for domain in domains], images)
         case "single":
             domains = (find_large_images(data, names, rules),)
         case "super_resolution":

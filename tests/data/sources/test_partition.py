@@ -124,3 +124,36 @@ def test_tables_of_splits_are_told_by_their_names() -> None:
     assert tables_of_splits([Path("labels_train.csv"), Path("labels_dev.csv")]) is not None
     for others in (["test.csv"], ["train.csv", "notes.csv"], ["train.csv", "x_train.csv"]):
         assert tables_of_splits([Path(name) for name in others]) is None
+
+
+def test_a_table_each_for_training_and_tests(put: Put, tmp_path: Path) -> None:
+    put("train.csv", "file,x,age\na.png,1,9\nb.png,0,8\n", *FILES, "d.png")
+    put("test.csv", "file,x\nc.png,1\n")
+    put("val.csv", "file,x\nd.png,1\n")
+    (domain,) = find_labelled(str(tmp_path))
+    assert [path.name for path in domain.train + domain.test] == ["a.png", "b.png", "c.png"]
+    assert domain.test_values == ((1,),)
+    assert (domain.train_from, domain.test_from) == ("train.csv", "test.csv")
+    (tmp_path / "test.csv").unlink()
+    (domain,) = find_labelled(str(tmp_path))
+    assert [path.name for path in domain.test] == ["d.png"]
+    assert domain.test_from == "val.csv, validation images for want of test images"
+
+
+def test_a_table_of_tests_without_labels_is_left_out_and_counted(put: Put, tmp_path: Path) -> None:
+    put("train.csv", "file,x,y\na.png,1,0\nb.png,0,1\n", *FILES)
+    put("test.csv", "file\nc.png\n")
+    (domain,) = find_labelled(str(tmp_path))
+    assert domain.test == () and [entry.name for entry in domain.left_out] == ["test.csv"]
+    put("test.csv", "file,x\nc.png,1\n")
+    with pytest.raises(ValueError, match=r"test.csv has no column 'y', which .*train.csv has"):
+        find_labelled(str(tmp_path))
+    assert find_labelled(str(tmp_path), ["x"])[0].test
+
+
+def test_a_table_that_contradicts_its_name_is_refused(put: Put, tmp_path: Path) -> None:
+    put("train.csv", "file,split,x\na.png,train,1\nb.png,test,0\nd.png,train,0\n", *FILES, "d.png")
+    put("test.csv", "file,x\nc.png,1\n")
+    with pytest.raises(ValueError, match=r"train.csv, line 3: column split of train.csv tells"):
+        find_labelled(str(tmp_path))
+    assert len(find_labelled(str(tmp_path / "train.csv"))[0].train) == 2

@@ -3,6 +3,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from crossimage.config import Config
+from crossimage.data.build import find_source
 from crossimage.data.sources.folders import scan_domains
 
 
@@ -37,6 +39,19 @@ def test_photos_are_never_halved(tmp_path: Path, size: tuple[int, int], paired: 
     data = put(tmp_path, size, size, size)
     with pytest.raises(ValueError, match="the shape of a photo .*expected the folders trainA"):
         scan_domains(data, paired=paired)
+
+
+def test_pairs_in_sub_folders_are_asked_about(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / "train" / folder).mkdir(parents=True)
+        Image.new("RGB", (64, 32)).save(tmp_path / "train" / folder / "1.png")
+    with pytest.raises(ValueError, match=r"twice as wide as high; .*set domains=one,two"):
+        find_source(str(tmp_path), Config(), "paired")
+    assert find_source(str(tmp_path), Config(domains=("one", "two")), "paired")
+    assert find_source(str(tmp_path), Config(data_rules=1), "paired")
+    assert find_source(str(tmp_path), Config())
+    Image.new("RGB", (66, 32)).save(tmp_path / "train" / "two" / "1.png")
+    assert find_source(str(tmp_path), Config(), "paired")
 
 
 def test_only_methods_of_pairs_take_other_shapes_than_two_squares(tmp_path: Path) -> None:

@@ -9,10 +9,18 @@ from pathlib import Path
 
 from crossimage.config import DataRules, Facts
 from crossimage.data.sources.classes import classified
-from crossimage.data.sources.columns import read_labels
-from crossimage.data.sources.find import visible_folders
+from crossimage.data.sources.columns import TableLabels, read_labels
+from crossimage.data.sources.find import WITHOUT_LABELS, LeftOut, visible_folders
 from crossimage.data.sources.folders import Domain, Split, find_images, train_folder
-from crossimage.data.sources.tables import CELEBA, Table, find_table, read_table, tables_in
+from crossimage.data.sources.partition import tables_of_splits
+from crossimage.data.sources.tables import (
+    CELEBA,
+    Table,
+    find_table,
+    read_split_tables,
+    read_table,
+    tables_in,
+)
 from crossimage.labels import EVERY_COLUMN, LabelSet, LabelValues, check_names, label_index
 from crossimage.utils.files import as_path
 from crossimage.utils.names import did_you_mean, look_up
@@ -60,6 +68,7 @@ class LabelledDomain(Domain):
         return [f"{self.name}: {note}." for note in self.notes]
 
 
+_FOR_WANT = ", validation images for want of test images"
 _SHOWN = 50  # labels that a sentence lists at most
 
 
@@ -161,6 +170,9 @@ def _open(path: Path, rules: DataRules) -> tuple[str, Table | Domain]:
                 "from the folders move the table elsewhere"
             )
         return name, classified([find_images(str(path), rules=rules)], [0], rules)[0]
+    by_split = tables_of_splits(tables_in(path, rules)) if rules == 2 else None
+    if by_split and len(by_split) > 1:
+        return name, read_split_tables(by_split)
     if table := find_table(path, rules):
         return name, read_table(table, rules)
     raise ValueError(
@@ -198,6 +210,8 @@ def _from_table(
     train, test = labels.table.split("train"), labels.table.split("test")
     if not train:
         raise ValueError(f"{table.file} names no images to train with")
+    if table.tests is not None:
+        return _from_two_tables(name, labels, table.tests, values)
     return LabelledDomain(
         name, tuple(row.path for row in train), tuple(row.path for row in test),
         train_root=table.file, test_root=table.file, label_set=LabelSet(labels.names, False),
@@ -205,6 +219,37 @@ def _from_table(
         test_values=tuple(labels.values[row.path] for row in test), notes=labels.notes,
         train_from=labels.table.origin("train"), test_from=labels.table.origin("test"),
         left_out=labels.table.left_out(),
+    )  # fmt: skip
+
+
+def _from_two_tables(
+    name: str, labels: TableLabels, tests: Table, values: LabelValues | None
+) -> LabelledDomain:
+    """Return the images of a table for training and of another one for tests."""
+    missing = [label for label in labels.names if label not in tests.columns]
+    if missing and len(missing) < len(labels.names):
+        raise ValueError(
+            f"{tests.file} has no column '{missing[0]}', which {labels.table.file} has; add it, "
+            "or leave it out of `attributes`"
+        )
+    notes = labels.notes
+    test: tuple[Path, ...] = ()
+    test_values: tuple[Values, ...] = ()
+    left_out = tuple(LeftOut(WITHOUT_LABELS, tests.file.name, str(r.path)) for r in tests.rows)
+    if not missing:
+        known = read_labels(tests, labels.names, values)
+        rows, left_out = known.table.rows, ()
+        test = tuple(row.path for row in rows)
+        test_values = tuple(known.values[path] for path in test)
+        notes += tuple(note for note in known.notes if note not in notes)
+    instead = "" if tests.rows[0].split == "test" else _FOR_WANT
+    return LabelledDomain(
+        name, tuple(row.path for row in labels.table.rows), test, train_root=labels.table.file,
+        test_root=tests.file, label_set=LabelSet(labels.names, False),
+        values=tuple(labels.values[row.path] for row in labels.table.rows),
+        test_values=test_values,
+        notes=notes, train_from=labels.table.file.name, test_from=f"{tests.file.name}{instead}",
+        left_out=left_out,
     )  # fmt: skip
 
 

@@ -134,6 +134,21 @@ def splits_by_folder(names: Iterable[str]) -> Splits:
     return Splits(splits, "folders of the images" if any(splits) else "")
 
 
+def splits_of_table(file: Path, splits: Splits, lines: Iterable[int], split: SplitName) -> Splits:
+    """Return the splits of a table whose images are all of one split.
+
+    Raises:
+        ValueError: Something else tells another split of an image.
+    """
+    for line, known in zip(lines, splits.of, strict=True):
+        if known not in ("", split):
+            raise ValueError(
+                f"{file}, line {line}: {splits.origin or 'the table'} tells the split {known}, and "
+                f"the name of the table {split}; give the path of the table to use"
+            )
+    return Splits([split] * len(splits.of), file.name)
+
+
 def is_list(file: Path) -> bool:
     """Return whether a file beside a table is a list of CelebA that tells no attributes."""
     return file.name.casefold().startswith(_OTHER_LISTS)

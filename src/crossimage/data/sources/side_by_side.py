@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
 from crossimage.config import DataRules
 from crossimage.data.images.files import probe
 from crossimage.data.images.pixels import BombError, ImageError, ImageInfo
+from crossimage.data.sources.split_names import split_of
 
 _PHOTOS = {"3:2": 3 / 2, "16:10": 16 / 10, "5:3": 5 / 3, "16:9": 16 / 9, "1.85:1": 1.85,
            "21:9": 21 / 9, "64:27": 64 / 27, "2.39:1": 2.39}  # fmt: skip
@@ -67,6 +68,29 @@ def check_side_by_side(
         raise ValueError(
             f"{path} is {info.width} x {info.height}{shape}, so it is not taken for a "
             f"side-by-side pair; {layouts}; if it is one, save its halves in trainA and trainB"
+        )
+
+
+def check_not_side_by_side(folders: Sequence[Path], images: Iterable[Path]) -> None:
+    """Ask whether images in sub-folders of the training folder are pairs of halves themselves.
+
+    Args:
+        folders: The folders of the domains of a method of pairs, whose names were not given.
+        images: Their training images.
+
+    Raises:
+        ValueError: The images are in sub-folders, and all are exactly twice as wide as high.
+    """
+    parent = folders[0].parent
+    if any(f.parent != parent for f in folders) or split_of(parent.name) != "train":
+        return
+    sizes = (size for path in images for size in _sizes([path]))
+    if all(info.width == 2 * info.height for _, info in sizes):
+        names = ",".join(folder.name for folder in folders)
+        raise ValueError(
+            f"all images in the folders {names} of {parent} are twice as wide as high; if they are "
+            f"side-by-side pairs, move them directly into {parent}, and if these are two domains, "
+            f"set domains={names}"
         )
 
 

@@ -6,7 +6,7 @@ import csv
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crossimage.config import DataRules
@@ -20,6 +20,7 @@ from crossimage.data.sources.partition import (
     read_splits,
     split_column,
     splits_by_folder,
+    splits_of_table,
 )
 from crossimage.data.sources.split_names import SplitName, split_folders
 from crossimage.data.sources.table_text import WHITESPACE, Line, TableText, read_text
@@ -61,6 +62,7 @@ class Table:
         text: Its encoding and separator, as shown to users.
         unlisted: Number of images in the same folders that it does not name.
         splits_from: What tells the splits, as shown to users; empty if nothing does.
+        tests: The table of the test images, if they have one of their own.
     """
 
     file: Path
@@ -70,6 +72,7 @@ class Table:
     text: str = ""
     unlisted: int = 0
     splits_from: str = ""
+    tests: Table | None = None
 
     def split(self, split: Split) -> list[Row]:
         """Return the rows of the training or the test images.
@@ -132,7 +135,24 @@ def find_table(folder: Path, rules: DataRules = 2) -> Path | None:
     return tables[0] if tables else None
 
 
-def read_table(file: Path, rules: DataRules = 2) -> Table:
+def read_split_tables(tables: Mapping[SplitName, Path]) -> Table:
+    """Read tables such as ``train.csv`` and ``test.csv``, of which all but the first are ``tests``.
+
+    Args:
+        tables: The tables by split; ``val`` is used only if there is no ``test``.
+
+    Raises:
+        FileNotFoundError: Images are missing.
+        ValueError: A file is not such a table, or says that its images are of another split.
+    """
+    train = read_table(tables["train"], split="train")
+    tested: SplitName = "test" if "test" in tables else "val"
+    if tested not in tables:
+        return train
+    return replace(train, tests=read_table(tables[tested], split=tested))
+
+
+def read_table(file: Path, rules: DataRules = 2, split: SplitName | None = None) -> Table:
     """Read a table: text with a header line and a line per image, or in the format of CelebA.
 
     Cells are separated by commas, semicolons, tabs or bars; see
@@ -148,6 +168,7 @@ def read_table(file: Path, rules: DataRules = 2) -> Table:
         file: The table.
         rules: The rules by which tables are read; 1: only UTF-8, CSV only with commas, and the
             image in the column with one of these names, or else in the first.
+        split: The split of all its images; None: the table tells it.
 
     Raises:
         FileNotFoundError: Images are missing.
@@ -197,6 +218,8 @@ def read_table(file: Path, rules: DataRules = 2) -> Table:
         splits = listed_splits(file, _roots(file), files, rules)
         if not splits.origin and rules == 2:
             splits = splits_by_folder(name for _, name in files)
+    if split is not None:
+        splits = splits_of_table(file, splits, (line for line, _ in files), split)
     located, splits_from = _locate(file, files, splits, rules)
     rows = [
         Row(path, line, split, tuple(cells[i] for i in columns))
