@@ -35,7 +35,7 @@ def main() -> None:
         for run in runs.split(","):
             for term, line in read(Path(run) / "metrics.csv").items():
                 panels.setdefault(term, []).append((colour, line))
-    options.out.write_text(picture(panels, legend), encoding="utf-8")
+    options.out.write_text(figure(panels, legend), encoding="utf-8")
     print(f"{options.out}: {', '.join(panels)}")
 
 
@@ -54,7 +54,7 @@ def read(path: Path) -> dict[str, Line]:
     return lines
 
 
-def picture(panels: dict[str, list[tuple[str, Line]]], legend: list[tuple[str, str]]) -> str:
+def figure(panels: dict[str, list[tuple[str, Line]]], legend: list[tuple[str, str]]) -> str:
     down = -(-len(panels) // COLUMNS)
     width = COLUMNS * (WIDTH + GAP) + GAP
     height = down * (HEIGHT + TITLE + GAP) + 2 * GAP + TITLE

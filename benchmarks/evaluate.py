@@ -44,14 +44,14 @@ def main() -> None:
     parser.add_argument("rounds", nargs="?", type=int, default=3)
     options = parser.parse_args()
     images, size, rounds = options.images, options.size, options.rounds
-    with TemporaryDirectory() as folder:
-        root = Path(folder)
-        weights, pictures = write_weights(root / "weights.pth"), root / "pictures"
-        write_pictures(pictures, images, size)
-        compare(weights, pictures, images, size, rounds)
+    with TemporaryDirectory() as temporary:
+        root = Path(temporary)
+        weights, folder = write_weights(root / "weights.pth"), root / "images"
+        write_images(folder, images, size)
+        compare(weights, folder, images, size, rounds)
 
 
-def compare(weights: Path, pictures: Path, images: int, size: int, rounds: int) -> None:
+def compare(weights: Path, folder: Path, images: int, size: int, rounds: int) -> None:
     ours = open_features(str(weights), DEVICE)
     theirs = utils.create_feature_extractor(
         "inception-v3-compat", ["2048", "logits_unbiased"], cuda=DEVICE.type == "cuda",
@@ -67,7 +67,7 @@ def compare(weights: Path, pictures: Path, images: int, size: int, rounds: int) 
     def their_files() -> Tensor:
         warnings.simplefilter("ignore")  # it may start more workers than there are CPUs
         found = utils.extract_featuresdict_from_input_id(
-            1, theirs, input1=str(pictures), batch_size=count, cuda=DEVICE.type == "cuda",
+            1, theirs, input1=str(folder), batch_size=count, cuda=DEVICE.type == "cuda",
             save_cpu_ram=False, verbose=False,
         )  # fmt: skip
         return found["2048"]
@@ -76,7 +76,7 @@ def compare(weights: Path, pictures: Path, images: int, size: int, rounds: int) 
     race("in memory", count, rounds, lambda: ours(batch).features.cpu(), their_network)
     a, b = race(
         "from files", images, rounds,
-        lambda: statistics_of(images_in(pictures, count), ours).mean.cpu(),
+        lambda: statistics_of(images_in(folder, count), ours).mean.cpu(),
         lambda: their_files().double().mean(0),
     )  # fmt: skip
     print(f"difference  {float((a - b).abs().max() / b.abs().max()):.1e} of the largest mean")
@@ -120,7 +120,7 @@ def write_weights(path: Path) -> Path:
     return path
 
 
-def write_pictures(folder: Path, count: int, size: int) -> None:
+def write_images(folder: Path, count: int, size: int) -> None:
     folder.mkdir()
     for number in range(count):
         coarse = torch.rand(1, 3, 16, 16) * 2 - 1

@@ -95,7 +95,7 @@ def make_photos(folder: Path) -> Path:
     generator = np.random.default_rng(0)
     for number in range(COUNT):
         width, height = generator.integers(512, 1025, 2).tolist()
-        picture = generator.normal(128, 4, (height, width, 3))
+        image = generator.normal(128, 4, (height, width, 3))
         for octave in range(2, 9):
             noise = generator.normal(0, 50 * 0.57 ** (octave - 2), (2**octave, 2**octave, 3))
             layers = [
@@ -104,8 +104,8 @@ def make_photos(folder: Path) -> Path:
                 )
                 for layer in np.moveaxis(noise, 2, 0)
             ]
-            picture += np.stack(layers, 2)
-        pixels = picture.clip(0, 255).astype(np.uint8)
+            image += np.stack(layers, 2)
+        pixels = image.clip(0, 255).astype(np.uint8)
         Image.fromarray(pixels).save(folder / f"{number}.jpg", quality=90)
     return folder
 

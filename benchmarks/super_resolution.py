@@ -4,7 +4,7 @@
 
 Prints a table of the means of every data set, for bicubic interpolation and every run, computed on
 luma without a border as wide as the scale. The sheet shows, for every data set, crops where
-interpolation errs most. Gray images are compared as they are.
+interpolation errs most. Gray images are compared by their own values.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ def main() -> None:
         figures = []
         shown: list[dict[str, Tensor]] = []
         for path in paths:
-            answers = enlarged(path, models, scale)
-            truth = answers["truth"]
+            versions = enlarged(path, models, scale)
+            truth = versions["truth"]
             figures.append([
                 (float(psnr(y, truth, scale)), float(ssim(y, truth, scale)))
-                for title, y in answers.items() if title != "truth"
+                for title, y in versions.items() if title != "truth"
             ])  # fmt: skip
             if len(shown) < options.rows:
-                shown.append(worst(answers, options.size))
+                shown.append(worst(versions, options.size))
         means = torch.tensor(figures, dtype=torch.float64).mean(0)
         row = " | ".join(f"{ratio:.2f} / {similarity:.4f}" for ratio, similarity in means.tolist())
         print(f"| {name} ({len(paths)}) | {row} |", flush=True)
-        columns = [(title, [crops[title] for crops in shown]) for title in answers]
+        columns = [(title, [crops[title] for crops in shown]) for title in versions]
         panels.append(Panel(name, columns))  # type: ignore[arg-type]
     sheet(panels).save(options.out)
 
@@ -71,22 +71,22 @@ def enlarged(path: Path, models: dict[str, Translator], scale: int) -> dict[str,
     height, width = (side - side % scale for side in truth.shape[2:])
     truth = truth[:, :, :height, :width]
     small = shrink(truth, scale)
-    answers = {"bicubic": enlarge(small, scale)}
+    versions = {"bicubic": enlarge(small, scale)}
     for name, model in models.items():
         channels = model.config.channels[0]
         y = model.translate(small.expand(-1, channels, -1, -1))
-        answers[name] = y.mean(1, keepdim=True) if gray else y
-    return answers | {"truth": truth}
+        versions[name] = y.mean(1, keepdim=True) if gray else y
+    return versions | {"truth": truth}
 
 
-def worst(answers: dict[str, Tensor], size: int) -> dict[str, Tensor]:
+def worst(versions: dict[str, Tensor], size: int) -> dict[str, Tensor]:
     """Return the crop (C, H, W) of every version of an image where interpolation errs most."""
-    truth = answers["truth"]
+    truth = versions["truth"]
     side = min(size, *truth.shape[2:])
-    error = (answers["bicubic"] - truth).square().mean(1, keepdim=True)
+    error = (versions["bicubic"] - truth).square().mean(1, keepdim=True)
     means = avg_pool2d(error, side, stride=8)[0, 0]
     top, left = (8 * int(place) for place in divmod(int(means.argmax()), means.shape[1]))
-    return {k: y[0, :, top : top + side, left : left + side] for k, y in answers.items()}
+    return {k: y[0, :, top : top + side, left : left + side] for k, y in versions.items()}
 
 
 if __name__ == "__main__":

@@ -166,7 +166,8 @@ def report(options: argparse.Namespace, settings: list[str]) -> None:
         pairs = zip(everyone["official"].seconds, ours.seconds, strict=True)
         print(f"ratio       {spread([theirs / own for theirs, own in pairs], '.2f')}")
     print(
-        f"arithmetic  {operations / 1e9:.0f} GFLOP a step, {operations / typical / 1e9:.0f} GFLOP/s"
+        f"arithmetic  {operations / 1e9:.0f} GFLOP per step, "
+        f"{operations / typical / 1e9:.0f} GFLOP/s"
         f" = {operations / typical / peak:.0%} of the matrix product's "
         + ", ".join(f"{rate / 1e9:.0f} GFLOP/s in {name}" for name, rate in rates.items())
     )
@@ -245,8 +246,8 @@ def compare_memory(options: argparse.Namespace, settings: list[str]) -> None:
         command = [sys.executable, __file__, options.name, "--memory-of", who, *settings]
         if options.peer:
             command += ["--peer", str(options.peer)]
-        answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        needs[who], process = json.loads(answer.splitlines()[-1])
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        needs[who], process = json.loads(output.splitlines()[-1])
         print(f"{who:12}{needs[who]:.0f} MiB for the step, {process:.0f} MiB in total")
     if options.peer:
         print(f"ratio       {needs['ours'] / needs['official']:.2f}")

@@ -1,7 +1,7 @@
 """Compare trained models by several metrics (run train_munit.py first).
 
 The published weights of Inception-v3 and AlexNet are downloaded on first use. By default this
-example takes random ones, whose figures are comparable only with one another.
+example uses random ones, whose figures are comparable only with one another.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Import a checkpoint of an official implementation, and translate with it.
 
-By default it takes the small random StarGAN checkpoint that ships with the tests.
+By default it uses the small random StarGAN checkpoint that ships with the tests.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ def main(folder: Path = Path("example"), images: int = 200, steps: int = 1000) -
     Args:
         folder: Where to put the images and the run.
         images: Training images.
-        steps: Training steps, of which SRResNet alone takes four fifths.
+        steps: Training steps; SRResNet alone takes the first four fifths.
     """
     data = folder / "large"
     if not data.exists():

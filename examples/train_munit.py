@@ -1,7 +1,7 @@
 """Train MUNIT on two unpaired folders of images.
 
-Makes a small data set of outlines and coloured shapes first. Interrupt it whenever you like: run
-again, it continues.
+Makes a small data set of outlines and coloured shapes first. Interrupt it whenever you like; the
+next call continues the run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main(folder: Path = Path("example"), images: int = 400, steps: int = 700) ->
     )
     losses = result.history[-1].losses
     print(", ".join(f"{name} {value:.3g}" for name, value in losses.items()))
-    print(f"{result.step} steps made; model: {result.model_path}, page: {result.page_path}")
+    print(f"{result.step} steps completed; model: {result.model_path}, page: {result.page_path}")
 
 
 if __name__ == "__main__":

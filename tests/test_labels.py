@@ -54,8 +54,8 @@ def test_vectors_are_taken_as_they_are():
         ({"Male": "yes"}, "the value of Male must be 1 or 0, found 'yes'"),
         ({"Male": None}, "the value of Male must be 1 or 0, found None"),
         ({"Male": 1, "happy": 1}, "Male, happy belong to different data sets"),
-        ({"Black_Hair": 1, "Blond_Hair": 1}, "Black_Hair and Blond_Hair exclude each other"),
-        ({"angry": 1, "happy": 1}, "angry and happy exclude each other"),
+        ({"Black_Hair": 1, "Blond_Hair": 1}, "Black_Hair and Blond_Hair are mutually exclusive"),
+        ({"angry": 1, "happy": 1}, "angry and happy are mutually exclusive"),
         ({"angry": 0}, "an image is one of angry, happy; set one of them to 1"),
     ],
 )

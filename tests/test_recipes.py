@@ -53,7 +53,7 @@ def test_missing_file_and_file_without_method(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"nowhere\.yaml"):
         resolve(str(tmp_path / "nowhere.yaml"))
     (tmp_path / "empty.yaml").write_text("steps: 3\n")
-    with pytest.raises(ValueError, match=r"empty\.yaml does not say its method"):
+    with pytest.raises(ValueError, match=r"empty\.yaml does not state its method"):
         resolve(str(tmp_path / "empty.yaml"))
 
 

@@ -36,7 +36,7 @@ print(result)
 result["munit"]["fid"].value, str(result.report_html)
 
 # %% [markdown]
-# Folders of images, from whatever source, are compared in the same way. Here are the real shapes of
+# Folders of images, from any source, are compared in the same way. Here are the real shapes of
 # the training set against those of the test set: the best that a model can reach.
 
 # %%

@@ -106,10 +106,10 @@ def micro_batch_size(
         batch_size: Images per step.
         accumulate: Micro-batches per step.
         processes: Processes of the run.
-        multiple: What the number must be a multiple of.
+        multiple: The number must be a multiple of this.
 
     Raises:
-        ValueError: The batch cannot be divided like that.
+        ValueError: The batch cannot be divided this way.
     """
     size, rest = divmod(batch_size, accumulate * processes)
     if rest:
@@ -133,7 +133,7 @@ class Facts:
     Attributes:
         domains: Names of the domains, or of the labels if images have label vectors.
         epoch: Training images per epoch: of the largest domain, or of all labelled data sets.
-        classes: Names of the classes; empty unless class folders were asked for.
+        classes: Names of the classes; empty unless class folders were requested.
         label_sets: Number of labels in each labelled data set.
         categorical: Whether each labelled data set's labels are classes, exactly one per image.
     """
@@ -159,8 +159,8 @@ class Config:
         crop: Height and width of the random training crop, in pixels; smaller images are enlarged.
         flip: Mirror half of the training images.
         steps: Training steps; in each step, every player of the method moves.
-        epochs: Training steps as passes over the images of the largest domain (0: ``steps``
-            counts). Of the two, the one set last counts, and ``epochs`` if both are set together.
+        epochs: Length of training in passes over the images of the largest domain (0: ``steps``
+            applies). Of the two, the one set last applies, and ``epochs`` if both are set together.
         batch_size: Images per domain and step, over all processes and accumulated micro-batches.
         accumulate: Micro-batches whose gradients are summed before a move.
         seed: Seed of the initialisation, the order of the images, augmentation and noise.
@@ -176,11 +176,11 @@ class Config:
         decay_factor: See ``decay_every``.
         decay_steps: Steps at the end of the run during which the learning rate falls linearly
             to 0; the whole run if it is shorter.
-        decay_epochs: Length of that decay in epochs; of the two, the one set last counts.
-        ema_decay: Decay of the running average of the generators' weights that translates
-            (0: no average); at most n / (n + 9) in step n of the run.
-        max_skipped_steps: A move whose loss or gradients are not finite is skipped; a run of which
-            so many steps in a row had such moves is saved and stops.
+        decay_epochs: Length of that decay in epochs; of the two, the one set last applies.
+        ema_decay: Decay of the running average of the generators' weights, which is used to
+            translate (0: no average); at most n / (n + 9) in step n of the run.
+        max_skipped_steps: Number of steps in a row with skipped moves after which the run is saved
+            and stops; a move is skipped if its loss or gradients are not finite.
         log_every: Steps between two rows of losses.
         page_every: Steps between two updates of the run's page, and between two lines of progress
             if there is no terminal for a progress bar.
@@ -304,7 +304,7 @@ class SuperResolutionConfig(Config):
 C = TypeVar("C", bound=Config)
 
 EARLIER_DEFAULTS = {"data_rules": 1}
-"""Values that saved settings which do not state them stand for; the first layer of `build`."""
+"""Values of settings that older configurations do not state; the first layer of `build`."""
 
 
 _SWITCHES_OFF = {
@@ -312,8 +312,8 @@ _SWITCHES_OFF = {
     "decay_steps": "decay_epochs",
     "decay_epochs": "decay_steps",
 }
-"""Settings that switch another one off, so that the one set last counts. ``epochs`` need not: they
-take precedence over ``steps``, which cannot be 0."""
+"""Settings that switch another one off, so that the one set last applies. ``epochs`` is not listed:
+it takes precedence over ``steps``, which cannot be 0."""
 
 
 def build(cls: type[C], *layers: Mapping[str, Any], source: str = "configuration") -> C:
@@ -417,7 +417,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file of settings.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: The file does not exist.
         ValueError: The file is not YAML, or not a mapping.
     """
     try:

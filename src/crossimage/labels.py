@@ -90,7 +90,7 @@ class Labels:
 
     Args:
         sets: The labels of each data set.
-        exclusive: Groups of attributes of which an image has at most one, such as hair colours.
+        exclusive: Groups of mutually exclusive attributes, such as hair colours.
 
     Attributes:
         size: Length of a vector.
@@ -123,10 +123,10 @@ class Labels:
         ]
 
     def index(self, name: str) -> int:
-        """Return the index of a label, whatever the case of its name.
+        """Return the index of a label, ignoring case.
 
         Raises:
-            ValueError: There is no such label; the nearest one is suggested.
+            ValueError: The label is unknown; the nearest one is suggested.
         """
         return label_index(name, self.names)
 
@@ -177,7 +177,7 @@ class Labels:
         for group in self.groups:
             both = [name for name in group if chosen.get(self.names.index(name))]
             if len(both) > 1:
-                raise ValueError(f"{' and '.join(both)} exclude each other; give one of them")
+                raise ValueError(f"{' and '.join(both)} are mutually exclusive; give one of them")
         number = numbers.pop()
         if self.sets[number].categorical and 1.0 not in chosen.values():
             one_of = ", ".join(self.sets[number].names)
@@ -221,7 +221,7 @@ class LabelledConfig(Config):
     Attributes:
         domains: Names of the labels, in the order of the label vector; taken from the data.
         attributes: The labels to learn: attributes of a table, or class folders; empty: all.
-        exclusive: Groups of attributes of which an image has at most one, such as hair colours, as
+        exclusive: Groups of mutually exclusive attributes, such as hair colours, as
             [[a, b], [c, d]]; a single group also as a,b.
         label_sets: Number of labels in each data set; taken from the data. Empty: one data set.
         categorical: Whether the labels of each data set are classes, of which an image has exactly
@@ -243,7 +243,7 @@ class LabelledConfig(Config):
     missing: Missing = "refuse"
 
     def __post_init__(self) -> None:
-        """Refuse labels that do not add up."""
+        """Refuse inconsistent labels."""
         super().__post_init__()
         for group in self.exclusive:
             if len(group) < 2:
@@ -372,10 +372,10 @@ def check_names(names: Sequence[str], source: str) -> None:
 
 
 def label_index(name: str, names: Sequence[str]) -> int:
-    """Return the index of a label among others, whatever the case of its name.
+    """Return the index of a label among others, ignoring case.
 
     Raises:
-        ValueError: It is none of them; the nearest one is suggested.
+        ValueError: The label is unknown; the nearest one is suggested.
     """
     index = look_up(name, names)
     if index is None:

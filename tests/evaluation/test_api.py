@@ -97,5 +97,5 @@ def test_wrong_calls_are_refused(models: list[str], options: dict[str, Any], sen
 def test_missing_models_and_networks_are_named(folders: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
         crossimage.evaluate("nowhere", data=folders, **RANDOM)
-    with pytest.raises(FileNotFoundError, match="there is no file none, which --classifier names"):
+    with pytest.raises(FileNotFoundError, match="none, which --classifier names, does not exist"):
         crossimage.evaluate(model(), data=folders, classifier="none", **RANDOM)

@@ -45,7 +45,7 @@ def test_what_applies_is_measured_by_default(folders: Path, pairs: Path) -> None
 @pytest.mark.parametrize(
     ("metric", "sentence"),
     [
-        ("fdi", "there is no metric 'fdi'.*did you mean 'fid'"),
+        ("fdi", "unknown metric 'fdi'.*did you mean 'fid'"),
         ("lpips", "one output per input, so there is no diversity"),
         ("cis", "one output per input"),
         ("accuracy", "needs a classifier.*fit-classifier.*--classifier FILE"),
@@ -165,7 +165,7 @@ def test_gray_real_images_are_said(tmp_path: Path) -> None:
     real = pictures(tmp_path / "real", "a.png", "b.png")
     Image.new("L", (5, 6)).save(real / "b.png")
     found = evaluated(FolderGallery(fake, real), "kid")
-    assert found.notes == ["1 of the 2 real images are gray; taken as RGB"]
+    assert found.notes == ["1 of the 2 real images are gray; treated as RGB"]
 
 
 def test_results_of_another_size_than_the_real_images_are_said(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_references_give_one_output_each(model: Translator, tmp_path: Path) -> N
     two = model.translate_files(x, tmp_path / "two", reference=[red, blue])
     assert [path.name for path in two.written] == ["x_1.png", "x_2.png"]
     assert [pixels(path)[0, 0].argmax() for path in two.written] == [0, 2]
-    with pytest.raises(ValueError, match="samples and reference exclude each other"):
+    with pytest.raises(ValueError, match="samples and reference are mutually exclusive"):
         model.translate_files(x, tmp_path / "three", reference=red, samples=2)
 
 

@@ -305,7 +305,7 @@ def test_unfit_styles_are_refused(model: Translator) -> None:
             model.translate(x, style=style)
     with pytest.raises(ValueError, match=r"reference: expected codes \(1 or 2, 3\)"):
         model.translate(x, reference=images(3, 3, 16, 16))
-    with pytest.raises(ValueError, match="exclude each other"):
+    with pytest.raises(ValueError, match="are mutually exclusive"):
         model.translate(x, style=torch.zeros(1, 3), reference=x)
 
 

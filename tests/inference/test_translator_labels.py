@@ -79,7 +79,7 @@ def test_every_image_may_have_labels_of_its_own(model: Translator) -> None:
         ("Blond", "no label 'Blond', only .*did you mean 'Blond_Hair'"),
         ({"Mal": 1}, "did you mean 'Male'"),
         ({"Male": 2}, "Male must be 1 or 0, found 2"),
-        ({"Black_Hair": 1, "Blond_Hair": 1}, "exclude each other"),
+        ({"Black_Hair": 1, "Blond_Hair": 1}, "are mutually exclusive"),
         ({}, "found no label"),
         (None, "to is missing; expected some of Black_Hair"),
         (torch.zeros(3), r"expected label vectors \(1 or 2, 4\)"),

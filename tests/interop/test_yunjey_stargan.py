@@ -153,7 +153,7 @@ def test_the_generator_alone(tmp_path: Path) -> None:
     assert (model.domains, model.config.crop) == (CELEBA, (128, 128))
     x = torch.rand(1, 3, 24, 40)
     close(model.translate(x, to="Male"), G(x, torch.tensor([[0.0, 0, 0, 1, 0]])))
-    with pytest.raises(ValueError, match="exclude each other"):
+    with pytest.raises(ValueError, match="are mutually exclusive"):
         model.translate(x, to={"Black_Hair": 1, "Blond_Hair": 1})
     with pytest.raises(ValueError, match="discriminator"):
         model.classify(x)

@@ -39,7 +39,7 @@ def load_networks(path: Path, discriminators: bool = False) -> Method:
         discriminators: Load the discriminators too; see :func:`crossimage.load`.
 
     Raises:
-        FileNotFoundError: There is no model at ``path``.
+        FileNotFoundError: ``path`` holds no model.
         ValueError: The file is not a model that this version can read, or there are no
             discriminators to load.
     """

@@ -75,7 +75,7 @@ def data_make(
     makers = MAKERS | DIGITS
     if name not in makers:
         hint = did_you_mean(name, makers)
-        raise ValueError(f"there is no data set '{name}' to make, only {', '.join(makers)}{hint}")
+        raise ValueError(f"unknown data set '{name}', expected one of {', '.join(makers)}{hint}")
     given: dict[str, Any] = {
         "originals": None if originals is None else as_path(originals, "--from"),
         "photos": None if photos is None else as_path(photos, "--photos"),

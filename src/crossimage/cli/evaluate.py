@@ -97,7 +97,7 @@ def fit_classifier(
         size: Height and width that images are fitted to, ideally those of the images to be
             evaluated; by default 128, 32 and 299 pixels.
         epochs: Passes over the images.
-        flip: Mirror images at random; not for digits, whose mirror images are of no class.
+        flip: Mirror images at random; not for digits, whose mirror images belong to no class.
         weights: imagenet, or a file of these weights, to start from; by default random ones.
         seed: Seed of the initialisation, the split and the order of the images.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
@@ -122,8 +122,8 @@ def fit_classifier(
         )
     low, high = accuracy.interval or (accuracy.value, accuracy.value)
     print(
-        f"{accuracy.value:.2%} of {accuracy.count} held-out images right (95 % interval {low:.2%} "
-        f"to {high:.2%}); classifier written to {path}"
+        f"{accuracy.value:.2%} of {accuracy.count} held-out images classified correctly (95 % "
+        f"interval {low:.2%} to {high:.2%}); classifier written to {path}"
     )
 
 
@@ -190,7 +190,7 @@ def invariance(
 ) -> None:
     """Check on pairs whether the perceptual distance sees the scene rather than the domain.
 
-    MUNIT, appendix C: with instance normalisation, images of one scene are nearer to each other
+    MUNIT, appendix C: with instance normalisation, images of one scene are closer to each other
     than images of one domain.
 
     Args:

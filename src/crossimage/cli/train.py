@@ -35,9 +35,9 @@ def train(
             lists of files as A=a.txt,B=b.txt. For stargan: class folders or tables of attributes,
             several of them separated by commas; for srgan and gan: one folder of images or list of
             files.
-        out: The run's folder; a run of the same settings in it is continued.
-        init: Run, model file or checkpoint, whose networks and weights a new run starts from; the
-            discriminators too, if it is a run or checkpoint.
+        out: The run's folder; if it holds a run with the same settings, that run is continued.
+        init: Run, model file or checkpoint whose networks and weights a new run starts from,
+            including the discriminators if it is a run or checkpoint.
         devices: Number of processes on this machine, each with its own device.
     """
     # only parses: the method's settings, which are not known here, are parsed in run_train
@@ -110,7 +110,7 @@ def configured(recipe: str | None, overrides: dict[str, Any] | None = None) -> t
 
     Raises:
         FileNotFoundError: The file does not exist.
-        ValueError: There is no such recipe or method, or a setting is unknown or wrong.
+        ValueError: The recipe or method is unknown, or a setting is unknown or invalid.
     """
     from crossimage.config import Config, build
 

@@ -74,7 +74,7 @@ def evaluate(
     Raises:
         FileNotFoundError: A model, a folder or a network's weights are missing.
         ModuleNotFoundError: torch-fidelity, which holds Inception-v3, is not installed.
-        ValueError: The data does not fit a model, a metric that was asked for does not apply, or
+        ValueError: The data does not fit a model, a requested metric does not apply, or
             an image can't be used.
 
     Example:
@@ -95,7 +95,7 @@ def evaluate(
 
 
 Galleries = tuple[dict[str, Any], list[Callable[[], Gallery]]]
-"""What was asked for, as plain data, and functions that open the galleries."""
+"""The chosen options as plain data, and functions that open the galleries."""
 
 
 def _folders(
@@ -103,7 +103,7 @@ def _folders(
     to: str | None,
 ) -> Galleries:  # fmt: skip
     if fake is None or real is None:
-        raise ValueError("--fake and --real belong together: results, and real images beside them")
+        raise ValueError("--fake and --real belong together: a folder of results, and real images")
     if models or data is not None or to is not None:
         raise ValueError("--fake and --real take the place of runs, --data and --to")
     folders = as_path(fake, "--fake"), as_path(real, "--real")
@@ -136,13 +136,13 @@ def _models(
 
 
 def _names(models: Sequence[str | Path | Translator]) -> list[str]:
-    """Return paths as text, and the methods of translators, numbered where several are alike."""
+    """Return paths as text, and the methods of translators, numbered where several share one."""
     methods = [model.method for model in models if isinstance(model, Translator)]
     names = []
     for number, model in enumerate(models, 1):
         if isinstance(model, Translator):
-            alike = methods.count(model.method) > 1
-            names.append(f"{model.method} ({number})" if alike else model.method)
+            repeated = methods.count(model.method) > 1
+            names.append(f"{model.method} ({number})" if repeated else model.method)
         else:
             names.append(str(model))
     return names

@@ -33,7 +33,7 @@ def titles_of(paths: Sequence[str]) -> list[str]:
 
 
 def open_gallery(title: str, model: Translator, data: str, options: Options) -> Gallery:
-    """Open the gallery of a trained model, of whatever kind its method is.
+    """Open the gallery that suits a trained model's method.
 
     Args:
         title: Title of the gallery.
@@ -43,7 +43,7 @@ def open_gallery(title: str, model: Translator, data: str, options: Options) -> 
 
     Raises:
         FileNotFoundError: A folder or a file of the data set is missing.
-        ValueError: The data does not fit the model, or there is no such target.
+        ValueError: The data does not fit the model, or the target is unknown.
     """
     if model.networks.labels:
         return LabelGallery(title, model, data, options.to, options.seed)
@@ -102,5 +102,5 @@ def _file(path: str | None, flag: str) -> Path | None:
     if path is None:
         return None
     if not (file := as_path(path, flag)).is_file():
-        raise FileNotFoundError(f"there is no file {path}, which {flag} names")
+        raise FileNotFoundError(f"{path}, which {flag} names, does not exist")
     return file

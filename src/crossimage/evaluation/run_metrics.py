@@ -27,7 +27,7 @@ class Choice:
 
     Attributes:
         names: Names of the metrics.
-        missing: Why metrics that are computed for another gallery, or usually, are not, by name.
+        missing: Reasons, by name, why metrics computed for other galleries, or usually, are not.
     """
 
     names: tuple[str, ...]
@@ -40,15 +40,16 @@ def choose(wanted: Sequence[str], setups: Iterable[Setup]) -> list[Choice]:
     Args:
         wanted: Names as users give them; empty: all that apply.
         setups: What is evaluated side by side, iterated over once. Inputs and targets are paired
-            where a metric of pairs is asked for by name.
+            where a metric of pairs is requested by name.
 
     Raises:
-        ValueError: There is no such metric (the nearest is named), or it applies to no gallery.
+        ValueError: The metric is unknown (the nearest is named), or it applies to no gallery.
     """
     for name in wanted:
         if name not in METRICS:
             hint = did_you_mean(name, METRICS)
-            raise ValueError(f"there is no metric '{name}', only {', '.join(METRICS)}{hint}")
+            known = ", ".join(METRICS)
+            raise ValueError(f"unknown metric '{name}', expected one of {known}{hint}")
     metrics = [load_metric(name) for name in METRICS if name in (wanted or METRICS)]
     titles, refusals = [], []
     for setup in setups:
@@ -88,7 +89,7 @@ def run_metrics(setup: Setup, names: Collection[str]) -> Evaluation:
     """Compute metrics for a gallery.
 
     All metrics of single outputs are computed in one pass over the inputs, those of several
-    outputs per input in a pass each.
+    outputs per input take one pass each.
 
     Args:
         setup: The gallery, and everything that metrics are constructed from.

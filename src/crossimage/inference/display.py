@@ -19,7 +19,7 @@ _SAMPLES = 16  # images of models that generate them from noise
 
 
 def facts_of(predictor: Predictor) -> dict[str, str | tuple[object, ...]]:
-    """Return what describes a model, each fact by its name."""
+    """Return the facts that describe a model, by name."""
     networks, config = predictor.networks, predictor.config
     height, width = networks.fixed_size or config.crop
     return {

@@ -37,7 +37,7 @@ def find_inputs(
     Args:
         paths: Files, folders and patterns.
         out: Folder for the outputs. If it is inside an input folder, its files are not inputs.
-        left_out: Collects what folders hold beside images.
+        left_out: Collects what folders hold besides images.
 
     Raises:
         FileNotFoundError: A path does not exist, or a pattern has no match.
@@ -88,7 +88,7 @@ def name_outputs(
     """Name the outputs of each input, relative to their folder, all differently.
 
     Inputs whose outputs would share a name are prefixed with the name of their folder or suffixed
-    with their type, whichever tells them apart, and otherwise numbered.
+    with their type, whichever distinguishes them, and otherwise numbered.
 
     Args:
         sources: The inputs.
@@ -100,7 +100,7 @@ def name_outputs(
         For each input, the names of its outputs.
 
     Raises:
-        ValueError: There is no such format, or two outputs would share a name.
+        ValueError: The format is unknown, or two outputs would share a name.
     """
     suffix = None if format is None else suffix_of(format)
     by_name: dict[str, list[InputFile]] = defaultdict(list)

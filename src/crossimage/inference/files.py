@@ -74,7 +74,7 @@ class FileOptions:
             size=None if self.size is None else whole(self.size, "size", 1),
         )
         if self.reference is not None and checked.samples > 1:
-            raise ValueError("samples and reference exclude each other: a reference has one style")
+            raise ValueError("samples and reference are mutually exclusive: give one of them")
         return checked
 
 
@@ -85,7 +85,7 @@ class TranslatedFiles:
     Attributes:
         written: The files written, in the order of the inputs.
         skipped: Inputs that could not be read, each with a sentence that names it and says why.
-        left_out: What the given folders hold beside images, counted by reason in one line; None if
+        left_out: What the given folders hold besides images, counted by reason in one line; None if
             nothing.
     """
 
@@ -151,7 +151,7 @@ class _Plan(NamedTuple):
         outputs: Files of each input's outputs: the samples of the first target, then the next.
         draw: Style and seed of an output, from its input's file name and its index.
         sheet: Whether a sheet of all labels is written.
-        left_out: What the given folders hold beside images.
+        left_out: What the given folders hold besides images.
     """
 
     inputs: list[Path]

@@ -41,7 +41,7 @@ _KINDS = "PIL images, uint8 arrays (H, W, C), paths, encoded bytes or binary fil
 
 @dataclass(frozen=True)
 class Inputs:
-    """Images from a user as tensors, which remember what they were given as.
+    """Images from a user as tensors, with the form in which they were passed.
 
     Attributes:
         batches: Float32 images (N, C, H, W) of one size each, in the order of the input.
@@ -84,9 +84,9 @@ class Inputs:
                 counts.
 
         Returns:
-            For a tensor a tensor (N, k, C, H, W) on its device. For one image a list of k images,
+            For a tensor, a tensor (N, k, C, H, W) on its device. For one image, a list of k images,
             which are uint8 arrays (H, W, C) if it was an array, and PIL images otherwise; for a
-            list a list of such lists. Without ``several``, single images instead of the k.
+            list, a list of such lists. Without ``several``, single images instead of lists of k.
         """
         if self.is_tensor:
             (y,) = outputs
@@ -139,7 +139,7 @@ def read_inputs(
         rules: The rules by which images are read.
 
     Returns:
-        The images: a tensor as one batch, of other inputs each image as a batch of one.
+        The images: a tensor as one batch, any other image as a batch of one.
 
     Raises:
         FileNotFoundError: A path does not exist.
@@ -159,7 +159,7 @@ def domain_index(name: object, domains: Sequence[str]) -> int:
     """Return the index of a domain, whose name may differ in case.
 
     Raises:
-        ValueError: There is no such domain.
+        ValueError: The domain is unknown.
     """
     known = " and ".join(map(repr, domains))
     if not isinstance(name, str):

@@ -12,7 +12,7 @@ from crossimage.data.images.files import write_image
 from crossimage.utils.progress import StderrProgress
 
 SHEET = "sheet.png"
-"""Name of the contact sheet that stands beside the outputs."""
+"""Name of the contact sheet that is written next to the outputs."""
 
 
 def check_folder(out: Path) -> None:

@@ -24,7 +24,7 @@ __all__ = ["Draw", "Precision", "Predictor", "Target"]
 Precision = Literal["fp32", "bf16"]
 
 Target = str | Tensor
-"""A target as the networks take it: a domain's letter, or label vectors (N, L)."""
+"""A target in the form that networks take: a domain's letter, or label vectors (N, L)."""
 
 _MIN_SIZE = 4  # pixels per side, for layers that pad by reflecting three pixels
 
@@ -34,7 +34,7 @@ class Draw(NamedTuple):
 
     Attributes:
         style: Its style code (1, style_dim); None for methods without styles.
-        seed: Seed of what the networks themselves draw (dropout).
+        seed: Seed of the networks' own random numbers (dropout).
     """
 
     style: Tensor | None
@@ -44,8 +44,8 @@ class Draw(NamedTuple):
 class Predictor:
     """A trained method on a device, ready to translate batches of tensors.
 
-    :class:`crossimage.Translator` adds what users call; whatever translates data sets or files
-    takes a predictor.
+    :class:`crossimage.Translator` adds the interface for users; functions that translate data sets
+    or files take a predictor.
 
     Args:
         networks: The trained method.
@@ -104,7 +104,7 @@ class Predictor:
         """Return the method's letter for a domain's name.
 
         Raises:
-            ValueError: There is no such domain.
+            ValueError: The domain is unknown.
         """
         letters = self.networks.letters
         if self.networks.labels:
@@ -127,7 +127,7 @@ class Predictor:
         """Return a target by its exact name; the only or the second domain if omitted.
 
         Raises:
-            ValueError: There is no such target, or the method does not translate.
+            ValueError: The target is unknown, or the method does not translate.
         """
         networks = self.networks
         if not networks.targets:
@@ -149,14 +149,14 @@ class Predictor:
         """Return the target of ``count`` images as the networks take it.
 
         Raises:
-            ValueError: There is no such domain or label.
+            ValueError: The domain or label is unknown.
         """
         if self.networks.labels:
             return self.networks.labels.vectors(to, count).to(self.device)
         return self.letter(to)
 
     def fit_size(self, x: Tensor) -> Tensor:
-        """Resize and center-crop images (N, C, H, W) if the networks know only one size."""
+        """Resize and center-crop images (N, C, H, W) if the networks accept only one size."""
         size = self.networks.fixed_size
         return x if size is None else resize_to_cover(x, size)
 
@@ -179,7 +179,7 @@ class Predictor:
             seed: Makes the codes reproducible; the first ones are the same for every ``n``.
 
         Raises:
-            ValueError: There is no such domain, the method has no styles, or ``n`` or ``seed`` is
+            ValueError: The domain is unknown, the method has no styles, or ``n`` or ``seed`` is
                 not a valid integer.
         """
         self._require_styles()
@@ -195,7 +195,7 @@ class Predictor:
         """Encode the styles (N, style_dim) of images (N, C, H, W) of a domain.
 
         Raises:
-            ValueError: There is no such domain, or the method has no styles.
+            ValueError: The domain is unknown, or the method has no styles.
         """
         self._require_styles()
         padded, _, _ = pad_to(x, 1, max(self.networks.min_style_size, _MIN_SIZE))
@@ -205,7 +205,7 @@ class Predictor:
     def draw(self, seed: int, name: str, k: int) -> Draw:
         """Draw the style and the seed of one output.
 
-        They depend on nothing else, so that an output is the same whatever is translated with it.
+        They depend on nothing else, so an output does not depend on what else is translated.
 
         Args:
             seed: Seed of all outputs.
@@ -249,14 +249,14 @@ class Predictor:
         style: Tensor | None,
         seed: SupportsIndex | None = None,
     ) -> Tensor:
-        """Translate images of one size, which may be any.
+        """Translate images of one size, which is arbitrary.
 
         Args:
             x: Images (N, C, H, W) on the networks' device.
             target: The target as :meth:`encode_target` returns it.
             style: Style codes (N k, style_dim), k consecutive ones per image; None for methods
                 without styles.
-            seed: Seed of what the networks themselves draw.
+            seed: Seed of the networks' own random numbers.
 
         Returns:
             Float32 images (N k, C, H, W) on the networks' device.
@@ -295,7 +295,7 @@ class Predictor:
             yield images.float().cpu()
 
     def _seeded(self, seed: SupportsIndex | None) -> AbstractContextManager[None]:
-        """Seed what the networks themselves draw; the global generators are restored at exit."""
+        """Seed the networks' own random numbers; restore the global generators at exit."""
         if seed is None or not self.networks.stochastic:
             return nullcontext()
         return forked(seed, self.device)

@@ -55,7 +55,7 @@ def load(
             domains' letters; by default those that the model was trained with.
 
     Raises:
-        FileNotFoundError: There is no model at ``path``.
+        FileNotFoundError: ``path`` holds no model.
         ValueError: The file is not a model that this version can read, the device or the precision
             does not exist, or there are no discriminators to load.
     """
@@ -73,13 +73,13 @@ class Translator(Predictor):
     """A trained model in use.
 
     Images of any size are accepted: they are padded to what the networks need, and results are
-    cropped back. Only for networks that know one size (DTN, UNIT's domain adaptation) are they
-    resized and cropped to it. Wherever images are expected, they may be
+    cropped back. Networks that accept only one size (DTN, UNIT's domain adaptation) get images
+    that are resized and cropped to it. Wherever images are expected, they may be
 
     - a float tensor (N, C, H, W) in [-1, 1],
     - a ``PIL.Image`` or the path of an image file,
     - a NumPy array (H, W) or (H, W, C) of uint8, whose 3 channels are RGB in this order (convert
-      OpenCV's BGR with ``x[..., ::-1]``, for it cannot be recognised),
+      OpenCV's BGR with ``x[..., ::-1]``, since it cannot be recognised),
     - an encoded image, such as a PNG or JPEG: ``bytes``, or a file opened in binary mode,
     - or a list of any of these except tensors.
 
@@ -201,10 +201,10 @@ class Translator(Predictor):
                 without ``samples``.
 
         Returns:
-            For a tensor a float32 tensor (N, C, H, W) in [-1, 1] on its device; for an array a
-            uint8 array (H, W, C); for any other image a ``PIL.Image``; for a list a list of them.
-            With ``samples`` a tensor (N, samples, C, H, W), or instead of each image a list of
-            ``samples`` images.
+            For a tensor, a float32 tensor (N, C, H, W) in [-1, 1] on its device; for an array, a
+            uint8 array (H, W, C); for any other image, a ``PIL.Image``; for a list, a list of
+            them. With ``samples``, a tensor (N, samples, C, H, W), or a list of ``samples`` images
+            in place of each image.
 
         Raises:
             FileNotFoundError: The path of an image does not exist.
@@ -274,8 +274,8 @@ class Translator(Predictor):
             to: Name of the target domain; if omitted, as for :meth:`translate`.
 
         Returns:
-            For a tensor a tensor (N, steps, C, H, W); for one image a list of ``steps`` images, as
-            :meth:`translate` returns them; for a list a list of such lists.
+            For a tensor, a tensor (N, steps, C, H, W); for one image, a list of ``steps`` images,
+            as :meth:`translate` returns them; for a list, a list of such lists.
 
         Raises:
             ValueError: As for :meth:`translate`.
@@ -543,7 +543,7 @@ class Translator(Predictor):
     ) -> Tensor | None:
         """Return style codes (count, k, style_dim) as requested; None if the method has none."""
         if style is not None and reference is not None:
-            raise ValueError("style and reference exclude each other: give one of them")
+            raise ValueError("style and reference are mutually exclusive: give one of them")
         if style is not None:
             return self._fit_style(style, count, "style")[:, None]
         if reference is not None:
@@ -564,7 +564,7 @@ class Translator(Predictor):
 
     @contextmanager
     def _explain_too_small(self, batch: Tensor) -> Iterator[None]:
-        """Say so if images are too small for the layers of a discriminator or classifier."""
+        """Explain errors of images too small for the layers of a discriminator or classifier."""
         (height, width), crop = batch.shape[2:], self.config.crop
         try:
             yield

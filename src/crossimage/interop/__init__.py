@@ -82,7 +82,7 @@ def import_model(
     paths, out = [Path(file) for file in files], Path(out)
     if format is not None and format not in FORMATS:
         hint = did_you_mean(format, FORMATS) or ";"
-        raise ValueError(f"unknown format '{format}'{hint} known are {', '.join(FORMATS)}")
+        raise ValueError(f"unknown format '{format}'{hint} known formats: {', '.join(FORMATS)}")
     if out.is_dir() or out.resolve() in {path.resolve() for path in paths}:
         kind = "a folder" if out.is_dir() else "one of the files to import"
         raise ValueError(f"{out} is {kind}; give the new model file another name")

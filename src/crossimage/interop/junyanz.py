@@ -3,7 +3,7 @@
 Each reader determines from the tensors of a file which network they belong to, and which of its
 layers correspond to which of ours. Whether a convolution before a norm has a bias, which the norm
 cancels, depends on the kind of norm in these codebases, and follows other rules in ours;
-:func:`load_network` makes up for the difference.
+:func:`load_network` compensates for the difference.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def is_patch(state: State) -> bool:
 
 
 def _kernel_size(state: State, layer: str) -> int:
-    """Return the width of a convolution's kernel; 0 if there is no such convolution."""
+    """Return the width of a convolution's kernel; 0 if the convolution is missing."""
     weight = state.get(f"{layer}.weight")
     return 0 if weight is None or weight.ndim != 4 else weight.shape[3]
 
@@ -63,7 +63,7 @@ def conv_channels(source: CheckpointFile, conv: str, kernel: int) -> tuple[int, 
     """Return the first two sizes of the weight of a convolution with a square kernel.
 
     Raises:
-        MismatchError: There is no such convolution.
+        MismatchError: The convolution is missing.
     """
     first, second = source.take(f"{conv}.weight", (None, None, kernel, kernel)).shape[:2]
     return first, second
@@ -260,7 +260,7 @@ def refuse_config(config: Mapping[str, Any] | None, name: str) -> None:
     """Refuse a config file, which these codebases do not have.
 
     Raises:
-        ValueError: There is one.
+        ValueError: A config file is given.
     """
     if config is not None:
         raise ValueError(

@@ -74,7 +74,7 @@ def convert(
     chosen, notes = choose_settings({"test_mode": "eval"}, options)
     if channels[0] != channels[1]:
         chosen["weights.identity"] = 0.0
-        notes.append("weights.identity=0, which needs domains of equally many channels")
+        notes.append("weights.identity=0, since the domains differ in their numbers of channels")
     side = published_size(generator)
     settings = configure(CycleGANConfig, shapes | chosen, options, side)
     method = CycleGAN(settings, training=discriminator is not None)

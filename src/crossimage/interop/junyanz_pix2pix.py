@@ -1,7 +1,7 @@
 """Checkpoints of the official PyTorch code of pix2pix (pytorch-CycleGAN-and-pix2pix).
 
-``latest_net_G.pth`` translates the input domain a to the output domain b, whichever sides of the
-data they were; ``latest_net_D.pth`` discriminates outputs together with their inputs. A single
+``latest_net_G.pth`` translates the input domain a to the output domain b, regardless of their sides
+in the data; ``latest_net_D.pth`` discriminates outputs together with their inputs. A single
 generator of CycleGAN, which translates one way, is imported as pix2pix too.
 """
 

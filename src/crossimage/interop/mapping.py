@@ -108,7 +108,7 @@ class CheckpointFile:
         """Refuse tensors that have not been used.
 
         Raises:
-            MismatchError: There is one.
+            MismatchError: A tensor is unused.
         """
         if self.unused:
             name, value = next(iter(self.unused.items()))
@@ -165,7 +165,7 @@ def check_options(options: Mapping[str, str], known: Iterable[str]) -> None:
     for key in options:
         if key not in known:
             hint = did_you_mean(key, known) or ";"
-            raise ValueError(f"unknown option '{key}'{hint} known are {', '.join(known)}")
+            raise ValueError(f"unknown option '{key}'{hint} known options: {', '.join(known)}")
 
 
 def choose_settings(

@@ -106,7 +106,7 @@ def encoder_shapes(gen: CheckpointFile, theirs: str) -> dict[str, Any]:
 def discriminator_shapes(dis: CheckpointFile) -> dict[str, Any]:
     """Return the settings that the tensors of the discriminators determine.
 
-    Instance norms cannot be told from no norm, unless an old version left running statistics.
+    Instance norms leave no trace in the tensors, unless an old version left running statistics.
     """
     first = dis.take("a.cnns.0.0.conv.weight", (None, None, 4, 4))
     spectral = "a.cnns.0.1.conv.module.weight_bar" in dis
@@ -173,9 +173,9 @@ def configure(
         gen: The tensors of the generators.
         dis: The tensors of the discriminators, if present.
         options: Values passed as key=value.
-        file: The official config file, if present; if it contradicts the tensors, these will not
-            fit.
-        names: Further keys of the config file, and ours.
+        file: The official config file, if present; if it contradicts the tensors, loading them
+            fails.
+        names: Further keys of the config file, with ours.
 
     Returns:
         The config, and notes that say where its values come from.

@@ -148,7 +148,7 @@ def _labels(
     named = sum(map(len, given))
     if "attributes" not in options or named != expected or several != (len(given) > 1):
         example = "attributes=x,y,... attributes2=z,..." if several else "attributes=x,y,..."
-        sets = " of two data sets, beside the mask" if several else ""
+        sets = " of two data sets, in addition to the mask" if several else ""
         raise ValueError(
             f"{path} knows {expected} labels{sets}, and {named or 'no'} names are given; expected "
             f"{expected} in their order as {example}"

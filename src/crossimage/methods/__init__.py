@@ -47,10 +47,10 @@ _BUILT_IN = frozenset(METHODS)
 
 
 def register(method: type[M], name: str | None = None) -> type[M]:
-    """Make a method of one's own usable by name: to train it, and to load its models.
+    """Make a custom method usable by name, to train it and to load its models.
 
     Can be used as a class decorator. A method registered again under its name, as in a notebook,
-    replaces the former one. Packages list their methods in the entry-point group
+    replaces the earlier one. Packages list their methods in the entry-point group
     ``crossimage.methods`` instead, so that the command line knows them too.
 
     Args:
@@ -81,12 +81,12 @@ def find_method(name: str, source: object) -> type[Method]:
     """Return the method of a name, built in, registered, or of an installed package.
 
     Args:
-        name: The name.
+        name: Name of the method.
         source: The recipe or file that names it, for the error message.
 
     Raises:
-        ValueError: There is no such method (the nearest name is suggested), or a package offers it
-            that cannot be used.
+        ValueError: The method is unknown (the nearest name is suggested), or the package that
+            offers it cannot be used.
     """
     if name in METHODS:
         if name in _BUILT_IN:
@@ -97,7 +97,7 @@ def find_method(name: str, source: object) -> type[Method]:
         return method
     names = method_names()
     hint = did_you_mean(name, names) or ";"
-    raise ValueError(f"{source}: unknown method '{name}'{hint} known are {', '.join(names)}")
+    raise ValueError(f"{source}: unknown method '{name}'{hint} known methods: {', '.join(names)}")
 
 
 def method_names() -> tuple[str, ...]:

@@ -42,7 +42,7 @@ class Update:
 
 
 class Noise:
-    """Noise that belongs to the samples, not to how a step is cut into batches.
+    """Noise that depends on the samples alone, not on how a step is split into batches.
 
     Every draw is made for all ``total`` samples of the training step and then cut to the current
     rows, so that micro-batches and several processes together see what one big batch would see.
@@ -51,7 +51,7 @@ class Noise:
         seed: Seed of the draws; the same for all parts of one training step.
         total: Samples of the whole step.
         rows: The current samples.
-        device: Where the draws are made.
+        device: Device of the draws.
     """
 
     def __init__(self, seed: int, total: int, rows: slice, device: torch.device | str) -> None:
@@ -89,7 +89,7 @@ class Batch:
         labels: Class indices (N,) of the images of the method's ``labelled`` domains. With the
             layout ``labelled``: label vectors (N, L) under ``"x"``, and under ``"target"`` those
             of other random images of the same data set.
-        step: Number of steps made before; tells methods of several stages which stage it is.
+        step: Number of steps completed before; determines the stage of methods with several.
     """
 
     images: dict[str, Tensor]
@@ -108,7 +108,7 @@ class Method(ABC, nn.Module):
     Attributes:
         Config: The config class; its defaults are the paper's.
         letters: The paper's subscripts of the domains, in the order of ``config.domains``; the
-            single letter ``"x"`` if images of all domains are drawn alike.
+            single letter ``"x"`` if images of all domains are drawn together.
         layout: Which images the method learns from.
         labels: The labels that describe an image's domain, for the layout ``labelled``.
         labelled: Letters of the domains for whose images training needs classes; see
@@ -128,8 +128,9 @@ class Method(ABC, nn.Module):
         min_size: Smallest height and width of images to translate.
         min_style_size: Smallest height and width of an image whose style is encoded.
         fixed_size: Height and width of all images if the networks take only one size.
-        player_order: Names of all players, each that of a module, in the order of their moves.
-        inference_players: Names of the players whose weights translate. These alone are kept in a
+        player_order: Names of all players, which are modules of the method, in the order of their
+            moves.
+        inference_players: Names of the players that translation needs. These alone are kept in a
             model file and built with ``training=False``; all others, discriminators or heads that
             move together with the generators, are trained and checkpointed only.
     """
@@ -184,7 +185,7 @@ class Method(ABC, nn.Module):
         return {name: getattr(self, name) for name in self.player_order if hasattr(self, name)}
 
     def optimizers(self) -> dict[str, Optimizer]:
-        """Return how each player learns; by default Adam with the config's settings.
+        """Return the optimizer of each player; by default Adam with the config's settings.
 
         The decay of the learning rate multiplies the rates of all players by the same factor.
         """

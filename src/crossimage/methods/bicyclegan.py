@@ -62,7 +62,7 @@ class LossWeights:
         l1: Distance to the ground truth with its own code (the paper's lambda).
         kl: Divergence of the encoded codes from N(0, I).
         adversarial: Fooling the second discriminator with random codes.
-        latent: Distance of a random code to the one encoded from its translation; updates G only.
+        latent: Distance between a random code and that of its translation; updates G only.
     """
 
     adversarial_vae: NonNegativeFloat = 1.0
@@ -91,7 +91,7 @@ class BicycleGANConfig(Schedule256):
         inject: Where the code enters the generator: at ``all`` layers of its encoder, or with the
             ``input`` only.
         dropout: Dropout rate in the generator during training.
-        encoder: E of residual blocks, or of plain convolutions.
+        encoder: Whether E has residual blocks or plain convolutions.
         encoder_width: Channels of its first convolution.
         encoder_downsamples: Its halvings of the resolution (published: 4 at 128 px).
         norm: Normalisation in generator and encoder.

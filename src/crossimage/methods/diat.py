@@ -49,14 +49,14 @@ from crossimage.utils.contact_sheet import Panel
 
 @settings
 class LossWeights:
-    """Weights of the loss terms; the paper does not state them, these are ours.
+    """Weights of the loss terms; the paper does not state them; these are ours.
 
     Attributes:
-        adversarial: Telling images with the attribute from translations, and fooling the
-            discriminator.
+        adversarial: Distinguishing images with the attribute from translations, and fooling
+            the discriminator.
         identity: Distance between feature maps of an image and its translation. Adaptive features
-            are small; with ``identity=fixed`` a weight of about 1 is enough.
-        smooth: What the denoising network would still change in a translation.
+            are small; with ``identity=fixed`` a weight of about 1 suffices.
+        smooth: Change that the denoising network would still make to a translation.
         denoise: Removal of noise, from which the denoising network learns. If 0, there is no such
             network, and ``smooth`` and ``enhancement`` must be 0 too.
         enhancement: Restoration of detail. If 0, there is no second stage.
@@ -79,8 +79,8 @@ class DIATConfig(Config):
         residual_blocks: Residual blocks of the transform network.
         discriminator_width: Channels of the first layer of the attribute discriminator.
         discriminator_layers: Its convolutions of stride 2.
-        identity: Whose feature maps represent the identity: ``adaptive``: those of the
-            discriminator (DIAT-A); ``fixed``: those of a given network (DIAT).
+        identity: Source of the feature maps that represent the identity: ``adaptive``, the
+            discriminator (DIAT-A), or ``fixed``, a given network (DIAT).
         identity_layers: Number of feature maps to compare, the deepest ones.
         features: The given network: a model file of ``crossimage train`` with a classifier that
             takes images of this size, or a ``.pth`` file of torchvision's VGG16.

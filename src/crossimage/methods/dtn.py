@@ -5,10 +5,10 @@ https://arxiv.org/abs/1611.02200. The paper's domains S and T are the source a a
 
 f represents an image by a vector: the last features of a classifier that learns the source's
 labels, in the first ``classifier_steps`` of the run or before it. It stays fixed afterwards. The
-generator G(x) = g(f(x)) generates an image of the target from that vector, whichever domain x
-belongs to: x_ab = G(x_a), x_bb = G(x_b). A discriminator with three classes distinguishes
-1: images generated from the source, 2: images generated from the target, 3: real images of the
-target; D_i is the probability of class i.
+generator G(x) = g(f(x)) generates an image of the target from that vector, for x of either domain:
+x_ab = G(x_a), x_bb = G(x_b). A discriminator with three classes distinguishes 1: images generated
+from the source, 2: images generated from the target, 3: real images of the target; D_i is the
+probability of class i.
 
 Objective::
 
@@ -61,7 +61,7 @@ class LossWeights:
 
     Attributes:
         classification: Classification of the source's images, from which f learns.
-        adversarial: Telling the three kinds of images apart, and passing for real.
+        adversarial: Distinguishing the three kinds of images, and passing for real.
         const: Constancy of f: distance between f of an image and of its translation.
         tid: Identity on the target: distance between its images and their translations.
         tv: Total variation of generated images.
@@ -218,7 +218,7 @@ class DTN(Method):
         return self.classifier.classify(fitting(x, self.config.crop))
 
     def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
-        """Return scores (N, 1, 1, 1), above 0 for images taken for real images of the target."""
+        """Return scores (N, 1, 1, 1), above 0 for images classified as real ones of the target."""
         if domain != "b":
             raise ValueError(f"dtn has no discriminator of {self.names[domain]}, the source")
         (logits,) = self.discriminators(fitting(x, self.config.crop))

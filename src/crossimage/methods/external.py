@@ -42,7 +42,7 @@ def load_external(name: str) -> type[Method] | None:
 
 
 def warn_if_offered(name: str) -> None:
-    """Warn if a package offers a method whose name a built-in method has."""
+    """Warn if a package offers a method under the name of a built-in one."""
     for entry in entry_points(group=GROUP, name=name):
         warnings.warn(
             f"{_package(entry)} offers a method '{name}', which is the name of a built-in one; "
@@ -55,8 +55,8 @@ def check_method(method: object, source: str) -> type[Method]:
     """Return a method's class if it is complete.
 
     Args:
-        method: What should be such a class.
-        source: What it is, for the error message.
+        method: The object to check.
+        source: Its description, for the error message.
 
     Raises:
         ValueError: It is not a subclass of ``Method``, is abstract, or has no config class, or one

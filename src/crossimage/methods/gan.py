@@ -15,7 +15,7 @@ The discriminator minimises -log D(x) - log(1 - D(G(z))). The generator's loss i
 
     minimax:         log(1 - D(G(z)))     equation 1 itself
     non-saturating:  -log D(G(z))         section 3: the same fixed point, with stronger gradients
-                                          while the discriminator still tells the images apart
+                                          while the discriminator still distinguishes the images
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class LossWeights:
     """Weights of the loss terms.
 
     Attributes:
-        adversarial: Telling real from generated images, and fooling the discriminator.
+        adversarial: Distinguishing real from generated images, and fooling the discriminator.
     """
 
     adversarial: NonNegativeFloat = 1.0
@@ -134,7 +134,7 @@ class GAN(Method):
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
         """Refuse: images are generated from noise alone."""
-        raise ValueError("GAN does not translate images, it generates them from noise; use sample")
+        raise ValueError("GAN generates images from noise and does not translate; use sample")
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Show real images, and images generated from fixed and from fresh noise."""

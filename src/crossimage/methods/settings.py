@@ -146,7 +146,7 @@ def check_images(config: Config, multiple: int, smallest: int) -> None:
     Args:
         config: The settings.
         multiple: Height and width of the crop must be multiples of this.
-        smallest: Smallest side in pixels that the networks can halve as often as they do.
+        smallest: Smallest side, in pixels, that the networks can process.
 
     Raises:
         ValueError: There are not two domains, or the crop has an unsuitable size.
@@ -184,7 +184,7 @@ def fitting(x: Tensor, crop: tuple[int, int]) -> Tensor:
 
 
 def check_perceptual(config: Config, weight: float) -> None:
-    """Refuse a perceptual loss on images that VGG cannot take."""
+    """Refuse a perceptual loss on images that VGG cannot process."""
     if weight and not set(config.channels) <= {1, 3}:
         raise ValueError(
             f"the perceptual loss needs images of 1 or 3 channels, found channels "

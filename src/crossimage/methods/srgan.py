@@ -103,7 +103,7 @@ class SRGANConfig(SuperResolutionConfig):
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
-        """Refuse images that the networks cannot take."""
+        """Refuse images that the networks cannot process."""
         super().__post_init__()
         if len(self.channels) != 2 or len(set(self.channels)) > 1:
             raise ValueError(
@@ -186,7 +186,7 @@ class SRGAN(Method):
         yield Update("generators", losses)
 
     def _content(self, x: Tensor) -> Tensor:
-        """Return what the content loss compares."""
+        """Return the values that the content loss compares."""
         if not self.config.uses_features:
             return x
         if isinstance(self.features, FeatureNetwork):

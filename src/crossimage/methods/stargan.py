@@ -4,9 +4,9 @@ Choi, Choi, Kim, Ha, Kim, Choo: StarGAN: Unified Generative Adversarial Networks
 Image-to-Image Translation. CVPR 2018, https://arxiv.org/abs/1711.09020.
 
 An image x has the labels c', and its translation G(x, c) should have other labels c. The
-discriminator has two heads: D_src tells real from translated images, D_cls predicts the labels.
-With several data sets a label vector is [c_1, ..., c_n, m]: the labels of all data sets except the
-image's own are zeros, and the mask m says which is its own (section 3.2).
+discriminator has two heads: D_src distinguishes real from translated images, and D_cls predicts the
+labels. With several data sets a label vector is [c_1, ..., c_n, m]: the labels of all data sets
+except the image's own are zeros, and the mask m says which is its own (section 3.2).
 
 Objective (equations 5 and 6)::
 

@@ -54,7 +54,7 @@ class LossWeights:
     """Weights of the loss terms.
 
     Attributes:
-        adversarial: Telling real from generated images, and fooling the discriminators.
+        adversarial: Distinguishing real from generated images, and fooling the discriminators.
         classification: Classification of the source's images.
         features: Distance between the features of an image's versions in both domains.
         image: Reconstruction of an image from its own code.
@@ -117,7 +117,7 @@ class UNITDA(Method):
 
     Args:
         config: The hyper-parameters.
-        training: Makes no difference, since the discriminators classify.
+        training: Has no effect; the discriminators, which classify, are always built.
     """
 
     Config = UNITDAConfig

@@ -1,4 +1,4 @@
-"""Containers that tell a type checker what they hold."""
+"""Containers whose contents have a static type."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ N = TypeVar("N", bound=nn.Module)
 class NetworkDict(nn.ModuleDict, Generic[N]):
     """Networks of one type by name, such as the generator of each domain.
 
-    It is a ``ModuleDict`` whose look-ups have the type of its networks: of
-    ``NetworkDict({"a": AutoEncoder(...)})["a"]`` a type checker knows all attributes, where
-    ``ModuleDict`` would need a cast.
+    It is a ``ModuleDict`` whose look-ups return the type of its networks: a type checker knows all
+    attributes of ``NetworkDict({"a": AutoEncoder(...)})["a"]``, where ``ModuleDict`` would need a
+    cast.
 
     Args:
         networks: The networks by name.

@@ -60,7 +60,7 @@ class BottleneckConv2d(nn.Conv2d):
 
 
 class BottleneckConvTranspose2d(nn.ConvTranspose2d):
-    """Transposed convolution likewise, without groups, dilation or output padding."""
+    """Transposed counterpart, without groups, dilation or output padding."""
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Convolve feature maps (N, I, h, w) to (N, O, H, W)."""

@@ -120,7 +120,7 @@ class CoupledDiscriminator(nn.Module):
         return h
 
     def score(self, features: Tensor) -> Tensor:
-        """Score features: (N, 1, 1, 1), above 0 for images taken for real."""
+        """Score features: (N, 1, 1, 1), above 0 for images classified as real."""
         return self.real(features)
 
     def classify(self, features: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ class MultiScaleDiscriminator(nn.Module):
         scales: Number of resolutions, each half the one before.
         norm: Normalisation of all layers except the first.
         activation: Activation of every layer.
-        pad: What the padding holds.
+        pad: Padding mode.
         spectral: Spectral normalisation of all convolutions except the first and the last.
     """
 

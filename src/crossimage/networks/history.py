@@ -10,7 +10,7 @@ class History(nn.Module):
     """Store of generated images that keeps a discriminator from forgetting older generators.
 
     While there is room, every image is stored and returned. After that, every second image on
-    average reindices a random stored one, which is returned in its stead. Shrivastava et al. 2017,
+    average replaces a random stored one, which is returned instead. Shrivastava et al. 2017,
     section 2.3, one image at a time as in CycleGAN, section 4.
 
     Args:

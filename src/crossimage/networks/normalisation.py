@@ -68,7 +68,7 @@ def instance_norm(
         shift: Added afterwards, (N, C); given if and only if ``scale`` is.
         eps: Added to the variance.
     """
-    eager = not torch.compiler.is_compiling()  # which makes one kernel of the plain form
+    eager = not torch.compiler.is_compiling()  # the compiler fuses the plain form into one kernel
     if eager and x.device.type == "cpu" and x.shape[2:].numel() > 1:
         return _by_batch_norm(x, scale, shift, eps)
     y = _normalise(x, eps)
@@ -103,7 +103,7 @@ def _by_batch_norm_of_one(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -
 
 
 def _is_constant(variance: Tensor, mean: Tensor) -> Tensor:
-    """Whether values differ by no more than what rounding makes of equal ones in fp32."""
+    """Return whether all values are equal up to rounding errors in fp32."""
     return variance <= (1e-6 * mean).square() + 1e-12
 
 

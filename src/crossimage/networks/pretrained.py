@@ -17,8 +17,8 @@ class _VGGFeatures(nn.Module):
 
     Args:
         build: Builds the whole VGG.
-        published: torchvision's weights of it.
-        weights: A file of such weights, in place of torchvision's.
+        published: Its weights in torchvision.
+        weights: A file of such weights, to use instead of torchvision's.
         layers: Indices of the layers to keep.
         needed_by: What needs the features, for the error message.
         setting: The setting that names such a file, for the error message.

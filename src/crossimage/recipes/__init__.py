@@ -63,7 +63,7 @@ def resolve(name: str) -> tuple[str, dict[str, Any]]:
     settings = read_yaml(path)
     method = settings.pop("method", None)
     if not isinstance(method, str):
-        raise ValueError(f"{path} does not say its method: add a line such as 'method: munit'")
+        raise ValueError(f"{path} does not state its method: add a line such as 'method: munit'")
     return method, settings
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 _CANNOT_FLUSH = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
-"""What file systems answer that cannot flush a file or folder; other errors are real ones."""
+"""Errors of file systems that cannot flush a file or folder; all others are real failures."""
 
 _MAX_NAME = 200  # bytes of a name that leave room for what a temporary name adds
 
@@ -33,7 +33,7 @@ def as_path(path: str | Path, name: str) -> Path:
 
 
 def temporary_path(path: Path) -> Path:
-    """Return this process's hidden path beside ``path`` for writing it."""
+    """Return this process's hidden path next to ``path`` for writing it."""
     name = path.name
     encoded = name.encode(errors="surrogateescape")
     if len(encoded) > _MAX_NAME:
@@ -46,7 +46,7 @@ def temporary_path(path: Path) -> Path:
 def atomic(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
     """Write a file under a temporary name, and rename it when it is complete.
 
-    On any error the temporary file is removed, and a file at ``path`` stays as it is.
+    On any error the temporary file is removed, and a file at ``path`` is left unchanged.
 
     Args:
         path: The file to write.

@@ -13,6 +13,6 @@ def from_uint8(x: Tensor) -> Tensor:
 
 def to_uint8(x: Tensor) -> Tensor:
     """Round floats in [-1, 1] to uint8 in 0..255; values outside are clipped."""
-    # half precision cannot tell all levels apart
+    # half precision cannot represent all levels
     x = x.detach() if x.dtype == torch.float64 else x.detach().float()
     return x.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)

@@ -15,7 +15,7 @@ def look_up(name: str, names: Sequence[str]) -> int | None:
 
 
 def did_you_mean(name: str, names: Iterable[str], cutoff: float = 0.6) -> str:
-    """Return a hint at the nearest name, to append to a clause; empty if none is near.
+    """Return a hint with the nearest name, to append to a clause; empty if none is near.
 
     Args:
         name: The unknown name.

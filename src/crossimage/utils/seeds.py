@@ -1,4 +1,4 @@
-"""Seeds derived from what they are for."""
+"""Seeds derived from their purpose."""
 
 from __future__ import annotations
 

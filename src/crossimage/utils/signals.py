@@ -9,5 +9,5 @@ STOP_SIGNALS = frozenset(
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")
     if hasattr(signal, name)
 )
-"""Ctrl-C, a terminal that is closed, and what job schedulers send before they kill a process; every
-one of them would end it."""
+"""The signals of Ctrl-C, of a closed terminal, and of job schedulers before they kill a process.
+Each of them ends a process by default."""

@@ -10,12 +10,12 @@ from typing import IO, Any
 
 
 class LastingStream:
-    """A text stream that takes all it is given, also when nobody reads it any more.
+    """A text stream that can be written to even if nobody reads it any more.
 
     Args:
         stream: The stream to write to.
-        on_failure: Called once with the error, when the stream can't be written any more; all that
-            follows is dropped.
+        on_failure: Called once with the error when the stream can no longer be written; all later
+            text is dropped.
     """
 
     def __init__(self, stream: IO[str], on_failure: Callable[[OSError], object]) -> None:
@@ -47,7 +47,7 @@ class LastingStream:
 
 
 def silence(stream: IO[str]) -> None:
-    """Have a stream that can't be written lead nowhere, so that Python can flush it at its end."""
+    """Redirect a stream that can't be written to nowhere, so that Python can flush it at exit."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         try:
@@ -57,7 +57,7 @@ def silence(stream: IO[str]) -> None:
 
 
 def print_error(text: str) -> None:
-    """Print a line on stderr, if there is anybody to read it."""
+    """Print a line on stderr, if anybody can read it."""
     if sys.stderr is None:
         return
     try:
@@ -67,10 +67,9 @@ def print_error(text: str) -> None:
 
 
 def open_missing_streams() -> None:
-    """Open stdin, stdout and stderr on nothing where this process was started without them.
+    """Redirect stdin, stdout and stderr to nowhere where this process was started without them.
 
-    The next files to be opened would take their place, and what is printed would be written into
-    them.
+    Otherwise the next files to be opened would take their place and receive what is printed.
     """
     for number in range(3):
         try:

@@ -30,7 +30,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     ``module.`` of ``DataParallel`` is removed.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: The file does not exist.
         OSError: It cannot be opened.
         ValueError: It would have to run code, is damaged, or holds anything but tensors.
     """
@@ -47,7 +47,7 @@ class Weights:
     Attributes:
         state: The tensors by torchvision's names, on the CPU.
         path: The file that they come from.
-        address: Where the published file is.
+        address: URL of the published file.
     """
 
     state: dict[str, Tensor]
@@ -71,7 +71,7 @@ def read_weights(
 ) -> Weights:
     """Read the weights of a published network.
 
-    A file of one's own may be the published one, or a checkpoint that wraps such weights under
+    ``file`` may be the published one, or a checkpoint that wraps such weights under
     ``state_dict`` or adds the prefix ``module.`` or ``model.`` to all names.
 
     Args:
@@ -115,7 +115,7 @@ def read_safetensors(path: Path, expected: str) -> tuple[dict[str, str], dict[st
         expected: What it should be, for the error message: ``a model file``.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: The file does not exist.
         OSError: It cannot be opened.
         ValueError: It is truncated, damaged or of another kind.
     """

@@ -76,7 +76,7 @@ def test_colours_are_learnt_and_told_after_reading(
     facts, _ = read_network(path, "classifier")
     assert facts["classes"] == ["blue", "green", "red"]
     assert facts["network"] == "resnet18_small" and facts["size"] == 9
-    assert facts["held_out"] == "100.00 % of 9 held-out images right"
+    assert facts["held_out"] == "100.00 % of 9 held-out images classified correctly"
     assert facts["data"].startswith("60 images, ")
     assert facts["held_out"] in classifier.name and "3 classes" in classifier.name
 
@@ -211,7 +211,8 @@ def test_translated_images_are_classified(
     assert all(figure.count == 80 and figure.library for figure in found)
     assert found[0].interval == pytest.approx(share_of([0.0] * 40 + [1.0] * 40)[1])
     assert not any(figure.comparable for figure in found)  # the classifier is the user's
-    assert "Wilson" in found[0].protocol and "held-out images right" in found[0].protocol
+    assert "Wilson" in found[0].protocol
+    assert "held-out images classified correctly" in found[0].protocol
 
 
 def test_the_command_trains_and_tells_the_accuracy(
@@ -222,7 +223,7 @@ def test_the_command_trains_and_tells_the_accuracy(
     arguments += ["--network", "resnet18_small", "--size", "9", "--epochs", "1"]
     assert main(["evaluate", "fit-classifier", *arguments]) == 0
     out_, err = capsys.readouterr()
-    assert "of 9 held-out images right (95 % interval" in out_
+    assert "of 9 held-out images classified correctly (95 % interval" in out_
     assert "training · 1/1 · 0:00:0" in err  # a line an epoch where no terminal shows a bar
     assert load_classifier(out, CPU).classes == ("blue", "green", "red")
     assert main(["evaluate", "fit-classifier", "--data", str(tmp_path), "--out", "c.pth"]) != 0

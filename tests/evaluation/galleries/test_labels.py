@@ -121,7 +121,7 @@ def test_answers_are_those_of_the_translator(faces: Path) -> None:
         (None, "--to is missing: run has labels; give one of Dark, Fair, Male, or"),
         ("Mail", "there is no label 'Mail'.*did you mean 'Male'"),
         ("Male=2", "the value of Male must be 1 or 0"),
-        ("Dark=1,Fair=1", "Dark and Fair exclude each other"),
+        ("Dark=1,Fair=1", "Dark and Fair are mutually exclusive"),
     ],
 )
 def test_wrong_targets_are_told_the_possible_ones(

@@ -96,7 +96,7 @@ def test_the_diversity_of_real_pairs_stands_beside_that_of_the_answers(folders: 
     ]
     assert (lpips.name, real.name) == ("lpips", "lpips_real")
     assert real.count == 21 and real.value == pytest.approx(sum(distances) / 21, rel=1e-5)
-    assert real.note == "21 pairs instead of 1900, for want of more images"
+    assert real.note == "21 pairs instead of 1900, because there are too few images"
     assert real.seed == 0 and "random pairs of 7 images" in real.protocol
     found = [
         evaluated(gallery, "lpips", amounts=Amounts(3, 5, seed)).figures[1] for seed in (0, 0, 1)

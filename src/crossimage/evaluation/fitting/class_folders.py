@@ -39,7 +39,7 @@ def find_class_images(data: str, seed: int) -> tuple[tuple[str, ...], ClassImage
         seed: Seed of the choice of that tenth.
 
     Raises:
-        FileNotFoundError: There is no such folder.
+        FileNotFoundError: The folder does not exist.
         ValueError: There are fewer than two classes, one has no images, or there are images outside
             of the class folders.
     """

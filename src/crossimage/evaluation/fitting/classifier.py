@@ -52,9 +52,9 @@ def fit_classifier(
 ) -> Figure:
     """Train a classifier, test it on held-out images, and write it to a file.
 
-    AdamW with a one-cycle learning rate; images are enlarged by up to an eighth, cropped at random
-    and flipped. On one kind of device a seed gives one result, as far as PyTorch's operations are
-    reproducible.
+    Training uses AdamW with a one-cycle learning rate; images are enlarged by up to an eighth,
+    cropped at random and flipped. On the same kind of device, results are reproducible from the
+    seed as far as PyTorch's operations are.
 
     Args:
         data: The folder; see
@@ -64,7 +64,7 @@ def fit_classifier(
         size: Height and width that images are fitted to, ideally those of the images to be
             evaluated; None: the architecture's default.
         epochs: Passes over the images.
-        flip: Whether an image and its mirror image are of the same class; not so for digits.
+        flip: Whether mirror images keep their class, which those of digits do not.
         weights: ``imagenet`` to start from torchvision's published weights, from the cache or the
             network, or a file of them; None: from random ones.
         seed: Seed of the initialisation, the split, and the order and crops of the images.
@@ -90,8 +90,9 @@ def fit_classifier(
         rate = _RATE_PRETRAINED if weights else _RATE
         _train(model.to(device), train, epochs, flip, seed, rate, progress)
     figure = accuracy(freeze_classifier(model, network, classes), held_out, progress)
+    correct = f"{100 * figure.value:.2f} % of {figure.count} held-out images"
     facts = {
-        "held_out": f"{100 * figure.value:.2f} % of {figure.count} held-out images right",
+        "held_out": f"{correct} classified correctly",
         "data": f"{len(train.paths)} images, {ImageStream(train.paths).digest[:16]}",
         "begun_with": begun,
         "epochs": epochs,

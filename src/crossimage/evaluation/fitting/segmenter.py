@@ -49,9 +49,9 @@ def fit_segmenter(
 ) -> list[Figure]:
     """Train a segmenter, score it on held-out photos, and write it to a file.
 
-    Photos and label maps are pairs, in any layout of pairs that can be trained on; their colours
-    tell which is which. Test pairs are held out, or a tenth of all. AdamW with a decaying learning
-    rate; images are cropped to squares and flipped at random.
+    Photos and label maps are pairs, in any layout of pairs that can be trained on, and are
+    distinguished by their colours. Test pairs are held out, or a tenth of all. Training uses AdamW
+    with a decaying learning rate; images are cropped to squares and flipped at random.
 
     Args:
         data: The pairs.
@@ -153,7 +153,7 @@ def _batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield images (n, 3, size, size) and classes (n, size, size), of uint8.
 
-    Every pair is used once before any is used again; all batches are full, as batch norm likes it.
+    Every pair is used once before any is used again; all batches are full, as suits batch norm.
     """
 
     def order() -> Iterator[tuple[int, int]]:

@@ -29,7 +29,7 @@ class GalleryItem:
         name: The input's name, for a reader.
         outputs: The outputs (k, 3, H, W).
         input: The input (3, h, w), where it is known.
-        target: What the output should be (3, H, W), for pairs.
+        target: The true output (3, H, W), for pairs.
         path: The input's file; that of the first output where the input is not known.
         target_path: The target's file, for pairs.
     """
@@ -91,8 +91,8 @@ class Gallery(ABC):
 
         Args:
             inputs: Number of inputs, evenly spaced; None: all.
-            samples: Outputs per input, the first ones; None: all that there are, or one where
-                there could be any number.
+            samples: Outputs per input, the first ones; None: all of them, or one if their number
+                is unlimited.
 
         Raises:
             ValueError: A file can't be used; the message names it.
@@ -119,7 +119,7 @@ class Gallery(ABC):
         raise ValueError(f"{path}: a folder of results contains no label maps")
 
     def outputs_per_input(self, samples: int | None) -> int:
-        """Return how many outputs an input gets where ``samples`` are asked for."""
+        """Return how many outputs an input gets if ``samples`` are requested."""
         if self.max_outputs is None:
             return samples or 1
         return min(samples or self.max_outputs, self.max_outputs)
@@ -128,7 +128,7 @@ class Gallery(ABC):
 class FolderGallery(Gallery):
     """A folder of results: ``name_1.png``, ``name_2.png``, ... are the outputs for one input.
 
-    They are grouped like that where every name in the folder ends in such a number and all inputs
+    Files are grouped in this way if every name in the folder ends in such a number and all inputs
     have the same number of outputs, at least two, unless the real images have the same numbered
     names. Otherwise every file is the only output for its own input.
 
@@ -197,7 +197,7 @@ class FolderGallery(Gallery):
 
 
 def evenly_spaced(total: int, count: int | None) -> list[int]:
-    """Return ``count`` of ``total`` indices, evenly spaced; all if there are no more."""
+    """Return ``count`` of ``total`` indices, evenly spaced; all if there are not more."""
     if count is None or count >= total:
         return list(range(total))
     return [index * total // count for index in range(count)]
@@ -205,7 +205,7 @@ def evenly_spaced(total: int, count: int | None) -> list[int]:
 
 def _gray(kind: str, images: ImageStream) -> list[str]:
     count = images.gray
-    return [f"{count} of the {len(images)} {kind} are gray; taken as RGB"] if count else []
+    return [f"{count} of the {len(images)} {kind} are gray; treated as RGB"] if count else []
 
 
 def _different_sizes(result: Path, real: Path) -> list[str]:

@@ -97,7 +97,7 @@ def read_rgb(
     """Read a file as uint8 RGB (3, H, W); gray is expanded, opacity composited on white.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: The file does not exist.
         ValueError: The file can't be read, or is not a gray or RGB image.
     """
     x = decode(path, 3, value_range, rules=rules, profiles=profiles)
@@ -105,7 +105,7 @@ def read_rgb(
 
 
 def as_uint8(x: Tensor) -> Tensor:
-    """Convert images to uint8: floats are in [-1, 1], uint8 stays as it is."""
+    """Convert images to uint8: floats are in [-1, 1], uint8 is returned unchanged."""
     return x if x.dtype == torch.uint8 else to_uint8(x)
 
 
@@ -155,10 +155,10 @@ def center_square(x: Tensor, size: int) -> Tensor:
 
 
 def images_in(folder: Path, batch_size: int = 32) -> ImageStream:
-    """Return the images below a folder, as they are, in the order of their names.
+    """Return the unprocessed images below a folder, in the order of their names.
 
     Raises:
-        FileNotFoundError: There is no such folder.
+        FileNotFoundError: The folder does not exist.
         ValueError: It holds no images.
     """
     if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""What all galleries of models that translate have in common: how outputs are computed."""
+"""The base of galleries of models that translate, which computes the outputs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class PreparedInput(NamedTuple):
     Attributes:
         path: Its file.
         x: The image (C, h, w) in [-1, 1], of a size that the networks take.
-        goal: What it is translated to: a letter, or a label vector (L,).
+        goal: Its target: a domain's letter, or a label vector (L,).
         target_path: The file of its target, for pairs.
         target: The target (3, H, W), RGB of uint8.
     """

@@ -1,4 +1,4 @@
-"""The gallery of a model of two domains: its outputs for the test images of one of them."""
+"""The gallery of a model with two domains: its outputs for the test images of one of them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TranslationGallery(ModelGallery):
 
     Raises:
         FileNotFoundError: A folder or a file of the data set is missing.
-        ValueError: The data set does not have that layout, or there is no such target.
+        ValueError: The data set does not have that layout, or the target is unknown.
     """
 
     def __init__(self, title: str, model: Predictor, data: str, to: str | None, seed: int) -> None:
@@ -93,7 +93,7 @@ class TranslationGallery(ModelGallery):
         """Return an input as a label map, resized by nearest neighbour, which mixes no labels."""
         config, half = self._images.config, self._images.domains[self._source].half
         letter = self._images.letters[self._source]
-        # in colour, whatever the model sees, and unconverted: colours of a label map are names
+        # in colour, even if the model sees gray, and unconverted: the colours stand for classes
         x = read_rgb(path, config.range_of(letter), config.data_rules, profiles=False)
         if half is not None:
             x = x.chunk(2, dim=2)[half]

@@ -1,4 +1,4 @@
-"""What a metric states about itself, and what metrics have in common."""
+"""The interface of a metric, and accumulators that metrics share."""
 
 from __future__ import annotations
 
@@ -88,10 +88,10 @@ class Metric(Accumulator):
         network: The network it uses, if any.
         needs_pairs: Whether every input must have a known target.
         needs_real_images: Whether it looks at the real images.
-        outputs_per_input: Outputs per input as it is published, where it needs several; the
-            gallery is then iterated over for this metric alone.
+        outputs_per_input: Published number of outputs per input, if it needs several; the gallery
+            is then iterated over for this metric alone.
         expected: Whether it applies to nearly all models and folders, so that a report says why it
-            is missing even if it was not asked for.
+            is missing even if it was not requested.
         figures_of_real_images: Figures that do not depend on the outputs.
         accumulator: What is updated with every input: the metric itself, or an accumulator that it
             shares with other metrics.

@@ -51,7 +51,7 @@ class _ClassificationMetric(Metric):
 
     @abstractmethod
     def counts(self, path: Path, predicted: int) -> bool:
-        """Return whether an output that belongs to an input's file is part of the share."""
+        """Return whether an output that belongs to an input's file counts towards the share."""
 
     def figures(self) -> list[Figure]:
         """Return the share; see :meth:`Metric.figures`."""
@@ -86,7 +86,7 @@ class Accuracy(_ClassificationMetric):
         if reason := super().refusal(setup):
             return reason
         if not setup.gallery.keeps_class:
-            return "the input's class is what the model changes; error tells whether that worked"
+            return "the input's class is what the model changes; the metric error evaluates that"
         classifier = setup.networks.classifier
         folders = sorted({path.parent for path in setup.gallery.paths})
         unknown = [f for f in folders if class_index(f.name, classifier) is None]
@@ -102,11 +102,11 @@ class Accuracy(_ClassificationMetric):
 
 
 class Error(_ClassificationMetric):
-    """Share of the outputs that miss the class that was asked for (StarGAN, section 5.4)."""
+    """Share of the outputs that miss the requested class (StarGAN, section 5.4)."""
 
     name = "error"
     directions = {"error": LOWER}
-    share = "share of the outputs that have another class than the one asked for"
+    share = "share of the outputs whose class is not the requested one"
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
@@ -133,16 +133,16 @@ class Error(_ClassificationMetric):
 
 
 def class_index(name: str, classifier: ClassPredictor) -> int | None:
-    """Return the index of a class, whatever its case; None if there is none of that name."""
+    """Return the index of a class, ignoring case; None if it is unknown."""
     return look_up(name, classifier.classes)
 
 
 def target_class(target: str, classifier: ClassPredictor) -> int | None:
     """Return the index of the class that stands for a target; None if there is none.
 
-    It is the class of the same name, such as ``shoes``, ``Male`` or ``not Male``. Of two classes
-    one of which is the opposite of the target, it is the other one: of ``Male`` and ``Female`` the
-    second is ``not Male``.
+    It is the class of the same name, such as ``shoes``, ``Male`` or ``not Male``. If there are two
+    classes and one is the opposite of the target, it is the other one: of ``Male`` and ``Female``,
+    the second stands for ``not Male``.
     """
     index = class_index(target, classifier)
     if index is None and len(classifier.classes) == 2:

@@ -49,7 +49,7 @@ class FeatureStatistics(BatchedAccumulator):
         super().__init__(_BATCH_SIZE)
         gallery, network, seed = setup.gallery, setup.networks.features, setup.amounts.seed
         real = gallery.real
-        batches = -(-len(real) // real.batch_size)  # at least; images of other sizes are apart
+        batches = -(-len(real) // real.batch_size)  # or more, since a batch has images of one size
         self.real = statistics_of(
             real, network, seed, cache_folder(),
             lambda images: track(
@@ -169,8 +169,8 @@ def fid(fake: Statistics, real: Statistics) -> Figure:
     note = ""
     if few <= fake.network.dim:
         note = (
-            f"rank-deficient: {few} images for {fake.network.dim} features; biased upwards, to be "
-            "compared at the same numbers of images only"
+            f"rank-deficient: {few} images for {fake.network.dim} features; biased upwards; "
+            "compare only figures of the same numbers of images"
         )
     value = float(metric.compute())
     return _figure("fid", value, None, fake, None, note, library("torchmetrics"), (
@@ -236,7 +236,7 @@ def inception_score(fake: Statistics) -> Figure:
         interval = value - half, value + half
         note = f"standard deviation over splits {float(scores.std(unbiased=False)):.2g}"
     else:
-        note = f"one split instead of {SPLITS}, for want of images; biased downwards"
+        note = f"one split instead of {SPLITS}, because there are too few images; biased downwards"
     seed = fake.seed if splits > 1 else None
     return _figure("is", value, interval, fake, seed, note, "", (
         f"exp of the mean KL to the marginal of {sets} {fake.count} images; "

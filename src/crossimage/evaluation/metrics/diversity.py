@@ -30,13 +30,13 @@ _BATCH_SIZE = 32  # pairs of real images
 class LPIPSDiversity(Metric):
     """LPIPS between neighbouring outputs for one input and, as the upper bound, of real images.
 
-    Published with 20 outputs per input, which make 19 pairs (MUNIT, section 5.2). The diversity of
-    random pairs of real images is what it is compared with (MUNIT, table 1).
+    Published with 20 outputs per input, which make 19 pairs (MUNIT, section 5.2). It is compared
+    with the diversity of random pairs of real images (MUNIT, table 1).
     """
 
     name = "lpips"
     directions = {
-        "lpips": neither("higher is more diverse"),  # which is no merit if images are bad
+        "lpips": neither("higher is more diverse"),  # which means little if images are bad
         "lpips_real": neither("the diversity of real images"),
     }
     network = "lpips"
@@ -99,7 +99,7 @@ class LPIPSDiversity(Metric):
             f"LPIPS v0.1, {self._lpips.name}, between two real images of the target: mean over "
             f"{len(pairs)} random pairs of {count} images"
         )
-        fewer = f"{len(pairs)} pairs instead of {wanted}, for want of more images"
+        fewer = f"{len(pairs)} pairs instead of {wanted}, because there are too few images"
         return Figure(
             "lpips_real", total / len(pairs), None, len(pairs), protocol, amounts.seed,
             self._lpips.library, self._lpips.comparable, fewer if possible < wanted else "",
@@ -146,7 +146,7 @@ class ClassScores:
     The conditional score is the mean KL divergence from the classes of an output to those of all
     outputs for the same input: high where the outputs for one input are certain and varied. The
     inception score compares with the classes of all outputs for all inputs instead. Published
-    figures are either these means (``cis``, ``is_classes``) or exp of them (``cis_exp``,
+    figures are either these means (``cis``, ``is_classes``) or their exponentials (``cis_exp``,
     ``is_classes_exp``).
     """
 

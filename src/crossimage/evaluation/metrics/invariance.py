@@ -82,13 +82,13 @@ def check_invariance(
 
     The two images of every scene are compared with each other (same scene), and each with the one
     of another scene drawn at random (same domain). The distance is the mean squared difference of
-    VGG16's relu4_3 features, as they are and after instance normalisation. Images are resized to
-    256 pixels on their shortest side and center-cropped to a square.
+    VGG16's relu4_3 features, before and after instance normalisation. Images are resized to 256
+    pixels on their shortest side and center-cropped to a square.
 
     Args:
         data: Pairs of images of one scene in two domains; the test pairs if there are any.
-        weights: A file of torchvision's VGG16 weights, or ``random``, with which the command can
-            be tried but nothing shown; None: from torch hub's cache or the network.
+        weights: A file of torchvision's VGG16 weights, or ``random`` to try the command without
+            meaningful results; None: from torch hub's cache or the network.
         device: Where to compute.
         seed: Seed of the choice of the other scenes.
 

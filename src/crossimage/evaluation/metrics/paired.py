@@ -1,6 +1,6 @@
 """Distances of outputs from their targets: PSNR, SSIM, L1 and LPIPS.
 
-PSNR and SSIM are computed as the literature of super-resolution does.
+PSNR and SSIM are computed as in the literature on super-resolution.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from crossimage.evaluation.report.figures import HIGHER, LOWER, Figure, library,
 from crossimage.utils.intensities import from_uint8, to_uint8
 
 _WINDOW = 11
-_LUMA = (65.481, 128.553, 24.966)  # BT.601; of colours 0 to 1 they make 16 to 235
+_LUMA = (65.481, 128.553, 24.966)  # BT.601; they map colours 0 to 1 to 16 to 235
 
 
 class _PairedMetric(Metric):
-    """A mean over inputs of how near the outputs are to the target."""
+    """A mean over inputs of how close the outputs are to the target."""
 
     needs_pairs = True
     needs_real_images = True
@@ -43,7 +43,7 @@ class _PairedMetric(Metric):
 
     @abstractmethod
     def describe(self, figure: str) -> str:
-        """Return what a figure is, for a reader."""
+        """Return a description of a figure, for a reader."""
 
     def update(self, item: GalleryItem) -> None:
         """Add an input with its outputs.
@@ -105,7 +105,7 @@ class _ImageQuality(_PairedMetric):
         }
 
     def describe(self, figure: str) -> str:
-        """Return what a figure is; see ``_PairedMetric.describe``."""
+        """Return the description of a figure; see ``_PairedMetric.describe``."""
         channels = "luma Y" if figure.endswith("_y") else "RGB"
         cut = f", without {self.border} pixels at every edge" if self.border else ""
         return f"{self.title} of {channels}, 8 bits{cut}"
@@ -119,7 +119,7 @@ def psnr(x: Tensor, truth: Tensor, border: int = 0, *, colour: bool = False) -> 
         truth: The true images, of the same shape.
         border: Pixels on every side that don't count; by custom as many as the scale by which
             the images were enlarged.
-        colour: Take the error of all channels instead of that of the luma.
+        colour: Use the error of all channels instead of that of the luma.
 
     Returns:
         One number per image, (N,).
@@ -142,7 +142,7 @@ def ssim(x: Tensor, truth: Tensor, border: int = 0, *, colour: bool = False) -> 
         x: Images (N, C, H, W) in [-1, 1]; rounded to 8 bits, as files are.
         truth: The true images, of the same shape.
         border: Pixels on every side that don't count.
-        colour: Take the mean over the channels instead of the luma.
+        colour: Use the mean over the channels instead of the luma.
 
     Returns:
         One number per image, (N,).
@@ -186,7 +186,7 @@ def luma(x: Tensor) -> Tensor:
     """Return the luma Y (N, 1, H, W) of BT.601, 16 to 235, of images with values 0 to 255.
 
     It equals that of MATLAB's ``rgb2ycbcr`` for 8-bit images, which rounds. Images of one channel
-    are kept as they are, 0 to 255.
+    are returned unchanged, 0 to 255.
     """
     if x.shape[1] == 1:
         return x
@@ -248,7 +248,7 @@ class L1(_PairedMetric):
         return {self.name: l1(from_uint8(outputs), from_uint8(target))}
 
     def describe(self, figure: str) -> str:
-        """Return what the figure is; see ``_PairedMetric.describe``."""
+        """Return the description of the figure; see ``_PairedMetric.describe``."""
         return "mean absolute difference of RGB, 0 to 1"
 
 
@@ -278,7 +278,7 @@ class PairedLPIPS(_PairedMetric):
         return {self.name: self._lpips(outputs, target)}
 
     def describe(self, figure: str) -> str:
-        """Return what the figure is; see ``_PairedMetric.describe``."""
+        """Return the description of the figure; see ``_PairedMetric.describe``."""
         return f"LPIPS v0.1, {self._lpips.name}"
 
 

@@ -73,10 +73,10 @@ class ConfusionScores:
     Args:
         segmenter: Predicts the class of every pixel.
         prefix: First part of the figures' names.
-        kind: What the images are, for a reader.
+        kind: Description of the images, for a reader.
 
     Attributes:
-        confusion: Number of pixels by true class (items) and predicted class (columns).
+        confusion: Number of pixels by true class (rows) and predicted class (columns).
     """
 
     def __init__(self, segmenter: Segmenter, prefix: str = "fcn", kind: str = "images") -> None:
@@ -126,10 +126,12 @@ class ConfusionScores:
         missing = ", ".join(name for name in known if not known[name])
         each = [f"{name} {one:.3f}" for name, one in zip(seen, iou.tolist(), strict=True)]
         return [
-            self._figure("pixel", right.sum() / truth.sum(), "share of right pixels", ""),
-            self._figure("class", accuracy.mean(), "mean over classes of right pixels", missing),
+            self._figure("pixel", right.sum() / truth.sum(), "share of correct pixels", ""),
             self._figure(
-                "iou", iou.mean(), "mean over classes of intersection over union", missing, each
+                "class", accuracy.mean(), "share of correct pixels, mean over classes", missing
+            ),
+            self._figure(
+                "iou", iou.mean(), "intersection over union, mean over classes", missing, each
             ),
         ]
 

@@ -29,11 +29,11 @@ class ClassifierArchitecture(NamedTuple):
     """A torchvision network.
 
     Attributes:
-        title: What it is called.
+        title: Its name, for a reader.
         build: Builds it, with its last layer named ``fc``.
         size: Default height and width of its input images.
         min_size: Minimum height and width of its input images.
-        scale: Mean and standard deviation of the colours, from 0 to 1, that it is made for.
+        scale: Mean and standard deviation of the colours, from 0 to 1, that it expects.
         weights: Published weights to start from, where there are any.
     """
 
@@ -119,7 +119,7 @@ class Classifier:
 
     @property
     def name(self) -> str:
-        """What it is, for a reader."""
+        """Description for a reader."""
         return self.features.name
 
     @property
@@ -149,8 +149,8 @@ def freeze_classifier(
         network: The network; it is frozen.
         name: Name of its architecture.
         classes: Names of the classes.
-        held_out: How well it does on held-out images, for a reader.
-        digest: What distinguishes it from others.
+        held_out: Its performance on held-out images, for a reader.
+        digest: Distinguishes it from other networks.
     """
     network = network.eval().requires_grad_(False)
     seen = f" ({held_out})" if held_out else ""
@@ -176,7 +176,7 @@ def save_classifier(
         name: Name of its architecture.
         network: The network.
         classes: Names of the classes.
-        facts: What else to keep, as plain data; ``held_out`` becomes part of its name.
+        facts: Further facts to keep, as plain data; ``held_out`` becomes part of its name.
 
     Raises:
         OSError: The file can't be written.
@@ -193,7 +193,7 @@ def load_classifier(path: Path, device: torch.device) -> Classifier:
         device: Where to compute.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: The file does not exist.
         ValueError: The file is of another kind, damaged, or of another version.
     """
     facts, state = read_network(path, _KIND)

@@ -38,7 +38,7 @@ class FeatureNetwork:
             to 255.
         dim: Number of features per image, D.
         device: Where it computes.
-        name: What it is, for a reader.
+        name: Description for a reader.
         library: The package that it comes from, with its version.
         digest: Differs between networks whose features differ.
         comparable: Whether the figures of others are made with the same weights.
@@ -56,7 +56,7 @@ class FeatureNetwork:
     def __call__(self, images: Tensor) -> FeaturesAndLogits:
         """Return features and logits of uint8 images (N, 3, H, W), on the network's device.
 
-        Computed in float32; what that means for convolutions on a GPU is PyTorch's setting.
+        They are computed in float32; the precision of convolutions on a GPU is PyTorch's setting.
 
         Raises:
             ValueError: They are not uint8 RGB images.
@@ -85,8 +85,8 @@ def open_inception(file: Path | None, device: torch.device) -> FeatureNetwork:
         device: Where to compute.
 
     Raises:
-        FileNotFoundError: The weights are not in the cache and can't be downloaded, or there is no
-            such file.
+        FileNotFoundError: The weights are not in the cache and can't be downloaded, or the
+            file does not exist.
         ModuleNotFoundError: torch-fidelity, which holds Inception-v3, is not installed.
         ValueError: The file holds something else.
     """

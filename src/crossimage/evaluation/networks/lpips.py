@@ -43,12 +43,12 @@ class LPIPS:
     Args:
         network: Computes the distances of float images (N, 3, H, W) in [-1, 1].
         device: Where to compute.
-        name: What it is, for a reader.
+        name: Description for a reader.
         comparable: Whether its weights are the published ones.
         min_size: Minimum height and width of an image, in pixels.
 
     Attributes:
-        name: What it is, for a reader.
+        name: Description for a reader.
         library: The package that it comes from, with its version.
         comparable: Whether the figures of others are made with the same weights.
     """
@@ -100,13 +100,13 @@ def open_lpips(net: Backbone, weights: str | None, device: torch.device) -> LPIP
 
     Args:
         net: ``alex``, ``vgg`` or ``squeeze``.
-        weights: A file of the backbone's weights, or ``random``, with which everything can be tried
-            but nothing shown; None: from torch hub's cache or the network.
+        weights: A file of the backbone's weights, or ``random``, for trying things out without
+            meaningful results; None: from torch hub's cache or the network.
         device: Where to compute.
 
     Raises:
-        FileNotFoundError: The weights are not in the cache and can't be downloaded, or there is no
-            such file.
+        FileNotFoundError: The weights are not in the cache and can't be downloaded, or the
+            file does not exist.
         ValueError: The file holds something else.
     """
     title, published, min_size = _BACKBONES[net]

@@ -60,7 +60,7 @@ def read_network(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tenso
     """Read the facts, and the tensors by name on the CPU, that :func:`write_network` wrote.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: The file does not exist.
         ValueError: It is not a complete file of that kind and of a version that can be read.
     """
     expected = f"a {kind} as `crossimage evaluate fit-{kind}` writes it"

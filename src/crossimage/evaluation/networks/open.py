@@ -45,7 +45,7 @@ class ClassPredictor(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is, for a reader."""
+        """Description for a reader."""
 
     @property
     def library(self) -> str:
@@ -78,7 +78,7 @@ class MetricNetworks:
     segmenter_path: Path | None = None
 
     def refusal(self, name: NetworkName | None) -> str | None:
-        """Return why a network can't be opened, or None if it can: its file may not be given."""
+        """Return why a network can't be opened, such as a missing option, or None if it can."""
         missing = {
             "classifier": self.classifier_path is None,
             "segmenter": self.segmenter_path is None,
@@ -130,13 +130,13 @@ def open_features(spec: str, device: torch.device) -> FeatureNetwork:
         spec: ``inception`` for the Inception-v3 that published figures are made with (converted
             from TensorFlow's of 2015), its weights from torch hub's cache or the network; a file
             of such weights; a ``.safetensors`` file of a classifier that was trained here, whose
-            last features before the classes are taken; or ``random`` for a small network of random
-            weights, with which everything can be tried but nothing shown.
+            last features before the classes are used; or ``random`` for a small network of random
+            weights, for trying things out without meaningful results.
         device: Where to compute.
 
     Raises:
-        FileNotFoundError: The weights are not in the cache and can't be downloaded, or there is no
-            such file.
+        FileNotFoundError: The weights are not in the cache and can't be downloaded, or the
+            file does not exist.
         ModuleNotFoundError: torch-fidelity, which holds Inception-v3, is not installed.
         ValueError: The file holds something else.
     """

@@ -82,11 +82,11 @@ def read_palette(path: Path) -> Palette:
     """Read a table of classes: CSV with the columns ``name,r,g,b``, one line per colour.
 
     Classes are numbered in the order of the table; a class may have several colours. The classes
-    ``void`` and ``ignore`` hold what should not count. Label maps that hold class numbers instead
+    ``void`` and ``ignore`` do not count. Label maps that hold class numbers instead
     of colours are gray images: number 7 is the colour 7, 7, 7.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: The file does not exist.
         ValueError: It is not such a table; the message names the line.
     """
     if not path.is_file():

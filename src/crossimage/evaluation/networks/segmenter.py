@@ -26,7 +26,7 @@ class SegmenterArchitecture(NamedTuple):
     """A torchvision network.
 
     Attributes:
-        title: What it is called.
+        title: Its name, for a reader.
         build: Builds it with random weights; takes ``num_classes``.
         weights: Published weights that its backbone can start from.
     """
@@ -87,7 +87,7 @@ class Segmenter:
         palette: The classes and their colours in label maps.
         size: Length of the shortest side of the images that it was trained on.
         device: Where it computes.
-        facts: What else is known about it; ``held_out`` becomes part of its name.
+        facts: Further facts about it; ``held_out`` becomes part of its name.
     """
 
     network: nn.Module
@@ -99,7 +99,7 @@ class Segmenter:
 
     @property
     def name(self) -> str:
-        """What it is, for a reader."""
+        """Description for a reader."""
         known = self.facts.get("held_out", "")
         classes = len(self.palette.names)
         return f"a {SEGMENTERS[self.architecture].title} trained on {classes} classes" + (
@@ -160,7 +160,7 @@ def load_segmenter(path: Path, device: torch.device) -> Segmenter:
         device: Where to compute.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: The file does not exist.
         ValueError: The file is of another kind, damaged, or of another version.
     """
     facts, tensors = read_network(path, "segmenter")

@@ -42,7 +42,7 @@ class Figure:
         interval: Lower and upper end of its 95 % confidence interval, where there is one.
         count: Samples behind it: images, pairs or inputs, as the protocol says.
         protocol: How it was measured, in one sentence.
-        seed: What random choices depend on; None where nothing is random.
+        seed: Seed of the random choices; None where nothing is random.
         library: Libraries that computed it, with versions; see :func:`library`.
         comparable: Whether it may be compared with the figures of others; not so where the network
             behind it has random weights or was trained here.
