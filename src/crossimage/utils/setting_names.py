@@ -11,9 +11,9 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("wd", "weight_decay", ""),
     ("batchSize batch bs", "batch_size", "over all devices together"),
     ("max_iter n_iters total_iters iterations", "steps", ""),
-    ("num_iters", "steps", "there an iteration is a move of the critic: 200000 of them with "
+    ("num_iters", "steps", "an iteration there is a move of the critic: 200000 of them with "
      "n_critic=5 are steps=40000 here"),
-    ("niter n_epochs", "epochs", "all epochs, with those in which the learning rate falls"),
+    ("niter n_epochs", "epochs", "all epochs, including those in which the learning rate falls"),
     ("num_epochs max_epochs nepoch n_epoch", "epochs", ""),
     ("niter_decay n_epochs_decay", "decay_epochs", "they are part of epochs: 100 + 100 there is "
      "epochs=200 decay_epochs=100 here"),
@@ -21,8 +21,8 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("lr_policy", "decay_epochs", "for a linear decay; decay_every and decay_factor for steps"),
     ("step_size lr_decay_iters lr_update_step", "decay_every", "in steps"),
     ("gamma", "decay_factor", ""),
-    ("n_critic", "critic_moves", "a step here is so many moves of the critic and one of the "
-     "generator"),
+    ("n_critic", "critic_moves", "a step here consists of this many moves of the critic and one of "
+     "the generator"),
     ("pool_size", "history", ""),
     ("amp fp16 use_amp", "precision", "precision=bf16 or precision=fp16"),
     ("manualSeed manual_seed", "seed", ""),
@@ -59,8 +59,8 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("c_dim c2_dim", "attributes", "their number follows from the attributes"),
     # losses
     ("lambda_A lambda_B lambda_cycle", "weights.cycle", "one for both directions"),
-    ("lambda_identity lambda_idt", "weights.identity", "there relative to lambda_A, here not: 0.5 "
-     "there with lambda_A=10 is 5 here"),
+    ("lambda_identity lambda_idt", "weights.identity", "relative to lambda_A there, but not here: "
+     "0.5 there with lambda_A=10 is 5 here"),
     ("lambda_L1", "weights.l1", ""),
     ("lambda_GAN", "weights.adversarial_vae", "of images from encoded codes; weights.adversarial "
      "for random ones"),
@@ -81,9 +81,9 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("vgg_w", "weights.perceptual", "VGG-16 of torchvision, see perceptual_weights"),
     # images
     ("load_size loadSize new_size", "resize", "the shorter side; the longer one follows"),
-    ("crop_size fineSize", "crop", "cut at random after resizing"),
-    ("celeba_crop_size rafd_crop_size", "crop", "cut after resizing, there before it: cut the "
-     "images first, with a tool for images"),
+    ("crop_size fineSize", "crop", "cropped at random after resizing"),
+    ("celeba_crop_size rafd_crop_size", "crop", "cropped after resizing here, before it there: "
+     "crop the images beforehand"),
     ("crop_image_height crop_image_width", "crop", "height and width together: crop=256,256"),
     ("image_size img_size imageSize", "crop", "also set resize to the same"),
     ("preprocess resize_or_crop", "resize", "resize=0 for images that are only cropped"),
@@ -99,7 +99,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("snapshot_save_iter save_latest_freq model_save_step", "save_every", "in steps"),
     ("save_epoch_freq", "save_every", "in steps rather than epochs"),
     ("log_iter print_freq log_step", "log_every", "in steps"),
-    # what is an option rather than a setting, or follows by itself
+    # what is an option rather than a setting, or is automatic
     ("dataroot data_root data_root_a data_root_b data_dir celeba_image_dir rafd_image_dir "
      "data_folder_train_a data_folder_train_b", "--data", ""),
     ("attr_path", "--data", "the folder that holds the table"),
@@ -107,7 +107,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
      "the run's folder"),
     ("gpu_ids num_gpus ngpu gpus", "--devices", "their number; CUDA_VISIBLE_DEVICES chooses them"),
     ("continue_train resume resume_iters epoch_count which_epoch", "", "the same command "
-     "continues a run by itself"),
+     "continues a run"),
     ("model dataset_mode dataset", "", "the recipe or method, the first word of the command, "
      "determines it"),
     ("init_gain display_id display_port display_winsize display_env use_wandb no_html verbose "
