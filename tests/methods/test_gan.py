@@ -105,7 +105,7 @@ def test_translation_needs_no_discriminator() -> None:
 
 
 def test_it_translates_nothing() -> None:
-    with pytest.raises(ValueError, match="generates them from noise; use sample"):
+    with pytest.raises(ValueError, match="generates images from noise"):
         gan().translate(torch.zeros(1, 3, 16, 16), "x")
 
 
