@@ -137,7 +137,7 @@ def test_a_run_shows_its_images_once_though_there_are_test_images(
     folders: Path, tmp_path: Path
 ) -> None:
     train("gan", folders, tmp_path, **small("gan", steps=1, sample_every=1))
-    with Image.open(tmp_path / "samples" / "step-00000001.png") as sheet:
+    with Image.open(tmp_path / "samples" / "step-00000001.jpg") as sheet:
         assert sheet.height < 200  # two rows of 16 px, doubled, under one title
 
 
