@@ -28,7 +28,8 @@ def test_folders_of_test_images_are_not_trained_on(tmp_path: Path) -> None:
 
 def test_earlier_runs_keep_all_images(tmp_path: Path) -> None:
     data = put(tmp_path, "1.png", "test/3.png", "val/4.png", "LR/5.png")
-    assert len(find_large_images(data, rules=1).train) == 4
+    domain = find_large_images(data, rules=1)
+    assert len(domain.train) == 4 and domain.train_from == tmp_path.name
 
 
 def test_sets_for_super_resolution_are_told_apart_by_name(tmp_path: Path) -> None:

@@ -304,7 +304,10 @@ def _from_one_folder(folder: Path, rules: DataRules) -> Domain:
     images, left_out = _required(folder, rules)
     name = folder.resolve().name
     if rules == 1:
-        return Domain(name, images, train_root=folder, test_root=folder / "test", left_out=left_out)
+        return Domain(
+            name, images, train_root=folder, test_root=folder / "test", left_out=left_out,
+            train_from=name,
+        )  # fmt: skip
     choice = choose(images, folder)
     return Domain(
         name, choice.train, choice.test, train_root=folder,

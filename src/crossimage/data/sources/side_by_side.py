@@ -64,7 +64,11 @@ def check_side_by_side(
     _check_pair(path, info, layouts)
     photo = next((name for name, r in _PHOTOS.items() if abs(usual - r) <= _EQUAL * r), None)
     if photo or (not paired and abs(usual - 2) > _EQUAL * 2):
-        shape = f", the shape of a photo ({photo})" if photo else ", not twice as wide as high"
+        shape = (
+            f", the shape of a photo ({photo})"
+            if photo
+            else ", not twice as wide as high as methods without pairs need it"
+        )
         raise ValueError(
             f"{path} is {info.width} x {info.height}{shape}, so it is not taken for a "
             f"side-by-side pair; {layouts}; if it is one, save its halves in trainA and trainB"
