@@ -77,3 +77,9 @@ def test_what_is_not_text_is_refused(tmp_path, content):
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(ValueError, match="t.csv is not a table"):
         read_text(tmp_path / "t.csv")
+
+
+def test_a_table_may_have_thousands_of_columns(tmp_path):
+    names = [f"attribute_{number}" for number in range(20_000)]
+    (tmp_path / "t.csv").write_text(f"{','.join(names)}\n{','.join('1' for _ in names)}\n")
+    assert [len(cells) for _, cells in read_text(tmp_path / "t.csv").lines()] == [20_000, 20_000]

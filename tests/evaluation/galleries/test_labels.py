@@ -179,3 +179,16 @@ def test_what_applies_is_evaluated(labelled: Path, faces: Path) -> None:
     found = evaluated(of_class)
     assert [figure.name for figure in found.figures] == ["fid", "kid", "is"]
     assert "of 2 generated and 2 real images" in found.figures[0].protocol
+
+
+def test_a_label_is_asked_for_by_a_name_that_holds_an_equals_sign(faces: Path) -> None:
+    table = faces / "labels.csv"
+    text = table.read_text()
+    table.write_text(text.replace("Dark", "hair=dark"))
+    try:
+        gallery = LabelGallery(
+            "run", stargan(("hair=dark", "Fair", "Male")), str(faces), "hair=dark", 0
+        )
+    finally:
+        table.write_text(text)
+    assert gallery.target == "hair=dark" and names(gallery.paths) == ["test2.png", "test3.png"]
