@@ -188,8 +188,8 @@ def read_table(file: Path, rules: DataRules = 2, split: SplitName | None = None)
         raise ValueError(f"{file} is not a table; expected a CSV file or {CELEBA}") from None
     if len(lines) < 2:
         raise ValueError(
-            f"{file} names no images; expected a line of names, then one line per image, and nothing "
-            "else above or between them"
+            f"{file} names no images; expected a line of names, then one line per image, and "
+            "nothing else above or between them"
         )
     (header, names), *entries = lines
     names = [name.strip() for name in names]
