@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import io
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
@@ -131,6 +132,8 @@ def _sentence(error: Exception, arguments: list[str]) -> str | None:
     """Describe an error in one line; None for our own mistakes, which need a traceback."""
     text = str(error)
     remedy = _MEMORY_REMEDIES.get("".join(arguments[:1]), "close other programs")
+    if arguments[:1] == ["train"] and isinstance(error, MemoryError | RuntimeError):
+        remedy = _with_less(arguments) or remedy
     if isinstance(error, MemoryError) or "can't allocate memory" in text:
         return f"out of memory; {remedy}"
     if type(error).__name__ == "OutOfMemoryError":  # PyTorch's, which may not be imported
@@ -140,8 +143,8 @@ def _sentence(error: Exception, arguments: list[str]) -> str | None:
             return None
         return (
             f"a process that loads images died ({' '.join(text.split()).rstrip('. ')}), most "
-            "likely because memory ran out; use fewer workers or a smaller batch_size, crop or "
-            "resize, and run the same command again"
+            "likely because memory ran out; run the same command again with fewer workers, such "
+            f"as workers=0, or {remedy}"
         )
     if isinstance(error, OSError) and error.strerror:
         reason = error.strerror
@@ -149,6 +152,21 @@ def _sentence(error: Exception, arguments: list[str]) -> str | None:
             reason = "the disk is full; make room and run the same command again"
         text = f"{error.filename}: {reason}" if error.filename else reason
     return " ".join(text.split())
+
+
+def _with_less(arguments: list[str]) -> str | None:
+    """Return how to go on with a saved run that needs more memory than there is."""
+    from crossimage.checkpoints.training_state import Checkpoints
+    from crossimage.cli.console import anew, out_of
+
+    run = out_of(arguments)
+    if run is None or Checkpoints(run, keep=1).newest_path() is None:
+        return None
+    command = shlex.join(["crossimage", *anew(arguments, run)])
+    return (
+        f"start a new run from the weights of this one, which is saved, with `{command}` and a "
+        "smaller batch_size, crop or resize"
+    )
 
 
 def _print_commands() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
 from typing import TextIO, cast
 
 from rich.console import Console
@@ -27,13 +29,22 @@ from crossimage.utils.streams import LastingStream, print_error
 
 
 class ConsoleListener(Listener):
-    """Prints messages, and the progress as a bar or, without a terminal, as occasional lines."""
+    """Prints messages, and the progress as a bar or, without a terminal, as occasional lines.
 
-    def __init__(self) -> None:
+    Args:
+        arguments: The command's own arguments, for messages that advise another one.
+    """
+
+    def __init__(self, arguments: Sequence[str] = ()) -> None:
         super().__init__()
+        self.arguments = list(arguments)
         # paths appear as they are: brackets are not markup, and long lines are not wrapped
         self.console = Console(
-            markup=False, highlight=False, soft_wrap=True, quiet=not is_first_process()
+            markup=False,
+            emoji=False,
+            highlight=False,
+            soft_wrap=True,
+            quiet=not is_first_process(),
         )
         self.console.file = cast(TextIO, LastingStream(self.console.file, self._note_failure))
         self._bar: Progress | None = None
@@ -54,19 +65,24 @@ class ConsoleListener(Listener):
         super().warn(sentence)
         self.console.print(sentence, style="yellow")
 
+    def again(self, out: Path, *, init: bool = False) -> str:
+        """Return the command to run."""
+        words = anew(self.arguments, out) if init else [*self.arguments, "--accept-data-change"]
+        return f"`{shlex.join(['crossimage', *words])}`"
+
     @contextmanager
     def watch(self, step: int, steps: int, interval: int) -> Iterator[None]:
         """Show the bar while the run trains."""
         self._interval, self._last_line = interval, step
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
+            TextColumn("{task.fields[rate]}", markup=False),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[losses]}"),
+            TextColumn("{task.fields[losses]}", markup=False),
             console=self.console,
             disable=not self.console.is_terminal,
             speed_estimate_period=600,
@@ -130,6 +146,35 @@ class ConsoleListener(Listener):
         box = Box(text, title=f"{result.step} steps", expand=False)
         self.console.print(box, soft_wrap=False)
         return 0
+
+
+def out_of(arguments: Sequence[str]) -> Path | None:
+    """Return the run's folder that arguments name."""
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        name, _, value = word.partition("=")
+        if name == "--out" and (value or following):
+            return Path(value or following)
+    return None
+
+
+def anew(arguments: Sequence[str], run: Path) -> list[str]:
+    """Return the arguments of a new run that starts from the weights of a run.
+
+    Args:
+        arguments: The arguments of that run.
+        run: Its folder.
+    """
+    words, rest = [], list(arguments)
+    while rest:
+        word = rest.pop(0)
+        name, equals, _ = word.partition("=")
+        if name in {"--out", "--init"}:
+            rest = rest if equals else rest[1:]
+        elif word != "--accept-data-change":
+            words.append(word)
+    folders = (run.with_name(f"{run.name}-{number}") for number in count(2))
+    new = next(folder for folder in folders if not folder.exists())
+    return [*words, "--init", str(run), "--out", str(new)]
 
 
 def _longer(result: TrainingResult) -> str:

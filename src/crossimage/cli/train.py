@@ -24,7 +24,12 @@ from crossimage.utils.setting_names import setting_of
 
 
 def train(
-    recipe: Positional[Recipe], data: Data, out: Run, init: Path | None = None, devices: int = 1
+    recipe: Positional[Recipe],
+    data: Data,
+    out: Run,
+    init: Path | None = None,
+    devices: int = 1,
+    accept_data_change: bool = False,
 ) -> dict[str, Any]:
     """Train a method on two folders of images, or continue a run.
 
@@ -39,6 +44,8 @@ def train(
         init: Run, model file or checkpoint whose networks and weights a new run starts from,
             including the discriminators if it is a run or checkpoint.
         devices: Number of processes on this machine, each with its own device.
+        accept_data_change: Continue a run although its images are others than before, such as after
+            unreadable ones were removed; the run records the change.
     """
     # only parses: the method's settings, which are not known here, are parsed in run_train
     return {
@@ -47,6 +54,7 @@ def train(
         "out": as_path(out, "--out"),
         "init_from": init,
         "devices": devices,
+        "accept_data_change": accept_data_change,
     }
 
 
@@ -65,7 +73,7 @@ def run_train(arguments: list[str]) -> int:
     from crossimage.cli.console import ConsoleListener
     from crossimage.training.run import run_training
 
-    listener = ConsoleListener()
+    listener = ConsoleListener(["train", *arguments])
     return listener.report(run_training(**known, overrides=overrides, listener=listener))
 
 

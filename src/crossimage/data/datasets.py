@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import string
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -152,6 +152,32 @@ class Images(Dataset[Sample]):
     def describe_labels(self) -> list[str]:
         """Return lines of text on the labels of the images; none if they have none."""
         return []
+
+    def still_unreadable(self, known: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+        """Try files again that could not be read, and leave out those that are gone or repaired.
+
+        Args:
+            known: Reasons by path by domain name.
+
+        Returns:
+            Those that are still there and cannot be read.
+        """
+        still: dict[str, dict[str, str]] = {domain.name: {} for domain in self.domains}
+        for group in self.groups if any(known.values()) else ():
+            domains = [self.domains[index] for index in group]
+            for row in zip(*(domain.train for domain in domains), strict=True):
+                bad = [
+                    (domain.name, str(path))
+                    for domain, path in zip(domains, row, strict=True)
+                    if str(path) in known.get(domain.name, ())
+                ]
+                try:
+                    if bad:
+                        self._load(group, row, quick=True)
+                except (ImageError, FileNotFoundError) as error:
+                    for name, path in bad:
+                        still[name][path] = str(error)
+        return still
 
     def fingerprint(self) -> dict[str, str]:
         """Return digests by domain name that change if the training images do."""

@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from rich.text import Text
 
 from crossimage.config import Config, DataRules, Layout
 from crossimage.data.build import build_dataset, find_source
@@ -375,19 +376,20 @@ def print_report(report: DataReport, console: Console | None = None) -> None:
     """Print a report: a table of the images, the broken files, and what training would do."""
     console = console or Console()
     table = Table(
-        title=report.data, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left"
+        title=Text(report.data), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left"
     )
     for heading in ("domain", "split", "images", "smallest", "median", "largest", "formats",
                     "depths", "channels"):  # fmt: skip
         table.add_column(heading)
     for split in report.splits:
         sizes = [f"{width}x{height}" for width, height in split.sizes] or ["-"] * 3
-        counted = [_counted(c) for c in (split.modes, split.depths, split.channels)]
-        table.add_row(split.domain, split.split, str(split.count), *sizes, *counted)
+        counted = [Text(_counted(c)) for c in (split.modes, split.depths, split.channels)]
+        # as text, since brackets in strings are markup, and words between colons emoji
+        table.add_row(Text(split.domain), split.split, str(split.count), *sizes, *counted)
     console.print(table)
     for split in report.splits:
         if split.labels:
-            console.print(split.labels, markup=False, highlight=False, soft_wrap=True)
+            console.print(split.labels, markup=False, emoji=False, highlight=False, soft_wrap=True)
     # both domains of a pair share its reason, which is printed once
     broken = dict.fromkeys(reason for split in report.splits for _, reason in split.broken)
     if broken:
@@ -395,7 +397,7 @@ def print_report(report: DataReport, console: Console | None = None) -> None:
     left_out = [report.left_out] if report.left_out else []
     lines = [*broken, *report.sources, *left_out, *report.training, *report.problems]
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def _listed(paths: Sequence[str]) -> str:

@@ -67,7 +67,11 @@ class UnreadableFiles:
     def _check(self) -> None:
         for name, bad in self._reasons.items():
             if too_many(len(bad), self.total[name]):
+                last = list(bad.values())[-1]
+                named = ", ".join(list(bad)[:_NAMED])
+                more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
                 raise ValueError(
                     f"{len(bad)} of {self.total[name]} images of domain {name} can't be read, "
-                    f"more than 5 %; remove or repair them; the last one: {list(bad.values())[-1]}"
+                    f"more than 5 %; remove or repair them ({named}{more}; `crossimage data "
+                    f"inspect` finds all); the last one: {last}"
                 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from crossimage.config import EARLIER_DEFAULTS, Config, build, differences, micro_batch_size
 from crossimage.methods.base import Method
 from crossimage.training.fabric import arithmetic, world_of
+from crossimage.training.listener import Listener
 
 MAY_CHANGE = frozenset(
     {
@@ -49,38 +50,79 @@ def check_config(method: type[Method], config: Config, devices: int) -> None:
         raise ValueError("precision=fp16 needs a CUDA device; use bf16, fp32 or auto")
 
 
+def data_changes(state: Mapping[str, Any], fingerprint: Mapping[str, str]) -> list[str]:
+    """Return lines that say how the images of a run differ from those of its checkpoint."""
+    return [
+        f"images of {domain}: {state['data'].get(domain)} -> {now}"
+        for domain, now in fingerprint.items()
+        if state["data"].get(domain) != now
+    ]
+
+
 def check_continues(
-    run: Path, state: Mapping[str, Any], name: str, config: Config, fingerprint: Mapping[str, str]
+    run: Path,
+    state: Mapping[str, Any],
+    method: type[Method],
+    name: str,
+    config: Config,
+    new_data: Sequence[str],
+    listener: Listener,
 ) -> None:
     """Check that a run can be continued: same method, config, data and arithmetic.
 
     Args:
         run: The run's folder.
         state: Its checkpoint.
+        method: The method's class.
         name: The method's name.
         config: The settings now.
-        fingerprint: The data now, by domain.
+        new_data: Changes of the data that are not accepted.
+        listener: Knows how the user can go on otherwise.
 
     Raises:
         ValueError: Something differs; all differences are named.
     """
     saved = dict(state["config"])
-    method = saved.pop("method")
-    if method != name:
-        raise ValueError(f"{run} holds a run of {method}, not of {name}; choose another folder")
+    trained = saved.pop("method")
+    if trained != name:
+        raise ValueError(f"{run} holds a run of {trained}, not of {name}; choose another folder")
     before = build(type(config), EARLIER_DEFAULTS, saved, source=str(run))
     may_change = MAY_CHANGE - {"steps"} if config.decay_steps else MAY_CHANGE
-    changes = differences(before, config, ignore=may_change.__contains__)
-    changes += [
-        f"images of {domain}: {state['data'].get(domain)} -> {now}"
-        for domain, now in fingerprint.items()
-        if state["data"].get(domain) != now
-    ]
     used, now = state["arithmetic"], arithmetic(config.precision)
+    if used == now:  # "auto" may be given by its meaning
+        may_change |= {"precision"}
+    changes = differences(before, config, ignore=may_change.__contains__)
     if used != now and before.precision == config.precision:
         changes.append(f"what precision=auto means here: {used} -> {now}; set precision={used}")
-    if changes:
+    if not changes and not new_data:
+        return
+    found = f"{run} holds a run of another config ({'; '.join([*changes, *new_data])})"
+    if not changes:
         raise ValueError(
-            f"{run} holds a run of another config ({'; '.join(changes)}); use the same settings "
-            f"to continue it, or choose another folder"
+            f"{found}; use the same images to continue it, or if the change is meant, such as "
+            f"files that were removed, continue with {listener.again(run)}"
         )
+    if _same_networks(method, before, config):
+        rest = (
+            "to start a new run with the new ones from its weights, use "
+            f"{listener.again(run, init=True)}"
+        )
+    else:
+        rest = "its weights do not fit the new ones, so choose another folder to start afresh"
+    raise ValueError(
+        f"{found}; to continue it, use the same settings, of which only its length, workers and "
+        f"the intervals of what it writes may change; {rest}"
+    )
+
+
+def _same_networks(method: type[Method], before: Config, now: Config) -> bool:
+    """Return whether the networks that translate have the same shapes."""
+    try:
+        with torch.device("meta"):
+            old, new = (
+                method(config, training=False).tensors(*method.inference_players)
+                for config in (before, now)
+            )
+    except Exception:  # a method may need real weights in its constructor
+        return False
+    return {k: v.shape for k, v in old.items()} == {k: v.shape for k, v in new.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,21 @@ class Listener:
     def warn(self, sentence: str) -> None:
         """Receive a warning; the run goes on."""
         self.warnings.append(sentence)
+
+    def again(self, out: Path, *, init: bool = False) -> str:
+        """Return how the user runs this again, for messages that advise it.
+
+        Args:
+            out: The run's folder.
+            init: As a new run that starts from the weights of this one; otherwise this run goes on
+                with changed data.
+        """
+        if init:
+            return (
+                f"the same command with --init {out} and another --out (in Python: init_from=... "
+                "and another out)"
+            )
+        return "the same command with --accept-data-change (in Python: accept_data_change=True)"
 
     def watch(self, step: int, steps: int, interval: int) -> AbstractContextManager[None]:
         """Enclose the training loop.

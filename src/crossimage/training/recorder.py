@@ -227,14 +227,26 @@ class Recorder:
         """Return the error of a run that cannot go on because numbers are not finite."""
         good = self.newest()
         change = "a lower learning_rate or precision=fp32"
+        again = self.listener.again(self.run, init=True)
         return ValueError(
             f"training diverged: {reason}; "
             + (
                 f"the last good checkpoint is {good}; to go on from it with {change}, start a new "
-                f"run with --init {self.run} and another --out"
+                f"run with {again} and that setting"
                 if good
                 else f"there is no checkpoint yet; start a new run with another --out and {change}"
             )
+        )
+
+    def unusable(self, problem: str) -> ValueError:
+        """Return the error of a run that cannot go on because of its data."""
+        good = self.newest()
+        if good is None:
+            return ValueError(f"{problem}; then run it again")
+        return ValueError(
+            f"{problem}; the run is saved in {good}: after files were removed or repaired, "
+            f"{self.listener.again(self.run)} continues it; with other settings, "
+            f"{self.listener.again(self.run, init=True)} starts from its weights"
         )
 
     def stuck(self, steps: int) -> ValueError:

@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from crossimage.methods import find_method
 from crossimage.methods.base import Method
 from crossimage.recipes import resolve
 from crossimage.training.accuracy import read_accuracies, write_accuracies
-from crossimage.training.checks import check_config, check_continues
+from crossimage.training.checks import check_config, check_continues, data_changes
 from crossimage.training.environment import environment
 from crossimage.training.fabric import arithmetic, open_fabric, world_of
 from crossimage.training.listener import Listener, TrainingProgress
@@ -48,6 +48,7 @@ def train(
     out: str | Path,
     *,
     init_from: str | Path | None = None,
+    accept_data_change: bool = False,
     on_progress: Callable[[TrainingProgress], object] | None = None,
     **settings: Any,
 ) -> TrainingResult:
@@ -65,6 +66,8 @@ def train(
         out: The run's folder.
         init_from: A run, model file or checkpoint, whose networks and weights a new run starts
             from.
+        accept_data_change: Continue a run although its images are others than before, such as after
+            unreadable ones were removed; the run records the change.
         on_progress: Called whenever losses are logged, every ``log_every`` steps; the run is saved
             and stops if it returns False. ``print`` shows a line each time.
         **settings: Settings that override the recipe's, such as ``steps=1000``, ``crop=(64, 64)``
@@ -95,6 +98,7 @@ def train(
             as_path(out, "out"),
             settings,
             init_from=start,
+            accept_data_change=accept_data_change,
             listener=Listener(on_progress),
         )
     if result.stopped_by not in (None, "on_progress"):
@@ -110,6 +114,7 @@ def run_training(
     *,
     init_from: Path | None = None,
     devices: int = 1,
+    accept_data_change: bool = False,
     listener: Listener,
 ) -> TrainingResult:
     """Train a method, or continue the run in ``out`` from its newest checkpoint.
@@ -123,6 +128,7 @@ def run_training(
             networks have the same settings unless recipe or overrides say otherwise.
         devices: Processes of this machine, each with its own device; ``torchrun`` sets their
             number itself.
+        accept_data_change: Continue a run although its images have changed.
         listener: Receives progress and messages, of the first process alone.
 
     Raises:
@@ -134,11 +140,23 @@ def run_training(
     networks = network_settings(init_from, method) if init_from else {}
     rules = _data_rules(out)
     config = build(method.Config, networks, settings, rules, overrides, source=recipe)
+    by_epochs = bool(config.epochs or config.decay_epochs)
     source = find_source(data, config, method.layout, method.needs_labels(config))
     config = config.complete(source.facts)
     dataset = build_dataset(source, config)
     check_config(method, config, devices)
-    run = _Run(name, method, data, dataset, out, init_from, devices, listener)
+    run = _Run(
+        name,
+        method,
+        data,
+        dataset,
+        out,
+        init_from,
+        devices,
+        by_epochs,
+        accept_data_change,
+        listener,
+    )
     try:
         with _exclusive(out) if is_first_process() else nullcontext():
             return run.train()
@@ -191,6 +209,8 @@ class _Run:
         out: The run's folder.
         init_from: A model whose weights a new run starts from.
         devices: Processes of this machine.
+        by_epochs: Whether its length is set in epochs.
+        accept_data_change: Whether its images may differ from those before.
         listener: Receives progress and messages.
     """
 
@@ -201,6 +221,8 @@ class _Run:
     out: Path
     init_from: Path | None
     devices: int
+    by_epochs: bool
+    accept_data_change: bool
     listener: Listener
 
     @cached_property
@@ -210,17 +232,17 @@ class _Run:
 
     def train(self) -> TrainingResult:
         """Train, or continue from the newest checkpoint."""
-        config, out, listener = self.dataset.config, self.out, self.listener
-        checkpoints = Checkpoints(out, config.keep)
+        out, listener = self.out, self.listener
+        checkpoints = Checkpoints(out, self.dataset.config.keep)
         first_step, state = checkpoints.load_newest(listener.warn) or (0, None)
-        if state:
-            check_continues(out, state, self.name, config, self.fingerprint)
+        changes = self._check_continues(state) if state else []
+        config = self.dataset.config
         classifies = bool(self.method.labelled)
         if first_step >= config.steps and (read_accuracies(out) or not classifies):
             method = self.method(config, training=False)
             return self._result(method, first_step, first_step, count_of(state or {}))
 
-        trainer = self._trainer(checkpoints, new=not state)
+        trainer = self._trainer(checkpoints, changes, new=not state)
         if state:
             trainer.restore(state)
             listener.say(f"continuing {out} from step {first_step}")
@@ -229,7 +251,7 @@ class _Run:
         if first:
             settings = {"method": self.name, **to_dict(config)}
             write_text(out / "config.yaml", write_yaml(settings))
-            facts = environment(self.data, trainer.fabric)
+            facts = environment(self.data, trainer.fabric) | {"data_changes": changes}
             write_text(out / "environment.json", json.dumps(facts, indent=2))
         self._say_what_is_used()
         for line in self.dataset.describe_labels():
@@ -244,7 +266,26 @@ class _Run:
             listener.warn(skipped)
         return self._result(trainer.method, first_step, trainer.step, trainer.skipped, stopped_by)
 
-    def _trainer(self, checkpoints: Checkpoints, new: bool) -> Trainer:
+    def _check_continues(self, state: Mapping[str, Any]) -> list[str]:
+        """Check that the run can be continued, and return all changes of its data so far."""
+        dataset, earlier = self.dataset, state.get("data_changes", [])
+        changes = data_changes(state, self.fingerprint)
+        if self.by_epochs and (changes or earlier):
+            # the schedule is that of the images with which the run began
+            saved = state["config"]
+            dataset.config = replace(
+                dataset.config, steps=saved["steps"], decay_steps=saved["decay_steps"]
+            )
+        refused = [] if self.accept_data_change else changes
+        check_continues(
+            self.out, state, self.method, self.name, dataset.config, refused, self.listener
+        )
+        new = [f"from step {state['step']}, {change}" for change in changes]
+        for change in new:
+            self.listener.say(f"the data has changed: {change}")
+        return [*earlier, *new]
+
+    def _trainer(self, checkpoints: Checkpoints, changes: list[str], new: bool) -> Trainer:
         config, dataset = self.dataset.config, self.dataset
         fabric = open_fabric(config.precision, self.devices)
         torch.manual_seed(seed_of(config.seed, "initialisation"))
@@ -260,7 +301,8 @@ class _Run:
             self.listener,
             config.steps,
             config.page_every,
-            {"method": self.name, "data": self.data, "images": self._images()},
+            {"method": self.name, "data": self.data, "images": self._images()}
+            | ({"changes of the data": "; ".join(changes)} if changes else {}),
             {split: dataset.fixed(split, config.sample_count) for split in splits},
             fabric.is_global_zero,
             checkpoints.newest_path,
@@ -268,6 +310,7 @@ class _Run:
         labels = {
             "config": {"method": self.name, **to_dict(config)},
             "data": self.fingerprint,
+            "data_changes": changes,
             "arithmetic": arithmetic(config.precision),
         }
         return Trainer(method, config, dataset, fabric, checkpoints, recorder, labels)

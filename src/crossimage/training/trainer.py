@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from types import FrameType
 from typing import Any, NamedTuple, cast
@@ -115,6 +115,7 @@ class Trainer:
         self._moving = set(self.players)
         self._to_compile = set(self.players) if config.compile else set()
         self._signal = 0
+        self._moved = self._saving = False
 
     @property
     def translator(self) -> Method:
@@ -137,18 +138,20 @@ class Trainer:
             world=self.fabric.world_size, pin=self.fabric.device.type == "cuda",
         )  # fmt: skip
         began = time.monotonic() - self.seconds
-        with self._listening(), recorder.recording(self.step, self.seconds):
+        with self._listening(), recorder.recording(self.step, self.seconds), self._saved_on_error():
             while self.step < config.steps:
                 micro_batches, problem = self._next(batches)
+                if self.processes.agree(problem is not None):
+                    self._save_what_is_there()
                 with self.processes.together():
                     if problem:
-                        raise ValueError(problem)
+                        raise recorder.unusable(problem)
                 if self.processes.agree(self._stop):
                     break
                 if self._moving & self._to_compile:
                     self._compile(micro_batches)
                 losses = self.train_step(micro_batches)
-                self.step += 1
+                self.step, self._moved = self.step + 1, False
                 self.seconds = time.monotonic() - began
                 self.processes.average(list(losses.values()))
                 recorder.add(losses)
@@ -158,6 +161,30 @@ class Trainer:
             if self.saved != self.step:
                 self.save()
             return self.processes.agree(self._stop) if self.step < config.steps else 0
+
+    @contextmanager
+    def _saved_on_error(self) -> Iterator[None]:
+        """Save the run before an error ends it.
+
+        With several processes, an error of one alone cannot be followed by a save of all.
+        """
+        try:
+            yield
+        except Exception:
+            if self.processes.count == 1 and not self._saving:
+                if self._moved:  # in a step that is not complete, and cannot be made again
+                    self._snapshot.restore()
+                    self.skipped.add(True)
+                    self.step += 1
+                self._save_what_is_there()
+            raise
+
+    def _save_what_is_there(self) -> None:
+        """Save the run if it has made steps and its weights are finite."""
+        if self.step == max(self.saved, 0):
+            return
+        with suppress(Exception):  # what ends the run is reported, not this
+            self.save(stopping=True)
 
     @property
     def _stop(self) -> int:
@@ -194,6 +221,7 @@ class Trainer:
         skipped: set[str] = set()
         self._moving = set()
         self._snapshot.take()
+        self._moved = False
         for descent in self._descents(micro_batches):
             self._moving.update(descent.players)
             if self._move(descent):
@@ -264,6 +292,7 @@ class Trainer:
         optimizers = [self.optimizers[player] for player, own in gradients.items() if own]
         # gradients that overflow in fp16 are the loss scaler's own business
         finite = not total or all_finite(total if self._scaler else flat + total)
+        self._moved |= finite
         if finite and self._scaler is None:
             for optimizer in optimizers:
                 optimizer.step()
@@ -318,13 +347,17 @@ class Trainer:
         left = min(1.0, (c.steps - step) / c.decay_steps) if c.decay_steps else 1.0
         return float(rate * c.decay_factor**decays * left)
 
-    def save(self) -> None:
+    def save(self, *, stopping: bool = False) -> None:
         """Write a checkpoint and the model file, on the first process.
+
+        Args:
+            stopping: Save although too many images are unreadable.
 
         Raises:
             ValueError: The weights are not finite, or a file can't be written.
         """
-        with self.processes.together():
+        self._saving = True
+        with self.processes.together(), suppress(ValueError) if stopping else nullcontext():
             self._share_unreadable()
         memories = self.processes.gather({k: v.cpu() for k, v in self.method.memory().items()})
         with self.processes.together():
@@ -334,6 +367,7 @@ class Trainer:
                 self.recorder.model(self.translator)
                 self.checkpoints.save(self.step, self.state() | {"memories": memories})
         self.saved = self.step
+        self._saving = False
 
     def _check_weights(self) -> None:
         finite = torch.stack([p.isfinite().all() for net in self.players.values() for p in net])
@@ -382,7 +416,10 @@ class Trainer:
             _match_memory(optimizer)
         if self._scaler is not None:
             self._scaler.load_state_dict(state["scaler"])
-        self.tally.merge(state["unreadable"])
+        try:
+            self.tally.merge(self.dataset.still_unreadable(state["unreadable"]))
+        except ValueError as error:
+            raise self.recorder.unusable(str(error)) from None
         self.skipped = count_of(state)
         self.recorder.restore(state["recorder"])
 

@@ -76,8 +76,8 @@ class StderrProgress:
         if not done:
             self._stop()
             self._bar = Progress(
-                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-                TimeRemainingColumn(), console=Console(stderr=True),
+                TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+                TimeRemainingColumn(), console=Console(stderr=True, emoji=False),
             )  # fmt: skip
             self._bar.add_task(description, total=total)
             self._bar.start()

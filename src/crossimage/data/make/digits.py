@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 
 from crossimage.data.images.files import probe, read_image, to_pil
@@ -171,7 +172,7 @@ def _write_folder(
         (folder if label is None else folder / str(label)).mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     images = track(
-        paint(split, indices), f"writing {folder.name}", len(indices),
+        paint(split, indices), escape(f"writing {folder.name}"), len(indices),
         console=console, transient=True, disable=not console.is_terminal,
     )  # fmt: skip
     for index, pixels in images:
