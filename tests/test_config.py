@@ -6,6 +6,7 @@ from crossimage.config import (
     ClassesConfig,
     Config,
     Facts,
+    Indices,
     build,
     differences,
     flatten,
@@ -249,3 +250,27 @@ def test_a_wrong_range_of_values_is_named(ranges, sentence):
     with pytest.raises(ValueError) as caught:
         build(Config, {"value_range": ranges})
     assert sentence in str(caught.value)
+
+
+@settings
+class Layered(Config):
+    layers: Indices = (0, 4, 8)
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [("1,2", (1, 2)), ("3", (3,)), (3, (3,)), ([1, "1e1"], (1, 10)), ("", ()), ((5, 6), (5, 6))],
+)
+def test_whole_numbers_are_separated_by_commas(given, found):
+    assert build(Layered, {"layers": given}).layers == found
+
+
+@pytest.mark.parametrize("given", ["a,b", "1;2", 1.5, "1,2.5", True, None, {"a": 1}, [[1, 2]]])
+def test_what_is_not_whole_numbers_is_told_the_form(given):
+    with pytest.raises(ValueError, match="layers: expected numbers separated by commas, found"):
+        build(Layered, {"layers": given})
+
+
+def test_an_index_is_not_negative():
+    with pytest.raises(ValueError, match="layers.*greater than or equal to 0"):
+        build(Layered, {"layers": "1,-1"})

@@ -58,6 +58,21 @@ def _square(value: object) -> object:
     return value * 2 if isinstance(value, list) and len(value) == 1 else value
 
 
+def _indices(value: object) -> object:
+    """Turn ``0,4,8`` or a single number into a list of whole numbers."""
+    parts = _separated(value)
+    if isinstance(parts, list | tuple):
+        try:
+            return [_index(part) for part in parts]
+        except ValueError:
+            pass
+    raise ValueError("expected numbers separated by commas")
+
+
+def _index(value: object) -> int:
+    return whole_number(str(_number(value)))
+
+
 def _number(value: object) -> object:
     """Refuse YAML's true and flags without a value, which Python would take for 1."""
     if isinstance(value, bool):
@@ -79,6 +94,9 @@ Fraction = Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_separated)]
 Groups = Annotated[tuple[Names, ...], BeforeValidator(_grouped)]
 Channels = Annotated[tuple[PositiveInt, ...], BeforeValidator(_separated)]
+Indices = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_indices)]
+"""Whole numbers from 0, such as those of layers; separated by commas on the command line."""
+Flags = Annotated[tuple[bool, ...], BeforeValidator(_separated)]
 Betas = Annotated[tuple[Fraction, Fraction], BeforeValidator(_separated)]
 Letter = Annotated[str, StringConstraints(pattern="^[a-z]$")]
 Range = Annotated[tuple[FiniteFloat, FiniteFloat], BeforeValidator(_separated)]
@@ -158,7 +176,8 @@ class Config:
         resize: Shortest side, in pixels, to which images are resized (0: not resized).
         crop: Height and width of the random training crop, in pixels; smaller images are enlarged.
         flip: Mirror half of the training images.
-        steps: Training steps; in each step, every player of the method moves.
+        steps: Training steps; in each step, every player moves that the method's current stage
+            trains.
         epochs: Length of training in passes over the images of the largest domain (0: ``steps``
             applies). Of the two, the one set last applies, and ``epochs`` if both are set together.
         batch_size: Images per domain and step, over all processes and accumulated micro-batches.
@@ -179,8 +198,8 @@ class Config:
         decay_epochs: Length of that decay in epochs; of the two, the one set last applies.
         ema_decay: Decay of the running average of the generators' weights, which is used to
             translate (0: no average); at most n / (n + 9) in step n of the run.
-        max_skipped_steps: Number of steps in a row with skipped moves after which the run is saved
-            and stops; a move is skipped if its loss or gradients are not finite.
+        max_skipped_steps: After this many consecutive skipped steps the run is saved and stopped; a
+            step is skipped if a loss or gradient of one of its moves is not finite.
         log_every: Steps between two rows of losses.
         page_every: Steps between two updates of the run's page, and between two lines of progress
             if there is no terminal for a progress bar.

@@ -236,8 +236,8 @@ class LabelledConfig(Config):
 
     attributes: Names = ()
     exclusive: Groups = ()
-    label_sets: tuple[PositiveInt, ...] = ()
-    categorical: tuple[bool, ...] = ()
+    label_sets: Channels = ()
+    categorical: Flags = ()
     positive: ValuesByColumn = field(default_factory=dict)
     negative: ValuesByColumn = field(default_factory=dict)
     missing: Missing = "refuse"

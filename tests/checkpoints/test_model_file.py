@@ -114,6 +114,21 @@ def test_the_metadata_says_what_the_file_is(model: Path) -> None:
     assert json.loads(metadata["config"])["crop"] == [32, 64]
 
 
+def test_saving_twice_gives_the_same_bytes(tmp_path: Path, method: Tiny) -> None:
+    paths = [tmp_path / f"{i}.safetensors" for i in range(4)]
+    for path in paths:
+        save_model(path, method)
+    assert len({path.read_bytes() for path in paths}) == 1
+
+
+def test_a_model_of_an_unknown_method_needs_the_package_that_defines_it(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(crossimage.methods.METHODS, "tiny")
+    with pytest.raises(ValueError, match="unknown method 'tiny'.* import or install the package"):
+        load_model(model)
+
+
 def test_discriminators_are_held_on_request(tmp_path: Path, method: Tiny) -> None:
     path = tmp_path / "all.safetensors"
     save_model(path, method, discriminators=True)

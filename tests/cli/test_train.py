@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from crossimage.cli.overrides import parse_overrides
+from crossimage.config import build, keys
+from crossimage.methods import METHODS
 from crossimage.methods.munit import MUNITConfig
 from tests.cli.conftest import crossimage
 
@@ -95,3 +98,14 @@ def test_options_that_are_numbers_may_be_written_as_1e3(
 ) -> None:
     assert crossimage("data", "make", "outlines", "--out", "o", "--count", "1.5") == 2
     assert "expected a whole number" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_default_can_be_given_as_the_help_shows_it(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert crossimage("train", name, "--help") == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    given = [line for line in lines if line.partition("=")[0] in set(keys(METHODS[name].Config))]
+    assert len(given) == len(set(keys(METHODS[name].Config)))
+    assert build(METHODS[name].Config, parse_overrides(given)) == METHODS[name].Config()

@@ -73,7 +73,8 @@ def test_all_galleries_are_checked_before_the_first_is_evaluated(
 def test_reasons_are_kept_beside_the_figures(tmp_path: Path) -> None:
     fake, one = pictures(tmp_path / "fake", "a.png", "b.png"), pictures(tmp_path / "one", "a.png")
     galleries = [partial(FolderGallery, fake, real) for real in (fake, one)]
-    both, few = compare(galleries, Options(features="random", device="cpu"), None)
+    options = Options(metrics="fid,kid,is", features="random", device="cpu")
+    both, few = compare(galleries, options, None)
     assert [figure.name for figure in both.figures] == ["fid", "kid", "is"] and not both.missing
     assert [figure.name for figure in few.figures] == ["is"]
     assert few.missing == dict.fromkeys(["fid", "kid"], "it needs at least 2 real images, found 1")

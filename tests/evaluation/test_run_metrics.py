@@ -30,16 +30,18 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def test_what_applies_is_measured_by_default(folders: Path, pairs: Path) -> None:
+def test_what_applies_is_computed_by_default(folders: Path, pairs: Path) -> None:
     munit = TranslationGallery("run", model(), str(folders), None, 0)
     cyclegan = TranslationGallery("run", model("cyclegan"), str(folders), None, 0)
     pix2pix = TranslationGallery("run", model("pix2pix"), str(pairs), None, 0)
-    names = [chosen((), gallery) for gallery in (munit, cyclegan, pix2pix)]
-    assert names[0] == ("fid", "kid", "is", "lpips")
-    assert names[1] == ("fid", "kid", "is")
-    assert names[2] == ("fid", "kid", "is", "psnr", "ssim", "l1", "lpips_paired")
-    with_classes = chosen((), munit, networks("edges", "shoes"))
-    assert with_classes == ("fid", "kid", "is", "error", "lpips", "cis")
+    names = [set(chosen((), gallery)) for gallery in (munit, cyclegan, pix2pix)]
+    of_all, paired = {"fid", "kid", "is"}, {"psnr", "ssim", "l1", "lpips_paired"}
+    drawn, of_classes = {"lpips"}, {"error", "cis"}
+    assert names[0] >= of_all | drawn and not names[0] & (paired | of_classes)
+    assert names[1] >= of_all and not names[1] & (paired | drawn | of_classes)
+    assert names[2] >= of_all | paired and not names[2] & (drawn | of_classes)
+    with_classes = set(chosen((), munit, networks("edges", "shoes")))
+    assert with_classes >= of_all | drawn | of_classes and not with_classes & paired
 
 
 @pytest.mark.parametrize(
@@ -103,14 +105,14 @@ def test_pictures_equal_to_the_real_ones_are_perfect(tmp_path: Path) -> None:
     assert found["ssim"] == pytest.approx(1) and found["ssim_y"] == pytest.approx(1)
 
 
-def test_pairs_of_unlike_sizes_are_named(tmp_path: Path) -> None:
+def test_pairs_of_different_sizes_are_named(tmp_path: Path) -> None:
     fake = pictures(tmp_path / "fake", "a.png", "b.png")
     gallery = FolderGallery(fake, pictures(tmp_path / "real", "a.png", "b.png", size=(7, 5)))
     with pytest.raises(ValueError, match=r"a\.png is 5 x 7 and the output for a is 5 x 6"):
         evaluated(gallery, "l1")
 
 
-def test_side_by_side_a_run_has_a_gap_where_a_measure_does_not_apply(folders: Path) -> None:
+def test_side_by_side_a_run_has_a_gap_where_a_metric_does_not_apply(folders: Path) -> None:
     galleries = [
         TranslationGallery(name, model(name), str(folders), None, 0)
         for name in ("cyclegan", "munit")
@@ -123,11 +125,12 @@ def test_side_by_side_a_run_has_a_gap_where_a_measure_does_not_apply(folders: Pa
     with pytest.raises(ValueError, match="psnr can't be computed for cyclegan: .*has no partner"):
         choose(("fid", "psnr"), setups)
     by_default = choose((), setups)
-    assert [set(choice.missing) for choice in by_default] == [{"lpips", "cis"}, set()]
+    known = {"fid", "lpips", "cis"}
+    assert [known & set(c.missing) for c in by_default] == [{"lpips", "cis"}, set()]
 
 
 @pytest.mark.parametrize(("method", "drawn"), [("munit", True), ("cyclegan", False)])
-def test_figures_of_drawn_answers_carry_the_seed(method: str, drawn: bool, pairs: Path) -> None:
+def test_figures_of_random_outputs_carry_the_seed(method: str, drawn: bool, pairs: Path) -> None:
     gallery = TranslationGallery("run", model(method), str(pairs), None, 3)
     names = ("fid", "error", "l1", *(("cis",) if drawn else ()))
     found = evaluated(gallery, *names, own=networks("edges", "shoes"), amounts=Amounts(seed=3))
@@ -135,7 +138,7 @@ def test_figures_of_drawn_answers_carry_the_seed(method: str, drawn: bool, pairs
     assert {f.name for f in found.figures if f.comparable} == {"l1"}
 
 
-def test_real_images_are_left_alone_by_measures_that_need_none(tmp_path: Path) -> None:
+def test_real_images_are_left_alone_by_metrics_that_need_none(tmp_path: Path) -> None:
     fake = pictures(tmp_path / "fake", "dark/a.png", "light/b.png")
     gallery = FolderGallery(fake, pictures(tmp_path / "real", "a.png", "b.png", size=(9, 8)))
 
@@ -150,7 +153,7 @@ def test_real_images_are_left_alone_by_measures_that_need_none(tmp_path: Path) -
         evaluated(gallery, "kid")
 
 
-def test_fewer_inputs_and_other_numbers_of_answers_can_be_asked_for(folders: Path) -> None:
+def test_fewer_inputs_and_other_numbers_of_outputs_can_be_asked_for(folders: Path) -> None:
     gallery = TranslationGallery("run", model(), str(folders), None, 0)
     found = evaluated(gallery, "is", "lpips", amounts=Amounts(inputs=1, samples=4))
     assert {figure.name: figure.count for figure in found.figures} == {
@@ -158,7 +161,7 @@ def test_fewer_inputs_and_other_numbers_of_answers_can_be_asked_for(folders: Pat
     }  # fmt: skip
 
 
-def test_gray_real_images_are_said(tmp_path: Path) -> None:
+def test_gray_real_images_are_reported(tmp_path: Path) -> None:
     from PIL import Image
 
     fake = pictures(tmp_path / "fake", "a.png", "b.png")
@@ -168,7 +171,7 @@ def test_gray_real_images_are_said(tmp_path: Path) -> None:
     assert found.notes == ["1 of the 2 real images are gray; treated as RGB"]
 
 
-def test_results_of_another_size_than_the_real_images_are_said(tmp_path: Path) -> None:
+def test_outputs_of_another_size_than_the_real_images_are_reported(tmp_path: Path) -> None:
     fake = pictures(tmp_path / "fake", "a.png", "b.png")
     real = pictures(tmp_path / "real", "a.png", "b.png", size=(9, 8))
     (note,) = evaluated(FolderGallery(fake, real), "fid").notes
@@ -183,4 +186,5 @@ def test_one_image_is_too_few(tmp_path: Path) -> None:
     for names, results, images in ((("fid",), fake, real), (("kid",), real, fake)):
         with pytest.raises(ValueError, match="it needs at least 2 (generated|real) images"):
             chosen(names, FolderGallery(results, images))
-    assert chosen((), FolderGallery(real, fake)) == ("is",)
+    by_default = chosen((), FolderGallery(real, fake))
+    assert "is" in by_default and not {"fid", "kid"} & set(by_default)

@@ -365,7 +365,7 @@ def test_a_model_of_one_target_needs_no_name_and_refuses_the_other(networks: MUN
     model.networks.targets = ("a",)
     x, s = images(1, 3, 32, 32), torch.randn(1, 3)
     assert torch.equal(model.translate(x, style=s), model.translate(x, "edges", style=s))
-    with pytest.raises(ValueError, match="this munit translates to Edges only"):
+    with pytest.raises(ValueError, match="this munit model translates only to Edges"):
         model.translate(x, "shoes", style=s)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import crossimage
 from crossimage.cli.app import main
+from crossimage.config import Config
 from crossimage.methods import METHODS, find_method, method_name, method_names, register
 from crossimage.methods.cyclegan import CycleGAN
 from crossimage.recipes import resolve
@@ -201,3 +202,31 @@ def test_a_config_must_have_the_settings_that_the_methods_data_needs(
     method = type("Mine", (CycleGAN,), attributes)
     with pytest.raises(ValueError, match=f"learns from .*; derive its Config from {base}"):
         register(method)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "sentence"),
+    [
+        ({"targets": "b"}, r"sets targets to the text 'b'; write \('b',\)"),
+        ({"player_order": ("generators")}, r"player_order to the text .* \('generators',\)"),
+        ({"player_order": ("generators",), "inference_players": ("encoders",)},
+         "names encoders in inference_players, but not in player_order"),
+        ({"Config": Config}, "has a Config without weights; add a field weights"),
+    ],
+)  # fmt: skip
+def test_slips_in_a_class_are_told_when_it_is_registered(
+    attributes: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        register(type("Mine", (CycleGAN,), attributes))
+
+
+def test_an_entry_point_is_a_method_s_name_and_a_module_with_a_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = {"My-Method": "fancy:Mine", "dotted": "fancy.Mine"}
+    monkeypatch.syspath_prepend(distribution(tmp_path, "fancy", **entries))
+    with pytest.raises(ValueError, match="'My-Method' cannot name the method of the package fancy"):
+        find_method("My-Method", "a test")
+    with pytest.raises(ValueError, match="is 'fancy.Mine'; write module:Class, such as fancy:Mine"):
+        find_method("dotted", "a test")

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-import safetensors.torch
 import torch
 from torch import Tensor
 
@@ -20,7 +19,7 @@ from crossimage.config import EARLIER_DEFAULTS, build, to_dict
 from crossimage.methods import find_method, method_name
 from crossimage.methods.base import Method
 from crossimage.utils.files import atomic
-from crossimage.utils.tensor_files import read_safetensors
+from crossimage.utils.tensor_files import read_safetensors, write_safetensors
 
 FORMAT, FORMAT_VERSION = "crossimage", 1
 
@@ -53,7 +52,7 @@ def save_model(path: Path, method: Method, *, discriminators: bool = False) -> N
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path, durable=True) as file:
-        file.write(safetensors.torch.save(tensors, metadata))
+        write_safetensors(file, tensors, metadata)
 
 
 def load_model(path: Path | str) -> Method:

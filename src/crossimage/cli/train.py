@@ -31,7 +31,7 @@ def train(
     devices: int = 1,
     accept_data_change: bool = False,
 ) -> dict[str, Any]:
-    """Train a method on two folders of images, or continue a run.
+    """Train a method on images, or continue a run.
 
     Args:
         recipe: A recipe (`crossimage recipes` lists them), a method or a .yaml file. Settings may

@@ -142,7 +142,9 @@ class Predictor:
             return self.targets[-1]
         name = networks.names[self.letter(to)]
         if name not in self.targets:
-            raise ValueError(f"this {self.method} translates to {' and '.join(self.targets)} only")
+            raise ValueError(
+                f"this {self.method} model translates only to {' and '.join(self.targets)}"
+            )
         return name
 
     def encode_target(self, to: To, count: int) -> Target:

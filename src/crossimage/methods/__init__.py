@@ -1,6 +1,5 @@
 """Translation methods, one module per paper, and the table that lists them."""
 
-import re
 from typing import TypeVar
 
 from crossimage.methods.base import Method
@@ -10,6 +9,7 @@ from crossimage.methods.diat import DIAT
 from crossimage.methods.dtn import DTN
 from crossimage.methods.external import (
     check_method,
+    check_name,
     external_names,
     load_external,
     warn_if_offered,
@@ -65,10 +65,7 @@ def register(method: type[M], name: str | None = None) -> type[M]:
     """
     check_method(method, "the method to register")
     name = method.__name__.lower() if name is None else name
-    if not re.fullmatch("[a-z][a-z0-9_]*", name):
-        raise ValueError(
-            f"'{name}' cannot name a method; use lower-case letters, digits and underscores"
-        )
+    check_name(name, "a method")
     if name in _BUILT_IN and METHODS.get(name) is not method:
         raise ValueError(
             f"'{name}' is a built-in method; register {method.__name__} under another name"
@@ -97,7 +94,10 @@ def find_method(name: str, source: object) -> type[Method]:
         return method
     names = method_names()
     hint = did_you_mean(name, names) or ";"
-    raise ValueError(f"{source}: unknown method '{name}'{hint} known methods: {', '.join(names)}")
+    raise ValueError(
+        f"{source}: unknown method '{name}'{hint} known methods: {', '.join(names)}; for another, "
+        "import or install the package that defines it"
+    )
 
 
 def method_names() -> tuple[str, ...]:

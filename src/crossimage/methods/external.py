@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import re
 import warnings
 from importlib.metadata import EntryPoint, entry_points
 
@@ -11,6 +13,15 @@ from crossimage.labels import LabelledConfig
 from crossimage.methods.base import Method
 
 GROUP = "crossimage.methods"
+
+_TUPLES = (
+    "letters",
+    "player_order",
+    "inference_players",
+    "labelled",
+    "run_settings",
+    "targets",
+)
 
 
 def external_names() -> tuple[str, ...]:
@@ -30,6 +41,13 @@ def load_external(name: str) -> type[Method] | None:
     packages = " and ".join(sorted(_package(entry) for entry in entries))
     if len(entries) > 1:
         raise ValueError(f"{packages} both offer a method '{name}'; uninstall one of them")
+    check_name(name, f"the method of {packages}")
+    if not entries[0].attr:
+        module, _, attribute = entries[0].value.rpartition(".")
+        raise ValueError(
+            f"the entry point of the method '{name}' of {packages} is '{entries[0].value}'; write "
+            f"module:Class, such as {module or 'package.module'}:{attribute}"
+        )
     try:
         method = entries[0].load()
     except Exception as error:  # a package's code raises errors of all kinds
@@ -51,6 +69,22 @@ def warn_if_offered(name: str) -> None:
         )
 
 
+def check_name(name: str, source: str) -> None:
+    """Refuse names that a method cannot have.
+
+    Args:
+        name: The name.
+        source: What has it, for the error message.
+
+    Raises:
+        ValueError: It has other characters than lower-case letters, digits and underscores.
+    """
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
+        raise ValueError(
+            f"'{name}' cannot name {source}; use lower-case letters, digits and underscores"
+        )
+
+
 def check_method(method: object, source: str) -> type[Method]:
     """Return a method's class if it is complete.
 
@@ -59,8 +93,8 @@ def check_method(method: object, source: str) -> type[Method]:
         source: Its description, for the error message.
 
     Raises:
-        ValueError: It is not a subclass of ``Method``, is abstract, or has no config class, or one
-            without the settings that its data needs.
+        ValueError: It is not a subclass of ``Method``, is abstract, has a text in place of a tuple,
+            or has no config class, or one without weights or the settings that its data needs.
     """
     if not (isinstance(method, type) and issubclass(method, Method)):
         raise ValueError(f"{source} is {method!r}; expected a subclass of crossimage.Method")
@@ -71,6 +105,22 @@ def check_method(method: object, source: str) -> type[Method]:
     if not (isinstance(config, type) and issubclass(config, Config)):
         raise ValueError(
             f"{source} has no config class; set Config to a subclass of crossimage.config.Config"
+        )
+    for name in _TUPLES:
+        if isinstance(value := getattr(method, name), str):
+            raise ValueError(f"{source} sets {name} to the text '{value}'; write ('{value}',)")
+    for player in method.inference_players:
+        if player not in method.player_order:
+            raise ValueError(
+                f"{source} names {player} in inference_players, but not in player_order; add it"
+            )
+    if not any(
+        field.name == "weights" and dataclasses.is_dataclass(field.default_factory)
+        for field in dataclasses.fields(config)
+    ):
+        raise ValueError(
+            f"{source} has a Config without weights; add a field weights whose default_factory is "
+            "a settings class with one number per loss term, and decorate Config with @settings"
         )
     for learns, data, base in (
         (method.layout == "labelled", "label vectors", LabelledConfig),

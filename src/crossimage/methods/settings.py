@@ -14,6 +14,7 @@ from crossimage.config import (
     NonNegativeInt,
     PositiveInt,
     Size,
+    keys,
     settings,
 )
 from crossimage.networks.blocks import ActivationName, Initialisation, NormName, Padding
@@ -140,6 +141,15 @@ class PatchShape:
         )
 
 
+_HALVINGS = (
+    "downsamples",
+    "discriminator.layers",
+    "discriminator.scales",
+    "discriminator_layers",
+)
+"""Settings that determine how often networks halve the resolution."""
+
+
 def check_images(config: Config, multiple: int, smallest: int) -> None:
     """Refuse images that the networks of two domains cannot process.
 
@@ -156,10 +166,11 @@ def check_images(config: Config, multiple: int, smallest: int) -> None:
     if any(side % multiple for side in config.crop):
         raise ValueError(f"crop must be a multiple of {multiple}, found {config.crop}")
     if min(config.crop) < smallest:
+        reducible = [key for key in keys(type(config)) if key in _HALVINGS]
         raise ValueError(
             f"crop {config.crop} is too small: the networks halve the resolution so often that "
-            f"they need at least {smallest} pixels; use a larger crop, or fewer downsamples, "
-            f"discriminator.layers or discriminator.scales"
+            f"they need at least {smallest} pixels; use a larger crop, or smaller values of "
+            f"{', '.join(reducible)}"
         )
 
 

@@ -18,8 +18,9 @@ from crossimage.networks.blocks import (
 class ResnetGenerator(nn.Sequential):
     """Residual generator of Johnson et al. 2016 as used by CycleGAN: image to image in [-1, 1].
 
-    A 7x7 convolution, two halvings, residual blocks, two doublings by transposed convolutions, a
-    7x7 convolution and tanh.
+    The layers of this ``Sequential``, each with its normalisation and activation, are: 0, a 7x7
+    convolution; 1 and 2, halvings; 3 to ``blocks + 2``, residual blocks; then two doublings by
+    transposed convolutions; last, a 7x7 convolution with tanh.
 
     Args:
         inputs: Channels of the input.

@@ -58,7 +58,8 @@ def resolve(name: str) -> tuple[str, dict[str, Any]]:
             return name, {}
         hint = did_you_mean(name, [*shipped, *known], 0.5) or ";"
         raise ValueError(
-            f"there is no recipe or method '{name}'{hint} `crossimage recipes` lists all"
+            f"there is no recipe or method '{name}'{hint} `crossimage recipes` lists the recipes, "
+            f"and the methods are {', '.join(known)}"
         )
     settings = read_yaml(path)
     method = settings.pop("method", None)

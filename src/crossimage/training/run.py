@@ -30,6 +30,7 @@ from crossimage.training.accuracy import read_accuracies, write_accuracies
 from crossimage.training.checks import check_config, check_continues, data_changes
 from crossimage.training.environment import environment
 from crossimage.training.fabric import arithmetic, open_fabric, world_of
+from crossimage.training.game import check_players
 from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.recorder import Recorder
 from crossimage.training.result import TrainingResult
@@ -290,6 +291,7 @@ class _Run:
         fabric = open_fabric(config.precision, self.devices)
         torch.manual_seed(seed_of(config.seed, "initialisation"))
         method = self.method(config)
+        check_players(method)
         method.build_fixed_networks()
         if self.init_from and new:
             self.listener.say(load_weights(method, self.init_from, self.listener.warn))

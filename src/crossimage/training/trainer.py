@@ -29,6 +29,7 @@ from crossimage.methods.base import Batch, Method, Noise
 from crossimage.methods.optimizers import Adam, Optimizer, RMSprop
 from crossimage.networks.convolution import arrange
 from crossimage.training import compile as compiling
+from crossimage.training.game import check_update, explain_no_move
 from crossimage.training.processes import Processes
 from crossimage.training.recorder import Recorder
 from crossimage.training.skipping import (
@@ -116,6 +117,11 @@ class Trainer:
         self._to_compile = set(self.players) if config.compile else set()
         self._signal = 0
         self._moved = self._saving = False
+
+    @property
+    def _weights(self) -> object:
+        """The weights of the loss terms by name."""
+        return cast(Any, self.config).weights
 
     @property
     def translator(self) -> Method:
@@ -231,7 +237,7 @@ class Trainer:
                 self._report_skipped(descent, micro_batches)
                 skipped.update(descent.players)
         if not logs and not skipped:
-            raise ValueError("all weights are 0, so there is nothing to train; set some")
+            raise explain_no_move(self.method, self._weights, self.step + 1)
         if skipped:
             self._snapshot.restore()
         else:
@@ -262,7 +268,8 @@ class Trainer:
                     update = next(flow, None)
                 if update is None:
                     return
-                weights = {name: getattr(config.weights, name) for name in update.losses}  # type: ignore[attr-defined]
+                check_update(self.method, update, self._weights)
+                weights = {name: getattr(self._weights, name) for name in update.losses}
                 terms = [w * update.losses[name].float() for name, w in weights.items() if w]
                 if terms:
                     total = torch.stack(terms).sum() / len(flows)

@@ -90,7 +90,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("no_flip", "flip", "flip=false"),
     ("direction which_direction", "direction", "AtoB there is a-to-b here"),
     ("direction which_direction", "", "there is nothing to set here: `crossimage translate --to` "
-     "chooses the direction"),
+     "chooses the direction, and for a method that translates only from a to b, swap the folders"),
     ("selected_attrs", "attributes", "separated by commas"),
     ("nThreads num_workers num_threads n_workers", "workers", ""),
     # the run

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.error import URLError
 
+import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -105,6 +107,20 @@ def read_weights(
     if not state:
         raise ValueError(f"{path} holds no tensors; {needed_by} needs those of a network")
     return Weights(state, path, address)
+
+
+def write_safetensors(
+    file: IO[bytes], tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
+) -> None:
+    """Write tensors and metadata as safetensors; the same ones always give the same bytes."""
+    content = memoryview(safetensors.torch.save(dict(tensors), dict(metadata)))
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(bytes(content[8:start]))
+    header["__metadata__"] = dict(sorted(metadata.items()))  # the library's order is arbitrary
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    file.write(len(text).to_bytes(8, "little") + text)
+    file.write(content[start:])
 
 
 def read_safetensors(path: Path, expected: str) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -15,7 +15,7 @@ def test_inputs_are_spread_evenly() -> None:
     assert evenly_spaced(3, 5) == evenly_spaced(3, None) == [0, 1, 2]
 
 
-def test_numbered_files_are_answers_of_one_input(tmp_path: Path) -> None:
+def test_numbered_files_are_outputs_of_one_input(tmp_path: Path) -> None:
     names = [f"{sub}{name}_{k}.png" for sub in ("", "x/") for name in "ab" for k in range(1, 12)]
     gallery = FolderGallery(
         pictures(tmp_path / "fake", *names), pictures(tmp_path / "real", "a.png", "c.png")

@@ -11,7 +11,7 @@ from crossimage.evaluation.galleries.translations import TranslationGallery
 from tests.evaluation.helpers import model
 
 
-def test_answers_depend_on_seed_input_and_number_only(folders: Path) -> None:
+def test_outputs_depend_on_seed_input_and_number_only(folders: Path) -> None:
     translator = model()
     gallery = TranslationGallery("run", translator, str(folders), None, 0)
     first, again = (
@@ -25,7 +25,7 @@ def test_answers_depend_on_seed_input_and_number_only(folders: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["munit", "cyclegan", "pix2pix", "bicyclegan"])
-def test_files_that_a_model_wrote_show_the_same_answers(
+def test_files_that_a_model_wrote_show_the_same_outputs(
     method: str, tmp_path: Path, pairs: Path
 ) -> None:
     changes = {"dropout": 0.5} if method == "pix2pix" else {}
@@ -44,7 +44,7 @@ def test_files_that_a_model_wrote_show_the_same_answers(
         assert difference.abs().max() <= 1
 
 
-def test_missing_test_images_are_said(folders: Path, tmp_path: Path) -> None:
+def test_missing_test_images_are_reported(folders: Path, tmp_path: Path) -> None:
     for name in ("trainA", "trainB", "testA"):
         (tmp_path / name).symlink_to(folders / name)
     gallery = TranslationGallery("run", model(), str(tmp_path), None, 0)

@@ -12,7 +12,7 @@ from crossimage.methods.srgan import SRGAN
 from tests.evaluation.helpers import model, pictures
 
 
-def test_a_model_answers_the_prepared_test_images(folders: Path) -> None:
+def test_a_model_translates_the_prepared_test_images(folders: Path) -> None:
     gallery = TranslationGallery("run", model(), str(folders), None, 0)
     assert gallery.target == "shoes" and not gallery.paired and gallery.max_outputs is None
     items = list(gallery.items(None, 3))

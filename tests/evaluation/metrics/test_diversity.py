@@ -42,20 +42,20 @@ def test_scores_are_those_of_direct_computation() -> None:
     assert found["is_classes_exp"] == pytest.approx(math.exp(found["is_classes"]))
 
 
-def test_many_sided_sure_answers_count_their_classes() -> None:
+def test_varied_confident_outputs_count_their_classes() -> None:
     sure = torch.eye(4)
     found = values([sure[:2], sure[2:]])  # each input two classes, four in all
     expected = {"cis": math.log(2), "cis_exp": 2, "is_classes": math.log(4), "is_classes_exp": 4}
     assert found == pytest.approx(expected)
 
 
-def test_answers_that_are_all_alike_have_no_conditional_score() -> None:
+def test_outputs_that_are_all_alike_have_no_conditional_score() -> None:
     a, b = torch.tensor([1.0, 0.0]).expand(9, 2), torch.tensor([0.3, 0.7]).expand(9, 2)
     found = values([a, b])
     assert found["cis"] == pytest.approx(0, abs=1e-12) and found["is_classes"] > 0.1
 
 
-def test_scores_tell_their_answers_and_their_interval_over_inputs() -> None:
+def test_scores_state_their_outputs_and_their_interval_over_inputs() -> None:
     p = torch.randn(6, 5, 4, generator=torch.Generator().manual_seed(0)).softmax(2)
     cis, cis_exp, inception, _ = scores(p)
     assert {cis.count, cis_exp.count, inception.count} == {30}
@@ -66,7 +66,7 @@ def test_scores_tell_their_answers_and_their_interval_over_inputs() -> None:
         scores([])
 
 
-def test_lpips_of_a_folder_is_that_of_neighbouring_answers(tmp_path: Path) -> None:
+def test_lpips_of_a_folder_is_that_of_neighbouring_outputs(tmp_path: Path) -> None:
     names = [f"{name}_{k}.png" for name in "abc" for k in (1, 2, 3)]
     fake = pictures(tmp_path / "fake", *names)
     gallery = FolderGallery(fake, pictures(tmp_path / "real", "x.png", "y.png"))
@@ -84,7 +84,7 @@ def test_lpips_of_a_folder_is_that_of_neighbouring_answers(tmp_path: Path) -> No
     assert len(most.strips[0].images) == 3
 
 
-def test_the_diversity_of_real_pairs_stands_beside_that_of_the_answers(folders: Path) -> None:
+def test_the_diversity_of_real_pairs_stands_beside_that_of_the_outputs(folders: Path) -> None:
     gallery = TranslationGallery("run", model(), str(folders), "edges", 0)
     paths = [*folders.glob("trainA/*.png")]
     gallery.real = ImageStream(paths, lambda path: read_rgb(path)[:, :9, :9])
@@ -115,7 +115,7 @@ def test_folders_and_single_real_images_have_no_real_pairs(folders: Path, tmp_pa
     assert [figure.name for figure in found.figures] == ["lpips"]
 
 
-def test_cis_sees_many_answers_to_each_input(folders: Path) -> None:
+def test_cis_sees_many_outputs_of_each_input(folders: Path) -> None:
     seen: list[Tensor] = []
 
     class Watched(Classifier):

@@ -173,6 +173,6 @@ def test_every_paired_figure_has_an_interval_over_inputs() -> None:
     assert "without 4 pixels at every edge" in found["psnr_y"].protocol
 
 
-def test_only_what_is_asked_for_is_measured() -> None:
+def test_only_what_is_asked_for_is_computed() -> None:
     assert list(measured(item(0), names=("l1",))) == ["l1"]
     assert measured(item(0), names=("l1",))["l1"].interval is None

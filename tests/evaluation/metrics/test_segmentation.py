@@ -92,7 +92,7 @@ def test_results_are_scored_beside_the_real_photos_by_their_label_maps(pairs: Pa
     assert not any(figure.comparable for figure in found.figures)  # the segmenter is the user's
 
 
-def test_unknown_colours_are_an_error_and_nearest_ones_are_said() -> None:
+def test_unknown_colours_are_an_error_and_nearest_ones_are_reported() -> None:
     labels = label_map([[0, 1]], 8) // 2 + 100
     pictures = label_map([[0, 1]], 8)[None]
     scores = ConfusionScores(SEGMENTER)

@@ -124,7 +124,7 @@ def test_a_histogram_shows_the_shares_of_every_series(tmp_path: Path) -> None:
     assert all(words in found.text for words in ("distances", "near", "far", "1.2"))
 
 
-def test_a_table_has_a_line_a_run_and_a_gap_where_nothing_was_measured() -> None:
+def test_a_table_has_a_line_per_run_and_a_gap_where_there_is_no_figure() -> None:
     assert as_table(runs()) == [
         ["", "fid", "lpips"],
         ["runs/<one>", "20", "0.1 ± 0.02"],

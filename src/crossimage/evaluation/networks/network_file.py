@@ -6,13 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from crossimage._version import __version__
 from crossimage.utils.files import atomic
-from crossimage.utils.tensor_files import read_safetensors
+from crossimage.utils.tensor_files import read_safetensors, write_safetensors
 
 _VERSION = 1  # of the format
 
@@ -43,7 +42,7 @@ def write_network(path: Path, kind: str, network: nn.Module, facts: dict[str, An
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path, durable=True) as file:
-        file.write(safetensors.torch.save(tensors, metadata))
+        write_safetensors(file, tensors, metadata)
 
 
 def check_suffix(path: Path, kind: str) -> None:
