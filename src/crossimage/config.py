@@ -48,8 +48,10 @@ def _separated(value: object) -> object:
 
 
 def _grouped(value: object) -> object:
-    """Turn ``black,blond`` into a list of one group of names."""
-    return [value] if isinstance(value, str) else value
+    """Turn ``black,blond`` into a list of one group of names, and nothing into none."""
+    if isinstance(value, str):
+        return [value] if value.strip() else []
+    return value
 
 
 def _square(value: object) -> object:
@@ -93,7 +95,8 @@ NonNegativeFloat = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_
 Fraction = Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_separated)]
 Groups = Annotated[tuple[Names, ...], BeforeValidator(_grouped)]
-Channels = Annotated[tuple[PositiveInt, ...], BeforeValidator(_separated)]
+Counts = Annotated[tuple[PositiveInt, ...], BeforeValidator(_separated)]
+Channels = Counts
 Indices = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_indices)]
 """Whole numbers from 0, such as those of layers; separated by commas on the command line."""
 Flags = Annotated[tuple[bool, ...], BeforeValidator(_separated)]

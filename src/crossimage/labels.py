@@ -14,7 +14,7 @@ import torch
 from pydantic import BeforeValidator
 from torch import Tensor
 
-from crossimage.config import Config, Facts, Groups, Names, PositiveInt, settings
+from crossimage.config import Config, Counts, Facts, Flags, Groups, Names, settings
 from crossimage.utils.names import did_you_mean, look_up
 
 To = str | Mapping[str, object] | Tensor
@@ -236,7 +236,7 @@ class LabelledConfig(Config):
 
     attributes: Names = ()
     exclusive: Groups = ()
-    label_sets: Channels = ()
+    label_sets: Counts = ()
     categorical: Flags = ()
     positive: ValuesByColumn = field(default_factory=dict)
     negative: ValuesByColumn = field(default_factory=dict)
