@@ -215,8 +215,14 @@ def test_the_smallest_crop_is_large_enough(layers: int, smallest: int) -> None:
     ("changes", "message"),
     [
         ({"crop": 18}, "crop must be a multiple of 4"),
-        ({"crop": 20, "discriminator": {"layers": 3}}, "too small.*need at least 24 pixels"),
-        ({"crop": 4, "discriminator": {"layers": 0}}, "too small.*need at least 8 pixels"),
+        (
+            {"crop": 20, "discriminator": {"layers": 3}},
+            "too small.*at least 24 pixels; use a larger crop or a lower discriminator.layers$",
+        ),
+        (
+            {"crop": 4, "discriminator": {"layers": 0}},
+            "too small.*need at least 8 pixels; use a larger crop$",
+        ),
         ({"channels": "3"}, "two numbers, one per domain"),
         ({"channels": "3,1"}, "the same number of channels.*set weights.identity=0"),
         ({"dropout": 1}, "dropout: .* less than 1"),

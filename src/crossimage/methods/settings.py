@@ -14,7 +14,7 @@ from crossimage.config import (
     NonNegativeInt,
     PositiveInt,
     Size,
-    keys,
+    flatten,
     settings,
 )
 from crossimage.networks.blocks import ActivationName, Initialisation, NormName, Padding
@@ -143,6 +143,7 @@ class PatchShape:
 
 _HALVINGS = (
     "downsamples",
+    "style_downsamples",
     "discriminator.layers",
     "discriminator.scales",
     "discriminator_layers",
@@ -166,11 +167,11 @@ def check_images(config: Config, multiple: int, smallest: int) -> None:
     if any(side % multiple for side in config.crop):
         raise ValueError(f"crop must be a multiple of {multiple}, found {config.crop}")
     if min(config.crop) < smallest:
-        reducible = [key for key in keys(type(config)) if key in _HALVINGS]
+        values = flatten(config)
+        lower = [f"a lower {key}" for key in _HALVINGS if values.get(key, 0) > 1]
         raise ValueError(
             f"crop {config.crop} is too small: the networks halve the resolution so often that "
-            f"they need at least {smallest} pixels; use a larger crop, or smaller values of "
-            f"{', '.join(reducible)}"
+            f"they need at least {smallest} pixels; use {' or '.join(['a larger crop', *lower])}"
         )
 
 
