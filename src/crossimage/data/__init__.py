@@ -1,1 +1,1 @@
-"""Images: files in and out, training samples, inspection, and a synthetic data set."""
+"""Image files, training samples, inspection of data, and data sets to generate."""

@@ -38,7 +38,7 @@ class Images(Dataset[Sample]):
     epoch of n samples, in a new order in each epoch.
 
     Args:
-        domains: Where the images are; the domains of a group have equally many.
+        domains: The images; the domains of a group have equally many.
         config: Seed, channels, and how images are resized, cropped and flipped.
         groups: Indices of the domains of each group.
         letters: The letter of each domain, under which samples hold its images; domains may share
@@ -191,7 +191,7 @@ class Images(Dataset[Sample]):
         return prints
 
     def _groups_of(self, number: int) -> Iterable[tuple[Group, int]]:
-        """Return the groups that sample ``number`` has images of, and its number in each."""
+        """Return the groups of the images of sample ``number``, and its number in each."""
         return [(group, number) for group in self.groups]
 
     def _add_labels(self, sample: Sample, index: int, row: int, number: int) -> None:
@@ -236,7 +236,7 @@ class Images(Dataset[Sample]):
         left = int(torch.randint(images[0].shape[2] - width + 1, (), generator=generator))
         flip = config.flip and torch.rand((), generator=generator) < 0.5
         files = (str(self.domains[index].train[row]) for index in group)
-        sample.files += dict.fromkeys(files)  # the halves of a pair are in one
+        sample.files += dict.fromkeys(files)  # the halves of a pair share a file
         for index, image in zip(group, images, strict=True):
             image = image[:, top : top + height, left : left + width]
             image = normalise((image.flip(2) if flip else image).contiguous())
@@ -301,7 +301,7 @@ class Images(Dataset[Sample]):
         return [normalise(transforms.center_crop(image, size).contiguous()) for image in images]
 
     def _spread(self, group: Group, rows: list[Row], count: int) -> list[list[Tensor]]:
-        """Load ``count`` evenly spread rows of images; an unreadable row yields to the next one."""
+        """Load ``count`` evenly spread rows of images; an unreadable row gives way to the next."""
         loaded: list[list[Tensor]] = []
         tried: set[Row] = set()
         for number in range(count):
@@ -329,7 +329,7 @@ class UnpairedImages(Images):
     """Samples with an independently drawn image of each domain.
 
     Args:
-        domains: Where the images are.
+        domains: The images.
         config: Seed, channels, and how images are resized, cropped and flipped.
 
     Raises:
@@ -344,7 +344,7 @@ class SingleImages(Images):
     """Samples of the images of one domain, under the letter ``x``.
 
     Args:
-        domains: Where the images are: one domain.
+        domains: The images: a single domain.
         config: Seed, channels, and how images are resized, cropped and flipped.
 
     Raises:
@@ -356,12 +356,12 @@ class SingleImages(Images):
 
 
 class PairedImages(Images):
-    """Samples that are pairs; the images of a pair share crop and flip.
+    """Pairs of images, which share crop and flip.
 
     A pair whose images have different sizes counts as unreadable.
 
     Args:
-        domains: Where the images are, in the order of the pairs; see
+        domains: The images, in the order of the pairs; see
             :func:`~crossimage.data.sources.pairs.align`.
         config: Seed, channels, and how images are resized, cropped and flipped.
 

@@ -27,8 +27,8 @@ from crossimage.data.sources.pairs import unmatched
 from crossimage.data.sources.summary import describe_pairs, describe_splits
 from crossimage.data.unreadable import too_many
 
-_MANY = 200  # from so many files on, a progress bar is shown
-_LISTED = 5  # so many blank images are named
+_MANY = 200  # above this number of files, a progress bar is shown
+_LISTED = 5  # blank images named at most
 
 _Files = Mapping[Path, ImageInfo | Exception]
 """The header of each file, or the reason why it cannot be used."""
@@ -87,8 +87,8 @@ class DataReport:
     Attributes:
         data: The data set as the user named it.
         splits: One report per domain on its training images, and on its test images if any.
-        training: Sentences on what training would do.
-        problems: Sentences on what would stop training; empty if nothing would.
+        training: Sentences that describe the training.
+        problems: Sentences on problems that would stop training.
         left_out: What is not used, counted by reason in one line; None if everything is.
         sources: Sentences on which images are for training and which for tests, which of them are
             pairs, and which test images are also training images.
@@ -178,7 +178,7 @@ def _read(paths: Sequence[Path], rules: DataRules) -> Iterable[tuple[Path, Image
 
 
 def _too_small(files: _Files, config: Config) -> dict[Path, ImageInfo | Exception]:
-    """Return the images that are smaller than the crop, for training that enlarges none."""
+    """Return the images that are smaller than the crop, for training without enlargement."""
     height, width = config.crop
     return {
         path: ImageError(
@@ -308,12 +308,12 @@ def _plan(images: Images, splits: Sequence[SplitReport], layout: Layout) -> list
 
 
 def _known(split: SplitReport) -> bool:
-    """Return whether the depths of all images say which values are black and white."""
+    """Return whether the depths of all images determine which values are black and white."""
     return all(depth in ("1-bit", "8-bit", "16-bit") for depth in split.depths)
 
 
 def _describe_values(split: SplitReport, images: Images) -> list[str]:
-    """Return sentences on how the values of a domain's images become those of the networks."""
+    """Return sentences on how pixel values are mapped to the range of the networks."""
     name, config = f"{split.domain} ({split.split})", images.config
     (limits,) = {
         config.range_of(letter)

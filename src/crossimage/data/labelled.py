@@ -112,7 +112,7 @@ class LabelledImages(Images):
 
 
 def _mixed(values: Sequence[Values], seed: int) -> list[int]:
-    """Return rows in random order, but one of each kind of labels before a second of any."""
+    """Return rows in random order, one per combination of labels before any second one."""
     order = torch.randperm(len(values), generator=torch.Generator().manual_seed(seed)).tolist()
     seen: Counter[Values] = Counter()
     ranked = []

@@ -28,7 +28,7 @@ class Sample:
     Attributes:
         images: Float32 tensors (C, H, W) in [-1, 1] by the domains' letters.
         labels: Class indices of the images by letter, or label vectors; see the data set's class.
-        files: The files that the images are from.
+        files: The files from which the images were read.
         unreadable: Files that were skipped: domain name, path and reason.
         error: Why the data cannot be used at all. It is passed on as data, because exceptions leave
             worker processes with their tracebacks as text.
@@ -88,7 +88,7 @@ def load_batches(
         start: First step.
         rank: Rank of this process.
         world: Number of processes.
-        pin: Put the tensors into page-locked memory.
+        pin: Whether to put the tensors into page-locked memory.
 
     Raises:
         ValueError: The batch cannot be divided evenly.
@@ -101,7 +101,7 @@ def load_batches(
         collate_fn=collate,
         pin_memory=pin,
         worker_init_fn=partial(_start_worker, os.getpid()) if config.workers else None,
-        # a generator of its own leaves the run's randomness untouched
+        # a separate generator leaves the run's random state untouched
         generator=torch.Generator(),
     )
     with _stop_requests_held():
@@ -112,7 +112,7 @@ def load_batches(
 def _stop_requests_held() -> Iterator[None]:
     """Block the signals that stop a run while worker processes are started.
 
-    The workers inherit the block, so that no signal reaches them before they can survive it.
+    The workers inherit the block, so that no signal reaches them before they can handle it.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield

@@ -21,7 +21,7 @@ class SuperResolutionImages(Images):
     Images are never resized; those smaller than the crop count as unreadable.
 
     Args:
-        domains: Where the images are: the same files twice, for small and for large images.
+        domains: The images: the same files twice, for small and for large images.
         config: Seed, channels, scale, and how images are cropped and flipped.
 
     Raises:

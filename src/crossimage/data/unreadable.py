@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 Unreadable = tuple[str, str, str]
 """Domain name, path, and reason."""
 
-_TOLERATED = 20  # one image in so many: 5 %
+_TOLERATED = 20  # one image in 20, which is 5 %
 _NAMED = 20
 
 

@@ -137,7 +137,7 @@ def test_a_table_each_for_training_and_tests(put: Put, tmp_path: Path) -> None:
     (tmp_path / "test.csv").unlink()
     (domain,) = find_labelled(str(tmp_path))
     assert [path.name for path in domain.test] == ["d.png"]
-    assert domain.test_from == "val.csv, validation images for want of test images"
+    assert domain.test_from == "val.csv, validation images in place of test images"
 
 
 def test_a_table_of_tests_without_labels_is_left_out_and_counted(put: Put, tmp_path: Path) -> None:

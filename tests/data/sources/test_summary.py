@@ -21,7 +21,7 @@ def test_validation_images_in_place_of_test_images_are_said(tmp_path: Path) -> N
     touch(tmp_path / "Train" / "1.png", tmp_path / "dev" / "2.png", tmp_path / "dev" / "3.png")
     assert describe_splits(find_two_scales(str(tmp_path))) == [
         "training images: 1 of low and high (Train)",
-        "test images: 2 of low and high (dev, for want of test images)",
+        "test images: 2 of low and high (dev, in place of test images)",
     ]
 
 

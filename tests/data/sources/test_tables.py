@@ -58,10 +58,10 @@ def test_celebas_partition_tells_the_splits(put):
     table = read_table(file)
     assert named(table.split("train")) == ["1"] and named(table.split("test")) == ["0"]
     put("Eval/list_eval_partition.txt", "0.jpg 2\n1.jpg 5\n")
-    with pytest.raises(ValueError, match=r"says '5' of 1.jpg \(.*txt, line 4\); expected 0, 1"):
+    with pytest.raises(ValueError, match=r"says '5' for 1.jpg \(.*txt, line 4\); expected 0, 1"):
         read_table(file)
     put("Eval/list_eval_partition.txt", "0.jpg 2\n1.jpg 0\n")
-    with pytest.raises(ValueError, match=r"says 'nothing' of 2.jpg"):
+    with pytest.raises(ValueError, match=r"says 'nothing' for 2.jpg"):
         read_table(file)
 
 
@@ -92,11 +92,11 @@ def test_without_splits_a_tenth_is_kept_for_tests_evenly_spread(put):
 @pytest.mark.parametrize(
     "text, words",
     [
-        ("file,x\na.png,1\na.png,0\n", r"line 3: .*a.png is already in line 2, with other val"),
+        ("file,x\na.png,1\na.png,0\n", r"line 3: .*a.png is already in line 2, with different val"),
         ("file,x\na.png,1\n./a.png,1\n", r"line 3: .*a.png is already in line 2, with the same"),
         (
             "a.png,1,0\nb.png,0,1\n",
-            r"no line of names: line 1 is already about the image a.png; "
+            r"no header line: line 1 already describes the image a.png; "
             "write the names of the columns above it, such as file,label1,label2",
         ),
         ("x,y\na.png,a.png\n", r"names images in several columns, x and y; call the one .* 'file'"),
@@ -129,7 +129,7 @@ def test_a_file_that_is_no_table_is_refused(put, tmp_path):
     for name in ("a.png", "b.csv"):
         with pytest.raises(ValueError, match=f"{name} is not a table"):
             read_table(tmp_path / name)
-    with pytest.raises(ValueError, match="c.txt has no line of names before its first image"):
+    with pytest.raises(ValueError, match="c.txt has no header line before its first image"):
         read_table(put("c.txt", "a.png 1\n"))
 
 

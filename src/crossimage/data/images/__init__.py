@@ -1,1 +1,1 @@
-"""Image files to tensors and back."""
+"""Reading and writing of image files."""

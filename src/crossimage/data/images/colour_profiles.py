@@ -17,7 +17,7 @@ from crossimage.data.images.pixels import ImageError, Pixels
 Mode = Literal["L", "RGB", "CMYK"]
 
 _SRGB = ImageCms.createProfile("sRGB")
-_EQUAL = 2  # of 255: profiles of sRGB differ by that much among themselves
+_EQUAL = 2  # of 255: sRGB profiles differ from one another by that much
 
 
 @lru_cache(maxsize=64)
@@ -46,8 +46,8 @@ def _transform(profile: bytes, mode: Mode) -> ImageCms.ImageCmsTransform | str |
 
 def problem(profile: bytes | None, mode: Mode) -> str | None:
     """Return why the profile of an image of a mode cannot be used; None if it can."""
-    found = _transform(profile, mode) if profile else None
-    return found if isinstance(found, str) else None
+    transform = _transform(profile, mode) if profile else None
+    return transform if isinstance(transform, str) else None
 
 
 def to_srgb(pixels: Pixels, profile: bytes | None, path: str | ImageFile) -> Pixels:

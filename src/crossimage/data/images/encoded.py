@@ -1,4 +1,4 @@
-"""Encoded images in memory, which the readers of files take in place of a path."""
+"""Encoded images in memory, which file readers accept in place of a path."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class EncodedImage:
 
     Args:
         data: The bytes of an image file.
-        name: What error messages call the image.
+        name: Name of the image in error messages.
 
     Attributes:
         suffix: ``.tif`` for TIFF data; empty for all other types, which readers recognise
@@ -39,4 +39,4 @@ class EncodedImage:
 
 
 ImageFile = Path | EncodedImage
-"""What readers of image files take."""
+"""An image file on disk or in memory."""

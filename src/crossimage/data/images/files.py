@@ -50,13 +50,13 @@ _WITH_OPACITY = (".png", ".webp")
 
 
 class LoadedImage(NamedTuple):
-    """An image and what its file says of it.
+    """An image and the metadata of its file.
 
     Attributes:
         values: Float32 tensor (C, H, W) in [-1, 1].
         gaps: Which pixels (H, W) hold no value; None if all do.
-        nodata: The value that stands for none in the file, if it states one.
-        further: Number of images in the file beside this one.
+        nodata: The no-data value of the file, if it states one.
+        further: Number of other images in the file.
     """
 
     values: Tensor
@@ -75,9 +75,9 @@ def read_image(
 
     EXIF orientation is honoured, and colours are converted to sRGB by the embedded profile. Gray
     and RGB are converted into one another; opacity is kept for 4 channels and composited on white
-    otherwise. Other channel counts must match. Pixels without a value (NaN, or what the file
-    states) become the lowest one. Of several images in a TIFF file the largest is read, or else
-    the first.
+    otherwise. Other channel counts must match. Pixels without a value (NaN, or the
+    no-data value of the file) become the lowest one. Of several images in a TIFF file the largest
+    is read; the first, if several are equally large.
 
     Args:
         path: An image file, or such a file in memory.
@@ -104,7 +104,7 @@ def load_image(
     value_range: tuple[float, float] | None = None,
     rules: DataRules = 2,
 ) -> LoadedImage:
-    """Read an image file like :func:`read_image`, and return what else the file says."""
+    """Read an image file like :func:`read_image`, and return its metadata, too."""
     with _opened(path, rules) as (info, read):
         pixels = read(None)
     values = normalise(convert(pixels, channels, value_range, str(path), rules).contiguous())
@@ -129,7 +129,7 @@ def decode(
             be resized. JPEGs may then be reduced to no less than that, which saves time.
         rules: As for :func:`read_image`.
         profiles: Whether colours are converted to sRGB by the embedded profile; not for label maps,
-            whose colours are names.
+            whose colours name classes.
 
     Returns:
         A tensor (channels, H, W) of any memory order: uint8 in 0..255, or float32 in [-1, 1].
@@ -237,7 +237,7 @@ def write_image(
         x: Float tensor (C, H, W) in [-1, 1].
         value_range: The values of -1 and 1 in a floating-point TIFF.
         gaps: Which pixels (H, W) of a floating-point TIFF hold no value.
-        nodata: The value that stands for none; None: NaN.
+        nodata: The no-data value; None: NaN.
 
     Raises:
         ValueError: The suffix is unknown, or its format cannot hold that many channels.

@@ -11,7 +11,7 @@ from crossimage.data.images.pixels import Flatness, Pixels
 def flatness(pixels: Pixels) -> tuple[Flatness, Flatness, Flatness]:
     """Return whether an image, its left half and its right half are the same everywhere.
 
-    What is transparent counts as white.
+    Transparent pixels count as white.
     """
     seen = _on_white(pixels)
     middle = seen.shape[2] // 2

@@ -11,13 +11,13 @@ SUFFIXES = frozenset(
         ".pbm", ".pgm", ".ppm", ".pnm", ".pfm",
     }
 )  # fmt: skip
-"""Suffixes, in lower case, of the files that are taken for images without opening them."""
+"""Suffixes, in lower case, of the files that count as images without being opened."""
 
 EXPECTED = ".jpg, .png, .webp, .tif, .bmp, .gif, .avif, .jp2, .ppm, .heic or their variants"
 """The formats, for error messages."""
 
 HEAD = 32
-"""Number of bytes at the start of a file that tell its format."""
+"""Number of bytes at the start of a file that identify its format."""
 
 _CERTAIN = frozenset({"JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF", "JPEG2000"})
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
@@ -60,7 +60,7 @@ def format_of(head: bytes) -> str | None:
 
 
 def is_image(suffix: str, head: bytes) -> bool:
-    """Return whether a file whose suffix is not one of an image holds an image.
+    """Return whether a file without an image suffix holds an image.
 
     Files with a suffix of another type need an unmistakable start: many camera and microscope
     formats look like TIFF, for instance.

@@ -15,17 +15,17 @@ from crossimage.data.images.pixels import ImageError
 _COLORSPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 _END = b"\xff\xd9"
 _LOST = ("premature end", "bad huffman code", "found marker", "corrupt jpeg data")
-"""What libjpeg says of missing pixels, which it would fill with gray."""
+"""Messages of libjpeg about missing pixels, which it would fill with gray."""
 _HARMLESS = "extraneous bytes"
-_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")  # one that a length follows, or the end
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")  # followed by a length, or the end
 _FRAME, _SCAN, _LAST = 0xC2, 0xDA, 0xD9  # of progressive JPEGs
 
 
 def read(path: ImageFile, image: Image.Image) -> NDArray[np.uint8] | None:
     """Decode a JPEG, at the size that Pillow's draft mode has set.
 
-    The pixels are those that Pillow decodes, which uses the same library, but silently fills up
-    what is missing.
+    The pixels are the same as Pillow's, which uses the same library, but fills in missing parts
+    silently.
 
     Args:
         path: The file.
@@ -52,12 +52,12 @@ def read(path: ImageFile, image: Image.Image) -> NDArray[np.uint8] | None:
                 f"{path} can't be read: a part of it is missing or damaged ({error})"
             ) from None
         return None
-    # Pillow, too, takes all CMYK for inverted, as Photoshop writes it
+    # like Pillow, treat all CMYK as inverted, as Photoshop writes it
     return 255 - values if image.mode == "CMYK" else values
 
 
 def _decode(data: bytes, image: Image.Image) -> NDArray[np.uint8]:
-    """Decode data of which all pixels are there; raise the decoder's ValueError otherwise."""
+    """Decode complete data; raise the decoder's ValueError if pixels are missing."""
 
     def decode(data: bytes, strict: bool) -> NDArray[np.uint8]:
         return simplejpeg.decode_jpeg(
@@ -77,7 +77,7 @@ def _decode(data: bytes, image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _has_all_scans(data: bytes) -> bool:
-    """Return whether the scans of a progressive JPEG give every coefficient to its last bit."""
+    """Return whether the scans of a progressive JPEG hold all bits of every coefficient."""
     missing_bits: dict[int, list[int]] = {}
     at = 2
     while marker := _MARKER.search(data, at):

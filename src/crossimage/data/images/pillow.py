@@ -67,7 +67,7 @@ def read(
     Args:
         path: The file.
         image: The image that Pillow opened.
-        target_size: Height and width that are needed. A JPEG that is at least two, four or eight
+        target_size: The required height and width. A JPEG that is at least two, four or eight
             times as large is decoded at a half, a quarter or an eighth of its size.
         rules: The rules by which files are read.
         profiles: Whether colours are converted to sRGB.
@@ -182,7 +182,7 @@ def _is_deep_pnm(image: Image.Image) -> bool:
 
 
 def _profile_mode(image: Image.Image) -> Mode:
-    """Return which kind of colours an image's profile must be for."""
+    """Return the colour mode that an image's profile must describe."""
     if image.mode == "CMYK":
         return "CMYK"
     return "L" if image.mode in ("1", "L", "LA") or image.mode.startswith("I") else "RGB"

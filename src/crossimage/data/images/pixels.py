@@ -30,7 +30,7 @@ class BombError(ValueError):
 
 
 Flatness = Literal["blank", "flat channel", "varied"]
-"""What is the same everywhere in an image: all channels, some, or none."""
+"""Whether all channels of an image are constant, some, or none."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class ImageInfo:
         height: Rows of the upright image.
         channels: Number of decoded channels, including opacity.
         mode: Pillow's name of the pixel format, or the number of channels of other TIFFs.
-        depth: Such as ``8-bit``, ``16-bit`` or ``float32``.
-        flatness: What is the same everywhere in the image, in its left half and in its right half;
-            None if the image has not been decoded.
-        further: Number of images in the file beside the one that is read.
-        ignored_profile: Why the embedded colour profile cannot be used; None if there is none, or
-            it can.
-        limits: Lowest and highest value, of images of more than 8 bits that were decoded.
-        gaps: Number of pixels without a value, of images that were decoded.
+        depth: Bit depth, such as ``8-bit``, ``16-bit`` or ``float32``.
+        flatness: Flatness of the image, of its left half and of its right half; None if the image
+            has not been decoded.
+        further: Number of other images in the file.
+        ignored_profile: Why the embedded colour profile cannot be used; None if it can,
+            or there is none.
+        limits: Lowest and highest value of a decoded image of more than 8 bits; otherwise None.
+        gaps: Number of pixels without a value, if the image has been decoded.
     """
 
     width: int
@@ -71,7 +71,7 @@ class Pixels(NamedTuple):
         values: Tensor (C, H, W) of uint8, uint16, or float32 in the file's own range.
         alpha: Whether the last channel is opacity.
         gaps: Which pixels (H, W) hold no value; None if all do. Their values mean nothing.
-        nodata: The value that stands for none in the file, if it states one.
+        nodata: The no-data value of the file, if it states one.
     """
 
     values: Tensor
@@ -122,7 +122,7 @@ def fill_gaps(
         pixels: The decoded image.
         name: Name of the image in error messages.
         empty: Which other pixels (H, W) hold no value.
-        nodata: The value that stands for none in the file.
+        nodata: The no-data value of the file.
 
     Raises:
         ImageError: No pixel holds a value.

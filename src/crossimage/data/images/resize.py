@@ -63,7 +63,7 @@ def shrink(x: Tensor, scale: int) -> Tensor:
 
     Args:
         x: Images (N, C, H, W) in [-1, 1], H and W multiples of ``scale``.
-        scale: Factor by which they become smaller.
+        scale: Reduction factor.
 
     Raises:
         ValueError: A side is not a multiple of the scale.
@@ -83,7 +83,7 @@ def enlarge(x: Tensor, scale: int) -> Tensor:
 
 
 def pad_to(x: Tensor, multiple: int, smallest: int) -> tuple[Tensor, slice, slice]:
-    """Pad images on all sides to the next size that networks take.
+    """Pad images on all sides to the next size that networks accept.
 
     Args:
         x: Images (N, C, H, W).
@@ -109,7 +109,7 @@ def _bicubic(x: Tensor, size: Size, margin: int, margin_after: int) -> Tensor:
     for axis in (2, 3):
         x = x.index_select(axis, _mirrored(x.shape[axis], margin).to(x.device))
     padded = (size[0] + 2 * margin_after, size[1] + 2 * margin_after)
-    # without antialiasing torch's kernel is another one (a = -0.75)
+    # without antialiasing, torch uses another kernel (a = -0.75)
     y = interpolate(x, padded, mode="bicubic", antialias=True)
     rows, columns = (slice(margin_after, margin_after + side) for side in size)
     return from_uint8(to_uint8(y[:, :, rows, columns]))

@@ -51,14 +51,14 @@ class Layout:
         premultiplied: Whether the colours are multiplied by the opacity.
         inverted: Whether zero is white.
         orientation: The EXIF number, 1 to 8.
-        plain: Whether tifffile reads it; otherwise Pillow reads such types as well or better:
-            palettes, CMYK, YCbCr, packed bits.
+        plain: Whether tifffile reads it, not Pillow, which reads palettes, CMYK, YCbCr and packed
+            bits.
         series: Index of its series in the file.
-        index: Its index in the series, per axis of the series that is not one of the image.
+        index: Its index in the series, with slices for the axes of the image.
         stacked: Number of images in the part of the file that must be decoded at once.
         page: Index of its first page.
-        further: Number of images in the file beside it.
-        nodata: The value of pixels that hold none, if the file states it.
+        further: Number of other images in the file.
+        nodata: The no-data value, if the file states one.
         profile: The embedded colour profile.
     """
 
@@ -82,10 +82,10 @@ class Layout:
 
 
 def read_layout(file: TiffFile, rules: DataRules = 2) -> Layout | None:
-    """Describe the image of a file that is read, without decoding it.
+    """Describe the image to read from a file, without decoding it.
 
-    A file's images are its pages; the channels of one image may be pages of their own if the file
-    says so. Of several, the largest is read, or else the first.
+    A file's images are its pages; the channels of one image may be separate pages if the file says
+    so. The largest image is read; the first, if several are equally large.
 
     Args:
         file: The opened file.
@@ -242,7 +242,7 @@ def read(
 
 
 def _largest(file: TiffFile) -> tuple[int, TiffPageSeries]:
-    """Return the series with the largest images, the first of several, and its index."""
+    """Return the first series with the largest images, preceded by its index."""
 
     def area(entry: tuple[int, TiffPageSeries]) -> int:
         return int(entry[1].keyframe.imagelength * entry[1].keyframe.imagewidth)
@@ -292,7 +292,7 @@ def _decode(file: TiffFile, layout: Layout) -> NDArray[Any]:
 
 
 def _equal(values: NDArray[Any], nodata: float | None) -> NDArray[np.bool_] | None:
-    """Return which pixels (H, W) hold the value that stands for none."""
+    """Return which pixels (H, W) hold the no-data value."""
     if nodata is None or math.isnan(nodata):
         return None
     if values.dtype.kind in "ui":
@@ -304,7 +304,7 @@ def _equal(values: NDArray[Any], nodata: float | None) -> NDArray[np.bool_] | No
 
 
 def _straight(values: NDArray[Any]) -> NDArray[Any]:
-    """Divide colours (C, H, W) by the opacity that they are multiplied by."""
+    """Divide colours (C, H, W) by the opacity with which they were multiplied."""
     colours, opacity = values[:-1].astype(np.float64), values[-1:].astype(np.float64)
     most = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1.0
     colours = np.divide(colours * most, opacity, out=np.zeros_like(colours), where=opacity > 0)
@@ -314,7 +314,7 @@ def _straight(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _read_compressed(path: ImageFile, layout: Layout, rules: DataRules, profiles: bool) -> Pixels:
-    kept = 1 if layout.channels > 1 else 2  # bytes per value that Pillow does not cut
+    kept = 1 if layout.channels > 1 else 2  # bytes per value that Pillow keeps
     if layout.dtype.kind != "u" or layout.dtype.itemsize > kept:
         raise ValueError("its compression needs another package; pip install imagecodecs")
     with path.open("rb") as data, Image.open(data, formats=("TIFF",)) as image:

@@ -1,1 +1,1 @@
-"""Data sets to make."""
+"""Generators of data sets."""

@@ -1,8 +1,9 @@
 """Data sets made from MNIST, Fashion-MNIST, USPS and SVHN, whose files the user provides.
 
-Pairs of them are for domain adaptation: a labelled source and an unlabelled target. A single one is
-for generating images from noise. MNIST-M is made here: every digit of MNIST is blended into a
-random patch of a photo (Ganin et al., Domain-Adversarial Training of Neural Networks, JMLR 2016).
+Pairs of them serve domain adaptation, with a labelled source and an unlabelled target; single ones
+serve the generation of images from noise. MNIST-M is made here: every digit of MNIST is blended
+into a random patch of a photo (Ganin et al., Domain-Adversarial Training of Neural Networks, JMLR
+2016).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from crossimage.utils.files import new_folder
 Pixels = NDArray[np.uint8]
 Indices = NDArray[np.int64]
 
-_HELD_OUT = 4  # one photo in so many provides the patches of the test digits
+_HELD_OUT = 4  # one photo in 4 provides the patches of the test digits
 
 
 class Digits(NamedTuple):
@@ -59,7 +60,7 @@ def make_digits(
     Args:
         source: ``mnist``, ``usps`` or ``svhn``.
         target: Another of these.
-        out: The folder to make; nothing is left of it after an error.
+        out: The folder to create; removed after an error.
         originals: Folder with the original files at any depth.
         seed: Seed of the choice of ``count`` images.
         count: Training images per domain; None: all.
@@ -90,7 +91,7 @@ def make_mnistm(
 
     Args:
         source: ``mnist`` or ``mnistm``; the other one is the target.
-        out: The folder to make; nothing is left of it after an error.
+        out: The folder to create; removed after an error.
         originals: Folder with MNIST's original files at any depth.
         photos: Folder of photos.
         seed: Seed of the patches and of the choice of ``count`` images.
@@ -113,7 +114,7 @@ def make_images(
 
     Args:
         name: A data set's name, as for :func:`find_digits`.
-        out: The folder to make; nothing is left of it after an error.
+        out: The folder to create; removed after an error.
         originals: Folder with the original files at any depth.
         seed: Seed of the choice of ``count`` images.
         count: Number of images; None: all.

@@ -36,7 +36,7 @@ def make_outlines(
     shape appears twice in a domain. The same seed results in the same images.
 
     Args:
-        out: The folder to make; nothing is left of it after an error.
+        out: The folder to create; removed after an error.
         seed: Seed of all shapes and styles.
         count: Training images per domain.
         test_count: Test images per domain.

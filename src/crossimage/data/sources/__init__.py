@@ -1,1 +1,1 @@
-"""What users name as data: folders, pairs, classes, tables."""
+"""Sources of data: folders, pairs, classes and tables."""

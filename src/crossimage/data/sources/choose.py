@@ -1,4 +1,4 @@
-"""Which images of a folder without a fixed layout are for training, and which for tests."""
+"""Choice of the training and test images of a folder without a fixed layout."""
 
 from __future__ import annotations
 
@@ -38,15 +38,16 @@ def choose(images: Sequence[Path], root: Path) -> Choice:
     """Choose the training and the test images of a folder without the folder ``train``.
 
     Folders whose names mean a split (``test``, ``val``) hold its images, and all others are for
-    training. So do folders whose names contain such words, such as ``DIV2K_train_HR``, if they tell
-    at least two splits apart. Of an image at several scales, the largest is used.
+    training. The same applies to folders whose names contain such words, such as
+    ``DIV2K_train_HR``, if they distinguish at least two splits. If an image exists at several
+    scales, the largest is used.
 
     Args:
         images: The images below the folder.
         root: The folder.
 
     Raises:
-        ValueError: The names can be understood in several ways.
+        ValueError: The names are ambiguous.
     """
     folders = _folders(images, root)
     exact = {name for folder in folders for name in folder.split("/") if split_of(name)}
@@ -55,8 +56,8 @@ def choose(images: Sequence[Path], root: Path) -> Choice:
     if len(splits) == 1 and not exact and splits != {"train"}:
         name = min(named)
         raise ValueError(
-            f"{root} holds {name}, and no folder of training images; if {name} holds test images, "
-            f"rename it to {splits.pop()}, and else give it another name, or name the training "
+            f"{root} holds {name} but no folder of training images; if {name} holds test images, "
+            f"rename it to {splits.pop()}; otherwise give it another name, or name the training "
             "images in a list file"
         )
     marking = named if len(splits) > 1 else exact
@@ -69,7 +70,7 @@ def choose(images: Sequence[Path], root: Path) -> Choice:
         places.setdefault(split, set()).add(place or "")
     trained: SplitName | None = "train" if "train" in by_split else None
     if trained not in by_split:
-        held = ", ".join(sorted(place for found in places.values() for place in found))
+        held = ", ".join(sorted(place for group in places.values() for place in group))
         raise ValueError(
             f"{root} holds only images for tests ({held}); to train on them, give the path of "
             "their folder; otherwise add a folder train"
@@ -81,18 +82,18 @@ def choose(images: Sequence[Path], root: Path) -> Choice:
     for split in (trained, tested):
         places[split] = places.get(split, set()) - {entry.name for entry in left_out}
         _check_one({Path(place).name for place in places[split]}, root)
-    for split, found in places.items():
+    for split, group in places.items():
         if split is None and trained is not None:
             paths = by_split[None]
             left_out += tuple(LeftOut(OUTSIDE, path.parent.name, str(path)) for path in paths)
         elif split not in (trained, tested):
-            left_out += _left_out(OTHER_SPLIT, sorted(found), root)
+            left_out += _left_out(OTHER_SPLIT, sorted(group), root)
     train_from, test_from = (", ".join(sorted(places[split])) for split in (trained, tested))
     return Choice(train, test, train_from, test_from, left_out)
 
 
 def largest(images: Sequence[Path], root: Path) -> tuple[tuple[Path, ...], tuple[LeftOut, ...]]:
-    """Leave out the images of folders that hold others at low resolution, by their names.
+    """Leave out folders of low-resolution copies, recognised by their names.
 
     Returns:
         The other images, and the folders left out.
@@ -130,7 +131,7 @@ def _scale(name: str) -> bool:
 
 
 def _check_one(names: Iterable[str], root: Path) -> None:
-    """Refuse folders of several names that mean the same split."""
+    """Refuse several folder names for the same split."""
     names = sorted(set(names))
     if len(names) > 1:
         raise ValueError(
@@ -148,7 +149,7 @@ def _folders(images: Iterable[Path], root: Path) -> list[str]:
 def _first_parts(
     images: Sequence[Path], root: Path, wanted: Callable[[str], bool]
 ) -> list[str | None]:
-    """Return, for every image, the outermost folder below the root that is wanted; None: none."""
+    """Return, for every image, the outermost wanted folder below the root, or None."""
     wanted = cache(wanted)
 
     @cache

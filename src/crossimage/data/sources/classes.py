@@ -9,7 +9,7 @@ from crossimage.config import DataRules
 from crossimage.data.sources.find import visible_folders
 from crossimage.data.sources.folders import Domain, Split
 
-_NAMED = 20  # at most so many classes are named in an error message
+_NAMED = 20  # classes named at most in an error message
 
 
 def classified(
@@ -18,8 +18,8 @@ def classified(
     """Add classes to the domains.
 
     The class folders of the training images name the classes, in alphabetical order. Domains that
-    need classes get those of all their images. The other domains get those of their test images
-    only, where these are in class folders: training must not know more.
+    need classes get them for all their images. The other domains get them for their test images
+    only, if these are in class folders: training must not use any others.
 
     Args:
         domains: The domains of a data set.

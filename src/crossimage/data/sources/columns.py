@@ -1,4 +1,4 @@
-"""Columns of tables: which are labels, and what their values mean."""
+"""Columns of tables: which are labels, and the meaning of their values."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from crossimage.utils.names import look_up
 _VOCABULARIES = (
     ("1", "0"), ("1", "-1"), ("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"),
 )  # fmt: skip
-"""Words for 1 and 0, of which a column uses one pair."""
+"""Pairs of words for 1 and 0; a column uses one pair."""
 
 _WORDS = frozenset(word for pair in _VOCABULARIES for word in pair)
 _THREE = frozenset({"-1", "0", "1"})
 _BLANK = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-"})
 _BLANK_WORD = "blank"  # stands for blank cells in settings
-_NEARLY = 0.8  # share of a column's values that make the others exceptions
-_SHOWN = 20  # columns that a sentence lists at most
-_OFFERED = 50  # columns that a way out lists at most
+_NEARLY = 0.8  # share of label values from which the others are exceptions
+_SHOWN = 20  # columns listed at most in a sentence
+_OFFERED = 50  # columns listed at most in a suggested setting
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?")
 
 _AS_BEFORE = {"1": 1, "true": 1, "yes": 1, "0": 0, "-1": 0, "false": 0, "no": 0}
@@ -62,7 +62,7 @@ class _Meaning:
         return 1 if word in self.positive else 0 if word in self.negative else None
 
     def note(self, name: str, counts: _Counts) -> str:
-        """Return what counts as 1 and as 0; nothing if that is 1 and 0, or 1 and -1."""
+        """Say which values count as 1 and as 0; empty if these are 1 and 0, or 1 and -1."""
         if self.positive == {"1"} and self.negative in ({"0"}, {"-1"}):
             return ""
         one, zero = (
@@ -73,7 +73,7 @@ class _Meaning:
 
 
 class _Counts(Counter[str]):
-    """How often a column holds each value, and how the values are spelt there."""
+    """The number of occurrences of each value of a column, and its spelling."""
 
     def __init__(self, cells: Sequence[str] = ()) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class _Counts(Counter[str]):
             self._spelt.setdefault(word, cell.strip())
 
     def spelt(self, word: str) -> str:
-        """Return a value as the table has it first; blank for blank cells."""
+        """Return a value in its first spelling; ``blank`` for blank cells."""
         return _BLANK_WORD if word in _BLANK else self._spelt.get(word, word)
 
 
@@ -102,12 +102,12 @@ def read_labels(
     Args:
         table: The table.
         chosen: The columns to use, in this order; empty: all that are labels.
-        settings: What values mean, and whether images without a value are left out.
+        settings: The meaning of values, and whether images without a value are left out.
         rules: The rules by which tables are read; 1: every column of 1, 0, -1, true, false, yes
-            and no is a label, and all others are passed over.
+            and no is a label, and all others are ignored.
 
     Raises:
-        ValueError: A column is almost a label, or one that was asked for is none.
+        ValueError: A column is almost a label, or a chosen column is not a label.
     """
     if rules == 1:
         return _read_as_before(table, chosen)
@@ -130,9 +130,9 @@ def read_labels(
         set_here = (positive.get(name, ()), negative.get(name, ()))
         meaning: _Meaning | str | None
         if any(set_here):
-            meaning = _meaning_set(table, name, counts, *set_here)
+            meaning = _meaning_from_settings(table, name, counts, *set_here)
         else:
-            meaning = _meaning_found(table, name, counts, bool(wanted), minus_is_unclear)
+            meaning = _detected_meaning(table, name, counts, bool(wanted), minus_is_unclear)
             if isinstance(meaning, str):
                 given = [
                     tuple(
@@ -143,7 +143,7 @@ def read_labels(
                     for words in (settings.positive, settings.negative)
                 ]
                 if any(given):
-                    meaning = _meaning_set(table, name, counts, *given)
+                    meaning = _meaning_from_settings(table, name, counts, *given)
         if isinstance(meaning, str):
             unclear[name] = meaning
         elif meaning is None:
@@ -217,14 +217,14 @@ def _by_column(
     return found
 
 
-def _meaning_set(
+def _meaning_from_settings(
     table: Table,
     name: str,
     counts: _Counts,
     positive: Sequence[str],
     negative: Sequence[str],
 ) -> _Meaning:
-    """Return what the settings say about a column; what one side leaves must be one value."""
+    """Return a column's meaning by the settings; if they name one side, one value must remain."""
     ones, zeros = (
         frozenset(value for word in words for value in _named(word, counts))
         for words in (positive, negative)
@@ -264,10 +264,10 @@ def _named(word: str, counts: _Counts) -> frozenset[str]:
     return frozenset({{"true": "yes", "false": "no"}.get(word, word)})
 
 
-def _meaning_found(
+def _detected_meaning(
     table: Table, name: str, counts: _Counts, asked: bool, minus_is_unclear: bool
 ) -> _Meaning | str | None:
-    """Return what a column's values mean, why that is unclear, or None if it is no label."""
+    """Return the meaning of a column, why it is unclear, or None if it is not a label."""
     present = counts.keys() - _BLANK
     total = sum(counts[word] for word in present)
     for one, zero in _VOCABULARIES:
@@ -328,7 +328,7 @@ def _exceptions(
     words: Sequence[str],
     odd: Set[str],
 ) -> str:
-    """Say which values of a column are beside its own words for 1 and 0, and the ways out."""
+    """Describe a column's values other than its words for 1 and 0, and how to resolve them."""
     at = table.columns.index(name)
     row = min((r for r in table.rows if _word(r.cells[at]) in odd), key=lambda row: row.line)
     beside = f", beside {_quoted(counts, words)}" if words else ""
@@ -346,7 +346,7 @@ def _exceptions(
 
 
 def _setting(key: str, name: str, counts: _Counts, words: Collection[str]) -> str:
-    """Return a setting as the command line takes it."""
+    """Return a setting in command-line syntax."""
     return shlex.quote(f"{key}.{name}={','.join(counts.spelt(word) for word in sorted(words))}")
 
 
@@ -357,7 +357,7 @@ def _refuse_unclear(
         return
     first = next(iter(unclear))
     others = [name for name in unclear if name != first]
-    more = f"; the same of {_listed(others)}" if others else ""
+    more = f"; the same applies to {_listed(others)}" if others else ""
     rest = [name for name in chosen or clear if name not in unclear]
     out = f"; or leave it out with {_attributes(rest)}" if rest else ""
     raise ValueError(f"{table.file}: {unclear[first]}{out}{more}")
@@ -451,7 +451,7 @@ def _quoted(counts: _Counts, words: Collection[str] | None = None) -> str:
 
 
 def _shortened(notes: Sequence[str]) -> list[str]:
-    """Return one sentence of many."""
+    """Join notes into one, shortened if there are many."""
     if not notes:
         return []
     return ["; ".join(notes[:_SHOWN]) + ("; ..." if len(notes) > _SHOWN else "")]

@@ -1,4 +1,4 @@
-"""Find the image files below a folder, and say what is left out."""
+"""Find the image files below a folder, and report what is left out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _JUNK = frozenset(
         "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r",
     }
 )  # fmt: skip
-"""Names, in lower case, of what file managers and storage devices leave in folders."""
+"""Lower-case names of files and folders left behind by file managers and storage devices."""
 _UNFINISHED = ("~", ".bak", ".tmp", ".part", ".partial", ".crdownload", ".swp")
 _UNSUPPORTED = frozenset(
     {
@@ -58,8 +58,8 @@ class LeftOut(NamedTuple):
 
     Attributes:
         reason: Why, as a noun for one and for several.
-        name: What the summary shows of it: a path, a name or a suffix.
-        path: Where it is.
+        name: How the summary names it: by path, name or suffix.
+        path: Its path.
     """
 
     reason: tuple[str, str]
@@ -72,7 +72,7 @@ class FoundFiles(NamedTuple):
 
     Attributes:
         images: The images, sorted by their paths.
-        left_out: What else is there.
+        left_out: All other files, and the folders that are not searched.
     """
 
     images: tuple[Path, ...]
@@ -82,9 +82,8 @@ class FoundFiles(NamedTuple):
 def find_files(folder: Path, rules: DataRules = 2) -> FoundFiles:
     """Find the images below a folder; none if it does not exist.
 
-    Files are taken for images by their suffix, or else by their content. Linked files and folders
-    are followed. What is hidden, what file managers leave behind, and the sheets of training runs
-    are left out.
+    Images are recognised by suffix, or else by content. Linked files and folders are followed.
+    Hidden files, leftovers of file managers, and the sheets of training runs are left out.
 
     Args:
         folder: The folder.
@@ -108,7 +107,7 @@ def find_files(folder: Path, rules: DataRules = 2) -> FoundFiles:
 
 
 def visible_folders(folder: Path, rules: DataRules = 2) -> list[str]:
-    """Return the sorted names of a folder's direct visible subfolders that are no junk or runs."""
+    """Return the sorted names of a folder's direct subfolders that are not hidden, junk or runs."""
     if not folder.is_dir():
         return []
     names = sorted(path.name for path in folder.iterdir() if path.is_dir())
@@ -118,7 +117,7 @@ def visible_folders(folder: Path, rules: DataRules = 2) -> list[str]:
 
 
 def is_run(folder: Path) -> bool:
-    """Return whether a folder is that of a training run, by the files that it holds."""
+    """Return whether a folder is that of a training run, judging by its files."""
     if not any((folder / part).is_dir() for part in _RUN_PARTS):
         return False
     try:
@@ -153,7 +152,7 @@ def describe(left_out: Iterable[LeftOut], unreadable: int = 0) -> str | None:
 
 
 def further_images(path: Path, count: int) -> list[LeftOut]:
-    """Return the images of a file that are left out, because only one of each file is read."""
+    """Return the other images of a file as left out, since only one per file is read."""
     return [LeftOut(_FURTHER, str(path), f"{path}#{number}") for number in range(count)]
 
 
@@ -166,13 +165,13 @@ def same_name(name: str) -> str:
 
 
 class NameIndex:
-    """Files by name, whichever Unicode form their names are in."""
+    """Files by name, regardless of the Unicode form of their names."""
 
     def __init__(self) -> None:
         self._folders: dict[str, dict[str, str]] = {}
 
     def find(self, path: Path) -> Path | None:
-        """Return the path of the file or folder that is called so; None if there is none."""
+        """Return the path of the file or folder of that name; None if there is none."""
         if path.exists():
             return path
         if path.name.isascii() and str(path.parent).isascii() or path.parent == path:
@@ -194,7 +193,7 @@ def _walk(
 
     Args:
         folder: The folder.
-        parents: The real paths of the folders that led to it.
+        parents: The real paths of the folders on the way to it.
         left_out: Collects the folders and links that are left out.
 
     Yields:
@@ -248,7 +247,7 @@ def _is_junk(name: str) -> bool:
 
 
 def _refuse(path: str, is_file: bool, rules: DataRules) -> tuple[str, str] | None:
-    """Return why a file is not an image to use; None if it is."""
+    """Return why a file is not used as an image; None if it is."""
     name = os.path.basename(path)
     suffix = os.path.splitext(name)[1].lower()
     if rules == 1:

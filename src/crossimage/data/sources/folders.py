@@ -46,14 +46,14 @@ class Domain:
         train_root: The folder, or list file, of the training images.
         test_root: The folder of the test images, whether or not it exists.
         lines: In a list file, the line of every training image.
-        classes: Names of the classes; empty unless they were asked for. See
+        classes: Names of the classes; empty unless requested. See
             :func:`crossimage.data.sources.classes.classified`.
-        class_indices: Index of the class of every training image; empty if training must not know
+        class_indices: Index of the class of every training image; empty if training must not use
             it.
         test_class_indices: Index of the class of every test image; empty if unknown.
-        train_from: What tells which images are for training, as shown to users.
-        test_from: What tells which images are for tests.
-        left_out: Files and folders beside the images that are not used.
+        train_from: Where the training images come from, as shown to users.
+        test_from: Where the test images come from.
+        left_out: Files and folders that are not used.
     """
 
     name: str
@@ -97,8 +97,8 @@ def scan_domains(
     Layouts: ``DIR/trainA, trainB[, testA, testB]``; ``DIR/train/<domain>[, test/<domain>]``;
     side-by-side pairs directly in ``DIR/train[, test]``; list files ``A=list.txt,B=list.txt``
     with one path per line, relative to the list or else to the working folder. Splits are
-    recognised as by :func:`~crossimage.data.sources.split_names.split_of`. Validation images stand
-    in for test images if no domain has any of these. Folders are searched recursively; hidden
+    recognised as by :func:`~crossimage.data.sources.split_names.split_of`. Validation images take
+    the place of test images if no domain has any. Folders are searched recursively; hidden
     files and the folders of training runs are ignored.
 
     Args:
@@ -106,8 +106,8 @@ def scan_domains(
         names: New names of the domains; with ``DIR/train/<domain>`` also the folders to use, in
             this order.
         count: Expected number of domains; None: any from two on.
-        paired: Whether the images of the domains belong together. Otherwise files are taken for
-            side-by-side pairs only if each is exactly twice as wide as high.
+        paired: Whether the images of the domains belong together. Otherwise files are treated
+            as side-by-side pairs only if each is exactly twice as wide as high.
         rules: The rules by which files are found.
 
     Returns:
@@ -116,7 +116,7 @@ def scan_domains(
     Raises:
         FileNotFoundError: A folder or a listed file is missing.
         ValueError: The path is empty, a folder has no images, the images are not all side-by-side
-            pairs, the number of domains is not the expected one, or several folders may be meant.
+            pairs, the number of domains is wrong, or the choice of folders is ambiguous.
     """
     folder = as_path(data, "the path of the data set")
     if len(set(names)) < len(names):
@@ -138,9 +138,9 @@ def scan_domains(
 def find_images(data: str, names: Sequence[str] = (), rules: DataRules = 2) -> Domain:
     """Find the images of a data set with a single domain.
 
-    Layouts: ``DIR/train[, DIR/test]``, where ``val`` stands in for a missing ``test``; images
-    anywhere below ``DIR`` if it has no folder ``train``, apart from those that
-    :func:`~crossimage.data.sources.choose.choose` finds to be for tests; a list file with one path
+    Layouts: ``DIR/train[, DIR/test]``, where ``val`` replaces a missing ``test``; images anywhere
+    below ``DIR`` if it has no folder ``train``, except those that
+    :func:`~crossimage.data.sources.choose.choose` reserves for testing; a list file with one path
     per line.
 
     Args:
@@ -167,7 +167,7 @@ def find_images(data: str, names: Sequence[str] = (), rules: DataRules = 2) -> D
 
 
 def find_large_images(data: str, names: Sequence[str] = (), rules: DataRules = 2) -> Domain:
-    """Find images like :func:`find_images`, without folders of them at low resolution."""
+    """Find images like :func:`find_images`, without folders of low-resolution copies."""
     domain = find_images(data, names, rules)
     if rules == 1 or domain.lines:
         return domain
@@ -182,7 +182,7 @@ def find_two_scales(
     """Find the images of a data set, as a domain of small images and one of large images.
 
     Args:
-        data: What :func:`find_images` takes.
+        data: As for :func:`find_images`.
         names: Names of the small images and of the large ones; by default low and high.
         rules: The rules by which files are found.
 
@@ -255,8 +255,8 @@ def _in_folders(
 ) -> tuple[Domain, ...]:
     """Return domains whose images are in folders of splits.
 
-    All domains have the same split for tests: validation images stand in for them only if no
-    domain has test images, so that images of different splits are never taken for pairs.
+    All domains use the same split for testing: validation images only if no domain has test images,
+    so that images of different splits are never taken for pairs.
 
     Args:
         folder: The folder of the data set.
@@ -293,7 +293,7 @@ def _in_folders(
             Domain(
                 name, train, test, train_root=root, test_root=test_root,
                 left_out=left_out + others, train_from=root.relative_to(folder).as_posix(),
-                test_from=f"{test_from}, for want of test images" if tested == "val" else test_from,
+                test_from=f"{test_from}, in place of test images" if tested == "val" else test_from,
             )
         )  # fmt: skip
     return tuple(domains)
@@ -371,7 +371,7 @@ def _read_list(file: Path, rules: DataRules) -> list[tuple[Path, int]]:
 
 
 def _required(folder: Path, rules: DataRules) -> FoundFiles:
-    """Find the images below a folder; without any, raise an error that says what is there."""
+    """Find the images below a folder; if there are none, raise an error that lists its contents."""
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}; {_LAYOUTS}")
     found = find_files(folder, rules)

@@ -37,7 +37,7 @@ class LabelledDomain(Domain):
         label_set: The labels that its images may have.
         values: Labels of every training image.
         test_values: Labels of every test image.
-        notes: Sentences on how its table was read and what of it is not used.
+        notes: Sentences on how its table was read and which parts are not used.
     """
 
     label_set: LabelSet = LabelSet((), False)
@@ -68,8 +68,8 @@ class LabelledDomain(Domain):
         return [f"{self.name}: {note}." for note in self.notes]
 
 
-_FOR_WANT = ", validation images for want of test images"
-_SHOWN = 50  # labels that a sentence lists at most
+_INSTEAD = ", validation images in place of test images"
+_SHOWN = 50  # labels listed at most in a sentence
 
 
 def find_labelled(
@@ -87,7 +87,7 @@ def find_labelled(
         chosen: The classes or attributes to use, in this order; each data set uses those that it
             has. Empty: all.
         rules: The rules by which files are found and tables are read.
-        values: What the values of tables mean.
+        values: The meaning of the values in tables.
 
     Raises:
         FileNotFoundError: A folder, a table or an image is missing.
@@ -131,7 +131,7 @@ def find_labelled(
 
 
 def _check_settings(values: LabelValues, columns: Sequence[Sequence[str]]) -> None:
-    """Refuse settings of columns that no table has."""
+    """Refuse settings for columns that no table has."""
     known = [name for names in columns for name in names]
     folded = [name.replace("-", "_") for name in known]
     for key, by_column in (("positive", values.positive), ("negative", values.negative)):
@@ -225,7 +225,7 @@ def _from_table(
 def _from_two_tables(
     name: str, labels: TableLabels, tests: Table, values: LabelValues | None
 ) -> LabelledDomain:
-    """Return the images of a table for training and of another one for tests."""
+    """Return the training images of one table and the test images of another."""
     missing = [label for label in labels.names if label not in tests.columns]
     if missing and len(missing) < len(labels.names):
         raise ValueError(
@@ -242,7 +242,7 @@ def _from_two_tables(
         test = tuple(row.path for row in rows)
         test_values = tuple(known.values[path] for path in test)
         notes += tuple(note for note in known.notes if note not in notes)
-    instead = "" if tests.rows[0].split == "test" else _FOR_WANT
+    instead = "" if tests.rows[0].split == "test" else _INSTEAD
     return LabelledDomain(
         name, tuple(row.path for row in labels.table.rows), test, train_root=labels.table.file,
         test_root=tests.file, label_set=LabelSet(labels.names, False),
@@ -254,7 +254,7 @@ def _from_two_tables(
 
 
 def _checked(domain: LabelledDomain) -> LabelledDomain:
-    """Return a data set whose labels distinguish its training images; refuse any other."""
+    """Return a data set; refuse labels that do not distinguish its training images."""
     names = domain.label_set.names
     if domain.label_set.categorical and len(names) < 2:
         raise ValueError(f"{domain.name} has only the class {names[0]}; expected at least two")

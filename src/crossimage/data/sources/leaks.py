@@ -1,4 +1,4 @@
-"""Test images that are also training images, found by their content."""
+"""Detection, by content, of test images that are also training images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from crossimage.data.sources.folders import Domain
 
 SECONDS = 5.0
-"""Time that the search may take before a training."""
+"""Time limit of the search before training."""
 
 _NAMED = 3
 
@@ -24,7 +24,7 @@ class Leaks:
 
     Attributes:
         pairs: Each such test image with a training image of the same content.
-        checked: Number of test images that were looked at.
+        checked: Number of test images that were checked.
         total: Number of test images.
     """
 

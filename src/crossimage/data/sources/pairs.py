@@ -16,16 +16,16 @@ def align(domains: Sequence[Domain], rules: DataRules = 2) -> tuple[Domain, ...]
 
     Images in folders belong together if they have the same path below their folders, regardless of
     the suffix, of the Unicode form, and of upper and lower case if that is unambiguous; entries of
-    list files if they stand in the same line; halves if they are of the same file. Test images
-    need no partners, if the other domains have no test images at all.
+    list files if they are on the same line; halves if they come from the same file. Test images
+    need no partners if the other domains have no test images at all.
 
     Args:
         domains: The domains.
         rules: The rules by which files are found; 1: entries of list files belong together by
-            their position, whatever comments are between them.
+            their position, regardless of comments.
 
     Returns:
-        The domains; their n-th images are a pair.
+        The domains; their n-th images form a pair.
 
     Raises:
         ValueError: An image has no partner, or several have the same name.
@@ -134,10 +134,10 @@ def _unequal_lines(domains: Sequence[Domain]) -> list[str]:
         if not alone:
             continue
         here, there = (first, other) if alone[0] in first.lines else (other, first)
-        several = f"; {len(alone)} lines differ so" if len(alone) > 1 else ""
+        several = f"; {len(alone)} lines differ in this way" if len(alone) > 1 else ""
         problems.append(
             f"{here.train_root}, line {alone[0]} names an image and {there.train_root}, line "
-            f"{alone[0]} does not; images of the same line are a pair, so make both lines images, "
+            f"{alone[0]} does not; images on the same line are a pair, so make both lines images, "
             f"comments or empty{several}"
         )
     return problems

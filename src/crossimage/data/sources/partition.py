@@ -1,4 +1,4 @@
-"""Splits of tables: by a column, by a list, by folders, or by tables of their own."""
+"""Splits of tables: by a column, by a list, by folders, or by separate tables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Splits(NamedTuple):
 
     Attributes:
         of: ``train``, ``val`` or ``test``; empty if unknown.
-        origin: What tells so, as shown to users; empty if nothing does.
+        origin: Source of the splits, as shown to users; empty if there is none.
     """
 
     of: list[str]
@@ -32,7 +32,7 @@ class Splits(NamedTuple):
 
 
 def split_column(file: Path, names: Sequence[str], rules: DataRules = 2) -> int | None:
-    """Return the index of the column of a table that tells the splits; None if there is none.
+    """Return the index of a table's split column; None if there is none.
 
     Args:
         file: The table.
@@ -50,7 +50,7 @@ def split_column(file: Path, names: Sequence[str], rules: DataRules = 2) -> int 
     if len(known) > 1:
         several = " and ".join(f"'{names[index]}'" for index in known)
         raise ValueError(
-            f"{file} has several columns that may tell the splits, {several}; rename all but one"
+            f"{file} has several columns that may hold the splits, {several}; rename all but one"
         )
     return known[0] if known else None
 
@@ -58,7 +58,7 @@ def split_column(file: Path, names: Sequence[str], rules: DataRules = 2) -> int 
 def read_splits(
     file: Path, column: str, cells: Iterable[tuple[int, str]], rules: DataRules = 2
 ) -> Splits:
-    """Return the splits that a column tells.
+    """Read the splits from a column.
 
     Args:
         file: The table.
@@ -67,7 +67,7 @@ def read_splits(
         rules: The rules by which tables are read; 1: only ``train``, ``val`` and ``test``.
 
     Raises:
-        ValueError: A cell is no split.
+        ValueError: A cell does not name a split.
     """
     splits = []
     for line, cell in cells:
@@ -77,7 +77,9 @@ def read_splits(
         else:
             split = split_of(word) or _CODES.get(word.removesuffix(".0"))
         if split is None:
-            rename = "" if column.casefold() == "split" else "; rename it if it tells no splits"
+            rename = (
+                "" if column.casefold() == "split" else "; rename it if it does not hold splits"
+            )
             expected = _EXPECTED if rules == 2 else "train, test, val"
             raise ValueError(
                 f"{file}, line {line}: {column} is '{cell}'; expected {expected}{rename}"
@@ -92,7 +94,7 @@ def listed_splits(
     files: Sequence[tuple[int, str]],
     rules: DataRules = 2,
 ) -> Splits:
-    """Return the splits that CelebA's list beside a table tells, as text or CSV.
+    """Read the splits from CelebA's list next to a table, as text or CSV.
 
     Args:
         file: The table.
@@ -101,7 +103,7 @@ def listed_splits(
         rules: The rules by which tables are read; 1: only text.
 
     Raises:
-        ValueError: The list does not tell the split of every image.
+        ValueError: The list does not give the split of every image.
     """
     suffixes = (".txt", ".csv") if rules == 2 else (".txt",)
     names = [f"{folder}{_LIST}{suffix}" for suffix in suffixes for folder in ("", "Eval/")]
@@ -114,16 +116,16 @@ def listed_splits(
     for line, name in files:
         if parts.get(name, "") not in _CODES:
             raise ValueError(
-                f"{partition} says '{parts.get(name, 'nothing')}' of {name} ({file}, line {line}); "
-                "expected 0, 1 or 2, for training, validation or test"
+                f"{partition} says '{parts.get(name, 'nothing')}' for {name} ({file}, line {line});"
+                " expected 0, 1 or 2, for training, validation or test"
             )
     return Splits([_CODES[parts[name]] for _, name in files], partition.name)
 
 
 def splits_by_folder(names: Iterable[str]) -> Splits:
-    """Return the splits that the folders in the names of images tell, such as ``test/1.png``.
+    """Read the splits from the folders in the names of images, such as ``test/1.png``.
 
-    Of absolute names, only what follows the folder that all share counts.
+    Of absolute names, only the part below the common folder counts.
     """
     parts = [PurePosixPath(name.replace("\\", "/")).parts[:-1] for name in names]
     if parts and all(part[:1] == ("/",) for part in parts):
@@ -138,24 +140,24 @@ def splits_of_table(file: Path, splits: Splits, lines: Iterable[int], split: Spl
     """Return the splits of a table whose images are all of one split.
 
     Raises:
-        ValueError: Something else tells another split of an image.
+        ValueError: Another source assigns an image to a different split.
     """
     for line, known in zip(lines, splits.of, strict=True):
         if known not in ("", split):
             raise ValueError(
-                f"{file}, line {line}: {splits.origin or 'the table'} tells the split {known}, and "
-                f"the name of the table {split}; give the path of the table to use"
+                f"{file}, line {line}: the split is {known} by {splits.origin or 'the table'}, but "
+                f"{split} by the name of the table; give the path of the table to use"
             )
     return Splits([split] * len(splits.of), file.name)
 
 
 def is_list(file: Path) -> bool:
-    """Return whether a file beside a table is a list of CelebA that tells no attributes."""
+    """Return whether a file is one of CelebA's lists without attributes."""
     return file.name.casefold().startswith(_OTHER_LISTS)
 
 
 def tables_of_splits(tables: Sequence[Path]) -> dict[SplitName, Path] | None:
-    """Return tables such as ``train.csv`` and ``test.csv`` by split; None if they are others."""
+    """Return tables such as ``train.csv`` and ``test.csv`` by split; None for any others."""
     by_split = {split_of(file.stem) or split_in(file.stem): file for file in tables}
     if None in by_split or len(by_split) < len(tables) or "train" not in by_split:
         return None

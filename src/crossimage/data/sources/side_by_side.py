@@ -15,17 +15,17 @@ _PHOTOS = {"3:2": 3 / 2, "16:10": 16 / 10, "5:3": 5 / 3, "16:9": 16 / 9, "1.85:1
            "21:9": 21 / 9, "64:27": 64 / 27, "2.39:1": 2.39}  # fmt: skip
 """Aspect ratios of photos and films that are not pairs."""
 
-_EQUAL = 0.01  # relative difference of ratios that are the same
-_EXCEPTION = 0.1  # relative difference from the other files' ratio of one that does not belong
+_EQUAL = 0.01  # relative difference up to which ratios are the same
+_EXCEPTION = 0.1  # relative difference from the usual ratio that marks an exception
 _NAMED = 3
 
 
 def check_side_by_side(
     train: Sequence[Path], test: Sequence[Path], paired: bool, layouts: str, rules: DataRules = 2
 ) -> None:
-    """Check by the headers of all files that they are side-by-side pairs.
+    """Check, from the headers of all files, that they are side-by-side pairs.
 
-    Files with broken headers are passed over: training counts and names them.
+    Files with broken headers are skipped here; training counts and names them.
 
     Args:
         train: Training images.
@@ -36,7 +36,7 @@ def check_side_by_side(
         rules: The rules by which files are found; 1: only the first three files are read.
 
     Raises:
-        ValueError: The files are not pairs, or some have another shape than the others.
+        ValueError: The files are not pairs, or some differ in shape from the others.
     """
     if rules == 1:
         for path, info in _sizes(train[:3]):
@@ -58,8 +58,8 @@ def check_side_by_side(
         raise ValueError(
             f"{len(exceptions)} of {len(sizes)} files in {_folders(train, test)} do not have the "
             f"shape of the others ({info.width} x {info.height}): {named}{more}; expected "
-            "side-by-side pairs of one shape, so remove the files that are none, or move them to "
-            "another folder"
+            "side-by-side pairs of one shape, so remove the files that are not pairs, or move them "
+            "to another folder"
         )
     _check_pair(path, info, layouts)
     photo = next((name for name, r in _PHOTOS.items() if abs(usual - r) <= _EQUAL * r), None)
@@ -67,19 +67,19 @@ def check_side_by_side(
         shape = (
             f", the shape of a photo ({photo})"
             if photo
-            else ", not twice as wide as high as methods without pairs need it"
+            else ", not twice as wide as high, as methods without pairs require"
         )
         raise ValueError(
-            f"{path} is {info.width} x {info.height}{shape}, so it is not taken for a "
+            f"{path} is {info.width} x {info.height}{shape}, so it is not treated as a "
             f"side-by-side pair; {layouts}; if it is one, save its halves in trainA and trainB"
         )
 
 
 def check_not_side_by_side(folders: Sequence[Path], images: Iterable[Path]) -> None:
-    """Ask whether images in sub-folders of the training folder are pairs of halves themselves.
+    """Refuse sub-folders of the training folder whose images may be side-by-side pairs.
 
     Args:
-        folders: The folders of the domains of a method of pairs, whose names were not given.
+        folders: The folders of the domains of a paired method, which the user did not name.
         images: Their training images.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Names of folders and tables, and cells of tables, that tell training from test images."""
+"""Names of folders and tables, and cells of tables, that mean training or test images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LETTERED = re.compile(
 
 
 def split_of(name: str) -> SplitName | None:
-    """Return the split that a whole name means, in any case; None if it means none."""
+    """Return the split that a whole name means, ignoring case; None if it means none."""
     return _SPLIT_OF.get(name.strip().casefold())
 
 
@@ -42,7 +42,7 @@ def split_folders(
     """Sort names of folders by split and by the letter of their domain.
 
     Args:
-        names: The folders beside one another.
+        names: Names of sibling folders.
         rules: The rules by which folders are found; 1: only ``train``, ``test`` and ``val``,
             followed by nothing or a capital letter.
 

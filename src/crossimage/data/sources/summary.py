@@ -1,4 +1,4 @@
-"""Sentences on which images of a data set are for training, and which for tests."""
+"""Sentences on the splits and pairs of a data set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NOUNS = {"train": "training images", "test": "test images"}
 
 
 def describe_splits(domains: Sequence[Domain]) -> list[str]:
-    """Return how many images each split has, and what tells so."""
+    """Return the number and source of the images of each split."""
     return [f"{_NOUNS[split]}: {_counts(domains, split)}" for split in SPLITS]
 
 

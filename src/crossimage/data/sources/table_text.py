@@ -24,7 +24,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
     (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
 )
-_SAMPLE = 200  # lines that tell the separator
+_SAMPLE = 200  # lines from which the separator is detected
 _WORD = re.compile(r"[^\W\d_]+(?:[^\x00-\x7f\s][^\W\d_]*)*|[^\x00-\x7f]+")
 _PUNCTUATION = str.maketrans("", "", "“”‘’„‚–—…•€°²³½«»·±µ\xa0")
 
@@ -36,7 +36,7 @@ class TableText:
     Attributes:
         text: The text.
         encoding: Name of its encoding.
-        separator: What separates its cells; a space stands for any white space.
+        separator: Separator of its cells; a space stands for any white space.
         skipped: Lines before the text: the line ``sep=;`` that spreadsheets write.
     """
 
@@ -58,10 +58,10 @@ class TableText:
 
 
 def read_text(file: Path) -> TableText:
-    """Read the text of a table, and find out its encoding and separator.
+    """Read the text of a table, and detect its encoding and separator.
 
     UTF-16 and UTF-32 are recognised by their byte order mark, UTF-16 without one by its zero bytes,
-    UTF-8 by being valid; any other text is taken for Windows-1252 if its words are mostly ASCII.
+    UTF-8 by being valid; any other text is read as Windows-1252 if its words are mostly ASCII.
 
     Raises:
         ValueError: The file is not text, or its encoding is unclear.
@@ -102,7 +102,7 @@ def _western(text: str) -> bool:
     """Return whether text has the few accents of Western European words."""
     words = [word for word in _WORD.findall(text.translate(_PUNCTUATION)) if not word.isascii()]
     other = sum(not char.isascii() for word in words for char in word)
-    # été is the extreme among common words; a single letter, as in Ø, tells nothing
+    # été is the extreme among common words; a single letter, as in Ø, proves nothing
     return all(len(word) < 2 or word.isalpha() for word in words) and (
         3 * other <= 2 * sum(map(len, words)) or max(map(len, words)) < 2
     )
@@ -118,12 +118,12 @@ def _split(text: str, separator: str) -> Iterator[Line]:
 
 
 def _separator(text: str, comma_separated: bool) -> str:
-    """Return the separator that cuts most lines into as many cells as the first one.
+    """Return the separator that splits most lines into as many cells as the first one.
 
     Args:
         text: The text.
         comma_separated: Whether the file's name says that its cells are separated by a character,
-            so that white space is the last resort; otherwise it is the rule.
+            so that white space is the last resort; otherwise it is the default.
     """
     best = (0.0, 0, "")
     for separator in ",;\t|":

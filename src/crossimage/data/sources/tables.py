@@ -56,13 +56,13 @@ class Table:
 
     Attributes:
         file: The file that it was read from.
-        columns: Names of its columns, without those of file and split.
+        columns: Names of its columns, without the file and split columns.
         rows: Its lines, sorted by the paths of the images.
-        unnamed: Stand-ins for the names of columns that have none.
+        unnamed: Placeholder names of unnamed columns.
         text: Its encoding and separator, as shown to users.
         unlisted: Number of images in the same folders that it does not name.
-        splits_from: What tells the splits, as shown to users; empty if nothing does.
-        tests: The table of the test images, if they have one of their own.
+        splits_from: Source of the splits, as shown to users; empty if there is none.
+        tests: The separate table of the test images, if there is one.
     """
 
     file: Path
@@ -78,7 +78,7 @@ class Table:
         """Return the rows of the training or the test images.
 
         If no row has a split, every tenth image is for testing, but at most 2000, evenly spread.
-        Images of ``val`` stand in if there are none of ``test``.
+        Images of ``val`` take their place if there are none of ``test``.
         """
         splits = {row.split for row in self.rows}
         if splits == {""}:
@@ -90,13 +90,13 @@ class Table:
         return [row for row in self.rows if row.split in wanted]
 
     def origin(self, split: Split) -> str:
-        """Return what tells the split of the training or test images, as shown to users."""
+        """Return the source of the training or test split, as shown to users."""
         known = {row.split for row in self.rows}
         if known == {""}:
             tenth = "every tenth image" if split == "test" else "all but every tenth image"
             return f"{self.file.name}, {tenth}" if self.split("test") else self.file.name
         stands_in = split == "test" and "test" not in known
-        instead = ", validation images for want of test images" if stands_in else ""
+        instead = ", validation images in place of test images" if stands_in else ""
         return f"{self.splits_from or self.file.name}{instead}"
 
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -136,14 +136,14 @@ def find_table(folder: Path, rules: DataRules = 2) -> Path | None:
 
 
 def read_split_tables(tables: Mapping[SplitName, Path]) -> Table:
-    """Read tables such as ``train.csv`` and ``test.csv``, of which all but the first are ``tests``.
+    """Read tables such as ``train.csv`` and ``test.csv``; the latter becomes ``tests``.
 
     Args:
         tables: The tables by split; ``val`` is used only if there is no ``test``.
 
     Raises:
         FileNotFoundError: Images are missing.
-        ValueError: A file is not such a table, or says that its images are of another split.
+        ValueError: A file is not such a table, or assigns its images to another split.
     """
     train = read_table(tables["train"], split="train")
     tested: SplitName = "test" if "test" in tables else "val"
@@ -156,19 +156,20 @@ def read_table(file: Path, rules: DataRules = 2, split: SplitName | None = None)
     """Read a table: text with a header line and a line per image, or in the format of CelebA.
 
     Cells are separated by commas, semicolons, tabs or bars; see
-    :func:`~crossimage.data.sources.table_text.read_text` for encodings. The column whose cells are
-    names of images names the image; of several, ``file``, ``filename``, ``image``, ``image_id``,
-    ``path`` or ``name``. In CelebA's format, cells are separated by spaces, and a header line of
-    the other columns is followed by lines of an image and its values. The splits are told by a
-    column, see :func:`~crossimage.data.sources.partition.split_column`; by
-    ``list_eval_partition.txt`` or ``.csv`` beside the table; or by the folders in the names of the
-    images. By default, an image in a folder ``train``, ``test`` or ``val`` belongs to that split.
+    :func:`~crossimage.data.sources.table_text.read_text` for encodings. Images are named
+    by the column that holds image names; if there are several, by ``file``, ``filename``,
+    ``image``, ``image_id``, ``path`` or ``name``. In CelebA's format, cells are separated by
+    spaces, and a header line with the names of the labels is followed by lines of an image and its
+        values. The splits come from a column, see
+    :func:`~crossimage.data.sources.partition.split_column`; from ``list_eval_partition.txt`` or
+    ``.csv`` next to the table; or from the folders in the names of the images. By default, an image
+    in a folder ``train``, ``test`` or ``val`` belongs to that split.
 
     Args:
         file: The table.
         rules: The rules by which tables are read; 1: only UTF-8, CSV only with commas, and the
             image in the column with one of these names, or else in the first.
-        split: The split of all its images; None: the table tells it.
+        split: The split of all its images; None: read from the table.
 
     Raises:
         FileNotFoundError: Images are missing.
@@ -188,8 +189,8 @@ def read_table(file: Path, rules: DataRules = 2, split: SplitName | None = None)
         raise ValueError(f"{file} is not a table; expected a CSV file or {CELEBA}") from None
     if len(lines) < 2:
         raise ValueError(
-            f"{file} names no images; expected a line of names, then one line per image, and "
-            "nothing else above or between them"
+            f"{file} names no images; expected a header line, then one line per image, and nothing "
+            "else above or between them"
         )
     (header, names), *entries = lines
     names = [name.strip() for name in names]
@@ -230,7 +231,7 @@ def read_table(file: Path, rules: DataRules = 2, split: SplitName | None = None)
     for one, other in zip(rows, rows[1:], strict=False):
         if one.path == other.path:
             first, second = sorted((one.line, other.line))
-            values = "the same" if one.cells == other.cells else "other"
+            values = "the same" if one.cells == other.cells else "different"
             raise ValueError(
                 f"{file}, line {second}: {one.path} is already in line {first}, with {values} "
                 "values; remove one of the lines"
@@ -243,12 +244,12 @@ def read_table(file: Path, rules: DataRules = 2, split: SplitName | None = None)
 
 
 def _check_header(file: Path, line: int, names: Sequence[str]) -> None:
-    """Refuse a first line that is about an image."""
+    """Refuse a first line that describes an image."""
     image = next((name for name in names if _has_suffix(name)), None)
     if image is not None:
         labels = ",".join(f"label{number}" for number in range(1, min(len(names), 4)))
         raise ValueError(
-            f"{file} has no line of names: line {line} is already about the image {image}; write "
+            f"{file} has no header line: line {line} already describes the image {image}; write "
             f"the names of the columns above it, such as file,{labels}"
         )
 
@@ -279,7 +280,7 @@ def _file_column(
 
 
 def _count_unlisted(listed: Iterable[Path]) -> int:
-    """Count the images in the same folders as those of a table that it does not name."""
+    """Count the unlisted images in the folders of a table's images."""
     by_folder: dict[Path, set[str]] = defaultdict(set)
     for path in listed:
         by_folder[path.parent].add(path.name)
@@ -303,15 +304,15 @@ def _celeba(file: Path) -> Iterator[Line]:
 
 
 def _with_names(file: Path, lines: Iterable[Line]) -> Iterator[Line]:
-    """Yield the lines from the header on, which precedes the first image and follows the count."""
+    """Yield the lines from the header on: the line above the first image, below the count."""
     header: Line | None = None
     started = False
     for number, cells in lines:
         if not started and _has_suffix(cells[0]):
             if header is None:
-                raise ValueError(f"{file} has no line of names before its first image")
+                raise ValueError(f"{file} has no header line before its first image")
             started = True
-            complete = len(header[1]) == len(cells)  # with a name for the column of images
+            complete = len(header[1]) == len(cells)  # names the column of images, too
             yield header[0], header[1] if complete else ["file", *header[1]]
         if started:
             yield number, cells
@@ -330,11 +331,11 @@ def _has_suffix(name: str) -> bool:
 def _locate(
     file: Path, files: Sequence[tuple[int, str]], splits: Splits, rules: DataRules
 ) -> tuple[list[tuple[Path, str]], str]:
-    """Return the images' paths and splits, and what tells these.
+    """Return the images' paths and splits, and the source of the splits.
 
     Raises:
-        FileNotFoundError: Images are missing; they are counted.
-        ValueError: A file is no image, or may be one of several images of different splits.
+        FileNotFoundError: Images are missing; the message counts them.
+        ValueError: A file is not an image, or images of different splits share its name.
     """
     # tables are long, and strings are several times as fast as paths here
     roots = [str(root) for root in _roots(file)]
@@ -350,7 +351,7 @@ def _locate(
         if not _has_suffix(name):
             raise ValueError(f"{file}, line {line}: '{name}' is not an image; expected {EXPECTED}")
         found = _first_file(order[split], name, index)
-        if found is None and rules == 2 and "\\" in name:  # of Windows
+        if found is None and rules == 2 and "\\" in name:  # a Windows path
             found = _first_file(order[split], name.replace("\\", "/"), index)
         if found is None:
             missing.append((line, name))
@@ -371,7 +372,7 @@ def _locate(
 
 
 def _folders_of_splits(roots: Sequence[str], rules: DataRules) -> dict[str, SplitName]:
-    """Return the folders of splits below some folders, and their splits."""
+    """Return the split folders below some folders, each with its split."""
     found: dict[str, SplitName] = {}
     for root in roots:
         folders = split_folders(visible_folders(Path(root), rules), rules)
@@ -382,7 +383,7 @@ def _folders_of_splits(roots: Sequence[str], rules: DataRules) -> dict[str, Spli
 
 
 def _check_only_one(file: Path, line: int, name: str, below: Mapping[str, str]) -> None:
-    """Refuse a name that images of several splits have."""
+    """Refuse a name shared by images of several splits."""
     holding = [folder for folder in below if os.path.isfile(os.path.join(folder, name))]
     if len(holding) > 1:
         names = " and ".join(os.path.basename(folder) for folder in holding)
@@ -395,7 +396,7 @@ def _check_only_one(file: Path, line: int, name: str, below: Mapping[str, str]) 
 def _first_file(
     folders: Sequence[str], name: str, index: NameIndex
 ) -> tuple[str, str | Path] | None:
-    """Return the first folder that holds a file, and the file's name as it is spelt there."""
+    """Return the first folder that holds a file, and the spelling of the file's name there."""
     folder = next((f for f in folders if os.path.isfile(os.path.join(f, name))), None)
     if folder is not None:
         return folder, name
