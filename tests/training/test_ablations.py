@@ -55,7 +55,7 @@ def test_recipes_and_own_lists_stand_side_by_side(tmp_path: Path) -> None:
         ("- {name: A, recipe: munot}", "did you mean 'munit'"),
         (
             "- {name: A, recipe: munit}\n- {name: a, recipe: unit}",
-            "give every training a name of its own",
+            "give every training a different name",
         ),
         ("- {name: [", "is not a YAML file"),
         ("just words", "expected a list of trainings"),

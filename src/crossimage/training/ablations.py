@@ -1,4 +1,4 @@
-"""Ablations: several trainings on the same data, to be compared as in MUNIT's table 1."""
+"""Ablations: several runs on the same data, compared as in MUNIT's table 1."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SUFFIXES = (".yaml", ".yml")
 
 
 class _Entry(BaseModel):
-    """One training, as a list file states it."""
+    """One training, as written in a list file."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -81,7 +81,7 @@ def find_variants(names: Sequence[str]) -> list[Variant]:
         if not variant.folder or folders.count(variant.folder) > 1:
             raise ValueError(
                 f"the name '{variant.name}' leads to the run folder '{variant.folder}', which is "
-                "empty or taken; give every training a name of its own"
+                "empty or taken; give every training a different name"
             )
         resolve(variant.recipe)
     return variants
@@ -100,7 +100,7 @@ def check_variants(variants: Sequence[Variant], overrides: Mapping[str, Any]) ->
         overrides: Settings that all variants share.
 
     Raises:
-        ValueError: The settings of one cannot be used.
+        ValueError: The settings of a variant cannot be used.
     """
     for variant in variants:
         method, settings = resolve(variant.recipe)

@@ -17,7 +17,7 @@ _FILE = "accuracy.json"
 def accuracies(trainer: Trainer) -> dict[str, float]:
     """Return the share of the test images that a method classifies correctly, by domain.
 
-    All labelled test images of all domains are used, and by this report alone: nothing in a run is
+    All labelled test images of all domains are used, but only for this report: nothing in a run is
     chosen by them.
     """
     device, shares = trainer.fabric.device, {}

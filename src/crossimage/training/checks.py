@@ -26,8 +26,8 @@ MAY_CHANGE = frozenset(
         "keep",
     }
 )
-"""Settings that a continued run may change: they do not change what a step computes. The number of
-steps does if the learning rate falls towards the last one."""
+"""Settings that a continued run may change: they do not change the computation of a step. The
+number of steps does if the learning rate decays towards the last one."""
 
 
 def check_config(method: type[Method], config: Config, devices: int) -> None:
@@ -51,7 +51,7 @@ def check_config(method: type[Method], config: Config, devices: int) -> None:
 
 
 def data_changes(state: Mapping[str, Any], fingerprint: Mapping[str, str]) -> list[str]:
-    """Return lines that say how the images of a run differ from those of its checkpoint."""
+    """Return the differences between the images of a run and of its checkpoint, as lines."""
     return [
         f"images of {domain}: {state['data'].get(domain)} -> {now}"
         for domain, now in fingerprint.items()
@@ -77,7 +77,7 @@ def check_continues(
         name: The method's name.
         config: The settings now.
         new_data: Changes of the data that are not accepted.
-        listener: Knows how the user can go on otherwise.
+        listener: Names the commands that the user can run instead.
 
     Raises:
         ValueError: Something differs; all differences are named.
@@ -89,17 +89,17 @@ def check_continues(
     before = build(type(config), EARLIER_DEFAULTS, saved, source=str(run))
     may_change = MAY_CHANGE - {"steps"} if config.decay_steps else MAY_CHANGE
     used, now = state["arithmetic"], arithmetic(config.precision)
-    if used == now:  # "auto" may be given by its meaning
+    if used == now:  # "auto" may be replaced by what it stands for
         may_change |= {"precision"}
     changes = differences(before, config, ignore=may_change.__contains__)
     if used != now and before.precision == config.precision:
-        changes.append(f"what precision=auto means here: {used} -> {now}; set precision={used}")
+        changes.append(f"precision=auto on this machine: {used} -> {now}; set precision={used}")
     if not changes and not new_data:
         return
-    found = f"{run} holds a run of another config ({'; '.join([*changes, *new_data])})"
+    problem = f"{run} holds a run of another config ({'; '.join([*changes, *new_data])})"
     if not changes:
         raise ValueError(
-            f"{found}; use the same images to continue it, or if the change is meant, such as "
+            f"{problem}; use the same images to continue it, or if the change is intended, such as "
             f"files that were removed, continue with {listener.again(run)}"
         )
     if _same_networks(method, before, config):
@@ -110,8 +110,8 @@ def check_continues(
     else:
         rest = "its weights do not fit the new ones, so choose another folder to start afresh"
     raise ValueError(
-        f"{found}; to continue it, use the same settings, of which only its length, workers and "
-        f"the intervals of what it writes may change; {rest}"
+        f"{problem}; to continue it, use the same settings, except that its length, its workers "
+        f"and the intervals of its output may change; {rest}"
     )
 
 

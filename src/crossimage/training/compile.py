@@ -26,16 +26,16 @@ def compile_players(
 ) -> None:
     """Compile the networks of a step's players, one player after the other.
 
-    After each one the step is rehearsed: PyTorch compiles what it meets, and some of what it makes
-    fails only when it runs. Players for which that fails stay as they were. Players that do not
-    move in this step, since their stage has not come, keep waiting.
+    After each one the step is rehearsed: PyTorch compiles code on its first call, and some
+    compiled code fails only when it runs. Players for which that fails remain uncompiled. Players
+    that do not move in this step, since their stage has not begun, keep waiting.
 
     Args:
         method: The method whose players these are.
         waiting: Names of the players that are not compiled yet; those that are tried are removed.
         gradients: Computes the gradients of the step.
         processes: The run's processes: a player is compiled on all of them or on none.
-        listener: Hears which players are compiled, and which are not and why.
+        listener: Receives which players are compiled, which are not, and why.
     """
     players = method.players()
     moving, _ = _rehearse(method, gradients)
@@ -57,7 +57,7 @@ def _rehearse(
     Args:
         method: The method, whose buffers are restored.
         gradients: Computes the gradients.
-        to_compile: Networks to compile before.
+        to_compile: Networks to compile first.
 
     Returns:
         The players that moved, and what went wrong, if anything.
@@ -89,9 +89,9 @@ def networks_of(player: nn.Module) -> Iterator[nn.Module]:
 
 
 def compile_networks(player: nn.Module) -> None:
-    """Have a player's networks compiled on their next call; their weights keep their names.
+    """Make PyTorch compile a player's networks on their next call; weights keep their names.
 
-    Training has images of one shape, so code is made for that shape alone.
+    Training has images of one shape, so code is generated for that shape only.
     """
     import torch._dynamo  # takes a second that other runs need not wait for
 
@@ -102,7 +102,7 @@ def compile_networks(player: nn.Module) -> None:
 
 
 def undo(player: nn.Module) -> None:
-    """Let a player's networks compute as they did before."""
+    """Make a player's networks run uncompiled again."""
     for network in networks_of(player):
         network._compiled_call_impl = None
 

@@ -24,7 +24,7 @@ def open_fabric(precision: str, devices: int) -> Fabric:
         devices: Processes on this machine; ``torchrun`` sets their number itself.
 
     Raises:
-        ValueError: There are not so many devices.
+        ValueError: There are fewer devices.
     """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     world = world_of(devices)

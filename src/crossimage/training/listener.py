@@ -10,10 +10,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """How far a training run has come; its text is one line, so ``print`` can be the callback.
+    """The progress of a training run; its text is one line, so ``print`` can be the callback.
 
     Attributes:
-        step: Steps made so far.
+        step: Completed steps.
         steps: Steps of the whole run.
         seconds: Training time so far, including the time before the run was continued.
         rate: Steps per second since the last report.
@@ -67,7 +67,7 @@ class TrainingProgress:
 
 
 class Listener:
-    """Receives what a run reports, and shows none of it.
+    """Receives the reports of a run without showing them.
 
     The command line's listener prints; :func:`crossimage.train` passes the progress on to a
     callback.
@@ -84,19 +84,19 @@ class Listener:
         self.warnings: list[str] = []
 
     def say(self, sentence: str) -> None:
-        """Receive a sentence about what the run does now."""
+        """Receive a sentence about the current activity of the run."""
 
     def warn(self, sentence: str) -> None:
         """Receive a warning; the run goes on."""
         self.warnings.append(sentence)
 
     def again(self, out: Path, *, init: bool = False) -> str:
-        """Return how the user runs this again, for messages that advise it.
+        """Return how to run the same command again, for messages that suggest it.
 
         Args:
             out: The run's folder.
-            init: As a new run that starts from the weights of this one; otherwise this run goes on
-                with changed data.
+            init: As a new run that starts from the weights of this one; otherwise this run
+                continues with changed data.
         """
         if init:
             return (
@@ -109,14 +109,14 @@ class Listener:
         """Enclose the training loop.
 
         Args:
-            step: Steps made before.
+            step: Steps completed earlier.
             steps: Steps of the whole run.
             interval: Steps between two lines of progress if there is no terminal to show a bar.
         """
         return nullcontext()
 
     def advance(self) -> None:
-        """Receive that one more step is made."""
+        """Note that one more step is complete."""
 
     def log(self, progress: TrainingProgress) -> bool:
         """Receive the progress when losses are logged, and return whether to go on training."""

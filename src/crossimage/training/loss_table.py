@@ -23,7 +23,7 @@ class LossRow:
         step: Steps made so far.
         seconds: Training time so far.
         learning_rate: Learning rate of the last step.
-        losses: Mean of each loss term since the row before, by ``player/term``; terms of another
+        losses: Mean of each loss term since the previous row, by ``player/term``; terms of another
             stage are left out.
     """
 

@@ -1,4 +1,4 @@
-"""What a run writes while it trains: the table of losses, sample sheets, TensorBoard, its page."""
+"""Recording of a run: the table of losses, sample sheets, TensorBoard, and its page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _REPORTED = 3
 class Recorder:
     """Records a run and reports to its listener.
 
-    Apart from the model, everything it writes is for people to look at. If some of that cannot be
+    Apart from the model, everything it writes is for people to read. If some of that cannot be
     written, it warns once and the run goes on.
 
     Args:
@@ -36,7 +36,7 @@ class Recorder:
         listener: Receives progress and messages.
         steps: Steps of the whole run.
         page_every: Steps between two updates of the run's page.
-        facts: What the run's page says about it.
+        facts: Facts for the run's page, by caption.
         inputs: Fixed inputs of the sample sheets by split.
         writes: False on all processes but the first, which then write and report nothing.
         newest: Returns the newest checkpoint, for messages.

@@ -67,7 +67,7 @@ def train(
         out: The run's folder.
         init_from: A run, model file or checkpoint, whose networks and weights a new run starts
             from.
-        accept_data_change: Continue a run although its images are others than before, such as after
+        accept_data_change: Continue a run although its images have changed, for example because
             unreadable ones were removed; the run records the change.
         on_progress: Called whenever losses are logged, every ``log_every`` steps; the run is saved
             and stops if it returns False. ``print`` shows a line each time.
@@ -130,7 +130,7 @@ def run_training(
         devices: Processes of this machine, each with its own device; ``torchrun`` sets their
             number itself.
         accept_data_change: Continue a run although its images have changed.
-        listener: Receives progress and messages, of the first process alone.
+        listener: Receives the progress and messages of the first process only.
 
     Raises:
         ValueError: Settings, data or run folder cannot be used, or the training diverged.
@@ -228,7 +228,7 @@ class _Run:
 
     @cached_property
     def fingerprint(self) -> dict[str, str]:
-        """What identifies the training images, by domain."""
+        """Digests of the training images, by domain."""
         return self.dataset.fingerprint()
 
     def train(self) -> TrainingResult:
@@ -272,7 +272,7 @@ class _Run:
         dataset, earlier = self.dataset, state.get("data_changes", [])
         changes = data_changes(state, self.fingerprint)
         if self.by_epochs and (changes or earlier):
-            # the schedule is that of the images with which the run began
+            # keep the schedule of the images with which the run began
             saved = state["config"]
             dataset.config = replace(
                 dataset.config, steps=saved["steps"], decay_steps=saved["decay_steps"]
@@ -295,7 +295,7 @@ class _Run:
         method.build_fixed_networks()
         if self.init_from and new:
             self.listener.say(load_weights(method, self.init_from, self.listener.warn))
-        # methods that make images from noise have no inputs, and would show the same samples twice
+        # methods that generate from noise have no inputs, and would show the same samples twice
         tested = method.targets and dataset.has_tests
         splits: tuple[Split, ...] = ("train", "test") if tested else ("train",)
         recorder = Recorder(
@@ -343,7 +343,7 @@ class _Run:
         )
 
     def _say_what_is_used(self) -> None:
-        """Say which images are for training, for tests or for both, and what is left out."""
+        """Say which images are for training, testing or both, and which are left out."""
         domains = self.dataset.domains
         for line in describe_splits(domains):
             self.listener.say(line)

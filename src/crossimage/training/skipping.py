@@ -110,7 +110,7 @@ class SkippedMove:
         players: tuple[str, ...],
         seen: Iterable[tuple[Sequence[str], Sequence[str]]],
     ) -> SkippedMove:
-        """Combine what the processes have seen.
+        """Combine the observations of all processes.
 
         Args:
             step: Number of the step.

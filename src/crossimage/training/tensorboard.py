@@ -19,12 +19,12 @@ _MAX_WIDTH = 1200
 class Board:
     """Writes scalars and images for TensorBoard.
 
-    After a failure it writes nothing until the next image, when it tries again. A folder that was
+    After a failure it writes nothing until the next image, and then tries again. A folder that was
     deleted is created again at once.
 
     Args:
         folder: The folder of the log.
-        step: Steps made before; TensorBoard hides what a killed run has written after it.
+        step: Steps completed earlier; TensorBoard hides what a killed run wrote after them.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
@@ -70,7 +70,7 @@ class Board:
             self._writer.file_writer.add_summary(_summary(image), step)
 
     def flush(self) -> None:
-        """Write what is buffered, so that a kill cannot lose it.
+        """Write buffered data, so that a kill cannot lose it.
 
         Raises:
             OSError: The file cannot be written.
@@ -80,7 +80,7 @@ class Board:
                 self._writer.flush()
 
     def close(self) -> None:
-        """Close the file; what cannot be written is lost."""
+        """Close the file; data that cannot be written is lost."""
         writer, self._writer = self._writer, None
         if writer is not None:
             with suppress(OSError):

@@ -52,7 +52,7 @@ class _Descent(NamedTuple):
     """A move whose gradients are computed.
 
     Attributes:
-        players: Who moves.
+        players: The players that move.
         losses: The raw loss terms, means over the micro-batches.
         total: The weighted sum that is descended; None where all its terms have weight 0.
     """
@@ -172,13 +172,13 @@ class Trainer:
     def _saved_on_error(self) -> Iterator[None]:
         """Save the run before an error ends it.
 
-        With several processes, an error of one alone cannot be followed by a save of all.
+        With several processes, an error in a single one cannot be followed by a save on all.
         """
         try:
             yield
         except Exception:
             if self.processes.count == 1 and not self._saving:
-                if self._moved:  # in a step that is not complete, and cannot be made again
+                if self._moved:  # in an incomplete step, which cannot be repeated
                     self._snapshot.restore()
                     self.skipped.add(True)
                     self.step += 1
@@ -189,16 +189,16 @@ class Trainer:
         """Save the run if it has made steps and its weights are finite."""
         if self.step == max(self.saved, 0):
             return
-        with suppress(Exception):  # what ends the run is reported, not this
+        with suppress(Exception):  # the error that ends the run is reported, not this one
             self.save(stopping=True)
 
     @property
     def _stop(self) -> int:
-        """Why to stop before the next step, as :meth:`fit` returns it; 0: go on."""
+        """The reason to stop before the next step, as :meth:`fit` returns it; 0: continue."""
         return self._signal or STOP_REQUESTED * self.recorder.stop_requested
 
     def _record(self, last: bool) -> None:
-        """Log, sample and save where it is due after a step."""
+        """Log, sample and save after a step, each at its interval."""
         config, recorder = self.config, self.recorder
         intervals = config.log_every, config.sample_every, config.save_every
         log, sample, save = (last or self.step % interval == 0 for interval in intervals)
@@ -216,7 +216,7 @@ class Trainer:
         """Make every move of the step once.
 
         A move whose loss or gradients are not finite is skipped: its players stay where they are,
-        and what the networks remember of the step is forgotten.
+        and the networks' buffers are restored.
 
         Returns:
             The raw loss terms of the moves that were made by ``player/term``, still on the device.
@@ -251,7 +251,7 @@ class Trainer:
         return {key: sum(values[1:], values[0]) / len(values) for key, values in logs.items()}
 
     def _descents(self, micro_batches: list[LoadedBatch]) -> Iterator[_Descent]:
-        """Go through the step's moves, each with its players' gradients computed."""
+        """Iterate over the step's moves, with the gradients of the players computed."""
         fabric, config = self.fabric, self.config
         torch.manual_seed(seed_of(config.seed, "process", self.step, fabric.global_rank))
         flows = [
@@ -284,7 +284,7 @@ class Trainer:
             yield _Descent(update.players, logs, descended)
 
     def _move(self, descent: _Descent) -> bool:
-        """Let players step along their gradients, averaged over the processes.
+        """Step the players along their gradients, averaged over the processes.
 
         Returns:
             False if they must not, on all processes: the loss or a gradient is not finite on one.
@@ -297,7 +297,7 @@ class Trainer:
         total = [] if descent.total is None else [descent.total]
         self.processes.average(flat + total)
         optimizers = [self.optimizers[player] for player, own in gradients.items() if own]
-        # gradients that overflow in fp16 are the loss scaler's own business
+        # the loss scaler handles gradients that overflow in fp16
         finite = not total or all_finite(total if self._scaler else flat + total)
         self._moved |= finite
         if finite and self._scaler is None:
@@ -312,7 +312,7 @@ class Trainer:
         return finite
 
     def _report_skipped(self, descent: _Descent, micro_batches: list[LoadedBatch]) -> None:
-        """Tell the recorder which move was skipped, and which images the step has seen."""
+        """Report to the recorder which move was skipped, and the images of the step."""
         terms = [name for name, value in descent.losses.items() if not value.isfinite()]
         files = [file for loaded in micro_batches for file in loaded.files]
         seen = self.processes.gather((terms, files))
@@ -382,7 +382,7 @@ class Trainer:
             raise self.recorder.diverged(f"a weight is not finite at step {self.step}")
 
     def state(self) -> dict[str, Any]:
-        """Return everything that a continued run needs except the processes' memories."""
+        """Return the state that a continued run needs, without that of single processes."""
         scaler = self._scaler
         return {
             "step": self.step,
@@ -398,7 +398,7 @@ class Trainer:
         }
 
     def _share_unreadable(self) -> None:
-        """Tell every process which images the others could not read."""
+        """Share with every process which images the others could not read."""
         for state in self.processes.gather(self.tally.state()):
             self.tally.merge(state)
 
@@ -474,7 +474,7 @@ class Trainer:
     def evaluating(self) -> Iterator[Method]:
         """Lend the weights that translate, in evaluation mode and without gradients."""
         method = self.translator
-        # compiled code is made for the shapes of training alone
+        # compiled code is only for the shapes of training
         eagerly = compiling.uncompiled() if self.config.compile else nullcontext()
         method.eval()
         with torch.no_grad(), self.fabric.autocast(), eagerly:
@@ -483,7 +483,7 @@ class Trainer:
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
-        """Have signals only leave a note while training, which the loop reads.
+        """Make signals only set a flag during training, which the loop reads.
 
         A signal that was ignored at the start, as SIGHUP under ``nohup``, stays ignored.
         """

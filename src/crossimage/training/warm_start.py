@@ -47,7 +47,7 @@ def load_weights(method: Method, model: Path, report: Callable[[str], None]) -> 
 
     Raises:
         FileNotFoundError: There is no model.
-        ValueError: The model has other labels, or its networks that translate have other shapes.
+        ValueError: The model has other labels, or its networks for translation have other shapes.
     """
     source, step = load_trained(model, report)
     if source.labels and method.labels and source.labels.names != method.labels.names:
@@ -81,7 +81,7 @@ def load_weights(method: Method, model: Path, report: Callable[[str], None]) -> 
 
 
 def _misfit(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> str | None:
-    """Return the first tensor that the new networks cannot take; None if they take all."""
+    """Return the first tensor that does not fit the new networks; None if all fit."""
     for key, value in weights.items():
         if key not in own or own[key].shape != value.shape:
             expected = tuple(own[key].shape) if key in own else "no such tensor"

@@ -51,7 +51,7 @@ def test_a_column_tells_the_splits(put: Put, column: str, cells: tuple[str, ...]
 def test_columns_that_may_tell_splits_are_understood_or_refused(put: Put) -> None:
     with pytest.raises(ValueError, match="'split', 'set'|'split' and 'set'; rename all but one"):
         read_table(put("t.csv", "file,split,set\na.png,train,x\n", "a.png"))
-    with pytest.raises(ValueError, match="line 2: set is 'blue'; .*rename it if it tells no"):
+    with pytest.raises(ValueError, match="line 2: set is 'blue'; .*rename it if it does not hold"):
         read_table(put("t.csv", "file,set\na.png,blue\n", "a.png"))
 
 
@@ -154,6 +154,6 @@ def test_a_table_of_tests_without_labels_is_left_out_and_counted(put: Put, tmp_p
 def test_a_table_that_contradicts_its_name_is_refused(put: Put, tmp_path: Path) -> None:
     put("train.csv", "file,split,x\na.png,train,1\nb.png,test,0\nd.png,train,0\n", *FILES, "d.png")
     put("test.csv", "file,x\nc.png,1\n")
-    with pytest.raises(ValueError, match=r"train.csv, line 3: column split of train.csv tells"):
+    with pytest.raises(ValueError, match=r"train.csv, line 3: the split is test by column"):
         find_labelled(str(tmp_path))
     assert len(find_labelled(str(tmp_path / "train.csv"))[0].train) == 2
