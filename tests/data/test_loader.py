@@ -26,7 +26,7 @@ def test_a_loader_process_whose_run_was_killed_before_it_began_ends(
     begun = []
     monkeypatch.setattr(multiprocessing, "get_start_method", lambda: "fork")
     monkeypatch.setattr(os, "_exit", leave)
-    monkeypatch.setattr(batches, "_outlive_stop_requests", lambda: begun.append(True))
+    monkeypatch.setattr(batches, "_outlive_stop_requests", begun.append)
     if run_lives:
         batches._start_worker(os.getppid(), 0)
         assert begun
@@ -146,9 +146,9 @@ def test_loader_processes_outlive_a_stop_request_and_end_with_the_run(running, n
 def test_loader_processes_outlive_a_stop_request_while_they_start(unequal, monkeypatch, number):
     begin = batches._outlive_stop_requests
 
-    def begin_late():
+    def begin_late(parent):
         time.sleep(0.5)
-        begin()
+        begin(parent)
 
     monkeypatch.setattr(batches, "_outlive_stop_requests", begin_late)
     config = Config(resize=0, crop=(8, 8), workers=1)

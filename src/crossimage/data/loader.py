@@ -124,30 +124,32 @@ def _stop_requests_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start_worker(parent: int, _: int) -> None:
+def _start_worker(training: int, _: int) -> None:
     """Prepare a worker process: end with the training process, but survive stop requests."""
-    if multiprocessing.get_start_method() == "fork" and os.getppid() != parent:
-        # the parent has died, and PyTorch would watch whichever process adopted this one
+    parent = training if multiprocessing.get_start_method() == "fork" else os.getppid()
+    if os.getppid() != parent:  # it has died already
         os._exit(1)
-    _outlive_stop_requests()
+    _outlive_stop_requests(parent)
 
 
-def _outlive_stop_requests() -> None:
+def _outlive_stop_requests(parent: int) -> None:
     """Leave stop requests to the training process, which needs its workers to stop cleanly.
 
     Terminals and job schedulers send them to every process of a run. A SIGTERM from the training
-    process itself, which cleans up with it, is obeyed.
+    process itself, which cleans up with it, is obeyed. PyTorch ends the workers of a process that
+    was killed, unless it was killed before they looked up their parent.
     """
     for number in STOP_SIGNALS - {signal.SIGTERM}:
         signal.signal(number, signal.SIG_IGN)
-    if not hasattr(signal, "sigwaitinfo"):
+    if not hasattr(signal, "sigtimedwait"):
         return
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    parent = os.getppid()
 
     def wait() -> None:
-        while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
-            pass
+        while os.getppid() == parent:
+            received = signal.sigtimedwait({signal.SIGTERM}, 1.0)
+            if received is not None and received.si_pid == parent:
+                break
         os._exit(0)
 
     threading.Thread(target=wait, daemon=True).start()
