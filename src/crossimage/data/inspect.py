@@ -89,7 +89,7 @@ class DataReport:
         splits: One report per domain on its training images, and on its test images if any.
         training: Sentences that describe the training.
         problems: Sentences on problems that would stop training.
-        left_out: What is not used, counted by reason in one line; None if everything is.
+        left_out: Unused files and folders, counted by reason in one line; None if there are none.
         sources: Sentences on which images are for training and which for tests, which of them are
             pairs, and which test images are also training images.
     """

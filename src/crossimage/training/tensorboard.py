@@ -24,7 +24,7 @@ class Board:
 
     Args:
         folder: The folder of the log.
-        step: Steps completed earlier; TensorBoard hides what a killed run wrote after them.
+        step: Steps completed earlier; TensorBoard hides entries of a killed run after them.
     """
 
     def __init__(self, folder: Path, step: int) -> None:

@@ -108,12 +108,12 @@ def _decode(
         return Pixels(values, alpha=False)
     deep_pnm = _is_deep_pnm(image)
     ImageOps.exif_transpose(image, in_place=True)
-    found = pixels(cmyk_to_srgb(image, profile) if image.mode == "CMYK" else image)
+    decoded = pixels(cmyk_to_srgb(image, profile) if image.mode == "CMYK" else image)
     if rules == 1:
-        return check_finite(found, path)
+        return check_finite(decoded, path)
     if deep_pnm:
-        found = found._replace(values=found.values.to(torch.uint16))
-    return fill_gaps(found, path)
+        decoded = decoded._replace(values=decoded.values.to(torch.uint16))
+    return fill_gaps(decoded, path)
 
 
 def from_image(image: Image.Image, rules: DataRules = 2) -> Pixels:

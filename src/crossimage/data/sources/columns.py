@@ -207,14 +207,14 @@ def _by_column(
     table: Table, key: str, values: Mapping[str, Sequence[str]]
 ) -> dict[str, tuple[str, ...]]:
     """Return the settings for the columns of this table, by the columns' own names."""
-    found = {}
+    by_column = {}
     for given, words in values.items():
         index = look_up(given, table.columns)
         if index is None:  # on the command line, dashes become underscores
             index = look_up(given, [name.replace("-", "_") for name in table.columns])
         if index is not None:
-            found[table.columns[index]] = tuple(words)
-    return found
+            by_column[table.columns[index]] = tuple(words)
+    return by_column
 
 
 def _meaning_from_settings(
@@ -405,12 +405,12 @@ def _cells_as_labels(
     if missing and not skip:
         name = next(iter(missing))
         cell = first[name].cells[at[name]].strip()
-        found = f'"{cell}"' if cell else "nothing"
+        shown = f'"{cell}"' if cell else "nothing"
         others = [name for name in names if name not in missing]
         out = f", or leave the column out with {_attributes(others)}" if others else ""
         more = f"; likewise {_listed(list(missing)[1:])}" if len(missing) > 1 else ""
         raise ValueError(
-            f"{table.file}: {name} holds {found} in line {first[name].line}, and no value in "
+            f"{table.file}: {name} holds {shown} in line {first[name].line}, and no value in "
             f"{missing[name]} of {len(table.rows)} lines; set missing=skip to leave these images "
             f"out{out}{more}"
         )

@@ -224,16 +224,16 @@ def _check_count(
 
 def train_folder(folder: Path, rules: DataRules = 2) -> Path | None:
     """Return the folder of the training images, such as ``train``; None if there is none."""
-    found = split_folders(visible_folders(folder, rules), rules).get(("train", ""), [])
-    return one_of([folder / name for name in found]) if found else None
+    names = split_folders(visible_folders(folder, rules), rules).get(("train", ""), [])
+    return one_of([folder / name for name in names]) if names else None
 
 
 def _from_splits(
     folder: Path, names: Sequence[str], paired: bool, rules: DataRules
 ) -> tuple[Domain, ...]:
     """Return the domains below a folder that has folders of training images."""
-    found = split_folders(visible_folders(folder, rules), rules)
-    letters = sorted({letter for split, letter in found if split == "train"} - {""})
+    by_split = split_folders(visible_folders(folder, rules), rules)
+    letters = sorted({letter for split, letter in by_split if split == "train"} - {""})
     if letters:
         # a lone trainB is as incomplete as a lone trainA
         alphabet = string.ascii_uppercase
@@ -263,10 +263,10 @@ def _in_folders(
         places: Name, letter and sub-folder of each domain.
         rules: The rules by which files are found.
     """
-    found = split_folders(visible_folders(folder, rules), rules)
+    by_split = split_folders(visible_folders(folder, rules), rules)
 
     def paths(split: SplitName, letter: str, below: str) -> list[Path]:
-        known = found.get((split, letter), [f"{split}{letter}"])
+        known = by_split.get((split, letter), [f"{split}{letter}"])
         return [folder / name / below for name in known]
 
     def images(split: SplitName) -> list[dict[Path, FoundFiles]]:
@@ -374,9 +374,9 @@ def _required(folder: Path, rules: DataRules) -> FoundFiles:
     """Find the images below a folder; if there are none, raise an error that lists its contents."""
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}; {_LAYOUTS}")
-    found = find_files(folder, rules)
-    if not found.images:
-        others = Counter(entry.name for entry in found.left_out).most_common(5)
+    files = find_files(folder, rules)
+    if not files.images:
+        others = Counter(entry.name for entry in files.left_out).most_common(5)
         holds = ", ".join(f"{number} x {name}" for name, number in others) or "it is empty"
         raise ValueError(f"{folder} holds no images ({holds}); expected {EXPECTED}")
-    return found
+    return files

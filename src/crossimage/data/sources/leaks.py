@@ -69,7 +69,7 @@ def find_leaks(domains: Sequence[Domain], seconds: float | None = None) -> Leaks
             by_size[size].append(path)
         if time.monotonic() > end:
             return Leaks((), 0, len(tests))
-    found: list[tuple[Path, Path]] = []
+    pairs: list[tuple[Path, Path]] = []
     known: dict[int, dict[bytes, Path]] = {}
     for number, test in enumerate(tests):
         size = _size(test)
@@ -79,15 +79,15 @@ def find_leaks(domains: Sequence[Domain], seconds: float | None = None) -> Leaks
             known[size] = {}
             for path in by_size[size]:
                 if time.monotonic() > end:
-                    return Leaks(tuple(found), number, len(tests))
+                    return Leaks(tuple(pairs), number, len(tests))
                 if (digest := _digest(path)) is not None:
                     known[size].setdefault(digest, path)
         digest = _digest(test)
         if digest is not None and digest in known[size]:
-            found.append((test, known[size][digest]))
+            pairs.append((test, known[size][digest]))
         if time.monotonic() > end:
-            return Leaks(tuple(found), number + 1, len(tests))
-    return Leaks(tuple(found), len(tests), len(tests))
+            return Leaks(tuple(pairs), number + 1, len(tests))
+    return Leaks(tuple(pairs), len(tests), len(tests))
 
 
 def _size(path: Path) -> int | None:

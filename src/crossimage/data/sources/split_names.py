@@ -50,7 +50,7 @@ def split_folders(
         The names by split and letter, which is empty for a folder such as ``train``; there may be
         several of each, such as ``val`` and ``valid``.
     """
-    found: dict[tuple[SplitName, str], list[str]] = {}
+    folders: dict[tuple[SplitName, str], list[str]] = {}
     for name in sorted(names):
         split, letter = split_of(name), ""
         if split is None and (match := _LETTERED.fullmatch(name)):
@@ -58,8 +58,8 @@ def split_folders(
             letter = (match[2] or match[3] or match[4]).upper()
         if split is None or (rules == 1 and name not in {f"{s}{letter}" for s in _EARLIER}):
             continue
-        found.setdefault((split, letter), []).append(name)
-    return found
+        folders.setdefault((split, letter), []).append(name)
+    return folders
 
 
 def one_of(folders: list[Path]) -> Path:

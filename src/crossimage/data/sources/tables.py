@@ -350,13 +350,13 @@ def _locate(
     for (line, name), split in zip(files, splits.of, strict=True):
         if not _has_suffix(name):
             raise ValueError(f"{file}, line {line}: '{name}' is not an image; expected {EXPECTED}")
-        found = _first_file(order[split], name, index)
-        if found is None and rules == 2 and "\\" in name:  # a Windows path
-            found = _first_file(order[split], name.replace("\\", "/"), index)
-        if found is None:
+        image = _first_file(order[split], name, index)
+        if image is None and rules == 2 and "\\" in name:  # a Windows path
+            image = _first_file(order[split], name.replace("\\", "/"), index)
+        if image is None:
             missing.append((line, name))
             continue
-        folder, spelling = found
+        folder, spelling = image
         if not split and folder in below:
             implied = True
             if rules == 2:
@@ -373,13 +373,13 @@ def _locate(
 
 def _folders_of_splits(roots: Sequence[str], rules: DataRules) -> dict[str, SplitName]:
     """Return the split folders below some folders, each with its split."""
-    found: dict[str, SplitName] = {}
+    split_by_folder: dict[str, SplitName] = {}
     for root in roots:
         folders = split_folders(visible_folders(Path(root), rules), rules)
         for wanted in _SPLITS:
             for name in folders.get((wanted, ""), []):
-                found[os.path.join(root, name)] = wanted
-    return found
+                split_by_folder[os.path.join(root, name)] = wanted
+    return split_by_folder
 
 
 def _check_only_one(file: Path, line: int, name: str, below: Mapping[str, str]) -> None:
@@ -402,5 +402,5 @@ def _first_file(
         return folder, name
     if name.isascii():
         return None
-    found = ((folder, index.find(Path(folder, name))) for folder in folders)
-    return next(((folder, path) for folder, path in found if path), None)
+    candidates = ((folder, index.find(Path(folder, name))) for folder in folders)
+    return next(((folder, path) for folder, path in candidates if path), None)
