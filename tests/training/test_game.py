@@ -119,6 +119,10 @@ def moves(*updates: Any) -> Any:
          r"Mine: the term 'match' of generators has shape \(4, 3, 16, 16\); expected a scalar"),
         ([lambda _: Update("generators", {"match": 0.5})],  # type: ignore[dict-item]
          r"Mine: the term 'match' of generators has 0\.5; expected a scalar tensor"),
+        (
+            [lambda x: Update("generators", {"match": x.mean().detach()})],
+            "Mine: no term of generators depends on parameters, of match",
+        ),
         ([{"match": 1}], "Mine: training_step yielded a dict; expected an Update"),
         ([], "Mine: step 1 made no move; training_step must yield an Update"),
         ([Update("generators", {})], "Mine: step 1 made no move"),

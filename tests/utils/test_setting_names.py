@@ -36,3 +36,8 @@ def test_the_docs_list_every_name() -> None:
     for names, ours, _ in names_elsewhere():
         for name in (*names, *ours):
             assert f"`{name}`" in page, name
+
+
+def test_a_method_of_one_direction_has_its_folders_swapped() -> None:
+    hint = setting_of("direction", list(keys(METHODS["dtn"].Config)))
+    assert hint is not None and hint.endswith("translates only from a to b, swap the folders")

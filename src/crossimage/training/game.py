@@ -92,6 +92,19 @@ def check_update(method: Method, update: Update, weights: object) -> None:
             raise ValueError(f"{term} has {found}; expected a scalar tensor, such as its mean")
 
 
+def check_gradient(method: Method, update: Update, total: Tensor) -> None:
+    """Check that the weighted sum of a move's terms depends on any parameters.
+
+    Raises:
+        ValueError: It does not, for instance because all terms are detached.
+    """
+    if not total.requires_grad:
+        raise ValueError(
+            f"{type(method).__name__}: no term of {update.player} depends on parameters, of "
+            f"{', '.join(update.losses)}; compute one from the players' outputs, not detached"
+        )
+
+
 def explain_no_move(method: Method, weights: object, step: int) -> ValueError:
     """Return the error of a step in which no player moved.
 

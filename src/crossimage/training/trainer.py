@@ -29,7 +29,7 @@ from crossimage.methods.base import Batch, Method, Noise
 from crossimage.methods.optimizers import Adam, Optimizer, RMSprop
 from crossimage.networks.convolution import arrange
 from crossimage.training import compile as compiling
-from crossimage.training.game import check_update, explain_no_move
+from crossimage.training.game import check_gradient, check_update, explain_no_move
 from crossimage.training.processes import Processes
 from crossimage.training.recorder import Recorder
 from crossimage.training.skipping import (
@@ -273,6 +273,7 @@ class Trainer:
                 terms = [w * update.losses[name].float() for name, w in weights.items() if w]
                 if terms:
                     total = torch.stack(terms).sum() / len(flows)
+                    check_gradient(self.method, update, total)
                     inputs = [p for player in update.players for p in self.players[player]]
                     fabric.backward(total, inputs=inputs)
                     total = total.detach()
