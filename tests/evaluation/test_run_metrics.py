@@ -182,7 +182,7 @@ def test_one_image_is_too_few(tmp_path: Path) -> None:
     fake = pictures(tmp_path / "fake", "a.png")
     real = pictures(tmp_path / "real", "a.png", "b.png")
     with pytest.raises(ValueError, match="at least 2 generated images, found 1"):
-        evaluated(FolderGallery(fake, real))
+        evaluated(FolderGallery(fake, real), "is")
     for names, results, images in ((("fid",), fake, real), (("kid",), real, fake)):
         with pytest.raises(ValueError, match="it needs at least 2 (generated|real) images"):
             chosen(names, FolderGallery(results, images))
