@@ -94,6 +94,11 @@ def test_wrong_calls_are_refused(models: list[str], options: dict[str, Any], sen
         crossimage.evaluate(*models, **options)
 
 
+def test_a_list_of_models_is_refused_with_the_way_to_pass_them() -> None:
+    with pytest.raises(TypeError, match=r"separate arguments: evaluate\('runs/a', 'runs/b'"):
+        crossimage.evaluate(["runs/a", "runs/b"], data="x")  # type: ignore[arg-type]
+
+
 def test_missing_models_and_networks_are_named(folders: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
         crossimage.evaluate("nowhere", data=folders, **RANDOM)

@@ -30,6 +30,11 @@ def finished(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Trainin
     return crossimage.train("munit", data=folders, out=out, **small(sample_every=2))
 
 
+def test_data_is_a_path_or_text(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="data is a path, or lists such as .*; found a dict"):
+        crossimage.train("munit", {"A": "a", "B": "b"}, tmp_path / "run")  # type: ignore[arg-type]
+
+
 def test_the_result_tells_where_everything_is(finished: TrainingResult) -> None:
     assert finished.method == "munit" and isinstance(finished.config, MUNIT.Config)
     assert (finished.first_step, finished.step, finished.stopped_by) == (0, 6, None)

@@ -81,6 +81,8 @@ def evaluate(
         >>> result = crossimage.evaluate("runs/munit", data="shoes", metrics=["fid", "lpips"])
         >>> result["munit"]["fid"].value, result["munit"]["fid"].direction.better
     """
+    if any(isinstance(model, list | tuple) for model in models):
+        raise TypeError("models are separate arguments: evaluate('runs/a', 'runs/b', data=...)")
     options = Options(
         to, metrics if isinstance(metrics, str) else ",".join(metrics), inputs, samples, seed,
         features, lpips, lpips_weights, _text(classifier), _text(segmenter), device,

@@ -85,6 +85,9 @@ def train(
         >>> result = crossimage.train("munit", data="shoes", out="runs/shoes", steps=1000)
         >>> model = result.load()
     """
+    if not isinstance(data, str | Path):
+        kind = type(data).__name__
+        raise TypeError(f"data is a path, or lists such as 'A=a.txt,B=b.txt'; found a {kind}")
     if "devices" in settings or world_of(1) > 1:
         raise ValueError(
             "crossimage.train uses one process; for several, use the command line: "

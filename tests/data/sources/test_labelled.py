@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 
 from crossimage.labels import LabelledConfig
 from tests.conftest import open_dataset
@@ -52,6 +53,22 @@ def test_labels_that_tell_nothing_apart_are_refused(faces):
     table.write_text("file,split,x\n10.png,test,0\n")
     with pytest.raises(ValueError, match="names no images to train with"):
         images(faces)
+
+
+@pytest.mark.parametrize("column", ["is_test", "Train", "test set", "fold", "is-validation"])
+def test_a_column_that_may_mark_test_images_is_a_question(tmp_path, column):
+    def write(header, *rows):
+        for number in range(len(rows)):
+            Image.new("RGB", (8, 8), (40 * number, 0, 0)).save(tmp_path / f"{number}.png")
+        lines = [header, *(f"{number}.png,{row}" for number, row in enumerate(rows))]
+        (tmp_path / "labels.csv").write_text("\n".join(lines))
+
+    write(f"file,smiling,{column}", "1,0", "0,0", "1,1", "0,1")
+    with pytest.raises(ValueError, match=f"the column '{column}' may mark the images to test with"):
+        images(tmp_path)
+    assert images(tmp_path, "smiling").domains[0].label_set.names == ("smiling",)
+    write(f"file,split,smiling,{column}", "train,1,0", "train,0,1", "test,1,1")
+    assert images(tmp_path).domains[0].label_set.names == ("smiling", column)
 
 
 def test_class_folders_with_a_table_beside_them_are_a_question(animals):

@@ -13,6 +13,7 @@ from crossimage.data.sources.columns import TableLabels, read_labels
 from crossimage.data.sources.find import WITHOUT_LABELS, LeftOut, visible_folders
 from crossimage.data.sources.folders import Domain, Split, find_images, train_folder
 from crossimage.data.sources.partition import tables_of_splits
+from crossimage.data.sources.split_names import may_hold_splits
 from crossimage.data.sources.tables import (
     CELEBA,
     Table,
@@ -122,12 +123,24 @@ def find_labelled(
             )
         if isinstance(source, Table):
             data_set = _from_table(name, source, own, values, rules)
+            if rules == 2 and not wanted:
+                _check_no_splits(source, data_set.label_set.names)
         else:
             data_set = _from_classes(name, source, own)
         if rules == 2:
             check_names(data_set.label_set.names, str(data_set.train_root))
         data_sets.append(_checked(data_set))
     return tuple(data_sets)
+
+
+def _check_no_splits(table: Table, labels: Sequence[str]) -> None:
+    """Refuse a label that nobody asked for whose name suggests that it marks test images."""
+    flags = [name for name in labels if may_hold_splits(name)]
+    if flags and not table.splits_from:
+        raise ValueError(
+            f"{table.file}: the column '{flags[0]}' may mark the images to test with; name it "
+            "split, with train, val or test in it, or choose the labels with attributes=A,B,..."
+        )
 
 
 def _check_settings(values: LabelValues, columns: Sequence[Sequence[str]]) -> None:

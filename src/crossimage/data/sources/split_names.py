@@ -23,6 +23,16 @@ _LETTERED = re.compile(
     r"(?:[ _-]?([A-Z])|[ _-]([a-z])|([ab]))"
 )
 
+_FLAG = re.compile(
+    r"(is|in|for)?(train(ing)?|test(ing)?|val(id|idation)?|dev|eval(uation)?|holdout)(set|split)?"
+    r"|fold|phase|usage"
+)
+
+
+def may_hold_splits(column: str) -> bool:
+    """Return whether a column's name, such as ``is_test`` or ``fold``, suggests splits."""
+    return _FLAG.fullmatch(re.sub(r"[ _-]", "", column.casefold())) is not None
+
 
 def split_of(name: str) -> SplitName | None:
     """Return the split that a whole name means, ignoring case; None if it means none."""
