@@ -98,7 +98,6 @@ Groups = Annotated[tuple[Names, ...], BeforeValidator(_grouped)]
 Counts = Annotated[tuple[PositiveInt, ...], BeforeValidator(_separated)]
 Channels = Counts
 Indices = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_indices)]
-"""Whole numbers from 0, such as those of layers; separated by commas on the command line."""
 Flags = Annotated[tuple[bool, ...], BeforeValidator(_separated)]
 Betas = Annotated[tuple[Fraction, Fraction], BeforeValidator(_separated)]
 Letter = Annotated[str, StringConstraints(pattern="^[a-z]$")]
@@ -107,7 +106,6 @@ Ranges = Annotated[
     Annotated[Range, Tag("")] | Annotated[dict[Letter, Range], Tag("by letter")],
     Discriminator(lambda value: "by letter" if isinstance(value, Mapping) else ""),
 ]
-"""A range of values, or one per domain by its letter."""
 Size = Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_square)]
 
 DataRules = Literal[1, 2]
