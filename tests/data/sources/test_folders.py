@@ -1,7 +1,8 @@
 import pytest
 from PIL import Image
 
-from crossimage.data.sources.folders import scan_domains
+from crossimage.data.sources.find import describe
+from crossimage.data.sources.folders import find_images, scan_domains
 from tests.data.helpers import dataset
 
 
@@ -159,3 +160,15 @@ def test_an_empty_path_is_no_data_set(unequal, monkeypatch):
     assert len(scan_domains(".")) == 2
     with pytest.raises(ValueError, match="path of the data set is empty"):
         scan_domains("")
+
+
+@pytest.mark.parametrize("letters", ["AB", [""]])
+def test_folders_beside_the_splits_are_named(letters, tmp_path):
+    for folder in (*(f"train{letter}" for letter in letters), "more/deep"):
+        images(tmp_path / folder / "1.png", tmp_path / folder / "2.png")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "notes.txt").write_text("no image")
+    data = str(tmp_path)
+    domains = scan_domains(data) if letters == "AB" else [find_images(data)]
+    left_out = [entry for domain in domains for entry in domain.left_out]
+    assert describe(left_out) == "left out: 1 folder whose name is not a split (more)"

@@ -43,13 +43,15 @@ _FURTHER = ("further image in a file", "further images in files")
 _SPECIAL = ("special file", "special files")
 RUN = ("training run", "training runs")
 OTHER_SPLIT = ("folder of another split", "folders of other splits")
+NO_SPLIT = ("folder whose name is not a split", "folders whose names are not splits")
 OTHER_IMAGES = ("image of another split", "images of another split")
 WITHOUT_LABELS = ("image without labels", "images without labels")
 LOW_RESOLUTION = ("folder of low resolution", "folders of low resolution")
 OUTSIDE = ("image outside the folders of splits", "images outside the folders of splits")
 _RUN_PARTS = ("checkpoints", "samples", "logs")
 _BY_PATH = (
-    _FURTHER, _NO_ACCESS, _CYCLE, _BROKEN_LINK, _SPECIAL, RUN, OTHER_SPLIT, LOW_RESOLUTION,
+    _FURTHER, _NO_ACCESS, _CYCLE, _BROKEN_LINK, _SPECIAL, RUN, OTHER_SPLIT, NO_SPLIT,
+    LOW_RESOLUTION,
 )  # fmt: skip
 
 

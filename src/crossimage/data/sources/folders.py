@@ -13,6 +13,7 @@ from crossimage.config import DataRules, Facts
 from crossimage.data.images.formats import EXPECTED
 from crossimage.data.sources.choose import choose, largest
 from crossimage.data.sources.find import (
+    NO_SPLIT,
     OTHER_SPLIT,
     FoundFiles,
     LeftOut,
@@ -296,7 +297,21 @@ def _in_folders(
                 test_from=f"{test_from}, in place of test images" if tested == "val" else test_from,
             )
         )  # fmt: skip
-    return tuple(domains)
+    first, *rest = domains
+    return (replace(first, left_out=first.left_out + _without_split(folder, rules)), *rest)
+
+
+def _without_split(folder: Path, rules: DataRules) -> tuple[LeftOut, ...]:
+    """Return the folders of images that are beside those of the splits, such as ``more``."""
+    if rules == 1:
+        return ()
+    names = visible_folders(folder, rules)
+    known = {name for group in split_folders(names, rules).values() for name in group}
+    return tuple(
+        LeftOut(NO_SPLIT, name, str(folder / name))
+        for name in names
+        if name not in known and any(map(check_image, (folder / name).rglob("*")))
+    )
 
 
 def _from_one_folder(folder: Path, rules: DataRules) -> Domain:
