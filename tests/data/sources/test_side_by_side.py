@@ -41,17 +41,6 @@ def test_photos_are_never_halved(tmp_path: Path, size: tuple[int, int], paired: 
         scan_domains(data, paired=paired)
 
 
-@pytest.mark.parametrize("count", [3, 4])
-@pytest.mark.parametrize("paired", [True, False])
-def test_rows_of_three_or_more_images_are_never_halved(
-    tmp_path: Path, count: int, paired: bool
-) -> None:
-    data = put(tmp_path, *[(32 * count, 32)] * 3)
-    with pytest.raises(ValueError, match=f"the shape of {count} square images in a row, so it"):
-        scan_domains(data, paired=paired)
-    assert len(scan_domains(data, paired=paired, rules=1)) == 2
-
-
 def test_pairs_in_sub_folders_are_asked_about(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         (tmp_path / "train" / folder).mkdir(parents=True)

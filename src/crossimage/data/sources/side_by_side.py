@@ -63,13 +63,10 @@ def check_side_by_side(
         )
     _check_pair(path, info, layouts)
     photo = next((name for name, r in _PHOTOS.items() if abs(usual - r) <= _EQUAL * r), None)
-    several = round(usual) if abs(usual - round(usual)) <= _EQUAL * usual else 0
-    if photo or several > 2 or (not paired and abs(usual - 2) > _EQUAL * 2):
+    if photo or (not paired and abs(usual - 2) > _EQUAL * 2):
         shape = (
             f", the shape of a photo ({photo})"
             if photo
-            else f", the shape of {several} square images in a row"
-            if several > 2
             else ", not twice as wide as high, as methods without pairs require"
         )
         raise ValueError(
