@@ -38,7 +38,6 @@ METHODS: dict[str, type[Method]] = {
     "dtn": DTN,
     "srgan": SRGAN,
 }
-
 """The methods by name: the built-in ones, and those that :func:`register` has added."""
 
 __all__ = ["METHODS", "find_method", "method_name", "method_names", "register"]

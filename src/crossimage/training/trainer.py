@@ -321,10 +321,10 @@ class Trainer:
         self.recorder.skip(move, self.skipped.total)
 
     def _give_up(self) -> None:
-        """End a run of which too many steps in a row were skipped; it is saved before.
+        """Save the run, and end it because too many steps in a row were skipped.
 
         Raises:
-            ValueError: Says so, and what to do.
+            ValueError: Always; the message says what to do.
         """
         if self.saved != self.step:
             self.save()
