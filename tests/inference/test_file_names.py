@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from crossimage.inference.file_names import find_inputs, name_outputs
+from crossimage.inference.file_names import name_outputs
+from crossimage.inference.input_files import find_inputs
 
 
 def touch(*paths: Path) -> None:

@@ -1,85 +1,16 @@
-"""Find the files to translate and name their outputs."""
+"""Name the outputs of input files."""
 
 from __future__ import annotations
 
-import glob
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from itertools import chain, count
 from pathlib import Path
-from typing import NamedTuple
 
 from crossimage.data.images.files import EXTENSIONS
-from crossimage.data.images.formats import EXPECTED
-from crossimage.data.sources.find import LeftOut, find_files
-from crossimage.utils.files import as_path
+from crossimage.inference.input_files import InputFile
 from crossimage.utils.names import did_you_mean
-
-
-class InputFile(NamedTuple):
-    """An input file.
-
-    Attributes:
-        path: Path of the file.
-        folder: Sub-folder that its outputs go to, relative to the folder of all outputs.
-    """
-
-    path: Path
-    folder: Path
-
-
-def find_inputs(
-    paths: str | Path | Sequence[str | Path], out: Path, left_out: list[LeftOut] | None = None
-) -> list[InputFile]:
-    """Find the input files, each once.
-
-    Args:
-        paths: Files, folders and patterns.
-        out: Folder for the outputs. If it is inside an input folder, its files are not inputs.
-        left_out: Collects what folders hold besides images.
-
-    Raises:
-        FileNotFoundError: A path does not exist, or a pattern has no match.
-        ValueError: There is no image, or a path is empty.
-    """
-    given = [paths] if isinstance(paths, str | Path) else list(paths)
-    sources: dict[Path, InputFile] = {}
-    for path in given:
-        for match in _matches(as_path(path, "the path of an input")):
-            others = [] if left_out is None else left_out
-            files = _images_in(match, out, others) if match.is_dir() else [InputFile(match, Path())]
-            for source in files:
-                sources.setdefault(source.path.resolve(), source)
-    if not sources:
-        where = f"in {', '.join(map(str, given))}" if given else "among no inputs"
-        raise ValueError(f"there is no image {where}; expected {EXPECTED}")
-    return list(sources.values())
-
-
-def _matches(path: Path) -> list[Path]:
-    if path.exists():
-        return [path]
-    matches = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
-    if not matches:
-        raise FileNotFoundError(f"{path} is not a file or folder, and as a pattern it matches none")
-    return matches
-
-
-def _images_in(folder: Path, out: Path, left_out: list[LeftOut]) -> list[InputFile]:
-    """Find the images of a folder and its sub-folders, except outputs."""
-    found, outputs = find_files(folder), out.resolve()
-    out_is_inside = folder.resolve() in outputs.parents
-
-    def is_output(path: str | Path) -> bool:
-        return out_is_inside and outputs in Path(path).resolve().parents
-
-    left_out += [entry for entry in found.left_out if not is_output(entry.path)]
-    return [
-        InputFile(path, path.relative_to(folder).parent)
-        for path in found.images
-        if not is_output(path)
-    ]
 
 
 def name_outputs(

@@ -19,7 +19,8 @@ from torch.nn.functional import interpolate
 from crossimage.data.images.files import LoadedImage, load_image
 from crossimage.data.images.resize import resize_shortest_side, resize_to_cover
 from crossimage.data.sources.find import LeftOut, describe, further_images
-from crossimage.inference.file_names import find_inputs, name_outputs
+from crossimage.inference.file_names import name_outputs
+from crossimage.inference.input_files import find_inputs
 from crossimage.inference.inputs import ImageLike, as_list, read_inputs
 from crossimage.inference.outputs import SHEET, check_folder, report_progress, write_output
 from crossimage.inference.predictor import Draw, Predictor

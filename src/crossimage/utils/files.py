@@ -18,18 +18,29 @@ _MAX_NAME = 200  # bytes of a name that leave room for what a temporary name add
 
 
 def as_path(path: str | Path, name: str) -> Path:
-    """Convert a path from a user.
+    """Convert a path from a user; a leading ``~`` becomes the home folder.
 
     Args:
         path: The path.
         name: Its name in the error message.
 
     Raises:
-        ValueError: It is the empty string, which would otherwise mean the working folder.
+        ValueError: It is the empty string, which would otherwise mean the working folder, or not a
+            path at all.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(f"{name}: expected a path, found {type(path).__name__}")
     if not str(path):
         raise ValueError(f"{name} is empty; give a path, or . for the working folder")
-    return Path(path)
+    return expanded(Path(path))
+
+
+def expanded(path: Path) -> Path:
+    """Return a path in which a leading ``~`` or ``~name`` is the home folder, if there is one."""
+    try:
+        return path.expanduser()
+    except RuntimeError:  # there is no such user: a file whose name begins like this
+        return path
 
 
 def temporary_path(path: Path) -> Path:

@@ -48,10 +48,12 @@ OTHER_IMAGES = ("image of another split", "images of another split")
 WITHOUT_LABELS = ("image without labels", "images without labels")
 LOW_RESOLUTION = ("folder of low resolution", "folders of low resolution")
 OUTSIDE = ("image outside the folders of splits", "images outside the folders of splits")
+TWICE = ("input given twice", "inputs given twice")
+RESULT = ("earlier result", "earlier results")
 _RUN_PARTS = ("checkpoints", "samples", "logs")
 _BY_PATH = (
     _FURTHER, _NO_ACCESS, _CYCLE, _BROKEN_LINK, _SPECIAL, RUN, OTHER_SPLIT, NO_SPLIT,
-    LOW_RESOLUTION,
+    LOW_RESOLUTION, TWICE,
 )  # fmt: skip
 
 
@@ -96,14 +98,11 @@ def find_files(folder: Path, rules: DataRules = 2) -> FoundFiles:
     left_out: list[LeftOut] = []
     walk = _walk_earlier(str(folder)) if rules == 1 else _walk(str(folder), (), left_out)
     for path, is_file in walk:
-        reason = _refuse(path, is_file, rules)
-        if reason is None:
+        refused = _judge(path, is_file, rules)
+        if refused is None:
             images.append(Path(path))
         else:
-            suffix = os.path.splitext(path)[1].lower() or "no suffix"
-            name = os.path.basename(path) if reason is _JUNK_FILE else suffix
-            name = path if reason in _BY_PATH else name
-            left_out.append(LeftOut(reason, name, path))
+            left_out.append(refused)
     images.sort(key=lambda path: path.relative_to(folder).as_posix())
     return FoundFiles(tuple(images), tuple(left_out))
 
@@ -131,6 +130,11 @@ def is_run(folder: Path) -> bool:
 def check_image(path: Path, rules: DataRules = 2) -> bool:
     """Return whether a file that the user names is an image by its suffix or content."""
     return _refuse(str(path), path.is_file(), rules) in (None, _JUNK_FILE)
+
+
+def judge(path: Path) -> LeftOut | None:
+    """Return why a file would be left out of its folder; None if it is an image."""
+    return _judge(str(path), path.is_file(), 2)
 
 
 def describe(left_out: Iterable[LeftOut], unreadable: int = 0) -> str | None:
@@ -246,6 +250,16 @@ def _walk_earlier(folder: str) -> Iterator[tuple[str, bool]]:
 
 def _is_junk(name: str) -> bool:
     return name.startswith(".") or name.lower() in _JUNK
+
+
+def _judge(path: str, is_file: bool, rules: DataRules) -> LeftOut | None:
+    """Return why a file is left out; None if it is an image."""
+    reason = _refuse(path, is_file, rules)
+    if reason is None:
+        return None
+    suffix = os.path.splitext(path)[1].lower() or "no suffix"
+    name = os.path.basename(path) if reason is _JUNK_FILE else suffix
+    return LeftOut(reason, path if reason in _BY_PATH else name, path)
 
 
 def _refuse(path: str, is_file: bool, rules: DataRules) -> tuple[str, str] | None:

@@ -17,11 +17,11 @@ from crossimage.data.sources.find import (
     OTHER_SPLIT,
     FoundFiles,
     LeftOut,
-    NameIndex,
     check_image,
     find_files,
     visible_folders,
 )
+from crossimage.data.sources.lists import read_list
 from crossimage.data.sources.side_by_side import check_side_by_side
 from crossimage.data.sources.split_names import SplitName, one_of, split_folders
 from crossimage.utils.files import as_path
@@ -350,39 +350,15 @@ def _from_lists(data: str, rules: DataRules) -> tuple[Domain, ...]:
         name, equals, file = (piece.strip() for piece in part.partition("="))
         if not (name and equals and file):
             raise ValueError(f"'{part}' is not understood: expected A=list.txt,B=list.txt")
-        domains.append(_from_list(name, Path(file), rules))
+        domains.append(_from_list(name, as_path(file, "the path of a list"), rules))
     if len({domain.name for domain in domains}) < len(domains):
         raise ValueError(f"{data} names a domain twice; give each list its own name")
     return tuple(domains)
 
 
 def _from_list(name: str, file: Path, rules: DataRules) -> Domain:
-    paths, lines = zip(*_read_list(file, rules), strict=True)
+    paths, lines = zip(*sorted(read_list(file, rules)), strict=True)
     return Domain(name, paths, train_root=file, lines=lines, train_from=str(file))
-
-
-def _read_list(file: Path, rules: DataRules) -> list[tuple[Path, int]]:
-    """Return the images that a list file names, sorted, with their line numbers."""
-    if not file.is_file():
-        raise FileNotFoundError(f"there is no list file {file}; expected one image path per line")
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise ValueError(f"{file} is not a text file; expected one image path per line") from None
-    images, index = [], NameIndex()
-    for number, line in enumerate(lines, start=1):
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
-        path = index.find(file.parent / text) or index.find(Path(text))
-        if path is None or not path.is_file():
-            raise FileNotFoundError(f"{file}, line {number}: there is no file {text}")
-        if not check_image(path, rules):
-            raise ValueError(f"{file}, line {number}: {text} is not an image; expected {EXPECTED}")
-        images.append((path, number))
-    if not images:
-        raise ValueError(f"{file} lists no images; expected one path per line")
-    return sorted(images)
 
 
 def _required(folder: Path, rules: DataRules) -> FoundFiles:
