@@ -246,8 +246,8 @@ class Scales(nn.Module):
 
 
 @torch.no_grad()
-def saved(network: nn.Module, path: Path, *, module: bool = False) -> Path:
-    """Random weights and statistics, written as the official code does."""
+def randomise(network: nn.Module) -> nn.Module:
+    """Draw random weights and statistics."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight)
@@ -258,7 +258,12 @@ def saved(network: nn.Module, path: Path, *, module: bool = False) -> Path:
             layer.bias.normal_(0, 0.3)
             layer.running_mean.normal_(0, 0.3)
             layer.running_var.uniform_(0.5, 1.5)
-    state = network.state_dict()
+    return network
+
+
+def saved(network: nn.Module, path: Path, *, module: bool = False) -> Path:
+    """Random weights and statistics, written as the official code does."""
+    state = randomise(network).state_dict()
     if module:
         state = {f"module.{name}": value for name, value in state.items()}
     torch.save(state, path)

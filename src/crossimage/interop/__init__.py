@@ -15,6 +15,8 @@ from crossimage.interop import (
     junyanz_bicyclegan,
     junyanz_cyclegan,
     junyanz_pix2pix,
+    mmagic_cyclegan,
+    mmagic_pix2pix,
     nvlabs_munit,
     nvlabs_unit,
     yunjey_stargan,
@@ -51,6 +53,8 @@ FORMATS: dict[str, Format] = {
     "junyanz-pix2pix": junyanz_pix2pix,
     "junyanz-bicyclegan": junyanz_bicyclegan,
     "yunjey-stargan": yunjey_stargan,
+    "mmagic-cyclegan": mmagic_cyclegan,
+    "mmagic-pix2pix": mmagic_pix2pix,
 }
 
 

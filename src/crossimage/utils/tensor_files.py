@@ -36,7 +36,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
         OSError: It cannot be opened.
         ValueError: It would have to run code, is damaged, or holds anything but tensors.
     """
-    tensors = _flat(path, _read_pickle(path))
+    content = _read_pickle(path)
+    if isinstance(content.get("state_dict"), Mapping):  # beside epochs, optimizers and the like
+        content = content["state_dict"]
+    tensors = _flat(path, content)
     if not tensors:
         raise ValueError(f"{path} holds no tensors; expected those of a network")
     return tensors
