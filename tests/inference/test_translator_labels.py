@@ -12,7 +12,8 @@ import crossimage
 from crossimage.checkpoints.model_file import save_model
 from crossimage.cli.app import main
 from crossimage.config import build
-from crossimage.inference.file_names import find_inputs, name_outputs
+from crossimage.inference.file_names import name_outputs
+from crossimage.inference.input_files import InputFile
 from crossimage.inference.translator import Translator
 from crossimage.methods.stargan import StarGAN, StarGANConfig
 from tests.conftest import small
@@ -140,8 +141,8 @@ def test_a_label_called_all_is_that_label(inputs: Path, tmp_path: Path) -> None:
     assert [path.name for path in report.written] == ["ann.png", "bob.png", "cy.png"]
 
 
-def test_names_of_labels_are_made_fit_for_files(inputs: Path, tmp_path: Path) -> None:
-    sources = find_inputs(inputs / "ann.png", tmp_path)
+def test_names_of_labels_are_made_fit_for_files(inputs: Path) -> None:
+    sources = [InputFile(inputs / "ann.png", Path())]
     assert name_outputs(sources, None, ["a/b", "c"]) == [[Path("ann_a_b.png"), Path("ann_c.png")]]
     with pytest.raises(ValueError, match="two results would be called ann_a_b.png"):
         name_outputs(sources, None, ["a/b", "a:b"])
