@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
 
 import torch
-from torch import Tensor
 
 from crossimage.checkpoints.model_file import save_model
 from crossimage.config import build, read_yaml, to_dict
@@ -21,30 +19,15 @@ from crossimage.interop import (
     nvlabs_unit,
     yunjey_stargan,
 )
+from crossimage.interop.arrangement import arrange, note_left_out, other_order, parts_of
+from crossimage.interop.checkpoint_files import Contents, read_checkpoint
 from crossimage.interop.mapping import (
     CheckpointFile,
-    ConvertedModel,
-    Files,
+    Format,
     MismatchError,
     nest,
 )
 from crossimage.utils.names import did_you_mean
-from crossimage.utils.tensor_files import read_state
-
-
-class Format(Protocol):
-    """Interface of a format's module."""
-
-    FILES: Files
-
-    def recognises(self, states: list[dict[str, Tensor]]) -> bool:
-        """Return whether files with these tensors have this format."""
-
-    def convert(
-        self, sources: list[CheckpointFile], options: dict[str, str], config: dict[str, Any] | None
-    ) -> ConvertedModel:
-        """Convert the files to a method with their weights."""
-
 
 FORMATS: dict[str, Format] = {
     "nvlabs-munit": nvlabs_munit,
@@ -90,21 +73,20 @@ def import_model(
     if out.is_dir() or out.resolve() in {path.resolve() for path in paths}:
         kind = "a folder" if out.is_dir() else "one of the files to import"
         raise ValueError(f"{out} is {kind}; give the new model file another name")
-    states = [read_state(path) for path in paths]
+    if not paths:
+        raise ValueError("no checkpoint file is given; expected at least one")
+    contents = [read_checkpoint(path) for path in paths]
     notes = []
     if format is None:
-        format = _recognise(paths, states)
+        format = _recognise(contents)
         notes.append(f"recognised as {format}")
     module = FORMATS[format]
-    required, optional = module.FILES
-    if not len(required) <= len(paths) <= len(required) + len(optional):
-        expected = " ".join([*required, *(f"[{role}]" for role in optional)])
-        raise ValueError(f"{format} is imported from the files {expected}; found {len(paths)}")
+    sources = arrange(contents, module, _roles()) or _as_given(contents, format)
+    notes += [note for content in contents for note in note_left_out(content, sources)]
     # a setting of how images are read, which no codebase knows
     given = dict(options or {})
     ranges = {key: text for key, text in given.items() if key.split(".")[0] == "value_range"}
     others = {key: text for key, text in given.items() if key not in ranges}
-    sources = [CheckpointFile(path, state) for path, state in zip(paths, states, strict=True)]
     with torch.random.fork_rng(devices=[]):
         settings = None if config is None else read_yaml(Path(config))
         try:
@@ -126,15 +108,50 @@ def import_model(
     return notes + converted.notes
 
 
-def _recognise(paths: list[Path], states: list[dict[str, Tensor]]) -> str:
-    if not paths:
-        raise ValueError("no checkpoint file is given; expected at least one")
-    matches = [name for name, module in FORMATS.items() if module.recognises(states)]
-    if len(matches) != 1:
-        problem = f"may be {' or '.join(matches)}" if matches else "are not of a known format"
-        names = ", ".join(str(path) for path in paths)
+def _roles() -> list[str]:
+    """Return the networks of all formats."""
+    return [role for module in FORMATS.values() for role in module.FILES.roles]
+
+
+def _recognise(contents: list[Contents]) -> str:
+    """Return the format that the tensors have.
+
+    Raises:
+        ValueError: They have none, several, or one whose networks come in another order.
+    """
+    matches = [name for name, module in FORMATS.items() if arrange(contents, module, _roles())]
+    if len(matches) == 1:
+        return matches[0]
+    names = ", ".join(str(content.path) for content in contents)
+    for name, module in FORMATS.items() if not matches else []:
+        if sources := other_order(contents, module, _roles()):
+            order = ", ".join(str(source.path) for source in sources)
+            raise ValueError(
+                f"the tensors of {names} are not of a known format in this order; expected "
+                f"{module.FILES} of {name}, which is {order}"
+            )
+    problem = f"may be {' or '.join(matches)}" if matches else "are not of a known format"
+    raise ValueError(
+        f"the tensors of {names} (the first: '{next(iter(contents[0].state))}') {problem}; name "
+        f"the format before the files: {', '.join(FORMATS)}"
+    )
+
+
+def _as_given(contents: list[Contents], format: str) -> list[CheckpointFile]:
+    """Return the networks in the order given, although their tensors do not have the format.
+
+    Raises:
+        ValueError: Their number or their names do not fit the format either.
+    """
+    files = FORMATS[format].FILES
+    parts = parts_of(contents, files, _roles())
+    roles = [part.role for part in parts]
+    if any(roles):
+        held = ", ".join(str(role) for role in roles)
         raise ValueError(
-            f"the tensors of {names} (the first: '{next(iter(states[0]))}') {problem}; name the "
-            f"format before the files: {', '.join(FORMATS)}"
+            f"{format} is imported from the networks {files}, and the tensors of {held} in "
+            f"{contents[0].path} are not those; name the format that they have"
         )
-    return matches[0]
+    if not len(files.required) <= len(parts) <= len(files.roles):
+        raise ValueError(f"{format} is imported from the files {files}; found {len(parts)}")
+    return [CheckpointFile(part.path, part.state) for part in parts]

@@ -45,12 +45,13 @@ def is_resnet(state: State) -> bool:
 
 def is_unet(state: State) -> bool:
     """Return whether the tensors are those of a U-Net of nested sequences."""
-    return _kernel_size(state, "model.model.0") == 4
+    return all(_kernel_size(state, f"model.model.{layer}") == 4 for layer in ("0", "1.model.1"))
 
 
 def is_patch(state: State) -> bool:
     """Return whether the tensors are those of a patch or pixel discriminator of one scale."""
-    return _kernel_size(state, "model.0") == 4 or _kernel_size(state, "net.0") == 1
+    patch = all(_kernel_size(state, f"model.{layer}") == 4 for layer in (0, 2))
+    return patch or _kernel_size(state, "net.0") == 1
 
 
 def _kernel_size(state: State, layer: str) -> int:

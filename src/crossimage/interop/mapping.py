@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,15 @@ class Files(NamedTuple):
 
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """All of them."""
+        return self.required + self.optional
+
+    def __str__(self) -> str:
+        """Return them as on the command line, such as ``G [D]``."""
+        return " ".join([*self.required, *(f"[{role}]" for role in self.optional)])
 
 
 @dataclass
@@ -116,6 +125,20 @@ class CheckpointFile:
                 f"the tensor '{name}' of {self.path}, of shape {list(value.shape)}, has no place "
                 "in the network that the other tensors describe; expected no such tensor"
             )
+
+
+class Format(Protocol):
+    """Interface of a format's module."""
+
+    FILES: Files
+
+    def recognises(self, states: list[dict[str, Tensor]]) -> bool:
+        """Return whether files with these tensors have this format."""
+
+    def convert(
+        self, sources: list[CheckpointFile], options: dict[str, str], config: dict[str, Any] | None
+    ) -> ConvertedModel:
+        """Convert the files to a method with their weights."""
 
 
 @torch.no_grad()

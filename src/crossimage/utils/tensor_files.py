@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pickle
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,26 +24,6 @@ if TYPE_CHECKING:
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 _PREFIXES = ("module.", "model.")
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a PyTorch checkpoint by name, on the CPU.
-
-    Names in nested dictionaries are joined by dots (``a.enc.model.0.conv.weight``); the prefix
-    ``module.`` of ``DataParallel`` is removed.
-
-    Raises:
-        FileNotFoundError: The file does not exist.
-        OSError: It cannot be opened.
-        ValueError: It would have to run code, is damaged, or holds anything but tensors.
-    """
-    content = _read_pickle(path)
-    if isinstance(content.get("state_dict"), Mapping):  # beside epochs, optimizers and the like
-        content = content["state_dict"]
-    tensors = _flat(path, content)
-    if not tensors:
-        raise ValueError(f"{path} holds no tensors; expected those of a network")
-    return tensors
 
 
 @dataclass(frozen=True)
@@ -101,7 +82,7 @@ def read_weights(
         raise FileNotFoundError(
             f"{file} does not exist; {needed_by} needs the weights {name}, or a file like it"
         )
-    content = _read_pickle(path)
+    content = read_pickle(path)
     for wrapper in _WRAPPERS:
         if isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
@@ -164,8 +145,29 @@ def read_safetensors(path: Path, expected: str) -> tuple[dict[str, str], dict[st
         raise ValueError(f"{damage} ({error}); {remedy}") from None
 
 
-def _read_pickle(path: Path) -> Mapping[str, Any]:
-    """Read a PyTorch file of named tensors without running code from it."""
+class Unread:
+    """Stands for a Python object of a checkpoint, which is not built.
+
+    Attributes:
+        name: The full name of its class or function.
+    """
+
+    name: str
+
+
+def read_pickle(path: Path, *, objects: bool = False) -> Mapping[str, Any]:
+    """Read a PyTorch file of named tensors, on the CPU, without running code from it.
+
+    Args:
+        path: The file.
+        objects: Put an :class:`Unread` in the place of each Python object that is not plain data;
+            by default they are refused.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        OSError: It cannot be opened.
+        ValueError: It would have to run code, is damaged, or holds no dictionary.
+    """
     if path.is_dir():
         raise ValueError(f"{path} is a folder; expected a checkpoint file")
     if not path.exists():
@@ -175,7 +177,8 @@ def _read_pickle(path: Path) -> Mapping[str, Any]:
     if start.startswith((b"<!doctype html", b"<html")):
         raise ValueError(f"{path} is a web page; download the checkpoint that it links to")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_stand_ins(path) if objects else []):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except MemoryError:
         raise
     except Exception as error:  # damaged bytes lead to errors of all kinds
@@ -187,12 +190,38 @@ def _read_pickle(path: Path) -> Mapping[str, Any]:
         raise ValueError(
             f"{path} is truncated, damaged or not a PyTorch checkpoint; copy or download it again"
         ) from None
+    if isinstance(content, Unread):
+        raise ValueError(
+            f"{path} holds a {content.name} with its code, which is not opened; expected a "
+            "checkpoint of named tensors: save the network's state_dict()"
+        )
     if not isinstance(content, Mapping):
         raise ValueError(
             f"{path} holds a {type(content).__name__}; expected a checkpoint of named tensors "
             "(a state dict)"
         )
     return content
+
+
+def _stand_ins(path: Path) -> list[Any]:
+    """Return a class that builds an :class:`Unread` for each name that a file may not look up."""
+    if not zipfile.is_zipfile(path):
+        return []
+    names = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
+    return [(_stand_in(name), name) for name in names]
+
+
+def _stand_in(name: str) -> type:
+    """Return a class that takes whatever an object of the given name is built from."""
+
+    def build(cls: type, *args: object, **kwargs: object) -> object:
+        return object.__new__(cls)
+
+    def forget(self: object, *args: object, **kwargs: object) -> None:
+        pass
+
+    members = {"name": name, "__new__": build, "__init__": forget, "__setstate__": forget}
+    return type("Unread", (Unread,), members)
 
 
 def _flat(path: Path, content: Mapping[str, Any], prefix: str = "") -> dict[str, Tensor]:

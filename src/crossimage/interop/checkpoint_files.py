@@ -1,0 +1,179 @@
+"""What a checkpoint file holds: the tensors of its networks, and what stands beside them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from crossimage.utils.tensor_files import Unread, read_pickle, read_safetensors
+
+State = dict[str, Tensor]
+
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "params", "weights", "networks", "nets")
+_SETTINGS = ("hyper_parameters", "hparams", "opt", "opts", "args", "options", "config", "cfg")
+_WORDS = (
+    ("generator", "g"),
+    ("gen", "g"),
+    ("discriminator", "d"),
+    ("disc", "d"),
+    ("dis", "d"),
+    ("encoder", "e"),
+)
+_OBJECT = "a Python object"
+_DEPTH = 3
+"""Number of words before the names of a network's tensors that may be dropped."""
+
+
+@dataclass
+class Contents:
+    """The contents of a file.
+
+    Attributes:
+        path: The file.
+        state: All tensors of networks by their names, joined by dots
+            (``a.enc.model.0.conv.weight``), without the prefixes of ``DataParallel`` and
+            ``torch.compile``.
+        settings: Plain values that a program has saved as its options, by name.
+        left_out: What else the file holds, by name, and why it is left out.
+        role: The role of its network, where the names of the files of a folder say it.
+    """
+
+    path: Path
+    state: State
+    settings: dict[str, Any] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    role: str | None = None
+
+
+def read_checkpoint(path: Path) -> Contents:
+    """Read a PyTorch checkpoint or a ``.safetensors`` file, on the CPU.
+
+    A file may hold the tensors of one network or of several, by themselves or under a name such as
+    ``state_dict``. Optimizers, counters and Python objects beside them are left out; Python
+    objects are never built.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        OSError: It cannot be opened.
+        ValueError: It is damaged, would have to run code, or holds no tensors.
+    """
+    content: Mapping[str, Any]
+    if path.suffix == ".safetensors":
+        _, content = read_safetensors(path, "a checkpoint (.safetensors)")
+    else:
+        content = read_pickle(path, objects=True)
+    found = Contents(path, {})
+    _collect(found, content, "")
+    wrapper = next((w for w in _WRAPPERS if isinstance(content.get(w), Mapping)), None)
+    inside = {name: t for name, t in found.state.items() if name.startswith(f"{wrapper}.")}
+    if inside:
+        for name in found.state.keys() - inside.keys():
+            found.left_out[name.split(".")[0]] = f"not part of {wrapper}"
+        found.state = {name.removeprefix(f"{wrapper}."): t for name, t in inside.items()}
+    found.state = _without_prefixes(found.state)
+    if not found.state:
+        objects = [name for name, what in found.left_out.items() if what.startswith(_OBJECT)]
+        if objects:
+            raise ValueError(
+                f"{path} holds no tensors, but '{objects[0]}', {found.left_out[objects[0]]} whose "
+                "code would run when it is read, and which is not built; expected a checkpoint of "
+                "named tensors: save the network's state_dict()"
+            )
+        raise ValueError(f"{path} holds no tensors; expected those of a network")
+    return found
+
+
+def _collect(found: Contents, content: Mapping[str, Any], prefix: str) -> None:
+    """Sort the entries of nested dictionaries into tensors, settings and the rest."""
+    for key, value in content.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Tensor):
+            found.state[name] = value
+        elif isinstance(value, Mapping) and "param_groups" in value:
+            found.left_out[name] = "the state of an optimizer"
+        elif isinstance(value, Mapping) and not prefix and key in _SETTINGS:
+            found.settings |= {str(k): v for k, v in value.items() if _is_plain(v)}
+            found.left_out[name] = "settings"
+        elif isinstance(value, Mapping):
+            _collect(found, value, f"{name}.")
+        elif isinstance(value, Unread):
+            found.left_out[name] = f"{_OBJECT} ({value.name})"
+        elif value is not None:
+            found.left_out[name] = f"a {type(value).__name__}"
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int | float | bool | list | tuple)
+
+
+def _without_prefixes(state: State) -> State:
+    """Remove the words that ``DataParallel`` and ``torch.compile`` add to names.
+
+    ``module`` stands before all names of a network; a genuine part of this name inside it
+    (``conv.module.weight_bar``) stays. ``_orig_mod`` stands before any compiled part.
+    """
+    state = {_without_word(name, "_orig_mod"): value for name, value in state.items()}
+    while all(name.startswith("module.") for name in state) and state:
+        state = {name.removeprefix("module."): value for name, value in state.items()}
+    for group in {name.split(".")[0] for name in state}:
+        wrapped = f"{group}.module."
+        names = [name for name in state if name.startswith(f"{group}.")]
+        if names and all(name.startswith(wrapped) for name in names):
+            state = {
+                f"{group}.{name.removeprefix(wrapped)}" if name in names else name: value
+                for name, value in state.items()
+            }
+    return state
+
+
+def _without_word(name: str, word: str) -> str:
+    return ".".join(part for part in name.split(".") if part != word)
+
+
+def split(state: State, roles: Sequence[str], others: Sequence[str]) -> dict[str, State]:
+    """Return the networks of a file that are kept under names of their own, by role.
+
+    ``netG_A``, ``net_G_A`` and ``generator_A`` are the role ``G_A``.
+
+    Args:
+        state: The tensors of the file.
+        roles: Names of the networks of a format.
+        others: Names of those of other formats, which are not left out either.
+
+    Returns:
+        The tensors of each network; empty if the file is not divided by these roles.
+    """
+    known = {canonical(role): role for role in (*others, *roles)}
+    networks: dict[str, State] = {}
+    for name, value in state.items():
+        group, _, rest = name.partition(".")
+        if rest and canonical(group) in known:
+            networks.setdefault(known[canonical(group)], {})[rest] = value
+    return networks if set(networks) <= set(roles) else {}
+
+
+def canonical(name: str) -> str:
+    """Return the form that spellings of a network's role have in common, such as ``ga``."""
+    text = re.sub(r"[^a-z0-9]", "", name.lower()).removeprefix("net")
+    for word, letter in _WORDS:
+        if text.startswith(word):
+            return letter + text.removeprefix(word)
+    return text
+
+
+def unwrapped(state: State) -> Iterator[State]:
+    """Return a network's tensors under their names, and without the words all names begin with.
+
+    A program that keeps a network as a part of its own (``self.generator = ...``) adds such words.
+    """
+    for _ in range(1 + _DEPTH):
+        yield state
+        words = {name.partition(".")[0] for name in state}
+        if len(words) != 1 or not all("." in name for name in state):
+            return
+        state = {name.partition(".")[2]: value for name, value in state.items()}
