@@ -12,6 +12,7 @@ from torch import Tensor
 from crossimage.config import build
 from crossimage.methods.base import Batch, Noise, Update
 from crossimage.methods.unit import UNIT, UNITConfig
+from crossimage.networks.blocks import ResidualBlock
 from crossimage.recipes import resolve
 from tests.conftest import small
 
@@ -207,3 +208,29 @@ def test_reconstruction_is_learned_in_a_few_steps() -> None:
 def test_impossible_settings_are_one_sentence(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         unit(**changes)
+
+
+@pytest.mark.parametrize("shared", [0, 1])
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_dropout_gives_an_input_many_translations_where_the_config_says_so(
+    mode: str, shared: int
+) -> None:
+    method = unit(dropout=0.5, test_mode=mode, share_latent_blocks=shared).eval()
+    assert method.stochastic == (mode == "train")
+    x = torch.rand(1, method.channels["a"], 16, 16) * 2 - 1
+    assert torch.equal(method.translate(x, "b"), method.translate(x, "b")) == (mode == "eval")
+
+
+def test_every_residual_block_drops_what_it_adds() -> None:
+    blocks = [
+        module
+        for module in unit(
+            dropout=0.5, residual_blocks=2, share_latent_blocks=1
+        ).generators.modules()
+        if isinstance(module, ResidualBlock)
+    ]
+    assert len(blocks) == 2 * 2 * 1 + 2
+    x = torch.randn(1, blocks[0].first.conv.in_channels, 8, 8)
+    for block in blocks:
+        added = block.train()(x) - x
+        assert 0.3 < (added == 0).float().mean() < 0.7

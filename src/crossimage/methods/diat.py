@@ -83,7 +83,8 @@ class DIATConfig(Config):
             discriminator (DIAT-A), or ``fixed``, a given network (DIAT).
         identity_layers: Number of feature maps to compare, the deepest ones.
         features: The given network: a model file of ``crossimage train`` with a classifier that
-            takes images of this size, or a ``.pth`` file of torchvision's VGG16.
+            takes images of this size, or a ``.pth`` file of VGG-Face (the paper's network:
+            ``vgg_face_dag.pth``) or of torchvision's VGG16, which knows objects.
         denoising_width: Channels between the two convolutions of the denoising and of the
             enhancement network.
         noise: Standard deviation of the noise to remove, for images in [-1, 1].

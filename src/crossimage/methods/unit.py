@@ -24,6 +24,9 @@ The defaults are the version that the authors published with MUNIT in 2018: its 
 squares and no shared weights. The version of 2017 shares the last residual blocks of the encoders
 and the first ones of the decoders (``share_latent_blocks``) and uses cross-entropy
 (``adversarial: nsgan``).
+
+One input has one translation. With ``dropout`` in the residual blocks, kept active by ``test_mode:
+train``, it has many: the baseline whose diversity MUNIT's paper measures.
 """
 
 from __future__ import annotations
@@ -36,12 +39,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from crossimage.config import NonNegativeFloat, NonNegativeInt, settings
+from crossimage.config import Fraction, NonNegativeFloat, NonNegativeInt, settings
 from crossimage.losses import discriminator_loss, generator_loss, perceptual_distance
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import AutoEncoderConfig, check_images, check_perceptual
 from crossimage.networks.autoencoders import ContentEncoder, Decoder
-from crossimage.networks.blocks import ResidualBlock, initialise
+from crossimage.networks.blocks import ResidualBlock, TestMode, initialise, set_test_mode
 from crossimage.networks.containers import NetworkDict
 from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.pretrained import VGG16Features
@@ -76,11 +79,17 @@ class UNITConfig(AutoEncoderConfig):
     Attributes:
         share_latent_blocks: Number of residual blocks next to the latent code that both domains
             share (2017: 1).
+        dropout: Dropout rate of what each residual block of encoders and decoders adds (the
+            baseline in MUNIT's paper: 0.5).
+        test_mode: With ``train``, dropout stays active when translating, so that an input has
+            many translations.
         adversarial: Adversarial objective: least squares, or cross-entropy (2017).
         weights: Weights of the loss terms.
     """
 
     share_latent_blocks: NonNegativeInt = 0
+    dropout: Fraction = 0.0
+    test_mode: TestMode = "eval"
     adversarial: Literal["lsgan", "nsgan"] = "lsgan"
     weights: LossWeights = field(default_factory=LossWeights)
 
@@ -103,8 +112,9 @@ class AutoEncoder(nn.Module):
     def __init__(self, config: UNITConfig, channels: int) -> None:
         super().__init__()
         c, own = config, config.residual_blocks - config.share_latent_blocks
-        self.encode = ContentEncoder(channels, c.width, c.downsamples, own, **c.layers)
-        self.decode = Decoder(channels, c.width, c.downsamples, own, **c.layers)
+        shape = channels, c.width, c.downsamples, own
+        self.encode = ContentEncoder(*shape, dropout=c.dropout, **c.layers)
+        self.decode = Decoder(*shape, dropout=c.dropout, **c.layers)
 
 
 class Shared(nn.Module):
@@ -113,9 +123,14 @@ class Shared(nn.Module):
     def __init__(self, config: UNITConfig) -> None:
         super().__init__()
         c, size = config, config.width * 2**config.downsamples
-        blocks = range(c.share_latent_blocks)
-        self.encode = nn.Sequential(*(ResidualBlock(size, **c.layers) for _ in blocks))
-        self.decode = nn.Sequential(*(ResidualBlock(size, **c.layers) for _ in blocks))
+
+        def blocks() -> nn.Sequential:
+            count = range(c.share_latent_blocks)
+            return nn.Sequential(
+                *(ResidualBlock(size, last_dropout=c.dropout, **c.layers) for _ in count)
+            )
+
+        self.encode, self.decode = blocks(), blocks()
 
 
 class Generators(NetworkDict[AutoEncoder]):
@@ -141,8 +156,10 @@ class UNIT(Method):
         super().__init__(config)
         self.multiple = 2**config.downsamples
         self.min_size = 2 * self.multiple  # for the residual blocks to have pixels to reflect
+        self.stochastic = config.dropout > 0 and config.test_mode == "train"
         self.generators = Generators(config, self.channels)
         initialise(self.generators, config.init)
+        set_test_mode(self.generators, config.test_mode)
         if training:
             self.discriminators = nn.ModuleDict(
                 {d: config.discriminator.build(self.channels[d]) for d in "ab"}
@@ -204,18 +221,16 @@ class UNIT(Method):
         return self.generators[domain].decode(self.generators.shared.decode(z))
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
-        """Show input, reconstruction, translation and the translation back, all without noise."""
+        """Show input, reconstruction, one or several translations, and the translation back."""
+        several = ("translation 1", "translation 2", "translation 3")
         panels = []
         for source, target in ("ab", "ba"):
             x = fixed.images[source]
             h = self.encode_content(x, source)
-            translation = self.decode(h, target)
-            columns = [
-                ("input", x),
-                ("reconstruction", self.decode(h, source)),
-                ("translation", translation),
-                ("cycle", self.translate(translation, source)),
-            ]
+            columns = [("input", x), ("reconstruction", self.decode(h, source))]
+            for title in several if self.stochastic else ("translation",):
+                columns.append((title, self.translate(x, target)))
+            columns.append(("cycle", self.translate(columns[2][1], source)))
             panels.append(self.panel(source, target, columns))
         return panels
 

@@ -27,6 +27,7 @@ class ContentEncoder(nn.Sequential):
         norm: Normalisation of every layer.
         activation: Activation of every layer.
         pad: Padding mode.
+        dropout: Dropout rate of what each residual block adds.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class ContentEncoder(nn.Sequential):
         norm: NormName = "instance",
         activation: ActivationName = "relu",
         pad: Padding = "reflect",
+        dropout: float = 0.0,
     ) -> None:
         layers: list[nn.Module] = [
             ConvBlock(channels, width, 7, 1, 3, norm=norm, activation=activation, pad=pad)
@@ -50,7 +52,8 @@ class ContentEncoder(nn.Sequential):
             )
         size = width * 2**downsamples
         layers += [
-            ResidualBlock(size, norm=norm, activation=activation, pad=pad) for _ in range(blocks)
+            ResidualBlock(size, norm=norm, activation=activation, pad=pad, last_dropout=dropout)
+            for _ in range(blocks)
         ]
         super().__init__(*layers)
 
@@ -129,6 +132,7 @@ class Decoder(nn.Sequential):
         blocks: Residual blocks with instance norm at the low resolution.
         activation: Activation of every convolution except the last.
         pad: Padding mode.
+        dropout: Dropout rate of what each residual block adds.
     """
 
     def __init__(
@@ -140,10 +144,14 @@ class Decoder(nn.Sequential):
         *,
         activation: ActivationName = "relu",
         pad: Padding = "reflect",
+        dropout: float = 0.0,
     ) -> None:
         size = width * 2**upsamples
         super().__init__(
-            *(ResidualBlock(size, activation=activation, pad=pad) for _ in range(blocks)),
+            *(
+                ResidualBlock(size, activation=activation, pad=pad, last_dropout=dropout)
+                for _ in range(blocks)
+            ),
             Upsampler(channels, width, upsamples, activation=activation, pad=pad),
         )
 

@@ -141,7 +141,8 @@ class ResidualBlock(nn.Module):
         norm: Normalisation after each convolution.
         activation: Activation after the first normalisation.
         pad: Padding mode.
-        dropout: Dropout rate between the convolutions.
+        dropout: Dropout rate between the convolutions, as in CycleGAN.
+        last_dropout: Dropout rate after both, before the input is added, as in UNIT.
     """
 
     def __init__(
@@ -152,6 +153,7 @@ class ResidualBlock(nn.Module):
         activation: ActivationName = "relu",
         pad: Padding = "reflect",
         dropout: float = 0.0,
+        last_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.first = ConvBlock(
@@ -159,10 +161,11 @@ class ResidualBlock(nn.Module):
         )
         self.dropout = Dropout(dropout) if dropout else nn.Identity()
         self.second = ConvBlock(channels, channels, 3, 1, 1, norm=norm, activation="none", pad=pad)
+        self.last_dropout = Dropout(last_dropout) if last_dropout else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform feature maps (N, C, H, W)."""
-        out: Tensor = self.second(self.dropout(self.first(x)))
+        out: Tensor = self.last_dropout(self.second(self.dropout(self.first(x))))
         return out + x
 
 

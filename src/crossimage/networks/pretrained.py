@@ -1,8 +1,13 @@
-"""Fixed feature networks with published weights."""
+"""Fixed feature networks with published weights.
+
+VGG-Face is a VGG16 of faces: Parkhi, Vedaldi, Zisserman: Deep Face Recognition. BMVC 2015. People
+hold it as ``vgg_face_dag.pth``, whose layers are ``conv1_1`` to ``conv5_3`` and ``fc6`` to ``fc8``;
+it takes RGB values from 0 to 255 minus their means.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -10,6 +15,26 @@ from torch import Tensor, nn
 from torchvision.models import VGG, VGG16_Weights, VGG19_Weights, WeightsEnum, vgg16, vgg19
 
 from crossimage.utils.tensor_files import read_weights
+
+_FACE_MEAN = (129.186, 104.762, 93.594)  # of VGG-Face, RGB
+_CONVOLUTIONS_PER_STAGE = (2, 2, 3, 3, 3)  # of VGG16; a max pool ends each stage
+
+
+def _face_names() -> dict[str, str]:
+    """Return the names of VGG16's convolutions in VGG-Face, by their names in torchvision."""
+    names, index = {}, 0
+    for stage, convolutions in enumerate(_CONVOLUTIONS_PER_STAGE, 1):
+        for number in range(1, convolutions + 1):
+            for kind in ("weight", "bias"):
+                names[f"features.{index}.{kind}"] = f"conv{stage}_{number}.{kind}"
+            index += 2  # the convolution and its ReLU
+        index += 1
+    return names
+
+
+def _from_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the convolutions of VGG-Face under the names that torchvision gives to VGG16's."""
+    return {ours: state[theirs] for ours, theirs in _face_names().items() if theirs in state}
 
 
 class _VGGFeatures(nn.Module):
@@ -43,6 +68,9 @@ class _VGGFeatures(nn.Module):
         name = published.url.rsplit("/", 1)[-1].split("-")[0].upper()
         alternative = f"name a file with {setting}=FILE"
         state = read_weights(published, weights, needed_by, alternative).state
+        of_faces = "conv1_1.weight" in state
+        if of_faces:
+            state = _from_face(state)
         # the classifier's layers may be for other classes, such as faces
         state = {key: value for key, value in state.items() if key.startswith("features.")}
         # every convolution is checked: VGG16's tensors fit into VGG19 as far as they go
@@ -59,8 +87,11 @@ class _VGGFeatures(nn.Module):
                 f"{needed_by} needs"
             )
         self.layers = nn.Sequential(*(network.features[i] for i in layers))
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None])
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225])[:, None, None])
+        mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+        if of_faces:
+            mean, std = torch.tensor(_FACE_MEAN) / 255, torch.ones(3) / 255
+        self.register_buffer("mean", mean[:, None, None])
+        self.register_buffer("std", std[:, None, None])
         self.requires_grad_(False).eval()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -74,8 +105,8 @@ class VGG16Features(_VGGFeatures):
     Without that pool the features of a 512 px image are 64 px wide instead of 32: an eighth.
 
     Args:
-        weights: A file of weights of torchvision's VGG16; by default its ImageNet weights, from
-            the cache or downloaded.
+        weights: A file of weights of torchvision's VGG16, or of VGG-Face; by default its ImageNet
+            weights, from the cache or downloaded.
         needed_by: What needs the features, for the error message: ``the perceptual loss of MUNIT``.
         setting: The setting that names such a file, for the error message.
 
