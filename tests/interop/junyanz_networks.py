@@ -44,10 +44,12 @@ class Shortcut(nn.Module):
 
 def resnet(
     a: int = 3, b: int = 3, width: int = 4, blocks: int = 6, norm: str = "instance",
-    dropout: bool = False, leftovers: bool = False,
+    dropout: bool = False, leftovers: bool = False, halvings: int = 2, always_bias: bool = False,
 ) -> nn.Module:  # fmt: skip
-    bias = norm == "instance"
-    wide = 4 * width
+    """With more halvings and always with biases, it is the global generator of pix2pixHD."""
+    bias = norm == "instance" or always_bias
+    sizes = [width << i for i in range(halvings)]
+    wide = width << halvings
 
     def normed(channels: int) -> list[nn.Module]:
         return norm_layers(norm, channels, leftovers=leftovers)
@@ -60,10 +62,10 @@ def resnet(
         return Shortcut(*first, *drop, pad[1], conv[1], *normed(wide))
 
     layers = [nn.ReflectionPad2d(3), nn.Conv2d(a, width, 7, bias=bias), *normed(width), nn.ReLU()]
-    for c in (width, 2 * width):
+    for c in sizes:
         layers += [nn.Conv2d(c, 2 * c, 3, 2, 1, bias=bias), *normed(2 * c), nn.ReLU()]
     layers += [block() for _ in range(blocks)]
-    for c in (2 * width, width):
+    for c in reversed(sizes):
         up = nn.ConvTranspose2d(2 * c, c, 3, 2, 1, output_padding=1, bias=bias)
         layers += [up, *normed(c), nn.ReLU()]
     return Model(*layers, nn.ReflectionPad2d(3), nn.Conv2d(width, b, 7), nn.Tanh())

@@ -50,6 +50,8 @@ def test_official_outputs(case) -> None:
         {"blocks": 2, "dropout": True},
         {"blocks": 2, "leftovers": True},
         {"blocks": 2, "a": 1},
+        {"blocks": 2, "halvings": 3},
+        {"blocks": 0, "halvings": 1},
     ],
 )
 @pytest.mark.parametrize("module", [False, True])

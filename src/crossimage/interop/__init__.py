@@ -15,8 +15,10 @@ from crossimage.interop import (
     junyanz_pix2pix,
     mmagic_cyclegan,
     mmagic_pix2pix,
+    nvidia_pix2pixhd,
     nvlabs_munit,
     nvlabs_unit,
+    pytorch_gan_cyclegan,
     yunjey_stargan,
 )
 from crossimage.interop.arrangement import arrange, note_left_out, other_order, parts_of
@@ -38,6 +40,8 @@ FORMATS: dict[str, Format] = {
     "yunjey-stargan": yunjey_stargan,
     "mmagic-cyclegan": mmagic_cyclegan,
     "mmagic-pix2pix": mmagic_pix2pix,
+    "nvidia-pix2pixhd": nvidia_pix2pixhd,
+    "pytorch-gan-cyclegan": pytorch_gan_cyclegan,
 }
 
 

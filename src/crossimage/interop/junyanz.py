@@ -39,8 +39,25 @@ class Network:
 
 
 def is_resnet(state: State) -> bool:
-    """Return whether the tensors are those of a ResNet generator."""
-    return _kernel_size(state, "model.1") == 7 and _kernel_size(state, "model.4") == 3
+    """Return whether the tensors are those of a ResNet generator, with residual blocks or none."""
+    first = 4 + 3 * count_halvings(state)
+    return (
+        _kernel_size(state, "model.1") == 7
+        and _kernel_size(state, "model.4") == 3
+        and (f"model.{first}.conv_block.1.weight" in state or f"model.{first}.weight" in state)
+    )
+
+
+def count_halvings(state: State) -> int:
+    """Count the halvings of the resolution that follow the first convolution of a ResNet."""
+    first = state.get("model.1.weight")
+    halvings, width = 0, 0 if first is None else first.shape[0]
+    while (weight := state.get(f"model.{4 + 3 * halvings}.weight")) is not None:
+        # a transposed convolution, which may follow, has fewer channels than it should
+        if tuple(weight.shape) != (width << (halvings + 1), width << halvings, 3, 3):
+            break
+        halvings += 1
+    return halvings
 
 
 def is_unet(state: State) -> bool:
@@ -78,29 +95,33 @@ def norm_of(source: CheckpointFile, conv: str, norm: str) -> NormName:
 
 
 def resnet_generator(source: CheckpointFile) -> Network:
-    """Read the generator of residual blocks, which halves its input twice."""
+    """Read the generator of residual blocks; the published one halves its input twice."""
     width, inputs = conv_channels(source, "model.1", 7)
     norm = norm_of(source, "model.1", "model.2")
-    blocks = source.count("model.#.conv_block.1.weight", 10)
+    halvings = count_halvings(source.state)
+    first = 4 + 3 * halvings
+    blocks = source.count("model.#.conv_block.1.weight", first)
     # A dropout layer shifts the second convolution by one.
-    second = 6 if _kernel_size(source.state, "model.10.conv_block.6") else 5
+    second = 6 if _kernel_size(source.state, f"model.{first}.conv_block.6") else 5
     names: dict[str, str] = {}
-    for index, layer in enumerate((1, 4, 7)):
-        names |= _layer(str(index), f"model.{layer}", f"model.{layer + 1}")
+    for i in range(1 + halvings):
+        names |= _layer(str(i), f"model.{1 + 3 * i}", f"model.{2 + 3 * i}")
     for i in range(blocks):
-        block = f"model.{10 + i}.conv_block"
-        names |= _layer(f"{3 + i}.first", f"{block}.1", f"{block}.2")
-        names |= _layer(f"{3 + i}.second", f"{block}.{second}", f"{block}.{second + 1}")
-    for i in range(2):
-        up = 10 + blocks + 3 * i
-        names |= _layer(str(3 + blocks + i), f"model.{up}", f"model.{up + 1}")
-    unbiased = [] if norm == "instance" else [name for name in names if name.endswith("conv")]
-    end = f"model.{17 + blocks}"
-    names[f"{5 + blocks}.conv"] = end
+        block, own = f"model.{first + i}.conv_block", 1 + halvings + i
+        names |= _layer(f"{own}.first", f"{block}.1", f"{block}.2")
+        names |= _layer(f"{own}.second", f"{block}.{second}", f"{block}.{second + 1}")
+    for i in range(halvings):
+        up = first + blocks + 3 * i
+        names |= _layer(str(1 + halvings + blocks + i), f"model.{up}", f"model.{up + 1}")
+    biased = norm == "instance" or "model.1.bias" in source
+    unbiased = [] if biased else [name for name in names if name.endswith("conv")]
+    end = f"model.{first + blocks + 3 * halvings + 1}"
+    names[f"{1 + 2 * halvings + blocks}.conv"] = end
     values = {
         "inputs": inputs,
         "outputs": conv_channels(source, end, 7)[0],
         "width": width,
+        "residual_downsamples": halvings,
         "residual_blocks": blocks,
         "norm": norm,
         "dropout": 0.5 if second == 6 else 0.0,
@@ -225,7 +246,7 @@ def published_size(generator: Network) -> int:
     A U-Net halves it to a single pixel. Generators of 6 residual blocks are for 128 pixels, those
     of 9 for 256.
     """
-    if "downsamples" in generator.values:
+    if "residual_blocks" not in generator.values:
         return 1 << int(generator.values["downsamples"])
     return 128 if generator.values["residual_blocks"] <= 6 else 256
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from crossimage.interop.junyanz import (
     configure,
+    count_halvings,
     discriminator_settings,
     is_patch,
     is_resnet,
@@ -44,7 +45,7 @@ def recognises(states: list[dict[str, Tensor]]) -> bool:
     generator, discriminators = states[0], states[1:]
     return (
         len(states) <= 2
-        and (is_unet(generator) or is_resnet(generator))
+        and (is_unet(generator) or (is_resnet(generator) and count_halvings(generator) <= 2))
         and all(map(is_patch, discriminators))
     )
 

@@ -141,7 +141,7 @@ def to_rgb(source: CheckpointFile, network: Network, order: Order, *images: int)
         return
     outputs = (int(network.values["outputs"]),)
     weight = source.state[f"{last}.weight"]
-    transposed = "downsamples" in network.values
+    transposed = "residual_blocks" not in network.values  # in the U-Net
     source.state[f"{last}.weight"] = _reversed(weight, int(transposed), outputs)
     if f"{last}.bias" in source:
         source.state[f"{last}.bias"] = _reversed(source.state[f"{last}.bias"], 0, outputs)

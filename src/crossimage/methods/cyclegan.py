@@ -41,7 +41,7 @@ from crossimage.methods.base import Batch, Method, Noise, Update, repeat_per_sty
 from crossimage.methods.settings import PatchShape, Schedule256, check_images
 from crossimage.networks.blocks import NormName, TestMode, initialise, set_test_mode
 from crossimage.networks.discriminators import score_real_and_fake
-from crossimage.networks.generators import ResnetGenerator, with_code
+from crossimage.networks.generators import ResnetGenerator, Upsampling, with_code
 from crossimage.networks.history import History
 from crossimage.utils.contact_sheet import Panel
 
@@ -69,6 +69,9 @@ class CycleGANConfig(Schedule256):
     Attributes:
         width: Channels of the first convolution of the generators.
         residual_blocks: Residual blocks of the generators (published: 6 at 128 px).
+        residual_downsamples: Halvings of the resolution in the generators.
+        upsampling: How the generators double the resolution: by transposed convolutions, as
+            published, or by nearest-neighbour upsampling before a convolution.
         norm: Normalisation in the generators.
         dropout: Dropout rate in the residual blocks (0: no dropout).
         test_mode: With ``train``, dropout stays active when translating, so that an input has
@@ -84,6 +87,8 @@ class CycleGANConfig(Schedule256):
 
     width: PositiveInt = 64
     residual_blocks: NonNegativeInt = 9
+    residual_downsamples: PositiveInt = 2
+    upsampling: Upsampling = "transposed"
     norm: NormName = "instance"
     dropout: Fraction = 0.0
     test_mode: TestMode = "eval"
@@ -96,7 +101,8 @@ class CycleGANConfig(Schedule256):
     def __post_init__(self) -> None:
         """Refuse sizes that the networks cannot have."""
         super().__post_init__()
-        check_images(self, multiple=4, smallest=max(8, self.discriminator.smallest))
+        multiple = 2**self.residual_downsamples
+        check_images(self, multiple, smallest=max(2 * multiple, self.discriminator.smallest))
         if self.weights.identity and len(set(self.channels)) > 1:
             raise ValueError(
                 f"the identity loss needs domains with the same number of channels, found channels "
@@ -115,16 +121,18 @@ class CycleGAN(Method):
     Config = CycleGANConfig
     config: CycleGANConfig
     player_order = ("generators", "discriminators")
-    multiple, min_size = 4, 8
 
     def __init__(self, config: CycleGANConfig, *, training: bool = True) -> None:
         super().__init__(config)
+        self.multiple = 2**config.residual_downsamples
+        self.min_size = 2 * self.multiple
         self.style_dim = config.noise_dim
         self.stochastic = config.dropout > 0 and config.test_mode == "train"
         self.generators = nn.ModuleDict({
             source + target: ResnetGenerator(
                 self.channels[source] + config.noise_dim, self.channels[target], config.width,
                 config.residual_blocks, norm=config.norm, dropout=config.dropout,
+                downsamples=config.residual_downsamples, upsampling=config.upsampling,
                 # with reflection the first norm would remove constant maps completely
                 pad="zeros" if config.noise_dim else "reflect",
             )

@@ -73,6 +73,8 @@ class Pix2PixConfig(Schedule256):
         width: Channels of the generator's first convolution.
         downsamples: Halvings of the resolution in the U-Net (published: 7 at 128 px).
         residual_blocks: Residual blocks of the generator that has them.
+        residual_downsamples: Halvings of the resolution in the generator with residual blocks (3 or
+            4 in pix2pixHD's global generator).
         norm: Normalisation in the generator.
         dropout: Dropout rate in the generator, its source of noise (0: no dropout).
         test_mode: With ``train``, dropout stays active when translating and batch norms use each
@@ -88,6 +90,7 @@ class Pix2PixConfig(Schedule256):
     width: PositiveInt = 64
     downsamples: PositiveInt = 8
     residual_blocks: NonNegativeInt = 9
+    residual_downsamples: PositiveInt = 2
     norm: NormName = "batch"
     dropout: Fraction = 0.5
     test_mode: TestMode = "train"
@@ -98,7 +101,7 @@ class Pix2PixConfig(Schedule256):
     @property
     def multiple(self) -> int:
         """Height and width must be multiples of this for the generator."""
-        return 2**self.downsamples if self.generator == "unet" else 4
+        return 2 ** (self.downsamples if self.generator == "unet" else self.residual_downsamples)
 
     def __post_init__(self) -> None:
         """Refuse sizes that the networks cannot have."""
@@ -134,7 +137,7 @@ class Pix2Pix(Method):
         else:
             G = ResnetGenerator(
                 inputs, outputs, config.width, config.residual_blocks,
-                norm=config.norm, dropout=config.dropout,
+                norm=config.norm, dropout=config.dropout, downsamples=config.residual_downsamples,
             )  # fmt: skip
         self.generators = nn.ModuleDict({"G": G})
         drops = any(isinstance(layer, Dropout) for layer in G.modules())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -14,13 +16,15 @@ from crossimage.networks.blocks import (
     norm_layer,
 )
 
+Upsampling = Literal["transposed", "nearest"]
+
 
 class ResnetGenerator(nn.Sequential):
     """Residual generator of Johnson et al. 2016 as used by CycleGAN: image to image in [-1, 1].
 
     The layers of this ``Sequential``, each with its normalisation and activation, are: 0, a 7x7
-    convolution; 1 and 2, halvings; 3 to ``blocks + 2``, residual blocks; then two doublings by
-    transposed convolutions; last, a 7x7 convolution with tanh.
+    convolution; then ``downsamples`` halvings, ``blocks`` residual blocks, and as many doublings as
+    halvings; last, a 7x7 convolution with tanh.
 
     Args:
         inputs: Channels of the input.
@@ -30,6 +34,10 @@ class ResnetGenerator(nn.Sequential):
         norm: Normalisation of every layer except the last.
         dropout: Dropout rate inside every residual block.
         pad: Padding mode of the 7x7 convolutions and the residual blocks.
+        downsamples: Halvings of the resolution, each with twice the channels (2 in the paper; 3 or
+            4 in the global generator of pix2pixHD, Wang et al. 2018).
+        upsampling: How the resolution is doubled: transposed convolutions, or nearest-neighbour
+            upsampling before a 3x3 convolution.
     """
 
     def __init__(
@@ -42,14 +50,19 @@ class ResnetGenerator(nn.Sequential):
         norm: NormName = "instance",
         dropout: float = 0.0,
         pad: Padding = "reflect",
+        downsamples: int = 2,
+        upsampling: Upsampling = "transposed",
     ) -> None:
+        sizes = [width << i for i in range(downsamples)]
+        doubling = _Doubling if upsampling == "transposed" else _NearestDoubling
         layers: list[nn.Module] = [ConvBlock(inputs, width, 7, 1, 3, norm=norm, pad=pad)]
-        for size in (width, 2 * width):
+        for size in sizes:
             layers.append(ConvBlock(size, 2 * size, 3, 2, 1, norm=norm, pad="zeros"))
         layers += [
-            ResidualBlock(4 * width, norm=norm, pad=pad, dropout=dropout) for _ in range(blocks)
+            ResidualBlock(width << downsamples, norm=norm, pad=pad, dropout=dropout)
+            for _ in range(blocks)
         ]
-        layers += [_Doubling(4 * width, 2 * width, norm), _Doubling(2 * width, width, norm)]
+        layers += [doubling(2 * size, size, norm) for size in reversed(sizes)]
         layers.append(ConvBlock(width, outputs, 7, 1, 3, activation="tanh", pad=pad))
         super().__init__(*layers)
 
@@ -58,6 +71,15 @@ class _Doubling(nn.Sequential):
     def __init__(self, inputs: int, outputs: int, norm: NormName) -> None:
         super().__init__()
         self.conv = nn.ConvTranspose2d(inputs, outputs, 3, 2, 1, output_padding=1)
+        self.norm = norm_layer(norm, outputs)
+        self.activation = activation_layer("relu")
+
+
+class _NearestDoubling(nn.Sequential):
+    def __init__(self, inputs: int, outputs: int, norm: NormName) -> None:
+        super().__init__()
+        self.upsample = nn.Upsample(scale_factor=2)
+        self.conv = nn.Conv2d(inputs, outputs, 3, 1, 1)
         self.norm = norm_layer(norm, outputs)
         self.activation = activation_layer("relu")
 
