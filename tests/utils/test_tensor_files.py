@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torchvision.models import VGG16_Weights, vgg16
 
+from crossimage.interop.checkpoint_files import read_checkpoint
 from crossimage.networks.pretrained import VGG16Features
-from crossimage.utils.tensor_files import Weights, read_safetensors, read_state, read_weights
+from crossimage.utils.tensor_files import Weights, read_safetensors, read_weights
 
 VGG16 = VGG16_Weights.IMAGENET1K_V1
 STATE = {"features.0.weight": torch.arange(6.0).reshape(2, 3), "features.0.bias": torch.ones(2)}
@@ -54,7 +55,10 @@ def test_all_readers_accept_a_network_saved_from_data_parallel(tmp_path: Path) -
     torch.save(state, tmp_path / "vgg16.pth")
     features = VGG16Features(tmp_path / "vgg16.pth", "a test", "weights")
     assert torch.equal(features.layers[0].weight, layers[0].weight)
-    assert read(tmp_path / "vgg16.pth").state.keys() == read_state(tmp_path / "vgg16.pth").keys()
+    assert (
+        read(tmp_path / "vgg16.pth").state.keys()
+        == read_checkpoint(tmp_path / "vgg16.pth").state.keys()
+    )
 
 
 def test_tensors_of_other_shapes_and_missing_ones_are_named(tmp_path: Path) -> None:
@@ -109,7 +113,7 @@ def test_missing_weights_say_who_needs_them_and_where_they_go(
         read(tmp_path / "x.pth")
 
 
-@pytest.mark.parametrize("reader", [read, read_state])
+@pytest.mark.parametrize("reader", [read, read_checkpoint])
 def test_files_that_are_not_checkpoints_are_refused(reader: Any, tmp_path: Path) -> None:
     path = tmp_path / "file.pth"
 

@@ -1,8 +1,8 @@
 """Checkpoints of pix2pixHD's global generator (NVIDIA).
 
-``latest_net_G.pth`` translates images, or label maps whose classes are one channel each, followed by
-a channel that marks the borders between instances. The generator is that of residual blocks, with
-three or four halvings of the resolution instead of two.
+``latest_net_G.pth`` translates images, or label maps whose classes are one channel each, followed
+by a channel that marks the borders between instances. The generator is that of residual blocks,
+with three or four halvings of the resolution instead of two.
 """
 
 from __future__ import annotations
