@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from crossimage.checkpoints.model_file import save_model
@@ -14,7 +16,7 @@ from crossimage.config import build
 from crossimage.evaluation.networks.classifier import ClassifierNetwork, save_classifier
 from crossimage.methods import METHODS
 from tests.conftest import as_arguments, small
-from tests.evaluation.helpers import model, of_classes
+from tests.evaluation.helpers import model, of_classes, pictures
 
 
 @pytest.fixture(autouse=True)
@@ -111,10 +113,11 @@ def test_two_evaluations_with_one_seed_agree_to_the_byte(
     found = []
     for _ in range(2):
         assert evaluate(run, "--data", folders, *RANDOM, "--out", tmp_path / "out") == 0
-        found.append([(tmp_path / "out" / f"report.{s}").read_bytes() for s in ("json", "html")])
+    for name in ("report", "report-2"):
+        found.append([(tmp_path / "out" / f"{name}.{s}").read_bytes() for s in ("json", "html")])
     assert found[0] == found[1]
     assert evaluate(run, "--data", folders, *RANDOM, "--out", tmp_path / "out", "--seed", 1) == 0
-    assert (tmp_path / "out" / "report.json").read_bytes() != found[0][0]
+    assert (tmp_path / "out" / "report-3.json").read_bytes() != found[0][0]
 
 
 def test_folders_of_results_are_measured_beside_real_images(folders: Path, tmp_path: Path) -> None:
@@ -162,7 +165,8 @@ def test_a_model_with_labels_is_measured_towards_one_of_them(
     found = []
     for _ in range(2):
         assert evaluate(*command, "--to", "Y", "--out", tmp_path / "out") == 0
-        found.append([(tmp_path / "out" / f"report.{s}").read_bytes() for s in ("json", "html")])
+    for name in ("report", "report-2"):
+        found.append([(tmp_path / "out" / f"{name}.{s}").read_bytes() for s in ("json", "html")])
     assert found[0] == found[1]
     (run,) = json.loads(found[0][0])["runs"]
     assert run["facts"]["direction"] == "to y"
@@ -228,4 +232,97 @@ def test_an_ablation_is_trained_once_and_tabulated(
     capsys.readouterr()
     assert evaluate(*command) == 0
     assert model_file.stat().st_mtime_ns == before
-    assert json.loads((tmp_path / "out" / "report.json").read_text()) == data
+    assert json.loads((tmp_path / "out" / "report-2.json").read_text()) == data
+
+
+def test_what_can_be_measured_is_shown_beside_what_lacks_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def offline(*_: object, **__: object) -> None:
+        raise OSError("offline")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
+    monkeypatch.setattr("torch.hub.download_url_to_file", offline)
+    fake, real = (pictures(tmp_path / name, "a.png", "b.png") for name in ("fake", "real"))
+    folders = ("--fake", fake, "--real", real, "--device", "cpu", "--out", tmp_path / "out")
+    assert evaluate(*folders, "--metrics", "fid,l1,psnr,lpips_paired,lpips") == 0
+    said = capsys.readouterr().out.splitlines()
+    cells = dict(line.split()[:2] for line in said[1:7])
+    assert [cells[name] for name in ("fid", "lpips_paired", "lpips")] == ["–"] * 3
+    assert cells["l1"] == "0" and cells["psnr"] == "inf"
+    for start, reason in (("no fid of", "offline"), ("no lpips_paired of", "offline"),
+                          ("no lpips of", "no diversity to measure")):  # fmt: skip
+        (line,) = [line for line in said if start in line]
+        assert reason in line
+    (run,) = json.loads((tmp_path / "out" / "report.json").read_text())["runs"]
+    assert run["values"]["fid"] is None and run["values"]["l1"] == 0
+    assert set(run["missing"]) == {"fid", "lpips_paired", "lpips"}
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "<th>fid</th>" in page and "No fid: the Inception-v3" in page
+    assert evaluate(*folders) == 2 and "nothing" not in capsys.readouterr().out
+    assert evaluate(*folders, "--metrics", "fid,kid") == 2
+    assert "fid, kid can't be computed for" in (error := capsys.readouterr().err)
+    assert "offline" in error and not (tmp_path / "out" / "report-2.json").exists()
+
+
+@pytest.mark.parametrize("flag", ["--features", "--lpips-weights"])
+def test_files_of_weights_are_named_if_they_do_not_exist_and_a_gap_if_they_are_wrong(
+    flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake, real = (pictures(tmp_path / name, "a.png", "b.png") for name in ("fake", "real"))
+    command = (
+        "--fake",
+        fake,
+        "--real",
+        real,
+        "--metrics",
+        "fid,l1,lpips_paired",
+        "--device",
+        "cpu",
+    )
+    other = {"--features": "--lpips-weights", "--lpips-weights": "--features"}[flag]
+    command = (*command, other, "random", "--out", tmp_path / "out")
+    assert evaluate(*command, flag, tmp_path / "no.pth") == 2
+    assert f"no.pth, which {flag} names, does not exist" in capsys.readouterr().err
+    torch.save({"weight": torch.zeros(3)}, tmp_path / "wrong.pth")
+    assert evaluate(*command, flag, tmp_path / "wrong.pth") == 0
+    assert "wrong.pth does not hold" in capsys.readouterr().out
+
+
+def test_statistics_take_the_place_of_real_images(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = pictures(tmp_path / "fake", "a.png", "b.png", "c.png")
+    np.savez(tmp_path / "stats.npz", mu=np.zeros(112), sigma=np.eye(112))
+    command = ("--fake", fake, "--real", tmp_path / "stats.npz", "--features", "random")
+    command = (*command, "--device", "cpu", "--out", tmp_path / "out")
+    assert evaluate(*command) == 0
+    said = capsys.readouterr().out
+    assert "– no kid of" in said and "holds only the mean and covariance" in said
+    assert "stats.npz does not say how its images were resized" in said
+    (run,) = json.loads((tmp_path / "out" / "report.json").read_text())["runs"]
+    assert run["values"]["fid"] > 0 and run["values"]["kid"] is None and run["values"]["is"] >= 1
+    np.savez(tmp_path / "stats.npz", mu=np.zeros(9), sigma=np.eye(9))
+    assert evaluate(*command, "--metrics", "fid,psnr") == 2
+    error = capsys.readouterr().err
+    assert "statistics of 9 features, and a small network of random weights has 112" in error
+    assert "pairs need the images themselves" in error
+
+
+def test_clean_resizing_is_in_the_heading_and_in_the_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = pictures(tmp_path / "fake", "a.png", "b.png", size=(90, 70))
+    real = pictures(tmp_path / "real", "a.png", "b.png", "c.png", size=(90, 70))
+    found = {}
+    for mode in ("tensorflow", "clean"):
+        out = tmp_path / mode
+        assert (
+            evaluate("--fake", fake, "--real", real, *RANDOM, "--resize", mode, "--out", out) == 0
+        )
+        found[mode] = json.loads((out / "report.json").read_text())
+        assert ("fid (clean)" in capsys.readouterr().out) == (mode == "clean")
+        assert ("fid (clean)" in (out / "report.html").read_text()) == (mode == "clean")
+    fids = [data["runs"][0]["values"]["fid"] for data in found.values()]
+    assert fids[0] != fids[1] and found["clean"]["settings"]["resize"] == "clean"
+    assert "as clean-fid does" in found["clean"]["runs"][0]["figures"][0]["protocol"]

@@ -62,7 +62,7 @@ class Lpips:
 class Classifier:
     """Stands for a classifier: the brighter, the more surely it is the last class."""
 
-    name, library = "a stand-in", "none 0"
+    name, library, warning = "a stand-in", "none 0", ""
 
     def __init__(self, *classes: str) -> None:
         self.classes = classes

@@ -20,5 +20,5 @@ def test_amounts_below_one_are_refused(key: str, value: int) -> None:
 def test_plain_data_holds_what_was_chosen() -> None:
     assert Options(metrics="fid", inputs=3).to_dict() == {
         "metrics": "fid", "inputs": 3, "seed": 0, "features": "inception", "lpips": "alex",
-        "device": "auto",
+        "device": "auto", "resize": "tensorflow",
     }  # fmt: skip

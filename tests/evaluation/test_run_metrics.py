@@ -10,6 +10,7 @@ from crossimage.evaluation.galleries.base import FolderGallery
 from crossimage.evaluation.galleries.images import ImageStream
 from crossimage.evaluation.galleries.translations import TranslationGallery
 from crossimage.evaluation.metrics.base import Amounts
+from crossimage.evaluation.networks import open as module
 from crossimage.evaluation.networks.open import MetricNetworks
 from crossimage.evaluation.run_metrics import choose
 from tests.evaluation.helpers import (
@@ -105,11 +106,48 @@ def test_pictures_equal_to_the_real_ones_are_perfect(tmp_path: Path) -> None:
     assert found["ssim"] == pytest.approx(1) and found["ssim_y"] == pytest.approx(1)
 
 
-def test_pairs_of_different_sizes_are_named(tmp_path: Path) -> None:
+def test_pairs_of_different_sizes_are_a_gap_that_names_them(tmp_path: Path) -> None:
     fake = pictures(tmp_path / "fake", "a.png", "b.png")
     gallery = FolderGallery(fake, pictures(tmp_path / "real", "a.png", "b.png", size=(7, 5)))
-    with pytest.raises(ValueError, match=r"a\.png is 5 x 7 and the output for a is 5 x 6"):
-        evaluated(gallery, "l1")
+    found = evaluated(gallery, "l1", "psnr", "fid")
+    assert set(values(found)) == {"fid"} and set(found.missing) == {"l1", "psnr"}
+    assert "a.png is 5 x 7 and the output for a is 5 x 6" in found.missing["l1"]
+
+
+def test_images_too_small_for_one_metric_are_a_gap_in_this_one(tmp_path: Path) -> None:
+    fake = pictures(tmp_path / "fake", "a.png", "b.png", "c.png")
+    found = evaluated(FolderGallery(fake, fake), "ssim", "psnr", "is")
+    assert set(values(found)) == {"psnr", "psnr_y", "is"}
+    assert "SSIM needs at least 11x11" in found.missing["ssim"]
+
+
+def test_an_unreadable_image_is_an_error_and_not_a_gap(tmp_path: Path) -> None:
+    fake = pictures(tmp_path / "fake", "a.png", "b.png")
+    real = pictures(tmp_path / "real", "a.png", "b.png")
+    for folder in (fake, real):
+        before = (folder / "b.png").read_bytes()
+        (folder / "b.png").write_bytes(before[:60])
+        with pytest.raises(ValueError, match=r"b\.png"):
+            evaluated(FolderGallery(fake, real), "fid", "l1")
+        (folder / "b.png").write_bytes(before)
+
+
+def test_metrics_whose_weights_are_missing_are_gaps_whether_requested_or_not(
+    pairs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(*_: object) -> None:
+        raise FileNotFoundError("the weights are missing")
+
+    monkeypatch.setattr(module, "open_lpips", absent)
+    gallery = TranslationGallery("run", model("pix2pix"), str(pairs), None, 0)
+    for wanted in ((), ("fid", "l1", "lpips_paired")):
+        own = MetricNetworks(torch.device("cpu"), "random")
+        (choice,) = choose(wanted, [setup(gallery, own)])
+        assert {"fid", "l1"} <= set(choice.names)
+        assert choice.missing["lpips_paired"] == "the weights are missing"
+    only = MetricNetworks(torch.device("cpu"))
+    with pytest.raises(ValueError, match="lpips_paired can't be computed for run: the weights are"):
+        choose(("lpips_paired",), [setup(gallery, only)])
 
 
 def test_side_by_side_a_run_has_a_gap_where_a_metric_does_not_apply(folders: Path) -> None:
@@ -122,8 +160,11 @@ def test_side_by_side_a_run_has_a_gap_where_a_metric_does_not_apply(folders: Pat
     assert one.names == ("fid",) and many.names == ("fid", "lpips", "cis")
     assert set(one.missing) == {"lpips", "cis"} and not many.missing
     assert "one output per input, so there is no diversity" in one.missing["cis"]
-    with pytest.raises(ValueError, match="psnr can't be computed for cyclegan: .*has no partner"):
-        choose(("fid", "psnr"), setups)
+    unpaired = choose(("fid", "psnr"), setups)
+    assert all(choice.names == ("fid",) for choice in unpaired)
+    assert all("has no partner" in choice.missing["psnr"] for choice in unpaired)
+    with pytest.raises(ValueError, match="psnr, ssim can't be computed for cyclegan: .*no partner"):
+        choose(("ssim", "psnr"), setups)
     by_default = choose((), setups)
     known = {"fid", "lpips", "cis"}
     assert [known & set(c.missing) for c in by_default] == [{"lpips", "cis"}, set()]

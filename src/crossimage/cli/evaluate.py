@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Runs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="RUN...")]
 Recipes = Annotated[tuple[str, ...], tyro.conf.arg(metavar="RECIPE... [KEY=VALUE...]")]
 Folder = Annotated[str | None, tyro.conf.arg(metavar="DIR")]
+Real = Annotated[str | None, tyro.conf.arg(metavar="DIR|FILE.npz")]
 Needed = Annotated[str, tyro.conf.arg(metavar="DIR")]
 Written = Annotated[str, tyro.conf.arg(metavar="FILE")]
 Chosen = Annotated[Options, tyro.conf.arg(name="")]
@@ -35,7 +36,7 @@ def evaluate(
     *,
     data: Folder = None,
     fake: Folder = None,
-    real: Folder = None,
+    real: Real = None,
     out: Needed = "evaluation",
     options: Chosen = _DEFAULT,
 ) -> None:
@@ -49,8 +50,10 @@ def evaluate(
         data: The data set whose test images are translated.
         fake: A folder of results to evaluate instead of runs; name_1.png, name_2.png, ... are
             outputs for one input.
-        real: The folder of real images to compare these with.
-        out: Folder for report.json and report.html.
+        real: The folder of real images to compare these with, or an .npz file of their statistics
+            (clean-fid, pytorch-fid), which fid is computed from.
+        out: Folder for report.json and report.html; earlier reports there are kept, and the new one
+            gets a number.
         options: What is evaluated.
     """
     _evaluate(runs, data=data, fake=fake, real=real, out=out, options=options)

@@ -9,7 +9,7 @@ from typing import Any
 
 from crossimage.evaluation.compare import compare, open_gallery, titles_of
 from crossimage.evaluation.galleries.base import FolderGallery, Gallery
-from crossimage.evaluation.options import Backbone, Options
+from crossimage.evaluation.options import Backbone, Options, Resize
 from crossimage.evaluation.report.result import EvaluationResult, report_result
 from crossimage.inference.translator import Translator, load
 from crossimage.utils.files import as_path
@@ -34,6 +34,7 @@ def evaluate(
     classifier: str | Path | None = None,
     segmenter: str | Path | None = None,
     device: str = "auto",
+    resize: Resize = "tensorflow",
     on_progress: ProgressCallback | None = None,
 ) -> EvaluationResult:
     """Evaluate trained models, or a folder of results, and optionally write a report.
@@ -48,11 +49,13 @@ def evaluate(
         data: The data set whose test images are translated.
         fake: A folder of results to evaluate instead of models; ``name_1.png``, ``name_2.png``, ...
             are outputs for one input.
-        real: The folder of real images to compare these with.
-        out: Folder for ``report.json`` and ``report.html``; None: no report is written.
+        real: The folder of real images to compare these with, or an ``.npz`` file of their
+            statistics (clean-fid, pytorch-fid), for fid.
+        out: Folder for ``report.json`` and ``report.html``, or, beside earlier ones,
+            ``report-2.json`` and so on; None: no report is written.
         titles: Titles of the models; by default what distinguishes their paths.
         metrics: Names of metrics, such as ``"fid,kid"`` or ``["fid", "kid"]``; by default all that
-            apply.
+            apply. One that can't be computed is left out, and ``missing`` says why.
         to: The target domain, or labels; see ``crossimage evaluate --help``.
         inputs: Number of inputs, evenly spaced; None: all, and 100 for lpips and cis. For models
             that generate from noise, the number of images.
@@ -66,16 +69,17 @@ def evaluate(
         segmenter: File of a trained segmenter, for fcn.
         device: Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...; translators stay
             where they are.
+        resize: How images are resized for fid, kid and is: ``tensorflow``, as in most published
+            figures, or ``clean``, as by clean-fid.
         on_progress: Called with a description, the number of finished items and their total.
 
     Returns:
         The figures of every model, and why it lacks metrics.
 
     Raises:
-        FileNotFoundError: A model, a folder or a network's weights are missing.
-        ModuleNotFoundError: torch-fidelity, which holds Inception-v3, is not installed.
-        ValueError: The data does not fit a model, a requested metric does not apply, or
-            an image can't be used.
+        FileNotFoundError: A model, a folder or a file that an option names is missing.
+        ValueError: The data does not fit a model, no metric can be computed, or an image can't be
+            used.
 
     Example:
         >>> result = crossimage.evaluate("runs/munit", data="shoes", metrics=["fid", "lpips"])
@@ -85,7 +89,7 @@ def evaluate(
         raise TypeError("models are separate arguments: evaluate('runs/a', 'runs/b', data=...)")
     options = Options(
         to, metrics if isinstance(metrics, str) else ",".join(metrics), inputs, samples, seed,
-        features, lpips, lpips_weights, _text(classifier), _text(segmenter), device,
+        features, lpips, lpips_weights, _text(classifier), _text(segmenter), device, resize,
     )  # fmt: skip
     folder = None if out is None else as_path(out, "--out")
     if fake is not None or real is not None:
@@ -131,6 +135,7 @@ def _models(
         gallery = open_gallery(title, model, str(data), options)
         if isinstance(run, Path):
             gallery.facts["model"] = str(run)
+        gallery.run = model._run_folder
         return gallery
 
     asked = {"runs": _names(runs), "data": str(data)}

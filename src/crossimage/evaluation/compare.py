@@ -10,11 +10,11 @@ from crossimage.evaluation.galleries.base import Gallery
 from crossimage.evaluation.galleries.labels import LabelGallery
 from crossimage.evaluation.galleries.samples import SampleGallery
 from crossimage.evaluation.galleries.translations import TranslationGallery
-from crossimage.evaluation.metrics.base import Amounts, Setup, load_metric
+from crossimage.evaluation.metrics.base import Amounts, Setup
 from crossimage.evaluation.networks.open import MetricNetworks
 from crossimage.evaluation.options import Options
 from crossimage.evaluation.report.page import Evaluation
-from crossimage.evaluation.run_metrics import choose, run_metrics
+from crossimage.evaluation.run_metrics import choose, nothing_computed, run_metrics
 from crossimage.inference.translator import Translator
 from crossimage.utils.arguments import find_device
 from crossimage.utils.files import as_path
@@ -63,8 +63,9 @@ def compare(
 ) -> list[Evaluation]:
     """Evaluate galleries, one after the other.
 
-    All of them are checked before the first is evaluated. They are opened one at a time, so that
-    models need little memory.
+    Metrics that can't be computed, since they don't apply or the weights of their networks are
+    missing, are left out with the reason. All galleries are checked before the first is evaluated.
+    They are opened one at a time, so that models need little memory.
 
     Args:
         galleries: Functions that open them.
@@ -72,10 +73,14 @@ def compare(
         progress: Receives the progress; None: not reported.
 
     Raises:
-        FileNotFoundError: A model, a folder or a network's weights are missing.
-        ValueError: The data does not fit a model, or a metric does not apply.
+        FileNotFoundError: A model, a folder or a file that an option names is missing.
+        ValueError: The data does not fit a model, or no metric can be computed.
     """
     options.check()
+    if options.features not in ("inception", "random"):
+        _file(options.features, "--features")
+    if options.lpips_weights != "random":
+        _file(options.lpips_weights, "--lpips-weights")
     networks = MetricNetworks(
         find_device(options.device),
         options.features,
@@ -83,6 +88,7 @@ def compare(
         options.lpips_weights,
         _file(options.classifier, "--classifier"),
         _file(options.segmenter, "--segmenter"),
+        options.resize,
     )
     amounts = Amounts(options.inputs, options.samples, options.seed)
 
@@ -90,12 +96,13 @@ def compare(
         return Setup(open_one(), networks, amounts, progress)
 
     choices = choose(options.names, map(setup, galleries))
-    names = dict.fromkeys(name for choice in choices for name in choice.names)
-    networks.open(network for name in names if (network := load_metric(name).network))
-    return [
-        replace(run_metrics(setup(open_one), choice.names), missing=choice.missing)
-        for open_one, choice in zip(galleries, choices, strict=True)
-    ]
+    evaluations = []
+    for open_one, choice in zip(galleries, choices, strict=True):
+        found = run_metrics(setup(open_one), choice.names)
+        evaluations.append(replace(found, missing=choice.missing | found.missing))
+    if not any(evaluation.figures for evaluation in evaluations):
+        raise ValueError(nothing_computed(evaluations[0].title, evaluations[0].missing))
+    return evaluations
 
 
 def _file(path: str | None, flag: str) -> Path | None:

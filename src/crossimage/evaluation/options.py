@@ -20,6 +20,9 @@ File = Annotated[str | None, tyro.conf.arg(metavar="FILE")]
 Backbone = Literal["alex", "vgg", "squeeze"]
 """Backbones of the perceptual distance LPIPS."""
 
+Resize = Literal["tensorflow", "clean"]
+"""How images are resized for Inception-v3: as in published figures, or as clean-fid does."""
+
 ClassifierName = Literal["resnet18", "resnet18_small", "inception_v3"]
 """Networks that can be trained as classifiers."""
 
@@ -50,6 +53,8 @@ class Options:
             besides Male.
         segmenter: A file that fit-segmenter wrote, for fcn.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
+        resize: How images are resized for fid, kid and is: as by the Inception-v3 of 2015, which
+            most published figures are made with, or as by clean-fid.
     """
 
     to: str | None = None
@@ -63,6 +68,7 @@ class Options:
     classifier: File = None
     segmenter: File = None
     device: str = "auto"
+    resize: Resize = "tensorflow"
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from crossimage.data.images.pixels import ImageError
 from crossimage.evaluation.metrics import METRICS
 from crossimage.evaluation.metrics.base import (
     INPUTS,
@@ -14,6 +16,7 @@ from crossimage.evaluation.metrics.base import (
     Setup,
     load_metric,
 )
+from crossimage.evaluation.metrics.pair_check import PairCheck
 from crossimage.evaluation.report.figures import Figure
 from crossimage.evaluation.report.page import Evaluation
 from crossimage.evaluation.report.strips import Block
@@ -27,7 +30,8 @@ class Choice:
 
     Attributes:
         names: Names of the metrics.
-        missing: Reasons, by name, why metrics computed for other galleries, or usually, are not.
+        missing: Reasons, by name, why metrics are not computed that were requested, are computed
+            for other galleries, or usually.
     """
 
     names: tuple[str, ...]
@@ -43,7 +47,8 @@ def choose(wanted: Sequence[str], setups: Iterable[Setup]) -> list[Choice]:
             where a metric of pairs is requested by name.
 
     Raises:
-        ValueError: The metric is unknown (the nearest is named), or it applies to no gallery.
+        ValueError: A metric is unknown (the nearest is named), or none can be computed for any
+            gallery.
     """
     for name in wanted:
         if name not in METRICS:
@@ -51,23 +56,32 @@ def choose(wanted: Sequence[str], setups: Iterable[Setup]) -> list[Choice]:
             known = ", ".join(METRICS)
             raise ValueError(f"unknown metric '{name}', expected one of {known}{hint}")
     metrics = [load_metric(name) for name in METRICS if name in (wanted or METRICS)]
+    names = [metric.name for metric in metrics]
+    reported = {metric.name for metric in metrics if metric.expected or wanted}
     titles, refusals = [], []
     for setup in setups:
         titles.append(setup.gallery.title)
         refusals.append(_refusals(metrics, setup, pair=bool(wanted)))
-    names = [metric.name for metric in metrics]
-    expected = {metric.name for metric in metrics if metric.expected}
-    taken = {name for name in names if not all(name in refused for refused in refusals)}
-    for name in names:
-        if name not in taken and (wanted or not taken):
-            raise ValueError(f"{name} can't be computed for {titles[0]}: {refusals[0][name]}")
-    return [
-        Choice(
-            tuple(name for name in names if name not in refused),
-            {name: refused[name] for name in refused if name in taken | expected},
-        )
-        for refused in refusals
-    ]
+        broken = {network for network, why in setup.networks.failures.items() if why}
+        reported |= {metric.name for metric in metrics if metric.network in broken}
+    reported |= {name for name in names if not all(name in refused for refused in refusals)}
+    choices = []
+    for refused in refusals:
+        missing = {name: reason for name, reason in refused.items() if name in reported}
+        choices.append(Choice(tuple(name for name in names if name not in refused), missing))
+    if not any(choice.names for choice in choices):
+        raise ValueError(nothing_computed(titles[0], choices[0].missing))
+    return choices
+
+
+def nothing_computed(title: str, missing: Mapping[str, str]) -> str:
+    """Return the sentence that says why no metric can be computed."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in missing.items():
+        by_reason.setdefault(reason, []).append(name)
+    parts = [f"{', '.join(names)} can't be computed for {title}: {why}" for why, names in
+             by_reason.items()]  # fmt: skip
+    return "; ".join(parts)
 
 
 def _refusals(metrics: Sequence[type[Metric]], setup: Setup, pair: bool) -> dict[str, str]:
@@ -91,12 +105,15 @@ def run_metrics(setup: Setup, names: Collection[str]) -> Evaluation:
     All metrics of single outputs are computed in one pass over the inputs, those of several
     outputs per input take one pass each.
 
+    A metric that turns out not to apply, since images are too small for its network or pairs differ
+    in size, is missing from the result, with the reason.
+
     Args:
         setup: The gallery, and everything that metrics are constructed from.
         names: The metrics of its :class:`Choice`.
 
     Raises:
-        ValueError: An image can't be used, or there are too few.
+        ValueError: An image can't be read.
     """
     gallery, amounts = setup.gallery, setup.amounts
     kinds = [load_metric(name) for name in METRICS if name in names]
@@ -104,7 +121,9 @@ def run_metrics(setup: Setup, names: Collection[str]) -> Evaluation:
         gallery.pair_up()
     figures: list[Figure] = []
     blocks: list[Block] = []
-    real = False
+    failures: dict[Accumulator, str] = {}
+    missing: dict[str, str] = {}
+    warnings, real = gallery.warnings(), False
     for group in _passes(kinds):
         metrics = [kind(setup) for kind in group]
         accumulators: list[Accumulator] = [*dict.fromkeys(m.accumulator for m in metrics)]
@@ -118,13 +137,34 @@ def run_metrics(setup: Setup, names: Collection[str]) -> Evaluation:
             items = gallery.items(amounts.inputs, amounts.samples)
             title = f"{gallery.title}: single outputs"
             accumulators.append(RandomStrips(inputs, amounts.seed, gallery.item_kind))
+            accumulators.append(setup.shared(PairCheck))
         for item in track(items, title, inputs, setup.progress):
             for accumulator in accumulators:
-                accumulator.update(item)
-        figures += [figure for metric in metrics for figure in _figures(metric, setup)]
-        blocks += [block for accumulator in accumulators for block in accumulator.blocks()]
+                if accumulator not in failures:
+                    with _noting(failures, accumulator):
+                        accumulator.update(item)
+        for metric in metrics:
+            if metric.accumulator not in failures:
+                with _noting(failures, metric.accumulator):
+                    figures += _figures(metric, setup, warnings)
+            if reason := failures.get(metric.accumulator):
+                missing[metric.name] = reason
+        whole = [accumulator for accumulator in accumulators if accumulator not in failures]
+        blocks += [block for accumulator in whole for block in accumulator.blocks()]
         real = real or any(metric.needs_real_images for metric in metrics)
-    return Evaluation(gallery.title, gallery.facts, figures, gallery.adaptations(real), blocks)
+    notes = gallery.adaptations(real)
+    return Evaluation(gallery.title, gallery.facts, figures, notes, blocks, missing)
+
+
+@contextmanager
+def _noting(failures: dict[Accumulator, str], accumulator: Accumulator) -> Iterator[None]:
+    """Note why an accumulator can't go on; unreadable images are errors of the whole."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except ValueError as error:
+        failures[accumulator] = str(error)
 
 
 def _passes(kinds: Sequence[type[Metric]]) -> list[list[type[Metric]]]:
@@ -134,12 +174,24 @@ def _passes(kinds: Sequence[type[Metric]]) -> list[list[type[Metric]]]:
     return [single, *several] if single else several
 
 
-def _figures(metric: Metric, setup: Setup) -> list[Figure]:
-    """Return a metric's results with their directions and, where outputs are drawn, the seed."""
+def _figures(metric: Metric, setup: Setup, warnings: Sequence[str]) -> list[Figure]:
+    """Return a metric's results with their directions and, where outputs are drawn, the seed.
+
+    Args:
+        metric: The metric.
+        setup: What it was constructed from.
+        warnings: Those of the gallery, which concern all figures.
+    """
     figures = []
+    unlike = setup.shared(PairCheck).warning() if metric.needs_pairs else None
     for figure in metric.figures():
         assert figure.name in metric.directions, f"{metric.name} must declare {figure.name}"
-        figure = replace(figure, direction=metric.directions[figure.name])
+        figure = replace(
+            figure,
+            direction=metric.directions[figure.name],
+            metric=metric.name,
+            warnings=(*figure.warnings, *([unlike] if unlike else []), *warnings),
+        )
         if setup.gallery.depends_on_seed and figure.name not in metric.figures_of_real_images:
             figure = replace(figure, seed=setup.amounts.seed)
         figures.append(figure)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from time import monotonic
 from typing import Protocol, Self, TypeVar
@@ -24,7 +24,11 @@ class ProgressCallback(Protocol):
 
 
 def track(
-    items: Iterable[T], description: str, total: int, callback: ProgressCallback | None
+    items: Iterable[T],
+    description: str,
+    total: int,
+    callback: ProgressCallback | None,
+    count: Callable[[T], int] | None = None,
 ) -> Iterator[T]:
     """Iterate while reporting progress to a callback.
 
@@ -33,11 +37,14 @@ def track(
         description: What is being done, in a few words.
         total: Number of items.
         callback: Called with 0 before the first item and again after each; None: not reported.
+        count: Number that an item counts for, such as ``len`` for batches; None: 1.
     """
     if callback:
         callback(description, 0, total)
-    for done, item in enumerate(items, 1):
+    done = 0
+    for item in items:
         yield item
+        done += count(item) if count else 1
         if callback:
             callback(description, done, total)
 

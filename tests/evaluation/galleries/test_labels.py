@@ -145,7 +145,7 @@ def test_missing_test_images_are_reported(labelled: Path, tmp_path: Path) -> Non
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "train").symlink_to(labelled / "train")
     gallery = LabelGallery("run", of_classes(), str(tmp_path / "data"), "z", 0)
-    assert gallery.notes == ["no test images of data: training images were used"]
+    assert gallery.warnings() == ["no test images of data: training images were used"]
     assert {path.parent.name for path in gallery.paths} == {"x", "y"}
 
 

@@ -48,5 +48,5 @@ def test_missing_test_images_are_reported(folders: Path, tmp_path: Path) -> None
     for name in ("trainA", "trainB", "testA"):
         (tmp_path / name).symlink_to(folders / name)
     gallery = TranslationGallery("run", model(), str(tmp_path), None, 0)
-    assert gallery.notes == ["no test images of shoes: training images were used"]
+    assert gallery.warnings() == ["no test images of shoes: training images were used"]
     assert len(gallery.real) == 5

@@ -74,7 +74,7 @@ def test_training_images_stand_in_for_missing_test_images(gan: Translator, data:
     (data / "test").unlink()
     gallery = SampleGallery("run", gan, str(data), None, 0)
     assert len(gallery.real) == gallery.total == 7
-    assert gallery.notes == ["no test images of data: training images were used"]
+    assert gallery.warnings() == ["no test images of data: training images were used"]
 
 
 def test_what_needs_inputs_is_refused(gan: Translator, data: Path) -> None:

@@ -2,12 +2,18 @@ import hashlib
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
-from crossimage.evaluation.networks.inception import FeatureNetwork, resize
+from crossimage.evaluation.networks.inception import (
+    FeatureNetwork,
+    resize_clean,
+    resize_tensorflow,
+)
 from crossimage.evaluation.networks.open import open_features
 from crossimage.utils import tensor_files as module
 from tests.evaluation.inception import write_random_weights
@@ -46,7 +52,27 @@ def test_inception_sees_what_torch_fidelity_sees(weights: Path, inception: Featu
 def test_pictures_are_resized_as_tensorflow_did(size: tuple[int, int]) -> None:
     x = pictures(1, *size).float()
     y = interpolate_bilinear_2d_like_tensorflow1x(x, size=(299, 299), align_corners=False)
-    torch.testing.assert_close(resize(x, 299), y, rtol=0, atol=1e-4)
+    torch.testing.assert_close(resize_tensorflow(x, 299), y, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(17, 40), (299, 299), (400, 310), (1200, 640)])
+def test_pictures_are_resized_as_by_clean_fid(size: tuple[int, int]) -> None:
+    x = pictures(1, *size)
+    channels = [
+        Image.fromarray(channel.numpy().astype(np.float32)).resize((299, 299), Image.BICUBIC)
+        for channel in x[0]
+    ]
+    y = torch.from_numpy(np.stack([np.asarray(channel).clip(0, 255) for channel in channels]))
+    torch.testing.assert_close(resize_clean(x.float(), 299)[0], y, rtol=0, atol=1e-4)
+
+
+def test_each_way_of_resizing_has_features_and_a_name_of_its_own(weights: Path) -> None:
+    usual, clean = (open_features(str(weights), CPU, mode) for mode in ("tensorflow", "clean"))
+    assert not torch.allclose(usual(pictures()).features, clean(pictures()).features, rtol=1e-3)
+    assert usual.digest != clean.digest and (usual.variant, clean.variant) == ("", "clean")
+    assert "TensorFlow 1" in usual.preparation and "clean-fid" in clean.preparation
+    whole = pictures(1, 299, 299)
+    torch.testing.assert_close(usual(whole).features, clean(whole).features)
 
 
 def test_other_weights_than_the_published_are_not_comparable(inception: FeatureNetwork) -> None:

@@ -63,13 +63,30 @@ def test_networks_are_opened_once_and_only_those_that_are_needed(
 ) -> None:
     monkeypatch.setattr(module, "open_lpips", lambda *_: pytest.fail("opened although not needed"))
     networks = MetricNetworks(CPU, "random", classifier_path=classifier)
-    networks.open(["features", "classifier", "features"])
+    assert [networks.failure(name) for name in ("features", "classifier", None)] == [None] * 3
     assert networks.features is networks.features
     assert networks.classifier is networks.classifier
     assert networks.classifier.classes == ("a", "b", "c")
 
 
-def test_a_missing_file_is_told_when_networks_are_opened(tmp_path: Path) -> None:
-    networks = MetricNetworks(CPU, segmenter_path=tmp_path / "none.safetensors")
-    with pytest.raises(FileNotFoundError, match="none.safetensors does not exist"):
-        networks.open(["segmenter"])
+def test_a_network_that_cannot_be_opened_is_tried_once_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    def unreachable(*_: object) -> None:
+        tries.append(1)
+        raise FileNotFoundError("weights.pth is not in the cache")
+
+    monkeypatch.setattr(module, "open_lpips", unreachable)
+    (tmp_path / "noise.safetensors").write_bytes(b"{noise")
+    networks = MetricNetworks(CPU, segmenter_path=tmp_path / "noise.safetensors")
+    assert "noise.safetensors is" in str(networks.failure("segmenter"))
+    assert networks.failure("lpips") == networks.failure("lpips") != ""
+    assert networks.failures["lpips"] == "weights.pth is not in the cache" and len(tries) == 1
+
+
+def test_a_classifier_has_no_other_way_to_resize(classifier: Path) -> None:
+    assert open_features(str(classifier), CPU).variant == ""
+    with pytest.raises(ValueError, match="resizes images as in its training; leave out --resize"):
+        open_features(str(classifier), CPU, "clean")

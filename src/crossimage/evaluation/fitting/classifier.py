@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -93,6 +94,7 @@ def fit_classifier(
     correct = f"{100 * figure.value:.2f} % of {figure.count} held-out images"
     facts = {
         "held_out": f"{correct} classified correctly",
+        "chance": max(Counter(held_out.labels).values()) / len(held_out.labels),
         "data": f"{len(train.paths)} images, {ImageStream(train.paths).digest[:16]}",
         "begun_with": begun,
         "epochs": epochs,
@@ -116,8 +118,7 @@ def accuracy(
     stream = ImageStream(
         examples.paths, lambda path: center_square(read_rgb(path), classifier.size)
     )
-    batches = -(-len(stream) // stream.batch_size)
-    tracked = track(stream, "batches of held-out images", batches, progress)
+    tracked = track(stream, "held-out images", len(stream), progress, len)
     predicted = torch.cat([classifier.probabilities(images).argmax(1) for images in tracked])
     hits = predicted.eq(torch.tensor(examples.labels)).double().tolist()
     value, interval = share_of(hits)

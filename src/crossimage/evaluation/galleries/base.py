@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from crossimage.data.images.files import probe
+from crossimage.evaluation.galleries.checks import jpegs_on_one_side
 from crossimage.evaluation.galleries.images import ImageStream, images_in, prefetch, read_rgb
+from crossimage.evaluation.galleries.moments import Moments, read_moments
 
 Group = tuple[str, tuple[Path, ...]]
 """Name of an input, and the files of its outputs."""
@@ -63,6 +65,9 @@ class Gallery(ABC):
         depends_on_seed: Whether the outputs depend on the seed.
         same_size: Whether all real images are of one size.
         item_kind: What the items are: inputs or samples.
+        real_moments: Mean and covariance of the real images' features, where nothing else is known
+            of these images.
+        run: Folder of the run that trained the model, where known.
     """
 
     title: str
@@ -79,6 +84,8 @@ class Gallery(ABC):
     depends_on_seed: bool = False
     same_size: bool = False
     item_kind: str = "inputs"
+    real_moments: Moments | None = None
+    run: Path | None = None
 
     @property
     def total(self) -> int:
@@ -114,6 +121,13 @@ class Gallery(ABC):
         """
         return self.notes + (_gray("real images", self.real) if real else [])
 
+    def warnings(self) -> list[str]:
+        """Return why figures may not mean what they seem to, one sentence each.
+
+        May have to look at all files.
+        """
+        return []
+
     def label_map(self, path: Path) -> Tensor:
         """Return an input as a label map (C, H, W) of uint8, of the size of the outputs."""
         raise ValueError(f"{path}: a folder of results contains no label maps")
@@ -134,19 +148,22 @@ class FolderGallery(Gallery):
 
     Args:
         fake: The folder of results.
-        real: The folder of real images.
+        real: The folder of real images, or an ``.npz`` file of the mean and covariance of their
+            features.
 
     Raises:
         FileNotFoundError: A folder is missing.
-        ValueError: A folder holds no images.
+        ValueError: A folder holds no images, or the file no statistics.
     """
 
     def __init__(self, fake: Path, real: Path) -> None:
-        results, originals = images_in(fake), images_in(real)
+        moments = read_moments(real) if real.is_file() else None
+        results = images_in(fake)
+        originals = ImageStream(()) if moments else images_in(real)
         self._results, self._real_root = results, real
         self._targets: dict[str, Path] | None = None
         own = {_name(path, fake) for path in results.paths}
-        known = own <= {_name(path, real) for path in originals.paths}
+        known = bool(originals.paths) and own <= {_name(path, real) for path in originals.paths}
         self._groups = _single(results, fake) if known else _grouped(results, fake)
         super().__init__(
             title=str(fake),
@@ -154,6 +171,7 @@ class FolderGallery(Gallery):
             paths=[paths[0] for _, paths in self._groups],
             max_outputs=len(self._groups[0][1]),
             facts={"results": str(fake), "real images": str(real), "preparation": "as they are"},
+            real_moments=moments,
         )
 
     def items(self, inputs: int | None, samples: int | None) -> Iterator[GalleryItem]:
@@ -164,11 +182,22 @@ class FolderGallery(Gallery):
 
     def adaptations(self, real: bool) -> list[str]:
         """Return what was adapted; see :meth:`Gallery.adaptations`."""
+        real = real and self.real_moments is None
         sizes = _different_sizes(self._results.paths[0], self.real.paths[0]) if real else []
         return sizes + super().adaptations(real) + _gray("results", self._results)
 
+    def warnings(self) -> list[str]:
+        """Return what is wrong with the comparison; see :meth:`Gallery.warnings`."""
+        jpegs = None if self.real_moments else jpegs_on_one_side(self._results, self.real)
+        return [jpegs] if jpegs else []
+
     def pair_up(self) -> None:
         """Find the real image of every input; see :meth:`Gallery.pair_up`."""
+        if self.real_moments:
+            raise ValueError(
+                f"{self._real_root} holds statistics of real images, and pairs need the images "
+                "themselves"
+            )
         targets: dict[str, Path] = {}
         for path in self.real.paths:
             other = targets.setdefault(name := _name(path, self._real_root), path)

@@ -16,7 +16,6 @@ from crossimage.evaluation.galleries.model import (
     ModelGallery,
     PreparedInput,
     preparation,
-    training_images_used,
 )
 from crossimage.inference.predictor import Predictor
 from crossimage.labels import LabelledConfig, Labels, parse_target
@@ -128,9 +127,10 @@ class LabelGallery(ModelGallery):
             real=ImageStream(real, self._read_real, prepared),
             paths=[path for path, _ in others],
             target=change.name,
-            notes=[] if domain.test else training_images_used([domain.name]),
             keeps_class=not domain.label_set.categorical,
         )  # fmt: skip
+        self.domains = self._images.domains
+        self.untested = () if domain.test else (domain.name,)
 
     def load(self, index: int) -> PreparedInput:
         """Load and prepare an input; see :meth:`ModelGallery.load`."""

@@ -11,7 +11,14 @@ import torch
 from torch import Tensor
 
 from crossimage.config import Config
+from crossimage.data.sources.folders import Domain
 from crossimage.evaluation.galleries.base import Gallery, GalleryItem, evenly_spaced
+from crossimage.evaluation.galleries.checks import (
+    other_domains,
+    recorded_data,
+    recorded_domains,
+    training_images_among,
+)
 from crossimage.evaluation.galleries.images import as_uint8, prefetch, to_rgb
 from crossimage.inference.predictor import Predictor, Target
 
@@ -36,7 +43,55 @@ class PreparedInput(NamedTuple):
     target: Tensor | None = None
 
 
-class ModelGallery(Gallery):
+class TrainedGallery(Gallery):
+    """The outputs of a trained model.
+
+    Attributes:
+        model: The model.
+        domains: The domains of the data set.
+        untested: Names of the domains whose training images are used for lack of test images.
+    """
+
+    model: Predictor
+    domains: Sequence[Domain]
+    untested: Sequence[str] = ()
+
+    def warnings(self) -> list[str]:
+        """Return what is wrong with the comparison; see :meth:`Gallery.warnings`."""
+        leaked = training_images_among(self._tests(), *self._trained_on())
+        others = other_domains(self.facts["data"], self.model, self.title, recorded_data(self.run))
+        found = [*training_images_used(self.untested), leaked, others]
+        return [sentence for sentence in found if sentence]
+
+    def adaptations(self, real: bool) -> list[str]:
+        """Return what was adapted; see :meth:`Gallery.adaptations`."""
+        domains, owner = self._trained_on()
+        unknown = (
+            f"the training images of {self.title} are not known here; test images were compared "
+            f"with the {owner}"
+        )
+        return super().adaptations(real) + ([unknown] if domains is self.domains else [])
+
+    def _tests(self) -> list[Path]:
+        """Return the files that the model is tested with, except known training images."""
+        files = [*self.paths, *self.real.paths]
+        if not self.untested and self._trained_on()[0] is not self.domains:
+            return files
+        known = {path for domain in self.domains for path in domain.train}
+        return [path for path in files if path not in known]
+
+    def _trained_on(self) -> tuple[Sequence[Domain], str]:
+        """Return the domains that the model was trained on, or those of the data, and whose."""
+        if self._recorded is None:
+            self._recorded = recorded_domains(recorded_data(self.run), self.model)
+        if self._recorded:
+            return self._recorded, f"training images of {self.title}"
+        return self.domains, f"training images of {self.facts['data']}"
+
+    _recorded: Sequence[Domain] | None = None
+
+
+class ModelGallery(TrainedGallery):
     """A model's outputs for the test images of a data set.
 
     Outputs depend only on the seed, the input's file name and the output's number, as in

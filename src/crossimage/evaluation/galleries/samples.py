@@ -8,15 +8,15 @@ from pathlib import Path
 from torch import Tensor
 
 from crossimage.data.build import build_dataset, find_source
-from crossimage.evaluation.galleries.base import Gallery, GalleryItem
+from crossimage.evaluation.galleries.base import GalleryItem
 from crossimage.evaluation.galleries.images import ImageStream, as_uint8, to_rgb
-from crossimage.evaluation.galleries.model import preparation, training_images_used
+from crossimage.evaluation.galleries.model import TrainedGallery, preparation
 from crossimage.inference.predictor import Predictor
 
 _BATCH_SIZE = 64
 
 
-class SampleGallery(Gallery):
+class SampleGallery(TrainedGallery):
     """Images that a model generates, equal to those of ``crossimage sample`` with the same seed.
 
     The real images are the test images of the data set, prepared as in training.
@@ -49,10 +49,15 @@ class SampleGallery(Gallery):
             facts={
                 "method": model.method, "model": title, "data": data, "preparation": prepared,
             },
-            notes=[] if domain.test else training_images_used([domain.name]),
             depends_on_seed=True,
             item_kind="samples",
         )  # fmt: skip
+        self.domains = self._images.domains
+        self.untested = () if domain.test else (domain.name,)
+
+    def _tests(self) -> list[Path]:
+        known = {path for path in self.domains[0].train} if self.untested else set()
+        return [path for path in self.real.paths if path not in known]
 
     def items(self, inputs: int | None, samples: int | None) -> Iterator[GalleryItem]:
         """Iterate over the first samples; see :meth:`Gallery.items`."""

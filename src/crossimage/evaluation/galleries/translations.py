@@ -19,7 +19,6 @@ from crossimage.evaluation.galleries.model import (
     ModelGallery,
     PreparedInput,
     preparation,
-    training_images_used,
 )
 from crossimage.inference.predictor import Predictor
 
@@ -69,10 +68,11 @@ class TranslationGallery(ModelGallery):
             paired=bool(source.test) == bool(target.test)
             and (networks.layout in {"paired", "super_resolution"} or source.half is not None),
             target=name,
-            notes=training_images_used([domain.name for domain in split if not domain.test]),
             border=self._scale,
             has_label_maps=not self._scale,
         )  # fmt: skip
+        self.domains = domains
+        self.untested = tuple(domain.name for domain in split if not domain.test)
 
     def pair_up(self) -> None:
         """Find the target of every input; see :meth:`Gallery.pair_up`."""

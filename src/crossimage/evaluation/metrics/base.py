@@ -88,6 +88,8 @@ class Metric(Accumulator):
         network: The network it uses, if any.
         needs_pairs: Whether every input must have a known target.
         needs_real_images: Whether it looks at the real images.
+        takes_moments: Whether it can do without the real images where only the mean and the
+            covariance of their features are known.
         outputs_per_input: Published number of outputs per input, if it needs several; the gallery
             is then iterated over for this metric alone.
         expected: Whether it applies to nearly all models and folders, so that a report says why it
@@ -102,6 +104,7 @@ class Metric(Accumulator):
     network: ClassVar[NetworkName | None] = None
     needs_pairs: ClassVar[bool] = False
     needs_real_images: bool = False
+    takes_moments: ClassVar[bool] = False
     outputs_per_input: ClassVar[int | None] = None
     expected: ClassVar[bool] = False
     figures_of_real_images: ClassVar[frozenset[str]] = frozenset()
@@ -114,13 +117,18 @@ class Metric(Accumulator):
     def refusal(cls, setup: Setup) -> str | None:
         """Return why the metric does not apply to a gallery, or None if it does."""
         gallery = setup.gallery
+        if gallery.real_moments and cls.needs_real_images and not cls.takes_moments:
+            return (
+                "it needs the real images themselves, and "
+                f"{gallery.real_moments.path} holds only the mean and covariance of their features"
+            )
         if cls.needs_pairs and not gallery.paired:
             return "the images are not known to be pairs; name the metric to pair them"
         if cls.outputs_per_input and gallery.outputs_per_input(setup.amounts.samples or 2) < 2:
             if gallery.max_outputs == 1:
                 return "there is one output per input, so there is no diversity to measure"
             return "it needs at least 2 outputs per input; give --samples 2 or more"
-        return setup.networks.refusal(cls.network)
+        return setup.networks.refusal(cls.network) or setup.networks.failure(cls.network)
 
     def update(self, item: GalleryItem) -> None:
         """Add an input with its outputs."""

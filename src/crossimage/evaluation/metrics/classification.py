@@ -69,6 +69,7 @@ class _ClassificationMetric(Metric):
             Figure(
                 self.name, value, interval, len(values), protocol, None, self._classifier.library,
                 comparable=False,
+                warnings=(self._classifier.warning,) if self._classifier.warning else (),
             )
         ]  # fmt: skip
 

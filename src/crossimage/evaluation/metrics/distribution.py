@@ -12,13 +12,15 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
-from torchmetrics.image.fid import FrechetInceptionDistance
+from torch import Tensor
+from torchmetrics.image.fid import _compute_fid  # of means and covariances
 from torchmetrics.image.kid import maximum_mean_discrepancy, poly_kernel
 
 from crossimage.evaluation.galleries.base import GalleryItem
+from crossimage.evaluation.galleries.moments import Moments
 from crossimage.evaluation.metrics.base import BatchedAccumulator, Metric, Setup
 from crossimage.evaluation.metrics.statistics import (
     SPLITS,
@@ -43,19 +45,27 @@ _NORMAL95 = 1.960
 
 
 class FeatureStatistics(BatchedAccumulator):
-    """Feature statistics of the outputs and of the real images, for FID, KID and IS."""
+    """Feature statistics of the outputs and of the real images, for FID, KID and IS.
+
+    Attributes:
+        fake: Statistics of the outputs.
+        real: Statistics of the real images; None if these are known only by their moments.
+        moments: The moments, in this case.
+        inputs: Number of inputs so far.
+    """
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(_BATCH_SIZE)
         gallery, network, seed = setup.gallery, setup.networks.features, setup.amounts.seed
-        real = gallery.real
-        batches = -(-len(real) // real.batch_size)  # or more, since a batch has images of one size
-        self.real = statistics_of(
-            real, network, seed, cache_folder(),
-            lambda images: track(
-                images, f"{gallery.title}: batches of real images", batches, setup.progress
-            ),
-        )  # fmt: skip
+        real, self.moments = gallery.real, gallery.real_moments
+        self.real: Statistics | None = None
+        if self.moments is None:
+            self.real = statistics_of(
+                real, network, seed, cache_folder(),
+                lambda batches: track(
+                    batches, f"{gallery.title}: real images", len(real), setup.progress, len
+                ),
+            )  # fmt: skip
         self.fake = Statistics(network, seed)
         self.inputs = 0
         self._extremes = Extremes()
@@ -64,6 +74,8 @@ class FeatureStatistics(BatchedAccumulator):
         """Add inputs with their outputs; see :meth:`BatchedAccumulator.update_batch`."""
         self.inputs += len(items)
         features = self.fake.update(outputs)
+        if self.real is None:
+            return
         nearest = torch.cdist(features, self.real.kept.to(features)).amin(1).tolist()
         each = [(item, k) for item in items for k in range(len(item.outputs))]
         for (item, k), distance in zip(each, nearest, strict=True):
@@ -71,6 +83,8 @@ class FeatureStatistics(BatchedAccumulator):
 
     def blocks(self) -> list[Block]:
         """Return the outputs nearest to real images and farthest from them."""
+        if self.real is None:
+            return []
         real = "real images (distance to the nearest one in feature space)"
         return self._extremes.blocks(f"Nearest to the {real}", f"Farthest from the {real}")
 
@@ -81,6 +95,7 @@ class _DistributionMetric(Metric):
     network = "features"
     needs_real_images = True
     expected = True
+    _compares: ClassVar[bool] = True  # outputs with real images
 
     def __init__(self, setup: Setup) -> None:
         self.accumulator = self._statistics = setup.shared(FeatureStatistics)
@@ -92,25 +107,23 @@ class _DistributionMetric(Metric):
         gallery, amounts = setup.gallery, setup.amounts
         inputs = min(gallery.total, amounts.inputs or gallery.total)
         generated = inputs * gallery.outputs_per_input(amounts.samples)
-        for kind, count in cls._counts(generated, len(gallery.real)).items():
+        counts = {"generated": generated}
+        if cls._compares and gallery.real_moments is None:
+            counts["real"] = len(gallery.real)
+        for kind, count in counts.items():
             if count < 2:
                 return f"it needs at least 2 {kind} images, found {count}"
         return super().refusal(setup)
 
-    @classmethod
-    def _counts(cls, generated: int, real: int) -> dict[str, int]:
-        """Return the numbers of images that matter."""
-        return {"generated": generated, "real": real}
-
     def figures(self) -> list[Figure]:
         """Return the result; see :meth:`Metric.figures`."""
         self._statistics.flush()
-        figure = self.compute(self._statistics.fake, self._statistics.real)
+        figure = self.compute(self._statistics)
         protocol = f"{figure.protocol}; {self._statistics.inputs} {self._kind}"
         return [replace(figure, protocol=protocol)]
 
     @abstractmethod
-    def compute(self, fake: Statistics, real: Statistics) -> Figure:
+    def compute(self, statistics: FeatureStatistics) -> Figure:
         """Return the figure of the outputs' and the real images' statistics."""
 
 
@@ -119,10 +132,32 @@ class FID(_DistributionMetric):
 
     name = "fid"
     directions = {"fid": LOWER}
+    takes_moments = True
 
-    def compute(self, fake: Statistics, real: Statistics) -> Figure:
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        self._resize = setup.networks.resize
+
+    @classmethod
+    def refusal(cls, setup: Setup) -> str | None:
+        """Return why the metric does not apply; see :meth:`Metric.refusal`."""
+        if reason := super().refusal(setup):
+            return reason
+        moments, network = setup.gallery.real_moments, setup.networks.features
+        if moments is not None and moments.dim != network.dim:
+            return (
+                f"{moments.path} holds statistics of {moments.dim} features, and {network.name} "
+                f"has {network.dim}"
+            )
+        return None
+
+    def compute(self, statistics: FeatureStatistics) -> Figure:
         """Return the distance; see :func:`fid`."""
-        return fid(fake, real)
+        moments = statistics.moments
+        figure = fid(statistics.fake, moments or statistics.real)
+        if moments and (warning := moments.warning(self._resize)):
+            figure = replace(figure, warnings=(*figure.warnings, warning))
+        return figure
 
 
 class KID(_DistributionMetric):
@@ -131,9 +166,10 @@ class KID(_DistributionMetric):
     name = "kid"
     directions = {"kid": LOWER}
 
-    def compute(self, fake: Statistics, real: Statistics) -> Figure:
+    def compute(self, statistics: FeatureStatistics) -> Figure:
         """Return the distance; see :func:`kid`."""
-        return kid(fake, real)
+        assert statistics.real is not None
+        return kid(statistics.fake, statistics.real)
 
 
 class InceptionScore(_DistributionMetric):
@@ -141,42 +177,45 @@ class InceptionScore(_DistributionMetric):
 
     name = "is"
     directions = {"is": HIGHER}
+    takes_moments = True  # by needing nothing of the real images
+    _compares = False
 
-    @classmethod
-    def _counts(cls, generated: int, real: int) -> dict[str, int]:
-        return {"generated": generated}
-
-    def compute(self, fake: Statistics, real: Statistics) -> Figure:
+    def compute(self, statistics: FeatureStatistics) -> Figure:
         """Return the score; see :func:`inception_score`."""
-        return inception_score(fake)
+        return inception_score(statistics.fake)
 
 
-def fid(fake: Statistics, real: Statistics) -> Figure:
+def fid(fake: Statistics, real: Statistics | Moments | None) -> Figure:
     """Return the Fréchet inception distance between generated and real images.
 
     Raises:
         ValueError: There are fewer than two images on a side.
     """
-    _need_two("FID", fake, real)
-    metric = FrechetInceptionDistance(feature=_Identity(fake.network.dim))
-    for name, side in (("fake", fake), ("real", real)):
-        # Nothing to add: the sums are known already.
-        metric.update(torch.zeros(0, side.network.dim, dtype=torch.float64), real=name == "real")
-        setattr(metric, f"{name}_features_sum", side.total.cpu())
-        setattr(metric, f"{name}_features_cov_sum", side.outer.cpu())
-        setattr(metric, f"{name}_features_num_samples", torch.tensor(side.count))
-    few = min(fake.count, real.count)
-    note = ""
+    assert real is not None
+    if isinstance(real, Moments):
+        _need_two("FID", fake)
+        few, against = fake.count, f"images and the statistics of real images in {real.path.name}"
+    else:
+        _need_two("FID", fake, real)
+        few, against = min(fake.count, real.count), f"and {real.count} real images"
+    value = float(
+        _compute_fid(real.mean.cpu(), real.covariance.cpu(), fake.mean.cpu(), fake.covariance.cpu())
+    )
+    note, warnings = "", list[str]()
     if few <= fake.network.dim:
         note = (
             f"rank-deficient: {few} images for {fake.network.dim} features; biased upwards; "
             "compare only figures of the same numbers of images"
         )
-    value = float(metric.compute())
-    return _figure("fid", value, None, fake, None, note, library("torchmetrics"), (
-        f"Fréchet distance of the features of {fake.count} generated and {real.count} real "
-        f"images; features of {fake.network.name}"
+        warnings = [
+            f"FID of {few:,} images for {fake.network.dim:,} features is biased upwards: compare "
+            "only figures of the same numbers of images"
+        ]
+    figure = _figure("fid", value, None, fake, None, note, library("torchmetrics"), (
+        f"Fréchet distance of the features of {fake.count} generated {against}; features of "
+        f"{fake.network.name}"
     ))  # fmt: skip
+    return replace(figure, warnings=(*figure.warnings, *warnings))
 
 
 def kid(fake: Statistics, real: Statistics) -> Figure:
@@ -244,17 +283,6 @@ def inception_score(fake: Statistics) -> Figure:
     ))  # fmt: skip
 
 
-class _Identity(nn.Module):
-    """Stand-in for the network where the features are known already."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.num_features = dim
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x
-
-
 def _need_two(name: str, fake: Statistics, real: Statistics | None = None) -> None:
     for side, kind in ((fake, "generated"), (real, "real")):
         if side is not None and side.count < 2:
@@ -272,9 +300,11 @@ def _figure(
 ) -> Figure:  # fmt: skip
     network = fake.network
     packages = ", ".join(filter(None, (metrics, network.library)))
+    protocol = "; ".join(filter(None, (protocol, network.preparation)))
     return Figure(
-        name, value, interval, fake.count, protocol, seed, packages, network.comparable, note
-    )
+        name, value, interval, fake.count, protocol, seed, packages, network.comparable, note,
+        variant=network.variant, warnings=(network.warning,) if network.warning else (),
+    )  # fmt: skip
 
 
 def _strip(item: GalleryItem, k: int, distance: float) -> Strip:

@@ -133,7 +133,11 @@ class ConditionalInceptionScore(Metric):
             f"{self._inputs} inputs with {self._outputs} outputs each, classes as "
             f"{self._classifier.name} sees them"
         )
-        return [replace(f, protocol=f"{f.protocol}; {each}") for f in self._scores.figures()]
+        warnings = (self._classifier.warning,) if self._classifier.warning else ()
+        return [
+            replace(f, protocol=f"{f.protocol}; {each}", warnings=warnings)
+            for f in self._scores.figures()
+        ]
 
     def blocks(self) -> list[Block]:
         """Return the inputs whose outputs are of the fewest and of the most classes."""

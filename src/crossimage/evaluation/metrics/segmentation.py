@@ -49,11 +49,9 @@ class FCNScore(Metric):
     @classmethod
     def refusal(cls, setup: Setup) -> str | None:
         """Return why the metric does not apply; see :meth:`Metric.refusal`."""
-        if reason := super().refusal(setup):
-            return reason
         if not setup.gallery.has_label_maps:
             return "it needs the label maps, which a folder of results does not contain"
-        return None
+        return super().refusal(setup)
 
     def update(self, item: GalleryItem) -> None:
         """Add an input with its outputs."""

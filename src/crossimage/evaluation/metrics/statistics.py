@@ -72,6 +72,11 @@ class Statistics:
         """Mean of the features (D,), float64."""
         return self.total / self.count
 
+    @property
+    def covariance(self) -> Tensor:
+        """Covariance of the features (D, D), float64."""
+        return (self.outer - self.count * torch.outer(self.mean, self.mean)) / (self.count - 1)
+
     def update(self, images: Tensor) -> Tensor:
         """Add uint8 images (N, 3, H, W) and return their features (N, D)."""
         features, logits = (x.to(self.total.device) for x in self.network(images))

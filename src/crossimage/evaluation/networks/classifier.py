@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from crossimage.evaluation.galleries.images import center_square
 from crossimage.evaluation.networks.inception import FeatureNetwork
 from crossimage.evaluation.networks.network_file import read_network, write_network
 from crossimage.evaluation.options import ClassifierName
-from crossimage.evaluation.report.figures import library
+from crossimage.evaluation.report.figures import library, wilson_interval
 
 _KIND = "classifier"  # of file
 _BATCH_SIZE = 64
@@ -127,6 +128,11 @@ class Classifier:
         """The package that its network comes from, with its version."""
         return self.features.library
 
+    @property
+    def warning(self) -> str:
+        """Why its classes may mean nothing; empty if they do."""
+        return self.features.warning
+
     def probabilities(self, images: Tensor) -> Tensor:
         """Return probabilities (N, classes) on the CPU for images (N, 3, H, W) of uint8.
 
@@ -141,7 +147,7 @@ class Classifier:
 
 def freeze_classifier(
     network: ClassifierNetwork, name: ClassifierName, classes: Sequence[str], held_out: str = "",
-    digest: str = "",
+    digest: str = "", chance: float = 0.0,
 ) -> Classifier:  # fmt: skip
     """Put a trained network to use, on its device.
 
@@ -151,6 +157,7 @@ def freeze_classifier(
         classes: Names of the classes.
         held_out: Its performance on held-out images, for a reader.
         digest: Distinguishes it from other networks.
+        chance: Share of the held-out images in the largest class.
     """
     network = network.eval().requires_grad_(False)
     seen = f" ({held_out})" if held_out else ""
@@ -158,8 +165,23 @@ def freeze_classifier(
     features = FeatureNetwork(
         network, network.dim, network.mean.device, title, library("torchvision"),
         f"classifier {digest}", comparable=False,
+        warning=_no_better_than_chance(held_out, max(chance, 1 / len(classes))),
     )  # fmt: skip
     return Classifier(tuple(classes), network.size, features)
+
+
+def _no_better_than_chance(held_out: str, chance: float) -> str:
+    """Return a warning if a classifier's share of correct classes is no better than chance."""
+    found = re.match(r"([\d.]+) % of (\d+) held-out", held_out)
+    if not found:
+        return ""
+    share, count = float(found[1]) / 100, int(found[2])
+    if wilson_interval(share, count)[0] > chance:
+        return ""
+    return (
+        f"the classifier is no better than chance: {held_out}, and {chance:.2%} by always choosing "
+        "one class; its figures mean nothing"
+    )
 
 
 def save_classifier(
@@ -176,7 +198,8 @@ def save_classifier(
         name: Name of its architecture.
         network: The network.
         classes: Names of the classes.
-        facts: Further facts to keep, as plain data; ``held_out`` becomes part of its name.
+        facts: Further facts to keep, as plain data; ``held_out`` becomes part of its name, and
+            ``chance`` is the share of the held-out images in the largest class.
 
     Raises:
         OSError: The file can't be written.
@@ -210,4 +233,5 @@ def load_classifier(path: Path, device: torch.device) -> Classifier:
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     held_out = str(facts.get("held_out", ""))
-    return freeze_classifier(network.to(device), name, classes, held_out, digest)
+    chance = float(facts.get("chance", 0))
+    return freeze_classifier(network.to(device), name, classes, held_out, digest, chance)

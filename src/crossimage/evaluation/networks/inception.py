@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from crossimage.evaluation.galleries.images import check_rgb
+from crossimage.evaluation.options import Resize
 from crossimage.evaluation.report.figures import library
 from crossimage.utils.tensor_files import Weights, read_weights
 
@@ -42,6 +44,9 @@ class FeatureNetwork:
         library: The package that it comes from, with its version.
         digest: Differs between networks whose features differ.
         comparable: Whether the figures of others are made with the same weights.
+        preparation: How images are resized for it, for a reader; may be empty.
+        variant: The same in a word, where it is not the usual way.
+        warning: Why its features may mean nothing; empty if they do.
     """
 
     network: nn.Module
@@ -51,6 +56,9 @@ class FeatureNetwork:
     library: str
     digest: str
     comparable: bool
+    preparation: str = ""
+    variant: str = ""
+    warning: str = ""
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> FeaturesAndLogits:
@@ -67,22 +75,36 @@ class FeatureNetwork:
         return FeaturesAndLogits(features, logits)
 
 
-def random_features(device: torch.device) -> FeatureNetwork:
-    """Open a small network of random weights, always the same, to try things out."""
-    network = _RandomNetwork().eval().requires_grad_(False).to(device)
+def random_features(device: torch.device, resize: Resize = "tensorflow") -> FeatureNetwork:
+    """Open a small network of random weights, always the same, to try things out.
+
+    Args:
+        device: Where to compute.
+        resize: ``clean`` to resize images as clean-fid does; by default they are resized by
+            antialiased bilinear interpolation, which is as good as any for random weights.
+    """
+    clean = resize == "clean"
+    network = (
+        _RandomNetwork(resize_clean if clean else _smooth).eval().requires_grad_(False).to(device)
+    )
     name = "a small network of random weights"
     return FeatureNetwork(
-        network, network.dim, device, name, library("torch"), f"random {library('torch')}",
-        comparable=False,
+        network, network.dim, device, name, library("torch"),
+        f"random {library('torch')}{' clean' if clean else ''}", comparable=False,
+        preparation=_described("clean", _RANDOM_SIZE) if clean else "",
+        variant="clean" if clean else "",
     )  # fmt: skip
 
 
-def open_inception(file: Path | None, device: torch.device) -> FeatureNetwork:
+def open_inception(
+    file: Path | None, device: torch.device, resize: Resize = "tensorflow"
+) -> FeatureNetwork:
     """Open the Inception-v3 that published figures are made with.
 
     Args:
         file: A file of its weights; None: from torch hub's cache or the network.
         device: Where to compute.
+        resize: How images are resized for it.
 
     Raises:
         FileNotFoundError: The weights are not in the cache and can't be downloaded, or the
@@ -99,13 +121,16 @@ def open_inception(file: Path | None, device: torch.device) -> FeatureNetwork:
     name = "Inception-v3"
     if not weights.published:
         name = f"{name} with other weights ({weights.path.name})"
+    clean = resize == "clean"
     return FeatureNetwork(
-        _inception(weights).to(device).to(memory_format=torch.channels_last), 2048, device, name,
-        library("torch-fidelity"), f"inception {weights.digest}", weights.published,
+        _inception(weights, _RESIZE[resize]).to(device).to(memory_format=torch.channels_last),
+        2048, device, name,
+        library("torch-fidelity"), f"inception {weights.digest}{' clean' if clean else ''}",
+        weights.published, _described(resize, INCEPTION_SIZE), "clean" if clean else "",
     )  # fmt: skip
 
 
-def resize(x: Tensor, size: int) -> Tensor:
+def resize_tensorflow(x: Tensor, size: int) -> Tensor:
     """Resize float images (N, C, H, W) to (N, C, size, size), with TensorFlow 1's grid.
 
     Output pixel i is taken at i H / size of the input, with bilinear weights and no smoothing.
@@ -114,6 +139,38 @@ def resize(x: Tensor, size: int) -> Tensor:
     x = torch.lerp(x[..., low], x[..., high], weight)
     low, high, weight = _taps(x.shape[2], size, x.device)
     return torch.lerp(x[:, :, low], x[:, :, high], weight[:, None])
+
+
+def resize_clean(x: Tensor, size: int) -> Tensor:
+    """Resize float images (N, C, H, W), 0 to 255, to (N, C, size, size) as clean-fid does.
+
+    Parmar et al., "On Aliased Resizing and Surprising Subtleties in GAN Evaluation", 2022: with
+    Pillow's bicubic filter, which is widened where images are shrunk, in float32; values are
+    clipped but not rounded.
+    """
+    if x.shape[2:] == (size, size):
+        return x
+    exact = x.double() if x.device.type in ("cpu", "cuda") else x  # as Pillow's weights are
+    y = functional.interpolate(exact, (size, size), mode="bicubic", antialias=True)
+    return y.clamp(0, 255).to(x.dtype)
+
+
+def _smooth(x: Tensor, size: int) -> Tensor:
+    return functional.interpolate(x, (size, size), mode="bilinear", antialias=True)
+
+
+_Resizing = Callable[[Tensor, int], Tensor]
+
+_RESIZE: Mapping[Resize, _Resizing] = {"tensorflow": resize_tensorflow, "clean": resize_clean}
+
+_AS: Mapping[Resize, str] = {
+    "tensorflow": "TensorFlow 1 does (bilinear, not antialiased)",
+    "clean": "clean-fid does (bicubic, antialiased)",
+}
+
+
+def _described(resize: Resize, size: int) -> str:
+    return f"images resized to {size} x {size} as {_AS[resize]}"
 
 
 def _taps(length: int, size: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
@@ -129,8 +186,9 @@ class _Inception(nn.Module):
     Batch normalisation is folded into the convolutions.
     """
 
-    def __init__(self, source: nn.Module) -> None:
+    def __init__(self, source: nn.Module, resize: _Resizing) -> None:
         super().__init__()
+        self._resize = resize
         *layers, last = source.children()
         assert isinstance(last, nn.Linear)
         self.layers = nn.Sequential(*layers)
@@ -142,7 +200,7 @@ class _Inception(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return pooled features (N, 2048) and, as published, logits (N, 1008) without the bias."""
-        x = (resize(x, INCEPTION_SIZE) - 128) / 128
+        x = (self._resize(x, INCEPTION_SIZE) - 128) / 128
         features = self.layers(x.contiguous(memory_format=torch.channels_last)).flatten(1)
         return features, features @ self.classes
 
@@ -152,8 +210,9 @@ class _RandomNetwork(nn.Module):
 
     dim = 16 + 32 + 64
 
-    def __init__(self) -> None:
+    def __init__(self, resize: _Resizing) -> None:
         super().__init__()
+        self._resize = resize
         generator = torch.Generator().manual_seed(0)
         widths = (3, 16, 32, 64)
         for i, (inside, outside) in enumerate(zip(widths, widths[1:], strict=False)):
@@ -163,8 +222,7 @@ class _RandomNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return features (N, 112) and logits (N, 10)."""
-        x = functional.interpolate(x, (_RANDOM_SIZE, _RANDOM_SIZE), mode="bilinear", antialias=True)
-        x, pooled = (x - 128) / 128, []
+        x, pooled = (self._resize(x, _RANDOM_SIZE) - 128) / 128, []
         for i in range(3):
             x = functional.conv2d(x, self.get_buffer(f"weight{i}"), stride=2, padding=1).relu()
             pooled.append(x.mean((2, 3)))
@@ -172,7 +230,7 @@ class _RandomNetwork(nn.Module):
         return features, features @ self.get_buffer("classes")
 
 
-def _inception(weights: Weights) -> _Inception:
+def _inception(weights: Weights, resize: _Resizing) -> _Inception:
     """Build Inception-v3 with given weights."""
     module = _torch_fidelity()
     # torch-fidelity would run code from a file: give it tensors that were read safely.
@@ -187,7 +245,7 @@ def _inception(weights: Weights) -> _Inception:
             f"{weights.path} does not hold the weights of torch-fidelity's Inception-v3 "
             f"({reason[:200]}); expected {module.URL_INCEPTION_V3.rsplit('/', 1)[-1]}"
         ) from None
-    return _Inception(source).eval().requires_grad_(False)
+    return _Inception(source, resize).eval().requires_grad_(False)
 
 
 def _torch_fidelity() -> ModuleType:

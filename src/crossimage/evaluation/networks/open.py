@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
@@ -19,7 +19,7 @@ from crossimage.evaluation.networks.inception import (
 )
 from crossimage.evaluation.networks.lpips import open_lpips
 from crossimage.evaluation.networks.segmenter import Segmenter, load_segmenter
-from crossimage.evaluation.options import Backbone
+from crossimage.evaluation.options import Backbone, Resize
 
 NetworkName = Literal["features", "lpips", "classifier", "segmenter"]
 """Attributes of :class:`MetricNetworks` that hold networks."""
@@ -51,6 +51,10 @@ class ClassPredictor(Protocol):
     def library(self) -> str:
         """Libraries behind it, with versions."""
 
+    @property
+    def warning(self) -> str:
+        """Why its classes may mean nothing; empty if they do."""
+
     def probabilities(self, images: Tensor) -> Tensor:
         """Return probabilities (N, classes) for images (N, 3, H, W) of uint8."""
 
@@ -68,6 +72,8 @@ class MetricNetworks:
             from the cache.
         classifier_path: File of a trained classifier.
         segmenter_path: File of a trained segmenter.
+        resize: How images are resized for Inception-v3.
+        failures: Why networks could not be opened, by name, as far as :meth:`failure` was asked.
     """
 
     device: torch.device
@@ -76,9 +82,11 @@ class MetricNetworks:
     lpips_weights: str | None = None
     classifier_path: Path | None = None
     segmenter_path: Path | None = None
+    resize: Resize = "tensorflow"
+    failures: dict[NetworkName, str | None] = field(default_factory=dict)
 
     def refusal(self, name: NetworkName | None) -> str | None:
-        """Return why a network can't be opened, such as a missing option, or None if it can."""
+        """Return which option a network lacks, or None if it lacks none."""
         missing = {
             "classifier": self.classifier_path is None,
             "segmenter": self.segmenter_path is None,
@@ -90,20 +98,25 @@ class MetricNetworks:
             f"--{name} FILE"
         )
 
-    def open(self, names: Iterable[NetworkName]) -> None:
-        """Open networks now, so that a missing file is reported at once.
+    def failure(self, name: NetworkName | None) -> str | None:
+        """Open a network, unless it is open, and return why it can't be, or None.
 
-        Raises:
-            FileNotFoundError: Weights are missing; the message says where they belong.
-            ValueError: A file holds something else.
+        Its weights may be missing, or a file may hold something else.
         """
-        for name in names:
-            getattr(self, name)
+        if name is None:
+            return None
+        if name not in self.failures:
+            self.failures[name] = None
+            try:
+                getattr(self, name)
+            except (ImportError, OSError, ValueError) as error:
+                self.failures[name] = str(error)
+        return self.failures[name]
 
     @cached_property
     def features(self) -> FeatureNetwork:
         """The network behind FID, KID and the inception score."""
-        return open_features(self.features_name, self.device)
+        return open_features(self.features_name, self.device, self.resize)
 
     @cached_property
     def lpips(self) -> Distance:
@@ -123,7 +136,7 @@ class MetricNetworks:
         return load_segmenter(self.segmenter_path, self.device)
 
 
-def open_features(spec: str, device: torch.device) -> FeatureNetwork:
+def open_features(spec: str, device: torch.device, resize: Resize = "tensorflow") -> FeatureNetwork:
     """Open a feature network.
 
     Args:
@@ -133,15 +146,22 @@ def open_features(spec: str, device: torch.device) -> FeatureNetwork:
             last features before the classes are used; or ``random`` for a small network of random
             weights, for trying things out without meaningful results.
         device: Where to compute.
+        resize: How images are resized for it.
 
     Raises:
         FileNotFoundError: The weights are not in the cache and can't be downloaded, or the
             file does not exist.
         ModuleNotFoundError: torch-fidelity, which holds Inception-v3, is not installed.
-        ValueError: The file holds something else.
+        ValueError: The file holds something else, or is a classifier, which resizes images in its
+            own way.
     """
     if spec == "random":
-        return random_features(device)
+        return random_features(device, resize)
     if spec.endswith(".safetensors"):
+        if resize != "tensorflow":
+            raise ValueError(
+                f"{spec} is a classifier, which resizes images as in its training; leave out "
+                f"--resize {resize}"
+            )
         return load_classifier(Path(spec), device).features
-    return open_inception(None if spec == "inception" else Path(spec), device)
+    return open_inception(None if spec == "inception" else Path(spec), device, resize)

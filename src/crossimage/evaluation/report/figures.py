@@ -49,6 +49,11 @@ class Figure:
         note: What was adapted or left out, such as unreadable files; may be empty.
         direction: Which direction is better, as the metric declares it; None for figures that are
             not part of a report.
+        metric: The metric that it belongs to, such as ``psnr`` for ``psnr_y``.
+        variant: How it differs from the usual figure of its name, in a word, such as ``clean``;
+            shown in headings. May be empty.
+        warnings: Why it may not mean what it seems to, one sentence each; they are footnotes of
+            the tables.
     """
 
     name: str
@@ -61,6 +66,9 @@ class Figure:
     comparable: bool = True
     note: str = ""
     direction: Direction | None = None
+    metric: str = ""
+    variant: str = ""
+    warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figure as plain data for JSON, where infinite numbers are text."""
@@ -97,8 +105,13 @@ def share_of(hits: Sequence[float]) -> tuple[float, tuple[float, float]]:
     The interval is exact in form for values that are 0 or 1, and wider than necessary for values
     in between. It stays within [0, 1], and does not vanish where all values are 0 or all are 1.
     """
-    n, z = len(hits), 1.959964
-    share = sum(hits) / n
+    share = sum(hits) / len(hits)
+    return share, wilson_interval(share, len(hits))
+
+
+def wilson_interval(share: float, n: int) -> tuple[float, float]:
+    """Return the 95 % Wilson interval of a share of ``n`` independent values in [0, 1]."""
+    z = 1.959964
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return share, (max(0.0, centre - half), min(1.0, centre + half))
+    return max(0.0, centre - half), min(1.0, centre + half)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ class Evaluation:
         facts: Method, data and the like, by caption.
         figures: The figures, each name once.
         notes: What was adapted, one sentence each.
-        missing: Why it lacks metrics that others have, by name.
+        missing: Why it lacks metrics that were requested, or that others have, by name.
         blocks: Images to show.
         histograms: Distributions to show.
     """
@@ -65,6 +67,9 @@ def write_report(
 ) -> tuple[Path, Path]:
     """Write ``report.json`` and ``report.html``, atomically.
 
+    Earlier reports are kept: beside them, the new one is ``report-2.json`` and ``report-2.html``,
+    and so on.
+
     Args:
         out: Folder of the report; created if needed.
         title: Headline of the page.
@@ -75,9 +80,10 @@ def write_report(
         The paths of both.
 
     Raises:
-        OSError: A file can't be written; a previous one is kept.
+        OSError: A file can't be written.
     """
     out.mkdir(parents=True, exist_ok=True)
+    names = names_of(evaluations)
     data = {
         "crossimage": __version__,
         "settings": dict(settings),
@@ -86,61 +92,123 @@ def write_report(
                 "title": run.title,
                 "facts": run.facts,
                 "notes": run.notes,
+                "values": {name: _value(run, name) for name in names},
                 "missing": run.missing,
                 "figures": [figure.to_dict() for figure in run.figures],
             }
             for run in evaluations
         ],
     }
-    paths = out / "report.json", out / "report.html"
-    write_text(paths[0], json.dumps(data, indent=2, allow_nan=False) + "\n")
+    footnotes = footnotes_of(evaluations)
     page = page_template("evaluation.html").render(
         title=title,
         version=__version__,
         runs=evaluations,
-        names=names_of(evaluations),
+        names=names,
+        headings=dict(zip(names, _headings(evaluations), strict=True)),
         cell=_cell,
-        best={name: _best(name, evaluations) for name in names_of(evaluations)},
-        plots=[_plot(name, evaluations) for name in names_of(evaluations)],
+        reasons=reasons_of,
+        footnotes=footnotes,
+        best={name: _best(name, evaluations) for name in names},
+        plots=[_plot(name, evaluations) for name in names if _by_run(name, evaluations)],
         draw=draw,
         width=WIDTH,
         row=ROW,
         not_comparable=NOT_COMPARABLE,
         comparable=all(figure.comparable for run in evaluations for figure in run.figures),
     )
-    write_text(paths[1], page)
+    with _new_paths(out) as paths:
+        write_text(paths[0], json.dumps(data, indent=2, allow_nan=False) + "\n")
+        write_text(paths[1], page)
     return paths
 
 
 def names_of(evaluations: Sequence[Evaluation]) -> list[str]:
-    """Return the names of all figures, in the order in which they were computed."""
-    return list(dict.fromkeys(figure.name for run in evaluations for figure in run.figures))
+    """Return the names of the columns of a table.
+
+    These are all figures in the order in which they were computed, and all metrics that are missing
+    everywhere.
+    """
+    figures = [figure for run in evaluations for figure in run.figures]
+    found = {figure.metric or figure.name for figure in figures}
+    missing = (name for run in evaluations for name in run.missing if name not in found)
+    return list(dict.fromkeys([*(figure.name for figure in figures), *missing]))
+
+
+def footnotes_of(evaluations: Sequence[Evaluation]) -> list[str]:
+    """Return the warnings of all figures, each once; numbers in tables refer to them, from 1."""
+    figures = (figure for run in evaluations for figure in run.figures)
+    return list(dict.fromkeys(warning for figure in figures for warning in figure.warnings))
+
+
+def reasons_of(run: Evaluation) -> dict[str, str]:
+    """Return the reasons why a run lacks metrics, with the names of these metrics as text."""
+    reasons: dict[str, list[str]] = {}
+    for name, reason in run.missing.items():
+        reasons.setdefault(reason, []).append(name)
+    return {reason: ", ".join(names) for reason, names in reasons.items()}
 
 
 def as_table(evaluations: Sequence[Evaluation]) -> list[list[str]]:
     """Return a heading and one line per run as text: its title and its figures."""
-    names = names_of(evaluations)
-    lines = [[run.title, *(_cell(run, name) for name in names)] for run in evaluations]
-    return [["", *names], *lines]
+    names, footnotes = names_of(evaluations), footnotes_of(evaluations)
+    lines = [[run.title, *(_cell(run, name, footnotes) for name in names)] for run in evaluations]
+    return [["", *_headings(evaluations)], *lines]
 
 
-def _cell(run: Evaluation, name: str) -> str:
-    """Format a figure, with half the width of its interval."""
+@contextmanager
+def _new_paths(out: Path) -> Iterator[tuple[Path, Path]]:
+    """Reserve the paths of a new report, and free them if it can't be written."""
+    for number in count(1):
+        stem = "report" if number == 1 else f"report-{number}"
+        data, page = out / f"{stem}.json", out / f"{stem}.html"
+        if page.exists():
+            continue
+        try:
+            data.touch(exist_ok=False)  # another evaluation may be writing, too
+        except FileExistsError:
+            continue
+        break
+    try:
+        yield data, page
+    except BaseException:
+        data.unlink(missing_ok=True)
+        raise
+
+
+def _headings(evaluations: Sequence[Evaluation]) -> list[str]:
+    """Return the headings of the columns: the names, with their variants."""
+    headings = []
+    for name in names_of(evaluations):
+        variants = dict.fromkeys(figure.variant for _, figure in _by_run(name, evaluations))
+        variant = ", ".join(filter(None, variants))
+        headings.append(f"{name} ({variant})" if variant else name)
+    return headings
+
+
+def _value(run: Evaluation, name: str) -> Any:
+    figure = run.find(name)
+    return figure and figure.to_dict()["value"]
+
+
+def _cell(run: Evaluation, name: str, footnotes: Sequence[str]) -> str:
+    """Format a figure, with half the width of its interval and the numbers of its footnotes."""
     figure = run.find(name)
     if figure is None:
         return "–"
     text = f"{figure.value:.4g}"
     if figure.interval is not None:
         text += f" ± {(figure.interval[1] - figure.interval[0]) / 2:.2g}"
-    return text if figure.comparable else f"{text} *"
+    marks = [] if figure.comparable else ["*"]
+    marks += [f"[{footnotes.index(warning) + 1}]" for warning in figure.warnings]
+    return " ".join([text, "".join(marks)]) if marks else text
 
 
 def _best(name: str, evaluations: Sequence[Evaluation]) -> set[int]:
     """Return the indices of the runs with the best value, where values differ."""
     figures = _by_run(name, evaluations)
     values = {index: figure.value for index, figure in figures}
-    better = _direction(figures).better
-    if len(set(values.values())) < 2 or better == "neither":
+    if len(set(values.values())) < 2 or (better := _direction(figures).better) == "neither":
         return set()
     best = min(values.values()) if better == "lower" else max(values.values())
     return {index for index, value in values.items() if value == best}

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crossimage.evaluation.report.page import NOT_COMPARABLE, Evaluation, as_table, write_report
+from crossimage.evaluation.report.page import (
+    NOT_COMPARABLE,
+    Evaluation,
+    as_table,
+    footnotes_of,
+    reasons_of,
+    write_report,
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class EvaluationResult:
         return iter(self.models)
 
     def __str__(self) -> str:
-        """Return a table of all figures, and the reasons why some are missing."""
+        """Return a table of all figures, why some are missing, and what is wrong with others."""
         lines = as_table(self.models)
         if len(self.models) == 1:  # one figure per line
             lines = [list(line) for line in zip(*lines, strict=True)]
@@ -54,9 +61,11 @@ class EvaluationResult:
             cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
             text.append("  ".join([first.ljust(widths[0]), *cells]))
         for model in self.models:
-            text += [f"– no {name} of {model.title}: {why}" for name, why in model.missing.items()]
+            reasons = reasons_of(model).items()
+            text += [f"– no {names} of {model.title}: {reason}" for reason, names in reasons]
         if not all(figure.comparable for model in self.models for figure in model.figures):
             text.append(f"* {NOT_COMPARABLE}")
+        text += [f"[{n}] {footnote}" for n, footnote in enumerate(footnotes_of(self.models), 1)]
         return "\n".join(text)
 
 

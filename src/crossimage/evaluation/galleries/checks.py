@@ -1,0 +1,117 @@
+"""Checks of what is compared: training images in place of test images, other domains, JPEGs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from crossimage.data.build import find_source
+from crossimage.data.images.formats import HEAD, format_of
+from crossimage.data.sources.folders import Domain, scan_domains
+from crossimage.data.sources.leaks import find_leaks
+from crossimage.evaluation.galleries.images import ImageStream, prefetch
+from crossimage.inference.predictor import Predictor
+
+
+def training_images_among(
+    tests: Sequence[Path], trained_on: Sequence[Domain], owner: str
+) -> str | None:
+    """Return a sentence about test images that are training images; None if there are none.
+
+    Images are compared by content.
+
+    Args:
+        tests: The test images.
+        trained_on: The domains with the training images.
+        owner: What these are, such as ``training images of munit``.
+    """
+    trains = tuple(path for domain in trained_on for path in domain.train)
+    leaks = find_leaks([Domain("", trains, tuple(dict.fromkeys(tests)))])
+    if not leaks.pairs:
+        return None
+    named = ", ".join(path.name for path, _ in leaks.pairs[:3])
+    more = ", ..." if len(leaks.pairs) > 3 else ""
+    return (
+        f"{len(leaks.pairs):,} of the {leaks.total:,} images used for testing are {owner}: "
+        f"{named}{more}"
+    )
+
+
+def recorded_data(run: Path | None) -> str | None:
+    """Return the data set that a run was trained on, as recorded in its folder; None if unknown."""
+    if run is None:
+        return None
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        record = json.loads((run / "environment.json").read_text(encoding="utf-8"))
+        data, folder = str(record["data"]), Path(record["folder"])
+        if "=" in data or "," in data:
+            return data
+        return str(folder / data)
+    return None
+
+
+def recorded_domains(data: str | None, model: Predictor) -> tuple[Domain, ...]:
+    """Return the domains that a model was trained on; nothing if they are not found any more."""
+    if data is None:
+        return ()
+    with suppress(OSError, ValueError):
+        return find_source(data, model.config, model.networks.layout).domains
+    return ()
+
+
+def other_domains(data: str, model: Predictor, title: str, trained_on: str | None) -> str | None:
+    """Return a sentence if a data set has other domains than a model; None if it has not.
+
+    Letters such as those of ``trainA`` and ``trainB`` say nothing, and a model may have given the
+    folders that it was trained on other names.
+
+    Args:
+        data: The data set.
+        model: The model, of a method with two domains.
+        title: The model's title.
+        trained_on: The data set that it was trained on, where known.
+    """
+    if trained_on is not None and Path(data).resolve() == Path(trained_on).resolve():
+        return None
+    try:
+        domains = scan_domains(data, count=None, rules=model.config.data_rules)
+    except (OSError, ValueError):
+        return None
+    found = [domain.name for domain in domains]
+    own = list(model.config.domains)
+    known = {name.casefold() for name in found}
+    letters = all(len(name) == 1 for name in found) or all(len(name) == 1 for name in own)
+    if letters or {name.casefold() for name in own} <= known:
+        return None
+    return (
+        f"{title} was trained on {' and '.join(own)}, and {data} holds {', '.join(found)}; figures "
+        "of a model on other domains than its own say little about it"
+    )
+
+
+def jpegs_on_one_side(results: ImageStream, real: ImageStream) -> str | None:
+    """Return a sentence if only the results, or only the real images, hold JPEGs; else None."""
+    counts = [_jpegs(side.paths) for side in (results, real)]
+    if all(counts) or not any(counts):
+        return None
+    sides = [
+        f"{count:,} of the {len(side):,} {kind}"
+        for count, side, kind in zip(
+            counts, (results, real), ("results", "real images"), strict=True
+        )
+    ]
+    first, second = sides if counts[0] else reversed(sides)
+    return (
+        f"{first} are JPEGs, and {second}; metrics see the compression as a difference between them"
+    )
+
+
+def _jpegs(paths: Sequence[Path]) -> int:
+    return sum(prefetch(_is_jpeg, paths, 64))
+
+
+def _is_jpeg(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return format_of(file.read(HEAD)) == "JPEG"

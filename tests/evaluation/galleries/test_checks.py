@@ -1,0 +1,101 @@
+"""What makes figures meaningless is found: training images, other domains, JPEGs on one side."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import crossimage
+from crossimage.checkpoints.model_file import save_model
+from crossimage.evaluation.galleries.base import FolderGallery
+from crossimage.evaluation.galleries.translations import TranslationGallery
+from tests.evaluation.helpers import model, pictures
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def run_on(folder: Path, data: Path, relative: bool = False) -> Path:
+    """A run folder that records its data set."""
+    save_model(folder / "model.safetensors", model().networks)
+    record = {"data": data.name if relative else str(data), "folder": str(data.parent)}
+    (folder / "environment.json").write_text(json.dumps(record))
+    return folder
+
+
+def data_set(folder: Path, first: int = 0) -> Path:
+    for split, start in (("train", first), ("test", first + 5)):
+        for domain, shift in (("A", 0), ("B", 100)):
+            for number in range(start, start + 3):
+                images(folder / f"{split}{domain}" / f"{number}.png", number + shift)
+    return folder
+
+
+def images(path: Path, number: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (20, 20), (number, 3, 200 - number)).save(path)
+
+
+def warnings(run: Path, data: Path) -> list[str]:
+    result = crossimage.evaluate(run, data=data, metrics="fid,is", features="random", device="cpu")
+    (evaluation,) = result
+    fid, score = (evaluation[name] for name in ("fid", "is"))
+    return [sentence for sentence in fid.warnings if sentence in score.warnings]
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_test_images_are_compared_with_what_the_run_was_trained_on(
+    relative: bool, tmp_path: Path
+) -> None:
+    run = run_on(tmp_path / "run", data_set(tmp_path / "data"), relative)
+    assert warnings(run, data_set(tmp_path / "other", first=40)) == []
+    other = tmp_path / "other"
+    for source, copy in (("A/0", "A/renamed"), ("B/1", "B/46")):
+        shutil.copy(tmp_path / f"data/train{source}.png", other / f"test{copy}.png")
+    (found,) = warnings(run, other)
+    assert "2 of the 7 images used for testing are training images of run: renamed.png" in found
+
+
+def test_a_model_file_is_compared_with_the_training_images_of_the_data(tmp_path: Path) -> None:
+    data = data_set(tmp_path / "data")
+    shutil.copy(data / "trainB" / "0.png", data / "testB" / "9.png")
+    save_model(tmp_path / "x.safetensors", model().networks)
+    (found,) = warnings(tmp_path / "x.safetensors", data)
+    assert f"1 of the 7 images used for testing are training images of {data}: 9.png" in found
+    gallery = TranslationGallery("run", model(), str(data), None, 0)
+    assert "training images of run are not known here" in gallery.adaptations(False)[0]
+
+
+def named(folder: Path, *domains: str) -> Path:
+    for split in ("train", "test"):
+        for domain in domains:
+            number = len(domain) * 9 + (split == "test") * 4
+            for name in range(2):
+                images(folder / split / domain / f"{name}.png", number + name)
+    return folder
+
+
+def test_models_of_other_domains_than_the_data_are_marked(tmp_path: Path) -> None:
+    save_model(tmp_path / "run" / "model.safetensors", model().networks)
+    (found,) = warnings(tmp_path / "run", named(tmp_path / "animals", "horse", "zebras"))
+    assert "run was trained on edges and shoes, and" in found and "holds horse, zebras" in found
+    assert warnings(tmp_path / "run", named(tmp_path / "own", "Edges", "Shoes")) == []
+    assert warnings(tmp_path / "run", data_set(tmp_path / "letters")) == []
+    renamed = named(tmp_path / "renamed", "left", "right_side")
+    assert warnings(run_on(tmp_path / "trained", renamed), renamed) == []
+
+
+def test_jpegs_on_one_side_only_are_marked(tmp_path: Path) -> None:
+    names = ("a", "b", "c")
+    png = pictures(tmp_path / "png", *(f"{name}.png" for name in names))
+    jpeg = pictures(tmp_path / "jpeg", *(f"{name}.jpg" for name in names))
+    (first,) = FolderGallery(jpeg, png).warnings()
+    assert first.startswith("3 of the 3 results are JPEGs, and 0 of the 3 real images;")
+    (jpeg / "a.jpg").rename(jpeg / "a.png")
+    (second,) = FolderGallery(png, jpeg).warnings()
+    assert second.startswith("3 of the 3 real images are JPEGs, and 0 of the 3 results;")
+    assert FolderGallery(png, png).warnings() == FolderGallery(jpeg, jpeg).warnings() == []
