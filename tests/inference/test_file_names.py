@@ -3,13 +3,20 @@ from pathlib import Path
 import pytest
 
 from crossimage.inference.file_names import name_outputs
-from crossimage.inference.input_files import find_inputs
+from crossimage.inference.incoming import Incoming
+from crossimage.inference.input_files import InputFile
+from crossimage.inference.input_files import find_inputs as find
 
 
 def touch(*paths: Path) -> None:
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
+
+
+def find_inputs(inputs: object, out: Path) -> list[InputFile]:
+    with Incoming() as incoming:
+        return find(inputs, out, incoming).files
 
 
 def names(inputs: list[Path], out: Path, format: str | None = None, outputs: int = 1) -> list[str]:

@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -307,3 +309,72 @@ def test_what_folders_hold_beside_images_is_told(
         "left out: 1 junk folder (@eaDir), 1 not an image (.txt), 2 further images in files "
         f"({photos}/pages.tif)"
     )
+
+
+def test_images_far_larger_than_in_training_are_counted_once(
+    model: Translator, tmp_path: Path
+) -> None:
+    for name, size in {"a": (70, 65), "b": (65, 80), "c": (90, 64)}.items():
+        save(tmp_path / "in" / f"{name}.png", "teal", size)
+    model.networks.config = replace(model.config, resize=0)
+    assert model.translate_files(tmp_path / "in", tmp_path / "out").notes == [
+        "2 images are more than twice as large as the crops that the model was trained on "
+        "(shortest side 32 pixels), so that it may not recognise their content; --size 32 shrinks images "
+        "before they are translated, and the results with them"
+    ]
+    assert not model.translate_files(tmp_path / "in", tmp_path / "out", size=32).notes
+    model.networks.config = replace(model.config, resize=40)
+    assert not model.translate_files(tmp_path / "in", tmp_path / "out").notes
+    (note,) = model.translate_files(save(tmp_path / "d.png", "red", (99, 81)), tmp_path / "d").notes
+    assert note.startswith(
+        "1 image is more than twice as large as those that the model was trained"
+    )
+
+
+def test_progress_may_go_to_a_callback(model: Translator, photos: Path, tmp_path: Path) -> None:
+    calls: list[tuple[str, int, int]] = []
+    model.translate_files(
+        photos, tmp_path / "out", samples=2, progress=lambda *call: calls.append(call)
+    )
+    assert calls[0] == ("translating images", 0, 10) and calls[-1] == ("translating images", 10, 10)
+
+
+def test_encoded_images_are_files_too(model: Translator, photos: Path, tmp_path: Path) -> None:
+    data = (photos / "0.png").read_bytes()
+    named = BytesIO(data)
+    named.name = "folder/shoe.tif"  # type: ignore[attr-defined]
+    with (photos / "1.png").open("rb") as file:
+        report = model.translate_files([data, named, file], tmp_path / "out", reference=data)
+    assert [path.name for path in report.written] == ["image.png", "shoe.tif", "1.png"]
+    with pytest.raises(ValueError, match="none of the 1 inputs could be read.*the image can't be"):
+        model.translate_files(b"no image", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        Image.new("RGB", (8, 8)), [Image.new("RGB", (8, 8))], np.zeros((8, 8, 3), np.uint8),
+        torch.zeros(1, 3, 8, 8), None, 3, [None], {"a.png": 1},
+    ],
+)  # fmt: skip
+def test_images_in_memory_are_not_files(model: Translator, tmp_path: Path, inputs: Any) -> None:
+    with pytest.raises(ValueError, match="expected (paths of images|the path of an image), found"):
+        model.translate_files(inputs, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_references_may_be_a_folder_a_pattern_or_a_list(
+    model: Translator, photos: Path, tmp_path: Path
+) -> None:
+    x = save(tmp_path / "x.png", "gray")
+    (photos / "notes.md").write_text("words")
+    (tmp_path / "styles.txt").write_text("photos/0.png\nphotos/3.png\n")
+    for reference, count in (
+        (photos, 5), (photos / "[0-2].png", 3), (str(tmp_path / "styles.txt"), 2),
+        ([photos / "4.png", photos], 6),
+    ):  # fmt: skip
+        report = model.translate_files(x, tmp_path / "out", reference=reference)
+        assert len(report.written) == count
+    assert report.left_out == "left out: 1 not an image (.md)"
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        model.translate_files(x, tmp_path / "out", reference=tmp_path / "nowhere")

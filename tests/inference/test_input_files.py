@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from crossimage.data.sources.find import LeftOut, describe
-from crossimage.inference.input_files import find_inputs
+from crossimage.data.sources.find import describe
+from crossimage.inference.incoming import Incoming
+from crossimage.inference.input_files import FoundInputs
+from crossimage.inference.input_files import find_inputs as find
 
 
 def save(path: Path, format: str = "PNG") -> Path:
@@ -21,10 +23,15 @@ def touch(*paths: Path) -> None:
         path.touch()
 
 
+def find_inputs(inputs: object, out: Path) -> FoundInputs:
+    with Incoming() as incoming:
+        return find(inputs, out, incoming)
+
+
 def results(inputs: object, out: Path) -> list[str]:
     """Where the results of the inputs would be, below their folder."""
-    found = find_inputs(inputs, out)  # type: ignore[arg-type]
-    return [(source.folder / source.path.name).as_posix() for source in found]
+    files = find_inputs(inputs, out).files
+    return [(source.folder / source.path.name).as_posix() for source in files]
 
 
 def test_a_list_names_images_and_may_hold_comments(tmp_path: Path) -> None:
@@ -53,7 +60,7 @@ def test_notes_among_many_files_are_no_list(tmp_path: Path) -> None:
     save(tmp_path / "x.png")
     (tmp_path / "notes.txt").write_text("photographed in May")
     found = find_inputs([tmp_path / "notes.txt", tmp_path / "x.png"], tmp_path / "out")
-    assert [source.path.name for source in found] == ["notes.txt", "x.png"]  # will be skipped
+    assert [source.path.name for source in found.files] == ["notes.txt", "x.png"]  # will be skipped
     with pytest.raises(FileNotFoundError, match="line 1: there is no file photographed in May"):
         find_inputs(tmp_path / "notes.txt", tmp_path / "out")
 
@@ -64,11 +71,10 @@ def test_patterns_find_images_by_content_and_count_the_rest(tmp_path: Path) -> N
     save(tmp_path / "in" / "b" / "deep" / "1.png", "JPEG2000")
     (tmp_path / "in" / "b" / "notes.md").write_text("words")
     save(tmp_path / "in" / "out" / "1.png")
-    left_out: list[LeftOut] = []
-    found = find_inputs(tmp_path / "in" / "*" / "*", tmp_path / "in" / "out", left_out)
-    names = [(source.folder / source.path.name).as_posix() for source in found]
+    found = find_inputs(tmp_path / "in" / "*" / "*", tmp_path / "in" / "out")
+    names = [(source.folder / source.path.name).as_posix() for source in found.files]
     assert names == ["a/1", "a/1.tif", "b/deep/1.png"]
-    assert describe(left_out) == (
+    assert describe(found.left_out) == (
         f"left out: 1 not an image (.md), 1 earlier result ({tmp_path / 'in' / 'out'})"
     )
     assert results(tmp_path / "in" / "**", tmp_path / "out") == [
@@ -89,11 +95,10 @@ def test_links_are_followed_and_loops_end(tmp_path: Path) -> None:
     (photos / "linked").symlink_to(tmp_path / "elsewhere")
     (photos / "loop").symlink_to(photos)
     (photos / "gone.png").symlink_to(photos / "none.png")
-    left_out: list[LeftOut] = []
-    found = find_inputs([photos, photos / "x.png"], tmp_path / "out", left_out)
-    names = [source.path.relative_to(photos).as_posix() for source in found]
+    found = find_inputs([photos, photos / "x.png"], tmp_path / "out")
+    names = [source.path.relative_to(photos).as_posix() for source in found.files]
     assert names == ["again.png", "linked/y.png", "x.png"]
-    said = describe(left_out) or ""
+    said = describe(found.left_out) or ""
     assert "1 link to a folder that contains it" in said and "1 broken link" in said
     assert f"1 input given twice ({photos / 'x.png'})" in said
 
@@ -118,5 +123,5 @@ def test_what_was_passed_over_is_counted_where_nothing_is_left(tmp_path: Path) -
 
 
 def test_what_is_no_path_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="an input: expected a path, found NoneType"):
-        find_inputs([None], tmp_path / "out")  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="expected the path of an image, found NoneType"):
+        find_inputs([None], tmp_path / "out")

@@ -73,10 +73,23 @@ def test_views_and_frozen_arrays_are_taken() -> None:
         (3, "found int"),
         ([None], "expected a list of PIL images, .* found NoneType"),
         (["x.png", 3], "there is no image x.png"),
+        ({"x": 1}, "found dict"),
+        (torch.zeros(1, 1, 6, 9), r"of 3 channels, .*; for gray images use x\.expand"),
+        (torch.zeros(1, 4, 6, 9), r"of 3 channels, .*; leave out the opacity with x\[:, :3\]"),
+        (torch.zeros(1, 6, 9, 3), r"channels come before .* x\.permute\(0, 3, 1, 2\)"),
+        (torch.zeros(1, 3, 0, 9), "expected at least one pixel"),
+        (torch.zeros(1, 3, 6, 9, dtype=torch.bool), "expected a float tensor .* found torch.bool"),
+        (torch.full((1, 3, 6, 9), torch.inf), "found inf to inf"),
+        (torch.full((1, 3, 1, 1), torch.nan), "found nan 3 times"),
+        (ARRAY > 9, r"found bool; convert it with x\.astype\('uint8'\) \* 255"),
+        (ARRAY.astype(int), r"found int64; convert values in 0\.\.255 with x\.astype\('uint8'\)"),
+        (ARRAY * 257.0, r"found float64; convert values in \[0, 1\]"),
+        (ARRAY.astype(float), r"found float64; convert values in 0\.\.255 with x\.round\(\)"),
+        (ARRAY.astype(object), "found object; give the values of its pixels"),
         ([TENSOR[0]], r"found Tensor; stack tensors into one \(N, C, H, W\)"),
         ([], "list of images is empty"),
         (ARRAY / 255, r"expected an array of uint8, found float64; convert .* \(x \* 255\)"),
-        (ARRAY.astype(np.uint16), "expected an array of uint8, found uint16"),
+        (ARRAY.astype(np.uint16) * 257, r"uint8, found uint16; .* 0\.\.65535 with \(x / 257\)"),
         (ARRAY[None], r"found the shape \(1, 6, 9, 3\); give several images as a list of arrays"),
         (ARRAY[0, 0], r"expected an array \(H, W\) or \(H, W, C\), found the shape \(3,\)"),
         (ARRAY.transpose(2, 0, 1), r"\(H, W, 3\) .* found the shape \(3, 6, 9\); channels come"),
@@ -94,6 +107,29 @@ def test_what_is_no_image_is_refused_in_one_sentence(image: Any, message: str) -
     with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
         read_inputs(image, 3)
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_not_an_image(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is a folder, expected an image; translate_files takes"):
+        read_inputs(tmp_path, 3)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (TENSOR / 2 + 0.5, r"found 0 to 0.9\d*, the range of images in \[0, 1\]; .* x \* 2 - 1"),
+        (TENSOR * 0.53 + 0.5, "the range of images in"),  # resized, with overshoot
+        ((TENSOR / 2 + 0.05) / 0.225, "undo the normalisation of other networks"),
+    ],
+)
+def test_tensors_of_other_ranges_are_warned_of(x: torch.Tensor, message: str) -> None:
+    with pytest.warns(UserWarning, match=message):
+        assert torch.equal(read_inputs(x, 3).joined(), x)
+
+
+@pytest.mark.parametrize("x", [TENSOR * 0, TENSOR * 0 + 1, TENSOR * 1.3, TENSOR.clamp(-0.3)])
+def test_unusual_images_need_no_warning(x: torch.Tensor) -> None:
+    read_inputs(x, 3)  # warnings are errors
 
 
 def test_files_that_can_not_be_read_are_named(tmp_path: Path) -> None:

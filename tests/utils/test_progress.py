@@ -30,6 +30,21 @@ def test_lines_tell_the_progress_where_there_is_no_terminal(
     assert capsys.readouterr().err.count("\n") == 3
 
 
+def test_short_tasks_may_go_without_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter((0, 9, 18, 27, 30))
+    progress = StderrProgress(skip_short=True)
+    list(track("abc", "translating", 3, progress))
+    assert not capsys.readouterr().err
+    monkeypatch.setattr("crossimage.utils.progress.monotonic", lambda: next(clock))
+    list(track("abcd", "translating", 4, progress))
+    assert capsys.readouterr().err.splitlines() == [
+        "translating · 2/4 · 0:00:18 · 0:00:18 left",
+        "translating · 4/4 · 0:00:30",
+    ]
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

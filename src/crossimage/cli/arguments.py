@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import tyro
@@ -42,7 +41,7 @@ Inputs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="INPUT...")]
 Settings = Annotated[tuple[str, ...], tyro.conf.arg(metavar="[RECIPE] [KEY=VALUE...]")]
 Checkpoint = Annotated[tuple[str, ...], tyro.conf.arg(metavar="[FORMAT] FILE...")]
 Model = Annotated[str, tyro.conf.arg(metavar="MODEL")]
-References = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMG...")]
+References = Annotated[tuple[str, ...], tyro.conf.arg(metavar="IMG...")]
 
 
 def count(number: int, noun: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Literal
 
 import tyro
@@ -15,7 +14,10 @@ from crossimage.cli.arguments import (
     Run,
     count,
 )
+from crossimage.cli.pipes import PIPE, check_single, read_pipes, results_folder, write_stdout
 from crossimage.utils.files import as_path
+from crossimage.utils.progress import StderrProgress
+from crossimage.utils.streams import print_error, printable
 
 
 def translate(
@@ -39,14 +41,17 @@ def translate(
 
     Args:
         run: A run folder or a model file.
-        inputs: Images, folders (including their subfolders) and patterns.
-        out: Folder for the results, which keep the names of the inputs.
+        inputs: Images, folders (including their subfolders), quoted patterns such as 'in/**/*.jpg',
+            lists of files (@list.txt or list.txt, one path per line), addresses (https://...), or -
+            for an image from stdin.
+        out: Folder for the results, which keep the names of the inputs; - writes a single result to
+            stdout.
         to: The target domain; by default the only possible one, or the second one. For models with
             labels: a label, values such as Male=1,Young=0 (labels not named are 0), or all, which
             gives an image per label and sheet.png.
         samples: Translations per input, each with a random style or noise.
-        reference: Images of the target domain whose style is used; with several, each input gets
-            one translation per reference.
+        reference: Images of the target domain whose style is used, named like the inputs; with
+            several, each input gets one translation per reference.
         same_style: Use the same random styles for all inputs.
         seed: Makes the random styles reproducible.
         size: Resize the shortest side of the inputs to this many pixels first.
@@ -58,26 +63,33 @@ def translate(
         value_range: Lowest and highest value of images of more than 8 bits; by default those that
             the model was trained with.
     """
-    folder = as_path(out, "--out")
+    if out == PIPE:
+        check_single(inputs, max(samples, len(reference)))
+    images, references = read_pipes(inputs, reference)
     from crossimage.config import Config, build
     from crossimage.inference.translator import load
     from crossimage.labels import parse_target
 
     ranges = build(Config, {"value_range": value_range}, source="crossimage translate").value_range
-    model = load(run, device, precision=precision, value_range=ranges)
-    labels = model.networks.labels
-    target = parse_target(to, labels.names) if to and labels else to
-    report = model.translate_files(
-        inputs, folder, target, samples=samples, reference=reference or None, same_style=same_style,
-        seed=seed, size=size, format=format, batch_size=batch_size, progress=sys.stderr.isatty(),
-    )  # fmt: skip
-    for _, reason in report.skipped:
-        print(f"skipped: {reason}", file=sys.stderr)
-    if report.left_out:
-        print(report.left_out, file=sys.stderr)
+    with results_folder(out) as folder, StderrProgress(skip_short=True) as progress:
+        model = load(run, device, precision=precision, value_range=ranges)
+        labels = model.networks.labels
+        target = parse_target(to, labels.names) if to and labels else to
+        report = model.translate_files(
+            images, folder, target, samples=samples, reference=references or None,
+            same_style=same_style, seed=seed, size=size, format=format, batch_size=batch_size,
+            progress=progress,
+        )  # fmt: skip
+        if out == PIPE:
+            write_stdout(report.written)
+    skips = [f"skipped: {reason}" for _, reason in report.skipped]
+    for line in (*skips, report.left_out, *report.notes):
+        if line:
+            print_error(line.replace("\n", "\\n"))  # in names
     written, skipped = len(report.written), len(report.skipped)
     also = f"; {count(skipped, 'input')} skipped" if skipped else ""
-    print(f"{count(written, 'image')} written to {out}{also}")
+    if out != PIPE:
+        print(f"{count(written, 'image')} written to {printable(out)}{also}")
 
 
 def sample(
@@ -104,8 +116,8 @@ def sample(
     folder = as_path(out, "--out")
     from crossimage.inference.translator import load
 
-    written = load(run, device).sample_files(
-        samples, folder, seed=seed, format=format, batch_size=batch_size,
-        progress=sys.stderr.isatty(),
-    )  # fmt: skip
-    print(f"{count(len(written), 'image')} written to {out}")
+    with StderrProgress(skip_short=True) as progress:
+        written = load(run, device).sample_files(
+            samples, folder, seed=seed, format=format, batch_size=batch_size, progress=progress
+        )
+    print(f"{count(len(written), 'image')} written to {printable(out)}")

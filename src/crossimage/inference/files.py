@@ -16,18 +16,22 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.files import LoadedImage, load_image
 from crossimage.data.images.resize import resize_shortest_side, resize_to_cover
 from crossimage.data.sources.find import LeftOut, describe, further_images
 from crossimage.inference.file_names import name_outputs
+from crossimage.inference.incoming import Incoming
 from crossimage.inference.input_files import find_inputs
-from crossimage.inference.inputs import ImageLike, as_list, read_inputs
+from crossimage.inference.inputs import FilesLike, ImageLike, as_list, read_inputs
+from crossimage.inference.large_images import is_large, large_images
 from crossimage.inference.outputs import SHEET, check_folder, report_progress, write_output
 from crossimage.inference.predictor import Draw, Predictor
 from crossimage.labels import To
 from crossimage.utils.arguments import whole
 from crossimage.utils.contact_sheet import Panel, sheet
 from crossimage.utils.files import atomic
+from crossimage.utils.progress import ProgressCallback
 
 __all__ = ["FileOptions", "TranslatedFiles", "translate_files"]
 
@@ -50,7 +54,7 @@ class FileOptions:
         size: Shortest side that inputs are resized to, in pixels.
         format: Type of the outputs, such as ``png``; None for each input's own.
         batch_size: Images that pass through the networks together.
-        progress: Whether to show a progress bar.
+        progress: Whether to show a progress bar, or what to call with the progress.
     """
 
     samples: int = 1
@@ -60,7 +64,7 @@ class FileOptions:
     size: int | None = None
     format: str | None = None
     batch_size: int = 4
-    progress: bool = False
+    progress: bool | ProgressCallback = False
 
     def check(self) -> FileOptions:
         """Return the options with every number checked and made an ``int``.
@@ -88,16 +92,18 @@ class TranslatedFiles:
         skipped: Inputs that could not be read, each with a sentence that names it and says why.
         left_out: What the given folders hold besides images, counted by reason in one line; None if
             nothing.
+        notes: What else is worth knowing, such as images of an unusual size; one sentence each.
     """
 
     written: list[Path] = field(default_factory=list)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     left_out: str | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 def translate_files(
     predictor: Predictor,
-    paths: str | Path | Sequence[str | Path],
+    paths: FilesLike,
     out: Path,
     to: To | None,
     options: FileOptions,
@@ -106,7 +112,7 @@ def translate_files(
 
     Args:
         predictor: The trained model.
-        paths: Files, folders and patterns.
+        paths: Files, folders, patterns, lists, addresses and encoded images.
         out: Folder for the outputs.
         to: Name of the target domain, labels, or ``all`` of them.
         options: All other choices.
@@ -117,14 +123,21 @@ def translate_files(
             not fit the model.
         OSError: An output cannot be written.
     """
-    options = options.check()
-    plan = _plan(predictor, paths, out, to, options)
+    with Incoming() as incoming:
+        plan = _plan(predictor, paths, out, to, options.check(), incoming)
+        return _carry_out(predictor, plan, out, options.check())
+
+
+def _carry_out(
+    predictor: Predictor, plan: _Plan, out: Path, options: FileOptions
+) -> TranslatedFiles:
+    """Translate the inputs of a plan."""
     total = len(plan.inputs) * len(plan.targets) * plan.samples
     with (
         # Decoders silence warnings, which is process-wide: threads would undo it for one another.
         warnings.catch_warnings(action="ignore"),
         ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
-        report_progress("translating", total, options.progress) as advance,
+        report_progress("translating images", total, options.progress) as advance,
     ):
         job = _Job(predictor, plan, options, pool, advance)
         job.run()
@@ -139,7 +152,8 @@ def translate_files(
         contact_sheet = sheet([Panel("", list(zip(titles, columns, strict=True)))])
         with atomic(out / SHEET) as file:
             contact_sheet.save(file, "PNG")
-    return TranslatedFiles(written, job.skipped, describe(plan.left_out))
+    skipped = [*plan.skipped, *job.skipped]
+    return TranslatedFiles(written, skipped, describe(plan.left_out), job.notes())
 
 
 class _Plan(NamedTuple):
@@ -153,6 +167,8 @@ class _Plan(NamedTuple):
         draw: Style and seed of an output, from its input's file name and its index.
         sheet: Whether a sheet of all labels is written.
         left_out: What the given folders hold besides images.
+        incoming: The inputs that are not files of the user.
+        skipped: Inputs that could not be downloaded, each with the reason.
     """
 
     inputs: list[Path]
@@ -162,6 +178,8 @@ class _Plan(NamedTuple):
     draw: Callable[[str, int], Draw]
     sheet: bool
     left_out: list[LeftOut]
+    incoming: Incoming
+    skipped: list[tuple[Path, str]]
 
 
 class _Job:
@@ -195,6 +213,7 @@ class _Job:
         self._range = predictor.config.range_of(_target_letter(predictor, plan.targets[0]))
         self._gaps: dict[int, tuple[Tensor, float | None]] = {}
         self._writes: dict[Path, Future[None]] = {}
+        self._large = 0
         self.written: set[Path] = set()
         self.skipped: list[tuple[Path, str]] = []
         self.sheet_rows: dict[int, list[Tensor]] = {}
@@ -214,7 +233,8 @@ class _Job:
 
     def _read(self, path: Path) -> LoadedImage:
         config = self._predictor.config
-        loaded = load_image(path, self._channels, config.range_of(self._source), config.data_rules)
+        file = self._plan.incoming.image(path)
+        loaded = load_image(file, self._channels, config.range_of(self._source), config.data_rules)
         image = loaded.values[None]
         if self._options.size is not None:
             image = resize_shortest_side(image, self._options.size)
@@ -234,6 +254,7 @@ class _Job:
             else:
                 image = loaded.values
                 groups[image.shape].append((i, image))
+                self._large += is_large(self._predictor, image)
                 if loaded.gaps is not None:
                     self._gaps[i] = loaded.gaps, loaded.nodata
                 self._plan.left_out.extend(further_images(self._plan.inputs[i], loaded.further))
@@ -259,6 +280,10 @@ class _Job:
         for i, _ in batch:
             self._gaps.pop(i, None)
 
+    def notes(self) -> list[str]:
+        """Return what users should know about the inputs."""
+        return [large_images(self._predictor.config, self._large)] if self._large else []
+
     def _write(self, i: int, path: Path, image: Tensor) -> None:
         gaps, nodata = self._gaps.get(i, (None, None))
         if gaps is not None:
@@ -277,14 +302,17 @@ class _Job:
 
 def _plan(
     predictor: Predictor,
-    paths: str | Path | Sequence[str | Path],
+    paths: FilesLike,
     out: Path,
     to: To | None,
     options: FileOptions,
+    incoming: Incoming,
 ) -> _Plan:
     """Find the inputs and name the outputs, before anything is translated."""
     check_folder(out)
-    references = [] if options.reference is None else as_list(options.reference)
+    left_out: list[LeftOut] = []
+    given = [] if options.reference is None else as_list(options.reference)
+    references = [image for one in given for image in _references(one, out, incoming, left_out)]
     if options.reference is not None and not references:
         raise ValueError("reference is an empty list; expected at least one image")
     samples = len(references) or options.samples
@@ -293,21 +321,35 @@ def _plan(
     targets: Sequence[To] = labels if every else [predictor.resolve_target(to)]
     if isinstance(to, Tensor):
         predictor.encode_target(to, 1)  # all files get the same labels
-    left_out: list[LeftOut] = []
-    sources = find_inputs(paths, out, left_out)
+    found = find_inputs(paths, out, incoming, options.progress)
+    sources = found.files
     names = name_outputs(sources, options.format, labels if every else samples)
     outputs = [[out / name for name in group] for group in names]
     inputs = [source.path for source in sources]
     _protect(inputs, references, [*outputs, [out / SHEET]] if every else outputs)
     draw = _draw_rule(predictor, targets[0], samples, references, options)
-    return _Plan(inputs, targets, samples, outputs, draw, every, left_out)
+    left_out += found.left_out
+    return _Plan(inputs, targets, samples, outputs, draw, every, left_out, incoming, found.skipped)
+
+
+def _references(
+    given: ImageLike, out: Path, incoming: Incoming, left_out: list[LeftOut]
+) -> list[ImageLike | EncodedImage]:
+    """Return the images that a reference names: itself, or those of a folder, pattern or list."""
+    if not isinstance(given, str | Path):
+        return [given]
+    found = find_inputs(given, out, incoming)
+    if found.skipped:  # fewer results than references would be surprising
+        raise ValueError(found.skipped[0][1])
+    left_out += found.left_out
+    return [incoming.image(source.path) for source in found.files]
 
 
 def _draw_rule(
     predictor: Predictor,
     to: To,
     samples: int,
-    references: Sequence[ImageLike],
+    references: Sequence[ImageLike | EncodedImage],
     options: FileOptions,
 ) -> Callable[[str, int], Draw]:
     """Return the function that gives an output's style and seed."""
@@ -324,7 +366,7 @@ def _draw_rule(
 
 
 def _reference_styles(
-    predictor: Predictor, references: Sequence[ImageLike], domain: str
+    predictor: Predictor, references: Sequence[ImageLike | EncodedImage], domain: str
 ) -> list[Tensor]:
     """Encode the style (1, style_dim) of each reference."""
     letter, config = predictor.letter(domain), predictor.config
@@ -358,7 +400,9 @@ def _predict(
 
 
 def _protect(
-    inputs: Sequence[Path], references: Sequence[ImageLike], outputs: Sequence[Sequence[Path]]
+    inputs: Sequence[Path],
+    references: Sequence[ImageLike | EncodedImage],
+    outputs: Sequence[Sequence[Path]],
 ) -> None:
     """Refuse to overwrite an input or a reference."""
     given = [*inputs, *(Path(r) for r in references if isinstance(r, str | Path))]

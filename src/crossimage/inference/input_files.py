@@ -1,15 +1,17 @@
-"""Find the image files to translate."""
+"""Find the images to translate."""
 
 from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.formats import EXPECTED
+from crossimage.data.images.pixels import ImageError
 from crossimage.data.sources.find import (
     RESULT,
     TWICE,
@@ -21,9 +23,15 @@ from crossimage.data.sources.find import (
     judge,
 )
 from crossimage.data.sources.lists import find_entry, list_entries
+from crossimage.inference.incoming import Incoming
+from crossimage.inference.inputs import read_file
+from crossimage.inference.outputs import report_progress
+from crossimage.inference.web import is_address, without_secrets
 from crossimage.utils.files import as_path
+from crossimage.utils.progress import ProgressCallback
 
 _LIST = ".txt"
+_IN_MEMORY = ("PIL.", "numpy", "torch")
 
 
 class InputFile(NamedTuple):
@@ -40,74 +48,149 @@ class InputFile(NamedTuple):
 
 @dataclass
 class FoundInputs:
-    """The inputs that a user's paths name.
+    """The inputs that a user named.
 
     Attributes:
         files: The input files, in the order in which they were given, each once.
         left_out: Everything else that was found, each with the reason.
+        skipped: Inputs that could not be downloaded, each with a sentence that says why.
     """
 
     files: list[InputFile] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    skipped: list[tuple[Path, str]] = field(default_factory=list)
 
 
 def find_inputs(
-    paths: str | Path | Sequence[str | Path], out: Path, left_out: list[LeftOut] | None = None
-) -> list[InputFile]:
+    given: object, out: Path, incoming: Incoming, progress: bool | ProgressCallback = False
+) -> FoundInputs:
     """Find the input files, each once.
 
-    Files are named by their paths; by folders, including their sub-folders; by patterns such as
-    ``photos/**/*.jpg``, which are relative to their part without wildcards; or by list files, as
-    ``@list.txt`` or simply ``list.txt``, with an image per line. In folders and patterns, images
-    are recognised as in training (:func:`crossimage.data.sources.find.find_files`).
+    Inputs are named by paths of files; by folders, including their sub-folders; by patterns such
+    as ``photos/**/*.jpg``, relative to their part without wildcards; by list files, as
+    ``@list.txt`` or simply ``list.txt``, with a path or address per line; or by addresses,
+    ``https://...``. They may also be encoded images in memory or in files opened in binary mode.
+    In folders and patterns, images are recognised as in training
+    (:func:`crossimage.data.sources.find.find_files`).
 
     Args:
-        paths: Files, folders, patterns and lists.
+        given: One input or a list of them.
         out: Folder for the outputs. If it is inside an input folder, its files are not inputs.
-        left_out: Collects what was found besides inputs.
+        incoming: Keeps the images that are not files.
+        progress: Whether to report the progress of downloads on stderr, or to which callback.
 
     Raises:
         FileNotFoundError: A path does not exist, or a pattern has no match.
-        ValueError: There is no image, or a path is empty or not a path.
+        ValueError: There is no image, or an input is nothing of the above.
     """
-    given = [paths] if isinstance(paths, str | Path) else list(paths)
-    found = FoundInputs(left_out=[] if left_out is None else left_out)
-    seen: set[str] = set()
-    for source in _sources(given, out.resolve(), found):
-        key = os.path.abspath(source.path)
+    inputs = as_inputs(given)
+    found, seen = FoundInputs(), set[str]()
+    sources: list[InputFile | str] = []
+    for source in _sources(inputs, out.resolve(), found, incoming):
+        key = source if isinstance(source, str) else os.path.abspath(source.path)
         if key in seen:
-            found.left_out.append(
-                LeftOut(TWICE, str(source.path), f"{source.path} {len(found.left_out)}")
-            )
-            continue
-        seen.add(key)
-        found.files.append(source)
-    if not found.files:
-        where = f"in {', '.join(map(str, given))}" if given else "among no inputs"
-        others = describe(found.left_out)
-        more = f" ({others})" if others else ""
-        raise ValueError(f"there is no image {where}{more}; expected {EXPECTED}")
-    return found.files
-
-
-def _sources(given: Sequence[str | Path], out: Path, found: FoundInputs) -> Iterator[InputFile]:
-    for one in given:
-        path = as_path(one, "the path of an input")
-        if path.is_dir():
-            yield from _images_in(path, path, out, found)
-        elif path.is_file():
-            if path.suffix.lower() == _LIST and _is_list(path, alone=len(given) == 1):
-                yield from _listed(path)
-            else:
-                yield InputFile(path, Path())
-        elif path.exists():
-            raise ValueError(
-                f"{path} is not a regular file; to read an image from a pipe, give - in its place"
-            )
-        elif str(path).startswith("@"):
-            yield from _listed(as_path(str(path)[1:], "the path of a list"))
+            name = without_secrets(source) if isinstance(source, str) else str(source.path)
+            found.left_out.append(LeftOut(TWICE, name, f"{name} {len(found.left_out)}"))
         else:
-            yield from _matches(path, out, found)
+            seen.add(key)
+            sources.append(source)
+    addresses = [source for source in sources if isinstance(source, str)]
+    downloads = _download(addresses, incoming, found, progress if addresses else False)
+    for source in sources:
+        file = source if isinstance(source, InputFile) else downloads.get(source)
+        found.files += [file] if file else []
+    if not found.files:
+        raise ValueError(_nothing(inputs, found))
+    return found
+
+
+def _download(
+    addresses: Sequence[str], incoming: Incoming, found: FoundInputs,
+    progress: bool | ProgressCallback,
+) -> dict[str, InputFile]:  # fmt: skip
+    """Download images and return their files by address; failures are noted as skipped."""
+    files = {}
+    with report_progress("downloading images", len(addresses), progress) as advance:
+        for address in addresses:
+            try:
+                files[address] = InputFile(incoming.download(address), Path())
+            except ImageError as error:
+                found.skipped.append((Path(without_secrets(address)), str(error)))
+            advance(1)
+    return files
+
+
+def as_inputs(given: object) -> list[Any]:
+    """Return one input or several as a list.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if isinstance(given, str | Path | bytes | bytearray) or hasattr(given, "read"):
+        return [given]
+    in_memory = type(given).__module__.startswith(_IN_MEMORY)
+    if in_memory or isinstance(given, Mapping) or not isinstance(given, Iterable):
+        raise ValueError(f"expected paths of images, found {_kind_of(given)}")
+    return list(given)
+
+
+def _kind_of(given: object) -> str:
+    """Return what was given in place of a path, and what to do with it."""
+    kind = f"{type(given).__module__}.{type(given).__name__}".removeprefix("builtins.")
+    if kind.startswith(_IN_MEMORY):
+        return f"{kind}; `translate` takes images in memory and returns the results"
+    return kind
+
+
+def _nothing(inputs: Sequence[object], found: FoundInputs) -> str:
+    if found.skipped:
+        return (
+            f"none of the {len(found.skipped)} inputs can be read; the first: {found.skipped[0][1]}"
+        )
+    if not inputs:
+        return f"there is no image among no inputs; expected {EXPECTED}"
+    others = describe(found.left_out)
+    more = f" ({others})" if others else ""
+    return f"there is no image in {', '.join(map(str, inputs))}{more}; expected {EXPECTED}"
+
+
+def _sources(
+    inputs: Sequence[Any], out: Path, found: FoundInputs, incoming: Incoming
+) -> Iterator[InputFile | str]:
+    """Yield files, and addresses to download."""
+    for given in inputs:
+        if isinstance(given, bytes | bytearray):
+            yield InputFile(incoming.add(EncodedImage(bytes(given))), Path())
+        elif hasattr(given, "read"):
+            name = getattr(given, "name", None)
+            name = name if isinstance(name, str) else "image"
+            yield InputFile(incoming.add(read_file(given), name), Path())
+        elif is_address(given):
+            yield given
+        elif isinstance(given, str | Path):
+            path = as_path(given, "the path of an input")
+            yield from _named(path, out, found, alone=len(inputs) == 1)
+        else:
+            raise ValueError(f"expected the path of an image, found {_kind_of(given)}")
+
+
+def _named(path: Path, out: Path, found: FoundInputs, alone: bool) -> Iterator[InputFile | str]:
+    """Yield what a path names."""
+    if path.is_dir():
+        yield from _images_in(path, path, out, found)
+    elif path.is_file():
+        if path.suffix.lower() == _LIST and _is_list(path, alone):
+            yield from _listed(path)
+        else:
+            yield InputFile(path, Path())
+    elif path.exists():
+        raise ValueError(
+            f"{path} is not a regular file; to read an image from a pipe, give - in its place"
+        )
+    elif str(path).startswith("@"):
+        yield from _listed(as_path(str(path)[1:], "the path of a list"))
+    else:
+        yield from _matches(path, out, found)
 
 
 def _matches(pattern: Path, out: Path, found: FoundInputs) -> Iterator[InputFile]:
@@ -166,18 +249,21 @@ def _is_list(file: Path, alone: bool) -> bool:
         return True
     try:
         number, text = list_entries(file)[0]
-        find_entry(file, number, text, NameIndex())
+        if not is_address(text):
+            find_entry(file, number, text, NameIndex())
     except (ValueError, OSError):
         return False
     return True
 
 
-def _listed(file: Path) -> Iterator[InputFile]:
+def _listed(file: Path) -> Iterator[InputFile | str]:
     """Yield the images of a list file; those below its folder keep their sub-folders."""
     index = NameIndex()
     for number, text in list_entries(file):
-        path = find_entry(file, number, text, index)
-        yield InputFile(path, _folder_of(text))
+        if is_address(text):
+            yield text
+        else:
+            yield InputFile(find_entry(file, number, text, index), _folder_of(text))
 
 
 def _folder_of(text: str) -> Path:

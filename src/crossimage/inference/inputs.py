@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+import math
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,26 +19,33 @@ from torch import Tensor
 from crossimage.config import DataRules
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.files import from_array, from_pil, read_image, to_array, to_pil
+from crossimage.inference.web import download, is_address, without_secrets
 from crossimage.utils.files import as_path
 from crossimage.utils.names import did_you_mean, look_up
 
 __all__ = [
-    "Array", "Codes", "ImageLike", "ImageSource", "ImagesLike", "Inputs",
-    "as_list", "domain_index", "fit_codes", "is_single", "read_inputs",
+    "Array", "Codes", "FileLike", "FilesLike", "ImageLike", "ImageSource", "ImagesLike", "Inputs",
+    "as_list", "domain_index", "fit_codes", "is_single", "read_file", "read_inputs",
 ]  # fmt: skip
 
 Array = NDArray[np.uint8]
 """An image (H, W) or (H, W, C) of uint8; 3 channels are RGB."""
 
 ImageSource = Image.Image | str | Path | bytes | bytearray | BinaryIO
-"""An image, a path, or an encoded image in memory or in a file opened in binary mode."""
+"""An image, its path or address, or an encoded image in memory or in a file in binary mode."""
 
+FileLike = str | Path | bytes | bytearray | BinaryIO
+"""A path, pattern, list or address, or an encoded image."""
+
+FilesLike = FileLike | Iterable[FileLike]
 ImageLike = ImageSource | Array
 ImagesLike = Tensor | ImageLike | Sequence[ImageLike]
 Codes = Tensor | ArrayLike
 
 _LIMIT = 10.0  # refuses 0..255, and lets noise and resizing overshoot [-1, 1]
-_KINDS = "PIL images, uint8 arrays (H, W, C), paths, encoded bytes or binary files"
+_SLACK = 0.05  # of values in [0, 1] that were resized
+_OVERSHOOT = 1.5  # what noise and resizing hardly exceed
+_KINDS = "PIL images, uint8 arrays (H, W, C), paths, addresses, encoded bytes or binary files"
 
 
 @dataclass(frozen=True)
@@ -106,15 +115,15 @@ def is_single(x: object) -> bool:
     return isinstance(x, kinds) or hasattr(x, "read")
 
 
-def as_list(x: ImageLike | Sequence[ImageLike]) -> list[ImageLike]:
+def as_list(x: object) -> list[Any]:
     """Return one image or several as a list.
 
     Raises:
         ValueError: ``x`` is neither an image nor a list.
     """
     if is_single(x):
-        return [x]  # type: ignore[list-item]
-    if not isinstance(x, Iterable):
+        return [x]
+    if not isinstance(x, Iterable) or isinstance(x, Mapping):
         raise ValueError(
             f"expected a float tensor (N, C, H, W) in [-1, 1], or one or several {_KINDS}; "
             f"found {type(x).__name__}"
@@ -123,7 +132,7 @@ def as_list(x: ImageLike | Sequence[ImageLike]) -> list[ImageLike]:
 
 
 def read_inputs(
-    x: ImagesLike,
+    x: ImagesLike | Sequence[ImageLike | EncodedImage],
     channels: int,
     value_range: tuple[float, float] | None = None,
     rules: DataRules = 2,
@@ -132,8 +141,8 @@ def read_inputs(
 
     Args:
         x: A float tensor (N, C, H, W) in [-1, 1], an image, or a list of images. An image is a PIL
-            image, a uint8 array (H, W) or (H, W, C), a path, or an encoded image as bytes or in a
-            file opened in binary mode.
+            image, a uint8 array (H, W) or (H, W, C), a path, an address (``https://...``), or an
+            encoded image as bytes or in a file opened in binary mode.
         channels: Channels that the images must have.
         value_range: Range of images of more than 8 bits.
         rules: The rules by which images are read.
@@ -144,6 +153,9 @@ def read_inputs(
     Raises:
         FileNotFoundError: A path does not exist.
         ValueError: The shape, type or range of an image does not fit, or it is unreadable.
+
+    Warns:
+        UserWarning: The values of a tensor are those of images in [0, 1], or exceed [-1, 1] by far.
     """
     if isinstance(x, Tensor):
         return Inputs([_check_tensor(x, channels)], x.device, is_tensor=True)
@@ -216,17 +228,26 @@ def _read(
             raise ValueError("expected the bytes of an encoded image, found none")
         return read_image(EncodedImage(bytes(image)), channels, value_range, rules)
     if hasattr(image, "read"):
-        return read_image(_read_file(image), channels, value_range, rules)
+        return read_image(read_file(image), channels, value_range, rules)
+    if isinstance(image, EncodedImage):
+        return read_image(image, channels, value_range, rules)
+    if is_address(image):
+        file = io.BytesIO()
+        download(str(image), file)
+        name = without_secrets(str(image))
+        return read_image(EncodedImage(file.getvalue(), name), channels, value_range, rules)
     if not isinstance(image, str | Path):
         hint = "; stack tensors into one (N, C, H, W)" if isinstance(image, Tensor) else ""
         raise ValueError(f"expected a list of {_KINDS}, found {type(image).__name__}{hint}")
     path = as_path(image, "the path of an image")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder, expected an image; translate_files takes folders")
     if not path.is_file():
         raise FileNotFoundError(f"there is no image {path}")
     return read_image(path, channels, value_range, rules)
 
 
-def _read_file(file: Any) -> EncodedImage:
+def read_file(file: Any) -> EncodedImage:
     """Read the rest of a binary file."""
     given = getattr(file, "name", None)
     name = given if isinstance(given, str) else "the file object"
@@ -246,10 +267,7 @@ def _read_file(file: Any) -> EncodedImage:
 def _check_array(array: NDArray[Any], channels: int) -> Array:
     shape = array.shape
     if array.dtype != np.uint8:
-        raise ValueError(
-            f"expected an array of uint8, found {array.dtype}; convert values in [0, 1] with "
-            "(x * 255).round().astype('uint8'), or give a float tensor (N, C, H, W) in [-1, 1]"
-        )
+        raise ValueError(f"expected an array of uint8, found {array.dtype}; {_conversion(array)}")
     if array.ndim not in {2, 3}:
         hint = "; give several images as a list of arrays" if array.ndim == 4 else ""
         raise ValueError(f"expected an array (H, W) or (H, W, C), found the shape {shape}{hint}")
@@ -266,23 +284,70 @@ def _check_array(array: NDArray[Any], channels: int) -> Array:
     return array
 
 
+def _conversion(array: NDArray[Any]) -> str:
+    """Return how to convert an array to uint8, judging by its type and values."""
+    if array.dtype == bool:
+        return "convert it with x.astype('uint8') * 255"
+    if array.dtype.kind in "iu":
+        values = (array.min(), array.max()) if array.size else (0, 0)
+        if values[0] >= 0 and values[1] <= 255:
+            return "convert values in 0..255 with x.astype('uint8')"
+        return "convert values in 0..65535 with (x / 257).round().astype('uint8')"
+    if array.dtype.kind == "f":
+        if array.size and 1 < array.max() <= 255 and array.min() >= 0:
+            return "convert values in 0..255 with x.round().astype('uint8')"
+        return (
+            "convert values in [0, 1] with (x * 255).round().astype('uint8'), or give a float "
+            "tensor (N, C, H, W) in [-1, 1]"
+        )
+    return "give the values of its pixels"
+
+
 def _check_tensor(x: Tensor, channels: int) -> Tensor:
+    shape = tuple(x.shape)
     if x.ndim != 4:
         hint = "; add the batch dimension with x[None]" if x.ndim == 3 else ""
-        raise ValueError(f"expected images (N, C, H, W), found a tensor {tuple(x.shape)}{hint}")
+        raise ValueError(f"expected images (N, C, H, W), found a tensor {shape}{hint}")
     if x.shape[1] != channels:
+        hint = ""
+        if x.shape[3] == channels:
+            hint = "; channels come before height and width: use x.permute(0, 3, 1, 2)"
+        elif x.shape[1] == 1 and channels == 3:
+            hint = "; for gray images use x.expand(-1, 3, -1, -1)"
+        elif x.shape[1] == 4 and channels == 3:
+            hint = "; leave out the opacity with x[:, :3]"
         raise ValueError(
             f"expected images (N, {channels}, H, W) of {channels} channels, "
-            f"found a tensor {tuple(x.shape)}"
+            f"found a tensor {shape}{hint}"
         )
     if not x.numel():
-        raise ValueError(f"expected at least one pixel, found a tensor {tuple(x.shape)}")
+        raise ValueError(f"expected at least one pixel, found a tensor {shape}")
     if not x.is_floating_point():
         hint = "; for 0..255 use x / 127.5 - 1" if x.dtype == torch.uint8 else ""
         raise ValueError(f"expected a float tensor in [-1, 1], found {x.dtype}{hint}")
-    low, high = (value.item() for value in x.aminmax())
-    # Phrased so that NaN, for which every comparison is false, is refused.
-    if not (low >= -_LIMIT and high <= _LIMIT):
-        hint = "; for 0..255 use x / 127.5 - 1" if low >= 0 and high <= 255 else ""
-        raise ValueError(f"expected values in [-1, 1], found {low:g} to {high:g}{hint}")
+    _check_values(x)
     return x.float()
+
+
+def _check_values(x: Tensor) -> None:
+    """Refuse values that no image in [-1, 1] holds, and warn of those that hardly any does."""
+    low, high = (value.item() for value in x.detach().aminmax())
+    if math.isnan(low):
+        number = int(x.isnan().sum())
+        raise ValueError(f"expected values in [-1, 1], found nan {number} times")
+    span = f"{low:g} to {high:g}"
+    if low < -_LIMIT or high > _LIMIT:
+        hint = "; for 0..255 use x / 127.5 - 1" if low >= 0 and high <= 255 else ""
+        raise ValueError(f"expected values in [-1, 1], found {span}{hint}")
+    if -_SLACK <= low < high <= 1 + _SLACK:
+        warnings.warn(
+            f"expected values in [-1, 1], found {span}, the range of images in [0, 1]; for these "
+            "use x * 2 - 1",
+            stacklevel=2,
+        )
+    elif low < -_OVERSHOOT or high > _OVERSHOOT:
+        warnings.warn(
+            f"expected values in [-1, 1], found {span}; undo the normalisation of other networks "
+            "first, such as ImageNet's, with x * std + mean",
+            stacklevel=2,
+        )

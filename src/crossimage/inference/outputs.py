@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from torch import Tensor
 
 from crossimage.data.images.files import write_image
-from crossimage.utils.progress import StderrProgress
+from crossimage.utils.progress import ProgressCallback, StderrProgress
 
 SHEET = "sheet.png"
 """Name of the contact sheet that is written next to the outputs."""
@@ -38,13 +38,21 @@ def write_output(
 
 
 @contextmanager
-def report_progress(description: str, total: int, show: bool) -> Iterator[Callable[[int], None]]:
-    """Report progress on stderr, if wanted; yields the function that advances it."""
-    if not show:
+def report_progress(
+    description: str, total: int, progress: bool | ProgressCallback
+) -> Iterator[Callable[[int], None]]:
+    """Report progress on stderr or to a callback, if wanted; yields the function that advances it.
+
+    Args:
+        description: What is being done, in a few words.
+        total: Number of items.
+        progress: Whether to report it on stderr, or the callback.
+    """
+    if not progress:
         yield lambda count: None
         return
     done = 0
-    with StderrProgress() as report:
+    with StderrProgress() if progress is True else nullcontext(progress) as report:
 
         def advance(count: int) -> None:
             nonlocal done

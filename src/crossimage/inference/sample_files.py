@@ -14,6 +14,7 @@ from crossimage.inference.file_names import suffix_of
 from crossimage.inference.outputs import SHEET, check_folder, report_progress, write_output
 from crossimage.inference.predictor import Predictor
 from crossimage.utils.arguments import whole
+from crossimage.utils.progress import ProgressCallback
 
 _GRID = 8  # columns, and at most as many rows, of the sheet of samples
 
@@ -26,7 +27,7 @@ def sample_files(
     seed: SupportsIndex | None,
     format: str,
     batch_size: int,
-    progress: bool,
+    progress: bool | ProgressCallback,
 ) -> list[Path]:
     """Write images generated from noise; see :meth:`crossimage.Translator.sample_files`."""
     n, suffix = whole(n, "n", 1), suffix_of(format)

@@ -20,6 +20,7 @@ from crossimage.inference.files import FileOptions, TranslatedFiles, translate_f
 from crossimage.inference.inputs import (
     Array,
     Codes,
+    FilesLike,
     ImageLike,
     ImagesLike,
     ImageSource,
@@ -32,6 +33,7 @@ from crossimage.inference.sample_files import sample_files
 from crossimage.labels import To
 from crossimage.utils.arguments import find_device, whole
 from crossimage.utils.files import as_path
+from crossimage.utils.progress import ProgressCallback
 
 __all__ = ["Translator", "load"]
 
@@ -76,8 +78,8 @@ class Translator(Predictor):
     cropped back. Networks that accept only one size (DTN, UNIT's domain adaptation) get images
     that are resized and cropped to it. Wherever images are expected, they may be
 
-    - a float tensor (N, C, H, W) in [-1, 1],
-    - a ``PIL.Image`` or the path of an image file,
+    - a float tensor (N, C, H, W) in [-1, 1], whose 3 channels are RGB in this order,
+    - a ``PIL.Image``, the path of an image file, or its address (``https://...``),
     - a NumPy array (H, W) or (H, W, C) of uint8, whose 3 channels are RGB in this order (convert
       OpenCV's BGR with ``x[..., ::-1]``, since it cannot be recognised),
     - an encoded image, such as a PNG or JPEG: ``bytes``, or a file opened in binary mode,
@@ -210,6 +212,10 @@ class Translator(Predictor):
             FileNotFoundError: The path of an image does not exist.
             ValueError: The images, the domain, the style or the number of samples do not fit the
                 model.
+
+        Warns:
+            UserWarning: The values of a tensor are those of images in [0, 1], or exceed [-1, 1] by
+                far.
         """
         to = self.resolve_target(to)
         k = self._check_samples(samples, style, reference)
@@ -401,7 +407,7 @@ class Translator(Predictor):
         seed: SupportsIndex | None = None,
         format: str = "png",
         batch_size: int = 64,
-        progress: bool = False,
+        progress: bool | ProgressCallback = False,
     ) -> list[Path]:
         """Write images generated from noise into a folder, as ``0001.png``, ``0002.png``, ...
 
@@ -413,7 +419,7 @@ class Translator(Predictor):
             seed: Makes the images reproducible; the first ones are the same for every ``n``.
             format: Type of the images, such as ``png``.
             batch_size: Images that the networks generate together.
-            progress: Show a progress bar.
+            progress: Show a progress bar, or a function to call as for :meth:`translate_files`.
 
         Returns:
             The files of the images, without the sheet.
@@ -430,7 +436,7 @@ class Translator(Predictor):
 
     def translate_files(
         self,
-        paths: str | Path | Sequence[str | Path],
+        paths: FilesLike,
         out: str | Path,
         to: To | None = None,
         *,
@@ -441,7 +447,7 @@ class Translator(Predictor):
         size: int | None = None,
         format: str | None = None,
         batch_size: int = 4,
-        progress: bool = False,
+        progress: bool | ProgressCallback = False,
     ) -> TranslatedFiles:
         """Translate image files into a folder.
 
@@ -451,24 +457,27 @@ class Translator(Predictor):
         Unreadable inputs are skipped and reported.
 
         Args:
-            paths: Files, folders (with all sub-folders) and patterns such as ``photos/*.jpg``.
+            paths: Files, folders (with all sub-folders), patterns such as ``photos/*.jpg``, list
+                files with a path per line (``@list.txt`` or ``list.txt``) and addresses
+                (``https://...``); also encoded images, as bytes or in files opened in binary mode.
             out: Folder for the outputs, created if needed. Inputs in it are never overwritten.
             to: Name of the target domain; if omitted, as for :meth:`translate`. For methods with
                 labels, ``all`` translates to each label in turn: ``shoe_Male.png`` and so on, and
                 ``sheet.png`` shows those of the first 16 inputs.
             samples: Outputs per input, each with a random style or noise.
-            reference: Images of the target domain whose styles are used; several give each input
-                one output per reference, in their order.
+            reference: Images of the target domain whose styles are used, or paths as above; several
+                give each input one output per reference, in their order.
             same_style: Use the same random styles for all inputs.
             seed: Makes random styles reproducible; they depend only on it, on a file's name and on
                 the index of the output.
             size: Resize inputs to this shortest side first, in pixels.
             format: Type of the outputs, such as ``png``; if omitted, each input's own.
             batch_size: Images that pass through the networks together.
-            progress: Show a progress bar.
+            progress: Show a progress bar, or a function to call with a description, the number of
+                finished images and their total.
 
         Returns:
-            The files written and the inputs skipped.
+            The files written, the inputs skipped, and what was left out.
 
         Raises:
             FileNotFoundError: An input does not exist.

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 T = TypeVar("T")
 
-_SILENCE = 60  # seconds without a line, at most
+_SILENCE = 10  # seconds without a line, at most
 
 
 class ProgressCallback(Protocol):
@@ -56,11 +56,12 @@ class StderrProgress:
 
     Args:
         lines: Lines per task where there is no terminal, by the task's description; by default one
-            at its end. Either way there is a line per minute.
+            at its end. Either way there is a line every ten seconds.
+        skip_short: Whether tasks of less than ten seconds get no line.
     """
 
-    def __init__(self, lines: Mapping[str, int] | None = None) -> None:
-        self._lines = lines or {}
+    def __init__(self, lines: Mapping[str, int] | None = None, skip_short: bool = False) -> None:
+        self._lines, self._skip_short = lines or {}, skip_short
         self._bar: Progress | None = None
         self._started = self._last_line = 0.0
 
@@ -104,7 +105,10 @@ class StderrProgress:
             self._started = self._last_line = now
             return
         every = max(1, total // self._lines.get(description, 1))
-        if done % every == 0 or done == total or now - self._last_line >= _SILENCE:
+        due = done % every == 0 or done == total
+        if self._skip_short and self._last_line == self._started:
+            due = False
+        if due or now - self._last_line >= _SILENCE:
             self._last_line, passed = now, now - self._started
             left = f" · {_time(passed / done * (total - done))} left" if done < total else ""
             line = f"{description} · {done}/{total} · {_time(passed)}{left}"

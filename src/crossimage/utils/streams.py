@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, Any
+
+_HIDDEN = frozenset({"Cc", "Cf", "Zl", "Zp"})  # categories of Unicode
+_ALLOWED = "\n\t\u200c\u200d"
 
 
 class LastingStream:
@@ -56,12 +60,27 @@ def silence(stream: IO[str]) -> None:
             os.close(nowhere)
 
 
+def printable(text: str) -> str:
+    """Escape what a terminal would obey rather than show, such as control characters in names.
+
+    Line breaks and tabs stay; invisible characters, such as those that reverse the direction of
+    writing, are escaped, except the joiners within words.
+    """
+    return "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    if character in _ALLOWED or unicodedata.category(character) not in _HIDDEN:
+        return character
+    return character.encode("unicode_escape").decode()
+
+
 def print_error(text: str) -> None:
     """Print a line on stderr, if anybody can read it."""
     if sys.stderr is None:
         return
     try:
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text), file=sys.stderr, flush=True)
     except OSError:
         silence(sys.stderr)
 

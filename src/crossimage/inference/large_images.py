@@ -1,0 +1,42 @@
+"""Images far larger than those that a model was trained on."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from crossimage.config import Config
+from crossimage.inference.predictor import Predictor
+
+
+def is_large(predictor: Predictor, image: Tensor) -> bool:
+    """Return whether an image (C, H, W) is more than twice as large as those of training.
+
+    What counts is the shortest side, compared with that to which training resized images, or with
+    the crop where it did not. Networks of a fixed size, to which every image is resized, and those
+    for super-resolution, which are trained on small crops of large images, have no such limit.
+    """
+    networks = predictor.networks
+    if networks.fixed_size is not None or networks.layout == "super_resolution":
+        return False
+    return min(image.shape[1:]) > 2 * _trained_side(predictor.config)
+
+
+def large_images(config: Config, count: int) -> str:
+    """Return a sentence about the number of images that are far larger than those of training."""
+    side = _trained_side(config)
+    images = "1 image is" if count == 1 else f"{count} images are"
+    what = (
+        f"those that the model was trained on (shortest side {side} pixels)"
+        if config.resize
+        else f"the crops that the model was trained on (shortest side {side} pixels)"
+    )
+    return (
+        f"{images} more than twice as large as {what}, so that it may "
+        f"not recognise their content; --size {side} shrinks images before they are translated, "
+        "and the results with them"
+    )
+
+
+def _trained_side(config: Config) -> int:
+    """Return the shortest side of the images that a model was trained on."""
+    return config.resize or min(config.crop)
