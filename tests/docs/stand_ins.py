@@ -150,6 +150,11 @@ def table_1(path: Path, only: Sequence[str] = ()) -> None:
     path.write_text(yaml.safe_dump(chosen))
 
 
+def list_file(path: Path) -> None:
+    """A list of files."""
+    path.write_text("# drawn by hand\nsketch.png\n")
+
+
 def statistics(path: Path) -> None:
     """Statistics of the random features' size."""
     np.savez(path, mu=np.zeros(112), sigma=np.eye(112))
@@ -262,6 +267,14 @@ STAND_INS: dict[str, StandIns] = {
             "celeba": celeba,
             "rafd": partial(class_folders, names=("angry", "happy")),
         }
+    ),
+    "docs/translate.md": StandIns(
+        SKETCHES | {"runs/shoes": partial(model, method="munit"), "list.txt": list_file},
+        names={
+            "bgr": lambda: np.zeros((16, 16, 3), np.uint8),
+            "rgb01": lambda: (tensor() + 1) / 2,
+            "encoded": lambda: Path("sketch.png").read_bytes(),
+        },
     ),
     "docs/munit.md": StandIns(SKETCHES | {"DATA": pairs, "edges2shoes": pairs}),
     "docs/pix2pix.md": StandIns({"facades": pairs, "labels.png": image}),
