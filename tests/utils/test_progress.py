@@ -13,6 +13,9 @@ def test_a_callback_learns_of_the_start_and_of_every_item() -> None:
     assert list(track("abc", "training", 3, lambda *call: seen.append(call))) == list("abc")
     assert seen == [("training", done, 3) for done in (0, 1, 2, 3)]
     assert list(track("abc", "training", 3, None)) == list("abc")
+    seen.clear()
+    list(track(["ab", "c", "def"], "images", 6, lambda *call: seen.append(call), len))
+    assert seen == [("images", done, 6) for done in (0, 2, 3, 6)]
 
 
 def test_lines_tell_the_progress_where_there_is_no_terminal(

@@ -5,6 +5,7 @@ As in all of the command line, what a command needs is imported inside it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -128,6 +129,8 @@ def fit_classifier(
         f"{accuracy.value:.2%} of {accuracy.count} held-out images classified correctly (95 % "
         f"interval {low:.2%} to {high:.2%}); classifier written to {path}"
     )
+    for warning in accuracy.warnings:
+        print(f"crossimage: {warning}", file=sys.stderr)
 
 
 def fit_segmenter(

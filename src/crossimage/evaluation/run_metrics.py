@@ -70,7 +70,10 @@ def choose(wanted: Sequence[str], setups: Iterable[Setup]) -> list[Choice]:
         missing = {name: reason for name, reason in refused.items() if name in reported}
         choices.append(Choice(tuple(name for name in names if name not in refused), missing))
     if not any(choice.names for choice in choices):
-        raise ValueError(nothing_computed(titles[0], choices[0].missing))
+        # of the others, those of pairs may become possible by asking for them
+        reported |= {metric.name for metric in metrics if metric.needs_pairs and not metric.network}
+        missing = {name: why for name, why in refusals[0].items() if name in reported}
+        raise ValueError(nothing_computed(titles[0], missing))
     return choices
 
 
@@ -123,7 +126,8 @@ def run_metrics(setup: Setup, names: Collection[str]) -> Evaluation:
     blocks: list[Block] = []
     failures: dict[Accumulator, str] = {}
     missing: dict[str, str] = {}
-    warnings, real = gallery.warnings(), False
+    general, real = gallery.warnings(), False
+    compared = [*general, *gallery.comparison_warnings()] if _compare(kinds) else general
     for group in _passes(kinds):
         metrics = [kind(setup) for kind in group]
         accumulators: list[Accumulator] = [*dict.fromkeys(m.accumulator for m in metrics)]
@@ -146,6 +150,7 @@ def run_metrics(setup: Setup, names: Collection[str]) -> Evaluation:
         for metric in metrics:
             if metric.accumulator not in failures:
                 with _noting(failures, metric.accumulator):
+                    warnings = compared if metric.needs_real_images else general
                     figures += _figures(metric, setup, warnings)
             if reason := failures.get(metric.accumulator):
                 missing[metric.name] = reason
@@ -154,6 +159,10 @@ def run_metrics(setup: Setup, names: Collection[str]) -> Evaluation:
         real = real or any(metric.needs_real_images for metric in metrics)
     notes = gallery.adaptations(real)
     return Evaluation(gallery.title, gallery.facts, figures, notes, blocks, missing)
+
+
+def _compare(kinds: Sequence[type[Metric]]) -> bool:
+    return any(kind.needs_real_images for kind in kinds)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import crossimage
 from crossimage.checkpoints.model_file import save_model
 from crossimage.evaluation.galleries.base import FolderGallery
 from crossimage.evaluation.galleries.translations import TranslationGallery
-from tests.evaluation.helpers import model, pictures
+from tests.evaluation.helpers import evaluated, model, networks, pictures
 
 
 @pytest.fixture(autouse=True)
@@ -93,9 +93,24 @@ def test_jpegs_on_one_side_only_are_marked(tmp_path: Path) -> None:
     names = ("a", "b", "c")
     png = pictures(tmp_path / "png", *(f"{name}.png" for name in names))
     jpeg = pictures(tmp_path / "jpeg", *(f"{name}.jpg" for name in names))
-    (first,) = FolderGallery(jpeg, png).warnings()
+    (first,) = FolderGallery(jpeg, png).comparison_warnings()
     assert first.startswith("3 of the 3 results are JPEGs, and 0 of the 3 real images;")
     (jpeg / "a.jpg").rename(jpeg / "a.png")
-    (second,) = FolderGallery(png, jpeg).warnings()
+    (second,) = FolderGallery(png, jpeg).comparison_warnings()
     assert second.startswith("3 of the 3 real images are JPEGs, and 0 of the 3 results;")
-    assert FolderGallery(png, png).warnings() == FolderGallery(jpeg, jpeg).warnings() == []
+    for folder in (png, jpeg):
+        assert FolderGallery(folder, folder).comparison_warnings() == []
+
+
+def test_gray_images_on_one_side_only_are_marked_where_sides_are_compared(tmp_path: Path) -> None:
+    colour = pictures(tmp_path / "colour", "a.png", "b.png")
+    gray = tmp_path / "gray"
+    for name in ("a.png", "b.png"):
+        gray.mkdir(exist_ok=True)
+        Image.open(colour / name).convert("L").save(gray / name)
+    found = evaluated(FolderGallery(gray, colour), "l1", "accuracy", own=networks("gray", "colour"))
+    ((warning,), own) = (found[name].warnings for name in ("l1", "accuracy"))
+    assert warning.startswith("2 of the 2 results are gray, and 0 of the 2 real images;")
+    assert own == ()
+    (gray / "a.png").write_bytes((colour / "a.png").read_bytes())
+    assert FolderGallery(gray, colour).comparison_warnings() == []

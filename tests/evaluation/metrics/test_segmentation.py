@@ -1,10 +1,11 @@
 """FCN scores agree with torchmetrics, and with a case by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics.classification import (
     MulticlassAccuracy,
     MulticlassConfusionMatrix,
@@ -90,6 +91,18 @@ def test_results_are_scored_beside_the_real_photos_by_their_label_maps(pairs: Pa
     assert all(figure.count == 2 for figure in found.figures)
     assert "the ceiling" in found.figures[3].protocol
     assert not any(figure.comparable for figure in found.figures)  # the segmenter is the user's
+
+
+def test_a_segmenter_no_better_than_chance_on_the_real_photos_is_marked(pairs: Path) -> None:
+    class Constant(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.stack([torch.ones_like(x[:, 0]), torch.zeros_like(x[:, 0])], 1)
+
+    gallery = TranslationGallery("run", model("pix2pix"), str(pairs), None, 0)
+    own = networks(segmenter=True)
+    own.__dict__["segmenter"] = replace(own.segmenter, network=Constant())
+    found = evaluated(gallery, "fcn", own=own)
+    assert all("no better than chance" in figure.warnings[0] for figure in found.figures)
 
 
 def test_unknown_colours_are_an_error_and_nearest_ones_are_reported() -> None:

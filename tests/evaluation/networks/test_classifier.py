@@ -84,3 +84,25 @@ def test_classifiers_whose_facts_do_not_fit_their_weights_are_damaged(tmp_path: 
         save_classifier(path, "resnet18_small", network, ["a", "b"], facts)
         with pytest.raises(ValueError, match="is damaged .* write it again"):
             load_classifier(path, CPU)
+
+
+@pytest.mark.parametrize(
+    ("held_out", "chance", "warned"),
+    [
+        ("33.00 % of 90 held-out images classified correctly", 0.0, True),
+        ("40.00 % of 90 held-out images classified correctly", 0.0, True),  # by chance, perhaps
+        ("60.00 % of 90 held-out images classified correctly", 0.0, False),
+        ("60.00 % of 90 held-out images classified correctly", 0.7, True),  # most are of one class
+        ("100.00 % of 1 held-out images classified correctly", 0.0, True),
+        ("", 0.0, False),  # written before this was recorded
+    ],
+)
+def test_a_classifier_no_better_than_chance_is_known(
+    held_out: str, chance: float, warned: bool, tmp_path: Path
+) -> None:
+    network = ClassifierNetwork("resnet18_small", 9, 3)
+    facts = {"held_out": held_out, "chance": chance} if chance else {"held_out": held_out}
+    save_classifier(tmp_path / "c.safetensors", "resnet18_small", network, list("abc"), facts)
+    found = load_classifier(tmp_path / "c.safetensors", CPU)
+    assert ("not clearly better than chance" in found.warning) == warned
+    assert found.features.warning == found.warning

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,7 @@ def test_the_json_is_strict_and_the_same_every_time(tmp_path: Path) -> None:
     assert data["runs"][0]["figures"][0]["protocol"] == "how fid is measured"
     assert data["runs"][0]["figures"][2]["value"] == "inf"
     page(tmp_path, evaluations)
-    assert (tmp_path / "report.json").read_bytes() == first
+    assert (tmp_path / "report-2.json").read_bytes() == first
 
 
 @pytest.mark.parametrize("value", [0.0, -0.3, float("nan"), float("inf")])
@@ -146,3 +147,43 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(
         write_report(tmp_path, "other", {}, [])
     assert (tmp_path / "report.json").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
+
+
+def test_what_is_wrong_with_figures_is_a_numbered_footnote(tmp_path: Path) -> None:
+    evaluations = runs()
+    for run, warnings in zip(evaluations, (("few",), ("other", "few")), strict=True):
+        run.figures[0] = replace(run.figures[0], warnings=warnings)
+    assert [line[1] for line in as_table(evaluations)] == ["fid", "20 [1]", "30 *[2][1]"]
+    text = page(tmp_path, evaluations).text
+    assert "[1] few" in text and "[2] other" in text and "30 *[2][1]" in text
+    data = json.loads((tmp_path / "report.json").read_text())
+    assert data["runs"][1]["figures"][0]["warnings"] == ["other", "few"]
+
+
+def test_metrics_that_are_missing_everywhere_are_columns_of_gaps(tmp_path: Path) -> None:
+    one = Evaluation(
+        "r", {}, [figure("psnr_y", 3.0, metric="psnr")],
+        missing={"psnr": "elsewhere", "fid": "no weights", "kid": "no weights"},
+    )  # fmt: skip
+    assert as_table([one]) == [["", "psnr_y", "fid", "kid"], ["r", "3", "–", "–"]]
+    text = page(tmp_path, [one]).text
+    assert "No fid, kid: no weights" in text
+    (run,) = json.loads((tmp_path / "report.json").read_text())["runs"]
+    assert run["values"] == {"psnr_y": 3.0, "fid": None, "kid": None}
+    with pytest.raises(KeyError, match="r has no figure 'fid', only psnr_y; no fid: no weights"):
+        one["fid"]
+
+
+def test_variants_are_in_the_headings(tmp_path: Path) -> None:
+    one = Evaluation("r", {}, [figure("fid", 3.0, variant="clean"), figure("psnr", 1.0)])
+    assert as_table([one])[0] == ["", "fid (clean)", "psnr"]
+    assert "fid (clean)" in page(tmp_path, [one]).text
+
+
+def test_earlier_reports_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "report-2.html").write_text("someone else's")
+    paths = [write_report(tmp_path, "t", {"seed": seed}, runs()) for seed in range(3)]
+    assert [data.name for data, _ in paths] == ["report.json", "report-3.json", "report-4.json"]
+    assert [page.stem for _, page in paths] == [data.stem for data, _ in paths]
+    seeds = [json.loads(data.read_text())["settings"]["seed"] for data, _ in paths]
+    assert seeds == [0, 1, 2] and (tmp_path / "report-2.html").read_text() == "someone else's"

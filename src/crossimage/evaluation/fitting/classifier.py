@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -73,7 +74,8 @@ def fit_classifier(
         progress: Receives the progress; None: not reported.
 
     Returns:
-        The accuracy on the held-out images, with its Wilson interval.
+        The accuracy on the held-out images, with its Wilson interval, and a warning if it is no
+        better than chance.
 
     Raises:
         FileNotFoundError: The folder or the weights are missing.
@@ -91,10 +93,11 @@ def fit_classifier(
         rate = _RATE_PRETRAINED if weights else _RATE
         _train(model.to(device), train, epochs, flip, seed, rate, progress)
     figure = accuracy(freeze_classifier(model, network, classes), held_out, progress)
+    chance = max(Counter(held_out.labels).values()) / len(held_out.labels)
     correct = f"{100 * figure.value:.2f} % of {figure.count} held-out images"
     facts = {
         "held_out": f"{correct} classified correctly",
-        "chance": max(Counter(held_out.labels).values()) / len(held_out.labels),
+        "chance": chance,
         "data": f"{len(train.paths)} images, {ImageStream(train.paths).digest[:16]}",
         "begun_with": begun,
         "epochs": epochs,
@@ -102,7 +105,8 @@ def fit_classifier(
         "seed": seed,
     }
     save_classifier(out, network, model, classes, facts)
-    return figure
+    trained = freeze_classifier(model, network, classes, str(facts["held_out"]), chance=chance)
+    return replace(figure, warnings=(trained.warning,) if trained.warning else ())
 
 
 def accuracy(

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from crossimage.data.images.files import probe
-from crossimage.evaluation.galleries.checks import jpegs_on_one_side
+from crossimage.evaluation.galleries.checks import gray_on_one_side, jpegs_on_one_side
 from crossimage.evaluation.galleries.images import ImageStream, images_in, prefetch, read_rgb
 from crossimage.evaluation.galleries.moments import Moments, read_moments
 
@@ -122,10 +122,14 @@ class Gallery(ABC):
         return self.notes + (_gray("real images", self.real) if real else [])
 
     def warnings(self) -> list[str]:
-        """Return why figures may not mean what they seem to, one sentence each.
+        """Return why no figure may mean what it seems to, one sentence each.
 
         May have to look at all files.
         """
+        return []
+
+    def comparison_warnings(self) -> list[str]:
+        """Return the same of figures for which outputs are compared with real images."""
         return []
 
     def label_map(self, path: Path) -> Tensor:
@@ -157,7 +161,8 @@ class FolderGallery(Gallery):
     """
 
     def __init__(self, fake: Path, real: Path) -> None:
-        moments = read_moments(real) if real.is_file() else None
+        is_file = real.is_file() or (real.suffix == ".npz" and not real.is_dir())
+        moments = read_moments(real) if is_file else None
         results = images_in(fake)
         originals = ImageStream(()) if moments else images_in(real)
         self._results, self._real_root = results, real
@@ -186,10 +191,13 @@ class FolderGallery(Gallery):
         sizes = _different_sizes(self._results.paths[0], self.real.paths[0]) if real else []
         return sizes + super().adaptations(real) + _gray("results", self._results)
 
-    def warnings(self) -> list[str]:
-        """Return what is wrong with the comparison; see :meth:`Gallery.warnings`."""
-        jpegs = None if self.real_moments else jpegs_on_one_side(self._results, self.real)
-        return [jpegs] if jpegs else []
+    def comparison_warnings(self) -> list[str]:
+        """Return what only one side has; see :meth:`Gallery.comparison_warnings`."""
+        if self.real_moments:
+            return []
+        sides = self._results, self.real
+        found = jpegs_on_one_side(*sides), gray_on_one_side(*sides)
+        return [sentence for sentence in found if sentence]
 
     def pair_up(self) -> None:
         """Find the real image of every input; see :meth:`Gallery.pair_up`."""

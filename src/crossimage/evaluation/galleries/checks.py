@@ -45,10 +45,8 @@ def recorded_data(run: Path | None) -> str | None:
         return None
     with suppress(OSError, ValueError, KeyError, TypeError):
         record = json.loads((run / "environment.json").read_text(encoding="utf-8"))
-        data, folder = str(record["data"]), Path(record["folder"])
-        if "=" in data or "," in data:
-            return data
-        return str(folder / data)
+        folder = Path(record.get("folder", "."), record["data"])
+        return str(folder) if folder.exists() else str(record["data"])
     return None
 
 
@@ -93,19 +91,29 @@ def other_domains(data: str, model: Predictor, title: str, trained_on: str | Non
 
 def jpegs_on_one_side(results: ImageStream, real: ImageStream) -> str | None:
     """Return a sentence if only the results, or only the real images, hold JPEGs; else None."""
-    counts = [_jpegs(side.paths) for side in (results, real)]
+    counts = _jpegs(results.paths), _jpegs(real.paths)
     if all(counts) or not any(counts):
         return None
-    sides = [
-        f"{count:,} of the {len(side):,} {kind}"
-        for count, side, kind in zip(
-            counts, (results, real), ("results", "real images"), strict=True
-        )
-    ]
-    first, second = sides if counts[0] else reversed(sides)
+    first, second = _sides(counts, results, real)
     return (
         f"{first} are JPEGs, and {second}; metrics see the compression as a difference between them"
     )
+
+
+def gray_on_one_side(results: ImageStream, real: ImageStream) -> str | None:
+    """Return a sentence if all results are gray and no real image is, or vice versa; else None."""
+    counts = results.gray, real.gray
+    if counts not in ((0, len(real)), (len(results), 0)):
+        return None
+    first, second = _sides(counts, results, real)
+    return f"{first} are gray, and {second}; metrics see colour as a difference between them"
+
+
+def _sides(counts: tuple[int, int], results: ImageStream, real: ImageStream) -> tuple[str, str]:
+    """Return how many images of each side something is true of; the side with some first."""
+    fake = f"{counts[0]:,} of the {len(results):,} results"
+    true = f"{counts[1]:,} of the {len(real):,} real images"
+    return (fake, true) if counts[0] else (true, fake)
 
 
 def _jpegs(paths: Sequence[Path]) -> int:

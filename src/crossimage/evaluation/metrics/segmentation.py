@@ -8,6 +8,7 @@ Segmentation", 2015, section 5.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -22,6 +23,7 @@ from crossimage.evaluation.networks.palette import LOSSY, VOID
 from crossimage.evaluation.networks.segmenter import Segmenter
 from crossimage.evaluation.report.figures import HIGHER, Figure, library
 
+_CHANCE = 1.1  # a per-class accuracy this many times that of a single class is above chance
 _SCORES = ("pixel", "class", "iou")
 
 
@@ -62,7 +64,17 @@ class FCNScore(Metric):
 
     def figures(self) -> list[Figure]:
         """Return the scores of the outputs and of the real photos."""
-        return [*self._outputs.figures(), *self._real.figures()]
+        figures, ceiling = self._outputs.figures(), self._real.figures()
+        accuracy = next(figure for figure in ceiling if figure.name == "fcn_real_class")
+        classes = int((self._real.confusion.sum(1) > 0).sum())
+        if classes < 2 or accuracy.value > _CHANCE / classes:
+            return [*figures, *ceiling]
+        warning = (
+            f"the segmenter is no better than chance: its per-class accuracy on the real photos is "
+            f"{accuracy.value:.3f}, and {1 / classes:.3f} if one class is predicted everywhere; "
+            "its scores mean nothing"
+        )
+        return [replace(figure, warnings=(warning,)) for figure in (*figures, *ceiling)]
 
 
 class ConfusionScores:

@@ -54,7 +54,8 @@ class Evaluation:
         """
         if (figure := self.find(name)) is None:
             names = ", ".join(figure.name for figure in self.figures)
-            raise KeyError(f"{self.title} has no figure '{name}', only {names}")
+            reason = f"; no {name}: {self.missing[name]}" if name in self.missing else ""
+            raise KeyError(f"{self.title} has no figure '{name}', only {names}{reason}")
         return figure
 
     def find(self, name: str) -> Figure | None:
