@@ -179,8 +179,8 @@ def _no_better_than_chance(held_out: str, chance: float) -> str:
     if wilson_interval(share, count)[0] > chance:
         return ""
     return (
-        f"the classifier is not clearly better than chance: {held_out}, and {chance:.2%} by always choosing "
-        "one class; its figures mean nothing"
+        f"the classifier is not clearly better than chance: {held_out}, and {chance:.2%} by always "
+        "choosing one class; its figures mean nothing"
     )
 
 
