@@ -57,7 +57,7 @@ def test_test_images_are_compared_with_what_the_run_was_trained_on(
     for source, copy in (("A/0", "A/renamed"), ("B/1", "B/46")):
         shutil.copy(tmp_path / f"data/train{source}.png", other / f"test{copy}.png")
     (found,) = warnings(run, other)
-    assert "2 of the 7 images used for testing are training images of run: renamed.png" in found
+    assert "2 of the 7 images used for testing are training images of run: testA/renamed.png" in found
 
 
 def test_a_model_file_is_compared_with_the_training_images_of_the_data(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_model_file_is_compared_with_the_training_images_of_the_data(tmp_path:
     shutil.copy(data / "trainB" / "0.png", data / "testB" / "9.png")
     save_model(tmp_path / "x.safetensors", model().networks)
     (found,) = warnings(tmp_path / "x.safetensors", data)
-    assert f"1 of the 7 images used for testing are training images of {data}: 9.png" in found
+    assert f"1 of the 7 images used for testing are training images of {data}: testB/9.png" in found
     gallery = TranslationGallery("run", model(), str(data), None, 0)
     assert "training images of run are not known here" in gallery.adaptations(False)[0]
 

@@ -31,7 +31,7 @@ def training_images_among(
     leaks = find_leaks([Domain("", trains, tuple(dict.fromkeys(tests)))])
     if not leaks.pairs:
         return None
-    named = ", ".join(path.name for path, _ in leaks.pairs[:3])
+    named = ", ".join(f"{path.parent.name}/{path.name}" for path, _ in leaks.pairs[:3])
     more = ", ..." if len(leaks.pairs) > 3 else ""
     return (
         f"{len(leaks.pairs):,} of the {leaks.total:,} images used for testing are {owner}: "
