@@ -125,9 +125,9 @@ def test_files_that_are_not_checkpoints_are_refused(reader: Any, tmp_path: Path)
     path.write_bytes(path.read_bytes()[:-100])
     expect("is truncated, damaged or not a PyTorch checkpoint")
     path.write_bytes(b"\n<!DOCTYPE html><html><title>404</title></html>")
-    expect("is a web page; download the checkpoint that it links to")
+    expect("is not a PyTorch checkpoint: this looks like a web page; download the checkpoint")
     path.write_bytes(b"")
-    expect("is truncated, damaged or not a PyTorch checkpoint")
+    expect("is truncated, damaged or not a PyTorch checkpoint: it is empty; copy or download it")
     torch.save([torch.ones(1)], path)
     expect("holds a list; expected a checkpoint of named tensors")
     torch.save({}, path)
@@ -156,7 +156,11 @@ def test_other_files_than_safetensors_are_refused(tmp_path: Path) -> None:
         (content[:-1], "is truncated"),
         (content[:30], "is truncated"),
         (content[:4], "is truncated"),
-        (b"<!DOCTYPE html><html></html>", "is not a safetensors file; expected a model file"),
+        (b"", "is truncated or not a safetensors file: it is empty"),
+        (
+            b"<!DOCTYPE html><html></html>",
+            "is not a safetensors file; expected a model file; this looks like a web page",
+        ),
         (pickle, "is a PyTorch pickle, which could run code .* expected a model file"),
     ):
         path.write_bytes(data)

@@ -14,6 +14,7 @@ from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import EARLIER_DEFAULTS, build
 from crossimage.methods import find_method
 from crossimage.methods.base import Method
+from crossimage.utils.foreign_files import kind_of
 
 
 class Trained(NamedTuple):
@@ -43,6 +44,8 @@ def load_networks(path: Path, discriminators: bool = False) -> Method:
         ValueError: The file is not a model that this version can read, or there are no
             discriminators to load.
     """
+    if kind := kind_of(path):
+        raise ValueError(f"{path} is not a model of crossimage: {kind}")
     if _is_archive(path):
         return load_trained(path, _warn).networks
     file = path / "model.safetensors" if path.is_dir() else path
@@ -73,6 +76,8 @@ def load_trained(path: Path, report: Callable[[str], None]) -> Trained:
         FileNotFoundError: There is no model at ``path``.
         ValueError: The file is neither a model nor a checkpoint that this version can read.
     """
+    if kind := kind_of(path):
+        raise ValueError(f"{path} is not a model of crossimage: {kind}")
     with torch.random.fork_rng(devices=[]):
         if _is_archive(path):
             return _from_checkpoint(path)
@@ -96,7 +101,9 @@ def _is_archive(path: Path) -> bool:
     if not path.is_file():
         return False
     with open(path, "rb") as file:
-        return file.read(2) == b"PK" or path.suffix in {".pt", ".pth", ".ckpt"}
+        start = file.read(9)
+    named = path.suffix in {".pt", ".pth", ".ckpt"} and start[8:] != b"{"
+    return start.startswith(b"PK") or named
 
 
 def _from_checkpoint(path: Path) -> Trained:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from crossimage._version import __version__
+from crossimage.checkpoints.families import family_of
 from crossimage.config import EARLIER_DEFAULTS, build, to_dict
 from crossimage.methods import find_method, method_name
 from crossimage.methods.base import Method
@@ -64,7 +65,7 @@ def load_model(path: Path | str) -> Method:
     """
     path = Path(path)
     metadata, tensors = read_safetensors(path, "a model file (.safetensors)")
-    _check_format(path, metadata)
+    _check_format(path, metadata, tensors)
     name = metadata.get("method", "")
     cls = find_method(name, path)
     try:
@@ -97,9 +98,11 @@ def _checksum(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _check_format(path: Path, metadata: Mapping[str, str]) -> None:
+def _check_format(path: Path, metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> None:
     """Refuse a file that is not a model of a version that can be read."""
     if metadata.get("format") != FORMAT:
+        if family := family_of(tensors):
+            raise ValueError(f"{path} is not a model of crossimage: {family}")
         raise ValueError(
             f"{path} is a safetensors file, but not a model written by crossimage; "
             "foreign checkpoints are imported with `crossimage import`"

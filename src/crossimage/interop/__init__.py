@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from crossimage.checkpoints.families import family_of
 from crossimage.checkpoints.model_file import save_model
 from crossimage.config import build, read_yaml, to_dict
 from crossimage.interop import (
@@ -80,6 +81,9 @@ def import_model(
     if not paths:
         raise ValueError("no checkpoint file is given; expected at least one")
     contents = [read_checkpoint(path) for path in paths]
+    for content in contents:
+        if family := family_of(content.state):
+            raise ValueError(f"{content.path} cannot be imported: {family}")
     notes = []
     if format is None:
         format = _recognise(contents)

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from crossimage.utils.tensor_files import Unread, read_pickle, read_safetensors
+from crossimage.utils.tensor_files import Unread, is_safetensors, read_pickle, read_safetensors
 
 State = dict[str, Tensor]
 
@@ -63,10 +63,16 @@ def read_checkpoint(path: Path) -> Contents:
         ValueError: It is damaged, would have to run code, or holds no tensors.
     """
     content: Mapping[str, Any]
-    if path.suffix == ".safetensors":
-        _, content = read_safetensors(path, "a checkpoint (.safetensors)")
+    if is_safetensors(path):
+        metadata, content = read_safetensors(path, "a checkpoint (.safetensors)")
+        own = metadata.get("format") == "crossimage"
     else:
         content = read_pickle(path, objects=True)
+        own = {"method", "config", "average"} <= content.keys()
+    if own:
+        raise ValueError(
+            f"{path} is of crossimage already; use it as it is, with `crossimage translate`"
+        )
     found = Contents(path, {})
     _collect(found, content, "")
     wrapper = next((w for w in _WRAPPERS if isinstance(content.get(w), Mapping)), None)

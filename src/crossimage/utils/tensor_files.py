@@ -19,6 +19,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from crossimage.utils.foreign_files import kind_of
+
 if TYPE_CHECKING:
     from torchvision.models import WeightsEnum
 
@@ -126,6 +128,8 @@ def read_safetensors(path: Path, expected: str) -> tuple[dict[str, str], dict[st
     with open(path, "rb") as file:
         start, size = file.read(9), os.fstat(file.fileno()).st_size
     is_header = start[8:] == b"{"
+    if kind := kind_of(path):
+        raise ValueError(f"{path} is not a safetensors file; expected {expected}; {kind}")
     if not is_header and start.startswith((b"PK", b"\x80")):
         raise ValueError(
             f"{path} is a PyTorch pickle, which could run code when it is read; expected "
@@ -133,7 +137,8 @@ def read_safetensors(path: Path, expected: str) -> tuple[dict[str, str], dict[st
         )
     if len(start) == 9 and not is_header:
         raise ValueError(f"{path} is not a safetensors file; expected {expected}")
-    damage = f"{path} is truncated or not a safetensors file"
+    empty = "" if size else ": it is empty"
+    damage = f"{path} is truncated or not a safetensors file{empty}"
     remedy = f"expected {expected}; copy or download it again"
     if size < 9 or size < 8 + int.from_bytes(start[:8], "little"):
         raise ValueError(f"{damage}; {remedy}")
@@ -143,6 +148,17 @@ def read_safetensors(path: Path, expected: str) -> tuple[dict[str, str], dict[st
             return dict(file.metadata() or {}), tensors
     except SafetensorError as error:
         raise ValueError(f"{damage} ({error}); {remedy}") from None
+
+
+def is_safetensors(path: Path) -> bool:
+    """Return whether a file is in the format of safetensors, or is named so and is nothing else."""
+    if not path.is_file():
+        return path.suffix == ".safetensors"
+    with path.open("rb") as file:
+        start = file.read(9)
+    if start[8:] == b"{":
+        return True
+    return path.suffix == ".safetensors" and not start.startswith((b"PK", b"\x80"))
 
 
 class Unread:
@@ -168,17 +184,19 @@ def read_pickle(path: Path, *, objects: bool = False) -> Mapping[str, Any]:
         OSError: It cannot be opened.
         ValueError: It would have to run code, is damaged, or holds no dictionary.
     """
-    if path.is_dir():
+    if path.is_dir() and kind_of(path) is None:
         raise ValueError(f"{path} is a folder; expected a checkpoint file")
+    if kind := kind_of(path):
+        raise ValueError(f"{path} is not a PyTorch checkpoint: {kind}")
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; expected a checkpoint file")
-    with path.open("rb") as file:
-        start = file.read(100).lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html")):
-        raise ValueError(f"{path} is a web page; download the checkpoint that it links to")
     try:
-        with torch.serialization.safe_globals(_stand_ins(path) if objects else []):
-            content = torch.load(path, map_location="cpu", weights_only=True)
+        # an open file, because torch takes the suffix of a path for its format
+        with (
+            path.open("rb") as file,
+            torch.serialization.safe_globals(_stand_ins(path) if objects else []),
+        ):
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except MemoryError:
         raise
     except Exception as error:  # damaged bytes lead to errors of all kinds
@@ -187,8 +205,10 @@ def read_pickle(path: Path, *, objects: bool = False) -> Mapping[str, Any]:
                 f"{path} holds Python objects whose code would run when it is read, and is not "
                 "opened; expected a checkpoint of tensors only (a state dict)"
             ) from None
+        empty = "" if path.stat().st_size else ": it is empty"
         raise ValueError(
-            f"{path} is truncated, damaged or not a PyTorch checkpoint; copy or download it again"
+            f"{path} is truncated, damaged or not a PyTorch checkpoint{empty}; copy or download it "
+            "again"
         ) from None
     if isinstance(content, Unread):
         raise ValueError(
