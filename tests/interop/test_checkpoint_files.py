@@ -65,7 +65,7 @@ def test_wrappers_of_a_network_are_removed(
     file = tmp_path / "wrapped.pt"
     torch.save({wrapper: state, "epoch": 3} if wrapper else state, file)
     import_model([file], tmp_path / "m.safetensors")
-    x = torch.rand(1, 3, 32, 32)
+    x = torch.rand(1, 3, 32, 32) * 2 - 1
     model = crossimage.load(tmp_path / "m.safetensors", device="cpu")
     torch.testing.assert_close(model.translate(x), generator(x), rtol=1e-4, atol=1e-4)
 
@@ -138,7 +138,7 @@ def test_networks_in_one_file_are_told_apart_by_name(
     assert notes[0] == "recognised as junyanz-cyclegan"
     assert any("criterionVGG" in note for note in notes) == ("criterionVGG" in names)
     model = crossimage.load(tmp_path / "m.safetensors", device="cpu")
-    x = torch.rand(1, 3, 64, 64)
+    x = torch.rand(1, 3, 64, 64) * 2 - 1
     for name, network in networks.items():
         to = {"a": "b", "b": "a"}.get(canonical(name)[1:])
         if canonical(name)[0] == "g":
@@ -186,6 +186,6 @@ def test_safetensors_are_read(generator: nn.Module, tmp_path: Path) -> None:
     file = tmp_path / "generator.safetensors"
     save_file(prefixed(random(generator, tmp_path), "netG."), file)
     import_model([file], tmp_path / "m.safetensors")
-    x = torch.rand(1, 3, 32, 32)
+    x = torch.rand(1, 3, 32, 32) * 2 - 1
     model = crossimage.load(tmp_path / "m.safetensors", device="cpu")
     torch.testing.assert_close(model.translate(x), generator(x))

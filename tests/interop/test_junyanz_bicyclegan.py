@@ -75,7 +75,11 @@ def test_variants(
     model = crossimage.load(tmp_path / "m.safetensors")
     assert model.config.inject == inject
     side = 8 * 2**halvings
-    x, y, z = torch.rand(2, a, side, side) * 2 - 1, torch.rand(2, 3, side, side), torch.randn(2, nz)
+    x, y, z = (
+        torch.rand(2, a, side, side) * 2 - 1,
+        torch.rand(2, 3, side, side) * 2 - 1,
+        torch.randn(2, nz),
+    )
     theirs = G(x, z) if inject == "all" else G(with_maps(x, z))
     close(model.translate(x, style=z), theirs)
     close(model.encode_style(y, domain="b"), E(y))

@@ -139,7 +139,7 @@ def test_two_data_sets_have_a_mask(tmp_path: Path) -> None:
         model = crossimage.load(tmp_path / "m.safetensors", device="cpu")
         assert model.domains == ("Male", "Young", "happy", "sad", "angry")
         assert (model.config.label_sets, model.config.categorical) == ((2, 3), (False, True))
-        x = torch.rand(1, 3, 32, 32)
+        x = torch.rand(1, 3, 32, 32) * 2 - 1
         goal = torch.tensor([[0.0, 0, 0, 1, 0, 0, 1]])
         close(model.translate(x, to="sad"), G(x, goal))
         close(model.translate(x, to={"Male": 1}), G(x, torch.tensor([[1.0, 0, 0, 0, 0, 1, 0]])))
@@ -151,7 +151,7 @@ def test_the_generator_alone(tmp_path: Path) -> None:
     import_model([saved(G, tmp_path / "G.ckpt")], tmp_path / "m.safetensors")
     model = crossimage.load(tmp_path / "m.safetensors", device="cpu")
     assert (model.domains, model.config.crop) == (CELEBA, (128, 128))
-    x = torch.rand(1, 3, 24, 40)
+    x = torch.rand(1, 3, 24, 40) * 2 - 1
     close(model.translate(x, to="Male"), G(x, torch.tensor([[0.0, 0, 0, 1, 0]])))
     with pytest.raises(ValueError, match="are mutually exclusive"):
         model.translate(x, to={"Black_Hair": 1, "Blond_Hair": 1})

@@ -339,7 +339,8 @@ def _check_values(x: Tensor) -> None:
     if low < -_LIMIT or high > _LIMIT:
         hint = "; for 0..255 use x / 127.5 - 1" if low >= 0 and high <= 255 else ""
         raise ValueError(f"expected values in [-1, 1], found {span}{hint}")
-    if -_SLACK <= low < high <= 1 + _SLACK:
+    # other numbers of channels may be those of classes, one-hot
+    if x.shape[1] in (1, 3, 4) and -_SLACK <= low < high <= 1 + _SLACK:
         warnings.warn(
             f"expected values in [-1, 1], found {span}, the range of images in [0, 1]; for these "
             "use x * 2 - 1",
