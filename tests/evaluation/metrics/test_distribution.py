@@ -1,5 +1,8 @@
 """FID, KID and IS agree with torch-fidelity and torchmetrics on the same features."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from torch import Tensor, nn
@@ -8,6 +11,7 @@ from torch_fidelity.metric_isc import isc_features_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
 from torchmetrics.image.fid import FrechetInceptionDistance
 
+from crossimage.evaluation.galleries.moments import read_moments
 from crossimage.evaluation.metrics import distribution, statistics
 from crossimage.evaluation.metrics.distribution import (
     Statistics,
@@ -38,6 +42,20 @@ def test_fid_agrees_with_torch_fidelity_and_torchmetrics() -> None:
     assert found.value == pytest.approx(float(metric.compute()), rel=1e-9)
     assert found.value > 0.1
     assert found.interval is None
+
+
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
+def test_fid_from_statistics_of_real_images_is_that_from_the_images(
+    precision: Any, tmp_path: Path
+) -> None:
+    x, y = images(300, 1), images(200, 2, shift=20)
+    features = seen(y).double().numpy()  # statistics as clean-fid and pytorch-fid compute them
+    mu, sigma = features.mean(0).astype(precision), np.cov(features, rowvar=False).astype(precision)
+    np.savez(tmp_path / "real.npz", mu=mu, sigma=sigma)
+    found = fid(statistics_from(x), read_moments(tmp_path / "real.npz"))
+    exact = fid(statistics_from(x), statistics_from(y))
+    assert found.value == pytest.approx(exact.value, rel=1e-9 if precision is np.float64 else 1e-5)
+    assert "300 generated images and the statistics of real images in real.npz" in found.protocol
 
 
 def test_kid_agrees_with_torch_fidelity() -> None:

@@ -69,14 +69,15 @@ def test_networks_are_opened_once_and_only_those_that_are_needed(
     assert networks.classifier.classes == ("a", "b", "c")
 
 
+@pytest.mark.parametrize("kind", [FileNotFoundError, ModuleNotFoundError, ValueError])
 def test_a_network_that_cannot_be_opened_is_tried_once_and_says_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries = []
 
     def unreachable(*_: object) -> None:
         tries.append(1)
-        raise FileNotFoundError("weights.pth is not in the cache")
+        raise kind("weights.pth is not in the cache")
 
     monkeypatch.setattr(module, "open_lpips", unreachable)
     (tmp_path / "noise.safetensors").write_bytes(b"{noise")
