@@ -132,7 +132,8 @@ def test_only_the_players_that_translate_are_built_for_inference(name: str, data
     method, _ = networks(name, data)
     built = type(method)(method.config, training=False)
     assert built.players().keys() == set(method.inference_players)
-    assert built.tensors().keys() == method.tensors(*method.inference_players).keys()
+    kept = (*method.inference_players, *method.fixed())
+    assert built.tensors().keys() == method.tensors(*kept).keys()
 
 
 @every_method

@@ -92,6 +92,8 @@ PositiveInt = Annotated[int, BeforeValidator(_whole), Field(ge=1)]
 NonNegativeInt = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
 PositiveFloat = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
 NonNegativeFloat = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1)]
+Shares = Annotated[tuple[Share, Share], BeforeValidator(_separated)]
 Fraction = Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_separated)]
 Groups = Annotated[tuple[Names, ...], BeforeValidator(_grouped)]
@@ -111,9 +113,10 @@ Size = Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_square)]
 DataRules = Literal[1, 2]
 """Rules by which the files of a data set are found and read: 2, or 1, those of earlier versions."""
 
-Layout = Literal["unpaired", "paired", "single", "super_resolution", "labelled"]
+Layout = Literal["unpaired", "paired", "single", "super_resolution", "labelled", "classes"]
 """How training images belong together: independent domains; pairs; a single domain; images with
-small versions of themselves; images with label vectors, from one data set or several."""
+small versions of themselves; images with label vectors, from one data set or several; images of
+classes, with further images of a target class."""
 
 
 def micro_batch_size(
@@ -177,6 +180,13 @@ class Config:
         resize: Shortest side, in pixels, to which images are resized (0: not resized).
         crop: Height and width of the random training crop, in pixels; smaller images are enlarged.
         flip: Mirror half of the training images.
+        resized_crop: Share of the training images of which a random part is resized to the crop,
+            instead of the usual crop.
+        resized_crop_scale: Lowest and highest area of that part, as shares of the image's.
+        resized_crop_ratio: Lowest and highest ratio of its width to its height.
+        brightness: Training images become brighter or darker by up to this share of the range from
+            black to white.
+        contrast: The contrast of training images is multiplied by up to 1 plus or minus this.
         steps: Training steps; in each step, every player moves that the method's current stage
             trains.
         epochs: Length of training in passes over the images of the largest domain (0: ``steps``
@@ -218,6 +228,11 @@ class Config:
     resize: NonNegativeInt = 256
     crop: Size = (256, 256)
     flip: bool = True
+    resized_crop: Share = 0.0
+    resized_crop_scale: Shares = (0.8, 1.0)
+    resized_crop_ratio: Range = (0.9, 1.1)
+    brightness: Share = 0.0
+    contrast: Share = 0.0
 
     steps: PositiveInt = 1_000_000
     epochs: NonNegativeFloat = 0.0
@@ -255,6 +270,10 @@ class Config:
             if value_range is not None and value_range[0] >= value_range[1]:
                 key = f"value_range.{letter}" if letter else "value_range"
                 raise ValueError(f"{key} must be (low, high), found {value_range}")
+        for key in ("resized_crop_scale", "resized_crop_ratio"):
+            low, high = getattr(self, key)
+            if not 0 < low <= high:
+                raise ValueError(f"{key} must be (low, high) above 0, found ({low:g}, {high:g})")
 
     def range_of(self, letter: str) -> tuple[float, float] | None:
         """Return the range of the values of a domain's images; None if it is not set."""

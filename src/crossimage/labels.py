@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from numbers import Real
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import BeforeValidator
@@ -304,6 +304,22 @@ class LabelledConfig(Config):
             "label_sets": facts.label_sets,
             "categorical": facts.categorical,
         }
+
+
+@settings
+class ReferencesConfig(LabelledConfig):
+    """Configuration of a method that learns from images of classes and references of others.
+
+    Attributes:
+        balanced: Draw the classes of images and references evenly, rather than the images.
+        references: References of each sample, at most two; not a setting.
+        unseen_classes: Whether test images may be of classes without training images; not a
+            setting.
+    """
+
+    balanced: bool = True
+    references: ClassVar[int] = 1
+    unseen_classes: ClassVar[bool] = False
 
 
 def parse_target(text: str, names: Sequence[str] = ()) -> To:

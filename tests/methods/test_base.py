@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -277,3 +277,87 @@ def test_each_of_two_domains_has_an_other() -> None:
 def test_images_are_repeated_for_their_styles() -> None:
     x = torch.arange(2.0)[:, None]
     assert repeat_per_style(x, torch.zeros(6, 4)).flatten().tolist() == [0, 0, 0, 1, 1, 1]
+
+
+class Scheduled(Toy):
+    """The toy, whose term ``match`` loses its weight after two steps."""
+
+    def loss_weights(self, step: int) -> Weights:
+        return replace(self.config.weights, match=1.0 if step < 2 else 0.0)
+
+
+def test_a_weight_can_follow_the_step(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(METHODS, "toy", Scheduled)
+    settings = {"save_every": 1, "learning_rate": 0.0, "keep": 9, "weights": {"adversarial": 0.0}}
+    run(folders, tmp_path, steps=4, **settings)
+    heads = [
+        torch.load(tmp_path / "checkpoints" / f"step-{step:08}.pt", weights_only=True)["method"][
+            "heads.weight"
+        ]
+        for step in (1, 2, 3, 4)
+    ]
+    assert not torch.equal(heads[0], heads[1])
+    assert torch.equal(heads[1], heads[2]) and torch.equal(heads[2], heads[3])
+    assert all(float(row["generators/match"]) > 0 for row in rows(tmp_path))
+
+
+@settings
+class GuidedConfig(ToyConfig):
+    guide: Path | None = None
+
+
+class Guided(Toy):
+    """The toy, which translates with a fixed network, read from a file."""
+
+    Config = GuidedConfig
+    config: GuidedConfig
+    inference_fixed = ("guide", "absent")
+
+    def __init__(self, config: GuidedConfig, *, training: bool = True) -> None:
+        super().__init__(config, training=training)
+        self.guide = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), nn.Dropout())
+
+    def build_fixed_networks(self) -> None:
+        if "guide" in self.loaded:
+            return
+        if self.config.guide is None:
+            raise ValueError("the guide is missing; set guide=FILE")
+        self.guide.load_state_dict(torch.load(self.config.guide, weights_only=True))
+
+    def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
+        return (self.generators(x) + self.guide(x)).clamp(-1, 1)
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        for update in super().training_step(batch):
+            update.losses["adversarial"] += self.guide(batch.images["a"]).mean()
+            yield update
+
+
+def test_a_fixed_network_is_kept_in_the_model_and_moved_by_nobody(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(METHODS, "toy", Guided)
+    with pytest.raises(ValueError, match="set guide=FILE"):
+        run(folders, tmp_path / "none", steps=1)
+    given, file = Guided(build(GuidedConfig, RUN)).guide.state_dict(), tmp_path / "guide.pt"
+    torch.save(given, file)
+    state = run(folders, tmp_path / "run", steps=3, save_every=1, ema_decay=0.9, guide=file)
+    assert state["optimizers"].keys() == {"discriminators", "generators", "heads"}
+    model = load_file(tmp_path / "run" / "model.safetensors")
+    for saved in (model, state["method"], state["average"]):
+        for key, value in given.items():
+            assert torch.equal(saved[f"guide.{key}"], value), key
+
+    file.unlink()  # neither a continued run nor one that starts from the model needs the file
+    settings = {"ema_decay": 0.9, "guide": file}
+    (tmp_path / "run" / "checkpoints" / "step-00000003.pt").unlink()
+    again = run(folders, tmp_path / "run", steps=3, save_every=1, **settings)
+    assert all(torch.equal(again["method"][key], state["method"][key]) for key in again["method"])
+    train("toy", folders, tmp_path / "new", init_from=tmp_path / "run", **(RUN | {"steps": 1}))
+    new = load_file(tmp_path / "new" / "model.safetensors")
+    assert all(torch.equal(new[f"guide.{key}"], value) for key, value in given.items())
+    model_x = crossimage.load(tmp_path / "new", device="cpu")
+    x = torch.zeros(1, 3, 8, 8)
+    torch.testing.assert_close(model_x.translate(x), model_x.networks.translate(x, "b"))

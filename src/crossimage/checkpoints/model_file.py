@@ -39,7 +39,7 @@ def save_model(path: Path, method: Method, *, discriminators: bool = False) -> N
     name = method_name(type(method))
     tensors = {
         key: value.to("cpu", copy=True, memory_format=torch.contiguous_format)
-        for key, value in method.tensors(*_players(method, discriminators)).items()
+        for key, value in method.tensors(*_networks(method, discriminators)).items()
     }
     metadata = {
         "format": FORMAT,
@@ -77,7 +77,7 @@ def load_model(path: Path | str) -> Method:
             f"{path} has incomplete metadata ({error}); get or write the model file again"
         ) from None
     method = cls(build(cls.Config, values, source=str(path)), training=everything)
-    _compare(path, name, tensors, method.tensors(*_players(method, everything)))
+    _compare(path, name, tensors, method.tensors(*_networks(method, everything)))
     if _checksum(tensors) != checksum:
         raise ValueError(
             f"{path} is damaged: its weights do not match its checksum; get or write it again"
@@ -86,8 +86,10 @@ def load_model(path: Path | str) -> Method:
     return method.eval()
 
 
-def _players(method: Method, everything: bool) -> tuple[str, ...]:
-    return tuple(method.players()) if everything else method.inference_players
+def _networks(method: Method, everything: bool) -> tuple[str, ...]:
+    """Return the names of the networks whose weights a file holds."""
+    players = tuple(method.players()) if everything else method.inference_players
+    return (*players, *method.fixed())
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> str:

@@ -41,7 +41,7 @@ Inputs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="INPUT...")]
 Settings = Annotated[tuple[str, ...], tyro.conf.arg(metavar="[RECIPE] [KEY=VALUE...]")]
 Checkpoint = Annotated[tuple[str, ...], tyro.conf.arg(metavar="[FORMAT] FILE...")]
 Model = Annotated[str, tyro.conf.arg(metavar="MODEL")]
-References = Annotated[tuple[str, ...], tyro.conf.arg(metavar="IMG...")]
+References = Annotated[tuple[str, ...], tyro.conf.arg(metavar="IMG|DIR...")]
 
 
 def count(number: int, noun: str) -> str:

@@ -30,6 +30,7 @@ def translate(
     reference: References = (),
     same_style: bool = False,
     seed: int | None = None,
+    truncation: float = 1.0,
     size: int | None = None,
     format: str | None = None,
     batch_size: int = 4,
@@ -51,9 +52,12 @@ def translate(
             gives an image per label and sheet.png.
         samples: Translations per input, each with a random style or noise.
         reference: Images of the target domain whose style is used, named like the inputs; with
-            several, each input gets one translation per reference.
+            several, each input gets one translation per reference. For few-shot models (FUNIT), a
+            folder is one class, which gives one translation, as are all images beside folders.
         same_style: Use the same random styles for all inputs.
         seed: Makes the random styles reproducible.
+        truncation: How far random styles may be from the target's mean style, from 0 to 1: lower
+            values are more typical and less varied (StarGAN v2).
         size: Resize the shortest side of the inputs to this many pixels first.
         format: File type of the results (png, jpg, webp, bmp, tif); by default that of each input.
         batch_size: Images that pass through the networks at a time; always one if the networks draw
@@ -77,8 +81,8 @@ def translate(
         target = parse_target(to, labels.names) if to and labels else to
         report = model.translate_files(
             images, folder, target, samples=samples, reference=references or None,
-            same_style=same_style, seed=seed, size=size, format=format, batch_size=batch_size,
-            progress=progress,
+            same_style=same_style, seed=seed, truncation=truncation, size=size, format=format,
+            batch_size=batch_size, progress=progress,
         )  # fmt: skip
         if out == PIPE:
             write_stdout(report.written)

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from crossimage.config import Config, Facts, Layout
+from crossimage.data.class_images import ClassImages
 from crossimage.data.datasets import Images, PairedImages, SingleImages, UnpairedImages
 from crossimage.data.labelled import LabelledImages
+from crossimage.data.sources.class_sets import find_class_set
 from crossimage.data.sources.classes import classified
 from crossimage.data.sources.folders import (
     Domain,
@@ -26,7 +28,7 @@ from crossimage.data.sources.labelled import facts_of_labelled, find_labelled
 from crossimage.data.sources.pairs import align
 from crossimage.data.sources.side_by_side import check_not_side_by_side
 from crossimage.data.super_resolution import SuperResolutionImages
-from crossimage.labels import LabelledConfig
+from crossimage.labels import LabelledConfig, ReferencesConfig
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ _DATASETS: dict[Layout, Callable[[Any, Any], Images]] = {
     "single": SingleImages,
     "super_resolution": SuperResolutionImages,
     "labelled": LabelledImages,
+    "classes": ClassImages,
 }
 """The samples of each layout, made from its domains and its config."""
 
@@ -90,6 +93,13 @@ def find_source(
             assert isinstance(config, LabelledConfig)
             data_sets = find_labelled(data, config.attributes, rules, config.values)
             return Source(layout, data_sets, facts_of_labelled(data_sets))
+        case "classes":
+            assert isinstance(config, ReferencesConfig)
+            data_set = find_class_set(
+                data, config.attributes, rules, config.values, references=config.references,
+                unseen=config.unseen_classes,
+            )  # fmt: skip
+            return Source(layout, (data_set,), facts_of_labelled([data_set]))
     return Source(layout, domains, facts_of(domains))
 
 

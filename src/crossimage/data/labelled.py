@@ -61,7 +61,7 @@ class LabelledImages(Images):
             files, values = domain.files(split), domain.test_values
             if split == "train" or not files:
                 files, values = domain.train, domain.values
-            rows, loaded = _mixed(values, seed_of(self.config.seed, "fixed", index)), 0
+            rows, loaded = mixed(values, seed_of(self.config.seed, "fixed", index)), 0
             for row in rows:
                 try:
                     images += self._centre(self._load((index,), (files[row],)))
@@ -111,7 +111,7 @@ class LabelledImages(Images):
         return zip(domain.test, vectors, strict=True)
 
 
-def _mixed(values: Sequence[Values], seed: int) -> list[int]:
+def mixed(values: Sequence[Values], seed: int) -> list[int]:
     """Return rows in random order, one per combination of labels before any second one."""
     order = torch.randperm(len(values), generator=torch.Generator().manual_seed(seed)).tolist()
     seen: Counter[Values] = Counter()

@@ -25,12 +25,16 @@ class SuperResolutionImages(Images):
         config: Seed, channels, scale, and how images are cropped and flipped.
 
     Raises:
-        ValueError: ``config.channels`` does not hold two numbers.
+        ValueError: ``config.channels`` does not hold two numbers, or images would be resized.
     """
 
     resizes = False
 
     def __init__(self, domains: Sequence[Domain], config: SuperResolutionConfig) -> None:
+        if config.resized_crop:
+            raise ValueError(
+                "resized_crop resizes images, which super-resolution does not; set it to 0"
+            )
         super().__init__(domains, config, [(0, 1)])
         self.scale = config.scale
 

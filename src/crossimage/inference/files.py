@@ -23,15 +23,17 @@ from crossimage.data.sources.find import LeftOut, describe, further_images
 from crossimage.inference.file_names import name_outputs
 from crossimage.inference.incoming import Incoming
 from crossimage.inference.input_files import find_inputs
-from crossimage.inference.inputs import FilesLike, ImageLike, as_list, read_inputs
+from crossimage.inference.inputs import FilesLike, ImageLike
 from crossimage.inference.large_images import is_large, large_images
 from crossimage.inference.outputs import SHEET, check_folder, report_progress, write_output
 from crossimage.inference.predictor import Draw, Predictor
+from crossimage.inference.references import Reference, find_references, reference_styles
 from crossimage.labels import To
 from crossimage.utils.arguments import whole
 from crossimage.utils.contact_sheet import Panel, sheet
 from crossimage.utils.files import atomic
 from crossimage.utils.progress import ProgressCallback
+from crossimage.utils.seeds import seed_of
 
 __all__ = ["FileOptions", "TranslatedFiles", "translate_files"]
 
@@ -51,6 +53,7 @@ class FileOptions:
         reference: Images whose styles are used, one output per input for each.
         same_style: Whether all inputs share the same random styles.
         seed: Seed of random styles and noise; None for a random one.
+        truncation: How far random styles may be from the target's mean style.
         size: Shortest side that inputs are resized to, in pixels.
         format: Type of the outputs, such as ``png``; None for each input's own.
         batch_size: Images that pass through the networks together.
@@ -61,6 +64,7 @@ class FileOptions:
     reference: ImageLike | Sequence[ImageLike] | None = None
     same_style: bool = False
     seed: SupportsIndex | None = None
+    truncation: float = 1.0
     size: int | None = None
     format: str | None = None
     batch_size: int = 4
@@ -80,6 +84,8 @@ class FileOptions:
         )
         if self.reference is not None and checked.samples > 1:
             raise ValueError("samples and reference are mutually exclusive: give one of them")
+        if self.reference is not None and self.truncation != 1:
+            raise ValueError("truncation is of random styles, so it excludes reference")
         return checked
 
 
@@ -164,7 +170,7 @@ class _Plan(NamedTuple):
         targets: The targets of every input.
         samples: Outputs per input and target.
         outputs: Files of each input's outputs: the samples of the first target, then the next.
-        draw: Style and seed of an output, from its input's file name and its index.
+        draw: Style and seed of an output, from its input's file name, its index and its target.
         sheet: Whether a sheet of all labels is written.
         left_out: What the given folders hold besides images.
         incoming: The inputs that are not files of the user.
@@ -175,7 +181,7 @@ class _Plan(NamedTuple):
     targets: Sequence[To]
     samples: int
     outputs: list[list[Path]]
-    draw: Callable[[str, int], Draw]
+    draw: Callable[[str, int, To], Draw]
     sheet: bool
     left_out: list[LeftOut]
     incoming: Incoming
@@ -269,7 +275,7 @@ class _Job:
             enumerate(plan.targets), _chunks(range(plan.samples), self._options.batch_size)
         )
         for (t, target), indices in parts:
-            draws = [[plan.draw(plan.inputs[i].name, k) for k in indices] for i, _ in batch]
+            draws = [[plan.draw(plan.inputs[i].name, k, target) for k in indices] for i, _ in batch]
             y = _predict(self._predictor, images, target, draws)
             for (i, _), outputs in zip(batch, y, strict=True):
                 for k, output in zip(indices, outputs, strict=True):
@@ -311,12 +317,16 @@ def _plan(
     """Find the inputs and name the outputs, before anything is translated."""
     check_folder(out)
     left_out: list[LeftOut] = []
-    given = [] if options.reference is None else as_list(options.reference)
-    references = [image for one in given for image in _references(one, out, incoming, left_out)]
-    if options.reference is not None and not references:
-        raise ValueError("reference is an empty list; expected at least one image")
+    few_shot = predictor.networks.few_shot
+
+    def named(reference: ImageLike) -> list[ImageLike | EncodedImage]:
+        return _named(reference, out, incoming, left_out)
+
+    references = (
+        [] if options.reference is None else find_references(options.reference, few_shot, named)
+    )
     samples = len(references) or options.samples
-    labels = predictor.targets if predictor.networks.labels else ()
+    labels = predictor.targets if predictor.networks.labels and not few_shot else ()
     every = isinstance(to, str) and to == ALL_LABELS and bool(labels) and ALL_LABELS not in labels
     targets: Sequence[To] = labels if every else [predictor.resolve_target(to)]
     if isinstance(to, Tensor):
@@ -327,12 +337,12 @@ def _plan(
     outputs = [[out / name for name in group] for group in names]
     inputs = [source.path for source in sources]
     _protect(inputs, references, [*outputs, [out / SHEET]] if every else outputs)
-    draw = _draw_rule(predictor, targets[0], samples, references, options)
+    draw = _draw_rule(predictor, targets, samples, references, options)
     left_out += found.left_out
     return _Plan(inputs, targets, samples, outputs, draw, every, left_out, incoming, found.skipped)
 
 
-def _references(
+def _named(
     given: ImageLike, out: Path, incoming: Incoming, left_out: list[LeftOut]
 ) -> list[ImageLike | EncodedImage]:
     """Return the images that a reference names: itself, or those of a folder, pattern or list."""
@@ -347,34 +357,35 @@ def _references(
 
 def _draw_rule(
     predictor: Predictor,
-    to: To,
+    targets: Sequence[To],
     samples: int,
-    references: Sequence[ImageLike | EncodedImage],
+    references: Sequence[Reference],
     options: FileOptions,
-) -> Callable[[str, int], Draw]:
+) -> Callable[[str, int, To], Draw]:
     """Return the function that gives an output's style and seed."""
-    styles = _reference_styles(predictor, references, str(to)) if references else []
+    predictor.check_truncation(options.truncation)
+    if predictor.networks.few_shot and not references:
+        raise ValueError(
+            f"this {predictor.method} translates to the class of reference images, and there are "
+            "none: give some"
+        )
+    styles = [
+        (to, reference_styles(predictor, references, to).cpu()) for to in targets if references
+    ]
+    if references:
+        samples = 1
     if not predictor.multimodal and (samples > 1 or options.same_style):
         raise ValueError(f"this {predictor.method} has no styles: it gives one output per input")
     seed = int(torch.randint(2**62, ())) if options.seed is None else whole(options.seed, "seed")
 
-    def draw(name: str, k: int) -> Draw:
-        own = predictor.draw(seed, "" if options.same_style else name, k)
-        return own._replace(style=styles[k]) if styles else own
+    def draw(name: str, k: int, to: To) -> Draw:
+        name = "" if options.same_style else name
+        for target, codes in styles:
+            if target is to:
+                return Draw(codes[k : k + 1], seed_of(seed, name, k))
+        return predictor.draw(seed, name, k, predictor.encode_target(to, 1), options.truncation)
 
     return draw
-
-
-def _reference_styles(
-    predictor: Predictor, references: Sequence[ImageLike | EncodedImage], domain: str
-) -> list[Tensor]:
-    """Encode the style (1, style_dim) of each reference."""
-    letter, config = predictor.letter(domain), predictor.config
-    inputs = read_inputs(
-        references, predictor.channels(letter), config.range_of(letter), config.data_rules
-    )
-    images = [predictor.fit_size(batch.to(predictor.device)) for batch in inputs.batches]
-    return [predictor.reference_style(image, domain).cpu() for image in images]
 
 
 def _target_letter(predictor: Predictor, to: To) -> str:
@@ -400,12 +411,11 @@ def _predict(
 
 
 def _protect(
-    inputs: Sequence[Path],
-    references: Sequence[ImageLike | EncodedImage],
-    outputs: Sequence[Sequence[Path]],
+    inputs: Sequence[Path], references: Sequence[Reference], outputs: Sequence[Sequence[Path]]
 ) -> None:
     """Refuse to overwrite an input or a reference."""
-    given = [*inputs, *(Path(r) for r in references if isinstance(r, str | Path))]
+    images = (image for reference in references for image in reference)
+    given = [*inputs, *(Path(image) for image in images if isinstance(image, str | Path))]
     protected = {path.resolve() for path in given}
     for group in outputs:
         for path in group:

@@ -26,6 +26,8 @@ Precision = Literal["fp32", "bf16"]
 Target = str | Tensor
 """A target in the form that networks take: a domain's letter, or label vectors (N, L)."""
 
+_MEAN_OF = 10_000  # random styles whose mean is a domain's mean style
+
 _MIN_SIZE = 4  # pixels per side, for layers that pad by reflecting three pixels
 
 
@@ -68,6 +70,7 @@ class Predictor:
             raise ValueError(f"precision must be fp32 or bf16, found {precision!r}")
         self.device, self.precision = find_device(device), precision
         self.networks = networks.to(self.device).eval().requires_grad_(False)
+        self._mean_styles: dict[object, Tensor] = {}
         if precision == "bf16":  # whose convolutions prefer this memory layout
             arrange(self.networks)
 
@@ -96,9 +99,19 @@ class Predictor:
         return tuple(networks.names[letter] for letter in networks.targets)
 
     @property
+    def has_prior(self) -> bool:
+        """Whether styles can be drawn at random."""
+        return bool(self.networks.style_dim) and not self.networks.few_shot
+
+    @property
     def multimodal(self) -> bool:
-        """Whether an input has many possible outputs, by style or by the networks' own noise."""
-        return bool(self.networks.style_dim) or self.networks.stochastic
+        """Whether an input has many random outputs, by style or by the networks' own noise."""
+        return self.has_prior or self.networks.stochastic
+
+    @property
+    def maps_codes(self) -> bool:
+        """Whether random styles are made by a network, from random codes and a target."""
+        return type(self.networks).style_from is not Method.style_from
 
     def letter(self, domain: object) -> str:
         """Return the method's letter for a domain's name.
@@ -107,7 +120,7 @@ class Predictor:
             ValueError: The domain is unknown.
         """
         letters = self.networks.letters
-        if self.networks.labels:
+        if self.networks.labels or self.networks.few_shot:
             return letters[0]
         return letters[domain_index(domain, self.domains)]
 
@@ -126,12 +139,20 @@ class Predictor:
     def resolve_target(self, to: To | None) -> To:
         """Return a target by its exact name; the only or the second domain if omitted.
 
+        Few-shot methods have no targets of a name; theirs is the letter of their images.
+
         Raises:
             ValueError: The target is unknown, or the method does not translate.
         """
         networks = self.networks
         if not networks.targets:
             raise ValueError(f"this {self.method} makes images from noise only; use sample")
+        if networks.few_shot:
+            if to is not None and to != networks.letters[0]:
+                raise ValueError(
+                    f"this {self.method} translates to what the reference images show: leave out to"
+                )
+            return networks.letters[0]
         if networks.labels:
             if to is None:
                 raise ValueError(f"to is missing; expected some of {', '.join(self.targets)}")
@@ -153,6 +174,8 @@ class Predictor:
         Raises:
             ValueError: The domain or label is unknown.
         """
+        if self.networks.few_shot:
+            return self.networks.letters[0]
         if self.networks.labels:
             return self.networks.labels.vectors(to, count).to(self.device)
         return self.letter(to)
@@ -171,30 +194,111 @@ class Predictor:
         return pad_to(x, self.networks.multiple, max(self.networks.min_size, _MIN_SIZE))
 
     def sample_style(
-        self, n: int, domain: str | None = None, seed: SupportsIndex | None = None
+        self,
+        n: int,
+        domain: To | None = None,
+        seed: SupportsIndex | None = None,
+        *,
+        truncation: float = 1.0,
     ) -> Tensor:
         """Sample style codes (n, style_dim) from the prior, on the CPU.
 
         Args:
             n: Number of codes, at least 1.
-            domain: The domain the codes are meant for.
+            domain: The domain the codes are meant for: its name, or a target as for translation.
+                Needed by methods whose random styles are made by a network (StarGAN v2).
             seed: Makes the codes reproducible; the first ones are the same for every ``n``.
+            truncation: How far styles are from the domain's mean style, as a share of their own
+                distance from it, in [0, 1]: lower values give fewer and more typical styles. For
+                methods whose random styles are made by a network.
 
         Raises:
-            ValueError: The domain is unknown, the method has no styles, or ``n`` or ``seed`` is
-                not a valid integer.
+            ValueError: The domain is unknown or missing, the method has no random styles, ``n`` or
+                ``seed`` is not a valid integer, or the truncation does not apply.
         """
         self._require_styles()
-        if domain is not None:
-            self.letter(domain)
-        generator = None if seed is None else seeded(seed)
-        length = self.networks.style_dim
-        # One by one, so that the first codes do not depend on how many follow.
-        codes = [torch.randn(length, generator=generator) for _ in range(whole(n, "n", 1))]
-        return torch.stack(codes)
+        self.check_truncation(truncation)
+        count = whole(n, "n", 1)
+        if domain is None:
+            target = None
+        elif self.networks.labels:
+            target = self.encode_target(domain, count)
+        else:
+            target = self.letter(domain)
+        codes = self._codes(count, seed)
+        return self._styles_of(codes, target, truncation).cpu()
 
-    def reference_style(self, x: Tensor, domain: str) -> Tensor:
+    def check_truncation(self, truncation: float) -> None:
+        """Refuse a truncation that is not in [0, 1], or of styles that no network makes.
+
+        Raises:
+            ValueError: It does not apply.
+        """
+        if isinstance(truncation, bool) or not isinstance(truncation, int | float):
+            raise ValueError(f"truncation must be a number from 0 to 1, found {truncation!r}")
+        if not 0 <= truncation <= 1:
+            raise ValueError(f"truncation must be a number from 0 to 1, found {truncation:g}")
+        if truncation != 1 and not self.maps_codes:
+            raise ValueError(
+                f"this {self.method} has no network that makes styles, so there is no mean style "
+                "to move them towards: leave out truncation"
+            )
+
+    def _codes(self, n: int, seed: SupportsIndex | None) -> Tensor:
+        """Draw random codes (n, latent_dim) on the CPU."""
+        if self.networks.few_shot:
+            raise ValueError(
+                f"{self.method} has no random styles: give reference images of the class to "
+                "translate to"
+            )
+        generator = None if seed is None else seeded(seed)
+        length = self.networks.latent_dim
+        # One by one, so that the first codes do not depend on how many follow.
+        return torch.stack([torch.randn(length, generator=generator) for _ in range(n)])
+
+    def _styles_of(self, codes: Tensor, target: Target | None, truncation: float = 1.0) -> Tensor:
+        """Return the styles (n, style_dim) of random codes (n, latent_dim).
+
+        Args:
+            codes: The codes.
+            target: A letter, label vectors (1, L) or (n, L), or None if it does not matter.
+            truncation: See :meth:`sample_style`.
+        """
+        if not self.maps_codes:
+            return codes
+        if target is None:
+            raise ValueError(
+                f"the random styles of this {self.method} depend on their domain: give one of "
+                f"{', '.join(self.targets)}"
+            )
+        codes, styles = codes.to(self.device), []
+        for i, code in enumerate(codes):  # one by one, for the same rounding in any company
+            own = target if isinstance(target, str) else target[min(i, len(target) - 1)][None]
+            with torch.no_grad():
+                style = self.networks.style_from(code[None], own).float()
+            if truncation != 1:
+                style = torch.lerp(self._mean_style(own), style, truncation)
+            styles.append(style)
+        return torch.cat(styles)
+
+    def _mean_style(self, target: Target) -> Tensor:
+        """Return the mean style (1, style_dim) of a letter or of a label vector (1, L)."""
+        key = target if isinstance(target, str) else tuple(target[0].tolist())
+        if key not in self._mean_styles:
+            generator = torch.Generator().manual_seed(0)
+            codes = torch.randn(_MEAN_OF, self.networks.latent_dim, generator=generator)
+            many = target if isinstance(target, str) else target.expand(_MEAN_OF, -1)
+            with torch.no_grad():
+                styles = self.networks.style_from(codes.to(self.device), many).float()
+            self._mean_styles[key] = styles.mean(0, keepdim=True)
+        return self._mean_styles[key]
+
+    def reference_style(self, x: Tensor, domain: To) -> Tensor:
         """Encode the styles (N, style_dim) of images (N, C, H, W) of a domain.
+
+        Args:
+            x: The images.
+            domain: Their domain: its name, or with labels a target as for translation.
 
         Raises:
             ValueError: The domain is unknown, or the method has no styles.
@@ -202,9 +306,11 @@ class Predictor:
         self._require_styles()
         padded, _, _ = pad_to(x, 1, max(self.networks.min_style_size, _MIN_SIZE))
         with torch.no_grad():
-            return self.networks.encode_style(padded, self.letter(domain)).float()
+            return self.networks.encode_style(padded, self.encode_target(domain, len(x))).float()
 
-    def draw(self, seed: int, name: str, k: int) -> Draw:
+    def draw(
+        self, seed: int, name: str, k: int, target: Target | None = None, truncation: float = 1.0
+    ) -> Draw:
         """Draw the style and the seed of one output.
 
         They depend on nothing else, so an output does not depend on what else is translated.
@@ -213,9 +319,14 @@ class Predictor:
             seed: Seed of all outputs.
             name: Name of the input, such as its file name.
             k: Index of the output among those of the input.
+            target: The output's target, a letter or a label vector (1, L); needed by methods whose
+                random styles are made by a network.
+            truncation: See :meth:`sample_style`.
         """
         own = seed_of(seed, name, k)
-        return Draw(self.sample_style(1, seed=own) if self.networks.style_dim else None, own)
+        if not self.has_prior:
+            return Draw(None, own)
+        return Draw(self._styles_of(self._codes(1, own), target, truncation).cpu(), own)
 
     def predict(self, x: Tensor, target: Target, draws: Sequence[Sequence[Draw]]) -> Tensor:
         """Translate each image several times, encoding it once.
@@ -261,7 +372,8 @@ class Predictor:
             seed: Seed of the networks' own random numbers.
 
         Returns:
-            Float32 images (N k, C, H, W) on the networks' device.
+            Float32 images (N k, C, H, W) on the networks' device, in [-1, 1] but for networks that
+            do not end in tanh.
         """
         # no_grad rather than inference_mode, so that outputs can be used in training.
         with torch.no_grad(), self._seeded(seed):
@@ -290,7 +402,7 @@ class Predictor:
         """
         if self.networks.targets:
             raise ValueError(f"this {self.method} does not make images from noise; use translate")
-        codes = self.sample_style(n, seed=seed)
+        codes = self._codes(whole(n, "n", 1), seed)
         for z in torch.split(codes, whole(batch_size, "batch_size", 1)):
             with torch.no_grad():
                 images = self.networks.generate(z.to(self.device))

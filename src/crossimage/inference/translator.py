@@ -29,6 +29,7 @@ from crossimage.inference.inputs import (
     read_inputs,
 )
 from crossimage.inference.predictor import Precision, Predictor, Target
+from crossimage.inference.references import find_references, reference_styles
 from crossimage.inference.sample_files import sample_files
 from crossimage.labels import To
 from crossimage.utils.arguments import find_device, whole
@@ -118,61 +119,61 @@ class Translator(Predictor):
     def translate(
         self, x: Tensor, to: To | None = ..., style: Codes | None = ...,
         reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: SupportsIndex | None = ...,
+        *, samples: SupportsIndex | None = ..., truncation: float = ...,
     ) -> Tensor: ...
     @overload
     def translate(  # type: ignore[overload-overlap]  # a path is a sequence of strings, too
         self, x: ImageSource, to: To | None = ..., style: Codes | None = ...,
         reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: None = ...,
+        *, samples: None = ..., truncation: float = ...,
     ) -> Image: ...
     @overload
     def translate(
         self, x: Array, to: To | None = ..., style: Codes | None = ...,
         reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: None = ...,
+        *, samples: None = ..., truncation: float = ...,
     ) -> Array: ...
     @overload
     def translate(
         self, x: Sequence[ImageSource], to: To | None = ..., style: Codes | None = ...,
         reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: None = ...,
+        *, samples: None = ..., truncation: float = ...,
     ) -> list[Image]: ...
     @overload
     def translate(
         self, x: Sequence[Array], to: To | None = ..., style: Codes | None = ...,
         reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: None = ...,
+        *, samples: None = ..., truncation: float = ...,
     ) -> list[Array]: ...
     @overload
     def translate(  # type: ignore[overload-overlap]
         self, x: ImageSource, to: To | None = ..., style: Codes | None = ...,
         reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: SupportsIndex,
+        *, samples: SupportsIndex, truncation: float = ...,
     ) -> list[Image]: ...
     @overload
     def translate(
         self, x: Array, to: To | None = ..., style: Codes | None = ...,
         reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: SupportsIndex,
+        *, samples: SupportsIndex, truncation: float = ...,
     ) -> list[Array]: ...
     @overload
     def translate(
         self, x: Sequence[ImageSource], to: To | None = ..., style: Codes | None = ...,
         reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: SupportsIndex,
+        *, samples: SupportsIndex, truncation: float = ...,
     ) -> list[list[Image]]: ...
     @overload
     def translate(
         self, x: Sequence[Array], to: To | None = ..., style: Codes | None = ...,
         reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: SupportsIndex,
+        *, samples: SupportsIndex, truncation: float = ...,
     ) -> list[list[Array]]: ...
     @overload
     def translate(
         self, x: Sequence[ImageLike], to: To | None = ..., style: Codes | None = ...,
         reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: SupportsIndex | None = ...,
+        *, samples: SupportsIndex | None = ..., truncation: float = ...,
     ) -> list[Any]: ...
     # fmt: on
 
@@ -185,6 +186,7 @@ class Translator(Predictor):
         seed: SupportsIndex | None = None,
         *,
         samples: SupportsIndex | None = None,
+        truncation: float = 1.0,
     ) -> Any:
         """Translate images to another domain.
 
@@ -195,18 +197,23 @@ class Translator(Predictor):
                 are not named are 0; or label vectors (N, L) or (1, L).
             style: Style codes (N, style_dim), or (1, style_dim) for all images: a tensor, an array
                 or nested lists.
-            reference: N images of the target domain, or one for all, whose style is used.
+            reference: N images of the target domain, or one for all, whose style is used; a folder
+                stands for its images. For few-shot methods (FUNIT): images of one class, which
+                together describe the target of all inputs.
             seed: Makes random styles and the noise of networks with dropout reproducible, and the
                 same on every device. Without it PyTorch's global generator is used.
             samples: Number of outputs per image, each with a random style or noise. With a seed,
                 the first outputs are the same for every number, and the very first is the result
                 without ``samples``.
+            truncation: How far random styles may be from the target's mean style, from 0 to 1; see
+                :meth:`sample_style`.
 
         Returns:
-            For a tensor, a float32 tensor (N, C, H, W) in [-1, 1] on its device; for an array, a
-            uint8 array (H, W, C); for any other image, a ``PIL.Image``; for a list, a list of
-            them. With ``samples``, a tensor (N, samples, C, H, W), or a list of ``samples`` images
-            in place of each image.
+            For a tensor, a float32 tensor (N, C, H, W) on its device, in [-1, 1], or slightly
+            beyond it where the networks do not end in tanh (StarGAN v2); for an array, a uint8
+            array (H, W, C); for any other image, a ``PIL.Image``; for a list, a list of them. With
+            ``samples``, a tensor (N, samples, C, H, W), or a list of ``samples`` images in place of
+            each image.
 
         Raises:
             FileNotFoundError: The path of an image does not exist.
@@ -219,9 +226,14 @@ class Translator(Predictor):
         """
         to = self.resolve_target(to)
         k = self._check_samples(samples, style, reference)
+        self.check_truncation(truncation)
+        if truncation != 1 and (style is not None or reference is not None):
+            raise ValueError("truncation is of random styles, so it excludes style and reference")
         inputs = self._read(x, self.source_letter(to))
-        styles = self._styles(len(inputs), k, to, style, reference, seed)
         target = self.encode_target(to, len(inputs))
+        styles = self._given_styles(len(inputs), to, style, reference)
+        if styles is None and self.networks.style_dim:
+            styles = self._random_styles(len(inputs), k, target, seed, truncation)
         # Several outputs come from several styles, or else from noise that each pass draws anew.
         passes = 1 if styles is not None else k
         with self._seeded(seed):
@@ -295,8 +307,13 @@ class Translator(Predictor):
         target = self.encode_target(to, len(inputs))
         return inputs.results(self._translate(inputs.batches, target, styles), several=True)
 
-    def encode_style(self, y: ImagesLike, domain: str) -> Tensor:
+    def encode_style(self, y: ImagesLike, domain: To | None = None) -> Tensor:
         """Encode the styles of images of a domain.
+
+        Args:
+            y: The images.
+            domain: Their domain: its name, or for methods with labels a target as for
+                :meth:`translate`. Few-shot methods need none.
 
         Returns:
             Float32 codes (N, style_dim) on the images' device.
@@ -305,6 +322,10 @@ class Translator(Predictor):
             ValueError: The images or the domain do not fit, or the method has no styles.
         """
         self._require_styles()
+        if domain is None:
+            if not self.networks.few_shot:
+                raise ValueError(f"domain is missing; expected one of {', '.join(self.domains)}")
+            domain = self.resolve_target(None)
         inputs = self._read(y, self.letter(domain))
         styles = [self.reference_style(batch, domain) for batch in inputs.batches]
         return torch.cat(styles).to(inputs.device)
@@ -444,6 +465,7 @@ class Translator(Predictor):
         reference: ImageLike | Sequence[ImageLike] | None = None,
         same_style: bool = False,
         seed: SupportsIndex | None = None,
+        truncation: float = 1.0,
         size: int | None = None,
         format: str | None = None,
         batch_size: int = 4,
@@ -466,10 +488,14 @@ class Translator(Predictor):
                 ``sheet.png`` shows those of the first 16 inputs.
             samples: Outputs per input, each with a random style or noise.
             reference: Images of the target domain whose styles are used, or paths as above; several
-                give each input one output per reference, in their order.
+                give each input one output per reference, in their order. For few-shot methods
+                (FUNIT), a folder is one class, which gives one output, and so are all images
+                beside folders.
             same_style: Use the same random styles for all inputs.
             seed: Makes random styles reproducible; they depend only on it, on a file's name and on
                 the index of the output.
+            truncation: How far random styles may be from the target's mean style, from 0 to 1; see
+                :meth:`sample_style`.
             size: Resize inputs to this shortest side first, in pixels.
             format: Type of the outputs, such as ``png``; if omitted, each input's own.
             batch_size: Images that pass through the networks together.
@@ -486,7 +512,7 @@ class Translator(Predictor):
             OSError: An output cannot be written.
         """
         options = FileOptions(
-            samples, reference, same_style, seed, size, format, batch_size, progress
+            samples, reference, same_style, seed, truncation, size, format, batch_size, progress
         )
         return translate_files(self, paths, as_path(out, "the path of the results"), to, options)
 
@@ -541,30 +567,58 @@ class Translator(Predictor):
             raise ValueError(f"this {self.method} gives one output per input: leave out samples")
         return k
 
-    def _styles(
-        self,
-        count: int,
-        k: int,
-        to: To,
-        style: Codes | None,
-        reference: ImagesLike | None,
-        seed: SupportsIndex | None,
+    def _given_styles(
+        self, count: int, to: To, style: Codes | None, reference: ImagesLike | None
     ) -> Tensor | None:
-        """Return style codes (count, k, style_dim) as requested; None if the method has none."""
+        """Return style codes (count, 1, style_dim) as requested; None if none are given."""
         if style is not None and reference is not None:
             raise ValueError("style and reference are mutually exclusive: give one of them")
         if style is not None:
             return self._fit_style(style, count, "style")[:, None]
         if reference is not None:
             self._require_styles()
-            assert isinstance(to, str)
-            codes = self.encode_style(reference, to)
+            codes = self._reference_codes(reference, to)
             return self._fit_style(codes, count, "reference")[:, None]
-        if not self.networks.style_dim:
-            return None
+        return None
+
+    def _reference_codes(self, reference: ImagesLike, to: To) -> Tensor:
+        """Return the style code of each reference."""
+        few_shot = self.networks.few_shot
+        if not isinstance(reference, Tensor):
+            images = find_references(reference, few_shot)
+            if few_shot or not (isinstance(to, Tensor) and to.ndim == 2 and len(to) > 1):
+                return reference_styles(self, images, to)
+            # an image each has a target of its own
+            images = images * len(to) if len(images) == 1 else images
+            if len(images) != len(to):
+                raise ValueError(
+                    f"reference holds {len(images)} images, expected 1 or one for each of the "
+                    f"{len(to)} label vectors"
+                )
+            styles = [
+                reference_styles(self, [one], row[None])
+                for one, row in zip(images, to, strict=True)
+            ]
+            return torch.cat(styles)
+        if isinstance(to, Tensor) and to.ndim == 2 and len(reference) == 1:
+            reference = reference.expand(len(to), -1, -1, -1)
+        codes = self.encode_style(reference, to)
+        return codes.mean(0, keepdim=True) if few_shot else codes
+
+    def _random_styles(
+        self,
+        count: int,
+        k: int,
+        target: Target,
+        seed: SupportsIndex | None,
+        truncation: float,
+    ) -> Tensor:
+        """Return random style codes (count, k, style_dim)."""
         # All first outputs come first, so that they are the same for every k.
-        codes = self.sample_style(count * k, seed=seed).to(self.device)
-        return codes.reshape(k, count, -1).transpose(0, 1)
+        codes = self._codes(count * k, seed)
+        many = target if isinstance(target, str) else target.repeat(k, 1)
+        styles = self._styles_of(codes, many, truncation).to(self.device)
+        return styles.reshape(k, count, -1).transpose(0, 1)
 
     def _fit_style(self, style: Codes, count: int, name: str) -> Tensor:
         """Return given style codes as (count, style_dim) on the networks' device."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -84,11 +84,13 @@ class Batch:
 
     Attributes:
         images: One float tensor (N, C, H, W) in [-1, 1] per domain, by the method's letters; in a
-            paired method, row n of all domains is one pair.
+            paired method, row n of all domains is one pair. With the layout ``classes``: also
+            under ``"reference"`` and ``"reference_2"``, as many as ``Config.references``.
         noise: The step's source of random codes.
         labels: Class indices (N,) of the images of the method's ``labelled`` domains. With the
             layout ``labelled``: label vectors (N, L) under ``"x"``, and under ``"target"`` those
-            of other random images of the same data set.
+            of other random images of the same data set. With the layout ``classes``: those of the
+            references under ``"target"``.
         step: Number of steps completed before; determines the stage of methods with several.
     """
 
@@ -110,7 +112,8 @@ class Method(ABC, nn.Module):
         letters: The paper's subscripts of the domains, in the order of ``config.domains``; the
             single letter ``"x"`` if images of all domains are drawn together.
         layout: Which images the method learns from.
-        labels: The labels that describe an image's domain, for the layout ``labelled``.
+        labels: The labels that describe an image's domain, for the layouts ``labelled`` and
+            ``classes``.
         labelled: Letters of the domains for whose images training needs classes; see
             :meth:`needs_labels`.
         run_settings: Settings that belong to a run rather than to the networks: a run that starts
@@ -119,6 +122,9 @@ class Method(ABC, nn.Module):
             in one direction only, none for those that generate images from noise alone.
         upscales: Height and width of a translation as multiples of its input's.
         style_dim: Length of a style code; 0 for methods without styles.
+        few_shot: Whether a style is the mean style of several references that together describe
+            one target, such as a class unseen in training. There are no random styles then, and no
+            other way to name a target.
         stochastic: Whether translation itself draws random numbers (dropout), so that an input has
             several translations without a style code.
         batch_multiple: The number of images that a process sees at a time must be a multiple of
@@ -133,12 +139,20 @@ class Method(ABC, nn.Module):
         inference_players: Names of the players that translation needs. These alone are kept in a
             model file and built with ``training=False``; all others, discriminators or heads that
             move together with the generators, are trained and checkpointed only.
+        inference_fixed: Names of the fixed networks that translation needs, such as a landmark
+            network. They are built in ``__init__``, each time or never for a config, get their
+            weights in :meth:`build_fixed_networks` and are kept in the model file. No player moves
+            them, and they stay in evaluation mode, without gradients of their own.
+        loaded: Names of the networks of ``inference_fixed`` whose weights are those of a model or a
+            checkpoint, so that :meth:`build_fixed_networks` need not find any.
     """
 
     Config: ClassVar[type[BaseConfig]]
     letters: ClassVar[tuple[str, ...]] = ("a", "b")
     player_order: ClassVar[tuple[str, ...]] = ("discriminators", "generators")
     inference_players: ClassVar[tuple[str, ...]] = ("generators",)
+    inference_fixed: ClassVar[tuple[str, ...]] = ()
+    few_shot: ClassVar[bool] = False
     layout: ClassVar[Layout] = "unpaired"
     labelled: ClassVar[tuple[str, ...]] = ()
     run_settings: ClassVar[tuple[str, ...]] = ()
@@ -153,6 +167,7 @@ class Method(ABC, nn.Module):
     min_size: int = 1
     min_style_size: int = 1
     fixed_size: tuple[int, int] | None = None
+    loaded: tuple[str, ...] = ()
     config: BaseConfig
 
     @abstractmethod
@@ -184,6 +199,25 @@ class Method(ABC, nn.Module):
         """Return the players that are built, each a module whose parameters move together."""
         return {name: getattr(self, name) for name in self.player_order if hasattr(self, name)}
 
+    def fixed(self) -> dict[str, nn.Module]:
+        """Return the networks of ``inference_fixed`` that are built."""
+        return {name: getattr(self, name) for name in self.inference_fixed if hasattr(self, name)}
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training or evaluation mode, in which the fixed networks always are."""
+        super().train(mode)
+        for network in self.fixed().values():
+            network.eval()
+        return self
+
+    def loss_weights(self, step: int) -> object:
+        """Return the weights of the loss terms, one attribute each; by default the config's.
+
+        Args:
+            step: Number of steps completed before.
+        """
+        return cast(Any, self.config).weights
+
     def optimizers(self) -> dict[str, Optimizer]:
         """Return the optimizer of each player; by default Adam with the config's settings.
 
@@ -196,17 +230,22 @@ class Method(ABC, nn.Module):
     def build_fixed_networks(self) -> None:  # noqa: B027 - most methods have none
         """Build the pretrained networks that only the training step needs.
 
+        The networks of ``inference_fixed`` are built already; unless they are :attr:`loaded`, this
+        loads their weights.
+
         Raises:
             ValueError: A file of weights is unusable.
             FileNotFoundError: Weights are missing.
         """
 
     def tensors(self, *players: str) -> dict[str, Tensor]:
-        """Return weights and buffers of some players (default: all) by their names in the method.
+        """Return the weights and buffers of some networks by their names in the method.
 
-        Fixed networks, which no player moves, are left out.
+        Args:
+            players: Names of players or of fixed networks that translation needs; by default all.
+                Other fixed networks are left out.
         """
-        modules = self.players()
+        modules = self.players() | self.fixed()
         moved = {
             id(tensor)
             for name in players or modules
@@ -240,7 +279,8 @@ class Method(ABC, nn.Module):
                 styles.
 
         Returns:
-            Images (N k, C, H, W), the k translations of an image in a row.
+            Images (N k, C, H, W), the k translations of an image in a row. Values outside [-1, 1]
+            are clipped wherever they are shown, written or measured.
         """
 
     @abstractmethod
@@ -261,8 +301,27 @@ class Method(ABC, nn.Module):
         """Generate images (N, C, H, W) from codes (N, style_dim) alone."""
         raise ValueError(f"{type(self).__name__} translates images; it cannot generate from noise")
 
-    def encode_style(self, x: Tensor, domain: str) -> Tensor:
-        """Encode images of a domain into style codes (N, style_dim)."""
+    @property
+    def latent_dim(self) -> int:
+        """Length of the random codes that styles are made from; by default they are the styles."""
+        return self.style_dim
+
+    def style_from(self, z: Tensor, to: Any) -> Tensor:
+        """Map random codes (N, latent_dim) to styles (N, style_dim); by default, the same codes.
+
+        Args:
+            z: Codes, standard normal.
+            to: The target, as in :meth:`translate`.
+        """
+        return z
+
+    def encode_style(self, x: Tensor, domain: Any) -> Tensor:
+        """Encode images of a domain into style codes (N, style_dim).
+
+        Args:
+            x: Images (N, C, H, W) in [-1, 1].
+            domain: Their domain, in the form of :meth:`translate`'s target.
+        """
         raise ValueError(f"{type(self).__name__} has no style codes")
 
     def encode_content(self, x: Tensor, domain: str) -> Tensor:

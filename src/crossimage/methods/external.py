@@ -9,7 +9,7 @@ import warnings
 from importlib.metadata import EntryPoint, entry_points
 
 from crossimage.config import ClassesConfig, Config, SuperResolutionConfig
-from crossimage.labels import LabelledConfig
+from crossimage.labels import LabelledConfig, ReferencesConfig
 from crossimage.methods.base import Method
 
 GROUP = "crossimage.methods"
@@ -18,6 +18,7 @@ _TUPLES = (
     "letters",
     "player_order",
     "inference_players",
+    "inference_fixed",
     "labelled",
     "run_settings",
     "targets",
@@ -124,6 +125,7 @@ def check_method(method: object, source: str) -> type[Method]:
         )
     for learns, data, base in (
         (method.layout == "labelled", "label vectors", LabelledConfig),
+        (method.layout == "classes", "images of classes", ReferencesConfig),
         (method.layout == "super_resolution", "small versions of images", SuperResolutionConfig),
         (bool(method.labelled), "classes", ClassesConfig),
     ):

@@ -36,7 +36,7 @@ from crossimage.training.recorder import Recorder
 from crossimage.training.result import TrainingResult
 from crossimage.training.skipping import SkippedSteps, count_of
 from crossimage.training.trainer import STOP_REQUESTED, Trainer
-from crossimage.training.warm_start import load_weights, network_settings
+from crossimage.training.warm_start import load_fixed, load_weights, network_settings
 from crossimage.utils.files import as_path, write_text
 from crossimage.utils.rank import is_first_process
 from crossimage.utils.seeds import seed_of
@@ -246,7 +246,7 @@ class _Run:
             method = self.method(config, training=False)
             return self._result(method, first_step, first_step, count_of(state or {}))
 
-        trainer = self._trainer(checkpoints, changes, new=not state)
+        trainer = self._trainer(checkpoints, changes, state)
         if state:
             trainer.restore(state)
             listener.say(f"continuing {out} from step {first_step}")
@@ -289,14 +289,20 @@ class _Run:
             self.listener.say(f"the data has changed: {change}")
         return [*earlier, *new]
 
-    def _trainer(self, checkpoints: Checkpoints, changes: list[str], new: bool) -> Trainer:
+    def _trainer(
+        self, checkpoints: Checkpoints, changes: list[str], state: Mapping[str, Any] | None
+    ) -> Trainer:
         config, dataset = self.dataset.config, self.dataset
         fabric = open_fabric(config.precision, self.devices)
         torch.manual_seed(seed_of(config.seed, "initialisation"))
         method = self.method(config)
         check_players(method)
+        if state:
+            method.loaded = tuple(method.fixed())
+        elif self.init_from:
+            load_fixed(method, self.init_from)
         method.build_fixed_networks()
-        if self.init_from and new:
+        if self.init_from and not state:
             self.listener.say(load_weights(method, self.init_from, self.listener.warn))
         # methods that generate from noise have no inputs, and would show the same samples twice
         tested = method.targets and dataset.has_tests

@@ -88,11 +88,11 @@ class Trainer:
         self.config, self.dataset, self.fabric = config, dataset, fabric
         self.processes = Processes(fabric)
         self.checkpoints, self.recorder, self.identity = checkpoints, recorder, identity
-        self.method = _place(method, fabric)
+        self.method = _place(method, fabric).train()
         self.average = None
         if config.ema_decay:
             self.average = _place(type(method)(config, training=False), fabric).eval()
-            self.average.load_state_dict(method.tensors(*method.inference_players))
+            self.average.load_state_dict(method.tensors(*method.inference_players, *method.fixed()))
         self.players = {name: list(net.parameters()) for name, net in method.players().items()}
         specs = method.optimizers()
         self.rates = {name: specs[name].learning_rate for name in self.players}
@@ -103,7 +103,8 @@ class Trainer:
         # every process's batch norms see its own images; their running statistics are shared
         self.statistics = [
             statistic
-            for layer in self.method.modules()
+            for player in method.players().values()
+            for layer in player.modules()
             if isinstance(layer, nn.BatchNorm2d)
             for statistic in (layer.running_mean, layer.running_var)
             if statistic is not None
@@ -120,8 +121,8 @@ class Trainer:
 
     @property
     def _weights(self) -> object:
-        """The weights of the loss terms by name."""
-        return cast(Any, self.config).weights
+        """The weights of the loss terms at the current step."""
+        return self.method.loss_weights(self.step)
 
     @property
     def translator(self) -> Method:
@@ -535,7 +536,7 @@ def _match_memory(optimizer: torch.optim.Optimizer) -> None:
 def _follow(average: Method, method: Method, decay: float) -> None:
     """Move the running average towards the method's weights."""
     current = method.tensors(*method.inference_players)
-    mine = average.state_dict()
+    mine = average.tensors(*method.inference_players)
     floats = [name for name in mine if mine[name].is_floating_point()]
     torch._foreach_lerp_([mine[n] for n in floats], [current[n] for n in floats], 1 - decay)
     for name in mine.keys() - floats:

@@ -34,6 +34,26 @@ def network_settings(model: Path, method: type[Method]) -> dict[str, Any]:
     }
 
 
+def load_fixed(method: Method, model: Path) -> None:
+    """Load the fixed networks that a model translates with, and note which in ``method.loaded``.
+
+    Args:
+        method: The method of the new run.
+        model: A model file, run folder or checkpoint.
+
+    Raises:
+        FileNotFoundError: There is no model.
+    """
+    if not method.fixed():
+        return
+    source, own = load_networks(model), method.state_dict()
+    for name in method.fixed().keys() & source.fixed().keys():
+        weights = source.tensors(name)
+        if not _misfit(weights, own):
+            method.load_state_dict(weights, strict=False)
+            method.loaded += (name,)
+
+
 def load_weights(method: Method, model: Path, report: Callable[[str], None]) -> str:
     """Load the weights of a model or run into a method whose other weights stay random.
 

@@ -234,7 +234,7 @@ def write_image(
 
     Args:
         path: The file to write.
-        x: Float tensor (C, H, W) in [-1, 1].
+        x: Float tensor (C, H, W) in [-1, 1]; values outside are clipped.
         value_range: The values of -1 and 1 in a floating-point TIFF.
         gaps: Which pixels (H, W) of a floating-point TIFF hold no value.
         nodata: The no-data value; None: NaN.
@@ -270,7 +270,7 @@ def _write_tiff(
         array = np.asarray(to_pil(x))
     else:
         low, high = value_range or (-1.0, 1.0)
-        values = x.detach().float().add(1).mul((high - low) / 2).add(low)
+        values = x.detach().float().clamp(-1, 1).add(1).mul((high - low) / 2).add(low)
         array = values.permute(1, 2, 0).contiguous().cpu().numpy()
         if gaps is not None:
             array[gaps.numpy()] = math.nan if nodata is None else nodata

@@ -13,7 +13,11 @@ _NAMED = 20  # classes named at most in an error message
 
 
 def classified(
-    domains: Sequence[Domain], with_classes: Collection[int], rules: DataRules = 2
+    domains: Sequence[Domain],
+    with_classes: Collection[int],
+    rules: DataRules = 2,
+    *,
+    unseen: bool = False,
 ) -> tuple[Domain, ...]:
     """Add classes to the domains.
 
@@ -26,6 +30,8 @@ def classified(
         with_classes: Indices of the domains whose training images need classes; empty: the domains
             stay as they are.
         rules: The rules by which folders are found.
+        unseen: Whether test images may be of classes that training does not have. Their indices
+            are -1.
 
     Raises:
         ValueError: Class folders are missing, empty or unknown, or images are outside of them.
@@ -52,7 +58,7 @@ def classified(
                 )
         in_folders = domain.half is None and any(_class_folders(domain, "test"))
         if number in with_classes or in_folders:
-            test_indices = _class_indices(domain, "test", classes)
+            test_indices = _class_indices(domain, "test", classes, unseen)
         results.append(
             replace(domain, classes=classes, class_indices=indices, test_class_indices=test_indices)
         )
@@ -65,8 +71,13 @@ def _class_folders(domain: Domain, split: Split) -> list[str]:
     return [path.parts[0] if len(path.parts) > 1 else "" for path in paths]
 
 
-def _class_indices(domain: Domain, split: Split, classes: tuple[str, ...]) -> tuple[int, ...]:
-    """Return the index of every image's class; all images must be in known class folders."""
+def _class_indices(
+    domain: Domain, split: Split, classes: tuple[str, ...], unseen: bool = False
+) -> tuple[int, ...]:
+    """Return the index of every image's class; all images must be in known class folders.
+
+    With ``unseen``, the folders may be unknown, and their index is -1.
+    """
     index_of = {name: index for index, name in enumerate(classes)}
     root, folders = domain.root(split), _class_folders(domain, split)
     outside = folders.count("")
@@ -77,10 +88,10 @@ def _class_indices(domain: Domain, split: Split, classes: tuple[str, ...]) -> tu
             f"image in a folder such as {root / classes[0]}"
         )
     for name in folders:
-        if name not in index_of:
+        if name not in index_of and not unseen:
             listed = ", ".join(classes[:_NAMED]) + (", ..." if len(classes) > _NAMED else "")
             raise ValueError(
                 f"{root / name} is a class that training does not have; expected the folders "
                 f"{listed}"
             )
-    return tuple(index_of[name] for name in folders)
+    return tuple(index_of.get(name, -1) for name in folders)

@@ -78,6 +78,8 @@ def find_labelled(
     chosen: Sequence[str] = (),
     rules: DataRules = 2,
     values: LabelValues | None = None,
+    *,
+    unseen: bool = False,
 ) -> tuple[LabelledDomain, ...]:
     """Find data sets of labelled images.
 
@@ -89,6 +91,8 @@ def find_labelled(
             has. Empty: all.
         rules: The rules by which files are found and tables are read.
         values: The meaning of the values in tables.
+        unseen: Whether test images in class folders may be of classes that are not used in
+            training. Their labels are zeros.
 
     Raises:
         FileNotFoundError: A folder, a table or an image is missing.
@@ -97,7 +101,7 @@ def find_labelled(
     """
     whole = as_path(data, "the path of the data set")
     parts = [data] if whole.exists() else [part.strip() for part in data.split(",")]
-    sources = [_open(as_path(part, f"a path of {data}"), rules) for part in parts]
+    sources = [_open(as_path(part, f"a path of {data}"), rules, unseen) for part in parts]
     names = [name for name, _ in sources]
     for name in names:
         if names.count(name) > 1:
@@ -126,7 +130,7 @@ def find_labelled(
             if rules == 2 and not wanted:
                 _check_no_splits(source, data_set.label_set.names)
         else:
-            data_set = _from_classes(name, source, own)
+            data_set = _from_classes(name, source, own, unseen)
         if rules == 2:
             check_names(data_set.label_set.names, str(data_set.train_root))
         data_sets.append(_checked(data_set))
@@ -167,7 +171,7 @@ def facts_of_labelled(data_sets: Sequence[LabelledDomain]) -> Facts:
     )
 
 
-def _open(path: Path, rules: DataRules) -> tuple[str, Table | Domain]:
+def _open(path: Path, rules: DataRules, unseen: bool) -> tuple[str, Table | Domain]:
     """Return a data set's name, and its table or its images with their classes."""
     if path.is_file():
         return path.stem, read_table(path, rules)
@@ -182,7 +186,7 @@ def _open(path: Path, rules: DataRules) -> tuple[str, Table | Domain]:
                 f"{tables[0]}; to learn from the table give its path as the data set, and to learn "
                 "from the folders move the table elsewhere"
             )
-        return name, classified([find_images(str(path), rules=rules)], [0], rules)[0]
+        return name, classified([find_images(str(path), rules=rules)], [0], rules, unseen=unseen)[0]
     by_split = tables_of_splits(tables_in(path, rules)) if rules == 2 else None
     if by_split and len(by_split) > 1:
         return name, read_split_tables(by_split)
@@ -194,20 +198,20 @@ def _open(path: Path, rules: DataRules) -> tuple[str, Table | Domain]:
     )
 
 
-def _from_classes(name: str, images: Domain, chosen: Sequence[str]) -> LabelledDomain:
+def _from_classes(name: str, images: Domain, chosen: Sequence[str], unseen: bool) -> LabelledDomain:
     """Return the images of some classes, or of all, with one label each."""
     names = tuple(chosen) or images.classes
 
     def choose(
-        paths: Sequence[Path], labels: Sequence[int]
+        paths: Sequence[Path], labels: Sequence[int], others: bool
     ) -> tuple[tuple[Path, ...], tuple[Values, ...]]:
-        own = zip(paths, (images.classes[label] for label in labels), strict=True)
-        kept = [(path, label) for path, label in own if label in names]
-        values = {label: tuple(int(label == other) for other in names) for label in names}
+        own = zip(paths, ("" if k < 0 else images.classes[k] for k in labels), strict=True)
+        kept = [(path, label) for path, label in own if others or label in names]
+        values = {label: tuple(int(label == other) for other in names) for _, label in kept}
         return tuple(path for path, _ in kept), tuple(values[label] for _, label in kept)
 
-    train, values = choose(images.train, images.class_indices)
-    test, test_values = choose(images.test, images.test_class_indices)
+    train, values = choose(images.train, images.class_indices, False)
+    test, test_values = choose(images.test, images.test_class_indices, unseen)
     return LabelledDomain(
         name, train, test, train_root=images.train_root, test_root=images.test_root,
         label_set=LabelSet(names, True), values=values, test_values=test_values,

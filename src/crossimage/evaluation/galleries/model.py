@@ -153,7 +153,18 @@ class ModelGallery(TrainedGallery):
         outputs: list[Tensor] = []
         for first in range(0, count, _BATCH_SIZE):
             indices = range(first, min(count, first + _BATCH_SIZE))
-            draws = [[model.draw(self.seed, one.path.name, k) for k in indices] for one in batch]
+            draws = [
+                [
+                    model.draw(
+                        self.seed,
+                        one.path.name,
+                        k,
+                        target if isinstance(target, str) else target[i : i + 1],
+                    )
+                    for k in indices
+                ]
+                for i, one in enumerate(batch)
+            ]
             outputs.append(to_rgb(as_uint8(model.predict(x, target, draws))).cpu())
         return torch.cat(outputs, 1)
 

@@ -1,0 +1,92 @@
+"""Random crops, mirroring, brightness and contrast of training images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Generator, Tensor
+
+from crossimage.config import Config
+from crossimage.data.images.files import normalise
+from crossimage.data.images.resize import resize_decoded
+
+_TRIES = 10  # boxes drawn before the middle of the image is taken
+
+
+def augment(
+    images: Sequence[Tensor],
+    config: Config,
+    generator: Generator,
+    resize: Callable[[], list[Tensor]],
+) -> list[Tensor]:
+    """Crop, mirror and jitter images that belong together, all in the same way.
+
+    Args:
+        images: Decoded images (C, H, W) of one size, not resized yet.
+        config: The crop and the augmentations.
+        generator: Source of all draws. What is off draws nothing.
+        resize: Returns the images resized as before a usual crop.
+
+    Returns:
+        Float32 images (C, *crop) in [-1, 1].
+    """
+    height, width = config.crop
+    if config.resized_crop and _draw(generator) < config.resized_crop:
+        box = random_box(images[0].shape[1], images[0].shape[2], config, generator)
+        cut = [resize_decoded(_cut(image, box), config.crop) for image in images]
+    else:
+        resized = resize()
+        top = int(torch.randint(resized[0].shape[1] - height + 1, (), generator=generator))
+        left = int(torch.randint(resized[0].shape[2] - width + 1, (), generator=generator))
+        cut = [_cut(image, (top, left, height, width)) for image in resized]
+    flip = config.flip and _draw(generator) < 0.5
+    mirrored = [(image.flip(2) if flip else image).contiguous() for image in cut]
+    return jitter([normalise(image) for image in mirrored], config, generator)
+
+
+def random_box(
+    height: int, width: int, config: Config, generator: Generator
+) -> tuple[int, int, int, int]:
+    """Draw the part of an image that a resized crop shows.
+
+    Returns:
+        Its top, left, height and width in pixels.
+    """
+    scale, ratio = config.resized_crop_scale, config.resized_crop_ratio
+    logs = math.log(ratio[0]), math.log(ratio[1])
+    for _ in range(_TRIES):
+        area = height * width * (scale[0] + _draw(generator) * (scale[1] - scale[0]))
+        shape = math.exp(logs[0] + _draw(generator) * (logs[1] - logs[0]))
+        w, h = max(1, round(math.sqrt(area * shape))), max(1, round(math.sqrt(area / shape)))
+        if w <= width and h <= height:
+            top = int(torch.randint(height - h + 1, (), generator=generator))
+            left = int(torch.randint(width - w + 1, (), generator=generator))
+            return top, left, h, w
+    shape = min(max(width / height, ratio[0]), ratio[1])
+    w, h = min(width, max(1, round(height * shape))), min(height, max(1, round(width / shape)))
+    return (height - h) // 2, (width - w) // 2, h, w
+
+
+def jitter(images: list[Tensor], config: Config, generator: Generator) -> list[Tensor]:
+    """Change brightness and contrast of images (C, H, W) in [-1, 1], all by the same amounts.
+
+    The contrast is about the mean of each image.
+    """
+    if config.contrast:
+        factor = 1 + config.contrast * (2 * _draw(generator) - 1)
+        images = [(x - x.mean()).mul(factor).add(x.mean()).clamp(-1, 1) for x in images]
+    if config.brightness:
+        shift = 2 * config.brightness * (2 * _draw(generator) - 1)
+        images = [x.add(shift).clamp(-1, 1) for x in images]
+    return images
+
+
+def _draw(generator: Generator) -> float:
+    return float(torch.rand((), generator=generator))
+
+
+def _cut(image: Tensor, box: tuple[int, int, int, int]) -> Tensor:
+    top, left, height, width = box
+    return image[:, top : top + height, left : left + width]

@@ -1,0 +1,108 @@
+"""Find the references that a user gives, and encode their styles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from crossimage.data.images.encoded import EncodedImage
+from crossimage.data.images.formats import EXPECTED
+from crossimage.data.sources.find import find_files
+from crossimage.inference.inputs import ImageLike, as_list, read_inputs
+from crossimage.inference.predictor import Predictor
+from crossimage.labels import To
+from crossimage.utils.files import as_path
+
+Image = ImageLike | EncodedImage
+
+Reference = list[Image]
+"""The images whose mean style is used; a single one, except for few-shot methods."""
+
+
+def images_of(given: ImageLike) -> list[Image]:
+    """Return the images of a folder, or an image itself."""
+    if isinstance(given, str | Path) and (path := as_path(given, "a reference")).is_dir():
+        found = find_files(path).images
+        if not found:
+            raise ValueError(f"there is no image in the reference {path}; expected {EXPECTED}")
+        return [*found]
+    return [given]
+
+
+def find_references(
+    given: ImageLike | Sequence[ImageLike],
+    few_shot: bool,
+    images_of: Callable[[ImageLike], list[Image]] = images_of,
+) -> list[Reference]:
+    """Return the references, each of which gives one style.
+
+    For few-shot methods, a folder is one reference: the images of one class; and all images beside
+    folders are another one. For other methods, each image is a reference.
+
+    Args:
+        given: Images, folders and whatever else ``images_of`` understands.
+        few_shot: Whether the method is a few-shot method.
+        images_of: Returns the images that one of them names.
+
+    Raises:
+        ValueError: There is no image, or a folder of a few-shot method holds several classes.
+    """
+    alone: Reference = []
+    references: list[Reference] = []
+    for item in as_list(given):
+        images = images_of(item)
+        if not few_shot:
+            references += [[image] for image in images]
+        elif isinstance(item, str | Path) and Path(item).is_dir():
+            _check_one_class(Path(item), [Path(str(image)) for image in images])
+            references.append(images)
+        else:
+            alone += images
+    if alone:
+        references.insert(0, alone)
+    if not references:
+        raise ValueError("reference is an empty list; expected at least one image")
+    return references
+
+
+def reference_styles(predictor: Predictor, references: Sequence[Reference], to: To) -> Tensor:
+    """Return the style codes (references, style_dim) of references.
+
+    Args:
+        predictor: The trained model.
+        references: The references.
+        to: Their domain.
+
+    Raises:
+        FileNotFoundError: The path of an image does not exist.
+        ValueError: An image is unreadable, or the domain does not fit the model.
+    """
+    return torch.cat(
+        [_encode(predictor, images, to).mean(0, keepdim=True) for images in references]
+    )
+
+
+def _encode(predictor: Predictor, images: Reference, to: To) -> Tensor:
+    """Return the style code of each image."""
+    letter = predictor.letter(to)
+    inputs = read_inputs(
+        images, predictor.channels(letter), predictor.config.range_of(letter),
+        predictor.config.data_rules,
+    )  # fmt: skip
+    batches = [predictor.fit_size(batch.to(predictor.device)) for batch in inputs.batches]
+    return torch.cat([predictor.reference_style(batch, to) for batch in batches])
+
+
+def _check_one_class(folder: Path, images: Sequence[Path]) -> None:
+    """Refuse a folder whose images are in several sub-folders, or in some and in none."""
+    parts = {path.relative_to(folder).parts[:-1][:1] for path in images}
+    if len(parts) > 1:
+        names = sorted(name for part in parts for name in part)
+        raise ValueError(
+            f"the reference {folder} holds images of several classes, in {', '.join(names[:5])}"
+            f"{', ...' if len(names) > 5 else ''}; give the folder of one class, such as "
+            f"{folder / names[0]}, or several such folders for one result each"
+        )
