@@ -1,5 +1,7 @@
 """Options read metric names as users write them, and refuse numbers that make no sense."""
 
+from pathlib import Path
+
 import pytest
 
 from crossimage.evaluation.options import Options
@@ -15,6 +17,16 @@ def test_amounts_below_one_are_refused(key: str, value: int) -> None:
     with pytest.raises(ValueError, match=f"--{key} must be at least 1, found {value}"):
         Options(**{key: value}).check()  # type: ignore[arg-type]
     Options(inputs=1, samples=1).check()
+
+
+@pytest.mark.parametrize("key", ["features", "lpips_weights", "classifier", "segmenter"])
+def test_files_that_do_not_exist_are_named_with_their_option(key: str, tmp_path: Path) -> None:
+    flag = f"--{key.replace('_', '-')}"
+    with pytest.raises(FileNotFoundError, match=f"x.pth, which {flag} names, does not exist"):
+        Options(**{key: str(tmp_path / "x.pth")}).check()  # type: ignore[arg-type]
+    (tmp_path / "x.pth").touch()
+    Options(**{key: str(tmp_path / "x.pth")}).check()  # type: ignore[arg-type]
+    Options(features="random", lpips_weights="random").check()
 
 
 def test_plain_data_holds_what_was_chosen() -> None:

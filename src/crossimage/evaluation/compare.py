@@ -17,7 +17,6 @@ from crossimage.evaluation.report.page import Evaluation
 from crossimage.evaluation.run_metrics import choose, nothing_computed, run_metrics
 from crossimage.inference.translator import Translator
 from crossimage.utils.arguments import find_device
-from crossimage.utils.files import as_path
 from crossimage.utils.progress import ProgressCallback
 
 
@@ -77,17 +76,13 @@ def compare(
         ValueError: The data does not fit a model, or no metric can be computed.
     """
     options.check()
-    if options.features not in ("inception", "random"):
-        _file(options.features, "--features")
-    if options.lpips_weights != "random":
-        _file(options.lpips_weights, "--lpips-weights")
     networks = MetricNetworks(
         find_device(options.device),
         options.features,
         options.lpips,
         options.lpips_weights,
-        _file(options.classifier, "--classifier"),
-        _file(options.segmenter, "--segmenter"),
+        _path(options.classifier),
+        _path(options.segmenter),
         options.resize,
     )
     amounts = Amounts(options.inputs, options.samples, options.seed)
@@ -105,9 +100,5 @@ def compare(
     return evaluations
 
 
-def _file(path: str | None, flag: str) -> Path | None:
-    if path is None:
-        return None
-    if not (file := as_path(path, flag)).is_file():
-        raise FileNotFoundError(f"{path}, which {flag} names, does not exist")
-    return file
+def _path(file: str | None) -> Path | None:
+    return None if file is None else Path(file)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from crossimage.evaluation.metrics import METRICS
+from crossimage.utils.files import as_path
 
 Metrics = Annotated[
     str,
@@ -76,14 +77,23 @@ class Options:
         return tuple(name for part in self.metrics.split(",") if (name := part.strip().lower()))
 
     def check(self) -> None:
-        """Check the numbers.
+        """Check the numbers, and that the files exist.
 
         Raises:
-            ValueError: One of them is less than 1.
+            FileNotFoundError: A file does not exist.
+            ValueError: A number is less than 1, or a path is empty.
         """
         for flag, value in (("--inputs", self.inputs), ("--samples", self.samples)):
             if value is not None and value < 1:
                 raise ValueError(f"{flag} must be at least 1, found {value}")
+        for flag, file, others in (
+            ("--features", self.features, ("inception", "random")),
+            ("--lpips-weights", self.lpips_weights, ("random",)),
+            ("--classifier", self.classifier, ()),
+            ("--segmenter", self.segmenter, ()),
+        ):
+            if file is not None and file not in others and not as_path(file, flag).is_file():
+                raise FileNotFoundError(f"{file}, which {flag} names, does not exist")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options that were chosen, without those left open, as plain data."""
