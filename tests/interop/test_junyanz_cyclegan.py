@@ -64,7 +64,7 @@ def test_variants(tmp_path: Path, shape: dict, module: bool) -> None:
         saved(network, tmp_path / f"20_net_{name}.pth", module=module)
         for network, name in zip(networks, OFFICIAL, strict=False)
     ]
-    import_model(files, tmp_path / "m.safetensors")
+    import_model(files, tmp_path / "m.safetensors", options={"test_mode": "eval"})
     model = crossimage.load(tmp_path / "m.safetensors")
     x, y = torch.rand(2, shape.get("a", 3), 32, 40) * 2 - 1, torch.rand(2, 3, 32, 40) * 2 - 1
     for image, network, to in ((x, networks[0], "b"), (y, networks[1], "a")):

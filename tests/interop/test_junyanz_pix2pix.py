@@ -14,6 +14,8 @@ from crossimage.interop import import_model
 from tests import golden
 from tests.interop.junyanz_networks import patch, pixel, resnet, saved, unet
 
+EVAL = {"test_mode": "eval"}
+
 
 def close(result: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-4)
@@ -23,7 +25,7 @@ def close(result: Tensor, expected: Tensor) -> None:
 def test_official_outputs(tmp_path: Path, format: str | None) -> None:
     folder = golden.folder("junyanz_pix2pix")
     files = [folder / f"latest_net_{name}.pth" for name in "GD"]
-    import_model(files, tmp_path / "m.safetensors", format)
+    import_model(files, tmp_path / "m.safetensors", format, EVAL)
     model, io = crossimage.load(tmp_path / "m.safetensors"), load_file(folder / "io.safetensors")
     close(model.translate(io["image"]), io["translated_eval"])
     (scores,) = model.discriminate(io["target"], domain="b", condition=io["image"])
@@ -45,7 +47,7 @@ def test_unets(tmp_path: Path, shape: dict) -> None:
     G, a = unet(**shape).eval(), shape.get("a", 3)
     D = patch(a + shape.get("b", 3), norm=shape.get("norm", "batch")).eval()
     files = [saved(G, tmp_path / "G.pth", module=True), saved(D, tmp_path / "D.pth")]
-    import_model(files, tmp_path / "m.safetensors")
+    import_model(files, tmp_path / "m.safetensors", options=EVAL)
     model = crossimage.load(tmp_path / "m.safetensors")
     side = 2 ** shape["depth"]
     x = torch.rand(1, a, side, 2 * side) * 2 - 1
@@ -59,7 +61,8 @@ def test_unets(tmp_path: Path, shape: dict) -> None:
 def test_a_single_generator_of_residual_blocks(tmp_path: Path, norm: str) -> None:
     """What pretrained one-way models are."""
     G = resnet(blocks=9, norm=norm, dropout=norm == "batch").eval()
-    notes = import_model([saved(G, tmp_path / "latest_net_G.pth")], tmp_path / "m.safetensors")
+    file = saved(G, tmp_path / "latest_net_G.pth")
+    notes = import_model([file], tmp_path / "m.safetensors", options=EVAL)
     assert notes[0] == "recognised as junyanz-pix2pix"
     x = torch.rand(2, 3, 32, 40) * 2 - 1
     close(crossimage.load(tmp_path / "m.safetensors").translate(x), G(x))
@@ -69,7 +72,7 @@ def test_a_single_generator_of_residual_blocks(tmp_path: Path, norm: str) -> Non
 def test_pixels(tmp_path: Path) -> None:
     D = pixel(6, norm="batch").eval()
     files = [saved(unet(depth=5), tmp_path / "G.pth"), saved(D, tmp_path / "D.pth")]
-    import_model(files, tmp_path / "m.safetensors")
+    import_model(files, tmp_path / "m.safetensors", options=EVAL)
     x, y = torch.rand(2, 1, 3, 64, 64) * 2 - 1
     model = crossimage.load(tmp_path / "m.safetensors")
     close(model.discriminate(y, domain="b", condition=x)[0], D(torch.cat([x, y], 1)))
@@ -77,15 +80,19 @@ def test_pixels(tmp_path: Path) -> None:
 
 @torch.no_grad()
 def test_the_official_test_mode(tmp_path: Path) -> None:
-    """``test_mode=train``: an image's own statistics, and dropout."""
+    """Without ``--eval``: an image's own statistics, and dropout."""
     G = unet(depth=6, norm="batch")
     file = saved(G, tmp_path / "G.pth")
     x = torch.rand(1, 3, 128, 128) * 2 - 1
-    for options in ({}, {"test_mode": "train"}, {"test_mode": "train", "dropout": "0"}):
-        import_model([file], tmp_path / "m.safetensors", None, options)
+    for options in ({}, {"test_mode": "train"}, EVAL, {"dropout": "0"}):
+        notes = import_model([file], tmp_path / "m.safetensors", None, options)
         model = crossimage.load(tmp_path / "m.safetensors")
         first, second = model.translate(x), model.translate(x)
-        assert torch.equal(first, second) == (options.get("dropout", "0.5") == "0" or not options)
+        assert torch.equal(first, second) == (options in (EVAL, {"dropout": "0"}))
+        (note,) = [note for note in notes if note.startswith("test_mode=")]
+        assert ("as in the official test script without --eval" in note) == (
+            "test_mode" not in options
+        )
     close(first, G.train()(x))
     assert any(isinstance(layer, nn.BatchNorm2d) for layer in G.modules())
 

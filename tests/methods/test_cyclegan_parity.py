@@ -16,7 +16,7 @@ def case() -> tuple[CycleGAN, dict[str, Tensor]]:
     folder = golden.folder("junyanz_cyclegan")
     names = ("G_A", "G_B", "D_A", "D_B")
     files = (folder / f"latest_net_{name}.pth" for name in names)
-    cyclegan = golden.imported("junyanz-cyclegan", *files)
+    cyclegan = golden.imported("junyanz-cyclegan", *files, options={"test_mode": "eval"})
     assert isinstance(cyclegan, CycleGAN)
     return cyclegan, load_file(folder / "io.safetensors")
 

@@ -16,7 +16,7 @@ from tests import golden
 def case() -> tuple[Pix2Pix, dict[str, Tensor]]:
     folder = golden.folder("junyanz_pix2pix")
     files = (folder / f"latest_net_{name}.pth" for name in "GD")
-    method = golden.imported("junyanz-pix2pix", *files)
+    method = golden.imported("junyanz-pix2pix", *files, options={"test_mode": "eval"})
     assert isinstance(method, Pix2Pix)
     return method, load_file(folder / "io.safetensors")
 

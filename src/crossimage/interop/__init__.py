@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -24,6 +25,8 @@ from crossimage.interop import (
 )
 from crossimage.interop.arrangement import arrange, note_left_out, other_order, parts_of
 from crossimage.interop.checkpoint_files import Contents, read_checkpoint
+from crossimage.interop.file_names import Run, check_names, find_run, options_beside
+from crossimage.interop.junyanz_options import read_options
 from crossimage.interop.mapping import (
     CheckpointFile,
     Format,
@@ -58,11 +61,14 @@ def import_model(
     Nothing is written unless everything fits.
 
     Args:
-        files: The checkpoint's files, in the order of the format.
+        files: The checkpoint's files, in the order of the format; or the folder of a training run,
+            as the official program has written it.
         out: The model file to write.
         format: Name in ``FORMATS``; None to recognise it by the names of the tensors.
-        options: Settings that the tensors do not determine.
-        config: The official config file (.yaml), if the codebase has one.
+        options: Settings that the tensors do not determine; ``epoch`` chooses among the checkpoints
+            of a folder.
+        config: The official config file (``config.yaml`` or ``train_opt.txt``); by default the one
+            where the official program writes it, if files and folders have their official names.
 
     Returns:
         Notes that say what was recognised and where the settings come from.
@@ -78,42 +84,81 @@ def import_model(
     if out.is_dir() or out.resolve() in {path.resolve() for path in paths}:
         kind = "a folder" if out.is_dir() else "one of the files to import"
         raise ValueError(f"{out} is {kind}; give the new model file another name")
-    if not paths:
-        raise ValueError("no checkpoint file is given; expected at least one")
-    contents = [read_checkpoint(path) for path in paths]
-    for content in contents:
+    given = dict(options or {})
+    run = _find(paths, given.pop("epoch", None))
+    configs = [Path(config)] if config is not None else run.options
+    contents = [read_checkpoint(path) for path in run.paths]
+    for content, role in zip(contents, run.roles, strict=True):
+        content.role = role
         if family := family_of(content.state):
             raise ValueError(f"{content.path} cannot be imported: {family}")
-    notes = []
+    notes = list(run.notes)
     if format is None:
         format = _recognise(contents)
         notes.append(f"recognised as {format}")
     module = FORMATS[format]
     sources = arrange(contents, module, _roles()) or _as_given(contents, format)
+    check_names(run.paths, sources, module.FILES)
     notes += [note for content in contents for note in note_left_out(content, sources)]
     # a setting of how images are read, which no codebase knows
-    given = dict(options or {})
     ranges = {key: text for key, text in given.items() if key.split(".")[0] == "value_range"}
     others = {key: text for key, text in given.items() if key not in ranges}
     with torch.random.fork_rng(devices=[]):
-        settings = None if config is None else read_yaml(Path(config))
+        settings = _read_config(configs)
         try:
             converted = module.convert(sources, others, settings)
             for source in sources:
                 source.check_all_used()
         except MismatchError as error:
-            if config is None:
+            if not configs:
                 raise
-            raise ValueError(f"{error}; is {config} the config file of this model?") from None
+            names = " and ".join(map(str, configs))
+            those = (
+                f"are {names} the config files" if configs[1:] else f"is {names} the config file"
+            )
+            raise ValueError(f"{error}; {those} of this model?") from None
+    if configs and config is None:
+        notes.append(f"options from {', '.join(map(str, configs))}")
     method = converted.method
     method.config = build(
         type(method.config), to_dict(method.config), nest(ranges), source="crossimage import"
     )
-    names = method.config.domains
-    if not converted.method.labels and (len(set(names)) != 2 or len(names) != 2):
-        raise ValueError(f"domains must be two different names, found '{','.join(names)}'")
+    domains = method.config.domains
+    if not converted.method.labels and (len(set(domains)) != 2 or len(domains) != 2):
+        raise ValueError(f"domains must be two different names, found '{','.join(domains)}'")
     save_model(out, converted.method, discriminators=converted.discriminators)
     return notes + converted.notes
+
+
+def _find(paths: list[Path], epoch: str | None) -> Run:
+    """Return the files to read: those given, or those of the folder given.
+
+    Raises:
+        ValueError: None or too much is given, or a folder holds no checkpoint or several.
+    """
+    if not paths:
+        raise ValueError("no checkpoint file is given; expected at least one")
+    folders = [path for path in paths if path.is_dir()]
+    if folders and len(paths) > 1:
+        raise ValueError(
+            f"{folders[0]} is a folder; expected the folder of one training run, or the files of a "
+            "checkpoint"
+        )
+    if folders:
+        return find_run(folders[0], epoch)
+    if epoch is not None:
+        raise ValueError(
+            f"epoch={epoch} chooses among the checkpoints of a folder, and {paths[0]} is a file"
+        )
+    return Run(paths, [None] * len(paths), options_beside(paths))
+
+
+def _read_config(paths: list[Path]) -> dict[str, Any] | None:
+    """Read files of options; the last takes precedence."""
+    values: dict[str, Any] = {}
+    for path in paths:
+        values |= read_options(path) if path.suffix == ".txt" else read_yaml(path)
+    return values if paths else None
 
 
 def _roles() -> list[str]:

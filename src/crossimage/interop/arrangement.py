@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import permutations, product
 from pathlib import Path
 
-from crossimage.interop.checkpoint_files import Contents, State, split, unwrapped
+from crossimage.interop.checkpoint_files import Contents, State, canonical, split, unwrapped
 from crossimage.interop.mapping import CheckpointFile, Files, Format
 
 
@@ -34,14 +34,16 @@ def parts_of(contents: Sequence[Contents], files: Files, others: Sequence[str]) 
         files: The networks of a format.
         others: The networks of all other formats.
     """
+    known = {canonical(role): role for role in files.roles}
     parts = []
     for content in contents:
         networks = split(content.state, files.roles, others)
         label = "{} ({})" if len(networks) > 1 else "{}"
+        said = known.get(canonical(content.role or ""), content.role)
         parts += [
             Part(Path(label.format(content.path, role)), state, role)
             for role, state in networks.items()
-        ] or [Part(content.path, content.state, content.role)]
+        ] or [Part(content.path, content.state, said)]
     return parts
 
 

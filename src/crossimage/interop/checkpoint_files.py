@@ -38,14 +38,12 @@ class Contents:
         state: All tensors of networks by their names, joined by dots
             (``a.enc.model.0.conv.weight``), without the prefixes of ``DataParallel`` and
             ``torch.compile``.
-        settings: Plain values that a program has saved as its options, by name.
         left_out: What else the file holds, by name, and why it is left out.
         role: The role of its network, where the names of the files of a folder say it.
     """
 
     path: Path
     state: State
-    settings: dict[str, Any] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     role: str | None = None
 
@@ -95,7 +93,7 @@ def read_checkpoint(path: Path) -> Contents:
 
 
 def _collect(found: Contents, content: Mapping[str, Any], prefix: str) -> None:
-    """Sort the entries of nested dictionaries into tensors, settings and the rest."""
+    """Sort the entries of nested dictionaries into tensors and the rest."""
     for key, value in content.items():
         name = f"{prefix}{key}"
         if isinstance(value, Tensor):
@@ -103,18 +101,13 @@ def _collect(found: Contents, content: Mapping[str, Any], prefix: str) -> None:
         elif isinstance(value, Mapping) and "param_groups" in value:
             found.left_out[name] = "the state of an optimizer"
         elif isinstance(value, Mapping) and not prefix and key in _SETTINGS:
-            found.settings |= {str(k): v for k, v in value.items() if _is_plain(v)}
-            found.left_out[name] = "settings"
+            found.left_out[name] = "settings; give those that matter as key=value"
         elif isinstance(value, Mapping):
             _collect(found, value, f"{name}.")
         elif isinstance(value, Unread):
             found.left_out[name] = f"{_OBJECT} ({value.name})"
         elif value is not None:
             found.left_out[name] = f"a {type(value).__name__}"
-
-
-def _is_plain(value: object) -> bool:
-    return isinstance(value, str | int | float | bool | list | tuple)
 
 
 def _without_prefixes(state: State) -> State:

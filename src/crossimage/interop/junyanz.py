@@ -10,13 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from crossimage.config import C, build
-from crossimage.interop.mapping import CheckpointFile, is_unused_statistic, load_weights, nest
+from crossimage.interop.mapping import (
+    CheckpointFile,
+    MismatchError,
+    is_unused_statistic,
+    load_weights,
+    nest,
+)
 from crossimage.methods.settings import PatchShape
 from crossimage.networks.blocks import BatchNorm, NormName
 
@@ -87,17 +93,88 @@ def conv_channels(source: CheckpointFile, conv: str, kernel: int) -> tuple[int, 
     return first, second
 
 
-def norm_of(source: CheckpointFile, conv: str, norm: str) -> NormName:
-    """Return the norm after a convolution: only batch norms have weights, and drop the bias."""
-    if f"{norm}.weight" in source:
-        return "batch"
-    return "instance" if f"{conv}.bias" in source else "none"
+class NormHints(NamedTuple):
+    """What is known of the norms beside the tensors.
+
+    Attributes:
+        option: The norm passed as key=value; it settles what the tensors leave open.
+        config: The norm of the official options.
+    """
+
+    option: str | None = None
+    config: str | None = None
 
 
-def resnet_generator(source: CheckpointFile) -> Network:
+UNKNOWN = NormHints()
+
+
+def norm_hints(options: Mapping[str, str], config: Mapping[str, Any] | None) -> NormHints:
+    """Return what options and official options say of the norms.
+
+    Raises:
+        ValueError: The option is neither ``instance`` nor ``batch``.
+    """
+    option = options.get("norm")
+    if option not in (None, "instance", "batch"):
+        raise ValueError(f"norm must be instance or batch, found '{option}'")
+    return NormHints(option, (config or {}).get("norm"))
+
+
+def norm_of(source: CheckpointFile, conv: str, norm: str, hints: NormHints = UNKNOWN) -> NormName:
+    """Return the norm after a convolution.
+
+    Norms with weights and running statistics are batch norms in the official code, which gives the
+    convolutions before them no biases. Instance norms with both exist in variants of it. Only batch
+    norms count batches, but a count of zero means nothing: it is added to old files.
+
+    Args:
+        source: The file.
+        conv: Name of the convolution.
+        norm: Name of the norm.
+        hints: What else is known.
+
+    Raises:
+        MismatchError: The evidence is contradictory.
+    """
+    biased = f"{conv}.bias" in source
+    found: NormName
+    if f"{norm}.weight" not in source:
+        found = "instance" if biased else "none"
+    elif f"{norm}.running_mean" not in source:
+        found = "affine_instance"
+    elif hints.option is not None:
+        return "batch" if hints.option == "batch" else "affine_instance"
+    else:
+        counted = _counts_batches(source)
+        batch = counted or not biased
+        contradicted = (counted and biased) or (counted and hints.config == "instance")
+        if hints.config in ("instance", "batch") and not counted:
+            batch = hints.config == "batch"
+        elif contradicted and hints.config != "batch":
+            reason = "the convolutions before them have biases" if biased else "the options say so"
+            raise MismatchError(
+                f"the norms of {source.path} may be batch norms, since they have counted batches, "
+                f"or instance norms, since {reason}; choose with norm=batch or norm=instance"
+            )
+        found = "batch" if batch else "affine_instance"
+    if hints.option is not None and not found.endswith(hints.option):
+        raise MismatchError(
+            f"the tensors of {source.path} have norm={found}, and norm={hints.option} is given; "
+            "expected no such setting"
+        )
+    return found
+
+
+def _counts_batches(source: CheckpointFile) -> bool:
+    """Return whether a norm has counted batches, as only batch norms do."""
+    counts = (n for name, n in source.state.items() if name.endswith(".num_batches_tracked"))
+    return any(bool(count.max() > 0) for count in counts)
+
+
+def resnet_generator(source: CheckpointFile, hints: NormHints = UNKNOWN) -> Network:
     """Read the generator of residual blocks; the published one halves its input twice."""
     width, inputs = conv_channels(source, "model.1", 7)
-    norm = norm_of(source, "model.1", "model.2")
+    norm = norm_of(source, "model.1", "model.2", hints)
     halvings = count_halvings(source.state)
     first = 4 + 3 * halvings
     blocks = source.count("model.#.conv_block.1.weight", first)
@@ -113,7 +190,7 @@ def resnet_generator(source: CheckpointFile) -> Network:
     for i in range(halvings):
         up = first + blocks + 3 * i
         names |= _layer(str(1 + halvings + blocks + i), f"model.{up}", f"model.{up + 1}")
-    biased = norm == "instance" or "model.1.bias" in source
+    biased = "model.1.bias" in source
     unbiased = [] if biased else [name for name in names if name.endswith("conv")]
     end = f"model.{first + blocks + 3 * halvings + 1}"
     names[f"{1 + 2 * halvings + blocks}.conv"] = end
@@ -133,18 +210,21 @@ def _layer(ours: str, conv: str, norm: str) -> dict[str, str]:
     return {f"{ours}.conv": conv, f"{ours}.norm": norm}
 
 
-def unet(source: CheckpointFile, *, norm: NormName | None = None) -> Network:
+def unet(
+    source: CheckpointFile, hints: NormHints = UNKNOWN, *, norm: NormName | None = None
+) -> Network:
     """Read the U-Net whose levels are nested sequences.
 
     Args:
         source: The file.
+        hints: What is known of its norms.
         norm: The norm, if it is known already; ``none`` then takes no position in the sequences.
             If it is read from the file, a layer always takes that position.
     """
     first = "model.model.0"
     width, inputs = conv_channels(source, first, 4)
     if norm is None:
-        norm, gap = norm_of(source, "model.model.1.model.1", "model.model.1.model.2"), 1
+        norm, gap = norm_of(source, "model.model.1.model.1", "model.model.1.model.2", hints), 1
     else:
         gap = int(norm != "none")
     levels = ["model.model", "model.model.1.model"]
@@ -170,15 +250,18 @@ def unet(source: CheckpointFile, *, norm: NormName | None = None) -> Network:
     return Network(values, names, unbiased)
 
 
-def patch_discriminator(source: CheckpointFile, *, several: bool = False) -> Network:
+def patch_discriminator(
+    source: CheckpointFile, hints: NormHints = UNKNOWN, *, several: bool = False
+) -> Network:
     """Read the patch or pixel discriminator.
 
     Args:
         source: The file.
+        hints: What is known of its norms.
         several: Allow several scales, which only BicycleGAN has.
     """
     if "net.0.weight" in source:
-        return _pixel_discriminator(source)
+        return _pixel_discriminator(source, hints)
     scales = source.count("model_#.0.weight") if several else 0
     prefixes = [f"model_{i}" for i in range(scales)] or ["model"]
     width, inputs = conv_channels(source, f"{prefixes[0]}.0", 4)
@@ -200,18 +283,19 @@ def patch_discriminator(source: CheckpointFile, *, several: bool = False) -> Net
         "width": width,
         "layers": layers,
         "scales": len(prefixes),
-        "norm": norm_of(source, f"{prefixes[0]}.2", f"{prefixes[0]}.3"),
+        "norm": norm_of(source, f"{prefixes[0]}.2", f"{prefixes[0]}.3", hints),
     }
     return Network(values, names, unbiased)
 
 
-def _pixel_discriminator(source: CheckpointFile) -> Network:
+def _pixel_discriminator(source: CheckpointFile, hints: NormHints) -> Network:
     width, inputs = conv_channels(source, "net.0", 1)
-    norm = norm_of(source, "net.2", "net.3")
+    norm = norm_of(source, "net.2", "net.3", hints)
     names = {"scales.0.0.conv": "net.0", **_layer("scales.0.1", "net.2", "net.3")}
     names["scales.0.2"] = "net.5"
     values = {"inputs": inputs, "width": width, "layers": 0, "scales": 1, "norm": norm}
-    return Network(values, names, [] if norm == "instance" else ["scales.0.1.conv", "scales.0.2"])
+    biased = "net.2.bias" in source
+    return Network(values, names, [] if biased else ["scales.0.1.conv", "scales.0.2"])
 
 
 def load_network(module: nn.Module, source: CheckpointFile, network: Network) -> None:
@@ -278,17 +362,30 @@ def configure(cls: type[C], values: Mapping[str, Any], options: Mapping[str, str
     return build(cls, published, nest(values), named, source="the imported settings")
 
 
-def refuse_config(config: Mapping[str, Any] | None, name: str) -> None:
-    """Refuse a config file, which these codebases do not have.
+def refuse_config(config: Mapping[str, Any] | None, name: str, *, options: bool = True) -> None:
+    """Refuse a config file of another kind than these codebases have.
+
+    Args:
+        config: Its contents.
+        name: Name of the codebase.
+        options: Whether it writes a file of options.
 
     Raises:
-        ValueError: A config file is given.
+        ValueError: A config file of another kind is given.
     """
-    if config is not None:
+    if config is not None and not (options and config.keys() & {"netG", "model", "norm"}):
+        instead = "other than their train_opt.txt" if options else ""
         raise ValueError(
-            f"checkpoints of {name} come without a config file; leave out --config and pass what "
-            "the tensors do not determine as key=value"
+            f"checkpoints of {name} come without a config file {instead}".rstrip()
+            + "; leave out --config and pass what the tensors do not determine as key=value"
         )
+
+
+def no_dropout(config: Mapping[str, Any] | None) -> dict[str, float]:
+    """Return the dropout rate that official options say."""
+    if not config or "no_dropout" not in config:
+        return {}
+    return {"dropout": 0.0 if config["no_dropout"] else 0.5}
 
 
 def role_notes(sources: list[CheckpointFile], names: Mapping[str, str]) -> list[str]:

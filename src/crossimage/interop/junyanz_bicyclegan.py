@@ -7,6 +7,7 @@ discriminate images of b. If training used one discriminator for both objectives
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -15,16 +16,19 @@ from torch import Tensor, nn
 from crossimage.interop import junyanz
 from crossimage.interop.junyanz import (
     Network,
+    NormHints,
     configure,
     conv_channels,
     discriminator_settings,
     is_patch,
     is_unet,
     load_network,
+    no_dropout,
     patch_discriminator,
     refuse_config,
     role_notes,
 )
+from crossimage.interop.junyanz_options import check_shapes, choose_direction
 from crossimage.interop.mapping import (
     CheckpointFile,
     ConvertedModel,
@@ -39,10 +43,10 @@ from crossimage.networks.blocks import NormName
 
 FILES = Files(("G", "E"), ("D", "D2"))
 ROLES = {
-    "G": "translates a to b",
-    "E": "encodes b",
-    "D": "discriminates b from encoded codes",
-    "D2": "discriminates b from random codes",
+    "G": "translates {way}",
+    "E": "encodes {target}",
+    "D": "discriminates {target} from encoded codes",
+    "D2": "discriminates {target} from random codes",
 }
 
 
@@ -62,7 +66,7 @@ def convert(
 ) -> ConvertedModel:
     """Convert a generator, an encoder and the discriminators, if present, to a BicycleGAN."""
     refuse_config(config, "BicycleGAN")
-    check_options(options, ["domains", "dropout"])
+    check_options(options, ["domains", "dropout", "direction"])
     encoder = _encoder(sources[1])
     norm, code = encoder.values["norm"], encoder.values["style_dim"]
     inject = "all" if "model.down.0.weight" in sources[0] else "input"
@@ -71,7 +75,9 @@ def convert(
         if inject == "all"
         else junyanz.unet(sources[0], norm=norm)
     )
-    discriminator = patch_discriminator(sources[2], several=True) if sources[2:] else None
+    # the official test script calls eval(), where norms with running statistics use them
+    hints = NormHints(config="batch")
+    discriminator = patch_discriminator(sources[2], hints, several=True) if sources[2:] else None
 
     shapes = {**generator.values, **encoder.values, "inject": inject}
     inputs = shapes.pop("inputs")
@@ -80,11 +86,20 @@ def convert(
             f"the first convolution of {sources[0].path} has {inputs} input channels; expected "
             f"those of an image and of the {code} numbers of a code of {sources[1].path}"
         )
-    shapes["channels"] = inputs - code, shapes.pop("outputs")
+    channels = inputs - code, shapes.pop("outputs")
+    direction, direction_notes = choose_direction(options, config)
+    shapes["channels"] = channels if direction == "a-to-b" else channels[::-1]
     if discriminator:
         shapes |= discriminator_settings(discriminator)
-    chosen, notes = choose_settings({"dropout": 0.5}, options)
-    notes.append("the decoder's activation is assumed to be relu, as published")
+    if config:
+        check_shapes(config, {**shapes, "generator": "unet"}, channels)
+        _check_config(config, inject)
+    chosen, notes = choose_settings({"dropout": 0.5}, options, _dropout(config))
+    chosen["direction"] = direction
+    notes += direction_notes
+    if not config or "nl" not in config:
+        notes.append("the decoder's activation is assumed to be relu, as published")
+    notes.append("translates with running statistics and no dropout, as the official test script")
     # The official encoder ends by averaging 8x8 pixels.
     side = max(2 ** shapes["downsamples"], 8 * 2 ** shapes["encoder_downsamples"])
     settings = configure(BicycleGANConfig, shapes | chosen, options, side)
@@ -98,8 +113,33 @@ def convert(
     if len(sources) == 3:
         method.discriminators["D_2"].load_state_dict(method.discriminators["D"].state_dict())
         notes.append("only one discriminator is given: both become copies of it")
-    notes = [*role_notes(sources, ROLES), note_shapes(shapes), *notes]
+    way = "a to b" if direction == "a-to-b" else "b to a"
+    roles = {role: text.format(way=way, target=way[-1]) for role, text in ROLES.items()}
+    notes = [*role_notes(sources, roles), note_shapes(shapes), *notes]
     return ConvertedModel(method, discriminator is not None, notes)
+
+
+def _check_config(config: Mapping[str, Any], inject: str) -> None:
+    """Refuse official options that the tensors contradict, or that no network here has.
+
+    Raises:
+        MismatchError: The code enters elsewhere.
+        ValueError: The activation is another.
+    """
+    where = config.get("where_add", inject)
+    if where != inject:
+        raise MismatchError(f"the options say where_add={where}, and the tensors {inject}")
+    if config.get("nl", "relu") != "relu":
+        raise ValueError(
+            f"the options say nl={config['nl']}, and only decoders with nl=relu are supported"
+        )
+
+
+def _dropout(config: Mapping[str, Any] | None) -> dict[str, float]:
+    """Return the dropout rate in training that official options say."""
+    if not config or "use_dropout" not in config:
+        return no_dropout(config)
+    return {"dropout": 0.5 if config["use_dropout"] else 0.0}
 
 
 @torch.no_grad()

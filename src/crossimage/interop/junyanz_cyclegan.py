@@ -16,18 +16,23 @@ from crossimage.interop.junyanz import (
     is_patch,
     is_resnet,
     load_network,
+    norm_hints,
     patch_discriminator,
     published_size,
     refuse_config,
     resnet_generator,
     role_notes,
 )
+from crossimage.interop.junyanz_options import (
+    check_shapes,
+    choose_direction,
+    choose_test_mode,
+)
 from crossimage.interop.mapping import (
     CheckpointFile,
     ConvertedModel,
     Files,
     check_options,
-    choose_settings,
     note_shapes,
 )
 from crossimage.methods.cyclegan import CycleGAN, CycleGANConfig
@@ -39,6 +44,13 @@ ROLES = {
     "D_A": "discriminates b",
     "D_B": "discriminates a",
 }
+REVERSED = {
+    "G_A": "translates b to a",
+    "G_B": "translates a to b",
+    "D_A": "discriminates a",
+    "D_B": "discriminates b",
+}
+"""With ``--direction BtoA``."""
 
 
 def recognises(states: list[dict[str, Tensor]]) -> bool:
@@ -56,32 +68,41 @@ def convert(
 ) -> ConvertedModel:
     """Convert two generators and two discriminators, if present, to a CycleGAN."""
     refuse_config(config, "CycleGAN")
-    check_options(options, ["domains", "test_mode"])
+    check_options(options, ["domains", "test_mode", "norm", "direction"])
     if len(sources) == 3:
         raise ValueError(
             f"{sources[2].path} is a single discriminator; expected both, D_A and D_B, or none"
         )
-    files = dict(zip(("ab", "ba", "b", "a"), sources, strict=False))
+    direction, direction_notes = choose_direction(options, config)
+    ways = ("ab", "ba", "b", "a") if direction == "a-to-b" else ("ba", "ab", "a", "b")
+    files = dict(zip(ways, sources, strict=False))
+    hints = norm_hints(options, config)
     # Both generators have the same shape, and both discriminators; load_network() checks that.
-    generator = resnet_generator(files["ab"])
-    discriminator = patch_discriminator(files["b"]) if "b" in files else None
+    generator = resnet_generator(sources[0], hints)
+    discriminator = patch_discriminator(sources[2], hints) if sources[2:] else None
 
     shapes = dict(generator.values)
     channels = shapes.pop("inputs"), shapes.pop("outputs")
-    shapes["channels"] = channels
+    shapes["channels"] = channels if direction == "a-to-b" else channels[::-1]
     if discriminator:
         shapes |= discriminator_settings(discriminator)
-    chosen, notes = choose_settings({"test_mode": "eval"}, options)
+    if config:
+        check_shapes(config, {**shapes, "generator": "resnet"}, channels)
+    chosen: dict[str, Any] = {}
+    matters = shapes["norm"] == "batch" or shapes["dropout"] > 0
+    chosen["test_mode"], note = choose_test_mode(options, config, matters=matters)
+    notes = [*direction_notes, note]
     if channels[0] != channels[1]:
         chosen["weights.identity"] = 0.0
         notes.append("weights.identity=0, since the domains differ in their numbers of channels")
     side = published_size(generator)
     settings = configure(CycleGANConfig, shapes | chosen, options, side)
     method = CycleGAN(settings, training=discriminator is not None)
-    for way in ("ab", "ba"):
+    for way in ways[:2]:
         load_network(method.generators[way], files[way], generator)
     if discriminator:
-        for domain in "ba":
+        for domain in ways[2:]:
             load_network(method.discriminators[domain], files[domain], discriminator)
-    notes = [*role_notes(sources, ROLES), note_shapes(shapes), *notes]
+    roles = ROLES if direction == "a-to-b" else REVERSED
+    notes = [*role_notes(sources, roles), note_shapes(shapes), *notes]
     return ConvertedModel(method, discriminator is not None, notes)

@@ -19,12 +19,19 @@ from crossimage.interop.junyanz import (
     is_resnet,
     is_unet,
     load_network,
+    no_dropout,
+    norm_hints,
     patch_discriminator,
     published_size,
     refuse_config,
     resnet_generator,
     role_notes,
     unet,
+)
+from crossimage.interop.junyanz_options import (
+    check_shapes,
+    choose_direction,
+    choose_test_mode,
 )
 from crossimage.interop.mapping import (
     CheckpointFile,
@@ -37,7 +44,7 @@ from crossimage.interop.mapping import (
 from crossimage.methods.pix2pix import Pix2Pix, Pix2PixConfig
 
 FILES = Files(("G",), ("D",))
-ROLES = {"G": "translates a to b", "D": "discriminates a and b together"}
+ROLES = {"G": "translates {way}", "D": "discriminates a and b together"}
 
 
 def recognises(states: list[dict[str, Tensor]]) -> bool:
@@ -56,22 +63,35 @@ def convert(
     """Convert a generator and a discriminator, if present, to a pix2pix."""
     refuse_config(config, "pix2pix")
     residual = is_resnet(sources[0].state)
-    check_options(options, ["domains", "test_mode"] + ["dropout"] * (not residual))
-    generator = resnet_generator(sources[0]) if residual else unet(sources[0])
-    discriminator = patch_discriminator(sources[1]) if sources[1:] else None
+    known = ["domains", "test_mode", "norm", "direction"]
+    check_options(options, known + ["dropout"] * (not residual))
+    hints = norm_hints(options, config)
+    generator = resnet_generator(sources[0], hints) if residual else unet(sources[0], hints)
+    discriminator = patch_discriminator(sources[1], hints) if sources[1:] else None
 
     shapes = {"generator": "resnet" if residual else "unet", **generator.values}
-    shapes["channels"] = shapes.pop("inputs"), shapes.pop("outputs")
+    channels = shapes.pop("inputs"), shapes.pop("outputs")
+    direction, direction_notes = choose_direction(options, config)
+    shapes["channels"] = channels if direction == "a-to-b" else channels[::-1]
     if discriminator:
         shapes |= discriminator_settings(discriminator)
+    if config:
+        check_shapes(config, shapes, channels)
     # Dropout has no tensors, but in residual blocks it shifts the index of the layers after it.
-    unseen = {"test_mode": "eval"} if residual else {"test_mode": "eval", "dropout": 0.5}
-    chosen, notes = choose_settings(unseen, options)
+    unseen = {} if residual else {"dropout": 0.5}
+    chosen, notes = choose_settings(unseen, options, no_dropout(config))
+    drops = str((shapes | chosen)["dropout"]) not in ("0", "0.0")
+    matters = shapes["norm"] == "batch" or drops
+    chosen["test_mode"], note = choose_test_mode(options, config, matters=matters)
+    chosen["direction"] = direction
+    notes += [*direction_notes, note]
     side = published_size(generator)
     settings = configure(Pix2PixConfig, shapes | chosen, options, side)
     method = Pix2Pix(settings, training=discriminator is not None)
     load_network(method.generators["G"], sources[0], generator)
     if discriminator:
         load_network(method.discriminators["D"], sources[1], discriminator)
-    notes = [*role_notes(sources, ROLES), note_shapes(shapes), *notes]
+    way = "a to b" if direction == "a-to-b" else "b to a"
+    roles = {role: text.format(way=way) for role, text in ROLES.items()}
+    notes = [*role_notes(sources, roles), note_shapes(shapes), *notes]
     return ConvertedModel(method, discriminator is not None, notes)

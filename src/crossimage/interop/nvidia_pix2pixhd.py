@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from crossimage.interop.junyanz import (
+    NormHints,
     configure,
     count_halvings,
     is_resnet,
@@ -58,7 +59,8 @@ def convert(
             f"{source.path} is a local enhancer of pix2pixHD (--netG local), and only its global "
             "generator is imported (--netG global, as in the models of 512 pixels)"
         )
-    network = resnet_generator(source)
+    # all convolutions have biases, and instance norms no weights
+    network = resnet_generator(source, NormHints(config="batch"))
     shapes = {"generator": "resnet", **network.values}
     shapes["channels"] = shapes.pop("inputs"), shapes.pop("outputs")
     chosen, notes = choose_settings({"test_mode": "train"}, options)

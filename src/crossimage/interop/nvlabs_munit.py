@@ -24,7 +24,7 @@ from crossimage.interop.nvlabs import (
 )
 from crossimage.methods.munit import MUNIT, MUNITConfig
 
-FILES = Files(("gen.pt",), ("dis.pt",))
+FILES = Files(("gen",), ("dis",))
 
 SETTINGS = {
     "gen.style_dim": "style_dim",

@@ -24,7 +24,7 @@ from crossimage.interop.nvlabs import (
 )
 from crossimage.methods.unit import UNIT, UNITConfig
 
-FILES = Files(("gen.pt",), ("dis.pt",))
+FILES = Files(("gen",), ("dis",))
 
 SETTINGS = {"recon_kl_w": "weights.kl", "recon_kl_cyc_w": "weights.kl_cycle"}
 """Keys that only UNIT's config file has, and ours."""

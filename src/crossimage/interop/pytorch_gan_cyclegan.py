@@ -49,7 +49,7 @@ def convert(
     sources: list[CheckpointFile], options: dict[str, str], config: dict[str, Any] | None
 ) -> ConvertedModel:
     """Convert two generators to a CycleGAN; its discriminators are of another shape than ours."""
-    refuse_config(config, "PyTorch-GAN")
+    refuse_config(config, "PyTorch-GAN", options=False)
     check_options(options, ["domains", "padding"])
     generators, discriminators = sources[:2], sources[2:]
     network = _generator(generators[0])

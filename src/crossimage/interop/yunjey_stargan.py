@@ -47,7 +47,7 @@ def convert(
     sources: list[CheckpointFile], options: dict[str, str], config: dict[str, Any] | None
 ) -> ConvertedModel:
     """Convert a generator and a discriminator, if present, to a StarGAN."""
-    refuse_config(config, "StarGAN")
+    refuse_config(config, "StarGAN", options=False)
     check_options(options, ["attributes", "attributes2"])
     generator = sources[0]
     generator.ignore(is_unused_statistic)

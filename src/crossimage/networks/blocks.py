@@ -9,9 +9,14 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
 from crossimage.networks.convolution import PaddedConv2d
-from crossimage.networks.normalisation import InstanceNorm, LayerNorm, adaptive_instance_norm
+from crossimage.networks.normalisation import (
+    AffineInstanceNorm,
+    InstanceNorm,
+    LayerNorm,
+    adaptive_instance_norm,
+)
 
-NormName = Literal["none", "instance", "layer", "batch"]
+NormName = Literal["none", "instance", "affine_instance", "layer", "batch"]
 ActivationName = Literal["none", "relu", "lrelu", "prelu", "selu", "tanh"]
 Padding = Literal["reflect", "replicate", "zeros"]
 Initialisation = Literal["kaiming", "gaussian", "xavier"]
@@ -71,6 +76,8 @@ def norm_layer(name: NormName, channels: int) -> nn.Module:
             return nn.Identity()
         case "instance":
             return InstanceNorm()
+        case "affine_instance":
+            return AffineInstanceNorm(channels)
         case "layer":
             return LayerNorm(channels)
         case "batch":

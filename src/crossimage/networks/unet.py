@@ -117,4 +117,4 @@ class _UpBlock(nn.Sequential):
 
 def _needs_bias(norm: NormName) -> bool:
     """Whether a convolution needs a bias: norms of single channels would remove it again."""
-    return norm not in ("batch", "instance")
+    return norm not in ("batch", "instance", "affine_instance")
