@@ -136,6 +136,15 @@ def cyclegan_generators(path: Path) -> None:
     saved(resnet(), path.with_name("latest_net_G_B.pth"))
 
 
+def cyclegan_run(path: Path) -> None:
+    """The checkpoints of a training run of the official CycleGAN code, as it leaves them."""
+    path.mkdir(parents=True)
+    for epoch in ("100", "latest"):
+        for side in "AB":
+            saved(resnet(), path / f"{epoch}_net_G_{side}.pth")
+    (path / "train_opt.txt").write_text("                 netG: resnet_6blocks\n")
+
+
 def table_1(path: Path, only: Sequence[str] = ()) -> None:
     """The list of trainings munit-table-1, each with the settings that make its method tiny."""
     lists = importlib.resources.files("crossimage.training") / "lists"
@@ -259,7 +268,13 @@ STAND_INS: dict[str, StandIns] = {
         },
     ),
     "docs/gan.md": StandIns({"FACES": images, "ORIGINALS": originals}),
-    "docs/import.md": StandIns({"gen_00010000.pt": munit_generators, "sketches": images}),
+    "docs/import.md": StandIns(
+        {
+            "gen_00010000.pt": munit_generators,
+            "sketches": images,
+            "checkpoints/horse2zebra": cyclegan_run,
+        }
+    ),
     "docs/labels.md": StandIns(
         {
             "faces/labels.csv": partial(table, attributes=("gender", "young")),

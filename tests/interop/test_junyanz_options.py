@@ -98,7 +98,7 @@ def test_affine_instance_norms_are_told_by_biases(make: Any, mode: str, tmp_path
     """They use the statistics of each image in either mode."""
     G = with_affine_norms(make())
     file = saved(G, tmp_path / "G.pth")
-    x = torch.rand(2, 3, 64, 64)
+    x = torch.rand(2, 3, 64, 64) * 2 - 1
     model, notes = imported([file], tmp_path / "m.safetensors", {"test_mode": mode})
     assert any("norm=affine_instance" in note for note in notes)
     for layer in G.modules():
@@ -114,7 +114,7 @@ def test_affine_instance_norms_in_all_networks(tmp_path: Path) -> None:
         with_affine_norms(n) for n in (resnet(blocks=1), resnet(blocks=1), patch(), patch())
     ]
     files = [saved(network.train(), tmp_path / f"{i}.pth") for i, network in enumerate(networks)]
-    x = torch.rand(1, 3, 64, 64)
+    x = torch.rand(1, 3, 64, 64) * 2 - 1
     model, _ = imported(files, tmp_path / "m.safetensors")
     close(model.translate(x, to="b"), networks[0](x))
     close(model.discriminate(x, domain="a")[0], networks[3](x))
@@ -127,7 +127,7 @@ def test_norms_without_running_statistics_are_instance_norms(tmp_path: Path) -> 
     state = torch.load(saved(G, tmp_path / "G.pth"), weights_only=True)
     kept = {name: t for name, t in state.items() if "running" not in name and "num_b" not in name}
     torch.save(kept, tmp_path / "G.pth")
-    x = torch.rand(1, 3, 32, 32)
+    x = torch.rand(1, 3, 32, 32) * 2 - 1
     options = {"test_mode": "eval"}
     model, _ = imported([tmp_path / "G.pth"], tmp_path / "m.safetensors", options)
     close(model.translate(x), G.train()(x))
@@ -141,7 +141,7 @@ def test_contradicting_evidence_is_a_question(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="choose with norm=batch or norm=instance"):
         import_model([file], out)
     assert not out.exists()
-    x = torch.rand(2, 3, 32, 32)
+    x = torch.rand(2, 3, 32, 32) * 2 - 1
     model, _ = imported([file], out, {"norm": "batch", "test_mode": "eval"})
     close(model.translate(x), G(x))
     model, _ = imported([file], out, {"norm": "instance", "test_mode": "eval"})
@@ -254,7 +254,7 @@ def test_direction_of_cyclegan(tmp_path: Path) -> None:
     assert "from the config file: direction=BtoA" in notes
     assert "latest_net_G_A.pth: G_A, translates b to a" in notes
     assert model.config.channels == (1, 3)
-    gray, colour = torch.rand(1, 1, 64, 64), torch.rand(1, 3, 64, 64)
+    gray, colour = (torch.rand(1, channels, 64, 64) * 2 - 1 for channels in (1, 3))
     close(model.translate(colour, to="a"), roles["G_A"](colour))
     close(model.translate(gray, to="b"), roles["G_B"](gray))
     close(model.discriminate(gray, domain="a")[0], roles["D_A"](gray))
@@ -269,7 +269,7 @@ def test_direction_of_pix2pix(name: str, tmp_path: Path) -> None:
     G, D = unet(3, 1, depth=5).eval(), pixel(4, norm="batch").eval()
     files = [saved(G, tmp_path / "G.pth"), saved(D, tmp_path / "D.pth")]
     options = {"direction": name, "test_mode": "eval", "domains": "photo,labels"}
-    x = torch.rand(1, 3, 64, 64)
+    x = torch.rand(1, 3, 64, 64) * 2 - 1
     model, notes = imported(files, tmp_path / "m.safetensors", options)
     assert "G.pth: G, translates b to a" in notes
     assert (model.config.direction, model.config.channels) == ("b-to-a", (1, 3))
@@ -289,7 +289,7 @@ def test_options_of_bicyclegan(tmp_path: Path) -> None:
         saved(network, run / f"latest_net_{role}.pth")
     fitting = {"netG": "unet_128", "nz": 8, "nef": 2, "nl": "relu", "where_add": "all"}
     written(run / "opt.txt", **fitting, direction="BtoA", use_dropout=False)
-    x, z = torch.rand(1, 3, 128, 128), torch.randn(1, 8)
+    x, z = torch.rand(1, 3, 128, 128) * 2 - 1, torch.randn(1, 8)
     model, notes = imported([run], tmp_path / "m.safetensors")
     assert "latest_net_E.pth: E, encodes a" in notes
     assert (model.config.direction, model.config.dropout) == ("b-to-a", 0.0)

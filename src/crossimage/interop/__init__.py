@@ -98,7 +98,6 @@ def import_model(
         notes.append(f"recognised as {format}")
     module = FORMATS[format]
     sources = arrange(contents, module, _roles()) or _as_given(contents, format)
-    check_names(run.paths, sources, module.FILES)
     notes += [note for content in contents for note in note_left_out(content, sources)]
     # a setting of how images are read, which no codebase knows
     ranges = {key: text for key, text in given.items() if key.split(".")[0] == "value_range"}
@@ -110,6 +109,7 @@ def import_model(
             for source in sources:
                 source.check_all_used()
         except MismatchError as error:
+            check_names(run.paths, sources, module.FILES)
             if not configs:
                 raise
             names = " and ".join(map(str, configs))
@@ -117,6 +117,7 @@ def import_model(
                 f"are {names} the config files" if configs[1:] else f"is {names} the config file"
             )
             raise ValueError(f"{error}; {those} of this model?") from None
+    check_names(run.paths, sources, module.FILES)
     if configs and config is None:
         notes.append(f"options from {', '.join(map(str, configs))}")
     method = converted.method

@@ -84,6 +84,7 @@ def _is_generator(state: dict[str, Tensor]) -> bool:
     return (
         weight is not None
         and tuple(weight.shape[2:]) == (7, 7)
+        and f"model.{first}.conv_block.1.weight" not in state  # the official code's name
         and (f"model.{first}.block.1.weight" in state or f"model.{first + 1}.weight" in state)
     )
 
