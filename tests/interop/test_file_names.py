@@ -202,7 +202,7 @@ def test_folders_without_a_run(kinds: dict[str, Path], tmp_path: Path) -> None:
         import_model([tmp_path / "empty"], out)
     laid(kinds, tmp_path / "all" / "maps", unet="latest_net_G.pth")
     laid(kinds, tmp_path / "all" / "shoes", unet="latest_net_G.pth")
-    with pytest.raises(ValueError, match="holds several runs; .*: maps, shoes"):
+    with pytest.raises(ValueError, match="holds folders of training runs; .*: maps, shoes"):
         import_model([tmp_path / "all"], out)
     with pytest.raises(ValueError, match="expected the folder of one training run, or the files"):
         import_model([tmp_path / "all" / "maps", tmp_path / "all" / "shoes"], out)

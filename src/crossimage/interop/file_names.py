@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from crossimage.interop.checkpoint_files import canonical
 from crossimage.interop.mapping import CheckpointFile, Files
+from crossimage.utils.foreign_files import kind_of
 
 _PATTERNS = [
     re.compile(pattern)
@@ -180,10 +181,12 @@ def _files(folder: Path) -> list[Path]:
 
 def _nothing(folder: Path) -> str:
     """Return why there is nothing to import from a folder."""
+    if kind := kind_of(folder):
+        return f"{folder} cannot be imported: {kind}"
     inside = [p for p in sorted(folder.iterdir()) if p.is_dir()]
     runs = [path.name for path in inside if any(_checkpoints(path / name) for name in _BELOW)]
     if runs:
-        return f"{folder} holds several runs; give the folder of one of them: {_listed(runs)}"
+        return f"{folder} holds folders of training runs; give one of them: {_listed(runs)}"
     files = [path.name for path in _files(folder)]
     held = f"; give its files themselves: {_listed(files)}" if files else ""
     return (
