@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from crossimage.data.images.encoded import EncodedImage
+from crossimage.data.images.encoded import EncodedImage, ImageFile
 from crossimage.data.images.files import LoadedImage, load_image
+from crossimage.data.images.label_maps import read_label_map
 from crossimage.data.images.resize import resize_shortest_side, resize_to_cover
 from crossimage.data.sources.find import LeftOut, describe, further_images
 from crossimage.inference.file_names import name_outputs
@@ -240,11 +241,21 @@ class _Job:
     def _read(self, path: Path) -> LoadedImage:
         config = self._predictor.config
         file = self._plan.incoming.image(path)
+        if classes := self._predictor.networks.classes:
+            return self._read_label_map(file, classes)
         loaded = load_image(file, self._channels, config.range_of(self._source), config.data_rules)
         image = loaded.values[None]
         if self._options.size is not None:
             image = resize_shortest_side(image, self._options.size)
         return loaded._replace(values=self._predictor.fit_size(image)[0])
+
+    def _read_label_map(self, file: ImageFile, classes: int) -> LoadedImage:
+        if self._options.size is not None:
+            raise ValueError(
+                f"{file} is a label map, whose classes would mix when it is resized; leave out "
+                "size, and resize label maps by nearest neighbour first"
+            )
+        return LoadedImage(read_label_map(file, self._channels, classes), None, None, 0)
 
     def _by_size(
         self, chunk: Sequence[tuple[int, Future[LoadedImage]]]

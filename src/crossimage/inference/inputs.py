@@ -19,6 +19,7 @@ from torch import Tensor
 from crossimage.config import DataRules
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.files import from_array, from_pil, read_image, to_array, to_pil
+from crossimage.data.images.label_maps import read_label_map
 from crossimage.inference.web import download, is_address, without_secrets
 from crossimage.utils.files import as_path
 from crossimage.utils.names import did_you_mean, look_up
@@ -136,6 +137,7 @@ def read_inputs(
     channels: int,
     value_range: tuple[float, float] | None = None,
     rules: DataRules = 2,
+    classes: int = 0,
 ) -> Inputs:
     """Read what a user passes as images.
 
@@ -146,6 +148,7 @@ def read_inputs(
         channels: Channels that the images must have.
         value_range: Range of images of more than 8 bits.
         rules: The rules by which images are read.
+        classes: Number of classes if the images are label maps; 0 otherwise.
 
     Returns:
         The images: a tensor as one batch, any other image as a batch of one.
@@ -162,7 +165,10 @@ def read_inputs(
     images = as_list(x)
     if not images:
         raise ValueError("the list of images is empty; expected at least one")
-    batches = [_read(image, channels, value_range, rules)[None] for image in images]
+    if classes:
+        batches = [_read_label_map(image, channels, classes)[None] for image in images]
+    else:
+        batches = [_read(image, channels, value_range, rules)[None] for image in images]
     arrays = [isinstance(image, np.ndarray) for image in images]
     return Inputs(batches, single=is_single(x), arrays=arrays)
 
@@ -245,6 +251,19 @@ def _read(
     if not path.is_file():
         raise FileNotFoundError(f"there is no image {path}")
     return read_image(path, channels, value_range, rules)
+
+
+def _read_label_map(image: object, channels: int, classes: int) -> Tensor:
+    """Read one label map as a float32 tensor (C, H, W) of 0 and 1."""
+    if isinstance(image, bytes | bytearray):
+        image = EncodedImage(bytes(image))
+    elif isinstance(image, str | Path) and not is_address(image):
+        image = as_path(image, "the path of an image")
+    elif hasattr(image, "read"):
+        image = read_file(image)
+    if not isinstance(image, np.ndarray | Image.Image | EncodedImage | Path):
+        raise ValueError(f"expected a label map as a file, an image or an array, found {image!r}")
+    return read_label_map(image, channels, classes)
 
 
 def read_file(file: Any) -> EncodedImage:

@@ -532,9 +532,11 @@ class Translator(Predictor):
 
     def _read(self, x: ImagesLike, letter: str) -> Inputs:
         """Read images of a domain and move them to the networks' device."""
+        is_source = len(self.networks.targets) == 1 and letter not in self.networks.targets
         inputs = read_inputs(
-            x, self.channels(letter), self.config.range_of(letter), self.config.data_rules
-        )
+            x, self.channels(letter), self.config.range_of(letter), self.config.data_rules,
+            self.networks.classes if is_source else 0,
+        )  # fmt: skip
         batches = [self.fit_size(batch.to(self.device)) for batch in inputs.batches]
         return replace(inputs, batches=batches)
 

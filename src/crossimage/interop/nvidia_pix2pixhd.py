@@ -33,6 +33,7 @@ from crossimage.methods.pix2pix import Pix2Pix, Pix2PixConfig
 
 FILES = Files(("G",), ("D",))
 ROLES = {"G": "translates a to b"}
+_CITYSCAPES = 35
 _SIDE = 512  # pixels; height of the published images of 1024 x 512
 
 
@@ -52,7 +53,7 @@ def convert(
 ) -> ConvertedModel:
     """Convert a generator to a pix2pix; its discriminators are of another shape than ours."""
     refuse_config(config, "pix2pixHD")
-    check_options(options, ["domains", "test_mode"])
+    check_options(options, ["domains", "test_mode", "classes"])
     source = sources[0]
     if _is_local(source.state):
         raise ValueError(
@@ -63,7 +64,9 @@ def convert(
     network = resnet_generator(source, NormHints(config="batch"))
     shapes = {"generator": "resnet", **network.values}
     shapes["channels"] = shapes.pop("inputs"), shapes.pop("outputs")
-    chosen, notes = choose_settings({"test_mode": "train"}, options)
+    # labels of Cityscapes, with or without borders between instances
+    classes = _CITYSCAPES if network.values["inputs"] in (_CITYSCAPES, _CITYSCAPES + 1) else 0
+    chosen, notes = choose_settings({"test_mode": "train", "classes": classes}, options)
     method = Pix2Pix(configure(Pix2PixConfig, shapes | chosen, options, _SIDE), training=False)
     load_network(method.generators["G"], source, network)
     notes = [*role_notes([source], ROLES), note_shapes(shapes), *notes]

@@ -130,6 +130,7 @@ class Method(ABC, nn.Module):
         batch_multiple: The number of images that a process sees at a time must be a multiple of
             this.
         conditional: Whether discriminators score an image together with the input it belongs to.
+        classes: Number of classes if the images to translate are label maps; 0 otherwise.
         multiple: Height and width of images to translate must be multiples of this many pixels.
         min_size: Smallest height and width of images to translate.
         min_style_size: Smallest height and width of an image whose style is encoded.
@@ -163,6 +164,7 @@ class Method(ABC, nn.Module):
     upscales: int = 1
     style_dim: int = 0
     stochastic: bool = False
+    classes: int = 0
     multiple: int = 1
     min_size: int = 1
     min_style_size: int = 1

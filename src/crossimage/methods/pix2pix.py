@@ -75,6 +75,9 @@ class Pix2PixConfig(Schedule256):
         residual_blocks: Residual blocks of the generator that has them.
         residual_downsamples: Halvings of the resolution in the generator with residual blocks (3 or
             4 in pix2pixHD's global generator).
+        classes: If the inputs are label maps, their number of classes: each is a channel, and one
+            further channel, if there is one, marks the borders between instances (0: images).
+            Imported models have them; training reads images only.
         norm: Normalisation in the generator.
         dropout: Dropout rate in the generator, its source of noise (0: no dropout).
         test_mode: With ``train``, dropout stays active when translating and batch norms use each
@@ -91,6 +94,7 @@ class Pix2PixConfig(Schedule256):
     downsamples: PositiveInt = 8
     residual_blocks: NonNegativeInt = 9
     residual_downsamples: PositiveInt = 2
+    classes: NonNegativeInt = 0
     norm: NormName = "batch"
     dropout: Fraction = 0.5
     test_mode: TestMode = "train"
@@ -107,6 +111,12 @@ class Pix2PixConfig(Schedule256):
         """Refuse sizes that the networks cannot have."""
         super().__post_init__()
         check_images(self, self.multiple, max(8, self.discriminator.smallest))
+        inputs = self.channels[0 if self.direction == "a-to-b" else 1]
+        if self.classes and inputs not in (self.classes, self.classes + 1):
+            raise ValueError(
+                f"classes={self.classes} takes as many channels of the inputs, or one more for "
+                f"borders, found {inputs}"
+            )
 
 
 class Pix2Pix(Method):
@@ -126,6 +136,7 @@ class Pix2Pix(Method):
         super().__init__(config)
         self.source, self.target = "ab" if config.direction == "a-to-b" else "ba"
         self.targets = (self.target,)
+        self.classes = config.classes
         self.multiple = config.multiple
         self.min_size = config.multiple if config.generator == "unet" else 2 * config.multiple
         inputs, outputs = self.channels[self.source], self.channels[self.target]

@@ -1,0 +1,77 @@
+"""Label maps: images whose values are numbers of classes, as one-hot channels."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from crossimage.data.images.encoded import EncodedImage, ImageFile
+
+_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
+_INSTANCES = 1000
+
+
+def read_label_map(
+    image: ImageFile | Image.Image | NDArray[np.uint8], channels: int, classes: int
+) -> Tensor:
+    """Read a label map: a gray image of class numbers, or an image with a palette of classes.
+
+    Numbers from 1000 on name instances, as in Cityscapes: 26003 is an instance of class 26.
+
+    Args:
+        image: An image or a file.
+        channels: Channels to return: one per class, and perhaps one for borders.
+        classes: Number of classes; others are refused.
+
+    Returns:
+        A float32 tensor (channels, H, W) of 0 and 1. If there is one more channel than there are
+        classes, it marks both sides of the borders between numbers.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The image has several channels, or a class that the model does not have.
+    """
+    name = "the label map"
+    if isinstance(image, np.ndarray):
+        numbers = image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
+        if numbers.ndim != 2:
+            raise ValueError(f"expected a label map (H, W), found the shape {image.shape}")
+    else:
+        if not isinstance(image, Image.Image):
+            name = str(image)
+            image = Image.open(
+                BytesIO(image.read_bytes()) if isinstance(image, EncodedImage) else image
+            )
+        if image.mode not in _MODES:
+            raise ValueError(
+                f"{name} is an image of mode {image.mode}, and this model translates label maps; "
+                "expected a gray image of class numbers, or a palette"
+            )
+        numbers = np.asarray(image)
+    return _encode(torch.from_numpy(numbers.astype(np.int64)), channels, classes, name)
+
+
+def _encode(numbers: Tensor, channels: int, classes: int, name: str) -> Tensor:
+    labels = torch.where(numbers >= _INSTANCES, numbers // _INSTANCES, numbers)
+    low, high = (int(value) for value in labels.aminmax())
+    if low < 0 or high >= classes:
+        raise ValueError(
+            f"{name} holds the class {low if low < 0 else high}, and this model has those from 0 "
+            f"to {classes - 1}"
+        )
+    encoded = F.one_hot(labels, classes).permute(2, 0, 1).float()
+    if channels == classes:
+        return encoded
+    borders = torch.zeros_like(numbers, dtype=torch.bool)
+    beside, below = numbers[:, 1:] != numbers[:, :-1], numbers[1:] != numbers[:-1]
+    borders[:, 1:] |= beside
+    borders[:, :-1] |= beside
+    borders[1:] |= below
+    borders[:-1] |= below
+    return torch.cat([encoded, borders[None].float()])
