@@ -59,20 +59,25 @@ def data_make(
 
     Args:
         name: One of outlines (outlines of shapes, and coloured shapes), outline_pairs (both of the
-            same shapes), mnist2usps, usps2mnist, svhn2mnist, mnist2mnistm and mnistm2mnist (digits
+            same shapes), grey (photos without and with their colours), holes (photos with and
+            without a missing rectangle), mnist2usps, usps2mnist, svhn2mnist, mnist2mnistm and mnistm2mnist (digits
             of two data sets), mnist and fashion (one folder of images).
         out: Folder to make.
         originals: Folder with the original files of the digits or of Fashion-MNIST, at any depth.
-        photos: Folder of photos into which the digits of MNIST-M are blended.
+        photos: Folder of photos: those to change, or those into which the digits of MNIST-M are
+            blended.
         seed: Seed of the images, or of the choice of images.
         count: Training images per domain.
-        test_count: Test images per domain of outlines (20).
+        test_count: Test images per domain of outlines (20); photos held out for testing if their
+            folder has no test images (a tenth, at most 50).
         size: Height and width of outlines in pixels (64).
     """
     from crossimage.data.make.digits import MAKERS as DIGITS
     from crossimage.data.make.outlines import MAKERS
+    from crossimage.data.make.photo_pairs import PHOTO_MAKERS
+    from crossimage.utils.progress import StderrProgress
 
-    makers = MAKERS | DIGITS
+    makers = MAKERS | DIGITS | PHOTO_MAKERS
     if name not in makers:
         hint = did_you_mean(name, makers)
         raise ValueError(f"unknown data set '{name}', expected one of {', '.join(makers)}{hint}")
@@ -91,5 +96,8 @@ def data_make(
         if value is None and key in taken and taken[key].default is inspect.Parameter.empty:
             raise ValueError(f"{name} needs {flag}; see `crossimage data make --help`")
     options = {key: value for key, value in given.items() if value is not None}
-    makers[name](as_path(out, "--out"), seed=seed, **options)
-    print(f"{name} written to {out}")
+    with StderrProgress() as progress:
+        if "progress" in taken:
+            options["progress"] = progress
+        summary = makers[name](as_path(out, "--out"), seed=seed, **options)
+    print(f"{name} written to {out}" + (f": {summary}" if summary else ""))

@@ -1,0 +1,168 @@
+"""Pairs made from photos: a changed version of each, from which a paired method learns the photo.
+
+The tasks of Isola et al., Image-to-Image Translation with Conditional Adversarial Networks (CVPR
+2017), on anyone's photos.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from crossimage.data.images.files import read_image, to_array
+from crossimage.data.images.pixels import ImageError
+from crossimage.data.sources.find import describe
+from crossimage.data.sources.folders import Split, find_images
+from crossimage.utils.files import new_folder
+from crossimage.utils.progress import ProgressCallback, track
+from crossimage.utils.seeds import seed_of
+
+Pixels = NDArray[np.uint8]
+Change = Callable[[Pixels, np.random.Generator], Pixels]
+"""Makes the input of a pair from a photo (H, W, 3) and its own random numbers."""
+
+_MOST_TESTS = 50
+"""Photos that are held out for testing at most, if the folder has no test images."""
+
+
+def to_gray(photo: Pixels, _: np.random.Generator) -> Pixels:
+    """Return a photo without its colours, with the same CIE lightness L* at every pixel."""
+    values = photo / 255
+    linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ (0.2126, 0.7152, 0.0722)
+    gray = np.where(
+        luminance <= 0.0031308, luminance * 12.92, 1.055 * luminance ** (1 / 2.4) - 0.055
+    )
+    return np.round(gray * 255).clip(0, 255).astype(np.uint8)
+
+
+def with_hole(photo: Pixels, rng: np.random.Generator) -> Pixels:
+    """Return a photo with a white rectangle of 3/8 to 5/8 of its height and width."""
+    holed = photo.copy()
+    rows, columns = (_part(side, rng) for side in photo.shape[:2])
+    holed[rows, columns] = 255
+    return holed
+
+
+def _part(side: int, rng: np.random.Generator) -> slice:
+    length = max(1, round(side * rng.uniform(3 / 8, 5 / 8)))
+    start = int(rng.integers(side - length + 1))
+    return slice(start, start + length)
+
+
+def make_pairs(
+    names: tuple[str, str],
+    change: Change,
+    out: Path,
+    *,
+    photos: Path,
+    seed: int = 0,
+    test_count: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> str:
+    """Write pairs of a changed photo and the photo into ``train`` and ``test``.
+
+    The files are PNGs in a folder per domain and have the names of the photos, sub-folders
+    included. The same photos and seed always give the same files. If the photos have no split of
+    their own, a tenth of them, chosen by content, becomes test images.
+
+    Args:
+        names: Names of the changed photos and of the photos themselves.
+        change: Makes the former from the latter.
+        out: The folder to create; removed after an error.
+        photos: The photos, as for :func:`~crossimage.data.sources.folders.find_images`.
+        seed: Seed of the random numbers of all changes.
+        test_count: Number of photos held out for testing if they have no split of their own; by
+            default a tenth of them, at most 50.
+        progress: Receives the number of photos written.
+
+    Returns:
+        How many pairs were written, and what was left out and why, for the user.
+
+    Raises:
+        FileNotFoundError: The folder is missing.
+        ValueError: There are no photos or none can be read, they have a split and ``test_count`` is
+            given, too many would be held out, or ``out`` exists and is not empty.
+    """
+    domain = find_images(str(photos))
+    splits: dict[Split, Sequence[Path]] = {"train": domain.train, "test": domain.test}
+    if domain.test and test_count is not None:
+        raise ValueError(
+            f"{photos} has test images of its own ({domain.test_from}); leave out --test-count"
+        )
+    if not domain.test:
+        splits["train"], splits["test"] = _held_out(domain.train, test_count)
+    if not splits["train"]:
+        raise ValueError(
+            f"{photos} holds {len(splits['test'])} photos, all of which would be held out for "
+            "testing; use a smaller --test-count"
+        )
+
+    with new_folder(out) as parent, ThreadPoolExecutor(os.cpu_count()) as pool:
+        jobs = []
+        for split, paths in splits.items():
+            root = domain.root(split) if domain.test else domain.train_root
+            for path, name in zip(paths, _names(paths, root), strict=True):
+                files = [parent / split / domain_name / name for domain_name in names]
+                rng = np.random.default_rng(seed_of(seed, name.as_posix()))
+                jobs.append(partial(_write_pair, path, files, change, rng))
+        errors = pool.map(lambda job: job(), jobs)
+        problems = [e for e in track(errors, "photos", len(jobs), progress) if e]
+        if len(problems) == len(jobs):
+            raise ValueError(f"none of the photos in {photos} can be read; {problems[0]}")
+    written = f"{len(jobs) - len(problems)} pairs of {names[0]} and {names[1]}"
+    left_out = describe(domain.left_out)
+    return "\n".join([written, *([left_out] if left_out else []), *problems])
+
+
+PHOTO_MAKERS: Mapping[str, Callable[..., str]] = {
+    "grey": partial(make_pairs, ("grey", "color"), to_gray),
+    "holes": partial(make_pairs, ("holes", "photo"), with_hole),
+}
+
+
+def _held_out(paths: Sequence[Path], count: int | None) -> tuple[list[Path], list[Path]]:
+    """Split photos into training and test photos by the hash of their files, not their names."""
+    if count is None:
+        count = min(_MOST_TESTS, len(paths) // 10)
+    if count < 0:
+        raise ValueError(f"test-count must be at least 0, found {count}")
+    ranked = sorted(paths, key=lambda path: hashlib.sha256(path.read_bytes()).digest())
+    tests = set(ranked[:count])
+    return [path for path in paths if path not in tests], sorted(tests)
+
+
+def _names(paths: Sequence[Path], root: Path) -> list[Path]:
+    """Return the photos' paths below their folder as PNGs; equal ones keep their suffixes, too."""
+    below = root if root.is_dir() else Path(os.path.commonpath([path.parent for path in paths]))
+    relative = [path.relative_to(below) for path in paths]
+    stems = Counter(path.with_suffix("").as_posix().lower() for path in relative)
+    return [
+        path.with_suffix(".png")
+        if stems[path.with_suffix("").as_posix().lower()] == 1
+        else path.with_name(f"{path.name}.png")
+        for path in relative
+    ]
+
+
+def _write_pair(
+    path: Path, files: Sequence[Path], change: Change, rng: np.random.Generator
+) -> str | None:
+    """Write a changed photo and the photo; return what is wrong with a photo that can't be read."""
+    try:
+        photo = to_array(read_image(path))
+    except (ImageError, FileNotFoundError) as error:
+        return str(error)
+    for file, pixels in zip(files, (change(photo, rng), photo), strict=True):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(file)
+    return None
