@@ -15,6 +15,7 @@ from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import build
 from crossimage.methods.base import Batch, Noise, Update
 from crossimage.methods.pix2pix import Pix2Pix, Pix2PixConfig
+from crossimage.networks.color_spaces import lab_to_rgb, rgb_to_lab
 from crossimage.training.run import train
 from tests.conftest import small
 
@@ -217,6 +218,7 @@ def rows(run: Path) -> list[dict[str, str]]:
         ({"crop": 8, "downsamples": 3}, "too small.*need at least 12 pixels"),
         ({"channels": "3"}, "two numbers, one per domain"),
         ({"direction": "a-to-a"}, "direction: "),
+        ({"color_space": "lab", "channels": "3,1"}, "color_space=lab turns .* found channels"),
         ({"dropout": 1}, "dropout: .* less than 1"),
         ({"downsamples": 0}, "downsamples: .* greater than or equal to 1"),
     ],
@@ -224,3 +226,39 @@ def rows(run: Path) -> list[dict[str, str]]:
 def test_impossible_settings_are_one_sentence(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         pix2pix(**changes)
+
+
+@pytest.mark.parametrize("channels", ["1,3", "3,3"])
+def test_colourisation_keeps_the_lightness_of_the_input(channels: str) -> None:
+    method = pix2pix(color_space="lab", channels=channels).eval()
+    x = torch.rand(2, int(channels[0]), 16, 16) * 0.6 - 0.3
+    y = method.translate(x, "b")
+    assert y.shape == (2, 3, 16, 16)
+    before, after = (rgb_to_lab(image.expand(-1, 3, -1, -1)) for image in (x, y))
+    in_gamut = (y.abs() < 1).all(1)
+    assert in_gamut.any()
+    torch.testing.assert_close(after[:, 0][in_gamut], before[:, 0][in_gamut], atol=0.01, rtol=0)
+
+
+def test_colourisation_learns_the_colours_of_lab() -> None:
+    method = pix2pix(color_space="lab")
+    given = batch(method)
+    lightness = rgb_to_lab(given.images["a"].expand(-1, 3, -1, -1))[:, :1] / 50 - 1
+    colors = rgb_to_lab(given.images["b"])[:, 1:] / 110
+    torch.manual_seed(0)
+    update = list(method.training_step(given))[1]
+    torch.manual_seed(0)
+    predicted = method.generators["G"](lightness)
+    assert predicted.shape[1] == 2
+    torch.testing.assert_close(update.losses["l1"], (predicted - colors).abs().mean())
+
+
+def test_scores_of_a_colourised_photo_depend_on_its_colours_and_the_input_lightness() -> None:
+    method = pix2pix(color_space="lab", channels="3,3").eval()
+    x, y = torch.rand(2, 1, 3, 16, 16) * 1.6 - 0.8
+    (scores,) = method.discriminate(y, "b", x)
+    lightness = rgb_to_lab(x) * torch.tensor([1.0, 0, 0])[:, None, None]
+    (gray,) = method.discriminate(y, "b", lab_to_rgb(lightness))
+    torch.testing.assert_close(gray, scores, atol=1e-3, rtol=0)
+    (others,) = method.discriminate(-y, "b", x)
+    assert not torch.allclose(others, scores)

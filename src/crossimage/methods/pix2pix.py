@@ -14,6 +14,9 @@ Objective (equation 4)::
 
 The generator minimises -log D(x, G(x, z)) instead, and the discriminator's loss is halved
 (section 3.3). |.| is a mean over pixels.
+
+For colourisation (``color_space: lab``), x is the lightness L* of an image and y its colours a* and
+b*. A translation keeps the lightness of its input.
 """
 
 from __future__ import annotations
@@ -37,10 +40,14 @@ from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import PatchShape, Schedule256, check_images
 from crossimage.networks.blocks import Dropout, NormName, TestMode, initialise, set_test_mode
+from crossimage.networks.color_spaces import lab_to_rgb, rgb_to_lab
 from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.generators import ResnetGenerator
 from crossimage.networks.unet import UNet
 from crossimage.utils.contact_sheet import Panel
+
+_LIGHTNESS, _COLORS = 50.0, 110.0
+"""Half the range of L*, and about the largest |a*| and |b*|: they map to 1 (official code)."""
 
 
 @settings
@@ -69,6 +76,8 @@ class Pix2PixConfig(Schedule256):
 
     Attributes:
         direction: Which domain is the input and which the output.
+        color_space: What the networks see: ``rgb``, the images as they are; or ``lab``, for
+            colourisation: the lightness of the input, to which the generator adds colours.
         generator: U-Net, or the generator with residual blocks.
         width: Channels of the generator's first convolution.
         downsamples: Halvings of the resolution in the U-Net (published: 7 at 128 px).
@@ -89,6 +98,7 @@ class Pix2PixConfig(Schedule256):
     """
 
     direction: Literal["a-to-b", "b-to-a"] = "a-to-b"
+    color_space: Literal["rgb", "lab"] = "rgb"
     generator: Literal["unet", "resnet"] = "unet"
     width: PositiveInt = 64
     downsamples: PositiveInt = 8
@@ -111,11 +121,16 @@ class Pix2PixConfig(Schedule256):
         """Refuse sizes that the networks cannot have."""
         super().__post_init__()
         check_images(self, self.multiple, max(8, self.discriminator.smallest))
-        inputs = self.channels[0 if self.direction == "a-to-b" else 1]
+        inputs, outputs = self.channels if self.direction == "a-to-b" else self.channels[::-1]
         if self.classes and inputs not in (self.classes, self.classes + 1):
             raise ValueError(
                 f"classes={self.classes} takes as many channels of the inputs, or one more for "
                 f"borders, found {inputs}"
+            )
+        if self.color_space == "lab" and (inputs not in (1, 3) or outputs != 3):
+            raise ValueError(
+                "color_space=lab turns gray or colour images into colour images: the input needs 1 "
+                f"or 3 channels and the output 3, found channels {self.channels}"
             )
 
 
@@ -140,6 +155,8 @@ class Pix2Pix(Method):
         self.multiple = config.multiple
         self.min_size = config.multiple if config.generator == "unet" else 2 * config.multiple
         inputs, outputs = self.channels[self.source], self.channels[self.target]
+        if config.color_space == "lab":
+            inputs, outputs = 1, 2
         if config.generator == "unet":
             G: nn.Module = UNet(
                 inputs, outputs, config.width, config.downsamples,
@@ -163,9 +180,10 @@ class Pix2Pix(Method):
         """Move the discriminator, then the generator, on the same translations."""
         D = self.discriminators["D"]
         w, kind = self.config.weights, self.config.adversarial
-        x, y = batch.images[self.source], batch.images[self.target]
+        x = self._seen(batch.images[self.source])
+        y = self._predicted(batch.images[self.target])
 
-        G_x = self.translate(x, self.target)
+        G_x = self.generators["G"](x)
         fake = torch.cat([x, G_x], 1)
         if w.adversarial:
             on_pairs = discriminator_loss(*score_real_and_fake(D, torch.cat([x, y], 1), fake), kind)
@@ -181,7 +199,21 @@ class Pix2Pix(Method):
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
         """Return G(x, z), where z is dropout."""
         assert to == self.target
-        return self.generators["G"](x)
+        seen = self._seen(x)
+        G_x: Tensor = self.generators["G"](seen)
+        if self.config.color_space == "rgb":
+            return G_x
+        return lab_to_rgb(torch.cat([(seen + 1) * _LIGHTNESS, G_x.float() * _COLORS], 1))
+
+    def _seen(self, x: Tensor) -> Tensor:
+        """Return input images as the networks see them."""
+        if self.config.color_space == "rgb":
+            return x
+        return rgb_to_lab(x.expand(-1, 3, -1, -1))[:, :1] / _LIGHTNESS - 1
+
+    def _predicted(self, y: Tensor) -> Tensor:
+        """Return output images in the form in which the generator predicts them."""
+        return y if self.config.color_space == "rgb" else rgb_to_lab(y)[:, 1:] / _COLORS
 
     def discriminate(self, x: Tensor, domain: str, condition: Tensor | None = None) -> list[Tensor]:
         """Return the score map (N, 1, h, w) of outputs ``x`` with their inputs ``condition``."""
@@ -192,7 +224,8 @@ class Pix2Pix(Method):
                 "pix2pix scores an image together with the input it belongs to; give the input "
                 "images as condition"
             )
-        return self.discriminators["D"](torch.cat([condition, x], 1))
+        pair = [self._seen(condition), self._predicted(x)]
+        return self.discriminators["D"](torch.cat(pair, 1))
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Show input, one or several outputs, and the ground truth."""
