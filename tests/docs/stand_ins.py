@@ -292,7 +292,10 @@ STAND_INS: dict[str, StandIns] = {
         },
     ),
     "docs/munit.md": StandIns(SKETCHES | {"DATA": pairs, "edges2shoes": pairs}),
-    "docs/pix2pix.md": StandIns({"facades": pairs, "labels.png": image}),
+    "docs/pix2pix.md": StandIns({"facades": pairs, "labels.png": image, "PHOTOS": PHOTOS}),
+    "docs/sketches.md": StandIns(
+        {"runs/shoes": partial(model, method="munit"), "tidy.png": image}
+    ),
     "docs/results.md": StandIns(
         {
             "modes": class_folders,
