@@ -293,9 +293,7 @@ STAND_INS: dict[str, StandIns] = {
     ),
     "docs/munit.md": StandIns(SKETCHES | {"DATA": pairs, "edges2shoes": pairs}),
     "docs/pix2pix.md": StandIns({"facades": pairs, "labels.png": image, "PHOTOS": PHOTOS}),
-    "docs/sketches.md": StandIns(
-        {"runs/shoes": partial(model, method="munit"), "tidy.png": image}
-    ),
+    "docs/sketches.md": StandIns({"runs/shoes": partial(model, method="munit"), "tidy.png": image}),
     "docs/results.md": StandIns(
         {
             "modes": class_folders,
