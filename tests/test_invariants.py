@@ -27,7 +27,7 @@ from crossimage.data.loader import LoadedBatch, Sample, collate
 from crossimage.inference.translator import Translator
 from crossimage.methods import METHODS
 from crossimage.methods.base import Batch, Method, Noise, Update
-from crossimage.networks.blocks import BatchNorm, Dropout
+from crossimage.networks.layers.blocks import BatchNorm, Dropout
 from crossimage.training.run import train
 from crossimage.training.trainer import Trainer
 from tests.conftest import SMALL, open_dataset, small

@@ -32,6 +32,8 @@ WITHIN_A_LAYER = {
 }
 
 LARGEST_FOLDER = 19
+ONE_FILE_PER_PAPER = {"methods", "interop"}
+"""Folders that grow with every paper and every format, beside a fixed number of other files."""
 ROOT_MODULES = {"__init__", "__main__", "_version", "config", "labels", "losses"}
 
 
@@ -113,6 +115,7 @@ def test_every_part_has_its_layer() -> None:
 def test_the_folders_stay_small() -> None:
     assert {path.stem for path in ROOT.glob("*.py")} == ROOT_MODULES
     folders = {path.parent for path in modules().values()}
+    folders = {folder for folder in folders if folder.name not in ONE_FILE_PER_PAPER}
     assert max(len(list(folder.glob("*.py"))) for folder in folders) <= LARGEST_FOLDER
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from crossimage.networks.normalisation import instance_norm
+from crossimage.networks.layers.normalisation import instance_norm
 
 Adversarial = Literal["lsgan", "nsgan", "hinge", "wgan-gp"]
 

@@ -20,7 +20,7 @@ from crossimage.methods import METHODS
 from crossimage.methods.base import Batch, Method, Noise, Update, repeat_per_style
 from crossimage.methods.munit import MUNIT
 from crossimage.methods.optimizers import Adam, Optimizer, RMSprop
-from crossimage.networks.containers import NetworkDict
+from crossimage.networks.layers.containers import NetworkDict
 from crossimage.training.run import train
 from crossimage.training.trainer import Trainer
 from crossimage.utils.contact_sheet import Panel

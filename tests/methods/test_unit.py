@@ -12,7 +12,7 @@ from torch import Tensor
 from crossimage.config import build
 from crossimage.methods.base import Batch, Noise, Update
 from crossimage.methods.unit import UNIT, UNITConfig
-from crossimage.networks.blocks import ResidualBlock
+from crossimage.networks.layers.blocks import ResidualBlock
 from crossimage.recipes import resolve
 from tests.conftest import small
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from crossimage.networks.blocks import BatchNorm
 from crossimage.networks.dcgan import ImageDiscriminator, VectorGenerator
+from crossimage.networks.layers.blocks import BatchNorm
 
 
 def convolutions(network: nn.Module) -> list[tuple[int, ...]]:

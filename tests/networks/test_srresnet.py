@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from crossimage.networks.blocks import BatchNorm
+from crossimage.networks.layers.blocks import BatchNorm
 from crossimage.networks.srresnet import DenseDiscriminator, SRResNet
 
 

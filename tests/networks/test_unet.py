@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from crossimage.networks.blocks import BatchNorm, Dropout
 from crossimage.networks.encoders import VariationalEncoder
+from crossimage.networks.layers.blocks import BatchNorm, Dropout
 from crossimage.networks.unet import UNet
 
 

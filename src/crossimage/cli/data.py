@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import tyro
@@ -77,7 +78,7 @@ def data_make(
     from crossimage.data.make.photo_pairs import PHOTO_MAKERS
     from crossimage.utils.progress import StderrProgress
 
-    makers = MAKERS | DIGITS | PHOTO_MAKERS
+    makers: dict[str, Callable[..., str | None]] = {**MAKERS, **DIGITS, **PHOTO_MAKERS}
     if name not in makers:
         hint = did_you_mean(name, makers)
         raise ValueError(f"unknown data set '{name}', expected one of {', '.join(makers)}{hint}")

@@ -15,7 +15,7 @@ from crossimage.inference.inputs import domain_index
 from crossimage.labels import To
 from crossimage.methods import METHODS
 from crossimage.methods.base import Method
-from crossimage.networks.convolution import arrange
+from crossimage.networks.layers.convolution import arrange
 from crossimage.utils.arguments import find_device, forked, seeded, whole
 from crossimage.utils.seeds import seed_of
 

@@ -24,7 +24,7 @@ from crossimage.interop.mapping import (
     nest,
 )
 from crossimage.methods.settings import PatchShape
-from crossimage.networks.blocks import BatchNorm, NormName
+from crossimage.networks.layers.blocks import BatchNorm, NormName
 
 State = Mapping[str, Tensor]
 

@@ -39,7 +39,7 @@ from crossimage.interop.mapping import (
     note_shapes,
 )
 from crossimage.methods.bicyclegan import BicycleGAN, BicycleGANConfig
-from crossimage.networks.blocks import NormName
+from crossimage.networks.layers.blocks import NormName
 
 FILES = Files(("G", "E"), ("D", "D2"))
 ROLES = {

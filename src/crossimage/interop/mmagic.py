@@ -14,7 +14,7 @@ from torch import Tensor
 
 from crossimage.interop.junyanz import Network, conv_channels
 from crossimage.interop.mapping import CheckpointFile
-from crossimage.networks.blocks import NormName
+from crossimage.networks.layers.blocks import NormName
 
 Order = Literal["bgr", "rgb"]
 

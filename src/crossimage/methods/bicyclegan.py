@@ -46,9 +46,9 @@ from crossimage.config import (
 from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Update, repeat_per_style
 from crossimage.methods.settings import PatchShape, Schedule256, check_images
-from crossimage.networks.blocks import Initialisation, NormName, initialise
 from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.encoders import VariationalEncoder
+from crossimage.networks.layers.blocks import Initialisation, NormName, initialise
 from crossimage.networks.unet import Injection, UNet
 from crossimage.utils.contact_sheet import Panel
 

@@ -39,10 +39,10 @@ from crossimage.config import (
 from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Update, repeat_per_style
 from crossimage.methods.settings import PatchShape, Schedule256, check_images
-from crossimage.networks.blocks import NormName, TestMode, initialise, set_test_mode
 from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.generators import ResnetGenerator, Upsampling, with_code
 from crossimage.networks.history import History
+from crossimage.networks.layers.blocks import NormName, TestMode, initialise, set_test_mode
 from crossimage.utils.contact_sheet import Panel
 
 

@@ -38,11 +38,11 @@ from crossimage.config import Config, NonNegativeFloat, NonNegativeInt, Positive
 from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import check_images
-from crossimage.networks.blocks import initialise
 from crossimage.networks.denoising import Refiner
 from crossimage.networks.discriminators import AttributeDiscriminator, score_real_and_fake
 from crossimage.networks.features import FeatureNetwork, read_features
 from crossimage.networks.generators import ResnetGenerator
+from crossimage.networks.layers.blocks import initialise
 from crossimage.networks.pretrained import VGG16Features
 from crossimage.utils.contact_sheet import Panel
 

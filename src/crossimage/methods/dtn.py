@@ -46,9 +46,9 @@ from crossimage.config import (
 from crossimage.losses import total_variation
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import check_doublings, fitting
-from crossimage.networks.blocks import initialise
 from crossimage.networks.dcgan import ImageDiscriminator, VectorGenerator
 from crossimage.networks.features import FeatureNetwork, read_features
+from crossimage.networks.layers.blocks import initialise
 from crossimage.utils.contact_sheet import Panel
 
 FROM_SOURCE, FROM_TARGET, TARGET = range(3)

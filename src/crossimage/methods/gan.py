@@ -38,9 +38,9 @@ from crossimage.config import (
 from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import check_doublings
-from crossimage.networks.blocks import initialise
 from crossimage.networks.dcgan import ImageDiscriminator, VectorGenerator
 from crossimage.networks.discriminators import score_real_and_fake
+from crossimage.networks.layers.blocks import initialise
 from crossimage.utils.contact_sheet import Panel
 
 _COLUMNS = 4  # per sheet, for fixed noise and again for fresh noise

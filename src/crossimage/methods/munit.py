@@ -40,9 +40,9 @@ from crossimage.losses import (
 from crossimage.methods.base import Batch, Method, Noise, Update, repeat_per_style
 from crossimage.methods.settings import AutoEncoderConfig, check_images, check_perceptual
 from crossimage.networks.autoencoders import AdaINDecoder, ContentEncoder, StyleEncoder
-from crossimage.networks.blocks import initialise
-from crossimage.networks.containers import NetworkDict
 from crossimage.networks.discriminators import score_real_and_fake
+from crossimage.networks.layers.blocks import initialise
+from crossimage.networks.layers.containers import NetworkDict
 from crossimage.networks.pretrained import VGG16Features
 from crossimage.utils.contact_sheet import Panel
 

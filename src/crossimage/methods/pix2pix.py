@@ -39,10 +39,10 @@ from crossimage.config import (
 from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import PatchShape, Schedule256, check_images
-from crossimage.networks.blocks import Dropout, NormName, TestMode, initialise, set_test_mode
 from crossimage.networks.color_spaces import lab_to_rgb, rgb_to_lab
 from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.generators import ResnetGenerator
+from crossimage.networks.layers.blocks import Dropout, NormName, TestMode, initialise, set_test_mode
 from crossimage.networks.unet import UNet
 from crossimage.utils.contact_sheet import Panel
 

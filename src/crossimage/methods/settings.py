@@ -17,8 +17,8 @@ from crossimage.config import (
     flatten,
     settings,
 )
-from crossimage.networks.blocks import ActivationName, Initialisation, NormName, Padding
 from crossimage.networks.discriminators import MultiScaleDiscriminator, PatchDiscriminator
+from crossimage.networks.layers.blocks import ActivationName, Initialisation, NormName, Padding
 
 
 @settings

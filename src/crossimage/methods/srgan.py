@@ -42,9 +42,9 @@ from crossimage.config import (
 )
 from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Update
-from crossimage.networks.blocks import initialise
 from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.features import FeatureNetwork, read_features
+from crossimage.networks.layers.blocks import initialise
 from crossimage.networks.pretrained import VGG19Features
 from crossimage.networks.srresnet import DenseDiscriminator, SRResNet
 from crossimage.utils.contact_sheet import Panel

@@ -44,9 +44,9 @@ from crossimage.losses import discriminator_loss, generator_loss, perceptual_dis
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import AutoEncoderConfig, check_images, check_perceptual
 from crossimage.networks.autoencoders import ContentEncoder, Decoder
-from crossimage.networks.blocks import ResidualBlock, TestMode, initialise, set_test_mode
-from crossimage.networks.containers import NetworkDict
 from crossimage.networks.discriminators import score_real_and_fake
+from crossimage.networks.layers.blocks import ResidualBlock, TestMode, initialise, set_test_mode
+from crossimage.networks.layers.containers import NetworkDict
 from crossimage.networks.pretrained import VGG16Features
 from crossimage.utils.contact_sheet import Panel
 

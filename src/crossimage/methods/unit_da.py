@@ -44,8 +44,8 @@ from crossimage.config import (
 from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import fitting
-from crossimage.networks.blocks import initialise
 from crossimage.networks.coupled import CoupledDiscriminator, CoupledVAE
+from crossimage.networks.layers.blocks import initialise
 from crossimage.utils.contact_sheet import Panel
 
 

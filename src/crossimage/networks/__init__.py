@@ -9,6 +9,6 @@
   ``DenseDiscriminator`` (srresnet), ``CoupledDiscriminator`` (coupled).
 - Feature networks: ``VGG16Features``, ``VGG19Features`` (pretrained), ``FeatureNetwork``
   (features).
-- Helpers: ``NetworkDict`` (containers) holds one network per domain, ``History`` (history) replays
-  generated images.
+- Helpers: ``History`` (history) replays generated images. ``layers`` holds the blocks, norms and
+  upsampling that networks are built from, and ``NetworkDict``, one network per domain.
 """

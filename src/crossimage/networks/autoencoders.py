@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from crossimage.networks.blocks import (
+from crossimage.networks.layers.blocks import (
     ActivationName,
     AdaptiveResidualBlock,
     ConvBlock,
@@ -13,7 +13,7 @@ from crossimage.networks.blocks import (
     ResidualBlock,
     activation_layer,
 )
-from crossimage.networks.upsampling import UpsampleBlock
+from crossimage.networks.layers.upsampling import UpsampleBlock
 
 
 class ContentEncoder(nn.Sequential):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossimage.networks.blocks import BatchNorm, Dropout
+from crossimage.networks.layers.blocks import BatchNorm, Dropout
 
 
 def with_coordinates(x: Tensor) -> Tensor:

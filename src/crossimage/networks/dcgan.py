@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from crossimage.networks.blocks import BatchNorm
+from crossimage.networks.layers.blocks import BatchNorm
 
 _WIDEST = 8  # times the width
 _CORE = 4  # side of the smallest feature maps, in pixels

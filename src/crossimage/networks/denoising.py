@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from crossimage.networks.blocks import ConvBlock
+from crossimage.networks.layers.blocks import ConvBlock
 
 
 class Refiner(nn.Module):

@@ -6,7 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossimage.networks.blocks import ActivationName, BatchNorm, ConvBlock, NormName, Padding
+from crossimage.networks.layers.blocks import (
+    ActivationName,
+    BatchNorm,
+    ConvBlock,
+    NormName,
+    Padding,
+)
 
 
 class MultiScaleDiscriminator(nn.Module):

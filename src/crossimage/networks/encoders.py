@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from crossimage.networks.blocks import NormName, norm_layer
+from crossimage.networks.layers.blocks import NormName, norm_layer
 from crossimage.networks.unet import DownBlock
 
 

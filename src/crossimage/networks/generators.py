@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from crossimage.networks.blocks import (
+from crossimage.networks.layers.blocks import (
     ConvBlock,
     NormName,
     Padding,

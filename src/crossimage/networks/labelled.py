@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from crossimage.networks.convolution import BottleneckConv2d
 from crossimage.networks.generators import with_code
-from crossimage.networks.normalisation import AffineInstanceNorm
+from crossimage.networks.layers.convolution import BottleneckConv2d
+from crossimage.networks.layers.normalisation import AffineInstanceNorm
 
 
 class LabelledGenerator(nn.Module):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from crossimage.networks.blocks import ConvBlock, ResidualBlock
+from crossimage.networks.layers.blocks import ConvBlock, ResidualBlock
 
 
 class SRResNet(nn.Module):

@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from crossimage.networks.blocks import Dropout, NormName, activation_layer, norm_layer
-from crossimage.networks.convolution import BottleneckConv2d, BottleneckConvTranspose2d
 from crossimage.networks.generators import with_code
+from crossimage.networks.layers.blocks import Dropout, NormName, activation_layer, norm_layer
+from crossimage.networks.layers.convolution import BottleneckConv2d, BottleneckConvTranspose2d
 
 Injection = Literal["all", "input"]
 

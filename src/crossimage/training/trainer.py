@@ -27,7 +27,7 @@ from crossimage.data.sampler import rows
 from crossimage.data.unreadable import UnreadableFiles
 from crossimage.methods.base import Batch, Method, Noise
 from crossimage.methods.optimizers import Adam, Optimizer, RMSprop
-from crossimage.networks.convolution import arrange
+from crossimage.networks.layers.convolution import arrange
 from crossimage.training import compile as compiling
 from crossimage.training.game import check_gradient, check_update, explain_no_move
 from crossimage.training.processes import Processes

@@ -19,7 +19,7 @@ from crossimage.evaluation.galleries.base import evenly_spaced
 from crossimage.evaluation.galleries.images import center_square, prefetch, read_rgb
 from crossimage.evaluation.report.figures import HIGHER, Figure, library, mean_of, neither
 from crossimage.evaluation.report.plots import Histogram
-from crossimage.networks.normalisation import instance_norm
+from crossimage.networks.layers.normalisation import instance_norm
 from crossimage.utils.seeds import seed_of
 from crossimage.utils.tensor_files import read_weights
 

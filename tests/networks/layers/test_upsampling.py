@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from crossimage.networks.upsampling import upsampled_conv
+from crossimage.networks.layers.upsampling import upsampled_conv
 
 
 @pytest.mark.parametrize("pad", ["reflect", "replicate", "zeros"])

@@ -1,6 +1,6 @@
 from torch import nn
 
-from crossimage.networks.containers import NetworkDict
+from crossimage.networks.layers.containers import NetworkDict
 
 
 def test_networks_are_looked_up_by_name_and_keep_the_tensor_names_of_a_module_dict() -> None:

@@ -13,14 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossimage.networks.blocks import (
+from crossimage.networks.layers.blocks import (
     ActivationName,
     NormName,
     Padding,
     activation_layer,
     norm_layer,
 )
-from crossimage.networks.convolution import padded
+from crossimage.networks.layers.convolution import padded
 
 
 class UpsampleBlock(nn.Sequential):

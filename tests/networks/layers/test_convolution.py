@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from crossimage.networks.convolution import (
+from crossimage.networks.layers.convolution import (
     BottleneckConv2d,
     BottleneckConvTranspose2d,
     PaddedConv2d,

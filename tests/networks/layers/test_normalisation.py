@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossimage.networks.normalisation import (
+from crossimage.networks.layers.normalisation import (
     AffineInstanceNorm,
     InstanceNorm,
     LayerNorm,

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
-from crossimage.networks.convolution import PaddedConv2d
-from crossimage.networks.normalisation import (
+from crossimage.networks.layers.convolution import PaddedConv2d
+from crossimage.networks.layers.normalisation import (
     AffineInstanceNorm,
     InstanceNorm,
     LayerNorm,
