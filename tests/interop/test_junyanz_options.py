@@ -166,6 +166,9 @@ def test_the_official_options_tell_the_norm(norm: str, tmp_path: Path) -> None:
     if norm == "instance":
         with pytest.raises(ValueError, match="counted batches, .* since the options say so"):
             import_model([tmp_path / "run"], tmp_path / "m.safetensors")
+        for choice, found in (("batch", "batch"), ("instance", "affine_instance")):
+            model, _ = imported([tmp_path / "run"], tmp_path / "m.safetensors", {"norm": choice})
+            assert model.config.norm == found
 
 
 def test_an_option_against_the_tensors_is_refused(tmp_path: Path) -> None:

@@ -87,7 +87,8 @@ def convert(
     if discriminator:
         shapes |= discriminator_settings(discriminator)
     if config:
-        check_shapes(config, {**shapes, "generator": "resnet"}, channels)
+        told = {key: value for key, value in config.items() if key not in options}
+        check_shapes(told, {**shapes, "generator": "resnet"}, channels)
     chosen: dict[str, Any] = {}
     matters = shapes["norm"] == "batch" or shapes["dropout"] > 0
     chosen["test_mode"], note = choose_test_mode(options, config, matters=matters)
