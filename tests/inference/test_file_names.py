@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from crossimage.inference.file_names import name_outputs
 from crossimage.inference.incoming import Incoming
 from crossimage.inference.input_files import InputFile
 from crossimage.inference.input_files import find_inputs as find
+from crossimage.inference.output_types import suffix_for
 
 
 def touch(*paths: Path) -> None:
@@ -20,7 +22,9 @@ def find_inputs(inputs: object, out: Path) -> list[InputFile]:
 
 
 def names(inputs: list[Path], out: Path, format: str | None = None, outputs: int = 1) -> list[str]:
-    groups = name_outputs(find_inputs(inputs, out), format, outputs)
+    groups = name_outputs(
+        find_inputs(inputs, out), partial(suffix_for, format=format, depth="auto"), outputs
+    )
     return [path.as_posix() for group in groups for path in group]
 
 

@@ -143,9 +143,11 @@ def test_a_label_called_all_is_that_label(inputs: Path, tmp_path: Path) -> None:
 
 def test_names_of_labels_are_made_fit_for_files(inputs: Path) -> None:
     sources = [InputFile(inputs / "ann.png", Path())]
-    assert name_outputs(sources, None, ["a/b", "c"]) == [[Path("ann_a_b.png"), Path("ann_c.png")]]
+    assert name_outputs(sources, lambda path: path.suffix, ["a/b", "c"]) == [
+        [Path("ann_a_b.png"), Path("ann_c.png")]
+    ]
     with pytest.raises(ValueError, match="two results would be called ann_a_b.png"):
-        name_outputs(sources, None, ["a/b", "a:b"])
+        name_outputs(sources, lambda path: path.suffix, ["a/b", "a:b"])
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ def translate(
     truncation: float = 1.0,
     size: int | None = None,
     format: str | None = None,
+    alpha: Literal["white", "keep", "drop"] = "white",
+    depth: Literal["auto", "8", "16", "float"] = "auto",
     batch_size: int = 4,
     device: str = "auto",
     precision: Literal["fp32", "bf16"] = "fp32",
@@ -59,7 +61,12 @@ def translate(
         truncation: How far random styles may be from the target's mean style, from 0 to 1: lower
             values are more typical and less varied (StarGAN v2).
         size: Resize the shortest side of the inputs to this many pixels first.
-        format: File type of the results (png, jpg, webp, bmp, tif); by default that of each input.
+        format: File type of the results (png, jpg, webp, bmp, tif); by default that of each input
+            if it is one of these, and otherwise png.
+        alpha: Transparent parts are white, as in training; with keep, results also get the opacity
+            of their inputs; with drop, colours are taken as if they were opaque.
+        depth: How results store their values: with 8 or 16 bits, or in floating point; auto: like
+            their inputs, as far as their type allows.
         batch_size: Images that pass through the networks at a time; always one if the networks draw
             noise of their own (dropout).
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
@@ -82,7 +89,7 @@ def translate(
         report = model.translate_files(
             images, folder, target, samples=samples, reference=references or None,
             same_style=same_style, seed=seed, truncation=truncation, size=size, format=format,
-            batch_size=batch_size, progress=progress,
+            alpha=alpha, depth=depth, batch_size=batch_size, progress=progress,
         )  # fmt: skip
         if out == PIPE:
             write_stdout(report.written)

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from itertools import chain, count
 from pathlib import Path
 
-from crossimage.data.images.files import EXTENSIONS
 from crossimage.inference.input_files import InputFile
-from crossimage.utils.names import did_you_mean
 
 
 def name_outputs(
-    sources: Sequence[InputFile], format: str | None, outputs: int | Sequence[str]
+    sources: Sequence[InputFile],
+    suffix_for: Callable[[Path], str],
+    outputs: int | Sequence[str],
 ) -> list[list[Path]]:
     """Name the outputs of each input, relative to their folder, all differently.
 
@@ -23,7 +23,7 @@ def name_outputs(
 
     Args:
         sources: The inputs.
-        format: Type of the outputs; None for each input's own.
+        suffix_for: Returns the suffix of the outputs of an input.
         outputs: Outputs per input, numbered if there are several; or what each shows, which is
             appended to its name.
 
@@ -31,22 +31,21 @@ def name_outputs(
         For each input, the names of its outputs.
 
     Raises:
-        ValueError: The format is unknown, or two outputs would share a name.
+        ValueError: Two outputs would share a name.
     """
-    suffix = None if format is None else suffix_of(format)
     by_name: dict[str, list[InputFile]] = defaultdict(list)
     for source in sources:
-        by_name[_key(_output(source, source.path.stem, suffix))].append(source)
+        by_name[_key(_output(source, source.path.stem, suffix_for))].append(source)
     names: dict[InputFile, Path] = {}
     taken = set(by_name)
     for group in by_name.values():
         stems = (
             [source.path.stem for source in group]
             if len(group) == 1
-            else _distinct_stems(group, taken, suffix)
+            else _distinct_stems(group, taken, suffix_for)
         )
         for source, stem in zip(group, stems, strict=True):
-            names[source] = _output(source, stem, suffix)
+            names[source] = _output(source, stem, suffix_for)
             taken.add(_key(names[source]))
     if outputs == 1:
         return [[names[source]] for source in sources]
@@ -73,7 +72,9 @@ def _safe(text: str) -> str:
     return re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", text)
 
 
-def _distinct_stems(group: list[InputFile], taken: set[str], suffix: str | None) -> list[str]:
+def _distinct_stems(
+    group: list[InputFile], taken: set[str], suffix_for: Callable[[Path], str]
+) -> list[str]:
     """Give inputs of one name different stems."""
     rules: list[Callable[[InputFile], str]] = [
         lambda source: f"{source.path.resolve().parent.name}_{source.path.stem}",
@@ -81,33 +82,18 @@ def _distinct_stems(group: list[InputFile], taken: set[str], suffix: str | None)
     ]
     for rule in rules:
         stems = [rule(source) for source in group]
-        keys = {_key(_output(s, stem, suffix)) for s, stem in zip(group, stems, strict=True)}
+        keys = {_key(_output(s, stem, suffix_for)) for s, stem in zip(group, stems, strict=True)}
         if len(keys) == len(group) and not keys & taken:
             return stems
     numbered = (f"{group[0].path.stem}-{number}" for number in count(1))
-    free = (stem for stem in numbered if _key(_output(group[0], stem, suffix)) not in taken)
+    free = (stem for stem in numbered if _key(_output(group[0], stem, suffix_for)) not in taken)
     return [next(free) for _ in group]
 
 
-def _output(source: InputFile, stem: str, suffix: str | None) -> Path:
-    own = source.path.suffix if source.path.suffix.lower() in EXTENSIONS else ".png"
-    return source.folder / (stem + (suffix or own))
+def _output(source: InputFile, stem: str, suffix_for: Callable[[Path], str]) -> Path:
+    return source.folder / (stem + suffix_for(source.path))
 
 
 def _key(path: Path) -> str:
     # Some file systems do not distinguish a.png from A.PNG.
     return str(path).casefold()
-
-
-def suffix_of(format: str) -> str:
-    """Return the suffix of a format such as ``png``.
-
-    Raises:
-        ValueError: The format is unknown.
-    """
-    suffix = f".{format.lower().removeprefix('.')}"
-    if suffix not in EXTENSIONS:
-        known = sorted(extension[1:] for extension in EXTENSIONS)
-        hint = did_you_mean(suffix[1:], known)
-        raise ValueError(f"format '{format}' is unknown; expected one of {', '.join(known)}{hint}")
-    return suffix

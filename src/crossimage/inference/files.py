@@ -8,16 +8,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple, SupportsIndex, TypeVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from crossimage.data.images.encoded import EncodedImage, ImageFile
-from crossimage.data.images.files import LoadedImage, load_image
+from crossimage.data.images.files import LoadedImage, Opacity, load_image
 from crossimage.data.images.label_maps import read_label_map
 from crossimage.data.images.resize import resize_shortest_side, resize_to_cover
 from crossimage.data.sources.find import LeftOut, describe, further_images
@@ -26,7 +26,21 @@ from crossimage.inference.incoming import Incoming
 from crossimage.inference.input_files import find_inputs
 from crossimage.inference.inputs import FilesLike, ImageLike
 from crossimage.inference.large_images import is_large, large_images
-from crossimage.inference.outputs import SHEET, check_folder, report_progress, write_output
+from crossimage.inference.output_types import (
+    ResultDepth,
+    check_types,
+    note_lost_depth,
+    note_type,
+    suffix_for,
+)
+from crossimage.inference.outputs import (
+    SHEET,
+    Original,
+    check_folder,
+    read_original,
+    report_progress,
+    write_output,
+)
 from crossimage.inference.predictor import Draw, Predictor
 from crossimage.inference.references import Reference, find_references, reference_styles
 from crossimage.labels import To
@@ -57,6 +71,8 @@ class FileOptions:
         truncation: How far random styles may be from the target's mean style.
         size: Shortest side that inputs are resized to, in pixels.
         format: Type of the outputs, such as ``png``; None for each input's own.
+        alpha: What becomes of transparent parts: ``white``, ``keep`` or ``drop``.
+        depth: How values are stored: ``auto``, ``8``, ``16`` or ``float``.
         batch_size: Images that pass through the networks together.
         progress: Whether to show a progress bar, or what to call with the progress.
     """
@@ -68,6 +84,8 @@ class FileOptions:
     truncation: float = 1.0
     size: int | None = None
     format: str | None = None
+    alpha: Opacity = "white"
+    depth: ResultDepth = "auto"
     batch_size: int = 4
     progress: bool | ProgressCallback = False
 
@@ -87,6 +105,7 @@ class FileOptions:
             raise ValueError("samples and reference are mutually exclusive: give one of them")
         if self.reference is not None and self.truncation != 1:
             raise ValueError("truncation is of random styles, so it excludes reference")
+        check_types(self.format, self.depth, self.alpha)
         return checked
 
 
@@ -218,7 +237,8 @@ class _Job:
         self._source = predictor.source_letter(plan.targets[0])
         self._channels = predictor.channels(self._source)
         self._range = predictor.config.range_of(_target_letter(predictor, plan.targets[0]))
-        self._gaps: dict[int, tuple[Tensor, float | None]] = {}
+        self._originals: dict[int, Original] = {}
+        self._notes: dict[str, list[Path]] = defaultdict(list)
         self._writes: dict[Path, Future[None]] = {}
         self._large = 0
         self.written: set[Path] = set()
@@ -238,16 +258,22 @@ class _Job:
             self._finish(earlier)
         self._finish(self._writes)
 
-    def _read(self, path: Path) -> LoadedImage:
+    def _read(self, path: Path) -> Original:
         config = self._predictor.config
         file = self._plan.incoming.image(path)
         if classes := self._predictor.networks.classes:
-            return self._read_label_map(file, classes)
-        loaded = load_image(file, self._channels, config.range_of(self._source), config.data_rules)
-        image = loaded.values[None]
+            loaded = self._read_label_map(file, classes)
+        else:
+            loaded = load_image(
+                file, self._channels, config.range_of(self._source), config.data_rules,
+                self._options.alpha,
+            )  # fmt: skip
+        return read_original(file, loaded, self._fit, config.data_rules)
+
+    def _fit(self, image: Tensor) -> Tensor:
         if self._options.size is not None:
             image = resize_shortest_side(image, self._options.size)
-        return loaded._replace(values=self._predictor.fit_size(image)[0])
+        return self._predictor.fit_size(image)
 
     def _read_label_map(self, file: ImageFile, classes: int) -> LoadedImage:
         if self._options.size is not None:
@@ -258,22 +284,24 @@ class _Job:
         return LoadedImage(read_label_map(file, self._channels, classes), None, None, 0)
 
     def _by_size(
-        self, chunk: Sequence[tuple[int, Future[LoadedImage]]]
+        self, chunk: Sequence[tuple[int, Future[Original]]]
     ) -> Iterable[list[tuple[int, Tensor]]]:
         """Group the images of a chunk by size, each with its index; skip unreadable ones."""
         groups: dict[torch.Size, list[tuple[int, Tensor]]] = defaultdict(list)
         for i, future in chunk:
             try:
-                loaded = future.result()
+                original = future.result()
             except (ValueError, OSError) as error:
                 self.skipped.append((self._plan.inputs[i], str(error)))
                 self._advance(len(self._plan.targets) * self._plan.samples)
             else:
+                loaded = original.loaded
                 image = loaded.values
                 groups[image.shape].append((i, image))
                 self._large += is_large(self._predictor, image)
-                if loaded.gaps is not None:
-                    self._gaps[i] = loaded.gaps, loaded.nodata
+                # without the values, which are no longer needed
+                self._originals[i] = original._replace(loaded=loaded._replace(values=image[:0]))
+                self._note(i, original)
                 self._plan.left_out.extend(further_images(self._plan.inputs[i], loaded.further))
                 if self._plan.sheet and len(self.sheet_rows) < _MAX_SHEET_INPUTS:
                     self.sheet_rows[i] = [self._thumbnail(image)]
@@ -295,18 +323,29 @@ class _Job:
                         self.sheet_rows[i].append(self._thumbnail(output))
             self._advance(len(batch) * len(indices))
         for i, _ in batch:
-            self._gaps.pop(i, None)
+            self._originals.pop(i)
 
     def notes(self) -> list[str]:
         """Return what users should know about the inputs."""
-        return [large_images(self._predictor.config, self._large)] if self._large else []
+        large = [large_images(self._predictor.config, self._large)] if self._large else []
+        return large + [
+            f"{len(paths)} {'input' if len(paths) == 1 else 'inputs'}: {note} ({paths[0]})"
+            for note, paths in self._notes.items()
+        ]
+
+    def _note(self, i: int, original: Original) -> None:
+        path, suffix = self._plan.inputs[i], self._plan.outputs[i][0].suffix.lower()
+        notes = [*original.notes, note_type(path, suffix, self._options.format)]
+        if self._options.depth == "auto":
+            notes.append(note_lost_depth(original.loaded.depth, suffix))
+        for note in filter(None, notes):
+            self._notes[note].append(path)
 
     def _write(self, i: int, path: Path, image: Tensor) -> None:
-        gaps, nodata = self._gaps.get(i, (None, None))
-        if gaps is not None:
-            gaps = interpolate(gaps[None, None].float(), image.shape[1:])[0, 0].bool()
-        submit = self._pool.submit
-        self._writes[path] = submit(write_output, path, image, self._range, gaps, nodata)
+        submit, original = self._pool.submit, self._originals[i]
+        self._writes[path] = submit(
+            write_output, path, image, self._range, original, self._options.depth
+        )
 
     def _finish(self, writes: Mapping[Path, Future[None]]) -> None:
         for path, write in writes.items():
@@ -340,11 +379,13 @@ def _plan(
     labels = predictor.targets if predictor.networks.labels and not few_shot else ()
     every = isinstance(to, str) and to == ALL_LABELS and bool(labels) and ALL_LABELS not in labels
     targets: Sequence[To] = labels if every else [predictor.resolve_target(to)]
+    _check_alpha(predictor, targets[0], options.alpha)
     if isinstance(to, Tensor):
         predictor.encode_target(to, 1)  # all files get the same labels
     found = find_inputs(paths, out, incoming, options.progress)
     sources = found.files
-    names = name_outputs(sources, options.format, labels if every else samples)
+    suffix = partial(suffix_for, format=options.format, depth=options.depth)
+    names = name_outputs(sources, suffix, labels if every else samples)
     outputs = [[out / name for name in group] for group in names]
     inputs = [source.path for source in sources]
     _protect(inputs, references, [*outputs, [out / SHEET]] if every else outputs)
@@ -397,6 +438,17 @@ def _draw_rule(
         return predictor.draw(seed, name, k, predictor.encode_target(to, 1), options.truncation)
 
     return draw
+
+
+def _check_alpha(predictor: Predictor, to: To, alpha: Opacity) -> None:
+    """Refuse to treat opacity apart if the model translates it.
+
+    Raises:
+        ValueError: It has images of 4 channels.
+    """
+    letters = (predictor.source_letter(to), _target_letter(predictor, to))
+    if alpha != "white" and 4 in map(predictor.channels, letters):
+        raise ValueError(f"this model has images of 4 channels; leave out alpha={alpha}")
 
 
 def _target_letter(predictor: Predictor, to: To) -> str:

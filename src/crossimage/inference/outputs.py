@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import Tensor
+from torch.nn.functional import interpolate
 
-from crossimage.data.images.files import write_image
+from crossimage.config import DataRules
+from crossimage.data.images.encoded import ImageFile
+from crossimage.data.images.files import LoadedImage
+from crossimage.data.images.metadata import PLACE_LOST, Metadata, read_metadata
+from crossimage.data.images.writing import write_image
+from crossimage.inference.output_types import ResultDepth, depth_of
 from crossimage.utils.progress import ProgressCallback, StderrProgress
 
 SHEET = "sheet.png"
@@ -25,16 +33,95 @@ def check_folder(out: Path) -> None:
         raise ValueError(f"{out} is a file; expected a folder for the results")
 
 
+class Original(NamedTuple):
+    """What a result keeps of its input.
+
+    Attributes:
+        size: Height and width of the input as it enters the networks.
+        loaded: The input, resized and cropped with its opacity; its gaps are cropped.
+        metadata: What its file holds besides pixels.
+        notes: What the result can't keep.
+    """
+
+    size: tuple[int, int]
+    loaded: LoadedImage
+    metadata: Metadata
+    notes: tuple[str, ...]
+
+
+def read_original(
+    file: ImageFile, loaded: LoadedImage, fit: Callable[[Tensor], Tensor], rules: DataRules
+) -> Original:
+    """Read what the results of a file keep of it.
+
+    Args:
+        file: The input.
+        loaded: Its image.
+        fit: Resizes or crops images (1, C, H, W) to what enters the networks.
+        rules: The rules by which files are read.
+
+    Returns:
+        What results keep, with the image as it enters the networks.
+    """
+    metadata = read_metadata(file, rules)
+    notes = list(metadata.lost)
+    before, values = loaded.values.shape[1:], fit(loaded.values[None])[0]
+    after = values.shape[1:]
+    if loaded.ignored_profile and rules != 1:
+        notes.append(
+            f"the colour profile can't be used ({loaded.ignored_profile}), so colours are taken "
+            "for sRGB"
+        )
+    cropped = abs(before[1] * after[0] / before[0] - after[1]) > 1
+    if metadata.geo and cropped:
+        notes.append(PLACE_LOST.format("cropped"))
+        metadata = replace(metadata, geo=())
+    metadata = metadata.resized((before[0], before[1]), (after[0], after[1]))
+    gaps, opacity = loaded.gaps, loaded.opacity
+    if gaps is not None and cropped:
+        gaps = fit(gaps[None, None].float())[0, 0] > 0.5
+    opacity = None if opacity is None else fit(opacity[None])[0]
+    fitted = loaded._replace(values=values, gaps=gaps, opacity=opacity)
+    return Original((after[0], after[1]), fitted, metadata, tuple(notes))
+
+
+def write_sample(path: Path, image: Tensor, value_range: tuple[float, float] | None) -> None:
+    """Write an image (C, H, W) that has no input, and create its folder if needed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_image(path, image, value_range)
+
+
 def write_output(
     path: Path,
     image: Tensor,
     value_range: tuple[float, float] | None,
-    gaps: Tensor | None = None,
-    nodata: float | None = None,
+    original: Original,
+    asked: ResultDepth = "auto",
 ) -> None:
-    """Write an image (C, H, W) like :func:`write_image`, and create its folder if needed."""
+    """Write a result with what it keeps of its input, and create its folder if needed.
+
+    Args:
+        path: The file to write.
+        image: The result (C, H, W) in [-1, 1].
+        value_range: The values of -1 and 1.
+        original: What it keeps of its input.
+        asked: How its values are stored; ``auto``: like those of the input.
+
+    Raises:
+        ValueError: The file's format can't hold the result.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_image(path, image, value_range, gaps, nodata)
+    loaded, size = original.loaded, (image.shape[1], image.shape[2])
+    gaps, opacity = loaded.gaps, loaded.opacity
+    if gaps is not None:
+        gaps = interpolate(gaps[None, None].float(), size)[0, 0].bool()
+    if opacity is not None and opacity.shape[1:] != size:
+        opacity = interpolate(opacity[None], size, mode="bilinear", antialias=True)[0]
+    depth = depth_of(asked, loaded.depth, path.suffix.lower(), len(image), value_range)
+    write_image(
+        path, image, value_range, gaps, loaded.nodata, depth=depth, alpha=opacity,
+        metadata=original.metadata.resized(original.size, size),
+    )  # fmt: skip
 
 
 @contextmanager

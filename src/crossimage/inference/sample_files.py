@@ -10,8 +10,8 @@ from typing import SupportsIndex
 from torch import Tensor
 from torchvision.utils import make_grid
 
-from crossimage.inference.file_names import suffix_of
-from crossimage.inference.outputs import SHEET, check_folder, report_progress, write_output
+from crossimage.inference.output_types import suffix_of
+from crossimage.inference.outputs import SHEET, check_folder, report_progress, write_sample
 from crossimage.inference.predictor import Predictor
 from crossimage.utils.arguments import whole
 from crossimage.utils.progress import ProgressCallback
@@ -42,10 +42,10 @@ def sample_files(
             shown += images[: _GRID**2 - len(shown)]
             for image in images:
                 written.append(out / f"{len(written) + 1:0{digits}d}{suffix}")
-                write_output(written[-1], image, value_range)
+                write_sample(written[-1], image, value_range)
             advance(len(images))
     if shown[0].shape[0] in {1, 3, 4}:
-        write_output(out / SHEET, sample_grid(shown), None)
+        write_sample(out / SHEET, sample_grid(shown), None)
     return written
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from crossimage.checkpoints.load import load_networks
 from crossimage.checkpoints.model_file import save_model
 from crossimage.config import build, to_dict
+from crossimage.data.images.files import Opacity
 from crossimage.inference.display import as_html, facts_of, run_folder_of
 from crossimage.inference.files import FileOptions, TranslatedFiles, translate_files
 from crossimage.inference.inputs import (
@@ -28,6 +29,7 @@ from crossimage.inference.inputs import (
     fit_codes,
     read_inputs,
 )
+from crossimage.inference.output_types import ResultDepth
 from crossimage.inference.predictor import Precision, Predictor, Target
 from crossimage.inference.references import find_references, reference_styles
 from crossimage.inference.sample_files import sample_files
@@ -468,6 +470,8 @@ class Translator(Predictor):
         truncation: float = 1.0,
         size: int | None = None,
         format: str | None = None,
+        alpha: Opacity = "white",
+        depth: ResultDepth = "auto",
         batch_size: int = 4,
         progress: bool | ProgressCallback = False,
     ) -> TranslatedFiles:
@@ -497,7 +501,13 @@ class Translator(Predictor):
             truncation: How far random styles may be from the target's mean style, from 0 to 1; see
                 :meth:`sample_style`.
             size: Resize inputs to this shortest side first, in pixels.
-            format: Type of the outputs, such as ``png``; if omitted, each input's own.
+            format: Type of the outputs, such as ``png``; if omitted, each input's own where it is
+                written, and otherwise PNG.
+            alpha: What becomes of transparent parts: they are ``white``, as in training; or they
+                are, and the outputs ``keep`` the opacity; or ``drop`` it, and take colours as if
+                they were opaque.
+            depth: How outputs store their values: with ``8`` or ``16`` bits or as ``float``, or
+                ``auto``, like their inputs.
             batch_size: Images that pass through the networks together.
             progress: Show a progress bar, or a function to call with a description, the number of
                 finished images and their total.
@@ -512,8 +522,9 @@ class Translator(Predictor):
             OSError: An output cannot be written.
         """
         options = FileOptions(
-            samples, reference, same_style, seed, truncation, size, format, batch_size, progress
-        )
+            samples, reference, same_style, seed, truncation, size, format, alpha, depth, batch_size,
+            progress,
+        )  # fmt: skip
         return translate_files(self, paths, as_path(out, "the path of the results"), to, options)
 
     def save(self, path: str | Path, discriminators: bool = False) -> None:

@@ -9,16 +9,15 @@ import torch
 from PIL import Image, ImageOps
 
 from crossimage.data.images.files import (
-    EXTENSIONS,
     decode,
     from_pil,
     probe,
     read_image,
     to_pil,
     verify,
-    write_image,
 )
 from crossimage.data.images.pixels import BombError, ImageError
+from crossimage.data.images.writing import EXTENSIONS, write_image
 from tests.data.images.helpers import as_tensor, picture, png16
 
 

@@ -13,9 +13,9 @@ from crossimage.data.images.files import (
     probe,
     read_image,
     verify,
-    write_image,
 )
 from crossimage.data.images.pixels import BombError, ImageError
+from crossimage.data.images.writing import write_image
 from tests.data.images.helpers import RNG, as_tensor, picture
 
 

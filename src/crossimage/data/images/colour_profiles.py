@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import struct
+from functools import cache, lru_cache
 from io import BytesIO
 from typing import Any, Literal
 
@@ -17,6 +18,11 @@ from crossimage.data.images.pixels import ImageError, Pixels
 Mode = Literal["L", "RGB", "CMYK"]
 
 _SRGB = ImageCms.createProfile("sRGB")
+_DATE = struct.pack(
+    ">6H", 2000, 1, 1, 0, 0, 0
+)  # not today's, so that results are the same every day
+_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # of sRGB
+_WHITE = (0.9642, 1.0, 0.8249)  # D50
 _EQUAL = 2  # of 255: sRGB profiles differ from one another by that much
 
 
@@ -42,6 +48,51 @@ def _transform(profile: bytes, mode: Mode) -> ImageCms.ImageCmsTransform | str |
         return None if np.abs(change).max() <= _EQUAL else transform
     except (OSError, ValueError, ImageCms.PyCMSError) as error:
         return str(error) or "it is damaged"
+
+
+@cache
+def standard_profile(colours: int) -> bytes | None:
+    """Return the profile of images as they are read and written.
+
+    Args:
+        colours: Channels besides opacity.
+
+    Returns:
+        That of sRGB for 3 colours, and of gray with the same curve for 1; otherwise None.
+    """
+    if colours == 3:
+        profile = ImageCms.ImageCmsProfile(_SRGB).tobytes()
+        return profile[:24] + _DATE + profile[36:]
+    return _gray_profile() if colours == 1 else None
+
+
+def _gray_profile() -> bytes:
+    """Build a profile (ICC 4.3) of gray with the curve of sRGB."""
+
+    def fixed(*values: float) -> bytes:
+        return struct.pack(f">{len(values)}i", *(round(value * 65536) for value in values))
+
+    def text(words: str) -> bytes:
+        encoded = words.encode("utf-16-be")
+        head = struct.pack(">4sIII2s2sII", b"mluc", 0, 1, 12, b"en", b"US", len(encoded), 28)
+        return head + encoded
+
+    parts = {
+        b"desc": text("Gray with the curve of sRGB"),
+        b"cprt": text("No copyright, use freely"),
+        b"wtpt": b"XYZ \0\0\0\0" + fixed(*_WHITE),
+        b"kTRC": b"para\0\0\0\0" + struct.pack(">HH", 3, 0) + fixed(*_CURVE),
+    }
+    start = 128 + 4 + 12 * len(parts)
+    table, body = struct.pack(">I", len(parts)), b""
+    for name, data in parts.items():
+        table += struct.pack(">4sII", name, start + len(body), len(data))
+        body += data + b"\0" * (-len(data) % 4)
+    head = struct.pack(
+        ">I4sI4s4s4s12s4s4sIIIII12s", start + len(body), b"\0" * 4, 0x04300000, b"mntr", b"GRAY",
+        b"XYZ ", _DATE, b"acsp", b"\0" * 4, 0, 0, 0, 0, 0, fixed(*_WHITE),
+    )  # fmt: skip
+    return head.ljust(128, b"\0") + table + body
 
 
 def problem(profile: bytes | None, mode: Mode) -> str | None:

@@ -1,14 +1,13 @@
-"""Image files of any depth and channel count, to and from tensors in [-1, 1]."""
+"""Read image files of any depth and channel count as tensors in [-1, 1]."""
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import tifffile
@@ -25,28 +24,25 @@ from crossimage.data.images.formats import HEAD, format_of
 from crossimage.data.images.pixels import (
     MAX_PIXELS,
     BombError,
+    Depth,
     ImageError,
     ImageInfo,
     Pixels,
     convert,
     limits,
+    scale,
 )
-from crossimage.utils.files import atomic
 from crossimage.utils.intensities import from_uint8, to_uint8
-
-EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff")
-"""Suffixes of the files that can be written."""
 
 Size = tuple[int, int]
 """Height and width."""
 
+Opacity = Literal["white", "keep", "drop"]
+"""What becomes of transparent parts: white, kept in the result, or as if they were opaque."""
+
+_DEPTHS: dict[torch.dtype, Depth] = {torch.uint8: "8", torch.uint16: "16"}
+
 _TIFF = (".tif", ".tiff")
-_FORMATS = {
-    ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG",
-    ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP",
-}  # fmt: skip
-_OPTIONS = {"JPEG": {"quality": 95}, "WEBP": {"quality": 95}}
-_WITH_OPACITY = (".png", ".webp")
 
 
 class LoadedImage(NamedTuple):
@@ -57,12 +53,19 @@ class LoadedImage(NamedTuple):
         gaps: Which pixels (H, W) hold no value; None if all do.
         nodata: The no-data value of the file, if it states one.
         further: Number of other images in the file.
+        opacity: Tensor (1, H, W) in [-1, 1]; None if the file has none, or the values include it.
+        depth: How the file stores its values.
+        ignored_profile: Why the embedded colour profile cannot be used; None if it can,
+            or there is none.
     """
 
     values: Tensor
     gaps: Tensor | None
     nodata: float | None
     further: int
+    opacity: Tensor | None = None
+    depth: Depth = "8"
+    ignored_profile: str | None = None
 
 
 def read_image(
@@ -103,12 +106,32 @@ def load_image(
     channels: int = 3,
     value_range: tuple[float, float] | None = None,
     rules: DataRules = 2,
+    opacity: Opacity = "white",
 ) -> LoadedImage:
-    """Read an image file like :func:`read_image`, and return its metadata, too."""
+    """Read an image file like :func:`read_image`, and return its metadata, too.
+
+    Args:
+        path: As for :func:`read_image`.
+        channels: As for :func:`read_image`.
+        value_range: As for :func:`read_image`.
+        rules: As for :func:`read_image`.
+        opacity: ``white``: transparent parts are white. ``keep``: likewise, and the opacity is
+            returned. ``drop``: colours are read as if they were opaque.
+    """
     with _opened(path, rules) as (info, read):
         pixels = read(None)
+    depth = _DEPTHS.get(pixels.values.dtype, "float")
+    kept = None
+    if pixels.alpha and channels < 4 and opacity != "white":
+        if opacity == "keep":
+            kept = scale(pixels, value_range, str(path), rules)[-1:]
+            kept = normalise(kept.contiguous())
+        else:
+            pixels = pixels._replace(values=pixels.values[:-1], alpha=False)
     values = normalise(convert(pixels, channels, value_range, str(path), rules).contiguous())
-    return LoadedImage(values, pixels.gaps, pixels.nodata, info.further)
+    return LoadedImage(
+        values, pixels.gaps, pixels.nodata, info.further, kept, depth, info.ignored_profile
+    )
 
 
 def decode(
@@ -218,72 +241,6 @@ def to_pil(x: Tensor) -> Image.Image:
         )
     array = to_array(x)
     return Image.fromarray(array[:, :, 0] if x.shape[0] == 1 else array)
-
-
-def write_image(
-    path: str | Path,
-    x: Tensor,
-    value_range: tuple[float, float] | None = None,
-    gaps: Tensor | None = None,
-    nodata: float | None = None,
-) -> None:
-    """Write an image file in the format of its suffix, atomically.
-
-    TIFF files hold float32 values if ``value_range`` is given or the image does not have 1, 3 or 4
-    channels; everything else is written with 8 bits per channel.
-
-    Args:
-        path: The file to write.
-        x: Float tensor (C, H, W) in [-1, 1]; values outside are clipped.
-        value_range: The values of -1 and 1 in a floating-point TIFF.
-        gaps: Which pixels (H, W) of a floating-point TIFF hold no value.
-        nodata: The no-data value; None: NaN.
-
-    Raises:
-        ValueError: The suffix is unknown, or its format cannot hold that many channels.
-        OSError: The file cannot be written.
-    """
-    path = Path(path)
-    suffix, channels = path.suffix.lower(), x.shape[0]
-    if suffix in _TIFF:
-        _write_tiff(path, x, value_range, gaps, nodata)
-        return
-    if suffix not in _FORMATS:
-        raise ValueError(f"{path} has no known suffix; expected one of {', '.join(EXTENSIONS)}")
-    if channels not in ((1, 3, 4) if suffix in _WITH_OPACITY else (1, 3)):
-        able = ".png, .webp or .tif" if channels == 4 else ".tif"
-        raise ValueError(f"{path}: {suffix} can't hold {channels} channels; use {able}")
-    image, image_format = to_pil(x), _FORMATS[suffix]
-    with atomic(path) as file:
-        image.save(file, image_format, **_OPTIONS.get(image_format, {}))
-
-
-def _write_tiff(
-    path: Path,
-    x: Tensor,
-    value_range: tuple[float, float] | None,
-    gaps: Tensor | None,
-    nodata: float | None,
-) -> None:
-    channels, tags = x.shape[0], []
-    if value_range is None and channels in (1, 3, 4):
-        array = np.asarray(to_pil(x))
-    else:
-        low, high = value_range or (-1.0, 1.0)
-        values = x.detach().float().clamp(-1, 1).add(1).mul((high - low) / 2).add(low)
-        array = values.permute(1, 2, 0).contiguous().cpu().numpy()
-        if gaps is not None:
-            array[gaps.numpy()] = math.nan if nodata is None else nodata
-            text = "nan" if nodata is None else f"{nodata:.17g}"
-            tags = [(tiff.NODATA, "s", 0, text, True)]
-    with atomic(path) as file:
-        tifffile.imwrite(
-            file,
-            array,
-            photometric="rgb" if channels in (3, 4) else "minisblack",
-            planarconfig="contig" if array.ndim == 3 and channels > 1 else None,
-            extratags=tags,
-        )
 
 
 def _formats(path: ImageFile, rules: DataRules) -> tuple[str, ...]:

@@ -29,6 +29,9 @@ class BombError(ValueError):
     """An image with more pixels than anyone would want to decode."""
 
 
+Depth = Literal["8", "16", "float"]
+"""How values are stored: with 8 or 16 bits, or in floating point, as are other whole numbers."""
+
 Flatness = Literal["blank", "flat channel", "varied"]
 """Whether all channels of an image are constant, some, or none."""
 
@@ -176,16 +179,26 @@ def convert(
     Raises:
         ValueError: The channels do not match, or ``value_range`` is needed.
     """
-    x = _with_channels(_scale(pixels, value_range, name, rules), pixels.alpha, channels, name)
+    x = _with_channels(scale(pixels, value_range, name, rules), pixels.alpha, channels, name)
     if pixels.gaps is not None:
         x = x.masked_fill(pixels.gaps, 0 if x.dtype == torch.uint8 else -1)
     return x
 
 
-def _scale(
+def scale(
     pixels: Pixels, value_range: tuple[float, float] | None, name: str, rules: DataRules
 ) -> Tensor:
-    """Return pixels of 8 bits as they are, and all others in [-1, 1]."""
+    """Return pixels of 8 bits as they are, and all others in [-1, 1].
+
+    Args:
+        pixels: The decoded image.
+        value_range: As for :func:`convert`.
+        name: Name of the image in error messages.
+        rules: The rules by which files are read.
+
+    Raises:
+        ValueError: ``value_range`` is needed.
+    """
     values, alpha = pixels.values, pixels.alpha
     if values.dtype == torch.uint8:
         return values
@@ -202,6 +215,8 @@ def _scale(
     scaled = scaled.mul_(2 / (high - low)).sub_(1).clamp_(-1, 1)
     if alpha and full:
         scaled[-1:] = values[-1:].float().div_(32767.5).sub_(1)
+    elif alpha and rules != 1 and values[-1].max() <= 1:  # opacity has a range of its own
+        scaled[-1:] = values[-1:].clamp(0, 1).mul(2).sub(1)
     return scaled
 
 

@@ -1,0 +1,135 @@
+"""Encode TIFF files of any depth and channel count, with descriptions and geo tags."""
+
+from __future__ import annotations
+
+import math
+import struct
+from io import BytesIO
+from typing import Any
+
+import tifffile
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from crossimage.data.images.metadata import (
+    RESOLUTION_UNIT,
+    X_RESOLUTION,
+    Y_RESOLUTION,
+    Metadata,
+    joined_texts,
+)
+from crossimage.data.images.tiff import NODATA
+
+_DESCRIPTION, _SOFTWARE, _XMP = 270, 305, 700
+_GROUPS = (int(ExifTags.IFD.Exif), int(ExifTags.IFD.GPSInfo))
+_OWN = (_DESCRIPTION, _SOFTWARE, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, *_GROUPS)
+_GEO_KEYS = 34735
+
+ExtraTag = tuple[int, str, int, Any, bool]
+
+
+def encode_tiff(
+    array: NDArray[Any],
+    metadata: Metadata,
+    profile: bytes | None = None,
+    alpha: bool = False,
+    nodata: float | None = None,
+) -> bytes:
+    """Encode an image as a TIFF file.
+
+    Args:
+        array: Values (H, W, C) of any type.
+        metadata: What else the file holds.
+        profile: The colour profile.
+        alpha: Whether the last channel is opacity.
+        nodata: The no-data value to state.
+    """
+    height, width, channels = array.shape
+    colours = channels - alpha
+    exif = metadata.exif_for(height, width)
+    groups = {code: dict(exif.get_ifd(code)) for code in _GROUPS}
+    groups = {code: values for code, values in groups.items() if values}
+    tags = [*_descriptions(exif), *_geo_tags(metadata)]
+    # tifffile leaves out these tags; they are written under the numbers before theirs
+    tags += [(code - 1, "I", 1, 0, True) for code in groups]
+    if metadata.xmp:
+        tags.append((_XMP, "B", len(metadata.xmp), metadata.xmp, True))
+    if nodata is not None:
+        text = "nan" if math.isnan(nodata) else f"{nodata:.17g}"
+        tags.append((NODATA, "s", 0, text, True))
+    buffer = BytesIO()
+    tifffile.imwrite(
+        buffer,
+        array[:, :, 0] if channels == 1 else array,
+        photometric="rgb" if colours == 3 else "minisblack",
+        planarconfig="contig" if channels > 1 else None,
+        extrasamples=_extra(channels, colours, alpha),
+        description=_text(exif.get(_DESCRIPTION) or joined_texts(metadata.texts)),
+        software=_text(exif.get(_SOFTWARE)) or False,
+        resolution=metadata.dpi,
+        resolutionunit="inch" if metadata.dpi else None,
+        iccprofile=profile,
+        metadata=None,
+        extratags=tags,
+    )
+    return _with_groups(buffer, groups)
+
+
+def _extra(channels: int, colours: int, alpha: bool) -> list[str] | None:
+    if alpha:
+        return ["unassalpha"]
+    beyond = channels - (3 if colours == 3 else 1)
+    return ["unspecified"] * beyond if beyond else None
+
+
+def _text(value: Any) -> bytes | None:
+    """Return a text as a tag holds it: ASCII, or UTF-8 where that does not suffice."""
+    return str(value).rstrip("\0").encode() if value else None
+
+
+def _descriptions(exif: Image.Exif) -> list[ExtraTag]:
+    tags: list[ExtraTag] = []
+    for code, value in exif.items():
+        if code in _OWN:
+            continue
+        if isinstance(value, bytes):
+            tags.append((code, "B", len(value), value, True))
+        elif isinstance(value, int):
+            tags.append((code, "H", 1, value, True))
+        elif text := _text(value):
+            tags.append((code, "s", 0, text, True))
+    return tags
+
+
+def _geo_tags(metadata: Metadata) -> list[ExtraTag]:
+    tags: list[ExtraTag] = []
+    for code, values in metadata.geo:
+        if isinstance(values, str):
+            tags.append((code, "s", 0, values, True))
+        else:
+            tags.append((code, "H" if code == _GEO_KEYS else "d", len(values), values, True))
+    return tags
+
+
+def _with_groups(file: BytesIO, groups: dict[int, dict[int, Any]]) -> bytes:
+    """Append groups of tags, such as those of a camera, and point to them."""
+    for code, values in groups.items():
+        file.seek(0)
+        with tifffile.TiffFile(file) as opened:
+            tag, order = opened.pages[0].tags[code - 1], opened.byteorder  # type: ignore[union-attr]
+            at, value_at = tag.offset, tag.valueoffset
+        end = file.seek(0, 2)
+        end += file.write(b"\0" * (end % 2))
+        head = b"II*\0\0\0\0\0" if order == "<" else b"MM\0*\0\0\0\0"
+        group = ImageFileDirectory_v2(head, group=code)
+        for name, value in values.items():
+            group[name] = value
+        file.write(group.tobytes(end))
+        for position, number in (
+            (at, struct.pack(f"{order}H", code)),
+            (value_at, struct.pack(f"{order}I", end)),
+        ):
+            file.seek(position)
+            file.write(number)
+    return file.getvalue()

@@ -1,0 +1,205 @@
+"""Write image files of any depth, with what they keep of their inputs."""
+
+from __future__ import annotations
+
+import math
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+
+from crossimage.data.images import deep_png
+from crossimage.data.images.colour_profiles import standard_profile
+from crossimage.data.images.metadata import MAKER_NOTE, Metadata, joined_texts
+from crossimage.data.images.pixels import Depth
+from crossimage.data.images.tiff_writing import encode_tiff
+from crossimage.utils.files import atomic
+from crossimage.utils.intensities import to_uint8
+
+EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff")
+"""Suffixes of the files that can be written."""
+
+TIFF = (".tif", ".tiff")
+"""Suffixes of the files that hold any number of channels, and floating-point values."""
+DEEP = (".png", *TIFF)
+"""Suffixes of the files that hold 16 bits per channel."""
+WITH_OPACITY = (".png", ".webp", *TIFF)
+"""Suffixes of the files that hold opacity."""
+
+_FORMATS = {
+    ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG",
+    ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP",
+}  # fmt: skip
+# All chroma is kept: half of it costs ten times as much precision as the quality of 95.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 95, "subsampling": "4:4:4"},
+    "WEBP": {"lossless": True, "exact": True},
+}
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+_MOST = 65535
+_MAX_EXIF = 65_000  # bytes, in a JPEG
+
+
+def write_image(
+    path: str | Path,
+    x: Tensor,
+    value_range: tuple[float, float] | None = None,
+    gaps: Tensor | None = None,
+    nodata: float | None = None,
+    *,
+    depth: Depth | None = None,
+    alpha: Tensor | None = None,
+    metadata: Metadata | None = None,
+) -> None:
+    """Write an image file in the format of its suffix, atomically.
+
+    Colours are sRGB, and the file says so. JPEGs have a quality of 95 and all of their chroma
+    (4:4:4); WebP files are lossless.
+
+    Args:
+        path: The file to write.
+        x: Float tensor (C, H, W) in [-1, 1]; values outside are clipped.
+        value_range: The values of -1 and 1 in files of more than 8 bits; by default these are in
+            [-1, 1] in floating-point files, and use the full range of 16 bits.
+        gaps: Which pixels (H, W) of a floating-point TIFF hold no value.
+        nodata: The no-data value; None: NaN.
+        depth: How values are stored. By default TIFF files hold float32 values if ``value_range``
+            is given or the image does not have 1, 3 or 4 channels, and all other files hold 8 bits.
+        alpha: Opacity (1, H, W) in [-1, 1], for images of 1 or 3 channels.
+        metadata: What else the file shall hold.
+
+    Raises:
+        ValueError: The suffix is unknown, or its format cannot hold that many channels, opacity or
+            that depth.
+        OSError: The file cannot be written.
+    """
+    path, metadata = Path(path), metadata or Metadata()
+    suffix, channels = path.suffix.lower(), len(x) + (0 if alpha is None else 1)
+    if suffix not in EXTENSIONS:
+        raise ValueError(f"{path} has no known suffix; expected one of {', '.join(EXTENSIONS)}")
+    if depth is None:
+        floating = suffix in TIFF and (value_range is not None or channels not in (1, 3, 4))
+        depth = "float" if floating and alpha is None else "8"
+    _check(path, suffix, len(x), alpha is not None, depth)
+    array = _array(x, alpha, depth, value_range)
+    if gaps is not None and depth == "float":
+        array[gaps.cpu().numpy()] = math.nan if nodata is None else nodata
+    opaque = len(x) - (len(x) == 4)
+    profile = None
+    if depth != "float" and not (value_range is not None and opaque == 1):
+        profile = metadata.profile or standard_profile(opaque)
+    if suffix in TIFF:
+        missing = math.nan if gaps is not None and nodata is None else nodata
+        encoded = encode_tiff(
+            array, metadata, profile, alpha is not None or len(x) == 4,
+            missing if depth == "float" else None,
+        )  # fmt: skip
+    else:
+        encoded = _encode(array, _FORMATS[suffix], metadata, profile)
+    with atomic(path) as file:
+        file.write(encoded)
+
+
+def _check(path: Path, suffix: str, channels: int, alpha: bool, depth: Depth) -> None:
+    if suffix not in TIFF and channels not in ((1, 3, 4) if suffix in WITH_OPACITY else (1, 3)):
+        able = ".png, .webp or .tif" if channels == 4 else ".tif"
+        raise ValueError(f"{path}: {suffix} can't hold {channels} channels; use {able}")
+    if alpha and (suffix not in WITH_OPACITY or channels not in (1, 3)):
+        raise ValueError(f"{path}: {suffix} can't hold opacity; use .png, .webp or .tif")
+    types = {"8": EXTENSIONS, "16": DEEP, "float": TIFF}[depth]
+    if suffix not in types:
+        raise ValueError(f"{path}: {suffix} can't hold this depth; use {' or '.join(types)}")
+
+
+def _array(
+    x: Tensor, alpha: Tensor | None, depth: Depth, value_range: tuple[float, float] | None
+) -> NDArray[Any]:
+    """Return the values (H, W, C) that a file stores."""
+    x = x.detach().float().cpu()
+    if depth == "8":
+        whole = to_uint8(x if alpha is None else torch.cat([x, alpha.detach().float().cpu()]))
+        return np.ascontiguousarray(whole.permute(1, 2, 0).numpy())
+    opacity = None if alpha is None else alpha.detach().float().cpu().clamp(-1, 1).add(1).div(2)
+    if depth == "16":
+        low, high = whole_range(value_range)
+        values = (x.clamp(-1, 1).add(1) * ((high - low) / 2) + low).round()
+        return _joined(values, None if opacity is None else (opacity * _MOST).round(), np.uint16)
+    low, high = value_range or (-1.0, 1.0)
+    scaled = x.clamp(-1, 1).add(1).mul((high - low) / 2).add(low)
+    return _joined(scaled, opacity, np.float32)
+
+
+def whole_range(value_range: tuple[float, float] | None) -> tuple[float, float]:
+    """Return the values of -1 and 1 in files of 16 bits: the given ones if they are whole."""
+    if value_range is None:
+        return 0.0, float(_MOST)
+    low, high = value_range
+    return (low, high) if low >= 0 and high <= _MOST and high - low > 255 else (0.0, float(_MOST))
+
+
+def _joined(values: Tensor, opacity: Tensor | None, dtype: Any) -> NDArray[Any]:
+    joined = values if opacity is None else torch.cat([values, opacity])
+    return np.ascontiguousarray(joined.permute(1, 2, 0).numpy().astype(dtype))
+
+
+def _encode(
+    array: NDArray[Any], image_format: str, metadata: Metadata, profile: bytes | None
+) -> bytes:
+    """Encode values as a JPEG, PNG, WebP or BMP."""
+    height, width, channels = array.shape
+    exif = metadata.exif_for(height, width)
+    if image_format == "PNG" and array.dtype == np.uint16:
+        return deep_png.encode(
+            array, _png_texts(metadata), profile=profile, dpi=metadata.dpi,
+            exif=(_exif_bytes(exif) or b"").removeprefix(b"Exif\0\0"),
+        )  # fmt: skip
+    options: dict[str, Any] = dict(_OPTIONS.get(image_format, {}))
+    if metadata.dpi and image_format in ("JPEG", "PNG", "BMP"):
+        options["dpi"] = metadata.dpi
+    if image_format != "BMP":
+        if profile:
+            options["icc_profile"] = profile
+        most = _MAX_EXIF if image_format == "JPEG" else None
+        if data := _exif_bytes(exif, most):
+            options["exif"] = data
+    if image_format == "PNG":
+        options["pnginfo"] = _png_texts(metadata)
+    elif image_format != "BMP" and metadata.xmp and len(metadata.xmp) <= _MAX_EXIF:
+        options["xmp"] = metadata.xmp
+    if image_format == "JPEG" and metadata.texts:
+        options["comment"] = joined_texts(metadata.texts).encode()[:_MAX_EXIF]
+    image = Image.fromarray(array[:, :, 0] if channels == 1 else array, _MODES[channels])
+    buffer = BytesIO()
+    image.save(buffer, image_format, **options)
+    return buffer.getvalue()
+
+
+def _png_texts(metadata: Metadata) -> PngInfo:
+    texts = PngInfo()
+    for key, text in metadata.texts:
+        latin = all(ord(letter) < 256 for letter in key + text)
+        if latin:
+            texts.add_text(key, text)
+        else:
+            texts.add_itxt(key, text)
+    if metadata.xmp:
+        texts.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
+    return texts
+
+
+def _exif_bytes(exif: Image.Exif, most: int | None = None) -> bytes | None:
+    """Return EXIF data of a length, without the camera's own notes if need be; None if none."""
+    data = exif.tobytes() if len(exif) else b""
+    if most is not None and len(data) > most:
+        camera = dict(exif.get_ifd(ExifTags.IFD.Exif))
+        camera.pop(MAKER_NOTE, None)
+        exif[ExifTags.IFD.Exif] = camera
+        data = exif.tobytes()
+        data = data if len(data) <= most else b""
+    return data or None
