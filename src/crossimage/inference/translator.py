@@ -522,8 +522,8 @@ class Translator(Predictor):
             OSError: An output cannot be written.
         """
         options = FileOptions(
-            samples, reference, same_style, seed, truncation, size, format, alpha, depth, batch_size,
-            progress,
+            samples, reference, same_style, seed, truncation, size, format, alpha, depth,
+            batch_size, progress,
         )  # fmt: skip
         return translate_files(self, paths, as_path(out, "the path of the results"), to, options)
 
