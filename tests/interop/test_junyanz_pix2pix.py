@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import crossimage
 from crossimage.interop import import_model
+from crossimage.networks.color_spaces import lab_to_rgb, rgb_to_lab
 from tests import golden
 from tests.interop.junyanz_networks import patch, pixel, resnet, saved, unet
 
@@ -138,3 +142,21 @@ def test_broken_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="absent"):
         import_model([tmp_path / "absent.pth"], out, "junyanz-pix2pix")
     assert not out.exists()
+
+
+@pytest.mark.parametrize("build", [partial(unet, depth=6), partial(resnet, blocks=2)])
+@torch.no_grad()
+def test_the_colorization_mode_gives_colour_photos(tmp_path: Path, build: Any) -> None:
+    torch.manual_seed(0)
+    G, D = build(a=1, b=2).eval(), patch(3).eval()
+    files = [saved(G, tmp_path / "G.pth"), saved(D, tmp_path / "D.pth")]
+    import_model(files, tmp_path / "m.safetensors", options=EVAL)
+    model = crossimage.load(tmp_path / "m.safetensors", discriminators=True)
+    photo = torch.rand(1, 3, 64, 64) * 0.4 - 0.2
+    lightness = rgb_to_lab(photo)[:, :1]
+    colors = G(lightness / 50 - 1) * 110
+    close(model.translate(photo), lab_to_rgb(torch.cat([lightness, colors], 1)))
+    gray = Image.new("L", (64, 64), 120)
+    assert model.translate(gray).mode == "RGB"
+    (scores,) = model.discriminate(photo, domain="b", condition=photo)
+    close(scores, D(torch.cat([lightness / 50 - 1, rgb_to_lab(photo)[:, 1:] / 110], 1)))

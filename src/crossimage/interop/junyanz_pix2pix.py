@@ -2,7 +2,8 @@
 
 ``latest_net_G.pth`` translates the input domain a to the output domain b, regardless of their sides
 in the data; ``latest_net_D.pth`` discriminates outputs together with their inputs. A single
-generator of CycleGAN, which translates one way, is imported as pix2pix too.
+generator of CycleGAN, which translates one way, is imported as pix2pix too. One of 1 channel in and 2
+out is of the official colorization mode: it predicts the colours of Lab from the lightness.
 """
 
 from __future__ import annotations
@@ -72,7 +73,10 @@ def convert(
     shapes = {"generator": "resnet" if residual else "unet", **generator.values}
     channels = shapes.pop("inputs"), shapes.pop("outputs")
     direction, direction_notes = choose_direction(options, config)
-    shapes["channels"] = channels if direction == "a-to-b" else channels[::-1]
+    if channels == (1, 2):
+        shapes |= {"color_space": "lab", "channels": (3, 3)}
+    else:
+        shapes["channels"] = channels if direction == "a-to-b" else channels[::-1]
     if discriminator:
         shapes |= discriminator_settings(discriminator)
     if config:
