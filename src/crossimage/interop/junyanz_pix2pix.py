@@ -2,8 +2,8 @@
 
 ``latest_net_G.pth`` translates the input domain a to the output domain b, regardless of their sides
 in the data; ``latest_net_D.pth`` discriminates outputs together with their inputs. A single
-generator of CycleGAN, which translates one way, is imported as pix2pix too. One of 1 channel in and 2
-out is of the official colorization mode: it predicts the colours of Lab from the lightness.
+generator of CycleGAN, which translates one way, is imported as pix2pix too. One of 1 channel in and
+2 out is of the official colorization mode: it predicts the colours of Lab from the lightness.
 """
 
 from __future__ import annotations
