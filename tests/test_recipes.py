@@ -68,3 +68,11 @@ def test_listing_recipes_needs_no_torch() -> None:
         "import sys, crossimage.recipes as r; r.list_recipes(); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_recipe_may_be_in_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.yaml").write_text("method: munit\nsteps: 3\n")
+    assert resolve("~/mine.yaml") == ("munit", {"steps": 3})

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar, dataclass_transform
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Discriminator,
     Field,
@@ -27,6 +28,7 @@ from pydantic import (
     ValidationError,
 )
 
+from crossimage.utils.files import expanded
 from crossimage.utils.numbers import whole_number
 from crossimage.utils.setting_names import setting_of
 
@@ -88,6 +90,7 @@ def _whole(value: object) -> object:
     return whole_number(value) if isinstance(value, str) else value
 
 
+FilePath = Annotated[Path, AfterValidator(expanded)]
 PositiveInt = Annotated[int, BeforeValidator(_whole), Field(ge=1)]
 NonNegativeInt = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
 PositiveFloat = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]

@@ -9,6 +9,7 @@ from crossimage.cli.overrides import parse_overrides
 from crossimage.config import build, keys
 from crossimage.methods import METHODS
 from crossimage.methods.munit import MUNITConfig
+from crossimage.methods.srgan import SRGANConfig
 from tests.cli.conftest import crossimage
 
 
@@ -109,3 +110,13 @@ def test_every_default_can_be_given_as_the_help_shows_it(
     given = [line for line in lines if line.partition("=")[0] in set(keys(METHODS[name].Config))]
     assert len(given) == len(set(keys(METHODS[name].Config)))
     assert build(METHODS[name].Config, parse_overrides(given)) == METHODS[name].Config()
+
+
+def test_tilde_is_the_home_folder_in_paths_and_settings(
+    calls: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    words = ("--data=~/d", "--out=~/runs/x", "--init=~/runs/y", "features=~/vgg.pth")
+    assert crossimage("train", "srgan", *words) == 0
+    assert calls[0]["out"] == tmp_path / "runs/x" and calls[0]["init_from"] == tmp_path / "runs/y"
+    assert build(SRGANConfig, calls[0]["overrides"]).features == tmp_path / "vgg.pth"

@@ -73,3 +73,17 @@ def test_a_failed_write_says_which_file(tmp_path: Path) -> None:
     with pytest.raises(OSError) as caught, atomic(tmp_path / "x.bin"):
         raise OSError(28, "No space left on device")
     assert caught.value.filename == str(tmp_path / "x.bin")
+
+
+def test_a_leading_tilde_is_the_home_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert as_path("~/runs", "--out") == as_path(Path("~/runs"), "--out") == tmp_path / "runs"
+    assert as_path("~no-such-user.png", "x") == Path("~no-such-user.png")
+    assert as_path("a/~/b", "x") == Path("a/~/b")
+
+
+def test_what_is_no_path_is_refused() -> None:
+    with pytest.raises(ValueError, match="--out: expected a path, found NoneType"):
+        as_path(None, "--out")  # type: ignore[arg-type]

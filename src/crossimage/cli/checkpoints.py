@@ -11,7 +11,7 @@ from crossimage.cli.arguments import (
     Checkpoint,
     Model,
 )
-from crossimage.utils.files import as_path
+from crossimage.utils.files import as_path, expanded
 from crossimage.utils.names import did_you_mean
 
 
@@ -39,7 +39,7 @@ def run_import(arguments: list[str]) -> None:
         import_, prog="crossimage import", args=arguments, return_unknown_args=True
     )
     words = [*files_and_settings, *rest]
-    settings = [word for word in words if "=" in word and not Path(word).exists()]
+    settings = [word for word in words if "=" in word and not expanded(Path(word)).exists()]
     files = [word for word in words if word not in settings]
     for word in files:
         if word.startswith("-"):
@@ -48,7 +48,7 @@ def run_import(arguments: list[str]) -> None:
     from crossimage.interop import FORMATS, import_model
 
     format = None
-    if files and (files[0] in FORMATS or not Path(files[0]).exists()):
+    if files and (files[0] in FORMATS or not expanded(Path(files[0])).exists()):
         # a word that is not a file but is near a format's name is taken for a misspelt format
         format = files.pop(0) if did_you_mean(files[0], FORMATS) else None
     target = as_path(out, "--out")

@@ -7,8 +7,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 from tyro.conf import Positional
@@ -27,7 +26,7 @@ def train(
     recipe: Positional[Recipe],
     data: Data,
     out: Run,
-    init: Path | None = None,
+    init: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None,
     devices: int = 1,
     accept_data_change: bool = False,
 ) -> dict[str, Any]:
@@ -52,7 +51,7 @@ def train(
         "recipe": recipe,
         "data": data,
         "out": as_path(out, "--out"),
-        "init_from": init,
+        "init_from": None if init is None else as_path(init, "--init"),
         "devices": devices,
         "accept_data_change": accept_data_change,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -92,6 +93,7 @@ def evaluate(
         features, lpips, lpips_weights, _text(classifier), _text(segmenter), device, resize,
     )  # fmt: skip
     folder = None if out is None else as_path(out, "--out")
+    data = None if data is None else os.path.expanduser(data)
     if fake is not None or real is not None:
         asked, galleries = _folders(models, data, fake, real, to)
     else:

@@ -33,6 +33,7 @@ from crossimage.interop.mapping import (
     MismatchError,
     nest,
 )
+from crossimage.utils.files import as_path
 from crossimage.utils.names import did_you_mean
 
 FORMATS: dict[str, Format] = {
@@ -77,7 +78,7 @@ def import_model(
         FileNotFoundError: A file is missing.
         ValueError: A file is damaged, has an unknown format, or does not fit.
     """
-    paths, out = [Path(file) for file in files], Path(out)
+    paths, out = [as_path(file, "a file") for file in files], as_path(out, "out")
     if format is not None and format not in FORMATS:
         hint = did_you_mean(format, FORMATS) or ";"
         raise ValueError(f"unknown format '{format}'{hint} known formats: {', '.join(FORMATS)}")
@@ -86,7 +87,7 @@ def import_model(
         raise ValueError(f"{out} is {kind}; give the new model file another name")
     given = dict(options or {})
     run = _find(paths, given.pop("epoch", None))
-    configs = [Path(config)] if config is not None else run.options
+    configs = [as_path(config, "config")] if config is not None else run.options
     contents = [read_checkpoint(path) for path in run.paths]
     for content, role in zip(contents, run.roles, strict=True):
         content.role = role

@@ -27,14 +27,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field
-from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from crossimage.config import Config, NonNegativeFloat, NonNegativeInt, PositiveInt, Size, settings
+from crossimage.config import (
+    Config,
+    FilePath,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    Size,
+    settings,
+)
 from crossimage.losses import discriminator_loss, generator_loss
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import check_images
@@ -104,7 +111,7 @@ class DIATConfig(Config):
     discriminator_layers: PositiveInt = 5
     identity: Literal["adaptive", "fixed"] = "adaptive"
     identity_layers: PositiveInt = 2
-    features: Path | None = None
+    features: FilePath | None = None
     denoising_width: PositiveInt = 64
     noise: NonNegativeFloat = 0.1
     weights: LossWeights = field(default_factory=LossWeights)

@@ -28,7 +28,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -36,6 +35,7 @@ from torch.nn.functional import cross_entropy, mse_loss
 
 from crossimage.config import (
     ClassesConfig,
+    FilePath,
     Names,
     NonNegativeFloat,
     NonNegativeInt,
@@ -99,7 +99,7 @@ class DTNConfig(ClassesConfig):
 
     classes: Names = tuple("0123456789")
     classifier_steps: NonNegativeInt = 10_000
-    features: Path | None = None
+    features: FilePath | None = None
     classifier_width: PositiveInt = 64
     width: PositiveInt = 128
     discriminator_width: PositiveInt = 128

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import field
-from pathlib import Path
 from typing import TypedDict
 
 from torch import Tensor
 
 from crossimage.config import (
     Config,
+    FilePath,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
@@ -89,7 +89,7 @@ class AutoEncoderConfig(Config):
     padding: Padding = "reflect"
     init: Initialisation = "kaiming"
     discriminator: MultiScaleShape = field(default_factory=MultiScaleShape)
-    perceptual_weights: Path | None = None
+    perceptual_weights: FilePath | None = None
 
     @property
     def layers(self) -> Layers:

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field
-from pathlib import Path
 from typing import Literal
 
 from torch import Tensor, nn
@@ -32,6 +31,7 @@ from torch.nn.functional import interpolate, mse_loss
 
 from crossimage.config import (
     Betas,
+    FilePath,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -99,7 +99,7 @@ class SRGANConfig(SuperResolutionConfig):
     discriminator_width: PositiveInt = 64
     mse_steps: NonNegativeInt = 1_000_000
     content: Literal["vgg", "mse"] = "vgg"
-    features: Path | None = None
+    features: FilePath | None = None
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from crossimage.config import read_yaml
+from crossimage.utils.files import expanded
 from crossimage.utils.names import did_you_mean
 
 __all__ = ["list_recipes", "resolve"]
@@ -42,7 +43,7 @@ def resolve(name: str) -> tuple[str, dict[str, Any]]:
     if name in shipped:
         path = shipped[name]
     elif name.endswith(_SUFFIXES):
-        path = Path(name)
+        path = expanded(Path(name))
         if not path.is_file():
             raise FileNotFoundError(
                 f"there is no recipe file {name}; `crossimage recipes` lists the built-in ones"

@@ -18,6 +18,7 @@ from crossimage.recipes import resolve
 from crossimage.training.listener import Listener
 from crossimage.training.result import TrainingResult
 from crossimage.training.run import run_training
+from crossimage.utils.files import expanded
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -69,7 +70,7 @@ def find_variants(names: Sequence[str]) -> list[Variant]:
         raise ValueError(f"nothing to train: give recipes, or a list such as {lists()[0]}")
     variants: list[Variant] = []
     for name in names:
-        path = _built_in().get(name) or (Path(name) if name.endswith(_SUFFIXES) else None)
+        path = _built_in().get(name) or (expanded(Path(name)) if name.endswith(_SUFFIXES) else None)
         entries = _read_list(path) if path and path.is_file() else None
         if entries is None:
             resolve(name)

@@ -139,6 +139,7 @@ def run_training(
         ValueError: Settings, data or run folder cannot be used, or the training diverged.
         FileNotFoundError: The recipe, a folder or a file does not exist.
     """
+    data = os.path.expanduser(data)
     name, settings = resolve(recipe)
     method = find_method(name, recipe)
     networks = network_settings(init_from, method) if init_from else {}

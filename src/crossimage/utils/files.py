@@ -36,11 +36,8 @@ def as_path(path: str | Path, name: str) -> Path:
 
 
 def expanded(path: Path) -> Path:
-    """Return a path in which a leading ``~`` or ``~name`` is the home folder, if there is one."""
-    try:
-        return path.expanduser()
-    except RuntimeError:  # there is no such user: a file whose name begins like this
-        return path
+    """Return a path in which a leading ``~`` or ``~name`` is a home folder, if there is such."""
+    return Path(os.path.expanduser(path))
 
 
 def temporary_path(path: Path) -> Path:

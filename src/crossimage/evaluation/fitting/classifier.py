@@ -28,6 +28,7 @@ from crossimage.evaluation.options import ClassifierName
 from crossimage.evaluation.report.figures import Figure, share_of
 from crossimage.training.fabric import arithmetic
 from crossimage.utils.arguments import find_device
+from crossimage.utils.files import expanded
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.seeds import seed_of
 from crossimage.utils.tensor_files import read_weights
@@ -151,7 +152,7 @@ def _load_published(model: ClassifierNetwork, network: ClassifierName, weights: 
     architecture = CLASSIFIERS[network]
     if architecture.weights is None:
         raise ValueError(f"there are no published weights of {network}; leave --weights out")
-    file = None if weights == "imagenet" else Path(weights)
+    file = None if weights == "imagenet" else expanded(Path(weights))
     instead = "name a file with --weights FILE"
     title = architecture.title
     published = read_weights(architecture.weights, file, f"training a {title}", instead)

@@ -25,6 +25,7 @@ from crossimage.evaluation.networks.segmenter import (
 )
 from crossimage.evaluation.options import SegmenterName
 from crossimage.evaluation.report.figures import Figure
+from crossimage.utils.files import expanded
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.seeds import seed_of
 from crossimage.utils.tensor_files import read_weights
@@ -105,7 +106,7 @@ def _load_published(model: SegmenterNetwork, network: SegmenterName, weights: st
     """Load published weights into the backbone; returns the name of their file."""
     title = SEGMENTERS[network].title
     wanted: WeightsEnum = SEGMENTERS[network].weights
-    file = None if weights == "imagenet" else Path(weights)
+    file = None if weights == "imagenet" else expanded(Path(weights))
     instead = "name a file with --weights FILE"
     published = read_weights(wanted, file, f"training a {title}", instead)
     backbone = model.body.backbone

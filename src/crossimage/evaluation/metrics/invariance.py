@@ -20,6 +20,7 @@ from crossimage.evaluation.galleries.images import center_square, prefetch, read
 from crossimage.evaluation.report.figures import HIGHER, Figure, library, mean_of, neither
 from crossimage.evaluation.report.plots import Histogram
 from crossimage.networks.layers.normalisation import instance_norm
+from crossimage.utils.files import expanded
 from crossimage.utils.seeds import seed_of
 from crossimage.utils.tensor_files import read_weights
 
@@ -134,7 +135,7 @@ def _open(weights: str | None, device: torch.device) -> tuple[nn.Module, str, bo
     if weights == "random":
         network, name, comparable = _VGG16(_random()), "VGG16 of random weights", False
     else:
-        file = Path(weights) if weights else None
+        file = expanded(Path(weights)) if weights else None
         loaded = read_weights(
             VGG16_Weights.IMAGENET1K_V1, file, "the perceptual distance",
             "name a file with --weights FILE, or try --weights random",

@@ -18,6 +18,7 @@ from torchvision.models import AlexNet_Weights, SqueezeNet1_1_Weights, VGG16_Wei
 from crossimage.evaluation.galleries.images import check_rgb
 from crossimage.evaluation.options import Backbone
 from crossimage.evaluation.report.figures import library
+from crossimage.utils.files import expanded
 from crossimage.utils.intensities import from_uint8
 from crossimage.utils.tensor_files import Weights, read_weights
 
@@ -112,7 +113,7 @@ def open_lpips(net: Backbone, weights: str | None, device: torch.device) -> LPIP
     title, published, min_size = _BACKBONES[net]
     loaded = None
     if weights != "random":
-        file = Path(weights) if weights else None
+        file = expanded(Path(weights)) if weights else None
         instead = "name a file with --lpips-weights FILE, or try random"
         loaded = read_weights(published, file, f"LPIPS with {title}", instead)
     with torch.random.fork_rng(devices=[]):

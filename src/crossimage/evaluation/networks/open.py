@@ -20,6 +20,7 @@ from crossimage.evaluation.networks.inception import (
 from crossimage.evaluation.networks.lpips import open_lpips
 from crossimage.evaluation.networks.segmenter import Segmenter, load_segmenter
 from crossimage.evaluation.options import Backbone, Resize
+from crossimage.utils.files import expanded
 
 NetworkName = Literal["features", "lpips", "classifier", "segmenter"]
 """Attributes of :class:`MetricNetworks` that hold networks."""
@@ -163,5 +164,5 @@ def open_features(spec: str, device: torch.device, resize: Resize = "tensorflow"
                 f"{spec} is a classifier, which resizes images as in its training; leave out "
                 f"--resize {resize}"
             )
-        return load_classifier(Path(spec), device).features
-    return open_inception(None if spec == "inception" else Path(spec), device, resize)
+        return load_classifier(expanded(Path(spec)), device).features
+    return open_inception(None if spec == "inception" else expanded(Path(spec)), device, resize)
