@@ -25,7 +25,7 @@ from rich.progress import (
 from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.result import TrainingResult
 from crossimage.utils.rank import is_first_process
-from crossimage.utils.streams import LastingStream, print_error
+from crossimage.utils.streams import LastingStream, print_error, printable
 
 
 class ConsoleListener(Listener):
@@ -58,12 +58,12 @@ class ConsoleListener(Listener):
 
     def say(self, sentence: str) -> None:
         """Print a message."""
-        self.console.print(sentence)
+        self.console.print(printable(sentence))
 
     def warn(self, sentence: str) -> None:
         """Print a warning."""
         super().warn(sentence)
-        self.console.print(sentence, style="yellow")
+        self.console.print(printable(sentence), style="yellow")
 
     def again(self, out: Path, *, init: bool = False) -> str:
         """Return the command to run."""

@@ -17,6 +17,7 @@ from tyro.conf import Positional
 from crossimage.cli.arguments import NUMBERS
 from crossimage.evaluation.options import ClassifierName, File, Options, SegmenterName
 from crossimage.utils.files import as_path
+from crossimage.utils.streams import print_error, printable
 
 if TYPE_CHECKING:
     from crossimage.evaluation.report.result import EvaluationResult
@@ -74,8 +75,11 @@ def _evaluate(
 
 
 def _show(result: EvaluationResult) -> None:
-    print(result)
-    print(f"report written to {result.report_html}")
+    for evaluation in result:
+        for note in evaluation.notes:
+            print_error(f"{evaluation.title}: {note}")
+    print(printable(str(result)))
+    print(printable(f"report written to {result.report_html}"))
 
 
 def fit_classifier(

@@ -54,3 +54,16 @@ def test_folders_are_paired_by_name(tmp_path: Path) -> None:
     (tmp_path / "real" / "b.png").unlink()
     with pytest.raises(ValueError, match=r"b_1\.png has no partner: .*real holds no image named b"):
         FolderGallery(fake, tmp_path / "real").pair_up()
+
+
+def test_what_folders_hold_besides_images_is_noted(tmp_path: Path) -> None:
+    fake, real = pictures(tmp_path / "fake", "x.png"), pictures(tmp_path / "real", "x.png")
+    (real / "notes.txt").write_text("words")
+    (real / "x.psd").write_bytes(b"8BPS")
+    assert FolderGallery(fake, real).notes == [
+        f"{real}: left out: 1 not an image (.txt), 1 image of an unsupported format (.psd)"
+    ]
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "x.psd").write_bytes(b"8BPS")
+    with pytest.raises(ValueError, match=r"holds no images \(left out: 1 image of an unsupported"):
+        FolderGallery(tmp_path / "none", real)

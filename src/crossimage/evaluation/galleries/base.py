@@ -177,6 +177,11 @@ class FolderGallery(Gallery):
             max_outputs=len(self._groups[0][1]),
             facts={"results": str(fake), "real images": str(real), "preparation": "as they are"},
             real_moments=moments,
+            notes=[
+                f"{folder}: {images.left_out}"
+                for folder, images in ((fake, results), (real, originals))
+                if images.left_out
+            ],
         )
 
     def items(self, inputs: int | None, samples: int | None) -> Iterator[GalleryItem]:

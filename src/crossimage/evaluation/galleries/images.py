@@ -21,7 +21,7 @@ from torchvision.transforms.v2 import functional as transforms
 from crossimage.config import DataRules
 from crossimage.data.images.files import decode, probe
 from crossimage.data.images.formats import EXPECTED
-from crossimage.data.sources.find import find_files
+from crossimage.data.sources.find import describe, find_files
 from crossimage.utils.intensities import to_uint8
 
 T = TypeVar("T")
@@ -43,7 +43,10 @@ class ImageStream:
     Attributes:
         paths: The files.
         read: Reads a file as an image (3, H, W) of uint8.
+        left_out: What their folder holds besides, counted by reason; None if nothing.
     """
+
+    left_out: str | None = None
 
     def __init__(
         self,
@@ -163,10 +166,14 @@ def images_in(folder: Path, batch_size: int = 32) -> ImageStream:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}; expected a folder of images")
-    paths = find_files(folder).images
-    if not paths:
-        raise ValueError(f"{folder} holds no images; expected {EXPECTED}")
-    return ImageStream(paths, batch_size=batch_size)
+    found = find_files(folder)
+    left_out = describe(found.left_out)
+    if not found.images:
+        others = f" ({left_out})" if left_out else ""
+        raise ValueError(f"{folder} holds no images{others}; expected {EXPECTED}")
+    stream = ImageStream(found.images, batch_size=batch_size)
+    stream.left_out = left_out
+    return stream
 
 
 def prefetch(function: Callable[[T], R], items: Iterable[T], count: int) -> Iterator[R]:
