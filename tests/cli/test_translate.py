@@ -20,7 +20,7 @@ def test_translate_files(
         "translate", run, photos, "--out", out, "--to", "shoes", "--samples", 2, "--seed", 3,
         "--size", 12, "--format", "png", "--batch-size", 3, "--device", "cpu", "--same-style",
     ) == 0  # fmt: skip
-    assert sorted(p.name for p in out.iterdir()) == ["x_1.png", "x_2.png", "y_1.png", "y_2.png"]
+    assert sorted(p.name for p in out.iterdir()) == ["crossimage.jsonl", "x_1.png", "x_2.png", "y_1.png", "y_2.png"]
     with Image.open(out / "x_1.png") as image:
         assert image.size == (15, 12)
     assert capsys.readouterr().out == f"4 images written to {out}\n"
@@ -29,14 +29,14 @@ def test_translate_files(
 def test_translate_with_references(run: Path, photos: Path, tmp_path: Path) -> None:
     x, y, out = photos / "x.png", photos / "y.jpg", tmp_path / "out"
     assert crossimage("translate", run, x, y, "--reference", x, y, "--out", out) == 0
-    assert sorted(p.name for p in out.iterdir()) == ["x_1.png", "x_2.png", "y_1.jpg", "y_2.jpg"]
+    assert sorted(p.name for p in out.iterdir()) == ["crossimage.jsonl", "x_1.png", "x_2.png", "y_1.jpg", "y_2.jpg"]
 
 
 def test_translate_names_what_it_skips(
     capsys: pytest.CaptureFixture[str], run: Path, photos: Path, tmp_path: Path
 ) -> None:
     (photos / "y.jpg").write_text("no image")
-    assert crossimage("translate", run, photos, "--out", tmp_path / "out") == 0
+    assert crossimage("translate", run, photos, "--out", tmp_path / "out") == 3
     said = capsys.readouterr()
     assert said.err.startswith("skipped: ") and "y.jpg" in said.err
     assert said.out == f"1 image written to {tmp_path / 'out'}; 1 input skipped\n"
@@ -55,7 +55,7 @@ def test_sample_makes_images_of_noise(
     assert crossimage(*make, "--format", "jpg", "--batch-size", 2) == 0
     assert capsys.readouterr().out == f"3 images written to {out}\n"
     assert sorted(p.name for p in out.iterdir()) == [
-        "0001.jpg", "0002.jpg", "0003.jpg", "sheet.png",
+        "0001.jpg", "0002.jpg", "0003.jpg", "crossimage.jsonl", "sheet.png",
     ]  # fmt: skip
     assert crossimage("sample", run, "--out", out) == 2
     assert "this munit does not make images from noise; use translate" in capsys.readouterr().err

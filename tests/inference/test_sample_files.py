@@ -28,7 +28,7 @@ def test_samples_are_numbered_and_stand_in_a_sheet(tmp_path: Path) -> None:
     model, out = noise_model(), tmp_path / "out"
     written = model.sample_files(7, out, seed=3, batch_size=4)
     assert [path.name for path in written] == [f"000{k}.png" for k in range(1, 8)]
-    assert sorted(out.iterdir()) == [*written, out / "sheet.png"]
+    assert sorted(out.iterdir()) == [*written, out / "crossimage.jsonl", out / "sheet.png"]
     for path, image in zip(written, model.sample(7, seed=3), strict=True):
         expected = ((image + 1) * 127.5).round().permute(1, 2, 0).numpy()
         assert np.abs(pixels(path) - expected).max() <= 1
@@ -48,7 +48,9 @@ def test_a_sheet_holds_64_samples(tmp_path: Path) -> None:
 def test_samples_of_many_channels_have_no_sheet(tmp_path: Path) -> None:
     model = noise_model(channels="5", crop=8)
     model.sample_files(2, tmp_path, format="tif")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["0001.tif", "0002.tif"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "0001.tif", "0002.tif", "crossimage.jsonl"
+    ]  # fmt: skip
     with pytest.raises(ValueError, match=r"can't hold 5 channels; use \.tif"):
         model.sample_files(2, tmp_path)
 

@@ -105,7 +105,9 @@ def test_all_labels_are_files_and_a_sheet(model: Translator, inputs: Path, tmp_p
     report = model.translate_files(inputs, tmp_path / "out", "all")
     expected = [f"{stem}_{name}.png" for stem in ("ann", "bob", "cy") for name in NAMES]
     assert [path.name for path in report.written] == expected
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {*expected, "sheet.png"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        *expected, "sheet.png", "crossimage.jsonl"
+    }  # fmt: skip
     one = model.translate_files(inputs / "bob.png", tmp_path / "one", "Male").written[0]
     with Image.open(one) as alone, Image.open(tmp_path / "out" / "bob_Male.png") as result:
         assert alone.size == (24, 20) and alone.tobytes() == result.tobytes()

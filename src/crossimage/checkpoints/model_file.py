@@ -86,6 +86,20 @@ def load_model(path: Path | str) -> Method:
     return method.eval()
 
 
+def model_hash(method: Method) -> str:
+    """Return the SHA-256 of the weights that translate, as model files state it.
+
+    Discriminators do not count, so that a run, its model file and a copy of it have one hash.
+    """
+    tensors = method.tensors(*_networks(method, everything=False))
+    return _checksum(
+        {
+            name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+            for name, value in tensors.items()
+        }
+    )
+
+
 def _networks(method: Method, everything: bool) -> tuple[str, ...]:
     """Return the names of the networks whose weights a file holds."""
     players = tuple(method.players()) if everything else method.inference_players

@@ -59,8 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments; by default those of the process.
 
     Returns:
-        The exit status: 0 for success, 2 for a mistake in the arguments or the data, 128 + the
-            number of a signal that stopped the command.
+        The exit status: 0 for success, 2 for a mistake in the arguments or the data, 3 if inputs
+            were skipped and everything else was written, 128 + the number of a signal that stopped
+            the command.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     open_missing_streams()

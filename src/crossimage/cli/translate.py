@@ -19,6 +19,9 @@ from crossimage.utils.files import as_path
 from crossimage.utils.progress import StderrProgress
 from crossimage.utils.streams import print_error, printable
 
+SOME_SKIPPED = 3
+"""Exit status when some inputs were skipped and everything else was written."""
+
 
 def translate(
     run: Positional[Run],
@@ -36,6 +39,7 @@ def translate(
     alpha: Literal["white", "keep", "drop"] = "white",
     depth: Literal["auto", "8", "16", "float"] = "auto",
     batch_size: int = 4,
+    skip_existing: bool = False,
     device: str = "auto",
     precision: Literal["fp32", "bf16"] = "fp32",
     value_range: Annotated[str | None, tyro.conf.arg(metavar="LOW,HIGH")] = None,
@@ -69,6 +73,8 @@ def translate(
             their inputs, as far as their type allows.
         batch_size: Images that pass through the networks at a time; always one if the networks draw
             noise of their own (dropout).
+        skip_existing: Do not translate inputs again whose results in --out are unchanged and were
+            made from the same image with the same model and settings; without --seed, with any.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
         precision: bf16 is about three times as fast on hardware that supports it, but not exact.
         value_range: Lowest and highest value of images of more than 8 bits; by default those that
@@ -99,8 +105,11 @@ def translate(
             print_error(line.replace("\n", "\\n"))  # in names
     written, skipped = len(report.written), len(report.skipped)
     also = f"; {count(skipped, 'input')} skipped" if skipped else ""
+    there = f"; {len(report.existing)} already there" if report.existing else ""
     if out != PIPE:
-        print(f"{count(written, 'image')} written to {printable(out)}{also}")
+        print(f"{count(written, 'image')} written to {printable(out)}{there}{also}")
+    if skipped:
+        raise SystemExit(SOME_SKIPPED)
 
 
 def sample(

@@ -21,6 +21,7 @@ from crossimage.data.sources.find import (
     describe,
     find_files,
     judge,
+    without_results,
 )
 from crossimage.data.sources.lists import find_entry, list_entries
 from crossimage.inference.incoming import Incoming
@@ -28,6 +29,7 @@ from crossimage.inference.inputs import read_file
 from crossimage.inference.outputs import report_progress
 from crossimage.inference.web import is_address, without_secrets
 from crossimage.utils.files import as_path
+from crossimage.utils.manifest import is_manifest, known_files
 from crossimage.utils.progress import ProgressCallback
 
 _LIST = ".txt"
@@ -94,6 +96,7 @@ def find_inputs(
         else:
             seen.add(key)
             sources.append(source)
+    sources = _without_own(sources, out, found)
     addresses = [source for source in sources if isinstance(source, str)]
     downloads = _download(addresses, incoming, found, progress if addresses else False)
     for source in sources:
@@ -205,6 +208,7 @@ def _matches(pattern: Path, out: Path, found: FoundInputs) -> Iterator[InputFile
         )
     listed = [base / name for name in names]
     folders = [path for path in listed if path.is_dir()]
+    kept = set(without_results([path for path in listed if check_image(path)], found.left_out))
     for path in listed:
         if "**" in rest and any(folder in path.parents for folder in folders):
             continue  # found with its folder
@@ -213,8 +217,9 @@ def _matches(pattern: Path, out: Path, found: FoundInputs) -> Iterator[InputFile
         elif _is_output(path, base, out):
             found.left_out.append(LeftOut(RESULT, str(out), str(path)))
         elif refused := judge(path):
-            found.left_out.append(refused)
-        else:
+            if not is_manifest(path.name):
+                found.left_out.append(refused)
+        elif path in kept:
             yield InputFile(path, path.relative_to(base).parent)
 
 
@@ -229,6 +234,18 @@ def _images_in(folder: Path, base: Path, out: Path, found: FoundInputs) -> Itera
             found.left_out.append(LeftOut(RESULT, str(out), str(path)))
         else:
             yield InputFile(path, path.relative_to(base).parent)
+
+
+def _without_own(
+    sources: Sequence[InputFile | str], out: Path, found: FoundInputs
+) -> list[InputFile | str]:
+    """Leave out files that an earlier run wrote into the folder of outputs, if there are others."""
+    own = {os.path.realpath(path) for path in known_files(out)}
+    mine = [s for s in sources if isinstance(s, InputFile) and os.path.realpath(s.path) in own]
+    if not mine or len(mine) == len(sources):
+        return list(sources)
+    found.left_out += [LeftOut(RESULT, str(out), str(source.path)) for source in mine]
+    return [source for source in sources if source not in mine]
 
 
 def _is_output(path: Path, base: Path, out: Path) -> bool:

@@ -434,7 +434,8 @@ class Translator(Predictor):
     ) -> list[Path]:
         """Write images generated from noise into a folder, as ``0001.png``, ``0002.png``, ...
 
-        The first 64 of them are shown side by side in ``sheet.png``.
+        The first 64 of them are shown side by side in ``sheet.png``, and ``crossimage.jsonl`` lists
+        them.
 
         Args:
             n: Number of images, at least 1.
@@ -473,6 +474,7 @@ class Translator(Predictor):
         alpha: Opacity = "white",
         depth: ResultDepth = "auto",
         batch_size: int = 4,
+        skip_existing: bool = False,
         progress: bool | ProgressCallback = False,
     ) -> TranslatedFiles:
         """Translate image files into a folder.
@@ -480,7 +482,8 @@ class Translator(Predictor):
         Outputs keep the names of their inputs: ``shoe.png`` becomes ``shoe.png``, or
         ``shoe_1.png``, ``shoe_2.png``, ... if there are several. Images from a folder keep their
         sub-folders. Where two names would collide, their folder, their type or a number is added.
-        Unreadable inputs are skipped and reported.
+        ``crossimage.jsonl`` lists what each was made from. Inputs that can't be read, do not fit in
+        memory or whose outputs can't be written are skipped and reported.
 
         Args:
             paths: Files, folders (with all sub-folders), patterns such as ``photos/*.jpg``, list
@@ -508,7 +511,11 @@ class Translator(Predictor):
                 they were opaque.
             depth: How outputs store their values: with ``8`` or ``16`` bits or as ``float``, or
                 ``auto``, like their inputs.
-            batch_size: Images that pass through the networks together.
+            batch_size: Images that pass through the networks together; fewer where memory does not
+                suffice.
+            skip_existing: Do not translate inputs again whose results exist, unchanged, and were
+                made from the same image with the same model and settings, as ``crossimage.jsonl``
+                in the folder says. Without a seed, results of any seed count.
             progress: Show a progress bar, or a function to call with a description, the number of
                 finished images and their total.
 
@@ -517,13 +524,13 @@ class Translator(Predictor):
 
         Raises:
             FileNotFoundError: An input does not exist.
-            ValueError: There is no readable image among the inputs, an output would overwrite an
-                input, or an option does not fit the model.
-            OSError: An output cannot be written.
+            ValueError: No input can be translated, an output would overwrite an input, or an option
+                does not fit the model.
+            OSError: No output can be written, such as to a full disk.
         """
         options = FileOptions(
             samples, reference, same_style, seed, truncation, size, format, alpha, depth,
-            batch_size, progress,
+            batch_size, skip_existing, progress,
         )  # fmt: skip
         return translate_files(self, paths, as_path(out, "the path of the results"), to, options)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from crossimage.config import DataRules
 from crossimage.data.images.formats import HEAD, SUFFIXES, is_image
+from crossimage.data.sources.results import entries_below, is_own, split_results
+from crossimage.utils.manifest import Entry
 
 _EARLIER_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 _JUNK = frozenset(
@@ -46,10 +48,12 @@ OTHER_SPLIT = ("folder of another split", "folders of other splits")
 NO_SPLIT = ("folder whose name is not a split", "folders whose names are not splits")
 OTHER_IMAGES = ("image of another split", "images of another split")
 WITHOUT_LABELS = ("image without labels", "images without labels")
+SHEET = ("contact sheet", "contact sheets")
+NOT_LISTED = ("file that no translation wrote", "files that no translation wrote")
 LOW_RESOLUTION = ("folder of low resolution", "folders of low resolution")
 OUTSIDE = ("image outside the folders of splits", "images outside the folders of splits")
 TWICE = ("input given twice", "inputs given twice")
-RESULT = ("earlier result", "earlier results")
+RESULT = ("result of an earlier translation", "results of an earlier translation")
 _RUN_PARTS = ("checkpoints", "samples", "logs")
 _BY_PATH = (
     _FURTHER, _NO_ACCESS, _CYCLE, _BROKEN_LINK, _SPECIAL, RUN, OTHER_SPLIT, NO_SPLIT,
@@ -83,28 +87,91 @@ class FoundFiles(NamedTuple):
     left_out: tuple[LeftOut, ...]
 
 
+class FoundResults(NamedTuple):
+    """The results in a folder.
+
+    Attributes:
+        images: The results, sorted by their paths.
+        left_out: All other files, and the folders that are not searched.
+        entries: What the lists of results say about files, by real path; empty without a list.
+    """
+
+    images: tuple[Path, ...]
+    left_out: tuple[LeftOut, ...]
+    entries: dict[str, Entry]
+
+
 def find_files(folder: Path, rules: DataRules = 2) -> FoundFiles:
     """Find the images below a folder; none if it does not exist.
 
     Images are recognised by suffix, or else by content. Linked files and folders are followed.
-    Hidden files, leftovers of file managers, and the sheets of training runs are left out.
+    Hidden files, leftovers of file managers, the sheets of training runs and contact sheets are
+    left out, and so are results of earlier translations, unless the folder holds nothing else.
 
     Args:
         folder: The folder.
         rules: The rules of the data; 1: links to folders are not followed, and only the suffix
             counts.
     """
+    images, left_out, entries = _find(folder, rules)
+    if rules == 1:
+        return FoundFiles(tuple(images), tuple(left_out))
+    others, results, sheets = split_results(images, entries)
+    left_out += [LeftOut(SHEET, path.name, str(path)) for path in sheets]
+    if others:
+        left_out += [_own_result(path) for path in results]
+    return FoundFiles(tuple(others or results), tuple(left_out))
+
+
+def without_results(paths: Sequence[Path], left_out: list[LeftOut]) -> list[Path]:
+    """Return images without the results among them, unless there is nothing else.
+
+    Args:
+        paths: Images of any folders.
+        left_out: Collects the results and contact sheets.
+    """
+    entries: dict[str, Entry] = {}
+    for folder in dict.fromkeys(path.parent for path in paths):
+        entries |= entries_below(folder, ())
+    others, results, sheets = split_results(paths, entries)
+    left_out += [LeftOut(SHEET, path.name, str(path)) for path in sheets]
+    if others:
+        left_out += [_own_result(path) for path in results]
+    return others or results
+
+
+def find_results(folder: Path) -> FoundResults:
+    """Find the results below a folder: those that its lists name, or all images without a list."""
+    images, left_out, entries = _find(folder, 2)
+    others, results, sheets = split_results(images, entries)
+    left_out += [LeftOut(SHEET, path.name, str(path)) for path in sheets]
+    if results:
+        left_out += [LeftOut(NOT_LISTED, path.suffix.lower(), str(path)) for path in others]
+    return FoundResults(tuple(results or others), tuple(left_out), entries)
+
+
+def _own_result(path: Path) -> LeftOut:
+    return LeftOut(RESULT, str(path.parent), str(path))
+
+
+def _find(folder: Path, rules: DataRules) -> tuple[list[Path], list[LeftOut], dict[str, Entry]]:
+    """Find all images below a folder, what is left out, and what the lists of results say."""
     images: list[Path] = []
+    refused: list[LeftOut] = []
     left_out: list[LeftOut] = []
     walk = _walk_earlier(str(folder)) if rules == 1 else _walk(str(folder), (), left_out)
     for path, is_file in walk:
-        refused = _judge(path, is_file, rules)
-        if refused is None:
+        reason = _judge(path, is_file, rules)
+        if reason is None:
             images.append(Path(path))
         else:
-            left_out.append(refused)
+            refused.append(reason)
     images.sort(key=lambda path: path.relative_to(folder).as_posix())
-    return FoundFiles(tuple(images), tuple(left_out))
+    if rules == 1:
+        return images, refused, {}
+    entries = entries_below(folder, (entry.path for entry in refused))
+    left_out += [entry for entry in refused if not is_own(entry.path, entries)]
+    return images, left_out, entries
 
 
 def visible_folders(folder: Path, rules: DataRules = 2) -> list[str]:

@@ -1,0 +1,55 @@
+"""What goes wrong with one file of many, and what ends all."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import torch
+
+_END = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE,
+    errno.ENFILE,
+}  # fmt: skip
+"""Errors of writing that every further file would meet, too."""
+
+_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether memory ran out, on the CPU or a GPU."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _MEMORY)
+
+
+def refusal(path: Path, error: Exception) -> str:
+    """Return the sentence on why an input is skipped.
+
+    Raises:
+        Exception: The error itself, if it is not about the file.
+    """
+    if is_out_of_memory(error):
+        return f"{path} needs more memory than there is; make the image smaller"
+    if isinstance(error, RecursionError):
+        return f"{path} is nested too deeply to be read; save it again with an image editor"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{path} can't be read: {error.strerror}"
+    if isinstance(error, ValueError | OSError):
+        return str(error)
+    raise error
+
+
+def unwritable(path: Path, output: Path, error: ValueError | OSError) -> str:
+    """Return the sentence on why an input's result is missing."""
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error)
+        if error.errno == errno.ENAMETOOLONG:
+            reason = "the name is too long; shorten that of the input"
+        return f"the result of {path} can't be written to {output}: {reason}"
+    return f"the result of {path} can't be written: {error}"
+
+
+def ends_all(error: ValueError | OSError) -> bool:
+    """Return whether an error of writing a result would meet all others, too."""
+    return isinstance(error, OSError) and error.errno in _END

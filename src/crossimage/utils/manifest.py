@@ -1,0 +1,230 @@
+"""The list of a folder's results, ``crossimage.jsonl``: what each was made from, and how.
+
+A line is a JSON object, written after its file was renamed. A result is *done* only if both its
+line and its file exist. Several processes may write into one folder, each with a list of its own
+(``crossimage-NAME.jsonl``); readers take all of them together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+NAME = "crossimage.jsonl"
+"""Name of the list of a single process."""
+
+RESULT, SHEET, REPORT = "result", "sheet", "report"
+"""Kinds of files: results, contact sheets of results, and reports about them."""
+
+_START, _END = "crossimage", ".jsonl"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the list.
+
+    Attributes:
+        output: Path of the file, relative to the list's folder, with ``/``.
+        output_sha256: SHA-256 of the file.
+        kind: ``result``, ``sheet`` or ``report``.
+        input: The input's path as the user gave it; None for images made from noise.
+        input_sha256: SHA-256 of the input's file.
+        target: The target domain, labels, or None for images made from noise.
+        style: What determines the style: ``sample``, the number of the output, with ``same`` if all
+            inputs share the styles; or ``reference`` and ``reference_sha256``, the images whose
+            style it is. Empty for methods without styles.
+        seed: Seed of random styles and noise; None where nothing is random.
+        settings: Everything else that determines the pixels.
+        model: SHA-256 of the model's weights.
+    """
+
+    output: str
+    output_sha256: str = ""
+    kind: str = RESULT
+    input: str | None = None
+    input_sha256: str | None = None
+    target: Any = None
+    style: Mapping[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    model: str | None = None
+
+    def same_making(self, other: Entry, *, any_seed: bool = False) -> bool:
+        """Return whether two entries are made in the same way from the same input.
+
+        Args:
+            other: The other entry.
+            any_seed: Whether the seeds may differ.
+        """
+        mine, yours = self._making(), other._making()
+        if any_seed:
+            mine["seed"] = yours["seed"] = None
+        return mine == yours
+
+    def _making(self) -> dict[str, Any]:
+        parts = asdict(self)
+        for name in ("output_sha256", "input"):  # images count by their contents
+            del parts[name]
+        parts["style"] = {k: v for k, v in self.style.items() if k != "reference"}
+        return parts
+
+
+class ManifestWriter:
+    """Appends lines to the list of a folder; a torn last line is removed before the first.
+
+    Use as a context manager, which closes the file and flushes it to the disk. Without lines, no
+    file is made.
+
+    Args:
+        folder: The folder of the results; it must exist when the first line is added.
+        name: Name of the list, ``crossimage*.jsonl``.
+    """
+
+    def __init__(self, folder: Path, name: str = NAME) -> None:
+        assert is_manifest(name), name
+        self._path = folder / name
+        self._file: IO[bytes] | None = None
+
+    def add(self, entry: Entry) -> None:
+        """Append a line, after the file it is about has its name; the last line of a file counts.
+
+        Raises:
+            OSError: The line cannot be written, such as to a full disk.
+        """
+        if self._file is None:
+            self._file = open(self._path, "a+b")  # noqa: SIM115  # closed by __exit__
+            _drop_torn_line(self._file.fileno())
+        line = json.dumps(asdict(entry), allow_nan=False, separators=(",", ":"))
+        self._file.write(line.encode() + b"\n")
+        self._file.flush()
+
+    def __enter__(self) -> ManifestWriter:
+        """Return the writer."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the list."""
+        if self._file is None:
+            return
+        with suppress(OSError):  # file systems that cannot flush
+            os.fsync(self._file.fileno())
+        self._file.close()
+
+
+def is_manifest(name: str) -> bool:
+    """Return whether a file's name is that of a list of results."""
+    middle = name.removeprefix(_START).removesuffix(_END)
+    return (
+        name.startswith(_START)
+        and name.endswith(_END)
+        and (not middle or middle[0] in "-." and len(name) > len(_START + _END))
+    )
+
+
+def read_manifest(folder: Path) -> dict[str, Entry]:
+    """Return the lines of all lists of a folder by output, whether or not the files still exist.
+
+    Of several lines about a file, the last counts. A line that is not complete is left out.
+    """
+    entries: dict[str, Entry] = {}
+    for path in _manifests(folder):
+        with suppress(OSError):
+            state = path.stat()
+            entries |= _read(path, state.st_size, state.st_mtime_ns)
+    return entries
+
+
+def known_files(folder: Path) -> dict[Path, Entry]:
+    """Return the files below or in a folder's lists that exist, by path.
+
+    The lists are those of the folder itself and of the folders above it, up to the first that has
+    any, so that a sub-folder of results is known, too.
+    """
+    for place in (folder, *folder.absolute().parents):
+        if place == folder or (place / NAME).is_file():
+            entries = read_manifest(place)
+            if entries:
+                found = {place / entry.output: entry for entry in entries.values()}
+                return {path: entry for path, entry in found.items() if path.is_file()}
+    return {}
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal digits.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def add_report(*paths: Path) -> None:
+    """List reports in the folder that they are written to, so that none counts as a result.
+
+    Raises:
+        OSError: The list cannot be written.
+    """
+    with ManifestWriter(paths[0].parent) as manifest:
+        for path in paths:
+            manifest.add(Entry(path.name, sha256_of(path), REPORT))
+
+
+def _manifests(folder: Path) -> list[Path]:
+    try:
+        return [folder / name for name in sorted(os.listdir(folder)) if is_manifest(name)]
+    except OSError:
+        return []
+
+
+@lru_cache(maxsize=16)
+def _read(path: Path, size: int, modified: int) -> dict[str, Entry]:
+    """Read a list of this size and time of change; callers must not change the result."""
+    with open(path, "rb") as file:
+        entries = (_parse(line) for line in file if line.endswith(b"\n"))
+        return {entry.output: entry for entry in entries if entry}
+
+
+def _parse(line: bytes) -> Entry | None:
+    """Return a line's entry; None if it is not a complete one. Unknown fields are ignored."""
+    try:
+        values = json.loads(line)
+        if not isinstance(values["output"], str):
+            return None
+        return Entry(**{key: values[key] for key in Entry.__dataclass_fields__ if key in values})
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _drop_torn_line(handle: int) -> None:
+    """Cut what follows the last line's end, which an interrupted process left behind."""
+    end = os.fstat(handle).st_size
+    for start in _blocks(end):
+        block = os.pread(handle, min(end, start + _BLOCK) - start, start)
+        if (at := block.rfind(b"\n")) >= 0:
+            if start + at + 1 < end:
+                os.ftruncate(handle, start + at + 1)
+            return
+    if end:
+        os.ftruncate(handle, 0)
+
+
+_BLOCK = 1 << 16
+
+
+def _blocks(end: int) -> Iterator[int]:
+    """Yield the starts of blocks of a file, the last one first."""
+    yield from range(max(0, end - 1) // _BLOCK * _BLOCK, -1, -_BLOCK)
