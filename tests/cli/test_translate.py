@@ -20,7 +20,13 @@ def test_translate_files(
         "translate", run, photos, "--out", out, "--to", "shoes", "--samples", 2, "--seed", 3,
         "--size", 12, "--format", "png", "--batch-size", 3, "--device", "cpu", "--same-style",
     ) == 0  # fmt: skip
-    assert sorted(p.name for p in out.iterdir()) == ["crossimage.jsonl", "x_1.png", "x_2.png", "y_1.png", "y_2.png"]
+    assert sorted(p.name for p in out.iterdir()) == [
+        "crossimage.jsonl",
+        "x_1.png",
+        "x_2.png",
+        "y_1.png",
+        "y_2.png",
+    ]
     with Image.open(out / "x_1.png") as image:
         assert image.size == (15, 12)
     assert capsys.readouterr().out == f"4 images written to {out}\n"
@@ -29,7 +35,13 @@ def test_translate_files(
 def test_translate_with_references(run: Path, photos: Path, tmp_path: Path) -> None:
     x, y, out = photos / "x.png", photos / "y.jpg", tmp_path / "out"
     assert crossimage("translate", run, x, y, "--reference", x, y, "--out", out) == 0
-    assert sorted(p.name for p in out.iterdir()) == ["crossimage.jsonl", "x_1.png", "x_2.png", "y_1.jpg", "y_2.jpg"]
+    assert sorted(p.name for p in out.iterdir()) == [
+        "crossimage.jsonl",
+        "x_1.png",
+        "x_2.png",
+        "y_1.jpg",
+        "y_2.jpg",
+    ]
 
 
 def test_translate_names_what_it_skips(
@@ -41,7 +53,7 @@ def test_translate_names_what_it_skips(
     assert said.err.startswith("skipped: ") and "y.jpg" in said.err
     assert said.out == f"1 image written to {tmp_path / 'out'}; 1 input skipped\n"
     assert crossimage("translate", run, photos / "y.jpg", "--out", tmp_path / "out") == 2
-    assert "none of the 1 inputs could be read" in capsys.readouterr().err
+    assert "none of the 1 inputs could be translated" in capsys.readouterr().err
     assert crossimage("translate", run, "--out", tmp_path / "out") == 2
     assert "among no inputs" in capsys.readouterr().err
 

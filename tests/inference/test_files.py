@@ -13,10 +13,12 @@ import tifffile
 import torch
 from PIL import Image
 
+from crossimage.checkpoints.model_file import model_hash
 from crossimage.inference import files
 from crossimage.inference.translator import Translator
 from crossimage.methods.munit import MUNIT, MUNITConfig
 from crossimage.methods.settings import MultiScaleShape
+from crossimage.utils.manifest import Entry, read_manifest, sha256_of
 
 SHAPE: dict[str, Any] = dict(
     domains=("edges", "shoes"), width=2, residual_blocks=1, style_dim=3, style_downsamples=2,
@@ -382,3 +384,138 @@ def test_references_may_be_a_folder_a_pattern_or_a_list(
     assert report.left_out == "left out: 1 not an image (.md)"
     with pytest.raises(FileNotFoundError, match="nowhere"):
         model.translate_files(x, tmp_path / "out", reference=tmp_path / "nowhere")
+
+
+def listed(folder: Path) -> dict[str, Entry]:
+    return read_manifest(folder)
+
+
+def test_results_are_listed_with_what_they_were_made_from(
+    model: Translator, photos: Path, tmp_path: Path
+) -> None:
+    save(photos / "deep" / "x.png", "red")
+    model.translate_files(photos, tmp_path / "out", samples=2, seed=4, size=16)
+    entries = listed(tmp_path / "out")
+    assert len(entries) == 12
+    entry = entries["deep/x_2.png"]
+    assert entry.input == (photos / "deep" / "x.png").as_posix()
+    assert entry.input_sha256 == sha256_of(photos / "deep" / "x.png")
+    assert entry.output_sha256 == sha256_of(tmp_path / "out" / "deep" / "x_2.png")
+    assert (entry.target, entry.style, entry.seed) == ("shoes", {"sample": 2}, 4)
+    assert entry.settings["size"] == 16 and entry.model == model_hash(model.networks)
+
+
+@pytest.mark.parametrize("given", [".", "*", "[0-9]*.png"])
+def test_a_second_run_into_the_folder_of_the_inputs_leaves_its_results_out(
+    model: Translator, photos: Path, given: str
+) -> None:
+    first = model.translate_files(photos / given, photos, samples=2)
+    second = model.translate_files(photos / given, photos, samples=2)
+    assert first.written == second.written and len(second.written) == 10
+    assert second.left_out == f"left out: 10 results of an earlier translation ({photos})"
+
+
+def test_results_of_another_folder_inside_the_inputs_are_left_out(
+    model: Translator, photos: Path, tmp_path: Path
+) -> None:
+    model.translate_files(photos, photos / "results")
+    second = model.translate_files(photos, tmp_path / "out")
+    assert len(second.written) == 5
+    assert "5 results of an earlier translation" in str(second.left_out)
+    # alone, they are what is meant
+    assert len(model.translate_files(photos / "results", tmp_path / "back").written) == 5
+
+
+def test_existing_results_are_kept_unless_anything_about_them_changed(
+    model: Translator, photos: Path, tmp_path: Path
+) -> None:
+    def again(**options: Any) -> tuple[list[str], int, list[str]]:
+        report = model.translate_files(photos, out, skip_existing=True, **options)
+        return [path.name for path in report.written], len(report.existing), report.notes
+
+    out = tmp_path / "out"
+    names = [f"{i}.png" for i in range(5)]
+    assert again(seed=1) == (names, 0, [])
+    assert again(seed=1) == ([], 5, []) == again()
+    save(photos / "1.png", "white")
+    (out / "2.png").unlink()
+    (out / "3.png").write_bytes((out / "4.png").read_bytes())
+    written, kept, notes = again(seed=1)
+    assert (written, kept) == (["1.png", "2.png", "3.png"], 2)
+    assert sorted(note.partition(": ")[2] for note in notes) == [
+        "earlier results are altered since",
+        "earlier results are made from another image, or with another model or other settings",
+        "earlier results are missing",
+    ]
+    assert again(seed=2)[0] == names and again(seed=2, size=8)[0] == names
+    parameter = next(model.networks.parameters())
+    parameter.copy_(parameter + 1)
+    assert again(seed=2, size=8)[0] == names
+
+
+def test_references_count_by_their_content(model: Translator, photos: Path, tmp_path: Path) -> None:
+    def again(reference: Any) -> int:
+        report = model.translate_files(
+            photos / "0.png", tmp_path / "out", reference=reference, skip_existing=True
+        )
+        return len(report.written)
+
+    red, same = save(tmp_path / "red.png", "red"), save(tmp_path / "same.png", "red")
+    blue = save(tmp_path / "blue.png", "blue")
+    with Image.open(blue) as image:
+        image.load()
+    assert [again(r) for r in (red, same, blue, red, image, image)] == [1, 0, 1, 1, 1, 0]
+
+
+def test_too_long_a_name_and_other_failures_of_one_file_end_nothing(
+    model: Translator, photos: Path, tmp_path: Path
+) -> None:
+    save(photos / f"{'n' * 251}.png", "red")
+    (tmp_path / "out" / "1_2.png").mkdir(parents=True)
+    report = model.translate_files(photos, tmp_path / "out", samples=2)
+    assert sorted(path.name[:1] for path, _ in report.skipped) == ["1", "n"]
+    assert any("the name is too long" in reason for _, reason in report.skipped)
+    assert [path.name for path in report.written] == [
+        "0_1.png", "0_2.png", "1_1.png", *(f"{i}_{k}.png" for i in (2, 3, 4) for k in (1, 2)),
+    ]  # fmt: skip
+    assert {*listed(tmp_path / "out")} == {path.name for path in report.written}
+
+
+def test_batches_that_do_not_fit_in_memory_are_halved(
+    model: Translator, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    translate = model.translate_batch
+
+    def limited(x: torch.Tensor, *rest: Any, **more: Any) -> torch.Tensor:
+        if len(x) > 1 or x.shape[3] == 20 and x[0, 0, 0, 0] > 0:  # 20 pixels wide, and bright
+            raise torch.OutOfMemoryError("out of memory")
+        return translate(x, *rest, **more)
+
+    whole = model.translate_files(photos, tmp_path / "whole", seed=1, samples=2)
+    contents = {path.name: path.read_bytes() for path in whole.written}
+    monkeypatch.setattr(model, "translate_batch", limited)
+    report = model.translate_files(photos, tmp_path / "out", seed=1, samples=2)
+    assert [path.name for path, _ in report.skipped] == ["4.png"]
+    assert "does not fit in memory at 20 x 16 pixels" in report.skipped[0][1]
+    assert len(report.written) == 8
+    for path in report.written:
+        assert path.read_bytes() == contents[path.name]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RecursionError("deep")])
+def test_one_file_may_be_too_much_to_read(
+    model: Translator, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:  # fmt: skip
+    load = files.load_image
+
+    def limited(path: Path, *rest: Any) -> Any:
+        if path.name == "2.png":
+            raise error
+        return load(path, *rest)
+
+    monkeypatch.setattr(files, "load_image", limited)
+    report = model.translate_files(photos, tmp_path / "out")
+    assert len(report.written) == 4
+    ((path, reason),) = report.skipped
+    assert path.name == "2.png" and "2.png" in reason
