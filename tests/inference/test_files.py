@@ -108,7 +108,7 @@ def test_the_networks_do_not_wait_for_files_being_written(
         assert goes_on.wait(10)
         write(*arguments)
 
-    def count(*arguments: Any) -> torch.Tensor:
+    def count(*arguments: Any) -> torch.Tensor | None:
         if len(model.networks.batches) == 4:  # type: ignore[arg-type]
             goes_on.set()  # the next images are translated, though none is written
         return translate(*arguments)
