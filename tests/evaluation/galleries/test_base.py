@@ -61,7 +61,7 @@ def test_what_folders_hold_besides_images_is_noted(tmp_path: Path) -> None:
     (real / "notes.txt").write_text("words")
     (real / "x.psd").write_bytes(b"8BPS")
     assert FolderGallery(fake, real).notes == [
-        f"{real}: left out: 1 not an image (.txt), 1 image of an unsupported format (.psd)"
+        "real images: left out: 1 not an image (.txt), 1 image of an unsupported format (.psd)"
     ]
     (tmp_path / "none").mkdir()
     (tmp_path / "none" / "x.psd").write_bytes(b"8BPS")

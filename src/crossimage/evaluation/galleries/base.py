@@ -178,8 +178,8 @@ class FolderGallery(Gallery):
             facts={"results": str(fake), "real images": str(real), "preparation": "as they are"},
             real_moments=moments,
             notes=[
-                f"{folder}: {images.left_out}"
-                for folder, images in ((fake, results), (real, originals))
+                f"{kind}: {images.left_out}"
+                for kind, images in (("results", results), ("real images", originals))
                 if images.left_out
             ],
         )
