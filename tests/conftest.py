@@ -93,6 +93,14 @@ SMALL: dict[str, dict[str, Any]] = {
         "mse_steps": 2,
         "content": "mse",
     },
+    "cut": {
+        "width": 4,
+        "residual_blocks": 1,
+        "discriminator": {"width": 4, "layers": 2},
+        "nce_layers": "0,4,12",
+        "patches": 9,
+        "head_width": 5,
+    },
 }
 """Settings that make each method tiny."""
 

@@ -109,6 +109,24 @@ def perceptual_distance(
     return F.mse_loss(instance_norm(features(x)), instance_norm(features(reference)))
 
 
+def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Tensor:
+    """Compute the contrastive loss of patches, PatchNCE, against the other patches of an image.
+
+    Args:
+        query: Unit vectors (N, P, D) of P patches per image.
+        key: Those of the patches that correspond to them; they are detached.
+        temperature: Divides the similarities.
+
+    Returns:
+        A scalar: the mean cross entropy of choosing the corresponding key among the P of the same
+        image. Park et al. 2020, equations 2 and 3.
+    """
+    with torch.autocast(query.device.type, enabled=False):
+        similarities = query.float() @ key.detach().float().transpose(1, 2)
+    own = torch.arange(query.shape[1], device=query.device).expand(len(query), -1)
+    return F.cross_entropy(similarities.flatten(0, 1) / temperature, own.flatten())
+
+
 def total_variation(x: Tensor) -> Tensor:
     """Compute the anisotropic total variation: |differences| of neighbours, down plus across.
 

@@ -21,6 +21,7 @@ from crossimage.interop import (
     nvlabs_munit,
     nvlabs_unit,
     pytorch_gan_cyclegan,
+    taesungp_cut,
     yunjey_stargan,
 )
 from crossimage.interop.arrangement import arrange, note_left_out, other_order, parts_of
@@ -42,6 +43,7 @@ FORMATS: dict[str, Format] = {
     "junyanz-cyclegan": junyanz_cyclegan,
     "junyanz-pix2pix": junyanz_pix2pix,
     "junyanz-bicyclegan": junyanz_bicyclegan,
+    "taesungp-cut": taesungp_cut,
     "yunjey-stargan": yunjey_stargan,
     "mmagic-cyclegan": mmagic_cyclegan,
     "mmagic-pix2pix": mmagic_pix2pix,

@@ -9,7 +9,7 @@ cancels, depends on the kind of norm in these codebases, and follows other rules
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
@@ -37,33 +37,57 @@ class Network:
         values: Settings that the shapes of its tensors determine.
         names: Names of our layers, and of the same layers in the file.
         unbiased: Our convolutions that have no bias in the file.
+        filters: Fixed filters in the file, by name, along one axis.
     """
 
     values: dict[str, Any]
     names: dict[str, str]
     unbiased: list[str]
+    filters: dict[str, Tensor] = field(default_factory=dict)
+
+
+_BLUR, _DOUBLING = torch.tensor([1.0, 2, 1]) / 4, torch.tensor([1.0, 3, 3, 1]) / 4
+"""The filters of CUT's code before halving, and in bilinear upsampling."""
 
 
 def is_resnet(state: State) -> bool:
     """Return whether the tensors are those of a ResNet generator, with residual blocks or none."""
-    first = 4 + 3 * count_halvings(state)
+    first = 4 + _layers_of_a_halving(state) * count_halvings(state)
+    following = (f"model.{first}.{name}" for name in ("conv_block.1.weight", "weight", "filt"))
     return (
         _kernel_size(state, "model.1") == 7
         and _kernel_size(state, "model.4") == 3
-        and (f"model.{first}.conv_block.1.weight" in state or f"model.{first}.weight" in state)
+        and any(name in state for name in following)
     )
+
+
+def _layers_of_a_halving(state: State) -> int:
+    """Return the layers of a halving of a ResNet: a convolution, norm, activation, and any blur."""
+    return 4 if "model.7.filt" in state else 3
 
 
 def count_halvings(state: State) -> int:
     """Count the halvings of the resolution that follow the first convolution of a ResNet."""
     first = state.get("model.1.weight")
     halvings, width = 0, 0 if first is None else first.shape[0]
-    while (weight := state.get(f"model.{4 + 3 * halvings}.weight")) is not None:
+    step = _layers_of_a_halving(state)
+    while (weight := state.get(f"model.{4 + step * halvings}.weight")) is not None:
         # a transposed convolution, which may follow, has fewer channels than it should
         if tuple(weight.shape) != (width << (halvings + 1), width << halvings, 3, 3):
             break
         halvings += 1
     return halvings
+
+
+def is_antialiased(state: State) -> bool:
+    """Return whether the network blurs or filters between its layers, as only CUT's code does."""
+    return any(name.endswith(".filt") for name in state)
+
+
+def image_channels(state: State) -> int:
+    """Return the channels of the images that a ResNet or a patch discriminator reads."""
+    first = next(value for value in state.values() if value.ndim == 4)
+    return first.shape[1]
 
 
 def is_unet(state: State) -> bool:
@@ -73,7 +97,8 @@ def is_unet(state: State) -> bool:
 
 def is_patch(state: State) -> bool:
     """Return whether the tensors are those of a patch or pixel discriminator of one scale."""
-    patch = all(_kernel_size(state, f"model.{layer}") == 4 for layer in (0, 2))
+    second = 3 if "model.2.filt" in state else 2
+    patch = all(_kernel_size(state, f"model.{layer}") == 4 for layer in (0, second))
     return patch or _kernel_size(state, "net.0") == 1
 
 
@@ -172,27 +197,40 @@ def _counts_batches(source: CheckpointFile) -> bool:
 
 
 def resnet_generator(source: CheckpointFile, hints: NormHints = UNKNOWN) -> Network:
-    """Read the generator of residual blocks; the published one halves its input twice."""
+    """Read the generator of residual blocks; the published one halves its input twice.
+
+    That of CUT's code may blur after each halving and upsample before each convolution that
+    follows a doubling.
+    """
     width, inputs = conv_channels(source, "model.1", 7)
     norm = norm_of(source, "model.1", "model.2", hints)
     halvings = count_halvings(source.state)
-    first = 4 + 3 * halvings
+    step = _layers_of_a_halving(source.state)
+    first = 4 + step * halvings
     blocks = source.count("model.#.conv_block.1.weight", first)
     # A dropout layer shifts the second convolution by one.
     second = 6 if _kernel_size(source.state, f"model.{first}.conv_block.6") else 5
-    names: dict[str, str] = {}
-    for i in range(1 + halvings):
-        names |= _layer(str(i), f"model.{1 + 3 * i}", f"model.{2 + 3 * i}")
+    names = _layer("0", "model.1", "model.2")
+    filters: dict[str, Tensor] = {}
+    for i in range(halvings):
+        conv = 4 + step * i
+        names |= _layer(str(1 + i), f"model.{conv}", f"model.{conv + 1}")
+        if step == 4:
+            filters[f"model.{conv + 3}.filt"] = _BLUR
     for i in range(blocks):
         block, own = f"model.{first + i}.conv_block", 1 + halvings + i
         names |= _layer(f"{own}.first", f"{block}.1", f"{block}.2")
         names |= _layer(f"{own}.second", f"{block}.{second}", f"{block}.{second + 1}")
+    bilinear = f"model.{first + blocks}.filt" in source
     for i in range(halvings):
-        up = first + blocks + 3 * i
+        up = first + blocks + (3 + bilinear) * i
+        if bilinear:
+            filters[f"model.{up}.filt"] = _DOUBLING
+            up += 1
         names |= _layer(str(1 + halvings + blocks + i), f"model.{up}", f"model.{up + 1}")
     biased = "model.1.bias" in source
     unbiased = [] if biased else [name for name in names if name.endswith("conv")]
-    end = f"model.{first + blocks + 3 * halvings + 1}"
+    end = f"model.{first + blocks + (3 + bilinear) * halvings + 1}"
     names[f"{1 + 2 * halvings + blocks}.conv"] = end
     values = {
         "inputs": inputs,
@@ -203,7 +241,11 @@ def resnet_generator(source: CheckpointFile, hints: NormHints = UNKNOWN) -> Netw
         "norm": norm,
         "dropout": 0.5 if second == 6 else 0.0,
     }
-    return Network(values, names, unbiased)
+    if step == 4:
+        values["antialias"] = True
+    if bilinear:
+        values["upsampling"] = "bilinear"
+    return Network(values, names, unbiased, filters)
 
 
 def _layer(ours: str, conv: str, norm: str) -> dict[str, str]:
@@ -265,27 +307,35 @@ def patch_discriminator(
     scales = source.count("model_#.0.weight") if several else 0
     prefixes = [f"model_{i}" for i in range(scales)] or ["model"]
     width, inputs = conv_channels(source, f"{prefixes[0]}.0", 4)
-    conv_channels(source, f"{prefixes[0]}.5", 4)
+    blurred = f"{prefixes[0]}.2.filt" in source  # after the activations
+    step, following = (4, 3) if blurred else (3, 5)
+    conv_channels(source, f"{prefixes[0]}.{following}", 4)
     layers = 1
-    while _kernel_size(source.state, f"{prefixes[0]}.{5 + 3 * layers}"):
+    while _kernel_size(source.state, f"{prefixes[0]}.{following + step * layers}"):
         layers += 1
-    names, unbiased = {}, []
+    names: dict[str, str] = {}
+    unbiased: list[str] = []
+    filters: dict[str, Tensor] = {}
     for scale, prefix in enumerate(prefixes):
         ours = f"scales.{scale}"
         names[f"{ours}.0.conv"] = f"{prefix}.0"
-        for i in range(layers):
-            names |= _layer(f"{ours}.{1 + i}", f"{prefix}.{2 + 3 * i}", f"{prefix}.{3 + 3 * i}")
-            if f"{prefixes[0]}.2.bias" not in source:
-                unbiased.append(f"{ours}.{1 + i}.conv")
-        names[f"{ours}.{1 + layers}"] = f"{prefix}.{2 + 3 * layers}"
+        for i in range(1, layers + 1):
+            names |= _layer(f"{ours}.{i}", f"{prefix}.{step * i - 1}", f"{prefix}.{step * i}")
+            if blurred:
+                filters[f"{prefix}.{step * i - 2}.filt"] = _BLUR
+            if f"{prefixes[0]}.{step - 1}.bias" not in source:
+                unbiased.append(f"{ours}.{i}.conv")
+        names[f"{ours}.{1 + layers}"] = f"{prefix}.{step * layers + 2}"
     values = {
         "inputs": inputs,
         "width": width,
         "layers": layers,
         "scales": len(prefixes),
-        "norm": norm_of(source, f"{prefixes[0]}.2", f"{prefixes[0]}.3", hints),
+        "norm": norm_of(source, f"{prefixes[0]}.{step - 1}", f"{prefixes[0]}.{step}", hints),
     }
-    return Network(values, names, unbiased)
+    if blurred:
+        values["antialias"] = True
+    return Network(values, names, unbiased, filters)
 
 
 def _pixel_discriminator(source: CheckpointFile, hints: NormHints) -> Network:
@@ -310,6 +360,13 @@ def load_network(module: nn.Module, source: CheckpointFile, network: Network) ->
         if isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) and conv.bias is not None:
             source.state.setdefault(f"{network.names[name]}.bias", torch.zeros(conv.out_channels))
     load_weights(module, source, network.names)
+    for name, taps in network.filters.items():
+        found = source.take(name, (None, 1, len(taps), len(taps)))
+        if not torch.allclose(found.float(), torch.outer(taps, taps).expand_as(found), atol=1e-6):
+            raise MismatchError(
+                f"the tensor '{name}' of {source.path} is another filter than the binomial one of "
+                f"{len(taps)} pixels, which the networks of this format have"
+            )
     for ours, theirs in network.names.items():
         conv = layers.get(ours)
         if not isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) or conv.bias is not None:
@@ -322,6 +379,23 @@ def load_network(module: nn.Module, source: CheckpointFile, network: Network) ->
                 norm.running_mean -= bias
     if network.values["norm"] != "batch":
         source.ignore(is_unused_statistic)
+
+
+def check_same_blurs(generator: Network, discriminator: Network, source: CheckpointFile) -> None:
+    """Refuse a discriminator of another run than the generator: one option blurs both.
+
+    A pixel discriminator never blurs.
+
+    Raises:
+        ValueError: One of both blurs where it halves the resolution, and the other does not.
+    """
+    blurs = [bool(network.values.get("antialias")) for network in (generator, discriminator)]
+    if discriminator.values["layers"] and blurs[0] != blurs[1]:
+        which = ["the generator", "this discriminator"][blurs.index(True)]
+        raise ValueError(
+            f"{source.path}: only {which} blurs before it halves the resolution ('*.filt'), and "
+            "one option of the official code sets both; give networks of the same run"
+        )
 
 
 def published_size(generator: Network) -> int:
@@ -337,7 +411,8 @@ def published_size(generator: Network) -> int:
 
 def discriminator_settings(network: Network) -> dict[str, Any]:
     """Return the settings of a discriminator in our configs, by dotted name."""
-    return {f"discriminator.{key}": v for key, v in network.values.items() if key != "inputs"}
+    shared = ("inputs", "antialias")
+    return {f"discriminator.{k}": v for k, v in network.values.items() if k not in shared}
 
 
 def configure(cls: type[C], values: Mapping[str, Any], options: Mapping[str, str], side: int) -> C:

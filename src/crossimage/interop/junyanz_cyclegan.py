@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from crossimage.interop.junyanz import (
+    check_same_blurs,
     configure,
     discriminator_settings,
     is_patch,
@@ -85,6 +86,7 @@ def convert(
     channels = shapes.pop("inputs"), shapes.pop("outputs")
     shapes["channels"] = channels if direction == "a-to-b" else channels[::-1]
     if discriminator:
+        check_same_blurs(generator, discriminator, sources[2])
         shapes |= discriminator_settings(discriminator)
     if config:
         told = {key: value for key, value in config.items() if key not in options}

@@ -16,6 +16,8 @@ from crossimage.interop.junyanz import (
     configure,
     count_halvings,
     discriminator_settings,
+    image_channels,
+    is_antialiased,
     is_patch,
     is_resnet,
     is_unet,
@@ -49,12 +51,18 @@ ROLES = {"G": "translates {way}", "D": "discriminates a and b together"}
 
 
 def recognises(states: list[dict[str, Tensor]]) -> bool:
-    """Return whether the files hold a U-Net or ResNet generator and at most one discriminator."""
+    """Return whether the files hold a U-Net or ResNet generator and at most one discriminator.
+
+    A ResNet with blurs, or with a discriminator of single images, is one of CUT.
+    """
     generator, discriminators = states[0], states[1:]
-    return (
-        len(states) <= 2
-        and (is_unet(generator) or (is_resnet(generator) and count_halvings(generator) <= 2))
-        and all(map(is_patch, discriminators))
+    if len(states) > 2 or not all(map(is_patch, discriminators)):
+        return False
+    return is_unet(generator) or (
+        is_resnet(generator)
+        and count_halvings(generator) <= 2
+        and not is_antialiased(generator)
+        and not any(image_channels(D) == image_channels(generator) for D in discriminators)
     )
 
 

@@ -4,6 +4,7 @@ from typing import TypeVar
 
 from crossimage.methods.base import Method
 from crossimage.methods.bicyclegan import BicycleGAN
+from crossimage.methods.cut import CUT
 from crossimage.methods.cyclegan import CycleGAN
 from crossimage.methods.diat import DIAT
 from crossimage.methods.dtn import DTN
@@ -37,6 +38,7 @@ METHODS: dict[str, type[Method]] = {
     "stargan": StarGAN,
     "dtn": DTN,
     "srgan": SRGAN,
+    "cut": CUT,
 }
 """The methods by name: the built-in ones, and those that :func:`register` has added."""
 

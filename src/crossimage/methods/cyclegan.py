@@ -70,8 +70,11 @@ class CycleGANConfig(Schedule256):
         width: Channels of the first convolution of the generators.
         residual_blocks: Residual blocks of the generators (published: 6 at 128 px).
         residual_downsamples: Halvings of the resolution in the generators.
+        antialias: Generators and discriminators halve the resolution by blurs after the activations
+            rather than by convolutions of stride 2, as in CUT.
         upsampling: How the generators double the resolution: by transposed convolutions, as
-            published, or by nearest-neighbour upsampling before a convolution.
+            published, or by nearest-neighbour or (as in CUT) bilinear upsampling before a
+            convolution.
         norm: Normalisation in the generators.
         dropout: Dropout rate in the residual blocks (0: no dropout).
         test_mode: With ``train``, dropout stays active when translating, so that an input has
@@ -88,6 +91,7 @@ class CycleGANConfig(Schedule256):
     width: PositiveInt = 64
     residual_blocks: NonNegativeInt = 9
     residual_downsamples: PositiveInt = 2
+    antialias: bool = False
     upsampling: Upsampling = "transposed"
     norm: NormName = "instance"
     dropout: Fraction = 0.0
@@ -132,7 +136,8 @@ class CycleGAN(Method):
             source + target: ResnetGenerator(
                 self.channels[source] + config.noise_dim, self.channels[target], config.width,
                 config.residual_blocks, norm=config.norm, dropout=config.dropout,
-                downsamples=config.residual_downsamples, upsampling=config.upsampling,
+                downsamples=config.residual_downsamples, antialias=config.antialias,
+                upsampling=config.upsampling,
                 # with reflection the first norm would remove constant maps completely
                 pad="zeros" if config.noise_dim else "reflect",
             )
@@ -142,7 +147,10 @@ class CycleGAN(Method):
         set_test_mode(self.generators, config.test_mode)
         if training:
             self.discriminators = nn.ModuleDict(
-                {d: config.discriminator.build(self.channels[d]) for d in "ab"}
+                {
+                    d: config.discriminator.build(self.channels[d], antialias=config.antialias)
+                    for d in "ab"
+                }
             )
             initialise(self.discriminators, "gaussian")
         stores = "ab" if training and config.history else ""

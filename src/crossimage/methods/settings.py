@@ -134,11 +134,12 @@ class PatchShape:
         """Height and width of the smallest images that get a score at every scale."""
         return (3 if self.layers else 1) << (self.layers + self.scales - 1)
 
-    def build(self, channels: int) -> PatchDiscriminator:
+    def build(self, channels: int, *, antialias: bool = False) -> PatchDiscriminator:
         """Build a discriminator of images with this many channels."""
         return PatchDiscriminator(
-            channels, self.width, self.layers, scales=self.scales, norm=self.norm
-        )
+            channels, self.width, self.layers,
+            scales=self.scales, norm=self.norm, antialias=antialias,
+        )  # fmt: skip
 
 
 _HALVINGS = (

@@ -81,6 +81,8 @@ class PatchDiscriminator(nn.Module):
         scales: Number of resolutions, each half the one before, with networks half as wide
             (BicycleGAN uses two).
         norm: Normalisation of all layers except the first and the last.
+        antialias: Halve the resolution by blurs after the activations rather than by convolutions
+            of stride 2.
     """
 
     def __init__(
@@ -91,10 +93,11 @@ class PatchDiscriminator(nn.Module):
         *,
         scales: int = 1,
         norm: NormName = "instance",
+        antialias: bool = False,
     ) -> None:
         super().__init__()
         self.scales = nn.ModuleList(
-            _patch_network(channels, max(1, round(width / 2**i)), layers, norm)
+            _patch_network(channels, max(1, round(width / 2**i)), layers, norm, antialias)
             for i in range(scales)
         )
 
@@ -108,12 +111,15 @@ class PatchDiscriminator(nn.Module):
         return scores
 
 
-def _patch_network(channels: int, width: int, layers: int, norm: NormName) -> nn.Sequential:
+def _patch_network(
+    channels: int, width: int, layers: int, norm: NormName, antialias: bool
+) -> nn.Sequential:
     def block(inputs: int, outputs: int, stride: int, norm: NormName) -> ConvBlock:
         kernel, padding = (4, 1) if layers else (1, 0)
         return ConvBlock(
-            inputs, outputs, kernel, stride, padding, norm=norm, activation="lrelu", pad="zeros"
-        )
+            inputs, outputs, kernel, stride, padding,
+            norm=norm, activation="lrelu", pad="zeros", antialias=antialias,
+        )  # fmt: skip
 
     if not layers:
         return nn.Sequential(

@@ -1,6 +1,8 @@
-"""Encoders from an image to the distribution of a code."""
+"""Encoders from an image to the distribution of a code, and from feature maps to descriptors."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
@@ -74,3 +76,38 @@ class _ResidualDownBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.path(x) + self.shortcut(x)
+
+
+class PatchHeads(nn.Module):
+    """Heads that describe positions of feature maps by unit vectors (CUT's H_l, section 3.2).
+
+    Every map has its own head: two linear layers with a ReLU between them.
+
+    Args:
+        channels: Channels of each map.
+        width: Channels of the layers, and length of a descriptor.
+    """
+
+    def __init__(self, channels: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(
+            nn.Sequential(nn.Linear(c, width), nn.ReLU(), nn.Linear(width, width)) for c in channels
+        )
+
+    def forward(self, maps: Sequence[Tensor], positions: Sequence[Tensor]) -> list[Tensor]:
+        """Describe positions.
+
+        Args:
+            maps: Feature maps (N, c, h, w).
+            positions: For each map the indices (P,) of positions, counted row by row; the same for
+                all images.
+
+        Returns:
+            Descriptors (N, P, width) of each map, in fp32.
+        """
+        descriptors = []
+        for head, x, chosen in zip(self.heads, maps, positions, strict=True):
+            patches = x.permute(0, 2, 3, 1).flatten(1, 2).index_select(1, chosen)
+            y = head(patches).float()
+            descriptors.append(y / (y.norm(dim=2, keepdim=True) + 1e-7))
+        return descriptors

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,14 +16,15 @@ from crossimage.networks.layers.blocks import (
     activation_layer,
     norm_layer,
 )
+from crossimage.networks.convolution import PaddedConv2d
 
-Upsampling = Literal["transposed", "nearest"]
+Upsampling = Literal["transposed", "nearest", "bilinear"]
 
 
 class ResnetGenerator(nn.Sequential):
     """Residual generator of Johnson et al. 2016 as used by CycleGAN: image to image in [-1, 1].
 
-    The layers of this ``Sequential``, each with its normalisation and activation, are: 0, a 7x7
+    The blocks of this ``Sequential``, each with its normalisation and activation, are: 0, a 7x7
     convolution; then ``downsamples`` halvings, ``blocks`` residual blocks, and as many doublings as
     halvings; last, a 7x7 convolution with tanh.
 
@@ -36,8 +38,10 @@ class ResnetGenerator(nn.Sequential):
         pad: Padding mode of the 7x7 convolutions and the residual blocks.
         downsamples: Halvings of the resolution, each with twice the channels (2 in the paper; 3 or
             4 in the global generator of pix2pixHD, Wang et al. 2018).
-        upsampling: How the resolution is doubled: transposed convolutions, or nearest-neighbour
-            upsampling before a 3x3 convolution.
+        antialias: Halve the resolution by blurs after the activations rather than by convolutions
+            of stride 2.
+        upsampling: How the resolution is doubled: transposed convolutions, or nearest-neighbour or
+            bilinear upsampling before a 3x3 convolution.
     """
 
     def __init__(
@@ -51,35 +55,80 @@ class ResnetGenerator(nn.Sequential):
         dropout: float = 0.0,
         pad: Padding = "reflect",
         downsamples: int = 2,
+        antialias: bool = False,
         upsampling: Upsampling = "transposed",
     ) -> None:
         sizes = [width << i for i in range(downsamples)]
-        doubling = _Doubling if upsampling == "transposed" else _NearestDoubling
         layers: list[nn.Module] = [ConvBlock(inputs, width, 7, 1, 3, norm=norm, pad=pad)]
         for size in sizes:
-            layers.append(ConvBlock(size, 2 * size, 3, 2, 1, norm=norm, pad="zeros"))
+            layers.append(
+                ConvBlock(size, 2 * size, 3, 2, 1, norm=norm, pad="zeros", antialias=antialias)
+            )
         layers += [
             ResidualBlock(width << downsamples, norm=norm, pad=pad, dropout=dropout)
             for _ in range(blocks)
         ]
-        layers += [doubling(2 * size, size, norm) for size in reversed(sizes)]
+        layers += [_Doubling(2 * size, size, norm, upsampling) for size in reversed(sizes)]
         layers.append(ConvBlock(width, outputs, 7, 1, 3, activation="tanh", pad=pad))
         super().__init__(*layers)
 
+    def forward(self, x: Tensor, layers: Sequence[int] = ()) -> Any:
+        """Translate images, or compute feature maps.
+
+        Args:
+            x: Images (N, inputs, H, W) in [-1, 1].
+            layers: Increasing numbers of layers, counted as in the official code of CycleGAN and
+                CUT, where every padding by reflection, convolution, upsampling, norm, activation
+                and blur, and every residual block, is a layer. An activation overwrites its input,
+                so that a norm before it yields activated maps, too, as it does there.
+
+        Returns:
+            The translations (N, outputs, H, W); with ``layers``, the list of these layers' feature
+            maps (N, c, h, w), and no layer after the last of them is computed.
+        """
+        return self._maps(x, layers) if layers else super().forward(x)
+
+    def _maps(self, x: Tensor, layers: Sequence[int]) -> list[Tensor]:
+        maps, number = [], 0
+        for layer in self._layers():
+            if _pads(layer):
+                if number in layers:
+                    maps.append(layer.pad(x))
+                number += 1
+            x = layer(x)
+            if number in layers:
+                maps.append(x)
+            number += 1
+            if number > layers[-1]:
+                break
+        return maps
+
+    def widths(self) -> list[int]:
+        """Return the channels of every layer's maps, counted as in :meth:`forward`."""
+        widths = [self[0].conv.in_channels]
+        for layer in self._layers():
+            padding = [widths[-1]] if _pads(layer) else []
+            widths += [*padding, getattr(layer, "out_channels", widths[-1])]
+        return widths[1:]
+
+    def _layers(self) -> Iterator[Any]:
+        for block in self:
+            yield from (block,) if isinstance(block, ResidualBlock) else block
+
+
+def _pads(layer: nn.Module) -> bool:
+    """Return whether a convolution counts as two layers, the first of which pads."""
+    return isinstance(layer, PaddedConv2d) and layer.padding_mode != "zeros"
+
 
 class _Doubling(nn.Sequential):
-    def __init__(self, inputs: int, outputs: int, norm: NormName) -> None:
+    def __init__(self, inputs: int, outputs: int, norm: NormName, upsampling: Upsampling) -> None:
         super().__init__()
-        self.conv = nn.ConvTranspose2d(inputs, outputs, 3, 2, 1, output_padding=1)
-        self.norm = norm_layer(norm, outputs)
-        self.activation = activation_layer("relu")
-
-
-class _NearestDoubling(nn.Sequential):
-    def __init__(self, inputs: int, outputs: int, norm: NormName) -> None:
-        super().__init__()
-        self.upsample = nn.Upsample(scale_factor=2)
-        self.conv = nn.Conv2d(inputs, outputs, 3, 1, 1)
+        if upsampling == "transposed":
+            self.conv: nn.Module = nn.ConvTranspose2d(inputs, outputs, 3, 2, 1, output_padding=1)
+        else:
+            self.upsample = nn.Upsample(scale_factor=2, mode=upsampling)
+            self.conv = nn.Conv2d(inputs, outputs, 3, 1, 1)
         self.norm = norm_layer(norm, outputs)
         self.activation = activation_layer("relu")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
-from crossimage.networks.layers.convolution import PaddedConv2d
+from crossimage.networks.layers.convolution import PaddedConv2d, padded
 from crossimage.networks.layers.normalisation import (
     AffineInstanceNorm,
     InstanceNorm,
@@ -101,6 +102,32 @@ def activation_layer(name: ActivationName) -> nn.Module:
             return nn.Tanh()
 
 
+class Blur(nn.Module):
+    """Binomial 3x3 filter of stride 2, which halves feature maps without aliasing.
+
+    Zhang, Making Convolutional Networks Shift-Invariant Again, ICML 2019.
+
+    Args:
+        channels: Channels of the feature maps.
+
+    Attributes:
+        kernel: The filter of every channel (channels, 1, 3, 3), not part of the saved state.
+    """
+
+    kernel: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        taps = torch.tensor([0.25, 0.5, 0.25])
+        kernel = torch.outer(taps, taps).expand(channels, 1, 3, 3).clone()
+        self.register_buffer("kernel", kernel, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Halve maps (N, C, H, W) of at least 2x2, rounded up; their borders are reflected."""
+        x = padded(x, (1, 1, 1, 1), "reflect")
+        return F.conv2d(x, self.kernel, stride=2, groups=len(self.kernel))
+
+
 class ConvBlock(nn.Sequential):
     """Padded convolution, normalisation, activation.
 
@@ -114,6 +141,8 @@ class ConvBlock(nn.Sequential):
         activation: Activation after the normalisation.
         pad: Padding mode.
         spectral: Apply spectral normalisation to the kernel.
+        antialias: Convolve with stride 1 even if ``stride`` is 2, and halve the resolution by a
+            blur after the activation instead.
     """
 
     def __init__(
@@ -128,16 +157,21 @@ class ConvBlock(nn.Sequential):
         activation: ActivationName = "relu",
         pad: Padding = "reflect",
         spectral: bool = False,
+        antialias: bool = False,
     ) -> None:
+        blurred = antialias and stride == 2
         conv: nn.Module = PaddedConv2d(
-            inputs, outputs, kernel, stride, padding, padding_mode=pad if padding else "zeros"
-        )
+            inputs, outputs, kernel, 1 if blurred else stride, padding,
+            padding_mode=pad if padding else "zeros",
+        )  # fmt: skip
         if spectral:
             conv = nn.utils.parametrizations.spectral_norm(conv)
         super().__init__()
         self.conv = conv
         self.norm = norm_layer(norm, outputs)
         self.activation = activation_layer(activation)
+        if blurred:
+            self.blur = Blur(outputs)
 
 
 class ResidualBlock(nn.Module):

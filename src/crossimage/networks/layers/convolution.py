@@ -25,8 +25,11 @@ class PaddedConv2d(nn.Conv2d):
         """Convolve feature maps (N, I, H, W) to (N, O, h, w)."""
         if self.padding_mode == "zeros":
             return super().forward(x)
-        x = padded(x, self._reversed_padding_repeated_twice, self.padding_mode)
-        return F.conv2d(x, self.weight, self.bias, self.stride)
+        return F.conv2d(self.pad(x), self.weight, self.bias, self.stride)
+
+    def pad(self, x: Tensor) -> Tensor:
+        """Pad feature maps (N, I, H, W) by the layer's mode, other than zeros."""
+        return padded(x, self._reversed_padding_repeated_twice, self.padding_mode)
 
 
 def arrange(networks: nn.Module) -> None:
