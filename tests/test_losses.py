@@ -6,6 +6,7 @@ from crossimage.losses import (
     discriminator_loss,
     generator_loss,
     gradient_penalty,
+    patch_nce,
     perceptual_distance,
     total_variation,
 )
@@ -83,3 +84,15 @@ def test_total_variation_is_the_mean_step_down_plus_that_across() -> None:
     assert total_variation(torch.ones(2, 3, 5, 4)) == 0
     stripes = torch.tensor([1.0, -1.0]).repeat(3).expand(1, 1, 6, 6)
     assert total_variation(stripes) == total_variation(stripes.mT) == 2
+
+
+def test_patch_nce_contrasts_with_the_other_patches_of_the_same_image() -> None:
+    """As published: the own similarity, and those to all others with the own one taken out."""
+    query, key = (F.normalize(torch.randn(2, 6, 4), dim=2) for _ in range(2))
+    others = query @ key.transpose(1, 2)
+    own = others.diagonal(dim1=1, dim2=2).unsqueeze(2)
+    others = others.masked_fill(torch.eye(6, dtype=torch.bool), -10)
+    logits = torch.cat([own, others], 2).flatten(0, 1) / 0.07
+    expected = F.cross_entropy(logits, torch.zeros(12, dtype=torch.long))
+    torch.testing.assert_close(patch_nce(query, key, 0.07), expected)
+    assert patch_nce(query.bfloat16(), key.bfloat16(), 0.07).dtype == torch.float32

@@ -234,6 +234,14 @@ STAND_INS: dict[str, StandIns] = {
     "docs/cyclegan.md": StandIns(
         {"DATA": pairs, "emojis": pairs, "horse.jpg": image, "zebra.jpg": image}
     ),
+    "docs/cut.md": StandIns(
+        {
+            "DATA": pairs,
+            "emojis": pairs,
+            "cats_dogs": partial(class_folders, names=("cat", "dog")),
+            "horse.jpg": image,
+        }
+    ),
     "docs/data.md": StandIns({"DIR": pairs, "ORIGINALS": originals, "PHOTOS": PHOTOS}),
     "docs/diat.md": StandIns({"DATA": pairs, "faces": pairs, "face.jpg": image}),
     "docs/dtn.md": StandIns(

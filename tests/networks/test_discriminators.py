@@ -62,3 +62,11 @@ def test_every_attribute_layer_halves_its_map_and_doubles_the_channels_up_to_eig
     network = AttributeDiscriminator(1, 2, 5, (64, 64))
     shapes = [tuple(found.shape[1:]) for found in network.maps(torch.rand(1, 1, 64, 64))]
     assert shapes == [(2, 32, 32), (4, 16, 16), (8, 8, 8), (16, 4, 4), (16, 2, 2)]
+
+
+@pytest.mark.parametrize("layers", [0, 1, 3])
+def test_antialiased_patches_have_as_many_scores_as_others(layers: int) -> None:
+    x = torch.randn(1, 3, 64, 48)
+    (plain,) = PatchDiscriminator(3, 4, layers)(x)
+    (blurred,) = PatchDiscriminator(3, 4, layers, antialias=True)(x)
+    assert plain.shape == blurred.shape

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from crossimage.networks.encoders import VariationalEncoder
+from crossimage.networks.encoders import PatchHeads, VariationalEncoder
 
 
 def channels(network: nn.Module) -> list[tuple[int, int, int]]:
@@ -40,3 +40,16 @@ def test_each_image_is_encoded_independently() -> None:
     encoder, x = VariationalEncoder(1, 4, 3, 5), torch.rand(3, 1, 32, 32)
     together, alone = encoder(x)[0], encoder(x[1:2])[0]
     torch.testing.assert_close(together[1:2], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_descriptors_of_patches_are_unit_vectors_at_the_chosen_positions() -> None:
+    heads = PatchHeads([3, 8], 5)
+    maps = [torch.randn(2, 3, 6, 4), torch.randn(2, 8, 3, 2)]
+    at = [torch.tensor([23, 0, 7]), torch.tensor([5, 1])]
+    found = heads(maps, at)
+    assert [d.shape for d in found] == [(2, 3, 5), (2, 2, 5)]
+    for descriptors in found:
+        torch.testing.assert_close(descriptors.norm(dim=2), torch.ones(descriptors.shape[:2]))
+    pixel = maps[0][1, :, 1, 3]  # position 7 of rows of 4
+    expected = nn.functional.normalize(heads.heads[0](pixel), dim=0)
+    torch.testing.assert_close(found[0][1, 2], expected)

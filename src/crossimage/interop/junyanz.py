@@ -232,7 +232,7 @@ def resnet_generator(source: CheckpointFile, hints: NormHints = UNKNOWN) -> Netw
     unbiased = [] if biased else [name for name in names if name.endswith("conv")]
     end = f"model.{first + blocks + (3 + bilinear) * halvings + 1}"
     names[f"{1 + 2 * halvings + blocks}.conv"] = end
-    values = {
+    values: dict[str, Any] = {
         "inputs": inputs,
         "outputs": conv_channels(source, end, 7)[0],
         "width": width,

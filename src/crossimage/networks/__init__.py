@@ -3,7 +3,7 @@
 - Generators: ``ResnetGenerator`` (generators), ``UNet`` (unet), ``LabelledGenerator`` (labelled),
   ``VectorGenerator`` (dcgan), ``SRResNet`` (srresnet), ``Refiner`` (denoising).
 - Encoders and decoders: ``ContentEncoder``, ``StyleEncoder``, ``Decoder``, ``AdaINDecoder``
-  (autoencoders), ``VariationalEncoder`` (encoders), ``CoupledVAE`` (coupled).
+  (autoencoders), ``VariationalEncoder``, ``PatchHeads`` (encoders), ``CoupledVAE`` (coupled).
 - Discriminators: ``MultiScaleDiscriminator``, ``PatchDiscriminator``, ``AttributeDiscriminator``
   (discriminators), ``LabelledDiscriminator`` (labelled), ``ImageDiscriminator`` (dcgan),
   ``DenseDiscriminator`` (srresnet), ``CoupledDiscriminator`` (coupled).

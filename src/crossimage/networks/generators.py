@@ -71,6 +71,7 @@ class ResnetGenerator(nn.Sequential):
         layers += [_Doubling(2 * size, size, norm, upsampling) for size in reversed(sizes)]
         layers.append(ConvBlock(width, outputs, 7, 1, 3, activation="tanh", pad=pad))
         super().__init__(*layers)
+        self.inputs = inputs
 
     def forward(self, x: Tensor, layers: Sequence[int] = ()) -> Any:
         """Translate images, or compute feature maps.
@@ -86,7 +87,11 @@ class ResnetGenerator(nn.Sequential):
             The translations (N, outputs, H, W); with ``layers``, the list of these layers' feature
             maps (N, c, h, w), and no layer after the last of them is computed.
         """
-        return self._maps(x, layers) if layers else super().forward(x)
+        if layers:
+            return self._maps(x, layers)
+        for block in self:
+            x = block(x)
+        return x
 
     def _maps(self, x: Tensor, layers: Sequence[int]) -> list[Tensor]:
         maps, number = [], 0
@@ -105,15 +110,18 @@ class ResnetGenerator(nn.Sequential):
 
     def widths(self) -> list[int]:
         """Return the channels of every layer's maps, counted as in :meth:`forward`."""
-        widths = [self[0].conv.in_channels]
+        widths: list[int] = []
+        channels = self.inputs
         for layer in self._layers():
-            padding = [widths[-1]] if _pads(layer) else []
-            widths += [*padding, getattr(layer, "out_channels", widths[-1])]
-        return widths[1:]
+            if _pads(layer):
+                widths.append(channels)
+            channels = getattr(layer, "out_channels", channels)
+            widths.append(channels)
+        return widths
 
     def _layers(self) -> Iterator[Any]:
         for block in self:
-            yield from (block,) if isinstance(block, ResidualBlock) else block
+            yield from block if isinstance(block, nn.Sequential) else (block,)
 
 
 def _pads(layer: nn.Module) -> bool:

@@ -56,6 +56,16 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("init_type", "", "this method always starts as published"),
     ("no_dropout use_dropout", "dropout", "a rate: dropout=0 for none"),
     ("where_add", "inject", ""),
+    ("normG", "norm", ""),
+    ("normD", "discriminator.norm", ""),
+    ("no_antialias", "antialias", "of generator and discriminator: antialias=false for none"),
+    ("no_antialias_up", "upsampling", "upsampling=bilinear with antialiasing there, "
+     "upsampling=transposed without"),
+    ("netF netF_nc", "head_width", "the heads are those of mlp_sample"),
+    ("num_patches", "patches", ""),
+    ("nce_T", "temperature", ""),
+    ("CUT_mode", "flip_equivariance", "FastCUT is flip_equivariance=true weights.nce=10 "
+     "weights.nce_identity=0 epochs=200 decay_epochs=50"),
     ("c_dim c2_dim", "attributes", "their number follows from the attributes"),
     # losses
     ("lambda_A lambda_B lambda_cycle", "weights.cycle", "one for both directions"),
@@ -66,6 +76,9 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
      "for random ones"),
     ("lambda_GAN", "weights.adversarial", ""),
     ("lambda_GAN2", "weights.adversarial", "of images from random codes"),
+    ("lambda_NCE", "weights.nce", "with nce_idt the mean of both terms counts there, so that 1 "
+     "there is weights.nce=0.5 and weights.nce_identity=0.5 here"),
+    ("nce_idt", "weights.nce_identity", "a weight, 0 for none; see lambda_NCE"),
     ("lambda_z", "weights.latent", ""),
     ("lambda_kl", "weights.kl", ""),
     ("lambda_cls", "weights.classification", ""),

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from crossimage.networks.layers.blocks import ConvBlock, ResidualBlock, initialise
+from crossimage.networks.layers.blocks import Blur, ConvBlock, ResidualBlock, initialise
 
 
 def test_second_convolution_of_a_residual_block_is_not_activated() -> None:
@@ -37,3 +37,27 @@ def test_initialisations_have_the_published_spread() -> None:
     initialise(conv, "gaussian")
     assert conv.weight.std().item() == pytest.approx(0.02, rel=0.02)
     assert not conv.bias.any()
+
+
+@pytest.mark.parametrize("size", [(2, 2), (7, 8), (16, 5)])
+def test_a_blur_is_the_binomial_filter_at_every_second_pixel(size: tuple[int, int]) -> None:
+    x = torch.randn(2, 3, *size)
+    taps = torch.tensor([1.0, 2, 1]) / 4
+    rows = nn.functional.pad(x, (1, 1, 1, 1), mode="reflect").unfold(2, 3, 2) @ taps
+    torch.testing.assert_close(Blur(3)(x), rows.unfold(3, 3, 2) @ taps)
+    assert not Blur(3).state_dict()
+
+
+def test_a_blur_hardly_reacts_to_a_shift_of_its_input() -> None:
+    """A stride of 2 alone sees only every second of the alternating rows."""
+    x = torch.ones(1, 1, 16, 16)
+    x[:, :, ::2] = -1
+    assert Blur(1)(x).abs().max() < 1e-6
+
+
+def test_antialiased_blocks_halve_after_the_activation() -> None:
+    block = ConvBlock(3, 4, 4, 2, 1, activation="lrelu", pad="zeros", antialias=True)
+    assert block.conv.stride == (1, 1)
+    assert block(torch.randn(1, 3, 16, 16)).shape == (1, 4, 8, 8)
+    plain = ConvBlock(3, 4, 4, 1, 1, antialias=True)
+    assert not hasattr(plain, "blur")
