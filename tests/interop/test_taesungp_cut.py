@@ -55,7 +55,12 @@ def test_variants(tmp_path: Path, blurs: str, shape: dict, module: bool) -> None
     G, D = resnet(**shape), patch(**D_shape)
     width, layers = shape.get("width", 4), [0, 3, 8, 11]
     F = heads([shape.get("c", 3), width, 4 * width, 4 * width])
-    method = model(files_of(tmp_path, G, F, D, module=module), tmp_path, nce_layers="0,3,8,11")
+    method = model(
+        files_of(tmp_path, G, F, D, module=module),
+        tmp_path,
+        nce_layers="0,3,8,11",
+        test_mode="eval",
+    )
     x = torch.rand(2, shape.get("c", 3), 32, 40) * 2 - 1
     close(method.translate(x, "b"), G(x))
     for found, expected in zip(method.generators(x, layers), maps(G, x, layers), strict=True):
@@ -158,3 +163,53 @@ def test_what_does_not_fit_is_refused(
     for part in parts:
         assert part in str(error.value)
     assert not out.exists()
+
+
+OPTIONS = """
+----------------- Options ---------------
+               CUT_mode: FastCUT                       [default: CUT]
+              direction: BtoA                          [default: AtoB]
+      flip_equivariance: True
+             lambda_NCE: {weight}
+                  model: cut
+                nce_idt: {identity}
+             nce_layers: 0,4,8
+                   netG: resnet_2blocks
+                  normD: instance
+                  normG: instance
+             no_dropout: True
+            num_patches: 64                            [default: 256]
+                  nce_T: 0.1
+----------------- End -------------------
+"""
+
+
+def run_folder(tmp_path: Path, *networks: torch.nn.Module, **values: object) -> Path:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name, network in zip("GFD", networks, strict=True):
+        saved(network, folder / f"latest_net_{name}.pth")
+    (folder / "train_opt.txt").write_text(OPTIONS.format(**values))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("weight", "identity", "weights"), [(10.0, False, (10, 0)), (1.0, True, (0.5, 0.5))]
+)
+def test_the_options_of_a_run_say_how_it_was_trained(
+    tmp_path: Path, weight: float, identity: bool, weights: tuple[float, float]
+) -> None:
+    networks = resnet(), heads([3, 8, 16]), patch()
+    folder = run_folder(tmp_path, *networks, weight=weight, identity=identity)
+    config = model([folder], tmp_path, domains="day,night").config
+    assert (config.weights.nce, config.weights.nce_identity) == weights
+    assert (config.nce_layers, config.patches, config.temperature) == ((0, 4, 8), 64, 0.1)
+    assert config.flip_equivariance
+    assert config.domains == ("night", "day")  # the second one of the data is translated
+
+
+def test_options_that_the_tensors_contradict_are_refused(tmp_path: Path) -> None:
+    networks = resnet(blocks=3), heads([3, 8, 16]), patch()
+    folder = run_folder(tmp_path, *networks, weight=1.0, identity=True)
+    with pytest.raises(ValueError, match="residual_blocks=2, and the tensors residual_blocks=3"):
+        import_model([folder], tmp_path / "m.safetensors")

@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from crossimage.interop.junyanz import (
+    Network,
     check_same_blurs,
     configure,
     discriminator_settings,
@@ -20,11 +21,13 @@ from crossimage.interop.junyanz import (
     is_patch,
     is_resnet,
     load_network,
+    norm_hints,
     patch_discriminator,
     refuse_config,
     resnet_generator,
     role_notes,
 )
+from crossimage.interop.junyanz_options import check_shapes, choose_direction, choose_test_mode
 from crossimage.interop.mapping import (
     CheckpointFile,
     ConvertedModel,
@@ -39,6 +42,8 @@ from crossimage.methods.cut import CUT, CUTConfig
 
 FILES = Files(("G",), ("F", "D"))
 ROLES = {"G": "translates a to b", "F": "describes patches", "D": "discriminates b"}
+SIDE = 256
+"""Height and width of the published training images."""
 
 
 def recognises(states: list[dict[str, Tensor]]) -> bool:
@@ -68,35 +73,90 @@ def convert(
 ) -> ConvertedModel:
     """Convert a generator and, if present, heads and a discriminator to a CUT."""
     refuse_config(config, "CUT")
-    check_options(options, ["domains", "test_mode", "nce_layers"])
+    check_options(options, ["domains", "test_mode", "norm", "direction", "nce_layers"])
     files = {"G": sources[0]}
     for source in sources[1:]:
         files["F" if _is_heads(source.state) else "D"] = source
-    generator = resnet_generator(files["G"])
-    discriminator = patch_discriminator(files["D"]) if "D" in files else None
+    generator = _read_generator(files["G"], options, config)
+    discriminator = _read_discriminator(files, options, config)
 
     shapes = dict(generator.values)
-    if shapes.pop("residual_downsamples") != 2:
-        raise MismatchError(f"{files['G'].path} does not halve the resolution twice, as CUT does")
-    shapes["channels"] = shapes.pop("inputs"), shapes.pop("outputs")
-    shapes = {"antialias": False, "upsampling": "transposed"} | shapes
+    channels = shapes.pop("inputs"), shapes.pop("outputs")
+    shapes["channels"] = channels
     if discriminator:
         check_same_blurs(generator, discriminator, files["D"])
         shapes |= discriminator_settings(discriminator)
+    if config:
+        check_shapes(config | _of_generator(config), {**shapes, "generator": "resnet"}, channels)
     if "F" in files:
         shapes["head_width"] = files["F"].take("mlp_0.0.weight", (None, None)).shape[0]
-    chosen, notes = choose_settings({"test_mode": "eval", "nce_layers": "0,4,8,12,16"}, options)
-    settings = configure(CUTConfig, shapes | chosen, options, side=256)
+    official = _training_settings(config)
+    chosen, notes = choose_settings({"nce_layers": "0,4,8,12,16"} | official, options, official)
+    matters = shapes["norm"] == "batch" or shapes["dropout"] > 0
+    chosen["test_mode"], note = choose_test_mode(options, config, matters=matters)
+    named, direction_notes = _name_domains(options, config)
+    settings = configure(CUTConfig, shapes | chosen, named, SIDE)
     method = CUT(settings, training=discriminator is not None)
     load_network(method.generators, files["G"], generator)
     if discriminator:
         load_network(method.discriminators["b"], files["D"], discriminator)
-    notes = [
-        *role_notes(list(files.values()), {f: ROLES[f] for f in files}),
-        note_shapes(shapes),
-    ] + notes
+    roles = role_notes(list(files.values()), {role: ROLES[role] for role in files})
+    notes = [*roles, note_shapes(shapes), *notes, *direction_notes, note]
     notes += _load_heads(method, files)
     return ConvertedModel(method, discriminator is not None, notes)
+
+
+def _read_generator(
+    source: CheckpointFile, options: Mapping[str, str], config: Mapping[str, Any] | None
+) -> Network:
+    network = resnet_generator(source, norm_hints(options, _of_generator(config)))
+    if network.values.pop("residual_downsamples") != 2:
+        raise MismatchError(f"{source.path} does not halve the resolution twice, as CUT does")
+    network.values = {"antialias": False, "upsampling": "transposed"} | network.values
+    return network
+
+
+def _read_discriminator(
+    files: Mapping[str, CheckpointFile],
+    options: Mapping[str, str],
+    config: Mapping[str, Any] | None,
+) -> Network | None:
+    if "D" not in files:
+        return None
+    norm = {"norm": config["normD"]} if config and "normD" in config else {}
+    return patch_discriminator(files["D"], norm_hints(options, norm))
+
+
+def _of_generator(config: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the norm of official options under the name that it has in CycleGAN's."""
+    return {"norm": config["normG"]} if config and "normG" in config else {}
+
+
+def _training_settings(config: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what official options say about the losses, in our terms."""
+    names = {
+        "nce_layers": "nce_layers",
+        "num_patches": "patches",
+        "nce_T": "temperature",
+        "flip_equivariance": "flip_equivariance",
+        "lambda_GAN": "weights.adversarial",
+    }
+    config = config or {}
+    values = {ours: config[theirs] for theirs, ours in names.items() if theirs in config}
+    if "lambda_NCE" in config and "nce_idt" in config:
+        share = 0.5 if config["nce_idt"] else 1.0
+        values["weights.nce"] = share * config["lambda_NCE"]
+        values["weights.nce_identity"] = values["weights.nce"] if config["nce_idt"] else 0.0
+    return values
+
+
+def _name_domains(
+    options: Mapping[str, str], config: Mapping[str, Any] | None
+) -> tuple[dict[str, str], list[str]]:
+    """Return the option that names the domains, the translated one first, and a note on it."""
+    direction, notes = choose_direction(options, config)
+    names = options.get("domains", "a,b").split(",")
+    return {"domains": ",".join(names if direction == "a-to-b" else names[::-1])}, notes
 
 
 def _load_heads(method: CUT, files: Mapping[str, CheckpointFile]) -> list[str]:

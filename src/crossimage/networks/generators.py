@@ -16,7 +16,7 @@ from crossimage.networks.layers.blocks import (
     activation_layer,
     norm_layer,
 )
-from crossimage.networks.convolution import PaddedConv2d
+from crossimage.networks.layers.convolution import PaddedConv2d
 
 Upsampling = Literal["transposed", "nearest", "bilinear"]
 
