@@ -47,10 +47,10 @@ from crossimage.config import (
 from crossimage.losses import discriminator_loss, generator_loss, patch_nce
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import PatchShape, Schedule256, check_images
-from crossimage.networks.layers.blocks import NormName, TestMode, initialise, set_test_mode
 from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.encoders import PatchHeads
 from crossimage.networks.generators import ResnetGenerator, Upsampling
+from crossimage.networks.layers.blocks import NormName, TestMode, initialise, set_test_mode
 from crossimage.utils.contact_sheet import Panel
 
 
