@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from crossimage.checkpoints.load import load_networks
+from crossimage.checkpoints.load import change_settings, load_networks
 from crossimage.checkpoints.model_file import save_model
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import build
+from crossimage.methods.cyclegan import CycleGAN
 from crossimage.methods.munit import MUNIT
+from crossimage.methods.pix2pix import Pix2Pix
 from tests.conftest import small
 
 
@@ -73,3 +75,32 @@ def test_loading_leaves_random_numbers_alone(run: Path, discriminators: bool) ->
     before = torch.get_rng_state()
     load_networks(run, discriminators)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_settings_of_translation_change_after_training(tmp_path: Path) -> None:
+    values = small("cyclegan") | {"dropout": 0.5, "test_mode": "train"}
+    networks = CycleGAN(build(CycleGAN.Config, values))
+    assert networks.stochastic
+    x = torch.rand(1, 3, 32, 32) * 2 - 1
+    change_settings(networks.eval(), {"test_mode": "eval", "value_range": {"a": "0,9"}}, "here")
+    assert not networks.stochastic
+    assert networks.config.range_of("a") == (0, 9)
+    assert torch.equal(networks.translate(x, "b"), networks.translate(x, "b"))
+    change_settings(networks, {"test_mode": "train"}, "here")
+    assert networks.stochastic and networks.config.range_of("a") == (0, 9)
+    assert not torch.equal(networks.translate(x, "b"), networks.translate(x, "b"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"channels": "1,1"}, "'channels' must match the trained weights; .* value_range"),
+        ({"test_mood": "eval"}, "'test_mood' is unknown; .* value_range and test_mode"),
+        ({"test_mode": "evil"}, "test_mode: input should be 'train' or 'eval', found 'evil'"),
+        ({"value_range": "3,1"}, r"value_range must be \(low, high\)"),
+    ],
+)
+def test_other_settings_are_refused(settings: dict[str, object], words: str) -> None:
+    networks = Pix2Pix(build(Pix2Pix.Config, small("pix2pix")))
+    with pytest.raises(ValueError, match=words):
+        change_settings(networks, settings, "here")

@@ -1,6 +1,6 @@
 import pytest
 
-from crossimage.cli.overrides import parse_overrides
+from crossimage.cli.overrides import collect_settings, parse_overrides
 from crossimage.config import Config, build
 
 
@@ -34,3 +34,23 @@ def test_a_command_line_becomes_a_config():
     config = build(Config, parse_overrides(arguments))
     assert (config.crop, config.value_range, config.channels) == ((64, 32), (-1, 1), (3, 5))
     assert config.learning_rate == 1e-3
+
+
+def test_settings_among_the_arguments_of_a_model_are_collected(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a=b").touch()
+    arguments = [
+        "run",
+        "a=b",
+        "test_mode=eval",
+        "--to",
+        "Male=1",
+        "--same-style",
+        "x.y=1",
+        "in.png",
+    ]
+    assert collect_settings(arguments, ("--same-style",)) == [
+        "run", "a=b", "--to", "Male=1", "--same-style", "in.png", "--set", "test_mode=eval", "x.y=1"
+    ]  # fmt: skip
+    assert collect_settings(["run", "--set", "k=1", "k2=2"]) == ["run", "--set", "k=1", "k2=2"]
+    assert collect_settings(["run", "in.png"]) == ["run", "in.png"]

@@ -90,3 +90,15 @@ def test_translate_takes_the_range_of_deep_images(
     assert values.dtype == np.float32 and -1 <= values.min() < values.max() <= 3
     assert crossimage("translate", run, tmp_path / "x.tif", "--out", out, "--value-range=3,1") == 2
     assert "value_range must be (low, high)" in capsys.readouterr().err
+
+
+def test_translate_takes_settings_that_may_change_after_training(
+    capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "x.tif", np.ones((16, 16, 3), np.float32), photometric="rgb")
+    image, out = tmp_path / "x.tif", tmp_path / "out"
+    for words in (["value_range=-1,3"], ["--set", "value_range=-1,3"]):
+        assert crossimage("translate", run, image, "--out", out, *words) == 0
+        assert tifffile.imread(out / "x.tif").dtype == np.float32
+    assert crossimage("translate", run, "channels=1,1", image, "--out", out) == 2
+    assert "'channels' must match the trained weights" in capsys.readouterr().err

@@ -3,18 +3,44 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
 from crossimage.checkpoints.model_file import load_model
 from crossimage.checkpoints.training_state import Checkpoints
-from crossimage.config import EARLIER_DEFAULTS, build
+from crossimage.config import EARLIER_DEFAULTS, build, to_dict
 from crossimage.methods import find_method
 from crossimage.methods.base import Method
 from crossimage.utils.foreign_files import kind_of
+
+
+def change_settings(networks: Method, settings: Mapping[str, Any], source: str) -> None:
+    """Change settings of trained networks: the range of images, and how the networks translate.
+
+    Args:
+        networks: The trained method.
+        settings: Values by name; those of ``value_range`` may be by letter.
+        source: Origin of the values, for error messages.
+
+    Raises:
+        ValueError: A setting is fixed by training, or a value is invalid.
+    """
+    able = ("value_range", *networks.test_settings)
+    for key in settings:
+        if key not in able:
+            why = (
+                "must match the trained weights" if hasattr(networks.config, key) else "is unknown"
+            )
+            raise ValueError(
+                f"{source}: '{key}' {why}; the settings of this model that may be changed after "
+                f"training are {' and '.join(able)}"
+            )
+    config = build(type(networks.config), to_dict(networks.config), settings, source=source)
+    networks.config = config
+    networks.apply_test_settings()
 
 
 class Trained(NamedTuple):

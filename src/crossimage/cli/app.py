@@ -21,6 +21,7 @@ from crossimage.cli import evaluate as cli_evaluate
 from crossimage.cli.arguments import NUMBERS
 from crossimage.cli.checkpoints import import_, run_import
 from crossimage.cli.data import data_app
+from crossimage.cli.overrides import collect_settings
 from crossimage.cli.train import recipes, run_train, train
 from crossimage.cli.translate import sample, translate
 from crossimage.utils.memory import keep_memory
@@ -124,6 +125,8 @@ def _run(arguments: list[str]) -> int:
     elif arguments[:1] == ["evaluate"]:
         return cli_evaluate.main(arguments[1:])
     else:
+        if arguments[:1] == ["translate"]:
+            arguments = collect_settings(arguments, ("--same-style", "--skip-existing"))
         marks = (tyro.conf.FlagCreatePairsOff,)
         app.cli(prog="crossimage", args=arguments, config=marks, registry=NUMBERS)
     return 0

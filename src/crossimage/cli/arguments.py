@@ -41,6 +41,7 @@ Inputs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="INPUT...")]
 Settings = Annotated[tuple[str, ...], tyro.conf.arg(metavar="[RECIPE] [KEY=VALUE...]")]
 Checkpoint = Annotated[tuple[str, ...], tyro.conf.arg(metavar="[FORMAT] FILE...")]
 Model = Annotated[str, tyro.conf.arg(metavar="MODEL")]
+Changes = Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE...")]
 References = Annotated[tuple[str, ...], tyro.conf.arg(metavar="IMG|DIR...")]
 
 

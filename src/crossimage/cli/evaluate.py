@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 from tyro.conf import Positional
 
-from crossimage.cli.arguments import NUMBERS
+from crossimage.cli.arguments import NUMBERS, Changes
+from crossimage.cli.overrides import collect_settings, parse_overrides
 from crossimage.evaluation.options import ClassifierName, File, Options, SegmenterName
 from crossimage.utils.files import as_path
 from crossimage.utils.streams import print_error, printable
@@ -40,6 +41,7 @@ def evaluate(
     fake: Folder = None,
     real: Real = None,
     out: Needed = "evaluation",
+    set: Changes = (),
     options: Chosen = _DEFAULT,
 ) -> None:
     """Evaluate trained models, or a folder of results, and write a report.
@@ -56,9 +58,12 @@ def evaluate(
             (clean-fid, pytorch-fid), which fid is computed from.
         out: Folder for report.json and report.html; earlier reports there are kept, and the new one
             gets a number.
+        set: Settings that may be changed after training, such as test_mode=eval or
+            value_range=0,4095; also without --set.
         options: What is evaluated.
     """
-    _evaluate(runs, data=data, fake=fake, real=real, out=out, options=options)
+    settings = parse_overrides(set)
+    _evaluate(runs, data=data, fake=fake, real=real, out=out, options=options, settings=settings)
 
 
 def _evaluate(
@@ -279,7 +284,7 @@ def main(arguments: list[str]) -> int:
         tyro.cli,
         command or evaluate,
         prog=f"crossimage evaluate {name}".rstrip(),
-        args=rest or ["--help"],
+        args=(rest if command else collect_settings(rest)) or ["--help"],
         config=(tyro.conf.FlagCreatePairsOff,),
         registry=NUMBERS,
     )

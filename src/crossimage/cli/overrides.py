@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import yaml
+
+_SETTING = re.compile(r"[A-Za-z_]\w*(\.\w+)*=")
+
+
+def collect_settings(arguments: Iterable[str], flags: Sequence[str] = ()) -> list[str]:
+    """Move settings such as ``test_mode=eval`` among the arguments of a model to ``--set``.
+
+    Args:
+        arguments: The arguments of a command. Values of options, and paths that exist, are no
+            settings.
+        flags: Options that take no value.
+    """
+    rest: list[str] = []
+    settings: list[str] = []
+    for argument in arguments:
+        last = rest[-1] if rest else ""
+        is_value = last.startswith("--") and "=" not in last and last not in (*flags, "--set")
+        if _SETTING.match(argument) and not is_value and not os.path.exists(argument):
+            settings.append(argument)
+        else:
+            rest.append(argument)
+    rest = [argument for argument in rest if argument != "--set"]
+    return [*rest, "--set", *settings] if settings else rest
 
 
 def parse_overrides(arguments: Iterable[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import tyro
 from tyro.conf import Positional
 
 from crossimage.cli.arguments import (
+    Changes,
     Inputs,
     Out,
     References,
@@ -43,6 +44,7 @@ def translate(
     device: str = "auto",
     precision: Literal["fp32", "bf16"] = "fp32",
     value_range: Annotated[str | None, tyro.conf.arg(metavar="LOW,HIGH")] = None,
+    set: Changes = (),
 ) -> None:
     """Translate images with a trained model.
 
@@ -79,7 +81,11 @@ def translate(
         precision: bf16 is about three times as fast on hardware that supports it, but not exact.
         value_range: Lowest and highest value of images of more than 8 bits; by default those that
             the model was trained with.
+        set: Settings that may be changed after training, such as test_mode=eval or
+            value_range=0,4095; also without --set.
     """
+    from crossimage.cli.overrides import parse_overrides
+
     if out == PIPE:
         check_single(inputs, max(samples, len(reference)))
     images, references = read_pipes(inputs, reference)
@@ -89,7 +95,13 @@ def translate(
 
     ranges = build(Config, {"value_range": value_range}, source="crossimage translate").value_range
     with results_folder(out) as folder, StderrProgress(skip_short=True) as progress:
-        model = load(run, device, precision=precision, value_range=ranges)
+        model = load(
+            run,
+            device,
+            precision=precision,
+            value_range=ranges,
+            settings=parse_overrides(set),
+        )
         labels = model.networks.labels
         target = parse_target(to, labels.names) if to and labels else to
         report = model.translate_files(

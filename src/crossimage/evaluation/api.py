@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ def evaluate(
     segmenter: str | Path | None = None,
     device: str = "auto",
     resize: Resize = "tensorflow",
+    settings: Mapping[str, Any] | None = None,
     on_progress: ProgressCallback | None = None,
 ) -> EvaluationResult:
     """Evaluate trained models, or a folder of results, and optionally write a report.
@@ -72,6 +73,8 @@ def evaluate(
             where they are.
         resize: How images are resized for fid, kid and is: ``tensorflow``, as in most published
             figures, or ``clean``, as by clean-fid.
+        settings: Settings of the models that may be changed after training, as for
+            :func:`crossimage.load`, such as ``{"test_mode": "eval"}``.
         on_progress: Called with a description, the number of finished items and their total.
 
     Returns:
@@ -95,9 +98,11 @@ def evaluate(
     folder = None if out is None else as_path(out, "--out")
     data = None if data is None else os.path.expanduser(data)
     if fake is not None or real is not None:
+        if settings:
+            raise ValueError("settings are of models: leave them out for --fake and --real")
         asked, galleries = _folders(models, data, fake, real, to)
     else:
-        asked, galleries = _models(models, titles, data, options)
+        asked, galleries = _models(models, titles, data, options, settings or {})
     evaluations = compare(galleries, options, on_progress)
     return report_result(evaluations, asked | options.to_dict(), folder)
 
@@ -120,8 +125,10 @@ def _folders(
 
 def _models(
     models: Sequence[str | Path | Translator], titles: Sequence[str] | None,
-    data: str | Path | None, options: Options,
+    data: str | Path | None, options: Options, settings: Mapping[str, Any],
 ) -> Galleries:  # fmt: skip
+    if settings and any(isinstance(model, Translator) for model in models):
+        raise ValueError("settings are of models named by paths; give them to crossimage.load")
     if not models:
         raise ValueError("nothing to evaluate: give runs and --data, or --fake and --real")
     if data is None:
@@ -133,14 +140,16 @@ def _models(
         raise ValueError(f"found {len(titles)} titles for {len(models)} models")
 
     def opened(title: str, run: Path | Translator) -> Gallery:
-        model = run if isinstance(run, Translator) else load(run, options.device)
+        model = run if isinstance(run, Translator) else load(run, options.device, settings=settings)
         gallery = open_gallery(title, model, str(data), options)
         if isinstance(run, Path):
             gallery.facts["model"] = str(run)
         gallery.run = model._run_folder
         return gallery
 
-    asked = {"runs": _names(runs), "data": str(data)}
+    asked: dict[str, Any] = {"runs": _names(runs), "data": str(data)}
+    if settings:
+        asked["settings"] = dict(settings)
     return asked, [partial(opened, title, run) for title, run in zip(titles, runs, strict=True)]
 
 

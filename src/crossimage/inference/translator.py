@@ -12,9 +12,8 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from crossimage.checkpoints.load import load_networks
+from crossimage.checkpoints.load import change_settings, load_networks
 from crossimage.checkpoints.model_file import save_model
-from crossimage.config import build, to_dict
 from crossimage.data.images.files import Opacity
 from crossimage.inference.display import as_html, facts_of, run_folder_of
 from crossimage.inference.files import FileOptions, TranslatedFiles, translate_files
@@ -47,6 +46,7 @@ def load(
     discriminators: bool = False,
     precision: Precision = "fp32",
     value_range: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Translator:
     """Load a trained model.
 
@@ -58,17 +58,21 @@ def load(
         precision: Arithmetic of translations; see :class:`Translator`.
         value_range: Lowest and highest value of images of more than 8 bits, or these by the
             domains' letters; by default those that the model was trained with.
+        settings: Other settings that may be changed after training, such as
+            ``{"test_mode": "eval"}``.
 
     Raises:
         FileNotFoundError: ``path`` holds no model.
         ValueError: The file is not a model that this version can read, the device or the precision
-            does not exist, or there are no discriminators to load.
+            does not exist, a setting can't be changed, or there are no discriminators to load.
     """
     target, path = find_device(device), as_path(path, "the model's path")
     networks = load_networks(path, discriminators)
+    changed = dict(settings or {})
     if value_range is not None:
-        values = to_dict(networks.config) | {"value_range": value_range}
-        networks.config = build(type(networks.config), values, source="crossimage.load")
+        changed["value_range"] = value_range
+    if changed:
+        change_settings(networks, changed, "crossimage.load")
     translator = Translator(networks, target, precision)
     translator._run_folder = run_folder_of(path)
     return translator

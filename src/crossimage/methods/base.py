@@ -118,6 +118,8 @@ class Method(ABC, nn.Module):
             :meth:`needs_labels`.
         run_settings: Settings that belong to a run rather than to the networks: a run that starts
             from a model does not inherit them.
+        test_settings: Settings of how networks translate, which may be changed after training; see
+            :meth:`apply_test_settings`.
         targets: Letters of the domains that can be translated to: one for methods that translate
             in one direction only, none for those that generate images from noise alone.
         upscales: Height and width of a translation as multiples of its input's.
@@ -157,6 +159,7 @@ class Method(ABC, nn.Module):
     layout: ClassVar[Layout] = "unpaired"
     labelled: ClassVar[tuple[str, ...]] = ()
     run_settings: ClassVar[tuple[str, ...]] = ()
+    test_settings: ClassVar[tuple[str, ...]] = ()
     batch_multiple: ClassVar[int] = 1
     conditional: ClassVar[bool] = False
     targets: tuple[str, ...] = ("a", "b")
@@ -358,6 +361,9 @@ class Method(ABC, nn.Module):
                 )
             network = network[domain]
         return network(x)
+
+    def apply_test_settings(self) -> None:
+        """Let the networks follow those settings of the config that ``test_settings`` names."""
 
     def check_discriminators(self) -> None:
         """Refuse to score images without discriminators.

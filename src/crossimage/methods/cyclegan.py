@@ -124,6 +124,7 @@ class CycleGAN(Method):
 
     Config = CycleGANConfig
     config: CycleGANConfig
+    test_settings = ("test_mode",)
     player_order = ("generators", "discriminators")
 
     def __init__(self, config: CycleGANConfig, *, training: bool = True) -> None:
@@ -131,7 +132,6 @@ class CycleGAN(Method):
         self.multiple = 2**config.residual_downsamples
         self.min_size = 2 * self.multiple
         self.style_dim = config.noise_dim
-        self.stochastic = config.dropout > 0 and config.test_mode == "train"
         self.generators = nn.ModuleDict({
             source + target: ResnetGenerator(
                 self.channels[source] + config.noise_dim, self.channels[target], config.width,
@@ -144,7 +144,7 @@ class CycleGAN(Method):
             for source, target in ("ab", "ba")
         })  # fmt: skip
         initialise(self.generators, "gaussian")
-        set_test_mode(self.generators, config.test_mode)
+        self.apply_test_settings()
         if training:
             self.discriminators = nn.ModuleDict(
                 {
@@ -161,6 +161,11 @@ class CycleGAN(Method):
     def memory(self) -> dict[str, Tensor]:
         """Return the generated images that the discriminators will see again."""
         return {f"history.{name}": value for name, value in self.history.state_dict().items()}
+
+    def apply_test_settings(self) -> None:
+        """Let the layers follow ``test_mode``."""
+        self.stochastic = self.config.dropout > 0 and self.config.test_mode == "train"
+        set_test_mode(self.generators, self.config.test_mode)
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         """Move the generators, then the discriminators, on the same translations and older ones."""

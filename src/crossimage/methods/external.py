@@ -21,6 +21,7 @@ _TUPLES = (
     "inference_fixed",
     "labelled",
     "run_settings",
+    "test_settings",
     "targets",
 )
 

@@ -144,6 +144,7 @@ class Pix2Pix(Method):
 
     Config = Pix2PixConfig
     config: Pix2PixConfig
+    test_settings = ("test_mode",)
     layout = "paired"
     conditional = True
 
@@ -168,13 +169,17 @@ class Pix2Pix(Method):
                 norm=config.norm, dropout=config.dropout, downsamples=config.residual_downsamples,
             )  # fmt: skip
         self.generators = nn.ModuleDict({"G": G})
-        drops = any(isinstance(layer, Dropout) for layer in G.modules())
-        self.stochastic = drops and config.test_mode == "train"
         if training:
             D = config.discriminator.build(inputs + outputs)
             self.discriminators = nn.ModuleDict({"D": D})
         initialise(self, "gaussian")
-        set_test_mode(self, config.test_mode)
+        self.apply_test_settings()
+
+    def apply_test_settings(self) -> None:
+        """Let the layers follow ``test_mode``."""
+        drops = any(isinstance(layer, Dropout) for layer in self.generators.modules())
+        self.stochastic = drops and self.config.test_mode == "train"
+        set_test_mode(self, self.config.test_mode)
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         """Move the discriminator, then the generator, on the same translations."""

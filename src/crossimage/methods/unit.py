@@ -151,15 +151,15 @@ class UNIT(Method):
 
     Config = UNITConfig
     config: UNITConfig
+    test_settings = ("test_mode",)
 
     def __init__(self, config: UNITConfig, *, training: bool = True) -> None:
         super().__init__(config)
         self.multiple = 2**config.downsamples
         self.min_size = 2 * self.multiple  # for the residual blocks to have pixels to reflect
-        self.stochastic = config.dropout > 0 and config.test_mode == "train"
         self.generators = Generators(config, self.channels)
         initialise(self.generators, config.init)
-        set_test_mode(self.generators, config.test_mode)
+        self.apply_test_settings()
         if training:
             self.discriminators = nn.ModuleDict(
                 {d: config.discriminator.build(self.channels[d]) for d in "ab"}
@@ -172,6 +172,11 @@ class UNIT(Method):
             self.features = VGG16Features(
                 self.config.perceptual_weights, "the perceptual loss of UNIT", "perceptual_weights"
             )
+
+    def apply_test_settings(self) -> None:
+        """Let the layers follow ``test_mode``."""
+        self.stochastic = self.config.dropout > 0 and self.config.test_mode == "train"
+        set_test_mode(self.generators, self.config.test_mode)
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         """Move the discriminators, then the generators, on the same translations."""

@@ -227,8 +227,8 @@ def _with_channels(values: Tensor, alpha: bool, channels: int, name: str) -> Ten
     colours = values.shape[0] - alpha
     if colours not in (1, 3) or channels not in (1, 3, 4):
         raise ValueError(
-            f"{name} has {values.shape[0]} channels, expected {channels}; set `channels` to what "
-            "the images have"
+            f"{name} has {values.shape[0]} channels, expected {channels}; give images with "
+            f"{channels}, or train with `channels` set to what the images have"
         )
     black, white = (0.0, 255.0) if values.dtype == torch.uint8 else (-1.0, 1.0)
     x = values.float()

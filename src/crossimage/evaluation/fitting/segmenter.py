@@ -80,7 +80,7 @@ def fit_segmenter(
     """
     check_suffix(out, "segmenter")
     for flag, value, least in (
-        ("--size", size, _MIN_SIZE), ("--epochs", epochs, 1), ("--batch-size", batch_size, 2),
+        ("--size", size, _MIN_SIZE), ("--epochs", epochs, 1), ("batch_size", batch_size, 2),
     ):  # fmt: skip
         if value < least:
             raise ValueError(f"{flag} must be at least {least}, found {value}")
