@@ -247,7 +247,7 @@ def test_what_can_be_measured_is_shown_beside_what_lacks_weights(
     folders = ("--fake", fake, "--real", real, "--device", "cpu", "--out", tmp_path / "out")
     assert evaluate(*folders, "--metrics", "fid,l1,psnr,lpips_paired,lpips") == 0
     said = capsys.readouterr().out.splitlines()
-    cells = dict(line.split()[:2] for line in said[1:7])
+    cells = dict(line.split()[:2] for line in said[2:8])
     assert [cells[name] for name in ("fid", "lpips_paired", "lpips")] == ["–"] * 3
     assert cells["l1"] == "0" and cells["psnr"] == "inf"
     for start, reason in (("no fid of", "offline"), ("no lpips_paired of", "offline"),

@@ -72,7 +72,9 @@ def test_a_folder_is_evaluated_without_a_report(tmp_path: Path) -> None:
     assert result.report_html is None and result.report_json is None
     assert result[str(fake)]["l1"].value == 0
     assert sorted(tmp_path.rglob("*")) == before
-    lines = [line.split(maxsplit=1) for line in str(result).splitlines()[1:]]
+    first, _, *others = str(result).splitlines()
+    assert first == f"{fake}: 2 results, grouped as 2 inputs with 1 each by their names"
+    lines = [line.split(maxsplit=1) for line in others]
     assert lines == [["psnr", "inf"], ["psnr_y", "inf"], ["l1", "0 ± 0"]]
 
 

@@ -52,8 +52,8 @@ def evaluate(
     Args:
         runs: Run folders or model files, evaluated side by side.
         data: The data set whose test images are translated.
-        fake: A folder of results to evaluate instead of runs; name_1.png, name_2.png, ... are
-            outputs for one input.
+        fake: A folder of results to evaluate instead of runs, grouped by crossimage.jsonl, by the
+            names of official codebases (x_fake_B.png), or by numbers (name_1.png, ...).
         real: The folder of real images to compare these with, or an .npz file of their statistics
             (clean-fid, pytorch-fid), which fid is computed from.
         out: Folder for report.json and report.html; earlier reports there are kept, and the new one

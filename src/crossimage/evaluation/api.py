@@ -49,8 +49,9 @@ def evaluate(
     Args:
         models: Run folders, model files or translators, evaluated side by side.
         data: The data set whose test images are translated.
-        fake: A folder of results to evaluate instead of models; ``name_1.png``, ``name_2.png``, ...
-            are outputs for one input.
+        fake: A folder of results to evaluate instead of models. They are grouped by their list,
+            ``crossimage.jsonl``, or by the names of official codebases (``x_fake_B.png``), or by
+            numbers: ``name_1.png``, ``name_2.png``, ... are outputs for one input.
         real: The folder of real images to compare these with, or an ``.npz`` file of their
             statistics (clean-fid, pytorch-fid), for fid.
         out: Folder for ``report.json`` and ``report.html``, or, beside earlier ones,
@@ -117,10 +118,12 @@ def _folders(
 ) -> Galleries:  # fmt: skip
     if fake is None or real is None:
         raise ValueError("--fake and --real belong together: a folder of results, and real images")
-    if models or data is not None or to is not None:
-        raise ValueError("--fake and --real take the place of runs, --data and --to")
+    if models or data is not None:
+        raise ValueError("--fake and --real take the place of runs and --data")
     folders = as_path(fake, "--fake"), as_path(real, "--real")
-    return {"fake": str(folders[0]), "real": str(folders[1])}, [partial(FolderGallery, *folders)]
+    return {"fake": str(folders[0]), "real": str(folders[1])}, [
+        partial(FolderGallery, *folders, to)
+    ]
 
 
 def _models(

@@ -38,7 +38,8 @@ class Options:
     Attributes:
         to: The target domain; by default the only possible one, or the second one. For models with
             labels: a label, or values such as Male=0 or Male=1,Young=0 of attributes; the test
-            images without them are translated, and those with them are the real images.
+            images without them are translated, and those with them are the real images. For a
+            folder with results of several targets, the one to evaluate.
         metrics: Names of metrics, separated by commas; empty: all that apply.
         inputs: Number of inputs, evenly spaced; by default all, and 100 for lpips and cis. For
             models that generate from noise, the number of images; by default that of real ones.

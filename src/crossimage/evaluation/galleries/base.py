@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +14,7 @@ from crossimage.data.images.files import probe
 from crossimage.evaluation.galleries.checks import gray_on_one_side, jpegs_on_one_side
 from crossimage.evaluation.galleries.images import ImageStream, images_in, prefetch, read_rgb
 from crossimage.evaluation.galleries.moments import Moments, read_moments
-
-Group = tuple[str, tuple[Path, ...]]
-"""Name of an input, and the files of its outputs."""
-
-_NUMBERED = re.compile(r"(.+)_([1-9]\d*)")
+from crossimage.evaluation.galleries.results import Group, results_in, targets_of
 
 
 @dataclass(frozen=True)
@@ -144,45 +138,43 @@ class Gallery(ABC):
 
 
 class FolderGallery(Gallery):
-    """A folder of results: ``name_1.png``, ``name_2.png``, ... are the outputs for one input.
-
-    Files are grouped in this way if every name in the folder ends in such a number and all inputs
-    have the same number of outputs, at least two, unless the real images have the same numbered
-    names. Otherwise every file is the only output for its own input.
+    """A folder of results, grouped by input; see :mod:`crossimage.evaluation.galleries.results`.
 
     Args:
         fake: The folder of results.
         real: The folder of real images, or an ``.npz`` file of the mean and covariance of their
             features.
+        to: The target whose results are evaluated, for a folder with those of several.
 
     Raises:
         FileNotFoundError: A folder is missing.
-        ValueError: A folder holds no images, or the file no statistics.
+        ValueError: A folder holds no images, the file no statistics, or the target is unclear.
     """
 
-    def __init__(self, fake: Path, real: Path) -> None:
+    def __init__(self, fake: Path, real: Path, to: str | None = None) -> None:
         is_file = real.is_file() or (real.suffix == ".npz" and not real.is_dir())
         moments = read_moments(real) if is_file else None
-        results = images_in(fake)
         originals = ImageStream(()) if moments else images_in(real)
-        self._results, self._real_root = results, real
+        found = results_in(fake, to, {_name(path, real) for path in originals.paths})
+        self._partners = targets_of(real, found.target) if originals.paths else None
+        if self._partners:
+            originals = ImageStream(tuple(self._partners.values()))
+        self._results = ImageStream([path for _, paths in found.groups for path in paths])
+        self._groups, self._real_root = found.groups, real
         self._targets: dict[str, Path] | None = None
-        own = {_name(path, fake) for path in results.paths}
-        known = bool(originals.paths) and own <= {_name(path, real) for path in originals.paths}
-        self._groups = _single(results, fake) if known else _grouped(results, fake)
         super().__init__(
             title=str(fake),
             real=originals,
             paths=[paths[0] for _, paths in self._groups],
-            max_outputs=len(self._groups[0][1]),
-            facts={"results": str(fake), "real images": str(real), "preparation": "as they are"},
+            max_outputs=min(len(paths) for _, paths in self._groups),
+            target=found.target,
+            facts={
+                "results": str(fake), "measured": found.sentence, "real images": str(real),
+                "preparation": "as they are",
+            },
             real_moments=moments,
-            notes=[
-                f"{kind}: {images.left_out}"
-                for kind, images in (("results", results), ("real images", originals))
-                if images.left_out
-            ],
-        )
+            notes=[f"real images: {originals.left_out}"] if originals.left_out else [],
+        )  # fmt: skip
 
     def items(self, inputs: int | None, samples: int | None) -> Iterator[GalleryItem]:
         """Iterate over inputs with their outputs; see :meth:`Gallery.items`."""
@@ -211,8 +203,8 @@ class FolderGallery(Gallery):
                 f"{self._real_root} holds statistics of real images, and pairs need the images "
                 "themselves"
             )
-        targets: dict[str, Path] = {}
-        for path in self.real.paths:
+        targets: dict[str, Path] = dict(self._partners or {})
+        for path in () if self._partners else self.real.paths:
             other = targets.setdefault(name := _name(path, self._real_root), path)
             if other != path:
                 raise ValueError(
@@ -263,25 +255,6 @@ def _different_sizes(result: Path, real: Path) -> list[str]:
 
 def _name(path: Path, root: Path) -> str:
     return path.relative_to(root).with_suffix("").as_posix()
-
-
-def _single(images: ImageStream, root: Path) -> list[Group]:
-    return [(_name(path, root), (path,)) for path in images.paths]
-
-
-def _grouped(images: ImageStream, root: Path) -> list[Group]:
-    """Return the names of inputs and the files of their outputs, in the order of their numbers."""
-    groups: dict[str, dict[int, Path]] = defaultdict(dict)
-    for path in images.paths:
-        numbered = _NUMBERED.fullmatch(_name(path, root))
-        if not numbered:
-            return _single(images, root)
-        groups[numbered[1]][int(numbered[2])] = path
-    counts = {len(group) for group in groups.values()}
-    complete = all(set(group) == set(range(1, len(group) + 1)) for group in groups.values())
-    if len(counts) > 1 or counts == {1} or not complete:
-        return _single(images, root)
-    return [(name, tuple(group[k] for k in sorted(group))) for name, group in groups.items()]
 
 
 def _stacked(images: list[Tensor], paths: tuple[Path, ...]) -> Tensor:

@@ -15,6 +15,7 @@ from crossimage.evaluation.report.page import (
     reasons_of,
     write_report,
 )
+from crossimage.utils.manifest import add_report
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,11 @@ class EvaluationResult:
         if len(self.models) == 1:  # one figure per line
             lines = [list(line) for line in zip(*lines, strict=True)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        text = []
+        text = [
+            f"{model.title}: {model.facts['measured']}"
+            for model in self.models
+            if "measured" in model.facts
+        ]
         for first, *rest in lines:
             cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
             text.append("  ".join([first.ljust(widths[0]), *cells]))
@@ -86,4 +91,6 @@ def report_result(
     if out is None:
         return EvaluationResult(models)
     title = f"{len(models)} models compared" if len(models) > 1 else models[0].title
-    return EvaluationResult(models, *write_report(out, title, settings, models))
+    paths = write_report(out, title, settings, models)
+    add_report(*paths)
+    return EvaluationResult(models, *paths)

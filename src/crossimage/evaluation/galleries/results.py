@@ -1,0 +1,222 @@
+"""Which files of a folder are results, and which of them belong to one input.
+
+Three ways, in this order: the folder's list of results (``crossimage.jsonl``); the names that the
+official codebases give (``x_real_A.png``, ``x_fake_B.png``, ``x_random_sample01.png``); and names
+that end in numbers (``x_1.png``, ``x_2.png``).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from crossimage.data.images.formats import EXPECTED
+from crossimage.data.sources.find import LeftOut, describe, find_results
+from crossimage.utils.manifest import RESULT, Entry
+from crossimage.utils.names import did_you_mean, look_up
+
+Group = tuple[str, tuple[Path, ...]]
+"""Name of an input, and the files of its outputs."""
+
+_NUMBERED = re.compile(r"(.+)_([1-9]\d*)")
+_OFFICIAL = re.compile(
+    r"(?P<stem>.+)_(?:(?P<fake>fake)(?:_(?P<to>[AB]))?|random_sample(?P<sample>\d+)"
+    r"|(?P<other>real(?:_[AB])?|rec_[AB]|idt_[AB]|input|encoded|ground[ _]truth))"
+)
+"""Names of test images of pytorch-CycleGAN-and-pix2pix and BicycleGAN, without their suffix."""
+_SHEETS = re.compile(r"\d+-images")
+_OFFICIAL_OTHER = ("image beside the results", "images beside the results")
+_OTHER_TARGET = ("result of another target", "results of other targets")
+
+
+class FolderResults(NamedTuple):
+    """The results in a folder.
+
+    Attributes:
+        groups: The inputs, in the order of their names, with their outputs in order.
+        sentence: How many there are, how they are grouped and what was left out.
+        target: The target that was chosen; empty if there is none to choose.
+    """
+
+    groups: list[Group]
+    sentence: str
+    target: str
+
+
+def results_in(folder: Path, to: str | None = None, known: Collection[str] = ()) -> FolderResults:
+    """Find the results in a folder.
+
+    Args:
+        folder: The folder.
+        to: The target whose results are wanted, for a folder with those of several.
+        known: Names of real images; numbered results of the same names are one per input.
+
+    Raises:
+        FileNotFoundError: The folder does not exist.
+        ValueError: There are no results, or those of several targets, or of none called ``to``.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}; expected a folder of images")
+    found = find_results(folder)
+    left_out = list(found.left_out)
+    if not found.images:
+        others = describe(left_out)
+        more = f" ({others})" if others else ""
+        raise ValueError(f"{folder} holds no images{more}; expected {EXPECTED}")
+    if all(_SHEETS.fullmatch(path.stem) for path in found.images):
+        raise ValueError(
+            f"{folder} holds sheets, N-images, with inputs and results side by side in one file; "
+            "expected a file per result, so save them separately"
+        )
+    listed = {
+        path: entry
+        for path in found.images
+        if (entry := found.entries.get(os.path.realpath(path))) and entry.kind == RESULT
+    }
+    target = ""
+    if listed:
+        target, chosen = _of_target(
+            folder, {path: _title(entry.target) for path, entry in listed.items()}, to, left_out
+        )
+        groups = _by_input(folder, {path: listed[path] for path in chosen}, target)
+        how = "by the list of results"
+    elif official := _official(found.images):
+        fakes = {p: m["to"] or "" for p, m in official.items() if m["fake"] or m["sample"]}
+        left_out += [
+            LeftOut(_OFFICIAL_OTHER, _role(path, official.get(path)), str(path))
+            for path in found.images
+            if path not in fakes
+        ]
+        target, chosen = _of_target(folder, fakes, to, left_out)
+        groups = _by_stem(folder, chosen, official)
+        how = "by the names of an official codebase"
+    elif to is not None:
+        raise ValueError(f"{folder} has no list of results, so leave out --to, which chooses one")
+    else:
+        groups, how = _by_number(folder, found.images, known), "by their names"
+    total = sum(len(paths) for _, paths in groups)
+    sentence = f"{total} {'result' if total == 1 else 'results'}, grouped as {_shape(groups)} {how}"
+    others = describe(left_out)
+    return FolderResults(groups, f"{sentence}, {others}" if others else sentence, target)
+
+
+def targets_of(folder: Path, letter: str) -> dict[str, Path] | None:
+    """Return the real images of an official folder by name; None if it is another folder.
+
+    Args:
+        folder: The folder of real images.
+        letter: The domain, ``A`` or ``B``; the empty string where names have none.
+    """
+    official = _official(find_results(folder).images)
+    wanted = {f"real_{letter}", "ground truth", "ground_truth"}
+    real = {
+        _name(path.with_name(match["stem"] + ".x"), folder): path
+        for path, match in official.items()
+        if match["other"] in wanted
+    }
+    return real or None
+
+
+def _of_target(
+    folder: Path, targets: dict[Path, str], to: str | None, left_out: list[LeftOut]
+) -> tuple[str, list[Path]]:
+    """Choose the results of one target."""
+    known = sorted(set(targets.values()))
+    if to is not None:
+        index = look_up(to, known)
+        if index is None:
+            named = ", ".join(filter(None, known)) or "no target that has a name"
+            hint = did_you_mean(to, known)
+            raise ValueError(f"{folder} holds no results for '{to}', only for {named}{hint}")
+        known = [known[index]]
+    elif len(known) > 1:
+        raise ValueError(
+            f"{folder} holds results for several targets, {', '.join(known)}; choose one with --to"
+        )
+    left_out += [
+        LeftOut(_OTHER_TARGET, target, str(path))
+        for path, target in targets.items()
+        if target != known[0]
+    ]
+    return known[0], [path for path, target in targets.items() if target == known[0]]
+
+
+def _by_input(folder: Path, entries: dict[Path, Entry], target: str) -> list[Group]:
+    """Group results by their inputs, as the list states them."""
+    groups: dict[tuple[str, str | None], list[Path]] = defaultdict(list)
+    for path, entry in entries.items():
+        own = str(path) if entry.input is None else entry.input
+        groups[own, entry.input_sha256].append(path)
+    named: list[Group] = []
+    ending = "_" + re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", target)
+    for paths in groups.values():
+        first = _name(paths[0], folder)
+        numbered = _NUMBERED.fullmatch(first)
+        if len(paths) > 1 and numbered:
+            paths.sort(key=lambda path: (len(path.stem), path.stem))
+            first = numbered[1]
+        named.append((first.removesuffix(ending) if target else first, tuple(paths)))
+    return named
+
+
+def _official(images: Sequence[Path]) -> dict[Path, re.Match[str]]:
+    """Return the images named as official codebases do; none if no input has a result."""
+    matches = {p: match for p in images if (match := _OFFICIAL.fullmatch(p.stem))}
+    by_stem: dict[tuple[Path, str], set[bool]] = defaultdict(set)
+    for path, match in matches.items():
+        by_stem[path.parent, match["stem"]].add(match["other"] is None)
+    if len(matches) == len(images) and any(True in kinds for kinds in by_stem.values()):
+        return matches
+    return matches if any(len(kinds) == 2 for kinds in by_stem.values()) else {}
+
+
+def _by_stem(
+    folder: Path, paths: Sequence[Path], official: dict[Path, re.Match[str]]
+) -> list[Group]:
+    groups: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(paths, key=lambda path: int(official[path]["sample"] or 0)):
+        groups[_name(path.with_name(official[path]["stem"] + ".x"), folder)].append(path)
+    return [(name, tuple(groups[name])) for name in sorted(groups)]
+
+
+def _by_number(folder: Path, images: Sequence[Path], known: Collection[str]) -> list[Group]:
+    """Group results whose names all end in numbers, if there are as many of each."""
+    single: list[Group] = [(_name(path, folder), (path,)) for path in images]
+    if known and {name for name, _ in single} <= set(known):
+        return single
+    groups: dict[str, dict[int, Path]] = defaultdict(dict)
+    for path in images:
+        numbered = _NUMBERED.fullmatch(_name(path, folder))
+        if not numbered:
+            return single
+        groups[numbered[1]][int(numbered[2])] = path
+    counts = {len(group) for group in groups.values()}
+    complete = all(set(group) == set(range(1, len(group) + 1)) for group in groups.values())
+    if len(counts) > 1 or counts == {1} or not complete:
+        return single
+    return [(name, tuple(group[k] for k in sorted(group))) for name, group in groups.items()]
+
+
+def _shape(groups: Sequence[Group]) -> str:
+    sizes = Counter(len(paths) for _, paths in groups)
+    inputs = f"{len(groups)} {'input' if len(groups) == 1 else 'inputs'}"
+    low, high = min(sizes), max(sizes)
+    return f"{inputs} with {low if low == high else f'{low} to {high}'} each"
+
+
+def _role(path: Path, match: re.Match[str] | None) -> str:
+    return f"_{match['other']}" if match and match["other"] else path.suffix.lower()
+
+
+def _title(target: object) -> str:
+    if isinstance(target, dict):
+        return ",".join(f"{key}={value}" for key, value in target.items())
+    return "" if target is None else str(target)
+
+
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).with_suffix("").as_posix()
