@@ -237,3 +237,26 @@ def vgg16_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("vgg") / "vgg16.pth"
     torch.save(network.state_dict(prefix="features."), path)
     return path
+
+
+@pytest.fixture(scope="session")
+def vgg_face_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file in the form of ``vgg_face_dag.pth``: random convolutions, small dense layers."""
+    torch.manual_seed(0)
+    shapes = [(3, 64, 2), (64, 128, 2), (128, 256, 3), (256, 512, 3), (512, 512, 3)]
+    layers: dict[str, torch.nn.Module] = {}
+    for stage, (before, width, count) in enumerate(shapes, 1):
+        for number in range(1, count + 1):
+            layer = torch.nn.Conv2d(before if number == 1 else width, width, 3)
+            torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            layers[f"conv{stage}_{number}"] = layer
+    layers["fc6"] = torch.nn.Linear(512 * 7 * 7, 16)
+    layers |= {"fc7": torch.nn.Linear(16, 12), "fc8": torch.nn.Linear(12, 2622)}
+    state = {
+        f"{name}.{kind}": getattr(layer, kind).detach()
+        for name, layer in layers.items()
+        for kind in ("weight", "bias")
+    }
+    path = tmp_path_factory.mktemp("vgg_face") / "vgg_face_dag.pth"
+    torch.save(state, path)
+    return path

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from crossimage.config import build
 from crossimage.evaluation.galleries.base import Gallery
 from crossimage.evaluation.metrics.base import Amounts, Setup
+from crossimage.evaluation.networks.face import FaceNetwork
 from crossimage.evaluation.networks.open import MetricNetworks
 from crossimage.evaluation.networks.palette import Palette
 from crossimage.evaluation.networks.segmenter import Segmenter
@@ -80,8 +81,8 @@ class Light(nn.Module):
         return torch.stack([1 - light, light], 1)
 
 
-def networks(*classes: str, segmenter: bool = False) -> MetricNetworks:
-    """Random features, and stand-ins for LPIPS, for a classifier and for a segmenter."""
+def networks(*classes: str, segmenter: bool = False, face: bool = False) -> MetricNetworks:
+    """Random features, and stand-ins for LPIPS, a classifier, a segmenter and a face network."""
     result = MetricNetworks(torch.device("cpu"), "random")
     result.__dict__["lpips"] = Lpips()
     if classes:
@@ -92,6 +93,11 @@ def networks(*classes: str, segmenter: bool = False) -> MetricNetworks:
         result.segmenter_path = Path("segmenter.safetensors")
         result.__dict__["segmenter"] = Segmenter(
             Light(), "lraspp_mobilenet_v3_large", palette, 16, result.device, {}
+        )
+    if face:
+        result.face_path = Path("face.pth")
+        result.__dict__["face"] = FaceNetwork(
+            "a stand-in", "none 0", lambda images: images.float().mean((2, 3)) - 128
         )
     return result
 

@@ -19,7 +19,9 @@ def test_amounts_below_one_are_refused(key: str, value: int) -> None:
     Options(inputs=1, samples=1).check()
 
 
-@pytest.mark.parametrize("key", ["features", "lpips_weights", "classifier", "segmenter"])
+@pytest.mark.parametrize(
+    "key", ["features", "lpips_weights", "classifier", "segmenter", "face_network"]
+)
 def test_files_that_do_not_exist_are_named_with_their_option(key: str, tmp_path: Path) -> None:
     flag = f"--{key.replace('_', '-')}"
     with pytest.raises(FileNotFoundError, match=f"x.pth, which {flag} names, does not exist"):
@@ -32,5 +34,5 @@ def test_files_that_do_not_exist_are_named_with_their_option(key: str, tmp_path:
 def test_plain_data_holds_what_was_chosen() -> None:
     assert Options(metrics="fid", inputs=3).to_dict() == {
         "metrics": "fid", "inputs": 3, "seed": 0, "features": "inception", "lpips": "alex",
-        "device": "auto", "resize": "tensorflow",
+        "face_threshold": 0.6, "device": "auto", "resize": "tensorflow",
     }  # fmt: skip

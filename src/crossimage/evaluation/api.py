@@ -34,6 +34,8 @@ def evaluate(
     lpips_weights: str | None = None,
     classifier: str | Path | None = None,
     segmenter: str | Path | None = None,
+    face_network: str | Path | None = None,
+    face_threshold: float = 0.6,
     device: str = "auto",
     resize: Resize = "tensorflow",
     settings: Mapping[str, Any] | None = None,
@@ -70,6 +72,8 @@ def evaluate(
         lpips_weights: A file of the backbone's weights, or ``random``; None: from the cache.
         classifier: File of a trained classifier, for cis, accuracy and error.
         segmenter: File of a trained segmenter, for fcn.
+        face_network: File of VGG-Face, or of a classifier of faces, for identity.
+        face_threshold: Cosine similarity from which on two faces count as the same person.
         device: Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...; translators stay
             where they are.
         resize: How images are resized for fid, kid and is: ``tensorflow``, as in most published
@@ -94,7 +98,8 @@ def evaluate(
         raise TypeError("models are separate arguments: evaluate('runs/a', 'runs/b', data=...)")
     options = Options(
         to, metrics if isinstance(metrics, str) else ",".join(metrics), inputs, samples, seed,
-        features, lpips, lpips_weights, _text(classifier), _text(segmenter), device, resize,
+        features, lpips, lpips_weights, _text(classifier), _text(segmenter), _text(face_network),
+        face_threshold, device, resize,
     )  # fmt: skip
     folder = None if out is None else as_path(out, "--out")
     data = None if data is None else os.path.expanduser(data)

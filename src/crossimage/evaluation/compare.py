@@ -83,6 +83,8 @@ def compare(
         options.lpips_weights,
         _path(options.classifier),
         _path(options.segmenter),
+        _path(options.face_network),
+        options.face_threshold,
         options.resize,
     )
     amounts = Amounts(options.inputs, options.samples, options.seed)

@@ -54,6 +54,9 @@ class Options:
             needs a class of the target's name; for Male=0 one named 'not Male', or only one
             besides Male.
         segmenter: A file that fit-segmenter wrote, for fcn.
+        face_network: A network of faces, for identity: VGG-Face (vgg_face_dag.pth), or a file that
+            fit-classifier wrote.
+        face_threshold: Cosine similarity from which on two faces count as the same person.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
         resize: How images are resized for fid, kid and is: as by the Inception-v3 of 2015, which
             most published figures are made with, or as by clean-fid.
@@ -69,6 +72,8 @@ class Options:
     lpips_weights: File = None
     classifier: File = None
     segmenter: File = None
+    face_network: File = None
+    face_threshold: float = 0.6
     device: str = "auto"
     resize: Resize = "tensorflow"
 
@@ -87,11 +92,16 @@ class Options:
         for flag, value in (("--inputs", self.inputs), ("--samples", self.samples)):
             if value is not None and value < 1:
                 raise ValueError(f"{flag} must be at least 1, found {value}")
+        if not -1 <= self.face_threshold <= 1:
+            raise ValueError(
+                f"--face-threshold is a cosine from -1 to 1, found {self.face_threshold}"
+            )
         for flag, file, others in (
             ("--features", self.features, ("inception", "random")),
             ("--lpips-weights", self.lpips_weights, ("random",)),
             ("--classifier", self.classifier, ()),
             ("--segmenter", self.segmenter, ()),
+            ("--face-network", self.face_network, ()),
         ):
             if file is not None and file not in others and not as_path(file, flag).is_file():
                 raise FileNotFoundError(f"{file}, which {flag} names, does not exist")

@@ -16,7 +16,9 @@ from torchvision.models import VGG, VGG16_Weights, VGG19_Weights, WeightsEnum, v
 
 from crossimage.utils.tensor_files import read_weights
 
-_FACE_MEAN = (129.186, 104.762, 93.594)  # of VGG-Face, RGB
+FACE_MEAN = (129.186, 104.762, 93.594)
+"""Mean colour that VGG-Face subtracts: red, green and blue in 0..255."""
+
 _CONVOLUTIONS_PER_STAGE = (2, 2, 3, 3, 3)  # of VGG16; a max pool ends each stage
 
 
@@ -32,7 +34,7 @@ def _face_names() -> dict[str, str]:
     return names
 
 
-def _from_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def convolutions_of_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the convolutions of VGG-Face under the names that torchvision gives to VGG16's."""
     return {ours: state[theirs] for ours, theirs in _face_names().items() if theirs in state}
 
@@ -70,7 +72,7 @@ class _VGGFeatures(nn.Module):
         state = read_weights(published, weights, needed_by, alternative).state
         of_faces = "conv1_1.weight" in state
         if of_faces:
-            state = _from_face(state)
+            state = convolutions_of_face(state)
         # the classifier's layers may be for other classes, such as faces
         state = {key: value for key, value in state.items() if key.startswith("features.")}
         # every convolution is checked: VGG16's tensors fit into VGG19 as far as they go
@@ -89,7 +91,7 @@ class _VGGFeatures(nn.Module):
         self.layers = nn.Sequential(*(network.features[i] for i in layers))
         mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
         if of_faces:
-            mean, std = torch.tensor(_FACE_MEAN) / 255, torch.ones(3) / 255
+            mean, std = torch.tensor(FACE_MEAN) / 255, torch.ones(3) / 255
         self.register_buffer("mean", mean[:, None, None])
         self.register_buffer("std", std[:, None, None])
         self.requires_grad_(False).eval()

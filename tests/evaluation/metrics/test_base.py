@@ -128,7 +128,7 @@ def test_every_declared_figure_is_given_and_carries_its_direction(
     pairs: Path, tmp_path: Path
 ) -> None:
     gallery = TranslationGallery("run", model("bicyclegan"), str(pairs), None, 0)
-    own = networks("edges", "shoes", segmenter=True)
+    own = networks("edges", "shoes", segmenter=True, face=True)
     wanted = [name for name in METRICS if name != "accuracy"]  # which needs folders of classes
     figures = evaluated(gallery, *wanted, own=own, amounts=Amounts(samples=2)).figures
     declared = {}

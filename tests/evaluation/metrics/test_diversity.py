@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from crossimage.evaluation.galleries.base import FolderGallery
@@ -88,7 +89,7 @@ def test_the_diversity_of_real_pairs_stands_beside_that_of_the_outputs(folders: 
     gallery = TranslationGallery("run", model(), str(folders), "edges", 0)
     paths = [*folders.glob("trainA/*.png")]
     gallery.real = ImageStream(paths, lambda path: read_rgb(path)[:, :9, :9])
-    lpips, real = evaluated(gallery, "lpips").figures
+    lpips, real, _ = evaluated(gallery, "lpips").figures
     (x,) = gallery.real
     distances = [
         float((x[i].float() - x[j].float()).abs().mean()) / 255
@@ -112,7 +113,33 @@ def test_folders_and_single_real_images_have_no_real_pairs(folders: Path, tmp_pa
     gallery = TranslationGallery("run", model(), str(folders), None, 0)
     gallery.real = ImageStream(gallery.real.paths[:1], gallery.real.read)
     found = evaluated(gallery, "lpips")
-    assert [figure.name for figure in found.figures] == ["lpips"]
+    assert [figure.name for figure in found.figures] == ["lpips", "lpips_inputs"]
+
+
+def results(folder: Path, images: Tensor, prefix: str = "") -> Path:
+    """Write outputs (inputs, k, H, W, 3) as a folder of results."""
+    folder.mkdir(parents=True)
+    for i, outputs in enumerate(images):
+        for k, pixels in enumerate(outputs, 1):
+            Image.fromarray(pixels.numpy()).save(folder / f"{prefix}{i:02d}_{k}.png")
+    return folder
+
+
+def test_outputs_that_hardly_depend_on_the_input_are_marked_as_collapsed(tmp_path: Path) -> None:
+    draw = torch.Generator().manual_seed(0)
+    noise = torch.randint(256, (5, 2, 16, 16, 3), generator=draw, dtype=torch.uint8)
+    real = results(tmp_path / "real", noise, "real")
+    for name, images in (("varied", noise), ("collapsed", noise[:1] // 4 * 4 + noise // 64)):
+        gallery = FolderGallery(results(tmp_path / name, images), real)
+        gallery.same_size = True
+        _, of_real, spread = evaluated(gallery, "lpips").figures
+        assert spread.name == "lpips_inputs" and spread.count == 10
+        first = images[:, 0].double() / 255
+        pairs = itertools.combinations(range(5), 2)
+        expected = sum(float((first[i] - first[j]).abs().mean()) for i, j in pairs) / 10
+        assert spread.value == pytest.approx(expected, rel=1e-5)
+        collapsed = spread.value < of_real.value / 3
+        assert bool(spread.warnings) == collapsed == (name == "collapsed")
 
 
 def test_cis_sees_many_outputs_of_each_input(folders: Path) -> None:

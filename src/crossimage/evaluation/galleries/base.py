@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -45,6 +46,7 @@ class Gallery(ABC):
     A gallery can be iterated over any number of times, and is the same every time.
 
     Attributes:
+        has_inputs: Whether the input of every output is known.
         title: Its title, such as the run's folder.
         real: Real images of the target domain, prepared as the outputs are.
         paths: Files of the inputs, or of their first outputs where the inputs are not known.
@@ -64,6 +66,7 @@ class Gallery(ABC):
         run: Folder of the run that trained the model, where known.
     """
 
+    has_inputs: ClassVar[bool] = False
     title: str
     real: ImageStream
     paths: Sequence[Path]

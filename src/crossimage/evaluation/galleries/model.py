@@ -104,6 +104,8 @@ class ModelGallery(TrainedGallery):
         attributes: Other attributes of the gallery.
     """
 
+    has_inputs = True
+
     def __init__(
         self, model: Predictor, seed: int, facts: dict[str, str], **attributes: Any
     ) -> None:

@@ -14,6 +14,7 @@ METRICS = {
     "lpips_paired": "paired.PairedLPIPS",
     "accuracy": "classification.Accuracy",
     "error": "classification.Error",
+    "identity": "identity.Identity",
     "fcn": "segmentation.FCNScore",
     "lpips": "diversity.LPIPSDiversity",
     "cis": "diversity.ConditionalInceptionScore",

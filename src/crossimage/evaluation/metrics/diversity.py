@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import combinations, islice
 
 import torch
 from torch import Tensor
@@ -24,20 +24,27 @@ from crossimage.evaluation.report.strips import Block, Extremes, Strip, strip
 from crossimage.utils.progress import track
 from crossimage.utils.seeds import seed_of
 
-_BATCH_SIZE = 32  # pairs of real images
+_BATCH_SIZE = 32  # pairs
+_KEPT = 32
+"""Inputs whose outputs are compared with one another, at most."""
+
+_COLLAPSED = 1 / 3
+"""Spread of outputs over inputs, relative to that of real images, below which a note is due."""
 
 
 class LPIPSDiversity(Metric):
     """LPIPS between neighbouring outputs for one input and, as the upper bound, of real images.
 
     Published with 20 outputs per input, which make 19 pairs (MUNIT, section 5.2). It is compared
-    with the diversity of random pairs of real images (MUNIT, table 1).
+    with the diversity of random pairs of real images (MUNIT, table 1), and so are the outputs for
+    different inputs: if they hardly differ, the model has collapsed to a few modes.
     """
 
     name = "lpips"
     directions = {
         "lpips": neither("higher is more diverse"),  # which means little if images are bad
         "lpips_real": neither("the diversity of real images"),
+        "lpips_inputs": neither("over different inputs; close to lpips_real is best"),
     }
     network = "lpips"
     outputs_per_input = 20
@@ -49,6 +56,8 @@ class LPIPSDiversity(Metric):
         self._means: list[float] = []
         self._extremes = Extremes()
         self._outputs = 0
+        self._kept: list[Tensor] = []
+        self._draw = random.Random(seed_of(setup.amounts.seed, "spread"))
         gallery = setup.gallery
         self.needs_real_images = gallery.same_size and len(gallery.real) > 1
 
@@ -58,15 +67,49 @@ class LPIPSDiversity(Metric):
         value = float(self._lpips(item.outputs[:-1], item.outputs[1:]).double().mean())
         self._means.append(value)
         self._extremes.add(value, partial(_strip, item, value))
+        self._keep(item.outputs[0])
 
     def figures(self) -> list[Figure]:
-        """Return the diversity of the outputs and, where there are pairs, of real images."""
+        """Return the diversity of the outputs, of real images, and of different inputs' outputs."""
         figures = [self._of_outputs()]
-        return [*figures, self._of_real_images()] if self.needs_real_images else figures
+        if self.needs_real_images:
+            figures.append(self._of_real_images())
+        if len(self._kept) > 1:
+            figures.append(self._of_inputs(figures[1].value if self.needs_real_images else 0.0))
+        return figures
 
     def blocks(self) -> list[Block]:
         """Return the inputs with the least and the most diversity."""
         return _blocks(self._extremes, "LPIPS")
+
+    def _keep(self, output: Tensor) -> None:
+        """Keep a random sample of outputs of one size, each of another input."""
+        if self._kept and self._kept[0].shape != output.shape:
+            return
+        place = self._draw.randrange(len(self._means))
+        if len(self._kept) < _KEPT:
+            self._kept.append(output)
+        elif place < _KEPT:
+            self._kept[place] = output
+
+    def _of_inputs(self, real: float) -> Figure:
+        """Return the mean over all pairs of the outputs that were kept."""
+        pairs = iter(torch.stack(pair) for pair in combinations(self._kept, 2))
+        total = sum(float(self._lpips(*b.unbind(1)).double().sum()) for b in _batches(pairs))
+        inputs = len(self._kept)
+        count = inputs * (inputs - 1) // 2
+        value = total / count
+        warning = (
+            "outputs for different inputs differ from one another by less than a third of what "
+            "real images do: the model may have collapsed to a few modes"
+        )
+        return Figure(
+            "lpips_inputs", value, None, count,
+            f"LPIPS v0.1, {self._lpips.name}, between the outputs for two different inputs: mean "
+            f"over all pairs of {inputs} inputs",
+            self._setup.amounts.seed, self._lpips.library, self._lpips.comparable,
+            warnings=(warning,) if value < _COLLAPSED * real else (),
+        )  # fmt: skip
 
     def _of_outputs(self) -> Figure:
         value, interval = mean_of(self._means)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from crossimage.evaluation.networks.classifier import load_classifier
+from crossimage.evaluation.networks.face import FaceNetwork, open_face
 from crossimage.evaluation.networks.inception import (
     FeatureNetwork,
     open_inception,
@@ -22,7 +23,7 @@ from crossimage.evaluation.networks.segmenter import Segmenter, load_segmenter
 from crossimage.evaluation.options import Backbone, Resize
 from crossimage.utils.files import expanded
 
-NetworkName = Literal["features", "lpips", "classifier", "segmenter"]
+NetworkName = Literal["features", "lpips", "classifier", "segmenter", "face"]
 """Attributes of :class:`MetricNetworks` that hold networks."""
 
 
@@ -73,6 +74,8 @@ class MetricNetworks:
             from the cache.
         classifier_path: File of a trained classifier.
         segmenter_path: File of a trained segmenter.
+        face_path: File of a network of faces.
+        face_threshold: Cosine similarity from which on two faces count as the same person.
         resize: How images are resized for Inception-v3.
         failures: Why networks could not be opened, by name, as far as :meth:`failure` was asked.
     """
@@ -83,6 +86,8 @@ class MetricNetworks:
     lpips_weights: str | None = None
     classifier_path: Path | None = None
     segmenter_path: Path | None = None
+    face_path: Path | None = None
+    face_threshold: float = 0.6
     resize: Resize = "tensorflow"
     failures: dict[NetworkName, str | None] = field(default_factory=dict)
 
@@ -91,9 +96,12 @@ class MetricNetworks:
         missing = {
             "classifier": self.classifier_path is None,
             "segmenter": self.segmenter_path is None,
+            "face": self.face_path is None,
         }
         if name is None or not missing.get(name):
             return None
+        if name == "face":
+            return "it needs a network of faces; name VGG-Face or another with --face-network FILE"
         return (
             f"it needs a {name}; make one with `crossimage evaluate fit-{name}` and name it with "
             f"--{name} FILE"
@@ -129,6 +137,12 @@ class MetricNetworks:
         """The classifier of the target's classes."""
         assert self.classifier_path
         return load_classifier(self.classifier_path, self.device)
+
+    @cached_property
+    def face(self) -> FaceNetwork:
+        """The network that describes whose face an image shows."""
+        assert self.face_path
+        return open_face(self.face_path, self.device)
 
     @cached_property
     def segmenter(self) -> Segmenter:
