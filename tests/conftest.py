@@ -78,6 +78,14 @@ SMALL: dict[str, dict[str, Any]] = {
         "discriminator": {"width": 4, "layers": 2},
         "decay_steps": 2,
     },
+    "stargan_v2": {
+        "width": 4,
+        "max_width": 8,
+        "mapping_width": 8,
+        "latent_dim": 2,
+        "style_dim": 3,
+        "diversity_steps": 3,
+    },
     "dtn": {
         "width": 4,
         "classifier_width": 4,

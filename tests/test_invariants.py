@@ -44,7 +44,8 @@ def data(name: str, folders: Path, pairs: Path, classes: Path, labelled: Path) -
     """Images that a method can be trained on."""
     if METHODS[name].labelled:
         return classes
-    return {"paired": pairs, "labelled": labelled}.get(METHODS[name].layout, folders)
+    of_layout = {"paired": pairs, "labelled": labelled, "classes": labelled}
+    return of_layout.get(METHODS[name].layout, folders)
 
 
 def stages(name: str) -> list[int]:
@@ -79,7 +80,8 @@ def answers(method: Method, batch: Batch) -> tuple[dict[str, Any], Tensor]:
     style = torch.randn(2, method.style_dim) if method.style_dim else None
     if method.labels:
         x, goal = batch.images["x"][:2], batch.labels["target"][:2]
-        return {"x": x, "to": goal}, method.translate(x, goal)
+        given = {"x": x, "to": goal} | ({} if style is None else {"style": style})
+        return given, method.translate(x, goal, style)
     letter = method.targets[-1]
     x = batch.images["a" if letter == "b" else "b"][:2]
     given = {"x": x, "to": method.names[letter], "style": style}

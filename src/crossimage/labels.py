@@ -321,6 +321,15 @@ class ReferencesConfig(LabelledConfig):
     references: ClassVar[int] = 1
     unseen_classes: ClassVar[bool] = False
 
+    @property
+    def labels(self) -> Labels:
+        """The classes, of which an image has exactly one.
+
+        Raises:
+            ValueError: Two classes share a name.
+        """
+        return Labels([LabelSet(self.names, True)])
+
 
 def parse_target(text: str, names: Sequence[str] = ()) -> To:
     """Parse ``Blond_Hair`` or ``Male=1,Young=0`` into a target for :meth:`Labels.vectors`.

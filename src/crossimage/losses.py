@@ -93,6 +93,21 @@ def gradient_penalty(
     return total
 
 
+def r1_penalty(scores: Tensor, real: Tensor) -> Tensor:
+    """Penalise the gradients of a discriminator at real images.
+
+    Args:
+        scores: Scores of the images, one each, (N,) or (N, 1).
+        real: The images (N, C, H, W), which require gradients.
+
+    Returns:
+        A scalar: half the squared gradient norm, mean over the images. Mescheder et al. 2018,
+        equation 9.
+    """
+    (slope,) = torch.autograd.grad(scores.sum(), real, create_graph=True)
+    return slope.float().square().flatten(1).sum(1).mean() / 2
+
+
 def perceptual_distance(
     features: Callable[[Tensor], Tensor], x: Tensor, reference: Tensor
 ) -> Tensor:

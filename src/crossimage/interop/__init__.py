@@ -12,6 +12,7 @@ from crossimage.checkpoints.families import family_of
 from crossimage.checkpoints.model_file import save_model
 from crossimage.config import build, read_yaml, to_dict
 from crossimage.interop import (
+    clovaai_stargan_v2,
     junyanz_bicyclegan,
     junyanz_cyclegan,
     junyanz_pix2pix,
@@ -45,6 +46,7 @@ FORMATS: dict[str, Format] = {
     "junyanz-bicyclegan": junyanz_bicyclegan,
     "taesungp-cut": taesungp_cut,
     "yunjey-stargan": yunjey_stargan,
+    "clovaai-stargan-v2": clovaai_stargan_v2,
     "mmagic-cyclegan": mmagic_cyclegan,
     "mmagic-pix2pix": mmagic_pix2pix,
     "nvidia-pix2pixhd": nvidia_pix2pixhd,

@@ -20,6 +20,7 @@ from crossimage.methods.munit import MUNIT
 from crossimage.methods.pix2pix import Pix2Pix
 from crossimage.methods.srgan import SRGAN
 from crossimage.methods.stargan import StarGAN
+from crossimage.methods.stargan_v2 import StarGANv2
 from crossimage.methods.unit import UNIT
 from crossimage.methods.unit_da import UNITDA
 from crossimage.utils.names import did_you_mean
@@ -36,6 +37,7 @@ METHODS: dict[str, type[Method]] = {
     "gan": GAN,
     "diat": DIAT,
     "stargan": StarGAN,
+    "stargan_v2": StarGANv2,
     "dtn": DTN,
     "srgan": SRGAN,
     "cut": CUT,

@@ -1,0 +1,1 @@
+"""Networks of StarGAN v2: residual blocks, generator, styles and discriminator, landmarks."""
