@@ -115,6 +115,7 @@ def test_one_attribute_makes_two_classes_and_several_are_a_class_each(faces):
     assert male.label_set == LabelSet(("Male", "not_Male"), True)
     for path, values in zip(male.train, male.values, strict=True):
         assert values == ((1, 0) if int(path.stem) % 2 else (0, 1))
+    assert find_class_set(str(faces), male.label_set.names) == male  # as a model names them
     both = find_class_set(str(faces), ["Young", "Male"])
     assert both.label_set == LabelSet(("Young", "Male"), True)
     assert all(sum(values) == 1 for values in both.values)

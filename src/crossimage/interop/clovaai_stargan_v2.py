@@ -28,7 +28,11 @@ from crossimage.interop.mapping import (
 )
 from crossimage.methods.stargan_v2 import AFHQ, StarGANv2, StarGANv2Config
 from crossimage.networks.stargan_v2.generator import halvings
-from crossimage.networks.stargan_v2.landmarks import official_names, read_landmark_weights
+from crossimage.networks.stargan_v2.landmarks import (
+    landmark_width,
+    official_names,
+    read_landmark_weights,
+)
 
 FILES = Files(("nets_ema",), ("nets",))
 CELEBA_HQ = ("female", "male")
@@ -151,7 +155,9 @@ def _faces(
             "landmark network (fan), without which it cannot translate; name its file with "
             "landmarks=wing.ckpt"
         )
-    if holder is not None:
+    if "landmarks" in options:
+        values["landmark_width"] = landmark_width(Path(options["landmarks"]))
+    elif holder is not None:
         values["landmark_width"] = holder.take(_LANDMARKS, (None, None, 1, 1)).shape[1]
     return values, notes
 

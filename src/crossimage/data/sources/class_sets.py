@@ -43,7 +43,12 @@ def find_class_set(
         ValueError: There are several data sets, there are fewer than two classes, or a class has
             too few images.
     """
-    found = find_labelled(data, chosen, rules, values, unseen=unseen)
+    try:
+        found = find_labelled(data, chosen, rules, values, unseen=unseen)
+    except ValueError:
+        if len(chosen) != 2 or chosen[1] != _without(chosen[0]):
+            raise
+        found = find_labelled(data, chosen[:1], rules, values)  # the classes of a trained model
     if len(found) > 1:
         names = ", ".join(data_set.name for data_set in found)
         raise ValueError(
@@ -65,11 +70,16 @@ def find_class_set(
     return data_set
 
 
+def _without(attribute: str) -> str:
+    """Return the name of the class of images without an attribute."""
+    return f"not_{attribute}"
+
+
 def _from_attributes(data_set: LabelledDomain) -> LabelledDomain:
     """Return a data set whose attributes are taken for classes."""
     names = data_set.label_set.names
     if len(names) == 1:
-        label_set = LabelSet((names[0], f"not_{names[0]}"), True)
+        label_set = LabelSet((names[0], _without(names[0])), True)
 
         def both(values: tuple[Values, ...]) -> tuple[Values, ...]:
             return tuple((value, 1 - value) for (value,) in values)

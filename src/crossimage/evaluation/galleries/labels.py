@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from crossimage.data.labelled import LabelledImages
-from crossimage.data.sources.labelled import find_labelled
+from crossimage.data.sources.class_sets import find_class_set
+from crossimage.data.sources.labelled import LabelledDomain, find_labelled
 from crossimage.evaluation.galleries.images import ImageStream, as_uint8, to_rgb
 from crossimage.evaluation.galleries.model import (
     ModelGallery,
@@ -156,8 +157,13 @@ def _open(title: str, model: Predictor, data: str, labels: Labels) -> LabelledIm
     )
     expected += ", ".join(labels.names)
     assert isinstance(model.config, LabelledConfig)
+    rules, values = model.config.data_rules, model.config.values
+    domains: tuple[LabelledDomain, ...]
     try:
-        domains = find_labelled(data, labels.names, model.config.data_rules, model.config.values)
+        if model.networks.layout == "classes":
+            domains = (find_class_set(data, labels.names, rules, values),)
+        else:
+            domains = find_labelled(data, labels.names, rules, values)
     except ValueError as error:
         raise ValueError(f"{error}; {expected}") from None
     if [domain.label_set for domain in domains] != list(labels.sets):

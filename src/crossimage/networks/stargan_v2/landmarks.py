@@ -129,6 +129,31 @@ def official_names() -> dict[str, str]:
     return names
 
 
+def landmark_width(file: Path) -> int:
+    """Return the width of the landmark network in a file.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: It holds something else.
+    """
+    return _read(file)["l0.weight"].shape[1]
+
+
+def _read(file: Path) -> dict[str, Tensor]:
+    """Read the tensors of a landmark network, by their official names."""
+    needed_by = "the landmark network of StarGAN v2"
+    state = read_weights(_PUBLISHED, file, needed_by, "").state
+    inside = {name.removeprefix("fan."): t for name, t in state.items() if name.startswith("fan.")}
+    state = inside or dict(state)
+    for name in (f"{layer}.weight" for layer in official_names().values()):
+        if name not in state and ".downsample." not in name:
+            raise ValueError(
+                f"{file} does not hold {needed_by}: it has no tensor '{name}'; give {_PUBLISHED} "
+                "of the official code, or its *_nets_ema.ckpt with fan"
+            )
+    return state
+
+
 def read_landmark_weights(network: LandmarkNetwork, file: Path, setting: str) -> None:
     """Load the weights of a file: ``wing.ckpt``, or a checkpoint of StarGAN v2 that holds them.
 
@@ -141,25 +166,22 @@ def read_landmark_weights(network: LandmarkNetwork, file: Path, setting: str) ->
         FileNotFoundError: The file does not exist.
         ValueError: It holds something else, or a network of another width.
     """
-    state = read_weights(_PUBLISHED, file, "the landmark network of StarGAN v2", "").state
-    inside = {name.removeprefix("fan."): t for name, t in state.items() if name.startswith("fan.")}
-    state, names, weights = inside or state, official_names(), {}
+    state, names, weights = _read(file), official_names(), {}
+    width, expected = state["l0.weight"].shape[1], network.heads.in_channels
+    if width != expected:
+        raise ValueError(
+            f"{file} holds a landmark network of width {width}, expected {expected}; set "
+            f"{setting}={width}"
+        )
     for ours, tensor in network.state_dict().items():
         layer, _, kind = ours.rpartition(".")
         theirs = f"{names[layer]}.{kind}"
         if kind == "num_batches_tracked":
             continue
-        if theirs not in state:
+        if theirs not in state or state[theirs].shape != tensor.shape:
             raise ValueError(
-                f"{file} does not hold the landmark network of StarGAN v2: it has no tensor "
-                f"'{theirs}'; give {_PUBLISHED} of the official code, or its *_nets_ema.ckpt with "
-                "fan"
-            )
-        if state[theirs].shape != tensor.shape:
-            width = state.get("l0.weight", torch.empty(0, 0)).shape[1]
-            raise ValueError(
-                f"{file} holds a landmark network of width {width}, expected another one; set "
-                f"{setting}={width}"
+                f"{file} does not hold the landmark network of StarGAN v2: '{theirs}' is missing "
+                f"or has another shape than {list(tensor.shape)}"
             )
         weights[ours] = state[theirs]
     network.load_state_dict(weights, strict=False)
