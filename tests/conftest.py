@@ -85,6 +85,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "latent_dim": 2,
         "style_dim": 3,
         "diversity_steps": 3,
+        "landmark_width": 16,
     },
     "dtn": {
         "width": 4,

@@ -23,6 +23,7 @@ from tests.conftest import small
 from tests.data.make.test_digits import write_mnist, write_usps
 from tests.interop.junyanz_networks import resnet, saved
 from tests.interop.nvlabs_networks import Discriminator, MUNITGenerator
+from tests.methods.test_stargan_v2 import wing
 
 Maker = Callable[[Path], None]
 
@@ -341,6 +342,20 @@ STAND_INS: dict[str, StandIns] = {
             "classes": partial(class_folders, names=("female", "not female")),
         },
         names={"x": tensor, "labels": lambda: torch.tensor([[1.0, 0, 0, 1, 1]])},
+    ),
+    "docs/stargan_v2.md": StandIns(
+        {
+            "AFHQ": partial(class_folders, names=("cat", "dog", "wild")),
+            "FACES": partial(class_folders, names=("female", "male")),
+            "cats": partial(images, count=2),
+            "dogs": partial(images, count=2),
+            "cat.jpg": image,
+            "dog.jpg": image,
+            "wing.ckpt": wing,
+            "classes": partial(class_folders, names=("cats", "dogs")),
+            "faces.csv": partial(table, attributes=("female",)),
+        },
+        names={"x": tensor, "cats": tensor, "dogs": tensor},
     ),
     "docs/unit.md": StandIns(SKETCHES | {"DATA": pairs, "emojis": pairs}),
     "docs/unit_da.md": StandIns({"ORIGINALS": originals, "seven.png": image}),

@@ -89,8 +89,7 @@ def convert(
     trunk = {"trunk": f"{E}.shared", "heads": f"{E}.unshared"}
     load_weights(method.style_encoder, source, trunk | _blocks("trunk", f"{E}.shared", heads))
     if is_high_pass:
-        # built by the official code, but without a shortcut to be on
-        source.ignore(re.compile(r"generator\.decode\.\d+\.conv1x1\.weight").fullmatch)
+        source.ignore(_is_unused_shortcut)
         _load_landmarks(method, sources, options)
     if with_D:
         trunk = {"trunk": f"{D}.main", "heads": f"{D}.main.{len(heads) + 4}"}
@@ -104,6 +103,11 @@ def convert(
 _D = "discriminator.main.0.weight"
 _LANDMARKS = "fan.l0.weight"
 _FILTER = "generator.hpf.filter"
+
+
+def _is_unused_shortcut(name: str) -> bool:
+    """Return whether a tensor is a shortcut of the decoder, which high-pass skips replace."""
+    return bool(re.fullmatch(r"generator\.decode\.\d+\.conv1x1\.weight", name))
 
 
 def _shapes(source: CheckpointFile) -> tuple[dict[str, Any], int, int]:

@@ -9,6 +9,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("lr lrG lrD lr_G lr_D g_lr d_lr", "learning_rate", "one for all players"),
     ("beta1 beta2 beta_1 beta_2", "betas", "both together: betas=0.5,0.999"),
     ("wd", "weight_decay", ""),
+    ("f_lr", "mapping_learning_rate", ""),
     ("batchSize batch bs", "batch_size", "over all devices together"),
     ("max_iter n_iters total_iters iterations", "steps", ""),
     ("num_iters", "steps", "an iteration there is a move of the critic: 200000 of them with "
@@ -32,6 +33,10 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("ndf d_conv_dim df_dim", "discriminator.width discriminator_width", ""),
     ("nef", "encoder_width", ""),
     ("nz", "style_dim z_dim", ""),
+    ("max_conv_dim", "max_width", ""),
+    ("hidden_dim", "mapping_width", ""),
+    ("num_domains", "attributes", "their number follows from the class folders"),
+    ("wing_path", "landmarks", "a file: landmarks=wing.ckpt"),
     ("netG which_model_netG", "generator", "generator=unet; for resnet_9blocks generator=resnet "
      "residual_blocks=9"),
     ("netG which_model_netG", "residual_blocks", "the number of blocks: 9 for resnet_9blocks"),
@@ -80,6 +85,11 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
      "there is weights.nce=0.5 and weights.nce_identity=0.5 here"),
     ("nce_idt", "weights.nce_identity", "a weight, 0 for none; see lambda_NCE"),
     ("lambda_z", "weights.latent", ""),
+    ("lambda_reg", "weights.r1", ""),
+    ("lambda_sty", "weights.style", ""),
+    ("lambda_ds", "weights.diversity", ""),
+    ("lambda_cyc", "weights.cycle", ""),
+    ("ds_iter", "diversity_steps", ""),
     ("lambda_kl", "weights.kl", ""),
     ("lambda_cls", "weights.classification", ""),
     ("lambda_rec", "weights.reconstruction", ""),
@@ -101,6 +111,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("image_size img_size imageSize", "crop", "also set resize to the same"),
     ("preprocess resize_or_crop", "resize", "resize=0 for images that are only cropped"),
     ("no_flip", "flip", "flip=false"),
+    ("randcrop_prob", "resized_crop", ""),
     ("direction which_direction", "direction", "AtoB there is a-to-b here"),
     ("direction which_direction", "", "there is nothing to set here: `crossimage translate --to` "
      "chooses the direction, and for a method that translates only from a to b, swap the folders"),
@@ -116,6 +127,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("dataroot data_root data_root_a data_root_b data_dir celeba_image_dir rafd_image_dir "
      "data_folder_train_a data_folder_train_b", "--data", ""),
     ("attr_path", "--data", "the folder that holds the table"),
+    ("train_img_dir val_img_dir", "--data", "the folder that holds train and test"),
     ("name checkpoints_dir output_path model_save_dir log_dir sample_dir result_dir outf", "--out",
      "the run's folder"),
     ("gpu_ids num_gpus ngpu gpus", "--devices", "their number; CUDA_VISIBLE_DEVICES chooses them"),

@@ -21,14 +21,14 @@ class PoolingBlock(nn.Module):
         inputs: Channels of the input.
         outputs: Channels of the output; if they differ, a 1x1 convolution is the shortcut.
         normed: Normalise before each activation, by affine instance norms.
-        halve: Halve the resolution by average pooling, after the first convolution.
+        halves: Halve the resolution by average pooling, after the first convolution.
     """
 
     def __init__(
-        self, inputs: int, outputs: int, *, normed: bool = False, halve: bool = False
+        self, inputs: int, outputs: int, *, normed: bool = False, halves: bool = False
     ) -> None:
         super().__init__()
-        self.halve = halve
+        self.halves = halves
         self.first_norm, self.second_norm = (
             AffineInstanceNorm(inputs) if normed else nn.Identity() for _ in range(2)
         )
@@ -43,7 +43,7 @@ class PoolingBlock(nn.Module):
         return (self._pool(self.shortcut(x)) + out) / math.sqrt(2)
 
     def _pool(self, x: Tensor) -> Tensor:
-        return F.avg_pool2d(x, 2) if self.halve else x
+        return F.avg_pool2d(x, 2) if self.halves else x
 
 
 class StyledBlock(nn.Module):
@@ -53,16 +53,16 @@ class StyledBlock(nn.Module):
         inputs: Channels of the input.
         outputs: Channels of the output; if they differ, a 1x1 convolution is the shortcut.
         style_dim: Length of a style.
-        double: Double the resolution before the first convolution, by repeating pixels.
+        doubles: Double the resolution before the first convolution, by repeating pixels.
         residual: Whether there is a shortcut, and its sum is divided by sqrt 2. Without one there
             is no 1x1 convolution in use either.
     """
 
     def __init__(
-        self, inputs: int, outputs: int, style_dim: int, *, double: bool, residual: bool
+        self, inputs: int, outputs: int, style_dim: int, *, doubles: bool, residual: bool
     ) -> None:
         super().__init__()
-        self.double, self.residual = double, residual
+        self.doubles, self.residual = doubles, residual
         self.first_norm = StyledNorm(inputs, style_dim)
         self.second_norm = StyledNorm(outputs, style_dim)
         self.first = nn.Conv2d(inputs, outputs, 3, 1, 1)
@@ -79,7 +79,7 @@ class StyledBlock(nn.Module):
         return (out + self.shortcut(self._double(x))) / math.sqrt(2)
 
     def _double(self, x: Tensor) -> Tensor:
-        return F.interpolate(x, scale_factor=2, mode="nearest") if self.double else x
+        return F.interpolate(x, scale_factor=2, mode="nearest") if self.doubles else x
 
 
 class StyledNorm(nn.Module):

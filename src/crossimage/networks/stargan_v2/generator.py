@@ -44,12 +44,12 @@ class StyledGenerator(nn.Module):
         pairs = list(zip(sizes, sizes[1:], strict=False))
         self.first = nn.Conv2d(channels, sizes[0], 3, 1, 1)
         self.encoder = nn.ModuleList(
-            [PoolingBlock(a, b, normed=True, halve=True) for a, b in pairs]
+            [PoolingBlock(a, b, normed=True, halves=True) for a, b in pairs]
             + [PoolingBlock(sizes[-1], sizes[-1], normed=True) for _ in range(2)]
         )
         self.decoder = nn.ModuleList(
-            StyledBlock(b, a, style_dim, double=a_is_larger, residual=not w_hpf)
-            for b, a, a_is_larger in [
+            StyledBlock(b, a, style_dim, doubles=larger, residual=not w_hpf)
+            for b, a, larger in [
                 *[(sizes[-1], sizes[-1], False)] * 2,
                 *((b, a, True) for a, b in reversed(pairs)),
             ]

@@ -90,7 +90,7 @@ def trunk(channels: int, width: int, max_width: int, side: int) -> tuple[nn.Sequ
     sizes = [min(width << i, max_width) for i in range(depth + 1)]
     layers = nn.Sequential(nn.Conv2d(channels, sizes[0], 3, 1, 1))
     for a, b in zip(sizes, sizes[1:], strict=False):
-        layers.append(PoolingBlock(a, b, halve=True))
+        layers.append(PoolingBlock(a, b, halves=True))
     layers.extend([
         nn.LeakyReLU(SLOPE), nn.Conv2d(sizes[-1], sizes[-1], 4), nn.LeakyReLU(SLOPE),
     ])  # fmt: skip
