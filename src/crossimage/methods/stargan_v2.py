@@ -52,7 +52,7 @@ from crossimage.labels import Labels, ReferencesConfig
 from crossimage.losses import discriminator_loss, generator_loss, r1_penalty
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.optimizers import Adam, Optimizer
-from crossimage.networks.blocks import initialise
+from crossimage.networks.layers.blocks import initialise
 from crossimage.networks.stargan_v2.generator import Masks, StyledGenerator, halvings
 from crossimage.networks.stargan_v2.landmarks import LandmarkNetwork, read_landmark_weights
 from crossimage.networks.stargan_v2.styles import (

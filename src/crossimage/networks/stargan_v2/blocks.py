@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossimage.networks.normalisation import AffineInstanceNorm, adaptive_instance_norm
+from crossimage.networks.layers.normalisation import AffineInstanceNorm, adaptive_instance_norm
 
 SLOPE = 0.2
 """Slope of the leaky ReLU for negative values."""

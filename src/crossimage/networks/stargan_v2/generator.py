@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossimage.networks.normalisation import AffineInstanceNorm
+from crossimage.networks.layers.normalisation import AffineInstanceNorm
 from crossimage.networks.stargan_v2.blocks import SLOPE, HighPass, PoolingBlock, StyledBlock
 
 Masks = tuple[Tensor, Tensor]
