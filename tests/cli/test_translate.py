@@ -102,3 +102,14 @@ def test_translate_takes_settings_that_may_change_after_training(
         assert tifffile.imread(out / "x.tif").dtype == np.float32
     assert crossimage("translate", run, "channels=1,1", image, "--out", out) == 2
     assert "'channels' must match the trained weights" in capsys.readouterr().err
+
+
+def test_translate_makes_only_what_is_missing(
+    capsys: pytest.CaptureFixture[str], run: Path, photos: Path, tmp_path: Path
+) -> None:
+    again = ("translate", run, photos, "--out", tmp_path / "out", "--skip-existing")
+    assert crossimage(*again) == crossimage(*again) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"2 images written to {tmp_path / 'out'}",
+        f"0 images written to {tmp_path / 'out'}; 2 already there",
+    ]

@@ -107,7 +107,8 @@ def translate(
         report = model.translate_files(
             images, folder, target, samples=samples, reference=references or None,
             same_style=same_style, seed=seed, truncation=truncation, size=size, format=format,
-            alpha=alpha, depth=depth, batch_size=batch_size, progress=progress,
+            alpha=alpha, depth=depth, batch_size=batch_size, skip_existing=skip_existing,
+            progress=progress,
         )  # fmt: skip
         if out == PIPE:
             write_stdout(report.written)
