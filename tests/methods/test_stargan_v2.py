@@ -161,8 +161,9 @@ def test_faces_need_a_landmark_network(labelled: Path, tmp_path: Path) -> None:
         train("stargan_v2", labelled, tmp_path / "run", **settings)
     file = wing(tmp_path / "wing.ckpt")
     with pytest.raises(ValueError, match=r"network of width 16, expected 256; set landmark_width"):
-        train("stargan_v2", labelled, tmp_path / "run", **settings, landmarks=file)
-    settings |= {"landmark_width": 16, "landmarks": file}
+        wide = settings | {"landmarks": file, "landmark_width": 256}
+        train("stargan_v2", labelled, tmp_path / "run", **wide)
+    settings |= {"landmarks": file}
     train("stargan_v2", labelled, tmp_path / "run", **settings)
     model = crossimage.load(tmp_path / "run", device="cpu")
     expected = torch.load(file, weights_only=True)["state_dict"]["l0.weight"]
