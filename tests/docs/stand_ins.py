@@ -238,6 +238,7 @@ STAND_INS: dict[str, StandIns] = {
     "docs/cut.md": StandIns(
         {
             "DATA": pairs,
+            "styles": class_folders,
             "emojis": pairs,
             "cats_dogs": partial(class_folders, names=("cat", "dog")),
             "horse.jpg": image,

@@ -49,9 +49,12 @@ SIDE = 256
 def recognises(states: list[dict[str, Tensor]]) -> bool:
     """Return whether the files hold a ResNet generator with blurs, heads, or a discriminator.
 
-    A generator without blurs, by itself, could be one of CycleGAN or pix2pix as well.
+    A ResNet generator without blurs, by itself, could be one of CycleGAN or pix2pix as well.
+    Generators of SinCUT are recognised too, and refused by :func:`convert`.
     """
     generator, others = states[0], states[1:]
+    if _is_single_image(generator):
+        return True
     heads = [state for state in others if _is_heads(state)]
     discriminators = [state for state in others if is_patch(state)]
     return (
@@ -68,10 +71,22 @@ def _is_heads(state: Mapping[str, Tensor]) -> bool:
     return "mlp_0.0.weight" in state
 
 
+def _is_single_image(state: Mapping[str, Tensor]) -> bool:
+    """Return whether the tensors are those of SinCUT's generator, of StyleGAN2's layers."""
+    return "encoder.convs.1.0.weight" in state and any(
+        name.startswith("decoder.convs.") for name in state
+    )
+
+
 def convert(
     sources: list[CheckpointFile], options: dict[str, str], config: dict[str, Any] | None
 ) -> ConvertedModel:
     """Convert a generator and, if present, heads and a discriminator to a CUT."""
+    if _is_single_image(sources[0].state):
+        raise ValueError(
+            f"{sources[0].path} is a generator of StyleGAN2's layers, as SinCUT has to translate "
+            "one image, which is not supported; expected one of residual blocks, of CUT or FastCUT"
+        )
     refuse_config(config, "CUT")
     check_options(options, ["domains", "test_mode", "norm", "direction", "nce_layers"])
     files = {"G": sources[0]}
