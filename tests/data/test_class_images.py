@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from crossimage.config import settings
+from crossimage.data.inspect import inspect
 from crossimage.data.loader import collate
 from crossimage.data.sources.class_sets import NO_CLASS, find_class_set
 from crossimage.labels import LabelSet, ReferencesConfig
@@ -137,3 +138,15 @@ def test_test_images_may_be_of_unseen_classes_if_the_method_allows_it(animals):
     assert [sum(values) for values in found.test_values] == [1, 1, 0, 1]
     held_out = find_class_set(str(animals), ["cat", "owl"], unseen=True)
     assert len(held_out.train) == 4 and len(held_out.test) == 4
+
+
+def test_inspection_says_how_classes_and_parts_are_drawn(animals):
+    config = replace(PLAIN, resized_crop=0.5, steps=30)
+    text = " ".join(inspect(str(animals), config, "classes").training)
+    assert "Of 50 % of the images, a random part of 80 to 100 % of the area" in text
+    assert (
+        "Classes are drawn evenly: in the 30 steps configured, images are seen 10.0 times" in text
+    )
+    assert "every image" not in text
+    text = " ".join(inspect(str(animals), replace(config, balanced=False), "classes").training)
+    assert "every image is seen within 3 steps" in text

@@ -41,6 +41,7 @@ class ClassImages(LabelledImages):
 
     def __init__(self, domains: Sequence[LabelledDomain], config: ReferencesConfig) -> None:
         super().__init__(domains, config)
+        self.draws_evenly = config.balanced
         (domain,) = domains
         self._classes = [values.index(1) for values in domain.values]
         self._rows_of: list[list[int]] = [[] for _ in domain.label_set.names]

@@ -57,6 +57,9 @@ class Images(Dataset[Sample]):
     resizes: ClassVar[bool] = True
     """Whether images are resized before they are cropped."""
 
+    draws_evenly: bool = False
+    """Whether classes are drawn evenly, in place of every image once per epoch."""
+
     def __init__(
         self,
         domains: Sequence[Domain],

@@ -266,6 +266,12 @@ def _plan(images: Images, splits: Sequence[SplitReport], layout: Layout) -> list
     resize = f"resize the shortest side to {config.resize} px and " if resizes else ""
     flip = ", mirroring half of the images" if config.flip else ""
     plan = [f"Training would {resize}crop {width} x {height} px at random{flip}."]
+    if config.resized_crop:
+        low, high = (round(100 * share) for share in config.resized_crop_scale)
+        plan.append(
+            f"Of {round(100 * config.resized_crop)} % of the images, a random part of {low} to "
+            f"{high} % of the area would be resized to {width} x {height} px instead."
+        )
     if domains[0].half is not None:
         plan.append(
             f"Each image is split in the middle: left is {domains[0].name}, right is "
@@ -299,11 +305,17 @@ def _plan(images: Images, splits: Sequence[SplitReport], layout: Layout) -> list
     steps = turns * -(-max(len(domain.train) for domain in domains) // config.samples)
     times = config.steps / steps
     moves = f" ({config.samples} images per step)" if config.samples > config.batch_size else ""
-    plan.append(
-        f"An epoch is {sizes}; at batch size {config.batch_size}{moves} every image is seen within "
-        f"{steps:,} steps, and {times:,.{0 if times > 10 else 1}f} times in the "
-        f"{config.steps:,} steps configured."
-    )
+    often = f"{times:,.{0 if times > 10 else 1}f} times"
+    if images.draws_evenly:
+        plan.append(
+            f"Classes are drawn evenly: in the {config.steps:,} steps configured, images are seen "
+            f"{often} on average, those of small classes more often."
+        )
+    else:
+        plan.append(
+            f"An epoch is {sizes}; at batch size {config.batch_size}{moves} every image is seen "
+            f"within {steps:,} steps, and {often} in the {config.steps:,} steps configured."
+        )
     return plan
 
 
