@@ -142,11 +142,13 @@ def test_test_images_may_be_of_unseen_classes_if_the_method_allows_it(animals):
 
 def test_inspection_says_how_classes_and_parts_are_drawn(animals):
     config = replace(PLAIN, resized_crop=0.5, steps=30)
-    text = " ".join(inspect(str(animals), config, "classes").training)
+    text = " ".join(inspect(str(animals), config, layout="classes").training)
     assert "Of 50 % of the images, a random part of 80 to 100 % of the area" in text
     assert (
         "Classes are drawn evenly: in the 30 steps configured, images are seen 10.0 times" in text
     )
     assert "every image" not in text
-    text = " ".join(inspect(str(animals), replace(config, balanced=False), "classes").training)
+    text = " ".join(
+        inspect(str(animals), replace(config, balanced=False), layout="classes").training
+    )
     assert "every image is seen within 3 steps" in text
