@@ -149,6 +149,23 @@ def test_files_have_the_styles_of_python_for_every_label_and_truncation(
         assert np.array_equal(written, expected.numpy())
 
 
+def test_every_label_has_its_samples_and_its_references(tmp_path: Path) -> None:
+    mapped, source = model(), flat(tmp_path / "a.png", 100)
+    done = mapped.translate_files(source, tmp_path / "all", "all", samples=2, seed=1)
+    expected = [f"a_{name}_{k}.png" for name in CLASSES for k in (1, 2)]
+    assert [path.name for path in done.written] == expected
+    for name in CLASSES:
+        alone = mapped.translate_files(source, tmp_path / name, name, samples=2, seed=1)
+        for k, path in enumerate(alone.written, 1):
+            together = tmp_path / "all" / f"a_{name}_{k}.png"
+            assert np.array_equal(np.asarray(Image.open(path)), np.asarray(Image.open(together)))
+    with Image.open(tmp_path / "all" / "sheet.png") as sheet:
+        assert sheet.width > 7 * 16  # the input and six results, enlarged
+    references = [flat(tmp_path / f"r{level}.png", level) for level in (0, 250)]
+    done = mapped.translate_files(source, tmp_path / "given", "all", reference=references)
+    assert [path.name for path in done.written] == expected
+
+
 def test_a_reference_is_encoded_as_an_image_of_the_target(tmp_path: Path) -> None:
     mapped, x, y = model(), images(3), images(3)
     torch.testing.assert_close(mapped.encode_style(y, "owl"), y.mean((2, 3)) + 2)

@@ -190,7 +190,7 @@ def _carry_out(
                     f"{job.skipped[0][1]}"
                 )
             if plan.sheet and written:
-                _write_sheet(predictor, job.rows_with(sorted(done)), out / SHEET)
+                _write_sheet(plan, job.rows_with(sorted(done)), out / SHEET)
                 manifest.add(Entry(SHEET, sha256_of(out / SHEET), SHEET_KIND))
     existing = [path for i in sorted(done) for path in plan.outputs[i]]
     skipped = [*plan.skipped, *job.skipped]
@@ -213,9 +213,9 @@ def _find_done(
     return done_inputs(len(plan.inputs), plan.entries, plan.records.out, options.seed is None, pool)
 
 
-def _write_sheet(predictor: Predictor, rows: Sequence[list[Tensor]], path: Path) -> None:
+def _write_sheet(plan: _Plan, rows: Sequence[list[Tensor]], path: Path) -> None:
     """Write the sheet of all labels, one row per input."""
-    titles = ("input", *predictor.targets)
+    titles = ["input", *(str(label) for label in plan.targets for _ in range(plan.samples))]
     columns = [torch.cat(column) for column in zip(*rows, strict=True)]
     contact_sheet = sheet([Panel("", list(zip(titles, columns, strict=True)))])
     with atomic(path) as file:
@@ -508,7 +508,10 @@ def _plan(
     found = find_inputs(paths, out, incoming, options.progress)
     sources = found.files
     suffix = partial(suffix_for, format=options.format, depth=options.depth)
-    names = name_outputs(sources, suffix, labels if every else samples)
+    titles = (
+        labels if samples == 1 else [f"{label}_{k + 1}" for label in labels for k in range(samples)]
+    )
+    names = name_outputs(sources, suffix, titles if every else samples)
     outputs = [[out / name for name in group] for group in names]
     inputs = [source.path for source in sources]
     _protect(inputs, references, [*outputs, [out / SHEET]] if every else outputs)
