@@ -17,7 +17,7 @@ from crossimage import Translator
 from crossimage.config import build
 from crossimage.data.images.deep_png import encode
 from crossimage.data.images.files import probe, read_image
-from crossimage.inference.files import TranslatedFiles
+from crossimage.inference.files.translate import TranslatedFiles
 from crossimage.methods.cyclegan import CycleGAN, CycleGANConfig
 from tests.conftest import small
 from tests.data.images.test_colour_profiles import WIDE

@@ -9,7 +9,8 @@ from PIL import Image
 
 from crossimage.config import build
 from crossimage.evaluation.galleries.translations import TranslationGallery
-from crossimage.inference.files import FileOptions, translate_files
+from crossimage.inference.files.options import FileOptions
+from crossimage.inference.files.translate import translate_files
 from crossimage.inference.predictor import Predictor
 from crossimage.methods import METHODS
 from crossimage.utils.seeds import seed_of

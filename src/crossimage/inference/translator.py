@@ -16,7 +16,8 @@ from crossimage.checkpoints.load import change_settings, load_networks
 from crossimage.checkpoints.model_file import save_model
 from crossimage.data.images.files import Opacity
 from crossimage.inference.display import as_html, facts_of, run_folder_of
-from crossimage.inference.files import FileOptions, TranslatedFiles, translate_files
+from crossimage.inference.files.options import FileOptions
+from crossimage.inference.files.translate import TranslatedFiles, translate_files
 from crossimage.inference.inputs import (
     Array,
     Codes,

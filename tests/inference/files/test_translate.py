@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 
 from crossimage.checkpoints.model_file import model_hash
-from crossimage.inference import files
+from crossimage.inference.files import job
+from crossimage.inference.files.translate import TranslatedFiles
 from crossimage.inference.translator import Translator
 from crossimage.methods.munit import MUNIT, MUNITConfig
 from crossimage.methods.settings import MultiScaleShape
@@ -102,7 +103,7 @@ def test_the_networks_do_not_wait_for_files_being_written(
     for i in range(5):
         save(tmp_path / "in" / f"{i}.png", (0, 0, 50 * i))
     goes_on = threading.Event()
-    write, translate = files.write_output, files._predict
+    write, translate = job.write_output, job._predict
 
     def slow(*arguments: Any) -> None:
         assert goes_on.wait(10)
@@ -113,8 +114,8 @@ def test_the_networks_do_not_wait_for_files_being_written(
             goes_on.set()  # the next images are translated, though none is written
         return translate(*arguments)
 
-    monkeypatch.setattr(files, "write_output", slow)
-    monkeypatch.setattr(files, "_predict", count)
+    monkeypatch.setattr(job, "write_output", slow)
+    monkeypatch.setattr(job, "_predict", count)
     report = model.translate_files(tmp_path / "in", tmp_path / "out", batch_size=1)
     assert len(report.written) == 5
 
@@ -267,7 +268,7 @@ def test_no_style_from_the_position_among_others(model: Translator, tmp_path: Pa
 
 
 def test_report_is_public() -> None:
-    assert files.TranslatedFiles().written == []
+    assert TranslatedFiles().written == []
 
 
 def test_pixels_without_a_value_have_none_in_the_result(tmp_path: Path) -> None:
@@ -507,14 +508,14 @@ def test_one_file_may_be_too_much_to_read(
     model: Translator, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     error: Exception,
 ) -> None:  # fmt: skip
-    load = files.load_image
+    load = job.load_image
 
     def limited(path: Path, *rest: Any) -> Any:
         if path.name == "2.png":
             raise error
         return load(path, *rest)
 
-    monkeypatch.setattr(files, "load_image", limited)
+    monkeypatch.setattr(job, "load_image", limited)
     report = model.translate_files(photos, tmp_path / "out")
     assert len(report.written) == 4
     ((path, reason),) = report.skipped

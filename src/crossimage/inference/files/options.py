@@ -1,0 +1,66 @@
+"""How image files are translated into a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import SupportsIndex
+
+from crossimage.data.images.files import Opacity
+from crossimage.inference.inputs import ImageLike
+from crossimage.inference.output_types import ResultDepth, check_types
+from crossimage.utils.arguments import whole
+from crossimage.utils.progress import ProgressCallback
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """How files are translated; :meth:`crossimage.Translator.translate_files` explains each option.
+
+    Attributes:
+        samples: Outputs per input and target.
+        reference: Images whose styles are used, one output per input for each.
+        same_style: Whether all inputs share the same random styles.
+        seed: Seed of random styles and noise; None for a random one.
+        truncation: How far random styles may be from the target's mean style.
+        size: Shortest side that inputs are resized to, in pixels.
+        format: Type of the outputs, such as ``png``; None for each input's own.
+        alpha: What becomes of transparent parts: ``white``, ``keep`` or ``drop``.
+        depth: How values are stored: ``auto``, ``8``, ``16`` or ``float``.
+        batch_size: Images that pass through the networks together.
+        skip_existing: Whether inputs whose results exist, unchanged and made in the same way, are
+            not translated again.
+        progress: Whether to show a progress bar, or what to call with the progress.
+    """
+
+    samples: int = 1
+    reference: ImageLike | Sequence[ImageLike] | None = None
+    same_style: bool = False
+    seed: SupportsIndex | None = None
+    truncation: float = 1.0
+    size: int | None = None
+    format: str | None = None
+    alpha: Opacity = "white"
+    depth: ResultDepth = "auto"
+    batch_size: int = 4
+    skip_existing: bool = False
+    progress: bool | ProgressCallback = False
+
+    def check(self) -> FileOptions:
+        """Return the options with every number checked and made an ``int``.
+
+        Raises:
+            ValueError: A number is out of range, or options contradict each other.
+        """
+        checked = replace(
+            self,
+            samples=whole(self.samples, "samples", 1),
+            batch_size=whole(self.batch_size, "batch_size", 1),
+            size=None if self.size is None else whole(self.size, "size", 1),
+        )
+        if self.reference is not None and checked.samples > 1:
+            raise ValueError("samples and reference are mutually exclusive: give one of them")
+        if self.reference is not None and self.truncation != 1:
+            raise ValueError("truncation is of random styles, so it excludes reference")
+        check_types(self.format, self.depth, self.alpha)
+        return checked

@@ -1,0 +1,223 @@
+"""What is translated to what: inputs, targets, styles and the names of outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from crossimage.data.images.encoded import EncodedImage
+from crossimage.data.images.files import Opacity
+from crossimage.data.sources.find import LeftOut
+from crossimage.inference.file_names import name_outputs
+from crossimage.inference.files.options import FileOptions
+from crossimage.inference.incoming import Incoming
+from crossimage.inference.input_files import find_inputs
+from crossimage.inference.inputs import FilesLike, ImageLike
+from crossimage.inference.output_types import suffix_for
+from crossimage.inference.outputs import SHEET, check_folder
+from crossimage.inference.predictor import Draw, Predictor
+from crossimage.inference.records import Records, styles_of
+from crossimage.inference.references import Reference, find_references, reference_styles
+from crossimage.labels import To
+from crossimage.utils.arguments import whole
+from crossimage.utils.manifest import Entry, sha256_of
+from crossimage.utils.seeds import seed_of
+
+ALL_LABELS = "all"
+"""The target that stands for every label of a method with labels, one after the other."""
+
+
+class Plan(NamedTuple):
+    """What is translated to what.
+
+    Attributes:
+        inputs: The input files.
+        targets: The targets of every input.
+        samples: Outputs per input and target.
+        outputs: Files of each input's outputs: the samples of the first target, then the next.
+        draw: Style and seed of an output, from its input's file name, its index and its target.
+        sheet: Whether a sheet of all labels is written.
+        left_out: What the given folders hold besides images.
+        incoming: The inputs that are not files of the user.
+        skipped: Inputs that could not be downloaded, each with the reason.
+        records: Describes the outputs for the list of results.
+        styles: What determines the style of each sample, for that list.
+        random: Whether outputs depend on styles or noise.
+    """
+
+    inputs: list[Path]
+    targets: Sequence[To]
+    samples: int
+    outputs: list[list[Path]]
+    draw: Callable[[str, int, To], Draw]
+    sheet: bool
+    left_out: list[LeftOut]
+    incoming: Incoming
+    skipped: list[tuple[Path, str]]
+    records: Records
+    styles: list[dict[str, Any]]
+    random: bool
+
+    def entries(self, i: int) -> list[Entry]:
+        """Describe the outputs of an input, in the order of its outputs, for the list of results.
+
+        Raises:
+            OSError: The input cannot be read.
+        """
+        path = self.inputs[i]
+        name, sha256 = self.incoming.names.get(path, path.as_posix()), sha256_of(path)
+        return [
+            self.records.entry(
+                output,
+                input=name,
+                input_sha256=sha256,
+                target=target,
+                style=style,
+                random=self.random,
+            )
+            for output, (target, style) in zip(
+                self.outputs[i], product(self.targets, self.styles), strict=True
+            )
+        ]
+
+
+def make_plan(
+    predictor: Predictor,
+    paths: FilesLike,
+    out: Path,
+    to: To | None,
+    options: FileOptions,
+    incoming: Incoming,
+) -> Plan:
+    """Find the inputs and name the outputs, before anything is translated."""
+    check_folder(out)
+    left_out: list[LeftOut] = []
+    few_shot = predictor.networks.few_shot
+
+    def named(reference: ImageLike) -> list[ImageLike | EncodedImage]:
+        return _named(reference, out, incoming, left_out)
+
+    references = (
+        [] if options.reference is None else find_references(options.reference, few_shot, named)
+    )
+    samples = len(references) or options.samples
+    labels = predictor.targets if predictor.networks.labels and not few_shot else ()
+    every = isinstance(to, str) and to == ALL_LABELS and bool(labels) and ALL_LABELS not in labels
+    targets: Sequence[To] = labels if every else [predictor.resolve_target(to)]
+    _check_alpha(predictor, targets[0], options.alpha)
+    if isinstance(to, Tensor):
+        predictor.encode_target(to, 1)  # all files get the same labels
+    found = find_inputs(paths, out, incoming, options.progress)
+    sources = found.files
+    suffix = partial(suffix_for, format=options.format, depth=options.depth)
+    titles = (
+        labels if samples == 1 else [f"{label}_{k + 1}" for label in labels for k in range(samples)]
+    )
+    names = name_outputs(sources, suffix, titles if every else samples)
+    outputs = [[out / name for name in group] for group in names]
+    inputs = [source.path for source in sources]
+    _protect(inputs, references, [*outputs, [out / SHEET]] if every else outputs)
+    seed = int(torch.randint(2**62, ())) if options.seed is None else whole(options.seed, "seed")
+    draw = _draw_rule(predictor, targets, samples, references, options, seed)
+    left_out += found.left_out
+    records = Records(predictor, out, seed, _settings(options))
+    styles = styles_of(samples, options.same_style, references)
+    return Plan(
+        inputs, targets, samples, outputs, draw, every, left_out, incoming, found.skipped, records,
+        styles, bool(references) or predictor.multimodal,
+    )  # fmt: skip
+
+
+def _settings(options: FileOptions) -> dict[str, Any]:
+    """Return the options that determine the pixels, but are stated nowhere else in the list."""
+    elsewhere = {
+        "samples", "reference", "same_style", "seed", "format", "batch_size", "skip_existing",
+        "progress",
+    }  # fmt: skip
+    return {f.name: getattr(options, f.name) for f in fields(options) if f.name not in elsewhere}
+
+
+def _named(
+    given: ImageLike, out: Path, incoming: Incoming, left_out: list[LeftOut]
+) -> list[ImageLike | EncodedImage]:
+    """Return the images that a reference names: itself, or those of a folder, pattern or list."""
+    if not isinstance(given, str | Path):
+        return [given]
+    found = find_inputs(given, out, incoming)
+    if found.skipped:  # fewer results than references would be surprising
+        raise ValueError(found.skipped[0][1])
+    left_out += found.left_out
+    return [incoming.image(source.path) for source in found.files]
+
+
+def _draw_rule(
+    predictor: Predictor,
+    targets: Sequence[To],
+    samples: int,
+    references: Sequence[Reference],
+    options: FileOptions,
+    seed: int,
+) -> Callable[[str, int, To], Draw]:
+    """Return the function that gives an output's style and seed."""
+    predictor.check_truncation(options.truncation)
+    if predictor.networks.few_shot and not references:
+        raise ValueError(
+            f"this {predictor.method} translates to the class of reference images, and there are "
+            "none: give some"
+        )
+    styles = [
+        (to, reference_styles(predictor, references, to).cpu()) for to in targets if references
+    ]
+    if references:
+        samples = 1
+    if not predictor.multimodal and (samples > 1 or options.same_style):
+        raise ValueError(f"this {predictor.method} has no styles: it gives one output per input")
+
+    def draw(name: str, k: int, to: To) -> Draw:
+        name = "" if options.same_style else name
+        for target, codes in styles:
+            if target is to:
+                return Draw(codes[k : k + 1], seed_of(seed, name, k))
+        return predictor.draw(seed, name, k, predictor.encode_target(to, 1), options.truncation)
+
+    return draw
+
+
+def _check_alpha(predictor: Predictor, to: To, alpha: Opacity) -> None:
+    """Refuse to treat opacity apart if the model translates it.
+
+    Raises:
+        ValueError: It has images of 4 channels.
+    """
+    letters = (predictor.source_letter(to), target_letter(predictor, to))
+    if alpha != "white" and 4 in map(predictor.channels, letters):
+        raise ValueError(f"this model has images of 4 channels; leave out alpha={alpha}")
+
+
+def target_letter(predictor: Predictor, to: To) -> str:
+    """Return the letter of the domain that outputs for a target belong to."""
+    letters = predictor.networks.letters
+    return letters[0] if len(letters) == 1 else predictor.letter(to)
+
+
+def _protect(
+    inputs: Sequence[Path], references: Sequence[Reference], outputs: Sequence[Sequence[Path]]
+) -> None:
+    """Refuse to overwrite an input or a reference."""
+    images = (image for reference in references for image in reference)
+    given = [*inputs, *(Path(image) for image in images if isinstance(image, str | Path))]
+    protected = {path.resolve() for path in given}
+    for group in outputs:
+        for path in group:
+            if path.resolve() in protected:
+                raise ValueError(
+                    f"the result {path} would overwrite an input; choose another folder for the "
+                    "results"
+                )
