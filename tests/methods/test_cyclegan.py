@@ -233,3 +233,14 @@ def test_the_smallest_crop_is_large_enough(layers: int, smallest: int) -> None:
 def test_impossible_settings_are_one_sentence(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         cyclegan(**changes)
+
+
+@pytest.mark.parametrize("upsampling", ["transposed", "nearest", "bilinear"])
+def test_antialiased_networks_train_and_keep_the_size(upsampling: str) -> None:
+    method = cyclegan(antialias=True, upsampling=upsampling)
+    for move in method.training_step(batch(method)):
+        sum(move.losses.values()).backward(inputs=list(method.players()[move.player].parameters()))
+    for player in method.players().values():
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in player.parameters())
+    x = torch.rand(1, 3, 20, 28) * 2 - 1
+    assert method.translate(x, "b").shape == x.shape
