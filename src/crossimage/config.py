@@ -151,6 +151,11 @@ def micro_batch_size(
     return size
 
 
+Side = Literal["left", "right"]
+Halves = Annotated[tuple[Side, ...], BeforeValidator(_separated)]
+"""A half of a side-by-side pair, for each domain."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """The settings that a data source determines; see :meth:`Config.complete`.
@@ -161,6 +166,8 @@ class Facts:
         classes: Names of the classes; empty unless class folders were requested.
         label_sets: Number of labels in each labelled data set.
         categorical: Whether each labelled data set's labels are classes, exactly one per image.
+        halves: Which half of its files each domain is, if these are side-by-side pairs.
+        pair_aspect: Usual ratio of width to height of these files.
     """
 
     domains: tuple[str, ...]
@@ -168,6 +175,8 @@ class Facts:
     classes: tuple[str, ...] = ()
     label_sets: tuple[int, ...] = ()
     categorical: tuple[bool, ...] = ()
+    halves: tuple[Side, ...] = ()
+    pair_aspect: float = 0.0
 
 
 @settings
@@ -176,6 +185,10 @@ class Config:
 
     Attributes:
         domains: Names of the domains; empty: taken from the data's folders.
+        halves: Which half of the files each domain is, left or right, if they are side-by-side
+            pairs, and otherwise empty; taken from the data.
+        pair_aspect: Usual ratio of width to height of these files (0: there are none); taken from
+            the data.
         channels: Channels of the images, one number per domain.
         value_range: Lowest and highest value of images of more than 8 bits, mapped to [-1, 1];
             by default the full range of 16-bit images. One for all domains, or one per domain:
@@ -226,6 +239,8 @@ class Config:
     """
 
     domains: Names = ()
+    halves: Halves = ()
+    pair_aspect: NonNegativeFloat = 0.0
     channels: Channels = (3, 3)
     value_range: Ranges | None = None
     resize: NonNegativeInt = 256
@@ -297,7 +312,11 @@ class Config:
 
         Subclasses that let the data determine more of their fields extend this method.
         """
-        return {"domains": facts.domains}
+        return {
+            "domains": facts.domains,
+            "halves": facts.halves,
+            "pair_aspect": facts.pair_aspect,
+        }
 
     def in_steps(self, images: int) -> Self:
         """Return the config with its epochs converted to steps.

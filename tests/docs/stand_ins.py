@@ -294,7 +294,12 @@ STAND_INS: dict[str, StandIns] = {
         }
     ),
     "docs/translate.md": StandIns(
-        SKETCHES | {"runs/shoes": partial(model, method="munit"), "list.txt": list_file},
+        SKETCHES
+        | {
+            "runs/shoes": partial(model, method="munit"),
+            "list.txt": list_file,
+            "pairs": partial(images, count=2, size=(48, 24)),
+        },
         names={
             "bgr": lambda: np.zeros((16, 16, 3), np.uint8),
             "rgb01": lambda: (tensor() + 1) / 2,

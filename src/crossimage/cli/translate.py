@@ -36,6 +36,7 @@ def translate(
     seed: int | None = None,
     truncation: float = 1.0,
     size: int | None = None,
+    half: Literal["left", "right", "whole"] | None = None,
     format: str | None = None,
     alpha: Literal["white", "keep", "drop"] = "white",
     depth: Literal["auto", "8", "16", "float"] = "auto",
@@ -67,6 +68,9 @@ def translate(
         truncation: How far random styles may be from the target's mean style, from 0 to 1: lower
             values are more typical and less varied (StarGAN v2).
         size: Resize the shortest side of the inputs to this many pixels first.
+        half: The part of the inputs that is translated, for side-by-side pairs; by default all of
+            it, or for a model that was trained on such pairs the half of the source domain, if an
+            input has their shape.
         format: File type of the results (png, jpg, webp, bmp, tif); by default that of each input
             if it is one of these, and otherwise png.
         alpha: Transparent parts are white, as in training; with keep, results also get the opacity
@@ -106,9 +110,9 @@ def translate(
         target = parse_target(to, labels.names) if to and labels else to
         report = model.translate_files(
             images, folder, target, samples=samples, reference=references or None,
-            same_style=same_style, seed=seed, truncation=truncation, size=size, format=format,
-            alpha=alpha, depth=depth, batch_size=batch_size, skip_existing=skip_existing,
-            progress=progress,
+            same_style=same_style, seed=seed, truncation=truncation, size=size, half=half,
+            format=format, alpha=alpha, depth=depth, batch_size=batch_size,
+            skip_existing=skip_existing, progress=progress,
         )  # fmt: skip
         if out == PIPE:
             write_stdout(report.written)

@@ -22,6 +22,7 @@ from crossimage.data.images.pixels import MAX_PIXELS, BombError, ImageError
 from crossimage.data.images.resize import resize_decoded, size_before_crop
 from crossimage.data.loader import LoadedBatch, Sample
 from crossimage.data.sources.folders import Domain, Split
+from crossimage.data.sources.side_by_side import half_of
 from crossimage.data.unreadable import Unreadable
 from crossimage.utils.seeds import seed_of
 
@@ -419,4 +420,4 @@ def _half(image: Tensor, half: int | None, path: Path) -> Tensor:
             f"{path} is {image.shape[2]} pixels wide; expected a side-by-side pair, which has an "
             "even width"
         )
-    return image.chunk(2, dim=2)[half]
+    return half_of(image, half)

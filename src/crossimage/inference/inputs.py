@@ -20,6 +20,7 @@ from crossimage.config import DataRules
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.files import from_array, from_pil, read_image, to_array, to_pil
 from crossimage.data.images.label_maps import read_label_map
+from crossimage.inference.halves import HalfRule
 from crossimage.inference.web import download, is_address, without_secrets
 from crossimage.utils.files import as_path
 from crossimage.utils.names import did_you_mean, look_up
@@ -46,6 +47,7 @@ Codes = Tensor | ArrayLike
 _LIMIT = 10.0  # refuses 0..255, and lets noise and resizing overshoot [-1, 1]
 _SLACK = 0.05  # of values in [0, 1] that were resized
 _OVERSHOOT = 1.5  # what noise and resizing hardly exceed
+_IN_MEMORY = (Image.Image, np.ndarray)
 _KINDS = "PIL images, uint8 arrays (H, W, C), paths, addresses, encoded bytes or binary files"
 
 
@@ -138,6 +140,7 @@ def read_inputs(
     value_range: tuple[float, float] | None = None,
     rules: DataRules = 2,
     classes: int = 0,
+    half: HalfRule | None = None,
 ) -> Inputs:
     """Read what a user passes as images.
 
@@ -149,6 +152,7 @@ def read_inputs(
         value_range: Range of images of more than 8 bits.
         rules: The rules by which images are read.
         classes: Number of classes if the images are label maps; 0 otherwise.
+        half: Which part of each image is used; None: all of it.
 
     Returns:
         The images: a tensor as one batch, any other image as a batch of one.
@@ -161,7 +165,10 @@ def read_inputs(
         UserWarning: The values of a tensor are those of images in [0, 1], or exceed [-1, 1] by far.
     """
     if isinstance(x, Tensor):
-        return Inputs([_check_tensor(x, channels)], x.device, is_tensor=True)
+        batch = _check_tensor(x, channels)
+        if half:
+            batch = half.apply(batch, "the tensor", is_file=False)
+        return Inputs([batch], x.device, is_tensor=True)
     images = as_list(x)
     if not images:
         raise ValueError("the list of images is empty; expected at least one")
@@ -169,8 +176,21 @@ def read_inputs(
         batches = [_read_label_map(image, channels, classes)[None] for image in images]
     else:
         batches = [_read(image, channels, value_range, rules)[None] for image in images]
+    if half:
+        batches = [
+            half.apply(batch, _title(image), is_file=not isinstance(image, _IN_MEMORY))
+            for batch, image in zip(batches, images, strict=True)
+        ]
     arrays = [isinstance(image, np.ndarray) for image in images]
     return Inputs(batches, single=is_single(x), arrays=arrays)
+
+
+def _title(image: object) -> str:
+    """Return what messages call an image."""
+    if isinstance(image, str | Path | EncodedImage):
+        return without_secrets(image) if isinstance(image, str) else str(image)
+    name = getattr(image, "name", None)
+    return name if isinstance(name, str) else "the image"
 
 
 def domain_index(name: object, domains: Sequence[str]) -> int:

@@ -54,10 +54,12 @@ class Records:
         input_sha256: str | None = None,
         target: To | None = None,
         style: Mapping[str, Any] | None = None,
+        half: str = "whole",
         random: bool = True,
     ) -> Entry:
         """Describe a result that is yet to be written; see :class:`Entry`.
 
+        A half of the input is one of the settings.
         Without ``random``, neither seed nor style determine it.
         """
         return replace(
@@ -67,6 +69,9 @@ class Records:
             input_sha256=input_sha256,
             target=target.tolist() if isinstance(target, Tensor) else target,
             seed=self._common.seed if random else None,
+            settings=self._common.settings
+            if half == "whole"
+            else {**self._common.settings, "half": half},
             style=style if style and random else {},
         )
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.formats import EXPECTED
 from crossimage.data.sources.find import find_files
+from crossimage.inference.halves import HalfRule
 from crossimage.inference.inputs import ImageLike, as_list, read_inputs
 from crossimage.inference.predictor import Predictor
 from crossimage.labels import To
@@ -68,29 +69,33 @@ def find_references(
     return references
 
 
-def reference_styles(predictor: Predictor, references: Sequence[Reference], to: To) -> Tensor:
+def reference_styles(
+    predictor: Predictor, references: Sequence[Reference], to: To, half: HalfRule | None = None
+) -> Tensor:
     """Return the style codes (references, style_dim) of references.
 
     Args:
         predictor: The trained model.
         references: The references.
         to: Their domain.
+        half: Which part of them is used; None: by the model's training data.
 
     Raises:
         FileNotFoundError: The path of an image does not exist.
         ValueError: An image is unreadable, or the domain does not fit the model.
     """
     return torch.cat(
-        [_encode(predictor, images, to).mean(0, keepdim=True) for images in references]
+        [_encode(predictor, images, to, half).mean(0, keepdim=True) for images in references]
     )
 
 
-def _encode(predictor: Predictor, images: Reference, to: To) -> Tensor:
+def _encode(predictor: Predictor, images: Reference, to: To, half: HalfRule | None) -> Tensor:
     """Return the style code of each image."""
     letter = predictor.letter(to)
+    half = half or HalfRule(predictor.networks, letter, reference=True)
     inputs = read_inputs(
         images, predictor.channels(letter), predictor.config.range_of(letter),
-        predictor.config.data_rules,
+        predictor.config.data_rules, half=half,
     )  # fmt: skip
     batches = [predictor.fit_size(batch.to(predictor.device)) for batch in inputs.batches]
     return torch.cat([predictor.reference_style(batch, to) for batch in batches])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,6 +19,7 @@ from crossimage.data.images.files import Opacity
 from crossimage.inference.display import as_html, facts_of, run_folder_of
 from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.translate import TranslatedFiles, translate_files
+from crossimage.inference.halves import Half, HalfRule
 from crossimage.inference.inputs import (
     Array,
     Codes,
@@ -126,61 +128,61 @@ class Translator(Predictor):
     def translate(
         self, x: Tensor, to: To | None = ..., style: Codes | None = ...,
         reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: SupportsIndex | None = ..., truncation: float = ...,
+        *, samples: SupportsIndex | None = ..., truncation: float = ..., half: Half | None = ...,
     ) -> Tensor: ...
     @overload
     def translate(  # type: ignore[overload-overlap]  # a path is a sequence of strings, too
         self, x: ImageSource, to: To | None = ..., style: Codes | None = ...,
         reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: None = ..., truncation: float = ...,
+        *, samples: None = ..., truncation: float = ..., half: Half | None = ...,
     ) -> Image: ...
     @overload
     def translate(
         self, x: Array, to: To | None = ..., style: Codes | None = ...,
         reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: None = ..., truncation: float = ...,
+        *, samples: None = ..., truncation: float = ..., half: Half | None = ...,
     ) -> Array: ...
     @overload
     def translate(
         self, x: Sequence[ImageSource], to: To | None = ..., style: Codes | None = ...,
         reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: None = ..., truncation: float = ...,
+        *, samples: None = ..., truncation: float = ..., half: Half | None = ...,
     ) -> list[Image]: ...
     @overload
     def translate(
         self, x: Sequence[Array], to: To | None = ..., style: Codes | None = ...,
         reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: None = ..., truncation: float = ...,
+        *, samples: None = ..., truncation: float = ..., half: Half | None = ...,
     ) -> list[Array]: ...
     @overload
     def translate(  # type: ignore[overload-overlap]
         self, x: ImageSource, to: To | None = ..., style: Codes | None = ...,
         reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: SupportsIndex, truncation: float = ...,
+        *, samples: SupportsIndex, truncation: float = ..., half: Half | None = ...,
     ) -> list[Image]: ...
     @overload
     def translate(
         self, x: Array, to: To | None = ..., style: Codes | None = ...,
         reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: SupportsIndex, truncation: float = ...,
+        *, samples: SupportsIndex, truncation: float = ..., half: Half | None = ...,
     ) -> list[Array]: ...
     @overload
     def translate(
         self, x: Sequence[ImageSource], to: To | None = ..., style: Codes | None = ...,
         reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: SupportsIndex, truncation: float = ...,
+        *, samples: SupportsIndex, truncation: float = ..., half: Half | None = ...,
     ) -> list[list[Image]]: ...
     @overload
     def translate(
         self, x: Sequence[Array], to: To | None = ..., style: Codes | None = ...,
         reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: SupportsIndex, truncation: float = ...,
+        *, samples: SupportsIndex, truncation: float = ..., half: Half | None = ...,
     ) -> list[list[Array]]: ...
     @overload
     def translate(
         self, x: Sequence[ImageLike], to: To | None = ..., style: Codes | None = ...,
         reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: SupportsIndex | None = ..., truncation: float = ...,
+        *, samples: SupportsIndex | None = ..., truncation: float = ..., half: Half | None = ...,
     ) -> list[Any]: ...
     # fmt: on
 
@@ -194,6 +196,7 @@ class Translator(Predictor):
         *,
         samples: SupportsIndex | None = None,
         truncation: float = 1.0,
+        half: Half | None = None,
     ) -> Any:
         """Translate images to another domain.
 
@@ -214,6 +217,10 @@ class Translator(Predictor):
                 without ``samples``.
             truncation: How far random styles may be from the target's mean style, from 0 to 1; see
                 :meth:`sample_style`.
+            half: The part of each image that is translated: the ``left`` or ``right`` half, or the
+                ``whole``. If omitted, images are translated whole, except files that have the shape
+                of the side-by-side pairs that the model was trained on: of these it is the half of
+                the source domain, and of references that of the target domain.
 
         Returns:
             For a tensor, a float32 tensor (N, C, H, W) on its device, in [-1, 1], or slightly
@@ -229,16 +236,16 @@ class Translator(Predictor):
 
         Warns:
             UserWarning: The values of a tensor are those of images in [0, 1], or exceed [-1, 1] by
-                far.
+                far; or files are taken for side-by-side pairs.
         """
         to = self.resolve_target(to)
         k = self._check_samples(samples, style, reference)
         self.check_truncation(truncation)
         if truncation != 1 and (style is not None or reference is not None):
             raise ValueError("truncation is of random styles, so it excludes style and reference")
-        inputs = self._read(x, self.source_letter(to))
+        inputs = self._read(x, self.source_letter(to), half)
         target = self.encode_target(to, len(inputs))
-        styles = self._given_styles(len(inputs), to, style, reference)
+        styles = self._given_styles(len(inputs), to, style, reference, half)
         if styles is None and self.networks.style_dim:
             styles = self._random_styles(len(inputs), k, target, seed, truncation)
         # Several outputs come from several styles, or else from noise that each pass draws anew.
@@ -475,6 +482,7 @@ class Translator(Predictor):
         seed: SupportsIndex | None = None,
         truncation: float = 1.0,
         size: int | None = None,
+        half: Half | None = None,
         format: str | None = None,
         alpha: Opacity = "white",
         depth: ResultDepth = "auto",
@@ -509,6 +517,8 @@ class Translator(Predictor):
             truncation: How far random styles may be from the target's mean style, from 0 to 1; see
                 :meth:`sample_style`.
             size: Resize inputs to this shortest side first, in pixels.
+            half: The part of inputs that is translated: the ``left`` or ``right`` half, or the
+                ``whole``; if omitted, as for :meth:`translate`, and ``notes`` says which.
             format: Type of the outputs, such as ``png``; if omitted, each input's own where it is
                 written, and otherwise PNG.
             alpha: What becomes of transparent parts: they are ``white``, as in training; or they
@@ -534,7 +544,7 @@ class Translator(Predictor):
             OSError: No output can be written, such as to a full disk.
         """
         options = FileOptions(
-            samples, reference, same_style, seed, truncation, size, format, alpha, depth,
+            samples, reference, same_style, seed, truncation, size, half, format, alpha, depth,
             batch_size, skip_existing, progress,
         )  # fmt: skip
         return translate_files(self, paths, as_path(out, "the path of the results"), to, options)
@@ -553,13 +563,15 @@ class Translator(Predictor):
             self.networks.check_discriminators()
         save_model(as_path(path, "the model's path"), self.networks, discriminators=discriminators)
 
-    def _read(self, x: ImagesLike, letter: str) -> Inputs:
+    def _read(self, x: ImagesLike, letter: str, half: Half | None = None) -> Inputs:
         """Read images of a domain and move them to the networks' device."""
+        rule = HalfRule(self.networks, letter, half)
         is_source = len(self.networks.targets) == 1 and letter not in self.networks.targets
         inputs = read_inputs(
             x, self.channels(letter), self.config.range_of(letter), self.config.data_rules,
-            self.networks.classes if is_source else 0,
+            self.networks.classes if is_source else 0, rule,
         )  # fmt: skip
+        _warn(rule)
         batches = [self.fit_size(batch.to(self.device)) for batch in inputs.batches]
         return replace(inputs, batches=batches)
 
@@ -593,8 +605,9 @@ class Translator(Predictor):
         return k
 
     def _given_styles(
-        self, count: int, to: To, style: Codes | None, reference: ImagesLike | None
-    ) -> Tensor | None:
+        self, count: int, to: To, style: Codes | None, reference: ImagesLike | None,
+        half: Half | None,
+    ) -> Tensor | None:  # fmt: skip
         """Return style codes (count, 1, style_dim) as requested; None if none are given."""
         if style is not None and reference is not None:
             raise ValueError("style and reference are mutually exclusive: give one of them")
@@ -602,17 +615,23 @@ class Translator(Predictor):
             return self._fit_style(style, count, "style")[:, None]
         if reference is not None:
             self._require_styles()
-            codes = self._reference_codes(reference, to)
+            codes = self._reference_codes(reference, to, half)
             return self._fit_style(codes, count, "reference")[:, None]
         return None
 
-    def _reference_codes(self, reference: ImagesLike, to: To) -> Tensor:
+    def _reference_codes(self, reference: ImagesLike, to: To, half: Half | None) -> Tensor:
         """Return the style code of each reference."""
+        rule = HalfRule(self.networks, self.letter(to), half, reference=True)
+        codes = self._codes_of_references(reference, to, rule)
+        _warn(rule, "reference")
+        return codes
+
+    def _codes_of_references(self, reference: ImagesLike, to: To, half: HalfRule) -> Tensor:
         few_shot = self.networks.few_shot
         if not isinstance(reference, Tensor):
             images = find_references(reference, few_shot)
             if few_shot or not (isinstance(to, Tensor) and to.ndim == 2 and len(to) > 1):
-                return reference_styles(self, images, to)
+                return reference_styles(self, images, to, half)
             # an image each has a target of its own
             images = images * len(to) if len(images) == 1 else images
             if len(images) != len(to):
@@ -621,7 +640,7 @@ class Translator(Predictor):
                     f"{len(to)} label vectors"
                 )
             styles = [
-                reference_styles(self, [one], row[None])
+                reference_styles(self, [one], row[None], half)
                 for one, row in zip(images, to, strict=True)
             ]
             return torch.cat(styles)
@@ -664,3 +683,9 @@ class Translator(Predictor):
                 f"images of {width}x{height} pixels are too small for the discriminator, which was "
                 f"trained on {crop[1]}x{crop[0]}; enlarge them first"
             ) from None
+
+
+def _warn(rule: HalfRule, kind: str = "image") -> None:
+    """Warn of what the rule for side-by-side pairs did."""
+    for sentence in rule.sentences(kind):
+        warnings.warn(sentence, stacklevel=4)

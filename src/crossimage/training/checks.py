@@ -24,6 +24,8 @@ MAY_CHANGE = frozenset(
         "sample_count",
         "save_every",
         "keep",
+        "halves",  # of the data, which is compared itself; earlier versions did not keep these two
+        "pair_aspect",
     }
 )
 """Settings that a continued run may change: they do not change the computation of a step. The

@@ -62,3 +62,21 @@ def test_only_methods_of_pairs_take_other_shapes_than_two_squares(tmp_path: Path
     squares = tmp_path / "squares"
     squares.mkdir()
     assert scan_domains(put(squares, (60, 30)), paired=False)[0].half == 0
+
+
+def test_the_config_of_a_run_states_which_half_each_domain_is(tmp_path: Path) -> None:
+    data = put(tmp_path, (64, 32), (66, 32), (64, 32))
+    for layout in ("paired", "unpaired"):
+        config = Config(domains=("photo", "label"))
+        completed = config.complete(find_source(data, config, layout).facts)  # type: ignore[arg-type]
+        assert (completed.halves, completed.pair_aspect) == (("left", "right"), 2.0)
+    put(tmp_path, (64, 32), split="trainA"), put(tmp_path, (64, 32), split="trainB")
+    apart = completed.complete(find_source(data, Config(), "unpaired").facts)
+    assert (apart.halves, apart.pair_aspect) == ((), 0.0)
+
+
+def test_pairs_of_other_shapes_state_theirs(tmp_path: Path) -> None:
+    facts = find_source(put(tmp_path, (96, 32), (90, 30)), Config(), "paired").facts
+    assert (facts.halves, facts.pair_aspect) == (("left", "right"), 3.0)
+    earlier = find_source(str(tmp_path), Config(data_rules=1), "paired").facts
+    assert earlier.pair_aspect == 3.0

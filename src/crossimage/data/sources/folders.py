@@ -44,6 +44,7 @@ class Domain:
         train: Training images, sorted.
         test: Test images, sorted; may be empty.
         half: 0 or 1 if the domain's images are the left or right halves of the files.
+        aspect: Usual ratio of width to height of the files that hold such halves; 0 if none do.
         train_root: The folder, or list file, of the training images.
         test_root: The folder of the test images, whether or not it exists.
         lines: In a list file, the line of every training image.
@@ -61,6 +62,7 @@ class Domain:
     train: tuple[Path, ...]
     test: tuple[Path, ...] = ()
     half: int | None = None
+    aspect: float = 0.0
     train_root: Path = Path()
     test_root: Path = Path()
     lines: tuple[int, ...] = ()
@@ -207,6 +209,8 @@ def facts_of(domains: Sequence[Domain]) -> Facts:
         domains=tuple(domain.name for domain in domains),
         epoch=max(len(domain.train) for domain in domains),
         classes=next((domain.classes for domain in domains if domain.classes), ()),
+        halves=tuple(("left", "right")[d.half] for d in domains if d.half is not None),
+        pair_aspect=domains[0].aspect,
     )
 
 
@@ -247,7 +251,8 @@ def _from_splits(
         chosen = _choose(train, folders, names)
         return _in_folders(folder, [(name, "", name) for name in chosen], rules)
     (images,) = _in_folders(folder, [("", "", "")], rules)
-    check_side_by_side(images.train, images.test, paired, _LAYOUTS, rules)
+    aspect = check_side_by_side(images.train, images.test, paired, _LAYOUTS, rules)
+    images = replace(images, aspect=round(aspect, 4))
     return replace(images, name="a", half=0), replace(images, name="b", half=1)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
+from torch import Tensor
+
 from crossimage.config import DataRules
 from crossimage.data.images.files import probe
 from crossimage.data.images.pixels import BombError, ImageError, ImageInfo
@@ -18,11 +20,12 @@ _PHOTOS = {"3:2": 3 / 2, "16:10": 16 / 10, "5:3": 5 / 3, "16:9": 16 / 9, "1.85:1
 _EQUAL = 0.01  # relative difference up to which ratios are the same
 _EXCEPTION = 0.1  # relative difference from the usual ratio that marks an exception
 _NAMED = 3
+_TWO_SQUARES = 2.0
 
 
 def check_side_by_side(
     train: Sequence[Path], test: Sequence[Path], paired: bool, layouts: str, rules: DataRules = 2
-) -> None:
+) -> float:
     """Check, from the headers of all files, that they are side-by-side pairs.
 
     Files with broken headers are skipped here; training counts and names them.
@@ -35,17 +38,20 @@ def check_side_by_side(
         layouts: The layouts to advise, for error messages.
         rules: The rules by which files are found; 1: only the first three files are read.
 
+    Returns:
+        Their usual ratio of width to height.
+
     Raises:
         ValueError: The files are not pairs, or some differ in shape from the others.
     """
-    if rules == 1:
-        for path, info in _sizes(train[:3]):
-            _check_pair(path, info, layouts)
-        return
-    sizes = _sizes([*train, *test])
+    sizes = _sizes(train[:3] if rules == 1 else [*train, *test])
     if not sizes:
-        return
+        return _TWO_SQUARES
     usual = median(info.width / info.height for _, info in sizes)
+    if rules == 1:
+        for path, info in sizes:
+            _check_pair(path, info, layouts)
+        return usual
     exceptions = [
         f"{path} is {info.width} x {info.height}"
         for path, info in sizes
@@ -62,8 +68,8 @@ def check_side_by_side(
             "to another folder"
         )
     _check_pair(path, info, layouts)
-    photo = next((name for name, r in _PHOTOS.items() if abs(usual - r) <= _EQUAL * r), None)
-    if photo or (not paired and abs(usual - 2) > _EQUAL * 2):
+    photo = _photo(usual)
+    if photo or (not paired and abs(usual - _TWO_SQUARES) > _EQUAL * _TWO_SQUARES):
         shape = (
             f", the shape of a photo ({photo})"
             if photo
@@ -73,6 +79,24 @@ def check_side_by_side(
             f"{path} is {info.width} x {info.height}{shape}, so it is not treated as a "
             f"side-by-side pair; {layouts}; if it is one, save its halves in trainA and trainB"
         )
+    return usual
+
+
+def has_shape_of(width: int, height: int, aspect: float) -> bool:
+    """Return whether an image has the shape of side-by-side pairs, as far as pairs may differ.
+
+    Args:
+        width: Its width.
+        height: Its height.
+        aspect: The usual ratio of the pairs' width to their height.
+    """
+    ratio = width / height
+    return abs(ratio - aspect) <= _EXCEPTION * aspect and _photo(ratio) is None
+
+
+def half_of(image: Tensor, half: int) -> Tensor:
+    """Return the left (0) or the right half (1) of an image (..., H, W) of even width."""
+    return image.chunk(2, dim=-1)[half]
 
 
 def check_not_side_by_side(folders: Sequence[Path], images: Iterable[Path]) -> None:
@@ -106,6 +130,11 @@ def _sizes(paths: Sequence[Path]) -> list[tuple[Path, ImageInfo]]:
         except (ImageError, BombError, FileNotFoundError):
             continue
     return sizes
+
+
+def _photo(ratio: float) -> str | None:
+    """Return the name of the ratio of a photo or film; None if it is another one."""
+    return next((name for name, r in _PHOTOS.items() if abs(ratio - r) <= _EQUAL * r), None)
 
 
 def _check_pair(path: Path, info: ImageInfo, layouts: str) -> None:

@@ -109,7 +109,14 @@ class Job:
                 file, self._channels, config.range_of(self._source), config.data_rules,
                 self._options.alpha,
             )  # fmt: skip
-        return read_original(file, loaded, self._fit, config.data_rules)
+        height, width = loaded.values.shape[1:]
+        half, note = self._plan.half.part(height, width)
+
+        def fit(image: Tensor) -> Tensor:
+            return self._fit(self._plan.half.cut(image, half, file))
+
+        original = read_original(file, loaded, fit, config.data_rules)
+        return original._replace(notes=(*original.notes, note))
 
     def _fit(self, image: Tensor) -> Tensor:
         if self._options.size is not None:

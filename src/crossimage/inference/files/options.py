@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import SupportsIndex
 
 from crossimage.data.images.files import Opacity
+from crossimage.inference.halves import Half
 from crossimage.inference.inputs import ImageLike
 from crossimage.inference.output_types import ResultDepth, check_types
 from crossimage.utils.arguments import whole
@@ -24,6 +25,8 @@ class FileOptions:
         seed: Seed of random styles and noise; None for a random one.
         truncation: How far random styles may be from the target's mean style.
         size: Shortest side that inputs are resized to, in pixels.
+        half: The part of inputs that is translated: ``left``, ``right`` or ``whole``; None: by the
+            model's training data.
         format: Type of the outputs, such as ``png``; None for each input's own.
         alpha: What becomes of transparent parts: ``white``, ``keep`` or ``drop``.
         depth: How values are stored: ``auto``, ``8``, ``16`` or ``float``.
@@ -39,6 +42,7 @@ class FileOptions:
     seed: SupportsIndex | None = None
     truncation: float = 1.0
     size: int | None = None
+    half: Half | None = None
     format: str | None = None
     alpha: Opacity = "white"
     depth: ResultDepth = "auto"

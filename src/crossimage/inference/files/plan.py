@@ -17,6 +17,7 @@ from crossimage.data.images.files import Opacity
 from crossimage.data.sources.find import LeftOut
 from crossimage.inference.file_names import name_outputs
 from crossimage.inference.files.options import FileOptions
+from crossimage.inference.halves import HalfRule
 from crossimage.inference.incoming import Incoming
 from crossimage.inference.input_files import find_inputs
 from crossimage.inference.inputs import FilesLike, ImageLike
@@ -50,6 +51,8 @@ class Plan(NamedTuple):
         records: Describes the outputs for the list of results.
         styles: What determines the style of each sample, for that list.
         random: Whether outputs depend on styles or noise.
+        half: Which part of the inputs is translated.
+        notes: What users should know about the references.
     """
 
     inputs: list[Path]
@@ -64,6 +67,8 @@ class Plan(NamedTuple):
     records: Records
     styles: list[dict[str, Any]]
     random: bool
+    half: HalfRule
+    notes: list[str]
 
     def entries(self, i: int) -> list[Entry]:
         """Describe the outputs of an input, in the order of its outputs, for the list of results.
@@ -72,6 +77,7 @@ class Plan(NamedTuple):
             OSError: The input cannot be read.
         """
         path = self.inputs[i]
+        half = self.half.part_of(self.incoming.image(path))
         name, sha256 = self.incoming.names.get(path, path.as_posix()), sha256_of(path)
         return [
             self.records.entry(
@@ -80,8 +86,9 @@ class Plan(NamedTuple):
                 input_sha256=sha256,
                 target=target,
                 style=style,
+                half=half,
                 random=self.random,
-            )
+            )  # fmt: skip
             for output, (target, style) in zip(
                 self.outputs[i], product(self.targets, self.styles), strict=True
             )
@@ -125,21 +132,26 @@ def make_plan(
     inputs = [source.path for source in sources]
     _protect(inputs, references, [*outputs, [out / SHEET]] if every else outputs)
     seed = int(torch.randint(2**62, ())) if options.seed is None else whole(options.seed, "seed")
-    draw = _draw_rule(predictor, targets, samples, references, options, seed)
+    half = HalfRule(predictor.networks, predictor.source_letter(targets[0]), options.half)
+    style_half = HalfRule(
+        predictor.networks, target_letter(predictor, targets[0]), options.half, reference=True
+    )
+    draw = _draw_rule(predictor, targets, samples, references, options, seed, style_half)
     left_out += found.left_out
     records = Records(predictor, out, seed, _settings(options))
     styles = styles_of(samples, options.same_style, references)
     return Plan(
         inputs, targets, samples, outputs, draw, every, left_out, incoming, found.skipped, records,
-        styles, bool(references) or predictor.multimodal,
+        styles, bool(references) or predictor.multimodal, half,
+        style_half.sentences("reference"),
     )  # fmt: skip
 
 
 def _settings(options: FileOptions) -> dict[str, Any]:
     """Return the options that determine the pixels, but are stated nowhere else in the list."""
     elsewhere = {
-        "samples", "reference", "same_style", "seed", "format", "batch_size", "skip_existing",
-        "progress",
+        "samples", "reference", "same_style", "seed", "half", "format", "batch_size",
+        "skip_existing", "progress",
     }  # fmt: skip
     return {f.name: getattr(options, f.name) for f in fields(options) if f.name not in elsewhere}
 
@@ -164,6 +176,7 @@ def _draw_rule(
     references: Sequence[Reference],
     options: FileOptions,
     seed: int,
+    half: HalfRule,
 ) -> Callable[[str, int, To], Draw]:
     """Return the function that gives an output's style and seed."""
     predictor.check_truncation(options.truncation)
@@ -173,7 +186,8 @@ def _draw_rule(
             "none: give some"
         )
     styles = [
-        (to, reference_styles(predictor, references, to).cpu()) for to in targets if references
+        (to, reference_styles(predictor, references, to, half).cpu())
+        for to in (targets if references else ())
     ]
     if references:
         samples = 1

@@ -112,7 +112,7 @@ def _carry_out(
         for reason, number in outdated.items()
     ]
     return TranslatedFiles(
-        written, skipped, describe(plan.left_out), existing, [*notes, *job.notes()]
+        written, skipped, describe(plan.left_out), existing, [*plan.notes, *notes, *job.notes()]
     )
 
 
