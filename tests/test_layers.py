@@ -18,6 +18,7 @@ LAYERS = (
     ("recipes", "checkpoints"),
     ("inference", "training", "interop"),
     ("evaluation",),
+    ("study",),
     ("cli",),
     ("__main__",),
 )

@@ -22,6 +22,7 @@ from crossimage.cli.arguments import NUMBERS
 from crossimage.cli.checkpoints import import_, run_import
 from crossimage.cli.data import data_app
 from crossimage.cli.overrides import collect_settings
+from crossimage.cli.study import study_app
 from crossimage.cli.train import recipes, run_train, train
 from crossimage.cli.translate import sample, translate
 from crossimage.utils.memory import keep_memory
@@ -40,8 +41,10 @@ COMMANDS: dict[str, Any] = {
     "import": import_,
     "recipes": recipes,
     "data": data_app,
+    "study": study_app,
 }
 data_app.__doc__ = "Inspect a data set, or make one."
+study_app.__doc__ = "Ask people which results are better: make a study, serve it, analyse it."
 
 _MEMORY_REMEDIES = {
     "train": "use a smaller batch_size, crop or resize",

@@ -1,0 +1,106 @@
+"""``crossimage study``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import tyro
+from tyro.conf import Positional
+
+from crossimage.cli.arguments import Changes, Name
+from crossimage.utils.files import as_path
+
+study_app = tyro.extras.SubcommandApp()
+
+Methods = Annotated[tuple[str, ...], tyro.conf.arg(metavar="RUN|NAME=DIR...")]
+Folder = Annotated[str, tyro.conf.arg(metavar="DIR")]
+Maybe = Annotated[str | None, tyro.conf.arg(metavar="DIR")]
+Config = Annotated[str | None, tyro.conf.arg(metavar="study.yaml")]
+Targets = Annotated[tuple[str, ...], tyro.conf.arg(metavar="DOMAIN|LABEL...")]
+Hosts = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME...")]
+Protocol = Annotated[str, tyro.conf.arg(metavar="PROTOCOL")]
+
+
+@study_app.command(name="make")
+def study_make(
+    protocol: Positional[Protocol] = "",
+    methods: Positional[Methods] = (),
+    *,
+    out: Folder,
+    data: Maybe = None,
+    to: Targets = (),
+    set: Changes = (),
+    config: Config = None,
+    add: bool = False,
+) -> None:
+    """Make a study from trained models or folders of results.
+
+    Args:
+        protocol: One of preference (which of two translations is better), real-or-fake (which image
+            was generated), choice (the best of several) and opinion (ratings from 1 to 5).
+        methods: Runs, model files, or folders of results as NAME=DIR.
+        out: Folder of the study.
+        data: The data set whose test images the models translate; for folders of results, the
+            folder of their inputs, or of real images for real-or-fake.
+        to: Targets or attributes that images are translated to.
+        set: Settings of the study, such as questions=100 or trials=20; study.yaml lists them all.
+        config: Make a study again, with the settings of an earlier one.
+        add: Add questions to a study; its votes are kept.
+    """
+    from crossimage.cli.overrides import parse_overrides
+    from crossimage.study.make import make_study, named_methods, remake_study
+    from crossimage.utils.progress import StderrProgress
+
+    folder = as_path(out, "--out")
+    with StderrProgress() as progress:
+        if config is not None:
+            if protocol or methods or data or to or set or add:
+                raise ValueError("--config holds everything; leave out all others but --out")
+            made = remake_study(folder, as_path(config, "--config"), progress)
+        else:
+            made = make_study(
+                folder,
+                protocol,
+                named_methods(methods),
+                data=data,
+                to=to,
+                changes=parse_overrides(set),
+                add=add,
+                progress=progress,
+            )
+    for note in made.notes:
+        print(note)
+    settings = made.settings
+    print(
+        f"{made.questions} questions, {settings.answers} answers each, {settings.trials} per "
+        f"person: study written to {folder}"
+    )
+
+
+@study_app.command(name="serve")
+def study_serve(
+    study: Positional[Name],
+    *,
+    port: int = 8000,
+    host: str = "127.0.0.1",
+    allow_host: Hosts = (),
+) -> None:
+    """Serve a study to people's browsers until interrupted.
+
+    Args:
+        study: Folder of the study.
+        port: Port; 0 is any that is free.
+        host: Address at which to listen; 0.0.0.0 for this machine's whole network.
+        allow_host: Further names of the server, for a reverse proxy.
+    """
+    from crossimage.study.web.serve import serve_study
+
+    serve_study(as_path(study, "the study"), host, port, allow_host, _announce)
+
+
+def _announce(address: str, admin: str) -> None:
+    import segno
+
+    segno.make(address, error="l").terminal(compact=True)
+    print(f"the study: {address}")
+    print(f"for you:   {admin}", flush=True)

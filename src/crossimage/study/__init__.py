@@ -1,0 +1,1 @@
+"""Studies with people as judges: make, serve, export and analyse."""

@@ -1,0 +1,1 @@
+"""Statistics of studies, and their report."""

@@ -1,0 +1,281 @@
+"""Make a study from trained models or folders of results."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from crossimage.evaluation.compare import titles_of
+from crossimage.study import settings as settings_file
+from crossimage.study import store as database
+from crossimage.study.pictures import PictureFolder
+from crossimage.study.power import plan_sentence
+from crossimage.study.protocols import Material, make_questions
+from crossimage.study.questions import Question
+from crossimage.study.settings import Settings, make_settings, read_settings, write_settings
+from crossimage.study.sources import Progress, Results, Wanted, match, read_method
+from crossimage.study.store import Store
+from crossimage.utils.files import new_folder
+
+IMAGES = "images"
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was made.
+
+    Attributes:
+        folder: Folder of the study.
+        settings: Its settings, with all numbers.
+        questions: Number of questions that count.
+        notes: What was left out, and how many people the study needs; one sentence each.
+    """
+
+    folder: Path
+    settings: Settings
+    questions: int
+    notes: list[str]
+
+
+def named_methods(arguments: Sequence[str]) -> dict[str, str]:
+    """Return methods by name from runs, model files and ``NAME=DIR``.
+
+    Raises:
+        ValueError: Two have the same name, or one has no name.
+    """
+    given = [
+        ("", argument) if Path(argument).exists() or "=" not in argument
+        else tuple(argument.split("=", 1))
+        for argument in arguments
+    ]  # fmt: skip
+    titles = iter(titles_of([path for name, path in given if not name]))
+    methods: dict[str, str] = {}
+    for argument, (name, path) in zip(arguments, given, strict=True):
+        title = name or next(titles)
+        if argument.startswith("=") or not path:
+            raise ValueError(f"'{argument}' is not understood: expected NAME=DIR")
+        if title in methods:
+            raise ValueError(f"two methods have the name '{title}'; give one another, as NAME=DIR")
+        if title.startswith("("):
+            raise ValueError(f"'{title}' is not a name of a method; leave out the bracket")
+        methods[title] = path
+    return methods
+
+
+def make_study(
+    out: Path, protocol: str, methods: Mapping[str, str], *, data: str | None = None,
+    to: Sequence[str] = (), changes: Mapping[str, Any] | None = None, add: bool = False,
+    progress: Progress | None = None,
+) -> Made:  # fmt: skip
+    """Make a study, or add questions to one.
+
+    Args:
+        out: Folder of the study.
+        protocol: ``preference``, ``real-or-fake``, ``choice`` or ``opinion``.
+        methods: Run folders, model files or folders of results, by the method's name.
+        data: The data set of the models; for folders of results, the folder of the inputs or of the
+            real images.
+        to: Targets or attributes that images are translated to.
+        changes: Other settings; see :class:`Settings`.
+        add: Add questions to a study that exists; what it has stays as it is.
+        progress: Receives the progress; None: not reported.
+
+    Raises:
+        FileNotFoundError: A run or a folder is missing.
+        ValueError: There is a study already, the methods do not fit together, or there are fewer
+            images than questions.
+    """
+    given: dict[str, Any] = dict(changes or {})
+    if add:
+        return _extend(out, protocol, methods, data, to, given, progress)
+    _check_new(out)
+    given |= {"methods": dict(methods), "data": data, "to": list(to)}
+    settings = make_settings(protocol, given)
+    with new_folder(out) as folder:
+        made = _fill(folder, settings, given, progress)
+    return replace(made, folder=out)
+
+
+def remake_study(out: Path, config: Path, progress: Progress | None = None) -> Made:
+    """Make a study again from the settings of an earlier one.
+
+    Raises:
+        FileNotFoundError: A file or folder is missing.
+        ValueError: The settings are not allowed, or do not fit the images.
+    """
+    settings = read_settings(config)
+    _check_new(out)
+    with new_folder(out) as folder:
+        made = _fill(folder, settings, settings.model_dump(), progress)
+    return replace(made, folder=out)
+
+
+def _check_new(out: Path) -> None:
+    if (out / database.FILE).is_file():
+        store = Store(out / database.FILE)
+        votes = store.count_votes()
+        store.close()
+        have = f"a study with {votes} votes" if votes else "a study"
+        raise ValueError(f"{out} holds {have}; extend it with --add, or choose another --out")
+
+
+def _fill(
+    folder: Path, settings: Settings, given: Mapping[str, Any], progress: Progress | None
+) -> Made:
+    secret = secrets.token_hex(16)
+    store = Store(folder / database.FILE, create=True)
+    try:
+        store.put("secret", secret)
+        questions, notes = _questions(folder, settings, secret, frozenset(), progress)
+        settings = _planned(settings, given, questions)
+        store.add_questions(_with_amounts(settings, questions))
+        write_settings(folder / settings_file.FILE, settings)
+    finally:
+        store.close()
+    return _made(folder, settings, questions, notes)
+
+
+def _extend(
+    out: Path, protocol: str, methods: Mapping[str, str], data: str | None, to: Sequence[str],
+    given: dict[str, Any], progress: Progress | None,
+) -> Made:  # fmt: skip
+    store = Store(out / database.FILE)
+    try:
+        before = read_settings(out / settings_file.FILE)
+        if protocol != before.protocol:
+            raise ValueError(f"{out} is a {before.protocol} study, expected {protocol}")
+        for name, path in methods.items():
+            if before.methods.get(name, path) != path:
+                raise ValueError(
+                    f"{out} has a method '{name}' from {before.methods[name]}; give {path} another "
+                    "name, as NAME=DIR"
+                )
+        for key in given:
+            if key not in ("questions", "answers", "people"):
+                raise ValueError(f"--add keeps the settings of {out}; leave out {key}")
+        settings = before.model_copy(
+            update={
+                "methods": before.methods | dict(methods),
+                "data": before.data if data is None else data,
+                "to": list(dict.fromkeys([*before.to, *to])),
+                "questions": given.get("questions"),
+            }
+        )
+        settings = make_settings(protocol, settings.model_dump(exclude={"protocol"}))
+        secret = store.get("secret") or ""
+        existing = frozenset(question.key for question in store.questions().values())
+        questions, notes = _questions(out, settings, secret, existing, progress)
+        if not any(question.kind == "trial" for question in questions):
+            raise ValueError(
+                f"there is nothing to add to {out}: it has every question that these images make"
+            )
+        answers = given.get("answers", before.answers)
+        settings = settings.model_copy(update={"answers": answers})
+        store.add_questions(_with_amounts(settings, questions))
+        total = sum(question.kind == "trial" for question in store.questions().values())
+        people = math.ceil(total * (answers or 1) / (before.trials or total))
+        settings = settings.model_copy(
+            update={
+                "questions": total,
+                "people": given.get("people", max(before.people or 1, people)),
+            }
+        )
+        write_settings(out / settings_file.FILE, settings)
+        store.put("settings", settings.model_dump_json())
+    finally:
+        store.close()
+    return _made(out, settings, questions, notes)
+
+
+def _questions(
+    folder: Path, settings: Settings, secret: str, existing: frozenset[str],
+    progress: Progress | None,
+) -> tuple[list[Question], list[str]]:  # fmt: skip
+    protocol, names = settings.protocol, list(settings.methods)
+    if len(names) < 2 and protocol in ("preference", "choice"):
+        raise ValueError(f"found one method, {', '.join(names) or 'none'}; expected two or more")
+    if not names:
+        raise ValueError("found no method, expected one or more")
+    if settings.baseline and settings.baseline not in names:
+        raise ValueError(f"baseline={settings.baseline} is none of {', '.join(names)}")
+    pictures = PictureFolder(folder / IMAGES, secret)
+    wanted = Wanted(
+        inputs=protocol in ("preference", "choice"),
+        real=None if protocol == "real-or-fake" else 0,
+        limit=settings.questions if protocol == "preference" and not existing else None,
+        seed=settings.seed,
+        data=settings.data,
+    )
+    results: dict[str, list[Results]] = {}
+    items: dict[str, list[str]] = {}
+    notes: list[str] = []
+    for attribute in settings.to or [""]:
+        own = [
+            read_method(name, path, attribute, wanted, pictures, progress)
+            for name, path in settings.methods.items()
+        ]
+        items[attribute], left_out = match(own)
+        results[attribute] = own
+        notes += left_out
+    return make_questions(Material(settings, results, items, pictures, existing)), notes
+
+
+def _planned(
+    settings: Settings, given: Mapping[str, Any], questions: Sequence[Question]
+) -> Settings:
+    """Return the settings with all numbers that the questions determine.
+
+    Raises:
+        ValueError: A person would answer more questions than there are.
+    """
+    trials = [question for question in questions if question.kind == "trial"]
+    total = len(trials)
+    groups = len({question.group for question in trials})
+    each = total // groups
+    own = settings.trials or each
+    if own > each:
+        if given.get("trials") is not None:
+            raise ValueError(
+                f"found {each} questions, but trials={own} per person; add images, or use --set "
+                f"trials={each}"
+            )
+        own = each
+    people, answers = settings.people, settings.answers
+    if answers is not None and given.get("people") is not None and given.get("answers") is None:
+        answers = None
+    if answers is None:
+        answers = math.ceil((people or 1) * own / each)
+    if people is None:
+        people = math.ceil(each * answers / own)
+    baseline = settings.baseline or (
+        next(iter(settings.methods)) if settings.protocol == "preference" else ""
+    )
+    code = settings.completion_code or secrets.token_hex(4).upper()
+    changes = {
+        "trials": own, "answers": answers, "people": max(people, answers), "baseline": baseline,
+        "completion_code": code,
+    }  # fmt: skip
+    if settings.protocol in ("preference", "choice", "opinion"):
+        changes["questions"] = total
+    return settings.model_copy(update=changes)
+
+
+def _with_amounts(settings: Settings, questions: Sequence[Question]) -> list[Question]:
+    return [
+        replace(question, wanted=settings.answers or 1) if question.kind == "trial" else question
+        for question in questions
+    ]
+
+
+def _made(
+    folder: Path, settings: Settings, questions: Sequence[Question], notes: list[str]
+) -> Made:
+    count = sum(question.kind == "trial" for question in questions)
+    if settings.protocol != "opinion":
+        each, people = settings.trials or 1, settings.people or 1
+        notes = [*notes, plan_sentence(each, settings.person_correlation, people)]
+    return Made(folder, settings, count, notes)

@@ -1,0 +1,236 @@
+"""Results that a study compares: those of trained models for test images, or folders of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from os.path import commonpath
+from pathlib import Path
+
+from crossimage.data.sources.find import find_files, is_run
+from crossimage.evaluation.compare import open_gallery
+from crossimage.evaluation.galleries.base import Gallery, evenly_spaced
+from crossimage.evaluation.galleries.images import images_in, read_rgb
+from crossimage.evaluation.galleries.results import results_in
+from crossimage.evaluation.options import Options
+from crossimage.inference.translator import load
+from crossimage.study.pictures import Picture, PictureFolder
+from crossimage.utils.files import as_path
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A result for one input.
+
+    Attributes:
+        output: The result.
+        input: The input, where it is known.
+        target: The true output, for pairs.
+    """
+
+    output: Picture
+    input: Picture | None = None
+    target: Picture | None = None
+
+
+@dataclass
+class Results:
+    """The results of one method for one target.
+
+    Attributes:
+        method: Name of the method.
+        attribute: Name of the target; empty for the default.
+        by_item: The results by the name of their input.
+        real: Real images of the target domain.
+        direction: From which domain to which, where it is known.
+    """
+
+    method: str
+    attribute: str
+    by_item: dict[str, Result] = field(default_factory=dict)
+    real: list[Picture] = field(default_factory=list)
+    direction: str = ""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a protocol needs of its methods.
+
+    Attributes:
+        inputs: Whether the input of every result is shown.
+        real: Number of real images to keep; 0: none; None: all.
+        limit: Number of inputs, evenly spaced; None: all.
+        seed: Seed of random styles.
+        data: The data set, or the folder of inputs or real images.
+    """
+
+    inputs: bool
+    real: int | None
+    limit: int | None
+    seed: int
+    data: str | None
+
+
+def read_method(
+    name: str, path: str, attribute: str, wanted: Wanted, pictures: PictureFolder,
+    progress: Progress | None,
+) -> Results:  # fmt: skip
+    """Read the results of a method and write their images into the study.
+
+    Args:
+        name: Name of the method.
+        path: A run folder, a model file, or a folder of results.
+        attribute: Name of the target; empty for the default.
+        wanted: What is needed.
+        pictures: Receives the images.
+        progress: Receives the progress; None: not reported.
+
+    Raises:
+        FileNotFoundError: A file or folder is missing.
+        ValueError: The data does not fit, or images can't be read.
+    """
+    if is_model(as_path(path, name)):
+        return _of_model(name, path, attribute, wanted, pictures, progress)
+    return _of_folder(name, Path(path), attribute, wanted, pictures)
+
+
+def is_model(path: Path) -> bool:
+    """Return whether a path is a run or a model file rather than a folder of results."""
+    if not path.exists():
+        raise FileNotFoundError(f"there is no {path}; expected a run, a model or a folder")
+    return path.is_file() or (path / "model.safetensors").exists() or is_run(path)
+
+
+def _of_model(
+    name: str, path: str, attribute: str, wanted: Wanted, pictures: PictureFolder,
+    progress: Progress | None,
+) -> Results:  # fmt: skip
+    if wanted.data is None:
+        raise ValueError(f"--data is missing: the data set whose test images {name} translates")
+    model = load(path)
+    if not (model.networks.labels or model.networks.targets):
+        raise ValueError(
+            f"{name} is a {model.method}, which makes images from noise; studies compare "
+            "translations, so save its images and give the folder as NAME=DIR"
+        )
+    options = Options(to=attribute or None, seed=wanted.seed)
+    gallery = open_gallery(name, model, wanted.data, options)
+    results = Results(name, attribute, direction=gallery.facts.get("direction", ""))
+    root = Path(commonpath([file.parent for file in gallery.paths]))
+    count = len(evenly_spaced(gallery.total, wanted.limit))
+    for index, item in enumerate(gallery.items(wanted.limit, 1)):
+        if progress:
+            progress(f"translating with {name}", index, count)
+        key = item.path.relative_to(root).with_suffix("").as_posix()
+        assert key not in results.by_item, "inputs of a gallery have different names"
+        results.by_item[key] = Result(
+            pictures.add(item.outputs[0]),
+            pictures.add(item.input) if wanted.inputs and item.input is not None else None,
+            pictures.add(item.target) if item.target is not None else None,
+        )
+    results.real = _real(gallery, wanted.real, pictures)
+    return results
+
+
+def _real(gallery: Gallery, count: int | None, pictures: PictureFolder) -> list[Picture]:
+    paths = gallery.real.paths
+    chosen = [paths[index] for index in evenly_spaced(len(paths), count)] if count != 0 else []
+    return [pictures.add(gallery.real.read(path)) for path in chosen]
+
+
+def _of_folder(
+    name: str, folder: Path, attribute: str, wanted: Wanted, pictures: PictureFolder
+) -> Results:
+    below = folder / attribute
+    if attribute and below.is_dir():
+        found = results_in(below)
+    else:
+        has_list = bool(list(folder.glob("crossimage.jsonl"))) if attribute else False
+        found = results_in(folder, attribute if has_list else None)
+    inputs = _inputs(wanted.data) if wanted.inputs else {}
+    results = Results(name, attribute)
+    for item, paths in found.groups:
+        shown = _input_of(item, inputs, wanted) if wanted.inputs else None
+        results.by_item[item] = Result(
+            pictures.add(read_rgb(paths[0])), pictures.add(read_rgb(shown)) if shown else None
+        )
+    if wanted.real != 0 and wanted.data is not None:
+        real = images_in(as_path(wanted.data, "--data")).paths
+        chosen = [real[index] for index in evenly_spaced(len(real), wanted.real)]
+        results.real = [pictures.add(read_rgb(path)) for path in chosen]
+    return results
+
+
+def _inputs(data: str | None) -> dict[str, list[Path]]:
+    """Return the images below a folder by their names without suffix."""
+    if data is None:
+        raise ValueError("--data is missing: the folder of the inputs, which are shown to people")
+    folder = as_path(data, "--data")
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}; expected the inputs of the results")
+    inputs: dict[str, list[Path]] = {}
+    for path in find_files(folder).images:
+        inputs.setdefault(path.stem, []).append(path)
+        relative = path.relative_to(folder).with_suffix("").as_posix()
+        if relative != path.stem:
+            inputs.setdefault(relative, []).append(path)
+    return inputs
+
+
+def _input_of(item: str, inputs: dict[str, list[Path]], wanted: Wanted) -> Path | None:
+    paths = inputs.get(item) or inputs.get(Path(item).name) or []
+    if len(paths) > 1:
+        raise ValueError(
+            f"{paths[0]} and {paths[1]} may both be the input of {item}; give the folder of the "
+            "inputs alone as --data, such as that of the first"
+        )
+    return paths[0] if paths else None
+
+
+def match(methods: Sequence[Results]) -> tuple[list[str], list[str]]:
+    """Return the inputs that all methods have for one target, and notes on those left out.
+
+    Args:
+        methods: The results of all methods for this target.
+
+    Raises:
+        ValueError: Models are of different domains, or results have no name in common, lack their
+            inputs, or differ in size.
+    """
+    first = next((one for one in methods if one.direction), None)
+    for one in methods:
+        if first and one.direction and one.direction != first.direction:
+            raise ValueError(
+                f"{one.method} translates {one.direction} and {first.method} {first.direction}; "
+                "expected models of the same domains"
+            )
+    items = [item for item in methods[0].by_item if all(item in one.by_item for one in methods)]
+    if not items:
+        other = next(one for one in methods[1:] if not {*one.by_item} & {*methods[0].by_item})
+        pair = (methods[0], other)
+        examples = [f"{one.method} (such as {next(iter(one.by_item))})" for one in pair]
+        raise ValueError(
+            f"the results of {' and of '.join(examples)} have no name in common; expected results "
+            "named after the same inputs"
+        )
+    for item in items:
+        results = [(one.method, one.by_item[item].output) for one in methods]
+        _check_sizes(item, results)
+    names = set(chain.from_iterable(one.by_item for one in methods))
+    left_out = len(names) - len(items)
+    notes = [f"{left_out} inputs left out that not all methods have"] if left_out else []
+    return items, notes
+
+
+def _check_sizes(item: str, results: Sequence[tuple[str, Picture]]) -> None:
+    first, picture = results[0]
+    for method, other in results[1:]:
+        if other[1:] != picture[1:]:
+            raise ValueError(
+                f"{item}: the result of {first} is {picture.width} x {picture.height} pixels and "
+                f"that of {method} {other.width} x {other.height}; expected one size, since the "
+                "size would give a method away"
+            )

@@ -1,0 +1,352 @@
+"""The database of a study: questions, people, what was handed out, and votes.
+
+One transaction per vote. A vote counts once per person and question, however often it is sent.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crossimage.study.questions import Kind, Option, Question
+
+FILE = "study.sqlite"
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE question (
+  id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, item TEXT NOT NULL,
+  options TEXT NOT NULL, attribute TEXT NOT NULL, input TEXT, method TEXT NOT NULL,
+  known INTEGER, wanted INTEGER NOT NULL, prompt TEXT NOT NULL, turn INTEGER NOT NULL);
+CREATE TABLE person (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, secret TEXT NOT NULL UNIQUE, platform TEXT UNIQUE,
+  method TEXT NOT NULL, started REAL NOT NULL, ended REAL, stopped INTEGER NOT NULL DEFAULT 0,
+  wrong INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE handout (
+  person INTEGER NOT NULL REFERENCES person ON DELETE CASCADE,
+  question INTEGER NOT NULL REFERENCES question, token TEXT NOT NULL UNIQUE,
+  ordering TEXT NOT NULL, position INTEGER NOT NULL, given REAL NOT NULL,
+  views INTEGER NOT NULL DEFAULT 1, PRIMARY KEY (person, question)) WITHOUT ROWID;
+CREATE INDEX handout_question ON handout (question);
+CREATE TABLE vote (
+  person INTEGER NOT NULL, question INTEGER NOT NULL, answer INTEGER NOT NULL, at REAL NOT NULL,
+  milliseconds INTEGER, exposures TEXT NOT NULL, PRIMARY KEY (person, question),
+  FOREIGN KEY (person, question) REFERENCES handout ON DELETE CASCADE) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Someone who takes part.
+
+    Attributes:
+        id: Number in the study.
+        secret: What the browser shows to be recognised.
+        platform: Participant number of a crowd platform, if any.
+        method: The method whose images the person sees; empty: all.
+        ended: When the person finished or stopped; None: not yet.
+        wrong: Wrong answers to checks.
+    """
+
+    id: int
+    secret: str
+    platform: str | None
+    method: str
+    ended: float | None
+    wrong: int
+
+
+@dataclass(frozen=True)
+class Handout:
+    """A question as one person sees it.
+
+    Attributes:
+        token: What names it in the page.
+        question: The question.
+        ordering: Indices of the options in the order in which they are shown.
+        position: Number of questions that the person answered before.
+        given: When it was handed out.
+    """
+
+    token: str
+    question: Question
+    ordering: tuple[int, ...]
+    position: int
+    given: float
+
+
+@dataclass(frozen=True)
+class Vote:
+    """An answer, with what is needed to judge it.
+
+    Attributes:
+        person: Number of the person.
+        platform: The person's participant number, if any.
+        question: The question.
+        ordering: The order in which options were shown.
+        position: Number of questions that the person answered before.
+        answer: Index of the option that was chosen, or the rating.
+        at: When it was stored.
+        seconds: How long the person took, as the page measured it, or else the server.
+        exposures: How long images were visible, in milliseconds, where that is limited.
+        views: How often the page was opened.
+        wrong: The person's number of wrong answers to checks.
+    """
+
+    person: int
+    platform: str | None
+    question: Question
+    ordering: tuple[int, ...]
+    position: int
+    answer: int
+    at: float
+    seconds: float
+    exposures: tuple[float, ...]
+    views: int
+    wrong: int
+
+
+class NotYours(ValueError):
+    """The question was handed out to another person, or to nobody."""
+
+
+class OtherAnswer(ValueError):
+    """The person has answered the question before, and differently."""
+
+
+class Store:
+    """The database of a study, for use from one thread at a time.
+
+    Args:
+        path: The file.
+        create: Make it; otherwise it must exist.
+
+    Raises:
+        FileNotFoundError: It does not exist.
+        ValueError: It is not the database of a study.
+    """
+
+    def __init__(self, path: Path, create: bool = False) -> None:
+        if create == path.exists():
+            state = "exists already" if create else "does not exist; expected a study"
+            raise FileNotFoundError(f"{path} {state}")
+        self.path = path
+        self._db = sqlite3.connect(
+            path, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        self._db.row_factory = sqlite3.Row
+        try:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA foreign_keys = ON")
+            if create:
+                self._db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+            self._db.execute("SELECT count(*) FROM vote")
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise ValueError(f"{path} is not the database of a study: {error}") from None
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run statements that are all stored, on the disk, or none of them."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def rows(self, statement: str, values: Any = ()) -> list[sqlite3.Row]:
+        """Return the rows of a query."""
+        return self._db.execute(statement, values).fetchall()
+
+    def get(self, key: str) -> str | None:
+        """Return a fact about the study."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row and row[0]
+
+    def put(self, key: str, value: str) -> None:
+        """Store a fact about the study."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    # Questions
+
+    def add_questions(self, questions: Iterable[Question]) -> None:
+        """Add questions in one transaction."""
+        with self.transaction() as db:
+            db.executemany(
+                "INSERT INTO question (key, kind, item, options, attribute, input, method, known, "
+                "wanted, prompt, turn) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        q.key, q.kind, q.item, json.dumps([[o.method, o.image] for o in q.options]),
+                        q.attribute, q.input, q.group, q.known, q.wanted, q.prompt, q.turn,
+                    )
+                    for q in questions
+                ],
+            )  # fmt: skip
+
+    def questions(self) -> dict[int, Question]:
+        """Return all questions by number."""
+        return {row["id"]: question_of(row) for row in self.rows("SELECT * FROM question")}
+
+    # People
+
+    def join(self, method: str, platform: str | None = None) -> Person:
+        """Add a person.
+
+        Raises:
+            NotYours: Someone with this participant number takes part already.
+        """
+        secret = secrets.token_urlsafe(24)
+        try:
+            with self.transaction() as db:
+                db.execute(
+                    "INSERT INTO person (secret, platform, method, started) VALUES (?, ?, ?, ?)",
+                    (secret, platform, method, time.time()),
+                )
+        except sqlite3.IntegrityError:
+            raise NotYours("this participant number takes part already") from None
+        person = self.person(secret)
+        assert person
+        return person
+
+    def person(self, secret: str) -> Person | None:
+        """Return the person whose browser shows a secret."""
+        row = self._db.execute("SELECT * FROM person WHERE secret = ?", (secret,)).fetchone()
+        if row is None:
+            return None
+        names = ("id", "secret", "platform", "method", "ended", "wrong")
+        return Person(*(row[name] for name in names))
+
+    def end(self, person: Person, stopped: bool) -> None:
+        """Record that a person finished or stopped; what was not answered is free for others."""
+        with self.transaction() as db:
+            db.execute(
+                "UPDATE person SET ended = ?, stopped = ? WHERE id = ? AND ended IS NULL",
+                (time.time(), stopped, person.id),
+            )
+            db.execute(
+                "DELETE FROM handout WHERE person = ?1 AND NOT EXISTS (SELECT 1 FROM vote "
+                "WHERE person = ?1 AND question = handout.question)",
+                (person.id,),
+            )
+
+    def withdraw(self, person: Person) -> None:
+        """Delete a person with all votes; only their number remains."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM person WHERE id = ?", (person.id,))
+            db.execute(
+                "INSERT INTO meta VALUES ('withdrawn', '1') ON CONFLICT (key) DO UPDATE "
+                "SET value = CAST(value AS INTEGER) + 1"
+            )
+
+    # Votes
+
+    def vote(
+        self, person: Person, token: str, shown: int, milliseconds: int | None = None,
+        exposures: Sequence[float] = (),
+    ) -> Question:  # fmt: skip
+        """Store a vote; it is on the disk when this returns.
+
+        Args:
+            person: Who votes.
+            token: Names the question that was handed out.
+            shown: Place of the chosen option among those shown, from 0; or the rating.
+            milliseconds: How long the person took, as the page measured it.
+            exposures: How long images were visible, in milliseconds.
+
+        Returns:
+            The question that was answered.
+
+        Raises:
+            NotYours: The question was not handed out to this person.
+            OtherAnswer: The person has answered it before, and differently.
+            ValueError: There is no such answer.
+            sqlite3.OperationalError: The vote can't be stored; the disk is full, for example.
+        """
+        with self.transaction() as db:
+            row = db.execute(
+                "SELECT question.*, handout.ordering AS ordering FROM handout JOIN question "
+                "ON question.id = handout.question WHERE token = ? AND person = ?",
+                (token, person.id),
+            ).fetchone()
+            if row is None:
+                raise NotYours("this question was not handed out to you")
+            question, order = question_of(row), json.loads(row["ordering"])
+            answer = _answer(question, order, shown)
+            before = db.execute(
+                "SELECT answer FROM vote WHERE person = ? AND question = ?", (person.id, row["id"])
+            ).fetchone()
+            if before is not None:
+                if before["answer"] != answer:
+                    raise OtherAnswer("this question was answered before; the first answer counts")
+                return question
+            db.execute(
+                "INSERT INTO vote VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    person.id, row["id"], answer, time.time(), milliseconds,
+                    json.dumps(list(exposures)),
+                ),
+            )  # fmt: skip
+            if question.kind == "check" and answer != question.known:
+                db.execute("UPDATE person SET wrong = wrong + 1 WHERE id = ?", (person.id,))
+        return question
+
+    def votes(self) -> list[Vote]:
+        """Return all votes, in the order in which they were stored."""
+        questions = self.questions()
+        rows = self.rows(
+            "SELECT vote.*, ordering, position, given, views, platform, wrong FROM vote "
+            "JOIN handout USING (person, question) JOIN person ON person.id = vote.person "
+            "ORDER BY at, vote.person"
+        )
+        return [
+            Vote(
+                row["person"], row["platform"], questions[row["question"]],
+                tuple(json.loads(row["ordering"])), row["position"], row["answer"], row["at"],
+                row["at"] - row["given"]
+                if row["milliseconds"] is None
+                else row["milliseconds"] / 1000,
+                tuple(json.loads(row["exposures"])), row["views"], row["wrong"],
+            )
+            for row in rows
+        ]  # fmt: skip
+
+    def count_votes(self) -> int:
+        """Return the number of votes."""
+        return int(self._db.execute("SELECT count(*) FROM vote").fetchone()[0])
+
+
+def question_of(row: sqlite3.Row) -> Question:
+    """Return the question that a row of its table holds."""
+    kind: Kind = row["kind"]
+    return Question(
+        kind, row["item"], tuple(Option(*option) for option in json.loads(row["options"])),
+        row["attribute"], row["input"], row["method"], row["known"], row["wanted"], row["prompt"],
+        row["turn"],
+    )  # fmt: skip
+
+
+def _answer(question: Question, order: Sequence[int], shown: int) -> int:
+    """Return what an answer means, whatever the order in which options were shown."""
+    if len(question.options) == 1:
+        if not 1 <= shown <= 5:
+            raise ValueError(f"found the rating {shown}, expected 1 to 5")
+        return shown
+    if not 0 <= shown < len(order):
+        raise ValueError(f"found the option {shown}, expected 0 to {len(order) - 1}")
+    return int(order[shown])
