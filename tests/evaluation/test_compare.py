@@ -1,6 +1,6 @@
 """Galleries open by the kind of model, and all are checked before the first is evaluated."""
 
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,6 +33,10 @@ def test_titles_are_the_shortest_ends_of_paths_that_tell_runs_apart() -> None:
     assert titles_of(["a/x", "a/x"]) == ["a/x", "a/x"]
 
 
+def folder(fake: Path, real: Path) -> Callable[[], tuple[FolderGallery]]:
+    return lambda: (FolderGallery(fake, real),)
+
+
 def gan() -> Translator:
     torch.manual_seed(0)
     kind = METHODS["gan"]
@@ -61,7 +65,7 @@ def test_all_galleries_are_checked_before_the_first_is_evaluated(
 ) -> None:
     fake, real = (pictures(tmp_path / name, "a.png", "b.png") for name in ("fake", "real"))
     monkeypatch.setattr(module, "run_metrics", lambda *_: pytest.fail("evaluated too early"))
-    galleries = [partial(FolderGallery, fake, real), partial(FolderGallery, fake, tmp_path / "no")]
+    galleries = [folder(fake, real), folder(fake, tmp_path / "no")]
     options = Options(features="random", metrics="fid", device="cpu")
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         compare(galleries, options, None)
@@ -72,7 +76,7 @@ def test_all_galleries_are_checked_before_the_first_is_evaluated(
 
 def test_reasons_are_kept_beside_the_figures(tmp_path: Path) -> None:
     fake, one = pictures(tmp_path / "fake", "a.png", "b.png"), pictures(tmp_path / "one", "a.png")
-    galleries = [partial(FolderGallery, fake, real) for real in (fake, one)]
+    galleries = [folder(fake, real) for real in (fake, one)]
     options = Options(metrics="fid,kid,is", features="random", device="cpu")
     both, few = compare(galleries, options, None)
     assert [figure.name for figure in both.figures] == ["fid", "kid", "is"] and not both.missing

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from crossimage.evaluation.compare import compare, open_gallery, titles_of
+from crossimage.evaluation.compare import compare, open_galleries, titles_of
 from crossimage.evaluation.galleries.base import FolderGallery, Gallery
 from crossimage.evaluation.options import Backbone, Options, Resize
 from crossimage.evaluation.report.result import EvaluationResult, report_result
@@ -38,6 +38,10 @@ def evaluate(
     face_threshold: float = 0.6,
     device: str = "auto",
     resize: Resize = "tensorflow",
+    size: int | None = None,
+    references: int = 1,
+    unseen_classifier: str | Path | None = None,
+    vgg_weights: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
     on_progress: ProgressCallback | None = None,
 ) -> EvaluationResult:
@@ -78,6 +82,11 @@ def evaluate(
             where they are.
         resize: How images are resized for fid, kid and is: ``tensorflow``, as in most published
             figures, or ``clean``, as by clean-fid.
+        size: Height and width in pixels that images are resized to before anything else for fid,
+            kid and is, such as 128.
+        references: References for each output of a few-shot model, K.
+        unseen_classifier: File of a classifier of the unseen classes alone, for unseen_accuracy.
+        vgg_weights: A file of VGG16's weights, or ``random``, for dipd; None: from the cache.
         settings: Settings of the models that may be changed after training, as for
             :func:`crossimage.load`, such as ``{"test_mode": "eval"}``.
         on_progress: Called with a description, the number of finished items and their total.
@@ -99,7 +108,8 @@ def evaluate(
     options = Options(
         to, metrics if isinstance(metrics, str) else ",".join(metrics), inputs, samples, seed,
         features, lpips, lpips_weights, _text(classifier), _text(segmenter), _text(face_network),
-        face_threshold, device, resize,
+        face_threshold, device, resize, size, references, _text(unseen_classifier),
+        _text(vgg_weights),
     )  # fmt: skip
     folder = None if out is None else as_path(out, "--out")
     data = None if data is None else os.path.expanduser(data)
@@ -113,8 +123,8 @@ def evaluate(
     return report_result(evaluations, asked | options.to_dict(), folder)
 
 
-Galleries = tuple[dict[str, Any], list[Callable[[], Gallery]]]
-"""The chosen options as plain data, and functions that open the galleries."""
+Galleries = tuple[dict[str, Any], list[Callable[[], Sequence[Gallery]]]]
+"""The chosen options as plain data, and functions that open the galleries of each model."""
 
 
 def _folders(
@@ -127,7 +137,7 @@ def _folders(
         raise ValueError("--fake and --real take the place of runs and --data")
     folders = as_path(fake, "--fake"), as_path(real, "--real")
     return {"fake": str(folders[0]), "real": str(folders[1])}, [
-        partial(FolderGallery, *folders, to)
+        lambda: (FolderGallery(*folders, to),)
     ]
 
 
@@ -147,13 +157,14 @@ def _models(
     if len(titles) != len(models):
         raise ValueError(f"found {len(titles)} titles for {len(models)} models")
 
-    def opened(title: str, run: Path | Translator) -> Gallery:
+    def opened(title: str, run: Path | Translator) -> Sequence[Gallery]:
         model = run if isinstance(run, Translator) else load(run, options.device, settings=settings)
-        gallery = open_gallery(title, model, str(data), options)
-        if isinstance(run, Path):
-            gallery.facts["model"] = str(run)
-        gallery.run = model._run_folder
-        return gallery
+        galleries = open_galleries(title, model, str(data), options)
+        for gallery in galleries:
+            if isinstance(run, Path):
+                gallery.facts["model"] = str(run)
+            gallery.run = model._run_folder
+        return galleries
 
     asked: dict[str, Any] = {"runs": _names(runs), "data": str(data)}
     if settings:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from crossimage.evaluation.galleries.base import Gallery
+from crossimage.evaluation.galleries.domain_pairs import open_domain_pairs
+from crossimage.evaluation.galleries.few_shot import open_few_shot
 from crossimage.evaluation.galleries.labels import LabelGallery
 from crossimage.evaluation.galleries.samples import SampleGallery
 from crossimage.evaluation.galleries.translations import TranslationGallery
@@ -15,6 +17,7 @@ from crossimage.evaluation.networks.open import MetricNetworks
 from crossimage.evaluation.options import Options
 from crossimage.evaluation.report.page import Evaluation
 from crossimage.evaluation.run_metrics import choose, nothing_computed, run_metrics
+from crossimage.evaluation.run_parts import run_parts
 from crossimage.inference.translator import Translator
 from crossimage.utils.arguments import find_device
 from crossimage.utils.progress import ProgressCallback
@@ -31,8 +34,32 @@ def titles_of(paths: Sequence[str]) -> list[str]:
     return titles
 
 
+def open_galleries(
+    title: str, model: Translator, data: str, options: Options
+) -> tuple[Gallery, ...]:
+    """Open the galleries that a trained model is evaluated by.
+
+    There is one, except for StarGAN v2 without a target: one for its random styles, and one for
+    those of references.
+
+    Args:
+        title: Title of the model.
+        model: The trained model.
+        data: The data set.
+        options: The target, the seed and how much is evaluated.
+
+    Raises:
+        FileNotFoundError: A folder or a file of the data set is missing.
+        ValueError: The data does not fit the model, or the target is unknown.
+    """
+    networks = model.networks
+    if networks.layout == "classes" and not networks.few_shot and options.to is None:
+        return open_domain_pairs(title, model, data, options.seed)
+    return (open_gallery(title, model, data, options),)
+
+
 def open_gallery(title: str, model: Translator, data: str, options: Options) -> Gallery:
-    """Open the gallery that suits a trained model's method.
+    """Open the gallery that suits a trained model's method, and a target.
 
     Args:
         title: Title of the gallery.
@@ -44,6 +71,8 @@ def open_gallery(title: str, model: Translator, data: str, options: Options) -> 
         FileNotFoundError: A folder or a file of the data set is missing.
         ValueError: The data does not fit the model, or the target is unknown.
     """
+    if model.networks.few_shot:
+        return open_few_shot(title, model, data, options.to, options.references, options.seed)
     if model.networks.labels:
         return LabelGallery(title, model, data, options.to, options.seed)
     if model.networks.targets:
@@ -58,7 +87,9 @@ def open_gallery(title: str, model: Translator, data: str, options: Options) -> 
 
 
 def compare(
-    galleries: Sequence[Callable[[], Gallery]], options: Options, progress: ProgressCallback | None
+    galleries: Sequence[Callable[[], Sequence[Gallery]]],
+    options: Options,
+    progress: ProgressCallback | None,
 ) -> list[Evaluation]:
     """Evaluate galleries, one after the other.
 
@@ -67,7 +98,7 @@ def compare(
     They are opened one at a time, so that models need little memory.
 
     Args:
-        galleries: Functions that open them.
+        galleries: Functions that open those of one model or folder.
         options: What is evaluated.
         progress: Receives the progress; None: not reported.
 
@@ -86,17 +117,23 @@ def compare(
         _path(options.face_network),
         options.face_threshold,
         options.resize,
+        options.size,
+        _path(options.unseen_classifier),
+        options.vgg_weights,
     )
     amounts = Amounts(options.inputs, options.samples, options.seed)
 
-    def setup(open_one: Callable[[], Gallery]) -> Setup:
-        return Setup(open_one(), networks, amounts, progress)
+    def setups() -> Iterator[Setup]:
+        for open_some in galleries:
+            for gallery in open_some():
+                yield Setup(gallery, networks, amounts, progress)
 
-    choices = choose(options.names, map(setup, galleries))
+    choices = choose(options.names, setups())
     evaluations = []
-    for open_one, choice in zip(galleries, choices, strict=True):
-        found = run_metrics(setup(open_one), choice.names)
-        evaluations.append(replace(found, missing=choice.missing | found.missing))
+    for setup, choice in zip(setups(), choices, strict=True):
+        run = run_parts if setup.gallery.parts else run_metrics
+        result = run(setup, choice.names)
+        evaluations.append(replace(result, missing=choice.missing | result.missing))
     if not any(evaluation.figures for evaluation in evaluations):
         raise ValueError(nothing_computed(evaluations[0].title, evaluations[0].missing))
     return evaluations

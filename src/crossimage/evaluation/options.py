@@ -46,8 +46,9 @@ class Options:
         samples: Outputs per input; by default 1, 20 for lpips (19 pairs) and 100 for cis, and for a
             folder as many as there are.
         seed: Makes the outputs and all choices reproducible.
-        features: Network of fid, kid and is: inception, a file of its weights, a file that
-            fit-classifier wrote, or random; figures of the last two are not comparable.
+        features: Network of fid, kid and is: inception, a file of the weights of Inception-v3 (of
+            2015, or torchvision's), a file that fit-classifier wrote, or random; figures of the
+            last two are not comparable.
         lpips: Backbone of the perceptual distance.
         lpips_weights: A file of the backbone's weights, or random; by default those of the cache.
         classifier: A file that fit-classifier wrote, for cis, accuracy and error. For error it
@@ -58,6 +59,12 @@ class Options:
             fit-classifier wrote.
         face_threshold: Cosine similarity from which on two faces count as the same person.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
+        size: Height and width in pixels that images are resized to before anything else for fid,
+            kid and is, such as 128; by default they are used as they are.
+        references: References for each output of a few-shot model, K.
+        unseen_classifier: A file that fit-classifier wrote for the unseen classes alone, for
+            unseen_accuracy.
+        vgg_weights: A file of VGG16's weights, or random, for dipd; by default those of the cache.
         resize: How images are resized for fid, kid and is: as by the Inception-v3 of 2015, which
             most published figures are made with, or as by clean-fid.
     """
@@ -76,6 +83,10 @@ class Options:
     face_threshold: float = 0.6
     device: str = "auto"
     resize: Resize = "tensorflow"
+    size: int | None = None
+    references: int = 1
+    unseen_classifier: File = None
+    vgg_weights: File = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -89,7 +100,10 @@ class Options:
             FileNotFoundError: A file does not exist.
             ValueError: A number is less than 1, or a path is empty.
         """
-        for flag, value in (("--inputs", self.inputs), ("--samples", self.samples)):
+        for flag, value in (
+            ("--inputs", self.inputs), ("--samples", self.samples), ("--size", self.size),
+            ("--references", self.references),
+        ):  # fmt: skip
             if value is not None and value < 1:
                 raise ValueError(f"{flag} must be at least 1, found {value}")
         if not -1 <= self.face_threshold <= 1:
@@ -102,6 +116,8 @@ class Options:
             ("--classifier", self.classifier, ()),
             ("--segmenter", self.segmenter, ()),
             ("--face-network", self.face_network, ()),
+            ("--unseen-classifier", self.unseen_classifier, ()),
+            ("--vgg-weights", self.vgg_weights, ("random",)),
         ):
             if file is not None and file not in others and not as_path(file, flag).is_file():
                 raise FileNotFoundError(f"{file}, which {flag} names, does not exist")

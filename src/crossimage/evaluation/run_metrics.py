@@ -96,10 +96,19 @@ def _refusals(metrics: Sequence[type[Metric]], setup: Setup, pair: bool) -> dict
         except ValueError as error:
             unpaired = str(error)
     reasons = {
-        metric.name: (metric.needs_pairs and unpaired) or metric.refusal(setup)
+        metric.name: (metric.needs_pairs and unpaired) or _refusal(metric, setup)
         for metric in metrics
     }
     return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _refusal(metric: type[Metric], setup: Setup) -> str | None:
+    """Return why a metric does not apply to a gallery or to one of its parts."""
+    if not setup.gallery.parts or metric.over_parts == "together":
+        return metric.refusal(setup)
+    if metric.over_parts == "never":
+        return "it is not a mean over several targets, which this evaluation takes"
+    return next(filter(None, map(metric.refusal, setup.parts())), None)
 
 
 def run_metrics(setup: Setup, names: Collection[str]) -> Evaluation:
@@ -145,13 +154,13 @@ def run_metrics(setup: Setup, names: Collection[str]) -> Evaluation:
         for item in track(items, title, inputs, setup.progress):
             for accumulator in accumulators:
                 if accumulator not in failures:
-                    with _noting(failures, accumulator):
+                    with noting(failures, accumulator):
                         accumulator.update(item)
         for metric in metrics:
             if metric.accumulator not in failures:
-                with _noting(failures, metric.accumulator):
+                with noting(failures, metric.accumulator):
                     warnings = compared if metric.needs_real_images else general
-                    figures += _figures(metric, setup, warnings)
+                    figures += figures_of(metric, setup, warnings)
             if reason := failures.get(metric.accumulator):
                 missing[metric.name] = reason
         whole = [accumulator for accumulator in accumulators if accumulator not in failures]
@@ -166,7 +175,7 @@ def _compare(kinds: Sequence[type[Metric]]) -> bool:
 
 
 @contextmanager
-def _noting(failures: dict[Accumulator, str], accumulator: Accumulator) -> Iterator[None]:
+def noting(failures: dict[Accumulator, str], accumulator: Accumulator) -> Iterator[None]:
     """Note why an accumulator can't go on; unreadable images are errors of the whole."""
     try:
         yield
@@ -183,7 +192,7 @@ def _passes(kinds: Sequence[type[Metric]]) -> list[list[type[Metric]]]:
     return [single, *several] if single else several
 
 
-def _figures(metric: Metric, setup: Setup, warnings: Sequence[str]) -> list[Figure]:
+def figures_of(metric: Metric, setup: Setup, warnings: Sequence[str]) -> list[Figure]:
     """Return a metric's results with their directions and, where outputs are drawn, the seed.
 
     Args:

@@ -54,7 +54,7 @@ class Pixels(nn.Module):
 def test_instance_norm_makes_the_scene_nearer_than_the_domain(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(invariance, "_open", lambda *_: (Pixels(), "pixels", True))
+    monkeypatch.setattr(invariance, "open_vgg", lambda *_: (Pixels(), "pixels", True))
     found = by_name(check_invariance(str(data), None, CPU).figures)
     assert found["same_scene"].value > found["same_domain"].value
     assert found["scene_nearer"].value < 0.6
@@ -66,7 +66,7 @@ def test_instance_norm_makes_the_scene_nearer_than_the_domain(
 def test_the_report_draws_the_distances_of_both_forms(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(invariance, "_open", lambda *_: (Pixels(), "pixels", True))
+    monkeypatch.setattr(invariance, "open_vgg", lambda *_: (Pixels(), "pixels", True))
     figures, histograms = check_invariance(str(data), None, CPU)
     assert [h.title for h in histograms] == [
         "distances without instance norm", "distances with instance norm"
@@ -117,7 +117,7 @@ def test_distances_are_those_of_the_perceptual_loss_on_relu4_3(data: Path, tmp_p
 def test_checks_of_one_seed_agree_exactly_and_every_scene_counts_once(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(invariance, "_open", lambda *_: (Pixels(), "pixels", True))
+    monkeypatch.setattr(invariance, "open_vgg", lambda *_: (Pixels(), "pixels", True))
     found = [check_invariance(str(data), "random", CPU, seed) for seed in (0, 0, 5)]
     assert found[0] == found[1]
     scenes = [by_name(check.figures)["same_scene"].value for check in found]

@@ -46,6 +46,12 @@ class LabelledDomain(Domain):
     test_values: tuple[Values, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def of_class(self, name: str, split: Split) -> tuple[Path, ...]:
+        """Return the training or test images of a class or with an attribute."""
+        index = self.label_set.names.index(name)
+        values = self.values if split == "train" else self.test_values
+        return tuple(p for p, own in zip(self.files(split), values, strict=True) if own[index])
+
     def label_names(self, split: Split) -> Iterator[str]:
         """Iterate over the labels of all training or test images."""
         for values in self.values if split == "train" else self.test_values:

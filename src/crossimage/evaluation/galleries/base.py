@@ -29,6 +29,7 @@ class GalleryItem:
         target: The true output (3, H, W), for pairs.
         path: The input's file; that of the first output where the input is not known.
         target_path: The target's file, for pairs.
+        wanted: The class that the outputs are meant to have, of items of several classes.
     """
 
     name: str
@@ -37,6 +38,7 @@ class GalleryItem:
     target: Tensor | None
     path: Path
     target_path: Path | None = None
+    wanted: str = ""
 
 
 @dataclass
@@ -51,6 +53,7 @@ class Gallery(ABC):
         real: Real images of the target domain, prepared as the outputs are.
         paths: Files of the inputs, or of their first outputs where the inputs are not known.
         max_outputs: Maximum number of outputs per input; None: any number.
+        published_outputs: Outputs per input if their number is not limited and none is asked for.
         paired: Whether every input is known to have a target.
         target: Name of the target domain; empty if unknown.
         facts: What a reader needs to know: method, data, how images are prepared.
@@ -64,6 +67,12 @@ class Gallery(ABC):
         real_moments: Mean and covariance of the real images' features, where nothing else is known
             of these images.
         run: Folder of the run that trained the model, where known.
+        torchvision: Whether published figures are made with torchvision's Inception-v3, and not
+            with the one of 2015.
+        is_part: Whether it is a part of another gallery.
+        few_shot: Whether nothing but references says which class the outputs should have.
+        parts: The galleries that this one consists of, such as one for each pair of domains; see
+            :class:`~crossimage.evaluation.galleries.parts.PartedGallery`.
     """
 
     has_inputs: ClassVar[bool] = False
@@ -83,6 +92,11 @@ class Gallery(ABC):
     item_kind: str = "inputs"
     real_moments: Moments | None = None
     run: Path | None = None
+    published_outputs: int = 1
+    torchvision: bool = False
+    is_part: bool = False
+    few_shot: bool = False
+    parts: Sequence[Gallery] = ()
 
     @property
     def total(self) -> int:
@@ -95,8 +109,8 @@ class Gallery(ABC):
 
         Args:
             inputs: Number of inputs, evenly spaced; None: all.
-            samples: Outputs per input, the first ones; None: all of them, or one if their number
-                is unlimited.
+            samples: Outputs per input, the first ones; None: all of them, or as many as are
+                published if their number is unlimited.
 
         Raises:
             ValueError: A file can't be used; the message names it.
@@ -136,7 +150,7 @@ class Gallery(ABC):
     def outputs_per_input(self, samples: int | None) -> int:
         """Return how many outputs an input gets if ``samples`` are requested."""
         if self.max_outputs is None:
-            return samples or 1
+            return samples or self.published_outputs
         return min(samples or self.max_outputs, self.max_outputs)
 
 

@@ -19,7 +19,7 @@ from crossimage.evaluation.galleries.model import (
     preparation,
 )
 from crossimage.inference.predictor import Predictor
-from crossimage.labels import LabelledConfig, Labels, parse_target
+from crossimage.labels import LabelledConfig, Labels, ReferencesConfig, parse_target
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class LabelGallery(ModelGallery):
             )
         change = find_change(labels, to)
         self._data_set = change.data_set
-        self._images = _open(title, model, data, labels)
+        self._images = open_images(title, model, data, labels)
         domain = self._images.domains[self._data_set]
         files = domain.test or domain.train
         values = domain.test_values if domain.test else domain.values
@@ -150,8 +150,13 @@ class LabelGallery(ModelGallery):
         return to_rgb(as_uint8(self._images.centred(self._data_set, path)))
 
 
-def _open(title: str, model: Predictor, data: str, labels: Labels) -> LabelledImages:
-    """Open the data sets that a model was trained on, prepared as in training."""
+def open_images(title: str, model: Predictor, data: str, labels: Labels) -> LabelledImages:
+    """Open the data sets that a model was trained on, prepared as in training.
+
+    Raises:
+        FileNotFoundError: A folder, a table or a file of the data is missing.
+        ValueError: They have other labels than the model.
+    """
     expected = (
         f"expected the data sets that {title} was trained on, in their order, with its labels "
     )
@@ -161,7 +166,9 @@ def _open(title: str, model: Predictor, data: str, labels: Labels) -> LabelledIm
     domains: tuple[LabelledDomain, ...]
     try:
         if model.networks.layout == "classes":
-            domains = (find_class_set(data, labels.names, rules, values),)
+            config = model.config
+            unseen = isinstance(config, ReferencesConfig) and config.unseen_classes
+            domains = (find_class_set(data, labels.names, rules, values, unseen=unseen),)
         else:
             domains = find_labelled(data, labels.names, rules, values)
     except ValueError as error:

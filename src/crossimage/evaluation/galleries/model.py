@@ -20,7 +20,7 @@ from crossimage.evaluation.galleries.checks import (
     training_images_among,
 )
 from crossimage.evaluation.galleries.images import as_uint8, prefetch, to_rgb
-from crossimage.inference.predictor import Predictor, Target
+from crossimage.inference.predictor import Draw, Predictor, Target
 
 _BATCH_SIZE = 16
 
@@ -157,18 +157,17 @@ class ModelGallery(TrainedGallery):
             indices = range(first, min(count, first + _BATCH_SIZE))
             draws = [
                 [
-                    model.draw(
-                        self.seed,
-                        one.path.name,
-                        k,
-                        target if isinstance(target, str) else target[i : i + 1],
-                    )
+                    self._draw(one, k, target if isinstance(target, str) else target[i : i + 1])
                     for k in indices
                 ]
                 for i, one in enumerate(batch)
             ]
             outputs.append(to_rgb(as_uint8(model.predict(x, target, draws))).cpu())
         return torch.cat(outputs, 1)
+
+    def _draw(self, one: PreparedInput, k: int, target: Target) -> Draw:
+        """Return the randomness of an input's output of index ``k``."""
+        return self.model.draw(self.seed, one.path.name, k, target)
 
     def _batch_target(self, batch: Sequence[PreparedInput]) -> Target:
         """Return the targets of a batch as the networks take them."""

@@ -16,6 +16,10 @@ METRICS = {
     "error": "classification.Error",
     "identity": "identity.Identity",
     "fcn": "segmentation.FCNScore",
+    "translation_accuracy": "few_shot.TranslationAccuracy",
+    "unseen_accuracy": "few_shot.UnseenAccuracy",
+    "dipd": "few_shot.ContentKept",
+    "lpips_pairs": "diversity.PairwiseLPIPS",
     "lpips": "diversity.LPIPSDiversity",
     "cis": "diversity.ConditionalInceptionScore",
 }

@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import ClassVar, TypeVar, cast
+from typing import ClassVar, Literal, TypeVar, cast
 
 import torch
 from torch import Tensor
 
 from crossimage.evaluation.galleries.base import Gallery, GalleryItem
 from crossimage.evaluation.metrics import METRICS
+from crossimage.evaluation.networks.inception import FeatureNetwork
 from crossimage.evaluation.networks.open import MetricNetworks, NetworkName
 from crossimage.evaluation.report.figures import Direction, Figure
 from crossimage.evaluation.report.strips import SHOWN, Block, strip
@@ -20,6 +21,9 @@ from crossimage.utils.progress import ProgressCallback
 
 INPUTS = 100
 """Inputs of metrics that need several outputs per input, by default."""
+
+OverParts = Literal["mean", "together", "never"]
+"""What a metric does with a gallery of several parts; see :class:`Metric`."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,16 @@ class Setup:
     progress: ProgressCallback | None = None
     _shared: dict[Callable[[Setup], Accumulator], Accumulator] = field(default_factory=dict)
 
+    @property
+    def features(self) -> FeatureNetwork:
+        """The network of features that the gallery's protocol asks for."""
+        networks = self.networks
+        return networks.torchvision_features if self.gallery.torchvision else networks.features
+
+    def parts(self) -> list[Setup]:
+        """Return what the metrics of each part of the gallery are constructed from."""
+        return [Setup(part, self.networks, self.amounts) for part in self.gallery.parts]
+
     def shared(self, kind: Callable[[Setup], A]) -> A:
         """Return the accumulator of a kind that several metrics share."""
         if kind not in self._shared:
@@ -92,6 +106,8 @@ class Metric(Accumulator):
             covariance of their features are known.
         outputs_per_input: Published number of outputs per input, if it needs several; the gallery
             is then iterated over for this metric alone.
+        over_parts: How it deals with a gallery of several parts: it is computed for each of them,
+            and its figures are the means; it looks at all outputs together; or it does not apply.
         expected: Whether it applies to nearly all models and folders, so that a report says why it
             is missing even if it was not requested.
         figures_of_real_images: Figures that do not depend on the outputs.
@@ -106,6 +122,7 @@ class Metric(Accumulator):
     needs_real_images: bool = False
     takes_moments: ClassVar[bool] = False
     outputs_per_input: ClassVar[int | None] = None
+    over_parts: ClassVar[OverParts] = "mean"
     expected: ClassVar[bool] = False
     figures_of_real_images: ClassVar[frozenset[str]] = frozenset()
     accumulator: Accumulator
@@ -128,7 +145,10 @@ class Metric(Accumulator):
             if gallery.max_outputs == 1:
                 return "there is one output per input, so there is no diversity to measure"
             return "it needs at least 2 outputs per input; give --samples 2 or more"
-        return setup.networks.refusal(cls.network) or setup.networks.failure(cls.network)
+        network = cls.network
+        if network == "features" and gallery.torchvision:
+            network = "torchvision_features"
+        return setup.networks.refusal(network) or setup.networks.failure(network)
 
     def update(self, item: GalleryItem) -> None:
         """Add an input with its outputs."""

@@ -56,7 +56,7 @@ class FeatureStatistics(BatchedAccumulator):
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(_BATCH_SIZE)
-        gallery, network, seed = setup.gallery, setup.networks.features, setup.amounts.seed
+        gallery, network, seed = setup.gallery, setup.features, setup.amounts.seed
         real, self.moments = gallery.real, gallery.real_moments
         self.real: Statistics | None = None
         if self.moments is None:
@@ -143,7 +143,7 @@ class FID(_DistributionMetric):
         """Return why the metric does not apply; see :meth:`Metric.refusal`."""
         if reason := super().refusal(setup):
             return reason
-        moments, network = setup.gallery.real_moments, setup.networks.features
+        moments, network = setup.gallery.real_moments, setup.features
         if moments is not None and moments.dim != network.dim:
             return (
                 f"{moments.path} holds statistics of {moments.dim} features, and {network.name} "
@@ -178,6 +178,7 @@ class InceptionScore(_DistributionMetric):
     name = "is"
     directions = {"is": HIGHER}
     takes_moments = True  # by needing nothing of the real images
+    over_parts = "never"  # whose outputs are meant to be of one class
     _compares = False
 
     def compute(self, statistics: FeatureStatistics) -> Figure:

@@ -12,13 +12,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import combinations, islice
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from crossimage.evaluation.galleries.base import GalleryItem
 from crossimage.evaluation.galleries.images import ImageStream, prefetch
-from crossimage.evaluation.metrics.base import INPUTS, Metric, Setup
+from crossimage.evaluation.metrics.base import INPUTS, Metric, OverParts, Setup
 from crossimage.evaluation.report.figures import HIGHER, Figure, library, mean_of, neither
 from crossimage.evaluation.report.strips import Block, Extremes, Strip, strip
 from crossimage.utils.progress import track
@@ -47,7 +48,8 @@ class LPIPSDiversity(Metric):
         "lpips_inputs": neither("over different inputs; close to lpips_real is best"),
     }
     network = "lpips"
-    outputs_per_input = 20
+    outputs_per_input: ClassVar[int | None] = 20
+    over_parts: ClassVar[OverParts] = "never"
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
@@ -64,7 +66,7 @@ class LPIPSDiversity(Metric):
     def update(self, item: GalleryItem) -> None:
         """Add an input with its outputs."""
         self._outputs = len(item.outputs)
-        value = float(self._lpips(item.outputs[:-1], item.outputs[1:]).double().mean())
+        value = self._diversity(item.outputs)
         self._means.append(value)
         self._extremes.add(value, partial(_strip, item, value))
         self._keep(item.outputs[0])
@@ -81,6 +83,10 @@ class LPIPSDiversity(Metric):
     def blocks(self) -> list[Block]:
         """Return the inputs with the least and the most diversity."""
         return _blocks(self._extremes, "LPIPS")
+
+    def _diversity(self, outputs: Tensor) -> float:
+        """Return the mean distance between neighbours of the outputs for one input."""
+        return float(self._lpips(outputs[:-1], outputs[1:]).double().mean())
 
     def _keep(self, output: Tensor) -> None:
         """Keep a random sample of outputs of one size, each of another input."""
@@ -124,12 +130,16 @@ class LPIPSDiversity(Metric):
             self._lpips.library, self._lpips.comparable,
         )  # fmt: skip
 
+    def _real_pairs(self) -> int:
+        amounts = self._setup.amounts
+        return (amounts.inputs or INPUTS) * ((amounts.samples or 20) - 1)
+
     def _of_real_images(self) -> Figure:
         """Return the mean over random pairs, as many as there are pairs of outputs."""
         amounts, real = self._setup.amounts, self._setup.gallery.real
         count = len(real)
         possible = count * (count - 1) // 2
-        wanted = (amounts.inputs or INPUTS) * ((amounts.samples or self.outputs_per_input) - 1)
+        wanted = self._real_pairs()
         draw = random.Random(seed_of(amounts.seed, "real pairs"))
         pairs = draw.sample(range(possible), min(wanted, possible))
         read = prefetch(partial(_pair, real), pairs, 2 * _BATCH_SIZE)
@@ -149,6 +159,53 @@ class LPIPSDiversity(Metric):
         )  # fmt: skip
 
 
+class PairwiseLPIPS(LPIPSDiversity):
+    """LPIPS between all pairs of the outputs for one input, as published for StarGAN v2.
+
+    Ten outputs make 45 pairs. It is the diversity of galleries of several parts, which are made
+    with that many outputs per input; see :class:`LPIPSDiversity` for its other figures.
+    """
+
+    name = "lpips_pairs"
+    directions = {
+        "lpips_pairs": neither("higher is more diverse"),
+        "lpips_real": neither("the diversity of real images"),
+        "lpips_inputs": neither("over different inputs; close to lpips_real is best"),
+    }
+    outputs_per_input = None  # it shares the pass of other metrics
+    over_parts = "mean"
+
+    @classmethod
+    def refusal(cls, setup: Setup) -> str | None:
+        """Return why the metric does not apply; see :meth:`Metric.refusal`."""
+        gallery = setup.gallery
+        if not gallery.is_part:
+            return "lpips is the diversity of the outputs for one target"
+        if gallery.outputs_per_input(setup.amounts.samples) < 2:
+            return "it needs at least 2 outputs per input; give --samples 2 or more"
+        return super().refusal(setup)
+
+    def _diversity(self, outputs: Tensor) -> float:
+        pairs = [torch.stack(pair) for pair in combinations(outputs, 2)]
+        distances = [self._lpips(*batch.unbind(1)) for batch in _batches(pairs)]
+        return float(torch.cat(distances).double().mean())
+
+    def _real_pairs(self) -> int:
+        return INPUTS
+
+    def _of_outputs(self) -> Figure:
+        value, interval = mean_of(self._means)
+        inputs, pairs = len(self._means), math.comb(self._outputs, 2)
+        protocol = (
+            f"LPIPS v0.1, {self._lpips.name}, between all pairs of {self._outputs} outputs for one "
+            f"input: mean over {inputs} inputs with {pairs} pairs each"
+        )
+        return Figure(
+            "lpips_pairs", value, interval, inputs * pairs, protocol, self._setup.amounts.seed,
+            self._lpips.library, self._lpips.comparable,
+        )  # fmt: skip
+
+
 class ConditionalInceptionScore(Metric):
     """The conditional inception score and, of the same outputs, the inception score."""
 
@@ -156,6 +213,7 @@ class ConditionalInceptionScore(Metric):
     directions = dict.fromkeys(("cis", "cis_exp", "is_classes", "is_classes_exp"), HIGHER)
     network = "classifier"
     outputs_per_input = 100
+    over_parts = "never"
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)

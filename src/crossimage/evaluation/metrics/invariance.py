@@ -11,18 +11,16 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import VGG16_Weights, vgg16
 
 from crossimage.data.sources.folders import Domain, scan_domains
 from crossimage.data.sources.pairs import align
 from crossimage.evaluation.galleries.base import evenly_spaced
 from crossimage.evaluation.galleries.images import center_square, prefetch, read_rgb
+from crossimage.evaluation.networks.vgg import RELU4_3, open_vgg
 from crossimage.evaluation.report.figures import HIGHER, Figure, library, mean_of, neither
 from crossimage.evaluation.report.plots import Histogram
 from crossimage.networks.layers.normalisation import instance_norm
-from crossimage.utils.files import expanded
 from crossimage.utils.seeds import seed_of
-from crossimage.utils.tensor_files import read_weights
 
 SIZE = 256
 """Height and width of the images that are compared, in pixels."""
@@ -30,36 +28,8 @@ SIZE = 256
 MAX_SCENES = 200
 """Maximum number of scenes that are compared."""
 
-_LAYERS = 23  # up to relu4_3
 _VARIANTS = (("", "without instance norm"), ("_normalised", "with instance norm"))
 _DISTANCES = ("same_scene", "same_domain")
-
-
-class _VGG16(nn.Module):
-    """VGG16 up to relu4_3.
-
-    Args:
-        state: Its weights by torchvision's names.
-
-    Raises:
-        KeyError, RuntimeError: It holds other tensors.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, state: dict[str, Tensor]) -> None:
-        super().__init__()
-        with torch.device("meta"):  # the rest of the network is large
-            self.layers = vgg16().features[:_LAYERS]
-        own = {name: state[f"features.{name}"] for name in self.layers.state_dict()}
-        self.layers.load_state_dict(own, assign=True)
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None] * 255)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225])[:, None, None] * 255)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return feature maps (N, 512, H / 8, W / 8) of uint8 images (N, 3, H, W)."""
-        return self.layers((x.float() - self.mean) / self.std)
 
 
 class InvarianceCheck(NamedTuple):
@@ -103,7 +73,7 @@ def check_invariance(
     indices = evenly_spaced(len(split[0]), MAX_SCENES)
     if len(indices) < 2:
         raise ValueError(f"{data} holds one pair; expected at least two, to compare scenes")
-    network, name, comparable = _open(weights, device)
+    network, name, comparable = open_vgg(weights, device, RELU4_3, "--weights")
     generator = torch.Generator().manual_seed(seed_of(seed, "scenes"))
     order = [indices[k] for k in torch.randperm(len(indices), generator=generator).tolist()]
     values: dict[str, list[float]] = {
@@ -128,42 +98,6 @@ def check_invariance(
         for suffix, words in _VARIANTS
     ]  # fmt: skip
     return InvarianceCheck(_figures(values, nearer, name, comparable, seed), histograms)
-
-
-def _open(weights: str | None, device: torch.device) -> tuple[nn.Module, str, bool]:
-    """Open the network; returns it, its name, and whether it has the published weights."""
-    if weights == "random":
-        network, name, comparable = _VGG16(_random()), "VGG16 of random weights", False
-    else:
-        file = expanded(Path(weights)) if weights else None
-        loaded = read_weights(
-            VGG16_Weights.IMAGENET1K_V1, file, "the perceptual distance",
-            "name a file with --weights FILE, or try --weights random",
-        )  # fmt: skip
-        comparable = loaded.published
-        name = "VGG16" if comparable else f"VGG16 with other weights ({loaded.path.name})"
-        try:
-            network = _VGG16(loaded.state)
-        except (KeyError, RuntimeError) as error:
-            reason = f"no {error}" if isinstance(error, KeyError) else "tensors of other shapes"
-            raise ValueError(
-                f"{loaded.path} does not hold the weights of torchvision's VGG16 ({reason}); name "
-                "a file that does"
-            ) from None
-    return network.eval().requires_grad_(False).to(device), name, comparable
-
-
-def _random() -> dict[str, Tensor]:
-    """Return random weights of VGG16's convolutions, always the same."""
-    with torch.device("meta"):
-        shapes = {f"features.{k}": x.shape for k, x in vgg16().features.state_dict().items()}
-    generator = torch.Generator().manual_seed(0)
-    return {
-        name: torch.randn(shape, generator=generator) * (2 / shape[1:].numel()) ** 0.5
-        if len(shape) == 4
-        else torch.zeros(shape)
-        for name, shape in shapes.items()
-    }
 
 
 def _scenes(

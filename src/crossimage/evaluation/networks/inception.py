@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple, cast
@@ -12,6 +12,7 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torchvision.models import WeightsEnum
 
 from crossimage.evaluation.galleries.images import check_rgb
 from crossimage.evaluation.options import Resize
@@ -85,7 +86,10 @@ def random_features(device: torch.device, resize: Resize = "tensorflow") -> Feat
     """
     clean = resize == "clean"
     network = (
-        _RandomNetwork(resize_clean if clean else _smooth).eval().requires_grad_(False).to(device)
+        _RandomNetwork(resize_clean if clean else resize_smooth)
+        .eval()
+        .requires_grad_(False)
+        .to(device)
     )
     name = "a small network of random weights"
     return FeatureNetwork(
@@ -99,7 +103,7 @@ def random_features(device: torch.device, resize: Resize = "tensorflow") -> Feat
 def open_inception(
     file: Path | None, device: torch.device, resize: Resize = "tensorflow"
 ) -> FeatureNetwork:
-    """Open the Inception-v3 that published figures are made with.
+    """Open the Inception-v3 that most published figures are made with.
 
     Args:
         file: A file of its weights; None: from torch hub's cache or the network.
@@ -112,12 +116,7 @@ def open_inception(
         ModuleNotFoundError: torch-fidelity, which holds Inception-v3, is not installed.
         ValueError: The file holds something else.
     """
-    url: str = _torch_fidelity().URL_INCEPTION_V3
-    weights = read_weights(
-        url, file, "the Inception-v3 of FID, KID and IS",
-        "name a file with --features FILE, or try --features random, whose figures are not "
-        "comparable",
-    )  # fmt: skip
+    weights = inception_weights(_torch_fidelity().URL_INCEPTION_V3, file)
     name = "Inception-v3"
     if not weights.published:
         name = f"{name} with other weights ({weights.path.name})"
@@ -128,6 +127,41 @@ def open_inception(
         library("torch-fidelity"), f"inception {weights.digest}{' clean' if clean else ''}",
         weights.published, _described(resize, INCEPTION_SIZE), "clean" if clean else "",
     )  # fmt: skip
+
+
+def inception_weights(published: WeightsEnum | str, file: Path | None) -> Weights:
+    """Read weights of an Inception-v3; see :func:`~crossimage.utils.tensor_files.read_weights`."""
+    return read_weights(
+        published, file, "the Inception-v3 of FID, KID and IS",
+        "name a file with --features FILE, or try --features random, whose figures are not "
+        "comparable",
+    )  # fmt: skip
+
+
+def at_size(network: FeatureNetwork, size: int) -> FeatureNetwork:
+    """Return a network that sees images as they are after resizing to a square.
+
+    They are resized to ``size`` x ``size`` pixels of 8 bits (bilinear, antialiased), and only then
+    prepared as the network's images are.
+    """
+    smaller = f"images first resized to {size} x {size} (bilinear, antialiased)"
+    return replace(
+        network,
+        network=_AtSize(network.network, size),
+        digest=f"{network.digest} at {size}",
+        preparation="; ".join(filter(None, (smaller, network.preparation))),
+        variant=", ".join(filter(None, (network.variant, f"{size} px"))),
+    )
+
+
+class _AtSize(nn.Module):
+    def __init__(self, network: nn.Module, size: int) -> None:
+        super().__init__()
+        self.network, self.size = network, size
+
+    def forward(self, x: Tensor) -> FeaturesAndLogits:
+        features: FeaturesAndLogits = self.network(resize_smooth(x, self.size).round())
+        return features
 
 
 def resize_tensorflow(x: Tensor, size: int) -> Tensor:
@@ -155,7 +189,10 @@ def resize_clean(x: Tensor, size: int) -> Tensor:
     return y.clamp(0, 255).to(x.dtype)
 
 
-def _smooth(x: Tensor, size: int) -> Tensor:
+def resize_smooth(x: Tensor, size: int) -> Tensor:
+    """Resize float images (N, C, H, W) to (N, C, size, size): bilinear, antialiased."""
+    if x.shape[2:] == (size, size):
+        return x
     return functional.interpolate(x, (size, size), mode="bilinear", antialias=True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
@@ -15,15 +15,26 @@ from crossimage.evaluation.networks.classifier import load_classifier
 from crossimage.evaluation.networks.face import FaceNetwork, open_face
 from crossimage.evaluation.networks.inception import (
     FeatureNetwork,
+    at_size,
+    inception_weights,
     open_inception,
     random_features,
 )
 from crossimage.evaluation.networks.lpips import open_lpips
 from crossimage.evaluation.networks.segmenter import Segmenter, load_segmenter
+from crossimage.evaluation.networks.torchvision_inception import (
+    WEIGHTS,
+    is_torchvision,
+    torchvision_inception,
+)
+from crossimage.evaluation.networks.vgg import ContentDistance, open_content_distance
 from crossimage.evaluation.options import Backbone, Resize
 from crossimage.utils.files import expanded
 
-NetworkName = Literal["features", "lpips", "classifier", "segmenter", "face"]
+NetworkName = Literal[
+    "features", "torchvision_features", "lpips", "classifier", "unseen_classifier", "segmenter",
+    "face", "content",
+]  # fmt: skip
 """Attributes of :class:`MetricNetworks` that hold networks."""
 
 
@@ -77,6 +88,11 @@ class MetricNetworks:
         face_path: File of a network of faces.
         face_threshold: Cosine similarity from which on two faces count as the same person.
         resize: How images are resized for Inception-v3.
+        size: Height and width that images are resized to before anything else where features are
+            computed; None: they are used as they are.
+        unseen_classifier_path: File of a classifier that was trained on the unseen classes alone.
+        vgg_weights: A file of VGG16's weights, or ``random``; None: the published ones, from the
+            cache.
         failures: Why networks could not be opened, by name, as far as :meth:`failure` was asked.
     """
 
@@ -89,12 +105,16 @@ class MetricNetworks:
     face_path: Path | None = None
     face_threshold: float = 0.6
     resize: Resize = "tensorflow"
+    size: int | None = None
+    unseen_classifier_path: Path | None = None
+    vgg_weights: str | None = None
     failures: dict[NetworkName, str | None] = field(default_factory=dict)
 
     def refusal(self, name: NetworkName | None) -> str | None:
         """Return which option a network lacks, or None if it lacks none."""
         missing = {
             "classifier": self.classifier_path is None,
+            "unseen_classifier": self.unseen_classifier_path is None,
             "segmenter": self.segmenter_path is None,
             "face": self.face_path is None,
         }
@@ -102,6 +122,11 @@ class MetricNetworks:
             return None
         if name == "face":
             return "it needs a network of faces; name VGG-Face or another with --face-network FILE"
+        if name == "unseen_classifier":
+            return (
+                "it needs a classifier of the unseen classes alone; make one with `crossimage "
+                "evaluate fit-classifier --data DIR/test` and name it with --unseen-classifier FILE"
+            )
         return (
             f"it needs a {name}; make one with `crossimage evaluate fit-{name}` and name it with "
             f"--{name} FILE"
@@ -125,7 +150,15 @@ class MetricNetworks:
     @cached_property
     def features(self) -> FeatureNetwork:
         """The network behind FID, KID and the inception score."""
-        return open_features(self.features_name, self.device, self.resize)
+        return self._sized(open_features(self.features_name, self.device, self.resize))
+
+    @cached_property
+    def torchvision_features(self) -> FeatureNetwork:
+        """The same for protocols whose Inception-v3 is torchvision's, unless another is named."""
+        return self._sized(open_features(self.features_name, self.device, self.resize, True))
+
+    def _sized(self, network: FeatureNetwork) -> FeatureNetwork:
+        return network if self.size is None else at_size(network, self.size)
 
     @cached_property
     def lpips(self) -> Distance:
@@ -137,6 +170,17 @@ class MetricNetworks:
         """The classifier of the target's classes."""
         assert self.classifier_path
         return load_classifier(self.classifier_path, self.device)
+
+    @cached_property
+    def unseen_classifier(self) -> ClassPredictor:
+        """The classifier of classes that a few-shot model has not seen."""
+        assert self.unseen_classifier_path
+        return load_classifier(self.unseen_classifier_path, self.device)
+
+    @cached_property
+    def content(self) -> ContentDistance:
+        """The distance between the contents of images of different classes."""
+        return open_content_distance(self.vgg_weights, self.device)
 
     @cached_property
     def face(self) -> FaceNetwork:
@@ -151,17 +195,22 @@ class MetricNetworks:
         return load_segmenter(self.segmenter_path, self.device)
 
 
-def open_features(spec: str, device: torch.device, resize: Resize = "tensorflow") -> FeatureNetwork:
+def open_features(
+    spec: str, device: torch.device, resize: Resize = "tensorflow", torchvision: bool = False
+) -> FeatureNetwork:
     """Open a feature network.
 
     Args:
         spec: ``inception`` for the Inception-v3 that published figures are made with (converted
             from TensorFlow's of 2015), its weights from torch hub's cache or the network; a file
-            of such weights; a ``.safetensors`` file of a classifier that was trained here, whose
-            last features before the classes are used; or ``random`` for a small network of random
-            weights, for trying things out without meaningful results.
+            of such weights, or of torchvision's Inception-v3; a ``.safetensors`` file of a
+            classifier that was trained here, whose last features before the classes are used; or
+            ``random`` for a small network of random weights, for trying things out without
+            meaningful results.
         device: Where to compute.
         resize: How images are resized for it.
+        torchvision: Whether the published figures are made with torchvision's Inception-v3. The
+            features of the other one are not comparable then, and vice versa.
 
     Raises:
         FileNotFoundError: The weights are not in the cache and can't be downloaded, or the
@@ -179,4 +228,12 @@ def open_features(spec: str, device: torch.device, resize: Resize = "tensorflow"
                 f"--resize {resize}"
             )
         return load_classifier(expanded(Path(spec)), device).features
-    return open_inception(None if spec == "inception" else expanded(Path(spec)), device, resize)
+    if spec == "inception" and not torchvision:
+        return open_inception(None, device, resize)
+    weights = inception_weights(WEIGHTS, None if spec == "inception" else expanded(Path(spec)))
+    theirs = is_torchvision(weights)
+    if not theirs:
+        network = open_inception(weights.path, device, resize)
+    else:
+        network = torchvision_inception(weights, device, resize)
+    return replace(network, comparable=network.comparable and theirs == torchvision)

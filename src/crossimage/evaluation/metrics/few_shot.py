@@ -1,0 +1,175 @@
+"""Metrics of few-shot translation: is an output of its target class, and is its content kept?
+
+Liu et al., "Few-Shot Unsupervised Image-to-Image Translation", 2019, section 5. The mean of the
+FIDs of all target classes (mFID) is the metric ``fid`` of a few-shot model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import ClassVar
+
+from torch import Tensor
+
+from crossimage.evaluation.galleries.base import GalleryItem
+from crossimage.evaluation.metrics.base import BatchedAccumulator, Metric, Setup
+from crossimage.evaluation.metrics.classification import class_index
+from crossimage.evaluation.metrics.diversity import ClassScores
+from crossimage.evaluation.networks.open import ClassPredictor, NetworkName
+from crossimage.evaluation.report.figures import HIGHER, LOWER, Figure, mean_of, share_of
+from crossimage.evaluation.report.strips import Block, Extremes, strip
+
+_BATCH_SIZE = 64
+_TOP = 5
+
+
+class _Ranks(BatchedAccumulator):
+    """The rank of the wanted class of every output, and the inception score of all outputs."""
+
+    def __init__(self, classifier: ClassPredictor) -> None:
+        super().__init__(_BATCH_SIZE)
+        self._classifier = classifier
+        self.ranks: list[int] = []
+        self.scores = ClassScores()
+
+    def update_batch(self, items: Sequence[GalleryItem], outputs: Tensor) -> None:
+        """Add inputs with their outputs; see :meth:`BatchedAccumulator.update_batch`."""
+        probabilities = self._classifier.probabilities(outputs)
+        self.scores.update(probabilities)
+        wanted = [item.wanted for item in items for _ in item.outputs]
+        for own, name in zip(probabilities, wanted, strict=True):
+            index = class_index(name, self._classifier)
+            assert index is not None
+            self.ranks.append(int((own > own[index]).sum()))
+
+
+class TranslationAccuracy(Metric):
+    """Share of the outputs whose target class is the first, or among the first five.
+
+    The classifier knows all classes, those of training and those that are unseen. The inception
+    score of all outputs is computed from the same classes.
+    """
+
+    name = "translation_accuracy"
+    directions = dict.fromkeys(("top1_all", "top5_all", "is_all"), HIGHER)
+    network: ClassVar[NetworkName | None] = "classifier"
+    over_parts = "together"
+    _suffix: ClassVar[str] = "all"
+
+    def __init__(self, setup: Setup) -> None:
+        self._classifier = self._classifier_of(setup)
+        self.accumulator = self._ranks = _Ranks(self._classifier)
+
+    @classmethod
+    def _classifier_of(cls, setup: Setup) -> ClassPredictor:
+        return setup.networks.classifier
+
+    @classmethod
+    def refusal(cls, setup: Setup) -> str | None:
+        """Return why the metric does not apply; see :meth:`Metric.refusal`."""
+        if not setup.gallery.few_shot:
+            return "it is of few-shot models; the metric error evaluates the classes of others"
+        if reason := super().refusal(setup):
+            return reason
+        classifier = cls._classifier_of(setup)
+        targets = [part.target for part in setup.gallery.parts]
+        unknown = [name for name in targets if class_index(name, classifier) is None]
+        if not unknown:
+            return None
+        more = f" and {len(unknown) - 1} more of the target classes" if len(unknown) > 1 else ""
+        return (
+            f"the classifier does not know {unknown[0]}{more}; it knows "
+            f"{', '.join(classifier.classes[:20])}"
+        )
+
+    def figures(self) -> list[Figure]:
+        """Return both shares and the inception score; see :meth:`Metric.figures`."""
+        self._ranks.flush()
+        ranks, classifier, suffix = self._ranks.ranks, self._classifier, self._suffix
+        rows = [("top1", share_of([float(rank == 0) for rank in ranks]), "the most likely one")]
+        if len(classifier.classes) > _TOP:
+            shares = share_of([float(rank < _TOP) for rank in ranks])
+            rows.append(("top5", shares, f"among the {_TOP} most likely ones"))
+        figures = [
+            Figure(
+                f"{name}_{suffix}", *result, len(ranks),
+                f"share of the outputs whose target class is {what}, as {classifier.name} sees "
+                "them; with the Wilson interval", None, classifier.library, comparable=False,
+            )
+            for name, result, what in rows
+        ]  # fmt: skip
+        score = next(f for f in self._ranks.scores.figures() if f.name == "is_classes_exp")
+        figures.append(
+            Figure(
+                f"is_{suffix}", score.value, None, len(ranks),
+                f"{score.protocol}, classes as {classifier.name} sees them", None,
+                classifier.library, comparable=False,
+            )
+        )  # fmt: skip
+        warnings = (classifier.warning,) if classifier.warning else ()
+        return [replace(figure, warnings=warnings) for figure in figures]
+
+
+class UnseenAccuracy(TranslationAccuracy):
+    """The same by a classifier of the unseen classes alone."""
+
+    name = "unseen_accuracy"
+    directions = dict.fromkeys(("top1_unseen", "top5_unseen", "is_unseen"), HIGHER)
+    network = "unseen_classifier"
+    _suffix = "unseen"
+
+    @classmethod
+    def _classifier_of(cls, setup: Setup) -> ClassPredictor:
+        return setup.networks.unseen_classifier
+
+
+class ContentKept(Metric):
+    """Domain-invariant perceptual distance (DIPD) between inputs and outputs."""
+
+    name = "dipd"
+    directions = {"dipd": LOWER}
+    network = "content"
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        self._distance = setup.networks.content
+        self._means: list[float] = []
+        self._outputs = 0
+        self._extremes = Extremes()
+
+    @classmethod
+    def refusal(cls, setup: Setup) -> str | None:
+        """Return why the metric does not apply; see :meth:`Metric.refusal`."""
+        if not setup.gallery.few_shot:
+            return "it is published for few-shot models alone"
+        return super().refusal(setup)
+
+    def update(self, item: GalleryItem) -> None:
+        """Add an input with its outputs."""
+        assert item.input is not None
+        inputs = item.input.expand(len(item.outputs), -1, -1, -1)
+        value = float(self._distance(inputs, item.outputs).double().mean())
+        self._means.append(value)
+        self._outputs += len(item.outputs)
+        caption = f"{item.name}: {value:.4g}"
+        self._extremes.add(value, partial(strip, caption, item.input, item.outputs, None))
+
+    def figures(self) -> list[Figure]:
+        """Return the mean distance; see :meth:`Metric.figures`."""
+        distance = self._distance
+        protocol = (
+            f"mean squared difference of {distance.name}, instance-normalised, between input and "
+            f"output: mean over {len(self._means)} inputs"
+        )
+        return [
+            Figure(
+                "dipd", *mean_of(self._means), self._outputs, protocol, None, distance.library,
+                distance.comparable,
+            )
+        ]  # fmt: skip
+
+    def blocks(self) -> list[Block]:
+        """Return the inputs whose content is kept most and least."""
+        return self._extremes.blocks("Content kept most", "Content kept least")
