@@ -125,7 +125,7 @@ def tiny(words: list[str]) -> list[str]:
             words = _with_flags(words, few, add=command == "ablate")
             if command == "ablate":
                 words = _with_settings(words, RUN_ONLY)
-            random = {"--features": "random", "--lpips-weights": "random"}
+            random = dict.fromkeys(("--features", "--lpips-weights", "--vgg-weights"), "random")
             missing = {flag: value for flag, value in random.items() if flag not in words}
             return _with_flags(words, missing, add=True)
         case ["sample", _]:

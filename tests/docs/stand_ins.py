@@ -267,6 +267,12 @@ STAND_INS: dict[str, StandIns] = {
             "camvid": street_scenes,
             **{f"runs/{m}": partial(model, method=m) for m in ("munit", "unit", "cyclegan")},
             "runs/shoes": partial(model, method="munit"),
+            "AFHQ": class_folders,
+            "ALL": class_folders,
+            "ANIMALS": partial(class_folders, names=("fox", "lion")),
+            "runs/animals": partial(
+                model, method="stargan_v2", label_sets=(2,), categorical=(True,)
+            ),
             "runs/streets": partial(
                 model, method="pix2pix", domains=("photo", "label"), direction="b-to-a"
             ),

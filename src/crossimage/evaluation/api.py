@@ -74,7 +74,8 @@ def evaluate(
             classifier, or ``random``.
         lpips: Backbone of the perceptual distance: ``alex``, ``vgg`` or ``squeeze``.
         lpips_weights: A file of the backbone's weights, or ``random``; None: from the cache.
-        classifier: File of a trained classifier, for cis, accuracy and error.
+        classifier: File of a trained classifier, for cis, accuracy, error and
+            translation_accuracy.
         segmenter: File of a trained segmenter, for fcn.
         face_network: File of VGG-Face, or of a classifier of faces, for identity.
         face_threshold: Cosine similarity from which on two faces count as the same person.

@@ -51,9 +51,9 @@ class Options:
             last two are not comparable.
         lpips: Backbone of the perceptual distance.
         lpips_weights: A file of the backbone's weights, or random; by default those of the cache.
-        classifier: A file that fit-classifier wrote, for cis, accuracy and error. For error it
-            needs a class of the target's name; for Male=0 one named 'not Male', or only one
-            besides Male.
+        classifier: A file that fit-classifier wrote, for cis, accuracy, error and, of all classes,
+            translation_accuracy. For error it needs a class of the target's name; for Male=0 one
+            named 'not Male', or only one besides Male.
         segmenter: A file that fit-segmenter wrote, for fcn.
         face_network: A network of faces, for identity: VGG-Face (vgg_face_dag.pth), or a file that
             fit-classifier wrote.

@@ -53,10 +53,12 @@ class TranslationAccuracy(Metric):
     """
 
     name = "translation_accuracy"
-    directions = dict.fromkeys(("top1_all", "top5_all", "is_all"), HIGHER)
+    directions = dict.fromkeys(
+        ("translation_accuracy", "translation_accuracy_top5", "translation_is"), HIGHER
+    )
     network: ClassVar[NetworkName | None] = "classifier"
     over_parts = "together"
-    _suffix: ClassVar[str] = "all"
+    _prefix: ClassVar[str] = "translation"
 
     def __init__(self, setup: Setup) -> None:
         self._classifier = self._classifier_of(setup)
@@ -87,14 +89,14 @@ class TranslationAccuracy(Metric):
     def figures(self) -> list[Figure]:
         """Return both shares and the inception score; see :meth:`Metric.figures`."""
         self._ranks.flush()
-        ranks, classifier, suffix = self._ranks.ranks, self._classifier, self._suffix
-        rows = [("top1", share_of([float(rank == 0) for rank in ranks]), "the most likely one")]
+        ranks, classifier, prefix = self._ranks.ranks, self._classifier, self._prefix
+        rows = [("accuracy", share_of([float(rank == 0) for rank in ranks]), "the most likely one")]
         if len(classifier.classes) > _TOP:
             shares = share_of([float(rank < _TOP) for rank in ranks])
-            rows.append(("top5", shares, f"among the {_TOP} most likely ones"))
+            rows.append(("accuracy_top5", shares, f"among the {_TOP} most likely ones"))
         figures = [
             Figure(
-                f"{name}_{suffix}", *result, len(ranks),
+                f"{prefix}_{name}", *result, len(ranks),
                 f"share of the outputs whose target class is {what}, as {classifier.name} sees "
                 "them; with the Wilson interval", None, classifier.library, comparable=False,
             )
@@ -103,7 +105,7 @@ class TranslationAccuracy(Metric):
         score = next(f for f in self._ranks.scores.figures() if f.name == "is_classes_exp")
         figures.append(
             Figure(
-                f"is_{suffix}", score.value, None, len(ranks),
+                f"{prefix}_is", score.value, None, len(ranks),
                 f"{score.protocol}, classes as {classifier.name} sees them", None,
                 classifier.library, comparable=False,
             )
@@ -116,9 +118,9 @@ class UnseenAccuracy(TranslationAccuracy):
     """The same by a classifier of the unseen classes alone."""
 
     name = "unseen_accuracy"
-    directions = dict.fromkeys(("top1_unseen", "top5_unseen", "is_unseen"), HIGHER)
+    directions = dict.fromkeys(("unseen_accuracy", "unseen_accuracy_top5", "unseen_is"), HIGHER)
     network = "unseen_classifier"
-    _suffix = "unseen"
+    _prefix = "unseen"
 
     @classmethod
     def _classifier_of(cls, setup: Setup) -> ClassPredictor:
