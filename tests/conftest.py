@@ -87,6 +87,17 @@ SMALL: dict[str, dict[str, Any]] = {
         "diversity_steps": 3,
         "landmark_width": 16,
     },
+    "funit": {
+        "channels": (3,),
+        "width": 4,
+        "downsamples": 2,
+        "residual_blocks": 1,
+        "style_dim": 3,
+        "style_downsamples": 2,
+        "mlp_width": 8,
+        "discriminator_width": 4,
+        "discriminator_blocks": 4,
+    },
     "dtn": {
         "width": 4,
         "classifier_width": 4,

@@ -78,6 +78,9 @@ def networks(name: str, data: Path, step: int = 0) -> tuple[Method, Batch]:
 def answers(method: Method, batch: Batch) -> tuple[dict[str, Any], Tensor]:
     """Arguments of a translator's translate, and what the networks make of them."""
     style = torch.randn(2, method.style_dim) if method.style_dim else None
+    if method.few_shot:
+        x = batch.images["x"][:2]
+        return {"x": x, "style": style}, method.translate(x, "x", style)
     if method.labels:
         x, goal = batch.images["x"][:2], batch.labels["target"][:2]
         given = {"x": x, "to": goal} | ({} if style is None else {"style": style})
@@ -164,10 +167,15 @@ def assert_one_big_batch(one: Path, two: Path) -> None:
 
 
 def first_gradients(run: Path) -> dict[str, Tensor]:
-    """All gradients of a player's first move, up to a factor."""
+    """All gradients of a player's first move, up to a factor; those of RMSprop without signs."""
     state = torch.load(run / "checkpoints" / "step-00000001.pt", weights_only=True)
+
+    def of(entry: dict[str, Tensor]) -> Tensor:
+        mean = entry["exp_avg"] if "exp_avg" in entry else entry["square_avg"].sqrt()
+        return mean.flatten()
+
     return {
-        player: torch.cat([entry["exp_avg"].flatten() for entry in optimizer["state"].values()])
+        player: torch.cat([of(entry) for entry in optimizer["state"].values()])
         for player, optimizer in state["optimizers"].items()
         if optimizer["state"]  # a later stage's player has not moved yet
     }

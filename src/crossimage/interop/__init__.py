@@ -19,6 +19,7 @@ from crossimage.interop import (
     mmagic_cyclegan,
     mmagic_pix2pix,
     nvidia_pix2pixhd,
+    nvlabs_funit,
     nvlabs_munit,
     nvlabs_unit,
     pytorch_gan_cyclegan,
@@ -41,6 +42,7 @@ from crossimage.utils.names import did_you_mean
 FORMATS: dict[str, Format] = {
     "nvlabs-munit": nvlabs_munit,
     "nvlabs-unit": nvlabs_unit,
+    "nvlabs-funit": nvlabs_funit,
     "junyanz-cyclegan": junyanz_cyclegan,
     "junyanz-pix2pix": junyanz_pix2pix,
     "junyanz-bicyclegan": junyanz_bicyclegan,
@@ -169,7 +171,8 @@ def _read_config(paths: list[Path]) -> dict[str, Any] | None:
 
 def _roles() -> list[str]:
     """Return the networks of all formats."""
-    return [role for module in FORMATS.values() for role in module.FILES.roles]
+    files = [module.FILES for module in FORMATS.values()]
+    return [role for own in files for role in (*own.roles, *own.beside)]
 
 
 def _recognise(contents: list[Contents]) -> str:

@@ -15,10 +15,17 @@ from crossimage.utils.names import did_you_mean
 
 
 class Files(NamedTuple):
-    """The files of a format by their contents, in the order in which users pass them."""
+    """The files of a format by their contents, in the order in which users pass them.
+
+    Attributes:
+        required: Names of the networks that must be there.
+        optional: Names of those that may be there too.
+        beside: Names under which some of them come again in the same file, such as averages.
+    """
 
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -211,7 +211,7 @@ def _translate_value(key: str, value: Any) -> Any:
 
 def _from_file(file: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """Return values of the official config file by our names."""
-    flat = _flat(file)
+    flat = flat_values(file)
     values = {ours: _translate_value(ours, flat[key]) for key, ours in names.items() if key in flat}
     if flat.get("dis.norm") == "sn":
         values["discriminator.spectral"] = True
@@ -239,7 +239,7 @@ def _crop(file: Mapping[str, Any], values: Mapping[str, Any]) -> list[int]:
     return [max(-(-side // multiple) * multiple, 2**halvings) for side in sides]
 
 
-def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+def flat_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a mapping and of its sections by dotted name."""
     flat: dict[str, Any] = {}
     for key, value in values.items():

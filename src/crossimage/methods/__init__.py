@@ -15,6 +15,7 @@ from crossimage.methods.external import (
     load_external,
     warn_if_offered,
 )
+from crossimage.methods.funit import FUNIT
 from crossimage.methods.gan import GAN
 from crossimage.methods.munit import MUNIT
 from crossimage.methods.pix2pix import Pix2Pix
@@ -38,6 +39,7 @@ METHODS: dict[str, type[Method]] = {
     "diat": DIAT,
     "stargan": StarGAN,
     "stargan_v2": StarGANv2,
+    "funit": FUNIT,
     "dtn": DTN,
     "srgan": SRGAN,
     "cut": CUT,

@@ -148,6 +148,7 @@ _HALVINGS = (
     "discriminator.layers",
     "discriminator.scales",
     "discriminator_layers",
+    "discriminator_blocks",
 )
 """Settings that determine how often networks halve the resolution."""
 
@@ -165,6 +166,20 @@ def check_images(config: Config, multiple: int, smallest: int) -> None:
     """
     if len(config.channels) != 2:
         raise ValueError(f"channels must be two numbers, one per domain, found {config.channels}")
+    check_crop(config, multiple, smallest)
+
+
+def check_crop(config: Config, multiple: int, smallest: int) -> None:
+    """Refuse crops that the networks cannot process.
+
+    Args:
+        config: The settings.
+        multiple: Height and width of the crop must be multiples of this.
+        smallest: Smallest side, in pixels, that the networks can process.
+
+    Raises:
+        ValueError: The crop has an unsuitable size.
+    """
     if any(side % multiple for side in config.crop):
         raise ValueError(f"crop must be a multiple of {multiple}, found {config.crop}")
     if min(config.crop) < smallest:

@@ -101,6 +101,7 @@ class Upsampler(nn.Sequential):
         channels: Channels of the image.
         width: Channels before the last convolution.
         upsamples: Doublings of the resolution; the input has ``width * 2^upsamples`` channels.
+        norm: Normalisation of every layer except the last.
         activation: Activation of every layer except the last.
         pad: Padding mode.
     """
@@ -111,13 +112,14 @@ class Upsampler(nn.Sequential):
         width: int,
         upsamples: int,
         *,
+        norm: NormName = "layer",
         activation: ActivationName = "relu",
         pad: Padding = "reflect",
     ) -> None:
         layers: list[nn.Module] = []
         for i in reversed(range(upsamples)):
             size = width * 2**i
-            layers.append(UpsampleBlock(2 * size, size, activation=activation, pad=pad))
+            layers.append(UpsampleBlock(2 * size, size, norm=norm, activation=activation, pad=pad))
         layers.append(ConvBlock(width, channels, 7, 1, 3, activation="tanh", pad=pad))
         super().__init__(*layers)
 
@@ -165,8 +167,10 @@ class AdaINDecoder(nn.Module):
         upsamples: Doublings of the resolution.
         blocks: Residual blocks with AdaIN at the low resolution.
         style_dim: Length of the style code.
-        mlp_width: Width of the two hidden layers that map a style to AdaIN parameters.
-        activation: Activation of these and of every convolution except the last.
+        mlp_width: Width of the hidden layers that map a style to AdaIN parameters.
+        mlp_layers: Linear layers of that map, at least 2: all but the last are hidden.
+        norm: Normalisation of the layers that double the resolution.
+        activation: Activation of these, of the hidden layers and of the residual blocks.
         pad: Padding mode.
     """
 
@@ -179,23 +183,27 @@ class AdaINDecoder(nn.Module):
         style_dim: int,
         mlp_width: int,
         *,
+        mlp_layers: int = 3,
+        norm: NormName = "layer",
         activation: ActivationName = "relu",
         pad: Padding = "reflect",
     ) -> None:
         super().__init__()
         size = width * 2**upsamples
+        hidden: list[nn.Module] = []
+        for inputs in (style_dim, *[mlp_width] * (mlp_layers - 2)):
+            hidden += [nn.Linear(inputs, mlp_width), activation_layer(activation)]
         self.mlp = nn.Sequential(
-            nn.Linear(style_dim, mlp_width),
-            activation_layer(activation),
-            nn.Linear(mlp_width, mlp_width),
-            activation_layer(activation),
+            *hidden,
             nn.Linear(mlp_width, blocks * 2 * 2 * size),
             nn.Unflatten(1, (blocks, 2, 2, size)),
         )
         self.blocks = nn.ModuleList(
             AdaptiveResidualBlock(size, activation=activation, pad=pad) for _ in range(blocks)
         )
-        self.upsampler = Upsampler(channels, width, upsamples, activation=activation, pad=pad)
+        self.upsampler = Upsampler(
+            channels, width, upsamples, norm=norm, activation=activation, pad=pad
+        )
 
     def forward(self, content: Tensor, style: Tensor) -> Tensor:
         """Decode content (N, C, h, w) and styles (N, style_dim) to images (N, channels, H, W)."""
