@@ -1,4 +1,4 @@
-"""The networks of MUNIT and UNIT as their authors laid them out, to make checkpoints of any shape.
+"""The networks of MUNIT, UNIT and FUNIT as their authors laid them out, of any shape.
 
 Written from the published description with plain PyTorch layers, apart from our own networks.
 """
@@ -113,8 +113,8 @@ def encoder(channels: int, gen: dict[str, Any]) -> Layers:
     return Layers(first, *halvings, residuals(gen["n_res"], sizes[-1], **how))
 
 
-def decoder(channels: int, gen: dict[str, Any], norm: str) -> Layers:
-    how = {"norm": "ln", "activ": gen["activ"], "pad": gen["pad_type"]}
+def decoder(channels: int, gen: dict[str, Any], norm: str, doubling: str = "ln") -> Layers:
+    how = {"norm": doubling, "activ": gen["activ"], "pad": gen["pad_type"]}
     sizes = [gen["dim"] * 2**i for i in range(gen["n_downsample"], -1, -1)]
     layers: list[nn.Module] = [residuals(gen["n_res"], sizes[0], **how | {"norm": norm})]
     for i, o in zip(sizes, sizes[1:], strict=False):
@@ -156,10 +156,14 @@ class MUNITGenerator(nn.Module):
         )
 
     def decode(self, content: Tensor, style: Tensor) -> Tensor:
-        norms = [m for m in self.dec.modules() if isinstance(m, AdaIN)]
-        for norm, part in zip(norms, self.mlp(style).chunk(len(norms), 1), strict=True):
-            norm.shift, norm.scale = part.chunk(2, 1)
-        return self.dec(content)
+        return styled(self.dec, content, self.mlp(style))
+
+
+def styled(dec: nn.Module, content: Tensor, parameters: Tensor) -> Tensor:
+    norms = [m for m in dec.modules() if isinstance(m, AdaIN)]
+    for norm, part in zip(norms, parameters.chunk(len(norms), 1), strict=True):
+        norm.shift, norm.scale = part.chunk(2, 1)
+    return dec(content)
 
 
 class UNITGenerator(nn.Module):
@@ -188,3 +192,74 @@ class Discriminator(nn.Module):
             scores.append(network(x))
             x = F.avg_pool2d(x, 3, 2, 1, count_include_pad=False)
         return scores
+
+
+class FUNITGenerator(nn.Module):
+    def __init__(self, channels: int, gen: dict[str, Any]) -> None:
+        super().__init__()
+        how = {"norm": "none", "activ": "relu", "pad": "reflect"}
+        shape = {"activ": "relu", "pad_type": "reflect", "dim": gen["nf"]}
+        shape |= {"n_downsample": gen["n_downs_content"], "n_res": gen["n_res_blks"]}
+        width, hidden, code = gen["nf"], gen["nf_mlp"], gen["latent_dim"]
+        sizes = [width, 2 * width, *[4 * width] * (gen["n_downs_class"] - 1)]
+        self.enc_class_model = Layers(
+            Block(channels, width, 7, 1, 3, **how),
+            *(Block(i, o, 4, 2, 1, **how) for i, o in zip(sizes, sizes[1:], strict=False)),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(sizes[-1], code, 1),
+        )
+        self.enc_content = encoder(channels, shape)
+        self.dec = decoder(channels, shape, "adain", "in")
+        numbers = gen["n_res_blks"] * 4 * width * 2 ** gen["n_downs_content"]
+        widths = [code, *[hidden] * (gen["n_mlp_blks"] - 1)]
+        layers = [Linear(i, o, "relu") for i, o in zip(widths, widths[1:], strict=False)]
+        self.mlp = Layers(*layers, Linear(hidden, numbers, "none"))
+
+    def forward(self, x: Tensor, references: Tensor) -> Tensor:
+        code = self.enc_class_model(references).flatten(1).mean(0, keepdim=True)
+        return styled(self.dec, self.enc_content(x), self.mlp(code).expand(len(x), -1))
+
+
+class ActivatedConv(nn.Module):
+    def __init__(self, i: int, o: int, kernel: int, bias: bool = True) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(i, o, kernel, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        margin = self.conv.kernel_size[0] // 2
+        x = F.leaky_relu_(x, 0.2)
+        return self.conv(F.pad(x, [margin] * 4, "reflect"))
+
+
+class InPlaceResidual(nn.Module):
+    """Its first activation overwrites the input, which the shortcut sees unless it is a layer."""
+
+    def __init__(self, i: int, o: int) -> None:
+        super().__init__()
+        self.conv_0, self.conv_1 = ActivatedConv(i, min(i, o), 3), ActivatedConv(min(i, o), o, 3)
+        if i != o:
+            self.conv_s = Block(i, o, 1, 1, 0, norm="none", activ="none", pad="reflect")
+            self.conv_s.conv.bias = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = self.conv_s(x) if hasattr(self, "conv_s") else x
+        return shortcut + self.conv_1(self.conv_0(x))
+
+
+class FUNITDiscriminator(nn.Module):
+    def __init__(self, channels: int, dis: dict[str, Any]) -> None:
+        super().__init__()
+        size, plain = dis["nf"], {"norm": "none", "activ": "none", "pad": "reflect"}
+        layers: list[nn.Module] = [Block(channels, size, 7, 1, 3, **plain)]
+        for pair in range(dis["n_res_blks"] // 2):
+            if pair:
+                layers += [nn.ReflectionPad2d(1), nn.AvgPool2d(3, 2)]
+            grown = min(2 * size, 1024)
+            layers += [InPlaceResidual(size, size), InPlaceResidual(size, grown)]
+            size = grown
+        self.cnn_f = nn.Sequential(*layers)
+        self.cnn_c = nn.Sequential(ActivatedConv(size, dis["num_classes"], 1))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.cnn_f(x)
+        return self.cnn_c(features), features

@@ -62,7 +62,8 @@ def data_make(
         name: One of outlines (outlines of shapes, and coloured shapes), outline_pairs (both of the
             same shapes), grey (photos without and with their colours), holes (photos with and
             without a missing rectangle), mnist2usps, usps2mnist, svhn2mnist, mnist2mnistm and
-            mnistm2mnist (digits of two data sets), mnist and fashion (one folder of images).
+            mnistm2mnist (digits of two data sets), mnist and fashion (one folder of images), and
+            fashion_classes (the same clothes in class folders).
         out: Folder to make.
         originals: Folder with the original files of the digits or of Fashion-MNIST, at any depth.
         photos: Folder of photos: those to change, or those into which the digits of MNIST-M are

@@ -53,7 +53,8 @@ class ClassImages(LabelledImages):
 
         Args:
             split: Which images; if there are no test images, training images. References are
-                training images.
+                training images; those of test images are test images of classes unseen in training,
+                if there are any.
             count: Images; fewer if there are fewer.
 
         Returns:
@@ -65,17 +66,23 @@ class ClassImages(LabelledImages):
         """
         batch = super().fixed(split, count)
         (domain,) = self.domains
-        order = mixed(domain.values, seed_of(self.config.seed, "fixed references"))
+        known = list(zip(domain.train, domain.values, strict=True))
+        tests = zip(domain.test, domain.test_values, strict=True)
+        if split == "test" and (unseen := [pair for pair in tests if not any(pair[1])]):
+            known = unseen
+        order = mixed(
+            [values for _, values in known], seed_of(self.config.seed, "fixed references")
+        )
         images, targets = [], []
-        for own in batch.labels["x"].argmax(1).tolist():
-            others = [row for row in order if self._classes[row] != own]
-            for row in others:
+        for own in batch.labels["x"].tolist():
+            for row in [row for row in order if list(known[row][1]) != own or not any(own)]:
+                path, values = known[row]
                 try:
-                    images.append(self.centred(0, domain.train[row]))
+                    images.append(self.centred(0, path))
                 except (ImageError, FileNotFoundError) as error:
                     problem = str(error)
                     continue
-                targets.append(self.labels.vector_of(0, domain.values[row]))
+                targets.append(self.labels.vector_of(0, values))
                 order.remove(row)
                 order.append(row)
                 break

@@ -167,7 +167,7 @@ class FUNIT(Method):
     letters = ("x",)
     layout = "classes"
     few_shot = True
-    run_settings = ("label_sets", "categorical", "balanced")
+    run_settings = ("attributes", "label_sets", "categorical", "balanced")
     targets = ("x",)
     labels: Labels
 

@@ -70,10 +70,12 @@ def load_weights(method: Method, model: Path, report: Callable[[str], None]) -> 
         ValueError: The model has other labels, or its networks for translation have other shapes.
     """
     source, step = load_trained(model, report)
-    if source.labels and method.labels and source.labels.names != method.labels.names:
+    known = [own.labels.names if own.labels else () for own in (source, method)]
+    others = all(known) and known[0] != known[1]
+    if others and not method.few_shot:  # few-shot methods translate to any class
         raise ValueError(
-            f"{model} has the labels {', '.join(source.labels.names)}, but this run has "
-            f"{', '.join(method.labels.names)}; choose the same attributes in the same order"
+            f"{model} has the labels {', '.join(known[0])}, but this run has "
+            f"{', '.join(known[1])}; choose the same attributes in the same order"
         )
     own = method.state_dict()
     loaded: list[str] = []
@@ -86,6 +88,9 @@ def load_weights(method: Method, model: Path, report: Callable[[str], None]) -> 
             raise ValueError(
                 f"{model}: {problem}; leave out the settings that differ from those of the model"
             )
+        if others and player not in method.inference_players:
+            new.append(f"{player} (of other classes)")
+            continue
         if problem or not weights:
             new.append(f"{player} (of another shape)" if problem else player)
             continue

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from crossimage.config import Config
-from crossimage.data.make.digits import MAKERS, find_digits
+from crossimage.data.make.digits import CLOTHES, MAKERS, find_digits
 from tests.conftest import open_dataset
 from tests.golden import SHARED
 
@@ -123,6 +123,22 @@ def test_one_folder_of_training_images(originals, tmp_path, name, place):
     with pytest.raises(ValueError, match="count of at least 1"):
         MAKERS[name](tmp_path / "none", originals=folder, count=0)
     assert not (tmp_path / "none").exists()
+
+
+def test_clothes_are_written_into_class_folders(originals, tmp_path):
+    folder, *_ = originals
+    splits = write_mnist(folder / "fashion-mnist", seed=9)
+    MAKERS["fashion_classes"](tmp_path / "all", originals=folder)
+    for split, (images, labels) in zip(("train", "test"), splits, strict=True):
+        found = sorted((tmp_path / "all" / split).rglob("*.*"))
+        assert len(found) == len(images)
+        for path in found:
+            assert path.parent.name == CLOTHES[labels[int(path.stem)]]
+            assert np.array_equal(pixels_of(path), images[int(path.stem)])
+    MAKERS["fashion_classes"](tmp_path / "few", originals=folder, count=6, seed=1)
+    few = files(tmp_path / "few")
+    assert sum(name.startswith("train") for name in few) == 6
+    assert few.items() < files(tmp_path / "all").items()
 
 
 def test_digits_of_mnist_m_are_blended_into_photos(originals, photos, tmp_path):

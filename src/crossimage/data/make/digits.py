@@ -33,6 +33,11 @@ from crossimage.utils.files import new_folder
 Pixels = NDArray[np.uint8]
 Indices = NDArray[np.int64]
 
+CLOTHES = (
+    "tshirt", "trouser", "pullover", "dress", "coat",
+    "sandal", "shirt", "sneaker", "bag", "ankle_boot",
+)  # fmt: skip
+"""The classes of Fashion-MNIST by their numbers."""
 _HELD_OUT = 4  # one photo in 4 provides the patches of the test digits
 
 
@@ -130,6 +135,29 @@ def make_images(
         _write_folder(parent / "train", "train", indices, _plain(digits))
 
 
+def make_classes(out: Path, *, originals: Path, seed: int = 0, count: int | None = None) -> None:
+    """Write Fashion-MNIST into class folders, train/<class> and test/<class>.
+
+    Args:
+        out: The folder to create; removed after an error.
+        originals: Folder with the original files at any depth.
+        seed: Seed of the choice of ``count`` images.
+        count: Number of training images; None: all.
+
+    Raises:
+        FileNotFoundError: The original files are missing.
+        ValueError: They cannot be read, ``out`` exists and is not empty, or ``count`` is less
+            than 1.
+    """
+    digits = find_digits("fashionmnist", originals)
+    with new_folder(out) as parent:
+        for split in SPLITS:
+            chosen = count if split == "train" else None
+            indices = _choose(len(digits[split].labels), chosen, [seed])
+            names = np.array(CLOTHES)[digits[split].labels]
+            _write_folder(parent / split, split, indices, _plain(digits), names)
+
+
 MAKERS: dict[str, Callable[..., None]] = {
     "mnist2usps": partial(make_digits, "mnist", "usps"),
     "usps2mnist": partial(make_digits, "usps", "mnist"),
@@ -138,6 +166,7 @@ MAKERS: dict[str, Callable[..., None]] = {
     "mnistm2mnist": partial(make_mnistm, "mnistm"),
     "mnist": partial(make_images, "mnist"),
     "fashion": partial(make_images, "fashionmnist"),
+    "fashion_classes": make_classes,
 }
 
 

@@ -68,6 +68,8 @@ class LabelledDomain(Domain):
             for name in names[:_SHOWN]
         ]  # fmt: skip
         more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+        if kind == "classes" and (unseen := total - counts.total()):
+            more += f"; images of classes unseen in training: {unseen:,}"
         return f"{kind} of {self.name} ({split}): {', '.join(shown)}{more}"
 
     def sentences(self) -> list[str]:
