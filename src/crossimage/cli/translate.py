@@ -67,7 +67,8 @@ def translate(
         seed: Makes the random styles reproducible.
         truncation: How far random styles may be from the target's mean style, from 0 to 1: lower
             values are more typical and less varied (StarGAN v2).
-        size: Resize the shortest side of the inputs to this many pixels first.
+        size: Resize the shortest side of the inputs to this many pixels first; for few-shot models
+            (FUNIT) also that of the references.
         half: The part of the inputs that is translated, for side-by-side pairs; by default all of
             it, or for a model that was trained on such pairs the half of the source domain, if an
             input has their shape.

@@ -42,6 +42,7 @@ FileLike = str | Path | bytes | bytearray | BinaryIO
 FilesLike = FileLike | Iterable[FileLike]
 ImageLike = ImageSource | Array
 ImagesLike = Tensor | ImageLike | Sequence[ImageLike]
+ReferencesLike = ImagesLike | Sequence[Tensor]
 Codes = Tensor | ArrayLike
 
 _LIMIT = 10.0  # refuses 0..255, and lets noise and resizing overshoot [-1, 1]

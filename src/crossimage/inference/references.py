@@ -10,9 +10,10 @@ from torch import Tensor
 
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.formats import EXPECTED
+from crossimage.data.images.resize import resize_shortest_side
 from crossimage.data.sources.find import find_files
 from crossimage.inference.halves import HalfRule
-from crossimage.inference.inputs import ImageLike, as_list, read_inputs
+from crossimage.inference.inputs import ImageLike, ReferencesLike, as_list, read_inputs
 from crossimage.inference.predictor import Predictor
 from crossimage.labels import To
 from crossimage.utils.files import as_path
@@ -33,8 +34,17 @@ def images_of(given: ImageLike) -> list[Image]:
     return [given]
 
 
+def tensors_of(given: object) -> list[Tensor]:
+    """Return references given as tensors (N, C, H, W) or (C, H, W); none if others are given."""
+    if isinstance(given, Tensor):
+        return [given]
+    if not isinstance(given, list | tuple) or not all(isinstance(one, Tensor) for one in given):
+        return []
+    return [one[None] if one.ndim == 3 else one for one in given]
+
+
 def find_references(
-    given: ImageLike | Sequence[ImageLike],
+    given: ReferencesLike,
     few_shot: bool,
     images_of: Callable[[ImageLike], list[Image]] = images_of,
 ) -> list[Reference]:
@@ -70,7 +80,11 @@ def find_references(
 
 
 def reference_styles(
-    predictor: Predictor, references: Sequence[Reference], to: To, half: HalfRule | None = None
+    predictor: Predictor,
+    references: Sequence[Reference],
+    to: To,
+    half: HalfRule | None = None,
+    size: int | None = None,
 ) -> Tensor:
     """Return the style codes (references, style_dim) of references.
 
@@ -79,17 +93,20 @@ def reference_styles(
         references: The references.
         to: Their domain.
         half: Which part of them is used; None: by the model's training data.
+        size: Shortest side that they are resized to first, in pixels.
 
     Raises:
         FileNotFoundError: The path of an image does not exist.
         ValueError: An image is unreadable, or the domain does not fit the model.
     """
     return torch.cat(
-        [_encode(predictor, images, to, half).mean(0, keepdim=True) for images in references]
+        [_encode(predictor, images, to, half, size).mean(0, keepdim=True) for images in references]
     )
 
 
-def _encode(predictor: Predictor, images: Reference, to: To, half: HalfRule | None) -> Tensor:
+def _encode(
+    predictor: Predictor, images: Reference, to: To, half: HalfRule | None, size: int | None
+) -> Tensor:
     """Return the style code of each image."""
     letter = predictor.letter(to)
     half = half or HalfRule(predictor.networks, letter, reference=True)
@@ -97,7 +114,8 @@ def _encode(predictor: Predictor, images: Reference, to: To, half: HalfRule | No
         images, predictor.channels(letter), predictor.config.range_of(letter),
         predictor.config.data_rules, half=half,
     )  # fmt: skip
-    batches = [predictor.fit_size(batch.to(predictor.device)) for batch in inputs.batches]
+    resized = (b if size is None else resize_shortest_side(b, size) for b in inputs.batches)
+    batches = [predictor.fit_size(batch.to(predictor.device)) for batch in resized]
     return torch.cat([predictor.reference_style(batch, to) for batch in batches])
 
 

@@ -26,6 +26,7 @@ from crossimage.inference.inputs import (
     FilesLike,
     ImageLike,
     ImagesLike,
+    ReferencesLike,
     ImageSource,
     Inputs,
     fit_codes,
@@ -33,7 +34,7 @@ from crossimage.inference.inputs import (
 )
 from crossimage.inference.output_types import ResultDepth
 from crossimage.inference.predictor import Precision, Predictor, Target
-from crossimage.inference.references import find_references, reference_styles
+from crossimage.inference.references import find_references, reference_styles, tensors_of
 from crossimage.inference.sample_files import sample_files
 from crossimage.labels import To
 from crossimage.utils.arguments import find_device, whole
@@ -127,61 +128,61 @@ class Translator(Predictor):
     @overload
     def translate(
         self, x: Tensor, to: To | None = ..., style: Codes | None = ...,
-        reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
+        reference: ReferencesLike | None = ..., seed: SupportsIndex | None = ...,
         *, samples: SupportsIndex | None = ..., truncation: float = ..., half: Half | None = ...,
     ) -> Tensor: ...
     @overload
     def translate(  # type: ignore[overload-overlap]  # a path is a sequence of strings, too
         self, x: ImageSource, to: To | None = ..., style: Codes | None = ...,
-        reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
+        reference: ReferencesLike | None = ..., seed: SupportsIndex | None = ...,
         *, samples: None = ..., truncation: float = ..., half: Half | None = ...,
     ) -> Image: ...
     @overload
     def translate(
         self, x: Array, to: To | None = ..., style: Codes | None = ...,
-        reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
+        reference: ReferencesLike | None = ..., seed: SupportsIndex | None = ...,
         *, samples: None = ..., truncation: float = ..., half: Half | None = ...,
     ) -> Array: ...
     @overload
     def translate(
         self, x: Sequence[ImageSource], to: To | None = ..., style: Codes | None = ...,
-        reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
+        reference: ReferencesLike | None = ..., seed: SupportsIndex | None = ...,
         *, samples: None = ..., truncation: float = ..., half: Half | None = ...,
     ) -> list[Image]: ...
     @overload
     def translate(
         self, x: Sequence[Array], to: To | None = ..., style: Codes | None = ...,
-        reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
+        reference: ReferencesLike | None = ..., seed: SupportsIndex | None = ...,
         *, samples: None = ..., truncation: float = ..., half: Half | None = ...,
     ) -> list[Array]: ...
     @overload
     def translate(  # type: ignore[overload-overlap]
         self, x: ImageSource, to: To | None = ..., style: Codes | None = ...,
-        reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
+        reference: ReferencesLike | None = ..., seed: SupportsIndex | None = ...,
         *, samples: SupportsIndex, truncation: float = ..., half: Half | None = ...,
     ) -> list[Image]: ...
     @overload
     def translate(
         self, x: Array, to: To | None = ..., style: Codes | None = ...,
-        reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
+        reference: ReferencesLike | None = ..., seed: SupportsIndex | None = ...,
         *, samples: SupportsIndex, truncation: float = ..., half: Half | None = ...,
     ) -> list[Array]: ...
     @overload
     def translate(
         self, x: Sequence[ImageSource], to: To | None = ..., style: Codes | None = ...,
-        reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
+        reference: ReferencesLike | None = ..., seed: SupportsIndex | None = ...,
         *, samples: SupportsIndex, truncation: float = ..., half: Half | None = ...,
     ) -> list[list[Image]]: ...
     @overload
     def translate(
         self, x: Sequence[Array], to: To | None = ..., style: Codes | None = ...,
-        reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
+        reference: ReferencesLike | None = ..., seed: SupportsIndex | None = ...,
         *, samples: SupportsIndex, truncation: float = ..., half: Half | None = ...,
     ) -> list[list[Array]]: ...
     @overload
     def translate(
         self, x: Sequence[ImageLike], to: To | None = ..., style: Codes | None = ...,
-        reference: ImagesLike | None = ..., seed: SupportsIndex | None = ...,
+        reference: ReferencesLike | None = ..., seed: SupportsIndex | None = ...,
         *, samples: SupportsIndex | None = ..., truncation: float = ..., half: Half | None = ...,
     ) -> list[Any]: ...
     # fmt: on
@@ -191,7 +192,7 @@ class Translator(Predictor):
         x: ImagesLike,
         to: To | None = None,
         style: Codes | None = None,
-        reference: ImagesLike | None = None,
+        reference: ReferencesLike | None = None,
         seed: SupportsIndex | None = None,
         *,
         samples: SupportsIndex | None = None,
@@ -516,7 +517,8 @@ class Translator(Predictor):
                 the index of the output.
             truncation: How far random styles may be from the target's mean style, from 0 to 1; see
                 :meth:`sample_style`.
-            size: Resize inputs to this shortest side first, in pixels.
+            size: Resize inputs to this shortest side first, in pixels; for few-shot methods also
+                references.
             half: The part of inputs that is translated: the ``left`` or ``right`` half, or the
                 ``whole``; if omitted, as for :meth:`translate`, and ``notes`` says which.
             format: Type of the outputs, such as ``png``; if omitted, each input's own where it is
@@ -592,7 +594,7 @@ class Translator(Predictor):
         self,
         samples: SupportsIndex | None,
         style: Codes | None,
-        reference: ImagesLike | None,
+        reference: ReferencesLike | None,
     ) -> int:
         """Return the number of outputs per image."""
         if samples is None:
@@ -605,7 +607,7 @@ class Translator(Predictor):
         return k
 
     def _given_styles(
-        self, count: int, to: To, style: Codes | None, reference: ImagesLike | None,
+        self, count: int, to: To, style: Codes | None, reference: ReferencesLike | None,
         half: Half | None,
     ) -> Tensor | None:  # fmt: skip
         """Return style codes (count, 1, style_dim) as requested; None if none are given."""
@@ -619,15 +621,18 @@ class Translator(Predictor):
             return self._fit_style(codes, count, "reference")[:, None]
         return None
 
-    def _reference_codes(self, reference: ImagesLike, to: To, half: Half | None) -> Tensor:
+    def _reference_codes(self, reference: ReferencesLike, to: To, half: Half | None) -> Tensor:
         """Return the style code of each reference."""
         rule = HalfRule(self.networks, self.letter(to), half, reference=True)
         codes = self._codes_of_references(reference, to, rule)
         _warn(rule, "reference")
         return codes
 
-    def _codes_of_references(self, reference: ImagesLike, to: To, half: HalfRule) -> Tensor:
+    def _codes_of_references(self, reference: ReferencesLike, to: To, half: HalfRule) -> Tensor:
         few_shot = self.networks.few_shot
+        if few_shot and (tensors := tensors_of(reference)):
+            codes = torch.cat([self.encode_style(images, to) for images in tensors])
+            return codes.mean(0, keepdim=True)
         if not isinstance(reference, Tensor):
             images = find_references(reference, few_shot)
             if few_shot or not (isinstance(to, Tensor) and to.ndim == 2 and len(to) > 1):
@@ -646,8 +651,7 @@ class Translator(Predictor):
             return torch.cat(styles)
         if isinstance(to, Tensor) and to.ndim == 2 and len(reference) == 1:
             reference = reference.expand(len(to), -1, -1, -1)
-        codes = self.encode_style(reference, to)
-        return codes.mean(0, keepdim=True) if few_shot else codes
+        return self.encode_style(reference, to)
 
     def _random_styles(
         self,

@@ -24,7 +24,8 @@ class FileOptions:
         same_style: Whether all inputs share the same random styles.
         seed: Seed of random styles and noise; None for a random one.
         truncation: How far random styles may be from the target's mean style.
-        size: Shortest side that inputs are resized to, in pixels.
+        size: Shortest side that inputs are resized to, in pixels; for few-shot methods also that
+            of references.
         half: The part of inputs that is translated: ``left``, ``right`` or ``whole``; None: by the
             model's training data.
         format: Type of the outputs, such as ``png``; None for each input's own.

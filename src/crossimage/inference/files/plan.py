@@ -185,8 +185,9 @@ def _draw_rule(
             f"this {predictor.method} translates to the class of reference images, and there are "
             "none: give some"
         )
+    size = options.size if predictor.networks.few_shot else None
     styles = [
-        (to, reference_styles(predictor, references, to, half).cpu())
+        (to, reference_styles(predictor, references, to, half, size).cpu())
         for to in (targets if references else ())
     ]
     if references:
