@@ -2,9 +2,9 @@
 
     python benchmarks/few_shot.py RUN --data CLASSES [--references 1 5] [--size N] [--sheet FILE]
 
-A small convolutional network is trained on the training images of all class folders of the data set,
-those of classes that the model has not seen too, and its accuracy is measured on the test images. Then
-test images of classes seen in training are translated to every class, each with K random test images of
+A small convolutional network is trained on the training images of all class folders, also of those
+classes that the model has not seen, and its accuracy is measured on the test images. Then test
+images of classes seen in training are translated to every class, each with K random test images of
 it as references, and the network classifies the results.
 """
 
@@ -89,7 +89,7 @@ def fit(sets: Classes, epochs: int) -> nn.Module:
     optimizer = torch.optim.Adam(network.parameters(), 2e-3)
     steps = epochs * (len(x) // 100)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    for epoch in range(epochs):
+    for _ in range(epochs):
         for rows in torch.randperm(len(x)).split(100)[: steps // epochs]:
             optimizer.zero_grad()
             F.cross_entropy(network(x[rows]), y[rows]).backward()

@@ -88,7 +88,6 @@ SMALL: dict[str, dict[str, Any]] = {
         "landmark_width": 16,
     },
     "funit": {
-        "channels": (3,),
         "width": 4,
         "downsamples": 2,
         "residual_blocks": 1,

@@ -283,6 +283,16 @@ STAND_INS: dict[str, StandIns] = {
             'out="report"': 'out="report", features="random", lpips_weights="random", samples=3',
         },
     ),
+    "docs/funit.md": StandIns(
+        {
+            "CLASSES": partial(class_folders, names=("cat", "dog", "fox")),
+            "ORIGINALS": originals,
+            "dog.jpg": image,
+            **dict.fromkeys(("meerkats", "foxes"), partial(images, count=2)),
+            **{f"meerkats/{number}.jpg": image for number in (1, 2)},
+        },
+        names={"x": tensor, "references": partial(tensor, 5)},
+    ),
     "docs/gan.md": StandIns({"FACES": images, "ORIGINALS": originals}),
     "docs/import.md": StandIns(
         {

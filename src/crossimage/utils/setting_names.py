@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 _ROWS: tuple[tuple[str, str, str], ...] = (
     # optimisation
-    ("lr lrG lrD lr_G lr_D g_lr d_lr", "learning_rate", "one for all players"),
+    ("lr lrG lrD lr_G lr_D g_lr d_lr lr_gen lr_dis", "learning_rate", "one for all players"),
     ("beta1 beta2 beta_1 beta_2", "betas", "both together: betas=0.5,0.999"),
     ("wd", "weight_decay", ""),
     ("f_lr", "mapping_learning_rate", ""),
@@ -35,7 +35,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("nz", "style_dim z_dim", ""),
     ("max_conv_dim", "max_width", ""),
     ("hidden_dim", "mapping_width", ""),
-    ("num_domains", "attributes", "their number follows from the class folders"),
+    ("num_domains num_classes", "attributes", "their number follows from the class folders"),
     ("wing_path", "landmarks", "a file: landmarks=wing.ckpt"),
     ("netG which_model_netG", "generator", "generator=unet; for resnet_9blocks generator=resnet "
      "residual_blocks=9"),
@@ -43,16 +43,19 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("netG which_model_netG", "downsamples", "the depth of the U-Net: 8 for unet_256"),
     ("netD which_model_netD n_layers_D", "discriminator.layers", "3 for netD=basic, 0 for pixel"),
     ("netE", "encoder", ""),
-    ("n_res g_repeat_num n_blocks", "residual_blocks", ""),
-    ("n_downsample", "downsamples", ""),
+    ("n_res g_repeat_num n_blocks n_res_blks", "residual_blocks", ""),
+    ("n_downsample n_downs_content", "downsamples", ""),
+    ("n_downs_class", "style_downsamples", ""),
     ("n_layer d_repeat_num", "discriminator.layers discriminator_layers", ""),
     ("num_scales num_D", "discriminator.scales", ""),
     ("gen", "width", "its settings have no group here: dim is width, mlp_dim is mlp_width, activ "
      "is activation, n_downsample is downsamples, n_res is residual_blocks, pad_type is padding"),
     ("dis", "discriminator.width", "and so on: dim is discriminator.width, n_layer "
      "discriminator.layers, num_scales discriminator.scales, gan_type is adversarial"),
+    ("nf", "width", "of the generator; discriminator_width of the discriminator"),
     ("dim", "width", "of the generators; discriminator.width of the discriminators"),
-    ("mlp_dim", "mlp_width", ""),
+    ("mlp_dim nf_mlp", "mlp_width", ""),
+    ("n_mlp_blks", "mlp_layers", ""),
     ("activ", "activation", ""),
     ("pad_type", "padding", ""),
     ("gan_mode gan_type", "adversarial", "vanilla there is nsgan here"),
@@ -96,6 +99,8 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("lambda_gp", "weights.penalty weights.gradient_penalty", ""),
     ("gan_w", "weights.adversarial", ""),
     ("recon_x_w", "weights.image", ""),
+    ("r_w", "weights.image", ""),
+    ("fm_w", "weights.features", ""),
     ("recon_s_w", "weights.style", ""),
     ("recon_c_w", "weights.content", ""),
     ("recon_x_cyc_w", "weights.cycle", ""),
