@@ -35,24 +35,29 @@ def main() -> None:
     parser.add_argument("--references", type=int, nargs="+", default=[1, 5], metavar="K")
     parser.add_argument("--count", type=int, default=200, help="translations to each class")
     parser.add_argument("--size", type=int, help="side of the images; that of training by default")
-    parser.add_argument("--epochs", type=int, default=3, help="epochs of the classifier")
+    parser.add_argument("--images", type=int, default=500, help="images of each class at most")
+    parser.add_argument("--epochs", type=int, default=4, help="epochs of the classifier")
     parser.add_argument("--sheet", type=Path, help="file for a sheet of unseen classes")
     options = parser.parse_args()
     model = load(options.run, "cpu")
     side = options.size or model.config.crop[0]
-    sets = {split: read(options.data / split, side, model) for split in ("train", "test")}
+    sets = {
+        split: read(options.data / split, side, model, options.images)
+        for split in ("train", "test")
+    }
     classifier = fit(sets["train"], options.epochs)
     names = list(sets["test"])
     real = {name: accuracy(classifier, sets["test"][name], names.index(name)) for name in names}
     print(f"classifier, on real test images: {mean(real.values()):.1%}")
     seen = [name for name in names if name in model.networks.labels.names]
     contents = torch.cat([sets["test"][name] for name in seen])
+    sizes = torch.tensor([len(sets["test"][name]) for name in seen])
+    numbers = torch.arange(len(seen)).repeat_interleave(sizes)
     generator = torch.Generator().manual_seed(0)
     for k in options.references:
         found = {}
         for name in names:
             own = seen.index(name) if name in seen else -1
-            numbers = torch.arange(len(seen)).repeat_interleave(len(sets["test"][seen[0]]))
             others = contents[numbers != own]
             rows = torch.randint(len(others), (options.count,), generator=generator)
             results = translate(model, others[rows], sets["test"][name], k, generator)
@@ -65,11 +70,11 @@ def main() -> None:
         save_sheet(model, sets["test"], seen, unseen, options.sheet)
 
 
-def read(folder: Path, side: int, model: Translator) -> Classes:
-    """Read the images of class folders."""
+def read(folder: Path, side: int, model: Translator, most: int) -> Classes:
+    """Read the images of class folders, of each the first ones by name."""
     sets = {}
     for path in sorted(p for p in folder.iterdir() if p.is_dir()):
-        images = [read_image(p, model.channels("x")) for p in sorted(path.iterdir())]
+        images = [read_image(p, model.channels("x")) for p in sorted(path.iterdir())[:most]]
         batches = [x.reshape(1, *x.shape[-3:]) for x in images]
         sets[path.name] = torch.cat([resize_to_cover(x, (side, side)) for x in batches])
     return sets
