@@ -26,9 +26,9 @@ from crossimage.inference.inputs import (
     FilesLike,
     ImageLike,
     ImagesLike,
-    ReferencesLike,
     ImageSource,
     Inputs,
+    ReferencesLike,
     fit_codes,
     read_inputs,
 )
