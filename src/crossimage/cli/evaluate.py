@@ -54,8 +54,9 @@ def evaluate(
         data: The data set whose test images are translated.
         fake: A folder of results to evaluate instead of runs, grouped by crossimage.jsonl, by the
             names of official codebases (x_fake_B.png), or by numbers (name_1.png, ...).
-        real: The folder of real images to compare these with, or an .npz file of their statistics
-            (clean-fid, pytorch-fid), which fid is computed from.
+        real: The folder of real images to compare these with, by default the x_real_B.png of an
+            official folder; or an .npz file of their statistics (clean-fid, pytorch-fid), which
+            fid is computed from.
         out: Folder for report.json and report.html; earlier reports there are kept, and the new one
             gets a number.
         set: Settings that may be changed after training, such as test_mode=eval or

@@ -10,6 +10,7 @@ from typing import Any
 
 from crossimage.evaluation.compare import compare, open_galleries, titles_of
 from crossimage.evaluation.galleries.base import FolderGallery, Gallery
+from crossimage.evaluation.galleries.results import real_beside
 from crossimage.evaluation.options import Backbone, Options, Resize
 from crossimage.evaluation.report.result import EvaluationResult, report_result
 from crossimage.inference.translator import Translator, load
@@ -58,7 +59,8 @@ def evaluate(
         fake: A folder of results to evaluate instead of models. They are grouped by their list,
             ``crossimage.jsonl``, or by the names of official codebases (``x_fake_B.png``), or by
             numbers: ``name_1.png``, ``name_2.png``, ... are outputs for one input.
-        real: The folder of real images to compare these with, or an ``.npz`` file of their
+        real: The folder of real images to compare these with; not needed for official folders that
+            hold them beside the results (``x_real_B.png``). Or an ``.npz`` file of their
             statistics (clean-fid, pytorch-fid), for fid.
         out: Folder for ``report.json`` and ``report.html``, or, beside earlier ones,
             ``report-2.json`` and so on; None: no report is written.
@@ -132,11 +134,12 @@ def _folders(
     models: Sequence[object], data: object, fake: str | Path | None, real: str | Path | None,
     to: str | None,
 ) -> Galleries:  # fmt: skip
-    if fake is None or real is None:
+    if fake is None:
         raise ValueError("--fake and --real belong together: a folder of results, and real images")
     if models or data is not None:
         raise ValueError("--fake and --real take the place of runs and --data")
-    folders = as_path(fake, "--fake"), as_path(real, "--real")
+    results = as_path(fake, "--fake")
+    folders = results, real_beside(results, to) if real is None else as_path(real, "--real")
     return {"fake": str(folders[0]), "real": str(folders[1])}, [
         lambda: (FolderGallery(*folders, to),)
     ]

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -44,6 +45,7 @@ class Records:
             seed=seed,
             settings={**known, **settings},
             model=model_hash(predictor.networks),
+            run=datetime.now(UTC).isoformat(timespec="microseconds"),
         )
 
     def entry(

@@ -44,6 +44,8 @@ class Entry:
         seed: Seed of random styles and noise; None where nothing is random.
         settings: Everything else that determines the pixels.
         model: SHA-256 of the model's weights.
+        run: When the run that wrote it began, in UTC. Of the results for one input, only those of
+            the last run count.
     """
 
     output: str
@@ -56,6 +58,7 @@ class Entry:
     seed: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     model: str | None = None
+    run: str = ""
 
     def same_making(self, other: Entry, *, any_seed: bool = False) -> bool:
         """Return whether two entries are made in the same way from the same input.
@@ -71,7 +74,7 @@ class Entry:
 
     def _making(self) -> dict[str, Any]:
         parts = asdict(self)
-        for name in ("output_sha256", "input"):  # images count by their contents
+        for name in ("output_sha256", "input", "run"):  # images count by their contents
             del parts[name]
         parts["style"] = {k: v for k, v in self.style.items() if k != "reference"}
         return parts
@@ -137,13 +140,16 @@ def is_manifest(name: str) -> bool:
 def read_manifest(folder: Path) -> dict[str, Entry]:
     """Return the lines of all lists of a folder by output, whether or not the files still exist.
 
-    Of several lines about a file, the last counts. A line that is not complete is left out.
+    Of several lines about a file, the last of the last run counts. A line that is not complete is
+    left out.
     """
     entries: dict[str, Entry] = {}
     for path in _manifests(folder):
         with suppress(OSError):
             state = path.stat()
-            entries |= _read(path, state.st_size, state.st_mtime_ns)
+            for output, entry in _read(path, state.st_size, state.st_mtime_ns).items():
+                if output not in entries or entries[output].run <= entry.run:
+                    entries[output] = entry
     return entries
 
 
@@ -160,6 +166,26 @@ def known_files(folder: Path) -> dict[Path, Entry]:
                 found = {place / entry.output: entry for entry in entries.values()}
                 return {path: entry for path, entry in found.items() if path.is_file()}
     return {}
+
+
+def from_earlier_runs(entries: Mapping[Path, Entry]) -> list[Path]:
+    """Return the results of inputs that a later run translated again to the same target.
+
+    Such files remain where the later run made fewer results, or of another type. An input is known
+    by its name, its contents and the folder of its results.
+
+    Args:
+        entries: What the lists say about files.
+    """
+    last: dict[tuple[object, ...], str] = {}
+    keys = {}
+    for path, entry in entries.items():
+        if entry.kind == RESULT and entry.input is not None:
+            name = entry.input.replace("\\", "/").rpartition("/")[2]
+            target = json.dumps(entry.target, sort_keys=True)
+            key = keys[path] = path.parent, name, entry.input_sha256, target
+            last[key] = max(entry.run, last.get(key, ""))
+    return [path for path, key in keys.items() if entries[path].run < last[key]]
 
 
 def sha256_of(path: Path) -> str:

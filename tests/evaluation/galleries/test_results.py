@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from crossimage.evaluation.api import evaluate
 from crossimage.evaluation.galleries.base import FolderGallery
 from crossimage.evaluation.galleries.results import results_in
 from crossimage.inference.sample_files import sample_grid
@@ -17,6 +18,11 @@ from crossimage.methods.settings import MultiScaleShape
 from crossimage.utils.contact_sheet import Panel, sheet
 from crossimage.utils.manifest import NAME
 from tests.evaluation.helpers import pictures
+
+MUNIT_CONFIG = MUNITConfig(
+    domains=("a", "b"), width=2, residual_blocks=1, style_dim=3, style_downsamples=2,
+    mlp_width=4, crop=(32, 32), discriminator=MultiScaleShape(width=2, layers=2, scales=1),
+)  # fmt: skip
 
 
 def shape(folder: Path, to: str | None = None) -> dict[str, list[str]]:
@@ -42,11 +48,7 @@ def test_a_photo_may_be_called_sheet(tmp_path: Path) -> None:
 
 
 def test_listed_results_are_grouped_by_input_and_other_files_left_out(tmp_path: Path) -> None:
-    config = MUNITConfig(
-        domains=("a", "b"), width=2, residual_blocks=1, style_dim=3, style_downsamples=2,
-        mlp_width=4, crop=(32, 32), discriminator=MultiScaleShape(width=2, layers=2, scales=1),
-    )  # fmt: skip
-    model = Translator(MUNIT(config, training=False), "cpu")
+    model = Translator(MUNIT(MUNIT_CONFIG, training=False), "cpu")
     photos, out = pictures(tmp_path / "photos", "x.png", "deep/y.png"), tmp_path / "out"
     model.translate_files(photos, out, "b", samples=11)
     pictures(out, "stray.png")
@@ -112,3 +114,105 @@ def test_results_of_earlier_versions_with_labels_have_a_sheet_too(tmp_path: Path
     assert len(results_in(tmp_path).groups) == 4
     Image.new("RGB", (90, 90), "red").save(tmp_path / "sheet.png")
     assert len(results_in(tmp_path).groups) == 5
+
+
+def test_results_that_a_later_run_did_not_replace_are_left_out(tmp_path: Path) -> None:
+    photos, out = pictures(tmp_path / "photos", "x.png", "y.png", "deep/x.png"), tmp_path / "out"
+    model = Translator(MUNIT(MUNIT_CONFIG, training=False), "cpu")
+    model.translate_files(photos, out, "b", samples=4, seed=1)
+    model.translate_files(photos / "y.png", out, "a", samples=6)
+    report = model.translate_files(photos, out, "b", samples=2, seed=2)
+    assert shape(out, "a") == {"y": [f"y_{k}.png" for k in (3, 4, 5, 6)]}  # a target of its own
+    found = results_in(out, "b")
+    assert {name: len(paths) for name, paths in found.groups} == {"x": 2, "y": 2, "deep/x": 2}
+    assert "left out: 4 results of earlier runs for the same inputs (.png)" in found.sentence
+    (note,) = [note for note in report.notes if "earlier runs" in note]
+    assert note.startswith("4 results of earlier runs for the same inputs, which this run did")
+
+
+def test_a_run_with_another_type_replaces_the_earlier_one(tmp_path: Path) -> None:
+    photos, out = pictures(tmp_path / "photos", "x.png"), tmp_path / "out"
+    pictures(photos, "z.png")
+    model = Translator(MUNIT(MUNIT_CONFIG, training=False), "cpu")
+    model.translate_files(photos, out, "b")
+    model.translate_files(photos / "x.png", out, "b", format="webp")
+    assert shape(out) == {"x": ["x.webp"], "z": ["z.png"]}  # z has no later result
+    report = model.translate_files(photos / "z.png", out, "b", skip_existing=True)
+    assert [path.name for path in report.existing] == ["z.png"]
+    assert shape(out) == {"x": ["x.webp"], "z": ["z.png"]}
+
+
+@pytest.mark.parametrize(
+    ("names", "real", "groups"),
+    [
+        ([f"frame_{k}" for k in range(1, 6)], ["p.png"], 5),  # the frames of a video
+        ([f"frame_{k}" for k in range(1, 6)], ["frame.png"], 1),  # outputs for a real image
+        ([f"{s}_{k}" for s in ("cat", "dog") for k in range(1, 60)], ["p.png"], 118),
+        ([f"{s}_{k}" for s in ("cat", "dog") for k in range(1, 60)], ["cat.png", "dog.png"], 2),
+        ([f"{s}_{k}" for s in ("u", "v", "w") for k in range(1, 4)], ["p.png"], 3),
+    ],
+)
+def test_numbered_names_need_evidence_to_belong_together(
+    tmp_path: Path, names: list[str], real: list[str], groups: int
+) -> None:
+    fake = pictures(tmp_path / "fake", *(f"{name}.png" for name in names))
+    gallery = FolderGallery(fake, pictures(tmp_path / "real", *real))
+    assert gallery.total == groups
+    sentence = gallery.facts["measured"]
+    assert sentence.startswith(f"{len(names)} results, grouped as {groups} input")
+    if groups == len(names):
+        assert sentence.endswith("as nothing shows that those named "
+                                 f"{names[0].partition('_')[0]}_N belong together")  # fmt: skip
+
+
+def test_results_of_munit_in_a_folder_per_style(tmp_path: Path) -> None:
+    names = ("cat.jpg", "dog.jpg", "owl.jpg")
+    pictures(tmp_path / "out", *(f"out_{k:02}/{name}" for k in range(11) for name in names))
+    expected = {name[:3]: 11 for name in names}
+    for folder in (tmp_path / "out", pictures(tmp_path / "out" / "out", "input000.jpg",
+                   "input001.jpg", "input002.jpg")):  # fmt: skip
+        for _ in range(2):  # the parent also with the folder of the inputs
+            found = results_in(folder)
+            assert {name: len(paths) for name, paths in found.groups} == expected
+            assert [path.parent.name for path in found.groups[0][1]][-1] == "out_10"
+            folder = tmp_path / "out"
+    assert found.sentence == (
+        "33 results, grouped as 3 inputs with 11 each by the names of an official codebase, left "
+        "out: 3 images beside the results (input)"
+    )
+    assert FolderGallery(tmp_path / "out" / "out", tmp_path / "out" / "out_00").max_outputs == 11
+    (tmp_path / "out" / "out_03" / "cat.jpg").unlink()  # then these are no samples of equal inputs
+    assert len(results_in(tmp_path / "out").groups) == 32 + 3
+
+
+def test_results_of_munit_for_one_image(tmp_path: Path) -> None:
+    pictures(tmp_path / "a", "input.jpg", *(f"output{k:03}.jpg" for k in range(10)))
+    assert {n: len(p) for n, p in results_in(tmp_path / "a").groups} == {"input": 10}
+    pictures(tmp_path / "unit", "input.jpg", "output.jpg")
+    assert shape(tmp_path / "unit") == {"input": ["output.jpg"]}
+    pictures(tmp_path / "b", *(f"output{k:03}.jpg" for k in range(4)))
+    assert len(results_in(tmp_path / "b").groups) == 4
+
+
+def test_results_of_unit_beside_its_inputs(tmp_path: Path) -> None:
+    pictures(tmp_path, "cat.jpg", "dog.jpg", "input000.jpg", "input001.jpg")
+    assert shape(tmp_path) == {"cat": ["cat.jpg"], "dog": ["dog.jpg"]}
+    pictures(tmp_path, "owl.jpg")  # three results and two inputs: something else
+    assert len(results_in(tmp_path).groups) == 5
+
+
+def test_the_test_model_of_cyclegan_saves_inputs_as_real(tmp_path: Path) -> None:
+    fake = pictures(tmp_path, *(f"{i}_{kind}.png" for i in (1, 2) for kind in ("real", "fake")))
+    assert shape(fake) == {"1": ["1_fake.png"], "2": ["2_fake.png"]}
+    with pytest.raises(ValueError, match=r"belong together: .*x_real are its inputs"):
+        evaluate(fake=fake, metrics="psnr")
+
+
+def test_real_images_beside_official_results_need_no_second_option(tmp_path: Path) -> None:
+    kinds = ("real_A", "fake_B", "real_B")
+    fake = pictures(tmp_path / "images", *(f"{i}_{k}.png" for i in (1, 2) for k in kinds))
+    one = evaluate(fake=fake, metrics="psnr").models[0]
+    two = evaluate(fake=fake, real=fake, metrics="psnr").models[0]
+    assert one["psnr"].value == two["psnr"].value
+    with pytest.raises(ValueError, match=r"belong together: .*plain holds no real images"):
+        evaluate(fake=pictures(tmp_path / "plain", "1.png"), metrics="psnr")

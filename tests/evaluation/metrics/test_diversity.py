@@ -107,7 +107,8 @@ def test_the_diversity_of_real_pairs_stands_beside_that_of_the_outputs(folders: 
 
 
 def test_folders_and_single_real_images_have_no_real_pairs(folders: Path, tmp_path: Path) -> None:
-    fake = pictures(tmp_path / "fake", "a_1.png", "a_2.png")
+    stem = min(path.stem for path in (folders / "trainA").iterdir())
+    fake = pictures(tmp_path / "fake", f"{stem}_1.png", f"{stem}_2.png")
     found = evaluated(FolderGallery(fake, folders / "trainA"), "lpips")
     assert [figure.name for figure in found.figures] == ["lpips"]
     gallery = TranslationGallery("run", model(), str(folders), None, 0)

@@ -15,7 +15,8 @@ from crossimage.data.images.files import probe
 from crossimage.evaluation.galleries.checks import gray_on_one_side, jpegs_on_one_side
 from crossimage.evaluation.galleries.images import ImageStream, images_in, prefetch, read_rgb
 from crossimage.evaluation.galleries.moments import Moments, read_moments
-from crossimage.evaluation.galleries.results import Group, results_in, targets_of
+from crossimage.evaluation.galleries.official import targets_of
+from crossimage.evaluation.galleries.results import Group, results_in
 
 
 @dataclass(frozen=True)

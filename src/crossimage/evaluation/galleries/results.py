@@ -1,8 +1,8 @@
 """Which files of a folder are results, and which of them belong to one input.
 
 Three ways, in this order: the folder's list of results (``crossimage.jsonl``); the names that the
-official codebases give (``x_real_A.png``, ``x_fake_B.png``, ``x_random_sample01.png``); and names
-that end in numbers (``x_1.png``, ``x_2.png``).
+official codebases give, see :mod:`crossimage.evaluation.galleries.official`; and names that end in
+numbers (``x_1.png``, ``x_2.png``).
 """
 
 from __future__ import annotations
@@ -16,20 +16,19 @@ from typing import NamedTuple
 
 from crossimage.data.images.formats import EXPECTED
 from crossimage.data.sources.find import LeftOut, describe, find_results
-from crossimage.utils.manifest import RESULT, Entry
+from crossimage.evaluation.galleries.official import OfficialFile, official_results, targets_of
+from crossimage.utils.manifest import RESULT, Entry, from_earlier_runs
 from crossimage.utils.names import did_you_mean, look_up
 
 Group = tuple[str, tuple[Path, ...]]
 """Name of an input, and the files of its outputs."""
 
 _NUMBERED = re.compile(r"(.+)_([1-9]\d*)")
-_OFFICIAL = re.compile(
-    r"(?P<stem>.+)_(?:(?P<fake>fake)(?:_(?P<to>[AB]))?|random_sample(?P<sample>\d+)"
-    r"|(?P<other>real(?:_[AB])?|rec_[AB]|idt_[AB]|input|encoded|ground[ _]truth))"
-)
-"""Names of test images of pytorch-CycleGAN-and-pix2pix and BicycleGAN, without their suffix."""
 _SHEETS = re.compile(r"\d+-images")
-_OFFICIAL_OTHER = ("image beside the results", "images beside the results")
+_MOST_SAMPLES = 50  # outputs per input
+_EARLIER_RUN = (
+    "result of an earlier run for the same input", "results of earlier runs for the same inputs"
+)  # fmt: skip
 _OTHER_TARGET = ("result of another target", "results of other targets")
 
 
@@ -77,6 +76,9 @@ def results_in(folder: Path, to: str | None = None, known: Collection[str] = ())
         for path in found.images
         if (entry := found.entries.get(os.path.realpath(path))) and entry.kind == RESULT
     }
+    for path in from_earlier_runs(listed):
+        del listed[path]
+        left_out.append(LeftOut(_EARLIER_RUN, path.suffix.lower(), str(path)))
     target = ""
     if listed:
         target, chosen = _of_target(
@@ -84,41 +86,40 @@ def results_in(folder: Path, to: str | None = None, known: Collection[str] = ())
         )
         groups = _by_input(folder, {path: listed[path] for path in chosen}, target)
         how = "by the list of results"
-    elif official := _official(found.images):
-        fakes = {p: m["to"] or "" for p, m in official.items() if m["fake"] or m["sample"]}
-        left_out += [
-            LeftOut(_OFFICIAL_OTHER, _role(path, official.get(path)), str(path))
-            for path in found.images
-            if path not in fakes
-        ]
-        target, chosen = _of_target(folder, fakes, to, left_out)
-        groups = _by_stem(folder, chosen, official)
+    elif official := official_results(folder, found.images, left_out):
+        target, chosen = _of_target(
+            folder, {file.path: file.target for file in official}, to, left_out
+        )
+        groups = _by_name([file for file in official if file.path in set(chosen)])
         how = "by the names of an official codebase"
     elif to is not None:
         raise ValueError(f"{folder} has no list of results, so leave out --to, which chooses one")
     else:
-        groups, how = _by_number(folder, found.images, known), "by their names"
+        groups, how = _by_number(folder, found.images, known)
     total = sum(len(paths) for _, paths in groups)
     sentence = f"{total} {'result' if total == 1 else 'results'}, grouped as {_shape(groups)} {how}"
     others = describe(left_out)
     return FolderResults(groups, f"{sentence}, {others}" if others else sentence, target)
 
 
-def targets_of(folder: Path, letter: str) -> dict[str, Path] | None:
-    """Return the real images of an official folder by name; None if it is another folder.
+def real_beside(folder: Path, to: str | None = None) -> Path:
+    """Return the folder of the real images of an official folder: the same one.
 
     Args:
-        folder: The folder of real images.
-        letter: The domain, ``A`` or ``B``; the empty string where names have none.
+        folder: The folder of results.
+        to: The target whose results are wanted.
+
+    Raises:
+        ValueError: It holds no results, or no real images beside them.
     """
-    official = _official(find_results(folder).images)
-    wanted = {f"real_{letter}", "ground truth", "ground_truth"}
-    real = {
-        _name(path.with_name(match["stem"] + ".x"), folder): path
-        for path, match in official.items()
-        if match["other"] in wanted
-    }
-    return real or None
+    if not folder.is_dir() or not targets_of(folder, results_in(folder, to).target):
+        test_model = any(path.stem.endswith("_real") for path in find_results(folder).images)
+        inputs = " (x_real are its inputs)" if test_model else ""
+        raise ValueError(
+            f"--fake and --real belong together: {folder} holds no real images of the target "
+            f"beside results, such as x_real_B.png{inputs}; give a folder of real images"
+        )
+    return folder
 
 
 def _of_target(
@@ -163,42 +164,55 @@ def _by_input(folder: Path, entries: dict[Path, Entry], target: str) -> list[Gro
     return named
 
 
-def _official(images: Sequence[Path]) -> dict[Path, re.Match[str]]:
-    """Return the images named as official codebases do; none if no input has a result."""
-    matches = {p: match for p in images if (match := _OFFICIAL.fullmatch(p.stem))}
-    by_stem: dict[tuple[Path, str], set[bool]] = defaultdict(set)
-    for path, match in matches.items():
-        by_stem[path.parent, match["stem"]].add(match["other"] is None)
-    if len(matches) == len(images) and any(True in kinds for kinds in by_stem.values()):
-        return matches
-    return matches if any(len(kinds) == 2 for kinds in by_stem.values()) else {}
+def _by_name(files: Sequence[OfficialFile]) -> list[Group]:
+    """Group results of an official codebase by the names of their inputs."""
+    groups: dict[str, list[OfficialFile]] = defaultdict(list)
+    for file in files:
+        groups[file.name].append(file)
+    return [
+        (name, tuple(file.path for file in sorted(groups[name], key=lambda file: file.sample)))
+        for name in sorted(groups)
+    ]
 
 
-def _by_stem(
-    folder: Path, paths: Sequence[Path], official: dict[Path, re.Match[str]]
-) -> list[Group]:
-    groups: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(paths, key=lambda path: int(official[path]["sample"] or 0)):
-        groups[_name(path.with_name(official[path]["stem"] + ".x"), folder)].append(path)
-    return [(name, tuple(groups[name])) for name in sorted(groups)]
+def _by_number(
+    folder: Path, images: Sequence[Path], known: Collection[str]
+) -> tuple[list[Group], str]:
+    """Group results whose names all end in numbers, if these number the outputs of inputs.
 
+    There must be as many of each name, and evidence that these are inputs: real images of these
+    names, or else several names with no more outputs each than anybody samples. A single name, such
+    as that of the frames of a video, is no evidence.
 
-def _by_number(folder: Path, images: Sequence[Path], known: Collection[str]) -> list[Group]:
-    """Group results whose names all end in numbers, if there are as many of each."""
+    Args:
+        folder: The folder.
+        images: Its images.
+        known: Names of real images.
+
+    Returns:
+        The groups, and what they are made by.
+    """
     single: list[Group] = [(_name(path, folder), (path,)) for path in images]
+    plain = single, "by their names"
     if known and {name for name, _ in single} <= set(known):
-        return single
+        return plain
     groups: dict[str, dict[int, Path]] = defaultdict(dict)
     for path in images:
         numbered = _NUMBERED.fullmatch(_name(path, folder))
         if not numbered:
-            return single
+            return plain
         groups[numbered[1]][int(numbered[2])] = path
     counts = {len(group) for group in groups.values()}
     complete = all(set(group) == set(range(1, len(group) + 1)) for group in groups.values())
     if len(counts) > 1 or counts == {1} or not complete:
-        return single
-    return [(name, tuple(group[k] for k in sorted(group))) for name, group in groups.items()]
+        return plain
+    count = max(counts)
+    if not set(groups) <= set(known) and (len(groups) == 1 or count > _MOST_SAMPLES):
+        return single, f"as nothing shows that those named {next(iter(groups))}_N belong together"
+    numbers = "by the numbers in their names"
+    return [
+        (name, tuple(group[k] for k in sorted(group))) for name, group in groups.items()
+    ], numbers
 
 
 def _shape(groups: Sequence[Group]) -> str:
@@ -206,10 +220,6 @@ def _shape(groups: Sequence[Group]) -> str:
     inputs = f"{len(groups)} {'input' if len(groups) == 1 else 'inputs'}"
     low, high = min(sizes), max(sizes)
     return f"{inputs} with {low if low == high else f'{low} to {high}'} each"
-
-
-def _role(path: Path, match: re.Match[str] | None) -> str:
-    return f"_{match['other']}" if match and match["other"] else path.suffix.lower()
 
 
 def _title(target: object) -> str:

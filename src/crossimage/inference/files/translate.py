@@ -25,7 +25,13 @@ from crossimage.labels import To
 from crossimage.utils.contact_sheet import Panel, sheet
 from crossimage.utils.files import atomic
 from crossimage.utils.manifest import SHEET as SHEET_KIND
-from crossimage.utils.manifest import Entry, ManifestWriter, sha256_of
+from crossimage.utils.manifest import (
+    Entry,
+    ManifestWriter,
+    from_earlier_runs,
+    known_files,
+    sha256_of,
+)
 
 
 @dataclass
@@ -111,6 +117,12 @@ def _carry_out(
         f"{reason}"
         for reason, number in outdated.items()
     ]
+    if earlier := from_earlier_runs(known_files(out)):
+        kept = "1 result" if len(earlier) == 1 else f"{len(earlier)} results"
+        notes.append(
+            f"{kept} of earlier runs for the same inputs, which this run did not replace: {out} "
+            f"keeps them, but evaluate leaves them out ({earlier[0]})"
+        )
     return TranslatedFiles(
         written, skipped, describe(plan.left_out), existing, [*plan.notes, *notes, *job.notes()]
     )
