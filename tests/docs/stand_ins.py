@@ -60,6 +60,13 @@ def class_folders(path: Path, names: tuple[str, ...] = ("edges", "shoes")) -> No
             images(path / split / label, 4)
 
 
+def unseen_classes(path: Path) -> None:
+    """Class folders whose test images are of other classes than the training images."""
+    for split, names in (("train", ("cat", "dog")), ("test", ("fox", "lion"))):
+        for name in names:
+            images(path / split / name, 5)
+
+
 def table(path: Path, attributes: tuple[str, ...] = ("male", "young")) -> None:
     """A table of attributes beside its images; every combination appears."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -268,8 +275,11 @@ STAND_INS: dict[str, StandIns] = {
             **{f"runs/{m}": partial(model, method=m) for m in ("munit", "unit", "cyclegan")},
             "runs/shoes": partial(model, method="munit"),
             "AFHQ": class_folders,
-            "ALL": class_folders,
-            "ANIMALS": partial(class_folders, names=("fox", "lion")),
+            "ALL": partial(class_folders, names=("cat", "dog", "fox", "lion")),
+            "ANIMALS": unseen_classes,
+            "runs/fewshot": partial(
+                model, method="funit", domains=("cat", "dog"), label_sets=(2,), categorical=(True,)
+            ),
             "runs/animals": partial(
                 model, method="stargan_v2", label_sets=(2,), categorical=(True,)
             ),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from crossimage.evaluation.galleries.base import GalleryItem
@@ -18,6 +19,7 @@ from crossimage.evaluation.metrics.base import BatchedAccumulator, Metric, Setup
 from crossimage.evaluation.metrics.classification import class_index
 from crossimage.evaluation.metrics.diversity import ClassScores
 from crossimage.evaluation.networks.open import ClassPredictor, NetworkName
+from crossimage.evaluation.networks.vgg import ContentDistance
 from crossimage.evaluation.report.figures import HIGHER, LOWER, Figure, mean_of, share_of
 from crossimage.evaluation.report.strips import Block, Extremes, strip
 
@@ -127,6 +129,33 @@ class UnseenAccuracy(TranslationAccuracy):
         return setup.networks.unseen_classifier
 
 
+class _Distances(BatchedAccumulator):
+    """The distance between every input and its outputs, and the inputs of the extreme ones."""
+
+    def __init__(self, distance: ContentDistance) -> None:
+        super().__init__(_BATCH_SIZE)
+        self._distance = distance
+        self.means: list[float] = []
+        self.outputs = 0
+        self._extremes = Extremes()
+
+    def update_batch(self, items: Sequence[GalleryItem], outputs: Tensor) -> None:
+        """Add inputs with their outputs; see :meth:`BatchedAccumulator.update_batch`."""
+        inputs = [item.input for item in items for _ in item.outputs if item.input is not None]
+        distances = self._distance(torch.stack(inputs), outputs).double()
+        parts = torch.split(distances, [len(item.outputs) for item in items])
+        for item, part in zip(items, parts, strict=True):
+            value = float(part.mean())
+            self.means.append(value)
+            self.outputs += len(part)
+            caption = f"{item.name}: {value:.4g}"
+            self._extremes.add(value, partial(strip, caption, item.input, item.outputs, None))
+
+    def blocks(self) -> list[Block]:
+        """Return the inputs whose content is kept most and least."""
+        return self._extremes.blocks("Content kept most", "Content kept least")
+
+
 class ContentKept(Metric):
     """Domain-invariant perceptual distance (DIPD) between inputs and outputs."""
 
@@ -135,11 +164,8 @@ class ContentKept(Metric):
     network = "content"
 
     def __init__(self, setup: Setup) -> None:
-        super().__init__(setup)
         self._distance = setup.networks.content
-        self._means: list[float] = []
-        self._outputs = 0
-        self._extremes = Extremes()
+        self.accumulator = self._distances = _Distances(self._distance)
 
     @classmethod
     def refusal(cls, setup: Setup) -> str | None:
@@ -148,30 +174,17 @@ class ContentKept(Metric):
             return "it is published for few-shot models alone"
         return super().refusal(setup)
 
-    def update(self, item: GalleryItem) -> None:
-        """Add an input with its outputs."""
-        assert item.input is not None
-        inputs = item.input.expand(len(item.outputs), -1, -1, -1)
-        value = float(self._distance(inputs, item.outputs).double().mean())
-        self._means.append(value)
-        self._outputs += len(item.outputs)
-        caption = f"{item.name}: {value:.4g}"
-        self._extremes.add(value, partial(strip, caption, item.input, item.outputs, None))
-
     def figures(self) -> list[Figure]:
         """Return the mean distance; see :meth:`Metric.figures`."""
-        distance = self._distance
+        self._distances.flush()
+        distance, means = self._distance, self._distances.means
         protocol = (
             f"mean squared difference of {distance.name}, instance-normalised, between input and "
-            f"output: mean over {len(self._means)} inputs"
+            f"output: mean over {len(means)} inputs"
         )
         return [
             Figure(
-                "dipd", *mean_of(self._means), self._outputs, protocol, None, distance.library,
-                distance.comparable,
+                "dipd", *mean_of(means), self._distances.outputs, protocol, None,
+                distance.library, distance.comparable,
             )
         ]  # fmt: skip
-
-    def blocks(self) -> list[Block]:
-        """Return the inputs whose content is kept most and least."""
-        return self._extremes.blocks("Content kept most", "Content kept least")
