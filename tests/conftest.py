@@ -120,6 +120,13 @@ SMALL: dict[str, dict[str, Any]] = {
         "patches": 9,
         "head_width": 5,
     },
+    "sketchygan": {
+        "resize": 40,
+        "crop": 32,
+        "width": 4,
+        "z_dim": 5,
+        "weights": {"perceptual": 0.0},
+    },
 }
 """Settings that make each method tiny."""
 
@@ -231,6 +238,19 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
             coloured[inside] = generator.integers(0, 256, 3)
             for domain, pixels in (("A", outline), ("B", coloured)):
                 Image.fromarray(pixels).save(root / f"{split}{domain}" / f"{i}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
+def class_pairs(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The images of ``pairs`` in two classes: half of the outlines are sketches, half edge maps."""
+    root = tmp_path_factory.mktemp("class_pairs")
+    for path in sorted(pairs.glob("*/*.png")):
+        number, split, domain = int(path.stem), path.parent.name[:-1], path.parent.name[-1]
+        below = "photos" if domain == "B" else ("sketches", "edges")[number // 2 % 2]
+        folder = root / split / below / "xy"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / path.name).write_bytes(path.read_bytes())
     return root
 
 

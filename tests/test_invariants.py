@@ -40,11 +40,15 @@ STAGES = ("classifier_steps", "transform_steps", "mse_steps")
 
 
 @pytest.fixture
-def data(name: str, folders: Path, pairs: Path, classes: Path, labelled: Path) -> Path:
+def data(
+    name: str, folders: Path, pairs: Path, classes: Path, labelled: Path, class_pairs: Path
+) -> Path:
     """Images that a method can be trained on."""
     if METHODS[name].labelled:
         return classes
-    of_layout = {"paired": pairs, "labelled": labelled, "classes": labelled}
+    of_layout = {
+        "paired": pairs, "labelled": labelled, "classes": labelled, "class_pairs": class_pairs
+    }  # fmt: skip
     return of_layout.get(METHODS[name].layout, folders)
 
 
@@ -82,7 +86,7 @@ def answers(method: Method, batch: Batch) -> tuple[dict[str, Any], Tensor]:
         x = batch.images["x"][:2]
         return {"x": x, "style": style}, method.translate(x, "x", style)
     if method.labels:
-        x, goal = batch.images["x"][:2], batch.labels["target"][:2]
+        x, goal = batch.images["x"][:2], batch.labels.get("target", batch.labels["x"])[:2]
         given = {"x": x, "to": goal} | ({} if style is None else {"style": style})
         return given, method.translate(x, goal, style)
     letter = method.targets[-1]

@@ -116,10 +116,13 @@ Size = Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_square)]
 DataRules = Literal[1, 2]
 """Rules by which the files of a data set are found and read: 2, or 1, those of earlier versions."""
 
-Layout = Literal["unpaired", "paired", "single", "super_resolution", "labelled", "classes"]
+Layout = Literal[
+    "unpaired", "paired", "single", "super_resolution", "labelled", "classes", "class_pairs"
+]
 """How training images belong together: independent domains; pairs; a single domain; images with
 small versions of themselves; images with label vectors, from one data set or several; images of
-classes, with further images of a target class."""
+classes, with further images of a target class; sketches or edge maps of photos, with the class of
+each."""
 
 
 def micro_batch_size(

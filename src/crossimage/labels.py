@@ -14,7 +14,17 @@ import torch
 from pydantic import BeforeValidator
 from torch import Tensor
 
-from crossimage.config import Config, Counts, Facts, Flags, Groups, Names, settings
+from crossimage.config import (
+    Config,
+    Counts,
+    Facts,
+    Flags,
+    Groups,
+    Names,
+    Share,
+    Shares,
+    settings,
+)
 from crossimage.utils.names import did_you_mean, look_up
 
 To = str | Mapping[str, object] | Tensor
@@ -329,6 +339,40 @@ class ReferencesConfig(LabelledConfig):
             ValueError: Two classes share a name.
         """
         return Labels([LabelSet(self.names, True)])
+
+
+@settings
+class ClassPairsConfig(LabelledConfig):
+    """Configuration of a method that learns from sketches and edge maps of photos of classes.
+
+    Attributes:
+        sketch_share: Share of sketches among the inputs at the first step and at the last, between
+            which it grows evenly; the other inputs are edge maps.
+        real_sketch_share: The same share among the photos that the discriminator learns from.
+    """
+
+    sketch_share: Shares = (0.2, 0.8)
+    real_sketch_share: Share = 0.1
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Which of ``sketches`` and ``edges`` training draws from."""
+        shares = (*self.sketch_share, self.real_sketch_share)
+        both = {"sketches": max(shares) > 0, "edges": min(shares) < 1}
+        return tuple(name for name, on in both.items() if on)
+
+    @property
+    def because(self) -> str:
+        """Why, and how to do without one of them, for error messages."""
+        if len(self.needed) == 1:
+            return ""
+        first, last = self.sketch_share
+        return (
+            f"with sketch_share={first:g},{last:g} and real_sketch_share="
+            f"{self.real_sketch_share:g} training draws from sketches and from edge maps, so add "
+            "it, or set both to 1 for sketches alone or to 0 for edge maps alone (sketch_share=1,1 "
+            "real_sketch_share=1); "
+        )
 
 
 def parse_target(text: str, names: Sequence[str] = ()) -> To:

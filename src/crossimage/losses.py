@@ -108,6 +108,43 @@ def r1_penalty(scores: Tensor, real: Tensor) -> Tensor:
     return slope.float().square().flatten(1).sum(1).mean() / 2
 
 
+def local_gradient_penalty(
+    discriminate: Callable[[Tensor], Tensor], real: Tensor, mix: Tensor, noise: Tensor
+) -> Tensor:
+    """Penalise gradient norms above 1 near real images (DRAGAN, Kodali et al. 2017).
+
+    Args:
+        discriminate: The discriminator: images to one score map.
+        real: Real images (N, C, H, W).
+        mix: Uniform in [0, 1], (N, 1, 1, 1): how much of the noise is added.
+        noise: Uniform in [0, 1], of the shape of the images; added in units of half of their
+            standard deviation, that of all their values.
+
+    Returns:
+        A scalar: the mean over samples of max(0, gradient norm - 1)^2, the one-sided form.
+    """
+    real = real.float()
+    near = (real + mix * noise * real.std(correction=0) / 2).requires_grad_()
+    (slope,) = torch.autograd.grad(discriminate(near).sum(), near, create_graph=True)
+    # the derivative of the norm is not finite at 0
+    norm = (slope.flatten(1).square().sum(1) + 1e-12).sqrt()
+    return F.relu(norm - 1).square().mean()
+
+
+def focal_loss(logits: Tensor, classes: Tensor) -> Tensor:
+    """Compute the focal loss of class logits (Lin et al. 2017), with exponent 2.
+
+    Args:
+        logits: Logits (N, classes).
+        classes: Indices (N,) of the right classes.
+
+    Returns:
+        A scalar: the mean of -(1 - p)^2 log p, where p is the probability of the right class.
+    """
+    log_p = -F.cross_entropy(logits.float(), classes, reduction="none")
+    return -((1 - log_p.exp()).square() * log_p).mean()
+
+
 def perceptual_distance(
     features: Callable[[Tensor], Tensor], x: Tensor, reference: Tensor
 ) -> Tensor:

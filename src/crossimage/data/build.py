@@ -13,8 +13,10 @@ from typing import Any
 
 from crossimage.config import Config, Facts, Layout
 from crossimage.data.class_images import ClassImages
+from crossimage.data.class_pairs import ClassPairs
 from crossimage.data.datasets import Images, PairedImages, SingleImages, UnpairedImages
 from crossimage.data.labelled import LabelledImages
+from crossimage.data.sources.class_pairs import facts_of_class_pairs, find_class_pairs
 from crossimage.data.sources.class_sets import find_class_set
 from crossimage.data.sources.classes import classified
 from crossimage.data.sources.folders import (
@@ -28,7 +30,7 @@ from crossimage.data.sources.labelled import facts_of_labelled, find_labelled
 from crossimage.data.sources.pairs import align
 from crossimage.data.sources.side_by_side import check_not_side_by_side
 from crossimage.data.super_resolution import SuperResolutionImages
-from crossimage.labels import LabelledConfig, ReferencesConfig
+from crossimage.labels import ClassPairsConfig, LabelledConfig, ReferencesConfig
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ _DATASETS: dict[Layout, Callable[[Any, Any], Images]] = {
     "super_resolution": SuperResolutionImages,
     "labelled": LabelledImages,
     "classes": ClassImages,
+    "class_pairs": ClassPairs,
 }
 """The samples of each layout, made from its domains and its config."""
 
@@ -100,6 +103,12 @@ def find_source(
                 unseen=config.unseen_classes,
             )  # fmt: skip
             return Source(layout, (data_set,), facts_of_labelled([data_set]))
+        case "class_pairs":
+            assert isinstance(config, ClassPairsConfig)
+            domains = find_class_pairs(
+                data, config.attributes, rules, needed=config.needed, because=config.because
+            )
+            return Source(layout, domains, facts_of_class_pairs(domains))
     return Source(layout, domains, facts_of(domains))
 
 

@@ -69,6 +69,7 @@ class Images(Dataset[Sample]):
         letters: Sequence[str] = string.ascii_lowercase,
     ) -> None:
         self.domains, self.config, self.groups = tuple(domains), config, tuple(groups)
+        self._augmented_as = config
         self.letters = tuple(letters[: len(domains)])
         kinds = list(dict.fromkeys(self.letters))
         if len(config.channels) != len(kinds):
@@ -265,7 +266,7 @@ class Images(Dataset[Sample]):
             try:
                 decoded = self._decode(group, paths, quick=True)
                 resize = partial(self._resize_row, decoded, paths)
-                return row, augment(decoded, self.config, generator, resize)
+                return row, augment(decoded, self._augmented_as, generator, resize)
             except (ImageError, FileNotFoundError) as error:
                 # all domains lose the pair
                 for domain, path in zip(domains, paths, strict=True):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from crossimage.evaluation.galleries.base import Gallery
 from crossimage.evaluation.galleries.domain_pairs import open_domain_pairs
+from crossimage.evaluation.galleries.drawings import DrawingGallery
 from crossimage.evaluation.galleries.few_shot import open_few_shot
 from crossimage.evaluation.galleries.labels import LabelGallery
 from crossimage.evaluation.galleries.samples import SampleGallery
@@ -73,6 +74,8 @@ def open_gallery(title: str, model: Translator, data: str, options: Options) -> 
     """
     if model.networks.few_shot:
         return open_few_shot(title, model, data, options.to, options.references, options.seed)
+    if model.networks.layout == "class_pairs":
+        return DrawingGallery(title, model, data, options.to, options.seed)
     if model.networks.labels:
         return LabelGallery(title, model, data, options.to, options.seed)
     if model.networks.targets:

@@ -24,6 +24,7 @@ from crossimage.interop import (
     nvlabs_unit,
     pytorch_gan_cyclegan,
     taesungp_cut,
+    wchen342_sketchygan,
     yunjey_stargan,
 )
 from crossimage.interop.arrangement import arrange, note_left_out, other_order, parts_of
@@ -48,6 +49,7 @@ FORMATS: dict[str, Format] = {
     "junyanz-bicyclegan": junyanz_bicyclegan,
     "taesungp-cut": taesungp_cut,
     "yunjey-stargan": yunjey_stargan,
+    "wchen342-sketchygan": wchen342_sketchygan,
     "clovaai-stargan-v2": clovaai_stargan_v2,
     "mmagic-cyclegan": mmagic_cyclegan,
     "mmagic-pix2pix": mmagic_pix2pix,

@@ -19,6 +19,7 @@ from crossimage.methods.funit import FUNIT
 from crossimage.methods.gan import GAN
 from crossimage.methods.munit import MUNIT
 from crossimage.methods.pix2pix import Pix2Pix
+from crossimage.methods.sketchygan import SketchyGAN
 from crossimage.methods.srgan import SRGAN
 from crossimage.methods.stargan import StarGAN
 from crossimage.methods.stargan_v2 import StarGANv2
@@ -43,6 +44,7 @@ METHODS: dict[str, type[Method]] = {
     "dtn": DTN,
     "srgan": SRGAN,
     "cut": CUT,
+    "sketchygan": SketchyGAN,
 }
 """The methods by name: the built-in ones, and those that :func:`register` has added."""
 

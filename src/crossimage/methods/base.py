@@ -85,12 +85,15 @@ class Batch:
     Attributes:
         images: One float tensor (N, C, H, W) in [-1, 1] per domain, by the method's letters; in a
             paired method, row n of all domains is one pair. With the layout ``classes``: also
-            under ``"reference"`` and ``"reference_2"``, as many as ``Config.references``.
+            under ``"reference"`` and ``"reference_2"``, as many as ``Config.references``. With the
+            layout ``class_pairs``: a sketch or an edge map under ``"x"``, its photo under
+            ``"photo"``, and another photo under ``"real"``.
         noise: The step's source of random codes.
         labels: Class indices (N,) of the images of the method's ``labelled`` domains. With the
             layout ``labelled``: label vectors (N, L) under ``"x"``, and under ``"target"`` those
             of other random images of the same data set. With the layout ``classes``: those of the
-            references under ``"target"``.
+            references under ``"target"``. With the layout ``class_pairs``: those of the pairs under
+            ``"x"``, and of further photos under ``"real"``.
         step: Number of steps completed before; determines the stage of methods with several.
     """
 
@@ -112,8 +115,8 @@ class Method(ABC, nn.Module):
         letters: The paper's subscripts of the domains, in the order of ``config.domains``; the
             single letter ``"x"`` if images of all domains are drawn together.
         layout: Which images the method learns from.
-        labels: The labels that describe an image's domain, for the layouts ``labelled`` and
-            ``classes``.
+        labels: The labels that describe an image's domain, for the layouts ``labelled``,
+            ``classes`` and ``class_pairs``.
         labelled: Letters of the domains for whose images training needs classes; see
             :meth:`needs_labels`.
         run_settings: Settings that belong to a run rather than to the networks: a run that starts
@@ -222,6 +225,14 @@ class Method(ABC, nn.Module):
             step: Number of steps completed before.
         """
         return cast(Any, self.config).weights
+
+    def rate_factor(self, step: int) -> float:
+        """Return what multiplies all learning rates besides the config's decay; by default 1.
+
+        Args:
+            step: Number of steps completed before.
+        """
+        return 1.0
 
     def optimizers(self) -> dict[str, Optimizer]:
         """Return the optimizer of each player; by default Adam with the config's settings.

@@ -9,7 +9,7 @@ import warnings
 from importlib.metadata import EntryPoint, entry_points
 
 from crossimage.config import ClassesConfig, Config, SuperResolutionConfig
-from crossimage.labels import LabelledConfig, ReferencesConfig
+from crossimage.labels import ClassPairsConfig, LabelledConfig, ReferencesConfig
 from crossimage.methods.base import Method
 
 GROUP = "crossimage.methods"
@@ -127,6 +127,7 @@ def check_method(method: object, source: str) -> type[Method]:
     for learns, data, base in (
         (method.layout == "labelled", "label vectors", LabelledConfig),
         (method.layout == "classes", "images of classes", ReferencesConfig),
+        (method.layout == "class_pairs", "pairs of classes", ClassPairsConfig),
         (method.layout == "super_resolution", "small versions of images", SuperResolutionConfig),
         (bool(method.labelled), "classes", ClassesConfig),
     ):

@@ -354,7 +354,7 @@ class Trainer:
         rate = c.learning_rate if rate is None else rate
         decays = step // c.decay_every if c.decay_every else 0
         left = min(1.0, (c.steps - step) / c.decay_steps) if c.decay_steps else 1.0
-        return float(rate * c.decay_factor**decays * left)
+        return float(rate * c.decay_factor**decays * left * self.method.rate_factor(step))
 
     def save(self, *, stopping: bool = False) -> None:
         """Write a checkpoint and the model file, on the first process.
