@@ -74,7 +74,7 @@ def test_sheets_show_test_drawings_with_their_photos(class_pairs: Path, tmp_path
     images = dataset(class_pairs)
     train, test = images.fixed("train", 2), images.fixed("test", 2)
     assert train.images["x"].shape[0] == train.images["photo"].shape[0] == 4  # two of each set
-    assert test.images["x"].shape[0] == 2 and test.labels["x"].tolist() == [[1, 0], [0, 1]]
+    assert sorted(test.labels["x"].tolist()) == [[0, 1], [1, 0]]  # one of each class
     alone = tmp_path / "alone"
     shutil.copytree(class_pairs, alone)
     shutil.rmtree(alone / "test/photos")

@@ -23,9 +23,7 @@ def study(
 
 def pairs(count: int, wanted: int) -> list[Question]:
     options = Option("a", "x"), Option("b", "y")
-    return [
-        Question("trial", f"item {n}", options, wanted=wanted, turn=n) for n in range(count)
-    ]
+    return [Question("trial", f"item {n}", options, wanted=wanted, turn=n) for n in range(count)]
 
 
 def answer(store: Store, settings: Settings, person: Person, now: float = 1e9) -> str | None:

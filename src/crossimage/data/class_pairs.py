@@ -11,6 +11,7 @@ from torch import Tensor
 from crossimage.data.augment import jitter
 from crossimage.data.datasets import Group, Images
 from crossimage.data.images.pixels import ImageError
+from crossimage.data.labelled import mixed
 from crossimage.data.loader import LoadedBatch, Sample
 from crossimage.data.sources.class_pairs import SETS
 from crossimage.data.sources.folders import Domain, Split
@@ -55,7 +56,7 @@ class ClassPairs(Images):
         return first + (last - first) * min(1.0, step / self.config.steps)
 
     def fixed(self, split: Split, count: int) -> LoadedBatch:
-        """Return images that stay the same during a run: evenly spread, centre-cropped, unflipped.
+        """Return images that stay the same during a run: centre-cropped, unflipped, of all classes.
 
         Args:
             split: Which images; a set without test images is left out, if another has some.
@@ -73,7 +74,7 @@ class ClassPairs(Images):
         labels: list[list[float]] = []
         for group in self.groups:
             if self.domains[group[0]].files(split):
-                for label, row in self._spread_with_class(group, split, count):
+                for label, row in self._of_all_classes(group, split, count):
                     rows.append(row)
                     labels.append(self._vector(label))
         if not rows:
@@ -116,25 +117,24 @@ class ClassPairs(Images):
         sample.labels[label] = self._vector(self.domains[pair[0]].class_indices[row])
         sample.files += [str(self.domains[index].train[row]) for index in group]
 
-    def _spread_with_class(
+    def _of_all_classes(
         self, group: Group, split: Split, count: int
     ) -> Iterator[tuple[int, list[Tensor]]]:
-        """Yield the classes and the images of evenly spread pairs; see :meth:`fixed`."""
+        """Yield classes and images of random pairs, of all classes in turn; see :meth:`fixed`."""
         drawings = self.domains[group[0]]
         labels = drawings.class_indices if split == "train" else drawings.test_class_indices
         known = self.known(group, split)
         rows = self._rows(known, split)
-        left, total = list(range(len(rows))), min(count, len(rows))
-        for number in range(total):
-            start = number * len(rows) // total
-            for row in sorted(left, key=lambda row: (row < start, row)):
-                left.remove(row)
-                try:
-                    images = self._centre(self._load(known, rows[row]))
-                except (ImageError, FileNotFoundError):
-                    continue
-                yield labels[row], images
-                break
+        loaded = 0
+        for row in mixed([(label,) for label in labels], seed_of(self.config.seed, "fixed")):
+            if loaded == count:
+                return
+            try:
+                images = self._centre(self._load(known, rows[row]))
+            except (ImageError, FileNotFoundError):
+                continue
+            loaded += 1
+            yield labels[row], images
 
     def _from(self, index: int, start: int) -> Iterator[int]:
         """Iterate over the rows of a domain from one on, and then those before it."""
