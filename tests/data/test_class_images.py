@@ -136,6 +136,8 @@ def test_test_images_may_be_of_unseen_classes_if_the_method_allows_it(animals):
     found = find_class_set(str(animals), unseen=True)
     assert found.label_set.names == ("cat", "dog", "owl")
     assert [sum(values) for values in found.test_values] == [1, 1, 0, 1]
+    assert found.describe_labels("test").endswith("images of classes unseen in training: 1")
+    assert "unseen" not in found.describe_labels("train")
     held_out = find_class_set(str(animals), ["cat", "owl"], unseen=True)
     assert len(held_out.train) == 4 and len(held_out.test) == 4
 

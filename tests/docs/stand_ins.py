@@ -302,6 +302,7 @@ STAND_INS: dict[str, StandIns] = {
             **{f"meerkats/{number}.jpg": image for number in (1, 2)},
         },
         names={"x": tensor, "references": partial(tensor, 5)},
+        replace={"--data clothes": "--data CLASSES", "train funit/fashion": "train funit/animals"},
     ),
     "docs/gan.md": StandIns({"FACES": images, "ORIGINALS": originals}),
     "docs/import.md": StandIns(

@@ -1,6 +1,8 @@
 import torch
+from torch import nn
 
 from crossimage.networks.autoencoders import AdaINDecoder, ContentEncoder, StyleEncoder
+from crossimage.networks.layers.normalisation import InstanceNorm, LayerNorm
 
 
 def test_published_shapes() -> None:
@@ -19,6 +21,19 @@ def test_another_style_is_decoded_into_another_image() -> None:
     assert one.shape == (1, 3, 16, 24)
     assert one.abs().max() <= 1
     assert (one - two).abs().max() > 1e-3
+
+
+def test_the_network_of_adain_parameters_may_be_deeper_or_shallower() -> None:
+    for layers in (2, 3, 5):
+        decoder = AdaINDecoder(3, 8, 2, 1, 5, 16, mlp_layers=layers)
+        shapes = [layer.weight.shape for layer in decoder.mlp if isinstance(layer, nn.Linear)]
+        assert shapes == [(16, 5), *[(16, 16)] * (layers - 2), (4 * 32, 16)]
+
+
+def test_doublings_are_normalised_as_chosen() -> None:
+    for norm, kind in (("layer", LayerNorm), ("instance", InstanceNorm)):
+        decoder = AdaINDecoder(3, 8, 2, 1, 5, 16, norm=norm)
+        assert sum(isinstance(layer, kind) for layer in decoder.upsampler.modules()) == 2
 
 
 def test_content_code_does_not_see_contrast() -> None:
