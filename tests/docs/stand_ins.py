@@ -297,8 +297,8 @@ STAND_INS: dict[str, StandIns] = {
         {
             "CLASSES": partial(class_folders, names=("cat", "dog", "fox")),
             "ORIGINALS": originals,
-            "dog.jpg": image,
-            **dict.fromkeys(("meerkats", "foxes"), partial(images, count=2)),
+            **dict.fromkeys(("dog.jpg", "shirt.png"), image),
+            **dict.fromkeys(("meerkats", "foxes", "dresses"), partial(images, count=2)),
             **{f"meerkats/{number}.jpg": image for number in (1, 2)},
         },
         names={"x": tensor, "references": partial(tensor, 5)},

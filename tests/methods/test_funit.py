@@ -22,7 +22,7 @@ from crossimage.methods.base import Batch, Noise
 from crossimage.methods.funit import FUNIT
 from crossimage.methods.optimizers import RMSprop
 from crossimage.training.run import train
-from tests.conftest import small
+from tests.conftest import as_arguments, small
 
 
 def funit(**changes: Any) -> FUNIT:
@@ -198,6 +198,22 @@ def test_the_smallest_crops_train(labelled: Path, tmp_path: Path) -> None:
     assert result.skipped_steps == 0
     method = result.load().networks
     assert method.translate(torch.rand(1, 1, 16, 16), "x", torch.rand(1, 3)).shape[1] == 1
+
+
+def test_the_advice_after_training_works(
+    labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = as_arguments(small("funit", steps=1))
+    run = tmp_path / "run"
+    main(["train", "funit", "--data", str(labelled), "--out", str(run), *settings])
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "IMAGES --reference CLASS --out DIR" in text and "--to" not in text
+    folder = str(labelled / "test" / "y")
+    main([
+        "translate", str(run), folder, "--reference", folder, "--out", str(tmp_path / "out"),
+        "--device", "cpu",
+    ])  # fmt: skip
+    assert "written" in capsys.readouterr().out
 
 
 def test_classes_that_are_not_chosen_are_unseen_and_shown_on_test_sheets(

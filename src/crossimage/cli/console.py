@@ -130,7 +130,7 @@ class ConsoleListener(Listener):
             return 0
         if result.targets:
             task, use = "translate images:", ["translate", str(result.run), "IMAGES"]
-            use += ["--to", result.targets[-1]]
+            use += ["--reference", "CLASS"] if result.few_shot else ["--to", result.targets[-1]]
         else:
             task, use = "make images:     ", ["sample", str(result.run)]
         skipped = result.skipped_steps

@@ -36,6 +36,8 @@ class TrainingResult:
         warnings: What went wrong without stopping the run, such as unreadable images.
         skipped_steps: Steps with a move that was skipped, since its loss or gradients were not
             finite.
+        few_shot: Whether reference images describe what the model translates to; ``targets`` are
+            then the classes that it was trained with.
     """
 
     run: Path
@@ -48,6 +50,7 @@ class TrainingResult:
     stopped_by: str | None
     warnings: tuple[str, ...]
     skipped_steps: int = 0
+    few_shot: bool = False
 
     @property
     def model_path(self) -> Path:

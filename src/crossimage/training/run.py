@@ -350,6 +350,7 @@ class _Run:
             stopped_by=reason,
             warnings=tuple(self.listener.warnings),
             skipped_steps=skipped.total,
+            few_shot=method.few_shot,
         )
 
     def _say_what_is_used(self) -> None:
