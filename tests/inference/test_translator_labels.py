@@ -195,3 +195,19 @@ def test_mistakes_on_the_command_line_are_one_sentence(
     assert main(["translate", str(file), *given]) == 2
     printed = capsys.readouterr().err
     assert message in printed and printed.count("\n") == 1
+
+
+def test_all_labels_of_an_input_are_there_or_are_made_again(
+    model: Translator, inputs: Path, tmp_path: Path
+) -> None:
+    options = {"skip_existing": True, "seed": 1}
+    first = model.translate_files(inputs, tmp_path, "all", **options)  # type: ignore[arg-type]
+    assert len(first.written) == 12 and (tmp_path / "sheet.png").is_file()
+    sheet = (tmp_path / "sheet.png").read_bytes()
+    again = model.translate_files(inputs, tmp_path, "all", **options)  # type: ignore[arg-type]
+    assert not again.written and len(again.existing) == 12 and not again.notes
+    (tmp_path / "bob_Male.png").unlink()
+    mended = model.translate_files(inputs, tmp_path, "all", **options)  # type: ignore[arg-type]
+    assert {path.name for path in mended.written} == {f"bob_{name}.png" for name in NAMES}
+    assert len(mended.existing) == 8 and "are missing" in mended.notes[0]
+    assert (tmp_path / "sheet.png").read_bytes() == sheet  # with the rows of all inputs

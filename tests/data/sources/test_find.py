@@ -1,6 +1,7 @@
 """Finding images below a folder: formats, links, junk, and what is left out."""
 
 import os
+import shutil
 import unicodedata
 
 import numpy as np
@@ -14,6 +15,7 @@ from crossimage.data.sources.folders import scan_domains
 from crossimage.data.sources.labelled import find_labelled
 from crossimage.data.sources.pairs import align
 from crossimage.data.sources.tables import read_table
+from crossimage.utils.manifest import SHEET, Entry, ManifestWriter, add_report, sha256_of
 from tests.data.helpers import flat
 
 SUFFIXES = [
@@ -182,3 +184,30 @@ def test_what_is_left_out_is_one_line_of_the_inspection(tmp_path):
         "left out: 1 unreadable, 1 not an image (.txt), 1 junk folder (@eaDir)"
     )
     assert "7.jpg can't be read: a part of it is missing" in report.splits[0].broken[0][1]
+
+
+def test_results_sheets_and_reports_among_training_images_are_left_out_and_counted(tmp_path):
+    for letter in "AB":
+        for number in range(3):
+            save(tmp_path / f"train{letter}" / f"{number}.png")
+    folder = tmp_path / "trainA"
+    for name in ("0_1.png", "0_2.png", "sheet.png"):
+        save(folder / name)
+    (folder / "report.html").write_text("<p>", encoding="utf-8")
+    with ManifestWriter(folder) as manifest:
+        for name in ("0_1.png", "0_2.png"):
+            manifest.add(Entry(name, sha256_of(folder / name), input="0.png"))
+        manifest.add(Entry("sheet.png", sha256_of(folder / "sheet.png"), SHEET))
+    add_report(folder / "report.html")
+    a, b = scan_domains(str(tmp_path))
+    assert [path.name for path in a.train] == [path.name for path in b.train]
+    assert describe(a.left_out) == (
+        f"left out: 1 contact sheet (sheet.png), 2 results of an earlier translation ({folder})"
+    )
+    shutil.rmtree(folder)
+    for name in ("0_1.png", "0_2.png"):  # results alone are images like any others
+        save(folder / name)
+    with ManifestWriter(folder) as manifest:
+        for name in ("0_1.png", "0_2.png"):
+            manifest.add(Entry(name, sha256_of(folder / name), input="0.png"))
+    assert len(scan_domains(str(tmp_path))[0].train) == 2

@@ -520,3 +520,26 @@ def test_one_file_may_be_too_much_to_read(
     assert len(report.written) == 4
     ((path, reason),) = report.skipped
     assert path.name == "2.png" and "2.png" in reason
+
+
+def test_a_file_without_opacity_does_not_end_a_folder_of_four_channels(tmp_path: Path) -> None:
+    networks = Tint(MUNITConfig(**SHAPE, channels=(4, 4)), training=False)
+    networks.batches = []
+    for name, mode in (("a.png", "RGBA"), ("b.png", "RGBA"), ("gray.png", "L")):
+        Image.new(mode, (16, 16)).save(save(tmp_path / "in" / name, "red"))
+    save(tmp_path / "in" / "photo.jpg", "red")
+
+    def opaque(x: torch.Tensor, to: str, style: torch.Tensor | None = None) -> torch.Tensor:
+        networks.batches.append(tuple(x.shape))
+        return x
+
+    networks.translate = opaque  # type: ignore[method-assign]
+    model = Translator(networks, "cpu")
+    report = model.translate_files(tmp_path / "in", tmp_path / "out")
+    assert [path.name for path in report.written] == ["a.png", "b.png", "gray.png"]
+    ((path, reason),) = report.skipped
+    assert path.name == "photo.jpg" and ".jpg can't hold 4 channels; use .png" in reason
+    report = model.translate_files(
+        tmp_path / "in", tmp_path / "out", format="png", skip_existing=True, seed=1
+    )
+    assert "photo.png" in {path.name for path in report.written} and not report.skipped
