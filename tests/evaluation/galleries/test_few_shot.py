@@ -61,7 +61,7 @@ def test_targets_can_be_named_and_may_be_known_classes(foods: Path) -> None:
     gallery = open_few_shot("run", own, str(foods), "Soup, cake", 1, 0)
     assert [part.target for part in gallery.parts] == ["soup", "cake"]
     assert {path.parent.name for path in gallery.parts[1].paths} == {"bread"}
-    with pytest.raises(ValueError, match="no class 'sop'; did you mean 'soup'"):
+    with pytest.raises(ValueError, match=r"no class 'sop', only bread, .*; did you mean 'soup'"):
         open_few_shot("run", own, str(foods), "sop", 1, 0)
 
 
@@ -71,6 +71,17 @@ def test_a_class_with_fewer_than_k_images_is_refused_with_advice_that_works(food
     with pytest.raises(ValueError, match=sentence):
         open_few_shot("run", own, str(foods), None, 5, 0)
     assert len(open_few_shot("run", own, str(foods), None, 3, 0).parts) == 2
+
+
+def test_classes_left_out_of_training_are_unseen_though_they_have_training_images(
+    tmp_path: Path,
+) -> None:
+    counts = dict.fromkeys("abu", 2)
+    data = class_images(tmp_path, counts, counts)
+    gallery = open_few_shot("run", model(Repainted, "a", "b"), str(data), None, 1, 0)
+    (part,) = gallery.parts
+    assert part.target == "u"
+    assert {path.parent.parent.name for path in (*part.paths, *part.real.paths)} == {"test"}
 
 
 def test_without_unseen_classes_all_are_targets(tmp_path: Path) -> None:

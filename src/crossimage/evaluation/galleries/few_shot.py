@@ -163,8 +163,8 @@ def _targets(to: str, pool: Mapping[str, Sequence[Path]]) -> list[str]:
         if index is None:
             more = ", ..." if len(names) > _NAMED else ""
             raise ValueError(
-                f"there is no class '{part}'{did_you_mean(part, names)}; expected some of "
-                f"{', '.join(names[:_NAMED])}{more}"
+                f"there is no class '{part}', only {', '.join(names[:_NAMED])}{more}"
+                f"{did_you_mean(part, names)}"
             )
         targets.append(names[index])
     return targets

@@ -125,7 +125,7 @@ class MetricNetworks:
         if name == "unseen_classifier":
             return (
                 "it needs a classifier of the unseen classes alone; make one with `crossimage "
-                "evaluate fit-classifier --data DIR/test` and name it with --unseen-classifier FILE"
+                "evaluate fit-classifier` and name it with --unseen-classifier FILE"
             )
         return (
             f"it needs a {name}; make one with `crossimage evaluate fit-{name}` and name it with "
