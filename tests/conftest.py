@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from crossimage.config import Config, Layout
+from crossimage.config import Companion, Config, Layout
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.datasets import Images
 
@@ -127,6 +127,18 @@ SMALL: dict[str, dict[str, Any]] = {
         "z_dim": 5,
         "weights": {"perceptual": 0.0},
     },
+    "sketch_to_photo": {
+        "width": 4,
+        "residual_blocks": 1,
+        "color_width": 4,
+        "color_blocks": 1,
+        "patch": 6,
+        "encoder": "random",
+        "reference_share": 0.5,
+        "discriminator": {"width": 4, "layers": 2},
+        "history": 3,
+        "shape_steps": 3,
+    },
 }
 """Settings that make each method tiny."""
 
@@ -156,9 +168,10 @@ def open_dataset(
     config: Config,
     layout: Layout = "unpaired",
     class_letters: Collection[str] = (),
+    companions: Mapping[str, Companion] | None = None,
 ) -> Images:
     """The samples of a data set, with the config completed by the data's facts."""
-    source = find_source(str(data), config, layout, class_letters)
+    source = find_source(str(data), config, layout, class_letters, companions)
     return build_dataset(source, config.complete(source.facts))
 
 

@@ -35,7 +35,7 @@ from tests.faults.harness import compare, digest
 
 every_method = pytest.mark.parametrize("name", METHODS)
 CURVES = Path(__file__).with_name("curves")
-STAGES = ("classifier_steps", "transform_steps", "mse_steps")
+STAGES = ("classifier_steps", "transform_steps", "mse_steps", "shape_steps")
 """Settings that tell where a method's second stage begins."""
 
 
@@ -72,7 +72,8 @@ def rows(run: Path) -> list[dict[str, str]]:
 def networks(name: str, data: Path, step: int = 0) -> tuple[Method, Batch]:
     """A tiny method and the batch of its first step, to be seen as that of another step."""
     cls = METHODS[name]
-    images = open_dataset(data, build(cls.Config, small(name)), cls.layout, cls.labelled)
+    config = build(cls.Config, small(name))
+    images = open_dataset(data, config, cls.layout, cls.labelled, cls.companions(config))
     count = images.config.samples
     batch = collate([images[number] for number in range(count)])
     noise = Noise(0, count, slice(0, count), "cpu")

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, dataclass_transform
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar, dataclass_transform
 
 import yaml
 from pydantic import (
@@ -123,6 +123,18 @@ Layout = Literal[
 small versions of themselves; images with label vectors, from one data set or several; images of
 classes, with further images of a target class; sketches or edge maps of photos, with the class of
 each."""
+
+
+class Companion(NamedTuple):
+    """A further image of each training sample, drawn independently of its other images.
+
+    Attributes:
+        letter: Letter of the domain that it is like: it has its channels, and is prepared the same.
+        folder: Where it is drawn from; by default the training images of that domain.
+    """
+
+    letter: str
+    folder: Path | None = None
 
 
 def micro_batch_size(
@@ -375,6 +387,8 @@ _SWITCHES_OFF = {
     "steps": "epochs",
     "decay_steps": "decay_epochs",
     "decay_epochs": "decay_steps",
+    "shape_steps": "shape_epochs",
+    "shape_epochs": "shape_steps",
 }
 """Settings that switch another one off, so that the one set last applies. ``epochs`` is not listed:
 it takes precedence over ``steps``, which cannot be 0."""

@@ -32,6 +32,7 @@ from typing import Any
 from crossimage.cli.app import main
 from crossimage.cli.overrides import parse_overrides
 from crossimage.cli.train import configured
+from crossimage.data.make.photo_pairs import PHOTO_MAKERS
 from tests.conftest import RUN, as_arguments, small
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +43,13 @@ DIFFERENT: dict[str, dict[str, Any]] = {
     "diat": {"identity_layers": 2},
     # A U-Net deep enough for dropout, which gives many outputs per input.
     "pix2pix": {"dropout": 0.5, "downsamples": 6, "resize": 64, "crop": 64},
+    # The second stage, by the VGG-19 that stands in on its page.
+    "sketch_to_photo": {
+        "shape_steps": 1,
+        "encoder": "vgg",
+        "color_width": 64,
+        "encoder_weights": "vgg_normalised.pth",
+    },
 }
 # Settings that every method takes.
 RUN_ONLY = RUN | {"steps": 2, "resize": 36, "crop": 32}
@@ -114,8 +122,11 @@ def tiny(words: list[str]) -> list[str]:
             return [*_with_settings(words, RUN_ONLY if init else small_settings(method))]
         case ["data", "make"]:
             few = {"--count": "6", "--test-count": "4", "--size": "20"}
-            drawn = words[3].startswith("outline")
-            return _with_flags(words, few if drawn else {"--count": "30"}, add=True)
+            if words[3] in PHOTO_MAKERS:  # they change as many photos as there are
+                return words
+            drawn = words[3].startswith(("outline", "noise"))
+            few = few if drawn else {"--count": "30"}
+            return _with_flags(words, few, add=words[3] != "noise_sketches")
         case ["evaluate", "fit-classifier" | "fit-segmenter"]:
             return _with_flags(words, {"--epochs": "1", "--size": "36"}, add=True)
         case ["evaluate", "invariance"]:

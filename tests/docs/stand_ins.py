@@ -23,6 +23,7 @@ from tests.conftest import small
 from tests.data.make.test_digits import write_mnist, write_usps
 from tests.interop.junyanz_networks import resnet, saved
 from tests.interop.nvlabs_networks import Discriminator, MUNITGenerator
+from tests.methods.test_sketch_to_photo import vgg_file
 from tests.methods.test_stargan_v2 import wing
 
 Maker = Callable[[Path], None]
@@ -336,6 +337,16 @@ STAND_INS: dict[str, StandIns] = {
     "docs/munit.md": StandIns(SKETCHES | {"DATA": pairs, "edges2shoes": pairs}),
     "docs/pix2pix.md": StandIns({"facades": pairs, "labels.png": image, "PHOTOS": PHOTOS}),
     "docs/sketches.md": StandIns({"runs/shoes": partial(model, method="munit"), "tidy.png": image}),
+    "docs/sketch_to_photo.md": StandIns(
+        {
+            "DATA": pairs,
+            "edges2shoes": pairs,
+            "PHOTOS": PHOTOS,
+            "sketch.png": image,
+            "photo.jpg": image,
+            "vgg_normalised.pth": lambda path: vgg_file(path.parent),
+        }
+    ),
     "docs/results.md": StandIns(
         {
             "modes": class_folders,

@@ -41,7 +41,11 @@ def data_inspect(data: Positional[Data], settings: Positional[Settings] = ()) ->
         method, config = configured(settings[0] if named else None, overrides)
     known = {}
     if method:
-        known = {"layout": method.layout, "class_letters": method.needs_labels(config)}
+        known = {
+            "layout": method.layout,
+            "class_letters": method.needs_labels(config),
+            "companions": method.companions(config),
+        }
     print_report(inspect_data(data, config, **known))
 
 
@@ -61,9 +65,10 @@ def data_make(
     Args:
         name: One of outlines (outlines of shapes, and coloured shapes), outline_pairs (both of the
             same shapes), grey (photos without and with their colours), holes (photos with and
-            without a missing rectangle), mnist2usps, usps2mnist, svhn2mnist, mnist2mnistm and
-            mnistm2mnist (digits of two data sets), mnist and fashion (one folder of images), and
-            fashion_classes (the same clothes in class folders).
+            without a missing rectangle), sketches (line drawings of photos, and the photos),
+            noise_sketches (one folder of random strokes), mnist2usps, usps2mnist, svhn2mnist,
+            mnist2mnistm and mnistm2mnist (digits of two data sets), mnist and fashion (one folder
+            of images), and fashion_classes (the same clothes in class folders).
         out: Folder to make.
         originals: Folder with the original files of the digits or of Fashion-MNIST, at any depth.
         photos: Folder of photos: those to change, or those into which the digits of MNIST-M are
@@ -72,14 +77,17 @@ def data_make(
         count: Training images per domain.
         test_count: Test images per domain of outlines (20); photos held out for testing if their
             folder has no test images (a tenth, at most 50).
-        size: Height and width of outlines in pixels (64).
+        size: Height and width in pixels of outlines (64) and of noise sketches (256).
     """
     from crossimage.data.make.digits import MAKERS as DIGITS
     from crossimage.data.make.outlines import MAKERS
     from crossimage.data.make.photo_pairs import PHOTO_MAKERS
+    from crossimage.data.make.sketches import make_noise_sketches
     from crossimage.utils.progress import StderrProgress
 
-    makers: dict[str, Callable[..., str | None]] = {**MAKERS, **DIGITS, **PHOTO_MAKERS}
+    makers: dict[str, Callable[..., str | None]] = {
+        **MAKERS, **DIGITS, **PHOTO_MAKERS, "noise_sketches": make_noise_sketches
+    }  # fmt: skip
     if name not in makers:
         hint = did_you_mean(name, makers)
         raise ValueError(f"unknown data set '{name}', expected one of {', '.join(makers)}{hint}")

@@ -7,11 +7,11 @@ from the facts, and ``build_dataset`` makes samples according to both.
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from crossimage.config import Config, Facts, Layout
+from crossimage.config import Companion, Config, DataRules, Facts, Layout
 from crossimage.data.class_images import ClassImages
 from crossimage.data.class_pairs import ClassPairs
 from crossimage.data.datasets import Images, PairedImages, SingleImages, UnpairedImages
@@ -22,6 +22,7 @@ from crossimage.data.sources.classes import classified
 from crossimage.data.sources.folders import (
     Domain,
     facts_of,
+    find_images,
     find_large_images,
     find_two_scales,
     scan_domains,
@@ -41,11 +42,13 @@ class Source:
         layout: How the images belong together.
         domains: The images of each domain, or of each labelled data set.
         facts: The settings that the data determines.
+        companions: Letter and images of each companion, by its name.
     """
 
     layout: Layout
     domains: tuple[Domain, ...]
     facts: Facts
+    companions: Mapping[str, tuple[str, Domain]] = field(default_factory=dict)
 
 
 _DATASETS: dict[Layout, Callable[[Any, Any], Images]] = {
@@ -61,7 +64,11 @@ _DATASETS: dict[Layout, Callable[[Any, Any], Images]] = {
 
 
 def find_source(
-    data: str, config: Config, layout: Layout = "unpaired", class_letters: Collection[str] = ()
+    data: str,
+    config: Config,
+    layout: Layout = "unpaired",
+    class_letters: Collection[str] = (),
+    companions: Mapping[str, Companion] | None = None,
 ) -> Source:
     """Find the images of a data set.
 
@@ -70,6 +77,7 @@ def find_source(
         config: The settings of the run; its ``domains`` rename or select domains.
         layout: The layout that the method learns from.
         class_letters: Letters of the domains whose images need classes.
+        companions: Further images of each sample by name, for the layout ``unpaired``.
 
     Raises:
         FileNotFoundError: A folder or a listed file is missing.
@@ -109,7 +117,21 @@ def find_source(
                 data, config.attributes, rules, needed=config.needed, because=config.because
             )
             return Source(layout, domains, facts_of_class_pairs(domains))
-    return Source(layout, domains, facts_of(domains))
+    found = {
+        name: (companion.letter, _find_companion(name, companion, domains, rules))
+        for name, companion in (companions or {}).items()
+    }
+    return Source(layout, domains, facts_of(domains), found)
+
+
+def _find_companion(
+    name: str, companion: Companion, domains: Sequence[Domain], rules: DataRules
+) -> Domain:
+    """Return the images that a companion is drawn from; none of a folder are test images."""
+    if companion.folder is None:
+        return domains[string.ascii_lowercase.index(companion.letter)]
+    found = find_images(str(companion.folder), [f"{name} images"], rules)
+    return replace(found, test=())
 
 
 def build_dataset(source: Source, config: Config) -> Images:
@@ -119,4 +141,7 @@ def build_dataset(source: Source, config: Config) -> Images:
         ValueError: ``config.channels`` holds a wrong number of channels, or two data sets share a
             label.
     """
+    if source.companions:
+        assert source.layout == "unpaired"
+        return UnpairedImages(source.domains, config, source.companions)
     return _DATASETS[source.layout](source.domains, config)

@@ -50,6 +50,7 @@ class Images(Dataset[Sample]):
     Attributes:
         letters: The letter of each domain.
         channels: Channels of each domain's images.
+        further_groups: Groups that samples hold beside those of every epoch.
 
     Raises:
         ValueError: ``config.channels`` does not hold one number per letter.
@@ -79,6 +80,7 @@ class Images(Dataset[Sample]):
                 f"channels holds {len(config.channels)} numbers, expected one for {every} ({names})"
             )
         self.channels = tuple(config.channels[kinds.index(letter)] for letter in self.letters)
+        self.further_groups: tuple[Group, ...] = ()
         self._orders: dict[int, tuple[int, Tensor]] = {}
 
     @property
@@ -170,7 +172,7 @@ class Images(Dataset[Sample]):
             Those that are still there and cannot be read.
         """
         still: dict[str, dict[str, str]] = {domain.name: {} for domain in self.domains}
-        for group in self.groups if any(known.values()) else ():
+        for group in (*self.groups, *self.further_groups) if any(known.values()) else ():
             domains = [self.domains[index] for index in group]
             for row in zip(*(domain.train for domain in domains), strict=True):
                 bad = [
@@ -347,18 +349,57 @@ class Images(Dataset[Sample]):
 
 
 class UnpairedImages(Images):
-    """Samples with an independently drawn image of each domain.
+    """Samples with an independently drawn image of each domain, and perhaps companions.
+
+    A companion is a further image, any one of its domain or of a folder of its own each time,
+    which is prepared like the images of its domain. Images of such a folder are a domain of their
+    own that has no letter.
 
     Args:
         domains: The images.
         config: Seed, channels, and how images are resized, cropped and flipped.
+        companions: Letter and images of each companion, by the name under which samples hold it.
 
     Raises:
         ValueError: ``config.channels`` does not hold one number per domain.
     """
 
-    def __init__(self, domains: Sequence[Domain], config: Config) -> None:
+    def __init__(
+        self,
+        domains: Sequence[Domain],
+        config: Config,
+        companions: Mapping[str, tuple[str, Domain]] | None = None,
+    ) -> None:
         super().__init__(domains, config, [(index,) for index in range(len(domains))])
+        self._companions: dict[str, int] = {}
+        for name, (letter, images) in (companions or {}).items():
+            if images not in self.domains:
+                own = self.letters.index(letter)
+                self.further_groups += ((len(self.domains),),)
+                self.domains += (images,)
+                self.letters += (letter,)
+                self.channels += (self.channels[own],)
+            self._companions[name] = self.domains.index(images)
+
+    def __getitem__(self, number: int) -> Sample:
+        """Load sample ``number`` with its companions."""
+        sample = super().__getitem__(number)
+        try:
+            for name, index in self._companions.items() if sample.error is None else ():
+                self._add_companion(sample, name, index, number)
+        except ValueError as error:
+            sample.error = str(error)
+        return sample
+
+    def _add_companion(self, sample: Sample, name: str, index: int, number: int) -> None:
+        generator = torch.Generator()
+        generator.manual_seed(seed_of(self.config.seed, "companion", name, number))
+        count = len(self.domains[index].train)
+        first = int(torch.randint(count, (), generator=generator))
+        rows = (row % count for row in range(first, first + count))
+        row, (image,) = self._first_readable((index,), rows, generator, sample.unreadable)
+        sample.files.append(str(self.domains[index].train[row]))
+        sample.images[name] = image
 
 
 class SingleImages(Images):

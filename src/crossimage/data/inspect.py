@@ -13,7 +13,7 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from crossimage.config import Config, DataRules, Layout
+from crossimage.config import Companion, Config, DataRules, Layout
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.datasets import Images, check_sizes
 from crossimage.data.images.files import verify
@@ -108,6 +108,7 @@ def inspect(
     *,
     layout: Layout = "unpaired",
     class_letters: Collection[str] = (),
+    companions: Mapping[str, Companion] | None = None,
 ) -> DataReport:
     """Read every image of a data set.
 
@@ -116,6 +117,7 @@ def inspect(
         config: The settings of the training; None: the defaults.
         layout: The layout that the method learns from.
         class_letters: Letters of the domains whose images need classes.
+        companions: Further images of each sample by name, for the layout ``unpaired``.
 
     Raises:
         FileNotFoundError: A folder or a listed file is missing.
@@ -128,7 +130,9 @@ def inspect(
         unpaired = unmatched(
             scan_domains(data, config.domains, rules=config.data_rules), config.data_rules
         )
-    source = find_source(data, config, "unpaired" if unpaired else layout, class_letters)
+    source = find_source(
+        data, config, "unpaired" if unpaired else layout, class_letters, companions
+    )
     config = config.complete(source.facts)
     images = build_dataset(source, config)
     paths = (path for domain in images.domains for path in (*domain.train, *domain.test))

@@ -101,7 +101,8 @@ class Predictor:
     @property
     def has_prior(self) -> bool:
         """Whether styles can be drawn at random."""
-        return bool(self.networks.style_dim) and not self.networks.few_shot
+        networks = self.networks
+        return bool(networks.style_dim) and not (networks.few_shot or networks.optional_style)
 
     @property
     def multimodal(self) -> bool:
@@ -251,6 +252,8 @@ class Predictor:
                 f"{self.method} has no random styles: give reference images of the class to "
                 "translate to"
             )
+        if self.networks.optional_style:
+            raise ValueError(f"{self.method} has no random styles: give a reference image, or none")
         generator = None if seed is None else seeded(seed)
         length = self.networks.latent_dim
         # One by one, so that the first codes do not depend on how many follow.
@@ -324,6 +327,8 @@ class Predictor:
             truncation: See :meth:`sample_style`.
         """
         own = seed_of(seed, name, k)
+        if self.networks.optional_style:
+            return Draw(torch.zeros(1, self.networks.style_dim), own)
         if not self.has_prior:
             return Draw(None, own)
         return Draw(self._styles_of(self._codes(1, own), target, truncation).cpu(), own)

@@ -247,7 +247,9 @@ class Translator(Predictor):
         inputs = self._read(x, self.source_letter(to), half)
         target = self.encode_target(to, len(inputs))
         styles = self._given_styles(len(inputs), to, style, reference, half)
-        if styles is None and self.networks.style_dim:
+        if styles is None and self.networks.optional_style:
+            styles = torch.zeros(len(inputs), 1, self.networks.style_dim, device=self.device)
+        elif styles is None and self.networks.style_dim:
             styles = self._random_styles(len(inputs), k, target, seed, truncation)
         # Several outputs come from several styles, or else from noise that each pass draws anew.
         passes = 1 if styles is not None else k

@@ -23,6 +23,7 @@ from crossimage.interop import (
     nvlabs_munit,
     nvlabs_unit,
     pytorch_gan_cyclegan,
+    rt219_sketch,
     taesungp_cut,
     wchen342_sketchygan,
     yunjey_stargan,
@@ -50,6 +51,7 @@ FORMATS: dict[str, Format] = {
     "taesungp-cut": taesungp_cut,
     "yunjey-stargan": yunjey_stargan,
     "wchen342-sketchygan": wchen342_sketchygan,
+    "rt219-sketch": rt219_sketch,
     "clovaai-stargan-v2": clovaai_stargan_v2,
     "mmagic-cyclegan": mmagic_cyclegan,
     "mmagic-pix2pix": mmagic_pix2pix,
@@ -210,7 +212,7 @@ def _as_given(contents: list[Contents], format: str) -> list[CheckpointFile]:
     files = FORMATS[format].FILES
     parts = parts_of(contents, files, _roles())
     roles = [part.role for part in parts]
-    if any(roles):
+    if any(roles) and not files.any_order:
         held = ", ".join(str(role) for role in roles)
         raise ValueError(
             f"{format} is imported from the networks {files}, and the tensors of {held} in "

@@ -62,7 +62,7 @@ def arrange(
     files = format.FILES
     parts = parts_of(contents, files, others)
     roles = [part.role for part in parts]
-    if all(roles):
+    if all(roles) and not files.any_order:
         order = [role for role in files.roles if role in roles]
         if sorted(map(str, roles)) != sorted(order) or order != list(files.roles[: len(order)]):
             return None

@@ -58,6 +58,7 @@ def is_resnet(state: State) -> bool:
         _kernel_size(state, "model.1") == 7
         and _kernel_size(state, "model.4") == 3
         and any(name in state for name in following)
+        and "sp_att.weight" not in state  # of sketch-to-photo
     )
 
 

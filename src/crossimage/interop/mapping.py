@@ -21,11 +21,14 @@ class Files(NamedTuple):
         required: Names of the networks that must be there.
         optional: Names of those that may be there too.
         beside: Names under which some of them come again in the same file, such as averages.
+        any_order: Whether these are networks of several runs, whose files have the same names:
+            their tensors say which is which, and any of them may be left out.
     """
 
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
+    any_order: bool = False
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from crossimage.methods.gan import GAN
 from crossimage.methods.munit import MUNIT
 from crossimage.methods.pix2pix import Pix2Pix
 from crossimage.methods.sketchygan import SketchyGAN
+from crossimage.methods.sketch_to_photo import SketchToPhoto
 from crossimage.methods.srgan import SRGAN
 from crossimage.methods.stargan import StarGAN
 from crossimage.methods.stargan_v2 import StarGANv2
@@ -45,6 +46,7 @@ METHODS: dict[str, type[Method]] = {
     "srgan": SRGAN,
     "cut": CUT,
     "sketchygan": SketchyGAN,
+    "sketch_to_photo": SketchToPhoto,
 }
 """The methods by name: the built-in ones, and those that :func:`register` has added."""
 

@@ -14,8 +14,8 @@ from typing import Any, ClassVar, Self, cast
 import torch
 from torch import Tensor, nn
 
+from crossimage.config import Companion, Layout
 from crossimage.config import Config as BaseConfig
-from crossimage.config import Layout
 from crossimage.labels import Labels
 from crossimage.methods.optimizers import Adam, Optimizer
 from crossimage.utils.contact_sheet import Panel
@@ -87,7 +87,8 @@ class Batch:
             paired method, row n of all domains is one pair. With the layout ``classes``: also
             under ``"reference"`` and ``"reference_2"``, as many as ``Config.references``. With the
             layout ``class_pairs``: a sketch or an edge map under ``"x"``, its photo under
-            ``"photo"``, and another photo under ``"real"``.
+            ``"photo"``, and another photo under ``"real"``. Also the
+            :meth:`Method.companions` by their names, except for sample sheets.
         noise: The step's source of random codes.
         labels: Class indices (N,) of the images of the method's ``labelled`` domains. With the
             layout ``labelled``: label vectors (N, L) under ``"x"``, and under ``"target"`` those
@@ -130,6 +131,8 @@ class Method(ABC, nn.Module):
         few_shot: Whether a style is the mean style of several references that together describe
             one target, such as a class unseen in training. There are no random styles then, and no
             other way to name a target.
+        optional_style: Whether images are also translated without a reference, by a style of
+            zeros. There are no random styles then.
         stochastic: Whether translation itself draws random numbers (dropout), so that an input has
             several translations without a style code.
         batch_multiple: The number of images that a process sees at a time must be a multiple of
@@ -159,6 +162,7 @@ class Method(ABC, nn.Module):
     inference_players: ClassVar[tuple[str, ...]] = ("generators",)
     inference_fixed: ClassVar[tuple[str, ...]] = ()
     few_shot: ClassVar[bool] = False
+    optional_style: ClassVar[bool] = False
     layout: ClassVar[Layout] = "unpaired"
     labelled: ClassVar[tuple[str, ...]] = ()
     run_settings: ClassVar[tuple[str, ...]] = ()
@@ -187,6 +191,14 @@ class Method(ABC, nn.Module):
     def needs_labels(cls, config: Any) -> tuple[str, ...]:
         """Return the letters of the domains whose classes training with a config needs."""
         return cls.labelled
+
+    @classmethod
+    def companions(cls, config: Any) -> dict[str, Companion]:
+        """Return the further images that each training sample has, by name; by default none.
+
+        For the layout ``unpaired``. They are found under these names in :attr:`Batch.images`.
+        """
+        return {}
 
     @property
     def names(self) -> dict[str, str]:

@@ -19,6 +19,10 @@ from crossimage.networks.layers.blocks import (
 from crossimage.networks.layers.convolution import PaddedConv2d
 
 Upsampling = Literal["transposed", "nearest", "bilinear"]
+Attention = Literal["rows", "channels", "none"]
+
+_ENCODING = 3
+"""Layers of a ResNet generator up to its second halving."""
 
 
 class ResnetGenerator(nn.Sequential):
@@ -64,12 +68,10 @@ class ResnetGenerator(nn.Sequential):
             layers.append(
                 ConvBlock(size, 2 * size, 3, 2, 1, norm=norm, pad="zeros", antialias=antialias)
             )
-        layers += [
-            ResidualBlock(width << downsamples, norm=norm, pad=pad, dropout=dropout)
-            for _ in range(blocks)
-        ]
-        layers += [_Doubling(2 * size, size, norm, upsampling) for size in reversed(sizes)]
-        layers.append(ConvBlock(width, outputs, 7, 1, 3, activation="tanh", pad=pad))
+        layers += ResnetDecoder(
+            outputs, width, blocks, norm=norm, dropout=dropout, pad=pad, doublings=downsamples,
+            upsampling=upsampling,
+        )  # fmt: skip
         super().__init__(*layers)
         self.inputs = inputs
 
@@ -122,6 +124,89 @@ class ResnetGenerator(nn.Sequential):
     def _layers(self) -> Iterator[Any]:
         for block in self:
             yield from block if isinstance(block, nn.Sequential) else (block,)
+
+
+class ResnetDecoder(nn.Sequential):
+    """Second half of :class:`ResnetGenerator`: feature maps to images in [-1, 1].
+
+    Args:
+        outputs: Channels of the image.
+        width: Channels before the last convolution; the input has ``width * 2^doublings``.
+        blocks: Residual blocks at the low resolution.
+        norm: Normalisation of every layer except the last.
+        dropout: Dropout rate inside every residual block.
+        pad: Padding mode of the 7x7 convolution and the residual blocks.
+        doublings: Doublings of the resolution.
+        upsampling: How the resolution is doubled, as in :class:`ResnetGenerator`.
+    """
+
+    def __init__(
+        self,
+        outputs: int,
+        width: int,
+        blocks: int,
+        *,
+        norm: NormName = "instance",
+        dropout: float = 0.0,
+        pad: Padding = "reflect",
+        doublings: int = 2,
+        upsampling: Upsampling = "transposed",
+    ) -> None:
+        sizes = [width << i for i in reversed(range(doublings))]
+        super().__init__(
+            *(
+                ResidualBlock(width << doublings, norm=norm, pad=pad, dropout=dropout)
+                for _ in range(blocks)
+            ),
+            *(_Doubling(2 * size, size, norm, upsampling) for size in sizes),
+            ConvBlock(width, outputs, 7, 1, 3, activation="tanh", pad=pad),
+        )
+
+
+class AttentiveGenerator(nn.Module):
+    """Residual generator that can suppress parts of its input by attention.
+
+    Liu, Yu, Yu, Unsupervised Sketch to Photo Synthesis, ECCV 2020, section 3.1.
+
+    Args:
+        inputs: Channels of the input.
+        outputs: Channels of the image.
+        width: Channels after the first convolution.
+        blocks: Residual blocks at the low resolution.
+        attention: What the attention's softmax runs over: the two channels, as in the paper, or
+            the rows of the first one, as in the published code and weights; ``none``: there is
+            no attention.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, width: int, blocks: int, attention: Attention
+    ) -> None:
+        super().__init__()
+        self.network = ResnetGenerator(inputs, outputs, width, blocks)
+        self.softmax_over = attention
+        if attention != "none":
+            self.attention = nn.Conv2d(4 * width, 2, 1)
+
+    def forward(self, x: Tensor, attend: bool = False) -> Tensor:
+        """Translate images (N, inputs, H, W) to (N, outputs, H, W), with attention or without."""
+        y = self.encode(x)
+        if attend and self.softmax_over != "none":
+            y = (1 - self.weigh(y)) * y
+        for block in list(self.network)[_ENCODING:]:
+            y = block(y)
+        return y
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return feature maps (N, 4 width, H / 4, W / 4), to which attention is applied."""
+        for block in list(self.network)[:_ENCODING]:
+            x = block(x)
+        return x
+
+    def weigh(self, features: Tensor) -> Tensor:
+        """Return the attention (N, 1, h, w) that features lose: 0 keeps them, 1 removes them."""
+        scores = self.attention(features).float()
+        weights = scores.softmax(1 if self.softmax_over == "channels" else 2)
+        return weights[:, :1].to(features.dtype)
 
 
 def _pads(layer: nn.Module) -> bool:

@@ -146,7 +146,9 @@ def run_training(
     rules = _data_rules(out)
     config = build(method.Config, networks, settings, rules, overrides, source=recipe)
     by_epochs = bool(config.epochs or config.decay_epochs)
-    source = find_source(data, config, method.layout, method.needs_labels(config))
+    source = find_source(
+        data, config, method.layout, method.needs_labels(config), method.companions(config)
+    )
     config = config.complete(source.facts)
     dataset = build_dataset(source, config)
     check_config(method, config, devices)

@@ -74,6 +74,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("nce_T", "temperature", ""),
     ("CUT_mode", "flip_equivariance", "FastCUT is flip_equivariance=true weights.nce=10 "
      "weights.nce_identity=0 epochs=200 decay_epochs=50"),
+    ("sp_attention", "attention", "attention=rows for 1, attention=none for 0"),
     ("c_dim c2_dim", "attributes", "their number follows from the attributes"),
     # losses
     ("lambda_A lambda_B lambda_cycle", "weights.cycle", "one for both directions"),
@@ -87,6 +88,13 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("lambda_NCE", "weights.nce", "with nce_idt the mean of both terms counts there, so that 1 "
      "there is weights.nce=0.5 and weights.nce_identity=0.5 here"),
     ("nce_idt", "weights.nce_identity", "a weight, 0 for none; see lambda_NCE"),
+    ("prob_add_noise", "noise_share", ""),
+    ("prob_add_patch", "patch_share", ""),
+    ("L1loss_weight", "weights.intensity", ""),
+    ("loss_content_weight", "weights.content", "times pcploss_weight there: 1 with 0.05 is 0.05 "
+     "here"),
+    ("loss_style_weight", "weights.style", "times pcploss_weight there: 2 with 0.05 is 0.1 here"),
+    ("pcploss_weight", "weights.content", "and weights.style, which it multiplies there"),
     ("lambda_z", "weights.latent", ""),
     ("lambda_reg", "weights.r1", ""),
     ("lambda_sty", "weights.style", ""),

@@ -1,7 +1,7 @@
 """Pairs made from photos: a changed version of each, from which a paired method learns the photo.
 
 The tasks of Isola et al., Image-to-Image Translation with Conditional Adversarial Networks (CVPR
-2017), on anyone's photos.
+2017), and sketches, on anyone's photos.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from PIL import Image
 
 from crossimage.data.images.files import read_image, to_array
 from crossimage.data.images.pixels import ImageError
+from crossimage.data.make.sketches import to_sketch
 from crossimage.data.sources.find import describe
 from crossimage.data.sources.folders import Split, find_images
 from crossimage.utils.files import new_folder
@@ -127,6 +128,7 @@ def make_pairs(
 PHOTO_MAKERS: Mapping[str, Callable[..., str]] = {
     "grey": partial(make_pairs, ("grey", "color"), to_gray),
     "holes": partial(make_pairs, ("holes", "photo"), with_hole),
+    "sketches": partial(make_pairs, ("sketch", "photo"), to_sketch),
 }
 
 
