@@ -16,7 +16,12 @@ from crossimage.inference.predictor import Predictor
 from crossimage.inference.translator import Translator
 from crossimage.methods.base import Batch, Noise, Update
 from crossimage.methods.sketch_to_photo import SketchToPhoto, SketchToPhotoConfig, lightness
-from crossimage.networks.style_features import LAYERS, StyleFeatures, mean_and_std, with_statistics
+from crossimage.networks.pretrained import (
+    STYLE_LAYERS,
+    StyleFeatures,
+    mean_and_std,
+    with_statistics,
+)
 from crossimage.training.run import train
 from tests.conftest import small
 
@@ -217,7 +222,7 @@ def test_files_and_galleries_are_translated_without_a_reference() -> None:
 def vgg_file(folder: Path, width: int = 64, **changes: Tensor) -> Path:
     """Random weights in the form of AdaIN's vgg_normalised.pth, with layers after relu3_4."""
     features = StyleFeatures(width)
-    names = [name for part in LAYERS for name in part]
+    names = [name for part in STYLE_LAYERS for name in part]
     state = {"28.weight": torch.zeros(2, 2), "28.bias": torch.zeros(2)}
     for name, layer in zip(names, features.convolutions(), strict=True):
         state[f"{name}.weight"] = torch.randn_like(layer.weight) * 0.05

@@ -40,7 +40,7 @@ from crossimage.interop.mapping import (
     note_shapes,
 )
 from crossimage.methods.sketch_to_photo import SketchToPhoto, SketchToPhotoConfig
-from crossimage.networks.style_features import StyleFeatures
+from crossimage.networks.pretrained import StyleFeatures
 
 FILES = Files(("G_A",), ("G_B", "D_A", "D_B", "G_A", "D_A"), any_order=True)
 _NAMES = {

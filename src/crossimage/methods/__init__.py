@@ -19,8 +19,8 @@ from crossimage.methods.funit import FUNIT
 from crossimage.methods.gan import GAN
 from crossimage.methods.munit import MUNIT
 from crossimage.methods.pix2pix import Pix2Pix
-from crossimage.methods.sketchygan import SketchyGAN
 from crossimage.methods.sketch_to_photo import SketchToPhoto
+from crossimage.methods.sketchygan import SketchyGAN
 from crossimage.methods.srgan import SRGAN
 from crossimage.methods.stargan import StarGAN
 from crossimage.methods.stargan_v2 import StarGANv2

@@ -61,7 +61,7 @@ from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.generators import Attention, AttentiveGenerator, ResnetDecoder
 from crossimage.networks.history import History
 from crossimage.networks.layers.blocks import initialise
-from crossimage.networks.style_features import StyleFeatures, mean_and_std, with_statistics
+from crossimage.networks.pretrained import StyleFeatures, mean_and_std, with_statistics
 from crossimage.utils.contact_sheet import Panel
 
 Statistics = tuple[Tensor, Tensor]
