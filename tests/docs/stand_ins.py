@@ -68,6 +68,14 @@ def unseen_classes(path: Path) -> None:
             images(path / split / name, 5)
 
 
+def class_pairs(path: Path) -> None:
+    """Sketches and edge maps of photos of cats and dogs."""
+    for split in ("train", "test"):
+        for below in ("photos", "sketches", "edges"):
+            for label in ("cat", "dog"):
+                images(path / split / below / label, 2)
+
+
 def table(path: Path, attributes: tuple[str, ...] = ("male", "young")) -> None:
     """A table of attributes beside its images; every combination appears."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -306,6 +314,10 @@ STAND_INS: dict[str, StandIns] = {
         replace={"--data clothes": "--data CLASSES", "train funit/fashion": "train funit/animals"},
     ),
     "docs/gan.md": StandIns({"FACES": images, "ORIGINALS": originals}),
+    "docs/sketchygan.md": StandIns(
+        {"PAIRS": class_pairs, "drawings": class_pairs, "sketch.png": image},
+        names={"x": tensor},
+    ),
     "docs/import.md": StandIns(
         {
             "gen_00010000.pt": munit_generators,

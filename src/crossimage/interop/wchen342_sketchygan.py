@@ -85,6 +85,8 @@ def convert(
         "categorical": [True],
         "test_statistics": "batch",
     }
+    if shapes["channels"] != (3,):
+        values["weights"] = {"perceptual": 0.0}  # Inception-v4 reads colour images
     settings = build(SketchyGANConfig, values, source="the imported settings")
     method = SketchyGAN(settings, training=discriminator)
     _load_generator(method, source)

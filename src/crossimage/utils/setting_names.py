@@ -6,12 +6,15 @@ from collections.abc import Collection
 
 _ROWS: tuple[tuple[str, str, str], ...] = (
     # optimisation
+    ("lr_D", "discriminator_learning_rate", "of the discriminator; learning_rate is the "
+     "generator's"),
+    ("disc_iterations", "", "one move of the discriminator per step"),
     ("lr lrG lrD lr_G lr_D g_lr d_lr lr_gen lr_dis", "learning_rate", "one for all players"),
     ("beta1 beta2 beta_1 beta_2", "betas", "both together: betas=0.5,0.999"),
     ("wd", "weight_decay", ""),
     ("f_lr", "mapping_learning_rate", ""),
     ("batchSize batch bs", "batch_size", "over all devices together"),
-    ("max_iter n_iters total_iters iterations", "steps", ""),
+    ("max_iter n_iters total_iters iterations max_iter_step", "steps", ""),
     ("num_iters", "steps", "an iteration there is a move of the critic: 200000 of them with "
      "n_critic=5 are steps=40000 here"),
     ("niter n_epochs", "epochs", "all epochs, including those in which the learning rate falls"),
@@ -104,6 +107,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("lambda_kl", "weights.kl", ""),
     ("lambda_cls", "weights.classification", ""),
     ("lambda_rec", "weights.reconstruction", ""),
+    ("ld", "weights.penalty", ""),
     ("lambda_gp", "weights.penalty weights.gradient_penalty", ""),
     ("gan_w", "weights.adversarial", ""),
     ("recon_x_w", "weights.image", ""),
