@@ -139,6 +139,15 @@ SMALL: dict[str, dict[str, Any]] = {
         "history": 3,
         "shape_steps": 3,
     },
+    "sincut": {
+        "resize": 0,
+        "widths": "4,6",
+        "residual_blocks": 1,
+        "discriminator_widths": "4,5,6",
+        "nce_layers": "0,2,3",
+        "contrasted_crops": 2,
+        "head_width": 5,
+    },
 }
 """Settings that make each method tiny."""
 

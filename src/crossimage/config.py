@@ -215,6 +215,9 @@ class Config:
             instead of the usual crop.
         resized_crop_scale: Lowest and highest area of that part, as shares of the image's.
         resized_crop_ratio: Lowest and highest ratio of its width to its height.
+        smallest_zoom: Before the usual crop, training images are shrunk by random factors from this
+            to 1, one for the width and one for the height (1: never). All images of a domain in a
+            step share them.
         brightness: Training images become brighter or darker by up to this share of the range from
             black to white.
         contrast: The contrast of training images is multiplied by up to 1 plus or minus this.
@@ -264,6 +267,7 @@ class Config:
     resized_crop: Share = 0.0
     resized_crop_scale: Shares = (0.8, 1.0)
     resized_crop_ratio: Range = (0.9, 1.1)
+    smallest_zoom: Share = 1.0
     brightness: Share = 0.0
     contrast: Share = 0.0
 
@@ -307,6 +311,8 @@ class Config:
             low, high = getattr(self, key)
             if not 0 < low <= high:
                 raise ValueError(f"{key} must be (low, high) above 0, found ({low:g}, {high:g})")
+        if not self.smallest_zoom:
+            raise ValueError("smallest_zoom must be above 0 and at most 1, found 0")
 
     def range_of(self, letter: str) -> tuple[float, float] | None:
         """Return the range of the values of a domain's images; None if it is not set."""

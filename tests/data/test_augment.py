@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from crossimage.config import Config, build
-from crossimage.data.augment import augment, jitter, random_box
+from crossimage.data.augment import augment, jitter, random_box, zoom_of_step, zoomed_box
 
 PLAIN = Config(resize=0, crop=(8, 8), flip=False)
 
@@ -76,3 +76,44 @@ def test_what_is_off_draws_nothing():
 def test_impossible_boxes_are_refused(values):
     with pytest.raises(ValueError, match="resized_crop_scale must be"):
         build(Config, {"resized_crop_scale": values})
+
+
+ZOOMED = replace(PLAIN, smallest_zoom=0.5, batch_size=4)
+
+
+def test_all_images_of_a_step_share_their_zoom_and_steps_differ():
+    zooms = [zoom_of_step(ZOOMED, 0, number) for number in range(400)]
+    assert all(zooms[n] == zooms[n - n % 4] for n in range(400))
+    assert len(set(zooms)) == 100 and zooms[0] != zoom_of_step(ZOOMED, 1, 0)
+    for factors in zip(*zooms, strict=True):
+        assert 0.5 <= min(factors) < 0.55 and 0.95 < max(factors) <= 1
+    assert any(abs(down - across) > 0.2 for down, across in zooms)
+    assert zoom_of_step(PLAIN, 0, 3) == (1, 1)
+
+
+@pytest.mark.parametrize("resize", [0, 16])
+def test_a_zoomed_crop_is_a_crop_of_the_shrunk_image(resize):
+    """Neighbouring pixels of the crop are as far apart as in the image that is shrunk first."""
+    config, zoom = replace(ZOOMED, resize=resize), (0.5, 0.8)
+    places = set()
+    for seed in range(20):
+        (x,) = augment([ramp()], config, generator(seed), lambda: [], zoom)
+        assert x.shape == (3, 8, 8)
+        levels = (x + 1) * 127.5
+        scale = 32 / resize if resize else 1
+        rows, columns = levels[0].diff(dim=0)[1:-1].mean(), levels[1].diff(dim=1)[:, 1:-1].mean()
+        assert rows / 4 == pytest.approx(scale / zoom[0], rel=0.1)
+        assert columns / 4 == pytest.approx(scale / zoom[1], rel=0.1)
+        places.add((int(levels[0, 0, 0]), int(levels[1, 0, 0])))
+    assert len(places) > 10
+
+
+def test_a_zoomed_image_is_never_smaller_than_the_crop():
+    (x,) = augment([ramp(10, 9)], ZOOMED, generator(), lambda: [], (0.5, 0.5))
+    assert x.shape == (3, 8, 8)
+    assert zoomed_box(10, 9, ZOOMED, (0.5, 0.5), generator()) == (0, 0, 10, 9)
+
+
+def test_a_zoom_to_nothing_is_refused():
+    with pytest.raises(ValueError, match="smallest_zoom must be above 0"):
+        build(Config, {"smallest_zoom": 0})

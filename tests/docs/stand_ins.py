@@ -35,6 +35,11 @@ def image(path: Path, size: tuple[int, int] = (20, 24), seed: int = 0) -> None:
     Image.fromarray(pixels).save(path)
 
 
+def single_images(path: Path) -> None:
+    for name in ("day", "dusk"):
+        image(path / "train" / name / "photo.png", (40, 48))
+
+
 def images(path: Path, count: int = 6, size: tuple[int, int] = (20, 24)) -> None:
     for number in range(count):
         image(path / f"{number}.png", size, number)
@@ -258,6 +263,13 @@ STAND_INS: dict[str, StandIns] = {
             "emojis": pairs,
             "cats_dogs": partial(class_folders, names=("cat", "dog")),
             "horse.jpg": image,
+        }
+    ),
+    "docs/sincut.md": StandIns(
+        {
+            "DIR": single_images,
+            "scenes": single_images,
+            "photo.jpg": partial(image, size=(40, 48)),
         }
     ),
     "docs/data.md": StandIns({"DIR": pairs, "ORIGINALS": originals, "PHOTOS": PHOTOS}),

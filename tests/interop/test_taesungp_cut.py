@@ -165,16 +165,6 @@ def test_what_does_not_fit_is_refused(
     assert not out.exists()
 
 
-def test_a_generator_of_sincut_is_refused_by_name(tmp_path: Path) -> None:
-    tensors = {"encoder.convs.1.0.weight": (4, 3, 1, 1), "decoder.convs.0.conv1.0.weight": (4, 4)}
-    path = tmp_path / "latest_net_G.pth"
-    torch.save({name: torch.zeros(shape) for name, shape in tensors.items()}, path)
-    with pytest.raises(
-        ValueError, match="SinCUT .* is not supported; expected one of residual blocks"
-    ):
-        import_model([path], tmp_path / "m.safetensors")
-
-
 OPTIONS = """
 ----------------- Options ---------------
                CUT_mode: FastCUT                       [default: CUT]

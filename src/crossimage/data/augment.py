@@ -1,4 +1,4 @@
-"""Random crops, mirroring, brightness and contrast of training images."""
+"""Random zoom, crops, mirroring, brightness and contrast of training images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from torch import Generator, Tensor
 
 from crossimage.config import Config
 from crossimage.data.images.files import normalise
-from crossimage.data.images.resize import resize_decoded
+from crossimage.data.images.resize import resize_decoded, size_before_crop
+from crossimage.utils.seeds import seed_of
+
+Zoom = tuple[float, float]
+"""Factors of height and width."""
 
 _TRIES = 10  # boxes drawn before the middle of the image is taken
 
@@ -20,6 +24,7 @@ def augment(
     config: Config,
     generator: Generator,
     resize: Callable[[], list[Tensor]],
+    zoom: Zoom = (1.0, 1.0),
 ) -> list[Tensor]:
     """Crop, mirror and jitter images that belong together, all in the same way.
 
@@ -28,6 +33,7 @@ def augment(
         config: The crop and the augmentations.
         generator: Source of all draws. What is off draws nothing.
         resize: Returns the images resized as before a usual crop.
+        zoom: The factors of height and width by which the images are shrunk before a usual crop.
 
     Returns:
         Float32 images (C, *crop) in [-1, 1].
@@ -35,6 +41,9 @@ def augment(
     height, width = config.crop
     if config.resized_crop and _draw(generator) < config.resized_crop:
         box = random_box(images[0].shape[1], images[0].shape[2], config, generator)
+        cut = [resize_decoded(_cut(image, box), config.crop) for image in images]
+    elif zoom != (1.0, 1.0):
+        box = zoomed_box(images[0].shape[1], images[0].shape[2], config, zoom, generator)
         cut = [resize_decoded(_cut(image, box), config.crop) for image in images]
     else:
         resized = resize()
@@ -44,6 +53,40 @@ def augment(
     flip = config.flip and _draw(generator) < 0.5
     mirrored = [(image.flip(2) if flip else image).contiguous() for image in cut]
     return jitter([normalise(image) for image in mirrored], config, generator)
+
+
+def zoom_of_step(config: Config, domain: int, number: int) -> Zoom:
+    """Draw the zoom of sample ``number`` of a domain, which all samples of a step share.
+
+    Returns:
+        The factors of height and width, both 1 if ``config.smallest_zoom`` is.
+    """
+    low = config.smallest_zoom
+    if low == 1:
+        return 1.0, 1.0
+    seed = seed_of(config.seed, "zoom", domain, number // config.samples)
+    generator = torch.Generator().manual_seed(seed)
+    return low + (1 - low) * _draw(generator), low + (1 - low) * _draw(generator)
+
+
+def zoomed_box(
+    height: int, width: int, config: Config, zoom: Zoom, generator: Generator
+) -> tuple[int, int, int, int]:
+    """Draw the part of an image that is a crop once the image is resized and shrunk.
+
+    As little as the crop needs is shrunk: resizing this part is the same as cropping the shrunk
+    image, up to its outermost pixels.
+
+    Returns:
+        Its top, left, height and width in pixels.
+    """
+    sides = []
+    resized = size_before_crop(height, width, config)
+    for side, before, factor, crop in zip((height, width), resized, zoom, config.crop, strict=True):
+        sides.append(max(1, round(side * crop / max(crop, before * factor))))
+    top = int(torch.randint(height - sides[0] + 1, (), generator=generator))
+    left = int(torch.randint(width - sides[1] + 1, (), generator=generator))
+    return top, left, sides[0], sides[1]
 
 
 def random_box(

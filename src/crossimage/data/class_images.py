@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from crossimage.data.augment import zoom_of_step
 from crossimage.data.datasets import Group
 from crossimage.data.images.pixels import ImageError
 from crossimage.data.labelled import LabelledImages, mixed
@@ -121,7 +122,8 @@ class ClassImages(LabelledImages):
     def _put(self, sample: Sample, name: str, rows: Iterator[int], number: int) -> int:
         """Add the first readable one of some images under a name, and return its row."""
         generator = self._generator(f"augment {name}", number)
-        row, (image,) = self._first_readable((0,), rows, generator, sample.unreadable)
+        zoom = zoom_of_step(self.config, 0, number)
+        row, (image,) = self._first_readable((0,), rows, generator, sample.unreadable, zoom)
         sample.files.append(str(self.domains[0].train[row]))
         sample.images[name] = image
         return row

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from crossimage.data.augment import jitter
+from crossimage.data.augment import jitter, zoom_of_step
 from crossimage.data.datasets import Group, Images
 from crossimage.data.images.pixels import ImageError
 from crossimage.data.labelled import mixed
@@ -110,7 +110,11 @@ class ClassPairs(Images):
         group = pair[-len(names) :]
         start = int(torch.randint(len(self.domains[pair[0]].train), (), generator=generator))
         row, images = self._first_readable(
-            group, self._from(pair[0], start), generator, sample.unreadable
+            group,
+            self._from(pair[0], start),
+            generator,
+            sample.unreadable,
+            zoom_of_step(self.config, pair[0], number),
         )
         images[-1:] = jitter(images[-1:], self.config, generator)
         sample.images |= dict(zip(names, images, strict=True))

@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional as transforms
 
 from crossimage.config import Config
-from crossimage.data.augment import augment
+from crossimage.data.augment import Zoom, augment, zoom_of_step
 from crossimage.data.images.files import decode, normalise
 from crossimage.data.images.pixels import MAX_PIXELS, BombError, ImageError
 from crossimage.data.images.resize import resize_decoded, size_before_crop
@@ -82,6 +82,7 @@ class Images(Dataset[Sample]):
         self.channels = tuple(config.channels[kinds.index(letter)] for letter in self.letters)
         self.further_groups: tuple[Group, ...] = ()
         self._orders: dict[int, tuple[int, Tensor]] = {}
+        self._only: dict[object, Tensor] = {}  # the decoded images of domains of a single one
 
     @property
     def has_tests(self) -> bool:
@@ -239,8 +240,9 @@ class Images(Dataset[Sample]):
         config = self.config
         epoch, position = divmod(number, len(self.domains[group[0]].train))
         generator = torch.Generator().manual_seed(seed_of(config.seed, "augment", group[0], number))
+        zoom = zoom_of_step(config, group[0], number)
         row, images = self._first_readable(
-            group, self._after(group, epoch, position), generator, sample.unreadable
+            group, self._after(group, epoch, position), generator, sample.unreadable, zoom
         )
         files = (str(self.domains[index].train[row]) for index in group)
         sample.files += dict.fromkeys(files)  # the halves of a pair share a file
@@ -260,6 +262,7 @@ class Images(Dataset[Sample]):
         rows: Iterable[int],
         generator: torch.Generator,
         unreadable: list[Unreadable],
+        zoom: Zoom,
     ) -> tuple[int, list[Tensor]]:
         """Return the first readable one of some rows, and its images, augmented."""
         domains = [self.domains[index] for index in group]
@@ -268,7 +271,7 @@ class Images(Dataset[Sample]):
             try:
                 decoded = self._decode(group, paths, quick=True)
                 resize = partial(self._resize_row, decoded, paths)
-                return row, augment(decoded, self._augmented_as, generator, resize)
+                return row, augment(decoded, self._augmented_as, generator, resize, zoom)
             except (ImageError, FileNotFoundError) as error:
                 # all domains lose the pair
                 for domain, path in zip(domains, paths, strict=True):
@@ -294,7 +297,12 @@ class Images(Dataset[Sample]):
             (path, self.channels[i], config.range_of(self.letters[i]))
             for i, path in zip(group, paths, strict=True)
         ]
-        decoded = {key: decode(*key, size, config.data_rules) for key in dict.fromkeys(wanted)}
+        decoded: dict[object, Tensor] = {}
+        for key in dict.fromkeys(wanted):
+            image = self._only.get(key)
+            decoded[key] = decode(*key, size, config.data_rules) if image is None else image
+        if quick and all(len(self.domains[index].train) == 1 for index in group):
+            self._only.update(decoded)
         images = [
             _half(decoded[key], self.domains[index].half, key[0])
             for index, key in zip(group, wanted, strict=True)

@@ -276,6 +276,11 @@ def _plan(images: Images, splits: Sequence[SplitReport], layout: Layout) -> list
             f"Of {round(100 * config.resized_crop)} % of the images, a random part of {low} to "
             f"{high} % of the area would be resized to {width} x {height} px instead."
         )
+    if config.smallest_zoom < 1:
+        plan.append(
+            f"Before that, the images would be shrunk by random factors from "
+            f"{config.smallest_zoom:.2g} to 1, one for the width and one for the height."
+        )
     if domains[0].half is not None:
         plan.append(
             f"Each image is split in the middle: left is {domains[0].name}, right is "

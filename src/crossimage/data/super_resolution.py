@@ -35,6 +35,10 @@ class SuperResolutionImages(Images):
             raise ValueError(
                 "resized_crop resizes images, which super-resolution does not; set it to 0"
             )
+        if config.smallest_zoom < 1:
+            raise ValueError(
+                "smallest_zoom shrinks images, which super-resolution does not; set it to 1"
+            )
         super().__init__(domains, config, [(0, 1)])
         self.scale = config.scale
 

@@ -25,6 +25,7 @@ from crossimage.interop import (
     pytorch_gan_cyclegan,
     rt219_sketch,
     taesungp_cut,
+    taesungp_sincut,
     wchen342_sketchygan,
     yunjey_stargan,
 )
@@ -49,6 +50,7 @@ FORMATS: dict[str, Format] = {
     "junyanz-pix2pix": junyanz_pix2pix,
     "junyanz-bicyclegan": junyanz_bicyclegan,
     "taesungp-cut": taesungp_cut,
+    "taesungp-sincut": taesungp_sincut,
     "yunjey-stargan": yunjey_stargan,
     "wchen342-sketchygan": wchen342_sketchygan,
     "rt219-sketch": rt219_sketch,

@@ -64,7 +64,8 @@ def arrange(
     roles = [part.role for part in parts]
     if all(roles) and not files.any_order:
         order = [role for role in files.roles if role in roles]
-        if sorted(map(str, roles)) != sorted(order) or order != list(files.roles[: len(order)]):
+        expected = files.required if files.told_apart else files.roles[: len(order)]
+        if sorted(map(str, roles)) != sorted(order) or order[: len(expected)] != list(expected):
             return None
         parts.sort(key=lambda part: files.roles.index(str(part.role)))
     if not len(files.required) <= len(parts) <= len(files.roles):

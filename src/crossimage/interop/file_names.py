@@ -62,7 +62,8 @@ def check_names(paths: Sequence[Path], sources: Sequence[CheckpointFile], files:
         return
     for source, role in zip(sources, files.roles, strict=False):
         name = read_name(source.path) if source.path in paths else None
-        if name and _differ(canonical(name.role), canonical(role)):
+        places = files.optional if files.told_apart and role in files.optional else (role,)
+        if name and all(_differ(canonical(name.role), canonical(place)) for place in places):
             raise ValueError(
                 f"{source.path} is given as {role}, but its name says {name.role}; give the files "
                 f"in the order {files}, or rename this one if its name is wrong"

@@ -23,12 +23,15 @@ class Files(NamedTuple):
         beside: Names under which some of them come again in the same file, such as averages.
         any_order: Whether these are networks of several runs, whose files have the same names:
             their tensors say which is which, and any of them may be left out.
+        told_apart: Whether the optional ones are told apart by their tensors, so that any of them
+            may be missing and their order does not matter.
     """
 
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     any_order: bool = False
+    told_apart: bool = False
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -39,8 +39,9 @@ from crossimage.interop.mapping import (
     note_shapes,
 )
 from crossimage.methods.cut import CUT, CUTConfig
+from crossimage.methods.sincut import SinCUT
 
-FILES = Files(("G",), ("F", "D"))
+FILES = Files(("G",), ("F", "D"), told_apart=True)
 ROLES = {"G": "translates a to b", "F": "describes patches", "D": "discriminates b"}
 SIDE = 256
 """Height and width of the published training images."""
@@ -50,12 +51,9 @@ def recognises(states: list[dict[str, Tensor]]) -> bool:
     """Return whether the files hold a ResNet generator with blurs, heads, or a discriminator.
 
     A ResNet generator without blurs, by itself, could be one of CycleGAN or pix2pix as well.
-    Generators of SinCUT are recognised too, and refused by :func:`convert`.
     """
     generator, others = states[0], states[1:]
-    if _is_single_image(generator):
-        return True
-    heads = [state for state in others if _is_heads(state)]
+    heads = [state for state in others if is_heads(state)]
     discriminators = [state for state in others if is_patch(state)]
     return (
         is_resnet(generator)
@@ -67,31 +65,20 @@ def recognises(states: list[dict[str, Tensor]]) -> bool:
     )
 
 
-def _is_heads(state: Mapping[str, Tensor]) -> bool:
+def is_heads(state: Mapping[str, Tensor]) -> bool:
+    """Return whether the tensors are those of the heads that describe patches."""
     return "mlp_0.0.weight" in state
-
-
-def _is_single_image(state: Mapping[str, Tensor]) -> bool:
-    """Return whether the tensors are those of SinCUT's generator, of StyleGAN2's layers."""
-    return "encoder.convs.1.0.weight" in state and any(
-        name.startswith("decoder.convs.") for name in state
-    )
 
 
 def convert(
     sources: list[CheckpointFile], options: dict[str, str], config: dict[str, Any] | None
 ) -> ConvertedModel:
     """Convert a generator and, if present, heads and a discriminator to a CUT."""
-    if _is_single_image(sources[0].state):
-        raise ValueError(
-            f"{sources[0].path} is a generator of StyleGAN2's layers, as SinCUT has to translate "
-            "one image, which is not supported; expected one of residual blocks, of CUT or FastCUT"
-        )
     refuse_config(config, "CUT")
     check_options(options, ["domains", "test_mode", "norm", "direction", "nce_layers"])
     files = {"G": sources[0]}
     for source in sources[1:]:
-        files["F" if _is_heads(source.state) else "D"] = source
+        files["F" if is_heads(source.state) else "D"] = source
     generator = _read_generator(files["G"], options, config)
     discriminator = _read_discriminator(files, options, config)
 
@@ -105,11 +92,11 @@ def convert(
         check_shapes(config | _of_generator(config), {**shapes, "generator": "resnet"}, channels)
     if "F" in files:
         shapes["head_width"] = files["F"].take("mlp_0.0.weight", (None, None)).shape[0]
-    official = _training_settings(config)
+    official = training_settings(config)
     chosen, notes = choose_settings({"nce_layers": "0,4,8,12,16"} | official, options, official)
     matters = shapes["norm"] == "batch" or shapes["dropout"] > 0
     chosen["test_mode"], note = choose_test_mode(options, config, matters=matters)
-    named, direction_notes = _name_domains(options, config)
+    named, direction_notes = name_domains(options, config)
     settings = configure(CUTConfig, shapes | chosen, named, SIDE)
     method = CUT(settings, training=discriminator is not None)
     load_network(method.generators, files["G"], generator)
@@ -117,7 +104,7 @@ def convert(
         load_network(method.discriminators["b"], files["D"], discriminator)
     roles = role_notes(list(files.values()), {role: ROLES[role] for role in files})
     notes = [*roles, note_shapes(shapes), *notes, *direction_notes, note]
-    notes += _load_heads(method, files)
+    notes += load_heads(method, files)
     return ConvertedModel(method, discriminator is not None, notes)
 
 
@@ -147,7 +134,7 @@ def _of_generator(config: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"norm": config["normG"]} if config and "normG" in config else {}
 
 
-def _training_settings(config: Mapping[str, Any] | None) -> dict[str, Any]:
+def training_settings(config: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what official options say about the losses, in our terms."""
     names = {
         "nce_layers": "nce_layers",
@@ -165,7 +152,7 @@ def _training_settings(config: Mapping[str, Any] | None) -> dict[str, Any]:
     return values
 
 
-def _name_domains(
+def name_domains(
     options: Mapping[str, str], config: Mapping[str, Any] | None
 ) -> tuple[dict[str, str], list[str]]:
     """Return the option that names the domains, the translated one first, and a note on it."""
@@ -174,7 +161,7 @@ def _name_domains(
     return {"domains": ",".join(names if direction == "a-to-b" else names[::-1])}, notes
 
 
-def _load_heads(method: CUT, files: Mapping[str, CheckpointFile]) -> list[str]:
+def load_heads(method: CUT | SinCUT, files: Mapping[str, CheckpointFile]) -> list[str]:
     """Load the heads that a model with a discriminator has; return a note if it cannot be."""
     if "F" not in files:
         missing = "the heads start from random weights, since there is no file of them"

@@ -19,6 +19,7 @@ from crossimage.methods.funit import FUNIT
 from crossimage.methods.gan import GAN
 from crossimage.methods.munit import MUNIT
 from crossimage.methods.pix2pix import Pix2Pix
+from crossimage.methods.sincut import SinCUT
 from crossimage.methods.sketch_to_photo import SketchToPhoto
 from crossimage.methods.sketchygan import SketchyGAN
 from crossimage.methods.srgan import SRGAN
@@ -47,6 +48,7 @@ METHODS: dict[str, type[Method]] = {
     "cut": CUT,
     "sketchygan": SketchyGAN,
     "sketch_to_photo": SketchToPhoto,
+    "sincut": SinCUT,
 }
 """The methods by name: the built-in ones, and those that :func:`register` has added."""
 

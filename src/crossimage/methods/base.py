@@ -136,7 +136,7 @@ class Method(ABC, nn.Module):
         stochastic: Whether translation itself draws random numbers (dropout), so that an input has
             several translations without a style code.
         batch_multiple: The number of images that a process sees at a time must be a multiple of
-            this.
+            this; see :meth:`needs_batches_of`.
         conditional: Whether discriminators score an image together with the input it belongs to.
         classes: Number of classes if the images to translate are label maps; 0 otherwise.
         multiple: Height and width of images to translate must be multiples of this many pixels.
@@ -199,6 +199,11 @@ class Method(ABC, nn.Module):
         For the layout ``unpaired``. They are found under these names in :attr:`Batch.images`.
         """
         return {}
+
+    @classmethod
+    def needs_batches_of(cls, config: Any) -> int:
+        """Return what the number of images that a process sees must be a multiple of."""
+        return cls.batch_multiple
 
     @property
     def names(self) -> dict[str, str]:

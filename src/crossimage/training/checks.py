@@ -47,7 +47,9 @@ def check_config(method: type[Method], config: Config, devices: int) -> None:
     if devices < 1:
         raise ValueError(f"devices must be at least 1, found {devices}")
     processes = world_of(devices)
-    micro_batch_size(config.batch_size, config.accumulate, processes, method.batch_multiple)
+    micro_batch_size(
+        config.batch_size, config.accumulate, processes, method.needs_batches_of(config)
+    )
     if config.precision == "fp16" and not torch.cuda.is_available():
         raise ValueError("precision=fp16 needs a CUDA device; use bf16, fp32 or auto")
 

@@ -75,6 +75,9 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("netF netF_nc", "head_width", "the heads are those of mlp_sample"),
     ("num_patches", "patches", ""),
     ("nce_T", "temperature", ""),
+    ("nce_includes_all_negatives_from_minibatch", "contrasted_crops", "a number of crops; "
+     "batch_size there"),
+    ("stylegan2_G_num_downsampling", "widths", "one number more than halvings"),
     ("CUT_mode", "flip_equivariance", "FastCUT is flip_equivariance=true weights.nce=10 "
      "weights.nce_identity=0 epochs=200 decay_epochs=50"),
     ("sp_attention", "attention", "attention=rows for 1, attention=none for 0"),
@@ -99,7 +102,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("loss_style_weight", "weights.style", "times pcploss_weight there: 2 with 0.05 is 0.1 here"),
     ("pcploss_weight", "weights.content", "and weights.style, which it multiplies there"),
     ("lambda_z", "weights.latent", ""),
-    ("lambda_reg", "weights.r1", ""),
+    ("lambda_reg lambda_R1", "weights.r1", ""),
     ("lambda_sty", "weights.style", ""),
     ("lambda_ds", "weights.diversity", ""),
     ("lambda_cyc", "weights.cycle", ""),
@@ -129,6 +132,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("preprocess resize_or_crop", "resize", "resize=0 for images that are only cropped"),
     ("no_flip", "flip", "flip=false"),
     ("randcrop_prob", "resized_crop", ""),
+    ("random_scale_max", "smallest_zoom", "the inverse: 3 there is 0.33 here"),
     ("direction which_direction", "direction", "AtoB there is a-to-b here"),
     ("direction which_direction", "", "there is nothing to set here: `crossimage translate --to` "
      "chooses the direction, and for a method that translates only from a to b, swap the folders"),
