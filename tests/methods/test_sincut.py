@@ -12,6 +12,7 @@ from PIL import Image
 
 import crossimage
 from crossimage.config import build
+from crossimage.inference.large_images import is_large
 from crossimage.inference.translator import Translator
 from crossimage.losses import patch_nce
 from crossimage.methods.base import Batch, Noise, Update
@@ -146,5 +147,6 @@ def test_one_image_per_domain_is_enough(tmp_path: Path) -> None:
         Image.fromarray(image).save(tmp_path / "train" / name / "photo.png")
     crossimage.train("sincut", tmp_path, tmp_path / "run", **small("sincut", smallest_zoom=0.5))
     translator = crossimage.load(tmp_path / "run")
+    assert not is_large(translator, torch.zeros(3, 400, 520))  # which is what it is for
     image = translator.translate(Image.fromarray(pixels[0]), to="dusk")
     assert image.size == (52, 40)

@@ -301,7 +301,8 @@ class Images(Dataset[Sample]):
         for key in dict.fromkeys(wanted):
             image = self._only.get(key)
             decoded[key] = decode(*key, size, config.data_rules) if image is None else image
-        if quick and all(len(self.domains[index].train) == 1 for index in group):
+        single = all(len(self.domains[index].train) == 1 for index in group)
+        if quick and single and config.smallest_zoom < 1:
             self._only.update(decoded)
         images = [
             _half(decoded[key], self.domains[index].half, key[0])

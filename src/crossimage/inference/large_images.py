@@ -13,12 +13,15 @@ def is_large(predictor: Predictor, image: Tensor) -> bool:
 
     What counts is the shortest side, compared with that to which training resized images, or with
     the crop where it did not. Networks of a fixed size, to which every image is resized, and those
-    for super-resolution, which are trained on small crops of large images, have no such limit.
+    that are trained on small crops of large images have no such limit: for super-resolution, and
+    at random zoom.
     """
-    networks = predictor.networks
+    networks, config = predictor.networks, predictor.config
     if networks.fixed_size is not None or networks.layout == "super_resolution":
         return False
-    return min(image.shape[1:]) > 2 * _trained_side(predictor.config)
+    if config.smallest_zoom < 1:
+        return False
+    return min(image.shape[1:]) > 2 * _trained_side(config)
 
 
 def large_images(config: Config, count: int) -> str:

@@ -34,13 +34,8 @@ from crossimage.interop.taesungp_cut import (
     training_settings,
 )
 from crossimage.methods.sincut import SinCUT, SinCUTConfig
-from crossimage.networks.stylegan2 import (
-    ActivatedConv,
-    Blur4,
-    ScaledResidualBlock,
-    StyleGAN2Discriminator,
-    StyleGAN2Translator,
-)
+from crossimage.networks.stylegan2.blocks import ActivatedConv, Blur4, ScaledResidualBlock
+from crossimage.networks.stylegan2.networks import StyleGAN2Discriminator, StyleGAN2Translator
 
 __all__ = ["FILES", "convert", "recognises"]
 

@@ -51,7 +51,7 @@ from crossimage.losses import discriminator_loss, generator_loss, patch_nce, r1_
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.networks.encoders import PatchHeads
 from crossimage.networks.layers.blocks import initialise
-from crossimage.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Translator
+from crossimage.networks.stylegan2.networks import StyleGAN2Discriminator, StyleGAN2Translator
 from crossimage.utils.contact_sheet import Panel
 
 
