@@ -4,6 +4,7 @@ from torch.nn import functional as F
 
 from crossimage.losses import (
     discriminator_loss,
+    focal_loss,
     generator_loss,
     gradient_penalty,
     patch_nce,
@@ -96,3 +97,10 @@ def test_patch_nce_contrasts_with_the_other_patches_of_the_same_image() -> None:
     expected = F.cross_entropy(logits, torch.zeros(12, dtype=torch.long))
     torch.testing.assert_close(patch_nce(query, key, 0.07), expected)
     assert patch_nce(query.bfloat16(), key.bfloat16(), 0.07).dtype == torch.float32
+
+
+def test_focal_loss_hardly_counts_what_is_recognised() -> None:
+    logits, classes = torch.tensor([[0.0, 0.0], [8.0, 0.0]]), torch.tensor([0, 0])
+    p = logits.softmax(1)[:, 0]
+    torch.testing.assert_close(focal_loss(logits, classes), (-((1 - p) ** 2) * p.log()).mean())
+    assert focal_loss(logits[1:], classes[1:]) < 1e-9 < focal_loss(logits[:1], classes[:1])

@@ -9,6 +9,7 @@ import torch
 
 from crossimage.config import build
 from crossimage.data.class_pairs import ClassPairs
+from crossimage.data.inspect import inspect
 from crossimage.labels import ClassPairsConfig
 from tests.conftest import open_dataset
 
@@ -105,3 +106,14 @@ def test_without_edge_maps_the_message_says_how_to_do_without(
         dataset(data)
     alone = dataset(data, sketch_share="1,1", real_sketch_share=1)
     assert set(drawn(alone, range(10))) == {"sketches"}
+
+
+def test_inspection_says_how_often_drawings_are_seen(class_pairs: Path) -> None:
+    config = build(ClassPairsConfig, {"channels": 3, "steps": 100, "batch_size": 4})
+    report = inspect(str(class_pairs), config, layout="class_pairs")
+    assert report.problems == []
+    # 4 sketches and 2 edge maps, half of 400 draws each
+    expected = (
+        "in the 100 steps configured, each of the 4 sketches 50 times and each of the 2 edges"
+    )
+    assert any(f"{expected} 100 times on average" in sentence for sentence in report.training)

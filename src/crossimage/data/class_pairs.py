@@ -55,6 +55,21 @@ class ClassPairs(Images):
         first, last = self.config.sketch_share
         return first + (last - first) * min(1.0, step / self.config.steps)
 
+    def describe_draws(self) -> str:
+        """Return a sentence on how often the drawings of each set are seen."""
+        first, last = self.config.sketch_share
+        mean = {SETS[0]: (first + last) / 2, SETS[1]: 1 - (first + last) / 2}
+        seen = []
+        for name, (drawings, _) in self._group_of.items():
+            count = len(self.domains[drawings].train)
+            times = self.config.steps * self.config.samples * mean[name] / count
+            seen.append(f"each of the {count} {name} {times:,.{0 if times > 10 else 1}f} times")
+        return (
+            f"Pairs are drawn at random, sketches with a share of {first:g} at first and {last:g} "
+            f"at last: in the {self.config.steps:,} steps configured, {' and '.join(seen)} on "
+            "average."
+        )
+
     def fixed(self, split: Split, count: int) -> LoadedBatch:
         """Return images that stay the same during a run: centre-cropped, unflipped, of all classes.
 

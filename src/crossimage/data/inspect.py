@@ -15,6 +15,7 @@ from rich.text import Text
 
 from crossimage.config import Companion, Config, DataRules, Layout
 from crossimage.data.build import build_dataset, find_source
+from crossimage.data.class_pairs import ClassPairs
 from crossimage.data.datasets import Images, check_sizes
 from crossimage.data.images.files import verify
 from crossimage.data.images.pixels import BombError, ImageError, ImageInfo
@@ -320,6 +321,8 @@ def _plan(images: Images, splits: Sequence[SplitReport], layout: Layout) -> list
             f"Classes are drawn evenly: in the {config.steps:,} steps configured, images are seen "
             f"{often} on average, those of small classes more often."
         )
+    elif isinstance(images, ClassPairs):
+        plan.append(images.describe_draws())
     else:
         plan.append(
             f"An epoch is {sizes}; at batch size {config.batch_size}{moves} every image is seen "
