@@ -70,6 +70,40 @@ def test_what_is_missing_is_named(run: Path, tmp_path: Path) -> None:
         load_networks(run / "model.safetensors", discriminators=True)
 
 
+def test_checkpoints_of_other_codebases_are_named_with_the_command_that_imports_them(
+    tmp_path: Path,
+) -> None:
+    foreign = tmp_path / "runs of old" / "latest_net_G.pth"
+    foreign.parent.mkdir()
+    torch.save({"model.1.weight": torch.zeros(2)}, foreign)
+    command = f"crossimage import '{foreign}' --out model.safetensors"
+    with pytest.raises(ValueError, match=f"another codebase.*'model.1.weight'.*{command}"):
+        load_networks(foreign)
+    with pytest.raises(FileNotFoundError, match=f"crossimage import '{foreign.parent}' --out"):
+        load_networks(foreign.parent)
+    torch.save({"state_dict": {"lora_unet_x.lora_up.weight": torch.zeros(2)}}, foreign)
+    with pytest.raises(ValueError, match="looks like a LoRA"):
+        load_networks(foreign)
+    torch.save({"epoch": 3}, foreign)
+    with pytest.raises(ValueError, match="holds no tensors"):
+        load_networks(foreign)
+    foreign.write_bytes(b"")
+    with pytest.raises(ValueError, match="is empty; copy or download it again"):
+        load_networks(foreign)
+
+
+def test_a_torn_checkpoint_of_a_run_is_not_of_another_codebase(run: Path) -> None:
+    path = run / "checkpoints" / "step-00000003.pt"
+    with pytest.raises(FileNotFoundError) as error:
+        load_networks(run / "checkpoints")
+    assert "another codebase" not in str(error.value)
+    whole = path.read_bytes()
+    for size in (len(whole) - 1, len(whole) - 90, 100):
+        path.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match="step-00000003.pt is (incomplete|altered)"):
+            load_networks(path)
+
+
 @pytest.mark.parametrize("discriminators", [False, True])
 def test_loading_leaves_random_numbers_alone(run: Path, discriminators: bool) -> None:
     before = torch.get_rng_state()

@@ -58,7 +58,9 @@ def laid(kinds: dict[str, Path], folder: Path, **names: str) -> list[Path]:
         ("gen_00010000.pt", "gen", "00010000"),
         ("200000-G.ckpt", "G", "200000"),
         ("netG_A.pth", "G_A", ""),
-        ("netG_B2A.pth", None, None),
+        ("netG_B2A.pth", "G_B2A", ""),
+        ("G_AB.pth", "G_AB", ""),
+        ("G_AtoB_50.pth", "G_AtoB", "50"),
         ("generator.pth", None, None),
         ("my_G.pth", None, None),
         ("10.pth", None, None),
@@ -75,6 +77,12 @@ CONTRADICTIONS = [
     ({"G_1": "100_net_G_A.pth", "G_2": "200_net_G_A.pth"}, "given as G_B.*name says G_A"),
     ({"G_1": "5_net_G_B.pth", "G_2": "5_net_G_A.pth"}, "5_net_G_B.pth is given as G_A"),
     ({"G_1": "netG_B.pth", "G_2": "netG_A.pth"}, "netG_B.pth is given as G_A"),
+    ({"G_1": "netG_B2A.pth", "G_2": "netG_A2B.pth"}, "given as G_AB.*name says G_B2A"),
+    ({"G_1": "G_BA_5.pth", "G_2": "G_AB_5.pth"}, "given as G_AB.*name says G_BA"),
+    (
+        {"G_1": "G_AB.pth", "G_2": "G_BA.pth", "D_1": "D_A.pth", "D_2": "D_B.pth"},
+        r"given as D_B, but.* says D_A; .*order G_AB G_BA \[D_B\] \[D_A\]",
+    ),
     (
         {"G_1": "x_net_G_A.pth", "G_2": "b.pth", "D_1": "5_net_D_B.pth", "D_2": "5_net_D_A.pth"},
         "given as D_A.*name says D_B",
@@ -222,3 +230,30 @@ def test_command(
     assert "choose one as in epoch=10" in capsys.readouterr().err
     assert main(["import", str(run), "epoch=10", "--out", str(out)]) == 0
     assert "the files of 10" in capsys.readouterr().out
+
+
+def test_directions_in_names_are_the_roles_of_a_folder(
+    kinds: dict[str, Path], tmp_path: Path
+) -> None:
+    """Beside ``G_A2B``, ``D_A`` scores images of a, as ``D_B`` of the official code does."""
+    names = {"G_1": "netG_A2B.pth", "G_2": "netG_B2A.pth", "D_1": "netD_A.pth", "D_2": "netD_B.pth"}
+    laid(kinds, tmp_path / "run", **names)
+    notes = import_model([tmp_path / "run"], tmp_path / "m.safetensors")
+    assert "netG_A2B.pth: G_A, translates a to b" in notes
+    assert "netD_A.pth: D_B, discriminates a" in notes
+    networks = [resnet(blocks=1).state_dict() for _ in range(2)]
+    torch.save({"gen_BA": networks[1], "gen_AtoB": networks[0]}, tmp_path / "both.pt")
+    import_model([tmp_path / "both.pt"], tmp_path / "m.safetensors")
+    translate = crossimage.load(tmp_path / "m.safetensors", "cpu").translate
+    for to, state in zip("ba", networks, strict=True):
+        torch.save(state, tmp_path / "one.pth")
+        import_model([tmp_path / "one.pth"], tmp_path / "one.safetensors")
+        x = torch.full((1, 3, 16, 16), 0.5).neg()
+        expected = crossimage.load(tmp_path / "one.safetensors", "cpu").translate(x)
+        torch.testing.assert_close(translate(x, to=to), expected)
+
+
+def test_a_folder_of_another_framework_is_named_by_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "model.ckpt-7.index").write_bytes(bytes.fromhex("57fb808b247547db"))
+    with pytest.raises(ValueError, match=r"holds model\.ckpt-7\.index, and .*a TensorFlow model"):
+        import_model([tmp_path], tmp_path / "m.safetensors")

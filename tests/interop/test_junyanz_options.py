@@ -237,7 +237,8 @@ def test_options_tell_dropout_and_test_mode(drops: bool, tmp_path: Path) -> None
     notes = import_model([tmp_path / "run"], tmp_path / "m.safetensors")
     config = crossimage.load(tmp_path / "m.safetensors", device="cpu").config
     assert (config.dropout, config.test_mode) == (0.5 if drops else 0.0, "train")
-    assert any(note.startswith("test_mode=train, as in the official test script") for note in notes)
+    (note,) = [n for n in notes if n.startswith("test_mode=train, as in the official test script")]
+    assert "statistics in batch norms" in note and ("dropout" in note) == drops
     written(tmp_path / "run" / "test_opt.txt", model="pix2pix", eval=True)
     notes = import_model([tmp_path / "run"], tmp_path / "m.safetensors")
     assert crossimage.load(tmp_path / "m.safetensors").config.test_mode == "eval"

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
+from crossimage.checkpoints.families import family_of
 from crossimage.checkpoints.model_file import load_model
-from crossimage.checkpoints.training_state import Checkpoints
+from crossimage.checkpoints.training_state import Checkpoints, is_sealed
 from crossimage.config import EARLIER_DEFAULTS, build, to_dict
 from crossimage.methods import find_method
 from crossimage.methods.base import Method
 from crossimage.utils.foreign_files import kind_of
+from crossimage.utils.tensor_files import read_pickle
+
+_ARCHIVES = {".pt", ".pth", ".ckpt"}
 
 
 def change_settings(networks: Method, settings: Mapping[str, Any], source: str) -> None:
@@ -76,9 +82,12 @@ def load_networks(path: Path, discriminators: bool = False) -> Method:
         return load_trained(path, _warn).networks
     file = path / "model.safetensors" if path.is_dir() else path
     if path.is_dir() and not file.is_file():
+        files = (found for found in path.iterdir() if found.is_file())
+        other = any(found.suffix in _ARCHIVES and not is_sealed(found) for found in files)
+        hint = f", or import the checkpoints of another codebase: {_import_of(path)}"
         raise FileNotFoundError(
             f"{path} holds no model.safetensors; expected a model file or a run folder in which "
-            "`crossimage train` has saved a checkpoint"
+            f"`crossimage train` has saved a checkpoint{hint if other else ''}"
         )
     # Building networks draws random weights, on the CPU.
     with torch.random.fork_rng(devices=[]):
@@ -128,11 +137,51 @@ def _is_archive(path: Path) -> bool:
         return False
     with open(path, "rb") as file:
         start = file.read(9)
-    named = path.suffix in {".pt", ".pth", ".ckpt"} and start[8:] != b"{"
+    named = path.suffix in _ARCHIVES and start[8:] != b"{"
     return start.startswith(b"PK") or named
 
 
+def _import_of(path: Path) -> str:
+    """Return the command that imports a file or folder."""
+    return f"`{shlex.join(['crossimage', 'import', str(path)])} --out model.safetensors`"
+
+
+def _check_origin(path: Path) -> None:
+    """Refuse checkpoints of other codebases, and what is not a checkpoint.
+
+    Raises:
+        ValueError: The file can be read and is not a checkpoint of crossimage, or is empty.
+    """
+    if not path.stat().st_size:
+        raise ValueError(f"{path} is empty; copy or download it again")
+    try:
+        content = read_pickle(path, objects=True)
+    except ValueError:
+        return  # damaged or incomplete, which its checksum tells
+    if isinstance(content.get("method"), Mapping):  # of a run, without its checksum
+        return
+    names = list(_tensor_names(content))
+    if not names:
+        raise ValueError(f"{path} holds no tensors; expected a model file or a run folder")
+    if family := family_of(names):
+        raise ValueError(f"{path} is not a model of crossimage: {family}")
+    raise ValueError(
+        f"{path} is a checkpoint of another codebase, with tensors such as '{names[0]}'; import "
+        f"it with {_import_of(path)}, and give that file in its place"
+    )
+
+
+def _tensor_names(content: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _tensor_names(value, f"{prefix}{key}.")
+        elif isinstance(value, Tensor):
+            yield f"{prefix}{key}"
+
+
 def _from_checkpoint(path: Path) -> Trained:
+    if not is_sealed(path):
+        _check_origin(path)
     state = Checkpoints.load(path)
     values = EARLIER_DEFAULTS | state["config"]
     cls = find_method(values.pop("method"), path)

@@ -163,6 +163,13 @@ def _write_sealed(file: IO[bytes], state: Mapping[str, Any]) -> None:
     file.write(_SEAL + hashing.digest.hexdigest().encode())
 
 
+def is_sealed(path: Path) -> bool:
+    """Return whether a file ends in a checksum, as checkpoints of runs do."""
+    with open(path, "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _SEAL_LENGTH))
+        return file.read().startswith(_SEAL)
+
+
 def _damage(path: Path) -> str | None:
     """Return what is wrong with a checkpoint's bytes, or None."""
     digest = hashlib.sha256()

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from itertools import permutations, product
 from pathlib import Path
 
-from crossimage.interop.checkpoint_files import Contents, State, canonical, split, unwrapped
+from crossimage.interop.checkpoint_files import (
+    Contents,
+    State,
+    canonical,
+    spellings,
+    split,
+    unwrapped,
+)
 from crossimage.interop.mapping import CheckpointFile, Files, Format
 
 
@@ -34,7 +41,7 @@ def parts_of(contents: Sequence[Contents], files: Files, others: Sequence[str]) 
         files: The networks of a format.
         others: The networks of all other formats.
     """
-    known = {canonical(role): role for role in files.roles}
+    known = spellings(files.roles, [content.role or "" for content in contents])
     parts = []
     for content in contents:
         networks = split(content.state, files.roles, others)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -147,7 +147,8 @@ def split(state: State, roles: Sequence[str], others: Sequence[str]) -> dict[str
     Returns:
         The tensors of each network; empty if the file is not divided by these roles.
     """
-    known = {canonical(role): role for role in (*others, *roles)}
+    groups = {name.partition(".")[0] for name in state if "." in name}
+    known = {canonical(role): role for role in others} | spellings(roles, groups)
     networks: dict[str, State] = {}
     for name, value in state.items():
         group, _, rest = name.partition(".")
@@ -161,8 +162,22 @@ def canonical(name: str) -> str:
     text = re.sub(r"[^a-z0-9]", "", name.lower()).removeprefix("net")
     for word, letter in _WORDS:
         if text.startswith(word):
-            return letter + text.removeprefix(word)
-    return text
+            text = letter + text.removeprefix(word)
+            break
+    return re.sub(r"(?<=^g)([ab])(?:2|to)([ab])$", r"\1\2", text)
+
+
+def spellings(roles: Sequence[str], names: Iterable[str]) -> dict[str, str]:
+    """Return the roles of a format by canonical name, in the terms of the given names.
+
+    Where generators are named by both domains (``G_AB``, ``netG_A2B``), ``D_A`` scores images of
+    a, and beside ``G_A`` those that it makes, which are of b.
+    """
+    known = {canonical(role): role for role in roles}
+    if {"gab", "gba"} & {canonical(name) for name in names} and "ga" in known:
+        same = {"gab": "ga", "gba": "gb", "da": "db", "db": "da"}
+        known = {said: known[ours] for said, ours in same.items() if ours in known}
+    return known
 
 
 def unwrapped(state: State) -> Iterator[State]:

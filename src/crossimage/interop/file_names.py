@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from crossimage.interop.checkpoint_files import canonical
+from crossimage.interop.checkpoint_files import canonical, spellings
 from crossimage.interop.mapping import CheckpointFile, Files
 from crossimage.utils.foreign_files import kind_of
 
@@ -18,9 +18,10 @@ _PATTERNS = [
         r"(?:.*?[_-])??(?P<epoch>iter_\d+|\d+|latest|best)_net_(?P<role>[A-Za-z]\w*)",
         r"(?P<role>gen|dis)_(?P<epoch>\d+)",
         r"(?P<epoch>\d+)-(?P<role>[A-Z])",
-        r"(?P<role>(?:[GD]|generator|discriminator)(?:_[AB]{1,2})?)_(?P<epoch>\d+)",
-        r"(?:.*_)?net_?(?P<role>[GD]_[AB])(?P<epoch>)",
-        r"(?P<role>[GD]_[AB])(?P<epoch>)",
+        r"(?P<role>(?:[GD]|generator|discriminator)(?:_(?:[AB]{1,2}|[AB](?:2|to)[AB]))?)"
+        r"_(?P<epoch>\d+)",
+        r"(?:.*_)?net_?(?P<role>[GD]_(?:[AB]{1,2}|[AB](?:2|to)[AB]))(?P<epoch>)",
+        r"(?P<role>[GD]_(?:[AB]{1,2}|[AB](?:2|to)[AB]))(?P<epoch>)",
     )
 ]
 _ENDINGS = {".pth", ".pt", ".ckpt", ".safetensors"}
@@ -60,13 +61,20 @@ def check_names(paths: Sequence[Path], sources: Sequence[CheckpointFile], files:
     """
     if files.any_order:
         return
+    said = {path: name for path in paths if (name := read_name(path))}
+    roles = spellings(files.roles, [name.role for name in said.values()])
+    own = {ours: text for text, ours in roles.items()}
+    directed = "gab" in roles and "G_AB" not in files.roles
     for source, role in zip(sources, files.roles, strict=False):
-        name = read_name(source.path) if source.path in paths else None
+        name = said.get(source.path)
         places = files.optional if files.told_apart and role in files.optional else (role,)
-        if name and all(_differ(canonical(name.role), canonical(place)) for place in places):
+        terms = [own.get(place, canonical(place)) for place in places]
+        if name and all(_differ(canonical(name.role), term) for term in terms):
+            shown = f"{terms[0][0]}_{terms[0][1:]}".upper() if directed else role
+            order = "G_AB G_BA [D_B] [D_A]" if directed else files
             raise ValueError(
-                f"{source.path} is given as {role}, but its name says {name.role}; give the files "
-                f"in the order {files}, or rename this one if its name is wrong"
+                f"{source.path} is given as {shown}, but its name says {name.role}; give the files "
+                f"in the order {order}, or rename this one if its name is wrong"
             )
     named = [(path, name.epoch) for path in paths if (name := read_name(path)) and name.epoch]
     for path, epoch in named[1:]:
@@ -190,6 +198,9 @@ def _nothing(folder: Path) -> str:
     runs = [path.name for path in inside if any(_checkpoints(path / name) for name in _BELOW)]
     if runs:
         return f"{folder} holds folders of training runs; give one of them: {_listed(runs)}"
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and (kind := kind_of(path)) and kind.is_model:
+            return f"{folder} cannot be imported: it holds {path.name}, and {kind}"
     files = [path.name for path in _files(folder)]
     held = f"; give its files themselves: {_listed(files)}" if files else ""
     return (

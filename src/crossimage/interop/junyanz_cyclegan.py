@@ -92,8 +92,7 @@ def convert(
         told = {key: value for key, value in config.items() if key not in options}
         check_shapes(told, {**shapes, "generator": "resnet"}, channels)
     chosen: dict[str, Any] = {}
-    matters = shapes["norm"] == "batch" or shapes["dropout"] > 0
-    chosen["test_mode"], note = choose_test_mode(options, config, matters=matters)
+    chosen["test_mode"], note = choose_test_mode(options, config, shapes["norm"], shapes["dropout"])
     notes = [*direction_notes, note]
     if channels[0] != channels[1]:
         chosen["weights.identity"] = 0.0

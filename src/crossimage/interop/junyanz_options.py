@@ -114,25 +114,28 @@ def choose_direction(
 
 
 def choose_test_mode(
-    options: Mapping[str, str], config: Mapping[str, Any] | None, *, matters: bool
+    options: Mapping[str, str], config: Mapping[str, Any] | None, norm: str, dropout: str | float
 ) -> tuple[str, str]:
     """Return ``test_mode``, and a note that says which it is and why.
 
     Args:
         options: Options of the import.
         config: The official options, if there are any.
-        matters: Whether the generator has batch norms or dropout.
+        norm: The norm of the generator.
+        dropout: Its dropout rate.
     """
     mode, why = "train", "as in the official test script without --eval"
     if config and config.get("eval") is True:
         mode, why = "eval", "since the test options of the run say eval: True"
     if "test_mode" in options:
         mode, why = options["test_mode"], "from key=value"
-    effect = {
-        "train": "each image's own statistics in batch norms, and dropout; test_mode=eval changes "
-        "that",
-        "eval": "running statistics in batch norms, and no dropout",
-    }.get(mode, "")
-    if not matters:
+    batch, drops = norm == "batch", str(dropout) not in ("0", "0.0")
+    norms = {"train": "each image's own statistics", "eval": "running statistics"}.get(mode, "")
+    parts = [f"{norms} in batch norms"] * batch
+    parts += ["dropout" if mode == "train" else "no dropout"] * drops
+    effect = " and ".join(parts)
+    if not parts:
         effect = "without effect on this network, which has neither batch norms nor dropout"
+    elif mode == "train":
+        effect += "; test_mode=eval changes that"
     return mode, f"test_mode={mode}, {why}: {effect}"

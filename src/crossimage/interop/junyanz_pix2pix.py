@@ -93,9 +93,8 @@ def convert(
     # Dropout has no tensors, but in residual blocks it shifts the index of the layers after it.
     unseen = {} if residual else {"dropout": 0.5}
     chosen, notes = choose_settings(unseen, options, no_dropout(config))
-    drops = str((shapes | chosen)["dropout"]) not in ("0", "0.0")
-    matters = shapes["norm"] == "batch" or drops
-    chosen["test_mode"], note = choose_test_mode(options, config, matters=matters)
+    dropout = (shapes | chosen)["dropout"]
+    chosen["test_mode"], note = choose_test_mode(options, config, shapes["norm"], dropout)
     chosen["direction"] = direction
     notes += [*direction_notes, note]
     side = published_size(generator)

@@ -197,7 +197,7 @@ def check_options(options: Mapping[str, str], known: Iterable[str]) -> None:
     Raises:
         ValueError: An option is unknown; the message suggests the nearest known one.
     """
-    known = list(known)
+    known = [*known, "value_range"]  # which the import of every format takes
     for key in options:
         if key not in known:
             hint = did_you_mean(key, known) or ";"

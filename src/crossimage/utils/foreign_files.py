@@ -26,6 +26,11 @@ class Kind(NamedTuple):
         """Return both as the end of a sentence."""
         return f"this looks like {self.what}; {self.advice}"
 
+    @property
+    def is_model(self) -> bool:
+        """Whether it is a model of another framework."""
+        return self.advice in (_CONVERT, _EXPORTED)
+
 
 _CONVERT = (
     "crossimage imports PyTorch checkpoints only: get the PyTorch version of the model, whose "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 
 from crossimage.config import DataRules
@@ -37,7 +38,9 @@ def list_entries(file: Path) -> list[tuple[int, str]]:
     if not file.is_file():
         raise FileNotFoundError(f"there is no list file {file}; expected one image path per line")
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        content = file.read_bytes()
+        marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as of PowerShell
+        lines = content.decode("utf-16" if marked else "utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise ValueError(f"{file} is not a text file; expected one image path per line") from None
     texts = ((number, line.strip()) for number, line in enumerate(lines, start=1))
