@@ -94,9 +94,7 @@ def convert(
         shapes["head_width"] = files["F"].take("mlp_0.0.weight", (None, None)).shape[0]
     official = training_settings(config)
     chosen, notes = choose_settings({"nce_layers": "0,4,8,12,16"} | official, options, official)
-    chosen["test_mode"], note = choose_test_mode(
-        options, config, shapes["norm"], shapes["dropout"]
-    )
+    chosen["test_mode"], note = choose_test_mode(options, config, shapes["norm"], shapes["dropout"])
     named, direction_notes = name_domains(options, config)
     settings = configure(CUTConfig, shapes | chosen, named, SIDE)
     method = CUT(settings, training=discriminator is not None)
