@@ -39,11 +39,11 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 
 
-def make_small(root: Path, protocol: str, **changes: Any) -> Made:
+def make_small(root: Path, protocol: str, size: int = 24, **changes: Any) -> Made:
     """Make a small study of a protocol in ``root / "study"``."""
     names = ("one", "two") if protocol != "choice" else ("one", "two", "three")
-    methods = folders(root, *names)
-    data = folders(root, "input")["input"]
+    methods = folders(root, *names, size=size)
+    data = folders(root, "input", size=size)["input"]
     if protocol == "opinion":
         methods["original"] = data
     return make_study(

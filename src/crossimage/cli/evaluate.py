@@ -40,6 +40,7 @@ def evaluate(
     data: Folder = None,
     fake: Folder = None,
     real: Real = None,
+    study: Folder = None,
     out: Needed = "evaluation",
     set: Changes = (),
     options: Chosen = _DEFAULT,
@@ -57,6 +58,7 @@ def evaluate(
         real: The folder of real images to compare these with, by default the x_real_B.png of an
             official folder; or an .npz file of their statistics (clean-fid, pytorch-fid), which
             fid is computed from.
+        study: Folder of a study with people that was analysed, whose figures are added.
         out: Folder for report.json and report.html; earlier reports there are kept, and the new one
             gets a number.
         set: Settings that may be changed after training, such as test_mode=eval or
@@ -64,7 +66,10 @@ def evaluate(
         options: What is evaluated.
     """
     settings = parse_overrides(set)
-    _evaluate(runs, data=data, fake=fake, real=real, out=out, options=options, settings=settings)
+    _evaluate(
+        runs, data=data, fake=fake, real=real, study=study, out=out, options=options,
+        settings=settings,
+    )  # fmt: skip
 
 
 def _evaluate(

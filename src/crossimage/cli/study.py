@@ -9,11 +9,13 @@ from tyro.conf import Positional
 
 from crossimage.cli.arguments import Changes, Name
 from crossimage.utils.files import as_path
+from crossimage.utils.streams import printable
 
 study_app = tyro.extras.SubcommandApp()
 
 Methods = Annotated[tuple[str, ...], tyro.conf.arg(metavar="RUN|NAME=DIR...")]
 Folder = Annotated[str, tyro.conf.arg(metavar="DIR")]
+Studies = Annotated[tuple[str, ...], tyro.conf.arg(metavar="STUDY...")]
 Maybe = Annotated[str | None, tyro.conf.arg(metavar="DIR")]
 Config = Annotated[str | None, tyro.conf.arg(metavar="study.yaml")]
 Targets = Annotated[tuple[str, ...], tyro.conf.arg(metavar="DOMAIN|LABEL...")]
@@ -101,6 +103,25 @@ def study_serve(
 def _announce(address: str, admin: str) -> None:
     import segno
 
-    segno.make(address, error="l").terminal(compact=True)
+    segno.make(address, error="l").terminal(compact=True)  # a QR code
     print(f"the study: {address}")
     print(f"for you:   {admin}", flush=True)
+
+
+@study_app.command(name="analyse")
+def study_analyse(studies: Positional[Studies]) -> None:
+    """Analyse studies: figures, report.html, report.json, votes.csv and study.yaml.
+
+    Args:
+        studies: Folders of studies; the files are written to the folder analysis of each.
+    """
+    from crossimage.study.analysis.analyse import analyse_study
+
+    if not studies:
+        raise ValueError("no study is named; expected the folder of one or more")
+    for study in studies:
+        analysis = analyse_study(as_path(study, "the study"))
+        if len(studies) > 1:
+            print(f"{study}\n")
+        print(printable(str(analysis)))
+        print(printable(f"report written to {analysis.report_html}"))

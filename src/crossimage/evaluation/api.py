@@ -13,6 +13,7 @@ from crossimage.evaluation.galleries.base import FolderGallery, Gallery
 from crossimage.evaluation.galleries.results import real_beside
 from crossimage.evaluation.options import Backbone, Options, Resize
 from crossimage.evaluation.report.result import EvaluationResult, report_result
+from crossimage.evaluation.study import add_study
 from crossimage.inference.translator import Translator, load
 from crossimage.utils.files import as_path
 from crossimage.utils.progress import ProgressCallback
@@ -23,6 +24,7 @@ def evaluate(
     data: str | Path | None = None,
     fake: str | Path | None = None,
     real: str | Path | None = None,
+    study: str | Path | None = None,
     out: str | Path | None = None,
     titles: Sequence[str] | None = None,
     metrics: str | Iterable[str] = (),
@@ -62,6 +64,7 @@ def evaluate(
         real: The folder of real images to compare these with; not needed for official folders that
             hold them beside the results (``x_real_B.png``). Or an ``.npz`` file of their
             statistics (clean-fid, pytorch-fid), for fid.
+        study: Folder of a study with people that was analysed; its figures are added.
         out: Folder for ``report.json`` and ``report.html``, or, beside earlier ones,
             ``report-2.json`` and so on; None: no report is written.
         titles: Titles of the models; by default what distinguishes their paths.
@@ -123,6 +126,9 @@ def evaluate(
     else:
         asked, galleries = _models(models, titles, data, options, settings or {})
     evaluations = compare(galleries, options, on_progress)
+    if study is not None:
+        asked["study"] = str(study)
+        evaluations = add_study(evaluations, as_path(study, "--study"))
     return report_result(evaluations, asked | options.to_dict(), folder)
 
 

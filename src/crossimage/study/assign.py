@@ -81,7 +81,7 @@ def next_handout(
     now = time.time() if now is None else now
     if person.ended is not None:
         return None
-    with store.transaction() as db:
+    with store.transaction(durable=False) as db:
         answered = db.execute(_ANSWERED, (person.id,)).fetchall()
         limits = {"since": now - 60 * settings.time_limit, "wrong": settings.wrong_checks}
         pending = db.execute(_PENDING, (person.id,)).fetchone()

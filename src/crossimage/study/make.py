@@ -16,12 +16,10 @@ from crossimage.study.pictures import PictureFolder
 from crossimage.study.power import plan_sentence
 from crossimage.study.protocols import Material, make_questions
 from crossimage.study.questions import Question
-from crossimage.study.settings import Settings, make_settings, read_settings, write_settings
+from crossimage.study.settings import IMAGES, Settings, make_settings, read_settings, write_settings
 from crossimage.study.sources import Progress, Results, Wanted, match, read_method
 from crossimage.study.store import Store
 from crossimage.utils.files import new_folder
-
-IMAGES = "images"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ Protocol = Literal["preference", "real-or-fake", "choice", "opinion"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
 FILE = "study.yaml"
+IMAGES = "images"
+"""Folder of the images of a study."""
 
 Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]

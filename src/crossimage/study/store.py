@@ -144,7 +144,6 @@ class Store:
         self._db.row_factory = sqlite3.Row
         try:
             self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA foreign_keys = ON")
             if create:
                 self._db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
@@ -158,8 +157,14 @@ class Store:
         self._db.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Run statements that are all stored, on the disk, or none of them."""
+    def transaction(self, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """Run statements that are all stored, or none of them.
+
+        Args:
+            durable: Flush them to the disk; otherwise the next transaction does, and a power
+                failure, unlike a kill, may undo them.
+        """
+        self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield self._db

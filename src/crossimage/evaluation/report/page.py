@@ -84,8 +84,18 @@ def write_report(
         OSError: A file can't be written.
     """
     out.mkdir(parents=True, exist_ok=True)
+    data = report_data(settings, evaluations)
+    page = report_page(title, evaluations)
+    with _new_paths(out) as paths:
+        write_text(paths[0], json.dumps(data, indent=2, allow_nan=False) + "\n")
+        write_text(paths[1], page)
+    return paths
+
+
+def report_data(settings: Mapping[str, Any], evaluations: Sequence[Evaluation]) -> dict[str, Any]:
+    """Return a report as plain data for JSON."""
     names = names_of(evaluations)
-    data = {
+    return {
         "crossimage": __version__,
         "settings": dict(settings),
         "runs": [
@@ -100,8 +110,21 @@ def write_report(
             for run in evaluations
         ],
     }
-    footnotes = footnotes_of(evaluations)
-    page = page_template("evaluation.html").render(
+
+
+def report_page(
+    title: str, evaluations: Sequence[Evaluation], template: str = "evaluation.html", **more: Any
+) -> str:
+    """Return a report as a page.
+
+    Args:
+        title: Headline of the page.
+        evaluations: The runs, side by side.
+        template: The template, ``evaluation.html`` or one that extends it.
+        more: What the template needs besides.
+    """
+    names = names_of(evaluations)
+    return page_template(template).render(
         title=title,
         version=__version__,
         runs=evaluations,
@@ -109,7 +132,7 @@ def write_report(
         headings=dict(zip(names, _headings(evaluations), strict=True)),
         cell=_cell,
         reasons=reasons_of,
-        footnotes=footnotes,
+        footnotes=footnotes_of(evaluations),
         best={name: _best(name, evaluations) for name in names},
         plots=[_plot(name, evaluations) for name in names if _by_run(name, evaluations)],
         draw=draw,
@@ -117,11 +140,8 @@ def write_report(
         row=ROW,
         not_comparable=NOT_COMPARABLE,
         comparable=all(figure.comparable for run in evaluations for figure in run.figures),
+        **more,
     )
-    with _new_paths(out) as paths:
-        write_text(paths[0], json.dumps(data, indent=2, allow_nan=False) + "\n")
-        write_text(paths[1], page)
-    return paths
 
 
 def names_of(evaluations: Sequence[Evaluation]) -> list[str]:

@@ -15,8 +15,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Redire
 from starlette.routing import Route
 
 from crossimage.study import assign
-from crossimage.study.make import IMAGES
-from crossimage.study.settings import Settings
+from crossimage.study.settings import IMAGES, Settings
 from crossimage.study.store import NotYours, OtherAnswer, Person, Store
 from crossimage.study.trial import shown_trial
 from crossimage.study.web import fields

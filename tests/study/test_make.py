@@ -1,0 +1,190 @@
+"""Studies are made in balance, extended, and refused in one sentence where they can't be made."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from crossimage.study.make import make_study, named_methods
+from crossimage.study.power import people_needed, votes_needed
+from crossimage.study.settings import PROTOCOLS, read_settings
+from crossimage.study.store import Store
+from tests.study.people import SMALL, Visitor, answer_all, folders, make_small, serving
+
+
+def questions(study: Path, kind: str = "trial") -> list[Any]:
+    store = Store(study / "study.sqlite")
+    found = [question for question in store.questions().values() if question.kind == kind]
+    store.close()
+    return found
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_study_is_answered_from_the_first_question_to_the_last(
+    protocol: str, tmp_path: Path
+) -> None:
+    made = make_small(tmp_path, protocol)
+    with serving(made.folder) as server:
+        visitor = Visitor(server.port)
+        visitor.begin()
+        exposures = (100.0, 100.0) if protocol == "real-or-fake" else ()
+        expected = {"preference": 7, "real-or-fake": 6, "choice": 6, "opinion": 6 + 1 + 4}
+        assert answer_all(visitor, 1, exposures) == expected[protocol]
+        visitor.close()
+
+
+def test_preference_shows_each_input_and_each_pair_equally_often(tmp_path: Path) -> None:
+    methods = folders(tmp_path, "a", "b", "c")
+    data = folders(tmp_path, "input")["input"]
+    changes = {"questions": 36, "trials": 9}
+    made = make_study(tmp_path / "s", "preference", methods, data=data, changes=changes)
+    asked = questions(made.folder)
+    assert {*Counter(question.item for question in asked).values()} == {3}
+    pairs = Counter(tuple(option.method for option in question.options) for question in asked)
+    assert {*pairs.values()} == {12} and len(pairs) == 3
+    assert all(question.wanted == 5 and question.input for question in asked)
+
+
+def test_published_defaults_are_in_the_settings(tmp_path: Path) -> None:
+    methods = folders(tmp_path, "a", count=60)
+    data = folders(tmp_path, "real", count=60)["real"]
+    made = make_study(tmp_path / "s", "real-or-fake", methods, data=data)
+    settings = read_settings(made.folder / "study.yaml")
+    assert (settings.exposure, settings.practice, settings.trials, settings.people) == (
+        1.0, 10, 40, 50,
+    )  # fmt: skip
+    assert len(questions(made.folder, "practice")) == 10
+    assert len(questions(made.folder)) == 50
+
+
+def test_calibration_rates_the_worst_and_the_best_version(tmp_path: Path) -> None:
+    made = make_small(tmp_path, "opinion")
+    known = Counter(question.known for question in questions(made.folder, "calibration"))
+    assert known == {1: 2, 5: 2}
+
+
+def test_names_of_images_say_nothing_and_files_hold_nothing_but_pixels(tmp_path: Path) -> None:
+    made = make_small(tmp_path, "choice")
+    for path in (made.folder / "images").iterdir():
+        assert len(path.stem) == 32 and int(path.stem, 16) >= 0
+        with Image.open(path) as image:
+            assert not image.info
+
+
+def test_the_number_of_people_is_that_of_the_formula() -> None:
+    assert votes_needed() == 783
+    assert people_needed(1, 0.05, 783) == 783
+    assert people_needed(50, 0.0, 783) == 16
+
+
+def test_a_study_with_votes_is_extended_and_never_overwritten(tmp_path: Path) -> None:
+    made = make_small(tmp_path, "preference", answers=9)
+    with serving(made.folder) as server:
+        visitor = Visitor(server.port)
+        visitor.begin()
+        answer_all(visitor)
+        visitor.close()
+    methods = {name: str(tmp_path / name) for name in ("one", "two")}
+    data = str(tmp_path / "input")
+    with pytest.raises(ValueError, match="holds a study with 7 votes; extend it with --add"):
+        make_study(made.folder, "preference", methods, data=data)
+    third = folders(tmp_path, "three")
+    changes = {"questions": 24}
+    make_study(
+        made.folder, "preference", third, data=data, changes=changes, add=True
+    )  # fmt: skip
+    asked = questions(made.folder)
+    pairs = Counter(tuple(option.method for option in question.options) for question in asked)
+    assert pairs == {("one", "two"): 12, ("one", "three"): 12, ("two", "three"): 12}
+    store = Store(made.folder / "study.sqlite")
+    assert store.count_votes() == 7
+    store.close()
+    assert list(read_settings(made.folder / "study.yaml").methods) == ["one", "two", "three"]
+    with pytest.raises(ValueError, match="nothing to add|make 0 new questions"):
+        make_study(made.folder, "preference", {}, data=data, changes={"questions": 1}, add=True)
+
+
+def refused(root: Path, protocol: str, methods: dict[str, str], **more: Any) -> str:
+    with pytest.raises((ValueError, FileNotFoundError)) as error:
+        make_study(root / "refused", protocol, methods, **more)
+    assert not (root / "refused").exists()
+    return str(error.value)
+
+
+def test_a_single_method_has_nothing_to_be_compared_with(tmp_path: Path) -> None:
+    methods = folders(tmp_path, "a")
+    assert "found one method, a; expected two" in refused(tmp_path, "preference", methods)
+    assert "found one method" in refused(tmp_path, "choice", methods)
+
+
+def test_fewer_images_than_questions_name_the_setting_that_works(tmp_path: Path) -> None:
+    methods = folders(tmp_path, "a", "b")
+    data = folders(tmp_path, "input")["input"]
+    text = refused(tmp_path, "preference", methods, data=data)
+    assert "--set questions=12" in text
+    changes: dict[str, Any] = {"questions": 12}
+    make_study(tmp_path / "s", "preference", methods, data=data, changes=changes)
+    text = refused(tmp_path, "real-or-fake", methods, data=data)
+    assert "--set practice=2 trials=10" in text
+    changes = {"practice": 2, "trials": 10}
+    make_study(tmp_path / "t", "real-or-fake", methods, data=data, changes=changes)
+    text = refused(tmp_path, "opinion", {**methods, "original": data})
+    assert "calibration=12" in text
+    changes = {"calibration": 12}
+    make_study(tmp_path / "u", "opinion", {**methods, "original": data}, changes=changes)
+    text = refused(tmp_path, "choice", methods, data=data, changes={"trials": 13})
+    assert "--set trials=12" in text
+
+
+def test_folders_whose_names_do_not_match_are_refused(tmp_path: Path) -> None:
+    methods = folders(tmp_path, "a", "b")
+    for path in (tmp_path / "b").iterdir():
+        path.rename(path.with_name(f"other{path.name}"))
+    data = folders(tmp_path, "input")["input"]
+    text = refused(tmp_path, "preference", methods, data=data)
+    assert "no name in common" in text and "photo00" in text and "otherphoto00" in text
+
+
+def test_inputs_that_only_some_methods_have_are_left_out_and_counted(tmp_path: Path) -> None:
+    methods = folders(tmp_path, "a", "b")
+    (tmp_path / "b" / "photo00.png").unlink()
+    data = folders(tmp_path, "input")["input"]
+    changes = {"questions": 11}
+    made = make_study(tmp_path / "s", "preference", methods, data=data, changes=changes)
+    assert "1 inputs left out that not all methods have" in made.notes
+
+
+def test_results_of_different_sizes_are_refused(tmp_path: Path) -> None:
+    methods = folders(tmp_path, "a") | folders(tmp_path, "b", size=20)
+    data = folders(tmp_path, "input")["input"]
+    assert "24 x 24" in refused(tmp_path, "preference", methods, data=data)
+    assert "20 x 20" in refused(
+        tmp_path, "real-or-fake", {"b": methods["b"]}, data=data, changes=SMALL["real-or-fake"]
+    )
+
+
+def test_mistakes_in_arguments_are_refused(tmp_path: Path) -> None:
+    methods = folders(tmp_path, "a", "b")
+    assert "did you mean 'preference'" in refused(tmp_path, "preferense", methods)
+    assert "--data is missing" in refused(tmp_path, "preference", methods)
+    assert "there is no" in refused(tmp_path, "preference", {**methods, "c": "nowhere"}, data=".")
+    assert "no setting 'question_count'" in refused(
+        tmp_path, "preference", methods, changes={"question_count": 3}
+    )
+    assert "trials='many' is not allowed" in refused(
+        tmp_path, "preference", methods, changes={"trials": "many"}
+    )
+    assert "real images" in refused(
+        tmp_path, "real-or-fake", {"a": methods["a"]}, changes=SMALL["real-or-fake"]
+    )
+    with pytest.raises(ValueError, match="two methods have the name 'a'"):
+        named_methods(["a=x", "a=y"])
+
+
+def test_two_images_that_may_be_the_input_are_refused(tmp_path: Path) -> None:
+    methods = folders(tmp_path, "a", "b")
+    folders(tmp_path / "data", "testA", "testB")
+    text = refused(tmp_path, "preference", methods, data=str(tmp_path / "data"))
+    assert "may both be the input" in text

@@ -1,0 +1,243 @@
+"""People go through each protocol in a real browser: by mouse, by keys, and on a phone's screen."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from crossimage.study.settings import PROTOCOLS
+from crossimage.study.store import Store, Vote
+from tests.study.people import Server, make_small, serving
+from tests.study.web.browser import chromium
+
+pytestmark = pytest.mark.slow
+
+PATIENCE = 60
+SCREENSHOTS = os.environ.get("STUDY_SCREENSHOTS")
+"""A folder for screenshots of the pages, for the documentation."""
+
+Act = Callable[[webdriver.Chrome], None]
+
+
+@pytest.fixture(scope="module")
+def desktop() -> Iterator[webdriver.Chrome]:
+    with chromium(1200, 900) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def phone() -> Iterator[webdriver.Chrome]:
+    with chromium(390, 780, 3.0) as browser:
+        yield browser
+
+
+def wait(browser: webdriver.Chrome, condition: Callable[[webdriver.Chrome], Any]) -> Any:
+    return WebDriverWait(browser, PATIENCE, 0.05).until(condition)
+
+
+def ready(browser: webdriver.Chrome) -> bool:
+    """Whether a question can be answered, or another page is shown."""
+    done = "return document.readyState === 'complete'"
+    question = browser.find_elements(By.CSS_SELECTOR, "form.trial")
+    answerable = browser.find_elements(By.CSS_SELECTOR, "form.ready, .main")
+    return bool(browser.execute_script(done) and (answerable or not question))
+
+
+def picture(browser: webdriver.Chrome, name: str) -> None:
+    if SCREENSHOTS:
+        browser.save_screenshot(str(Path(SCREENSHOTS) / f"{name}.png"))
+
+
+def begin(browser: webdriver.Chrome, server: Server) -> None:
+    browser.delete_all_cookies()
+    browser.get(f"http://127.0.0.1:{server.port}/")
+    browser.delete_all_cookies()
+    browser.get(f"http://127.0.0.1:{server.port}/")
+    browser.find_element(By.NAME, "consent").click()
+    browser.find_element(By.CSS_SELECTOR, "button.main").click()
+
+
+def go_through(browser: webdriver.Chrome, answer: Act, proceed: Act, name: str = "") -> int:
+    """Answer all questions and return their number."""
+    number = 0
+    while True:
+        wait(browser, ready)
+        path = browser.current_url.rpartition("/")[2].partition("?")[0]
+        if path == "done":
+            picture(browser, f"{name}-done")
+            return number
+        if path == "feedback":
+            proceed(browser)
+            wait(browser, lambda b: "feedback" not in b.current_url)
+        else:
+            number += 1
+            picture(browser, f"{name}-{number}")
+            token = browser.find_element(By.NAME, "trial").get_attribute("value")
+            answer(browser)
+            wait(browser, lambda b, token=token: token not in b.page_source)
+
+
+def click(browser: webdriver.Chrome) -> None:
+    browser.find_elements(By.CSS_SELECTOR, "button[name=answer]")[-1].click()
+
+
+def click_on(browser: webdriver.Chrome) -> None:
+    browser.find_element(By.CSS_SELECTOR, "button.main").click()
+
+
+def press(key: str) -> Act:
+    def act(browser: webdriver.Chrome) -> None:
+        browser.switch_to.active_element.send_keys(key)
+
+    return act
+
+
+def votes_of(study: Path) -> list[Vote]:
+    store = Store(study / "study.sqlite")
+    votes = store.votes()
+    store.close()
+    return votes
+
+
+EXPECTED = {"preference": 7, "real-or-fake": 6, "choice": 6, "opinion": 11}
+KEYS = {"preference": Keys.ARROW_RIGHT, "real-or-fake": Keys.ARROW_LEFT, "choice": "3"}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("way", ["mouse", "keys", "phone"])
+def test_a_person_goes_through_a_study(
+    way: str, protocol: str, tmp_path: Path, desktop: webdriver.Chrome, phone: webdriver.Chrome
+) -> None:
+    made = make_small(tmp_path, protocol, size=128 if SCREENSHOTS else 24)
+    browser = phone if way == "phone" else desktop
+    with serving(made.folder) as server:
+        begin(browser, server)
+        acts = (click, click_on)
+        if way == "keys":
+            acts = press(KEYS.get(protocol, "4")), press(Keys.ENTER)
+        number = go_through(browser, *acts, name=f"{protocol}-{way}")
+    votes = votes_of(made.folder)
+    assert len(votes) == number == EXPECTED[protocol]
+    places = {
+        vote.answer if len(vote.question.options) == 1 else vote.ordering.index(vote.answer)
+        for vote in votes
+    }
+    last = {"preference": 1, "real-or-fake": 1, "choice": 2, "opinion": 5}
+    if way == "keys":
+        last |= {"real-or-fake": 0, "opinion": 4}
+    if protocol == "choice":
+        assert places <= {2, 1}
+    else:
+        assert places == {last[protocol]}
+    assert all(0 < vote.seconds < 60 for vote in votes)
+
+
+SIZES = """
+return [...document.querySelectorAll('form.trial img')].map((image) =>
+  [image.getBoundingClientRect().width * devicePixelRatio / image.naturalWidth,
+   image.getBoundingClientRect().height * devicePixelRatio / image.naturalHeight]);
+"""
+
+
+@pytest.mark.parametrize("screen", [(1200, 900, 1.0), (390, 780, 3.0), (600, 450, 2.0)])
+def test_images_have_a_whole_number_of_screen_pixels_per_pixel(
+    screen: tuple[int, int, float], tmp_path: Path
+) -> None:
+    made = make_small(tmp_path, "preference")
+    with serving(made.folder) as server, chromium(*screen) as browser:
+        begin(browser, server)
+        wait(browser, lambda b: b.find_elements(By.CSS_SELECTOR, "form.ready"))
+        sizes = browser.execute_script(SIZES)
+        factors = {round(side, 2) for pair in sizes for side in pair}
+        assert len(factors) == 1 and factors.pop() in {*range(1, 60)}
+        overflow = "return document.documentElement.scrollWidth <= innerWidth"
+        assert browser.execute_script(overflow)
+        picture(browser, f"zoom-{screen[2]:g}")
+
+
+MEASURE = """
+window.seen = [];
+const watch = (time) => {
+  const shown = [...document.querySelectorAll('.stage img')].map(
+    (image) => getComputedStyle(image).visibility === 'visible');
+  window.seen.push([time, shown]);
+  requestAnimationFrame(watch);
+};
+requestAnimationFrame(watch);
+"""
+
+
+def test_images_are_visible_for_one_second_give_or_take_a_frame(tmp_path: Path) -> None:
+    made = make_small(tmp_path, "real-or-fake", exposure=1.0, trials=10, practice=0)
+    with serving(made.folder) as server, chromium(800, 700) as browser:
+        browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": MEASURE})
+        begin(browser, server)
+        measured: list[list[float]] = []
+        for _ in range(10):  # two images each
+            wait(browser, lambda b: b.find_elements(By.CSS_SELECTOR, "form.ready"))
+            seen = browser.execute_script("return window.seen")
+            token = browser.find_element(By.NAME, "trial").get_attribute("value")
+            for place in range(2):
+                visible = [index for index, (_, shown) in enumerate(seen) if shown and shown[place]]
+                start, end = seen[visible[0]][0], seen[visible[-1] + 1][0]
+                frame = max(
+                    seen[index + 1][0] - seen[index][0]
+                    for index in range(visible[0], visible[-1] + 1)
+                )
+                measured.append([end - start, frame])
+                assert abs(end - start - 1000) <= max(frame, 17), (end - start, frame)
+            click(browser)
+            wait(browser, lambda b, token=token: token not in b.page_source)
+    assert len(measured) == 20
+    told = [time for vote in votes_of(made.folder) for time in vote.exposures]
+    assert len(told) == 20
+    for own, (independent, frame) in zip(told, measured, strict=True):
+        assert abs(own - independent) <= max(frame, 17)
+
+
+def test_a_server_killed_between_click_and_answer_costs_no_vote(
+    tmp_path: Path, desktop: webdriver.Chrome
+) -> None:
+    made = make_small(tmp_path, "preference")
+    server = Server(made.folder)
+    begin(desktop, server)
+    wait(desktop, lambda b: b.find_elements(By.CSS_SELECTOR, "form.ready"))
+    token = desktop.find_element(By.NAME, "trial").get_attribute("value")
+    server.kill()
+    click(desktop)
+    wait(desktop, lambda b: "sent again until it arrives" in b.page_source)
+    assert not votes_of(made.folder)
+    server = Server(made.folder, server.port)
+    try:
+        wait(desktop, lambda b: token not in b.page_source)
+    finally:
+        server.kill()
+    assert len(votes_of(made.folder)) == 1
+
+
+def test_controls_have_names_and_the_keyboard_reaches_all_of_them(
+    tmp_path: Path, desktop: webdriver.Chrome
+) -> None:
+    made = make_small(tmp_path, "opinion", calibration=0)
+    with serving(made.folder) as server:
+        begin(desktop, server)
+        wait(desktop, lambda b: b.find_elements(By.CSS_SELECTOR, "form.ready"))
+        tree = desktop.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        for node in tree:
+            role = node.get("role", {}).get("value")
+            if role in ("button", "link", "progressbar", "checkbox", "image"):
+                assert node.get("name", {}).get("value"), json.dumps(node)
+        reached = []
+        for _ in range(6):
+            desktop.switch_to.active_element.send_keys(Keys.TAB)
+            reached.append(desktop.switch_to.active_element.text.partition(" ")[0])
+        assert reached == ["1", "2", "3", "4", "5", "Stop"]
+        errors = [entry for entry in desktop.get_log("browser") if entry["level"] == "SEVERE"]
+        assert not errors
