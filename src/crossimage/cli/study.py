@@ -16,6 +16,8 @@ study_app = tyro.extras.SubcommandApp()
 Methods = Annotated[tuple[str, ...], tyro.conf.arg(metavar="RUN|NAME=DIR...")]
 Folder = Annotated[str, tyro.conf.arg(metavar="DIR")]
 Studies = Annotated[tuple[str, ...], tyro.conf.arg(metavar="STUDY...")]
+File = Annotated[str, tyro.conf.arg(metavar="FILE.zip")]
+Files = Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE...")]
 Maybe = Annotated[str | None, tyro.conf.arg(metavar="DIR")]
 Config = Annotated[str | None, tyro.conf.arg(metavar="study.yaml")]
 Targets = Annotated[tuple[str, ...], tyro.conf.arg(metavar="DOMAIN|LABEL...")]
@@ -106,6 +108,37 @@ def _announce(address: str, admin: str) -> None:
     segno.make(address, error="l").terminal(compact=True)  # a QR code
     print(f"the study: {address}")
     print(f"for you:   {admin}", flush=True)
+
+
+@study_app.command(name="export")
+def study_export(study: Positional[Name], *, out: File) -> None:
+    """Write a study as static pages, one per person, for a plain web host or a crowd platform.
+
+    Each page saves its answers as a file, which `crossimage study import` adds to the study.
+
+    Args:
+        study: Folder of the study.
+        out: The archive to write (.zip).
+    """
+    from crossimage.study.sheets import export_study
+
+    sheets = export_study(as_path(study, "the study"), as_path(out, "--out"))
+    print(f"{sheets} pages, sheet-1.html to sheet-{sheets}.html, written to {out}")
+
+
+@study_app.command(name="import")
+def study_import(study: Positional[Name], answers: Positional[Files]) -> None:
+    """Add the answers that static pages saved to their study.
+
+    Args:
+        study: Folder of the study.
+        answers: Files of answers; one that was added before changes nothing.
+    """
+    from crossimage.study.sheets import import_answers
+
+    paths = [as_path(path, "a file of answers") for path in answers]
+    new, known = import_answers(as_path(study, "the study"), paths)
+    print(f"{new} votes added, {known} known already")
 
 
 @study_app.command(name="analyse")

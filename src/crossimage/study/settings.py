@@ -105,8 +105,8 @@ DEFAULTS: dict[Protocol, dict[str, Any]] = {
         "exposure": 1.0,
     },
     "choice": {
-        "question": "Which image is the best translation to {attribute}: realistic, with the "
-        "attribute, and still the same subject?",
+        "question": "Which image is the best translation to {attribute}: realistic, and still the "
+        "same subject?",
         "people": 146,
         "trials": 40,
     },

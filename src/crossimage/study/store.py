@@ -152,6 +152,17 @@ class Store:
             self._db.close()
             raise ValueError(f"{path} is not the database of a study: {error}") from None
 
+    def copy_without_votes(self) -> Store:
+        """Return a copy in memory, with the questions only."""
+        copy = Store.__new__(Store)
+        copy.path = self.path
+        copy._db = sqlite3.connect(":memory:", isolation_level=None, cached_statements=256)
+        copy._db.row_factory = sqlite3.Row
+        self._db.backup(copy._db)
+        copy._db.execute("PRAGMA foreign_keys = ON")
+        copy._db.execute("DELETE FROM person")
+        return copy
+
     def close(self) -> None:
         """Close the database."""
         self._db.close()
@@ -310,6 +321,69 @@ class Store:
             if question.kind == "check" and answer != question.known:
                 db.execute("UPDATE person SET wrong = wrong + 1 WHERE id = ?", (person.id,))
         return question
+
+    def import_votes(
+        self, form: str, platform: str | None,
+        answers: Sequence[tuple[int, list[int], int, int, list[float]]],
+    ) -> None:  # fmt: skip
+        """Store the votes of a person who answered without a server, in one transaction.
+
+        Votes that are stored already are left as they are.
+
+        Args:
+            form: Names the person's answers.
+            platform: The person's participant number, if any.
+            answers: Number of the question, order of its options, place that was chosen or rating,
+                milliseconds, and exposures.
+
+        Raises:
+            NotYours: Someone else has this participant number.
+            ValueError: There is no such question or answer, or it was answered differently.
+        """
+        questions = self.questions()
+        secret, now = f"sheet-{form}", time.time()
+        shown = (questions[number] for number, *_ in answers if number in questions)
+        method = next((question.group for question in shown if question.group), "")
+        with self.transaction() as db:
+            try:
+                db.execute(
+                    "INSERT INTO person (secret, platform, method, started, ended) "
+                    "VALUES (?, ?, ?, ?, ?) ON CONFLICT (secret) DO NOTHING",
+                    (secret, platform, method, now, now),
+                )
+            except sqlite3.IntegrityError:
+                raise NotYours("this participant number takes part already") from None
+            person = self.person(secret)
+            assert person
+            for position, (number, order, place, taken, exposures) in enumerate(answers):
+                question = questions.get(number)
+                if question is None or sorted(order) != list(range(len(question.options))):
+                    raise ValueError(f"the study has no question {number} with these options")
+                answer = _answer(question, order, place)
+                before = db.execute(
+                    "SELECT answer FROM vote WHERE person = ? AND question = ?", (person.id, number)
+                ).fetchone()
+                if before is not None:
+                    if before["answer"] != answer:
+                        raise OtherAnswer(f"question {number} was answered before, and differently")
+                    continue
+                db.execute(
+                    "INSERT INTO handout VALUES (?, ?, ?, ?, ?, ?, 1)",
+                    (
+                        person.id,
+                        number,
+                        secrets.token_urlsafe(16),
+                        json.dumps(order),
+                        position,
+                        now,
+                    ),
+                )
+                db.execute(
+                    "INSERT INTO vote VALUES (?, ?, ?, ?, ?, ?)",
+                    (person.id, number, answer, now, taken, json.dumps(exposures)),
+                )
+                if question.kind == "check" and answer != question.known:
+                    db.execute("UPDATE person SET wrong = wrong + 1 WHERE id = ?", (person.id,))
 
     def votes(self) -> list[Vote]:
         """Return all votes, in the order in which they were stored."""

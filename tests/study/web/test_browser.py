@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tests.study.web.browser import chromium
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 60
+PATIENCE = 25
 SCREENSHOTS = os.environ.get("STUDY_SCREENSHOTS")
 """A folder for screenshots of the pages, for the documentation."""
 
@@ -85,6 +86,7 @@ def go_through(browser: webdriver.Chrome, answer: Act, proceed: Act, name: str =
 
 
 def click(browser: webdriver.Chrome) -> None:
+    time.sleep(0.3)  # nobody is faster; and a tap needs a frame in which the button is enabled
     browser.find_elements(By.CSS_SELECTOR, "button[name=answer]")[-1].click()
 
 

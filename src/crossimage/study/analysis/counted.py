@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
+from crossimage.study.analysis.statistics import krippendorff_alpha
 from crossimage.study.settings import Settings
 from crossimage.study.store import Vote
 
@@ -54,6 +55,14 @@ def sort_votes(votes: Sequence[Vote], settings: Settings) -> Counted:
     excluded = {vote.person for vote in votes if vote.wrong >= settings.wrong_checks}
     left_out = Counter(reason for reason in reasons if reason)
     return Counted(kept, dict(left_out), len({vote.person for vote in kept}), len(excluded))
+
+
+def agreement(votes: Sequence[Vote], settings: Settings) -> float | None:
+    """Return Krippendorff's alpha of votes that count; None where it is not defined."""
+    units: dict[Hashable, list[float]] = defaultdict(list)
+    for vote in votes:
+        units[vote.question.key].append(vote.answer)
+    return krippendorff_alpha(units, "interval" if settings.protocol == "opinion" else "nominal")
 
 
 def as_csv(votes: Sequence[Vote], settings: Settings) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,10 +18,9 @@ from crossimage.evaluation.report.figures import (
 )
 from crossimage.evaluation.report.page import Evaluation
 from crossimage.evaluation.report.plots import Histogram
-from crossimage.study.analysis.counted import Counted
+from crossimage.study.analysis.counted import Counted, agreement
 from crossimage.study.analysis.statistics import (
     clustered_mean,
-    krippendorff_alpha,
     strengths_of,
     win_matrix,
 )
@@ -107,14 +106,6 @@ def figures_of(counted: Counted, settings: Settings) -> StudyFigures:
 _NAMES = {
     "preference": "preference", "choice": "chosen", "real-or-fake": "fooled", "opinion": "mos",
 }  # fmt: skip
-
-
-def agreement(votes: Sequence[Vote], settings: Settings) -> float | None:
-    """Return Krippendorff's alpha of votes that count."""
-    units: dict[Hashable, list[float]] = defaultdict(list)
-    for vote in votes:
-        units[vote.question.key].append(vote.answer)
-    return krippendorff_alpha(units, "interval" if settings.protocol == "opinion" else "nominal")
 
 
 def _share(

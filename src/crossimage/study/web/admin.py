@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from crossimage.study.analysis.counted import as_csv, sort_votes
-from crossimage.study.analysis.figures import agreement
+from crossimage.study.analysis.counted import agreement, as_csv, sort_votes
 from crossimage.study.settings import Settings
 from crossimage.study.store import Store
 

@@ -19,6 +19,7 @@ from crossimage.study.settings import IMAGES, Settings
 from crossimage.study.store import NotYours, OtherAnswer, Person, Store
 from crossimage.study.trial import shown_trial
 from crossimage.study.web import fields
+from crossimage.study.web.admin import overview, votes_csv
 from crossimage.study.web.guard import Guard, Refused, parse_form
 from crossimage.utils.html import page_template
 
@@ -54,8 +55,8 @@ class StudyApp:
             ("/feedback", self.feedback, "GET"), ("/done", self.done, "GET"),
             ("/stop", self.ask_to_stop, "GET"), ("/stop", self.stop, "POST"),
             ("/withdraw", self.withdraw, "POST"), ("/images/{name}", self.image, "GET"),
-            ("/static/{name}", self.static, "GET"), ("/admin", self.admin, "GET"),
-            ("/admin/votes.csv", self.votes, "GET"),
+            ("/static/{name}", self.static, "GET"), ("/favicon.ico", self.no_icon, "GET"),
+            ("/admin", self.admin, "GET"), ("/admin/votes.csv", self.votes, "GET"),
         ]  # fmt: skip
         pages = Starlette(
             routes=[Route(path, page, methods=[method]) for path, page, method in routes],
@@ -201,20 +202,20 @@ class StudyApp:
             raise Refused(404, "There is no such file.")
         return FileResponse(STATIC / name, media_type=_TYPES[name])
 
+    async def no_icon(self, request: Request) -> Response:
+        """Answer that there is no icon."""
+        return Response(status_code=204)
+
     # Admin
 
     async def admin(self, request: Request) -> Response:
         """Show progress and agreement."""
-        from crossimage.study.web.admin import overview
-
         token = self._check_admin(request)
         facts = await run_in_threadpool(overview, self.store.path, self.settings)
         return self._page("admin.html", facts=facts, token=token)
 
     async def votes(self, request: Request) -> Response:
         """Send the votes as CSV."""
-        from crossimage.study.web.admin import votes_csv
-
         self._check_admin(request)
         text = await run_in_threadpool(votes_csv, self.store.path, self.settings)
         headers = {"Content-Disposition": 'attachment; filename="votes.csv"'}

@@ -16,6 +16,7 @@ _PLATFORM = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{10,64}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _DAY = 86_400_000  # milliseconds
+_LONGEST = 64  # characters of two exposures
 
 
 def platform_number(fields: Mapping[str, str]) -> str | None:
@@ -74,7 +75,7 @@ def exposures(fields: Mapping[str, str]) -> list[float]:
     if text == "":
         return []
     try:
-        values = json.loads(text)
+        values = json.loads(text) if len(text) <= _LONGEST else None
     except ValueError:
         values = None
     if not (
