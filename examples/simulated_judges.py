@@ -1,71 +1,43 @@
-"""Simulated judges answer a study, to try out its analysis: no figure of real people.
+"""A preference study whose judges are simulated: the analysis recovers what they think.
 
-Each judge knows the true strength of every method and chooses by the model of Bradley and Terry:
-method i over j with probability 1 / (1 + exp(s_j - s_i)). Ratings scatter around 3 + s, and a
-generated image passes for real with probability 1 / (1 + exp(-s)).
-
-    python examples/simulated_judges.py STUDY METHOD=STRENGTH...
+No figure of real people: each judge chooses by the model of Bradley and Terry with the strengths
+below. Writes a study and its report to example/study.
 """
 
 from __future__ import annotations
 
-import random
-import sys
-from math import exp
+import argparse
 from pathlib import Path
 
-from crossimage.study.assign import group_for_next, next_handout
-from crossimage.study.settings import Settings
-from crossimage.study.store import Handout, Store
-from crossimage.study.web.serve import open_study
+from PIL import Image, ImageFilter
 
+from crossimage.data.make.outlines import make_outlines
+from crossimage.study.analysis.analyse import analyse_study
+from crossimage.study.make import make_study
+from crossimage.study.simulate import simulate
 
-def judge(
-    handout: Handout, strengths: dict[str, float], taste: float, chance: random.Random
-) -> int:
-    """Return a judge's answer: the place of an option, or a rating."""
-    question = handout.question
-    if question.known is not None:  # practice and checks are easy
-        rated = len(question.options) == 1
-        return question.known if rated else handout.ordering.index(question.known)
-    options = [question.options[index].method for index in handout.ordering]
-    if len(options) == 1:
-        return min(5, max(1, round(chance.gauss(3 + strengths[options[0]] + taste, 0.8))))
-    if question.group:
-        fooled = chance.random() < 1 / (1 + exp(-strengths[question.group] - taste))
-        return handout.ordering.index(0 if fooled else 1)
-    weights = [exp(strengths[option]) for option in options]
-    return chance.choices(range(len(options)), weights)[0]
+STRENGTHS = {"sharp": 0.5, "soft": 0.0, "blurred": -0.5}
+BLUR = {"sharp": 0, "soft": 2, "blurred": 4}
 
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--images", type=int, default=60)
+count = parser.parse_args().images
 
-def simulate(study: Path, strengths: dict[str, float], people: int | None = None) -> int:
-    """Let simulated judges answer a study, and return the number of their votes."""
-    settings, store = open_study(study, for_votes=True)
-    chance = random.Random(settings.seed)
-    votes = 0
-    groups = len(settings.methods) if settings.protocol == "real-or-fake" else 1
-    for _ in range(people or (settings.people or 1) * groups):
-        votes += _answer(store, settings, strengths, chance)
-    store.close()
-    return votes
+example = Path("example")
+make_outlines(example / "shapes", seed=0, count=2, test_count=count)
+inputs, originals = example / "shapes" / "testA", example / "shapes" / "testB"
+methods = {}
+for name, radius in BLUR.items():
+    folder = example / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for image, target in zip(sorted(inputs.iterdir()), sorted(originals.iterdir()), strict=True):
+        blurred = Image.open(target).filter(ImageFilter.GaussianBlur(radius))
+        blurred.save(folder / f"{image.stem}.png")
+    methods[name] = str(folder)
 
-
-def _answer(
-    store: Store, settings: Settings, strengths: dict[str, float], chance: random.Random
-) -> int:
-    person = store.join(group_for_next(store))
-    taste = chance.gauss(0, 0.2)
-    exposures = [1000 * settings.exposure] * 2 if settings.exposure else []
-    votes = 0
-    while handout := next_handout(store, settings, person):
-        place = judge(handout, strengths, taste, chance)
-        store.vote(person, handout.token, place, chance.randint(900, 6000), exposures)
-        votes += 1
-    store.end(person, stopped=False)
-    return votes
-
-
-if __name__ == "__main__":
-    folder, *pairs = sys.argv[1:]
-    known = {name: float(value) for name, _, value in (pair.partition("=") for pair in pairs)}
-    print(f"{simulate(Path(folder), known)} votes of simulated judges")
+changes = {"questions": 3 * count, "trials": min(30, 3 * count)}
+study = make_study(
+    example / "study", "preference", methods, data=str(inputs), changes=changes
+).folder
+print(f"{simulate(study, STRENGTHS)} votes of simulated judges, strengths {STRENGTHS}")
+print(analyse_study(study))

@@ -24,6 +24,7 @@ OPTIONS = {
     "sample_gan": ["--images", "16", "--steps", "2", "--samples", "4"],
     "import_checkpoint": [],
     "own_method": ["--images", "6", "--steps", "2"],
+    "simulated_judges": ["--images", "6"],
 }
 WRITTEN = {
     "train_munit": ["munit/model.safetensors"],
@@ -36,6 +37,7 @@ WRITTEN = {
     "sample_gan": ["samples/sheet.png"],
     "import_checkpoint": ["imported.safetensors"],
     "own_method": ["own/model.safetensors"],
+    "simulated_judges": ["study/analysis/report.html"],
 }
 AFTER_MUNIT = {"translate_folder", "styles", "evaluate_models"}
 

@@ -1,20 +1,18 @@
 """The figures of a study with people beside those of metrics."""
 
-import runpy
 from pathlib import Path
 
 import pytest
 
 from crossimage.evaluation.api import evaluate
 from crossimage.study.analysis.analyse import analyse_study
+from crossimage.study.simulate import simulate
 from tests.study.people import make_small
-
-SIMULATE = Path(__file__).parents[2] / "examples" / "simulated_judges.py"
 
 
 def test_evaluate_adds_the_figures_of_a_study(tmp_path: Path) -> None:
     study = make_small(tmp_path, "preference").folder
-    runpy.run_path(str(SIMULATE))["simulate"](study, {"one": 0.0, "two": 0.5})
+    simulate(study, {"one": 0.0, "two": 0.5})
     fake, real = tmp_path / "two", tmp_path / "input"
     with pytest.raises(FileNotFoundError, match="crossimage study analyse"):
         evaluate(fake=fake, real=real, metrics="psnr", study=study)

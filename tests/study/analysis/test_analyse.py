@@ -2,7 +2,6 @@
 
 import csv
 import json
-import runpy
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,10 @@ import yaml
 
 from crossimage.study.analysis.analyse import analyse_study
 from crossimage.study.make import make_study, remake_study
+from crossimage.study.simulate import simulate
 from crossimage.study.store import Store
 from tests.study.people import folders, make_small
 
-SIMULATE = Path(__file__).parents[3] / "examples" / "simulated_judges.py"
-simulate = runpy.run_path(str(SIMULATE))["simulate"]
 STRENGTHS = {"one": 0.6, "two": 0.0, "three": -0.6}
 
 

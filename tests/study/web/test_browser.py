@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,12 +42,12 @@ def wait(browser: webdriver.Chrome, condition: Callable[[webdriver.Chrome], Any]
     return WebDriverWait(browser, PATIENCE, 0.05).until(condition)
 
 
-def ready(browser: webdriver.Chrome) -> bool:
-    """Whether a question can be answered, or another page is shown."""
-    done = "return document.readyState === 'complete'"
-    question = browser.find_elements(By.CSS_SELECTOR, "form.trial")
-    answerable = browser.find_elements(By.CSS_SELECTOR, "form.ready, .main")
-    return bool(browser.execute_script(done) and (answerable or not question))
+READY = """
+const [form, here] = [document.querySelector('form.trial'), location.pathname];
+const steady = document.readyState === 'complete' && !form?.matches(':not(.ready)');
+return steady && ['/trial', '/feedback', '/done'].includes(here) ? here : null;
+"""
+"""The path of a page that a person can act on."""
 
 
 def picture(browser: webdriver.Chrome, name: str) -> None:
@@ -69,12 +68,11 @@ def go_through(browser: webdriver.Chrome, answer: Act, proceed: Act, name: str =
     """Answer all questions and return their number."""
     number = 0
     while True:
-        wait(browser, ready)
-        path = browser.current_url.rpartition("/")[2].partition("?")[0]
-        if path == "done":
+        path = wait(browser, lambda b: b.execute_script(READY))
+        if path == "/done":
             picture(browser, f"{name}-done")
             return number
-        if path == "feedback":
+        if path == "/feedback":
             proceed(browser)
             wait(browser, lambda b: "feedback" not in b.current_url)
         else:
@@ -86,7 +84,6 @@ def go_through(browser: webdriver.Chrome, answer: Act, proceed: Act, name: str =
 
 
 def click(browser: webdriver.Chrome) -> None:
-    time.sleep(0.3)  # nobody is faster; and a tap needs a frame in which the button is enabled
     browser.find_elements(By.CSS_SELECTOR, "button[name=answer]")[-1].click()
 
 
