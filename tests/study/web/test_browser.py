@@ -225,6 +225,7 @@ def test_controls_have_names_and_the_keyboard_reaches_all_of_them(
     tmp_path: Path, desktop: webdriver.Chrome
 ) -> None:
     made = make_small(tmp_path, "opinion", calibration=0)
+    desktop.get_log("browser")  # what was logged before
     with serving(made.folder) as server:
         begin(desktop, server)
         wait(desktop, lambda b: b.find_elements(By.CSS_SELECTOR, "form.ready"))
