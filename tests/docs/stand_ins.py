@@ -346,11 +346,19 @@ STAND_INS: dict[str, StandIns] = {
         }
     ),
     "docs/study.md": StandIns(
-        {"DATA": pairs, "runs/munit": partial(model, method="munit"),
-         "runs/cyclegan": partial(model, method="cyclegan"), "srgan": images, "bicubic": images,
-         "original": images},
-        replace={"questions=500": "questions=3", "people=26": "people=2 calibration=4",
-                 "--data DATA --out real": "--data DATA --set trials=2 practice=1 --out real"},
+        {
+            "DATA": pairs,
+            "runs/munit": partial(model, method="munit"),
+            "runs/cyclegan": partial(model, method="cyclegan"),
+            "srgan": images,
+            "bicubic": images,
+            "original": images,
+        },
+        replace={
+            "questions=500": "questions=3",
+            "people=26": "people=2 calibration=4",
+            "--data DATA --out real": "--data DATA --set trials=2 practice=1 --out real",
+        },
     ),  # fmt: skip
     "docs/translate.md": StandIns(
         SKETCHES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from contextlib import suppress
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,6 +19,7 @@ MAX_FIELDS = 12
 """Fields of a form."""
 PATIENCE = 10.0
 """Seconds in which a form must arrive."""
+_DISCARD, _DISCARD_PATIENCE = 2**20, 1.0  # bytes and seconds of a body that is refused
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; "
@@ -72,6 +74,8 @@ class Guard:
             self._check(scope)
             body = await _body(scope, receive)
         except Refused as refused:
+            if scope["method"] == "POST" and refused.status != 408:
+                await _discard(receive)
             response = PlainTextResponse(
                 f"{refused.reason}\n", refused.status, {"Connection": "close"}
             )
@@ -145,6 +149,21 @@ async def _body(scope: Scope, receive: Receive) -> bytes:
                     return b"".join(parts)
     except TimeoutError:
         raise Refused(408, f"the form did not arrive within {PATIENCE:g} seconds") from None
+
+
+async def _discard(receive: Receive) -> None:
+    """Read and forget the rest of a body, up to a limit.
+
+    A client that is still sending when the connection is closed may never see the answer.
+    """
+    size = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DISCARD_PATIENCE):
+            while size < _DISCARD:
+                message = await receive()
+                size += len(message.get("body", b""))
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return
 
 
 def parse_form(body: bytes) -> dict[str, str]:
