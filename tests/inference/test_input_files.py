@@ -102,6 +102,10 @@ def test_links_are_followed_and_loops_end(tmp_path: Path) -> None:
     said = describe(found.left_out) or ""
     assert "1 link to a folder that contains it" in said and "1 broken link" in said
     assert f"1 input given twice ({photos / 'x.png'})" in said
+    found = find_inputs(photos / "**" / "*.png", tmp_path / "out")
+    names = [source.path.relative_to(photos).as_posix() for source in found.files]
+    assert names == ["again.png", "linked/y.png", "x.png"]
+    assert f"1 link to a folder that contains it ({photos / 'loop'})" in describe(found.left_out)
 
 
 def test_a_leading_tilde_is_the_home_folder(

@@ -294,6 +294,78 @@ def test_what_results_cannot_keep_is_noted_by_reason(tmp_path: Path) -> None:
     assert "1 input: the colour profile can't be used" in report.notes[1]
 
 
+@pytest.mark.parametrize(("dtype", "nodata"), [("uint8", 0), ("uint16", 0), ("uint16", 65535)])
+def test_whole_numbers_keep_their_no_data_value(tmp_path: Path, dtype: str, nodata: int) -> None:
+    most = int(np.iinfo(dtype).max)
+    values = pixels(most=most)
+    values[2, 3] = (nodata, nodata, 5)  # a colour, although two of its values are no-data
+    values[:4, 10:] = nodata
+    stated = [(42113, "s", 0, str(nodata), True)]
+    tifffile.imwrite(tmp_path / "x.tif", values, photometric="rgb", extratags=stated)
+    result, report = translate(tmp_path / "x.tif", tmp_path)
+    assert not report.notes
+    with tifffile.TiffFile(result) as file:
+        tags, written = file.pages[0].tags, file.asarray()
+    assert float(tags[42113].value) == nodata and written.dtype == dtype
+    empty = (values == nodata).all(-1)
+    assert np.array_equal((written == nodata).any(-1), empty)
+    assert np.abs(written.astype(int) - values)[~empty].max() <= 1
+    _, report = translate(tmp_path / "x.tif", tmp_path, format="png")
+    assert "pixels that hold no value get one in the result, which can't mark them; use tif" in str(
+        report.notes
+    )
+
+
+def test_no_data_values_that_whole_numbers_cannot_hold_are_noted(tmp_path: Path) -> None:
+    values = np.linspace(-1, 1, 12 * 20 * 3, dtype=np.float32).reshape(12, 20, 3)
+    values[0, 0] = np.nan
+    tifffile.imwrite(tmp_path / "x.tif", values, photometric="rgb")
+    settings = {"value_range": (-1, 1)}
+    _, report = translate(tmp_path / "x.tif", tmp_path, settings=settings)
+    assert not report.notes
+    _, report = translate(tmp_path / "x.tif", tmp_path, settings=settings, depth="16")
+    assert "pixels that hold no value get one in the result" in str(report.notes)
+
+
+def test_metadata_that_a_format_cannot_hold_is_noted(tmp_path: Path) -> None:
+    xmp, texts, exif = b"<x>" + b"a" * 70_000, PngInfo(), Image.Exif()
+    exif[270] = "d" * 70_000
+    texts.add_text("Author", "me")
+    image = Image.fromarray(pixels())
+    image.save(tmp_path / "x.webp", xmp=xmp, lossless=True)
+    image.save(tmp_path / "e.png", exif=exif, pnginfo=texts)
+    kept, report = translate(tmp_path / "x.webp", tmp_path)
+    with Image.open(kept) as written:
+        assert written.info["xmp"] == xmp and not report.notes
+    for name, format, words in (
+        ("x.webp", "jpg", "its XMP, since .jpg files hold up to 65 kB"),
+        ("x.webp", "bmp", "its XMP, which .bmp files do not hold"),
+        ("e.png", "jpg", "its camera data (EXIF), since .jpg files hold up to 65 kB"),
+        ("e.png", "webp", "its texts and comments, which .webp files do not hold"),
+        ("e.png", "bmp", "its camera data (EXIF) and its texts and comments, which .bmp"),
+    ):
+        _, report = translate(tmp_path / name, tmp_path, format=format)
+        assert any(f"left out: {words}" in note for note in report.notes), report.notes
+
+
+def test_tags_of_maps_that_results_lack_are_noted(tmp_path: Path) -> None:
+    tags = [(SCALE, "d", 3, (1.0, 1.0, 0.0), True), (42112, "s", 0, "<GDALMetadata/>", True)]
+    tifffile.imwrite(tmp_path / "x.tif", pixels(), photometric="rgb", extratags=tags)
+    _, report = translate(tmp_path / "x.tif", tmp_path)
+    assert ["GDAL's metadata is left out" in note for note in report.notes] == [True]
+    _, report = translate(tmp_path / "x.tif", tmp_path, format="jpg")
+    assert "left out: the tags of its place on the map, which .jpg files do not hold" in str(
+        report.notes
+    )
+
+
+def test_a_profile_of_floating_point_values_is_noted(tmp_path: Path) -> None:
+    values = pixels().astype(np.float32) / 255
+    tifffile.imwrite(tmp_path / "x.tif", values, photometric="rgb", iccprofile=WIDE)
+    _, report = translate(tmp_path / "x.tif", tmp_path, settings={"value_range": (0, 1)})
+    assert "its values are not of 8 or 16 bits" in str(report.notes)
+
+
 def test_earlier_models_keep_the_profile_of_colours_that_they_do_not_convert(
     tmp_path: Path,
 ) -> None:

@@ -19,6 +19,7 @@ from crossimage.data.sources.find import (
     NameIndex,
     check_image,
     describe,
+    find_cycle,
     find_files,
     judge,
     without_results,
@@ -206,7 +207,7 @@ def _matches(pattern: Path, out: Path, found: FoundInputs) -> Iterator[InputFile
         raise FileNotFoundError(
             f"{pattern} is not a file or folder, and as a pattern it matches none"
         )
-    listed = [base / name for name in names]
+    listed = _without_cycles([base / name for name in names], base, found)
     folders = [path for path in listed if path.is_dir()]
     kept = set(without_results([path for path in listed if check_image(path)], found.left_out))
     for path in listed:
@@ -221,6 +222,19 @@ def _matches(pattern: Path, out: Path, found: FoundInputs) -> Iterator[InputFile
                 found.left_out.append(refused)
         elif path in kept:
             yield InputFile(path, path.relative_to(base).parent)
+
+
+def _without_cycles(paths: Sequence[Path], base: Path, found: FoundInputs) -> list[Path]:
+    """Leave out paths through links to folders that contain them, which patterns follow."""
+    cycles = {folder: find_cycle(folder, base) for folder in {path.parent for path in paths}}
+    kept = []
+    for path in paths:
+        cycle = cycles[path.parent] or (find_cycle(path, base) if path.is_dir() else None)
+        if cycle is None:
+            kept.append(path)
+        elif cycle not in found.left_out:
+            found.left_out.append(cycle)
+    return kept
 
 
 def _images_in(folder: Path, base: Path, out: Path, found: FoundInputs) -> Iterator[InputFile]:

@@ -15,7 +15,7 @@ from crossimage.config import DataRules
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.files import LoadedImage
 from crossimage.data.images.metadata import PLACE_LOST, Metadata, read_metadata
-from crossimage.data.images.writing import write_image
+from crossimage.data.images.writing import TIFF, holds_gaps, lost_metadata, write_image
 from crossimage.inference.output_types import ResultDepth, depth_of
 from crossimage.utils.progress import ProgressCallback, StderrProgress
 
@@ -47,6 +47,21 @@ class Original(NamedTuple):
     loaded: LoadedImage
     metadata: Metadata
     notes: tuple[str, ...]
+
+    def lost_in(
+        self, suffix: str, asked: ResultDepth, value_range: tuple[float, float] | None
+    ) -> list[str | None]:
+        """Return what results of a type and depth can't hold of the input, besides its values."""
+        lost = [lost_metadata(suffix, self.metadata)]
+        if self.loaded.gaps is not None:
+            depth = depth_of(asked, self.loaded.depth, suffix, 3, value_range)
+            depth = depth or ("8" if value_range is None else "float")
+            if not holds_gaps(suffix, depth, self.loaded.nodata):
+                lost.append(
+                    "pixels that hold no value get one in the result, which can't mark them"
+                    + ("" if suffix in TIFF else "; use tif")
+                )
+        return lost
 
 
 def read_original(

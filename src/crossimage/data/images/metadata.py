@@ -33,6 +33,7 @@ MAKER_NOTE = 0x927C
 
 _PIXEL_SCALE, _TIE_POINTS, _TRANSFORMATION = 33550, 33922, 34264
 _KEYS, _NUMBERS, _TEXTS = 34735, 34736, 34737
+_BANDS = 42112  # GDAL's statistics, units and scales of the bands
 _RASTER_TYPE, _POINT = 1025, 2
 
 _NOT_TEXT = re.compile(r"XML:com\.adobe\.xmp$|Raw profile type ")
@@ -45,6 +46,7 @@ _XMP_OF_SEVERAL = (b"hdrgm:", b"GContainer", b"Container:Directory")  # lists im
 
 
 PLACE_LOST = "the image is {}, so the tags of its place on the map are left out"
+BANDS_LOST = "GDAL's metadata is left out, since it describes the values of the input"
 
 
 class Tag(NamedTuple):
@@ -159,6 +161,7 @@ def _of_tiff(data: bytes, rules: DataRules) -> Metadata:
         codes = (_PIXEL_SCALE, _TIE_POINTS, _TRANSFORMATION, _KEYS, _NUMBERS, _TEXTS)
         geo = [_tag(code, page.tags[code].value) for code in codes if code in page.tags]  # type: ignore[union-attr]
         profile, turned = layout.profile, layout.orientation != 1
+        bands = _BANDS in page.tags  # type: ignore[union-attr]
     xmp = exif.get(ExifTags.Base.XMLPacket)
     return Metadata(
         exif=_kept_exif(exif),
@@ -166,7 +169,7 @@ def _of_tiff(data: bytes, rules: DataRules) -> Metadata:
         xmp=_kept_xmp(bytes(xmp) if isinstance(xmp, bytes) else None),
         geo=() if turned else tuple(geo),
         profile=profile if rules == 1 else None,
-        lost=(PLACE_LOST.format("turned upright"),) if geo and turned else (),
+        lost=(PLACE_LOST.format("turned upright"),) * bool(geo and turned) + (BANDS_LOST,) * bands,
     )
 
 

@@ -193,6 +193,8 @@ def info(path: ImageFile, layout: Layout) -> ImageInfo:
     colours = layout.channels - layout.alpha
     followed = colours in (1, 3) and layout.dtype in (np.uint8, np.uint16)
     ignored = problem(layout.profile, "L" if colours == 1 else "RGB") if followed else None
+    if layout.profile and colours in (1, 3) and not followed:
+        ignored = "its values are not of 8 or 16 bits"
     return ImageInfo(
         width, height, layout.channels, mode, depth, further=layout.further, ignored_profile=ignored
     )

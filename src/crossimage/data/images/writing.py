@@ -67,7 +67,8 @@ def write_image(
         x: Float tensor (C, H, W) in [-1, 1]; values outside are clipped.
         value_range: The values of -1 and 1 in files of more than 8 bits; by default these are in
             [-1, 1] in floating-point files, and use the full range of 16 bits.
-        gaps: Which pixels (H, W) of a floating-point TIFF hold no value.
+        gaps: Which pixels (H, W) hold no value. TIFF files mark them with ``nodata``, if their
+            depth can hold it, and others do not.
         nodata: The no-data value; None: NaN.
         depth: How values are stored. By default TIFF files hold float32 values if ``value_range``
             is given or the image does not have 1, 3 or 4 channels, and all other files hold 8 bits.
@@ -88,8 +89,9 @@ def write_image(
         depth = "float" if floating and alpha is None else "8"
     _check(path, suffix, len(x), alpha is not None, depth)
     array = _array(x, alpha, depth, value_range)
-    if gaps is not None and depth == "float":
-        array[gaps.cpu().numpy()] = math.nan if nodata is None else nodata
+    marked = gaps is not None and holds_gaps(suffix, depth, nodata)
+    if gaps is not None and marked:
+        _mark(array, gaps.cpu().numpy(), math.nan if nodata is None else nodata)
     opaque = len(x) - (len(x) == 4)
     profile = None
     if depth != "float" and not (value_range is not None and opaque == 1):
@@ -98,12 +100,60 @@ def write_image(
         missing = math.nan if gaps is not None and nodata is None else nodata
         encoded = encode_tiff(
             array, metadata, profile, alpha is not None or len(x) == 4,
-            missing if depth == "float" else None,
+            missing if marked or depth == "float" else None,
         )  # fmt: skip
     else:
         encoded = _encode(array, _FORMATS[suffix], metadata, profile)
     with atomic(path) as file:
         file.write(encoded)
+
+
+def holds_gaps(suffix: str, depth: Depth, nodata: float | None) -> bool:
+    """Return whether a file can tell pixels that hold no value.
+
+    Args:
+        suffix: Its suffix.
+        depth: How it stores values.
+        nodata: The no-data value; None: NaN.
+    """
+    if suffix not in TIFF or depth == "float":
+        return suffix in TIFF
+    most = _MOST if depth == "16" else 255
+    return nodata is not None and 0 <= nodata <= most and nodata == int(nodata)
+
+
+def _mark(array: NDArray[Any], gaps: NDArray[np.bool_], nodata: float) -> None:
+    """Give pixels without a value the no-data value, and whole numbers elsewhere another one."""
+    if array.dtype.kind == "u":
+        array[array == nodata] = nodata - 1 if nodata else 1
+    array[gaps] = nodata
+
+
+def lost_metadata(suffix: str, metadata: Metadata) -> str | None:
+    """Return what a format can't hold of metadata; None if it holds everything."""
+    if suffix in TIFF:
+        return None
+    kind, most = _FORMATS[suffix], _MAX_EXIF
+    lost, long = [], []
+    if metadata.geo:
+        lost.append("the tags of its place on the map")
+    if metadata.exif:
+        exif = metadata.exif_for(1, 1)
+        whole = len(exif.tobytes())
+        if kind == "BMP":
+            lost.append("its camera data (EXIF)")
+        elif kind == "JPEG" and whole > most:
+            kept = _exif_bytes(exif, most)
+            long.append("the camera's own notes" if kept else "its camera data (EXIF)")
+    if metadata.xmp and (kind == "BMP" or (kind == "JPEG" and len(metadata.xmp) > most)):
+        (lost if kind == "BMP" else long).append("its XMP")
+    if metadata.texts and kind in ("BMP", "WEBP"):
+        lost.append("its texts and comments")
+    elif kind == "JPEG" and len(joined_texts(metadata.texts).encode()) > most:
+        long.append("the end of its texts")
+    parts = [f"{' and '.join(lost)}, which {suffix} files do not hold"] * bool(lost)
+    parts += [f"{' and '.join(long)}, since {suffix} files hold up to 65 kB"] * bool(long)
+    return f"left out: {', and '.join(parts)}" if parts else None
 
 
 def _check(path: Path, suffix: str, channels: int, alpha: bool, depth: Depth) -> None:
@@ -170,7 +220,9 @@ def _encode(
             options["exif"] = data
     if image_format == "PNG":
         options["pnginfo"] = _png_texts(metadata)
-    elif image_format != "BMP" and metadata.xmp and len(metadata.xmp) <= _MAX_EXIF:
+    elif metadata.xmp and (
+        image_format == "WEBP" or (image_format == "JPEG" and len(metadata.xmp) <= _MAX_EXIF)
+    ):
         options["xmp"] = metadata.xmp
     if image_format == "JPEG" and metadata.texts:
         options["comment"] = joined_texts(metadata.texts).encode()[:_MAX_EXIF]

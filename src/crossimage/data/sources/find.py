@@ -302,6 +302,18 @@ def _is(kind: Callable[[], bool]) -> bool:
         return False
 
 
+def find_cycle(path: Path, base: Path) -> LeftOut | None:
+    """Return the first link on the way from a folder to a file or folder that leads back."""
+    here, parents = base, (os.path.realpath(base),)
+    for part in path.relative_to(base).parts:
+        here /= part
+        real = os.path.realpath(here)
+        if here.is_symlink() and here.is_dir() and _leads_back(real, parents):
+            return LeftOut(_CYCLE, str(here), str(here))
+        parents = (*parents, real)
+    return None
+
+
 def _leads_back(target: str, parents: tuple[str, ...]) -> bool:
     """Return whether one of the folders on the way is, or is inside, the target of a link."""
     inside = os.path.join(target, "")

@@ -221,6 +221,7 @@ class Job:
         notes = [*original.notes, note_type(path, suffix, self._options.format)]
         if self._options.depth == "auto":
             notes.append(note_lost_depth(original.loaded.depth, suffix))
+        notes += original.lost_in(suffix, self._options.depth, self._range)
         for note in filter(None, notes):
             self._notes[note].append(path)
 
