@@ -304,7 +304,8 @@ def _is(kind: Callable[[], bool]) -> bool:
 
 def find_cycle(path: Path, base: Path) -> LeftOut | None:
     """Return the first link on the way from a folder to a file or folder that leads back."""
-    here, parents = base, (os.path.realpath(base),)
+    here = base
+    parents: tuple[str, ...] = (os.path.realpath(base),)
     for part in path.relative_to(base).parts:
         here /= part
         real = os.path.realpath(here)
