@@ -275,7 +275,8 @@ class Predictor:
                 f"{', '.join(self.targets)}"
             )
         codes, styles = codes.to(self.device), []
-        for i, code in enumerate(codes):  # one by one, for the same rounding in any company
+        # One by one, so that rounding does not depend on the others.
+        for i, code in enumerate(codes):
             own = target if isinstance(target, str) else target[min(i, len(target) - 1)][None]
             with torch.no_grad():
                 style = self.networks.style_from(code[None], own).float()

@@ -296,9 +296,9 @@ def stretched(x: Tensor, noise: Tensor) -> Tensor:
     Returns:
         Photos whose lowest value is -1 and whose highest is almost 1.
     """
-    grey = x.float() * 127.5
-    low, high = grey.amin((1, 2, 3), keepdim=True), grey.amax((1, 2, 3), keepdim=True)
-    return ((grey - low) / (high - low + 1) + noise / 256) * 2 - 1
+    gray = x.float() * 127.5
+    low, high = gray.amin((1, 2, 3), keepdim=True), gray.amax((1, 2, 3), keepdim=True)
+    return ((gray - low) / (high - low + 1) + noise / 256) * 2 - 1
 
 
 def diversity(x: Tensor, other: Tensor, z: Tensor, z_other: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_LIGHT = 249.5 / 127.5 - 1  # of 255 grey levels; everything darker belongs to a stroke
+_LIGHT = 249.5 / 127.5 - 1  # of 255 gray levels; everything darker belongs to a stroke
 _ROWS = 2**22  # distances held at a time
 
 
@@ -13,7 +13,7 @@ _ROWS = 2**22  # distances held at a time
 def distance_maps(x: Tensor) -> Tensor:
     """Return how far each pixel of a drawing is from the nearest stroke.
 
-    Whatever is darker than 250 of 255 grey levels is a stroke. If more than half of an image is
+    Whatever is darker than 250 of 255 gray levels is a stroke. If more than half of an image is
     nearly black (below 6), its strokes are what is lighter: edge detectors draw white on black.
 
     Args:
@@ -24,10 +24,10 @@ def distance_maps(x: Tensor) -> Tensor:
         the strokes, 1 where it is farthest from them, and everywhere in an image without strokes.
         They are rounded down to 256 levels, those of an image file.
     """
-    grey = x.float().mean(1)
-    black = grey < -_LIGHT
+    gray = x.float().mean(1)
+    black = gray < -_LIGHT
     inverted = black.flatten(1).float().mean(1) > 0.5
-    strokes = torch.where(inverted[:, None, None], ~black, grey < _LIGHT)
+    strokes = torch.where(inverted[:, None, None], ~black, gray < _LIGHT)
     distances = _squared_distances(strokes).double().sqrt()
     farthest = distances.flatten(1).amax(1)[:, None, None].clamp_min(1)
     levels = (distances / farthest * 255).floor()
