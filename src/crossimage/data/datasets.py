@@ -406,7 +406,8 @@ class UnpairedImages(Images):
         count = len(self.domains[index].train)
         first = int(torch.randint(count, (), generator=generator))
         rows = (row % count for row in range(first, first + count))
-        row, (image,) = self._first_readable((index,), rows, generator, sample.unreadable)
+        zoom = zoom_of_step(self.config, index, number)
+        row, (image,) = self._first_readable((index,), rows, generator, sample.unreadable, zoom)
         sample.files.append(str(self.domains[index].train[row]))
         sample.images[name] = image
 
