@@ -253,3 +253,9 @@ def test_what_becomes_of_the_values_is_said(tmp_path):
     sound = inspect(str(tmp_path), replace(config, value_range=ranges))
     assert not sound.problems
     assert "hold 0 to 4095; 0 becomes black and 4095 white." in shown(sound)
+
+
+def test_names_cannot_command_the_terminal(data):
+    (data / "trainA" / "red\x1b[31m.png").write_bytes(b"broken")
+    printed = shown(inspect(str(data)))
+    assert "red\\x1b[31m.png" in printed and "\x1b" not in printed

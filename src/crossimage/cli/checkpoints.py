@@ -13,6 +13,7 @@ from crossimage.cli.arguments import (
 )
 from crossimage.utils.files import as_path, expanded
 from crossimage.utils.names import did_you_mean
+from crossimage.utils.streams import printable
 
 
 def import_(
@@ -54,5 +55,5 @@ def run_import(arguments: list[str]) -> None:
         format = files.pop(0) if did_you_mean(files[0], FORMATS) else None
     target = as_path(out, "--out")
     for note in import_model(files, target, format, options, config):
-        print(note)
-    print(f"model written to {out}")
+        print(printable(note))
+    print(printable(f"model written to {out}"))

@@ -27,6 +27,7 @@ from crossimage.data.sources.leaks import find_leaks
 from crossimage.data.sources.pairs import unmatched
 from crossimage.data.sources.summary import describe_pairs, describe_splits
 from crossimage.data.unreadable import too_many
+from crossimage.utils.streams import printable
 
 _MANY = 200  # above this number of files, a progress bar is shown
 _LISTED = 5  # blank images named at most
@@ -400,7 +401,10 @@ def print_report(report: DataReport, console: Console | None = None) -> None:
     """Print a report: a table of the images, the broken files, and what training would do."""
     console = console or Console()
     table = Table(
-        title=Text(report.data), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left"
+        title=Text(printable(report.data)),
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        title_justify="left",
     )
     for heading in ("domain", "split", "images", "smallest", "median", "largest", "formats",
                     "depths", "channels"):  # fmt: skip
@@ -409,11 +413,15 @@ def print_report(report: DataReport, console: Console | None = None) -> None:
         sizes = [f"{width}x{height}" for width, height in split.sizes] or ["-"] * 3
         counted = [Text(_counted(c)) for c in (split.modes, split.depths, split.channels)]
         # as text, since brackets in strings are markup, and words between colons emoji
-        table.add_row(Text(split.domain), split.split, str(split.count), *sizes, *counted)
+        table.add_row(
+            Text(printable(split.domain)), split.split, str(split.count), *sizes, *counted
+        )
     console.print(table)
     for split in report.splits:
         if split.labels:
-            console.print(split.labels, markup=False, emoji=False, highlight=False, soft_wrap=True)
+            console.print(
+                printable(split.labels), markup=False, emoji=False, highlight=False, soft_wrap=True
+            )
     # both domains of a pair share its reason, which is printed once
     broken = dict.fromkeys(reason for split in report.splits for _, reason in split.broken)
     if broken:
@@ -421,7 +429,7 @@ def print_report(report: DataReport, console: Console | None = None) -> None:
     left_out = [report.left_out] if report.left_out else []
     lines = [*broken, *report.sources, *left_out, *report.training, *report.problems]
     for line in lines:
-        console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
+        console.print(printable(line), markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def _listed(paths: Sequence[str]) -> str:

@@ -96,6 +96,17 @@ def test_random_samples_of_bicyclegan_belong_to_their_input(tmp_path: Path) -> N
     }
 
 
+def test_synthesized_images_of_pix2pixhd_are_results(tmp_path: Path) -> None:
+    fake = tmp_path / "images"
+    kinds = ("input_label", "synthesized_image", "real_image")
+    pictures(fake, *(f"{i}_{kind}.jpg" for i in (0, 1) for kind in kinds))
+    assert shape(fake) == {str(i): [f"{i}_synthesized_image.jpg"] for i in (0, 1)}
+    itself = FolderGallery(fake, fake)
+    itself.pair_up()
+    targets = [item.target_path for item in itself.items(None, None)]
+    assert targets == [fake / f"{i}_real_image.jpg" for i in (0, 1)]
+
+
 def test_sheets_of_stargan_are_refused(tmp_path: Path) -> None:
     pictures(tmp_path, "1-images.jpg", "2-images.jpg")
     with pytest.raises(ValueError, match="side by side in one file"):

@@ -2,6 +2,7 @@
 
 - pytorch-CycleGAN-and-pix2pix: ``x_fake_B.png`` beside ``x_real_A.png``, ``x_real_B.png`` and
   ``x_rec_A.png``; its ``test`` model: ``x_fake.png`` beside the input ``x_real.png``.
+- pix2pixHD: ``x_synthesized_image.jpg`` beside ``x_input_label.jpg``.
 - BicycleGAN: ``x_random_sample01.png`` beside ``x_input.png`` and ``x_ground truth.png``.
 - MUNIT and UNIT: ``test.py`` writes ``output000.jpg``, ... beside ``input.jpg``; ``test_batch.py``
   writes a folder per style, ``OUT_00``, ``OUT_01``, ..., or all into ``OUT`` for UNIT, and the
@@ -20,10 +21,10 @@ from typing import NamedTuple
 from crossimage.data.sources.find import LeftOut, find_results
 
 _NAMES = re.compile(
-    r"(?P<stem>.+)_(?:(?P<fake>fake)(?:_(?P<to>[AB]))?|random_sample(?P<sample>\d+)"
-    r"|(?P<other>real(?:_[AB])?|rec_[AB]|idt_[AB]|input|encoded|ground[ _]truth))"
+    r"(?P<stem>.+)_(?:(?P<fake>fake)(?:_(?P<to>[AB]))?|synthesized_image|random_sample(?P<sample>\d+)"
+    r"|(?P<other>real(?:_[AB])?|rec_[AB]|idt_[AB]|input(?:_label)?|real_image|encoded|ground[ _]truth))"
 )
-"""Names of test images of pytorch-CycleGAN-and-pix2pix and BicycleGAN, without their suffix."""
+"""Names of test images of pytorch-CycleGAN-and-pix2pix, pix2pixHD and BicycleGAN."""
 _INPUT = re.compile(r"input(\d{3,})")
 _OUTPUT = re.compile(r"(?:(input\d{3,})_)?output(\d{3,})?")
 _STYLE_FOLDER = re.compile(r"(.+)_(\d{2,})")
@@ -84,7 +85,7 @@ def targets_of(folder: Path, letter: str) -> dict[str, Path] | None:
         folder: The folder of real images.
         letter: The domain, ``A`` or ``B``; the empty string where names have none.
     """
-    wanted = {f"real_{letter}", "ground truth", "ground_truth"}
+    wanted = {f"real_{letter}", "real_image", "ground truth", "ground_truth"}
     real = {
         _name(path.with_name(match["stem"] + ".x"), folder): path
         for path, match in _matches(find_results(folder).images).items()
