@@ -22,7 +22,8 @@ from crossimage.data.sources.find import LeftOut, find_results
 
 _NAMES = re.compile(
     r"(?P<stem>.+)_(?:(?P<fake>fake)(?:_(?P<to>[AB]))?|synthesized_image|random_sample(?P<sample>\d+)"
-    r"|(?P<other>real(?:_[AB])?|rec_[AB]|idt_[AB]|input(?:_label)?|real_image|encoded|ground[ _]truth))"
+    r"|(?P<other>real(?:_[AB])?|rec_[AB]|idt_[AB]|input(?:_label)?"
+    r"|real_image|encoded|ground[ _]truth))"
 )
 """Names of test images of pytorch-CycleGAN-and-pix2pix, pix2pixHD and BicycleGAN."""
 _INPUT = re.compile(r"input(\d{3,})")
