@@ -151,8 +151,9 @@ def test_references_show_the_half_of_the_target_domain(tmp_path: Path) -> None:
     trained = of_pairs()
     report = trained.translate_files(both, tmp_path / "out", "blue", reference=both)
     assert any(note.startswith("1 reference: only the right half") for note in report.notes)
-    with pytest.warns(UserWarning, match="half"):
+    with pytest.warns(UserWarning, match="half") as warned:
         trained.translate(str(both), "red", reference=str(both))
+    assert {warning.filename for warning in warned} == {__file__}
     unaware = model()
     unaware.translate_files(both, tmp_path / "out", "blue", reference=both, half="left")
     unaware.translate_files(both, tmp_path / "out", "blue", reference=both)

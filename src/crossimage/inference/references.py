@@ -34,15 +34,6 @@ def images_of(given: ImageLike) -> list[Image]:
     return [given]
 
 
-def tensors_of(given: object) -> list[Tensor]:
-    """Return references given as tensors (N, C, H, W) or (C, H, W); none if others are given."""
-    if isinstance(given, Tensor):
-        return [given]
-    if not isinstance(given, list | tuple) or not all(isinstance(one, Tensor) for one in given):
-        return []
-    return [one[None] if one.ndim == 3 else one for one in given]
-
-
 def find_references(
     given: ReferencesLike,
     few_shot: bool,
@@ -79,6 +70,46 @@ def find_references(
     return references
 
 
+def given_styles(predictor: Predictor, given: ReferencesLike, to: To, half: HalfRule) -> Tensor:
+    """Return the style codes of references in any form that users give them.
+
+    Args:
+        predictor: The trained model.
+        given: The references.
+        to: Their domain; with several label vectors (N, L), each reference has its own.
+        half: Which part of them is used.
+
+    Returns:
+        Codes (references, style_dim); for few-shot methods (classes, style_dim), where images
+        beside folders are of one class.
+
+    Raises:
+        FileNotFoundError: The path of an image does not exist.
+        ValueError: An image is unreadable, or the domain or the number of references does not fit.
+    """
+    few_shot = predictor.networks.few_shot
+    if few_shot and (tensors := _tensors_of(given)):
+        styles = torch.cat([_encode(predictor, images, to, half) for images in tensors])
+        return styles.mean(0, keepdim=True)
+    many = isinstance(to, Tensor) and to.ndim == 2 and len(to) > 1
+    if isinstance(given, Tensor):
+        if many and len(given) == 1:
+            given = given.expand(len(to), -1, -1, -1)
+        return _encode(predictor, given, to, half)
+    references = find_references(given, few_shot)
+    if few_shot or not many:
+        return reference_styles(predictor, references, to, half)
+    if len(references) == 1:
+        references *= len(to)
+    if len(references) != len(to):
+        raise ValueError(
+            f"reference holds {len(references)} images, expected 1 or one for each of the "
+            f"{len(to)} label vectors"
+        )
+    pairs = zip(references, to, strict=True)
+    return torch.cat([reference_styles(predictor, [one], row[None], half) for one, row in pairs])
+
+
 def reference_styles(
     predictor: Predictor,
     references: Sequence[Reference],
@@ -104,8 +135,21 @@ def reference_styles(
     )
 
 
+def _tensors_of(given: ReferencesLike) -> list[Tensor]:
+    """Return references given as tensors (N, C, H, W) or (C, H, W); none if others are given."""
+    if isinstance(given, Tensor):
+        return [given]
+    if not isinstance(given, list | tuple) or not all(isinstance(one, Tensor) for one in given):
+        return []
+    return [one[None] if one.ndim == 3 else one for one in given]
+
+
 def _encode(
-    predictor: Predictor, images: Reference, to: To, half: HalfRule | None, size: int | None
+    predictor: Predictor,
+    images: Tensor | Reference,
+    to: To,
+    half: HalfRule | None,
+    size: int | None = None,
 ) -> Tensor:
     """Return the style code of each image."""
     letter = predictor.letter(to)

@@ -34,7 +34,7 @@ from crossimage.inference.inputs import (
 )
 from crossimage.inference.output_types import ResultDepth
 from crossimage.inference.predictor import Precision, Predictor, Target
-from crossimage.inference.references import find_references, reference_styles, tensors_of
+from crossimage.inference.references import given_styles
 from crossimage.inference.sample_files import sample_files
 from crossimage.labels import To
 from crossimage.utils.arguments import find_device, whole
@@ -619,41 +619,11 @@ class Translator(Predictor):
             return self._fit_style(style, count, "style")[:, None]
         if reference is not None:
             self._require_styles()
-            codes = self._reference_codes(reference, to, half)
+            rule = HalfRule(self.networks, self.letter(to), half, reference=True)
+            codes = given_styles(self, reference, to, rule)
+            _warn(rule, "reference")
             return self._fit_style(codes, count, "reference")[:, None]
         return None
-
-    def _reference_codes(self, reference: ReferencesLike, to: To, half: Half | None) -> Tensor:
-        """Return the style code of each reference."""
-        rule = HalfRule(self.networks, self.letter(to), half, reference=True)
-        codes = self._codes_of_references(reference, to, rule)
-        _warn(rule, "reference")
-        return codes
-
-    def _codes_of_references(self, reference: ReferencesLike, to: To, half: HalfRule) -> Tensor:
-        few_shot = self.networks.few_shot
-        if few_shot and (tensors := tensors_of(reference)):
-            codes = torch.cat([self.encode_style(images, to) for images in tensors])
-            return codes.mean(0, keepdim=True)
-        if not isinstance(reference, Tensor):
-            images = find_references(reference, few_shot)
-            if few_shot or not (isinstance(to, Tensor) and to.ndim == 2 and len(to) > 1):
-                return reference_styles(self, images, to, half)
-            # an image each has a target of its own
-            images = images * len(to) if len(images) == 1 else images
-            if len(images) != len(to):
-                raise ValueError(
-                    f"reference holds {len(images)} images, expected 1 or one for each of the "
-                    f"{len(to)} label vectors"
-                )
-            styles = [
-                reference_styles(self, [one], row[None], half)
-                for one, row in zip(images, to, strict=True)
-            ]
-            return torch.cat(styles)
-        if isinstance(to, Tensor) and to.ndim == 2 and len(reference) == 1:
-            reference = reference.expand(len(to), -1, -1, -1)
-        return self.encode_style(reference, to)
 
     def _random_styles(
         self,
