@@ -3,11 +3,13 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -64,6 +66,16 @@ def begin(browser: webdriver.Chrome, server: Server) -> None:
     browser.find_element(By.CSS_SELECTOR, "button.main").click()
 
 
+def insist(browser: webdriver.Chrome, answer: Act, token: str) -> None:
+    """Answer, and once more if the page stays: a busy browser drops some of its driver's input."""
+    for _ in range(5):
+        answer(browser)
+        with suppress(TimeoutException):
+            WebDriverWait(browser, 5, 0.05).until(lambda b: token not in b.page_source)
+            return
+    raise AssertionError("the page does not react")
+
+
 def go_through(browser: webdriver.Chrome, answer: Act, proceed: Act, name: str = "") -> int:
     """Answer all questions and return their number."""
     number = 0
@@ -79,8 +91,7 @@ def go_through(browser: webdriver.Chrome, answer: Act, proceed: Act, name: str =
             number += 1
             picture(browser, f"{name}-{number}")
             token = browser.find_element(By.NAME, "trial").get_attribute("value")
-            answer(browser)
-            wait(browser, lambda b, token=token: token not in b.page_source)
+            insist(browser, answer, token)
 
 
 def click(browser: webdriver.Chrome) -> None:

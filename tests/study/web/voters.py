@@ -118,6 +118,7 @@ def run(
     ]
     for thread in threads:
         thread.start()
+        time.sleep(think / voters)  # people do not come all at once
     return stop, threads, logs
 
 
