@@ -259,3 +259,10 @@ def test_names_cannot_command_the_terminal(data):
     (data / "trainA" / "red\x1b[31m.png").write_bytes(b"broken")
     printed = shown(inspect(str(data)))
     assert "red\\x1b[31m.png" in printed and "\x1b" not in printed
+
+
+def test_random_zoom_is_said(data):
+    config = Config(domains=("x", "y"), smallest_zoom=0.25)
+    assert "shrunk by random factors from 0.25 to 1" in " ".join(
+        shown(inspect(str(data), config)).split()
+    )

@@ -89,3 +89,8 @@ def test_too_many_small_images_stop_the_run(pictures: Path, tmp_path: Path) -> N
     Image.new("RGB", (30, 12)).save(pictures / "tiny.png")
     with pytest.raises(ValueError, match=r"1 of 4 images .* more than 5 %.*tiny\.png is 30 x 12"):
         train("srgan", pictures, tmp_path / "run", **small("srgan"))
+
+
+def test_random_zoom_is_refused(pictures: Path) -> None:
+    with pytest.raises(ValueError, match="smallest_zoom shrinks images, .*; set it to 1"):
+        opened(pictures, smallest_zoom=0.5)

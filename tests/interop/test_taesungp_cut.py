@@ -98,6 +98,24 @@ def test_heads_and_discriminator_come_in_any_order(tmp_path: Path, order: str) -
     assert {"generators", "heads", "discriminators"} == method.players().keys()
 
 
+@pytest.mark.parametrize("given", ["GD", "GDF"])
+def test_files_and_folders_of_official_names_may_lack_the_heads(tmp_path: Path, given: str) -> None:
+    networks = {"G": resnet(), "F": heads([3, 8, 16, 16, 16]), "D": patch()}
+    files = [saved(networks[name], tmp_path / f"latest_net_{name}.pth") for name in given]
+    for paths in (files, [tmp_path]):
+        method = model(paths, tmp_path, nce_layers="0,4,8,12,13")
+        assert "discriminators" in method.players()
+
+
+def test_names_that_tell_another_network_are_refused(tmp_path: Path) -> None:
+    files = [
+        saved(resnet(), tmp_path / "latest_net_D.pth"),
+        saved(patch(), tmp_path / "latest_net_G.pth"),
+    ]
+    with pytest.raises(ValueError, match="given as G, but its name says D"):
+        import_model(files, tmp_path / "m.safetensors")
+
+
 def test_a_generator_with_blurs_is_enough(tmp_path: Path) -> None:
     notes = import_model(files_of(tmp_path, resnet()), tmp_path / "m.safetensors")
     assert notes[0] == "recognised as taesungp-cut"
