@@ -11,74 +11,15 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from torch import Tensor
-
-from crossimage.data.labelled import LabelledImages
-from crossimage.evaluation.galleries.images import ImageStream, as_uint8, to_rgb
+from crossimage.evaluation.galleries.classes import ClassGallery, stream_of
 from crossimage.evaluation.galleries.labels import open_images
-from crossimage.evaluation.galleries.model import ModelGallery, PreparedInput, preparation
+from crossimage.evaluation.galleries.model import preparation
 from crossimage.evaluation.galleries.parts import PartedGallery, part_titles
 from crossimage.evaluation.galleries.references import ReferenceStyles
-from crossimage.inference.predictor import Draw, Predictor, Target
+from crossimage.inference.predictor import Predictor
 from crossimage.utils.names import did_you_mean, look_up
 
 _NAMED = 20  # classes named at most in an error message
-
-
-class FewShotGallery(ModelGallery):
-    """A model's outputs for images of other classes, with the style of K references of one class.
-
-    The real images are those that the references are drawn from.
-
-    Args:
-        model: The trained model.
-        images: The images of all classes.
-        paths: Files of the inputs.
-        references: Files of the images of the target class, at least K.
-        target: Name of the target class.
-        count: K.
-        seed: Seed of the choice of references.
-        data: The data set, for a reader.
-    """
-
-    def __init__(
-        self, model: Predictor, images: LabelledImages, paths: Sequence[Path],
-        references: Sequence[Path], target: str, count: int, seed: int, data: str,
-    ) -> None:  # fmt: skip
-        self._images = images
-        prepared = preparation(model.config)
-        super().__init__(
-            model, seed,
-            {"data": data, "direction": f"to {target}", "preparation": prepared},
-            title=target,
-            real=ImageStream(references, self._read_real, prepared),
-            paths=paths,
-            target=target,
-            keeps_class=False,
-            torchvision=True,
-            few_shot=True,
-        )  # fmt: skip
-        self.max_outputs, self.depends_on_seed = None, True
-        letter = model.resolve_target(None)
-        read = partial(images.centred, 0)
-        self._styles = ReferenceStyles(model, references, read, letter, count, seed)
-        self._letter = model.encode_target(letter, 1)
-
-    def load(self, index: int) -> PreparedInput:
-        """Load and prepare an input; see :meth:`ModelGallery.load`."""
-        path = self.paths[index]
-        x = self.model.fit_size(self._images.centred(0, path)[None])[0]
-        return PreparedInput(path, x, self._letter)
-
-    def pair_up(self) -> None:
-        """Raise an error: no image has a partner of another class; see :meth:`Gallery.pair_up`."""
-        raise ValueError(f"no image has a partner in the class {self.target}")
-
-    def _draw(self, one: PreparedInput, k: int, target: Target) -> Draw:
-        return self._styles.draw(one.path.name, k)
-
-    def _read_real(self, path: Path) -> Tensor:
-        return to_rgb(as_uint8(self._images.centred(0, path)))
 
 
 def open_few_shot(
@@ -119,10 +60,19 @@ def open_few_shot(
                 f"{count} needs as many of each class: add images, or give --references "
                 f"{min(len(pool[one]) for one in targets)}"
             )
+    (letter,) = model.networks.letters
     parts = []
     for name in targets:
         paths = [path for source in known if source != name for path in sources[source]]
-        parts.append(FewShotGallery(model, images, paths, pool[name], name, count, seed, data))
+        styles = ReferenceStyles(model, pool[name], partial(images.centred, 0), letter, count, seed)
+        parts.append(
+            ClassGallery(
+                model, images, paths, name, letter,
+                stream_of(images, pool[name]), styles, seed, data, f"to {name}",
+                title=name,
+                few_shot=True,
+            )
+        )  # fmt: skip
     untested = [name for name in known if not tested[name]]
     inputs = "test images"
     if untested:
