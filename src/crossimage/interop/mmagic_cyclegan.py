@@ -72,9 +72,9 @@ def convert(
     order = find_order(options)
     a, b = domains
     networks = {way: resnet(source, f"{start}.{to}") for way, to in (("ab", b), ("ba", a))}
-    judged = {d: f"discriminators.{name}" for d, name in (("a", a), ("b", b))}
+    prefixes = {d: f"discriminators.{name}" for d, name in (("a", a), ("b", b))}
     has_discriminators = bool(domains_of(source.state, "discriminators"))
-    critics = {d: patch(source, p) for d, p in judged.items()} if has_discriminators else {}
+    critics = {d: patch(source, p) for d, p in prefixes.items()} if has_discriminators else {}
 
     shapes = shapes_of(networks["ab"])
     if critics:
