@@ -87,6 +87,38 @@ def test_variants(shape: dict[str, Any], module: bool, tmp_path: Path) -> None:
     close(model.discriminate(x)[0].flatten(1), networks["discriminator"](x))
 
 
+def test_a_folder_with_the_checkpoints_of_a_run(tmp_path: Path) -> None:
+    """As the official program leaves it: optimizers too, several iterations."""
+    folder, names = tmp_path / "run", (*AVERAGED, "discriminator")
+    (folder / "checkpoints").mkdir(parents=True)
+    for step in (10, 20):
+        saved(build(), folder / f"checkpoints/{step:06}_nets_ema.ckpt", *AVERAGED)
+        saved(build(), folder / f"checkpoints/{step:06}_nets.ckpt", *names)
+        torch.save({"generator": {}}, folder / f"checkpoints/{step:06}_optims.ckpt")
+    with pytest.raises(ValueError, match="choose one as in epoch=000020"):
+        import_model([folder], tmp_path / "m.safetensors")
+    notes = import_model([folder], tmp_path / "m.safetensors", options={"epoch": "20"})
+    assert any("000020_optims.ckpt" in note and "left out" in note for note in notes)
+    assert any("000020_nets.ckpt: the discriminator" in note for note in notes)
+    averaged = folder / "checkpoints/000020_nets_ema.ckpt"
+    import_model([averaged], tmp_path / "alone.safetensors")
+    x = torch.rand(1, 3, 32, 32) * 2 - 1
+    results = [
+        crossimage.load(tmp_path / f"{name}.safetensors").translate(x, "dog", seed=0)
+        for name in ("m", "alone")
+    ]
+    close(*results)
+
+
+def test_files_of_different_iterations_are_refused(tmp_path: Path) -> None:
+    files = [
+        saved(build(), tmp_path / "000010_nets_ema.ckpt", *AVERAGED),
+        saved(build(), tmp_path / "000020_nets.ckpt", *AVERAGED, "discriminator"),
+    ]
+    with pytest.raises(ValueError, match="different times of training"):
+        import_model(files, tmp_path / "m.safetensors")
+
+
 def test_a_landmark_network_inside_the_file_is_used(tmp_path: Path) -> None:
     networks = build(faces=True)
     file = saved(networks, tmp_path / "nets_ema.ckpt", *AVERAGED)

@@ -12,6 +12,7 @@ import torch
 
 import crossimage
 from crossimage.cli.app import main
+from crossimage.cli.checkpoints import import_
 from crossimage.interop import FORMATS, import_model
 from crossimage.interop.checkpoint_files import read_checkpoint
 from tests.interop.nvlabs_networks import UNITGenerator
@@ -25,6 +26,15 @@ def checkpoint(tmp_path: Path) -> Path:
     path = tmp_path / "gen_00000001.pt"
     torch.save({d: UNITGenerator(3, GEN).state_dict() for d in "ab"}, path)
     return path
+
+
+def test_the_help_names_every_format() -> None:
+    text = " ".join(str(import_.__doc__).split())
+    assert [
+        name
+        for name in FORMATS
+        if f"{name}," not in text and f"{name};" not in text and f"{name} or" not in text
+    ] == []
 
 
 class Trap:

@@ -75,6 +75,23 @@ def test_other_widths_sizes_and_channels(method: SketchyGAN, tmp_path: Path) -> 
         torch.testing.assert_close(imported.translate(x, labels, z), expected)
 
 
+def test_variables_of_no_network_are_left_out_and_named(method: SketchyGAN, tmp_path: Path) -> None:
+    """Such as a second discriminator, with a spectral norm that the first one lacks."""
+    name = "generator/Conv/weights"
+    own = variables(method)
+    beside = {
+        "critic/Conv/critic/Conv/u": torch.zeros(1, 3),
+        "global_step": torch.zeros(1),
+        f"{name}/Adam": torch.zeros_like(own[name]),
+        f"{name}/Adam_1": torch.zeros_like(own[name]),
+    }
+    save_file(own | beside, tmp_path / "all.safetensors")
+    notes = import_model([tmp_path / "all.safetensors"], tmp_path / "model.safetensors")
+    assert "left out, since they are of no network: critic, global_step" in notes
+    assert "left out: 2 tensors of the optimizers" in notes
+    assert any("stabilisation=dragan" in note for note in notes)
+
+
 def test_files_that_do_not_fit_are_refused(method: SketchyGAN, tmp_path: Path) -> None:
     def convert(options: dict[str, str] | None = None, **changes: Tensor | None) -> None:
         kept = {k: v for k, v in (variables(method) | changes).items() if v is not None}

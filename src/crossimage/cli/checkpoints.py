@@ -22,12 +22,13 @@ def import_(
     """Convert a checkpoint of another codebase to a model file.
 
     Args:
-        files: The format (nvlabs-munit, nvlabs-unit, junyanz-cyclegan, junyanz-pix2pix,
-            junyanz-bicyclegan, yunjey-stargan, taesungp-cut, taesungp-sincut, rt219-sketch,
-            wchen342-sketchygan, mmagic-cyclegan, mmagic-pix2pix, nvidia-pix2pixhd or
-            pytorch-gan-cyclegan; recognised if left out) and the checkpoint's files: generators,
-            encoders, then discriminators if wanted; or the folder of a training run. Settings that
-            the files do not contain may follow as key=value; docs/import.md lists them.
+        files: The format (nvlabs-munit, nvlabs-unit, nvlabs-funit, junyanz-cyclegan,
+            junyanz-pix2pix, junyanz-bicyclegan, taesungp-cut, taesungp-sincut, yunjey-stargan,
+            clovaai-stargan-v2, rt219-sketch, wchen342-sketchygan, mmagic-cyclegan, mmagic-pix2pix,
+            nvidia-pix2pixhd or pytorch-gan-cyclegan; recognised if left out) and the checkpoint's
+            files: generators, encoders, then discriminators if wanted; or the folder of a training
+            run. Settings that the files do not contain may follow as key=value; docs/import.md
+            lists them.
         out: The model file to write (.safetensors).
         config: The codebase's own config file (config.yaml or train_opt.txt), if it has one.
     """

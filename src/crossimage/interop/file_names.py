@@ -17,6 +17,7 @@ _PATTERNS = [
     for pattern in (
         r"(?:.*?[_-])??(?P<epoch>iter_\d+|\d+|latest|best)_net_(?P<role>[A-Za-z]\w*)",
         r"(?P<role>gen|dis)_(?P<epoch>\d+)",
+        r"(?P<epoch>\d+)_(?P<role>nets|nets_ema)",
         r"(?P<epoch>\d+)-(?P<role>[A-Z])",
         r"(?P<role>(?:[GD]|generator|discriminator)(?:_(?:[AB]{1,2}|[AB](?:2|to)[AB]))?)"
         r"_(?P<epoch>\d+)",
@@ -205,7 +206,7 @@ def _nothing(folder: Path) -> str:
     held = f"; give its files themselves: {_listed(files)}" if files else ""
     return (
         f"{folder} holds no files named like checkpoints; expected files such as "
-        f"latest_net_G_A.pth, gen_00010000.pt or 200000-G.ckpt{held}"
+        f"latest_net_G_A.pth, gen_00010000.pt, 100000_nets_ema.ckpt or 200000-G.ckpt{held}"
     )
 
 

@@ -7,6 +7,7 @@ TensorFlow's layouts. It does not name the classes.
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import torch
@@ -67,7 +68,8 @@ def convert(
     refuse_config(config, "SketchyGAN", options=False)
     check_options(options, ["attributes"])
     (source,) = sources
-    source.ignore(lambda name: not name.startswith(("generator/", "discriminator/")))
+    others = sorted({name.split("/")[0] for name in source.state} - {"generator", "discriminator"})
+    source.ignore(lambda name: name.split("/")[0] in others or _is_moment(name))
     discriminator = any(name.startswith("discriminator/") for name in source.state)
     shapes = _shapes(source)
     classes = shapes.pop("classes")
@@ -98,7 +100,16 @@ def convert(
         "test_statistics=batch, since the file holds no running statistics: outputs depend on the "
         "images that are translated together",
     ]
+    if others:
+        notes.append(f"left out, since they are of no network: {', '.join(others)}")
+    if moments := sum(map(_is_moment, source.state)):
+        notes.append(f"left out: {moments} tensors of the optimizers")
     return ConvertedModel(method, discriminator, notes)
+
+
+def _is_moment(name: str) -> bool:
+    """Return whether a variable is one of Adam's, which lie below the weight that they are of."""
+    return name.endswith(("/Adam", "/Adam_1"))
 
 
 def _shapes(source: CheckpointFile) -> dict[str, Any]:
@@ -113,7 +124,7 @@ def _shapes(source: CheckpointFile) -> dict[str, Any]:
             f"the noise of {source.path} has {length} values, which are no {width} square maps"
         )
     crop = (side << HALVINGS - 1,) * 2
-    spectral = any(name.endswith("/u") for name in source.state)
+    spectral = any(re.fullmatch("discriminator/.*/u", name) for name in source.state)
     return {
         "channels": (channels,), "width": width, "z_dim": z_dim, "crop": crop, "classes": classes,
         "stabilisation": "spectral" if spectral else "dragan",
