@@ -57,6 +57,7 @@ autodoc_type_aliases = {
     name: name
     for name in (
         *("PositiveInt", "NonNegativeInt", "PositiveFloat", "NonNegativeFloat", "Fraction"),
+        *("Share", "Shares", "FilePath", "Halves", "Masks", "Statistics"),
         *("Names", "Groups", "Channels", "Betas", "Range", "Size"),
         *("Array", "Codes", "ImageLike", "ImageSource", "ImagesLike", "Precision", "To"),
     )

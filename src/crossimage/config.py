@@ -167,8 +167,7 @@ def micro_batch_size(
 
 
 Side = Literal["left", "right"]
-Halves = Annotated[tuple[Side, ...], BeforeValidator(_separated)]
-"""A half of a side-by-side pair, for each domain."""
+Halves = Annotated[tuple[Side, ...], BeforeValidator(_separated)]  # one per domain
 
 
 @dataclass(frozen=True)

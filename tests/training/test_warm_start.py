@@ -89,8 +89,9 @@ def start(method: str, data: Path, out: Path, init_from: Path, **changes: Any) -
     listener = Said()
     still = small(method, steps=1, learning_rate=0.0, weight_decay=0.0, **changes)
     still.pop("decay_steps", None)
-    if method == "stargan_v2":
-        still["mapping_learning_rate"] = 0.0
+    own_rates = {"stargan_v2": "mapping_learning_rate", "sketchygan": "discriminator_learning_rate"}
+    if method in own_rates:
+        still[own_rates[method]] = 0.0
     run_training(method, str(data), out, still, init_from=init_from, listener=listener)
     (sentence,) = (s for s in listener.sentences if s.startswith("initialised from"))
     return sentence
@@ -111,11 +112,9 @@ def test_a_start_from_a_run_has_the_weights_of_all_its_players(
     method: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     source = {
-        "unpaired": "classes",
-        "paired": "pairs",
-        "labelled": "labelled",
-        "classes": "labelled",
-    }
+        "unpaired": "classes", "paired": "pairs", "labelled": "labelled", "classes": "labelled",
+        "class_pairs": "class_pairs",
+    }  # fmt: skip
     data = request.getfixturevalue(source.get(METHODS[method].layout, "folders"))
     data = data / "trainA" if METHODS[method].layout in ("single", "super_resolution") else data
     # an average would be what a start takes the generators from
@@ -155,7 +154,7 @@ def test_files_of_other_kinds_are_refused_in_a_sentence(
     torn.write_bytes(newest.read_bytes()[:-1000])
     image = next((folders / "trainA").iterdir())
     for given, said in (
-        (foreign, "expected a checkpoint of a run.*crossimage import"),
+        (foreign, "is a checkpoint of another codebase.*import it with `crossimage import"),
         (torn, "expected a checkpoint of a run"),
         (image, "png is not a model .* this looks like an image; give the file of a model"),
         (finished / "config.yaml", "expected a model file"),

@@ -196,7 +196,7 @@ class Method(ABC, nn.Module):
     def companions(cls, config: Any) -> dict[str, Companion]:
         """Return the further images that each training sample has, by name; by default none.
 
-        For the layout ``unpaired``. They are found under these names in :attr:`Batch.images`.
+        For the layout ``unpaired``. They are found under these names in ``Batch.images``.
         """
         return {}
 
@@ -263,7 +263,7 @@ class Method(ABC, nn.Module):
     def build_fixed_networks(self) -> None:  # noqa: B027 - most methods have none
         """Build the pretrained networks that only the training step needs.
 
-        The networks of ``inference_fixed`` are built already; unless they are :attr:`loaded`, this
+        The networks of ``inference_fixed`` are built already; unless they are ``loaded``, this
         loads their weights.
 
         Raises:
