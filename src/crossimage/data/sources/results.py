@@ -37,7 +37,7 @@ def entries_below(folder: Path, files: Iterable[str | Path]) -> dict[str, Entry]
 def split_results(
     images: Sequence[Path], entries: dict[str, Entry]
 ) -> tuple[list[Path], list[Path], list[Path]]:
-    """Split images into those that are no results, results, and contact sheets.
+    """Split images into other images, results and contact sheets.
 
     Args:
         images: The images of a folder.

@@ -66,6 +66,6 @@ class FileOptions:
         if self.reference is not None and checked.samples > 1:
             raise ValueError("samples and reference are mutually exclusive: give one of them")
         if self.reference is not None and self.truncation != 1:
-            raise ValueError("truncation is of random styles, so it excludes reference")
+            raise ValueError("truncation applies to random styles, so it excludes reference")
         check_types(self.format, self.depth, self.alpha)
         return checked
