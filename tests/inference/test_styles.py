@@ -123,7 +123,7 @@ def test_a_truncation_is_a_number_from_0_to_1(truncation: Any) -> None:
 
 
 def test_truncation_is_refused_where_there_is_nothing_to_truncate() -> None:
-    with pytest.raises(ValueError, match="truncation applies to random styles, so it excludes style"):
+    with pytest.raises(ValueError, match="random styles, so it excludes style and reference"):
         model().translate(images(1), "cat", style=torch.zeros(1, 3), truncation=0.5)
     munit = Translator(MUNIT(build(MUNIT.Config, small("munit"))), "cpu")
     with pytest.raises(ValueError, match="no network that makes styles.*leave out truncation"):

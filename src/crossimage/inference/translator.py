@@ -243,7 +243,9 @@ class Translator(Predictor):
         k = self._check_samples(samples, style, reference)
         self.check_truncation(truncation)
         if truncation != 1 and (style is not None or reference is not None):
-            raise ValueError("truncation applies to random styles, so it excludes style and reference")
+            raise ValueError(
+                "truncation applies to random styles, so it excludes style and reference"
+            )
         inputs = self._read(x, self.source_letter(to), half)
         target = self.encode_target(to, len(inputs))
         styles = self._given_styles(len(inputs), to, style, reference, half)
