@@ -160,9 +160,11 @@ def _show_defaults(
 def _ignore_annotations(app: Sphinx, domain: object, node: Element) -> bool | None:
     """Accept unknown types in annotations: most are of other packages, documented elsewhere.
 
-    References in docstrings and pages, which their authors wrote, stay strict.
+    References in docstrings and pages, which their authors wrote, stay strict. Those of the words
+    "alias of", which Sphinx writes, can't be told from them, except that they are of PyTorch.
     """
-    return None if "refwarn" in node else True
+    of_torch = node["reftarget"].startswith("torch.")
+    return None if "refwarn" in node and not of_torch else True
 
 
 def setup(app: Sphinx) -> None:
