@@ -9,12 +9,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import crossimage
+from crossimage.checkpoints.model_file import save_model
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import build
 from crossimage.methods import METHODS
 from crossimage.methods.munit import MUNIT
+from crossimage.methods.stargan_v2 import StarGANv2, StarGANv2Config
 from crossimage.training.listener import Listener
 from crossimage.training.run import run_training, train
+from crossimage.training.warm_start import network_settings
 from tests.conftest import small
 from tests.faults.harness import digest
 
@@ -163,3 +166,16 @@ def test_files_of_other_kinds_are_refused_in_a_sentence(
         with pytest.raises((ValueError, FileNotFoundError), match=said):
             start("munit", folders, tmp_path / "out", given)
     assert not (tmp_path / "out").exists()
+
+
+def test_networks_of_one_size_bring_their_size(tmp_path: Path) -> None:
+    """StarGAN v2's blocks are as many as the size of its images needs, whatever the default is."""
+    config = build(
+        StarGANv2Config,
+        {"crop": 32, "resize": 36, "width": 4, "max_width": 8, "attributes": "a,b",
+         "label_sets": 2, "categorical": True},
+    )  # fmt: skip
+    save_model(tmp_path / "model.safetensors", StarGANv2(config, training=False))
+    settings = network_settings(tmp_path / "model.safetensors", StarGANv2)
+    own = build(StarGANv2Config, settings, {"attributes": "a,b"})
+    assert (own.crop, own.resize) == ((32, 32), 36)

@@ -17,7 +17,8 @@ from crossimage.methods.base import Method
 def network_settings(model: Path, method: type[Method]) -> dict[str, Any]:
     """Read the settings of a model that shape its networks.
 
-    Settings of data, optimisation and intervals, and the method's ``run_settings``, are left out.
+    Settings of data, optimisation and intervals, and the method's ``run_settings``, are left out;
+    the size of images is not, if the networks take only one.
 
     Raises:
         FileNotFoundError: There is no model.
@@ -26,7 +27,8 @@ def network_settings(model: Path, method: type[Method]) -> dict[str, Any]:
     source = load_networks(model)
     if type(source) is not method:
         raise ValueError(f"{model} holds {type(source).__name__}, not {method.__name__}")
-    common = {field.name for field in dataclasses.fields(Config)} - {"channels"}
+    shaping = {"channels"} | ({"crop", "resize"} if source.fixed_size else set())
+    common = {field.name for field in dataclasses.fields(Config)} - shaping
     return {
         key: value
         for key, value in to_dict(source.config).items()
