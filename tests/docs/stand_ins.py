@@ -365,6 +365,7 @@ STAND_INS: dict[str, StandIns] = {
         | {
             "runs/shoes": partial(model, method="munit"),
             "list.txt": list_file,
+            "shoes": pairs,
             "pairs": partial(images, count=2, size=(48, 24)),
         },
         names={
