@@ -113,7 +113,7 @@ def _choose(
 ) -> sqlite3.Row | None:  # fmt: skip
     done = Counter(row["kind"] for row in answered)
     last = answered[-1]["item"] if answered else None
-    chance = random.Random(f"{settings.seed} {person.secret} {len(answered)}")
+    chance = random.Random(f"{settings.seed} {person.id} {len(answered)}")
 
     def of_kind(kind: str) -> list[sqlite3.Row]:
         values = {**limits, "kind": kind, "method": person.method, "person": person.id}
