@@ -121,7 +121,7 @@ def _shapes(source: CheckpointFile) -> dict[str, Any]:
     side = math.isqrt(length // width)
     if side * side * width != length:
         raise MismatchError(
-            f"the noise of {source.path} has {length} values, which are no {width} square maps"
+            f"the noise of {source.path} has {length} values, which do not make {width} square maps"
         )
     crop = (side << HALVINGS - 1,) * 2
     spectral = any(re.fullmatch("discriminator/.*/u", name) for name in source.state)
