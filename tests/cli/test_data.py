@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from crossimage.methods.munit import MUNIT
 from tests.cli.conftest import crossimage
@@ -102,6 +103,27 @@ def test_data_make_digits(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     assert crossimage(*make, "--count", 7, "--seed", 1) == 0
     assert capsys.readouterr().out == f"usps2mnist written to {tmp_path / 'out'}\n"
     assert len(list((tmp_path / "out" / "trainA").glob("*/*.png"))) == 7
+
+
+def test_data_make_takes_the_strengths_of_each_maker_and_names_the_next_command(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    given = tmp_path / "photos"
+    given.mkdir()
+    for number in range(3):
+        pixels = np.random.default_rng(number).integers(256, size=(40, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(given / f"{number}.png")
+    make = ("data", "make", "blur", "--photos", given, "--out", tmp_path / "out")
+    assert crossimage(*make, "--factor", 2) == 2
+    assert "blur does not take --factor" in capsys.readouterr().err
+    assert crossimage(*make, "--blur-px", 3, "--workers", 2, "--test-count", 1) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"blur written to {tmp_path / 'out'}: 3 pairs of blurred and photo"
+    assert said[1].startswith("next: crossimage train pix2pix/restoration_small --data ")
+    assert crossimage(*make, "--blur-px", 3) == 2
+    assert "exists and is not empty" in capsys.readouterr().err
+    assert crossimage("data", "make", "edges", "--out", tmp_path / "more") == 2
+    assert "edges needs --photos" in capsys.readouterr().err
 
 
 def test_names_that_are_no_text_are_shown(tmp_path: Path) -> None:

@@ -273,6 +273,7 @@ STAND_INS: dict[str, StandIns] = {
         }
     ),
     "docs/data.md": StandIns({"DIR": pairs, "ORIGINALS": originals, "PHOTOS": PHOTOS}),
+    "docs/make.md": StandIns({"PHOTOS": PHOTOS}),
     "docs/diat.md": StandIns({"DATA": pairs, "faces": pairs, "face.jpg": image}),
     "docs/dtn.md": StandIns(
         {

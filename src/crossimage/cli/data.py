@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import tyro
@@ -59,14 +59,20 @@ def data_make(
     count: int | None = None,
     test_count: int | None = None,
     size: int | None = None,
+    hed: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None,
+    blur_px: float | None = None,
+    noise_levels: float | None = None,
+    factor: float | None = None,
+    workers: int | None = None,
 ) -> None:
     """Make a data set.
 
     Args:
-        name: One of outlines (outlines of shapes, and coloured shapes), outline_pairs (both of the
-            same shapes), grey (photos without and with their colours), holes (photos with and
-            without a missing rectangle), sketches (line drawings of photos, and the photos),
-            noise_sketches (one folder of random strokes), mnist2usps, usps2mnist, svhn2mnist,
+        name: One of edges, grey, holes, sketches, blur, noise and small, which make pairs of your
+            photos: edge maps, photos without colours, with a missing rectangle, line drawings,
+            blurred, noisy and reduced photos, each with the photo itself; outlines (outlines of
+            shapes, and coloured shapes) and outline_pairs (both of the same shapes);
+            noise_sketches (one folder of random strokes); mnist2usps, usps2mnist, svhn2mnist,
             mnist2mnistm and mnistm2mnist (digits of two data sets), mnist and fashion (one folder
             of images), and fashion_classes (the same clothes in class folders).
         out: Folder to make.
@@ -77,15 +83,23 @@ def data_make(
         count: Training images per domain.
         test_count: Test images per domain of outlines (20); photos held out for testing if their
             folder has no test images (a tenth, at most 50).
-        size: Height and width in pixels of outlines (64) and of noise sketches (256).
+        size: Height and width in pixels of outlines (64) and of noise sketches (256); shorter side
+            to which larger photos are reduced (256 for edges, blur, noise and small; grey, holes
+            and sketches keep their sizes).
+        hed: Weights of the network HED, which then finds the edges.
+        blur_px: Standard deviation of the blur in pixels (2).
+        noise_levels: Standard deviation of the noise, in levels of 0 to 255 (25).
+        factor: How many times smaller photos become, before they are enlarged again (4).
+        workers: Photos processed at the same time (as many as there are cores).
     """
     from crossimage.data.make.digits import MAKERS as DIGITS
+    from crossimage.data.make.made import Made
     from crossimage.data.make.outlines import MAKERS
     from crossimage.data.make.photo_pairs import PHOTO_MAKERS
     from crossimage.data.make.sketches import make_noise_sketches
     from crossimage.utils.progress import StderrProgress
 
-    makers: dict[str, Callable[..., str | None]] = {
+    makers: dict[str, Callable[..., Made | None]] = {
         **MAKERS, **DIGITS, **PHOTO_MAKERS, "noise_sketches": make_noise_sketches
     }  # fmt: skip
     if name not in makers:
@@ -97,8 +111,13 @@ def data_make(
         "count": count,
         "test_count": test_count,
         "size": size,
+        "hed": None if hed is None else as_path(hed, "--hed"),
+        "blur_px": blur_px,
+        "noise_levels": noise_levels,
+        "factor": factor,
+        "workers": workers,
     }
-    taken = inspect.signature(makers[name]).parameters
+    taken = _parameters(makers[name])
     for key, value in given.items():
         flag = "--from" if key == "originals" else f"--{key.replace('_', '-')}"
         if value is not None and key not in taken:
@@ -109,5 +128,16 @@ def data_make(
     with StderrProgress() as progress:
         if "progress" in taken:
             options["progress"] = progress
-        summary = makers[name](as_path(out, "--out"), seed=seed, **options)
+        made = makers[name](as_path(out, "--out"), seed=seed, **options)
+    summary, following = made or (None, None)
     print(f"{name} written to {out}" + (f": {summary}" if summary else ""))
+    if following:
+        print(f"next: {following}")
+
+
+def _parameters(maker: Callable[..., object]) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters of a maker, and those that it passes on to the maker of pairs."""
+    from crossimage.data.make.photo_pairs import make_pairs
+
+    own = inspect.signature(maker).parameters
+    return {**inspect.signature(make_pairs).parameters, **own} if "options" in own else own

@@ -9,10 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-from crossimage.config import Config
+from crossimage.config import Config, build
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.make.photo_pairs import PHOTO_MAKERS, to_gray, with_hole
+from crossimage.methods import find_method
 from crossimage.networks.color_spaces import rgb_to_lab
+from crossimage.recipes import resolve
 
 
 def photos(folder: Path, names: list[str], size: tuple[int, int] = (24, 16)) -> Path:
@@ -22,6 +24,11 @@ def photos(folder: Path, names: list[str], size: tuple[int, int] = (24, 16)) -> 
         pixels = np.random.default_rng(number).integers(256, size=(*size, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(path)
     return folder
+
+
+def size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -37,8 +44,9 @@ twenty = partial(photos, names=[f"{number:02d}.png" for number in range(20)])
 
 
 def test_training_reads_them_as_pairs_and_a_tenth_is_held_out(tmp_path: Path) -> None:
-    summary = grey(tmp_path / "out", photos=twenty(tmp_path / "in"))
+    summary, following = grey(tmp_path / "out", photos=twenty(tmp_path / "in"))
     assert summary == "20 pairs of grey and color"
+    assert following.startswith("crossimage train pix2pix/colorization_small --data ")
     config = Config(domains=("grey", "color"), channels=(1, 3), resize=16, crop=(16, 16))
     source = find_source(str(tmp_path / "out"), config, "paired")
     assert [(len(d.train), len(d.test)) for d in source.domains] == [(18, 2), (18, 2)]
@@ -99,8 +107,8 @@ def test_what_cannot_be_read_is_named_and_left_out(tmp_path: Path) -> None:
     given = twenty(tmp_path / "in")
     broken = given / "03.png"
     broken.write_bytes(broken.read_bytes()[:200])
-    summary = grey(tmp_path / "out", photos=given)
-    assert summary.startswith("19 pairs of grey and color\n")
+    summary, _ = grey(tmp_path / "out", photos=given)
+    assert summary.startswith("19 pairs of grey and color\nleft out: 1 unreadable\n")
     assert "03.png" in summary
     assert not any("03.png" in name for name in contents(tmp_path / "out"))
 
@@ -132,4 +140,103 @@ def test_a_hole_is_one_white_rectangle_inside_the_photo() -> None:
 def test_impossible_requests_are_one_sentence(tmp_path: Path, count: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         grey(tmp_path / "out", photos=twenty(tmp_path / "in"), test_count=count)
+    assert not (tmp_path / "out").exists()
+
+
+STRENGTHS = [
+    ("blur", {"blur_px": 1.0}, "blurred"),
+    ("noise", {"noise_levels": 10.0}, "noisy"),
+    ("small", {"factor": 2.0}, "low"),
+    ("edges", {}, "edges"),
+]
+
+
+@pytest.mark.parametrize(("name", "strength", "domain"), STRENGTHS)
+def test_files_do_not_depend_on_the_number_of_workers(
+    tmp_path: Path, name: str, strength: dict[str, float], domain: str
+) -> None:
+    given = photos(tmp_path / "in", [f"{n}.png" for n in range(11)], (40, 48))
+    for workers in (1, 5):
+        maker = PHOTO_MAKERS[name]
+        made = maker(tmp_path / str(workers), photos=given, workers=workers, **strength)
+        assert made.summary == f"11 pairs of {domain} and photo"
+    one, five = contents(tmp_path / "1"), contents(tmp_path / "5")
+    assert one == five
+    assert len(one) == 22
+
+
+@pytest.mark.parametrize(("name", "strength", "domain"), STRENGTHS)
+def test_the_next_command_reads_the_pairs_from_the_changed_photo_to_the_photo(
+    tmp_path: Path, name: str, strength: dict[str, float], domain: str
+) -> None:
+    given = photos(tmp_path / "in", [f"{n}.png" for n in range(11)], (80, 90))
+    command = PHOTO_MAKERS[name](tmp_path / "out", photos=given, **strength).following.split()
+    assert command[:2] == ["crossimage", "train"]
+    method, settings = resolve(command[2])
+    cls = find_method(method, command[2])
+    config = build(cls.Config, settings, source=command[2])
+    source = find_source(command[command.index("--data") + 1], config, cls.layout)
+    config = config.complete(source.facts)
+    assert config.domains == (domain, "photo")
+    sample = build_dataset(source, config)[0]
+    assert sample.images["b"].shape[1:] == (64, 64)
+    assert not torch.equal(sample.images["a"], sample.images["b"])
+
+
+def test_larger_photos_are_reduced_before_they_are_changed(tmp_path: Path) -> None:
+    given = photos(tmp_path / "in", ["large.png"], (600, 450))
+    photos(given, ["small.png"], (100, 50))
+    PHOTO_MAKERS["blur"](tmp_path / "out", photos=given)
+    sizes = {
+        path.parent.name + "/" + path.name: size(path) for path in (tmp_path / "out").rglob("*.png")
+    }
+    assert sizes == {
+        "blurred/large.png": (256, 341), "photo/large.png": (256, 341),
+        "blurred/small.png": (50, 100), "photo/small.png": (50, 100),
+    }  # fmt: skip
+
+
+def test_copies_of_a_photo_are_held_out_together(tmp_path: Path) -> None:
+    given = twenty(tmp_path / "in")
+    for path in sorted(given.iterdir()):
+        (given / f"copy of {path.name}").write_bytes(path.read_bytes())
+    grey(tmp_path / "out", photos=given, test_count=5)
+    names = {split: set() for split in ("train", "test")}
+    for path in (tmp_path / "out").rglob("color/*.png"):
+        names[path.parts[-3]].add(path.name.removeprefix("copy of "))
+    assert not names["train"] & names["test"]
+    assert len(names["test"]) == 3
+
+
+def test_photos_of_any_kind_become_pairs(tmp_path: Path) -> None:
+    given = tmp_path / "in"
+    given.mkdir()
+    pixels = np.random.default_rng(0).integers(256, size=(32, 24, 4), dtype=np.uint8)
+    Image.fromarray(pixels).save(given / "opacity.png")
+    Image.fromarray(pixels[..., 0]).save(given / "gray.bmp")
+    Image.fromarray(pixels[..., 0].astype(np.uint16) * 257).save(given / "deep.png")
+    rotated = Image.Exif()
+    rotated[274] = 6
+    Image.fromarray(pixels[..., :3]).save(given / "turned", "JPEG", exif=rotated)
+    (given / "notes.txt").write_text("no image")
+    (given / "empty.jpg").write_bytes(b"")
+    summary, _ = PHOTO_MAKERS["noise"](tmp_path / "out", photos=given)
+    assert summary.startswith("4 pairs of noisy and photo\nleft out: 1 unreadable, 1 not an image")
+    assert "empty.jpg" in summary
+    assert size(tmp_path / "out/train/photo/turned.png") == (32, 24)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": 8}, "size must be at least 16 pixels, found 8"),
+        ({"workers": 0}, "workers must be at least 1, found 0"),
+        ({"blur_px": 0.0}, "blur-px must be"),
+    ],
+)
+def test_impossible_numbers_are_one_sentence(
+    tmp_path: Path, options: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        PHOTO_MAKERS["blur"](tmp_path / "out", photos=twenty(tmp_path / "in"), **options)
     assert not (tmp_path / "out").exists()

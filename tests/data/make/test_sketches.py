@@ -67,7 +67,7 @@ def test_sketches_and_photos_are_a_data_set(tmp_path: Path) -> None:
     for i in range(20):
         Image.fromarray(disc(40, 50, 8 + i % 7, 4)).save(tmp_path / "in" / f"{i}.jpg")
     make = PHOTO_MAKERS["sketches"]
-    assert make(tmp_path / "a", photos=tmp_path / "in") == "20 pairs of sketch and photo"
+    assert make(tmp_path / "a", photos=tmp_path / "in").summary == "20 pairs of sketch and photo"
     make(tmp_path / "b", photos=tmp_path / "in")
     files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.png"))
     assert len(files) == 40 and len({p.parts[:2] for p in files}) == 4

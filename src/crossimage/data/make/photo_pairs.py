@@ -13,13 +13,18 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from crossimage.data.images.files import read_image, to_array
-from crossimage.data.images.pixels import ImageError
+from crossimage.data.images.pixels import BombError, ImageError
+from crossimage.data.make.degradations import blurred, noisy, reduced
+from crossimage.data.make.edges import SIDE, opencv, to_edges
+from crossimage.data.make.hed import HedEdges
+from crossimage.data.make.made import Made, summarise, training_command
 from crossimage.data.make.sketches import to_sketch
 from crossimage.data.sources.find import describe
 from crossimage.data.sources.folders import Split, find_images
@@ -31,6 +36,7 @@ Pixels = NDArray[np.uint8]
 Change = Callable[[Pixels, np.random.Generator], Pixels]
 """Makes the input of a pair from a photo (H, W, 3) and its own random numbers."""
 
+_SMALLEST = 16  # pixels of the shorter side
 _MOST_TESTS = 50
 """Photos that are held out for testing at most, if the folder has no test images."""
 
@@ -63,37 +69,48 @@ def _part(side: int, rng: np.random.Generator) -> slice:
 def make_pairs(
     names: tuple[str, str],
     change: Change,
+    recipe: str,
     out: Path,
     *,
     photos: Path,
     seed: int = 0,
     test_count: int | None = None,
+    size: int | None = None,
+    workers: int | None = None,
     progress: ProgressCallback | None = None,
-) -> str:
+) -> Made:
     """Write pairs of a changed photo and the photo into ``train`` and ``test``.
 
     The files are PNGs in a folder per domain and have the names of the photos, sub-folders
-    included. The same photos and seed always give the same files. If the photos have no split of
-    their own, a tenth of them, chosen by content, becomes test images.
+    included. The same photos and seed always give the same files, with any number of workers. If
+    the photos have no split of their own, a tenth of them, chosen by content, becomes test images.
 
     Args:
         names: Names of the changed photos and of the photos themselves.
         change: Makes the former from the latter.
+        recipe: The recipe that learns from such pairs.
         out: The folder to create; removed after an error.
         photos: The photos, as for :func:`~crossimage.data.sources.folders.find_images`.
         seed: Seed of the random numbers of all changes.
         test_count: Number of photos held out for testing if they have no split of their own; by
             default a tenth of them, at most 50.
+        size: Shorter side in pixels to which larger photos are reduced first; None: they keep
+            their sizes.
+        workers: Photos processed at the same time; None: as many as there are cores.
         progress: Receives the number of photos written.
 
     Returns:
-        How many pairs were written, and what was left out and why, for the user.
+        How many pairs were written, what was left out and why, and how to train on the pairs.
 
     Raises:
         FileNotFoundError: The folder is missing.
         ValueError: There are no photos or none can be read, they have a split and ``test_count`` is
-            given, too many would be held out, or ``out`` exists and is not empty.
+            given, too many would be held out, a number is too small, or ``out`` exists and is not
+            empty.
     """
+    if size is not None and size < _SMALLEST:
+        raise ValueError(f"size must be at least {_SMALLEST} pixels, found {size}")
+    workers = check_workers(workers)
     domain = find_images(str(photos))
     splits: dict[Split, Sequence[Path]] = {"train": domain.train, "test": domain.test}
     if domain.test and test_count is not None:
@@ -108,42 +125,102 @@ def make_pairs(
             "testing; use a smaller --test-count"
         )
 
-    with new_folder(out) as parent, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with new_folder(out) as parent, ThreadPoolExecutor(workers) as pool:
         jobs = []
         for split, paths in splits.items():
             root = domain.root(split) if domain.test else domain.train_root
-            for path, name in zip(paths, _names(paths, root), strict=True):
+            for path, name in zip(paths, png_names(paths, root), strict=True):
                 files = [parent / split / domain_name / name for domain_name in names]
                 rng = np.random.default_rng(seed_of(seed, name.as_posix()))
-                jobs.append(partial(_write_pair, path, files, change, rng))
+                jobs.append(partial(_write_pair, path, files, change, rng, size))
         errors = pool.map(lambda job: job(), jobs)
         problems = [e for e in track(errors, "photos", len(jobs), progress) if e]
         if len(problems) == len(jobs):
             raise ValueError(f"none of the photos in {photos} can be read; {problems[0]}")
     written = f"{len(jobs) - len(problems)} pairs of {names[0]} and {names[1]}"
-    left_out = describe(domain.left_out)
-    return "\n".join([written, *([left_out] if left_out else []), *problems])
+    summary = summarise(written, describe(domain.left_out, len(problems)), problems)
+    return Made(summary, training_command(recipe, out))
 
 
-PHOTO_MAKERS: Mapping[str, Callable[..., str]] = {
-    "grey": partial(make_pairs, ("grey", "color"), to_gray),
-    "holes": partial(make_pairs, ("holes", "photo"), with_hole),
-    "sketches": partial(make_pairs, ("sketch", "photo"), to_sketch),
+def make_edges(out: Path, *, hed: Path | None = None, **options: Any) -> Made:
+    """Write pairs of a photo's edges and the photo, as :func:`make_pairs` does.
+
+    Args:
+        out: The folder to create; removed after an error.
+        hed: Weights of a network for edges; None: Canny's detector.
+        **options: As for :func:`make_pairs`.
+
+    Raises:
+        FileNotFoundError: The folder or the file of weights is missing.
+        ValueError: OpenCV is not installed, the file holds another network, or as for
+            :func:`make_pairs`.
+    """
+    opencv()
+    change = to_edges if hed is None else HedEdges(hed)
+    return make_pairs(("edges", "photo"), change, "pix2pix/pairs_small", out, **options)
+
+
+def make_blur(out: Path, *, blur_px: float = 2.0, **options: Any) -> Made:
+    """Write pairs of a blurred photo and the photo; see :func:`blurred`, :func:`make_pairs`."""
+    return _restored(("blurred", "photo"), partial(blurred, blur_px=blur_px), out, options)
+
+
+def make_noise(out: Path, *, noise_levels: float = 25.0, **options: Any) -> Made:
+    """Write pairs of a noisy photo and the photo; see :func:`noisy`, :func:`make_pairs`."""
+    change = partial(noisy, noise_levels=noise_levels)
+    return _restored(("noisy", "photo"), change, out, options)
+
+
+def make_small(out: Path, *, factor: float = 4.0, **options: Any) -> Made:
+    """Write pairs of a reduced photo and the photo; see :func:`reduced`, :func:`make_pairs`."""
+    return _restored(("low", "photo"), partial(reduced, factor=factor), out, options)
+
+
+def _restored(
+    names: tuple[str, str], change: Change, out: Path, options: Mapping[str, Any]
+) -> Made:
+    change(np.zeros((1, 1, 3), np.uint8), np.random.default_rng(0))  # refuses a wrong strength
+    return make_pairs(names, change, "pix2pix/restoration_small", out, **options)
+
+
+PHOTO_MAKERS: Mapping[str, Callable[..., Made]] = {
+    "edges": partial(make_edges, size=SIDE),
+    "grey": partial(make_pairs, ("grey", "color"), to_gray, "pix2pix/colorization_small"),
+    "holes": partial(make_pairs, ("holes", "photo"), with_hole, "pix2pix/inpainting_small"),
+    "sketches": partial(make_pairs, ("sketch", "photo"), to_sketch, "pix2pix/pairs_small"),
+    "blur": partial(make_blur, size=SIDE),
+    "noise": partial(make_noise, size=SIDE),
+    "small": partial(make_small, size=SIDE),
 }
 
 
+def check_workers(workers: int | None) -> int:
+    """Return the number of workers, by default one per core; refuse less than one."""
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be at least 1, found {workers}")
+    return workers or os.cpu_count() or 1
+
+
 def _held_out(paths: Sequence[Path], count: int | None) -> tuple[list[Path], list[Path]]:
-    """Split photos into training and test photos by the hash of their files, not their names."""
+    """Split photos into training and test photos by the hash of their files, not their names.
+
+    Copies of a file are on the same side, so there may be a few more or fewer test photos.
+    """
     if count is None:
         count = min(_MOST_TESTS, len(paths) // 10)
     if count < 0:
         raise ValueError(f"test-count must be at least 0, found {count}")
-    ranked = sorted(paths, key=lambda path: hashlib.sha256(path.read_bytes()).digest())
-    tests = set(ranked[:count])
+    copies: dict[bytes, list[Path]] = {}
+    for path in paths:
+        copies.setdefault(hashlib.sha256(path.read_bytes()).digest(), []).append(path)
+    tests: set[Path] = set()
+    for digest in sorted(copies):
+        if len(tests) < count:
+            tests.update(copies[digest])
     return [path for path in paths if path not in tests], sorted(tests)
 
 
-def _names(paths: Sequence[Path], root: Path) -> list[Path]:
+def png_names(paths: Sequence[Path], root: Path) -> list[Path]:
     """Return the photos' paths below their folder as PNGs; equal ones keep their suffixes, too."""
     below = root if root.is_dir() else Path(os.path.commonpath([path.parent for path in paths]))
     relative = [path.relative_to(below) for path in paths]
@@ -157,14 +234,28 @@ def _names(paths: Sequence[Path], root: Path) -> list[Path]:
 
 
 def _write_pair(
-    path: Path, files: Sequence[Path], change: Change, rng: np.random.Generator
+    path: Path,
+    files: Sequence[Path],
+    change: Change,
+    rng: np.random.Generator,
+    size: int | None,
 ) -> str | None:
     """Write a changed photo and the photo; return what is wrong with a photo that can't be read."""
     try:
-        photo = to_array(read_image(path))
-    except (ImageError, FileNotFoundError) as error:
+        photo = _reduce(to_array(read_image(path)), size)
+    except (ImageError, BombError, FileNotFoundError) as error:
         return str(error)
     for file, pixels in zip(files, (change(photo, rng), photo), strict=True):
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(file)
     return None
+
+
+def _reduce(photo: Pixels, size: int | None) -> Pixels:
+    """Return a photo whose shorter side has at most ``size`` pixels."""
+    height, width = photo.shape[:2]
+    if size is None or min(height, width) <= size:
+        return photo
+    scale = size / min(height, width)
+    smaller = max(size, round(width * scale)), max(size, round(height * scale))
+    return np.asarray(Image.fromarray(photo).resize(smaller, Image.Resampling.BICUBIC))

@@ -50,7 +50,7 @@ def _edges(gray: Values) -> Mask:
     down = (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2
     right = (padded[1:-1, 2:] - padded[1:-1, :-2]) / 2
     strength = np.hypot(down, right)
-    strength = np.where(_ridges(strength, down, right), strength, 0)
+    strength = np.where(ridges(strength, down, right), strength, 0)
     begin = max(_WEAKEST, float(np.quantile(strength, 1 - _SHARE)))
     labels = _components(strength >= _LOW * begin)
     sizes = np.bincount(labels.ravel())
@@ -60,7 +60,7 @@ def _edges(gray: Values) -> Mask:
     return kept
 
 
-def _ridges(strength: Values, down: Values, right: Values) -> Mask:
+def ridges(strength: Values, down: Values, right: Values) -> Mask:
     """Return where gradients are not weaker than those before and behind them."""
     direction = np.round(np.arctan2(down, right) / (np.pi / 4)).astype(int) % 4
     padded = np.pad(strength, 1)

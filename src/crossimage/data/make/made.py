@@ -1,0 +1,31 @@
+"""What a maker tells the user: what it wrote, what it left out, and the command that comes next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Made(NamedTuple):
+    """The result of a maker.
+
+    Attributes:
+        summary: How many images were written, and what was left out and why.
+        following: A command that uses the data set.
+    """
+
+    summary: str
+    following: str
+
+
+def training_command(recipe: str, out: Path, *settings: str) -> str:
+    """Return the command that trains a recipe on the data set in ``out``."""
+    run = f"runs/{out.resolve().name}"
+    return shlex.join(["crossimage", "train", recipe, "--data", str(out), "--out", run, *settings])
+
+
+def summarise(written: str, left_out: str | None, problems: Sequence[str]) -> str:
+    """Join what was written, what was left out by reason, and the files that cannot be read."""
+    return "\n".join([written, *([left_out] if left_out else []), *problems])
