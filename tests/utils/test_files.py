@@ -1,10 +1,14 @@
 import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from crossimage.checkpoints.training_state import lock
-from crossimage.utils.files import as_path, atomic, temporary_path, write_text
+from crossimage.utils import files
+from crossimage.utils.files import as_path, atomic, new_folder, temporary_path, write_text
 
 
 @pytest.mark.parametrize("durable", [False, True])
@@ -87,3 +91,119 @@ def test_a_leading_tilde_is_the_home_folder(
 def test_what_is_no_path_is_refused() -> None:
     with pytest.raises(ValueError, match="--out: expected a path, found NoneType"):
         as_path(None, "--out")  # type: ignore[arg-type]
+
+
+def test_nobody_can_plant_a_link_under_a_temporary_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    path = tmp_path / "x.png"
+    planted = temporary_path(path)
+    planted.symlink_to(victim)
+    names = iter([planted])
+    monkeypatch.setattr(files, "temporary_path", lambda _: next(names))
+    with pytest.raises(FileExistsError), atomic(path):
+        pass
+    assert victim.read_bytes() == b"precious" and planted.is_symlink()
+    assert len({temporary_path(path) for _ in range(1000)}) == 1000
+
+
+def test_many_threads_and_processes_write_one_file(tmp_path: Path) -> None:
+    """Process numbers do not tell containers apart, so names do not depend on them."""
+    path = tmp_path / "x"
+    write = f"""
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+import os
+os.getpid = lambda: 1
+from crossimage.utils.files import atomic
+
+def write(digit):
+    for _ in range(50):
+        with atomic(Path({str(path)!r})) as file:
+            file.write(str(digit).encode() * 10_000)
+
+with ThreadPoolExecutor(4) as pool:
+    list(pool.map(write, range(4)))
+"""
+    writers = [subprocess.Popen([sys.executable, "-c", write]) for _ in range(2)]
+    seen = 0
+    while any(writer.poll() is None for writer in writers):
+        if path.exists():
+            content = path.read_bytes()
+            assert len(content) == 10_000 and len(set(content)) == 1
+            seen += 1
+    assert [writer.returncode for writer in writers] == [0, 0] and seen
+    assert [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_leftovers_of_killed_writers_go_and_files_of_living_ones_stay(
+    tmp_path: Path, kind: str
+) -> None:
+    code = f"""
+import time
+from pathlib import Path
+from crossimage.utils.files import atomic, new_folder
+out = Path({str(tmp_path)!r}) / "result"
+with {"atomic(out)" if kind == "file" else "new_folder(out)"}:
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout and writer.stdout.readline() == "writing\n"
+        (left,) = tmp_path.iterdir()
+        (tmp_path / ".notes.0123456789abcdef.tmp2").touch()
+        files.remove_leftovers(tmp_path)
+        assert left.exists()
+        writer.kill()
+        writer.wait()
+        assert left.exists()
+        files._swept.clear()  # as in the next command
+        write_text(tmp_path / "other", "x")
+    assert {p.name for p in tmp_path.iterdir()} == {"other", ".notes.0123456789abcdef.tmp2"}
+
+
+def test_a_link_that_looks_like_a_leftover_keeps_its_target(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "x").touch()
+    temporary_path(tmp_path / "a").symlink_to(target)
+    temporary_path(tmp_path / "b").symlink_to(target / "x")
+    os.mkfifo(temporary_path(tmp_path / "c"))
+    files.remove_leftovers(tmp_path)
+    assert (target / "x").exists()
+
+
+def test_a_new_folder_has_its_own_temporary_name(tmp_path: Path) -> None:
+    def make(number: int) -> int | None:
+        try:
+            with new_folder(tmp_path / "out") as folder:
+                (folder / "x").write_text(str(number))
+            return number
+        except (ValueError, OSError):
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        done = [n for n in pool.map(make, range(8)) if n is not None]
+    assert (tmp_path / "out" / "x").read_text() in [str(n) for n in done]
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_only_regular_files_are_appended_to(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "losses.csv"
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    {
+        "link": lambda: path.symlink_to(victim),
+        "pipe": lambda: os.mkfifo(path),
+        "folder": path.mkdir,
+    }[kind]()
+    with pytest.raises(OSError) as caught:
+        files.open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+    assert caught.value.filename == str(path)
+    assert victim.read_bytes() == b"precious"

@@ -6,7 +6,6 @@ with ``weights_only=True``, so that it cannot run code.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import pickle
@@ -17,14 +16,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
+import portalocker
 import torch
 
-from crossimage.utils.files import atomic, flush_folder
+from crossimage.utils.files import atomic, flush_folder, open_regular, remove_leftovers
 
 _SEAL = b"\ncrossimage sha256 "
 _SEAL_LENGTH = len(_SEAL) + 64
 _NAME = re.compile(r"step-(\d+)\.pt")
-_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
+_OLD_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")  # of versions before 0.2
 
 
 class Checkpoints:
@@ -203,7 +203,8 @@ def _forget_locks() -> None:
     _locks.clear()
 
 
-os.register_at_fork(after_in_child=_forget_locks)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_locks)
 
 
 @contextmanager
@@ -219,30 +220,38 @@ def lock(run: Path) -> Iterator[None]:
     path = run / ".lock"
     try:
         run.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        handle = open_regular(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise ValueError(f"cannot write {path}: {_reason(error)}; choose another --out") from error
     _locks.add(handle)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = os.pread(handle, 200, 0).decode(errors="replace").strip() or "unknown"
+            portalocker.lock(handle, portalocker.LOCK_EX | portalocker.LOCK_NB)
+        except portalocker.AlreadyLocked:
             raise ValueError(
-                f"{run} is in use by process {owner}; wait for it to end or choose another --out"
+                f"{run} is in use by process {_owner(path)}; "
+                "wait for it to end or choose another --out"
             ) from None
-        except OSError as error:
+        except portalocker.LockException as error:
             raise ValueError(
-                f"cannot lock {path}: {_reason(error)}; choose an --out on another file system"
+                f"cannot lock {path}: {error}; choose an --out on another file system"
             ) from error
         os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        os.write(handle, f"{os.getpid()} on {socket.gethostname()}\n".encode())
         for folder in (run, run / "checkpoints", run / "samples"):
+            remove_leftovers(folder)
             for stale in folder.glob(".*.tmp"):
-                if _TEMPORARY.fullmatch(stale.name):
+                if _OLD_TEMPORARY.fullmatch(stale.name):
                     stale.unlink(missing_ok=True)
         yield
     finally:
         if handle in _locks:
             _locks.remove(handle)
             os.close(handle)
+
+
+def _owner(lock_file: Path) -> str:
+    """Return who holds a lock: the process and its machine."""
+    with suppress(OSError):  # on Windows, a locked file cannot be read
+        return lock_file.read_text(errors="replace")[:200].strip() or "unknown"
+    return "unknown"

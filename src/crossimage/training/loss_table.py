@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from crossimage.utils.files import write_text
+from crossimage.utils.files import open_regular, write_text
 
 _COMMON = ("step", "seconds", "learning_rate")
 
@@ -52,7 +52,8 @@ def append_row(path: Path, row: LossRow) -> Path | None:
     if not values.keys() <= set(header):  # the first row of the table, or of a stage
         header += [name for name in values if name not in header]
         _widen(path, header)
-    with open(path, "a", newline="", encoding="utf-8") as file:
+    handle = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    with open(handle, "a", newline="", encoding="utf-8") as file:
         csv.DictWriter(file, header).writerow(values)
     return aside
 

@@ -5,16 +5,27 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISREG
 from typing import IO
+
+import portalocker
 
 _CANNOT_FLUSH = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
 """Errors of file systems that cannot flush a file or folder; all others are real failures."""
 
 _MAX_NAME = 200  # bytes of a name that leave room for what a temporary name adds
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
+
+_ONLY_ITSELF = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"))
+"""Flags that open no link's target; not every system has all of them."""
+
+_swept: set[str] = set()  # folders without leftovers of killed processes
 
 
 def as_path(path: str | Path, name: str) -> Path:
@@ -41,20 +52,21 @@ def expanded(path: Path) -> Path:
 
 
 def temporary_path(path: Path) -> Path:
-    """Return this process's hidden path next to ``path`` for writing it."""
+    """Return a hidden path next to ``path`` for writing it, which nobody else can guess."""
     name = path.name
     encoded = name.encode(errors="surrogateescape")
     if len(encoded) > _MAX_NAME:
         start = encoded[:40].decode(errors="ignore")
         name = f"{start}.{hashlib.sha256(encoded).hexdigest()[:16]}"
-    return path.with_name(f".{name}.{os.getpid()}.tmp")
+    return path.with_name(f".{name}.{secrets.token_hex(8)}.tmp")
 
 
 @contextmanager
 def atomic(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
     """Write a file under a temporary name, and rename it when it is complete.
 
-    On any error the temporary file is removed, and a file at ``path`` is left unchanged.
+    On any error the temporary file is removed, and a file at ``path`` is left unchanged. What a
+    killed process left in the folder is removed at the first file that is written there.
 
     Args:
         path: The file to write.
@@ -64,9 +76,11 @@ def atomic(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
     Raises:
         OSError: The file cannot be written: the disk is full, the folder read-only, ...
     """
-    temporary = temporary_path(path)
+    temporary = None
     try:
-        with open(temporary, "wb") as file:
+        _sweep_once(path.parent)
+        temporary, handle = _create(path)
+        with open(handle, "wb") as file:
             yield file
             file.flush()
             if durable:
@@ -77,9 +91,78 @@ def atomic(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
     except BaseException as error:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # errors of a full disk do not name the file
-        with suppress(OSError):
-            temporary.unlink()
+        if temporary:
+            with suppress(OSError):
+                temporary.unlink()
         raise
+
+
+def _create(path: Path) -> tuple[Path, int]:
+    """Create a temporary file next to ``path``, locked to show that its writer lives."""
+    while True:
+        temporary = temporary_path(path)
+        handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | _ONLY_ITSELF, 0o666)
+        with suppress(FileNotFoundError):  # another process took it for a leftover
+            if _lock(handle) and os.path.samestat(os.fstat(handle), os.lstat(temporary)):
+                return temporary, handle
+        os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    """Lock an open file until it is closed; return False if another process has locked it.
+
+    Some file systems have no locks. There, nothing is locked and nothing swept.
+    """
+    with suppress(portalocker.LockException):
+        try:
+            portalocker.lock(handle, portalocker.LOCK_EX | portalocker.LOCK_NB)
+        except portalocker.AlreadyLocked:
+            return False
+    return True
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files and folders of processes that were killed while writing."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in [entry for entry in entries if _TEMPORARY.fullmatch(entry.name)]:
+            is_folder = entry.is_dir(follow_symlinks=False)
+            how = os.O_RDONLY if is_folder else os.O_RDWR | getattr(os, "O_NONBLOCK", 0)
+            try:
+                handle = os.open(entry.path, how | _ONLY_ITSELF)
+            except OSError:  # gone, a link, or not ours
+                continue
+            try:
+                portalocker.lock(handle, portalocker.LOCK_EX | portalocker.LOCK_NB)
+            except portalocker.LockException:  # its writer lives, or the file system has no locks
+                continue
+            else:
+                with suppress(OSError):
+                    shutil.rmtree(entry.path) if is_folder else os.unlink(entry.path)
+            finally:
+                os.close(handle)
+
+
+def _sweep_once(folder: Path) -> None:
+    """Remove the leftovers in a folder before this process first writes there."""
+    key = os.path.realpath(folder)
+    if key not in _swept:
+        _swept.add(key)
+        remove_leftovers(folder)
+
+
+def open_regular(path: Path, flags: int) -> int:
+    """Open a file with flags of ``os.open``, but no link and nothing that is not a regular file.
+
+    Raises:
+        OSError: The path is a link, a folder, a pipe or a device, or cannot be opened.
+    """
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a symbolic link, which is not followed", str(path))
+    handle = os.open(path, flags | _ONLY_ITSELF | getattr(os, "O_NONBLOCK", 0), 0o666)
+    if not S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    return handle
 
 
 def flush_folder(folder: Path) -> None:
@@ -125,10 +208,27 @@ def new_folder(out: Path) -> Iterator[Path]:
         raise ValueError(f"{out} exists and is not empty; remove it or choose another folder")
     out.parent.mkdir(parents=True, exist_ok=True)
     out = out.resolve()
+    _sweep_once(out.parent)
     temporary = temporary_path(out)
+    temporary.mkdir()
     try:
-        temporary.mkdir()
-        yield temporary
+        with _held(temporary):
+            yield temporary
         os.replace(temporary, out)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Lock a temporary folder to show that its writer lives, where folders can be locked."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | _ONLY_ITSELF)
+    except PermissionError:  # Windows
+        yield
+        return
+    try:
+        _lock(handle)
+        yield
+    finally:
+        os.close(handle)

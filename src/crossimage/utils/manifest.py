@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from crossimage.utils.files import open_regular
+
 NAME = "crossimage.jsonl"
 """Name of the list of a single process."""
 
@@ -103,8 +105,9 @@ class ManifestWriter:
             OSError: The line cannot be written, such as to a full disk.
         """
         if self._file is None:
-            self._file = open(self._path, "a+b")  # noqa: SIM115  # closed by __exit__
-            _drop_torn_line(self._file.fileno())
+            handle = open_regular(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+            self._file = open(handle, "a+b")  # noqa: SIM115  # closed by __exit__
+            _drop_torn_line(self._file)
         line = json.dumps(asdict(entry), allow_nan=False, separators=(",", ":"))
         self._file.write(line.encode() + b"\n")
         self._file.flush()
@@ -235,17 +238,18 @@ def _parse(line: bytes) -> Entry | None:
         return None
 
 
-def _drop_torn_line(handle: int) -> None:
+def _drop_torn_line(file: IO[bytes]) -> None:
     """Cut what follows the last line's end, which an interrupted process left behind."""
-    end = os.fstat(handle).st_size
+    end = file.seek(0, os.SEEK_END)
     for start in _blocks(end):
-        block = os.pread(handle, min(end, start + _BLOCK) - start, start)
+        file.seek(start)
+        block = file.read(min(end, start + _BLOCK) - start)
         if (at := block.rfind(b"\n")) >= 0:
             if start + at + 1 < end:
-                os.ftruncate(handle, start + at + 1)
+                file.truncate(start + at + 1)
             return
     if end:
-        os.ftruncate(handle, 0)
+        file.truncate(0)
 
 
 _BLOCK = 1 << 16
