@@ -12,6 +12,7 @@ from PIL import Image
 
 from crossimage.methods.munit import MUNIT
 from tests.cli.conftest import crossimage
+from tests.data.test_films import write_film
 
 
 def test_data_make_and_inspect(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -133,3 +134,34 @@ def test_names_that_are_no_text_are_shown(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "crossimage", "data", "inspect", str(data)]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert "sch\\udcf6n.png can't be read" in said
+
+
+def test_data_make_splits_combines_colours_and_takes_frames(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for folder in ("label", "photo"):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+    for number in range(10):
+        ids = np.random.default_rng(number).integers(4, size=(40, 40), dtype=np.uint8)
+        Image.fromarray(ids).save(tmp_path / "in/label" / f"{number}.png")
+        Image.fromarray(ids * 60).convert("RGB").save(tmp_path / "in/photo" / f"{number}.jpg")
+
+    def made(*arguments: object) -> list[str]:
+        assert crossimage("data", "make", *arguments) == 0
+        return capsys.readouterr().out.splitlines()
+
+    split = made("split", "--from", tmp_path / "in", "--out", tmp_path / "split", "--val-count", 0)
+    assert split[0].endswith(": 18 train, 0 val, 2 test images")
+    coloured = made("labels", "--from", tmp_path / "split", "--out", tmp_path / "coloured")
+    assert coloured[1].endswith("domains=label,photo")
+    both = [tmp_path / "in" / name for name in ("label", "photo")]
+    combined = made("combine", "--a", both[0], "--b", both[1], "--out", tmp_path / "combined")
+    assert combined[0].endswith(": 10 pairs of label (left) and photo (right)")
+    film = write_film(tmp_path / "film.mp4")
+    frames = made("frames", "--film", film, "--out", tmp_path / "frames", "--fps", 2)
+    assert frames[0].endswith(": 4 frames of film.mp4")
+    make = ("data", "make", "combine", "--a", both[0], "--out", tmp_path / "more")
+    assert crossimage(*make) == 2
+    assert "combine needs --b" in capsys.readouterr().err
+    assert crossimage(*make, "--b", both[1], "--seed", 1) == 2
+    assert "combine does not take --seed" in capsys.readouterr().err

@@ -122,7 +122,8 @@ def tiny(words: list[str]) -> list[str]:
             return [*_with_settings(words, RUN_ONLY if init else small_settings(method))]
         case ["data", "make"]:
             few = {"--count": "6", "--test-count": "4", "--size": "20"}
-            if words[3] in PHOTO_MAKERS:  # they change as many photos as there are
+            own = {*PHOTO_MAKERS, "labels", "combine", "split", "frames"}
+            if words[3] in own:  # they change as many images as there are
                 return words
             drawn = words[3].startswith(("outline", "noise"))
             few = few if drawn else {"--count": "30"}

@@ -21,6 +21,7 @@ from crossimage.config import build
 from crossimage.methods import METHODS
 from tests.conftest import small
 from tests.data.make.test_digits import write_mnist, write_usps
+from tests.data.test_films import write_film
 from tests.interop.junyanz_networks import resnet, saved
 from tests.interop.nvlabs_networks import Discriminator, MUNITGenerator
 from tests.methods.test_sketch_to_photo import vgg_file
@@ -122,6 +123,15 @@ def street_scenes(path: Path) -> None:
             labels = np.random.default_rng(number).integers(0, 2, (32, 32))
             (path / f"{split}B").mkdir(exist_ok=True)
             Image.fromarray(colours[labels]).save(path / f"{split}B" / f"{number}.png")
+
+
+def raw_label_maps(path: Path) -> None:
+    """Photos, and label maps of class numbers."""
+    images(path / "train" / "photo", 3, (32, 32))
+    (path / "train" / "label").mkdir()
+    for number in range(3):
+        labels = np.random.default_rng(number).integers(0, 12, (32, 32), np.uint8)
+        Image.fromarray(labels).save(path / "train" / "label" / f"{number}.png")
 
 
 def palette(path: Path) -> None:
@@ -273,7 +283,15 @@ STAND_INS: dict[str, StandIns] = {
         }
     ),
     "docs/data.md": StandIns({"DIR": pairs, "ORIGINALS": originals, "PHOTOS": PHOTOS}),
-    "docs/make.md": StandIns({"PHOTOS": PHOTOS}),
+    "docs/make.md": StandIns(
+        {
+            "PHOTOS": PHOTOS,
+            "CAMVID": raw_label_maps,
+            "LABELS": PHOTOS,
+            "SCENES": PHOTOS,
+            "film.mp4": write_film,
+        }
+    ),
     "docs/diat.md": StandIns({"DATA": pairs, "faces": pairs, "face.jpg": image}),
     "docs/dtn.md": StandIns(
         {

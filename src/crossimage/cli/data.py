@@ -55,7 +55,10 @@ def data_make(
     out: Out,
     originals: Annotated[str | None, tyro.conf.arg(name="from", metavar="DIR")] = None,
     photos: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None,
-    seed: int = 0,
+    a: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None,
+    b: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None,
+    film: Annotated[str | None, tyro.conf.arg(metavar="FILE|DIR")] = None,
+    seed: int | None = None,
     count: int | None = None,
     test_count: int | None = None,
     size: int | None = None,
@@ -63,6 +66,10 @@ def data_make(
     blur_px: float | None = None,
     noise_levels: float | None = None,
     factor: float | None = None,
+    palette: Annotated[str | None, tyro.conf.arg(metavar="NAME|FILE")] = None,
+    every: int | None = None,
+    fps: float | None = None,
+    val_count: int | None = None,
     workers: int | None = None,
 ) -> None:
     """Make a data set.
@@ -70,19 +77,26 @@ def data_make(
     Args:
         name: One of edges, grey, holes, sketches, blur, noise and small, which make pairs of your
             photos: edge maps, photos without colours, with a missing rectangle, line drawings,
-            blurred, noisy and reduced photos, each with the photo itself; outlines (outlines of
-            shapes, and coloured shapes) and outline_pairs (both of the same shapes);
+            blurred, noisy and reduced photos, each with the photo itself; labels (label maps of
+            class numbers in colours), combine (images of two folders side by side), split
+            (training, validation and test images) and frames (images of films); outlines (outlines
+            of shapes, and coloured shapes) and outline_pairs (both of the same shapes);
             noise_sketches (one folder of random strokes); mnist2usps, usps2mnist, svhn2mnist,
             mnist2mnistm and mnistm2mnist (digits of two data sets), mnist and fashion (one folder
             of images), and fashion_classes (the same clothes in class folders).
         out: Folder to make.
-        originals: Folder with the original files of the digits or of Fashion-MNIST, at any depth.
+        originals: Folder with the original files of the digits or of Fashion-MNIST, at any depth;
+            the data set with label maps to colour; the images to split.
         photos: Folder of photos: those to change, or those into which the digits of MNIST-M are
             blended.
-        seed: Seed of the images, or of the choice of images.
+        a: Folder of the left halves that combine writes.
+        b: Folder of the right halves that combine writes.
+        film: A film, or a folder of films, of which frames takes images.
+        seed: Seed of the images, or of the choice of images (0).
         count: Training images per domain.
-        test_count: Test images per domain of outlines (20); photos held out for testing if their
-            folder has no test images (a tenth, at most 50).
+        test_count: Test images per domain of outlines (20); photos or pairs held out for testing
+            if their folder has no test images (a tenth, at most 50); test images per domain of
+            split (a tenth).
         size: Height and width in pixels of outlines (64) and of noise sketches (256); shorter side
             to which larger photos are reduced (256 for edges, blur, noise and small; grey, holes
             and sketches keep their sizes).
@@ -90,17 +104,27 @@ def data_make(
         blur_px: Standard deviation of the blur in pixels (2).
         noise_levels: Standard deviation of the noise, in levels of 0 to 255 (25).
         factor: How many times smaller photos become, before they are enlarged again (4).
-        workers: Photos processed at the same time (as many as there are cores).
+        palette: Colours of the classes: camvid, cityscapes, cityscapes_train or a file of lines
+            id,name,r,g,b (those of PASCAL VOC).
+        every: Take one frame in so many.
+        fps: Take so many frames per second of film (1).
+        val_count: Validation images per domain of split (a tenth).
+        workers: Images processed at the same time (as many as there are cores).
     """
+    from crossimage.data.make.combine import combine
     from crossimage.data.make.digits import MAKERS as DIGITS
+    from crossimage.data.make.frames import make_frames
+    from crossimage.data.make.labels import make_labels
     from crossimage.data.make.made import Made
     from crossimage.data.make.outlines import MAKERS
     from crossimage.data.make.photo_pairs import PHOTO_MAKERS
     from crossimage.data.make.sketches import make_noise_sketches
+    from crossimage.data.make.split import make_split
     from crossimage.utils.progress import StderrProgress
 
     makers: dict[str, Callable[..., Made | None]] = {
-        **MAKERS, **DIGITS, **PHOTO_MAKERS, "noise_sketches": make_noise_sketches
+        **MAKERS, **DIGITS, **PHOTO_MAKERS, "noise_sketches": make_noise_sketches,
+        "labels": make_labels, "combine": combine, "split": make_split, "frames": make_frames,
     }  # fmt: skip
     if name not in makers:
         hint = did_you_mean(name, makers)
@@ -108,6 +132,10 @@ def data_make(
     given: dict[str, Any] = {
         "originals": None if originals is None else as_path(originals, "--from"),
         "photos": None if photos is None else as_path(photos, "--photos"),
+        "a": None if a is None else as_path(a, "--a"),
+        "b": None if b is None else as_path(b, "--b"),
+        "film": None if film is None else as_path(film, "--film"),
+        "seed": seed,
         "count": count,
         "test_count": test_count,
         "size": size,
@@ -115,6 +143,10 @@ def data_make(
         "blur_px": blur_px,
         "noise_levels": noise_levels,
         "factor": factor,
+        "palette": palette,
+        "every": every,
+        "fps": fps,
+        "val_count": val_count,
         "workers": workers,
     }
     taken = _parameters(makers[name])
@@ -128,7 +160,7 @@ def data_make(
     with StderrProgress() as progress:
         if "progress" in taken:
             options["progress"] = progress
-        made = makers[name](as_path(out, "--out"), seed=seed, **options)
+        made = makers[name](as_path(out, "--out"), **options)
     summary, following = made or (None, None)
     print(f"{name} written to {out}" + (f": {summary}" if summary else ""))
     if following:

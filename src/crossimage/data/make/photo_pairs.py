@@ -118,7 +118,7 @@ def make_pairs(
             f"{photos} has test images of its own ({domain.test_from}); leave out --test-count"
         )
     if not domain.test:
-        splits["train"], splits["test"] = _held_out(domain.train, test_count)
+        splits["train"], splits["test"] = held_out(domain.train, test_count)
     if not splits["train"]:
         raise ValueError(
             f"{photos} holds {len(splits['test'])} photos, all of which would be held out for "
@@ -201,7 +201,7 @@ def check_workers(workers: int | None) -> int:
     return workers or os.cpu_count() or 1
 
 
-def _held_out(paths: Sequence[Path], count: int | None) -> tuple[list[Path], list[Path]]:
+def held_out(paths: Sequence[Path], count: int | None) -> tuple[list[Path], list[Path]]:
     """Split photos into training and test photos by the hash of their files, not their names.
 
     Copies of a file are on the same side, so there may be a few more or fewer test photos.
@@ -222,6 +222,8 @@ def _held_out(paths: Sequence[Path], count: int | None) -> tuple[list[Path], lis
 
 def png_names(paths: Sequence[Path], root: Path) -> list[Path]:
     """Return the photos' paths below their folder as PNGs; equal ones keep their suffixes, too."""
+    if not paths:
+        return []
     below = root if root.is_dir() else Path(os.path.commonpath([path.parent for path in paths]))
     relative = [path.relative_to(below) for path in paths]
     stems = Counter(path.with_suffix("").as_posix().lower() for path in relative)
@@ -242,7 +244,7 @@ def _write_pair(
 ) -> str | None:
     """Write a changed photo and the photo; return what is wrong with a photo that can't be read."""
     try:
-        photo = _reduce(to_array(read_image(path)), size)
+        photo = shrunk(to_array(read_image(path)), size)
     except (ImageError, BombError, FileNotFoundError) as error:
         return str(error)
     for file, pixels in zip(files, (change(photo, rng), photo), strict=True):
@@ -251,7 +253,7 @@ def _write_pair(
     return None
 
 
-def _reduce(photo: Pixels, size: int | None) -> Pixels:
+def shrunk(photo: Pixels, size: int | None) -> Pixels:
     """Return a photo whose shorter side has at most ``size`` pixels."""
     height, width = photo.shape[:2]
     if size is None or min(height, width) <= size:

@@ -1,0 +1,56 @@
+"""Images that hold class numbers in place of colours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from crossimage.data.images.files import verify
+from crossimage.data.images.pixels import ImageError
+
+MANY = 64
+"""Different values up to which an image with one channel may be a label map."""
+
+_INSTANCES = 1000  # from this number on, numbers are class * 1000 + instance, as in Cityscapes
+_VOID = 255
+_LOSSY = ("JPEG", "MPO", "WEBP", "AVIF", "HEIF", "JPEG2000")
+_WHOLE = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
+
+
+def read_class_ids(path: Path) -> NDArray[np.int64] | None:
+    """Return the class numbers (H, W) of an image that may be a label map; None if it can't be.
+
+    Label maps have one channel of whole numbers, of which few are different, and are stored without
+    loss. Images with a palette of colours show their classes in colours already.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It cannot be read.
+    """
+    verify(path)  # raises the errors of all readers
+    try:
+        with path.open("rb") as file, Image.open(file) as image:
+            if image.mode not in _WHOLE or image.format in _LOSSY:
+                return None
+            if image.mode == "P" and not _is_gray(image):
+                return None
+            ids = np.asarray(image).astype(np.int64)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ImageError(f"{path} can't be read: {error}") from None
+    if ids.max() >= _INSTANCES:
+        ids = np.where(ids >= _INSTANCES, ids // _INSTANCES, ids)
+    return ids if ids.min() >= 0 and len(np.unique(ids)) <= MANY else None
+
+
+def names_classes(numbers: set[int]) -> bool:
+    """Return whether the values of label maps include numbers other than those of a mask."""
+    return bool(numbers - {0, _VOID}) and max(numbers - {_VOID}) < _INSTANCES
+
+
+def _is_gray(image: Image.Image) -> bool:
+    """Return whether the palette of an image gives each number its own gray value."""
+    colours = np.array(image.getpalette("RGB") or [], np.int64).reshape(-1, 3)
+    return bool((colours == np.arange(len(colours))[:, None]).all())

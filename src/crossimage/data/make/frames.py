@@ -1,0 +1,144 @@
+"""Frames of films as numbered images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+
+from crossimage.data.films import FilmError, frames, probe_film, pyav
+from crossimage.data.make.made import Made, summarise, training_command
+from crossimage.data.make.photo_pairs import check_workers, shrunk
+from crossimage.data.sources.find import LeftOut, describe
+from crossimage.utils.files import new_folder
+from crossimage.utils.progress import ProgressCallback, track
+
+_NO_FILM = ("not a film", "not films")
+
+
+def make_frames(
+    out: Path,
+    *,
+    film: Path,
+    every: int | None = None,
+    fps: float | None = None,
+    size: int | None = None,
+    workers: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> Made:
+    """Write frames of a film, or of every film below a folder, as numbered PNGs.
+
+    The images of ``day/street.mp4`` are ``day/street_000001.png`` and so on, so that sub-folders
+    become domains. Films that state a rotation are turned by it.
+
+    Args:
+        out: The folder to create; removed after an error.
+        film: A film, or a folder of films.
+        every: Take one frame in so many.
+        fps: Take so many frames per second of the film. By default, if ``every`` is not given
+            either, one.
+        size: Shorter side in pixels to which larger frames are reduced; None: they keep theirs.
+        workers: Films read at the same time; None: as many as there are cores.
+        progress: Receives the number of films read.
+
+    Returns:
+        How many images were written, what was left out and why, and what to do with them.
+
+    Raises:
+        FileNotFoundError: The film or folder is missing.
+        ValueError: PyAV is not installed, there is no film, both ``every`` and ``fps`` are given, a
+            number is too small, or ``out`` exists and is not empty.
+    """
+    pyav("frames")
+    if every is not None and fps is not None:
+        raise ValueError("--every and --fps both choose frames; give one of them")
+    if every is not None and every < 1:
+        raise ValueError(f"every must be at least 1, found {every}")
+    if fps is not None and not 0 < fps < float("inf"):
+        raise ValueError(f"fps must be a number of frames per second above 0, found {fps:g}")
+    if size is not None and size < 16:
+        raise ValueError(f"size must be at least 16 pixels, found {size}")
+    films, left_out = _find(film)
+    if not films:
+        raise ValueError(f"{film} holds no film; {describe(left_out) or 'it is empty'}")
+    root = film if film.is_dir() else film.parent
+    problems: list[str] = []
+    written = 0
+    with new_folder(out) as parent, ThreadPoolExecutor(check_workers(workers)) as pool:
+        stems = [path.relative_to(root).with_suffix("") for path in films]
+        names = [
+            stem if stems.count(stem) == 1 else path.relative_to(root)
+            for path, stem in zip(films, stems, strict=True)
+        ]
+        jobs = [
+            partial(_write, path, parent / name, every, fps if every or fps else 1.0, size)
+            for path, name in zip(films, names, strict=True)
+        ]
+        results = pool.map(lambda job: job(), jobs)
+        for count, problem in track(results, "films", len(jobs), progress):
+            written += count
+            problems += [problem] if problem else []
+        if not written:
+            raise ValueError(f"no frame of {film} can be read; {problems[0]}")
+    several = f"{len(films)} films" if len(films) > 1 else films[0].name
+    return Made(
+        summarise(f"{written} frames of {several}", describe(left_out), problems),
+        training_command("srgan/x4_small", out) if _is_one_folder(names) else
+        training_command("cyclegan", out),
+    )  # fmt: skip
+
+
+def _find(film: Path) -> tuple[list[Path], list[LeftOut]]:
+    """Return the films at a path, sorted, and the other files there."""
+    if film.is_file():
+        probe_film(film)
+        return [film], []
+    if not film.is_dir():
+        raise FileNotFoundError(f"{film} does not exist; expected a film or a folder of films")
+    films, left_out = [], []
+    for path in _files(film):
+        try:
+            probe_film(path)
+        except FilmError:
+            left_out.append(LeftOut(_NO_FILM, path.suffix.lower() or "no suffix", str(path)))
+        else:
+            films.append(path)
+    return films, left_out
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for parent, below, names in os.walk(folder):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        yield from (Path(parent) / name for name in sorted(names) if not name.startswith("."))
+
+
+def _is_one_folder(names: list[Path]) -> bool:
+    return len({name.parent for name in names}) == 1
+
+
+def _write(
+    film: Path, base: Path, every: int | None, fps: float | None, size: int | None
+) -> tuple[int, str | None]:
+    """Write the chosen frames of a film; return their number, and what is wrong with the film."""
+    base.parent.mkdir(parents=True, exist_ok=True)
+    count, due = 0, 0.0
+    try:
+        for number, (time, pixels) in enumerate(frames(film)):
+            if every is not None:
+                chosen = number % every == 0
+            else:
+                assert fps is not None
+                chosen = time >= due - 1e-6
+                while chosen and due <= time + 1e-6:
+                    due += 1 / fps
+            if chosen:
+                count += 1
+                image = Image.fromarray(shrunk(pixels, size))
+                image.save(base.with_name(f"{base.name}_{count:06}.png"))
+    except FilmError as error:
+        return count, str(error)
+    return count, None

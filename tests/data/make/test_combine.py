@@ -1,0 +1,117 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from crossimage.config import Config
+from crossimage.data.build import build_dataset, find_source
+from crossimage.data.make.combine import combine
+from tests.data.make.test_photo_pairs import contents, photos, size
+
+
+def both(tmp_path: Path, names: list[str], shape: tuple[int, int] = (24, 24)) -> dict[str, Path]:
+    photos(tmp_path / "drawings", names, shape)
+    photos(tmp_path / "photos", [name.replace(".png", ".jpg") for name in names], shape)
+    return {"a": tmp_path / "drawings", "b": tmp_path / "photos"}
+
+
+TWENTY = [f"{number:02d}.png" for number in range(20)]
+
+
+def test_training_reads_them_as_side_by_side_pairs_of_the_folders_names(tmp_path: Path) -> None:
+    given = both(tmp_path, TWENTY)
+    summary, following = combine(tmp_path / "out", **given)
+    assert summary == "20 pairs of drawings (left) and photos (right)"
+    assert following.endswith("domains=drawings,photos")
+    config = Config(domains=("drawings", "photos"), channels=(3, 3), resize=16, crop=(16, 16))
+    source = find_source(str(tmp_path / "out"), config, "paired")
+    assert [(d.half, len(d.train), len(d.test)) for d in source.domains] == [(0, 18, 2), (1, 18, 2)]
+    assert build_dataset(source, config)[0].images["a"].shape == (3, 16, 16)
+    with Image.open(tmp_path / "drawings/03.png") as image:
+        left = np.asarray(image)
+    (file,) = (tmp_path / "out").rglob("03.png")
+    with Image.open(file) as image:
+        assert (np.asarray(image)[:, :24] == left).all()
+
+
+def test_files_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
+    given = both(tmp_path, TWENTY)
+    for workers in (1, 4):
+        combine(tmp_path / str(workers), **given, workers=workers)
+    assert contents(tmp_path / "1") == contents(tmp_path / "4")
+
+
+def test_names_are_compared_without_suffix_case_and_unicode_form(tmp_path: Path) -> None:
+    photos(tmp_path / "a", ["sub/Caf\u00e9.PNG", "x.png"], (9, 9))
+    photos(tmp_path / "b", ["sub/cafe\u0301.bmp", "X.jpg"], (9, 9))
+    summary, _ = combine(tmp_path / "out", a=tmp_path / "a", b=tmp_path / "b")
+    assert summary.startswith("2 pairs")
+
+
+def test_what_has_no_partner_or_another_shape_is_counted(tmp_path: Path) -> None:
+    given = both(tmp_path, TWENTY[:6])
+    photos(given["a"], ["alone.png"])
+    photos(given["b"], ["single.png", "lonely.png"])
+    photos(given["a"], ["wide.png"], (24, 48))
+    photos(given["b"], ["wide.png"], (24, 24))
+    photos(given["a"], ["flat.png"], (10, 40))
+    photos(given["b"], ["flat.png"], (10, 40))
+    (given["b"] / "00.jpg").write_bytes(b"broken")
+    summary, _ = combine(tmp_path / "out", **given)
+    assert summary.startswith(
+        "5 pairs of drawings (left) and photos (right)\nleft out: 1 unreadable"
+    )
+    assert "3 images without partners" in summary
+    assert "1 pair of images of different shapes (wide.png)" in summary
+    assert "1 pair unlike the others in shape (flat.png)" in summary
+    assert "00.jpg can't be read" in summary
+
+
+def test_of_two_sizes_of_one_shape_the_smaller_is_taken_and_classes_keep_their_colours(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a").mkdir()
+    labels = np.repeat(np.repeat(np.random.default_rng(0).integers(3, size=(16, 16)), 4, 0), 4, 1)
+    Image.fromarray((labels * 100).astype(np.uint8)).save(tmp_path / "a/1.png")
+    photos(tmp_path / "b", ["1.png"], (32, 32))
+    combine(tmp_path / "out", a=tmp_path / "a", b=tmp_path / "b")
+    with Image.open(tmp_path / "out/train/1.png") as image:
+        assert image.size == (64, 32)
+        assert set(np.unique(np.asarray(image)[:, :32])) == {0, 100, 200}
+
+
+def test_a_split_is_kept(tmp_path: Path) -> None:
+    given = both(tmp_path, ["train/1.png", "train/2.png", "test/3.png"])
+    combine(tmp_path / "out", **given)
+    assert list(contents(tmp_path / "out")) == ["test/3.png", "train/1.png", "train/2.png"]
+    with pytest.raises(ValueError, match="test images of their own; leave out --test-count"):
+        combine(tmp_path / "more", **given, test_count=1)
+    photos(tmp_path / "flat", ["1.png"])
+    with pytest.raises(ValueError, match="has test images and .*flat has none"):
+        combine(tmp_path / "more", a=given["a"], b=tmp_path / "flat")
+
+
+@pytest.mark.parametrize("shape", [(40, 30), (90, 40)])
+def test_shapes_that_training_would_not_split_are_refused_and_the_advice_works(
+    tmp_path: Path, shape: tuple[int, int]
+) -> None:
+    given = both(tmp_path, TWENTY, shape)
+    with pytest.raises(ValueError, match="shape of a single photo.*trainA and trainB"):
+        combine(tmp_path / "out", **given)
+    assert not (tmp_path / "out").exists()
+    given["a"].rename(tmp_path / "trainA")
+    given["b"].rename(tmp_path / "trainB")
+    config = Config(channels=(3, 3))
+    assert len(find_source(str(tmp_path), config, "paired").domains[0].train) == 20
+
+
+def test_two_folders_without_a_pair_are_one_sentence(tmp_path: Path) -> None:
+    photos(tmp_path / "a", ["1.png"])
+    photos(tmp_path / "b", ["2.png"])
+    with pytest.raises(ValueError, match="no pair of images of the same name and shape"):
+        combine(tmp_path / "out", a=tmp_path / "a", b=tmp_path / "b")
+    photos(tmp_path / "a", ["1.jpg"])
+    with pytest.raises(ValueError, match="have the same name without suffix"):
+        combine(tmp_path / "out", a=tmp_path / "a", b=tmp_path / "b")
+    assert size(tmp_path / "a/1.png") == (16, 24)
