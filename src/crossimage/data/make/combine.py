@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -14,7 +13,8 @@ from PIL import Image
 from crossimage.data.images.files import probe, read_image, to_array
 from crossimage.data.images.pixels import BombError, ImageError
 from crossimage.data.make.made import Made, summarise, training_command
-from crossimage.data.make.photo_pairs import check_workers, held_out, png_names
+from crossimage.data.make.parallel import threads
+from crossimage.data.make.photo_pairs import held_out, png_names
 from crossimage.data.sources.find import LeftOut, describe, same_name
 from crossimage.data.sources.folders import SPLITS, Domain, Split, find_images
 from crossimage.data.sources.side_by_side import has_shape_of
@@ -66,7 +66,6 @@ def combine(
         ValueError: There are no pairs, only one folder has test images, training would not take
             the results for side-by-side pairs, or ``out`` exists and is not empty.
     """
-    workers = check_workers(workers)
     domains = find_images(str(a)), find_images(str(b))
     if bool(domains[0].test) != bool(domains[1].test):
         split, other = (a, b) if domains[0].test else (b, a)
@@ -93,7 +92,7 @@ def combine(
         if not train:
             raise ValueError(f"all {len(test)} pairs would be held out; use a smaller --test-count")
         found = {"train": [firsts[p] for p in train], "test": [firsts[p] for p in test]}
-    with new_folder(out) as parent, ThreadPoolExecutor(workers) as pool:
+    with new_folder(out) as parent, threads(workers) as pool:
         jobs = [
             partial(_write, pair, parent / split / pair.name)
             for split in SPLITS

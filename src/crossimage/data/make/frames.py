@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +11,8 @@ from PIL import Image
 
 from crossimage.data.films import FilmError, frames, probe_film, pyav
 from crossimage.data.make.made import Made, summarise, training_command
-from crossimage.data.make.photo_pairs import check_workers, shrunk
+from crossimage.data.make.parallel import threads
+from crossimage.data.make.photo_pairs import shrunk
 from crossimage.data.sources.find import LeftOut, describe
 from crossimage.utils.files import new_folder
 from crossimage.utils.progress import ProgressCallback, track
@@ -68,7 +68,7 @@ def make_frames(
     root = film if film.is_dir() else film.parent
     problems: list[str] = []
     written = 0
-    with new_folder(out) as parent, ThreadPoolExecutor(check_workers(workers)) as pool:
+    with new_folder(out) as parent, threads(workers) as pool:
         stems = [path.relative_to(root).with_suffix("") for path in films]
         names = [
             stem if stems.count(stem) == 1 else path.relative_to(root)

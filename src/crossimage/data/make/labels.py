@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +15,8 @@ from crossimage.data.images.class_ids import names_classes, read_class_ids
 from crossimage.data.images.pixels import BombError, ImageError
 from crossimage.data.make.made import Made, summarise, training_command
 from crossimage.data.make.palettes import IdColours, distinct_colours, read_id_colours
-from crossimage.data.make.photo_pairs import check_workers, png_names
+from crossimage.data.make.parallel import threads
+from crossimage.data.make.photo_pairs import png_names
 from crossimage.data.sources.find import describe, find_files
 from crossimage.data.sources.split_names import split_folders
 from crossimage.utils.files import new_folder, write_text
@@ -56,7 +56,7 @@ def make_labels(
         raise FileNotFoundError(f"{originals} is not a folder; expected a data set or label maps")
     table = distinct_colours() if palette is None else read_id_colours(palette)
     paths, left_out = find_files(originals)
-    with new_folder(out) as parent, ThreadPoolExecutor(check_workers(workers)) as pool:
+    with new_folder(out) as parent, threads(workers) as pool:
         results = track(pool.map(_numbers, paths), "reading images", len(paths), progress)
         read = dict(zip(paths, results, strict=True))
         problems = [text for text in read.values() if isinstance(text, str)]

@@ -10,7 +10,6 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from crossimage.data.make.degradations import blurred, noisy, reduced
 from crossimage.data.make.edges import SIDE, opencv, to_edges
 from crossimage.data.make.hed import HedEdges
 from crossimage.data.make.made import Made, summarise, training_command
+from crossimage.data.make.parallel import threads
 from crossimage.data.make.sketches import to_sketch
 from crossimage.data.sources.find import describe
 from crossimage.data.sources.folders import Split, find_images
@@ -110,7 +110,6 @@ def make_pairs(
     """
     if size is not None and size < _SMALLEST:
         raise ValueError(f"size must be at least {_SMALLEST} pixels, found {size}")
-    workers = check_workers(workers)
     domain = find_images(str(photos))
     splits: dict[Split, Sequence[Path]] = {"train": domain.train, "test": domain.test}
     if domain.test and test_count is not None:
@@ -125,7 +124,7 @@ def make_pairs(
             "testing; use a smaller --test-count"
         )
 
-    with new_folder(out) as parent, ThreadPoolExecutor(workers) as pool:
+    with new_folder(out) as parent, threads(workers) as pool:
         jobs = []
         for split, paths in splits.items():
             root = domain.root(split) if domain.test else domain.train_root
@@ -192,13 +191,6 @@ PHOTO_MAKERS: Mapping[str, Callable[..., Made]] = {
     "noise": partial(make_noise, size=SIDE),
     "small": partial(make_small, size=SIDE),
 }
-
-
-def check_workers(workers: int | None) -> int:
-    """Return the number of workers, by default one per core; refuse less than one."""
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers must be at least 1, found {workers}")
-    return workers or os.cpu_count() or 1
 
 
 def held_out(paths: Sequence[Path], count: int | None) -> tuple[list[Path], list[Path]]:

@@ -6,7 +6,6 @@ import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +13,7 @@ from typing import NamedTuple
 from crossimage.data.images.files import decode, verify
 from crossimage.data.images.pixels import BombError, ImageError
 from crossimage.data.make.made import Made, summarise
-from crossimage.data.make.photo_pairs import check_workers
+from crossimage.data.make.parallel import threads
 from crossimage.data.near_duplicates import Fingerprint, families, find_alike, fingerprint
 from crossimage.data.sources.find import LeftOut, describe, find_files, same_name, visible_folders
 from crossimage.data.sources.split_names import split_folders
@@ -66,7 +65,7 @@ def make_split(
         if count is not None and count < 0:
             raise ValueError(f"{flag} must be at least 0, found {count}")
     paths, left_out = find_files(originals)
-    with new_folder(out) as parent, ThreadPoolExecutor(check_workers(workers)) as pool:
+    with new_folder(out) as parent, threads(workers) as pool:
         prints = track(pool.map(_examine, paths), "reading images", len(paths), progress)
         read = dict(zip(paths, prints, strict=True))
         problems = [found for found in read.values() if isinstance(found, str)]

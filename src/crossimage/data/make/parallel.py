@@ -1,0 +1,30 @@
+"""Threads that read and write images at the same time."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+
+@contextmanager
+def threads(workers: int | None) -> Iterator[ThreadPoolExecutor]:
+    """Provide threads.
+
+    The readers of images silence warnings, which concerns all threads of a process at once; so they
+    are silent as long as the threads run.
+
+    Args:
+        workers: Number of threads; None: as many as there are cores.
+
+    Raises:
+        ValueError: The number is below 1.
+    """
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be at least 1, found {workers}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+            yield pool
