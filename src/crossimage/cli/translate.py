@@ -44,6 +44,7 @@ def translate(
     skip_existing: bool = False,
     device: str = "auto",
     precision: Literal["fp32", "bf16"] = "fp32",
+    memory: str = "auto",
     value_range: Annotated[str | None, tyro.conf.arg(metavar="LOW,HIGH")] = None,
     set: Changes = (),
 ) -> None:
@@ -84,6 +85,8 @@ def translate(
             made from the same image with the same model and settings; without --seed, with any.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
         precision: bf16 is about three times as fast on hardware that supports it, but not exact.
+        memory: Memory to use, such as 2GB; auto: what is free. Images that do not fit as a whole
+            are translated in strips of rows, with the same results.
         value_range: Lowest and highest value of images of more than 8 bits; by default those that
             the model was trained with.
         set: Settings that may be changed after training, such as test_mode=eval or
@@ -106,6 +109,7 @@ def translate(
             precision=precision,
             value_range=ranges,
             settings=parse_overrides(set),
+            memory=memory,
         )
         labels = model.networks.labels
         target = parse_target(to, labels.names) if to and labels else to

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from crossimage.config import Config
 from crossimage.data.images.resize import pad_to, resize_to_cover
+from crossimage.inference.failures import is_out_of_memory
 from crossimage.inference.inputs import domain_index
+from crossimage.inference.strips.engine import StripEngine
 from crossimage.labels import To
 from crossimage.methods import METHODS
 from crossimage.methods.base import Method
@@ -53,18 +55,26 @@ class Predictor:
         networks: The trained method.
         device: Where the networks compute; ``auto`` is the GPU if there is one.
         precision: Arithmetic of translations, ``fp32`` or ``bf16``. Outputs are float32 either way.
+        memory: Memory that translations may take: an amount such as ``2GB``, of this process on the
+            CPU and of its tensors on a GPU, or ``auto``, what is free. Images that do not fit as a
+            whole are translated in strips of rows, with the same results.
 
     Attributes:
         networks: The trained method, an ``nn.Module`` in evaluation mode.
         device: Where the networks compute.
         precision: Arithmetic of translations.
+        strips: Translates what does not fit in memory as a whole.
 
     Raises:
-        ValueError: The device or the precision does not exist.
+        ValueError: The device or the precision does not exist, or the memory is not an amount.
     """
 
     def __init__(
-        self, networks: Method, device: str | torch.device = "auto", precision: Precision = "fp32"
+        self,
+        networks: Method,
+        device: str | torch.device = "auto",
+        precision: Precision = "fp32",
+        memory: str = "auto",
     ) -> None:
         if precision not in get_args(Precision):
             raise ValueError(f"precision must be fp32 or bf16, found {precision!r}")
@@ -73,6 +83,10 @@ class Predictor:
         self._mean_styles: dict[object, Tensor] = {}
         if precision == "bf16":  # whose convolutions prefer this memory layout
             arrange(self.networks)
+        self.strips = StripEngine(
+            self.networks, self.device, bf16=precision == "bf16", memory=memory, name=self.method,
+            smallest=_MIN_SIZE,
+        )  # fmt: skip
 
     @property
     def method(self) -> str:
@@ -380,12 +394,43 @@ class Predictor:
         Returns:
             Float32 images (N k, C, H, W) on the networks' device, in [-1, 1] but for networks that
             do not end in tanh.
+
+        Raises:
+            TooLargeError: The images do not fit in memory, not even in strips.
         """
         # no_grad rather than inference_mode, so that outputs can be used in training.
         with torch.no_grad(), self._seeded(seed):
-            padded, rows, columns = self._pad(x)
-            with torch.autocast(x.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-                y = self.networks.translate(padded, target, style)
+            return self._translate_within_memory(x, target, style)
+
+    def _translate_within_memory(self, x: Tensor, target: Target, style: Tensor | None) -> Tensor:
+        """Translate images together, or else one by one, or else in strips."""
+        several = 1 if style is None else len(style) // len(x)
+        noise = _noise_state(self.device) if self.networks.stochastic else ()
+        if self.strips.fits((len(x), *x.shape[1:]), target, several):
+            try:
+                return self._translate_whole(x, target, style)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            # outside of the handler, whose error keeps the tensors alive
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            self.strips.note_fallback()
+            _set_noise_state(noise, self.device)
+        if len(x) * several == 1 or self.networks.stochastic:
+            return self.strips.translate_tensor(x, target, style)
+        outputs = []
+        for i in range(len(x) * several):
+            image = i // several
+            own = target if isinstance(target, str) else target[image : image + 1]
+            code = None if style is None else style[i : i + 1]
+            outputs.append(self._translate_within_memory(x[image : image + 1], own, code))
+        return torch.cat(outputs)
+
+    def _translate_whole(self, x: Tensor, target: Target, style: Tensor | None) -> Tensor:
+        padded, rows, columns = self._pad(x)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            y = self.networks.translate(padded, target, style)
         scale = self.networks.upscales
         rows, columns = (slice(s.start * scale, s.stop * scale) for s in (rows, columns))
         return y[:, :, rows, columns].float().contiguous()
@@ -427,3 +472,18 @@ class Predictor:
     def _require_styles(self) -> None:
         if not self.networks.style_dim:
             raise ValueError(f"{self.method} has no styles: leave out style and reference")
+
+
+def _noise_state(device: torch.device) -> tuple[Tensor, ...]:
+    """Return the states of the generators that translations draw from."""
+    own = torch.get_rng_state()
+    return (own, torch.cuda.get_rng_state(device)) if device.type == "cuda" else (own,)
+
+
+def _set_noise_state(states: Sequence[Tensor], device: torch.device) -> None:
+    """Return to earlier states, if there are any."""
+    for i, state in enumerate(states):
+        if i:
+            torch.cuda.set_rng_state(state, device)
+        else:
+            torch.set_rng_state(state)

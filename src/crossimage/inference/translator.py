@@ -39,6 +39,7 @@ from crossimage.inference.sample_files import sample_files
 from crossimage.labels import To
 from crossimage.utils.arguments import find_device, whole
 from crossimage.utils.files import as_path
+from crossimage.utils.memory import read_size
 from crossimage.utils.progress import ProgressCallback
 
 __all__ = ["Translator", "load"]
@@ -51,6 +52,7 @@ def load(
     precision: Precision = "fp32",
     value_range: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
     settings: Mapping[str, Any] | None = None,
+    memory: str = "auto",
 ) -> Translator:
     """Load a trained model.
 
@@ -64,12 +66,15 @@ def load(
             domains' letters; by default those that the model was trained with.
         settings: Other settings that may be changed after training, such as
             ``{"test_mode": "eval"}``.
+        memory: Memory that translations may take; see :class:`Translator`.
 
     Raises:
         FileNotFoundError: ``path`` holds no model.
         ValueError: The file is not a model that this version can read, the device or the precision
-            does not exist, a setting can't be changed, or there are no discriminators to load.
+            does not exist, the memory is not an amount, a setting can't be changed, or there are no
+            discriminators to load.
     """
+    read_size(memory)  # before the model is read
     target, path = find_device(device), as_path(path, "the model's path")
     networks = load_networks(path, discriminators)
     changed = dict(settings or {})
@@ -77,7 +82,7 @@ def load(
         changed["value_range"] = value_range
     if changed:
         change_settings(networks, changed, "crossimage.load")
-    translator = Translator(networks, target, precision)
+    translator = Translator(networks, target, precision, memory)
     translator._run_folder = run_folder_of(path)
     return translator
 
@@ -102,14 +107,18 @@ class Translator(Predictor):
         precision: Arithmetic of translations. ``bf16`` is about three times as fast on hardware
             that supports it, and its pixels differ by about a hundredth of the range. Results are
             float32 either way.
+        memory: Memory that translations may take: an amount such as ``2GB``, of this process on the
+            CPU and of its tensors on a GPU, or ``auto``, what is free. Images that do not fit as a
+            whole are translated in strips of rows, with the same results up to rounding.
 
     Attributes:
         networks: The underlying method, an ``nn.Module`` in evaluation mode.
         device: Where the networks compute.
         precision: Arithmetic of translations.
+        strips: Translates what does not fit in memory as a whole.
 
     Raises:
-        ValueError: The device or the precision does not exist.
+        ValueError: The device or the precision does not exist, or the memory is not an amount.
     """
 
     _run_folder: Path | None = None  # where the model was loaded from, if from a run

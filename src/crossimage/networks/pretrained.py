@@ -164,7 +164,7 @@ class VGG19Features(_VGGFeatures):
 STYLE_LAYERS = (("0", "2"), ("5", "9"), ("12", "16"), ("19", "22", "25"))
 """Names of the convolutions of each part in the file of weights."""
 
-_EPS = 1e-5
+STATISTICS_EPS = 1e-5
 
 
 class StyleFeatures(nn.Module):
@@ -239,7 +239,7 @@ def mean_and_std(features: Tensor) -> tuple[Tensor, Tensor]:
     """
     values = features.float().flatten(2)
     spread = values.var(2) if values.shape[2] > 1 else torch.zeros_like(values[:, :, 0])
-    return values.mean(2), (spread + _EPS).sqrt()
+    return values.mean(2), (spread + STATISTICS_EPS).sqrt()
 
 
 def with_statistics(features: Tensor, mean: Tensor, std: Tensor) -> Tensor:

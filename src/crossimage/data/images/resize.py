@@ -82,6 +82,22 @@ def enlarge(x: Tensor, scale: int) -> Tensor:
     return _bicubic(x, (height * scale, width * scale), _REACH, _REACH * scale)
 
 
+def margins(
+    height: int, width: int, multiple: int, smallest: int
+) -> tuple[tuple[int, int, int, int], str]:
+    """Return what :func:`pad_to` adds to an image: rows and columns, and how they are made.
+
+    Returns:
+        The pixels added at the top, bottom, left and right, and ``reflect`` or ``replicate``.
+    """
+    wanted = [-(-max(side, smallest) // multiple) * multiple for side in (height, width)]
+    top, left = (wanted[0] - height) // 2, (wanted[1] - width) // 2
+    bottom, right = wanted[0] - height - top, wanted[1] - width - left
+    # Reflection continues textures, but needs as many pixels as it adds.
+    reflects = max(top, bottom) < height and max(left, right) < width
+    return (top, bottom, left, right), "reflect" if reflects else "replicate"
+
+
 def pad_to(x: Tensor, multiple: int, smallest: int) -> tuple[Tensor, slice, slice]:
     """Pad images on all sides to the next size that networks accept.
 
@@ -94,13 +110,9 @@ def pad_to(x: Tensor, multiple: int, smallest: int) -> tuple[Tensor, slice, slic
         The padded images, and the rows and columns that hold the original ones.
     """
     height, width = x.shape[2:]
-    wanted = [-(-max(side, smallest) // multiple) * multiple for side in (height, width)]
-    top, left = (wanted[0] - height) // 2, (wanted[1] - width) // 2
-    bottom, right = wanted[0] - height - top, wanted[1] - width - left
+    (top, bottom, left, right), mode = margins(height, width, multiple, smallest)
     if any((top, bottom, left, right)):
-        # Reflection continues textures, but needs as many pixels as it adds.
-        reflects = max(top, bottom) < height and max(left, right) < width
-        x = pad(x, (left, right, top, bottom), "reflect" if reflects else "replicate")
+        x = pad(x, (left, right, top, bottom), mode)
     return x, slice(top, top + height), slice(left, left + width)
 
 

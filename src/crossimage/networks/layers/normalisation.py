@@ -95,14 +95,14 @@ def _by_batch_norm(x: Tensor, scale: Tensor | None, shift: Tensor | None, eps: f
 def _by_batch_norm_of_one(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """Normalise one sample (1, C, H, W); constant channels pass no gradient."""
     y, mean, inverse = torch.native_batch_norm(x, weight, bias, None, None, True, 0.0, eps)
-    constant = _is_constant(inverse.detach() ** -2 - eps, mean.detach())
+    constant = is_constant(inverse.detach() ** -2 - eps, mean.detach())
     if constant.any():
         varying = torch.where(constant[:, None, None], x.detach(), x)
         y, _, _ = torch.native_batch_norm(varying, weight, bias, None, None, True, 0.0, eps)
     return y
 
 
-def _is_constant(variance: Tensor, mean: Tensor) -> Tensor:
+def is_constant(variance: Tensor, mean: Tensor) -> Tensor:
     """Return whether all values are equal up to rounding errors in fp32."""
     return variance <= (1e-6 * mean).square() + 1e-12
 
@@ -111,7 +111,7 @@ def _normalise(x: Tensor, eps: float) -> Tensor:
     """Instance norm in the layout and precision of the input, with sums in fp32."""
     with torch.autocast(x.device.type, enabled=False):
         variance, mean = torch.var_mean(x.float(), (2, 3), correction=0, keepdim=True)
-        scale = (variance + eps).rsqrt().masked_fill(_is_constant(variance, mean), 0.0)
+        scale = (variance + eps).rsqrt().masked_fill(is_constant(variance, mean), 0.0)
         return torch.addcmul((-mean * scale).to(x.dtype), x, scale.to(x.dtype))
 
 
@@ -144,7 +144,7 @@ def _layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """Plain form, in fp32: half precision cannot hold sums over whole feature maps."""
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     variance, mean = torch.var_mean(wide, (1, 2, 3), keepdim=True)
-    constant = _is_constant(variance, mean)
+    constant = is_constant(variance, mean)
     # masked twice: the derivative of the square root is infinite at 0
     deviation = variance.masked_fill(constant, 1.0).sqrt()
     scale = (weight[:, None, None] / (deviation + eps)).masked_fill(constant, 0.0)
@@ -166,7 +166,7 @@ class _LayerNorm(torch.autograd.Function):
         means, variances = _statistics(x, weight)
         mean = means.mean(1, keepdim=True)
         variance = (variances + (means - mean).square()).mean(1, keepdim=True)
-        deviation = variance.sqrt().masked_fill(_is_constant(variance, mean), torch.inf)
+        deviation = variance.sqrt().masked_fill(is_constant(variance, mean), torch.inf)
         scale = weight / (unbiased * deviation + eps)
         ctx.save_for_backward(x, weight, bias, mean, deviation)
         ctx.eps, ctx.count, ctx.unbiased = eps, count, unbiased
@@ -195,6 +195,12 @@ class _LayerNorm(torch.autograd.Function):
 def _maps(values: Tensor, x: Tensor) -> Tensor:
     """Reshape (N, C) or (N, 1) to broadcast over feature maps, in x's precision."""
     return values[:, :, None, None].to(x.dtype)
+
+
+def channel_statistics(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and biased variance (N, C) per channel of (N, C, H, W), at least in fp32."""
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    return _statistics(x, x.new_empty(x.shape[1], dtype=dtype))
 
 
 def _statistics(x: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:

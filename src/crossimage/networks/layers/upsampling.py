@@ -44,15 +44,16 @@ class UpsampleBlock(nn.Sequential):
         pad: Padding = "reflect",
     ) -> None:
         super().__init__()
-        self.conv = _UpsampledConv(inputs, outputs, 5, 1, 2, padding_mode=pad)
+        self.conv = UpsampledConv(inputs, outputs, 5, 1, 2, padding_mode=pad)
         self.norm = norm_layer(norm, outputs)
         self.activation = activation_layer(activation)
 
 
-class _UpsampledConv(nn.Conv2d):
+class UpsampledConv(nn.Conv2d):
     """Convolution of the doubled input."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve feature maps (N, I, H, W) to (N, O, 2 H, 2 W)."""
         return upsampled_conv(x, self.weight, self.bias, self.padding_mode)
 
 

@@ -1,0 +1,1 @@
+"""Translation in strips of rows: exact, in bounded memory."""

@@ -1,0 +1,163 @@
+"""Norms in two passes: statistics merged over strips, then a scale and a shift per channel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from crossimage.networks.layers.blocks import BatchNorm
+from crossimage.networks.layers.normalisation import (
+    AffineInstanceNorm,
+    InstanceNorm,
+    LayerNorm,
+    adaptive_instance_norm,
+    channel_statistics,
+    instance_norm,
+    is_constant,
+)
+from crossimage.networks.pretrained import STATISTICS_EPS, with_statistics
+
+
+class Moments:
+    """Mean and variance of every channel, merged over strips in float64.
+
+    Chan, Golub, LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances,
+    1979.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._mean = self._squares = torch.zeros((), dtype=torch.float64)
+
+    def add(self, piece: Tensor) -> None:
+        """Add rows (N, C, h, W)."""
+        with torch.autocast(piece.device.type, enabled=False):
+            statistics = channel_statistics(piece)
+        mean, variance = (values.cpu().double() for values in statistics)
+        count = piece.shape[2] * piece.shape[3]
+        total = self._count + count
+        apart = mean - self._mean
+        self._squares = (
+            self._squares + variance * count + apart.square() * (self._count * count / total)
+        )
+        self._mean, self._count = self._mean + apart * (count / total), total
+
+    @property
+    def mean(self) -> Tensor:
+        """Means (N, C)."""
+        return self._mean
+
+    @property
+    def variance(self) -> Tensor:
+        """Biased variances (N, C)."""
+        return self._squares / self._count
+
+    @property
+    def count(self) -> int:
+        """Values per channel."""
+        return self._count
+
+
+def affine_of(
+    operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], moments: Moments
+) -> tuple[Tensor, Tensor]:
+    """Return the scale and the shift (N, C) in float64 that a norm amounts to.
+
+    Args:
+        operation: The layer or the function.
+        args: Its arguments after the maps.
+        kwargs: Its named arguments.
+        moments: The statistics of the maps.
+    """
+    mean, variance = moments.mean, moments.variance
+    match operation:
+        case LayerNorm():
+            return _layer_norm(operation, moments)
+        case InstanceNorm():
+            return _instance_norm(mean, variance, None, None, 1e-5)
+        case AffineInstanceNorm():
+            return _instance_norm(mean, variance, operation.weight, operation.bias, 1e-5)
+        case BatchNorm() | nn.InstanceNorm2d():
+            return _instance_norm(mean, variance, operation.weight, operation.bias, operation.eps)
+    if operation is with_statistics:
+        wanted_mean, wanted_std = (value.cpu().double() for value in args)
+        unbiased = variance * (moments.count / max(1, moments.count - 1))
+        scale = wanted_std / (unbiased + STATISTICS_EPS).sqrt()
+        return scale, wanted_mean - mean * scale
+    if operation is adaptive_instance_norm:
+        given = dict(zip(("shift", "scale"), args, strict=False)) | kwargs
+    elif operation is instance_norm:
+        given = dict(zip(("scale", "shift", "eps"), args, strict=False)) | kwargs
+    else:
+        assert operation is F.instance_norm
+        names = ("running_mean", "running_var", "shift", "scale", "use", "momentum", "eps")
+        given = dict(zip(names, args, strict=False)) | kwargs
+        given = {"scale": given.get("weight"), "shift": given.get("bias"), **given}
+    return _instance_norm(
+        mean, variance, given.get("scale"), given.get("shift"), given.get("eps", 1e-5)
+    )
+
+
+def _instance_norm(
+    mean: Tensor, variance: Tensor, scale: Tensor | None, shift: Tensor | None, eps: float
+) -> tuple[Tensor, Tensor]:
+    factor = (variance + eps).rsqrt().masked_fill(is_constant(variance, mean), 0.0)
+    if scale is not None:
+        factor = factor * scale.cpu().double()
+    offset = -mean * factor
+    if shift is not None:
+        offset = offset + shift.cpu().double()
+    return factor, offset
+
+
+def _layer_norm(layer: LayerNorm, moments: Moments) -> tuple[Tensor, Tensor]:
+    means = moments.mean
+    mean = means.mean(1, keepdim=True)
+    variance = (moments.variance + (means - mean).square()).mean(1, keepdim=True)
+    count = moments.count * means.shape[1]
+    deviation = (variance * (count / (count - 1))).sqrt()
+    weight, bias = layer.weight.cpu().double(), layer.bias.cpu().double()
+    scale = (weight / (deviation + layer.eps)).masked_fill(is_constant(variance, mean), 0.0)
+    return scale, bias - mean * scale
+
+
+def scaled(piece: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """Return ``piece * scale + shift``, computed in float32 in one pass over memory.
+
+    Args:
+        piece: Rows (N, C, h, W).
+        scale: (N, C), float32.
+        shift: (N, C), float32.
+    """
+    # batch norm with a mean of 0 and a variance of 1, one sample at a time
+    zero, one = torch.zeros_like(scale[0]), torch.ones_like(scale[0])
+    with torch.autocast(piece.device.type, enabled=False):
+        parts = [
+            F.batch_norm(sample, zero, one, a, b, False, 0.0, 0.0)
+            for sample, a, b in zip(torch.split(piece, 1), scale, shift, strict=True)
+        ]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+class ColumnSoftmax:
+    """A softmax over the rows of every column: the largest values and the sums, then the shares."""
+
+    def __init__(self) -> None:
+        self._most = torch.tensor(-torch.inf, dtype=torch.float64)
+        self._sum = torch.zeros((), dtype=torch.float64)
+
+    def add(self, piece: Tensor) -> None:
+        """Add rows (N, C, h, W)."""
+        values = piece.cpu().double()
+        most = torch.maximum(self._most, values.amax(2, keepdim=True))
+        own = (values - most).exp().sum(2, keepdim=True)
+        self._sum = self._sum * (self._most - most).exp() + own
+        self._most = most
+
+    def shares(self, piece: Tensor) -> Tensor:
+        """Return the softmax of rows that were added."""
+        most, total = self._most.to(piece.device), self._sum.to(piece.device)
+        return ((piece.double() - most).exp() / total).to(piece.dtype)
