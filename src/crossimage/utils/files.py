@@ -85,7 +85,10 @@ def atomic(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
             file.flush()
             if durable:
                 _flush(file.fileno())
-        os.replace(temporary, path)
+            if os.name != "nt":  # while it is locked, so that nobody takes it for a leftover
+                os.replace(temporary, path)
+        if os.name == "nt":  # where open files cannot be renamed
+            os.replace(temporary, path)
         if durable:
             flush_folder(path.parent)
     except BaseException as error:
