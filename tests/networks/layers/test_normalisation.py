@@ -1,8 +1,12 @@
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from crossimage.networks.layers import statistics
+from crossimage.networks.layers.blocks import BatchNorm
 from crossimage.networks.layers.normalisation import (
     AffineInstanceNorm,
     InstanceNorm,
@@ -177,3 +181,65 @@ def test_many_norms_in_a_row_keep_the_gradient_of_a_blank_image_finite() -> None
     nn.Sequential(*layers)(x).sum().backward()
     assert x.grad is not None
     assert x.grad.isfinite().all()
+
+
+@pytest.fixture
+def strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Maps of a few pixels are added up in strips."""
+    monkeypatch.setattr(statistics, "LARGE", 8)
+    monkeypatch.setattr(statistics, "_STRIP", 5)
+
+
+@pytest.mark.usefixtures("strips")
+@samples
+def test_norms_of_large_maps_are_the_plain_forms_forward_and_backward(count) -> None:
+    x = maps(count, torch.channels_last)
+    shift, scale = (torch.randn(count, 5, dtype=torch.float64, requires_grad=True) for _ in "ab")
+    plain = F.instance_norm(x) * scale[:, :, None, None] + shift[:, :, None, None]
+    agree(adaptive_instance_norm(x, shift, scale), plain, (x, shift, scale))
+    norm = LayerNorm(5, eps=0.1).double()
+    agree(norm(x), _layer_norm(x, norm.weight, norm.bias, 0.1), (x, norm.weight, norm.bias))
+
+
+@pytest.mark.usefixtures("strips")
+def test_large_constant_maps_pass_no_gradient() -> None:
+    x = torch.randn(1, 3, 6, 7).to(memory_format=torch.channels_last)
+    x[:, 1] = 0.3
+    x.requires_grad_()
+    y = instance_norm(x)
+    y.square().sum().backward()
+    assert not y[:, 1].any() and x.grad is not None and not x.grad[:, 1].any()
+
+
+@pytest.fixture(params=[1, 2])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Run on one and on two threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_large_maps_are_as_accurate_as_small_ones(dtype: torch.dtype) -> None:
+    """At 2048 x 2048 pixels, a sum in fp32 is off by 0.4 %."""
+    x = torch.randn(1, 2, 2048, 2048).mul_(2).add_(3)
+    x = x.to(dtype, memory_format=torch.channels_last)
+    exact = x.double()
+    deviation, mean = torch.std_mean(exact, (0, 2, 3), correction=0)
+    found = statistics.statistics_of(x, torch.float32)
+    torch.testing.assert_close(found[0].double(), mean, rtol=1e-5, atol=0)
+    torch.testing.assert_close(found[1].double(), deviation.square(), rtol=1e-5, atol=0)
+    expected = (exact - mean[:, None, None]) / deviation[:, None, None]
+    error = (instance_norm(x).double() - expected).abs().max()
+    assert error < (5e-5 if dtype == torch.float32 else 0.02)
+
+
+def test_an_image_normalised_by_itself_in_test_mode_is_accurate_at_any_size() -> None:
+    norm = BatchNorm(2)
+    norm.test_mode = "train"
+    norm.eval()
+    x = torch.randn(1, 2, 1024, 1024).mul_(2).add_(3).contiguous(memory_format=torch.channels_last)
+    deviation, mean = torch.std_mean(x.double(), (2, 3), correction=0, keepdim=True)
+    torch.testing.assert_close(norm(x).double(), (x - mean) / deviation, rtol=0, atol=5e-5)

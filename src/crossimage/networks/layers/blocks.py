@@ -15,6 +15,7 @@ from crossimage.networks.layers.normalisation import (
     InstanceNorm,
     LayerNorm,
     adaptive_instance_norm,
+    instance_norm,
 )
 
 NormName = Literal["none", "instance", "affine_instance", "layer", "batch"]
@@ -39,7 +40,8 @@ class BatchNorm(nn.BatchNorm2d):
         """Normalise (N, C, H, W)."""
         if self.training or self.test_mode == "eval":
             return super().forward(x)
-        return F.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
+        samples = len(x), -1
+        return instance_norm(x, self.weight.expand(samples), self.bias.expand(samples), self.eps)
 
 
 class Dropout(nn.Module):

@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from crossimage.networks.layers.statistics import is_large, statistics_of, sums_of
+
 
 class InstanceNorm(nn.Module):
     """Instance norm without learned parameters."""
@@ -86,7 +88,9 @@ def _by_batch_norm(x: Tensor, scale: Tensor | None, shift: Tensor | None, eps: f
     if x.dtype in (torch.bfloat16, torch.float16):
         scale, shift = scale.float(), shift.float()
     parts = [
-        _by_batch_norm_of_one(sample, weight, bias, eps)
+        _Large.apply(sample, weight, bias, eps)
+        if is_large(sample)
+        else _by_batch_norm_of_one(sample, weight, bias, eps)
         for sample, weight, bias in zip(torch.split(x, 1), scale, shift, strict=True)
     ]
     return parts[0] if len(parts) == 1 else torch.cat(parts)
@@ -102,6 +106,41 @@ def _by_batch_norm_of_one(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -
     return y
 
 
+class _Large(torch.autograd.Function):
+    """The same function of a sample whose statistics need strips."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+        mean, variance = statistics_of(x, weight.dtype)
+        inverse = (variance + eps).rsqrt().masked_fill(is_constant(variance, mean), 0.0)
+        ctx.save_for_backward(x, weight, bias, mean, inverse)
+        ctx.eps = eps
+        return _affine(x, weight * inverse, bias - mean * weight * inverse)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,) = gradients
+        x, weight, bias, mean, inverse = ctx.saved_tensors
+        if torch.is_grad_enabled():  # for a second derivative
+            y = _normalise(x, ctx.eps) * weight[:, None, None] + bias[:, None, None]
+            gradients = torch.autograd.grad(
+                y.to(gradient.dtype), (x, weight, bias), gradient, create_graph=True
+            )
+            return *gradients, None
+        on_z, on_1 = sums_of(gradient, x, mean, inverse)
+        count = x.shape[2:].numel()
+        slope = -on_z * inverse / count
+        of_x = _affine(x, slope, -on_1 / count - slope * mean)
+        scale = (weight * inverse)[:, None, None].to(x.dtype)
+        return of_x.add_(gradient).mul_(scale), on_z, on_1, None
+
+
+def _affine(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """Multiply and shift a sample (1, C, H, W) per channel (C): one pass, rounded once."""
+    zeros, ones = torch.zeros_like(scale), torch.ones_like(scale)
+    return torch.native_batch_norm(x, scale, shift, zeros, ones, False, 0.0, 0.0)[0]
+
+
 def is_constant(variance: Tensor, mean: Tensor) -> Tensor:
     """Return whether all values are equal up to rounding errors in fp32."""
     return variance <= (1e-6 * mean).square() + 1e-12
@@ -110,7 +149,8 @@ def is_constant(variance: Tensor, mean: Tensor) -> Tensor:
 def _normalise(x: Tensor, eps: float) -> Tensor:
     """Instance norm in the layout and precision of the input, with sums in fp32."""
     with torch.autocast(x.device.type, enabled=False):
-        variance, mean = torch.var_mean(x.float(), (2, 3), correction=0, keepdim=True)
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        variance, mean = torch.var_mean(wide, (2, 3), correction=0, keepdim=True)
         scale = (variance + eps).rsqrt().masked_fill(is_constant(variance, mean), 0.0)
         return torch.addcmul((-mean * scale).to(x.dtype), x, scale.to(x.dtype))
 
@@ -205,10 +245,7 @@ def channel_statistics(x: Tensor) -> tuple[Tensor, Tensor]:
 
 def _statistics(x: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and biased variance (N, C) per channel, in the precision of ``like``."""
-    unused = torch.zeros_like(like), torch.zeros_like(like)
-    statistics = (
-        torch.batch_norm_update_stats(sample, *unused, 0.0) for sample in torch.split(x, 1)
-    )
+    statistics = (statistics_of(sample, like.dtype) for sample in torch.split(x, 1))
     means, variances = zip(*statistics, strict=True)
     return torch.stack(means), torch.stack(variances)
 
@@ -217,14 +254,10 @@ def _sums(
     gradient: Tensor, x: Tensor, weight: Tensor, mean: Tensor, inverse: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the sums (N, C) over pixels of gradient * (x - mean) * inverse and of the gradient."""
-    ones = torch.ones_like(weight)
     sums = [
-        torch.ops.aten.native_batch_norm_backward(
-            g, sample, ones, None, None, m.expand_as(ones).contiguous(),
-            i.expand_as(ones).contiguous(), True, 0.0, [False, True, True],
-        )
+        sums_of(g, sample, m.expand_as(weight), i.expand_as(weight))
         for g, sample, m, i in zip(
             torch.split(gradient, 1), torch.split(x, 1), mean, inverse, strict=True
         )
-    ]  # fmt: skip
-    return torch.stack([s[1] for s in sums]), torch.stack([s[2] for s in sums])
+    ]
+    return torch.stack([s[0] for s in sums]), torch.stack([s[1] for s in sums])

@@ -1,0 +1,80 @@
+"""Means and variances per channel on a CPU, accurate however large the maps are.
+
+PyTorch's batch norm adds up channels-last memory in fp32, one value after the other: at 2048 x 2048
+pixels the variance is off by 0.4 %, and the error depends on the number of threads. Over strips of
+few pixels it is accurate, and the strips are merged in fp64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+LARGE = 1 << 16
+"""Pixels of a map from which on strips are needed."""
+
+_STRIP = 1 << 14
+
+
+def is_large(sample: Tensor) -> bool:
+    """Return whether a sample (1, C, H, W) has to be added up in strips."""
+    return sample.shape[2:].numel() > LARGE and not sample.is_contiguous()
+
+
+def statistics_of(sample: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Return the mean and the biased variance (C) per channel of a sample (1, C, H, W).
+
+    Args:
+        sample: Feature maps in any precision.
+        dtype: Precision of the results, at least fp32.
+    """
+    unused = torch.zeros(sample.shape[1], dtype=dtype)
+    if not is_large(sample):
+        return torch.batch_norm_update_stats(sample, unused, unused.clone(), 0.0)
+    counts, means, variances = [], [], []
+    for strip in _strips(sample):
+        mean, variance = torch.batch_norm_update_stats(strip, unused, unused.clone(), 0.0)
+        counts.append(strip.shape[2])
+        means.append(mean)
+        variances.append(variance)
+    weights = torch.tensor(counts, dtype=torch.float64)[:, None] / sum(counts)
+    wide = torch.stack(means).double()
+    mean = (weights * wide).sum(0)
+    variance = (weights * (torch.stack(variances) + (wide - mean).square())).sum(0)
+    return mean.to(dtype), variance.to(dtype)
+
+
+def sums_of(
+    gradient: Tensor, sample: Tensor, mean: Tensor, inverse: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the sums (C) over pixels of gradient * (sample - mean) * inverse and of the gradient.
+
+    Args:
+        gradient: Gradient (1, C, H, W).
+        sample: Feature maps (1, C, H, W).
+        mean: Subtracted from the maps, (C), at least in fp32.
+        inverse: Multiplies them, (C).
+    """
+    mean, inverse = mean.contiguous(), inverse.contiguous()
+    ones = torch.ones_like(mean)
+    large = is_large(sample)
+    pairs = zip(_strips(gradient), _strips(sample), strict=True) if large else [(gradient, sample)]
+    sums = [
+        torch.ops.aten.native_batch_norm_backward(
+            g, x, ones, None, None, mean, inverse, True, 0.0, [False, True, True]
+        )[1:]
+        for g, x in pairs
+    ]
+    if not large:
+        return sums[0]
+    products, totals = (torch.stack(parts).double().sum(0) for parts in zip(*sums, strict=True))
+    return products.to(mean.dtype), totals.to(mean.dtype)
+
+
+def _strips(sample: Tensor) -> Iterator[Tensor]:
+    """Yield (1, C, pixels, 1), in channels-last memory without a copy if the sample is."""
+    channels = sample.shape[1]
+    pixels = sample.permute(0, 2, 3, 1).reshape(1, -1, 1, channels).permute(0, 3, 1, 2)
+    yield from torch.split(pixels, _STRIP, dim=2)
