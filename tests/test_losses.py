@@ -7,6 +7,7 @@ from crossimage.losses import (
     focal_loss,
     generator_loss,
     gradient_penalty,
+    ink_l1_loss,
     patch_nce,
     perceptual_distance,
     total_variation,
@@ -104,3 +105,25 @@ def test_focal_loss_hardly_counts_what_is_recognised() -> None:
     p = logits.softmax(1)[:, 0]
     torch.testing.assert_close(focal_loss(logits, classes), (-((1 - p) ** 2) * p.log()).mean())
     assert focal_loss(logits[1:], classes[1:]) < 1e-9 < focal_loss(logits[:1], classes[:1])
+
+
+def test_ink_counts_however_thin_its_lines_are() -> None:
+    paper = torch.ones(2, 3, 16, 16)
+    drawn = paper.clone()
+    drawn[:, :, 4] = -1  # one row of sixteen
+    thick = paper.clone()
+    thick[:, :, 4:12] = -1
+    assert ink_l1_loss(drawn, drawn) == 0
+    for target in (drawn, thick):
+        assert torch.isclose(ink_l1_loss(paper, target), torch.tensor(2.0))  # black against white
+
+
+def test_ink_is_measured_image_by_image_and_not_on_paper() -> None:
+    x = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    y = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    y[0] = 1  # blank paper
+    parts = [ink_l1_loss(x[i : i + 1], y[i : i + 1]) for i in range(4)]
+    assert parts[0] == 0
+    assert torch.isclose(ink_l1_loss(x, y), torch.stack(parts).mean())
+    ink = (1 - y[1]) / 2
+    assert torch.isclose(parts[1], (ink * (x[1] - y[1]).abs()).sum() / ink.sum())

@@ -161,6 +161,22 @@ def perceptual_distance(
     return F.mse_loss(instance_norm(features(x)), instance_norm(features(reference)))
 
 
+def ink_l1_loss(x: Tensor, target: Tensor) -> Tensor:
+    """Compare images where the target is dark: lines on white paper, objects on a white ground.
+
+    Args:
+        x: Images (N, C, H, W).
+        target: Images of the same shape in [-1, 1]; 1 is paper, which does not count.
+
+    Returns:
+        A scalar of at least 0: of each image the mean absolute difference, weighted by the target's
+        darkness (1 - target) / 2 and 0 without any ink; mean over the images.
+    """
+    x, target = x.float().flatten(1), target.float().flatten(1)
+    ink = (1 - target).clamp_min(0) / 2
+    return ((ink * (x - target).abs()).sum(1) / ink.sum(1).clamp_min(1e-3)).mean()
+
+
 def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Tensor:
     """Compute the contrastive loss of patches, PatchNCE, against the other patches of an image.
 

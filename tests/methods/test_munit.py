@@ -84,6 +84,15 @@ def test_the_perceptual_loss_compares_a_translation_with_its_input(vgg16_file: P
     assert all(p.grad is not None for p in decoders)
 
 
+def test_ink_is_a_term_of_the_decoders_and_encoders_where_it_has_a_weight() -> None:
+    assert MUNITConfig().weights.ink == 0
+    method = munit(weights={"ink": 5})
+    *_, generators = moves(method)
+    generators.losses["ink"].backward()
+    for name, parameter in method.generators.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+
+
 def test_the_style_changes_the_translation() -> None:
     method = munit()
     x = batch(method).images["a"]
