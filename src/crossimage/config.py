@@ -113,8 +113,10 @@ Ranges = Annotated[
 ]
 Size = Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_square)]
 
-DataRules = Literal[1, 2]
-"""Rules by which the files of a data set are found and read: 2, or 1, those of earlier versions."""
+DataRules = Literal[1, 2, 3]
+"""Rules by which the files of a data set are found, named and read: 3, or those of earlier versions.
+Before 3, recipes name domains whatever their folders are called; 1 also finds and reads files
+differently."""
 
 Layout = Literal[
     "unpaired", "paired", "single", "super_resolution", "labelled", "classes", "class_pairs"
@@ -251,8 +253,10 @@ class Config:
         sample_count: Training and test inputs per domain on a sample sheet.
         save_every: Steps between two checkpoints.
         keep: Number of checkpoints to keep.
-        data_rules: Rules by which files are found and read: 2, or 1 for runs and models of earlier
-            versions, which do not state it.
+        holdout: Share of the training images, at most 50 per domain or class, that is held out for
+            sheets and evaluation if there are no test images, chosen by content (0: none).
+        data_rules: Rules by which files are found, named and read: 3, or 2 or 1 for runs and models
+            of earlier versions.
     """
 
     domains: Names = ()
@@ -296,7 +300,8 @@ class Config:
     save_every: PositiveInt = 10_000
     keep: PositiveInt = 3
 
-    data_rules: DataRules = 2
+    holdout: Fraction = 0.1
+    data_rules: DataRules = 3
 
     def __post_init__(self) -> None:
         """Refuse values that no run can use."""
@@ -384,7 +389,7 @@ class SuperResolutionConfig(Config):
 
 C = TypeVar("C", bound=Config)
 
-EARLIER_DEFAULTS = {"data_rules": 1}
+EARLIER_DEFAULTS = {"data_rules": 1, "holdout": 0.0}
 """Values of settings that older configurations do not state; the first layer of `build`."""
 
 

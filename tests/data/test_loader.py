@@ -75,7 +75,7 @@ import multiprocessing, sys, time
 from crossimage.config import Config
 from crossimage.data.datasets import UnpairedImages
 from crossimage.data.loader import load_batches
-from crossimage.data.sources.folders import scan_domains
+from crossimage.data.sources.domains.scan import scan_domains
 from tests.golden import SHARED
 
 config = Config(resize=0, crop=(8, 8), workers=2)

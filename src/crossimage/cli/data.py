@@ -34,17 +34,18 @@ def data_inspect(data: Positional[Data], settings: Positional[Settings] = ()) ->
     from crossimage.data.inspect import inspect as inspect_data
     from crossimage.data.inspect import print_report
 
-    method, config = None, None
+    method, config, overrides = None, None, {}
     if settings:
         named = "=" not in settings[0]
         overrides = parse_overrides(settings[named:])
         method, config = configured(settings[0] if named else None, overrides)
-    known = {}
+    known: dict[str, Any] = {}
     if method:
         known = {
             "layout": method.layout,
             "class_letters": method.needs_labels(config),
             "companions": method.companions(config),
+            "flexible": "domains" not in overrides and not method.has_direction(config),
         }
     print_report(inspect_data(data, config, **known))
 

@@ -15,21 +15,23 @@ from crossimage.config import Companion, Config, DataRules, Facts, Layout
 from crossimage.data.class_images import ClassImages
 from crossimage.data.class_pairs import ClassPairs
 from crossimage.data.datasets import Images, PairedImages, SingleImages, UnpairedImages
+from crossimage.data.holdout import describe_held_out, hold_out
 from crossimage.data.labelled import LabelledImages
 from crossimage.data.sources.class_pairs import facts_of_class_pairs, find_class_pairs
 from crossimage.data.sources.class_sets import find_class_set
 from crossimage.data.sources.classes import classified
-from crossimage.data.sources.folders import (
-    Domain,
-    facts_of,
-    find_images,
-    find_large_images,
-    find_two_scales,
-    scan_domains,
+from crossimage.data.sources.domains.data_set import DataSet
+from crossimage.data.sources.domains.scan import find_one, find_two_scales, scan_domains
+from crossimage.data.sources.folders import Domain, facts_of, find_images
+from crossimage.data.sources.labelled import (
+    LabelledDomain,
+    checked,
+    facts_of_labelled,
+    find_labelled,
 )
-from crossimage.data.sources.labelled import facts_of_labelled, find_labelled
 from crossimage.data.sources.pairs import align
 from crossimage.data.sources.side_by_side import check_not_side_by_side
+from crossimage.data.sources.summary import describe_names
 from crossimage.data.super_resolution import SuperResolutionImages
 from crossimage.labels import ClassPairsConfig, LabelledConfig, ReferencesConfig
 
@@ -43,12 +45,14 @@ class Source:
         domains: The images of each domain, or of each labelled data set.
         facts: The settings that the data determines.
         companions: Letter and images of each companion, by its name.
+        notes: Sentences for the user on what the domains are called, and which images are held out.
     """
 
     layout: Layout
     domains: tuple[Domain, ...]
     facts: Facts
     companions: Mapping[str, tuple[str, Domain]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 _DATASETS: dict[Layout, Callable[[Any, Any], Images]] = {
@@ -64,64 +68,86 @@ _DATASETS: dict[Layout, Callable[[Any, Any], Images]] = {
 
 
 def find_source(
-    data: str,
+    data: DataSet,
     config: Config,
     layout: Layout = "unpaired",
     class_letters: Collection[str] = (),
     companions: Mapping[str, Companion] | None = None,
+    *,
+    flexible: bool = False,
 ) -> Source:
     """Find the images of a data set.
 
     Args:
-        data: A folder, list files or tables, depending on the layout.
-        config: The settings of the run; its ``domains`` rename or select domains.
+        data: A folder, paths by name, or tables, depending on the layout.
+        config: The settings of the run; its ``domains`` choose domains by name, or name those
+            without names.
         layout: The layout that the method learns from.
         class_letters: Letters of the domains whose images need classes.
         companions: Further images of each sample by name, for the layout ``unpaired``.
+        flexible: Whether the data's own names take the place of other ``domains``; see
+            :meth:`crossimage.methods.base.Method.has_direction`.
 
     Raises:
         FileNotFoundError: A folder or a listed file is missing.
         ValueError: The data does not have that layout, or can't be used.
     """
-    domains: tuple[Domain, ...]
+    found = _find_domains(data, config, layout, class_letters, flexible)
+    domains = hold_out(layout, found, config.holdout)
+    notes = describe_held_out(found, domains, config.holdout if layout != "single" else 0)
+    if layout in ("labelled", "classes"):
+        data_sets = tuple(checked(each) for each in domains if isinstance(each, LabelledDomain))
+        return Source(layout, data_sets, facts_of_labelled(data_sets), notes=tuple(notes))
+    if layout == "class_pairs":
+        return Source(layout, domains, facts_of_class_pairs(domains), notes=tuple(notes))
+    if config.data_rules == 3 and layout in ("unpaired", "paired"):
+        notes = [*describe_names(domains, config.domains), *notes]
+    others = {
+        name: (companion.letter, _find_companion(name, companion, domains, config.data_rules))
+        for name, companion in (companions or {}).items()
+    }
+    return Source(layout, domains, facts_of(domains), others, tuple(notes))
+
+
+def _find_domains(
+    data: DataSet,
+    config: Config,
+    layout: Layout,
+    class_letters: Collection[str],
+    flexible: bool,
+) -> tuple[Domain, ...]:
+    """Find the domains, or the labelled data sets, of a data set."""
     names, rules = config.domains, config.data_rules
     match layout:
         case "unpaired":
             indices = [string.ascii_lowercase.index(letter) for letter in class_letters]
-            domains = classified(
-                scan_domains(data, names, paired=False, rules=rules), indices, rules
-            )
+            domains = scan_domains(data, names, paired=False, rules=rules, flexible=flexible)
+            return classified(domains, indices, rules)
         case "paired":
-            domains = align(scan_domains(data, names, rules=rules), rules)
-            if not names and rules == 2:
+            domains = align(scan_domains(data, names, rules=rules, flexible=flexible), rules)
+            if not names and rules != 1:
                 images = (path for domain in domains for path in domain.train)
                 check_not_side_by_side([domain.train_root for domain in domains], images)
+            return domains
         case "single":
-            domains = (find_large_images(data, names, rules),)
+            return (find_one(data, names, rules),)
         case "super_resolution":
-            domains = find_two_scales(data, names, rules)
+            return find_two_scales(data, names, rules)
         case "labelled":
             assert isinstance(config, LabelledConfig)
-            data_sets = find_labelled(data, config.attributes, rules, config.values)
-            return Source(layout, data_sets, facts_of_labelled(data_sets))
+            return find_labelled(data, config.attributes, rules, config.values)
         case "classes":
             assert isinstance(config, ReferencesConfig)
             data_set = find_class_set(
                 data, config.attributes, rules, config.values, references=config.references,
                 unseen=config.unseen_classes,
             )  # fmt: skip
-            return Source(layout, (data_set,), facts_of_labelled([data_set]))
+            return (data_set,)
         case "class_pairs":
             assert isinstance(config, ClassPairsConfig)
-            domains = find_class_pairs(
+            return find_class_pairs(
                 data, config.attributes, rules, needed=config.needed, because=config.because
             )
-            return Source(layout, domains, facts_of_class_pairs(domains))
-    found = {
-        name: (companion.letter, _find_companion(name, companion, domains, rules))
-        for name, companion in (companions or {}).items()
-    }
-    return Source(layout, domains, facts_of(domains), found)
 
 
 def _find_companion(

@@ -20,8 +20,10 @@ from crossimage.data.datasets import Images, check_sizes
 from crossimage.data.images.files import verify
 from crossimage.data.images.pixels import BombError, ImageError, ImageInfo
 from crossimage.data.images.resize import size_before_crop
+from crossimage.data.sources.domains.data_set import DataSet, data_set, shown
+from crossimage.data.sources.domains.scan import scan_domains
 from crossimage.data.sources.find import describe, further_images
-from crossimage.data.sources.folders import SPLITS, Domain, Split, scan_domains
+from crossimage.data.sources.folders import SPLITS, Domain, Split
 from crossimage.data.sources.labelled import LabelledDomain
 from crossimage.data.sources.leaks import find_leaks
 from crossimage.data.sources.pairs import unmatched
@@ -105,36 +107,40 @@ class DataReport:
 
 
 def inspect(
-    data: str,
+    data: DataSet,
     config: Config | None = None,
     *,
     layout: Layout = "unpaired",
     class_letters: Collection[str] = (),
     companions: Mapping[str, Companion] | None = None,
+    flexible: bool = False,
 ) -> DataReport:
     """Read every image of a data set.
 
     Args:
-        data: A folder, list files or tables, as for :func:`find_source`.
+        data: A folder, paths by name or tables, as for :func:`find_source`.
         config: The settings of the training; None: the defaults.
         layout: The layout that the method learns from.
         class_letters: Letters of the domains whose images need classes.
         companions: Further images of each sample by name, for the layout ``unpaired``.
+        flexible: Whether the data's own names take the place of the config's ``domains``.
 
     Raises:
         FileNotFoundError: A folder or a listed file is missing.
         ValueError: The data does not have that layout, or not the classes or the number of domains
             that the config expects.
     """
-    config = config or Config()
+    config, data = config or Config(), data_set(data)
     unpaired = []
     if layout == "paired":  # name all images without a partner; training stops at the first
         unpaired = unmatched(
-            scan_domains(data, config.domains, rules=config.data_rules), config.data_rules
+            scan_domains(data, config.domains, rules=config.data_rules, flexible=flexible),
+            config.data_rules,
         )
     source = find_source(
-        data, config, "unpaired" if unpaired else layout, class_letters, companions
-    )
+        data, config, "unpaired" if unpaired else layout, class_letters, companions,
+        flexible=flexible,
+    )  # fmt: skip
     config = config.complete(source.facts)
     images = build_dataset(source, config)
     paths = (path for domain in images.domains for path in (*domain.train, *domain.test))
@@ -158,13 +164,13 @@ def inspect(
         others += further_images(path, info.further) if isinstance(info, ImageInfo) else []
     broken = {path for split in splits for path, _ in split.broken}
     left_out = describe(others, len(broken))
-    sources = describe_splits(images.domains)
+    sources = [*source.notes, *describe_splits(images.domains)]
     if layout == "paired" and not unpaired:
         sources += describe_pairs(images.domains)
     if leaks := find_leaks(images.domains).sentence():
         sources.append(leaks)
     problems = unpaired + _problems(splits, images)
-    return DataReport(data, splits, training, problems, left_out, sources)
+    return DataReport(shown(data), splits, training, problems, left_out, sources)
 
 
 def _read(paths: Sequence[Path], rules: DataRules) -> Iterable[tuple[Path, ImageInfo | Exception]]:

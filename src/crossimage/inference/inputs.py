@@ -132,7 +132,7 @@ def read_inputs(
     x: ImagesLike | Sequence[ImageLike | EncodedImage],
     channels: int,
     value_range: tuple[float, float] | None = None,
-    rules: DataRules = 2,
+    rules: DataRules = 3,
     classes: int = 0,
     half: HalfRule | None = None,
 ) -> Inputs:

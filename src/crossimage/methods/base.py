@@ -193,6 +193,16 @@ class Method(ABC, nn.Module):
         return cls.labelled
 
     @classmethod
+    def has_direction(cls, config: Any) -> bool:
+        """Return whether training with a config treats its domains differently.
+
+        If so, data whose folders are not called like the domains of a recipe is refused, since a
+        wrong order would train the wrong direction.
+        """
+        one_way = len(cls.targets) < 2 or cls.layout == "paired"
+        return one_way or bool(cls.needs_labels(config))
+
+    @classmethod
     def companions(cls, config: Any) -> dict[str, Companion]:
         """Return the further images that each training sample has, by name; by default none.
 

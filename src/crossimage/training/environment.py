@@ -18,7 +18,7 @@ from lightning_fabric import Fabric
 from crossimage._version import __version__
 
 
-def environment(data: str, fabric: Fabric) -> dict[str, Any]:
+def environment(data: str | dict[str, list[str]], fabric: Fabric) -> dict[str, Any]:
     """Return the command, data, versions and hardware of the run that starts now."""
     names = ("torch", "torchvision", "lightning-fabric", "Pillow", "tifffile")
     cuda = fabric.device.type == "cuda"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +18,7 @@ from crossimage.checkpoints.training_state import Checkpoints, lock
 from crossimage.config import EARLIER_DEFAULTS, build, read_yaml, to_dict, write_yaml
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.datasets import Images
+from crossimage.data.sources.domains.data_set import DataSet, data_set, recorded, shown
 from crossimage.data.sources.find import describe
 from crossimage.data.sources.folders import Split
 from crossimage.data.sources.leaks import SECONDS as LEAK_SECONDS
@@ -45,7 +46,7 @@ from crossimage.utils.seeds import seed_of
 def train(
     recipe: str | Path,
     /,
-    data: str | Path,
+    data: str | Path | Mapping[str, str | Path | Sequence[str | Path]],
     out: str | Path,
     *,
     init_from: str | Path | None = None,
@@ -62,8 +63,9 @@ def train(
 
     Args:
         recipe: Name of a recipe (``munit/edges2shoes``) or method (``munit``), or a ``.yaml`` file.
-        data: The data set, as ``crossimage train --data`` takes it: a folder, lists of files
-            (``"A=a.txt,B=b.txt"``) or tables of labels.
+        data: The data set, as ``crossimage train --data`` takes it: a folder, the folder of each
+            domain (``"cats=DIR,dogs=DIR"``) or tables of labels; or the paths of each domain by its
+            name, ``{"cats": paths, "dogs": paths}``: a folder, or a list of folders or images.
         out: The run's folder.
         init_from: A run, model file or checkpoint, whose networks and weights a new run starts
             from.
@@ -85,9 +87,7 @@ def train(
         >>> result = crossimage.train("munit", data="shoes", out="runs/shoes", steps=1000)
         >>> model = result.load()
     """
-    if not isinstance(data, str | Path):
-        kind = type(data).__name__
-        raise TypeError(f"data is a path, or lists such as 'A=a.txt,B=b.txt'; found a {kind}")
+    images = data_set(data)
     if "devices" in settings or world_of(1) > 1:
         raise ValueError(
             "crossimage.train uses one process; for several, use the command line: "
@@ -98,7 +98,7 @@ def train(
     with torch.random.fork_rng(devices=generators):
         result = run_training(
             str(recipe),
-            str(data),
+            images,
             as_path(out, "out"),
             settings,
             init_from=start,
@@ -112,7 +112,7 @@ def train(
 
 def run_training(
     recipe: str,
-    data: str,
+    data: DataSet,
     out: Path,
     overrides: Mapping[str, Any],
     *,
@@ -125,7 +125,7 @@ def run_training(
 
     Args:
         recipe: Name of a recipe or method, or a YAML file.
-        data: A folder of images, list files or tables, see :func:`find_source`.
+        data: A folder of images, paths by name or tables, see :func:`find_source`.
         out: The run's folder.
         overrides: Settings that override the recipe's, nested.
         init_from: A run, model file or checkpoint, whose weights a new run starts from; its
@@ -139,7 +139,7 @@ def run_training(
         ValueError: Settings, data or run folder cannot be used, or the training diverged.
         FileNotFoundError: The recipe, a folder or a file does not exist.
     """
-    data = os.path.expanduser(data)
+    data = data_set(data)
     name, settings = resolve(recipe)
     method = find_method(name, recipe)
     networks = network_settings(init_from, method) if init_from else {}
@@ -147,8 +147,9 @@ def run_training(
     config = build(method.Config, networks, settings, rules, overrides, source=recipe)
     by_epochs = bool(config.epochs or config.decay_epochs)
     source = find_source(
-        data, config, method.layout, method.needs_labels(config), method.companions(config)
-    )
+        data, config, method.layout, method.needs_labels(config), method.companions(config),
+        flexible="domains" not in overrides and not method.has_direction(config),
+    )  # fmt: skip
     config = config.complete(source.facts)
     dataset = build_dataset(source, config)
     check_config(method, config, devices)
@@ -156,6 +157,7 @@ def run_training(
         name,
         method,
         data,
+        source.notes,
         dataset,
         out,
         init_from,
@@ -186,7 +188,7 @@ def _data_rules(run: Path) -> dict[str, Any]:
         saved = EARLIER_DEFAULTS | read_yaml(run / "config.yaml")
     except (FileNotFoundError, ValueError):
         return {}  # if the checkpoint differs from what is set, it says so
-    return {"data_rules": saved["data_rules"]}
+    return {key: saved[key] for key in EARLIER_DEFAULTS}
 
 
 @contextmanager
@@ -212,6 +214,7 @@ class _Run:
         name: The method's name.
         method: Its class.
         data: The data set, as users name it.
+        notes: What the user should know about its domains.
         dataset: Its samples.
         out: The run's folder.
         init_from: A model whose weights a new run starts from.
@@ -223,7 +226,8 @@ class _Run:
 
     name: str
     method: type[Method]
-    data: str
+    data: DataSet
+    notes: tuple[str, ...]
     dataset: Images
     out: Path
     init_from: Path | None
@@ -258,7 +262,7 @@ class _Run:
         if first:
             settings = {"method": self.name, **to_dict(config)}
             write_text(out / "config.yaml", write_yaml(settings))
-            facts = environment(self.data, trainer.fabric) | {"data_changes": changes}
+            facts = environment(recorded(self.data), trainer.fabric) | {"data_changes": changes}
             write_text(out / "environment.json", json.dumps(facts, indent=2))
         self._say_what_is_used()
         for line in self.dataset.describe_labels():
@@ -315,7 +319,7 @@ class _Run:
             self.listener,
             config.steps,
             config.page_every,
-            {"method": self.name, "data": self.data, "images": self._images()}
+            {"method": self.name, "data": shown(self.data), "images": self._images()}
             | ({"changes of the data": "; ".join(changes)} if changes else {}),
             {split: dataset.fixed(split, config.sample_count) for split in splits},
             fabric.is_global_zero,
@@ -358,7 +362,7 @@ class _Run:
     def _say_what_is_used(self) -> None:
         """Say which images are for training, testing or both, and which are left out."""
         domains = self.dataset.domains
-        for line in describe_splits(domains):
+        for line in (*self.notes, *describe_splits(domains)):
             self.listener.say(line)
         if left_out := describe(entry for domain in domains for entry in domain.left_out):
             self.listener.say(left_out)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from crossimage.data.make.outlines import MAKERS, make_outlines
-from crossimage.data.sources.folders import scan_domains
+from crossimage.data.sources.domains.scan import scan_domains
 
 
 def contents(folder):

@@ -2,7 +2,8 @@ import pytest
 from PIL import Image
 
 from crossimage.data.sources.find import describe
-from crossimage.data.sources.folders import find_images, scan_domains
+from crossimage.data.sources.domains.scan import scan_domains
+from crossimage.data.sources.folders import find_images
 from tests.data.helpers import dataset
 
 
@@ -43,11 +44,11 @@ def test_names_select_and_order_or_rename_folders(tmp_path):
     images(*(tmp_path / "train" / d / "1.png" for d in ("x", "y", "z")))
     chosen = scan_domains(str(tmp_path), ["z", "x"])
     assert [names(d.train, tmp_path) for d in chosen] == [["train/z/1.png"], ["train/x/1.png"]]
-    every = scan_domains(str(tmp_path), ["one", "two", "three"], count=None)
+    every = scan_domains(str(tmp_path), ["one", "two", "three"], count=None, rules=2)
     assert [d.name for d in every] == ["one", "two", "three"]
     with pytest.raises(ValueError, match=r"3 domains \(x, y, z\), expected 2; .*domains=x,y"):
         scan_domains(str(tmp_path))
-    with pytest.raises(ValueError, match="no folder 'w'; expected some of x, y, z"):
+    with pytest.raises(ValueError, match="holds x, y and z, and no 'w': expected x and w"):
         scan_domains(str(tmp_path), ["x", "w"])
 
 

@@ -1,7 +1,8 @@
 from pathlib import Path
 
 from crossimage.data.sources import leaks
-from crossimage.data.sources.folders import Domain, scan_domains
+from crossimage.data.sources.domains.scan import scan_domains
+from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.leaks import find_leaks
 from tests.data.helpers import flat
 
@@ -29,7 +30,7 @@ def test_without_leaks_nothing_is_said_and_only_equal_sizes_are_read(
     tmp_path: Path, monkeypatch
 ) -> None:
     read: list[Path] = []
-    monkeypatch.setattr(leaks, "_digest", lambda path: read.append(path) or str(path).encode())
+    monkeypatch.setattr(leaks, "digest_of", lambda path: read.append(path) or str(path).encode())
     files = [tmp_path / name for name in ("1.png", "2.png", "3.png", "4.png")]
     for size, path in zip((1, 2, 2, 3), files, strict=True):
         path.write_bytes(b"x" * size)

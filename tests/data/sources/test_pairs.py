@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from crossimage.data.sources.folders import scan_domains
+from crossimage.data.sources.domains.scan import scan_domains
 from crossimage.data.sources.pairs import align
 from tests.data.helpers import PLAIN, levels, pairs, save, touch
 

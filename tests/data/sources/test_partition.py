@@ -115,7 +115,9 @@ def test_celebas_lists_may_be_csv_files(put: Put, tmp_path: Path) -> None:
 def test_without_splits_what_is_held_back_is_said(put: Put) -> None:
     names = [f"{n}.png" for n in range(20)]
     table = read_table(put("t.csv", "file,x\n" + "".join(f"{n},1\n" for n in names), *names))
-    assert table.origin("test") == "t.csv, every tenth image"
+    assert (table.origin("train"), table.split("test")) == ("t.csv", [])
+    earlier = read_table(table.file, rules=2)
+    assert earlier.origin("test") == "t.csv, every tenth image"
 
 
 def test_tables_of_splits_are_told_by_their_names() -> None:

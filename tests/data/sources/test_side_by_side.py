@@ -5,7 +5,7 @@ from PIL import Image
 
 from crossimage.config import Config
 from crossimage.data.build import find_source
-from crossimage.data.sources.folders import scan_domains
+from crossimage.data.sources.domains.scan import scan_domains
 
 
 def put(root: Path, *sizes: tuple[int, int], split: str = "train") -> str:

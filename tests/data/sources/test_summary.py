@@ -2,7 +2,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from crossimage.data.sources.folders import find_two_scales, scan_domains
+from crossimage.data.sources.domains.scan import find_two_scales, scan_domains
 from crossimage.data.sources.pairs import align
 from crossimage.data.sources.summary import describe_pairs, describe_splits
 from tests.data.helpers import touch

@@ -81,10 +81,12 @@ def test_images_of_one_name_are_told_apart_by_the_split(put):
         assert (path, value) == (split, str(int(split == "test")))
 
 
-def test_without_splits_a_tenth_is_kept_for_tests_evenly_spread(put):
+def test_earlier_rules_keep_a_tenth_for_tests_evenly_spread(put):
     images = [f"{n:02}.png" for n in range(40)]
     rows = [f"{image},{n % 2}\n" for n, image in enumerate(images)]
     table = read_table(put("t.csv", "file,x\n" + "".join(rows[::-1]), *images))
+    assert len(table.split("train")) == 40
+    table = read_table(table.file, rules=2)
     assert named(table.split("test")) == ["05", "15", "25", "35"]
     assert sorted(named(table.split("train") + table.split("test"))) == [i[:2] for i in images]
 

@@ -72,7 +72,7 @@ def read_image(
     path: str | ImageFile,
     channels: int = 3,
     value_range: tuple[float, float] | None = None,
-    rules: DataRules = 2,
+    rules: DataRules = 3,
 ) -> Tensor:
     """Read an image file, whose format is recognised by its content.
 
@@ -105,7 +105,7 @@ def load_image(
     path: str | ImageFile,
     channels: int = 3,
     value_range: tuple[float, float] | None = None,
-    rules: DataRules = 2,
+    rules: DataRules = 3,
     opacity: Opacity = "white",
 ) -> LoadedImage:
     """Read an image file like :func:`read_image`, and return its metadata, too.
@@ -139,7 +139,7 @@ def decode(
     channels: int = 3,
     value_range: tuple[float, float] | None = None,
     target_size: Callable[[int, int], Size] | None = None,
-    rules: DataRules = 2,
+    rules: DataRules = 3,
     profiles: bool = True,
 ) -> Tensor:
     """Read an image file like :func:`read_image`, but return 8-bit images as they are.
@@ -167,7 +167,7 @@ def normalise(image: Tensor) -> Tensor:
     return image if image.is_floating_point() else from_uint8(image)
 
 
-def probe(path: str | ImageFile, rules: DataRules = 2) -> ImageInfo:
+def probe(path: str | ImageFile, rules: DataRules = 3) -> ImageInfo:
     """Read only the header of an image file.
 
     Raises:
@@ -179,7 +179,7 @@ def probe(path: str | ImageFile, rules: DataRules = 2) -> ImageInfo:
         return info
 
 
-def verify(path: str | ImageFile, rules: DataRules = 2) -> ImageInfo:
+def verify(path: str | ImageFile, rules: DataRules = 3) -> ImageInfo:
     """Decode a whole image file and return its header; raise the errors of :func:`read_image`."""
     with _opened(path, rules) as (info, read):
         pixels = read(None)
@@ -191,7 +191,7 @@ def from_pil(
     image: Image.Image,
     channels: int = 3,
     value_range: tuple[float, float] | None = None,
-    rules: DataRules = 2,
+    rules: DataRules = 3,
 ) -> Tensor:
     """Convert a Pillow image to a float32 tensor (channels, H, W) in [-1, 1], upright.
 

@@ -108,7 +108,7 @@ def joined_texts(texts: tuple[tuple[str, str], ...]) -> str:
     return "\n".join(text if key == "Comment" else f"{key}: {text}" for key, text in texts)
 
 
-def read_metadata(path: ImageFile, rules: DataRules = 2) -> Metadata:
+def read_metadata(path: ImageFile, rules: DataRules = 3) -> Metadata:
     """Read what a readable image file holds besides pixels; broken parts are left out.
 
     Args:

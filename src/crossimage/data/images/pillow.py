@@ -59,7 +59,7 @@ def read(
     path: ImageFile,
     image: Image.Image,
     target_size: tuple[int, int] | None = None,
-    rules: DataRules = 2,
+    rules: DataRules = 3,
     profiles: bool = True,
 ) -> Pixels:
     """Decode an opened file, upright, and convert its colours to sRGB.
@@ -116,7 +116,7 @@ def _decode(
     return fill_gaps(decoded, path)
 
 
-def from_image(image: Image.Image, rules: DataRules = 2) -> Pixels:
+def from_image(image: Image.Image, rules: DataRules = 3) -> Pixels:
     """Return the pixels of a Pillow image, upright and in sRGB."""
     profile = image.info.get("icc_profile")
     image = ImageOps.exif_transpose(image)

@@ -159,7 +159,7 @@ def convert(
     channels: int,
     value_range: tuple[float, float] | None,
     name: str,
-    rules: DataRules = 2,
+    rules: DataRules = 3,
 ) -> Tensor:
     """Convert pixels to a number of channels and a known range.
 

@@ -81,7 +81,7 @@ class Layout:
     profile: bytes | None = None
 
 
-def read_layout(file: TiffFile, rules: DataRules = 2) -> Layout | None:
+def read_layout(file: TiffFile, rules: DataRules = 3) -> Layout | None:
     """Describe the image to read from a file, without decoding it.
 
     A file's images are its pages; the channels of one image may be separate pages if the file says
@@ -201,7 +201,7 @@ def info(path: ImageFile, layout: Layout) -> ImageInfo:
 
 
 def read(
-    path: ImageFile, file: TiffFile, layout: Layout, rules: DataRules = 2, profiles: bool = True
+    path: ImageFile, file: TiffFile, layout: Layout, rules: DataRules = 3, profiles: bool = True
 ) -> Pixels:
     """Decode the image of a layout, upright.
 

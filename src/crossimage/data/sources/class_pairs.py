@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from crossimage.config import DataRules, Facts
+from crossimage.data.sources.domains.scan import scan_domains
 from crossimage.data.sources.find import LeftOut, same_name, visible_folders
-from crossimage.data.sources.folders import SPLITS, Domain, Split, scan_domains, train_folder
+from crossimage.data.sources.folders import SPLITS, Domain, Split, train_folder
 from crossimage.labels import label_index
 from crossimage.utils.files import as_path
 
@@ -29,7 +30,7 @@ _NUMBER = re.compile(r"-\d+$")  # n02691156_10151-3.png is the third sketch of n
 def find_class_pairs(
     data: str,
     chosen: Sequence[str] = (),
-    rules: DataRules = 2,
+    rules: DataRules = 3,
     *,
     needed: Collection[str] = SETS,
     because: str = "",

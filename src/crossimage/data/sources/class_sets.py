@@ -18,7 +18,7 @@ _NAMED = 5  # classes named at most in an error message
 def find_class_set(
     data: str,
     chosen: Sequence[str] = (),
-    rules: DataRules = 2,
+    rules: DataRules = 3,
     values: LabelValues | None = None,
     *,
     references: int = 1,

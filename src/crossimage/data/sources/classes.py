@@ -15,7 +15,7 @@ _NAMED = 20  # classes named at most in an error message
 def classified(
     domains: Sequence[Domain],
     with_classes: Collection[int],
-    rules: DataRules = 2,
+    rules: DataRules = 3,
     *,
     unseen: bool = False,
 ) -> tuple[Domain, ...]:
@@ -67,7 +67,7 @@ def classified(
 
 def _class_folders(domain: Domain, split: Split) -> list[str]:
     """Return the class folder of every image; empty for images outside of one."""
-    paths = [path.relative_to(domain.root(split)) for path in domain.files(split)]
+    paths = [domain.below_root(path, split) for path in domain.files(split)]
     return [path.parts[0] if len(path.parts) > 1 else "" for path in paths]
 
 

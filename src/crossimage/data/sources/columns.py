@@ -92,7 +92,7 @@ def read_labels(
     table: Table,
     chosen: Sequence[str] = (),
     settings: LabelValues | None = None,
-    rules: DataRules = 2,
+    rules: DataRules = 3,
 ) -> TableLabels:
     """Read the labels of a table's images.
 

@@ -101,7 +101,7 @@ class FoundResults(NamedTuple):
     entries: dict[str, Entry]
 
 
-def find_files(folder: Path, rules: DataRules = 2) -> FoundFiles:
+def find_files(folder: Path, rules: DataRules = 3) -> FoundFiles:
     """Find the images below a folder; none if it does not exist.
 
     Images are recognised by suffix, or else by content. Linked files and folders are followed.
@@ -174,7 +174,7 @@ def _find(folder: Path, rules: DataRules) -> tuple[list[Path], list[LeftOut], di
     return images, left_out, entries
 
 
-def visible_folders(folder: Path, rules: DataRules = 2) -> list[str]:
+def visible_folders(folder: Path, rules: DataRules = 3) -> list[str]:
     """Return the sorted names of a folder's direct subfolders that are not hidden, junk or runs."""
     if not folder.is_dir():
         return []
@@ -194,7 +194,7 @@ def is_run(folder: Path) -> bool:
         return False
 
 
-def check_image(path: Path, rules: DataRules = 2) -> bool:
+def check_image(path: Path, rules: DataRules = 3) -> bool:
     """Return whether a file that the user names is an image by its suffix or content."""
     return _refuse(str(path), path.is_file(), rules) in (None, _JUNK_FILE)
 

@@ -29,9 +29,9 @@ from crossimage.utils.files import as_path
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, Split] = ("train", "test")
 
-_LAYOUTS = (
-    "expected the folders trainA and trainB, or train with one folder per domain, or train with "
-    "side-by-side pairs"
+LAYOUTS = (
+    "expected the folders trainA and trainB, or one folder per domain, directly or in train, or "
+    "train with side-by-side pairs"
 )
 
 
@@ -56,6 +56,9 @@ class Domain:
         train_from: Where the training images come from, as shown to users.
         test_from: Where the test images come from.
         left_out: Files and folders that are not used.
+        called: What the data calls it, such as trainA, if only an order, or a similar name, tells
+            that it is this domain.
+        roots: If the images come from several paths, their folders.
     """
 
     name: str
@@ -72,6 +75,8 @@ class Domain:
     train_from: str = ""
     test_from: str = ""
     left_out: tuple[LeftOut, ...] = ()
+    called: str = ""
+    roots: tuple[Path, ...] = ()
 
     def files(self, split: Split) -> tuple[Path, ...]:
         """Return the training or the test images."""
@@ -81,64 +86,19 @@ class Domain:
         """Return the folder or list file of the training or the test images."""
         return self.train_root if split == "train" else self.test_root
 
+    def below_root(self, path: Path, split: Split) -> Path:
+        """Return a training or test image's path below its folder, which partners share."""
+        roots = (*self.roots, self.root(split))
+        root = next((root for root in roots if path.is_relative_to(root)), path.parent)
+        return path.relative_to(root)
+
     def label_names(self, split: Split) -> Iterator[str]:
         """Iterate over the class names of all training or test images; nothing if unknown."""
         indices = self.class_indices if split == "train" else self.test_class_indices
         return (self.classes[index] for index in indices)
 
 
-def scan_domains(
-    data: str,
-    names: Sequence[str] = (),
-    count: int | None = 2,
-    *,
-    paired: bool = True,
-    rules: DataRules = 2,
-) -> tuple[Domain, ...]:
-    """Find the domains of a data set.
-
-    Layouts: ``DIR/trainA, trainB[, testA, testB]``; ``DIR/train/<domain>[, test/<domain>]``;
-    side-by-side pairs directly in ``DIR/train[, test]``; list files ``A=list.txt,B=list.txt``
-    with one path per line, relative to the list or else to the working folder. Splits are
-    recognised as by :func:`~crossimage.data.sources.split_names.split_of`. Validation images take
-    the place of test images if no domain has any. Folders are searched recursively; hidden
-    files and the folders of training runs are ignored.
-
-    Args:
-        data: The folder, or the list files.
-        names: New names of the domains; with ``DIR/train/<domain>`` also the folders to use, in
-            this order.
-        count: Expected number of domains; None: any from two on.
-        paired: Whether the images of the domains belong together. Otherwise files are treated
-            as side-by-side pairs only if each is exactly twice as wide as high.
-        rules: The rules by which files are found.
-
-    Returns:
-        The domains in the order of their letters, folder names, or lists.
-
-    Raises:
-        FileNotFoundError: A folder or a listed file is missing.
-        ValueError: The path is empty, a folder has no images, the images are not all side-by-side
-            pairs, the number of domains is wrong, or the choice of folders is ambiguous.
-    """
-    folder = as_path(data, "the path of the data set")
-    if len(set(names)) < len(names):
-        raise ValueError(f"domains={','.join(names)} names a domain twice; give each its own name")
-    if "=" in data and not folder.exists():
-        domains = _from_lists(data, rules)
-    elif not folder.is_dir():
-        raise FileNotFoundError(
-            f"{data} is not a folder; expected the folder of a data set or A=list.txt,B=list.txt"
-        )
-    else:
-        domains = _from_splits(folder, names, paired, rules)
-    _check_count(data, domains, names, count)
-    if names:
-        domains = tuple(replace(d, name=n) for d, n in zip(domains, names, strict=True))
-    return domains
-
-
-def find_images(data: str, names: Sequence[str] = (), rules: DataRules = 2) -> Domain:
+def find_images(data: str, names: Sequence[str] = (), rules: DataRules = 3) -> Domain:
     """Find the images of a data set with a single domain.
 
     Layouts: ``DIR/train[, DIR/test]``, where ``val`` replaces a missing ``test``; images anywhere
@@ -157,50 +117,16 @@ def find_images(data: str, names: Sequence[str] = (), rules: DataRules = 2) -> D
     """
     folder = as_path(data, "the path of the data set")
     if folder.is_file():
-        domain = _from_list(folder.stem, folder, rules)
+        domain = from_list(folder.stem, folder, rules)
     elif not folder.is_dir():
         raise FileNotFoundError(f"{data} is not a folder; expected a folder of images")
     elif train_folder(folder, rules):
-        (domain,) = _in_folders(folder, [(folder.resolve().name, "", "")], rules)
+        (domain,) = in_folders(folder, [(folder.resolve().name, "", "")], rules)
     else:
-        domain = _from_one_folder(folder, rules)
+        domain = from_one_folder(folder, rules)
     if len(names) > 1:
         raise ValueError(f"domains={','.join(names)} names {len(names)}, expected one name")
     return replace(domain, name=names[0]) if names else domain
-
-
-def find_large_images(data: str, names: Sequence[str] = (), rules: DataRules = 2) -> Domain:
-    """Find images like :func:`find_images`, without folders of low-resolution copies."""
-    domain = find_images(data, names, rules)
-    if rules == 1 or domain.lines:
-        return domain
-    train, low = largest(domain.train, domain.train_root)
-    test, other = largest(domain.test, domain.test_root) if domain.test else ((), ())
-    return replace(domain, train=train, test=test, left_out=domain.left_out + low + other)
-
-
-def find_two_scales(
-    data: str, names: Sequence[str] = (), rules: DataRules = 2
-) -> tuple[Domain, Domain]:
-    """Find the images of a data set, as a domain of small images and one of large images.
-
-    Args:
-        data: As for :func:`find_images`.
-        names: Names of the small images and of the large ones; by default low and high.
-        rules: The rules by which files are found.
-
-    Raises:
-        FileNotFoundError: The folder or a listed file is missing.
-        ValueError: The path is empty, the folder has no images, or there are not two names.
-    """
-    images = find_large_images(data, rules=rules)
-    names = names or ("low", "high")
-    if len(names) != 2:
-        raise ValueError(
-            f"domains={','.join(names)} names {len(names)}, expected two names: of small images "
-            "and of large ones"
-        )
-    return replace(images, name=names[0]), replace(images, name=names[1])
 
 
 def facts_of(domains: Sequence[Domain]) -> Facts:
@@ -214,50 +140,18 @@ def facts_of(domains: Sequence[Domain]) -> Facts:
     )
 
 
-def _check_count(
-    data: str, domains: Sequence[Domain], names: Sequence[str], count: int | None
-) -> None:
-    folders = [domain.name for domain in domains]
-    holds = f"{data} holds {len(domains)} domains ({', '.join(folders)})"
-    if len(domains) < 2 or (count is not None and len(domains) != count):
-        choice = count is not None and len(domains) > count and Path(data, "train").is_dir()
-        hint = f"; choose with domains={','.join(folders[:count])}" if choice else ""
-        raise ValueError(f"{holds}, expected {count or 'at least 2'}{hint}")
-    if names and len(names) != len(domains):
-        raise ValueError(f"{holds}, but domains={','.join(names)} names {len(names)}")
-
-
-def train_folder(folder: Path, rules: DataRules = 2) -> Path | None:
+def train_folder(folder: Path, rules: DataRules = 3) -> Path | None:
     """Return the folder of the training images, such as ``train``; None if there is none."""
     names = split_folders(visible_folders(folder, rules), rules).get(("train", ""), [])
     return one_of([folder / name for name in names]) if names else None
 
 
-def _from_splits(
-    folder: Path, names: Sequence[str], paired: bool, rules: DataRules
-) -> tuple[Domain, ...]:
-    """Return the domains below a folder that has folders of training images."""
-    by_split = split_folders(visible_folders(folder, rules), rules)
-    letters = sorted({letter for split, letter in by_split if split == "train"} - {""})
-    if letters:
-        # a lone trainB is as incomplete as a lone trainA
-        alphabet = string.ascii_uppercase
-        letters = list(alphabet[: max(2, alphabet.index(letters[-1]) + 1)])
-        return _in_folders(folder, [(c.lower(), c, "") for c in letters], rules)
-    train = train_folder(folder, rules)
-    if train is None:
-        raise FileNotFoundError(f"{folder} holds no training images; {_LAYOUTS}")
-    if folders := visible_folders(train, rules):
-        chosen = _choose(train, folders, names)
-        return _in_folders(folder, [(name, "", name) for name in chosen], rules)
-    (images,) = _in_folders(folder, [("", "", "")], rules)
-    aspect = check_side_by_side(images.train, images.test, paired, _LAYOUTS, rules)
-    images = replace(images, aspect=round(aspect, 4))
-    return replace(images, name="a", half=0), replace(images, name="b", half=1)
-
-
-def _in_folders(
-    folder: Path, places: Sequence[tuple[str, str, str]], rules: DataRules
+def in_folders(
+    folder: Path,
+    places: Sequence[tuple[str, str, str]],
+    rules: DataRules,
+    *,
+    alone: bool = False,
 ) -> tuple[Domain, ...]:
     """Return domains whose images are in folders of splits.
 
@@ -268,6 +162,8 @@ def _in_folders(
         folder: The folder of the data set.
         places: Name, letter and sub-folder of each domain.
         rules: The rules by which files are found.
+        alone: Whether the data set is more than this folder, so that what else it holds does not
+            count as left out.
     """
     by_split = split_folders(visible_folders(folder, rules), rules)
 
@@ -285,7 +181,7 @@ def _in_folders(
     domains = []
     for (name, letter, below), candidates in zip(places, tests, strict=True):
         root = one_of(paths("train", letter, below))
-        train, left_out = _required(root, rules)
+        train, left_out = required(root, rules)
         test_root = one_of([*candidates] or paths("test", letter, below)[:1])
         test, others = candidates.get(test_root, FoundFiles((), ()))
         if tested == "test":
@@ -302,6 +198,8 @@ def _in_folders(
                 test_from=f"{test_from}, in place of test images" if tested == "val" else test_from,
             )
         )  # fmt: skip
+    if alone:
+        return tuple(domains)
     first, *rest = domains
     return (replace(first, left_out=first.left_out + _without_split(folder, rules)), *rest)
 
@@ -319,9 +217,9 @@ def _without_split(folder: Path, rules: DataRules) -> tuple[LeftOut, ...]:
     )
 
 
-def _from_one_folder(folder: Path, rules: DataRules) -> Domain:
+def from_one_folder(folder: Path, rules: DataRules = 3) -> Domain:
     """Return the images below a folder that has no folder of training images."""
-    images, left_out = _required(folder, rules)
+    images, left_out = required(folder, rules)
     name = folder.resolve().name
     if rules == 1:
         return Domain(
@@ -337,39 +235,15 @@ def _from_one_folder(folder: Path, rules: DataRules) -> Domain:
     )  # fmt: skip
 
 
-def _choose(train: Path, folders: list[str], names: Sequence[str]) -> Sequence[str]:
-    """Return the folders to use; ``names`` may select and order them, or rename all."""
-    unknown = [name for name in names if name not in folders]
-    if len(unknown) == len(names):
-        return folders
-    if unknown:
-        raise ValueError(
-            f"{train} holds no folder '{unknown[0]}'; expected some of {', '.join(folders)}"
-        )
-    return names
-
-
-def _from_lists(data: str, rules: DataRules) -> tuple[Domain, ...]:
-    domains = []
-    for part in data.split(","):
-        name, equals, file = (piece.strip() for piece in part.partition("="))
-        if not (name and equals and file):
-            raise ValueError(f"'{part}' is not understood: expected A=list.txt,B=list.txt")
-        domains.append(_from_list(name, as_path(file, "the path of a list"), rules))
-    if len({domain.name for domain in domains}) < len(domains):
-        raise ValueError(f"{data} names a domain twice; give each list its own name")
-    return tuple(domains)
-
-
-def _from_list(name: str, file: Path, rules: DataRules) -> Domain:
+def from_list(name: str, file: Path, rules: DataRules) -> Domain:
     paths, lines = zip(*sorted(read_list(file, rules)), strict=True)
     return Domain(name, paths, train_root=file, lines=lines, train_from=str(file))
 
 
-def _required(folder: Path, rules: DataRules) -> FoundFiles:
+def required(folder: Path, rules: DataRules) -> FoundFiles:
     """Find the images below a folder; if there are none, raise an error that lists its contents."""
     if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}; {_LAYOUTS}")
+        raise FileNotFoundError(f"there is no folder {folder}; {LAYOUTS}")
     files = find_files(folder, rules)
     if not files.images:
         others = Counter(entry.name for entry in files.left_out).most_common(5)

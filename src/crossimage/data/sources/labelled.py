@@ -84,7 +84,7 @@ _SHOWN = 50  # labels listed at most in a sentence
 def find_labelled(
     data: str,
     chosen: Sequence[str] = (),
-    rules: DataRules = 2,
+    rules: DataRules = 3,
     values: LabelValues | None = None,
     *,
     unseen: bool = False,
@@ -135,13 +135,13 @@ def find_labelled(
             )
         if isinstance(source, Table):
             data_set = _from_table(name, source, own, values, rules)
-            if rules == 2 and not wanted:
+            if rules != 1 and not wanted:
                 _check_no_splits(source, data_set.label_set.names)
         else:
             data_set = _from_classes(name, source, own, unseen)
-        if rules == 2:
+        if rules != 1:
             check_names(data_set.label_set.names, str(data_set.train_root))
-        data_sets.append(_checked(data_set))
+        data_sets.append(checked(data_set))
     return tuple(data_sets)
 
 
@@ -188,14 +188,14 @@ def _open(path: Path, rules: DataRules, unseen: bool) -> tuple[str, Table | Doma
     name = path.resolve().name
     train = train_folder(path, rules)
     if train and (folders := visible_folders(train, rules)):
-        if rules == 2 and (tables := tables_in(path)):
+        if rules != 1 and (tables := tables_in(path)):
             raise ValueError(
                 f"{path} holds class folders, such as {train / folders[0]}, and a table, "
                 f"{tables[0]}; to learn from the table give its path as the data set, and to learn "
                 "from the folders move the table elsewhere"
             )
         return name, classified([find_images(str(path), rules=rules)], [0], rules, unseen=unseen)[0]
-    by_split = tables_of_splits(tables_in(path, rules)) if rules == 2 else None
+    by_split = tables_of_splits(tables_in(path, rules)) if rules != 1 else None
     if by_split and len(by_split) > 1:
         return name, read_split_tables(by_split)
     if table := find_table(path, rules):
@@ -278,7 +278,7 @@ def _from_two_tables(
     )  # fmt: skip
 
 
-def _checked(domain: LabelledDomain) -> LabelledDomain:
+def checked(domain: LabelledDomain) -> LabelledDomain:
     """Return a data set; refuse labels that do not distinguish its training images."""
     names = domain.label_set.names
     if domain.label_set.categorical and len(names) < 2:

@@ -80,9 +80,9 @@ def find_leaks(domains: Sequence[Domain], seconds: float | None = None) -> Leaks
             for path in by_size[size]:
                 if time.monotonic() > end:
                     return Leaks(tuple(pairs), number, len(tests))
-                if (digest := _digest(path)) is not None:
+                if (digest := digest_of(path)) is not None:
                     known[size].setdefault(digest, path)
-        digest = _digest(test)
+        digest = digest_of(test)
         if digest is not None and digest in known[size]:
             pairs.append((test, known[size][digest]))
         if time.monotonic() > end:
@@ -97,7 +97,8 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def _digest(path: Path) -> bytes | None:
+def digest_of(path: Path) -> bytes | None:
+    """Return a hash of the content of a file; None if it cannot be read."""
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "blake2b").digest()

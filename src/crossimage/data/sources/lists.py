@@ -11,7 +11,7 @@ from crossimage.data.sources.find import NameIndex, check_image
 from crossimage.utils.files import expanded
 
 
-def read_list(file: Path, rules: DataRules = 2) -> list[tuple[Path, int]]:
+def read_list(file: Path, rules: DataRules = 3) -> list[tuple[Path, int]]:
     """Return the images that a list file names, in its order, with their line numbers.
 
     Blank lines and comments, which begin with ``#``, are ignored. Paths are relative to the list
@@ -50,7 +50,7 @@ def list_entries(file: Path) -> list[tuple[int, str]]:
     return entries
 
 
-def find_entry(file: Path, number: int, text: str, index: NameIndex, rules: DataRules = 2) -> Path:
+def find_entry(file: Path, number: int, text: str, index: NameIndex, rules: DataRules = 3) -> Path:
     """Return the path of the image that a line of a list file names.
 
     Args:

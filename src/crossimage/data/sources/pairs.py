@@ -11,7 +11,7 @@ from crossimage.data.sources.find import same_name
 from crossimage.data.sources.folders import SPLITS, Domain, Split
 
 
-def align(domains: Sequence[Domain], rules: DataRules = 2) -> tuple[Domain, ...]:
+def align(domains: Sequence[Domain], rules: DataRules = 3) -> tuple[Domain, ...]:
     """Bring the images of all domains into the same order, that of the pairs.
 
     Images in folders belong together if they have the same path below their folders, regardless of
@@ -41,7 +41,7 @@ def align(domains: Sequence[Domain], rules: DataRules = 2) -> tuple[Domain, ...]
     )
 
 
-def unmatched(domains: Sequence[Domain], rules: DataRules = 2) -> list[str]:
+def unmatched(domains: Sequence[Domain], rules: DataRules = 3) -> list[str]:
     """Return a sentence for every image without a partner; see :func:`align`."""
     if domains[0].lines:
         return _unequal_lists(domains) if rules == 1 else _unequal_lines(domains)
@@ -110,7 +110,7 @@ def _own_names(domain: Domain, split: Split) -> list[str]:
 
 def _shared_part(domain: Domain, path: Path, split: Split) -> str:
     """Return the part of an image's path that its partners share."""
-    name = path.relative_to(domain.root(split))
+    name = domain.below_root(path, split)
     return (name if domain.half is not None else name.with_suffix("")).as_posix()
 
 

@@ -31,7 +31,7 @@ class Splits(NamedTuple):
     origin: str = ""
 
 
-def split_column(file: Path, names: Sequence[str], rules: DataRules = 2) -> int | None:
+def split_column(file: Path, names: Sequence[str], rules: DataRules = 3) -> int | None:
     """Return the index of a table's split column; None if there is none.
 
     Args:
@@ -45,7 +45,7 @@ def split_column(file: Path, names: Sequence[str], rules: DataRules = 2) -> int 
     known = [
         index
         for index, name in enumerate(names)
-        if name.casefold() in (_COLUMNS if rules == 2 else ("split",))
+        if name.casefold() in (_COLUMNS if rules != 1 else ("split",))
     ]
     if len(known) > 1:
         several = " and ".join(f"'{names[index]}'" for index in known)
@@ -56,7 +56,7 @@ def split_column(file: Path, names: Sequence[str], rules: DataRules = 2) -> int 
 
 
 def read_splits(
-    file: Path, column: str, cells: Iterable[tuple[int, str]], rules: DataRules = 2
+    file: Path, column: str, cells: Iterable[tuple[int, str]], rules: DataRules = 3
 ) -> Splits:
     """Read the splits from a column.
 
@@ -80,7 +80,7 @@ def read_splits(
             rename = (
                 "" if column.casefold() == "split" else "; rename it if it does not hold splits"
             )
-            expected = _EXPECTED if rules == 2 else "train, test, val"
+            expected = _EXPECTED if rules != 1 else "train, test, val"
             raise ValueError(
                 f"{file}, line {line}: {column} is '{cell}'; expected {expected}{rename}"
             )
@@ -92,7 +92,7 @@ def listed_splits(
     file: Path,
     roots: Sequence[Path],
     files: Sequence[tuple[int, str]],
-    rules: DataRules = 2,
+    rules: DataRules = 3,
 ) -> Splits:
     """Read the splits from CelebA's list next to a table, as text or CSV.
 
@@ -105,7 +105,7 @@ def listed_splits(
     Raises:
         ValueError: The list does not give the split of every image.
     """
-    suffixes = (".txt", ".csv") if rules == 2 else (".txt",)
+    suffixes = (".txt", ".csv") if rules != 1 else (".txt",)
     names = [f"{folder}{_LIST}{suffix}" for suffix in suffixes for folder in ("", "Eval/")]
     beside = (root / name for root in roots for name in names)
     partition = next((path for path in beside if path.is_file()), None)

@@ -47,7 +47,7 @@ def split_in(name: str) -> SplitName | None:
 
 
 def split_folders(
-    names: Iterable[str], rules: DataRules = 2
+    names: Iterable[str], rules: DataRules = 3
 ) -> dict[tuple[SplitName, str], list[str]]:
     """Sort names of folders by split and by the letter of their domain.
 

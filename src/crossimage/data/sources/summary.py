@@ -5,16 +5,43 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from crossimage.data.sources.domains.names import are_similar
 from crossimage.data.sources.folders import SPLITS, Domain, Split
 from crossimage.data.sources.pairs import matched_by
 
 _NAMED = 3
+_LETTERS = ("a", "b")
 _NOUNS = {"train": "training images", "test": "test images"}
 
 
 def describe_splits(domains: Sequence[Domain]) -> list[str]:
     """Return the number and source of the images of each split."""
     return [f"{_NOUNS[split]}: {_counts(domains, split)}" for split in SPLITS]
+
+
+def describe_names(domains: Sequence[Domain], wanted: Sequence[str]) -> list[str]:
+    """Return which domain is which, where that is not plain from the names in the data.
+
+    Args:
+        domains: The domains.
+        wanted: The names that a recipe or a user asked for.
+    """
+    names = [domain.name for domain in domains]
+    if wanted and names != [*wanted]:
+        return [f"the domains are called {_and(names)} as in the data, not {_and(wanted)}"]
+    others = [domain for domain in domains if domain.called and domain.name not in _LETTERS]
+    by_order = [d for d in others if not are_similar(d.name, d.called)]
+    if others:
+        which = _and([f"{domain.name} is {domain.called}" for domain in others])
+        return [f"assumed from the {'order' if by_order else 'names'}: {which}"]
+    root = domains[0].train_root
+    in_folders = root.is_dir() and all(root.parent == d.train_root.parent for d in domains)
+    if wanted or not in_folders or domains[0].called or names != sorted(names):
+        return []
+    return [
+        f"the domains are in alphabetical order, {_and(names)}; domains={','.join(names[::-1])} "
+        "sets the other one"
+    ]
 
 
 def describe_pairs(domains: Sequence[Domain]) -> list[str]:
@@ -40,6 +67,10 @@ def describe_pairs(domains: Sequence[Domain]) -> list[str]:
             "is measured on them."
         )
     return lines
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
 
 
 def _counts(domains: Sequence[Domain], split: Split) -> str:

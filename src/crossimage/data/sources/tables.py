@@ -63,6 +63,8 @@ class Table:
         unlisted: Number of images in the same folders that it does not name.
         splits_from: Source of the splits, as shown to users; empty if there is none.
         tests: The separate table of the test images, if there is one.
+        every_tenth: Whether every tenth image is for testing if no row has a split, as before
+            rules 3.
     """
 
     file: Path
@@ -73,15 +75,16 @@ class Table:
     unlisted: int = 0
     splits_from: str = ""
     tests: Table | None = None
+    every_tenth: bool = False
 
     def split(self, split: Split) -> list[Row]:
         """Return the rows of the training or the test images.
 
-        If no row has a split, every tenth image is for testing, but at most 2000, evenly spread.
-        Images of ``val`` take their place if there are none of ``test``.
+        If no row has a split, all are for training or, before rules 3, every tenth is for testing,
+        but at most 2000, evenly spread. Images of ``val`` take their place if there are none of ``test``.
         """
         splits = {row.split for row in self.rows}
-        if splits == {""}:
+        if splits == {""} and self.every_tenth:
             total = len(self.rows)
             count = min(_TESTS, total // 10)
             tests = {(2 * i + 1) * total // (2 * count) for i in range(count)}
@@ -92,10 +95,10 @@ class Table:
     def origin(self, split: Split) -> str:
         """Return the source of the training or test split, as shown to users."""
         known = {row.split for row in self.rows}
-        if known == {""}:
+        if known == {""} and self.every_tenth:
             tenth = "every tenth image" if split == "test" else "all but every tenth image"
             return f"{self.file.name}, {tenth}" if self.split("test") else self.file.name
-        stands_in = split == "test" and "test" not in known
+        stands_in = split == "test" and "test" not in known and known != {""}
         instead = ", validation images in place of test images" if stands_in else ""
         return f"{self.splits_from or self.file.name}{instead}"
 
@@ -106,7 +109,7 @@ class Table:
         return tuple(LeftOut(OTHER_IMAGES, "val", str(row.path)) for row in unused)
 
 
-def tables_in(folder: Path, rules: DataRules = 2) -> list[Path]:
+def tables_in(folder: Path, rules: DataRules = 3) -> list[Path]:
     """Return the tables in a folder and its subfolder ``Anno``."""
     folders = [folder, folder / "Anno"]
     if rules == 1:
@@ -122,7 +125,7 @@ def tables_in(folder: Path, rules: DataRules = 2) -> list[Path]:
     return tables + [parent / CELEBA for parent in folders if (parent / CELEBA).is_file()]
 
 
-def find_table(folder: Path, rules: DataRules = 2) -> Path | None:
+def find_table(folder: Path, rules: DataRules = 3) -> Path | None:
     """Return the table in a folder or its subfolder ``Anno``; None if there is none.
 
     Raises:
@@ -152,7 +155,7 @@ def read_split_tables(tables: Mapping[SplitName, Path]) -> Table:
     return replace(train, tests=read_table(tables[tested], split=tested))
 
 
-def read_table(file: Path, rules: DataRules = 2, split: SplitName | None = None) -> Table:
+def read_table(file: Path, rules: DataRules = 3, split: SplitName | None = None) -> Table:
     """Read a table: text with a header line and a line per image, or in the format of CelebA.
 
     Cells are separated by commas, semicolons, tabs or bars; see
@@ -195,7 +198,7 @@ def read_table(file: Path, rules: DataRules = 2, split: SplitName | None = None)
     (header, names), *entries = lines
     names = [name.strip() for name in names]
     unnamed: set[str] = set()
-    if rules == 2:
+    if rules != 1:
         _check_header(file, header, names)
         names = [name or f"column {number}" for number, name in enumerate(names, start=1)]
         unnamed = {f"column {n}" for n, name in enumerate(lines[0][1], start=1) if not name.strip()}
@@ -218,7 +221,7 @@ def read_table(file: Path, rules: DataRules = 2, split: SplitName | None = None)
         splits = read_splits(file, names[split_at], parts, rules)
     else:
         splits = listed_splits(file, _roots(file), files, rules)
-        if not splits.origin and rules == 2:
+        if not splits.origin and rules != 1:
             splits = splits_by_folder(name for _, name in files)
     if split is not None:
         splits = splits_of_table(file, splits, (line for line, _ in files), split)
@@ -236,10 +239,10 @@ def read_table(file: Path, rules: DataRules = 2, split: SplitName | None = None)
                 f"{file}, line {second}: {one.path} is already in line {first}, with {values} "
                 "values; remove one of the lines"
             )
-    unlisted = _count_unlisted(row.path for row in rows) if rows and rules == 2 else 0
+    unlisted = _count_unlisted(row.path for row in rows) if rows and rules != 1 else 0
     return Table(
         file, tuple(names[i] for i in columns), tuple(rows), frozenset(unnamed), described,
-        unlisted, splits_from,
+        unlisted, splits_from, every_tenth=rules != 3,
     )  # fmt: skip
 
 
@@ -351,7 +354,7 @@ def _locate(
         if not _has_suffix(name):
             raise ValueError(f"{file}, line {line}: '{name}' is not an image; expected {EXPECTED}")
         image = _first_file(order[split], name, index)
-        if image is None and rules == 2 and "\\" in name:  # a Windows path
+        if image is None and rules != 1 and "\\" in name:  # a Windows path
             image = _first_file(order[split], name.replace("\\", "/"), index)
         if image is None:
             missing.append((line, name))
@@ -359,7 +362,7 @@ def _locate(
         folder, spelling = image
         if not split and folder in below:
             implied = True
-            if rules == 2:
+            if rules != 1:
                 _check_only_one(file, line, name, below)
         located.append((Path(folder, spelling), split or below.get(folder, "")))
     if missing:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from crossimage.data.build import find_source
 from crossimage.data.images.formats import HEAD, format_of
-from crossimage.data.sources.folders import Domain, scan_domains
+from crossimage.data.sources.domains.scan import scan_domains
+from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.leaks import find_leaks
 from crossimage.evaluation.galleries.images import ImageStream, prefetch
 from crossimage.inference.predictor import Predictor

@@ -94,7 +94,7 @@ class ImageStream:
 def read_rgb(
     path: Path,
     value_range: tuple[float, float] | None = None,
-    rules: DataRules = 2,
+    rules: DataRules = 3,
     profiles: bool = True,
 ) -> Tensor:
     """Read a file as uint8 RGB (3, H, W); gray is expanded, opacity composited on white.

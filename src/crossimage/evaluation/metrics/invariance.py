@@ -12,7 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from crossimage.data.sources.folders import Domain, scan_domains
+from crossimage.data.sources.domains.scan import scan_domains
+from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.pairs import align
 from crossimage.evaluation.galleries.base import evenly_spaced
 from crossimage.evaluation.galleries.images import center_square, prefetch, read_rgb

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from crossimage.data.sources.folders import Domain, scan_domains
+from crossimage.data.sources.domains.scan import scan_domains
+from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.pairs import align
 from crossimage.evaluation.galleries.images import read_rgb
 from crossimage.evaluation.networks.palette import Palette

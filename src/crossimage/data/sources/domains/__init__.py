@@ -1,0 +1,1 @@
+"""Domains: how users name them, where their images are, and what they are called."""

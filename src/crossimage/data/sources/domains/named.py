@@ -1,0 +1,193 @@
+"""Domains whose paths are given by name, and domains in folders of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from crossimage.config import DataRules
+from crossimage.data.sources.find import (
+    OUTSIDE,
+    LeftOut,
+    check_image,
+    find_files,
+    judge,
+    visible_folders,
+)
+from crossimage.data.sources.folders import (
+    SPLITS,
+    Domain,
+    Split,
+    from_list,
+    from_one_folder,
+    in_folders,
+    train_folder,
+)
+from crossimage.data.sources.split_names import one_of, split_folders, split_of
+
+_LISTS = (".txt", ".lst", ".list")
+
+
+def named_domain(name: str, paths: Sequence[Path], rules: DataRules = 3) -> Domain:
+    """Return the domain whose images are at some paths.
+
+    A path is a folder, an image or a list file. A folder's own folders ``train`` and ``test`` are
+    its splits; a folder such as ``DIR/train/cats`` or ``DIR/trainA`` has its test images in
+    ``DIR/test/cats`` or ``DIR/testA``. Images that are given one by one belong to the pair of their
+    place in the list.
+
+    Raises:
+        FileNotFoundError: A path or a listed file is missing.
+        ValueError: A folder has no images, or an image is given twice.
+    """
+    single = len(paths) == 1
+    images = [path for path in paths if path.is_file() and check_image(path, rules)]
+    if len(images) == len(paths):
+        _check_once(name, images)
+        lines = tuple(range(1, len(images) + 1))
+        files, lines = zip(*sorted(zip(images, lines, strict=True)), strict=True)
+        return Domain(
+            name, files, lines=lines, train_root=paths[0], train_from="images given one by one"
+        )
+    parts = [_one_path(name, path, rules) for path in paths]
+    if single:
+        return parts[0]
+    files = [path for part in parts for split in SPLITS for path in part.files(split)]
+    _check_once(name, files)
+    roots = (part.root(split) for part in parts for split in SPLITS)
+
+    def origin(split: Split) -> str:
+        own = (part.train_from if split == "train" else part.test_from for part in parts)
+        return " and ".join(dict.fromkeys(text for text in own if text))
+
+    return Domain(
+        name,
+        tuple(path for part in parts for path in part.train),
+        tuple(path for part in parts for path in part.test),
+        train_root=parts[0].train_root,
+        test_root=parts[0].test_root,
+        train_from=origin("train"),
+        test_from=origin("test"),
+        left_out=tuple(entry for part in parts for entry in part.left_out),
+        roots=tuple(root for root in roots if root.is_dir()),
+    )
+
+
+def domain_folders(folder: Path, rules: DataRules = 3) -> dict[str, Path]:
+    """Return the folders below one without ``train`` that are domains: those that hold images.
+
+    Folders that are called like a split, such as ``test``, are none.
+    """
+    names = visible_folders(folder, rules)
+    splits = {name for group in split_folders(names, rules).values() for name in group}
+    others = {name: folder / name for name in names if name not in splits}
+    return {name: path for name, path in others.items() if find_files(path, rules).images}
+
+
+def in_domain_folders(
+    folder: Path, names: Sequence[str], rules: DataRules = 3
+) -> tuple[Domain, ...]:
+    """Return the domains in ``DIR/<domain>``.
+
+    Their test images are in ``DIR/test/<domain>`` or ``DIR/<domain>/test``. Images directly in the
+    folder, and folders that are not used, are left out.
+
+    Args:
+        folder: The folder.
+        names: The folders to use.
+        rules: The rules by which files are found.
+    """
+    domains = [
+        replace(_one_path(name, folder / name, rules), train_from=name) for name in names
+    ]
+    by_split = split_folders(visible_folders(folder, rules), rules)
+    if not any(domain.test for domain in domains):
+        for split in ("test", "val"):
+            if not by_split.get((split, "")):
+                continue
+            root = one_of([folder / name for name in by_split[split, ""]])
+            tests = [find_files(root / name, rules) for name in names]
+            if any(found.images for found in tests):
+                domains = [
+                    replace(
+                        domain, test=found.images, test_root=root / domain.name,
+                        left_out=domain.left_out + found.left_out,
+                        test_from=f"{root.name}/{domain.name}" if found.images else "",
+                    )
+                    for domain, found in zip(domains, tests, strict=True)
+                ]  # fmt: skip
+                break
+    loose = tuple(
+        LeftOut(OUTSIDE, path.name, str(path))
+        for path in sorted(folder.iterdir())
+        if path.is_file() and judge(path) is None
+    )
+    first, *rest = domains
+    return (replace(first, left_out=first.left_out + loose), *rest)
+
+
+def check_apart(domains: Sequence[Domain], data: str) -> None:
+    """Refuse images that are training images of several domains, as in overlapping folders.
+
+    Images that are listed one by one may be in several.
+
+    Raises:
+        ValueError: An image is in several domains.
+    """
+    owners: dict[str, tuple[str, Path]] = {}
+    shared: list[tuple[Path, str, str]] = []
+    for domain in domains:
+        for path in () if domain.lines else domain.train:
+            other, _ = owners.setdefault(os.path.realpath(path), (domain.name, path))
+            if other != domain.name:
+                shared.append((path, other, domain.name))
+    if shared:
+        path, one, other = shared[0]
+        raise ValueError(
+            f"{data}: {len(shared):,} images are in both {one} and {other}, such as {path}; give "
+            "each domain a folder of its own, neither the other's nor inside it"
+        )
+
+
+def _one_path(name: str, path: Path, rules: DataRules) -> Domain:
+    """Return the images at a path as a domain."""
+    if path.is_file():
+        if check_image(path, rules):
+            return Domain(name, (path,), train_root=path.parent, train_from=str(path))
+        return from_list(name, path, rules)
+    if not path.is_dir():
+        kind = "list file " if path.suffix.lower() in _LISTS else ""
+        raise FileNotFoundError(
+            f"there is no {kind}{path}, which is to hold images of {name}; expected a folder, an "
+            "image or a list file"
+        )
+    if (split := _in_split(path, rules)) is not None:
+        letter, below = split
+        folder = path.parent if letter else path.parent.parent
+        (domain,) = in_folders(folder, [(name, letter, below)], rules, alone=True)
+        return domain
+    if train_folder(path, rules):
+        (domain,) = in_folders(path, [(name, "", "")], rules)
+        return replace(domain, train_from=f"{path.name}/{domain.train_from}")
+    return replace(from_one_folder(path, rules), name=name, train_from=str(path))
+
+
+def _in_split(path: Path, rules: DataRules) -> tuple[str, str] | None:
+    """Return letter and sub-folder of a folder of training images, such as trainA or train/cats."""
+    if split_of(path.parent.name) == "train":
+        return "", path.name
+    by_split = split_folders([path.name], rules)
+    letter = next((letter for split, letter in by_split if split == "train"), "")
+    return (letter, "") if letter else None
+
+
+def _check_once(name: str, paths: Sequence[Path]) -> None:
+    seen: dict[str, Path] = {}
+    for path in paths:
+        other = seen.setdefault(os.path.realpath(path), path)
+        if other is not path:
+            raise ValueError(
+                f"{name} has {path} twice; give each image once, and no folder inside another"
+            )
