@@ -114,9 +114,9 @@ Ranges = Annotated[
 Size = Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_square)]
 
 DataRules = Literal[1, 2, 3]
-"""Rules by which the files of a data set are found, named and read: 3, or those of earlier versions.
-Before 3, recipes name domains whatever their folders are called; 1 also finds and reads files
-differently."""
+"""Rules by which the files of a data set are found, named and read: 3, or those of earlier
+versions. Before 3, recipes name domains whatever their folders are called; 1 also finds and reads
+files differently."""
 
 Layout = Literal[
     "unpaired", "paired", "single", "super_resolution", "labelled", "classes", "class_pairs"

@@ -101,9 +101,11 @@ def test_a_model_comes_back(model: Path, method: Tiny) -> None:
 
 def test_a_model_that_states_no_rules_for_its_files_has_those_of_its_time(model: Path) -> None:
     config = json.loads(_metadata(model)["config"])
-    assert config.pop("data_rules") == 2
+    assert config.pop("data_rules") == 3
+    assert config.pop("holdout") > 0
     _rewrite(model, {"config": json.dumps(config)})
-    assert load_model(model).config.data_rules == 1
+    earlier = load_model(model).config
+    assert (earlier.data_rules, earlier.holdout) == (1, 0)
 
 
 def test_the_metadata_says_what_the_file_is(model: Path) -> None:

@@ -28,7 +28,8 @@ def test_the_end_names_the_model_the_samples_and_the_next_command(
     out = tmp_path / "a [bold] run"
     assert train(folders, out, steps=2, domains="edges,shoes") == 0
     said = capsys.readouterr().out
-    start = "training images: 7 of edges (trainA), 5 of shoes (trainB)\n"
+    start = "assumed from the order: edges is trainA and shoes is trainB\n"
+    start += "training images: 7 of edges (trainA), 5 of shoes (trainB)\n"
     start += "test images: 2 of edges (testA), 2 of shoes (testB)\n"
     start += f"training munit on 7 images of edges and 5 images of shoes for 2 steps in {out}\n"
     assert said.startswith(start)

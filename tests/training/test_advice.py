@@ -79,7 +79,7 @@ def test_files_that_cannot_be_read_may_be_removed_or_repaired(
     torn = {data / "trainA" / name: b"" for name in ("03.png", "11.png")}
     torn = {path: tear(path) for path in torn}
     out = tmp_path / "run"
-    words = arguments(data, out, **length)
+    words = arguments(data, out, holdout=0, **length)
     if length:
         words = [word for word in words if not word.startswith("steps=")]
     said = fail(capsys, words)

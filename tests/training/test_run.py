@@ -78,18 +78,19 @@ def test_more_steps_continue_a_finished_run(run: Path, folders: Path, tmp_path: 
 def test_a_run_that_states_no_rules_for_its_files_keeps_those_of_its_time(
     run: Path, folders: Path
 ) -> None:
-    assert yaml.safe_load((run / "config.yaml").read_text())["data_rules"] == 2
+    assert yaml.safe_load((run / "config.yaml").read_text())["data_rules"] == 3
     lines = (run / "config.yaml").read_text().splitlines(keepends=True)
-    (run / "config.yaml").write_text("".join(x for x in lines if "data_rules" not in x))
+    (run / "config.yaml").write_text("".join(x for x in lines if "data_rules" not in x and "holdout" not in x))
     checkpoints = Checkpoints(run, 1)
     saved = checkpoints.load_newest(pytest.fail)
     assert saved
     step, state = saved
-    del state["config"]["data_rules"]
+    del state["config"]["data_rules"], state["config"]["holdout"]
     checkpoints.save(step, state)
     result = train("munit", folders, run, **small(steps=8))
     assert (result.first_step, result.step, result.config.data_rules) == (6, 8, 1)
-    assert yaml.safe_load((run / "config.yaml").read_text())["data_rules"] == 1
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert (config["data_rules"], config["holdout"]) == (1, 0.0)
     with pytest.raises(ValueError, match="data_rules: 1 -> 2"):
         train("munit", folders, run, **small(steps=9, data_rules=2))
 

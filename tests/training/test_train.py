@@ -30,9 +30,11 @@ def finished(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Trainin
     return crossimage.train("munit", data=folders, out=out, **small(sample_every=2))
 
 
-def test_data_is_a_path_or_text(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="data is a path, or lists such as .*; found a dict"):
-        crossimage.train("munit", {"A": "a", "B": "b"}, tmp_path / "run")  # type: ignore[arg-type]
+def test_data_is_a_path_or_text_or_paths_by_name(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="data is a path, a text such as .*; found list"):
+        crossimage.train("munit", ["a", "b"], tmp_path / "run")  # type: ignore[arg-type]
+    with pytest.raises(FileNotFoundError, match="there is no a, which is to hold images of A"):
+        crossimage.train("munit", {"A": "a", "B": "b"}, tmp_path / "run")
 
 
 def test_the_result_tells_where_everything_is(finished: TrainingResult) -> None:

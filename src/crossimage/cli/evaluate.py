@@ -128,7 +128,7 @@ def fit_classifier(
 
     with StderrProgress(lines={"training": epochs}) as progress:
         accuracy = fit(
-            as_path(data, "--data"),
+            data,
             path,
             network=network,
             size=size,

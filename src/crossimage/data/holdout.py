@@ -61,9 +61,7 @@ def hold_out(layout: Layout, domains: Sequence[D], share: float) -> tuple[D, ...
     return tuple(_split(domain, held[number]) for number, domain in enumerate(domains))
 
 
-def describe_held_out(
-    before: Sequence[Domain], after: Sequence[Domain], share: float
-) -> list[str]:
+def describe_held_out(before: Sequence[Domain], after: Sequence[Domain], share: float) -> list[str]:
     """Return a sentence on which images are held out; nothing if there was no choice.
 
     Args:

@@ -20,7 +20,7 @@ from crossimage.data.datasets import Images, check_sizes
 from crossimage.data.images.files import verify
 from crossimage.data.images.pixels import BombError, ImageError, ImageInfo
 from crossimage.data.images.resize import size_before_crop
-from crossimage.data.sources.domains.data_set import DataSet, data_set, shown
+from crossimage.data.sources.domains.data_set import DataSet, read_data_set, shown
 from crossimage.data.sources.domains.scan import scan_domains
 from crossimage.data.sources.find import describe, further_images
 from crossimage.data.sources.folders import SPLITS, Domain, Split
@@ -130,7 +130,7 @@ def inspect(
         ValueError: The data does not have that layout, or not the classes or the number of domains
             that the config expects.
     """
-    config, data = config or Config(), data_set(data)
+    config, data = config or Config(), read_data_set(data)
     unpaired = []
     if layout == "paired":  # name all images without a partner; training stops at the first
         unpaired = unmatched(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from crossimage.data.sources.domains.data_set import Data, DataSet, read_data_set, recorded
 from crossimage.evaluation.compare import compare, open_galleries, titles_of
 from crossimage.evaluation.galleries.base import FolderGallery, Gallery
 from crossimage.evaluation.galleries.results import real_beside
@@ -21,7 +21,7 @@ from crossimage.utils.progress import ProgressCallback
 
 def evaluate(
     *models: str | Path | Translator,
-    data: str | Path | None = None,
+    data: Data | None = None,
     fake: str | Path | None = None,
     real: str | Path | None = None,
     study: str | Path | None = None,
@@ -57,7 +57,8 @@ def evaluate(
 
     Args:
         models: Run folders, model files or translators, evaluated side by side.
-        data: The data set whose test images are translated.
+        data: The data set whose test images are translated, as for :func:`crossimage.train`. If it
+            has none, the images are used that training held out.
         fake: A folder of results to evaluate instead of models. They are grouped by their list,
             ``crossimage.jsonl``, or by the names of official codebases (``x_fake_B.png``), or by
             numbers: ``name_1.png``, ``name_2.png``, ... are outputs for one input.
@@ -118,13 +119,13 @@ def evaluate(
         _text(vgg_weights),
     )  # fmt: skip
     folder = None if out is None else as_path(out, "--out")
-    data = None if data is None else os.path.expanduser(data)
+    images = None if data is None else read_data_set(data)
     if fake is not None or real is not None:
         if settings:
             raise ValueError("settings are of models: leave them out for --fake and --real")
-        asked, galleries = _folders(models, data, fake, real, to)
+        asked, galleries = _folders(models, images, fake, real, to)
     else:
-        asked, galleries = _models(models, titles, data, options, settings or {})
+        asked, galleries = _models(models, titles, images, options, settings or {})
     evaluations = compare(galleries, options, on_progress)
     if study is not None:
         asked["study"] = str(study)
@@ -153,7 +154,7 @@ def _folders(
 
 def _models(
     models: Sequence[str | Path | Translator], titles: Sequence[str] | None,
-    data: str | Path | None, options: Options, settings: Mapping[str, Any],
+    data: DataSet | None, options: Options, settings: Mapping[str, Any],
 ) -> Galleries:  # fmt: skip
     if settings and any(isinstance(model, Translator) for model in models):
         raise ValueError("settings are of models named by paths; give them to crossimage.load")
@@ -169,14 +170,14 @@ def _models(
 
     def opened(title: str, run: Path | Translator) -> Sequence[Gallery]:
         model = run if isinstance(run, Translator) else load(run, options.device, settings=settings)
-        galleries = open_galleries(title, model, str(data), options)
+        galleries = open_galleries(title, model, data, options)
         for gallery in galleries:
             if isinstance(run, Path):
                 gallery.facts["model"] = str(run)
             gallery.run = model._run_folder
         return galleries
 
-    asked: dict[str, Any] = {"runs": _names(runs), "data": str(data)}
+    asked: dict[str, Any] = {"runs": _names(runs), "data": recorded(data)}
     if settings:
         asked["settings"] = dict(settings)
     return asked, [partial(opened, title, run) for title, run in zip(titles, runs, strict=True)]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from crossimage.data.sources.domains.data_set import DataSet
 from crossimage.evaluation.galleries.base import Gallery
 from crossimage.evaluation.galleries.domain_pairs import open_domain_pairs
 from crossimage.evaluation.galleries.drawings import DrawingGallery
@@ -36,7 +37,7 @@ def titles_of(paths: Sequence[str]) -> list[str]:
 
 
 def open_galleries(
-    title: str, model: Translator, data: str, options: Options
+    title: str, model: Translator, data: DataSet, options: Options
 ) -> tuple[Gallery, ...]:
     """Open the galleries that a trained model is evaluated by.
 
@@ -58,7 +59,7 @@ def open_galleries(
     return (open_gallery(title, model, data, options),)
 
 
-def open_gallery(title: str, model: Translator, data: str, options: Options) -> Gallery:
+def open_gallery(title: str, model: Translator, data: DataSet, options: Options) -> Gallery:
     """Open the gallery that suits a trained model's method, and a target.
 
     Args:

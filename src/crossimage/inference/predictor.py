@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Literal, NamedTuple, SupportsIndex, get_args
 
 import torch
@@ -68,6 +69,8 @@ class Predictor:
     Raises:
         ValueError: The device or the precision does not exist, or the memory is not an amount.
     """
+
+    _run_folder: Path | None = None  # where the model was loaded from, if from a run
 
     def __init__(
         self,

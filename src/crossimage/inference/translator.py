@@ -121,8 +121,6 @@ class Translator(Predictor):
         ValueError: The device or the precision does not exist, or the memory is not an amount.
     """
 
-    _run_folder: Path | None = None  # where the model was loaded from, if from a run
-
     def __repr__(self) -> str:
         """Return the method, its domains or labels, sizes, device and precision."""
         facts = ", ".join(f"{name}={value!r}" for name, value in facts_of(self).items())

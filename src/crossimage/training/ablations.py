@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from crossimage.config import build
+from crossimage.data.sources.domains.data_set import DataSet
 from crossimage.methods import find_method
 from crossimage.recipes import resolve
 from crossimage.training.listener import Listener
@@ -110,7 +111,7 @@ def check_variants(variants: Sequence[Variant], overrides: Mapping[str, Any]) ->
 
 
 def train_variant(
-    variant: Variant, data: str, out: Path, overrides: Mapping[str, Any], listener: Listener
+    variant: Variant, data: DataSet, out: Path, overrides: Mapping[str, Any], listener: Listener
 ) -> TrainingResult:
     """Train a variant in its folder, or continue its training; a finished run stays as it is.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,7 +18,7 @@ from crossimage.checkpoints.training_state import Checkpoints, lock
 from crossimage.config import EARLIER_DEFAULTS, build, read_yaml, to_dict, write_yaml
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.datasets import Images
-from crossimage.data.sources.domains.data_set import DataSet, data_set, recorded, shown
+from crossimage.data.sources.domains.data_set import Data, DataSet, read_data_set, recorded, shown
 from crossimage.data.sources.find import describe
 from crossimage.data.sources.folders import Split
 from crossimage.data.sources.leaks import SECONDS as LEAK_SECONDS
@@ -46,7 +46,7 @@ from crossimage.utils.seeds import seed_of
 def train(
     recipe: str | Path,
     /,
-    data: str | Path | Mapping[str, str | Path | Sequence[str | Path]],
+    data: Data,
     out: str | Path,
     *,
     init_from: str | Path | None = None,
@@ -87,7 +87,7 @@ def train(
         >>> result = crossimage.train("munit", data="shoes", out="runs/shoes", steps=1000)
         >>> model = result.load()
     """
-    images = data_set(data)
+    images = read_data_set(data)
     if "devices" in settings or world_of(1) > 1:
         raise ValueError(
             "crossimage.train uses one process; for several, use the command line: "
@@ -139,7 +139,7 @@ def run_training(
         ValueError: Settings, data or run folder cannot be used, or the training diverged.
         FileNotFoundError: The recipe, a folder or a file does not exist.
     """
-    data = data_set(data)
+    data = read_data_set(data)
     name, settings = resolve(recipe)
     method = find_method(name, recipe)
     networks = network_settings(init_from, method) if init_from else {}

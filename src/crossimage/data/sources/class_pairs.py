@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from crossimage.config import DataRules, Facts
+from crossimage.data.sources.domains.data_set import DataSet, paths_of, read_data_set
 from crossimage.data.sources.domains.scan import scan_domains
 from crossimage.data.sources.find import LeftOut, same_name, visible_folders
 from crossimage.data.sources.folders import SPLITS, Domain, Split, train_folder
+from crossimage.data.sources.split_names import split_folders
 from crossimage.labels import label_index
 from crossimage.utils.files import as_path
 
@@ -28,7 +30,7 @@ _NUMBER = re.compile(r"-\d+$")  # n02691156_10151-3.png is the third sketch of n
 
 
 def find_class_pairs(
-    data: str,
+    data: DataSet,
     chosen: Sequence[str] = (),
     rules: DataRules = 3,
     *,
@@ -38,12 +40,13 @@ def find_class_pairs(
     """Find sketches, edge maps, or both, and the photo of each.
 
     Layout: ``DIR/train/photos/<class>``, ``DIR/train/sketches/<class>`` and
-    ``DIR/train/edges/<class>``, and likewise ``DIR/test``. A drawing belongs to the photo of the
+    ``DIR/train/edges/<class>``, and likewise ``DIR/test``; the same without ``train``; or the paths
+    of photos, sketches and edges by these names. A drawing belongs to the photo of the
     same class and name; a number at the end of its name, as in ``cat/12-3.png`` for ``cat/12.jpg``,
     tells several drawings of a photo apart. Test drawings need no photos if there are none at all.
 
     Args:
-        data: The folder.
+        data: The folder, or the paths.
         chosen: The classes to use, in this order. Empty: all.
         rules: The rules by which files are found.
         needed: Which of sketches and edges must be there; others are left out.
@@ -57,20 +60,15 @@ def find_class_pairs(
         FileNotFoundError: A folder is missing.
         ValueError: Images are outside class folders, a drawing has no photo, or a class is unknown.
     """
-    folder = as_path(data, "the path of the data set")
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{data} is not a folder; {LAYOUT}")
-    train = train_folder(folder, rules)
-    if train is None:
-        raise FileNotFoundError(f"{data} holds no folder train; {LAYOUT}")
-    present = visible_folders(train, rules)
+    present = _folders_of_sets(read_data_set(data), rules)
     for name in (PHOTOS, *(name for name in SETS if name in needed)):
         if name not in present:
-            raise FileNotFoundError(f"there is no folder {train / name}; {because}{LAYOUT}")
+            place = next(iter(present.values())).parent / name if isinstance(data, str) else name
+            raise FileNotFoundError(f"there is no folder {place}; {because}{LAYOUT}")
     kept = [PHOTOS, *(name for name in SETS if name in needed)]
     photos, *sets = scan_domains(data, kept, count=None, rules=rules)
     others = tuple(
-        LeftOut(_UNUSED_SET, name, str(train / name)) for name in present if name not in kept
+        LeftOut(_UNUSED_SET, name, str(path)) for name, path in present.items() if name not in kept
     )
     classes = _classes(photos, chosen, rules)
     domains: list[Domain] = []
@@ -97,11 +95,12 @@ def find_class_pairs(
     return tuple(domains)
 
 
-def sets_in(data: str) -> tuple[str, ...]:
-    """Return which sets of training drawings a folder has, sketches before edges."""
-    folder = Path(data)
-    train = train_folder(folder) if folder.is_dir() else None
-    names = visible_folders(train) if train else []
+def sets_in(data: DataSet) -> tuple[str, ...]:
+    """Return which sets of training drawings a data set has, sketches before edges."""
+    try:
+        names = _folders_of_sets(read_data_set(data), 3)
+    except FileNotFoundError:
+        return ()
     return tuple(name for name in SETS if name in names)
 
 
@@ -110,6 +109,23 @@ def facts_of_class_pairs(domains: Sequence[Domain]) -> Facts:
     classes = domains[0].classes
     pairs = sum(len(domain.train) for domain in domains[::2])
     return Facts(classes, pairs, label_sets=(len(classes),), categorical=(True,))
+
+
+def _folders_of_sets(data: DataSet, rules: DataRules) -> dict[str, Path]:
+    """Return the folder of each set of training images by its name."""
+    if not isinstance(data, str):
+        return {name: paths_of(data, name)[0] for name in data}
+    folder = as_path(data, "the path of the data set")
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{data} is not a folder; {LAYOUT}")
+    train = train_folder(folder, rules)
+    if train is None and rules == 3 and PHOTOS in visible_folders(folder, rules):
+        train = folder
+    if train is None:
+        raise FileNotFoundError(f"{data} holds no folder train; {LAYOUT}")
+    names = visible_folders(train, rules)
+    splits = {name for group in split_folders(names, rules).values() for name in group}
+    return {name: train / name for name in names if train != folder or name not in splits}
 
 
 def _classes(photos: Domain, chosen: Sequence[str], rules: DataRules) -> tuple[str, ...]:
@@ -136,7 +152,7 @@ def _folders(domain: Domain, split: Split) -> list[tuple[Path, str]]:
     """
     root, found = domain.root(split), []
     for path in domain.files(split):
-        parts = path.relative_to(root).parts
+        parts = domain.below_root(path, split).parts
         if len(parts) == 1:
             raise ValueError(
                 f"{path} has no class; expected every image in a class folder such as "
@@ -198,4 +214,4 @@ def _by_name(photos: Domain, split: Split) -> dict[str, Path]:
 
 
 def _key(domain: Domain, path: Path, split: Split) -> str:
-    return same_name(path.relative_to(domain.root(split)).with_suffix("").as_posix())
+    return same_name(domain.below_root(path, split).with_suffix("").as_posix())

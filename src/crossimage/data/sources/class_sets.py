@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from crossimage.config import DataRules
+from crossimage.data.sources.domains.data_set import DataSet, shown
 from crossimage.data.sources.find import LeftOut
 from crossimage.data.sources.labelled import LabelledDomain, Values, find_labelled
 from crossimage.labels import LabelSet, LabelValues
@@ -16,7 +17,7 @@ _NAMED = 5  # classes named at most in an error message
 
 
 def find_class_set(
-    data: str,
+    data: DataSet,
     chosen: Sequence[str] = (),
     rules: DataRules = 3,
     values: LabelValues | None = None,
@@ -52,8 +53,8 @@ def find_class_set(
     if len(found) > 1:
         names = ", ".join(data_set.name for data_set in found)
         raise ValueError(
-            f"{data} names {len(found)} data sets ({names}); expected one, whose images are of "
-            "classes; put its class folders into one folder"
+            f"{shown(data)} names {len(found)} data sets ({names}); expected one, whose images are "
+            "of classes; put its class folders into one folder"
         )
     (data_set,) = found
     if not data_set.label_set.categorical:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from typing import Literal
 
 from crossimage.config import DataRules, Facts
 from crossimage.data.images.formats import EXPECTED
-from crossimage.data.sources.choose import choose, largest
+from crossimage.data.sources.choose import choose
 from crossimage.data.sources.find import (
     NO_SPLIT,
     OTHER_SPLIT,
@@ -22,7 +21,6 @@ from crossimage.data.sources.find import (
     visible_folders,
 )
 from crossimage.data.sources.lists import read_list
-from crossimage.data.sources.side_by_side import check_side_by_side
 from crossimage.data.sources.split_names import SplitName, one_of, split_folders
 from crossimage.utils.files import as_path
 
@@ -236,6 +234,7 @@ def from_one_folder(folder: Path, rules: DataRules = 3) -> Domain:
 
 
 def from_list(name: str, file: Path, rules: DataRules) -> Domain:
+    """Return the images that a list file names."""
     paths, lines = zip(*sorted(read_list(file, rules)), strict=True)
     return Domain(name, paths, train_root=file, lines=lines, train_from=str(file))
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossimage.config import DataRules, Facts
-from crossimage.data.sources.classes import classified
 from crossimage.data.sources.columns import TableLabels, read_labels
+from crossimage.data.sources.domains.class_folders import find_classes
+from crossimage.data.sources.domains.data_set import DataSet, read_data_set
+from crossimage.data.sources.domains.named import domain_folders
 from crossimage.data.sources.find import WITHOUT_LABELS, LeftOut, visible_folders
-from crossimage.data.sources.folders import Domain, Split, find_images, train_folder
+from crossimage.data.sources.folders import Domain, Split, train_folder
 from crossimage.data.sources.partition import tables_of_splits
 from crossimage.data.sources.split_names import may_hold_splits
 from crossimage.data.sources.tables import (
@@ -82,7 +84,7 @@ _SHOWN = 50  # labels listed at most in a sentence
 
 
 def find_labelled(
-    data: str,
+    data: DataSet,
     chosen: Sequence[str] = (),
     rules: DataRules = 3,
     values: LabelValues | None = None,
@@ -93,8 +95,10 @@ def find_labelled(
 
     Args:
         data: One data set, or several separated by commas. Each is a folder with one folder per
-            class, ``DIR/train/<class>[, DIR/test/<class>]``, a folder that holds a table of
-            attributes, or such a table; see :func:`~crossimage.data.sources.tables.read_table`.
+            class, see :func:`~crossimage.data.sources.domains.class_folders.find_classes`, a folder
+            that holds a table of attributes, or such a table; see
+            :func:`~crossimage.data.sources.tables.read_table`. Or the paths of each class of one
+            data set by its name.
         chosen: The classes or attributes to use, in this order; each data set uses those that it
             has. Empty: all.
         rules: The rules by which files are found and tables are read.
@@ -107,9 +111,7 @@ def find_labelled(
         ValueError: There are no labels, unknown labels, or labels that all or none of the training
             images have.
     """
-    whole = as_path(data, "the path of the data set")
-    parts = [data] if whole.exists() else [part.strip() for part in data.split(",")]
-    sources = [_open(as_path(part, f"a path of {data}"), rules, unseen) for part in parts]
+    sources = _open_all(read_data_set(data), rules, unseen)
     names = [name for name, _ in sources]
     for name in names:
         if names.count(name) > 1:
@@ -179,6 +181,16 @@ def facts_of_labelled(data_sets: Sequence[LabelledDomain]) -> Facts:
     )
 
 
+def _open_all(data: DataSet, rules: DataRules, unseen: bool) -> list[tuple[str, Table | Domain]]:
+    """Return the names of all data sets, and their tables or images with their classes."""
+    if not isinstance(data, str):
+        images = find_classes(data, rules)
+        return [(images.name, images)]
+    whole = as_path(data, "the path of the data set")
+    parts = [data] if whole.exists() else [part.strip() for part in data.split(",")]
+    return [_open(as_path(part, f"a path of {data}"), rules, unseen) for part in parts]
+
+
 def _open(path: Path, rules: DataRules, unseen: bool) -> tuple[str, Table | Domain]:
     """Return a data set's name, and its table or its images with their classes."""
     if path.is_file():
@@ -194,15 +206,17 @@ def _open(path: Path, rules: DataRules, unseen: bool) -> tuple[str, Table | Doma
                 f"{tables[0]}; to learn from the table give its path as the data set, and to learn "
                 "from the folders move the table elsewhere"
             )
-        return name, classified([find_images(str(path), rules=rules)], [0], rules, unseen=unseen)[0]
+        return name, find_classes(path, rules, unseen=unseen)
     by_split = tables_of_splits(tables_in(path, rules)) if rules != 1 else None
     if by_split and len(by_split) > 1:
         return name, read_split_tables(by_split)
     if table := find_table(path, rules):
         return name, read_table(table, rules)
+    if rules == 3 and len(domain_folders(path, rules)) > 1:
+        return name, find_classes(path, rules, unseen=unseen)
     raise ValueError(
-        f"{path} holds no labels; expected class folders such as {path / 'train' / 'cat'}, a .csv "
-        f"table, or {CELEBA}"
+        f"{path} holds no labels; expected class folders such as {path / 'cat'} or "
+        f"{path / 'train' / 'cat'}, a .csv table, or {CELEBA}"
     )
 
 
@@ -224,6 +238,7 @@ def _from_classes(name: str, images: Domain, chosen: Sequence[str], unseen: bool
         name, train, test, train_root=images.train_root, test_root=images.test_root,
         label_set=LabelSet(names, True), values=values, test_values=test_values,
         left_out=images.left_out, train_from=images.train_from, test_from=images.test_from,
+        roots=images.roots,
     )  # fmt: skip
 
 

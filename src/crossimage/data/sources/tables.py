@@ -81,7 +81,8 @@ class Table:
         """Return the rows of the training or the test images.
 
         If no row has a split, all are for training or, before rules 3, every tenth is for testing,
-        but at most 2000, evenly spread. Images of ``val`` take their place if there are none of ``test``.
+        but at most 2000, evenly spread. Images of ``val`` take their place if there are none of
+        ``test``.
         """
         splits = {row.split for row in self.rows}
         if splits == {""} and self.every_tenth:

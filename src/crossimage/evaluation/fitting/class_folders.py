@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from crossimage.data.sources.classes import classified
-from crossimage.data.sources.folders import find_images
+from crossimage.data.sources.domains.class_folders import find_classes
+from crossimage.data.sources.domains.data_set import DataSet
 from crossimage.utils.seeds import seed_of
 
 _HELD_OUT = 0.1  # share of every class without a test folder (StarGAN, section 5.4)
@@ -28,14 +28,14 @@ class ClassImages:
     labels: tuple[int, ...]
 
 
-def find_class_images(data: str, seed: int) -> tuple[tuple[str, ...], ClassImages, ClassImages]:
+def find_class_images(data: DataSet, seed: int) -> tuple[tuple[str, ...], ClassImages, ClassImages]:
     """Return the names of the classes, the images to train on, and the held-out images.
 
     Layouts: ``DIR/train/<class>``, with ``DIR/test/<class>`` (or ``val``) held out; or class
     folders in ``DIR/train`` or ``DIR`` alone, with a tenth of each class held out.
 
     Args:
-        data: The folder.
+        data: The folder, or the paths of each class by its name.
         seed: Seed of the choice of that tenth.
 
     Raises:
@@ -43,7 +43,7 @@ def find_class_images(data: str, seed: int) -> tuple[tuple[str, ...], ClassImage
         ValueError: There are fewer than two classes, one has no images, or there are images outside
             of the class folders.
     """
-    (domain,) = classified([find_images(data)], [0])
+    domain = find_classes(data)
     if len(domain.classes) < 2:
         raise ValueError(
             f"{domain.train_root} holds one class, {domain.classes[0]}; a classifier needs at "

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms.v2 import functional as transforms
 
+from crossimage.data.sources.domains.data_set import Data, read_data_set
 from crossimage.evaluation.fitting.class_folders import ClassImages, find_class_images
 from crossimage.evaluation.galleries.images import ImageStream, center_square, prefetch, read_rgb
 from crossimage.evaluation.networks.classifier import (
@@ -41,7 +42,7 @@ _RATE, _RATE_PRETRAINED = 1e-3, 1e-4  # peak learning rate
 
 
 def fit_classifier(
-    data: str | Path,
+    data: Data,
     out: Path,
     *,
     network: ClassifierName = "resnet18",
@@ -86,7 +87,7 @@ def fit_classifier(
     architecture = CLASSIFIERS[network]
     size = size or architecture.size
     _check(out, size, architecture.min_size, epochs)
-    classes, train, held_out = find_class_images(str(data), seed)
+    classes, train, held_out = find_class_images(read_data_set(data), seed)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed_of(seed, "classifier"))
         model = ClassifierNetwork(network, size, len(classes))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import WeightsEnum
 
+from crossimage.data.sources.domains.data_set import Data, read_data_set
 from crossimage.evaluation.fitting.classifier import autocast
 from crossimage.evaluation.galleries.images import prefetch, resize_shortest
 from crossimage.evaluation.metrics.segmentation import ConfusionScores, resize_labels
@@ -35,7 +36,7 @@ _RATE, _WEIGHT_DECAY, _POWER = 1e-3, 1e-2, 0.9  # our choice; the rate falls as 
 
 
 def fit_segmenter(
-    data: str,
+    data: Data,
     out: Path,
     *,
     palette: Path,
@@ -84,7 +85,7 @@ def fit_segmenter(
     ):  # fmt: skip
         if value < least:
             raise ValueError(f"{flag} must be at least {least}, found {value}")
-    train, held_out = find_photo_pairs(data, read_palette(palette), seed)
+    train, held_out = find_photo_pairs(read_data_set(data), read_palette(palette), seed)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed_of(seed, "segmenter"))
         model = SegmenterNetwork(network, len(train.palette.names))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from crossimage.data.build import find_source
+from crossimage.data.build import Source, find_source
+from crossimage.data.holdout import D, hold_out
 from crossimage.data.images.formats import HEAD, format_of
+from crossimage.data.sources.domains.data_set import DataSet, read_data_set
 from crossimage.data.sources.domains.scan import scan_domains
 from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.leaks import find_leaks
@@ -40,27 +44,65 @@ def training_images_among(
     )
 
 
-def recorded_data(run: Path | None) -> str | None:
+def recorded_data(run: Path | None) -> DataSet | None:
     """Return the data set that a run was trained on, as recorded in its folder; None if unknown."""
     if run is None:
         return None
     with suppress(OSError, ValueError, KeyError, TypeError):
         record = json.loads((run / "environment.json").read_text(encoding="utf-8"))
-        folder = Path(record.get("folder", "."), record["data"])
-        return str(folder) if folder.exists() else str(record["data"])
+        folder, data = Path(record.get("folder", ".")), read_data_set(record["data"])
+        if isinstance(data, str):
+            return str(folder / data) if (folder / data).exists() else data
+        return {name: [str(folder / path) for path in paths] for name, paths in data.items()}
     return None
 
 
-def recorded_domains(data: str | None, model: Predictor) -> tuple[Domain, ...]:
+def recorded_domains(data: DataSet | None, model: Predictor) -> tuple[Domain, ...]:
     """Return the domains that a model was trained on; nothing if they are not found any more."""
     if data is None:
         return ()
     with suppress(OSError, ValueError):
-        return find_source(data, model.config, model.networks.layout).domains
+        flexible = not model.networks.has_direction(model.config)
+        return find_source(data, model.config, model.networks.layout, flexible=flexible).domains
     return ()
 
 
-def other_domains(data: str, model: Predictor, title: str, trained_on: str | None) -> str | None:
+def find_tested(data: DataSet, model: Predictor) -> Source:
+    """Find the images of a data set that a model is tested on.
+
+    Without test images, those are used that were held out in training, if the model was trained on
+    images of this data set; see :func:`held_out_of`.
+
+    Raises:
+        FileNotFoundError: A folder or a file of the data set is missing.
+        ValueError: The data set does not have the layout that the method is trained on.
+    """
+    config = replace(model.config, holdout=0.0)
+    flexible = not model.networks.has_direction(config)  # then other_domains says so
+    source = find_source(data, config, model.networks.layout, flexible=flexible)
+    return replace(source, domains=held_out_of(source.domains, model))
+
+
+def held_out_of(domains: Sequence[D], model: Predictor) -> tuple[D, ...]:
+    """Return domains in which the images that a model did not train on are test images.
+
+    Of data that the model knows nothing of, all images may be used for testing, and nothing is held
+    out. If its own data is not known, it may be this.
+    """
+    share, layout = model.config.holdout, model.networks.layout
+    if not share or all(domain.test for domain in domains):
+        return tuple(domains)
+    own = recorded_domains(recorded_data(model._run_folder), model)
+    known = {os.path.realpath(path) for domain in own for path in (*domain.train, *domain.test)}
+    paths = (path for domain in domains for path in domain.train)
+    if known and not any(os.path.realpath(path) in known for path in paths):
+        return tuple(domains)
+    return hold_out(layout, domains, share)
+
+
+def other_domains(
+    data: DataSet, model: Predictor, title: str, trained_on: DataSet | None
+) -> str | None:
     """Return a sentence if a data set has other domains than a model; None if it has not.
 
     Letters such as those of ``trainA`` and ``trainB`` say nothing, and a model may have given the
@@ -72,7 +114,9 @@ def other_domains(data: str, model: Predictor, title: str, trained_on: str | Non
         title: The model's title.
         trained_on: The data set that it was trained on, where known.
     """
-    if trained_on is not None and Path(data).resolve() == Path(trained_on).resolve():
+    if not isinstance(data, str):  # its names were compared with the model's when it was opened
+        return None
+    if isinstance(trained_on, str) and Path(data).resolve() == Path(trained_on).resolve():
         return None
     try:
         domains = scan_domains(data, count=None, rules=model.config.data_rules)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from torch import Tensor
@@ -14,8 +15,9 @@ from crossimage.data.sources.class_pairs import (
     find_class_pairs,
     sets_in,
 )
-from crossimage.data.sources.folders import Split
-from crossimage.evaluation.galleries.checks import training_images_among
+from crossimage.data.sources.domains.data_set import DataSet, shown
+from crossimage.data.sources.folders import Domain, Split
+from crossimage.evaluation.galleries.checks import held_out_of, training_images_among
 from crossimage.evaluation.galleries.images import ImageStream, as_uint8, to_rgb
 from crossimage.evaluation.galleries.model import (
     ModelGallery,
@@ -44,12 +46,14 @@ class DrawingGallery(ModelGallery):
         ValueError: The data has other classes, no photos of its test images, or ``to`` is unknown.
     """
 
-    def __init__(self, title: str, model: Predictor, data: str, to: str | None, seed: int) -> None:
+    def __init__(
+        self, title: str, model: Predictor, data: DataSet, to: str | None, seed: int
+    ) -> None:
         config, labels = model.config, model.networks.labels
         assert isinstance(config, ClassPairsConfig) and labels is not None
         chosen = None if to is None else labels.index(to)
         kept = sets_in(data)[:1] or SETS[:1]
-        domains = find_class_pairs(data, labels.names, config.data_rules, needed=kept)
+        domains = _find(data, labels.names, model, kept)
         source = Source("class_pairs", domains, facts_of_class_pairs(domains))
         images = build_dataset(source, config)
         assert isinstance(images, ClassPairs)
@@ -57,22 +61,24 @@ class DrawingGallery(ModelGallery):
         tested = bool(drawings.test)
         if tested and not photos.test:
             raise ValueError(
-                f"the test images of {drawings.name} in {data} have no photos to compare with; add "
-                "the folder photos beside theirs"
+                f"the test images of {drawings.name} in {shown(data)} have no photos to compare "
+                "with; add the folder photos beside theirs"
             )
         split: Split = "test" if tested else "train"
         indices = drawings.test_class_indices if tested else drawings.class_indices
         rows = [row for row, own in enumerate(indices) if chosen in (None, own)]
         if not rows:
-            raise ValueError(f"{data} has no {split} images of {drawings.name} of the class {to}")
+            raise ValueError(
+                f"{shown(data)} has no {split} images of {drawings.name} of the class {to}"
+            )
         self._images = images
         self._labels = {row: labels.vectors(labels.names[indices[row]], 1)[0] for row in rows}
         self._rows = rows
         self._photos = [photos.files(split)[row] for row in rows]
-        prepared = preparation(config)
+        direction, prepared = f"{drawings.name} to photos", preparation(config)
         super().__init__(
             model, seed,
-            {"data": data, "direction": f"{drawings.name} to photos", "preparation": prepared},
+            {"data": shown(data), "direction": direction, "preparation": prepared},
             title=title,
             real=ImageStream(list(dict.fromkeys(self._photos)), self._read_photo, prepared),
             paths=[drawings.files(split)[row] for row in rows],
@@ -103,3 +109,19 @@ class DrawingGallery(ModelGallery):
 
     def _read_photo(self, path: Path) -> Tensor:
         return to_rgb(as_uint8(self._images.centred(1, path)))
+
+
+def _find(
+    data: DataSet, classes: Sequence[str], model: Predictor, kept: Sequence[str]
+) -> tuple[Domain, ...]:
+    """Return the drawings of a set and their photos, as far as the model is tested on them."""
+    config = model.config
+    assert isinstance(config, ClassPairsConfig)
+    domains = find_class_pairs(data, classes, config.data_rules, needed=kept)
+    if not domains[0].test and set(kept) < set(config.needed) <= set(sets_in(data)):
+        # which photos are held out depends on all sets of the training
+        every = find_class_pairs(data, classes, config.data_rules, needed=config.needed)
+        held = held_out_of(every, model)
+        first = [domain.name for domain in every].index(domains[0].name)
+        return held[first : first + 2]
+    return held_out_of(domains, model)

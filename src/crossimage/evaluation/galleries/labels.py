@@ -11,7 +11,9 @@ from torch import Tensor
 
 from crossimage.data.labelled import LabelledImages
 from crossimage.data.sources.class_sets import find_class_set
+from crossimage.data.sources.domains.data_set import DataSet, shown
 from crossimage.data.sources.labelled import LabelledDomain, find_labelled
+from crossimage.evaluation.galleries.checks import held_out_of
 from crossimage.evaluation.galleries.images import ImageStream, as_uint8, to_rgb
 from crossimage.evaluation.galleries.model import (
     ModelGallery,
@@ -95,7 +97,9 @@ class LabelGallery(ModelGallery):
             labels, or all or none of the test images have those labels.
     """
 
-    def __init__(self, title: str, model: Predictor, data: str, to: str | None, seed: int) -> None:
+    def __init__(
+        self, title: str, model: Predictor, data: DataSet, to: str | None, seed: int
+    ) -> None:
         labels = model.networks.labels
         assert labels is not None
         if to is None:
@@ -123,7 +127,7 @@ class LabelGallery(ModelGallery):
         prepared = preparation(model.config)
         super().__init__(
             model, seed,
-            {"data": data, "direction": f"to {change.name}", "preparation": prepared},
+            {"data": shown(data), "direction": f"to {change.name}", "preparation": prepared},
             title=title,
             real=ImageStream(real, self._read_real, prepared),
             paths=[path for path, _ in others],
@@ -150,7 +154,7 @@ class LabelGallery(ModelGallery):
         return to_rgb(as_uint8(self._images.centred(self._data_set, path)))
 
 
-def open_images(title: str, model: Predictor, data: str, labels: Labels) -> LabelledImages:
+def open_images(title: str, model: Predictor, data: DataSet, labels: Labels) -> LabelledImages:
     """Open the data sets that a model was trained on, prepared as in training.
 
     Raises:
@@ -175,5 +179,5 @@ def open_images(title: str, model: Predictor, data: str, labels: Labels) -> Labe
         raise ValueError(f"{error}; {expected}") from None
     if [domain.label_set for domain in domains] != list(labels.sets):
         names = ", ".join(name for domain in domains for name in domain.label_set.names)
-        raise ValueError(f"{data} has the labels {names}; {expected}")
-    return LabelledImages(domains, model.config)
+        raise ValueError(f"{shown(data)} has the labels {names}; {expected}")
+    return LabelledImages(held_out_of(domains, model), model.config)

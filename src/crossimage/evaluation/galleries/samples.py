@@ -7,8 +7,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from crossimage.data.build import build_dataset, find_source
+from crossimage.data.build import build_dataset
+from crossimage.data.sources.domains.data_set import DataSet, shown
 from crossimage.evaluation.galleries.base import GalleryItem
+from crossimage.evaluation.galleries.checks import find_tested
 from crossimage.evaluation.galleries.images import ImageStream, as_uint8, to_rgb
 from crossimage.evaluation.galleries.model import TrainedGallery, preparation
 from crossimage.inference.predictor import Predictor
@@ -34,11 +36,10 @@ class SampleGallery(TrainedGallery):
     """
 
     def __init__(
-        self, title: str, model: Predictor, data: str, count: int | None, seed: int
+        self, title: str, model: Predictor, data: DataSet, count: int | None, seed: int
     ) -> None:
         self.model, self.seed = model, seed
-        source = find_source(data, model.config, model.networks.layout)
-        self._images = build_dataset(source, model.config)
+        self._images = build_dataset(find_tested(data, model), model.config)
         (domain,) = self._images.domains
         paths, prepared = domain.test or domain.train, preparation(model.config)
         super().__init__(
@@ -47,7 +48,8 @@ class SampleGallery(TrainedGallery):
             paths=[Path(f"{number + 1:04}") for number in range(count or len(paths))],
             max_outputs=1,
             facts={
-                "method": model.method, "model": title, "data": data, "preparation": prepared,
+                "method": model.method, "model": title, "data": shown(data),
+                "preparation": prepared,
             },
             depends_on_seed=True,
             item_kind="samples",

@@ -9,11 +9,13 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-from crossimage.data.build import build_dataset, find_source
+from crossimage.data.build import build_dataset
 from crossimage.data.images.files import read_image
 from crossimage.data.images.resize import shrink, size_before_crop
+from crossimage.data.sources.domains.data_set import DataSet, shown
 from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.pairs import align
+from crossimage.evaluation.galleries.checks import find_tested
 from crossimage.evaluation.galleries.images import ImageStream, as_uint8, read_rgb, to_rgb
 from crossimage.evaluation.galleries.model import (
     ModelGallery,
@@ -41,12 +43,14 @@ class TranslationGallery(ModelGallery):
         ValueError: The data set does not have that layout, or the target is unknown.
     """
 
-    def __init__(self, title: str, model: Predictor, data: str, to: str | None, seed: int) -> None:
+    def __init__(
+        self, title: str, model: Predictor, data: DataSet, to: str | None, seed: int
+    ) -> None:
         networks = model.networks
         name = model.resolve_target(to)
         assert isinstance(name, str)
         self._letter = model.encode_target(name, 1)
-        self._images = build_dataset(find_source(data, model.config, networks.layout), model.config)
+        self._images = build_dataset(find_tested(data, model), model.config)
         self._scale = networks.upscales if networks.layout == "super_resolution" else 0
         self._source, self._target = (
             (0, 0) if self._scale else _indices(networks.letters, self._letter)
@@ -54,14 +58,14 @@ class TranslationGallery(ModelGallery):
         domains = self._images.domains
         source, target = domains[self._source], domains[self._target]
         # A folder of images to enlarge without splits is used as a whole.
-        split = [d for d in dict.fromkeys((source, target)) if d.train_root != Path(data)]
+        split = [d for d in dict.fromkeys((source, target)) if not _is_whole(d, data)]
         self._targets = _test_files(target)
         prepared = preparation(model.config, target.half)
         if self._scale:
             prepared = f"whole images, cut to multiples of {self._scale} pixels"
         super().__init__(
             model, seed,
-            {"data": data, "direction": f"{source.name} to {name}", "preparation": prepared},
+            {"data": shown(data), "direction": f"{source.name} to {name}", "preparation": prepared},
             title=title,
             real=ImageStream(self._targets, self._read_target, prepared),
             paths=_test_files(source),
@@ -137,6 +141,11 @@ def _indices(letters: tuple[str, ...], target: Any) -> tuple[int, int]:
     """Return the indices of the source and the target among the domains."""
     index = letters.index(target)
     return (index, index) if len(letters) == 1 else (1 - index, index)
+
+
+def _is_whole(domain: Domain, data: DataSet) -> bool:
+    """Return whether a domain's images are a folder without splits."""
+    return isinstance(data, str) and domain.train_root == Path(data)
 
 
 def _test_files(domain: Domain) -> tuple[Path, ...]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from crossimage.data.sources.domains.data_set import DataSet, shown
 from crossimage.data.sources.domains.scan import scan_domains
 from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.pairs import align
@@ -48,7 +49,7 @@ class InvarianceCheck(NamedTuple):
 
 
 def check_invariance(
-    data: str, weights: str | None, device: torch.device, seed: int = 0
+    data: DataSet, weights: str | None, device: torch.device, seed: int = 0
 ) -> InvarianceCheck:
     """Compare distances between images of one scene and between images of one domain.
 
@@ -73,7 +74,7 @@ def check_invariance(
     split = [domain.test if tested else domain.train for domain in domains]
     indices = evenly_spaced(len(split[0]), MAX_SCENES)
     if len(indices) < 2:
-        raise ValueError(f"{data} holds one pair; expected at least two, to compare scenes")
+        raise ValueError(f"{shown(data)} holds one pair; expected at least two, to compare scenes")
     network, name, comparable = open_vgg(weights, device, RELU4_3, "--weights")
     generator = torch.Generator().manual_seed(seed_of(seed, "scenes"))
     order = [indices[k] for k in torch.randperm(len(indices), generator=generator).tolist()]

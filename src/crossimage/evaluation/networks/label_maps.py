@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from crossimage.data.sources.domains.data_set import DataSet
 from crossimage.data.sources.domains.scan import scan_domains
 from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.pairs import align
@@ -52,7 +53,7 @@ class PhotoPairs:
         return PhotoPairs(photos, labels, self.halves, self.palette)
 
 
-def find_photo_pairs(data: str, palette: Palette, seed: int) -> tuple[PhotoPairs, PhotoPairs]:
+def find_photo_pairs(data: DataSet, palette: Palette, seed: int) -> tuple[PhotoPairs, PhotoPairs]:
     """Return the pairs of a data set to train on and those held out: test pairs, or a tenth of all.
 
     The colours of their first images tell which of the two domains holds the label maps.

@@ -12,10 +12,13 @@ from crossimage.utils.files import as_path
 DataSet = str | Mapping[str, Sequence[str]]
 """A path (or several paths of tables, separated by commas), or paths of each domain by its name."""
 
+Data = str | Path | Mapping[str, str | Path | Sequence[str | Path]]
+"""What users give: a path or text, or a path or paths of each domain by its name."""
+
 _SHOWN = 3
 
 
-def data_set(data: object) -> DataSet:
+def read_data_set(data: object) -> DataSet:
     """Read a data set as given by a user.
 
     Texts such as ``cats=DIR,dogs=DIR`` become paths by name. Commas and equals signs may be parts
@@ -38,7 +41,7 @@ def data_set(data: object) -> DataSet:
             "data is a path, a text such as 'cats=DIR,dogs=DIR', or a mapping such as {'cats': "
             f"[paths], 'dogs': [paths]}}; found {type(data).__name__}"
         )
-    text = str(as_path(os.fspath(data), "the path of the data set"))  # type: ignore[arg-type]
+    text = str(as_path(os.fspath(data), "the path of the data set"))
     parts = text.split(",")
     if "=" not in text or not isinstance(data, str) or os.path.exists(text):
         return text

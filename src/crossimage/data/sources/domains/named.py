@@ -9,6 +9,7 @@ from pathlib import Path
 
 from crossimage.config import DataRules
 from crossimage.data.sources.find import (
+    OTHER_SPLIT,
     OUTSIDE,
     LeftOut,
     check_image,
@@ -46,10 +47,13 @@ def named_domain(name: str, paths: Sequence[Path], rules: DataRules = 3) -> Doma
     images = [path for path in paths if path.is_file() and check_image(path, rules)]
     if len(images) == len(paths):
         _check_once(name, images)
-        lines = tuple(range(1, len(images) + 1))
-        files, lines = zip(*sorted(zip(images, lines, strict=True)), strict=True)
+        order = sorted(range(len(images)), key=images.__getitem__)
         return Domain(
-            name, files, lines=lines, train_root=paths[0], train_from="images given one by one"
+            name,
+            tuple(images[index] for index in order),
+            lines=tuple(index + 1 for index in order),
+            train_root=paths[0],
+            train_from="images given one by one",
         )
     parts = [_one_path(name, path, rules) for path in paths]
     if single:
@@ -99,33 +103,37 @@ def in_domain_folders(
         names: The folders to use.
         rules: The rules by which files are found.
     """
-    domains = [
-        replace(_one_path(name, folder / name, rules), train_from=name) for name in names
-    ]
+    found = {name: _one_path(name, folder / name, rules, in_split=False) for name in names}
+    domains = [replace(domain, train_from=name) for name, domain in found.items()]
     by_split = split_folders(visible_folders(folder, rules), rules)
-    if not any(domain.test for domain in domains):
-        for split in ("test", "val"):
-            if not by_split.get((split, "")):
-                continue
-            root = one_of([folder / name for name in by_split[split, ""]])
-            tests = [find_files(root / name, rules) for name in names]
-            if any(found.images for found in tests):
-                domains = [
-                    replace(
-                        domain, test=found.images, test_root=root / domain.name,
-                        left_out=domain.left_out + found.left_out,
-                        test_from=f"{root.name}/{domain.name}" if found.images else "",
-                    )
-                    for domain, found in zip(domains, tests, strict=True)
-                ]  # fmt: skip
-                break
+    places = {s: [folder / name for name in by_split.get((s, ""), [])] for s in ("test", "val")}
+    unused = [path for group in places.values() for path in group]
+    for split, known in places.items():
+        root = one_of(known) if known and not any(domain.test for domain in domains) else None
+        if root and any(find_files(root / name, rules).images for name in names):
+            instead = ", in place of test images" if split == "val" else ""
+            domains = [_tested(domain, root, instead, rules) for domain in domains]
+            unused.remove(root)
+    spare = tuple(LeftOut(OTHER_SPLIT, path.name, str(path)) for path in unused)
     loose = tuple(
         LeftOut(OUTSIDE, path.name, str(path))
         for path in sorted(folder.iterdir())
         if path.is_file() and judge(path) is None
     )
     first, *rest = domains
-    return (replace(first, left_out=first.left_out + loose), *rest)
+    return (replace(first, left_out=first.left_out + loose + spare), *rest)
+
+
+def _tested(domain: Domain, root: Path, instead: str, rules: DataRules) -> Domain:
+    """Return a domain with the test images in a folder of its name."""
+    files = find_files(root / domain.name, rules)
+    return replace(
+        domain,
+        test=files.images,
+        test_root=root / domain.name,
+        test_from=f"{root.name}/{domain.name}{instead}" if files.images else "",
+        left_out=domain.left_out + files.left_out,
+    )
 
 
 def check_apart(domains: Sequence[Domain], data: str) -> None:
@@ -151,8 +159,15 @@ def check_apart(domains: Sequence[Domain], data: str) -> None:
         )
 
 
-def _one_path(name: str, path: Path, rules: DataRules) -> Domain:
-    """Return the images at a path as a domain."""
+def _one_path(name: str, path: Path, rules: DataRules, *, in_split: bool = True) -> Domain:
+    """Return the images at a path as a domain.
+
+    Args:
+        name: The domain's name.
+        path: A folder, an image or a list file.
+        rules: The rules by which files are found.
+        in_split: Whether a folder in ``train`` has test images beside it.
+    """
     if path.is_file():
         if check_image(path, rules):
             return Domain(name, (path,), train_root=path.parent, train_from=str(path))
@@ -163,7 +178,7 @@ def _one_path(name: str, path: Path, rules: DataRules) -> Domain:
             f"there is no {kind}{path}, which is to hold images of {name}; expected a folder, an "
             "image or a list file"
         )
-    if (split := _in_split(path, rules)) is not None:
+    if in_split and (split := _in_split(path, rules)) is not None:
         letter, below = split
         folder = path.parent if letter else path.parent.parent
         (domain,) = in_folders(folder, [(name, letter, below)], rules, alone=True)

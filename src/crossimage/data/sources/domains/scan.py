@@ -9,7 +9,7 @@ from pathlib import Path
 
 from crossimage.config import DataRules
 from crossimage.data.sources.choose import largest
-from crossimage.data.sources.domains.data_set import DataSet, data_set, paths_of, shown
+from crossimage.data.sources.domains.data_set import DataSet, paths_of, read_data_set, shown
 from crossimage.data.sources.domains.named import (
     check_apart,
     domain_folders,
@@ -69,7 +69,7 @@ def scan_domains(
         ValueError: The path is empty, a folder has no images, the images are not all side-by-side
             pairs, the number of domains is wrong, or they have other names than those asked for.
     """
-    given = data_set(data)
+    given = read_data_set(data)
     if len(set(names)) < len(names):
         raise ValueError(f"domains={','.join(names)} names a domain twice; give each its own name")
     if not isinstance(given, str):
@@ -111,7 +111,7 @@ def find_one(data: DataSet | Path, names: Sequence[str] = (), rules: DataRules =
         FileNotFoundError: A folder or a listed file is missing.
         ValueError: The path is empty, the folder has no images, or there is more than one name.
     """
-    given = data_set(data)
+    given = read_data_set(data)
     if isinstance(given, str):
         domain = find_images(given, names, rules)
     else:
