@@ -80,7 +80,9 @@ def test_a_run_that_states_no_rules_for_its_files_keeps_those_of_its_time(
 ) -> None:
     assert yaml.safe_load((run / "config.yaml").read_text())["data_rules"] == 3
     lines = (run / "config.yaml").read_text().splitlines(keepends=True)
-    (run / "config.yaml").write_text("".join(x for x in lines if "data_rules" not in x and "holdout" not in x))
+    (run / "config.yaml").write_text(
+        "".join(x for x in lines if "data_rules" not in x and "holdout" not in x)
+    )
     checkpoints = Checkpoints(run, 1)
     saved = checkpoints.load_newest(pytest.fail)
     assert saved

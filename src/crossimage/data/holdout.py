@@ -70,7 +70,8 @@ def describe_held_out(before: Sequence[Domain], after: Sequence[Domain], share: 
         share: The share of each.
     """
     pairs = [(old, new) for old, new in zip(before, after, strict=True) if not old.test]
-    if not share or not pairs:
+    some = len(pairs) < len(before) and not isinstance(before[0], LabelledDomain)
+    if not share or not pairs or some:
         return []
     counts = {new.name: (len(new.test), len(old.train)) for old, new in pairs}
     if not any(held for held, _ in counts.values()):

@@ -102,7 +102,7 @@ def test_shapes_that_training_would_not_split_are_refused_and_the_advice_works(
     assert not (tmp_path / "out").exists()
     given["a"].rename(tmp_path / "trainA")
     given["b"].rename(tmp_path / "trainB")
-    config = Config(channels=(3, 3))
+    config = Config(channels=(3, 3), holdout=0)
     assert len(find_source(str(tmp_path), config, "paired").domains[0].train) == 20
 
 
