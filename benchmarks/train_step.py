@@ -211,10 +211,11 @@ def build_ours(name: str, settings: list[str]) -> Candidate:
     if method.labels:
         size = count, method.labels.size
         labels = {key: torch.randint(0, 2, size).float() for key in ("x", "target")}
-    batch = trainer._on_device(LoadedBatch(images, [], None, labels))
+    batch = trainer.on_device(LoadedBatch(images, [], None, labels))
     if config.compile:
-        trainer._compile([batch])
-    return Candidate(lambda: trainer.train_step([batch]), trainer.optimizers, config, trainer)
+        trainer.stepper.compile([batch])
+    stepper = trainer.stepper
+    return Candidate(lambda: stepper.train_step([batch]), stepper.optimizers, config, trainer)
 
 
 def build_peer(name: str, folder: Path, config: Config) -> Candidate:

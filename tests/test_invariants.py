@@ -29,7 +29,7 @@ from crossimage.methods import METHODS
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.networks.layers.blocks import BatchNorm, Dropout
 from crossimage.training.run import train
-from crossimage.training.trainer import Trainer
+from crossimage.training.step.stepper import Stepper
 from tests.conftest import SMALL, open_dataset, small
 from tests.faults.harness import compare, digest
 
@@ -247,9 +247,9 @@ def watch_step(monkeypatch: pytest.MonkeyPatch, step: int) -> list[dict[str, str
     seen: list[dict[str, str]] = []
     moved: set[str] = set()
     skipped: set[str] = set()
-    real_step, real_move = Trainer.train_step, Trainer._move
+    real_step, real_move = Stepper.train_step, Stepper._move
 
-    def contents(trainer: Trainer) -> dict[str, str]:
+    def contents(trainer: Stepper) -> dict[str, str]:
         found = {"buffers": digest(dict(trainer.method.named_buffers()))}
         for player, weights in trainer.players.items():
             found[player] = digest(weights)
@@ -258,13 +258,13 @@ def watch_step(monkeypatch: pytest.MonkeyPatch, step: int) -> list[dict[str, str
             found["average"] = digest(trainer.average.state_dict())
         return found
 
-    def watched_move(self: Trainer, descent: Any) -> bool:
+    def watched_move(self: Stepper, descent: Any) -> bool:
         made = real_move(self, descent)
         if self.step == step:
             (moved if made else skipped).update(descent.players)
         return made
 
-    def watched_step(self: Trainer, micro_batches: list[LoadedBatch]) -> dict[str, Tensor]:
+    def watched_step(self: Stepper, micro_batches: list[LoadedBatch]) -> dict[str, Tensor]:
         if self.step != step:
             return real_step(self, micro_batches)
         before = contents(self)
@@ -278,8 +278,8 @@ def watch_step(monkeypatch: pytest.MonkeyPatch, step: int) -> list[dict[str, str
         seen.extend((before, after))
         return losses
 
-    monkeypatch.setattr(Trainer, "train_step", watched_step)
-    monkeypatch.setattr(Trainer, "_move", watched_move)
+    monkeypatch.setattr(Stepper, "train_step", watched_step)
+    monkeypatch.setattr(Stepper, "_move", watched_move)
     return seen
 
 

@@ -85,9 +85,11 @@ def test_a_terminal_gets_a_bar(
 ) -> None:
     monkeypatch.setattr(rich.console.Console, "is_terminal", True)
     listener = ConsoleListener()
-    with listener.watch(step=2, steps=4, interval=1):
+    with listener.watch(step=2, steps=4):
         listener.advance()
-        assert listener.log(TrainingProgress(3, 4, 1.0, 0.05, 1e-4, {"generators/cycle": 1.5}))
+        assert listener.log(
+            TrainingProgress(3, 4, 1.0, 0.05, 1e-4, {"generators/cycle": 1.5}), True
+        )
     said = capsys.readouterr().out
     assert "3/4" in said and "20.0 s/it" in said and "g/cycle 1.5" in said
     assert "step 3/4" not in said

@@ -22,7 +22,7 @@ from crossimage.methods.munit import MUNIT
 from crossimage.methods.optimizers import Adam, Optimizer, RMSprop
 from crossimage.networks.layers.containers import NetworkDict
 from crossimage.training.run import train
-from crossimage.training.trainer import Trainer
+from crossimage.training.step.stepper import Stepper
 from crossimage.utils.contact_sheet import Panel
 from tests.conftest import RUN, small
 
@@ -217,7 +217,7 @@ def test_players_of_one_update_share_a_loss_scale(
         def state_dict(self) -> dict[str, Any]:
             return {}
 
-    monkeypatch.setattr(Trainer, "_scaler", Scaler())
+    monkeypatch.setattr(Stepper, "_scaler", Scaler())
     scaled = run(folders, tmp_path / "scaled", steps=1)["method"]
     assert calls == ["Adam", "update", "Adam", "RMSprop", "update"]
     monkeypatch.undo()

@@ -17,6 +17,7 @@ from crossimage.methods import METHODS
 from crossimage.methods.cyclegan import CycleGAN
 from crossimage.training.recorder import Recorder
 from crossimage.training.run import train
+from crossimage.training.step.stepper import Stepper
 from crossimage.training.trainer import Trainer
 from tests.conftest import as_arguments, small
 
@@ -206,7 +207,7 @@ def test_a_process_that_dies_while_it_loads_images_is_followed_by_fewer_workers(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "run"
-    real = Trainer._next
+    real = Trainer.take
 
     def die(self: Trainer, batches: Any) -> Any:
         if self.step == 2:
@@ -214,7 +215,7 @@ def test_a_process_that_dies_while_it_loads_images_is_followed_by_fewer_workers(
         return real(self, batches)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Trainer, "_next", die)
+        patched.setattr(Trainer, "take", die)
         said = fail(capsys, arguments(data, out, steps=4))
     assert "workers=0" in said and step_of(out) == 2
     assert main([*arguments(data, out, steps=4), "workers=0"]) == 0 and step_of(out) == 4
@@ -224,15 +225,15 @@ def test_a_run_that_diverged_goes_on_from_its_last_good_weights(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "run"
-    real = Trainer.train_step
+    real = Stepper.train_step
 
-    def poison(self: Trainer, batches: Any) -> Any:
+    def poison(self: Stepper, batches: Any) -> Any:
         if self.step == 3:
             next(self.method.parameters()).data.fill_(float("nan"))
         return real(self, batches)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Trainer, "train_step", poison)
+        patched.setattr(Stepper, "train_step", poison)
         said = fail(capsys, arguments(data, out, steps=4, save_every=2))
     assert "training diverged" in said and step_of(out) == 2
     assert main([*advised(said, "--init"), "learning_rate=0.0001", "steps=1"]) == 0

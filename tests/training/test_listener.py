@@ -35,9 +35,9 @@ def test_a_listener_keeps_warnings_and_goes_on_unless_its_callback_returns_false
     listener = Listener()
     listener.say("hello")
     listener.warn("careful")
-    with listener.watch(0, 10, 5):
+    with listener.watch(0, 10):
         listener.advance()
-    assert listener.warnings == ["careful"] and listener.log(progress())
+    assert listener.warnings == ["careful"] and listener.log(progress(), line=True)
     for value, goes_on in ((None, True), (True, True), (0, True), (False, False)):
-        assert Listener(lambda _, value=value: value).log(progress()) is goes_on
+        assert Listener(lambda _, value=value: value).log(progress(), line=True) is goes_on
     assert capsys.readouterr().out == ""

@@ -44,9 +44,9 @@ def test_metrics_have_a_column_a_term_and_a_row_an_interval(run: Path) -> None:
     assert seconds == sorted(seconds) and seconds[0] > 0
 
 
-def test_sheets_are_pictures_at_their_intervals_and_at_the_end(run: Path) -> None:
+def test_sheets_are_pictures_at_the_start_at_their_intervals_and_at_the_end(run: Path) -> None:
     sheets = sorted(path.name for path in (run / "samples").iterdir())
-    assert sheets == ["step-00000004.jpg", "step-00000006.jpg"]
+    assert sheets == ["step-00000000.jpg", "step-00000004.jpg", "step-00000006.jpg"]
     with Image.open(run / "samples" / sheets[0]) as sheet:
         assert min(sheet.size) > 4 * 16 and len(set(sheet.convert("L").tobytes())) > 20
 
@@ -62,7 +62,7 @@ def test_test_inputs_without_targets_are_shown(
     data = shutil.copytree(pairs, tmp_path / "data")
     shutil.rmtree(data / "testB")
     train(method, data, tmp_path / "run", **small(method, steps=1))
-    first, second = ([name for name, _ in panel.columns] for panel in shown)
+    first, second = ([name for name, _ in panel.columns] for panel in shown[:2])
     assert "ground truth" in first and "test images" in shown[1].title
     assert second[0] == "input" and "ground truth" not in second
     assert [images.shape[0] for _, images in shown[1].columns] == [2] * len(second)
@@ -107,7 +107,7 @@ def test_tensorboard_has_scalars_and_pictures(run: Path) -> None:
     board = EventAccumulator(str(run / "logs")).Reload()
     assert [event.step for event in board.Scalars("generators/cycle")] == [2, 4, 6]
     assert "learning_rate" in board.Tags()["scalars"]
-    assert [event.step for event in board.Images("samples")] == [4, 6]
+    assert [event.step for event in board.Images("samples")] == [0, 4, 6]
 
 
 def test_a_row_is_the_mean_since_the_last_one_also_across_a_restart(tmp_path: Path) -> None:

@@ -44,7 +44,9 @@ def test_the_result_tells_where_everything_is(finished: TrainingResult) -> None:
     assert finished.accuracies == {} and finished.warnings == ()
     for path in (finished.run, finished.model_path, finished.page_path, *finished.sample_sheets):
         assert path.exists()
-    assert [path.stem for path in finished.sample_sheets] == [f"step-0000000{n}" for n in (2, 4, 6)]
+    assert [path.stem for path in finished.sample_sheets] == [
+        f"step-0000000{n}" for n in (0, 2, 4, 6)
+    ]
     with pytest.raises(dataclasses.FrozenInstanceError):
         finished.step = 7  # type: ignore[misc]
 

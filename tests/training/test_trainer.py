@@ -18,7 +18,7 @@ from crossimage.methods.base import Batch, Update
 from crossimage.methods.munit import MUNIT
 from crossimage.training.listener import TrainingProgress
 from crossimage.training.run import train
-from crossimage.training.trainer import Trainer
+from crossimage.training.step.stepper import Stepper
 from crossimage.utils.seeds import seed_of
 from tests.conftest import small
 
@@ -136,7 +136,7 @@ def test_with_a_loss_scaler_only_losses_skip_a_move(
             yield update
 
     monkeypatch.setattr(Fabric, "backward", backward)
-    monkeypatch.setattr(Trainer, "_scaler", scaler)
+    monkeypatch.setattr(Stepper, "_scaler", scaler)
     monkeypatch.setattr(MUNIT, "training_step", steep)
     poison(monkeypatch, {1}, "generators/image", float("nan"))
     result = train("munit", folders, tmp_path, **small())

@@ -71,9 +71,8 @@ class ConsoleListener(Listener):
         return f"`{shlex.join(['crossimage', *words])}`"
 
     @contextmanager
-    def watch(self, step: int, steps: int, interval: int) -> Iterator[None]:
+    def watch(self, step: int, steps: int) -> Iterator[None]:
         """Show the bar while the run trains."""
-        self._interval, self._last_line = interval, step
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
@@ -99,14 +98,12 @@ class ConsoleListener(Listener):
         if self._bar:
             self._bar.advance(self._task)
 
-    def log(self, progress: TrainingProgress) -> bool:
+    def log(self, progress: TrainingProgress, line: bool) -> bool:
         """Show the speed and the losses."""
         if self._bar:
             self._bar.update(self._task, rate=progress.speed, losses=progress.short_losses)
-        if progress.step - self._last_line >= self._interval:
-            self._last_line = progress.step
-            if not self.console.is_terminal:
-                self.console.print(str(progress))
+        if line and not self.console.is_terminal:
+            self.console.print(str(progress))
         return True
 
     def report(self, result: TrainingResult) -> int:

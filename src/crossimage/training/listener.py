@@ -43,9 +43,12 @@ class TrainingProgress:
 
     @property
     def time_left(self) -> str:
-        """Estimated time until the last step: ``2 min 05 s`` or ``3 h 07 min``."""
+        """Estimated time until the last step: ``2 min 05 s``, ``3 h 07 min`` or ``50 d 03 h``."""
         minutes, seconds = divmod(int(self.seconds_left), 60)
         hours, minutes = divmod(minutes, 60)
+        days, hours_of_day = divmod(hours, 24)
+        if days > 1:
+            return f"{days} d {hours_of_day:02d} h"
         return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"
 
     @property
@@ -73,7 +76,8 @@ class Listener:
     callback.
 
     Args:
-        on_progress: Called whenever losses are logged; the run stops if it returns False.
+        on_progress: Called whenever losses are logged, and by the clock; the run stops if it
+            returns False.
 
     Attributes:
         warnings: The warnings so far.
@@ -105,19 +109,23 @@ class Listener:
             )
         return "the same command with --accept-data-change (in Python: accept_data_change=True)"
 
-    def watch(self, step: int, steps: int, interval: int) -> AbstractContextManager[None]:
+    def watch(self, step: int, steps: int) -> AbstractContextManager[None]:
         """Enclose the training loop.
 
         Args:
             step: Steps completed earlier.
             steps: Steps of the whole run.
-            interval: Steps between two lines of progress if there is no terminal to show a bar.
         """
         return nullcontext()
 
     def advance(self) -> None:
         """Note that one more step is complete."""
 
-    def log(self, progress: TrainingProgress) -> bool:
-        """Receive the progress when losses are logged, and return whether to go on training."""
+    def log(self, progress: TrainingProgress, line: bool) -> bool:
+        """Receive the progress when losses are logged, and return whether to go on training.
+
+        Args:
+            progress: The progress.
+            line: Whether it is time for a line of progress, by steps or by the clock.
+        """
         return self.on_progress is None or self.on_progress(progress) is not False

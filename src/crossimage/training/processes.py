@@ -50,11 +50,15 @@ class Processes:
 
     def agree(self, number: int) -> int:
         """Return the largest of all processes' numbers."""
+        return self.vote(number)[0]
+
+    def vote(self, *numbers: int) -> list[int]:
+        """Return the largest of all processes' numbers for each of several questions."""
         if self._hosts is None:
-            return number
-        votes = torch.tensor(number)
+            return list(numbers)
+        votes = torch.tensor(numbers)
         dist.all_reduce(votes, dist.ReduceOp.MAX, group=self._hosts)
-        return int(votes)
+        return [int(vote) for vote in votes]
 
     @contextmanager
     def together(self) -> Iterator[None]:

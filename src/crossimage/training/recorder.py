@@ -16,7 +16,9 @@ from crossimage.methods.base import Method
 from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.loss_table import LossRow, append_row, drop_rows_after
 from crossimage.training.run_page import write_page
-from crossimage.training.skipping import SkippedMove
+from crossimage.training.schedule.forecast import Forecast
+from crossimage.training.schedule.speed import Speed
+from crossimage.training.step.skipping import SkippedMove
 from crossimage.training.tensorboard import Board, quiet_threads
 from crossimage.utils.contact_sheet import Panel, sheet
 from crossimage.utils.sheet_files import is_spaced, save_sheet
@@ -40,6 +42,7 @@ class Recorder:
         inputs: Fixed inputs of the sample sheets by split.
         writes: False on all processes but the first, which then write and report nothing.
         newest: Returns the newest checkpoint, for messages.
+        forecast: Says how long a long run will take; None: the run is not a new one.
 
     Attributes:
         stop_requested: Whether the listener has asked to stop.
@@ -55,11 +58,14 @@ class Recorder:
         inputs: dict[str, LoadedBatch],
         writes: bool,
         newest: Callable[[], Path | None],
+        forecast: Forecast | None = None,
     ) -> None:
         self.run, self.listener, self.facts = run, listener, facts
         self.steps, self.page_every = steps, page_every
         self.inputs, self.writes, self.newest = inputs, writes, newest
         self.stop_requested = False
+        self._forecast = forecast
+        self._latest: dict[str, float] = {}
         # sums and counts of the finite values since the last row, for each set of terms
         self._losses: dict[tuple[str, ...], Tensor] = {}
         self._board: Board | None = None
@@ -83,7 +89,7 @@ class Recorder:
             with self._accessory("the log for TensorBoard"):
                 board.open()
             try:
-                with self.listener.watch(step, self.steps, self.page_every):
+                with self.listener.watch(step, self.steps):
                     yield
             finally:
                 board.close()
@@ -145,7 +151,7 @@ class Recorder:
             for names, sums, counts in state["losses"]
         }
 
-    def log(self, step: int, seconds: float, learning_rate: float, skipped: int = 0) -> None:
+    def log(self, step: int, seconds: float, learning_rate: float, skipped: int = 0) -> bool:
         """Write and report the mean losses since the last row.
 
         Args:
@@ -153,16 +159,19 @@ class Recorder:
             seconds: Training time so far.
             learning_rate: Learning rate of the last step.
             skipped: Number of steps in which a move was skipped.
+
+        Returns:
+            Whether a line of progress was due, every ``page_every`` steps.
         """
         last_step, last_seconds = self._last
         if step == last_step:
-            return
-        losses = self._means()
+            return False
+        losses = self._latest = self._means()
         self._losses = {}
         rate = (step - last_step) / max(seconds - last_seconds, 1e-9)
         self._last = (step, seconds)
         if not self.writes:
-            return
+            return False
         with self._accessory("metrics.csv"):
             row = LossRow(step, seconds, learning_rate, losses)
             if aside := append_row(self.run / "metrics.csv", row):
@@ -170,15 +179,46 @@ class Recorder:
         if self._board is not None:
             with self._accessory("the log for TensorBoard"):
                 self._board.scalars({**losses, "learning_rate": learning_rate}, step)
+        due = step - self._last_page >= self.page_every
         progress = TrainingProgress(step, self.steps, seconds, rate, learning_rate, losses, skipped)
+        self._show(progress, due)
+        return due
+
+    def report(
+        self, step: int, seconds: float, learning_rate: float, skipped: int, speed: Speed
+    ) -> None:
+        """Report the progress between two rows, and how long a long run will take.
+
+        Args:
+            step: Steps made so far.
+            seconds: Training time so far.
+            learning_rate: Learning rate of the last step.
+            skipped: Number of steps in which a move was skipped.
+            speed: The speed so far.
+        """
+        if not self.writes:
+            return
+        losses = self._means() or self._latest
+        progress = TrainingProgress(
+            step, self.steps, seconds, speed.rate, learning_rate, losses, skipped
+        )
+        if self._forecast and speed.known:
+            if sentence := self._forecast(self.steps, speed.seconds_per_step):
+                self.listener.say(sentence)
+            self._forecast = None
+        self._show(progress, line=True)
+
+    def _show(self, progress: TrainingProgress, line: bool) -> None:
+        """Pass the progress on to the listener and, where a line is due, to the run's page."""
+        step = progress.step
         self.facts["step"] = f"{step:,} of {self.steps:,}"
         self.facts |= {"speed": progress.speed, "time left": progress.time_left}
-        if skipped:
-            self.facts["steps with skipped moves"] = f"{skipped:,} of {step:,}"
-        if step - self._last_page >= self.page_every:
+        if progress.skipped_steps:
+            self.facts["steps with skipped moves"] = f"{progress.skipped_steps:,} of {step:,}"
+        if line:
             self._last_page = step
             self.page()
-        if not self.listener.log(progress):
+        if not self.listener.log(progress, line):
             self.stop_requested = True
 
     def _means(self) -> dict[str, float]:

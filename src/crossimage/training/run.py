@@ -31,12 +31,13 @@ from crossimage.training.accuracy import read_accuracies, write_accuracies
 from crossimage.training.checks import check_config, check_continues, data_changes
 from crossimage.training.environment import environment
 from crossimage.training.fabric import arithmetic, open_fabric, world_of
-from crossimage.training.game import check_players
 from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.recorder import Recorder
 from crossimage.training.result import TrainingResult
-from crossimage.training.skipping import SkippedSteps, count_of
-from crossimage.training.trainer import STOP_REQUESTED, Trainer
+from crossimage.training.step.game import check_players
+from crossimage.training.step.skipping import SkippedSteps, count_of
+from crossimage.training.stops import STOP_REQUESTED
+from crossimage.training.trainer import Trainer
 from crossimage.training.warm_start import load_fixed, load_weights, network_settings
 from crossimage.utils.files import as_path, write_text
 from crossimage.utils.rank import is_first_process

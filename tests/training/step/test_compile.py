@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
 from crossimage.checkpoints.training_state import Checkpoints
-from crossimage.training import compile as compiling
 from crossimage.training.listener import Listener
 from crossimage.training.run import run_training, train
+from crossimage.training.step import compile as compiling
 from tests.conftest import small
 
 with_a_compiler = pytest.mark.skipif(

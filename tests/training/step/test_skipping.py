@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from crossimage.training.skipping import (
+from crossimage.training.step.skipping import (
     SkippedMove,
     SkippedSteps,
     Snapshot,

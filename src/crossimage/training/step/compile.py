@@ -11,7 +11,7 @@ from torch import nn
 from crossimage.methods.base import Method
 from crossimage.training.listener import Listener
 from crossimage.training.processes import Processes
-from crossimage.training.skipping import Snapshot
+from crossimage.training.step.skipping import Snapshot
 
 Gradients = Callable[[], Iterator[tuple[str, ...]]]
 """Computes the gradients of a step, move by move, and yields the players of each."""

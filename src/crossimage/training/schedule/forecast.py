@@ -1,0 +1,60 @@
+"""How long a run will take, in a sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from crossimage.recipes import list_recipes
+from crossimage.training.schedule.durations import roughly
+
+Forecast = Callable[[int, float], str | None]
+"""Takes a number of steps and the seconds of one, and returns a sentence if they take long."""
+
+LONG = 2 * 3600.0
+"""Seconds from which a run is long."""
+
+
+def forecast(device: str, suggestion: str | None) -> Forecast:
+    """Return what says how long a new run will take.
+
+    Args:
+        device: Where it trains, such as ``this CPU``.
+        suggestion: A clause about a shorter run.
+    """
+
+    def sentence(steps: int, seconds_per_step: float) -> str | None:
+        seconds = steps * seconds_per_step
+        if seconds < LONG:
+            return None
+        rest = f"; {suggestion}" if suggestion else ""
+        return f"{steps:,} steps will take about {roughly(seconds)} on {device}{rest}"
+
+    return sentence
+
+
+def small_recipe(recipe: str, method: str) -> tuple[str, str | None] | None:
+    """Return the small recipe of a method that is closest to another recipe.
+
+    Args:
+        recipe: Name of the recipe or method that is trained.
+        method: The method's name.
+
+    Returns:
+        Its name and how long it takes, if its description tells; None if there is none, or if the
+        recipe is itself small.
+    """
+    small = {
+        name: text
+        for name, text in list_recipes()
+        if name.startswith(f"{method}/") and text.startswith("Small: ")
+    }
+    if not small or recipe in small:
+        return None
+    wanted = (f"{recipe}_small", f"{method}/photos_small")
+    name = next((name for name in wanted if name in small), min(small))
+    found = re.search(
+        r"(?:about )?(?:an?|a quarter of an|half an|\d+) (?:minutes?|hours?)|\bminutes\b",
+        small[name],
+    )
+    return name, found[0] if found else None

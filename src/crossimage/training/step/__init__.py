@@ -1,0 +1,1 @@
+"""The training step: moves of players, skipped moves, and compiled networks."""
