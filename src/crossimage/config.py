@@ -248,10 +248,11 @@ class Config:
             step is skipped if a loss or gradient of one of its moves is not finite.
         log_every: Steps between two rows of losses.
         page_every: Steps between two updates of the run's page, and between two lines of progress
-            if there is no terminal for a progress bar.
-        sample_every: Steps between two sample sheets.
+            if there is no terminal for a progress bar; there are further ones by the clock.
+        sample_every: Steps between two sample sheets; there are further ones before the first step
+            and after 30 seconds, 2, 5 and 10 minutes.
         sample_count: Training and test inputs per domain on a sample sheet.
-        save_every: Steps between two checkpoints.
+        save_every: Steps between two checkpoints; after 5 minutes without one, there is one anyway.
         keep: Number of checkpoints to keep.
         holdout: Share of the training images, at most 50 per domain or class, that is held out for
             sheets and evaluation if there are no test images, chosen by content (0: none).

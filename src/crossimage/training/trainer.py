@@ -5,8 +5,7 @@ A run's position is one integer, the number of its steps, so resuming is exact.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
@@ -23,6 +22,7 @@ from crossimage.data.unreadable import UnreadableFiles
 from crossimage.methods.base import Batch, Method, Noise
 from crossimage.training.processes import Processes
 from crossimage.training.recorder import Recorder
+from crossimage.training.schedule import timetable
 from crossimage.training.schedule.speed import Speed
 from crossimage.training.schedule.timetable import Due, Timetable
 from crossimage.training.step.skipping import SkippedSteps
@@ -43,7 +43,6 @@ class Trainer:
         checkpoints: Keeps the training state.
         recorder: Shows and writes the progress.
         identity: Metadata stored in every checkpoint, by which a run is recognised.
-        clock: Returns seconds that only grow; the first process's clock decides for all.
     """
 
     def __init__(
@@ -55,9 +54,9 @@ class Trainer:
         checkpoints: Checkpoints,
         recorder: Recorder,
         identity: dict[str, Any],
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.config, self.dataset, self.fabric, self.clock = config, dataset, fabric, clock
+        self.config, self.dataset, self.fabric = config, dataset, fabric
+        self.clock = timetable.clock
         self.processes = Processes(fabric)
         self.checkpoints, self.recorder, self.identity = checkpoints, recorder, identity
         self.stepper = Stepper(method, config, fabric, self.processes, recorder)
@@ -95,7 +94,7 @@ class Trainer:
         """
         config, recorder, processes = self.config, self.recorder, self.processes
         batches = self.batches()
-        timetable = Timetable(self.seconds, self.clock)
+        table = Timetable(self.seconds, self.clock)
         with (
             self._stops.listening(),
             recorder.recording(self.step, self.seconds),
@@ -108,16 +107,16 @@ class Trainer:
                 micro_batches, problem = self.take(batches)
                 waited = self.clock() - began
                 failed, stop, due = processes.vote(
-                    problem is not None, self._stop, self._due(timetable)
+                    problem is not None, self._stop, self._due(table)
                 )
                 if failed:
                     self._end(problem)
                 if stop:
                     break
-                self._keep_time(Due(due), timetable)
+                self._keep_time(Due(due), table)
                 self.make_step(micro_batches, waited)
-                self.seconds = timetable.seconds
-                self._record(timetable, last=self.step == config.steps)
+                self.seconds = table.seconds
+                self._record(table, last=self.step == config.steps)
                 if self.skipped.in_a_row >= config.max_skipped_steps:
                     self._give_up()
             if self.saved != self.step:
@@ -181,11 +180,11 @@ class Trainer:
         """The reason to stop before the next step, as :meth:`fit` returns it; 0: continue."""
         return self._stops.number or STOP_REQUESTED * self.recorder.stop_requested
 
-    def _due(self, timetable: Timetable) -> Due:
+    def _due(self, table: Timetable) -> Due:
         """Return what the first process finds due by its clock; nothing on the others."""
-        return timetable.due() if self.processes.first and self.speed.measured else Due(0)
+        return table.due() if self.processes.first and self.speed.measured else Due(0)
 
-    def _keep_time(self, due: Due, timetable: Timetable) -> None:
+    def _keep_time(self, due: Due, table: Timetable) -> None:
         """Do what is due by the clock, on all processes between the same two steps."""
         if due & (Due.LINE | Due.SHEET):
             with self.processes.together():
@@ -198,9 +197,9 @@ class Trainer:
         if due & Due.CHECKPOINT:
             if self.saved != self.step:
                 self.save()
-            timetable.saved()
+            table.saved()
 
-    def _record(self, timetable: Timetable, last: bool) -> None:
+    def _record(self, table: Timetable, last: bool) -> None:
         """Log, sample and save after a step, each at its interval."""
         config, recorder = self.config, self.recorder
         intervals = config.log_every, config.sample_every, config.save_every
@@ -210,12 +209,12 @@ class Trainer:
                 if log and recorder.log(
                     self.step, self.seconds, self._last_rate, self.skipped.total
                 ):
-                    timetable.shown()
+                    table.shown()
                 if sample:
                     self._sample()
         if save:
             self.save()
-            timetable.saved()
+            table.saved()
 
     @property
     def _last_rate(self) -> float:

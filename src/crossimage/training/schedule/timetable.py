@@ -17,6 +17,11 @@ CHECKPOINTS = 300.0
 """Seconds after a checkpoint until the next one, at the latest."""
 
 
+def clock() -> float:
+    """Return seconds that only grow."""
+    return time.monotonic()
+
+
 class Due(IntFlag):
     """What is due; the sum of its members is one number, on which processes can agree."""
 
@@ -33,7 +38,7 @@ class Timetable:
         clock: Returns seconds that only grow.
     """
 
-    def __init__(self, seconds: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, seconds: float = 0.0, clock: Callable[[], float] = clock) -> None:
         self._clock = clock
         self._began = clock() - seconds
         self._line = self._sheet = self._checkpoint = seconds
