@@ -1,11 +1,13 @@
 """Targets, styles and seeds, and that files and galleries share the rule for both."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 
 from crossimage.config import build
 from crossimage.evaluation.galleries.translations import TranslationGallery
@@ -101,3 +103,21 @@ def test_targets_with_labels_are_vectors_per_image() -> None:
     assert torch.equal(torch.as_tensor(target), torch.tensor([[0.0, 1.0]]).expand(3, 2))
     with pytest.raises(ValueError, match="to is missing; expected some of young, old"):
         model.resolve_target(None)
+
+
+def test_seeded_answers_of_networks_with_dropout_are_right_in_threads() -> None:
+    model = predictor("pix2pix", generator="resnet", dropout=0.5, test_mode="train")
+    x = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    letter = model.networks.targets[0]
+
+    def answer(seed: int) -> Tensor:
+        return model.translate_batch(x, letter, None, seed)
+
+    alone = [answer(seed) for seed in range(12)]
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(answer, range(12)))
+    assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
+    assert not torch.equal(alone[0], alone[1])
+    assert torch.equal(torch.get_rng_state(), before)

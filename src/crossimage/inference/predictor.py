@@ -19,8 +19,8 @@ from crossimage.labels import To
 from crossimage.methods import METHODS
 from crossimage.methods.base import Method
 from crossimage.networks.layers.convolution import arrange
-from crossimage.utils.arguments import find_device, forked, seeded, whole
-from crossimage.utils.seeds import seed_of
+from crossimage.utils.arguments import find_device, seed_number, seeded, whole
+from crossimage.utils.seeds import OwnRandomNumbers, fresh_seed, seed_of
 
 __all__ = ["Draw", "Precision", "Predictor", "Target"]
 
@@ -271,7 +271,7 @@ class Predictor:
             )
         if self.networks.optional_style:
             raise ValueError(f"{self.method} has no random styles: give a reference image, or none")
-        generator = None if seed is None else seeded(seed)
+        generator = seeded(fresh_seed() if seed is None else seed)
         length = self.networks.latent_dim
         # One by one, so that the first codes do not depend on how many follow.
         return torch.stack([torch.randn(length, generator=generator) for _ in range(n)])
@@ -408,7 +408,6 @@ class Predictor:
     def _translate_within_memory(self, x: Tensor, target: Target, style: Tensor | None) -> Tensor:
         """Translate images together, or else one by one, or else in strips."""
         several = 1 if style is None else len(style) // len(x)
-        noise = _noise_state(self.device) if self.networks.stochastic else ()
         if self.strips.fits((len(x), *x.shape[1:]), target, several):
             try:
                 return self._translate_whole(x, target, style)
@@ -419,7 +418,6 @@ class Predictor:
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
             self.strips.note_fallback()
-            _set_noise_state(noise, self.device)
         if len(x) * several == 1 or self.networks.stochastic:
             return self.strips.translate_tensor(x, target, style)
         outputs = []
@@ -462,11 +460,11 @@ class Predictor:
                 images = self.networks.generate(z.to(self.device))
             yield images.float().cpu()
 
-    def _seeded(self, seed: SupportsIndex | None) -> AbstractContextManager[None]:
-        """Seed the networks' own random numbers; restore the global generators at exit."""
-        if seed is None or not self.networks.stochastic:
+    def _seeded(self, seed: SupportsIndex | None) -> AbstractContextManager[object]:
+        """Give the networks random numbers of their own, if they draw any."""
+        if not self.networks.stochastic:
             return nullcontext()
-        return forked(seed, self.device)
+        return OwnRandomNumbers(fresh_seed() if seed is None else seed_number(seed))
 
     def _join_styles(self, draws: Sequence[Draw]) -> Tensor | None:
         styles = [draw.style for draw in draws if draw.style is not None]
@@ -475,18 +473,3 @@ class Predictor:
     def _require_styles(self) -> None:
         if not self.networks.style_dim:
             raise ValueError(f"{self.method} has no styles: leave out style and reference")
-
-
-def _noise_state(device: torch.device) -> tuple[Tensor, ...]:
-    """Return the states of the generators that translations draw from."""
-    own = torch.get_rng_state()
-    return (own, torch.cuda.get_rng_state(device)) if device.type == "cuda" else (own,)
-
-
-def _set_noise_state(states: Sequence[Tensor], device: torch.device) -> None:
-    """Return to earlier states, if there are any."""
-    for i, state in enumerate(states):
-        if i:
-            torch.cuda.set_rng_state(state, device)
-        else:
-            torch.set_rng_state(state)

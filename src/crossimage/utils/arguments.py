@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from operator import index
 from typing import SupportsIndex
 
@@ -53,22 +51,15 @@ def seeded(seed: SupportsIndex) -> torch.Generator:
     Raises:
         ValueError: The seed is not an integer or needs more than 64 bits.
     """
-    return torch.Generator().manual_seed(_seed(seed))
+    return torch.Generator().manual_seed(seed_number(seed))
 
 
-@contextmanager
-def forked(seed: SupportsIndex, device: torch.device) -> Iterator[None]:
-    """Seed PyTorch's global generators within a context, and restore them afterwards.
+def seed_number(seed: SupportsIndex) -> int:
+    """Return a seed as a number.
 
     Raises:
-        ValueError: The seed is not an integer or needs more than 64 bits.
+        ValueError: It is not an integer or needs more than 64 bits.
     """
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(_seed(seed))
-        yield
-
-
-def _seed(seed: SupportsIndex) -> int:
     number = whole(seed, "seed")
     if not -(2**63) <= number < 2**64:
         raise ValueError(f"seed must have at most 64 bits, found {number}")

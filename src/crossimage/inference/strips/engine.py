@@ -21,6 +21,7 @@ from crossimage.inference.strips.sources import RowSource, TensorRows
 from crossimage.inference.strips.trace import Traced, Untraceable, trace
 from crossimage.methods.base import Method
 from crossimage.utils.memory import return_memory, returned_memory, show_size
+from crossimage.utils.seeds import OwnRandomNumbers
 
 Size = tuple[int, int, int, int]
 """N, C, H and W."""
@@ -120,7 +121,7 @@ class StripEngine:
         one = target if isinstance(target, str) else target[:1]
         added, _ = margins(height, width, self._method.multiple, self._smallest)
         size = (1, channels, height + added[0] + added[1], width + added[2] + added[3])
-        with torch.random.fork_rng():
+        with OwnRandomNumbers(0):
             traced = self._trace(size, one, style)
         # the image as given, and the result as it is returned
         beside = 4 * size[2] * size[3] * (channels + 2 * channels * self._method.upscales**2)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from crossimage.methods.base import Method, Update
 from crossimage.utils.names import did_you_mean
+from crossimage.utils.seeds import OwnRandomNumbers
 
 
 def check_players(method: Method) -> None:
@@ -32,7 +32,7 @@ def check_players(method: Method) -> None:
     for name, tensor in method.state_dict(keep_vars=True).items():
         if name not in kept:
             raise ValueError(_stray(kind, name, isinstance(tensor, nn.Parameter)))
-    with torch.random.fork_rng(devices=[]):
+    with OwnRandomNumbers(0):
         built = set(type(method)(method.config, training=False).players())
     for player in method.inference_players:
         if player not in built:
