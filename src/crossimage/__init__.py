@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from crossimage._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from crossimage.data.images.checks.limit import set_max_pixels
     from crossimage.evaluation.api import evaluate
     from crossimage.evaluation.report.result import EvaluationResult
     from crossimage.inference.translator import Translator, load
@@ -32,6 +33,7 @@ __all__ = [
     "evaluate",
     "load",
     "register",
+    "set_max_pixels",
     "train",
 ]
 
@@ -46,6 +48,7 @@ _HOMES = {
     "evaluate": "crossimage.evaluation.api",
     "load": "crossimage.inference.translator",
     "register": "crossimage.methods",
+    "set_max_pixels": "crossimage.data.images.checks.limit",
     "train": "crossimage.training.run",
 }
 

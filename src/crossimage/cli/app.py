@@ -25,6 +25,7 @@ from crossimage.cli.overrides import collect_settings
 from crossimage.cli.study import study_app
 from crossimage.cli.train import recipes, run_train, train
 from crossimage.cli.translate import sample, translate
+from crossimage.data.images.checks.limit import max_pixels_kept
 from crossimage.utils.memory import keep_memory
 from crossimage.utils.rank import is_first_process
 from crossimage.utils.streams import open_missing_streams, print_error, silence
@@ -74,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     keep_memory()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), max_pixels_kept():
             warnings.showwarning = _show_warning
             status = _run(arguments)
         if sys.stdout:

@@ -11,6 +11,7 @@ from tyro.constructors import (
     PrimitiveTypeInfo,
 )
 
+from crossimage.data.images.checks.limit import set_max_pixels
 from crossimage.utils.numbers import whole_number
 
 NUMBERS = ConstructorRegistry()
@@ -43,8 +44,15 @@ Checkpoint = Annotated[tuple[str, ...], tyro.conf.arg(metavar="[FORMAT] FILE..."
 Model = Annotated[str, tyro.conf.arg(metavar="MODEL")]
 Changes = Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE...")]
 References = Annotated[tuple[str, ...], tyro.conf.arg(metavar="IMG|DIR...")]
+MaxPixels = Annotated[int | None, tyro.conf.arg(metavar="N")]
 
 
 def count(number: int, noun: str) -> str:
     """Return a number with its noun, such as ``2 images``."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def limit_pixels(most: int | None) -> None:
+    """Follow ``--max-pixels``, if it is given."""
+    if most is not None:
+        set_max_pixels(most)

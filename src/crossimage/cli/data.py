@@ -11,9 +11,11 @@ from tyro.conf import Positional
 
 from crossimage.cli.arguments import (
     Data,
+    MaxPixels,
     Name,
     Out,
     Settings,
+    limit_pixels,
 )
 from crossimage.cli.train import configured
 from crossimage.utils.files import as_path
@@ -23,17 +25,24 @@ data_app = tyro.extras.SubcommandApp()
 
 
 @data_app.command(name="inspect")
-def data_inspect(data: Positional[Data], settings: Positional[Settings] = ()) -> None:
+def data_inspect(
+    data: Positional[Data],
+    settings: Positional[Settings] = (),
+    max_pixels: MaxPixels = None,
+) -> None:
     """Read every image of a data set; report its images and what training would do.
 
     Args:
         data: The data set, as `crossimage train --data` takes it.
         settings: The recipe or method to train with, and keys of its configuration.
+        max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
+            images are refused.
     """
     from crossimage.cli.overrides import parse_overrides
     from crossimage.data.inspect import inspect as inspect_data
     from crossimage.data.inspect import print_report
 
+    limit_pixels(max_pixels)
     method, config, overrides = None, None, {}
     if settings:
         named = "=" not in settings[0]
@@ -72,6 +81,7 @@ def data_make(
     fps: float | None = None,
     val_count: int | None = None,
     workers: int | None = None,
+    max_pixels: MaxPixels = None,
 ) -> None:
     """Make a data set.
 
@@ -111,6 +121,8 @@ def data_make(
         fps: Take so many frames per second of film (1).
         val_count: Validation images per domain of split (a tenth).
         workers: Images processed at the same time (as many as there are cores).
+        max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
+            images are refused.
     """
     from crossimage.data.make.combine import combine
     from crossimage.data.make.digits import MAKERS as DIGITS
@@ -123,6 +135,7 @@ def data_make(
     from crossimage.data.make.split import make_split
     from crossimage.utils.progress import StderrProgress
 
+    limit_pixels(max_pixels)
     makers: dict[str, Callable[..., Made | None]] = {
         **MAKERS, **DIGITS, **PHOTO_MAKERS, "noise_sketches": make_noise_sketches,
         "labels": make_labels, "combine": combine, "split": make_split, "frames": make_frames,

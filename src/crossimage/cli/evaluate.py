@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 from tyro.conf import Positional
 
-from crossimage.cli.arguments import NUMBERS, Changes
+from crossimage.cli.arguments import NUMBERS, Changes, MaxPixels, limit_pixels
 from crossimage.cli.overrides import collect_settings, parse_overrides
 from crossimage.evaluation.options import ClassifierName, File, Options, SegmenterName
 from crossimage.utils.files import as_path
@@ -42,6 +42,7 @@ def evaluate(
     real: Real = None,
     study: Folder = None,
     out: Needed = "evaluation",
+    max_pixels: MaxPixels = None,
     set: Changes = (),
     options: Chosen = _DEFAULT,
 ) -> None:
@@ -61,10 +62,13 @@ def evaluate(
         study: Folder of a study with people that was analysed, whose figures are added.
         out: Folder for report.json and report.html; earlier reports there are kept, and the new one
             gets a number.
+        max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
+            images are refused.
         set: Settings that may be changed after training, such as test_mode=eval or
             value_range=0,4095; also without --set.
         options: What is evaluated.
     """
+    limit_pixels(max_pixels)
     settings = parse_overrides(set)
     _evaluate(
         runs, data=data, fake=fake, real=real, study=study, out=out, options=options,
@@ -104,6 +108,7 @@ def fit_classifier(
     weights: File = None,
     seed: int = 0,
     device: str = "auto",
+    max_pixels: MaxPixels = None,
 ) -> None:
     """Train a classifier on real images in class folders, for cis, accuracy and error.
 
@@ -120,7 +125,10 @@ def fit_classifier(
         weights: imagenet, or a file of these weights, to start from; by default random ones.
         seed: Seed of the initialisation, the split and the order of the images.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
+        max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
+            images are refused.
     """
+    limit_pixels(max_pixels)
     path = as_path(out, "--out")
     from crossimage.evaluation.fitting.classifier import fit_classifier as fit
     from crossimage.utils.arguments import find_device
@@ -159,6 +167,7 @@ def fit_segmenter(
     weights: File = None,
     seed: int = 0,
     device: str = "auto",
+    max_pixels: MaxPixels = None,
 ) -> None:
     """Train a segmenter on real photos with label maps, for FCN scores.
 
@@ -175,7 +184,10 @@ def fit_segmenter(
         weights: imagenet, or a file of these weights, to start from; by default random ones.
         seed: Seed of the initialisation, the split and the order of the images.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
+        max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
+            images are refused.
     """
+    limit_pixels(max_pixels)
     path, table = as_path(out, "--out"), as_path(palette, "--palette")
     from crossimage.evaluation.fitting.segmenter import fit_segmenter as fit
     from crossimage.utils.arguments import find_device
@@ -208,6 +220,7 @@ def invariance(
     weights: File = None,
     seed: int = 0,
     device: str = "auto",
+    max_pixels: MaxPixels = None,
 ) -> None:
     """Check on pairs whether the perceptual distance sees the scene rather than the domain.
 
@@ -220,7 +233,10 @@ def invariance(
         weights: A file of the network's weights, or random; by default those of the cache.
         seed: Seed of the choice of the scenes that are compared.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
+        max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
+            images are refused.
     """
+    limit_pixels(max_pixels)
     folder = as_path(out, "--out")
     from crossimage.evaluation.metrics.invariance import check_invariance
     from crossimage.evaluation.report.page import Evaluation
@@ -234,7 +250,12 @@ def invariance(
 
 
 def ablate(
-    recipes: Positional[Recipes], *, data: Needed, out: Needed, options: Chosen = _DEFAULT
+    recipes: Positional[Recipes],
+    *,
+    data: Needed,
+    out: Needed,
+    max_pixels: MaxPixels = None,
+    options: Chosen = _DEFAULT,
 ) -> dict[str, Any]:
     """Train several recipes on the same data and evaluate them side by side.
 
@@ -246,8 +267,11 @@ def ablate(
             key=value.
         data: The data set.
         out: Folder of the runs and of the report.
+        max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
+            images are refused.
         options: What is evaluated.
     """
+    limit_pixels(max_pixels)
     # Only parses: settings that follow the options are handed to _ablate.
     return {"recipes": recipes, "data": data, "out": as_path(out, "--out"), "options": options}
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
-from crossimage.cli.arguments import Changes, Name
+from crossimage.cli.arguments import Changes, MaxPixels, Name, limit_pixels
 from crossimage.utils.files import as_path
 from crossimage.utils.streams import printable
 
@@ -36,6 +36,7 @@ def study_make(
     set: Changes = (),
     config: Config = None,
     add: bool = False,
+    max_pixels: MaxPixels = None,
 ) -> None:
     """Make a study from trained models or folders of results.
 
@@ -50,11 +51,14 @@ def study_make(
         set: Settings of the study, such as questions=100 or trials=20; study.yaml lists them all.
         config: Make a study again, with the settings of an earlier one.
         add: Add questions to a study; its votes are kept.
+        max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
+            images are refused.
     """
     from crossimage.cli.overrides import parse_overrides
     from crossimage.study.make import make_study, named_methods, remake_study
     from crossimage.utils.progress import StderrProgress
 
+    limit_pixels(max_pixels)
     folder = as_path(out, "--out")
     with StderrProgress() as progress:
         if config is not None:

@@ -15,8 +15,10 @@ from tyro.conf import Positional
 from crossimage.cli.arguments import (
     NUMBERS,
     Data,
+    MaxPixels,
     Recipe,
     Run,
+    limit_pixels,
 )
 from crossimage.utils.files import as_path
 from crossimage.utils.setting_names import setting_of
@@ -29,6 +31,7 @@ def train(
     init: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None,
     devices: int = 1,
     accept_data_change: bool = False,
+    max_pixels: MaxPixels = None,
 ) -> dict[str, Any]:
     """Train a method on images, or continue a run.
 
@@ -45,7 +48,10 @@ def train(
         devices: Number of processes on this machine, each with its own device.
         accept_data_change: Continue a run although its images are others than before, such as after
             unreadable ones were removed; the run records the change.
+        max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
+            images are refused.
     """
+    limit_pixels(max_pixels)
     # only parses: the method's settings, which are not known here, are parsed in run_train
     return {
         "recipe": recipe,

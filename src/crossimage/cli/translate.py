@@ -10,10 +10,12 @@ from tyro.conf import Positional
 from crossimage.cli.arguments import (
     Changes,
     Inputs,
+    MaxPixels,
     Out,
     References,
     Run,
     count,
+    limit_pixels,
 )
 from crossimage.cli.pipes import PIPE, check_single, read_pipes, results_folder, write_stdout
 from crossimage.utils.files import as_path
@@ -46,6 +48,7 @@ def translate(
     precision: Literal["fp32", "bf16"] = "fp32",
     memory: str = "auto",
     value_range: Annotated[str | None, tyro.conf.arg(metavar="LOW,HIGH")] = None,
+    max_pixels: MaxPixels = None,
     set: Changes = (),
 ) -> None:
     """Translate images with a trained model.
@@ -89,11 +92,14 @@ def translate(
             are translated in strips of rows, with the same results.
         value_range: Lowest and highest value of images of more than 8 bits; by default those that
             the model was trained with.
+        max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
+            images are refused.
         set: Settings that may be changed after training, such as test_mode=eval or
             value_range=0,4095; also without --set.
     """
     from crossimage.cli.overrides import parse_overrides
 
+    limit_pixels(max_pixels)
     if out == PIPE:
         check_single(inputs, max(samples, len(reference)))
     images, references = read_pipes(inputs, reference)

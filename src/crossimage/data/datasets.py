@@ -17,8 +17,9 @@ from torchvision.transforms.v2 import functional as transforms
 
 from crossimage.config import Config
 from crossimage.data.augment import Zoom, augment, zoom_of_step
+from crossimage.data.images.checks.limit import max_pixels
 from crossimage.data.images.files import decode, normalise
-from crossimage.data.images.pixels import MAX_PIXELS, BombError, ImageError
+from crossimage.data.images.pixels import BombError, ImageError
 from crossimage.data.images.resize import resize_decoded, size_before_crop
 from crossimage.data.loader import LoadedBatch, Sample
 from crossimage.data.sources.folders import Domain, Split
@@ -321,7 +322,7 @@ class Images(Dataset[Sample]):
         size = self._size(image.shape[1], image.shape[2])
         if size == tuple(image.shape[1:]):
             return image
-        if size[0] * size[1] > MAX_PIXELS:
+        if size[0] * size[1] > max_pixels():
             raise BombError(
                 f"{path} is {image.shape[2]} x {image.shape[1]} and would be enlarged to {size[1]} "
                 f"x {size[0]} pixels; remove it or set a smaller resize"

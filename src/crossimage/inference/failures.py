@@ -5,22 +5,13 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-import torch
+from crossimage.utils.memory import is_out_of_memory
 
 _END = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE,
     errno.ENFILE,
 }  # fmt: skip
 """Errors of writing that every further file would meet, too."""
-
-_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether memory ran out, on the CPU or a GPU."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _MEMORY)
 
 
 def refusal(path: Path, error: Exception) -> str:

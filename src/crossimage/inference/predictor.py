@@ -12,7 +12,6 @@ from torch import Tensor
 
 from crossimage.config import Config
 from crossimage.data.images.resize import pad_to, resize_to_cover
-from crossimage.inference.failures import is_out_of_memory
 from crossimage.inference.inputs import domain_index
 from crossimage.inference.strips.engine import StripEngine
 from crossimage.labels import To
@@ -20,6 +19,7 @@ from crossimage.methods import METHODS
 from crossimage.methods.base import Method
 from crossimage.networks.layers.convolution import arrange
 from crossimage.utils.arguments import find_device, seed_number, seeded, whole
+from crossimage.utils.memory import is_out_of_memory
 from crossimage.utils.seeds import OwnRandomNumbers, fresh_seed, seed_of
 
 __all__ = ["Draw", "Precision", "Predictor", "Target"]

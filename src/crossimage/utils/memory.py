@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
+
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12} | {
     "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40, "K": 10**3, "M": 10**6, "G": 10**9,
     "T": 10**12,
@@ -175,3 +177,10 @@ def _left_along(root: Path, path: str, names: tuple[str, str, str]) -> list[int 
         files = next((int(e.split()[1]) for e in entries if e.split()[0] == names[2]), 0)
         left.append(max(0, int(limit) - used + files))
     return list(left)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether memory ran out, on the CPU or a GPU."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _MEMORY)

@@ -1,4 +1,4 @@
-"""PNG files of 16 bits, which Pillow writes only for gray images."""
+"""PNG files of 16 bits, of which Pillow keeps only gray images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ import zlib
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+
+from crossimage.data.images.checks.png import PngData
+from crossimage.data.images.encoded import ImageFile
+from crossimage.data.images.pixels import ImageError, upright
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
@@ -38,16 +43,16 @@ def encode(
     """
     height, width, channels = array.shape
     header = struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPES[channels], 0, 0, 0)
-    chunks = [_chunk(b"IHDR", header)]
+    chunks = [chunk(b"IHDR", header)]
     if profile:
-        chunks.append(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile)))
+        chunks.append(chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile)))
     if dpi:
         across, down = (round(value / _INCH) for value in dpi)
-        chunks.append(_chunk(b"pHYs", struct.pack(">IIB", across, down, _METRE)))
+        chunks.append(chunk(b"pHYs", struct.pack(">IIB", across, down, _METRE)))
     if exif:
-        chunks.append(_chunk(b"eXIf", exif))
-    chunks += [_chunk(name, data) for name, data, *_ in texts.chunks]
-    chunks += [_chunk(b"IDAT", zlib.compress(_filtered(array), _LEVEL)), _chunk(b"IEND", b"")]
+        chunks.append(chunk(b"eXIf", exif))
+    chunks += [chunk(name, data) for name, data, *_ in texts.chunks]
+    chunks += [chunk(b"IDAT", zlib.compress(_filtered(array), _LEVEL)), chunk(b"IEND", b"")]
     return _SIGNATURE + b"".join(chunks)
 
 
@@ -62,6 +67,52 @@ def _filtered(array: NDArray[np.uint16]) -> bytes:
     return filtered.tobytes()
 
 
-def _chunk(name: bytes, data: bytes) -> bytes:
+def chunk(name: bytes, data: bytes) -> bytes:
+    """Return a chunk of a PNG file, with its checksum."""
     checked = name + data
     return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+
+def decode(file: ImageFile, image: Image.Image, png: PngData) -> NDArray[np.uint16]:
+    """Decode an opened PNG of 16 bits.
+
+    Args:
+        file: The file.
+        image: The image that Pillow opened.
+        png: What :func:`crossimage.data.images.checks.png.check` found.
+
+    Returns:
+        An array (C, H, W), upright.
+    """
+    try:
+        values = _values(file, image, png.channels)
+    except (OSError, SyntaxError, ValueError):
+        raise ImageError(f"{file} can't be read: its data is damaged or truncated") from None
+    return np.ascontiguousarray(upright(values, png.orientation))
+
+
+def _values(file: ImageFile, image: Image.Image, channels: int) -> NDArray[np.uint16]:
+    """Return the values (C, H, W) as they are stored."""
+    if channels == 1:
+        values = np.asarray(image).astype(np.uint16)[None]
+    elif channels == 2:  # two values of 16 bits are stored like four of 8 bits
+        values = np.asarray(_as(image, "RGBA", "RGBA")).view(">u2").astype(np.uint16)
+        values = values.transpose(2, 0, 1)
+    else:  # Pillow keeps 8 bits of each value: first the high ones, and then the low ones
+        mode = {3: "RGB", 4: "RGBA"}[channels]
+        with file.open("rb") as data, Image.open(data, formats=("PNG",)) as again:
+            low = np.asarray(_as(again, mode, f"{mode};16L"))
+        high = np.asarray(_as(image, mode, f"{mode};16B"))
+        values = np.left_shift(high, 8, dtype=np.uint16)
+        values |= low
+        values = values.transpose(2, 0, 1)
+    return values
+
+
+def _as(image: Image.Image, mode: str, raw: str) -> Image.Image:
+    """Return an opened PNG, decoded to a mode from another form of its bytes."""
+    image._mode = mode
+    tiles = image.tile  # type: ignore[attr-defined]
+    image.tile = [tile._replace(args=raw) for tile in tiles]  # type: ignore[attr-defined]
+    image.load()
+    return image

@@ -40,3 +40,8 @@ class EncodedImage:
 
 ImageFile = Path | EncodedImage
 """An image file on disk or in memory."""
+
+
+def length(file: ImageFile) -> int:
+    """Return the number of bytes of an encoded image."""
+    return file.stat().st_size if isinstance(file, Path) else len(file.read_bytes())

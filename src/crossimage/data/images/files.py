@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,11 +19,12 @@ from torch import Tensor
 
 from crossimage.config import DataRules
 from crossimage.data.images import pillow, tiff
+from crossimage.data.images.checks.size import pillow_limit, too_large
+from crossimage.data.images.checks.tiff_pages import check_pages
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.flat import flatness
 from crossimage.data.images.formats import HEAD, format_of
 from crossimage.data.images.pixels import (
-    MAX_PIXELS,
     BombError,
     Depth,
     ImageError,
@@ -33,6 +35,7 @@ from crossimage.data.images.pixels import (
     scale,
 )
 from crossimage.utils.intensities import from_uint8, to_uint8
+from crossimage.utils.memory import is_out_of_memory
 
 Size = tuple[int, int]
 """Height and width."""
@@ -43,6 +46,8 @@ Opacity = Literal["white", "keep", "drop"]
 _DEPTHS: dict[torch.dtype, Depth] = {torch.uint8: "8", torch.uint16: "16"}
 
 _TIFF = (".tif", ".tiff")
+_UNKNOWN = "it is not an image of a known format"
+_NUMBER = re.compile(r"\d+")
 
 
 class LoadedImage(NamedTuple):
@@ -273,12 +278,16 @@ def _opened(
 ) -> Iterator[tuple[ImageInfo, Callable[[Size | None], Pixels]]]:
     """Open a file; yield its header and a function that decodes it, given a target size."""
     path = Path(file) if isinstance(file, str) else file
+    format_known = ""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), pillow_limit.raised():
             # broken metadata and large but acceptable images need no warning
             warnings.simplefilter("ignore")
             formats, layout = _formats(path, rules), None
+            format_known = formats[0] if len(formats) == 1 else ""
             if formats == ("TIFF",):
+                with path.open("rb") as data:
+                    check_pages(path, data)
                 with path.open("rb") as data, tifffile.TiffFile(data) as tiff_file:
                     layout = tiff.read_layout(tiff_file, rules)
                     if layout is not None and layout.plain:
@@ -295,14 +304,22 @@ def _opened(
                 if layout is not None:
                     header = replace(header, further=layout.further)
                 yield header, lambda size: pillow.read(path, image, size, rules, profiles)
-    except (ImageError, BombError, FileNotFoundError, MemoryError):
+    except (ImageError, BombError, FileNotFoundError):
         raise
-    except Image.DecompressionBombError:
-        raise BombError(
-            f"{path} has more than {MAX_PIXELS:,} pixels; shrink or remove it"
+    except Image.DecompressionBombError as error:
+        count = int(_NUMBER.findall(str(error))[0])
+        raise too_large(f"{path} has {count:,} pixels", count) from None
+    except RecursionError:
+        raise ImageError(
+            f"{path} can't be read: it is nested too deeply; save it again with an image editor"
         ) from None
     except UnidentifiedImageError:
-        raise ImageError(f"{path} can't be read: it is not an image of a known format") from None
+        what = f"its {format_known} header is damaged" if format_known else _UNKNOWN
+        raise ImageError(f"{path} can't be read: {what}") from None
     except Exception as error:  # decoders fail in more ways than they document
+        if is_out_of_memory(error):
+            raise ImageError(
+                f"{path} can't be read: it needs more memory than there is; shrink it"
+            ) from None
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise ImageError(f"{path} can't be read: {reason.splitlines()[0]}") from None

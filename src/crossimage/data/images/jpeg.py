@@ -13,6 +13,7 @@ from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.pixels import ImageError
 
 _COLORSPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
+_ORIENTATION = 274
 _END = b"\xff\xd9"
 _LOST = ("premature end", "bad huffman code", "found marker", "corrupt jpeg data")
 """Messages of libjpeg about missing pixels, which it would fill with gray."""
@@ -54,6 +55,25 @@ def read(path: ImageFile, image: Image.Image) -> NDArray[np.uint8] | None:
         return None
     # like Pillow, treat all CMYK as inverted, as Photoshop writes it
     return 255 - values if image.mode == "CMYK" else values
+
+
+def read_intact(path: ImageFile, image: Image.Image) -> NDArray[np.uint8] | None:
+    """Decode an upright gray or colour JPEG of which nothing is missing; None: any other.
+
+    By the earlier rules Pillow, which fills in missing parts, reads those.
+
+    Args:
+        path: The file.
+        image: The image that Pillow opened.
+    """
+    if image.format != "JPEG" or image.mode not in ("L", "RGB"):
+        return None
+    if image.getexif().get(_ORIENTATION, 1) != 1:
+        return None
+    try:
+        return _decode(path.read_bytes(), image)
+    except ValueError:
+        return None
 
 
 def _decode(data: bytes, image: Image.Image) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -116,7 +117,8 @@ def read_metadata(path: ImageFile, rules: DataRules = 3) -> Metadata:
         rules: The rules by which its pixels are read; 1: its colours are not converted.
     """
     try:
-        with path.open("rb") as data:
+        with warnings.catch_warnings(), path.open("rb") as data:
+            warnings.simplefilter("ignore")  # about broken parts
             name = format_of(data.read(HEAD))
             data.seek(0)
             if name == "TIFF":

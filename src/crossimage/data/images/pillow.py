@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from PIL import Image, ImageOps
-from torch import Tensor
-from torchvision.io import ImageReadMode, decode_image, decode_jpeg
 
 from crossimage.config import DataRules
-from crossimage.data.images import jpeg
+from crossimage.data.images import deep_png, jpeg
+from crossimage.data.images.checks import png
+from crossimage.data.images.checks.size import check_size
 from crossimage.data.images.colour_profiles import Mode, cmyk_to_srgb, problem, to_srgb
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.pixels import (
     MODES,
-    ImageError,
     ImageInfo,
     Pixels,
     check_finite,
-    check_size,
     fill_gaps,
     upright,
 )
@@ -33,25 +29,25 @@ _PLAIN = {"1": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"} | {
 }
 _DEPTHS = {"1": "1-bit", "I": "32-bit", "F": "float32"}
 _ORIENTATION = 274
-_JPEG = {"L": ImageReadMode.GRAY, "RGB": ImageReadMode.RGB}
 
 
 def info(path: ImageFile, image: Image.Image) -> ImageInfo:
-    """Describe an opened file from its header; raise BombError if it is too large."""
+    """Describe an opened file from its header; check its size."""
     width, height = image.size
-    check_size(path, width, height)
+    mode, deep = _plain_mode(image), _deep_png(path, image)
+    deep_gray = mode.startswith("I;16") or _is_deep_pnm(image)
+    channels = deep or len(Image.new(mode, (1, 1)).getbands())
+    value_bytes = 2 if deep or deep_gray else 4 if mode in ("I", "F") else 1
+    check_size(path, width, height, channels * value_bytes)
     # Pillow would decode a whole PNG in search of EXIF data after the pixels, and has already
     # rotated the size of a TIFF
     has_exif = "exif" in image.info if image.format == "PNG" else image.format != "TIFF"
     if has_exif and image.getexif().get(_ORIENTATION, 1) > 4:
         width, height = height, width
-    mode, deep = _plain_mode(image), _deep_png(path, image)
     ignored = problem(image.info.get("icc_profile"), _profile_mode(image))
     if deep:
         return ImageInfo(width, height, deep, MODES[deep], "16-bit", ignored_profile=ignored)
-    deep_gray = mode.startswith("I;16") or _is_deep_pnm(image)
     depth = "16-bit" if deep_gray else _DEPTHS.get(image.mode, "8-bit")
-    channels = len(Image.new(mode, (1, 1)).getbands())
     return ImageInfo(width, height, channels, image.mode, depth, ignored_profile=ignored)
 
 
@@ -84,17 +80,14 @@ def _decode(
     profile: bytes | None,
 ) -> Pixels:
     """Decode an opened file, upright; only CMYK is converted by the profile."""
-    channels = _deep_png(path, image)
-    if channels:
-        data = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)
-        try:
-            values = decode_image(data, apply_exif_orientation=True)
-        except RuntimeError:
-            raise ImageError(f"{path} can't be read: its data is damaged or truncated") from None
-        return Pixels(values, alpha=channels in (2, 4))
+    if image.format == "PNG" and (rules != 1 or _deep_png(path, image)):
+        found = png.check(path)
+        if found.depth == 16:
+            values = torch.from_numpy(deep_png.decode(path, image, found))
+            return Pixels(values, alpha=found.channels in (2, 4))
     reduced = target_size is not None and _reduce(image, *target_size)
-    if image.format in ("JPEG", "MPO") and rules != 1:
-        array = jpeg.read(path, image)
+    if image.format in ("JPEG", "MPO") and (rules != 1 or not reduced):
+        array = jpeg.read(path, image) if rules != 1 else jpeg.read_intact(path, image)
         if array is not None:
             if image.mode == "CMYK":
                 array = np.asarray(cmyk_to_srgb(Image.fromarray(array, "CMYK"), profile))
@@ -104,8 +97,6 @@ def _decode(
                 array = np.ascontiguousarray(turned.transpose(1, 2, 0))
             # the channels stay side by side in memory
             return Pixels(torch.from_numpy(array).permute(2, 0, 1), alpha=False)
-    elif not reduced and (values := _decode_jpeg(path, image)) is not None:
-        return Pixels(values, alpha=False)
     deep_pnm = _is_deep_pnm(image)
     ImageOps.exif_transpose(image, in_place=True)
     decoded = pixels(cmyk_to_srgb(image, profile) if image.mode == "CMYK" else image)
@@ -148,32 +139,9 @@ def _reduce(image: Image.Image, height: int, width: int) -> bool:
     return image.size != size
 
 
-def _decode_jpeg(path: ImageFile, image: Image.Image) -> Tensor | None:
-    """Return the pixels of an upright gray or colour JPEG; None leaves the file to Pillow.
-
-    TorchVision returns the same pixels in a third of the time, as both call libjpeg-turbo. Pillow
-    says what is wrong with truncated or damaged files.
-    """
-    upright = image.getexif().get(_ORIENTATION, 1) == 1
-    if image.format != "JPEG" or image.mode not in _JPEG or not upright:
-        return None
-    if isinstance(path, Path):
-        data = np.fromfile(path, np.uint8)
-    else:
-        data = np.frombuffer(bytearray(path.read_bytes()), np.uint8)
-    try:
-        return decode_jpeg(torch.from_numpy(data), _JPEG[image.mode])
-    except RuntimeError:
-        return None
-
-
 def _deep_png(path: ImageFile, image: Image.Image) -> int:
-    """Return the channels of a 16-bit PNG, which Pillow would silently cut to 8 bits; else 0."""
-    if image.format != "PNG":
-        return 0
-    with path.open("rb") as file:
-        header = file.read(26)
-    return {0: 1, 2: 3, 4: 2, 6: 4}[header[25]] if header[24] == 16 else 0
+    """Return the channels of a PNG of 16 bits, which Pillow would cut to 8 bits; else 0."""
+    return png.deep_channels(path) if image.format == "PNG" else 0
 
 
 def _is_deep_pnm(image: Image.Image) -> bool:

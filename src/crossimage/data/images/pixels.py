@@ -13,8 +13,6 @@ from torch import Tensor
 from crossimage.config import DataRules
 from crossimage.data.images.encoded import ImageFile
 
-MAX_PIXELS = 178_956_970
-
 # Pillow's names of pixel formats by channel count; 2 and 4 include opacity.
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
@@ -26,7 +24,7 @@ class ImageError(ValueError):
 
 
 class BombError(ValueError):
-    """An image with more pixels than anyone would want to decode."""
+    """An image with more pixels than are decoded at once."""
 
 
 Depth = Literal["8", "16", "float"]
@@ -96,14 +94,6 @@ def upright(values: NDArray[Any], orientation: int) -> NDArray[Any]:
     if orientation in (7, 8):
         values = values[:, ::-1]
     return values
-
-
-def check_size(path: ImageFile, width: int, height: int) -> None:
-    """Raise :class:`BombError` if an image has too many pixels."""
-    if width * height > MAX_PIXELS:
-        raise BombError(
-            f"{path} has {width} x {height} pixels, more than {MAX_PIXELS:,}; shrink or remove it"
-        )
 
 
 def check_finite(pixels: Pixels, name: str | ImageFile) -> Pixels:
@@ -230,6 +220,8 @@ def _with_channels(values: Tensor, alpha: bool, channels: int, name: str) -> Ten
             f"{name} has {values.shape[0]} channels, expected {channels}; give images with "
             f"{channels}, or train with `channels` set to what the images have"
         )
+    if colours == 1 and channels == 3 and not alpha:
+        return values.expand(3, -1, -1).contiguous()
     black, white = (0.0, 255.0) if values.dtype == torch.uint8 else (-1.0, 1.0)
     x = values.float()
     colour, opacity = x[:colours], x[colours:]

@@ -15,6 +15,7 @@ from tifffile import TiffFile, TiffPageSeries
 
 from crossimage.config import DataRules
 from crossimage.data.images import pillow
+from crossimage.data.images.checks.size import check_sides, check_size
 from crossimage.data.images.colour_profiles import problem, to_srgb
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.pixels import (
@@ -22,7 +23,6 @@ from crossimage.data.images.pixels import (
     ImageInfo,
     Pixels,
     check_finite,
-    check_size,
     fill_gaps,
     upright,
 )
@@ -181,10 +181,12 @@ def _earlier_layout(file: TiffFile) -> Layout | None:
 
 
 def info(path: ImageFile, layout: Layout) -> ImageInfo:
-    """Describe an image from its layout; raise BombError if it is too large."""
-    # many channels are as large as many pixels
-    many = max(1, layout.channels // 4) * layout.stacked
-    check_size(path, layout.width, layout.height * many)
+    """Describe an image from its layout; check its size."""
+    check_sides(path, layout.width, layout.height)
+    check_size(
+        path, layout.width, layout.height,
+        layout.channels * layout.stacked * layout.dtype.itemsize,
+    )  # fmt: skip
     sides = (layout.width, layout.height)
     width, height = sides[::-1] if layout.orientation > 4 else sides
     named = layout.alpha or layout.channels in (1, 3)

@@ -17,7 +17,7 @@ from crossimage.data.images.files import LoadedImage, load_image, read_image
 from crossimage.data.images.label_maps import read_label_map
 from crossimage.data.images.resize import resize_shortest_side, resize_to_cover
 from crossimage.data.sources.find import further_images
-from crossimage.inference.failures import ends_all, is_out_of_memory, refusal, unwritable
+from crossimage.inference.failures import ends_all, refusal, unwritable
 from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.plan import Plan, target_letter
 from crossimage.inference.large_images import is_large, large_images
@@ -27,6 +27,7 @@ from crossimage.inference.predictor import Draw, Predictor
 from crossimage.inference.records import record
 from crossimage.labels import To
 from crossimage.utils.manifest import Entry, ManifestWriter, sha256_of
+from crossimage.utils.memory import is_out_of_memory
 
 MAX_SHEET_INPUTS = 16  # rows of the sheet of all labels
 

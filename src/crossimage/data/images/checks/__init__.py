@@ -1,0 +1,1 @@
+"""Checks of image files before they are decoded."""
