@@ -94,11 +94,8 @@ def _advice(
         return ""
     chosen = match | dict(zip(unnamed, others, strict=False))
     command = ",".join(f"{name}={path_of(chosen[name])}" for name in wanted)
-    swap = "" if match or len(others) > 2 else ", or with these two the other way round"
-    return (
-        f"; a direction depends on which is which, so say it with --data {shlex.quote(command)}"
-        f"{swap}"
-    )
+    swap = "" if match or len(others) > 2 else ", or these two the other way round"
+    return f"; it matters which is which, so say it: --data {shlex.quote(command)}{swap}"
 
 
 def _match(found: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:

@@ -240,7 +240,8 @@ def _check_count(
     data: str, domains: Sequence[Domain], names: Sequence[str], count: int | None
 ) -> None:
     folders = [domain.name for domain in domains]
-    holds = f"{data} holds {len(domains)} domains ({', '.join(folders)})"
+    number = "one domain" if len(domains) == 1 else f"{len(domains)} domains"
+    holds = f"{data} holds {number} ({', '.join(folders)})"
     if len(domains) < 2 or (count is not None and len(domains) != count):
         choice = count is not None and len(domains) > count and not domains[0].called
         hint = f"; choose with domains={','.join(folders[:count])}" if choice else ""
