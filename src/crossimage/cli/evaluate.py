@@ -53,7 +53,8 @@ def evaluate(
 
     Args:
         runs: Run folders or model files, evaluated side by side.
-        data: The data set whose test images are translated.
+        data: The data set whose test images are translated, as for training; without test images,
+            those that training held out.
         fake: A folder of results to evaluate instead of runs, grouped by crossimage.jsonl, by the
             names of official codebases (x_fake_B.png), or by numbers (name_1.png, ...).
         real: The folder of real images to compare these with, by default the x_real_B.png of an
@@ -113,8 +114,8 @@ def fit_classifier(
     """Train a classifier on real images in class folders, for cis, accuracy and error.
 
     Args:
-        data: Folder with train/<class> and, held out, test/<class>; or of class folders, with a
-            tenth of each class held out.
+        data: Folder with train/<class> and, held out, test/<class>; or of class folders, or these
+            as cats=DIR,dogs=DIR, with a tenth of each class held out.
         out: The file to write (.safetensors).
         network: resnet18_small is for images of about 32 pixels, such as digits; conditional
             inception scores were published with inception_v3.

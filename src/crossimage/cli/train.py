@@ -38,10 +38,10 @@ def train(
     Args:
         recipe: A recipe (`crossimage recipes` lists them), a method or a .yaml file. Settings may
             follow as key=value or --key value; `crossimage train RECIPE --help` lists them.
-        data: A folder with trainA and trainB, with train/<domain>, or of side-by-side pairs; or
-            lists of files as A=a.txt,B=b.txt. For stargan: class folders or tables of attributes,
-            several of them separated by commas; for srgan and gan: one folder of images or list of
-            files.
+        data: The folders of the domains as cats=DIR,dogs=DIR; or a folder of such folders, with
+            trainA and trainB, or of side-by-side pairs; or lists of files as A=a.txt,B=b.txt. For
+            stargan: class folders or tables of attributes, several of them separated by commas; for
+            srgan and gan: one folder of images or list of files.
         out: The run's folder; if it holds a run with the same settings, that run is continued.
         init: Run, model file or checkpoint whose networks and weights a new run starts from,
             including the discriminators if it is a run or checkpoint.

@@ -135,7 +135,10 @@ def import_model(
         notes.append(f"options from {', '.join(map(str, configs))}")
     method = converted.method
     method.config = build(
-        type(method.config), to_dict(method.config), nest(ranges), source="crossimage import"
+        type(method.config),
+        to_dict(method.config) | {"holdout": 0.0},  # nothing was held out elsewhere
+        nest(ranges),
+        source="crossimage import",
     )
     domains = method.config.domains
     if not converted.method.labels and (len(set(domains)) != 2 or len(domains) != 2):
