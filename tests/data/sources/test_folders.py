@@ -142,7 +142,7 @@ def test_names_must_fit_the_domains(tmp_path):
     with pytest.raises(ValueError, match="twice"):
         scan_domains(str(tmp_path), ["x", "x"])
     images(tmp_path / "one" / "train" / "only" / "1.png")
-    with pytest.raises(ValueError, match=r"1 domains \(only\), expected 2"):
+    with pytest.raises(ValueError, match=r"one domain \(only\), expected 2"):
         scan_domains(str(tmp_path / "one"))
 
 
