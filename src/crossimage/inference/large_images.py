@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-
 from crossimage.config import Config
 from crossimage.inference.predictor import Predictor
 
 
-def is_large(predictor: Predictor, image: Tensor) -> bool:
-    """Return whether an image (C, H, W) is more than twice as large as those of training.
+def is_large(predictor: Predictor, size: tuple[int, int]) -> bool:
+    """Return whether an image of a height and width is more than twice as large as in training.
 
     What counts is the shortest side, compared with that to which training resized images, or with
     the crop where it did not. Networks of a fixed size, to which every image is resized, and those
@@ -21,7 +19,7 @@ def is_large(predictor: Predictor, image: Tensor) -> bool:
         return False
     if config.smallest_zoom < 1:
         return False
-    return min(image.shape[1:]) > 2 * _trained_side(config)
+    return min(size) > 2 * _trained_side(config)
 
 
 def large_images(config: Config, count: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Literal, NamedTuple, SupportsIndex, get_args
 
@@ -435,6 +435,16 @@ class Predictor:
         scale = self.networks.upscales
         rows, columns = (slice(s.start * scale, s.stop * scale) for s in (rows, columns))
         return y[:, :, rows, columns].float().contiguous()
+
+    @contextmanager
+    def seeded_draw(self, draw: Draw) -> Iterator[Tensor | None]:
+        """Seed the networks' own random numbers for one output; yield its style, on their device.
+
+        Args:
+            draw: The randomness of the output.
+        """
+        with self._seeded(draw.seed):
+            yield self._join_styles([draw])
 
     def sample_batches(
         self, n: int, seed: SupportsIndex | None = None, batch_size: int = 64

@@ -80,7 +80,7 @@ def atomic(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
     try:
         _sweep_once(path.parent)
         temporary, handle = _create(path)
-        with open(handle, "wb") as file:
+        with open(handle, "w+b") as file:
             yield file
             file.flush()
             if durable:

@@ -20,7 +20,10 @@ class ProgressCallback(Protocol):
     """Receives the progress of one task after another."""
 
     def __call__(self, description: str, done: int, total: int, /) -> object:
-        """Take note that ``done`` of ``total`` items are finished; a task begins with 0."""
+        """Take note that ``done`` of ``total`` items are finished.
+
+        A task begins with 0. Another one may take place within it, such as the rows of one image.
+        """
 
 
 def track(
@@ -63,7 +66,9 @@ class StderrProgress:
     def __init__(self, lines: Mapping[str, int] | None = None, skip_short: bool = False) -> None:
         self._lines, self._skip_short = lines or {}, skip_short
         self._bar: Progress | None = None
-        self._started = self._last_line = 0.0
+        self._started: dict[str, float] = {}  # by description
+        self._printed: set[str] = set()
+        self._last_line = 0.0
 
     def __enter__(self) -> Self:
         """Return the callback."""
@@ -81,7 +86,7 @@ class StderrProgress:
             self._print(description, done, total)
 
     def _draw(self, description: str, done: int, total: int) -> None:
-        if not done:
+        if not done or self._bar is None:  # a task within this one has ended
             self._stop()
             self._bar = Progress(
                 TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
@@ -89,7 +94,6 @@ class StderrProgress:
             )  # fmt: skip
             self._bar.add_task(description, total=total)
             self._bar.start()
-        assert self._bar, "a task begins with 0 finished items"
         self._bar.update(self._bar.task_ids[0], completed=done)
         if done >= total:
             self._stop()
@@ -102,14 +106,16 @@ class StderrProgress:
     def _print(self, description: str, done: int, total: int) -> None:
         now = monotonic()
         if not done:
-            self._started = self._last_line = now
+            self._started[description] = self._last_line = now
+            self._printed.discard(description)
             return
         every = max(1, total // self._lines.get(description, 1))
         due = done % every == 0 or done == total
-        if self._skip_short and self._last_line == self._started:
+        if self._skip_short and description not in self._printed:
             due = False
         if due or now - self._last_line >= _SILENCE:
-            self._last_line, passed = now, now - self._started
+            self._last_line, passed = now, now - self._started[description]
+            self._printed.add(description)
             left = f" · {_time(passed / done * (total - done))} left" if done < total else ""
             line = f"{description} · {done}/{total} · {_time(passed)}{left}"
             print(line, file=sys.stderr, flush=True)

@@ -123,17 +123,52 @@ def load_image(
         opacity: ``white``: transparent parts are white. ``keep``: likewise, and the opacity is
             returned. ``drop``: colours are read as if they were opaque.
     """
+    loaded = load_encoded(path, channels, value_range, rules, opacity)
+    return loaded._replace(values=normalise(loaded.values))
+
+
+def load_encoded(
+    path: str | ImageFile,
+    channels: int = 3,
+    value_range: tuple[float, float] | None = None,
+    rules: DataRules = 2,
+    opacity: Opacity = "white",
+) -> LoadedImage:
+    """Read an image file like :func:`load_image`, but leave the values of 8-bit images as uint8."""
     with _opened(path, rules) as (info, read):
         pixels = read(None)
+    return from_pixels(pixels, info, channels, value_range, str(path), rules, opacity)
+
+
+def from_pixels(
+    pixels: Pixels,
+    info: ImageInfo,
+    channels: int,
+    value_range: tuple[float, float] | None,
+    name: str,
+    rules: DataRules,
+    opacity: Opacity,
+) -> LoadedImage:
+    """Convert decoded pixels as :func:`load_encoded` returns them.
+
+    Args:
+        pixels: The pixels, of an image or of some of its rows.
+        info: The header of the file.
+        channels: As for :func:`load_image`.
+        value_range: As for :func:`load_image`.
+        name: Name of the file.
+        rules: As for :func:`load_image`.
+        opacity: As for :func:`load_image`.
+    """
     depth = _DEPTHS.get(pixels.values.dtype, "float")
     kept = None
     if pixels.alpha and channels < 4 and opacity != "white":
         if opacity == "keep":
-            kept = scale(pixels, value_range, str(path), rules)[-1:]
+            kept = scale(pixels, value_range, name, rules)[-1:]
             kept = normalise(kept.contiguous())
         else:
             pixels = pixels._replace(values=pixels.values[:-1], alpha=False)
-    values = normalise(convert(pixels, channels, value_range, str(path), rules).contiguous())
+    values = convert(pixels, channels, value_range, name, rules).contiguous()
     return LoadedImage(
         values, pixels.gaps, pixels.nodata, info.further, kept, depth, info.ignored_profile
     )

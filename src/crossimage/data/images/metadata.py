@@ -6,8 +6,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from io import BytesIO
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import tifffile
 from PIL import ExifTags, Image
@@ -46,7 +45,10 @@ _XMP_THUMBNAILS = re.compile(rb"<xmp:Thumbnails>.*?</xmp:Thumbnails>", re.DOTALL
 _XMP_OF_SEVERAL = (b"hdrgm:", b"GContainer", b"Container:Directory")  # lists images that are gone
 
 
+_BIG = (b"II+\0", b"MM\0+")  # how BigTIFF files begin
+
 PLACE_LOST = "the image is {}, so the tags of its place on the map are left out"
+GROUPS_LOST = "camera data (EXIF) is left out, which is not read from BigTIFF files"
 BANDS_LOST = "GDAL's metadata is left out, since it describes the values of the input"
 
 
@@ -83,6 +85,12 @@ class Metadata:
     geo: tuple[Tag, ...] = ()
     profile: bytes | None = None
     lost: tuple[str, ...] = ()
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether there are groups of EXIF data: those of a camera, or a place."""
+        exif = self.exif_for(1, 1)
+        return any(exif.get_ifd(group) for group in (_EXIF, _GPS))
 
     def resized(self, before: tuple[int, int], after: tuple[int, int]) -> Metadata:
         """Return the metadata of the whole image at another size, each (height, width)."""
@@ -122,7 +130,7 @@ def read_metadata(path: ImageFile, rules: DataRules = 3) -> Metadata:
             name = format_of(data.read(HEAD))
             data.seek(0)
             if name == "TIFF":
-                return _of_tiff(data.read(), rules)
+                return _of_tiff(data, rules)
             with Image.open(data, formats=None if name is None else (name,)) as image:
                 return _of_image(image, rules)
     except Exception as error:  # readers of metadata fail in more ways than they document
@@ -150,13 +158,13 @@ def _of_image(image: Image.Image, rules: DataRules) -> Metadata:
     )
 
 
-def _of_tiff(data: bytes, rules: DataRules) -> Metadata:
+def _of_tiff(data: BinaryIO, rules: DataRules) -> Metadata:
     """Read metadata of a TIFF, whose tags are EXIF data at the same time."""
-    exif = Image.Exif()
-    exif.load(data)
+    exif, groups_lost = _exif_of_tiff(data)
     unit = 2.54 if exif.get(RESOLUTION_UNIT) == _CENTIMETRE else 1.0
     density = [float(exif.get(tag) or 0) * unit for tag in (X_RESOLUTION, Y_RESOLUTION)]
-    with tifffile.TiffFile(BytesIO(data)) as file:
+    data.seek(0)
+    with tifffile.TiffFile(data) as file:
         layout = tiff.read_layout(file)
         assert layout is not None
         page = file.pages[layout.page]
@@ -171,8 +179,34 @@ def _of_tiff(data: bytes, rules: DataRules) -> Metadata:
         xmp=_kept_xmp(bytes(xmp) if isinstance(xmp, bytes) else None),
         geo=() if turned else tuple(geo),
         profile=profile if rules == 1 else None,
-        lost=(PLACE_LOST.format("turned upright"),) * bool(geo and turned) + (BANDS_LOST,) * bands,
+        lost=(PLACE_LOST.format("turned upright"),) * bool(geo and turned)
+        + (BANDS_LOST,) * bands
+        + (GROUPS_LOST,) * groups_lost,
     )
+
+
+def _exif_of_tiff(data: BinaryIO) -> tuple[Image.Exif, bool]:
+    """Return the tags of the first page of a TIFF, and whether groups of a BigTIFF are left out."""
+    exif = Image.Exif()
+    data.seek(0)
+    big = data.read(4) in _BIG
+    data.seek(0)
+    if not big:
+        exif.load_from_fp(data)
+        return exif, False
+    with tifffile.TiffFile(data) as file:
+        tags = file.pages[0].tags  # type: ignore[union-attr]
+        for tag in tags.values():
+            if tag.code in (*_DESCRIPTIONS, *_DENSITY, int(ExifTags.Base.XMLPacket)):
+                exif[tag.code] = _rational(tag)
+        return exif, int(_EXIF) in tags or int(_GPS) in tags
+
+
+def _rational(tag: tifffile.TiffTag) -> Any:
+    """Return the value of a tag, a fraction as one number."""
+    value = tag.value
+    is_fraction = tag.code in (X_RESOLUTION, Y_RESOLUTION)
+    return value[0] / value[1] if is_fraction and value[1] else value
 
 
 def _kept_exif(exif: Image.Exif) -> bytes | None:

@@ -108,6 +108,8 @@ def fill_gaps(
     name: str | ImageFile,
     empty: NDArray[np.bool_] | None = None,
     nodata: float | None = None,
+    *,
+    part: bool = False,
 ) -> Pixels:
     """Mark the pixels that are NaN or infinite, or empty, as gaps.
 
@@ -116,6 +118,7 @@ def fill_gaps(
         name: Name of the image in error messages.
         empty: Which other pixels (H, W) hold no value.
         nodata: The no-data value of the file.
+        part: Whether the image is a part of another, in which all pixels may be gaps.
 
     Raises:
         ImageError: No pixel holds a value.
@@ -127,7 +130,7 @@ def fill_gaps(
         gaps = lost if gaps is None else gaps | lost
     if gaps is None:
         return pixels
-    if gaps.all():
+    if gaps.all() and not part:
         raise ImageError(f"{name} can't be used: none of its pixels holds a value")
     filled = values.numpy().copy()  # torch cannot index uint16
     filled[:, gaps.numpy()] = 0

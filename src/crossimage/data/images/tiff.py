@@ -187,6 +187,11 @@ def info(path: ImageFile, layout: Layout) -> ImageInfo:
         path, layout.width, layout.height,
         layout.channels * layout.stacked * layout.dtype.itemsize,
     )  # fmt: skip
+    return info_of(layout)
+
+
+def info_of(layout: Layout) -> ImageInfo:
+    """Describe an image from its layout, whatever its size."""
     sides = (layout.width, layout.height)
     width, height = sides[::-1] if layout.orientation > 4 else sides
     named = layout.alpha or layout.channels in (1, 3)
@@ -228,6 +233,28 @@ def read(
         values = values.transpose(2, 0, 1)
     else:
         values = values.reshape(layout.channels, layout.height, layout.width)
+    return as_pixels(values, path, layout, rules, profiles)
+
+
+def as_pixels(
+    values: NDArray[Any],
+    path: ImageFile,
+    layout: Layout,
+    rules: DataRules = 2,
+    profiles: bool = True,
+    *,
+    part: bool = False,
+) -> Pixels:
+    """Return decoded values (C, H, W) of an image as upright pixels.
+
+    Args:
+        values: The values, all or some rows of them.
+        path: The file's name.
+        layout: Its layout.
+        rules: The rules by which files are read.
+        profiles: Whether colours are converted to sRGB.
+        part: Whether they are a part of the image, in which all pixels may be gaps.
+    """
     empty = _equal(values, layout.nodata)
     if values.dtype not in (np.uint8, np.uint16):
         values = values.astype(np.float32)
@@ -241,7 +268,7 @@ def read(
         return check_finite(pixels, path)
     if empty is not None:
         empty = np.ascontiguousarray(upright(empty[None], layout.orientation)[0])
-    pixels = fill_gaps(pixels, path, empty, layout.nodata)
+    pixels = fill_gaps(pixels, path, empty, layout.nodata, part=part)
     return to_srgb(pixels, layout.profile if profiles else None, path)
 
 

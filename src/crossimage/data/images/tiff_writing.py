@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import struct
-from io import BytesIO
-from typing import Any
+from collections.abc import Iterator
+from typing import IO, Any
 
+import numpy as np
 import tifffile
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
@@ -29,27 +30,50 @@ _GEO_KEYS = 34735
 ExtraTag = tuple[int, str, int, Any, bool]
 
 
-def encode_tiff(
-    array: NDArray[Any],
+BIG_LOST = "camera data (EXIF) is left out of results so large that they are BigTIFF files"
+_CLASSIC = 2**32 - 2**25
+"""Bytes of pixels from which files are BigTIFFs."""
+_STRIP = 2**20  # bytes per strip of images that are written strip by strip
+
+
+def is_big(shape: tuple[int, int, int], dtype: DTypeLike) -> bool:
+    """Return whether an image (H, W, C) needs a BigTIFF."""
+    return math.prod(shape) * np.dtype(dtype).itemsize > _CLASSIC
+
+
+def rows_per_strip(shape: tuple[int, int, int], dtype: DTypeLike) -> int:
+    """Return the rows of each array that :func:`write_tiff` takes for an image (H, W, C)."""
+    return min(shape[0], max(1, _STRIP // (shape[1] * shape[2] * np.dtype(dtype).itemsize)))
+
+
+def write_tiff(
+    file: IO[bytes],
+    values: NDArray[Any] | Iterator[NDArray[Any]],
+    shape: tuple[int, int, int],
+    dtype: DTypeLike,
     metadata: Metadata,
     profile: bytes | None = None,
     alpha: bool = False,
     nodata: float | None = None,
-) -> bytes:
-    """Encode an image as a TIFF file.
+) -> None:
+    """Write an image as a TIFF file, or as a BigTIFF if it needs one.
 
     Args:
-        array: Values (H, W, C) of any type.
-        metadata: What else the file holds.
+        file: An empty file, open for reading and writing.
+        values: Values (H, W, C) of any type, or those of :func:`rows_per_strip` rows at a time.
+        shape: H, W and C.
+        dtype: Type of the values.
+        metadata: What else the file holds; BigTIFFs do not hold groups of tags, such as those of
+            cameras.
         profile: The colour profile.
         alpha: Whether the last channel is opacity.
         nodata: The no-data value to state.
     """
-    height, width, channels = array.shape
-    colours = channels - alpha
+    height, width, channels = shape
+    colours, big = channels - alpha, is_big(shape, dtype)
     exif = metadata.exif_for(height, width)
     groups = {code: dict(exif.get_ifd(code)) for code in _GROUPS}
-    groups = {code: values for code, values in groups.items() if values}
+    groups = {code: entries for code, entries in groups.items() if entries and not big}
     tags = [*_descriptions(exif), *_geo_tags(metadata)]
     # tifffile leaves out these tags; they are written under the numbers before theirs
     tags += [(code - 1, "I", 1, 0, True) for code in groups]
@@ -58,10 +82,19 @@ def encode_tiff(
     if nodata is not None:
         text = "nan" if math.isnan(nodata) else f"{nodata:.17g}"
         tags.append((NODATA, "s", 0, text, True))
-    buffer = BytesIO()
+    options: dict[str, Any] = {}
+    if not isinstance(values, np.ndarray):
+        options["rowsperstrip"] = rows_per_strip(shape, dtype)
+    elif channels == 1:
+        values = values[:, :, 0]
+    # files with temporary names are known to tifffile by their number
+    handle = tifffile.FileHandle(file, name="result.tif")
     tifffile.imwrite(
-        buffer,
-        array[:, :, 0] if channels == 1 else array,
+        handle,
+        values,
+        bigtiff=big,
+        shape=shape[:2] if channels == 1 else shape,
+        dtype=dtype,
         photometric="rgb" if colours == 3 else "minisblack",
         planarconfig="contig" if channels > 1 else None,
         extrasamples=_extra(channels, colours, alpha),
@@ -72,8 +105,9 @@ def encode_tiff(
         iccprofile=profile,
         metadata=None,
         extratags=tags,
+        **options,
     )
-    return _with_groups(buffer, groups)
+    _add_groups(file, groups)
 
 
 def _extra(channels: int, colours: int, alpha: bool) -> list[str] | None:
@@ -112,11 +146,11 @@ def _geo_tags(metadata: Metadata) -> list[ExtraTag]:
     return tags
 
 
-def _with_groups(file: BytesIO, groups: dict[int, dict[int, Any]]) -> bytes:
+def _add_groups(file: IO[bytes], groups: dict[int, dict[int, Any]]) -> None:
     """Append groups of tags, such as those of a camera, and point to them."""
     for code, values in groups.items():
         file.seek(0)
-        with tifffile.TiffFile(file) as opened:
+        with tifffile.TiffFile(tifffile.FileHandle(file, name="result.tif")) as opened:
             tag, order = opened.pages[0].tags[code - 1], opened.byteorder  # type: ignore[union-attr]
             at, value_at = tag.offset, tag.valueoffset
         end = file.seek(0, 2)
@@ -132,4 +166,3 @@ def _with_groups(file: BytesIO, groups: dict[int, dict[int, Any]]) -> bytes:
         ):
             file.seek(position)
             file.write(number)
-    return file.getvalue()

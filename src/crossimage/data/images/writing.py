@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
@@ -18,7 +20,7 @@ from crossimage.data.images import deep_png
 from crossimage.data.images.colour_profiles import standard_profile
 from crossimage.data.images.metadata import MAKER_NOTE, Metadata, joined_texts
 from crossimage.data.images.pixels import Depth
-from crossimage.data.images.tiff_writing import encode_tiff
+from crossimage.data.images.tiff_writing import rows_per_strip, write_tiff
 from crossimage.utils.files import atomic
 from crossimage.utils.intensities import to_uint8
 
@@ -43,6 +45,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _MOST = 65535
+_DTYPES: dict[Depth, Any] = {"8": np.uint8, "16": np.uint16, "float": np.float32}
+
+Rows = tuple[Tensor, Tensor | None, Tensor | None]
+"""Some rows of an image: values (C, h, W), opacity (1, h, W), and gaps (h, W)."""
 _MAX_EXIF = 65_000  # bytes, in a JPEG
 
 
@@ -80,32 +86,121 @@ def write_image(
             that depth.
         OSError: The file cannot be written.
     """
+    rows = iter([(x, alpha, gaps)])
+    shape = (len(x), x.shape[1], x.shape[2])
+    write_rows(
+        path, rows, shape, value_range, gaps is not None, nodata, depth=depth,
+        alpha=alpha is not None, metadata=metadata,
+    )  # fmt: skip
+
+
+def write_rows(
+    path: str | Path,
+    rows: Iterator[Rows],
+    shape: tuple[int, int, int],
+    value_range: tuple[float, float] | None = None,
+    gaps: bool = False,
+    nodata: float | None = None,
+    *,
+    depth: Depth | None = None,
+    alpha: bool = False,
+    metadata: Metadata | None = None,
+) -> None:
+    """Write an image file like :func:`write_image`, from some rows after the other.
+
+    TIFF files are written as the rows come, and all others at the end, from their values.
+
+    Args:
+        path: The file to write.
+        rows: Some rows after the other, from the first to the last.
+        shape: C, H and W of the image.
+        value_range: As for :func:`write_image`.
+        gaps: Whether there may be pixels without a value.
+        nodata: As for :func:`write_image`.
+        depth: As for :func:`write_image`.
+        alpha: Whether there is opacity.
+        metadata: As for :func:`write_image`.
+
+    Raises:
+        ValueError: As for :func:`write_image`.
+        OSError: The file cannot be written.
+    """
     path, metadata = Path(path), metadata or Metadata()
-    suffix, channels = path.suffix.lower(), len(x) + (0 if alpha is None else 1)
+    suffix, channels = path.suffix.lower(), shape[0] + alpha
     if suffix not in EXTENSIONS:
         raise ValueError(f"{path} has no known suffix; expected one of {', '.join(EXTENSIONS)}")
     if depth is None:
         floating = suffix in TIFF and (value_range is not None or channels not in (1, 3, 4))
-        depth = "float" if floating and alpha is None else "8"
-    _check(path, suffix, len(x), alpha is not None, depth)
-    array = _array(x, alpha, depth, value_range)
-    marked = gaps is not None and holds_gaps(suffix, depth, nodata)
-    if gaps is not None and marked:
-        _mark(array, gaps.cpu().numpy(), math.nan if nodata is None else nodata)
-    opaque = len(x) - (len(x) == 4)
+        depth = "float" if floating and not alpha else "8"
+    _check(path, suffix, shape[0], alpha, depth)
+    marked = gaps and holds_gaps(suffix, depth, nodata)
+    missing = math.nan if nodata is None else nodata
+    arrays = (_marked_array(each, depth, value_range, missing if marked else None) for each in rows)
+    opaque = shape[0] - (shape[0] == 4)
     profile = None
     if depth != "float" and not (value_range is not None and opaque == 1):
         profile = metadata.profile or standard_profile(opaque)
+    size, dtype = (shape[1], shape[2], channels), _DTYPES[depth]
     if suffix in TIFF:
-        missing = math.nan if gaps is not None and nodata is None else nodata
-        encoded = encode_tiff(
-            array, metadata, profile, alpha is not None or len(x) == 4,
-            missing if marked or depth == "float" else None,
-        )  # fmt: skip
-    else:
-        encoded = _encode(array, _FORMATS[suffix], metadata, profile)
+        stated = missing if gaps else nodata
+        with atomic(path) as file:
+            write_tiff(
+                file, _in_strips(arrays, size, dtype), size, dtype, metadata, profile,
+                alpha or shape[0] == 4, stated if marked or depth == "float" else None,
+            )  # fmt: skip
+        return
+    encoded = _encode(_joined_rows(arrays, size, dtype), _FORMATS[suffix], metadata, profile)
     with atomic(path) as file:
         file.write(encoded)
+
+
+def _marked_array(
+    rows: Rows, depth: Depth, value_range: tuple[float, float] | None, missing: float | None
+) -> NDArray[Any]:
+    """Return the values (h, W, C) that a file stores, with its no-data value in the gaps."""
+    x, alpha, gaps = rows
+    array = _array(x, alpha, depth, value_range)
+    if missing is not None:
+        none = np.zeros(array.shape[:2], bool)
+        _mark(array, none if gaps is None else gaps.cpu().numpy(), missing)
+    return array
+
+
+def _in_strips(
+    arrays: Iterator[NDArray[Any]], size: tuple[int, int, int], dtype: DTypeLike
+) -> NDArray[Any] | Iterator[NDArray[Any]]:
+    """Return arrays of rows as a TIFF is written: the whole image, or in even strips."""
+    first = next(arrays)
+    if len(first) == size[0]:
+        return first
+    return _even(chain([first], arrays), rows_per_strip(size, dtype))
+
+
+def _even(arrays: Iterable[NDArray[Any]], rows: int) -> Iterator[NDArray[Any]]:
+    """Yield the same rows, a number of them at a time."""
+    waiting: list[NDArray[Any]] = []
+    for array in arrays:
+        waiting.append(array)
+        while sum(map(len, waiting)) >= rows:
+            joined = np.concatenate(waiting) if len(waiting) > 1 else waiting[0]
+            yield np.ascontiguousarray(joined[:rows])
+            waiting = [joined[rows:]] if len(joined) > rows else []
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def _joined_rows(
+    arrays: Iterator[NDArray[Any]], size: tuple[int, int, int], dtype: DTypeLike
+) -> NDArray[Any]:
+    first = next(arrays)
+    if len(first) == size[0]:
+        return first
+    whole = np.empty(size, dtype)
+    top = 0
+    for array in chain([first], arrays):
+        whole[top : top + len(array)] = array
+        top += len(array)
+    return whole
 
 
 def holds_gaps(suffix: str, depth: Depth, nodata: float | None) -> bool:

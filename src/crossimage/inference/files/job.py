@@ -15,9 +15,11 @@ from torch import Tensor
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.files import LoadedImage, load_image, read_image
 from crossimage.data.images.label_maps import read_label_map
+from crossimage.data.images.pixels import ImageError
 from crossimage.data.images.resize import resize_shortest_side, resize_to_cover
 from crossimage.data.sources.find import further_images
 from crossimage.inference.failures import ends_all, refusal, unwritable
+from crossimage.inference.files.large import LargeFile, LargeFiles
 from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.plan import Plan, target_letter
 from crossimage.inference.large_images import is_large, large_images
@@ -25,6 +27,7 @@ from crossimage.inference.output_types import note_lost_depth, note_type
 from crossimage.inference.outputs import Original, read_original, write_output
 from crossimage.inference.predictor import Draw, Predictor
 from crossimage.inference.records import record
+from crossimage.inference.strips.engine import FELL_BACK, TooLargeError
 from crossimage.labels import To
 from crossimage.utils.manifest import Entry, ManifestWriter, sha256_of
 from crossimage.utils.memory import is_out_of_memory
@@ -71,7 +74,9 @@ class Job:
         self._writes: dict[Path, tuple[int, Future[str]]] = {}
         self._entries: dict[Path, Entry] = {}
         self._failed: set[int] = set()
+        self._waiting: list[int] = []  # large inputs of the chunk
         self._large = 0
+        self._alone = LargeFiles(predictor, plan, options)
         self.written: set[Path] = set()
         self.skipped: list[tuple[Path, str]] = []
         self.sheet_rows: dict[int, list[Tensor]] = {}
@@ -87,18 +92,29 @@ class Job:
                 for batch in _chunks(images, max(1, batch_size // samples)):
                     self._translate(batch)
             self._finish(earlier)
+            for i in self._waiting:
+                self._translate_alone(i)
+            self._waiting.clear()
         self._finish(self._writes)
 
     def rows_with(self, done: Sequence[int]) -> list[list[Tensor]]:
         """Return the rows of the sheet, also of inputs that are not translated again."""
         for i in done[:MAX_SHEET_INPUTS]:
-            outputs = [read_image(path, self._channels) for path in self._plan.outputs[i]]
-            images = [self._read(i)[0].loaded.values, *outputs]
+            path = self._plan.inputs[i]
+            if self._alone.takes(self._plan.incoming.image(path)):
+                images = [self._alone.preview(path) for path in (path, *self._plan.outputs[i])]
+            else:
+                outputs = [read_image(path, self._channels) for path in self._plan.outputs[i]]
+                images = [self._read_image(path).loaded.values, *outputs]
             self.sheet_rows[i] = [self._thumbnail(image) for image in images]
         return [self.sheet_rows[i] for i in sorted(self.sheet_rows)][:MAX_SHEET_INPUTS]
 
-    def _read(self, i: int) -> tuple[Original, list[Entry]]:
-        return self._read_image(self._plan.inputs[i]), self._plan.entries(i)
+    def _read(self, i: int) -> tuple[Original | None, list[Entry]]:
+        """Read an input, unless it is so large that it is read on its own when its turn comes."""
+        path, entries = self._plan.inputs[i], self._plan.entries(i)
+        if self._alone.takes(self._plan.incoming.image(path)):
+            return None, entries
+        return self._read_image(path), entries
 
     def _read_image(self, path: Path) -> Original:
         config = self._predictor.config
@@ -133,7 +149,7 @@ class Job:
         return LoadedImage(read_label_map(file, self._channels, classes), None, None, 0)
 
     def _by_size(
-        self, chunk: Sequence[tuple[int, Future[tuple[Original, list[Entry]]]]]
+        self, chunk: Sequence[tuple[int, Future[tuple[Original | None, list[Entry]]]]]
     ) -> Iterable[list[tuple[int, Tensor]]]:
         """Group the images of a chunk by size, each with its index; skip unreadable ones."""
         groups: dict[torch.Size, list[tuple[int, Tensor]]] = defaultdict(list)
@@ -144,18 +160,67 @@ class Job:
                 self._skip(i, refusal(self._plan.inputs[i], error))
                 self._advance(len(self._plan.targets) * self._plan.samples)
             else:
-                loaded = original.loaded
-                image = loaded.values
                 self._entries.update(zip(self._plan.outputs[i], entries, strict=True))
-                groups[image.shape].append((i, image))
-                self._large += is_large(self._predictor, image)
-                # without the values, which are no longer needed
-                self._originals[i] = original._replace(loaded=loaded._replace(values=image[:0]))
-                self._note(i, original)
-                self._plan.left_out.extend(further_images(self._plan.inputs[i], loaded.further))
-                if self._plan.sheet and len(self.sheet_rows) < MAX_SHEET_INPUTS:
-                    self.sheet_rows[i] = [self._thumbnail(image)]
+                if original is None:
+                    self._waiting.append(i)
+                else:
+                    image = original.loaded.values
+                    self._take(i, original, image)
+                    groups[image.shape].append((i, image))
         return groups.values()
+
+    def _take(self, i: int, original: Original, image: Tensor | None) -> None:
+        """Note what is known of an input; the image, or a preview of it, is for the sheet."""
+        loaded = original.loaded
+        self._large += is_large(self._predictor, original.size)
+        # without the values, which are no longer needed
+        self._originals[i] = original._replace(loaded=loaded._replace(values=loaded.values[:0]))
+        self._note(i, original)
+        self._plan.left_out.extend(further_images(self._plan.inputs[i], loaded.further))
+        if image is not None and self._plan.sheet and len(self.sheet_rows) < MAX_SHEET_INPUTS:
+            self.sheet_rows[i] = [self._thumbnail(image)]
+
+    def _translate_alone(self, i: int) -> None:
+        """Translate a large input, in strips unless it fits in memory."""
+        path = self._plan.inputs[i]
+        file = self._plan.incoming.image(path)
+        try:
+            original = self._read_image(path) if self._alone.fits(file) else None
+            large = None if original else self._alone.open(file)
+        except Exception as error:
+            self._skip(i, refusal(path, error))
+            self._advance(len(self._plan.outputs[i]))
+            return
+        if original:
+            image = original.loaded.values
+            self._take(i, original, image)
+            self._translate([(i, image)])
+            self._finish(self._writes)
+            self._writes = {}
+        if large:
+            with large:
+                self._take(i, large.original, large.preview() if self._plan.sheet else None)
+                for k, output in enumerate(self._plan.outputs[i]):
+                    self._translate_in_strips(i, large, output, k)
+                    self._advance(1)
+            del self._originals[i]
+
+    def _translate_in_strips(self, i: int, large: LargeFile, output: Path, k: int) -> None:
+        """Write an output of a large input."""
+        path, entry = self._plan.inputs[i], self._entries.pop(output)
+        try:
+            preview = large.write(output, path.name, k)
+        except (ImageError, TooLargeError, MemoryError) as error:
+            self._skip(i, refusal(path, error))
+        except (ValueError, OSError) as error:
+            if ends_all(error):
+                raise
+            self._skip(i, unwritable(path, output, error))
+        else:
+            record(self._manifest, entry, sha256_of(output))
+            self.written.add(output)
+            if i in self.sheet_rows:
+                self.sheet_rows[i].append(self._thumbnail(preview))
 
     def _translate(self, batch: Sequence[tuple[int, Tensor]]) -> None:
         """Translate images of one size to all targets, and submit the outputs for writing."""
@@ -211,8 +276,10 @@ class Job:
 
     def notes(self) -> list[str]:
         """Return what users should know about the inputs."""
-        large = [large_images(self._predictor.config, self._large)] if self._large else []
-        return large + [
+        first = [large_images(self._predictor.config, self._large)] if self._large else []
+        if self._predictor.strips.fell_back:
+            first.append(FELL_BACK)
+        return first + [
             f"{len(paths)} {'input' if len(paths) == 1 else 'inputs'}: {note} ({paths[0]})"
             for note, paths in self._notes.items()
         ]

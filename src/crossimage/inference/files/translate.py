@@ -6,7 +6,8 @@ import os
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -32,6 +33,7 @@ from crossimage.utils.manifest import (
     known_files,
     sha256_of,
 )
+from crossimage.utils.progress import StderrProgress
 
 
 @dataclass
@@ -96,8 +98,10 @@ def _carry_out(
         total = len(waiting) * len(plan.targets) * plan.samples
         with (
             ManifestWriter(out) as manifest,
-            report_progress("translating images", total, options.progress) as advance,
+            StderrProgress() if options.progress is True else nullcontext() as shown,
+            report_progress("translating images", total, shown or options.progress) as advance,
         ):
+            options = replace(options, progress=shown or options.progress)
             job = Job(predictor, plan, options, pool, advance, manifest)
             if waiting:
                 job.run(waiting)

@@ -32,7 +32,7 @@ _ROOMY = 40_000
 """Bytes per pixel that no translation takes: with as many, nothing needs to be estimated."""
 _SAMPLE = 256
 """Side of the image on which the bytes per pixel are estimated."""
-_MARGIN = 32 * 2**20
+_MARGIN = 64 * 2**20
 """Bytes that are left to the interpreter and to the libraries."""
 
 
