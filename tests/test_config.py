@@ -134,6 +134,40 @@ def test_names_are_separated_by_commas():
     assert build(Config, {"domains": "edges, shoes"}).domains == ("edges", "shoes")
 
 
+@pytest.mark.parametrize(
+    ("given", "names", "made"),
+    [
+        ("none", (), ()),
+        ("", (), ()),
+        ("cutout, color", ("cutout", "color"), ("cutout", "color")),
+        (["color", "color"], ("color",), ("color",)),
+        ("adaptive", ("adaptive",), ("color", "translation", "cutout")),
+        ("adaptive,translation", ("adaptive", "translation"), ("translation",)),
+    ],
+)
+def test_augmentations_are_named(given, names, made):
+    config = build(Config, {"augment": given})
+    assert (config.augment, config.augmentations) == (names, made)
+    assert build(Config, to_dict(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("colour,cutout", "augment: 'colour' is not an augmentation; did you mean 'color'.; exp"),
+        ("translate", "did you mean 'translation'"),
+        ("ada", "'ada' is not .*expected one or more of color, translation, cutout, adaptive"),
+        ("none,color", "'none' is not an augmentation.*or none alone"),
+        (True, "expected names separated by commas, such as color,translation,cutout"),
+        (0.5, "expected names"),
+        ({"color": 1}, "expected names"),
+    ],
+)
+def test_unknown_augmentations_name_the_nearest(given, said):
+    with pytest.raises(ValueError, match=said):
+        build(Config, {"augment": given})
+
+
 def test_yaml_there_and_back(tmp_path):
     config = build(Nested, {"crop": 64, "domains": "a,b", "weights": {"cycle": 3}})
     (tmp_path / "c.yaml").write_text(write_yaml(to_dict(config)))

@@ -27,6 +27,8 @@ from crossimage.data.loader import LoadedBatch, Sample, collate
 from crossimage.inference.translator import Translator
 from crossimage.methods import METHODS
 from crossimage.methods.base import Batch, Method, Noise, Update
+from crossimage.networks.augmentation import strength
+from crossimage.networks.augmentation.discriminators import Augmentation
 from crossimage.networks.layers.blocks import BatchNorm, Dropout
 from crossimage.training.run import train
 from crossimage.training.step.stepper import Stepper
@@ -184,6 +186,82 @@ def first_gradients(run: Path) -> dict[str, Tensor]:
         for player, optimizer in state["optimizers"].items()
         if optimizer["state"]  # a later stage's player has not moved yet
     }
+
+
+THROUGH_DISCRIMINATORS = {
+    "adversarial", "adversarial_vae", "classification", "features", "gradient_penalty", "penalty",
+    "r1",
+}  # fmt: skip
+"""Loss terms whose images pass through discriminators."""
+
+
+@every_method
+def test_augmentation_changes_what_discriminators_see_and_nothing_else(
+    name: str, data: Path
+) -> None:
+    """Neither the noise, nor identities, contrasted patches and all that generators see."""
+    for step in stages(name):
+        kept: list[dict[str, Tensor]] = []
+        for kinds in ((), ("color", "translation", "cutout")):
+            torch.manual_seed(0)
+            method, batch = networks(name, data, step)
+            augmentation = Augmentation(
+                kinds, method.discriminator_networks(), method.condition_channels
+            )
+            terms: dict[str, Tensor] = {}
+            moves = method.training_step(batch)
+            torch.manual_seed(1)  # for dropout
+            while True:
+                with augmentation.of_move(Noise(7, batch.noise.total, batch.noise.rows, "cpu")):
+                    update = next(moves, None)
+                if update is None:
+                    break
+                terms |= {f"{update.player}/{term}": loss for term, loss in update.losses.items()}
+            kept.append(terms)
+        plain, augmented = kept
+        assert plain.keys() == augmented.keys()
+        for key, loss in augmented.items():
+            player, term = key.split("/")
+            through = term in THROUGH_DISCRIMINATORS and player != "classifier"
+            assert torch.equal(loss, plain[key]) != through, key
+            if through and player in method.inference_players:
+                own = list(method.players()[player].parameters())
+                gradients = torch.autograd.grad(loss, own, retain_graph=True, allow_unused=True)
+                assert any(g is not None and g.abs().sum() > 0 for g in gradients), key
+
+
+@every_method
+def test_two_micro_batches_are_one_batch_when_they_are_augmented(
+    name: str, data: Path, tmp_path: Path
+) -> None:
+    method, _ = networks(name, data)
+    if any(isinstance(layer, BatchNorm | Dropout) for layer in method.modules()):
+        pytest.skip("batch norm and dropout know of their own micro-batch only")
+    for parts in (1, 2):
+        # optimizers turn rounding into whole steps, whose effect grows from step to step
+        settings = small(name, steps=2, log_every=1, save_every=1, accumulate=parts)
+        settings |= {"augment": "color,translation,cutout"}
+        train(name, data, tmp_path / str(parts), **settings)
+    assert_one_big_batch(tmp_path / "1", tmp_path / "2")
+
+
+@every_method
+def test_a_continued_run_has_the_strength_of_augmentation_that_it_had(
+    name: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strength, "TARGET", -1.0)  # so that it rises from the first step on
+    steps = max(stages(name)) + 6
+    settings = small(name, steps=steps, save_every=1, log_every=1, keep=99, augment="adaptive")
+    settings |= {"augment_images": 40}
+    train(name, data, tmp_path / "whole", **settings)
+    shutil.copytree(tmp_path / "whole", tmp_path / "parts")
+    for step in range(steps - 2, steps + 1):
+        (tmp_path / "parts" / "checkpoints" / f"step-{step:08}.pt").unlink()
+    parts = train(name, data, tmp_path / "parts", **settings)
+    assert parts.first_step == steps - 3
+    compare(tmp_path / "whole", tmp_path / "parts")
+    found = [float(row["augmentation/probability"] or 0) for row in rows(tmp_path / "whole")]
+    assert max(found) > 0
 
 
 @every_method

@@ -29,6 +29,7 @@ from pydantic import (
 )
 
 from crossimage.utils.files import expanded
+from crossimage.utils.names import did_you_mean
 from crossimage.utils.numbers import whole_number
 from crossimage.utils.setting_names import setting_of
 
@@ -112,6 +113,32 @@ Ranges = Annotated[
     Discriminator(lambda value: "by letter" if isinstance(value, Mapping) else ""),
 ]
 Size = Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_square)]
+
+AUGMENTATIONS = ("color", "translation", "cutout")
+"""What images can be augmented by on their way to discriminators."""
+
+
+def _augmentations(value: object) -> object:
+    """Check the names of augmentations; ``none`` stands for none."""
+    names = _separated(value)
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise ValueError("expected names separated by commas, such as color,translation,cutout")
+    if list(names) == ["none"]:
+        return ()
+    known = (*AUGMENTATIONS, "adaptive")
+    for name in names:
+        if name not in known:
+            raise ValueError(
+                f"'{name}' is not an augmentation{did_you_mean(name, known)}; expected one or more "
+                f"of {', '.join(known)}, or none alone"
+            )
+    return tuple(dict.fromkeys(names))
+
+
+Augmentations = Annotated[
+    tuple[Literal["color", "translation", "cutout", "adaptive"], ...],
+    BeforeValidator(_augmentations),
+]
 
 DataRules = Literal[1, 2, 3]
 """Rules by which the files of a data set are found, named and read: 3, or those of earlier
@@ -222,6 +249,12 @@ class Config:
         brightness: Training images become brighter or darker by up to this share of the range from
             black to white.
         contrast: The contrast of training images is multiplied by up to 1 plus or minus this.
+        augment: Augmentations of all images that discriminators see, real and generated, through
+            which gradients flow, for few training images: ``color``, ``translation``, ``cutout``,
+            or several separated by commas; ``none``. With ``adaptive``, each is made with a
+            probability that follows how much the discriminators overfit; alone it stands for all
+            three.
+        augment_images: Images per domain during which ``adaptive`` changes the probability by 1.
         steps: Training steps; in each step, every player moves that the method's current stage
             trains.
         epochs: Length of training in passes over the images of the largest domain (0: ``steps``
@@ -274,6 +307,8 @@ class Config:
     smallest_zoom: Share = 1.0
     brightness: Share = 0.0
     contrast: Share = 0.0
+    augment: Augmentations = ()
+    augment_images: PositiveInt = 10_000
 
     steps: PositiveInt = 1_000_000
     epochs: NonNegativeFloat = 0.0
@@ -323,6 +358,13 @@ class Config:
         """Return the range of the values of a domain's images; None if it is not set."""
         ranges = self.value_range
         return ranges.get(letter) if isinstance(ranges, dict) else ranges
+
+    @property
+    def augmentations(self) -> tuple[str, ...]:
+        """Names of the augmentations of what discriminators see."""
+        if self.augment == ("adaptive",):
+            return AUGMENTATIONS
+        return tuple(name for name in self.augment if name != "adaptive")
 
     @property
     def samples(self) -> int:

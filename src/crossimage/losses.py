@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from crossimage.networks.augmentation.discriminators import note_real
 from crossimage.networks.layers.normalisation import instance_norm
 
 Adversarial = Literal["lsgan", "nsgan", "hinge", "wgan-gp"]
@@ -29,8 +30,10 @@ def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor], kind: Adv
         A scalar.
     """
     total = torch.zeros((), device=real[0].device)
+    verdicts = []
     for r, f in zip(real, fake, strict=True):
         r, f = r.float(), f.float()
+        verdicts.append(_verdict(r, f, kind))
         match kind:
             case "lsgan":
                 total = total + (r - 1).square().mean() + f.square().mean()
@@ -40,7 +43,22 @@ def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor], kind: Adv
                 total = total + F.relu(1 - r).mean() + F.relu(1 + f).mean()
             case "wgan-gp":
                 total = total + f.mean() - r.mean()
+    note_real(verdicts)
     return total
+
+
+def _verdict(real: Tensor, fake: Tensor, kind: Adversarial) -> Tensor:
+    """Return scores of real images, shifted so that those above 0 are on the side of real ones.
+
+    The scores of a critic have no such middle; its real images are compared with generated ones.
+    """
+    match kind:
+        case "lsgan":
+            return real.detach() - 0.5
+        case "wgan-gp":
+            return real.detach() - fake.detach()
+        case _:
+            return real.detach()
 
 
 def generator_loss(fake: Sequence[Tensor], kind: Adversarial | Literal["minimax"]) -> Tensor:

@@ -50,16 +50,18 @@ def test_two_processes_are_one_big_batch(
     assert said.count("training munit") == 1, "only the first process speaks"
 
 
+@pytest.mark.parametrize("augment", ["none", "color,translation,cutout", "adaptive"])
 @pytest.mark.parametrize("method", ["munit", "stargan"])
 def test_two_processes_are_two_micro_batches_bit_for_bit(
-    method: str, folders: Path, labelled: Path, tmp_path: Path
+    method: str, augment: str, folders: Path, labelled: Path, tmp_path: Path
 ) -> None:
     micro, two = tmp_path / "micro", tmp_path / "two"
-    data, few = (labelled if method == "stargan" else folders), small(method, steps=3)
+    data = labelled if method == "stargan" else folders
+    few = small(method, steps=3, augment=augment)
     finish(start(train_command(data, micro, few | {"accumulate": 2}, method)))
     finish(*start_two(train_command(data, two, few, method), tmp_path / "said.txt"))
     one, other = outcome(micro), outcome(two)
-    for key in ("method", "optimizers", "model.safetensors"):
+    for key in ("method", "optimizers", "augmentation", "model.safetensors"):
         assert one[key] == other[key], key
 
 

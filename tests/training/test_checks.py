@@ -34,3 +34,12 @@ def test_fp16_without_cuda_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ValueError, match="fp16 needs a CUDA device"):
         check_config(MUNIT, build(MUNIT.Config, small(precision="fp16")), 1)
+
+
+def test_augmentation_needs_discriminators() -> None:
+    class Alone(MUNIT):
+        player_order = ("generators",)
+
+    check_config(MUNIT, build(MUNIT.Config, small(augment="color")), 1)
+    with pytest.raises(ValueError, match="what discriminators see, and Alone has none"):
+        check_config(Alone, build(MUNIT.Config, small(augment="color")), 1)

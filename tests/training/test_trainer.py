@@ -16,6 +16,8 @@ from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import build
 from crossimage.methods.base import Batch, Update
 from crossimage.methods.munit import MUNIT
+from crossimage.networks.augmentation import strength
+from crossimage.networks.augmentation.discriminators import Augmentation
 from crossimage.training.listener import TrainingProgress
 from crossimage.training.run import train
 from crossimage.training.step.stepper import Stepper
@@ -315,6 +317,61 @@ def test_several_moves_of_a_player_are_logged_as_their_mean(
     key = "discriminators/adversarial"
     once, mean = (float(rows(tmp_path / run)[0][key]) for run in ("once", "twice"))
     assert mean == pytest.approx((once + 9.0) / 2, rel=1e-4)
+
+
+def test_the_strength_of_augmentation_is_logged_and_rises_with_overfitting(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sure(signs: float) -> list[float]:
+        monkeypatch.setattr(Augmentation, "take_signs", lambda self: torch.tensor(signs))
+        run = tmp_path / str(signs)
+        settings = small(steps=90, log_every=15, augment="adaptive", augment_images=200)
+        train("munit", folders, run, **settings | {"width": 2, "save_every": 90})
+        assert float(rows(run)[-1]["augmentation/overfitting"]) > 0
+        return [float(row["augmentation/probability"]) for row in rows(run)]
+
+    assert sure(0.5) == [0.0] * 6
+    rising = sure(1.0)
+    assert rising == sorted(rising) and rising[-1] > 0.1
+
+
+def test_adaptive_augmentation_needs_the_scores_of_real_images(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Augmentation, "note", lambda *_: None)
+    with pytest.raises(ValueError, match="MUNIT computes its loss of the disc.* without them; use"):
+        train("munit", folders, tmp_path / "run", **small(augment="adaptive"))
+    train("munit", folders, tmp_path / "fixed", **small(augment="color", steps=1))
+
+
+def test_a_skipped_step_leaves_the_strength_of_augmentation_as_it_was(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strength, "TARGET", -1.0)
+    settings = small(steps=4, save_every=1, augment="adaptive", augment_images=100, keep=9)
+    poison(monkeypatch, {1}, "generators/image", float("nan"))
+    train("munit", folders, tmp_path, **settings)
+    found = []
+    for step in range(1, 5):
+        path = tmp_path / "checkpoints" / f"step-{step:08}.pt"
+        found.append(torch.load(path, weights_only=True)["augmentation"]["probability"].item())
+    assert found == pytest.approx([0.04, 0.04, 0.08, 0.12])
+
+
+def test_runs_and_checkpoints_without_augmentation_are_continued(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of earlier versions know nothing of it."""
+    train("munit", folders, tmp_path / "whole", **small(steps=4))
+    train("munit", folders, tmp_path / "old", **small(steps=2))
+    checkpoints = Checkpoints(tmp_path / "old", 1)
+    found = checkpoints.load_newest(pytest.fail)
+    assert found is not None
+    step, state = found[0], found[1]
+    del state["augmentation"], state["config"]["augment"], state["config"]["augment_images"]
+    checkpoints.save(step, state)
+    train("munit", folders, tmp_path / "old", **small(steps=4))
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "old"))
 
 
 def test_a_player_without_weight_does_not_move(folders: Path, tmp_path: Path) -> None:

@@ -138,6 +138,7 @@ class Method(ABC, nn.Module):
         batch_multiple: The number of images that a process sees at a time must be a multiple of
             this; see :meth:`needs_batches_of`.
         conditional: Whether discriminators score an image together with the input it belongs to.
+        condition_channels: Channels of that input, which come before those of the image.
         classes: Number of classes if the images to translate are label maps; 0 otherwise.
         multiple: Height and width of images to translate must be multiples of this many pixels.
         min_size: Smallest height and width of images to translate.
@@ -174,6 +175,7 @@ class Method(ABC, nn.Module):
     upscales: int = 1
     style_dim: int = 0
     stochastic: bool = False
+    condition_channels: int = 0
     classes: int = 0
     multiple: int = 1
     min_size: int = 1
@@ -280,6 +282,14 @@ class Method(ABC, nn.Module):
             ValueError: A file of weights is unusable.
             FileNotFoundError: Weights are missing.
         """
+
+    def discriminator_networks(self) -> list[nn.Module]:
+        """Return the networks that are called with images to score.
+
+        By default ``discriminators`` is one of them, or holds them by name.
+        """
+        network = self.get_submodule("discriminators")
+        return list(network.values()) if isinstance(network, nn.ModuleDict) else [network]
 
     def tensors(self, *players: str) -> dict[str, Tensor]:
         """Return the weights and buffers of some networks by their names in the method.

@@ -46,6 +46,7 @@ from crossimage.config import (
 from crossimage.losses import total_variation
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import check_doublings, fitting
+from crossimage.networks.augmentation.discriminators import note_real
 from crossimage.networks.dcgan import ImageDiscriminator, VectorGenerator
 from crossimage.networks.features import FeatureNetwork, read_features
 from crossimage.networks.layers.blocks import initialise
@@ -187,14 +188,17 @@ class DTN(Method):
         generated = g(codes)
         x_ab, x_bb = generated.tensor_split([len(x_a)])
 
-        real = self._cross_entropy(x_b, TARGET)
-        fake = self._cross_entropy(x_ab.detach(), FROM_SOURCE) + self._cross_entropy(
-            x_bb.detach(), FROM_TARGET
+        on_b = self._logits(x_b)
+        note_real([_margin(on_b)])
+        real = _cross_entropy(on_b, TARGET)
+        fake = _cross_entropy(self._logits(x_ab.detach()), FROM_SOURCE) + _cross_entropy(
+            self._logits(x_bb.detach()), FROM_TARGET
         )
         yield Update("discriminators", {"adversarial": fake + real})
 
         losses = {
-            "adversarial": self._cross_entropy(x_ab, TARGET) + self._cross_entropy(x_bb, TARGET)
+            "adversarial": _cross_entropy(self._logits(x_ab), TARGET)
+            + _cross_entropy(self._logits(x_bb), TARGET)
         }
         if w.const:
             losses["const"] = mse_loss(f(x_ab).float(), codes[: len(x_a)].float())
@@ -204,10 +208,10 @@ class DTN(Method):
             losses["tv"] = total_variation(generated)
         yield Update("generators", losses)
 
-    def _cross_entropy(self, x: Tensor, kind: int) -> Tensor:
-        """Return -log D_kind(x)."""
+    def _logits(self, x: Tensor) -> Tensor:
+        """Return the logits (N, 3, 1, 1) of the kinds of images."""
         (logits,) = self.discriminators(x)
-        return -logits.flatten(1).float().log_softmax(1)[:, kind].mean()
+        return logits
 
     def translate(self, x: Tensor, to: str, style: Tensor | None = None) -> Tensor:
         """Return G(x) = g(f(x)) for images of either domain."""
@@ -221,9 +225,7 @@ class DTN(Method):
         """Return scores (N, 1, 1, 1), above 0 for images classified as real ones of the target."""
         if domain != "b":
             raise ValueError(f"dtn has no discriminator of {self.names[domain]}, the source")
-        (logits,) = self.discriminators(fitting(x, self.config.crop))
-        generated = logits[:, :TARGET].logsumexp(1, keepdim=True)
-        return [logits[:, TARGET:] - generated]
+        return [_margin(self._logits(fitting(x, self.config.crop)))]
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
         """Show translations of the source, and of the target to itself."""
@@ -235,3 +237,13 @@ class DTN(Method):
                 [("input", x_b), ("translation", self.translate(x_b, "b"))],
             ),
         ]
+
+
+def _cross_entropy(logits: Tensor, kind: int) -> Tensor:
+    """Return -log D_kind(x) from the logits of images x."""
+    return -logits.flatten(1).float().log_softmax(1)[:, kind].mean()
+
+
+def _margin(logits: Tensor) -> Tensor:
+    """Return scores (N, 1, 1, 1), above 0 for images classified as real ones of the target."""
+    return logits[:, TARGET:] - logits[:, :TARGET].logsumexp(1, keepdim=True)

@@ -170,6 +170,7 @@ class Pix2Pix(Method):
             )  # fmt: skip
         self.generators = nn.ModuleDict({"G": G})
         if training:
+            self.condition_channels = inputs
             D = config.discriminator.build(inputs + outputs)
             self.discriminators = nn.ModuleDict({"D": D})
         initialise(self, "gaussian")

@@ -142,6 +142,10 @@ class UNITDA(Method):
             for own in (self.generators.first, self.generators.last, self.discriminators.first):
                 own["b"].load_state_dict(own["a"].state_dict())
 
+    def discriminator_networks(self) -> list[nn.Module]:
+        """Return the first layers of the discriminators, one per domain."""
+        return list(self.discriminators.first.values())
+
     def training_step(self, batch: Batch) -> Iterator[Update]:
         """Move discriminators and classifier, then the generators, on the same images."""
         G, D, w = self.generators, self.discriminators, self.config.weights

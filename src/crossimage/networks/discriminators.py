@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from crossimage.networks.augmentation.discriminators import is_augmenting
 from crossimage.networks.layers.blocks import (
     ActivationName,
     BatchNorm,
@@ -185,8 +186,8 @@ def score_real_and_fake(
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Return a discriminator's score maps of real and of generated images.
 
-    Both pass through it as one batch, unless it contains batch norms: real and generated images
-    are then normalised separately, as in all published code.
+    Both pass through it as one batch, unless they are augmented or it contains batch norms: real
+    and generated images are then normalised separately, as in all published code.
 
     Args:
         discriminator: Images to score maps, one per scale.
@@ -194,7 +195,7 @@ def score_real_and_fake(
         fake: Generated images of the same shape; they are detached.
     """
     fake = fake.detach()
-    if any(isinstance(layer, BatchNorm) for layer in discriminator.modules()):
+    if is_augmenting() or any(isinstance(part, BatchNorm) for part in discriminator.modules()):
         return discriminator(real), discriminator(fake)
     scores = [s.split([len(real), len(fake)]) for s in discriminator(torch.cat([real, fake]))]
     return [s[0] for s in scores], [s[1] for s in scores]

@@ -50,6 +50,10 @@ def check_config(method: type[Method], config: Config, devices: int) -> None:
     micro_batch_size(
         config.batch_size, config.accumulate, processes, method.needs_batches_of(config)
     )
+    if config.augment and "discriminators" not in method.player_order:
+        raise ValueError(
+            f"augment changes what discriminators see, and {method.__name__} has none; leave it out"
+        )
     if config.precision == "fp16" and not torch.cuda.is_available():
         raise ValueError("precision=fp16 needs a CUDA device; use bf16, fp32 or auto")
 

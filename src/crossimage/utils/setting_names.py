@@ -111,6 +111,10 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("lambda_cls", "weights.classification", ""),
     ("lambda_rec", "weights.reconstruction", ""),
     ("ld", "weights.penalty", ""),
+    ("DiffAugment diffaug diff_augment", "augment", "the same names: "
+     "augment=color,translation,cutout"),
+    ("aug augpipe", "augment", "augment=adaptive for ada there; augment=none for noaug"),
+    ("ada_kimg", "augment_images", "in images rather than thousands of them"),
     ("lambda_gp", "weights.penalty weights.gradient_penalty", ""),
     ("gan_w", "weights.adversarial", ""),
     ("recon_x_w", "weights.image", ""),

@@ -119,3 +119,13 @@ def explain_no_move(method: Method, weights: object, step: int) -> ValueError:
         f"{type(method).__name__}: step {step} made no move; training_step must yield an Update "
         "with at least one loss term, whose weight in the config is above 0"
     )
+
+
+def explain_no_scores(method: Method) -> ValueError:
+    """Return the error of a method whose augmentation cannot be adapted."""
+    return ValueError(
+        f"augment=adaptive follows the scores of real images, and {type(method).__name__} computes "
+        "its loss of the discriminators without them; use crossimage.losses.discriminator_loss, or "
+        "pass them to crossimage.networks.augmentation.discriminators.note_real in that move, or "
+        "choose augmentations that are always made, such as augment=color,translation,cutout"
+    )

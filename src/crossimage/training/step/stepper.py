@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from itertools import count
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -19,6 +20,7 @@ from crossimage.training.processes import Processes
 from crossimage.training.recorder import Recorder
 from crossimage.training.schedule.rates import decayed
 from crossimage.training.step import compile as compiling
+from crossimage.training.step.augmentation import StepAugmentation
 from crossimage.training.step.game import check_gradient, check_update, explain_no_move
 from crossimage.training.step.optimizers import build_optimizer, match_memory
 from crossimage.training.step.skipping import (
@@ -98,6 +100,7 @@ class Stepper:
             for statistic in (layer.running_mean, layer.running_var)
             if statistic is not None
         ]
+        self.augmentation = StepAugmentation(method, config, processes, fabric.device)
         self.step = 0
         self.skipped = SkippedSteps()
         self._snapshot = Snapshot(self.method)
@@ -145,9 +148,11 @@ class Stepper:
             # the first weights are random: a young average forgets them sooner
             young = (self.step + 1) / (self.step + 10)
             _follow(self.average, self.method, min(self.config.ema_decay, young))
+        strength = self.augmentation.end_step("discriminators" in self._moving, bool(skipped))
         self.step, self._moved = self.step + 1, False
         # the mean over several moves of a player in one step
-        return {key: sum(values[1:], values[0]) / len(values) for key, values in logs.items()}
+        means = {key: sum(values[1:], values[0]) / len(values) for key, values in logs.items()}
+        return means | strength
 
     def abandon(self) -> None:
         """Leave a step in which an error occurred, and which cannot be repeated if a player moved.
@@ -169,11 +174,13 @@ class Stepper:
             )
             for micro, loaded in enumerate(micro_batches)
         ]
-        while True:
+        self.augmentation.begin_step()
+        for move in count():
             logs: dict[str, Tensor] = {}
             descended: Tensor | None = None
-            for flow in flows:
-                with fabric.autocast():
+            for micro, flow in enumerate(flows):
+                numbers = self._noise(micro, "augment", move)
+                with fabric.autocast(), self.augmentation.of_move(numbers):
                     update = next(flow, None)
                 if update is None:
                     return
@@ -193,10 +200,11 @@ class Stepper:
             assert update is not None
             yield _Descent(update.players, logs, descended)
 
-    def _noise(self, micro: int) -> Noise:
+    def _noise(self, micro: int, purpose: str = "noise", *number: int) -> Noise:
         c, fabric = self.config, self.fabric
         part = rows(c.samples, c.accumulate, micro, fabric.global_rank, fabric.world_size)
-        return Noise(seed_of(c.seed, "noise", self.step), c.samples, part, fabric.device)
+        seed = seed_of(c.seed, purpose, self.step, *number)
+        return Noise(seed, c.samples, part, fabric.device)
 
     def _move(self, descent: _Descent) -> bool:
         """Step the players along their gradients, averaged over the processes.
@@ -275,6 +283,7 @@ class Stepper:
             "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
             "scaler": scaler.state_dict() if scaler else None,
             "skipped": self.skipped.state(),
+            "augmentation": self.augmentation.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -294,6 +303,7 @@ class Stepper:
         if self._scaler is not None:
             self._scaler.load_state_dict(state["scaler"])
         self.skipped = count_of(state)
+        self.augmentation.restore(state.get("augmentation"))
 
     @property
     def _scaler(self) -> Any:

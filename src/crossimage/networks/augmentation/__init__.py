@@ -1,0 +1,1 @@
+"""Augmentation of what discriminators see, through which gradients flow to the generators."""
