@@ -138,7 +138,8 @@ def read(paths: Sequence[Path], size: int) -> Tensor:
 def features(network: FeatureNetwork, x: Tensor) -> Tensor:
     """Return features (N, D) of images in [-1, 1]."""
     pixels = ((x + 1) * 127.5).round().to(torch.uint8)
-    return torch.cat([network(part).features for part in pixels.split(50)]).double()
+    parts = torch.split(pixels, 50)
+    return torch.cat([network(part).features for part in parts]).double()
 
 
 def kid(x: Tensor, y: Tensor) -> float:
