@@ -17,6 +17,7 @@ LAYERS = (
     ("data", "methods"),
     ("recipes", "checkpoints"),
     ("inference", "training", "interop"),
+    ("doctor",),
     ("evaluation",),
     ("study",),
     ("cli",),

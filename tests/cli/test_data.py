@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +38,7 @@ def test_data_inspect_describes_a_recipe(
 
     def look(*arguments: object) -> str:
         capsys.readouterr()
-        assert crossimage("data", "inspect", data, *arguments) == 0
+        assert crossimage("data", "inspect", data, *arguments, "--no-estimate") == 0
         return capsys.readouterr().out
 
     assert "resize the shortest side to 256 px and crop 256 x 256" in look()
@@ -61,9 +62,10 @@ def test_data_inspect_knows_pairs_and_classes(
     (data / "trainB" / "00003.png").unlink()
     monkeypatch.setattr(MUNIT, "layout", "paired")
     capsys.readouterr()
-    assert crossimage("data", "inspect", data, "munit") == 0
+    assert crossimage("data", "inspect", data, "munit", "--no-estimate") == 1
     said = capsys.readouterr().out
     assert "trainA/00003.png has no partner" in said
+    assert said.endswith("Training would stop: 1 problem.\n")
     assert "The images of a pair are cropped at the same position" in said
     monkeypatch.setattr(MUNIT, "layout", "unpaired")
     monkeypatch.setattr(MUNIT, "labelled", ("a",))
@@ -132,7 +134,9 @@ def test_names_that_are_no_text_are_shown(tmp_path: Path) -> None:
     assert crossimage("data", "make", "outlines", "--out", data, "--count", 1, "--size", 32) == 0
     (data / "trainA" / os.fsdecode(b"sch\xf6n.png")).write_bytes(b"broken")
     command = [sys.executable, "-m", "crossimage", "data", "inspect", str(data)]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    said = done.stdout
+    assert done.returncode == 1  # one of two images is broken
     assert "sch\\udcf6n.png can't be read" in said
 
 
@@ -165,3 +169,24 @@ def test_data_make_splits_combines_colours_and_takes_frames(
     assert "combine needs --b" in capsys.readouterr().err
     assert crossimage(*make, "--b", both[1], "--seed", 1) == 2
     assert "combine does not take --seed" in capsys.readouterr().err
+
+
+def test_data_inspect_measures_and_reports_and_its_status_is_the_verdict(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    assert crossimage("data", "make", "outlines", "--out", data, "--count", 5, "--size", 36) == 0
+    small = tmp_path / "small.yaml"
+    small.write_text("method: cut\nresize: 36\ncrop: 32\nsteps: 40\nwidth: 4\n")
+    capsys.readouterr()
+    assert crossimage("data", "inspect", data, small, "--out", tmp_path / "report") == 0
+    said = capsys.readouterr().out
+    assert re.search(r"Estimate from \d steps? on .*; the 40 steps configured take about ", said)
+    assert "Ready to train, with " in said
+    assert said.endswith(f"report: {tmp_path / 'report' / 'report.html'}\n")
+    assert (tmp_path / "report/report.json").exists()
+    for number in range(3):
+        (data / "trainA" / f"{number}.png").write_bytes(b"broken")
+        (data / "trainA" / f"0000{number}.png").write_bytes(b"broken")
+    assert crossimage("data", "inspect", data, small) == 1
+    assert capsys.readouterr().out.endswith("Training would stop: 1 problem.\n")

@@ -28,26 +28,38 @@ data_app = tyro.extras.SubcommandApp()
 def data_inspect(
     data: Positional[Data],
     settings: Positional[Settings] = (),
+    out: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None,
+    no_estimate: bool = False,
     max_pixels: MaxPixels = None,
 ) -> None:
-    """Read every image of a data set; report its images and what training would do.
+    """Read every image of a data set; say what is wrong with it and what training would do.
+
+    The exit status is 1 if training would stop.
 
     Args:
         data: The data set, as `crossimage train --data` takes it.
         settings: The recipe or method to train with, and keys of its configuration.
+        out: Folder for report.html, with previews, and report.json; earlier ones are replaced.
+        no_estimate: Do not measure the time and memory of a few training steps, which is done if a
+            recipe or method is named.
         max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
             images are refused.
     """
     from crossimage.cli.overrides import parse_overrides
-    from crossimage.data.inspect import inspect as inspect_data
     from crossimage.data.inspect import print_report
+    from crossimage.doctor.examination import examine
+    from crossimage.doctor.report import sentences, write_report
+    from crossimage.utils.progress import StderrProgress
+    from crossimage.utils.streams import printable
 
     limit_pixels(max_pixels)
-    method, config, overrides = None, None, {}
+    recipe, method, config = None, None, None
+    overrides: dict[str, Any] = {}
     if settings:
         named = "=" not in settings[0]
         overrides = parse_overrides(settings[named:])
-        method, config = configured(settings[0] if named else None, overrides)
+        recipe = settings[0] if named else None
+        method, config = configured(recipe, overrides)
     known: dict[str, Any] = {}
     if method:
         known = {
@@ -56,7 +68,21 @@ def data_inspect(
             "companions": method.companions(config),
             "flexible": "domains" not in overrides and not method.has_direction(config),
         }
-    print_report(inspect_data(data, config, **known))
+    with StderrProgress(skip_short=True) as progress:
+        examination = examine(
+            data, recipe, method, config, overrides, known=known, estimate=not no_estimate,
+            progress=progress,
+        )  # fmt: skip
+    diagnosis = examination.diagnosis
+    diagnosis.report.problems[:] = diagnosis.problems
+    print_report(diagnosis.report)
+    for sentence in sentences(examination):
+        print(printable(sentence))
+    if out is not None:
+        write_report(examination, as_path(out, "--out"))
+        print(f"report: {as_path(out, '--out') / 'report.html'}")
+    if diagnosis.problems:
+        raise SystemExit(1)
 
 
 @data_app.command(name="make")

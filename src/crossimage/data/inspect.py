@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from rich import box
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
@@ -18,7 +18,7 @@ from crossimage.data.build import build_dataset, find_source
 from crossimage.data.class_pairs import ClassPairs
 from crossimage.data.datasets import Images, check_sizes
 from crossimage.data.images.files import verify
-from crossimage.data.images.pixels import BombError, ImageError, ImageInfo
+from crossimage.data.images.pixels import BombError, ImageError, ImageInfo, Pixels
 from crossimage.data.images.resize import size_before_crop
 from crossimage.data.sources.domains.data_set import DataSet, read_data_set, shown
 from crossimage.data.sources.domains.scan import scan_domains
@@ -29,10 +29,13 @@ from crossimage.data.sources.leaks import find_leaks
 from crossimage.data.sources.pairs import unmatched
 from crossimage.data.sources.summary import describe_pairs, describe_splits
 from crossimage.data.unreadable import too_many
+from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.streams import printable
 
-_MANY = 200  # above this number of files, a progress bar is shown
 _LISTED = 5  # blank images named at most
+
+Look = Callable[[Path, ImageInfo, Pixels], object]
+"""Receives the path, the header and the pixels of an image."""
 
 _Files = Mapping[Path, ImageInfo | Exception]
 """The header of each file, or the reason why it cannot be used."""
@@ -96,6 +99,7 @@ class DataReport:
         left_out: Unused files and folders, counted by reason in one line; None if there are none.
         sources: Sentences on which images are for training and which for tests, which of them are
             pairs, and which test images are also training images.
+        images: The samples that training would see.
     """
 
     data: str
@@ -104,6 +108,7 @@ class DataReport:
     problems: list[str]
     left_out: str | None = None
     sources: list[str] = field(default_factory=list)
+    images: Images | None = field(default=None, repr=False)
 
 
 def inspect(
@@ -114,6 +119,8 @@ def inspect(
     class_letters: Collection[str] = (),
     companions: Mapping[str, Companion] | None = None,
     flexible: bool = False,
+    look: Look | None = None,
+    progress: ProgressCallback | None = None,
 ) -> DataReport:
     """Read every image of a data set.
 
@@ -124,6 +131,8 @@ def inspect(
         class_letters: Letters of the domains whose images need classes.
         companions: Further images of each sample by name, for the layout ``unpaired``.
         flexible: Whether the data's own names take the place of the config's ``domains``.
+        look: Receives path, header and pixels of every image that can be read.
+        progress: Receives the number of images read.
 
     Raises:
         FileNotFoundError: A folder or a listed file is missing.
@@ -144,7 +153,7 @@ def inspect(
     config = config.complete(source.facts)
     images = build_dataset(source, config)
     paths = (path for domain in images.domains for path in (*domain.train, *domain.test))
-    files = dict(_read(list(dict.fromkeys(paths)), config.data_rules))
+    files = dict(_read(list(dict.fromkeys(paths)), config.data_rules, look, progress))
     domains = images.domains
     if not images.resizes:
         files |= _too_small(files, config)
@@ -170,21 +179,19 @@ def inspect(
     if leaks := find_leaks(images.domains).sentence():
         sources.append(leaks)
     problems = unpaired + _problems(splits, images)
-    return DataReport(shown(data), splits, training, problems, left_out, sources)
+    return DataReport(shown(data), splits, training, problems, left_out, sources, images)
 
 
-def _read(paths: Sequence[Path], rules: DataRules) -> Iterable[tuple[Path, ImageInfo | Exception]]:
+def _read(
+    paths: Sequence[Path],
+    rules: DataRules,
+    look: Look | None,
+    progress: ProgressCallback | None,
+) -> Iterable[tuple[Path, ImageInfo | Exception]]:
     """Decode files; yield the header of each, or the reason why it cannot be read."""
-    tracked = track(
-        paths,
-        description="reading images",
-        console=Console(stderr=True),
-        transient=True,
-        disable=len(paths) <= _MANY,
-    )
-    for path in tracked:
+    for path in track(paths, "reading images", len(paths), progress):
         try:
-            yield path, verify(path, rules)
+            yield path, verify(path, rules, partial(look, path) if look else None)
         except (ValueError, FileNotFoundError) as error:
             yield path, error
 

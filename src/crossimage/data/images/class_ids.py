@@ -38,6 +38,8 @@ def read_class_ids(path: Path) -> NDArray[np.int64] | None:
             if image.mode == "P" and not _is_gray(image):
                 return None
             ids = np.asarray(image).astype(np.int64)
+            if image.mode == "1":  # a mask of black and white
+                ids = ids * 255
     except (OSError, ValueError, SyntaxError) as error:
         raise ImageError(f"{path} can't be read: {error}") from None
     if ids.max() >= _INSTANCES:

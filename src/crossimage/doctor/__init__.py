@@ -1,0 +1,1 @@
+"""The data doctor: what training would do with a data set, and what is wrong with it."""

@@ -1,0 +1,322 @@
+"""Everything that the doctor finds in a data set."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from crossimage.data.datasets import Images
+from crossimage.data.images.class_ids import names_classes
+from crossimage.data.inspect import DataReport, SplitReport
+from crossimage.data.near_duplicates import families, find_alike
+from crossimage.data.sources.folders import SPLITS, Domain, Split
+from crossimage.doctor.looks import Look, Looks, Tone, mean_tone, numbers_of
+
+_FEW = 50  # training images of a domain
+_DARK = 64  # class numbers below this one look black
+_SMALL_PART = 8  # one part in so many of the range of 16 bits
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Warning:
+    """Something that does not stop training, but may spoil it.
+
+    Attributes:
+        text: What was found, and what to do.
+        command: A command that helps; None if there is none.
+    """
+
+    text: str
+    command: str | None = None
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Two images of a domain that look the same.
+
+    Attributes:
+        domain: The domain's name.
+        first: One of them.
+        second: The other.
+        splits: The splits that they are in; the first one's first.
+    """
+
+    domain: str
+    first: Path
+    second: Path
+    splits: tuple[Split, Split]
+
+
+@dataclass(frozen=True)
+class Colours:
+    """The colours of the images of a domain.
+
+    Attributes:
+        domain: The domain's name.
+        split: ``train`` or ``test``.
+        tone: Their mean.
+        numbers: The class numbers that its label maps hold; empty if it holds none.
+    """
+
+    domain: str
+    split: Split
+    tone: Tone
+    numbers: tuple[int, ...] = ()
+
+
+@dataclass
+class Diagnosis:
+    """What the doctor finds.
+
+    Attributes:
+        report: What was read, and what stops training.
+        problems: Sentences on everything that would stop training.
+        warnings: What may spoil it.
+        colours: The colours of each domain and split.
+        alike: Images of a domain that look the same, those of two splits first.
+        copies: By domain and split, the number of images that look like an earlier one.
+    """
+
+    report: DataReport
+    problems: list[str]
+    warnings: list[Warning] = field(default_factory=list)
+    colours: list[Colours] = field(default_factory=list)
+    alike: list[Likeness] = field(default_factory=list)
+    copies: dict[tuple[str, Split], int] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in one sentence."""
+        if self.problems:
+            return f"Training would stop: {_count(len(self.problems), 'problem')}."
+        if self.warnings:
+            return f"Ready to train, with {_count(len(self.warnings), 'warning')}."
+        return "Ready to train."
+
+
+def diagnose(report: DataReport, looks: Looks, *, sized: bool = True) -> Diagnosis:
+    """Draw conclusions from what was read.
+
+    Args:
+        report: What :func:`crossimage.data.inspect.inspect` returns.
+        looks: What each image looks like.
+        sized: Whether the sizes that training would use are chosen already.
+    """
+    diagnosis = Diagnosis(report, list(report.problems))
+    images = report.images
+    assert images is not None
+    domains = {domain.name: domain for domain in images.domains}
+    shown = {split.domain for split in report.splits}
+    for domain in (domain for name, domain in domains.items() if name in shown):
+        _colours(diagnosis, domain, looks)
+    for domain in _with_own_files(list(domains.values())):
+        _duplicates(diagnosis, domain, looks)
+    diagnosis.alike.sort(key=lambda pair: pair.splits[0] == pair.splits[1])
+    diagnosis.warnings += [
+        *_leaks(diagnosis), *_label_maps(diagnosis, domains), *_values(report, images),
+        *_broken_and_blank(report.splits), *_sizes(report.splits, sized),
+        *_copies(diagnosis, domains), *_opacity(domains, looks, images),
+    ]  # fmt: skip
+    return diagnosis
+
+
+def _colours(diagnosis: Diagnosis, domain: Domain, looks: Looks) -> None:
+    part = 0 if domain.half is None else 1 + domain.half
+    for split in SPLITS:
+        known = [looks[path] for path in domain.files(split) if path in looks]
+        if known:
+            numbers = () if part else tuple(sorted(_class_numbers(known)))
+            tone = mean_tone([look.tones[part] for look in known])
+            diagnosis.colours.append(Colours(domain.name, split, tone, numbers))
+
+
+def _class_numbers(known: Sequence[Look]) -> set[int]:
+    numbers = numbers_of(known)
+    return numbers if names_classes(numbers) else set()
+
+
+def _with_own_files(domains: Sequence[Domain]) -> list[Domain]:
+    """Return the domains without those whose files are another one's, too."""
+    first: dict[tuple[Path, ...], Domain] = {}
+    for domain in domains:
+        first.setdefault((*domain.train, *domain.test), domain)
+    return list(first.values())
+
+
+def _duplicates(diagnosis: Diagnosis, domain: Domain, looks: Looks) -> None:
+    """Find images of a domain that look the same."""
+    entries = [(p, split) for split in SPLITS for p in domain.files(split) if p in looks]
+    alike = find_alike([looks[path].fingerprint for path, _ in entries])
+    for pair in alike:
+        (first, split), (second, other) = entries[pair.first], entries[pair.second]
+        if first != second:
+            diagnosis.alike.append(Likeness(domain.name, first, second, (split, other)))
+    for group in families(len(entries), [(pair.first, pair.second) for pair in alike]):
+        for split in SPLITS:
+            inside = len({entries[i][0] for i in group if entries[i][1] == split})
+            if inside > 1:
+                key = domain.name, split
+                diagnosis.copies[key] = diagnosis.copies.get(key, 0) + inside - 1
+
+
+def _leaks(diagnosis: Diagnosis) -> list[Warning]:
+    """Warn of test images that look like training images."""
+    across = [pair for pair in diagnosis.alike if pair.splits == ("train", "test")]
+    tests = {pair.second: pair.first for pair in across}
+    if not tests:
+        return []
+    named = ", ".join(f"{test} ({train})" for test, train in list(tests.items())[:_NAMED])
+    more = ", ..." if len(tests) > _NAMED else ""
+    return [
+        Warning(
+            f"{_count(len(tests), 'test image')} {_look(len(tests))} like training images, so that "
+            f"they test little: {named}{more}. Remove them, or divide the images anew with "
+            "`crossimage data make split`, which keeps such images together."
+        )
+    ]
+
+
+def _copies(diagnosis: Diagnosis, domains: Mapping[str, Domain]) -> list[Warning]:
+    """Warn of many training images that look like another one."""
+    warnings = []
+    for (name, split), count in diagnosis.copies.items():
+        total = len(domains[name].files(split))
+        if split == "train" and count * 20 > total:
+            warnings.append(
+                Warning(
+                    f"{count} of {total} training images of {name} look like another one, such as "
+                    "frames of a film; the variety is that of fewer images."
+                )
+            )
+    return warnings
+
+
+def _label_maps(diagnosis: Diagnosis, domains: Mapping[str, Domain]) -> list[Warning]:
+    """Warn of label maps that hold class numbers in place of colours."""
+    data = Path(diagnosis.report.data).expanduser()
+    warnings = []
+    for name, domain in domains.items():
+        numbers: set[int] = set()
+        for colours in diagnosis.colours:
+            if colours.domain == name:
+                numbers |= set(colours.numbers)
+        if not numbers:
+            continue
+        folder = data if data.is_dir() else domain.train_root
+        low, high = min(numbers), max(numbers - {255})
+        black = "are nearly black" if high < _DARK else "are gray"
+        palette = _palette(folder, numbers)
+        command = ["crossimage", "data", "make", "labels", "--from", str(folder)]
+        command += ["--out", f"{str(folder).rstrip('/')}_colours"]
+        command += ["--palette", palette] if palette else []
+        warnings.append(
+            Warning(
+                f"The images of {name} are label maps of the class numbers {low} to {high}, which "
+                f"{black} to a network; give each class its colour.",
+                shlex.join(command),
+            )
+        )
+    return warnings
+
+
+def _palette(folder: Path, numbers: set[int]) -> str | None:
+    """Return the palette of a known data set, judging by the folder's name and the numbers."""
+    name, high = str(folder.resolve()).casefold(), max(numbers - {255})
+    if "camvid" in name and high <= 11:
+        return "camvid"
+    if "cityscapes" in name and high <= 33:
+        return "cityscapes_train" if high <= 18 else "cityscapes"
+    return None
+
+
+def _values(report: DataReport, images: Images) -> list[Warning]:
+    """Warn of images of 16 bits that use a small part of their range."""
+    config, warnings = images.config, []
+    for split in report.splits:
+        letter = next(
+            a for a, d in zip(images.letters, images.domains, strict=True) if d.name == split.domain
+        )
+        deep = split.depths.get("16-bit", 0) == sum(split.depths.values()) > 0
+        if not deep or split.limits is None or config.range_of(letter) is not None:
+            continue
+        high = split.limits[1]
+        if split.split == "train" and 0 < high <= 65535 / _SMALL_PART:
+            full = 2 ** max(8, int(high).bit_length()) - 1
+            warnings.append(
+                Warning(
+                    f"The 16-bit images of {split.domain} hold values up to {high:g} of 65535, so "
+                    f"they are nearly black; set `value_range.{letter}=0,{full}`."
+                )
+            )
+    return warnings
+
+
+def _broken_and_blank(splits: Sequence[SplitReport]) -> list[Warning]:
+    warnings = []
+    for split in splits:
+        name = f"{split.domain} ({split.split})"
+        if split.broken and len(split.broken) * 20 <= split.count:
+            warnings.append(
+                Warning(
+                    f"{name}: {len(split.broken)} of {split.count} images can't be used and would "
+                    "be skipped."
+                )
+            )
+        if split.blank:
+            warnings.append(
+                Warning(f"{name}: {len(split.blank)} of {split.count} images are blank.")
+            )
+    return warnings
+
+
+def _sizes(splits: Sequence[SplitReport], sized: bool) -> list[Warning]:
+    """Warn of few images, and of images that would be enlarged."""
+    warnings = []
+    for split in splits:
+        if split.split != "train":
+            continue
+        if split.count < _FEW:
+            warnings.append(
+                Warning(
+                    f"{split.domain} has {_count(split.count, 'training image')}; with fewer than "
+                    f"{_FEW}, discriminators soon know them by heart."
+                )
+            )
+        if sized and split.enlarged * 2 > split.count:
+            warnings.append(
+                Warning(
+                    f"{split.enlarged} of {split.count} images of {split.domain} are smaller than "
+                    "training needs and would be enlarged, that is, blurred; choose a smaller "
+                    "`resize` and `crop`, or larger images."
+                )
+            )
+    return warnings
+
+
+def _opacity(domains: Mapping[str, Domain], looks: Looks, images: Images) -> list[Warning]:
+    """Warn of transparent parts that training would not see."""
+    channels = {d.name: n for d, n in zip(images.domains, images.channels, strict=True)}
+    warnings = []
+    for name, domain in domains.items():
+        count = sum(looks[path].opacity for path in domain.train if path in looks)
+        if count and channels[name] != 4:
+            wanted = ",".join(str(4 if n == name else channels[n]) for n in domains)
+            warnings.append(
+                Warning(
+                    f"{_count(count, 'training image')} of {name} "
+                    f"{'has' if count == 1 else 'have'} transparent parts, which become white; set "
+                    f"`channels={wanted}` to keep their opacity."
+                )
+            )
+    return warnings
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _look(number: int) -> str:
+    return "looks" if number == 1 else "look"

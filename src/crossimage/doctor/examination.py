@@ -1,0 +1,115 @@
+"""An examination of a data set: its images, what training would see, and what that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from crossimage.config import Config
+from crossimage.data.inspect import DataReport, inspect
+from crossimage.doctor.diagnosis import Diagnosis, Warning, diagnose
+from crossimage.doctor.fitting import Fitting, find_fitting
+from crossimage.doctor.looks import Looks
+from crossimage.doctor.measure import CannotTrainError, Estimate, measure
+from crossimage.methods.base import Method
+from crossimage.utils.progress import ProgressCallback
+
+
+@dataclass(frozen=True)
+class Examination:
+    """The result of :func:`examine`.
+
+    Attributes:
+        diagnosis: What was found.
+        recipe: The recipe or method to train with; None if none was named.
+        config: Its settings, completed by the data.
+        estimate: What training takes on this device; None if it was not measured.
+        unmeasured: Why it could not be measured; None if it was, or was not asked for.
+        fitting: Recipes that can learn from the data, the most suitable ones first.
+    """
+
+    diagnosis: Diagnosis
+    recipe: str | None
+    config: Config
+    estimate: Estimate | None
+    unmeasured: str | None
+    fitting: tuple[Fitting, ...]
+
+
+def examine(
+    data: Any,
+    recipe: str | None,
+    method: type[Method] | None,
+    config: Config | None,
+    overrides: Mapping[str, Any],
+    *,
+    known: Mapping[str, Any],
+    estimate: bool = True,
+    progress: ProgressCallback | None = None,
+) -> Examination:
+    """Read a data set, and measure a few training steps if a recipe is named.
+
+    Args:
+        data: The data set, as ``find_source`` takes it.
+        recipe: The recipe or method to train with; None: none.
+        method: Its class.
+        config: Its settings; None: those that all methods share.
+        overrides: Settings that override the recipe's.
+        known: What :func:`crossimage.data.inspect.inspect` must know of the method.
+        estimate: Whether to measure training steps.
+        progress: Receives the number of images read.
+
+    Raises:
+        FileNotFoundError: The data set is missing.
+        ValueError: The method cannot read the data at all.
+    """
+    looks = Looks()
+    report, reason = _inspect(data, config, known, looks, progress)
+    assert report.images is not None
+    diagnosis = diagnose(report, looks, sized=config is not None)
+    if reason:
+        diagnosis.warnings.insert(0, Warning(reason))
+    measured, unmeasured = None, None
+    if recipe and method and estimate and not diagnosis.problems:
+        if progress:
+            progress("measuring training steps", 0, 1)
+        try:
+            measured = measure(recipe, data, overrides)
+        except CannotTrainError as error:
+            diagnosis.problems.append(str(error))
+        except RuntimeError as error:
+            unmeasured = str(error)
+        if progress:
+            progress("measuring training steps", 1, 1)
+    fitting = () if recipe else tuple(find_fitting(data))
+    return Examination(diagnosis, recipe, report.images.config, measured, unmeasured, fitting)
+
+
+def _inspect(
+    data: Any,
+    config: Config | None,
+    known: Mapping[str, Any],
+    looks: Looks,
+    progress: ProgressCallback | None,
+) -> tuple[DataReport, str | None]:
+    """Read a data set; if no method is named and it has no two domains, as one folder of images.
+
+    Returns:
+        What was read, and why it was read as one folder; None if it was not.
+    """
+    try:
+        return inspect(data, config, look=looks.add, progress=progress, **known), None
+    except (ValueError, FileNotFoundError) as problem:
+        if known or config is not None:
+            raise
+        error = problem
+    try:
+        one = Config(channels=(3,))
+        report = inspect(data, one, layout="single", look=looks.add, progress=progress)
+    except (ValueError, FileNotFoundError):
+        raise error from None
+    return report, (
+        f"Methods that learn from two domains can't read this data: {error}. What follows takes it "
+        "for one folder of images, from which `crossimage data make` makes pairs."
+    )

@@ -1,0 +1,96 @@
+"""The recipes and methods that can learn from a data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from crossimage.config import Config, Layout, build
+from crossimage.data.build import Source, find_source
+from crossimage.methods import find_method
+from crossimage.methods.base import Method
+from crossimage.recipes import list_recipes, resolve
+
+_SMALL = "Small: "
+_LABELS = ("attributes", "values", "references", "unseen_classes", "needed")
+_ANY_FOLDER: tuple[Layout, ...] = ("single", "super_resolution")
+"""Layouts that any folder of images has, which are of interest only if no other fits."""
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A recipe that can learn from a data set.
+
+    Attributes:
+        name: Its name, or that of a method without a recipe that fits.
+        description: What it trains.
+        named: Whether it was made for domains of these names.
+        small: Whether it takes minutes rather than days.
+    """
+
+    name: str
+    description: str
+    named: bool
+    small: bool
+
+
+def find_fitting(data: Any) -> list[Fitting]:
+    """Return the recipes that can learn from a data set, the most suitable ones first.
+
+    A recipe fits if its method can read the data, and if it names no domains or those of the data.
+    Methods that can read the data are listed with their published settings, too.
+
+    Args:
+        data: The data set, as ``find_source`` takes it.
+    """
+    sources: dict[str, Source | None] = {}
+    known = list_recipes()
+    methods = dict.fromkeys(name.partition("/")[0] for name, _ in known)
+    found: list[tuple[Layout, Fitting]] = []
+    for name, description in [*known, *((method, "published settings") for method in methods)]:
+        method, settings = resolve(name)
+        cls = find_method(method, name)
+        wanted = settings.pop("domains", ())
+        config = build(cls.Config, settings, source=name)
+        key = _key(cls, config)
+        if key not in sources:
+            sources[key] = _source(data, cls, config)
+        source = sources[key]
+        if source is None or (wanted and set(wanted) != set(source.facts.domains)):
+            continue
+        if (config.smallest_zoom < 1) != _is_few(source):
+            continue  # methods that zoom far into one large image, and all others
+        small = description.startswith(_SMALL)
+        fitting = Fitting(name, description.removeprefix(_SMALL), bool(wanted), small)
+        found.append((cls.layout, fitting))
+    if any(layout not in _ANY_FOLDER for layout, _ in found):
+        found = [entry for entry in found if entry[0] not in _ANY_FOLDER]
+    return sorted((fitting for _, fitting in found), key=_rank)
+
+
+def _key(cls: type[Method], config: Config) -> str:
+    """Return what determines whether a method can read a data set."""
+    labels = {name: getattr(config, name, None) for name in _LABELS}
+    return repr((cls.layout, cls.needs_labels(config), cls.companions(config), labels))
+
+
+def _source(data: Any, cls: type[Method], config: Config) -> Source | None:
+    """Return the images of a data set as a method reads them; None if it can't."""
+    try:
+        return find_source(
+            data, config, cls.layout, cls.needs_labels(config), cls.companions(config)
+        )
+    except (ValueError, OSError):
+        return None
+
+
+def _is_few(source: Source) -> bool:
+    """Return whether there is hardly more than one image per domain."""
+    return sum(len(domain.train) for domain in source.domains) <= max(2, len(source.domains))
+
+
+def _rank(fitting: Fitting) -> tuple[object, ...]:
+    """Return what sorts recipes: own names, small ones, those for any photos, published ones."""
+    experiment = fitting.name.partition("/")[2]
+    general = experiment.startswith(("photos", "pairs"))
+    return not fitting.named, not fitting.small, not general, not experiment, fitting.name

@@ -1,0 +1,183 @@
+"""Seconds and memory of a training step, measured by a few real ones in a process of their own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+LIMIT = 60.0
+"""Seconds that a measurement takes at most, starting the process included."""
+
+_STEPS = 6  # besides the first, which is slower
+_ENOUGH = 10.0  # seconds of steps after which no further one is begun
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What training on this device takes, estimated from its first steps.
+
+    Attributes:
+        device: The device's name.
+        steps: Steps that were measured, besides the first one if there are any.
+        seconds: Seconds per step: the median of those measured. Infinite if not even one step
+            ended in time.
+        memory: Largest memory of the process in bytes, on an accelerator that of its tensors; None
+            if unknown.
+        total: Steps that are configured.
+    """
+
+    device: str
+    steps: int
+    seconds: float
+    memory: int | None
+    total: int
+
+    @property
+    def total_seconds(self) -> float:
+        """Seconds that all configured steps take, without sample sheets and checkpoints."""
+        return self.seconds * self.total
+
+
+class CannotTrainError(ValueError):
+    """Training would stop at its beginning; the message says why."""
+
+
+def measure(
+    recipe: str, data: object, overrides: Mapping[str, Any], limit: float = LIMIT
+) -> Estimate:
+    """Measure a few training steps in another process.
+
+    Args:
+        recipe: A recipe, method or YAML file.
+        data: The data set, as ``find_source`` takes it, of paths that JSON can hold.
+        overrides: Settings that override the recipe's.
+        limit: Seconds after which the process is ended.
+
+    Raises:
+        CannotTrainError: Training stops before its first step.
+        RuntimeError: The process ended for another reason, such as a lack of memory.
+    """
+    request = json.dumps({"recipe": recipe, "data": data, "overrides": overrides}, default=str)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "crossimage.doctor.measure"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        encoding="utf-8", errors="replace",
+    )  # fmt: skip
+    late = False
+    try:
+        said, complaint = process.communicate(request, timeout=limit)
+    except subprocess.TimeoutExpired:
+        late = True
+        process.kill()
+        said, complaint = process.communicate()
+    facts: dict[str, Any] = {}
+    times: list[float] = []
+    for line in said.splitlines():
+        if line.startswith("{"):
+            answer = json.loads(line)
+            facts |= answer
+            times += [answer["seconds"]] if "seconds" in answer else []
+    if "problem" in facts:
+        raise CannotTrainError(facts["problem"])
+    if "total" not in facts or (not times and not late):
+        last = complaint.strip().splitlines()[-1:] or ["it was ended"]
+        raise RuntimeError(f"the steps could not be measured: {last[0]}")
+    later = sorted(times[1:] or times)
+    seconds = later[len(later) // 2] if later else float("inf")
+    return Estimate(facts["device"], len(later), seconds, facts.get("memory"), facts["total"])
+
+
+def run_steps(request: Mapping[str, Any], say: Any) -> None:
+    """Make a few training steps, and say what they took.
+
+    Args:
+        request: Recipe, data and overrides of :func:`measure`.
+        say: Receives dictionaries: the device and the configured steps, then the seconds of each
+            step and the memory so far; or a problem.
+    """
+    from crossimage.checkpoints.training_state import Checkpoints
+    from crossimage.config import build
+    from crossimage.data.build import build_dataset, find_source
+    from crossimage.data.loader import load_batches
+    from crossimage.methods import find_method
+    from crossimage.recipes import resolve
+    from crossimage.training.checks import check_config
+    from crossimage.training.fabric import open_fabric
+    from crossimage.training.game import check_players
+    from crossimage.training.listener import Listener
+    from crossimage.training.recorder import Recorder
+    from crossimage.training.trainer import Trainer
+
+    try:
+        name, settings = resolve(request["recipe"])
+        method_class = find_method(name, request["recipe"])
+        config = build(method_class.Config, settings, request["overrides"])
+        layout, letters = method_class.layout, method_class.needs_labels(config)
+        companions = method_class.companions(config)
+        source = find_source(request["data"], config, layout, letters, companions)
+        config = config.complete(source.facts)
+        check_config(method_class, config, 1)
+        total, config = config.steps, replace(config, compile=False)
+        dataset = build_dataset(source, config)
+        fabric = open_fabric(config.precision, 1)
+        say({"total": total, "device": _name_of(fabric.device)})
+        method = method_class(config)
+        check_players(method)
+        method.build_fixed_networks()
+        with tempfile.TemporaryDirectory() as folder:
+            checkpoints = Checkpoints(Path(folder), keep=1)
+            recorder = Recorder(
+                Path(folder), Listener(), total, config.page_every, {}, {}, False, lambda: None
+            )
+            trainer = Trainer(method, config, dataset, fabric, checkpoints, recorder, {})
+            batches = load_batches(dataset, config, start=0, pin=fabric.device.type == "cuda")
+            began = time.monotonic()
+            for step in range(min(total, 1 + _STEPS)):
+                start = time.monotonic()
+                loaded = [next(batches) for _ in range(config.accumulate)]
+                if error := next((batch.error for batch in loaded if batch.error), None):
+                    raise ValueError(error)
+                for batch in loaded:
+                    batch.images = {k: trainer.to_device(x) for k, x in batch.images.items()}
+                    batch.labels = {k: x.to(fabric.device) for k, x in batch.labels.items()}
+                trainer.train_step(loaded)
+                trainer.step += 1
+                if fabric.device.type == "cuda":
+                    torch.cuda.synchronize()
+                say({"step": step, "seconds": time.monotonic() - start, "memory": _memory()})
+                if time.monotonic() - began > _ENOUGH:
+                    break
+    except (ValueError, OSError) as error:
+        say({"problem": str(error)})
+
+
+def _name_of(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"this CPU, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def _memory() -> int | None:
+    """Return the largest memory so far in bytes; None if the system does not tell."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+if __name__ == "__main__":
+    run_steps(json.load(sys.stdin), lambda answer: print(json.dumps(answer), flush=True))

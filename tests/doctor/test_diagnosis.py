@@ -1,0 +1,148 @@
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from crossimage.config import Config
+from tests.cli.conftest import crossimage
+from tests.data.make.test_split import save, smooth
+from tests.doctor.helpers import diagnosed, domains, label_maps, warned
+
+
+def test_sound_data_is_ready(tmp_path: Path) -> None:
+    diagnosis = diagnosed(domains(tmp_path, train=50))
+    assert not diagnosis.problems and not diagnosis.warnings
+    assert diagnosis.verdict == "Ready to train."
+    assert [(c.domain, c.split) for c in diagnosis.colours] == [
+        ("cats", "train"), ("cats", "test"), ("dogs", "train"), ("dogs", "test"),
+    ]  # fmt: skip
+
+
+def test_what_stops_training_is_the_verdict(tmp_path: Path) -> None:
+    domains(tmp_path)
+    for number in range(3):
+        (tmp_path / "train/cats" / f"broken{number}.png").write_bytes(b"broken")
+    diagnosis = diagnosed(tmp_path)
+    assert diagnosis.verdict == "Training would stop: 1 problem."
+    assert "3 of 7 images are broken" in diagnosis.problems[0]
+
+
+@pytest.mark.parametrize("how", ["copy", "saved again", "smaller"])
+def test_test_images_that_look_like_training_images_are_leaks(tmp_path: Path, how: str) -> None:
+    domains(tmp_path, train=50)
+    image, file = smooth(7), tmp_path / "test/cats/leak.jpg"
+    save(file, image.resize((30, 30)) if how == "smaller" else image, quality=60)
+    if how == "copy":
+        file.write_bytes((tmp_path / "train/cats/cats7.png").read_bytes())
+    diagnosis = diagnosed(tmp_path)
+    assert diagnosis.verdict == "Ready to train, with 1 warning."
+    assert "1 test image looks like training images" in warned(diagnosis)
+    assert f"leak.jpg ({tmp_path / 'train/cats/cats7.png'})" in warned(diagnosis)
+    (pair,) = diagnosis.alike
+    assert (pair.domain, pair.splits) == ("cats", ("train", "test"))
+
+
+def test_the_same_image_in_two_domains_is_no_leak(tmp_path: Path) -> None:
+    domains(tmp_path, train=50)
+    save(tmp_path / "test/dogs/cat.png", smooth(7))
+    assert not diagnosed(tmp_path).alike
+
+
+def test_many_frames_that_look_the_same_are_counted(tmp_path: Path) -> None:
+    domains(tmp_path, train=50)
+    for number in range(10):
+        save(tmp_path / "train/cats" / f"frame{number}.jpg", smooth(3), quality=60 + number)
+    diagnosis = diagnosed(tmp_path)
+    assert diagnosis.copies == {("cats", "train"): 10}
+    assert "10 of 60 training images of cats look like another one" in warned(diagnosis)
+
+
+def test_side_by_side_pairs_are_compared_once(tmp_path: Path) -> None:
+    for number, seed in enumerate((0, 1, 2, 2)):
+        both = Image.new("RGB", (96, 48))
+        both.paste(smooth(seed), (0, 0))
+        both.paste(smooth(seed + 50), (48, 0))
+        save(tmp_path / "train" / f"{number}.png", both)
+    diagnosis = diagnosed(tmp_path)
+    assert len(diagnosis.alike) == 1
+    left, right = diagnosis.colours
+    assert left.tone.mean != right.tone.mean
+
+
+def test_label_maps_of_class_numbers_are_recognised_and_the_command_helps(tmp_path: Path) -> None:
+    data = label_maps(tmp_path / "CamVid")
+    diagnosis = diagnosed(data, layout="paired")
+    (warning,) = [w for w in diagnosis.warnings if w.command]
+    assert (
+        "label are label maps of the class numbers 0 to 11, which are nearly black" in warning.text
+    )
+    assert warning.command and warning.command.endswith("--palette camvid")
+    assert crossimage(*shlex.split(warning.command)[1:]) == 0
+    coloured = diagnosed(tmp_path / "CamVid_colours", layout="paired")
+    assert not [w for w in coloured.warnings if w.command]
+    assert coloured.colours[0].tone.contrast > 10 * diagnosis.colours[0].tone.contrast
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "palette"),
+    [("cityscapes", 19, "cityscapes_train"), ("cityscapes", 34, "cityscapes"), ("mine", 12, None),
+     ("camvid", 20, None)],
+)  # fmt: skip
+def test_the_palette_is_that_of_the_data_set(
+    tmp_path: Path, name: str, classes: int, palette: str | None
+) -> None:
+    data = label_maps(tmp_path / name, classes=classes)
+    (command,) = [w.command for w in diagnosed(data, layout="paired").warnings if w.command]
+    words = shlex.split(command)
+    assert (words[-1] if "--palette" in words else None) == palette
+
+
+def test_dark_photos_masks_and_drawings_are_no_label_maps(tmp_path: Path) -> None:
+    domains(tmp_path, train=50)
+    for number in range(50):
+        dark = np.asarray(smooth(number).convert("L")) // 8
+        noise = np.random.default_rng(number).integers(0, 70, dark.shape)
+        save(
+            tmp_path / "train/cats" / f"cats{number}.png", Image.fromarray((dark + noise).astype("u1"))
+        )
+        mask = np.asarray(smooth(number).convert("L")) > 128
+        save(tmp_path / "train/dogs" / f"dogs{number}.png", Image.fromarray(mask))
+    assert not [w for w in diagnosed(tmp_path).warnings if w.command]
+
+
+def test_twelve_bits_in_sixteen_are_nearly_black_and_the_advice_helps(tmp_path: Path) -> None:
+    domains(tmp_path, train=50)
+    for number in range(50):
+        deep = np.asarray(smooth(number).convert("L")).astype(np.uint16) * 16
+        save(tmp_path / "train/dogs" / f"dogs{number}.png", Image.fromarray(deep))
+    text = warned(diagnosed(tmp_path))
+    assert "The 16-bit images of dogs hold values up to" in text
+    assert "set `value_range.b=0,4095`" in text
+    better = Config(resize=32, crop=(32, 32), value_range={"b": (0, 4095)})
+    assert "value_range" not in warned(diagnosed(tmp_path, better))
+
+
+def test_opacity_few_images_and_enlargement_are_warnings(tmp_path: Path) -> None:
+    domains(tmp_path, train=49, test=0)
+    clear = smooth(3).convert("RGBA")
+    clear.putpixel((0, 0), (1, 2, 3, 0))
+    save(tmp_path / "train/dogs/dogs3.png", clear)
+    text = warned(diagnosed(tmp_path, Config(resize=64, crop=(64, 64))))
+    assert "1 training image of dogs has transparent parts" in text
+    assert "`channels=3,4`" in text
+    assert "cats has 49 training images" in text
+    assert "49 of 49 images of cats are smaller than training needs" in text
+    kept = Config(resize=32, crop=(32, 32), channels=(3, 4))
+    assert "transparent" not in warned(diagnosed(tmp_path, kept))
+
+
+def test_a_few_broken_and_blank_images_are_warnings(tmp_path: Path) -> None:
+    domains(tmp_path, train=50)
+    (tmp_path / "train/cats/broken.png").write_bytes(b"broken")
+    save(tmp_path / "train/dogs/white.png", Image.new("RGB", (48, 48), "white"))
+    diagnosis = diagnosed(tmp_path)
+    assert not diagnosis.problems
+    assert "cats (train): 1 of 51 images can't be used" in warned(diagnosis)
+    assert "dogs (train): 1 of 51 images are blank" in warned(diagnosis)

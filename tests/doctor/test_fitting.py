@@ -1,0 +1,44 @@
+from pathlib import Path
+
+from crossimage.doctor.fitting import find_fitting
+from tests.data.make.test_photo_pairs import photos
+from tests.data.make.test_split import save, smooth
+from tests.doctor.helpers import domains
+
+
+def names(data: Path) -> list[str]:
+    return [fitting.name for fitting in find_fitting(str(data))]
+
+
+def test_two_domains_fit_methods_without_pairs_but_not_those_with(tmp_path: Path) -> None:
+    fitting = names(domains(tmp_path))
+    assert {"munit", "cyclegan/outlines"} <= set(fitting)
+    assert not any(name.startswith(("pix2pix", "srgan", "gan", "sincut")) for name in fitting)
+    assert "munit/edges2shoes" not in fitting
+
+
+def test_recipes_that_name_the_domains_come_first(tmp_path: Path) -> None:
+    for name in ("edges", "shoes"):
+        photos(tmp_path, [f"train/{name}/{number}.png" for number in range(3)], (64, 64))
+    fitting = find_fitting(str(tmp_path))
+    assert fitting[0].name.endswith("edges2shoes_small")
+    assert fitting[0].named and fitting[0].small
+    assert {f.name for f in fitting if f.named} >= {"pix2pix/edges2shoes", "munit/edges2shoes"}
+
+
+def test_small_recipes_for_any_pairs_come_before_others(tmp_path: Path) -> None:
+    photos(tmp_path, [f"train{x}/{number}.png" for x in "AB" for number in range(3)], (64, 64))
+    assert "pix2pix/pairs_small" in names(tmp_path)[:4]
+
+
+def test_one_folder_fits_methods_of_one_folder(tmp_path: Path) -> None:
+    photos(tmp_path, ["1.png", "2.png", "3.png"], (64, 64))
+    fitting = set(names(tmp_path))
+    assert {"srgan/x4_small", "gan"} <= fitting
+    assert not any(name.startswith(("munit", "pix2pix")) for name in fitting)
+
+
+def test_a_single_image_per_domain_fits_sincut_only(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        save(tmp_path / "train" / name / "1.png", smooth(1, 300))
+    assert {name.partition("/")[0] for name in names(tmp_path)} == {"sincut"}

@@ -1,0 +1,82 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from crossimage.config import Config
+from crossimage.doctor.examination import Examination, examine
+from crossimage.doctor.measure import Estimate
+from crossimage.doctor.report import describe_estimate, duration, sentences, write_report
+from tests.data.make.test_photo_pairs import photos
+from tests.data.make.test_split import save, smooth
+from tests.doctor.helpers import domains, label_maps
+
+
+def examined(data: Path, **known: object) -> Examination:
+    config = Config(resize=32, crop=(32, 32)) if known else None
+    return examine(str(data), None, None, config, {}, known=known)
+
+
+def test_the_page_holds_everything_and_needs_no_network(tmp_path: Path) -> None:
+    domains(tmp_path / "data")
+    save(tmp_path / "data/test/cats/leak.jpg", smooth(1))
+    (tmp_path / "data/train/dogs/<broken>.png").write_bytes(b"x")
+    write_report(examined(tmp_path / "data"), tmp_path / "out")
+    page = (tmp_path / "out/report.html").read_text("utf-8")
+    assert not re.search(r"(src|href)=\"(?!data:)", page)
+    assert "<broken>" not in page and "&lt;broken&gt;.png can&#39;t be read" in page
+    assert "Training would stop: 1 problem." in page
+    assert page.count("data:image/") >= 12 + 2
+    images = re.findall(r"<img [^>]*>", page)
+    assert all(re.search(r'alt="[^"]{8,}"', image) for image in images)
+    assert 'alt="Training sample 0: cats"' in page
+    assert "cats, in\n    train and test" in page
+
+
+def test_the_figures_are_plain_data(tmp_path: Path) -> None:
+    data = label_maps(tmp_path / "camvid")
+    write_report(examined(data, layout="paired"), tmp_path / "out")
+    report = json.loads((tmp_path / "out/report.json").read_text("utf-8"))
+    assert report["verdict"] == "warnings"
+    assert report["problems"] == []
+    assert any("data make labels" in (w["command"] or "") for w in report["warnings"])
+    assert report["splits"][0]["images"] == 4
+    assert report["colours"][0]["class_numbers"] == list(range(12))
+    assert report["estimate"] is None
+
+
+def test_a_folder_of_photos_is_read_although_it_has_no_domains(tmp_path: Path) -> None:
+    photos(tmp_path / "photos", ["1.png", "2.png"])
+    examination = examined(tmp_path / "photos")
+    said = "\n".join(sentences(examination))
+    assert "Methods that learn from two domains can't read this data: " in said
+    assert "recipes and methods that fit: " in said and "srgan" in said
+    write_report(examination, tmp_path / "out")
+    with pytest.raises(FileNotFoundError):
+        examined(tmp_path / "nowhere")
+
+
+def test_estimates_say_what_they_are_and_what_was_measured() -> None:
+    said = describe_estimate(Estimate("this CPU, 2 threads", 6, 0.25, 1_500_000_000, 2000))
+    assert said == (
+        "Estimate from 6 steps on this CPU, 2 threads: 0.25 s per step and 1.5 GB of memory; the "
+        "2,000 steps configured take about 8.3 minutes, without sample sheets and checkpoints."
+    )
+    late = describe_estimate(Estimate("this CPU, 1 thread", 0, float("inf"), None, 10))
+    assert "a step takes more than 60 s" in late and "longer than 10 minutes" in late
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "1 s"), (80, "80 s"), (90, "1.5 minutes"), (3600, "60 minutes"), (86400, "24 hours"),
+     (50 * 86400, "50 days"), (2 * 3600, "2 hours")],
+)  # fmt: skip
+def test_durations_have_a_suitable_unit(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_the_report_is_not_written_into_a_file(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(ValueError, match="is a file; expected a folder"):
+        write_report(examined(domains(tmp_path / "data")), tmp_path / "out")
