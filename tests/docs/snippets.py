@@ -120,6 +120,8 @@ def tiny(words: list[str]) -> list[str]:
         case ["train", recipe]:
             method, init = recipe.partition("/")[0], "--init" in words
             return [*_with_settings(words, RUN_ONLY if init else small_settings(method))]
+        case ["data", "inspect"]:
+            return [*words, "--no-estimate"]
         case ["data", "make"]:
             few = {"--count": "6", "--test-count": "4", "--size": "20"}
             own = {*PHOTO_MAKERS, "labels", "combine", "split", "frames"}

@@ -44,6 +44,25 @@ def test_test_images_that_look_like_training_images_are_leaks(tmp_path: Path, ho
     assert (pair.domain, pair.splits) == ("cats", ("train", "test"))
 
 
+def test_copies_across_the_held_out_images_are_leaks_and_the_command_keeps_them_together(
+    tmp_path: Path,
+) -> None:
+    for number in range(40):  # twenty images, each saved twice
+        for name, quality in (("a", 60), ("b", 90)):
+            save(
+                tmp_path / f"data/cats/{number % 20}{name}.jpg",
+                smooth(number % 20),
+                quality=quality,
+            )
+        save(tmp_path / "data/dogs" / f"{number}.png", smooth(100 + number))
+    (warning,) = [w for w in diagnosed(tmp_path / "data").warnings if w.command]
+    assert "look like training images" in warning.text or "looks like" in warning.text
+    assert crossimage(*shlex.split(warning.command or "")[1:]) == 0
+    divided = diagnosed(tmp_path / "data_split")
+    assert "like training images" not in warned(divided)
+    assert sum(split.count for split in divided.report.splits if split.split == "test") > 4
+
+
 def test_the_same_image_in_two_domains_is_no_leak(tmp_path: Path) -> None:
     domains(tmp_path, train=50)
     save(tmp_path / "test/dogs/cat.png", smooth(7))
@@ -102,10 +121,11 @@ def test_the_palette_is_that_of_the_data_set(
 def test_dark_photos_masks_and_drawings_are_no_label_maps(tmp_path: Path) -> None:
     domains(tmp_path, train=50)
     for number in range(50):
-        dark = np.asarray(smooth(number).convert("L")) // 8
-        noise = np.random.default_rng(number).integers(0, 70, dark.shape)
+        noise = np.random.default_rng(number).integers(0, 70, (48, 48))
+        dark = (np.asarray(smooth(number).convert("L")) // 8 + noise).astype(np.uint8)
         save(
-            tmp_path / "train/cats" / f"cats{number}.png", Image.fromarray((dark + noise).astype("u1"))
+            tmp_path / "train/cats" / f"cats{number}.png",
+            Image.fromarray((dark + noise).astype("u1")),
         )
         mask = np.asarray(smooth(number).convert("L")) > 128
         save(tmp_path / "train/dogs" / f"dogs{number}.png", Image.fromarray(mask))
@@ -129,12 +149,12 @@ def test_opacity_few_images_and_enlargement_are_warnings(tmp_path: Path) -> None
     clear = smooth(3).convert("RGBA")
     clear.putpixel((0, 0), (1, 2, 3, 0))
     save(tmp_path / "train/dogs/dogs3.png", clear)
-    text = warned(diagnosed(tmp_path, Config(resize=64, crop=(64, 64))))
+    text = warned(diagnosed(tmp_path, Config(resize=64, crop=(64, 64), holdout=0)))
     assert "1 training image of dogs has transparent parts" in text
     assert "`channels=3,4`" in text
     assert "cats has 49 training images" in text
     assert "49 of 49 images of cats are smaller than training needs" in text
-    kept = Config(resize=32, crop=(32, 32), channels=(3, 4))
+    kept = Config(resize=32, crop=(32, 32), channels=(3, 4), holdout=0)
     assert "transparent" not in warned(diagnosed(tmp_path, kept))
 
 

@@ -11,7 +11,9 @@ from crossimage.data.datasets import Images
 from crossimage.data.images.class_ids import names_classes
 from crossimage.data.inspect import DataReport, SplitReport
 from crossimage.data.near_duplicates import families, find_alike
+from crossimage.data.sources.find import visible_folders
 from crossimage.data.sources.folders import SPLITS, Domain, Split
+from crossimage.data.sources.split_names import split_folders
 from crossimage.doctor.looks import Look, Looks, Tone, mean_tone, numbers_of
 
 _FEW = 50  # training images of a domain
@@ -170,13 +172,30 @@ def _leaks(diagnosis: Diagnosis) -> list[Warning]:
         return []
     named = ", ".join(f"{test} ({train})" for test, train in list(tests.items())[:_NAMED])
     more = ", ..." if len(tests) > _NAMED else ""
+    command = _dividing(Path(diagnosis.report.data).expanduser())
+    remedy = "divide the images so that these stay together" if command else "remove them"
     return [
         Warning(
             f"{_count(len(tests), 'test image')} {_look(len(tests))} like training images, so that "
-            f"they test little: {named}{more}. Remove them, or divide the images anew with "
-            "`crossimage data make split`, which keeps such images together."
+            f"they test little: {named}{more}; {remedy}.",
+            command,
         )
     ]
+
+
+def _dividing(data: Path) -> str | None:
+    """Return the command that divides data without test images; None if it has some."""
+    if not data.is_dir():
+        return None
+    splits = split_folders(visible_folders(data))
+    folder = data
+    if splits:
+        names = splits.get(("train", ""))
+        if len(splits) > 1 or not names:
+            return None
+        folder = data / names[0]
+    out = f"{str(data).rstrip('/')}_split"
+    return shlex.join(["crossimage", "data", "make", "split", "--from", str(folder), "--out", out])
 
 
 def _copies(diagnosis: Diagnosis, domains: Mapping[str, Domain]) -> list[Warning]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from crossimage.config import Config, Layout, build
 from crossimage.data.build import Source, find_source
+from crossimage.data.sources.domains.data_set import read_data_set
 from crossimage.methods import find_method
 from crossimage.methods.base import Method
 from crossimage.recipes import list_recipes, resolve
@@ -44,6 +45,7 @@ def find_fitting(data: Any) -> list[Fitting]:
         data: The data set, as ``find_source`` takes it.
     """
     sources: dict[str, Source | None] = {}
+    data = read_data_set(data)
     known = list_recipes()
     methods = dict.fromkeys(name.partition("/")[0] for name, _ in known)
     found: list[tuple[Layout, Fitting]] = []

@@ -108,6 +108,7 @@ def run_steps(request: Mapping[str, Any], say: Any) -> None:
     from crossimage.config import build
     from crossimage.data.build import build_dataset, find_source
     from crossimage.data.loader import load_batches
+    from crossimage.data.sources.domains.data_set import read_data_set
     from crossimage.methods import find_method
     from crossimage.recipes import resolve
     from crossimage.training.checks import check_config
@@ -121,9 +122,12 @@ def run_steps(request: Mapping[str, Any], say: Any) -> None:
         name, settings = resolve(request["recipe"])
         method_class = find_method(name, request["recipe"])
         config = build(method_class.Config, settings, request["overrides"])
-        layout, letters = method_class.layout, method_class.needs_labels(config)
-        companions = method_class.companions(config)
-        source = find_source(request["data"], config, layout, letters, companions)
+        source = find_source(
+            read_data_set(request["data"]), config, method_class.layout,
+            method_class.needs_labels(config), method_class.companions(config),
+            flexible="domains" not in request["overrides"]
+            and not method_class.has_direction(config),
+        )  # fmt: skip
         config = config.complete(source.facts)
         check_config(method_class, config, 1)
         total, config = config.steps, replace(config, compile=False)
