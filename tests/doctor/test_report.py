@@ -7,7 +7,7 @@ import pytest
 from crossimage.config import Config
 from crossimage.doctor.examination import Examination, examine
 from crossimage.doctor.measure import Estimate
-from crossimage.doctor.report import describe_estimate, duration, sentences, write_report
+from crossimage.doctor.report import describe_estimate, sentences, write_report
 from tests.data.make.test_photo_pairs import photos
 from tests.data.make.test_split import save, smooth
 from tests.doctor.helpers import domains, label_maps
@@ -61,19 +61,10 @@ def test_estimates_say_what_they_are_and_what_was_measured() -> None:
     said = describe_estimate(Estimate("this CPU, 2 threads", 6, 0.25, 1_500_000_000, 2000))
     assert said == (
         "Estimate from 6 steps on this CPU, 2 threads: 0.25 s per step and 1.5 GB of memory; the "
-        "2,000 steps configured take about 8.3 minutes, without sample sheets and checkpoints."
+        "2,000 steps configured take about 8 minutes, without sample sheets and checkpoints."
     )
     late = describe_estimate(Estimate("this CPU, 1 thread", 0, float("inf"), None, 10))
     assert "a step takes more than 60 s" in late and "longer than 10 minutes" in late
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.2, "1 s"), (80, "80 s"), (90, "1.5 minutes"), (3600, "60 minutes"), (86400, "24 hours"),
-     (50 * 86400, "50 days"), (2 * 3600, "2 hours")],
-)  # fmt: skip
-def test_durations_have_a_suitable_unit(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def test_the_report_is_not_written_into_a_file(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ class CannotTrainError(ValueError):
 
 
 def measure(
-    recipe: str, data: object, overrides: Mapping[str, Any], limit: float = LIMIT
+    recipe: str, data: object, overrides: Mapping[str, Any], limit: float | None = None
 ) -> Estimate:
     """Measure a few training steps in another process.
 
@@ -60,7 +60,7 @@ def measure(
         recipe: A recipe, method or YAML file.
         data: The data set, as ``find_source`` takes it, of paths that JSON can hold.
         overrides: Settings that override the recipe's.
-        limit: Seconds after which the process is ended.
+        limit: Seconds after which the process is ended; None: :data:`LIMIT`.
 
     Raises:
         CannotTrainError: Training stops before its first step.
@@ -74,7 +74,7 @@ def measure(
     )  # fmt: skip
     late = False
     try:
-        said, complaint = process.communicate(request, timeout=limit)
+        said, complaint = process.communicate(request, timeout=limit or LIMIT)
     except subprocess.TimeoutExpired:
         late = True
         process.kill()
@@ -89,8 +89,9 @@ def measure(
     if "problem" in facts:
         raise CannotTrainError(facts["problem"])
     if "total" not in facts or (not times and not late):
-        last = complaint.strip().splitlines()[-1:] or ["it was ended"]
-        raise RuntimeError(f"the steps could not be measured: {last[0]}")
+        last = complaint.strip().splitlines()[-1:] or ["their process was ended"]
+        reason = f"none began within {limit or LIMIT:g} s" if late else last[0]
+        raise RuntimeError(f"steps could not be measured: {reason}")
     later = sorted(times[1:] or times)
     seconds = later[len(later) // 2] if later else float("inf")
     return Estimate(facts["device"], len(later), seconds, facts.get("memory"), facts["total"])
@@ -107,15 +108,14 @@ def run_steps(request: Mapping[str, Any], say: Any) -> None:
     from crossimage.checkpoints.training_state import Checkpoints
     from crossimage.config import build
     from crossimage.data.build import build_dataset, find_source
-    from crossimage.data.loader import load_batches
     from crossimage.data.sources.domains.data_set import read_data_set
     from crossimage.methods import find_method
     from crossimage.recipes import resolve
     from crossimage.training.checks import check_config
     from crossimage.training.fabric import open_fabric
-    from crossimage.training.game import check_players
     from crossimage.training.listener import Listener
     from crossimage.training.recorder import Recorder
+    from crossimage.training.step.game import check_players
     from crossimage.training.trainer import Trainer
 
     try:
@@ -143,18 +143,14 @@ def run_steps(request: Mapping[str, Any], say: Any) -> None:
                 Path(folder), Listener(), total, config.page_every, {}, {}, False, lambda: None
             )
             trainer = Trainer(method, config, dataset, fabric, checkpoints, recorder, {})
-            batches = load_batches(dataset, config, start=0, pin=fabric.device.type == "cuda")
+            batches = trainer.batches()
             began = time.monotonic()
             for step in range(min(total, 1 + _STEPS)):
                 start = time.monotonic()
-                loaded = [next(batches) for _ in range(config.accumulate)]
-                if error := next((batch.error for batch in loaded if batch.error), None):
-                    raise ValueError(error)
-                for batch in loaded:
-                    batch.images = {k: trainer.to_device(x) for k, x in batch.images.items()}
-                    batch.labels = {k: x.to(fabric.device) for k, x in batch.labels.items()}
-                trainer.train_step(loaded)
-                trainer.step += 1
+                loaded, problem = trainer.take(batches)
+                if problem:
+                    raise ValueError(problem)
+                trainer.stepper.train_step(loaded)
                 if fabric.device.type == "cuda":
                     torch.cuda.synchronize()
                 say({"step": step, "seconds": time.monotonic() - start, "memory": _memory()})

@@ -13,6 +13,7 @@ from crossimage.doctor.diagnosis import Diagnosis, Likeness
 from crossimage.doctor.examination import Examination
 from crossimage.doctor.measure import LIMIT, Estimate
 from crossimage.doctor.previews import file_preview, sample_previews
+from crossimage.training.schedule.durations import roughly
 from crossimage.utils.files import write_text
 from crossimage.utils.html import page_template
 from crossimage.utils.streams import printable
@@ -46,26 +47,15 @@ def describe_estimate(estimate: Estimate) -> str:
         return (
             f"Estimate: a step takes more than {LIMIT:.0f} s on {estimate.device}; the "
             f"{estimate.total:,} steps configured take longer than "
-            f"{duration(LIMIT * estimate.total)}."
+            f"{roughly(LIMIT * estimate.total)}."
         )
     memory = f" and {size(estimate.memory)} of memory" if estimate.memory else ""
     of = f"{estimate.steps} step{'s' if estimate.steps > 1 else ''}"
     return (
         f"Estimate from {of} on {estimate.device}: {estimate.seconds:.3g} s per step{memory}; the "
-        f"{estimate.total:,} steps configured take about {duration(estimate.total_seconds)}, "
+        f"{estimate.total:,} steps configured take about {roughly(estimate.total_seconds)}, "
         "without sample sheets and checkpoints."
     )
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in the unit that suits it: ``40 s``, ``25 minutes``, ``12 days``."""
-    for unit, length in (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0)):
-        if seconds >= 1.5 * length:
-            number = seconds / length
-            digits = 0 if number >= 10 else 1
-            text = f"{number:,.{digits}f}".removesuffix(".0")
-            return f"{text} {unit}{'' if text == '1' else 's'}"
-    return f"{max(1, round(seconds))} s"
 
 
 def size(count: int) -> str:
