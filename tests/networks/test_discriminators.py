@@ -70,3 +70,15 @@ def test_antialiased_patches_have_as_many_scores_as_others(layers: int) -> None:
     (plain,) = PatchDiscriminator(3, 4, layers)(x)
     (blurred,) = PatchDiscriminator(3, 4, layers, antialias=True)(x)
     assert plain.shape == blurred.shape
+
+
+def test_an_antialiased_first_layer_does_not_pass_a_mesh_of_3_pixels_on_as_one_of_6() -> None:
+    mesh = torch.cos(2 * torch.pi * torch.arange(96) / 3).expand(1, 1, 96, 96)
+    variation = {}
+    for antialias in (False, True):
+        torch.manual_seed(0)
+        network = MultiScaleDiscriminator(1, 8, 2, 1, activation="none", antialias=antialias)
+        first = network.scales[0][0](mesh)
+        assert first.shape[2:] == (48, 48) and network(mesh)[0].shape == (1, 1, 24, 24)
+        variation[antialias] = first[..., 4:-4, 4:-4].std(3).mean()
+    assert variation[True] < 0.3 * variation[False]

@@ -28,6 +28,8 @@ class MultiScaleDiscriminator(nn.Module):
         activation: Activation of every layer.
         pad: Padding mode.
         spectral: Spectral normalisation of all convolutions except the first and the last.
+        antialias: Halve the resolution in the first layer by a blur after the activation rather
+            than by a convolution of stride 2.
     """
 
     def __init__(
@@ -41,20 +43,23 @@ class MultiScaleDiscriminator(nn.Module):
         activation: ActivationName = "lrelu",
         pad: Padding = "reflect",
         spectral: bool = False,
+        antialias: bool = False,
     ) -> None:
         super().__init__()
 
-        def block(inputs: int, outputs: int, norm: NormName, spectral: bool) -> ConvBlock:
+        def block(
+            inputs: int, outputs: int, norm: NormName, spectral: bool, antialias: bool = False
+        ) -> ConvBlock:
             return ConvBlock(
                 inputs, outputs, 4, 2, 1,
-                norm=norm, activation=activation, pad=pad, spectral=spectral,
+                norm=norm, activation=activation, pad=pad, spectral=spectral, antialias=antialias,
             )  # fmt: skip
 
         sizes = [width * 2**i for i in range(layers)]
 
         self.scales = nn.ModuleList(
             nn.Sequential(
-                block(channels, width, "none", False),
+                block(channels, width, "none", False, antialias),
                 *(block(size, 2 * size, norm, spectral) for size in sizes[:-1]),
                 nn.Conv2d(sizes[-1], 1, 1),
             )
