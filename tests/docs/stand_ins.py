@@ -393,6 +393,7 @@ STAND_INS: dict[str, StandIns] = {
             "encoded": lambda: Path("sketch.png").read_bytes(),
         },
     ),
+    "docs/first_hour.md": StandIns({"DATA": pairs}),
     "docs/munit.md": StandIns(SKETCHES | {"DATA": pairs, "edges2shoes": pairs}),
     "docs/pix2pix.md": StandIns({"facades": pairs, "labels.png": image, "PHOTOS": PHOTOS}),
     "docs/sketches.md": StandIns({"runs/shoes": partial(model, method="munit"), "tidy.png": image}),

@@ -34,7 +34,7 @@ class MultiScaleShape:
         padding: Padding mode of the convolutions.
         spectral: Spectral normalisation of all convolutions except the first and the last.
         antialias: The first layer halves the resolution by a blur after its activation rather than
-            by a convolution of stride 2, which mistakes a mesh of 3 pixels for one of 6.
+            by a convolution of stride 2, which takes a mesh of 3 pixels for one of 6.
     """
 
     width: PositiveInt = 64
