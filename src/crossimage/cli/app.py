@@ -146,6 +146,8 @@ def _sentence(error: Exception, arguments: list[str]) -> str | None:
         return f"out of memory; {remedy}"
     if type(error).__name__ == "OutOfMemoryError":  # PyTorch's, which may not be imported
         return f"out of GPU memory; {remedy}"
+    if type(error).__name__ == "LostProcessError":  # of training, which may not be imported
+        return text
     if isinstance(error, RuntimeError):
         if "DataLoader worker" not in text:
             return None

@@ -7,8 +7,11 @@ import os
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from lightning_fabric import Fabric
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+
+from crossimage.training.processes import LostProcessError, tie_to_first, watch_others
 
 
 def world_of(devices: int) -> int:
@@ -40,7 +43,18 @@ def open_fabric(precision: str, devices: int) -> Fabric:
         )
     except MisconfigurationException as error:
         raise ValueError(f"devices={devices} cannot be used: {error}") from None
-    fabric.launch()
+    if world > 1 and "TORCHELASTIC_RUN_ID" not in os.environ:  # torchrun ends all by itself
+        tie_to_first()
+        watch_others(getattr(fabric.strategy.launcher, "procs", ()))
+    try:
+        fabric.launch()
+    except RuntimeError as error:  # PyTorch's, with its class only in some builds
+        if world == 1 or not isinstance(error, dist.DistError):
+            raise
+        raise LostProcessError(
+            f"the {world} processes of the run did not find each other; check that all were "
+            f"started and reach MASTER_ADDR:MASTER_PORT ({str(error).partition(chr(10))[0][:150]})"
+        ) from error
     return fabric
 
 

@@ -1,8 +1,12 @@
-"""Communication between the processes of a run."""
+"""Communication between the processes of a run, and what happens when one of them is lost."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +14,73 @@ import torch
 import torch.distributed as dist
 from lightning_fabric import Fabric
 from torch import Tensor
+
+_PARENT = "CROSSIMAGE_FIRST_PROCESS"
+"""Environment variable with the number of the process that starts the others on this machine."""
+
+
+class LostProcessError(RuntimeError):
+    """Another process of the run ended or cannot be reached."""
+
+
+def tie_to_first() -> None:
+    """End with the process that started this one, even while both are still starting.
+
+    A process that waits for others to join would wait for a killed one until a time limit.
+    """
+    parent = os.environ.setdefault(_PARENT, str(os.getpid()))
+    if parent == str(os.getpid()) or sys.platform == "win32":
+        return
+
+    def watch() -> None:
+        pause = threading.Event()
+        while str(os.getppid()) == parent:
+            pause.wait(0.5)
+        os.write(2, b"crossimage: the first process of the run ended, so this one ends, too\n")
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def watch_others(started: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Say which of the processes that this one starts has ended too early.
+
+    Fabric then kills this one without a word.
+
+    Args:
+        started: The processes, which may be added later.
+    """
+
+    def watch() -> None:
+        pause = threading.Event()
+        while not pause.wait(0.2):
+            codes = [process.poll() for process in started]
+            for number, code in enumerate(codes, 1):
+                if code:
+                    how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+                    sentence = (
+                        f"crossimage: process {number} of the run {how}; the same command "
+                        "continues the run from its newest checkpoint\n"
+                    )
+                    os.write(2, sentence.encode())
+                    return
+            if codes and all(code == 0 for code in codes):
+                return
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """Say in one sentence that another process was lost."""
+    try:
+        yield
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[0].rpartition("] ")[2].partition(". ")[0][:150]
+        raise LostProcessError(
+            f"another process of the run ended or cannot be reached ({reason}); the same command "
+            "continues the run from its newest checkpoint"
+        ) from error
 
 
 class Processes:
@@ -26,14 +97,16 @@ class Processes:
     def __init__(self, fabric: Fabric) -> None:
         self.count, self.first = fabric.world_size, fabric.is_global_zero
         # votes and values travel between hosts, so that no accelerator has to wait for them
-        self._hosts: Any = dist.new_group(backend="gloo") if self.count > 1 else None
+        with _reached():
+            self._hosts: Any = dist.new_group(backend="gloo") if self.count > 1 else None
 
     def average(self, tensors: list[Tensor]) -> None:
         """Average tensors over the processes, in place, with one flat all-reduce."""
         if self.count == 1 or not tensors:
             return
         flat = torch.cat([t.flatten() for t in tensors])
-        dist.all_reduce(flat)
+        with _reached():
+            dist.all_reduce(flat)
         flat /= self.count
         for tensor, part in zip(
             tensors, torch.split(flat, [t.numel() for t in tensors]), strict=True
@@ -45,7 +118,8 @@ class Processes:
         if self._hosts is None:
             return [value]
         values: list[Any] = [None] * self.count
-        dist.all_gather_object(values, value, group=self._hosts)
+        with _reached():
+            dist.all_gather_object(values, value, group=self._hosts)
         return values
 
     def agree(self, number: int) -> int:
@@ -57,7 +131,8 @@ class Processes:
         if self._hosts is None:
             return list(numbers)
         votes = torch.tensor(numbers)
-        dist.all_reduce(votes, dist.ReduceOp.MAX, group=self._hosts)
+        with _reached():
+            dist.all_reduce(votes, dist.ReduceOp.MAX, group=self._hosts)
         return [int(vote) for vote in votes]
 
     @contextmanager
