@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from crossimage.config import Config
+from crossimage.data.build import find_source
 from crossimage.data.make.frames import make_frames
 from crossimage.data.sources.folders import find_images
 from tests.data.make.test_photo_pairs import contents, size
@@ -50,9 +52,11 @@ def test_sub_folders_of_films_become_domains_of_one_data_set(tmp_path: Path) -> 
     (tmp_path / "in/notes.txt").write_text("-")
     Image.new("RGB", (16, 16)).save(tmp_path / "in/cover.jpg")
     for workers in (1, 3):
-        summary, _ = make_frames(
+        summary, following = make_frames(
             tmp_path / str(workers), film=tmp_path / "in", every=6, workers=workers, size=24
         )
+        assert "crossimage train cyclegan/photos_small --data " in following
+        assert len(find_source(str(tmp_path / str(workers)), Config()).domains) == 2
         assert summary == "8 frames of 4 films\nleft out: 2 not films (1 .jpg, 1 .txt)"
     assert contents(tmp_path / "1") == contents(tmp_path / "3")
     assert names(tmp_path / "1")[-4:] == [

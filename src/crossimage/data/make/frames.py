@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -85,11 +86,18 @@ def make_frames(
         if not written:
             raise ValueError(f"no frame of {film} can be read; {problems[0]}")
     several = f"{len(films)} films" if len(films) > 1 else films[0].name
-    return Made(
-        summarise(f"{written} frames of {several}", describe(left_out), problems),
-        training_command("srgan/x4_small", out) if _is_one_folder(names) else
-        training_command("cyclegan", out),
-    )  # fmt: skip
+    summary = summarise(f"{written} frames of {several}", describe(left_out), problems)
+    return Made(summary, _following(out, names))
+
+
+def _following(out: Path, names: Sequence[Path]) -> str:
+    """Return the command for one folder of frames, for two domains, or for anything else."""
+    folders = {name.parts[0] if len(name.parts) > 1 else "" for name in names}
+    if len(folders) == 1:
+        return training_command("srgan/x4_small", out)
+    if len(folders) == 2 and "" not in folders:
+        return training_command("cyclegan/photos_small", out)
+    return f"crossimage data inspect {shlex.quote(str(out))}"
 
 
 def _find(film: Path) -> tuple[list[Path], list[LeftOut]]:
@@ -114,10 +122,6 @@ def _files(folder: Path) -> Iterator[Path]:
     for parent, below, names in os.walk(folder):
         below[:] = sorted(name for name in below if not name.startswith("."))
         yield from (Path(parent) / name for name in sorted(names) if not name.startswith("."))
-
-
-def _is_one_folder(names: list[Path]) -> bool:
-    return len({name.parent for name in names}) == 1
 
 
 def _write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Sequence
 from functools import partial
@@ -128,7 +129,7 @@ def _following(originals: Path, out: Path, folders: set[Path]) -> str:
         if len(labels) == len(others) == 1:
             towards = [] if labels[0] == domains[0] else ["direction=b-to-a"]
             return training_command(recipe, out, *towards)
-    return f"crossimage data inspect {out}"
+    return shlex.join(["crossimage", "data", "inspect", str(out)])
 
 
 def _parted(domains: Sequence[Path], folders: set[Path]) -> tuple[list[Path], list[Path]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -87,7 +88,7 @@ def make_split(
     written = ", ".join(f"{counts[split]} {split}" for split in ("train", "val", "test"))
     return Made(
         summarise(f"{written} images", describe(left_out, len(problems)), problems),
-        f"crossimage data inspect {out}",
+        shlex.join(["crossimage", "data", "inspect", str(out)]),
     )
 
 
