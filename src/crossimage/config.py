@@ -32,6 +32,8 @@ from crossimage.utils.files import expanded
 from crossimage.utils.names import did_you_mean
 from crossimage.utils.numbers import whole_number
 from crossimage.utils.setting_names import setting_of
+from crossimage.utils.texts.shown import cut, few, shown
+from crossimage.utils.texts.yaml_text import SyntaxFault, parse_yaml, read_yaml_text
 
 T = TypeVar("T")
 
@@ -92,8 +94,20 @@ def _whole(value: object) -> object:
 
 
 FilePath = Annotated[Path, AfterValidator(expanded)]
-PositiveInt = Annotated[int, BeforeValidator(_whole), Field(ge=1)]
-NonNegativeInt = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
+PositiveInt = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=10**18)]
+NonNegativeInt = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=10**18)]
+Width = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=65_536)]  # channels, lengths
+WidthOrZero = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=65_536)]
+Depth = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=256)]  # layers, blocks
+DepthOrZero = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=256)]
+Halvings = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=16)]
+HalvingsOrZero = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=16)]
+Items = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=1_000_000)]  # held or made at once
+ItemsOrZero = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=1_000_000)]
+Workers = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=1024)]
+Side = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=65_536)]  # in pixels
+SideOrZero = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=65_536)]
+Epochs = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1e9, allow_inf_nan=False)]
 PositiveFloat = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
 NonNegativeFloat = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1)]
@@ -101,9 +115,13 @@ Shares = Annotated[tuple[Share, Share], BeforeValidator(_separated)]
 Fraction = Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_separated)]
 Groups = Annotated[tuple[Names, ...], BeforeValidator(_grouped)]
-Counts = Annotated[tuple[PositiveInt, ...], BeforeValidator(_separated)]
+Counts = Annotated[tuple[Width, ...], BeforeValidator(_separated), Field(max_length=256)]
 Channels = Counts
-Indices = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_indices)]
+Indices = Annotated[
+    tuple[Annotated[int, Field(ge=0, le=1_000_000)], ...],
+    BeforeValidator(_indices),
+    Field(max_length=256),
+]
 Flags = Annotated[tuple[bool, ...], BeforeValidator(_separated)]
 Betas = Annotated[tuple[Fraction, Fraction], BeforeValidator(_separated)]
 Letter = Annotated[str, StringConstraints(pattern="^[a-z]$")]
@@ -112,7 +130,7 @@ Ranges = Annotated[
     Annotated[Range, Tag("")] | Annotated[dict[Letter, Range], Tag("by letter")],
     Discriminator(lambda value: "by letter" if isinstance(value, Mapping) else ""),
 ]
-Size = Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_square)]
+Size = Annotated[tuple[Side, Side], BeforeValidator(_square)]
 
 AUGMENTATIONS = ("color", "translation", "cutout")
 """What images can be augmented by on their way to discriminators."""
@@ -195,8 +213,8 @@ def micro_batch_size(
     return size
 
 
-Side = Literal["left", "right"]
-Halves = Annotated[tuple[Side, ...], BeforeValidator(_separated)]  # one per domain
+Half = Literal["left", "right"]
+Halves = Annotated[tuple[Half, ...], BeforeValidator(_separated)]  # one per domain
 
 
 @dataclass(frozen=True)
@@ -218,7 +236,7 @@ class Facts:
     classes: tuple[str, ...] = ()
     label_sets: tuple[int, ...] = ()
     categorical: tuple[bool, ...] = ()
-    halves: tuple[Side, ...] = ()
+    halves: tuple[Half, ...] = ()
     pair_aspect: float = 0.0
 
 
@@ -298,7 +316,7 @@ class Config:
     pair_aspect: NonNegativeFloat = 0.0
     channels: Channels = (3, 3)
     value_range: Ranges | None = None
-    resize: NonNegativeInt = 256
+    resize: SideOrZero = 256
     crop: Size = (256, 256)
     flip: bool = True
     resized_crop: Share = 0.0
@@ -311,13 +329,13 @@ class Config:
     augment_images: PositiveInt = 10_000
 
     steps: PositiveInt = 1_000_000
-    epochs: NonNegativeFloat = 0.0
-    batch_size: PositiveInt = 1
-    accumulate: PositiveInt = 1
+    epochs: Epochs = 0.0
+    batch_size: Items = 1
+    accumulate: Items = 1
     seed: NonNegativeInt = 0
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     compile: bool = False
-    workers: NonNegativeInt = 2
+    workers: Workers = 2
 
     learning_rate: NonNegativeFloat = 1e-4
     betas: Betas = (0.5, 0.999)
@@ -325,14 +343,14 @@ class Config:
     decay_every: NonNegativeInt = 0
     decay_factor: PositiveFloat = 0.5
     decay_steps: NonNegativeInt = 0
-    decay_epochs: NonNegativeFloat = 0.0
+    decay_epochs: Epochs = 0.0
     ema_decay: Fraction = 0.0
     max_skipped_steps: PositiveInt = 20
 
     log_every: PositiveInt = 10
     page_every: PositiveInt = 200
     sample_every: PositiveInt = 1000
-    sample_count: PositiveInt = 4
+    sample_count: Items = 4
     save_every: PositiveInt = 10_000
     keep: PositiveInt = 3
 
@@ -427,7 +445,7 @@ class SuperResolutionConfig(Config):
         scale: Factor by which height and width grow.
     """
 
-    scale: PositiveInt = 4
+    scale: Depth = 4
 
 
 C = TypeVar("C", bound=Config)
@@ -435,6 +453,8 @@ C = TypeVar("C", bound=Config)
 EARLIER_DEFAULTS = {"data_rules": 1, "holdout": 0.0}
 """Values of settings that older configurations do not state; the first layer of `build`."""
 
+
+_NAMED = 5  # problems in a message
 
 _SWITCHES_OFF = {
     "steps": "epochs",
@@ -467,8 +487,10 @@ def build(cls: type[C], *layers: Mapping[str, Any], source: str = "configuration
     try:
         return TypeAdapter(cls).validate_python(merged)
     except ValidationError as error:
-        sentences = [_explain(cls, problem) for problem in error.errors()]
-        raise ValueError(f"{source}: " + "; ".join(sentences)) from None
+        problems = error.errors(include_url=False)
+        sentences = [_explain(cls, problem) for problem in problems[:_NAMED]]
+        more = [""] * (len(problems) - len(sentences))
+        raise ValueError(f"{source}: {few([*sentences, *more], _NAMED)}") from None
 
 
 def _merge(into: dict[str, Any], layer: Mapping[str, Any]) -> None:
@@ -484,16 +506,18 @@ def _explain(cls: type, problem: Any) -> str:
     if problem["type"] == "unexpected_keyword_argument":
         known = list(keys(cls))
         if hint := setting_of(key.rsplit(".", 1)[-1], known):
-            return f"unknown key '{key}'; {hint}"
+            return f"unknown key '{cut(key)}'; {hint}"
         last = {name.rsplit(".", 1)[-1]: name for name in known}
         near = difflib.get_close_matches(key, known, 1) or [
             last[name] for name in difflib.get_close_matches(key.rsplit(".", 1)[-1], last, 1)
         ]
-        return f"unknown key '{key}'" + (f"; did you mean '{near[0]}'?" if near else "")
+        return f"unknown key '{cut(key)}'" + (f"; did you mean '{near[0]}'?" if near else "")
     message = problem["msg"].removeprefix("Value error, ")
     if not key:
-        return str(message)
-    return f"{key}: {message[0].lower() + message[1:]}, found {problem['input']!r}"
+        return cut(message, 600)
+    return (
+        f"{cut(key)}: {cut(message[0].lower() + message[1:], 400)}, found {shown(problem['input'])}"
+    )
 
 
 def keys(cls: type, prefix: str = "") -> Iterable[str]:
@@ -549,12 +573,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: The file does not exist.
-        ValueError: The file is not YAML, or not a mapping.
+        ValueError: The file is not YAML, its values have no end, or it is not a mapping.
     """
+    text = read_yaml_text(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content = parse_yaml(text)
+    except SyntaxFault as error:
         raise ValueError(f"{path} is not valid YAML: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}; expected key: value lines") from None
     if content is None:
         return {}
     if not isinstance(content, dict):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from crossimage.checkpoints.contents import check_complete, check_weights
 from crossimage.checkpoints.families import family_of
 from crossimage.checkpoints.model_file import load_model
 from crossimage.checkpoints.training_state import Checkpoints, is_sealed
@@ -18,7 +19,9 @@ from crossimage.config import EARLIER_DEFAULTS, build, to_dict
 from crossimage.methods import find_method
 from crossimage.methods.base import Method
 from crossimage.utils.foreign_files import kind_of
-from crossimage.utils.tensor_files import read_pickle
+from crossimage.utils.tensor_files.outline import check_size, outline
+from crossimage.utils.tensor_files.torch_files import read_pickle
+from crossimage.utils.texts.shown import cut
 
 _ARCHIVES = {".pt", ".pth", ".ckpt"}
 
@@ -126,9 +129,7 @@ def load_trained(path: Path, report: Callable[[str], None]) -> Trained:
             newest = None
         if newest is None:
             return Trained(networks, None)
-        complete = type(networks)(networks.config, training=True)
-        complete.load_state_dict({**newest[1]["method"], **networks.state_dict()}, strict=False)
-        return Trained(complete.eval(), newest[0])
+        return Trained(_completed(networks, newest, path), newest[0])
 
 
 def _is_archive(path: Path) -> bool:
@@ -166,8 +167,8 @@ def _check_origin(path: Path) -> None:
     if family := family_of(names):
         raise ValueError(f"{path} is not a model of crossimage: {family}")
     raise ValueError(
-        f"{path} is a checkpoint of another codebase, with tensors such as '{names[0]}'; import "
-        f"it with {_import_of(path)}, and give that file in its place"
+        f"{path} is a checkpoint of another codebase, with tensors such as '{cut(names[0])}'; "
+        f"import it with {_import_of(path)}, and give that file in its place"
     )
 
 
@@ -183,9 +184,12 @@ def _from_checkpoint(path: Path) -> Trained:
     if not is_sealed(path):
         _check_origin(path)
     state = Checkpoints.load(path)
+    check_complete(state, path, ("step", "method", "average", "config"))
     values = EARLIER_DEFAULTS | state["config"]
     cls = find_method(values.pop("method"), path)
-    networks = cls(build(cls.Config, values, source=str(path)), training=True)
+    config = build(cls.Config, values, source=str(path))
+    _check_fits(state, outline(lambda: cls(config, training=True), path), path)
+    networks = cls(config, training=True)
     networks.load_state_dict(state["method"] | (state["average"] or {}), strict=False)
     return Trained(networks.eval(), state["step"])
 
@@ -198,12 +202,27 @@ def _with_discriminators(networks: Method, run: Path) -> Method:
             f"{run} holds no discriminators; expected a run folder with a checkpoint or a model "
             "file that was saved with them"
         )
-    complete = type(networks)(networks.config, training=True)
+    return _completed(networks, newest, run)
+
+
+def _completed(networks: Method, newest: tuple[int, dict[str, Any]], run: Path) -> Method:
+    """Add the players that only training needs, from the newest checkpoint of a run."""
+    cls, config = type(networks), networks.config
+    step, state = newest
+    path = run / "checkpoints" / f"step-{step:08d}.pt"
+    check_complete(state, path, ("method",))
+    _check_fits(state, outline(lambda: cls(config, training=True), path), path)
+    complete = cls(config, training=True)
     # The weights of the model file take precedence, because they may be running averages.
-    tensors = {**newest[1]["method"], **networks.state_dict()}
-    assert set(complete.tensors()) <= set(tensors)
-    complete.load_state_dict(tensors, strict=False)
-    return complete
+    complete.load_state_dict({**state["method"], **networks.state_dict()}, strict=False)
+    return complete.eval()
+
+
+def _check_fits(state: Mapping[str, Any], networks: Method, path: Path) -> None:
+    """Refuse a checkpoint whose weights are not those of networks without values."""
+    check_weights(state, networks.tensors(), path)
+    held = sum(tensor.nbytes for tensor in state["method"].values())
+    check_size(networks, held, path)
 
 
 def _warn(sentence: str) -> None:

@@ -7,6 +7,7 @@ Loading looks the method up in a table; no code comes from the file.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -20,9 +21,19 @@ from crossimage.config import EARLIER_DEFAULTS, build, to_dict
 from crossimage.methods import find_method, method_name
 from crossimage.methods.base import Method
 from crossimage.utils.files import atomic
-from crossimage.utils.tensor_files import read_safetensors, write_safetensors
+from crossimage.utils.tensor_files.outline import check_shapes, check_size, outline, shapes_of
+from crossimage.utils.tensor_files.safetensors_files import (
+    Safetensors,
+    open_safetensors,
+    write_safetensors,
+)
+from crossimage.utils.texts.json_text import parse_json
+from crossimage.utils.texts.shown import cut
 
 FORMAT, FORMAT_VERSION = "crossimage", 1
+_METADATA = {
+    "format", "format_version", "version", "method", "config", "domains", "contents", "checksum",
+}  # fmt: skip
 
 
 def save_model(path: Path, method: Method, *, discriminators: bool = False) -> None:
@@ -59,31 +70,65 @@ def save_model(path: Path, method: Method, *, discriminators: bool = False) -> N
 def load_model(path: Path | str) -> Method:
     """Build the method of a model file, with its weights, on the CPU and in evaluation mode.
 
+    The file's settings and the shapes of its tensors are compared before anything is built. Files
+    of earlier versions, whose settings no checksum covers, are loaded with a warning.
+
     Raises:
         FileNotFoundError: The file does not exist.
         ValueError: It is not a complete, undamaged model file that this version can read.
     """
     path = Path(path)
-    metadata, tensors = read_safetensors(path, "a model file (.safetensors)")
-    _check_format(path, metadata, tensors)
-    name = metadata.get("method", "")
+    with open_safetensors(path, "a model file (.safetensors)") as file:
+        _check_format(path, file)
+        try:
+            method, everything = _check_networks(path, file)
+        except ValueError as error:
+            file.check_seal(error)
+            raise
+        tensors = file.tensors()
+    if file.seal is None:
+        if _checksum(tensors) != file.metadata["checksum"]:
+            raise ValueError(
+                f"{path} is damaged: its weights do not match its checksum; get or write it again"
+            )
+        warnings.warn(unsealed(path, "model"), stacklevel=2)
+    networks = type(method)(method.config, training=everything)
+    networks.load_state_dict(tensors, strict=False)
+    return networks.eval()
+
+
+def unsealed(path: Path, kind: str) -> str:
+    """Return a sentence on a file of an earlier version, without a checksum of its settings."""
+    return (
+        f"{path} was written by an earlier version, and no checksum covers its settings; the "
+        f"{kind} is used as it is, and has one when it is saved again"
+    )
+
+
+def _check_networks(path: Path, file: Safetensors) -> tuple[Method, bool]:
+    """Return the method that a file describes, without values, and whether it is complete.
+
+    Raises:
+        ValueError: The metadata are incomplete, or describe other networks than the file holds.
+    """
+    metadata, name = file.metadata, file.metadata.get("method", "")
     cls = find_method(name, path)
     try:
-        values = EARLIER_DEFAULTS | json.loads(metadata["config"])
+        values = EARLIER_DEFAULTS | parse_json(metadata["config"])
         everything = {"translation": False, "all": True}[metadata["contents"]]
-        checksum = metadata["checksum"]
+        metadata["checksum"]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{path} has incomplete metadata ({error}); get or write the model file again"
+            f"{path} has incomplete metadata ({cut(error)}); get or write the model file again"
         ) from None
-    method = cls(build(cls.Config, values, source=str(path)), training=everything)
-    _compare(path, name, tensors, method.tensors(*_networks(method, everything)))
-    if _checksum(tensors) != checksum:
-        raise ValueError(
-            f"{path} is damaged: its weights do not match its checksum; get or write it again"
-        )
-    method.load_state_dict(tensors, strict=False)
-    return method.eval()
+    if unknown := sorted(metadata.keys() - _METADATA):
+        raise ValueError(f"{path} has the unknown metadata '{cut(unknown[0])}'")
+    config = build(cls.Config, values, source=str(path))
+    method = outline(lambda: cls(config, training=everything), path)
+    expected = shapes_of(method.tensors(*_networks(method, everything)))
+    check_shapes(path, f"a {name} with its config", file.shapes, expected)
+    check_size(method, file.size, path)
+    return method, everything
 
 
 def model_hash(method: Method) -> str:
@@ -114,10 +159,11 @@ def _checksum(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _check_format(path: Path, metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> None:
+def _check_format(path: Path, file: Safetensors) -> None:
     """Refuse a file that is not a model of a version that can be read."""
+    metadata = file.metadata
     if metadata.get("format") != FORMAT:
-        if family := family_of(tensors):
+        if family := family_of(file.shapes):
             raise ValueError(f"{path} is not a model of crossimage: {family}")
         raise ValueError(
             f"{path} is a safetensors file, but not a model written by crossimage; "
@@ -126,33 +172,7 @@ def _check_format(path: Path, metadata: Mapping[str, str], tensors: Mapping[str,
     version = str(metadata.get("format_version"))
     if not version.isdigit() or int(version) > FORMAT_VERSION:
         raise ValueError(
-            f"{path} has format version '{version}' (written by crossimage "
-            f"{metadata.get('version', 'unknown')}), and this crossimage {__version__} reads up to "
-            f"version {FORMAT_VERSION}; upgrade crossimage"
-        )
-
-
-def _compare(
-    path: Path, name: str, tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]
-) -> None:
-    """Refuse weights that do not belong to the configured networks."""
-    missing = [key for key in expected if key not in tensors]
-    extra = [key for key in tensors if key not in expected]
-    common = [key for key in expected if key in tensors]
-    shapes = [key for key in common if tensors[key].shape != expected[key].shape]
-    problems = []
-    if missing:
-        problems.append(f"{len(missing)} missing, the first '{missing[0]}'")
-    if extra:
-        problems.append(f"{len(extra)} unexpected, the first '{extra[0]}'")
-    if shapes:
-        key = shapes[0]
-        problems.append(
-            f"{len(shapes)} of another shape, the first '{key}' "
-            f"({list(tensors[key].shape)}, expected {list(expected[key].shape)})"
-        )
-    if problems:
-        raise ValueError(
-            f"the weights in {path} do not fit a {name} with its config: {'; '.join(problems)}; "
-            "get or write the model file again"
+            f"{path} has format version '{cut(version)}' (written by crossimage "
+            f"{cut(metadata.get('version', 'unknown'))}), and this crossimage {__version__} reads "
+            f"up to version {FORMAT_VERSION}; upgrade crossimage"
         )

@@ -19,10 +19,14 @@ from typing import IO, Any, cast
 import portalocker
 import torch
 
+from crossimage.checkpoints.contents import problem_of
 from crossimage.utils.files import atomic, flush_folder, open_regular, remove_leftovers
+from crossimage.utils.tensor_files.surveys import survey
+from crossimage.utils.texts.shown import first_line
 
 _SEAL = b"\ncrossimage sha256 "
 _SEAL_LENGTH = len(_SEAL) + 64
+_ATTEMPTS = 5  # to read the newest checkpoint of a run that goes on
 _NAME = re.compile(r"step-(\d+)\.pt")
 _OLD_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")  # of versions before 0.2
 
@@ -49,7 +53,7 @@ class Checkpoints:
         Raises:
             ValueError: The file cannot be written; all older states are kept.
         """
-        path = self.folder / f"step-{step:08d}.pt"
+        path = self.path_of(step)
         try:
             if not self.folder.is_dir():
                 self.folder.mkdir(parents=True)
@@ -57,7 +61,7 @@ class Checkpoints:
             with atomic(path, durable=True) as file:
                 _write_sealed(file, state)
         except OSError as error:
-            good = next((p for _, p in self._newest_first() if _damage(p) is None), None)
+            good = next((p for _, p in self._newest_first() if _is_sound(p)), None)
             rest = (
                 f"the newest good checkpoint is {good}, and the same command resumes from there"
                 if good
@@ -84,15 +88,18 @@ class Checkpoints:
         Raises:
             ValueError: There are checkpoints, but all of them are damaged.
         """
+        for _ in range(_ATTEMPTS - 1):
+            with suppress(FileNotFoundError):  # removed by the run since it was listed
+                return self._load_newest(report)
+        return self._load_newest(report)
+
+    def _load_newest(self, report: Callable[[str], None]) -> tuple[int, dict[str, Any]] | None:
         checkpoints, damaged = self._newest_first(), []
         for step, path in checkpoints:
-            problem = _damage(path)
-            if problem is None:
-                try:
-                    return step, torch.load(path, "cpu", weights_only=True, mmap=False)
-                except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-                    problem = f"cannot be read ({str(error).splitlines()[0]})"
-            damaged.append(f"{path} {problem}")
+            try:
+                return step, _read(path, step)
+            except _UnusableError as error:
+                damaged.append(f"{path} {error}")
             if len(damaged) < len(checkpoints):
                 report(f"{damaged[-1]}; using the checkpoint before it")
         if damaged:
@@ -109,17 +116,18 @@ class Checkpoints:
         Raises:
             ValueError: The file is damaged, or not a checkpoint of a run.
         """
-        problem = _damage(path)
-        if problem is None:
-            try:
-                return cast(dict[str, Any], torch.load(path, "cpu", weights_only=True, mmap=False))
-            except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-                problem = f"cannot be read ({str(error).splitlines()[0]})"
-        raise ValueError(
-            f"{path} {problem}; expected a checkpoint of a run, such as "
-            "RUN/checkpoints/step-00010000.pt; checkpoints of other codebases are imported with "
-            "`crossimage import`"
-        )
+        try:
+            return _read(path)
+        except _UnusableError as error:
+            raise ValueError(
+                f"{path} {error}; expected a checkpoint of a run, such as "
+                "RUN/checkpoints/step-00010000.pt; checkpoints of other codebases are imported "
+                "with `crossimage import`"
+            ) from None
+
+    def path_of(self, step: int) -> Path:
+        """Return the path of the state after ``step`` steps."""
+        return self.folder / f"step-{step:08d}.pt"
 
     def newest_path(self) -> Path | None:
         """Return the checkpoint of the latest step, unchecked, or None if there is none."""
@@ -170,23 +178,54 @@ def is_sealed(path: Path) -> bool:
         return file.read().startswith(_SEAL)
 
 
-def _damage(path: Path) -> str | None:
-    """Return what is wrong with a checkpoint's bytes, or None."""
-    digest = hashlib.sha256()
+class _UnusableError(Exception):
+    """Why a checkpoint cannot be used, as the end of a sentence."""
+
+
+def _read(path: Path, step: int | None = None) -> dict[str, Any]:
+    """Read a state with one handle, on the CPU.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        _UnusableError: It is damaged, or its content is not a state.
+    """
     try:
         with open(path, "rb") as file:
-            left = os.fstat(file.fileno()).st_size - _SEAL_LENGTH
-            while left > 0 and (chunk := file.read(min(left, 1 << 20))):
-                digest.update(chunk)
-                left -= len(chunk)
-            seal = file.read()
+            _check_seal(file)
+            survey(file, verify=False)
+            state = torch.load(file, "cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
     except OSError as error:
-        return f"cannot be read ({_reason(error)})"
+        raise _UnusableError(f"cannot be read ({_reason(error)})") from None
+    except (ValueError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise _UnusableError(f"cannot be read ({first_line(error)})") from None
+    if problem := problem_of(state, step):
+        raise _UnusableError(problem)
+    return cast(dict[str, Any], state)
+
+
+def _is_sound(path: Path) -> bool:
+    """Return whether a checkpoint's bytes match their checksum."""
+    try:
+        with open(path, "rb") as file:
+            _check_seal(file)
+    except (OSError, _UnusableError):
+        return False
+    return True
+
+
+def _check_seal(file: IO[bytes]) -> None:
+    digest = hashlib.sha256()
+    left = os.fstat(file.fileno()).st_size - _SEAL_LENGTH
+    while left > 0 and (chunk := file.read(min(left, 1 << 20))):
+        digest.update(chunk)
+        left -= len(chunk)
+    seal = file.read(_SEAL_LENGTH + 1)
     if not seal.startswith(_SEAL):
-        return "is incomplete or altered (its checksum is missing)"
+        raise _UnusableError("is incomplete or altered (its checksum is missing)")
     if seal != _SEAL + digest.hexdigest().encode():
-        return "is altered (its checksum does not match)"
-    return None
+        raise _UnusableError("is altered (its checksum does not match)")
 
 
 def _reason(error: OSError) -> str:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import yaml
+from crossimage.utils.texts.shown import cut
+from crossimage.utils.texts.yaml_text import SyntaxFault, parse_yaml
 
 _SETTING = re.compile(r"[A-Za-z_]\w*(\.\w+)*=")
 
@@ -48,7 +49,7 @@ def parse_overrides(arguments: Iterable[str]) -> dict[str, Any]:
         name, equals, text = argument.removeprefix("--").partition("=")
         if not equals:
             if not argument.startswith("--"):
-                raise ValueError(f"'{argument}' is not understood: expected key=value")
+                raise ValueError(f"'{cut(argument)}' is not understood: expected key=value")
             if rest and not rest[0].startswith("--") and "=" not in rest[0]:
                 text = rest.pop(0)
             else:
@@ -59,13 +60,18 @@ def parse_overrides(arguments: Iterable[str]) -> dict[str, Any]:
         for part in path:
             group = group.setdefault(part, {})
             if not isinstance(group, dict):
-                raise ValueError(f"'{name}': '{part}' is a value, not a group of settings")
-        group[last] = _parse(text)
+                raise ValueError(
+                    f"'{cut(name)}': '{cut(part)}' is a value, not a group of settings"
+                )
+        try:
+            group[last] = _parse(text)
+        except ValueError as error:
+            raise ValueError(f"{cut(name)}: {error}") from None
     return nested
 
 
 def _parse(text: str) -> Any:
     try:
-        return yaml.safe_load(text) if text else ""
-    except yaml.YAMLError:
+        return parse_yaml(text) if text else ""
+    except SyntaxFault:
         return text

@@ -37,10 +37,12 @@ from crossimage.interop.mapping import (
     CheckpointFile,
     Format,
     MismatchError,
+    check_finite,
     nest,
 )
 from crossimage.utils.files import as_path
 from crossimage.utils.names import did_you_mean
+from crossimage.utils.texts.shown import cut
 
 FORMATS: dict[str, Format] = {
     "nvlabs-munit": nvlabs_munit,
@@ -93,7 +95,9 @@ def import_model(
     paths, out = [as_path(file, "a file") for file in files], as_path(out, "out")
     if format is not None and format not in FORMATS:
         hint = did_you_mean(format, FORMATS) or ";"
-        raise ValueError(f"unknown format '{format}'{hint} known formats: {', '.join(FORMATS)}")
+        raise ValueError(
+            f"unknown format '{cut(format)}'{hint} known formats: {', '.join(FORMATS)}"
+        )
     if out.is_dir() or out.resolve() in {path.resolve() for path in paths}:
         kind = "a folder" if out.is_dir() else "one of the files to import"
         raise ValueError(f"{out} is {kind}; give the new model file another name")
@@ -111,6 +115,7 @@ def import_model(
         notes.append(f"recognised as {format}")
     module = FORMATS[format]
     sources = arrange(contents, module, _roles()) or _as_given(contents, format)
+    check_finite(sources)
     notes += [note for content in contents for note in note_left_out(content, sources)]
     # a setting of how images are read, which no codebase knows
     ranges = {key: text for key, text in given.items() if key.split(".")[0] == "value_range"}
@@ -203,8 +208,8 @@ def _recognise(contents: list[Contents]) -> str:
             )
     problem = f"may be {' or '.join(matches)}" if matches else "are not of a known format"
     raise ValueError(
-        f"the tensors of {names} (the first: '{next(iter(contents[0].state))}') {problem}; name "
-        f"the format before the files: {', '.join(FORMATS)}"
+        f"the tensors of {names} (the first: '{cut(next(iter(contents[0].state)))}') {problem}; "
+        f"name the format before the files: {', '.join(FORMATS)}"
     )
 
 

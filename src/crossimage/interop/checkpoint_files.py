@@ -10,7 +10,9 @@ from typing import Any
 
 from torch import Tensor
 
-from crossimage.utils.tensor_files import Unread, is_safetensors, read_pickle, read_safetensors
+from crossimage.utils.tensor_files.safetensors_files import is_safetensors, read_safetensors
+from crossimage.utils.tensor_files.torch_files import Unread, read_pickle
+from crossimage.utils.texts.shown import cut
 
 State = dict[str, Tensor]
 
@@ -84,9 +86,9 @@ def read_checkpoint(path: Path) -> Contents:
         objects = [name for name, what in found.left_out.items() if what.startswith(_OBJECT)]
         if objects:
             raise ValueError(
-                f"{path} holds no tensors, but '{objects[0]}', {found.left_out[objects[0]]} whose "
-                "code would run when it is read, and which is not built; expected a checkpoint of "
-                "named tensors: save the network's state_dict()"
+                f"{path} holds no tensors, but '{cut(objects[0])}', {found.left_out[objects[0]]} "
+                "whose code would run when it is read, and which is not built; expected a "
+                "checkpoint of named tensors: save the network's state_dict()"
             )
         raise ValueError(f"{path} holds no tensors; expected those of a network")
     return found
@@ -105,7 +107,7 @@ def _collect(found: Contents, content: Mapping[str, Any], prefix: str) -> None:
         elif isinstance(value, Mapping):
             _collect(found, value, f"{name}.")
         elif isinstance(value, Unread):
-            found.left_out[name] = f"{_OBJECT} ({value.name})"
+            found.left_out[name] = f"{_OBJECT} ({cut(value.name)})"
         elif value is not None:
             found.left_out[name] = f"a {type(value).__name__}"
 

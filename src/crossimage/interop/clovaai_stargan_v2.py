@@ -24,6 +24,7 @@ from crossimage.interop.mapping import (
     check_options,
     choose_settings,
     load_weights,
+    networks_of,
     note_shapes,
 )
 from crossimage.methods.stargan_v2 import AFHQ, StarGANv2, StarGANv2Config
@@ -79,7 +80,7 @@ def convert(
             f"of {side} px, as its style encoder takes, {' or '.join(map(str, sorted(halved)))} "
             "halvings were expected"
         )
-    method = StarGANv2(settings, training=with_D)
+    method = networks_of(StarGANv2, settings, sources, training=with_D)
     heads = range(1, side.bit_length() - 2)
     G, F, E, D = "generator", "mapping_network", "style_encoder", "discriminator"
     load_weights(method.generators, source, _generator(depth))

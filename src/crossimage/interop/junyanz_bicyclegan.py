@@ -36,6 +36,7 @@ from crossimage.interop.mapping import (
     MismatchError,
     check_options,
     choose_settings,
+    networks_of,
     note_shapes,
 )
 from crossimage.methods.bicyclegan import BicycleGAN, BicycleGANConfig
@@ -103,7 +104,7 @@ def convert(
     # The official encoder ends by averaging 8x8 pixels.
     side = max(2 ** shapes["downsamples"], 8 * 2 ** shapes["encoder_downsamples"])
     settings = configure(BicycleGANConfig, shapes | chosen, options, side)
-    method = BicycleGAN(settings, training=discriminator is not None)
+    method = networks_of(BicycleGAN, settings, sources, training=discriminator is not None)
     load_network(method.generators["G"], sources[0], generator)
     _swap_skips(method.generators["G"])
     load_network(method.generators["E"], sources[1], encoder)

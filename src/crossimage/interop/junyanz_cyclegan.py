@@ -34,6 +34,7 @@ from crossimage.interop.mapping import (
     ConvertedModel,
     Files,
     check_options,
+    networks_of,
     note_shapes,
 )
 from crossimage.methods.cyclegan import CycleGAN, CycleGANConfig
@@ -99,7 +100,7 @@ def convert(
         notes.append("weights.identity=0, since the domains differ in their numbers of channels")
     side = published_size(generator)
     settings = configure(CycleGANConfig, shapes | chosen, options, side)
-    method = CycleGAN(settings, training=discriminator is not None)
+    method = networks_of(CycleGAN, settings, sources, training=discriminator is not None)
     for way in ways[:2]:
         load_network(method.generators[way], files[way], generator)
     if discriminator:

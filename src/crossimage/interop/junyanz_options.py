@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from crossimage.interop.mapping import MismatchError
+from crossimage.utils.texts.yaml_text import parse_yaml
 
 _LINE = re.compile(r"\s*(\w+): (.*?)(?:\s+\[default: .*\])?\s*")
 _NAMES = {
@@ -42,8 +41,8 @@ def read_options(path: Path) -> dict[str, Any]:
 
 def _value(text: str) -> Any:
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
+        value = parse_yaml(text)
+    except ValueError:
         return text
     return value if isinstance(value, bool | int | float) else text
 

@@ -42,6 +42,7 @@ from crossimage.interop.mapping import (
     Files,
     check_options,
     choose_settings,
+    networks_of,
     note_shapes,
 )
 from crossimage.methods.pix2pix import Pix2Pix, Pix2PixConfig
@@ -99,7 +100,7 @@ def convert(
     notes += [*direction_notes, note]
     side = published_size(generator)
     settings = configure(Pix2PixConfig, shapes | chosen, options, side)
-    method = Pix2Pix(settings, training=discriminator is not None)
+    method = networks_of(Pix2Pix, settings, sources, training=discriminator is not None)
     load_network(method.generators["G"], sources[0], generator)
     if discriminator:
         load_network(method.discriminators["D"], sources[1], discriminator)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from crossimage.methods.base import Method
 from crossimage.utils.names import did_you_mean
+from crossimage.utils.tensor_files.outline import check_size, outline
+from crossimage.utils.texts.shown import cut
+
+M = TypeVar("M", bound=Method)
 
 
 class Files(NamedTuple):
@@ -96,7 +100,7 @@ class CheckpointFile:
         if name not in self.state:
             raise MismatchError(
                 f"{self.path} has no tensor '{name}', and one{printed and f' of shape {printed}'} "
-                f"was expected; its first tensor is '{next(iter(self.state))}'"
+                f"was expected; its first tensor is '{cut(next(iter(self.state)))}'"
             )
         value = self.state[name]
         if expected is not None and (
@@ -104,7 +108,7 @@ class CheckpointFile:
             or any(n not in (None, side) for n, side in zip(expected, value.shape, strict=True))
         ):
             raise MismatchError(
-                f"the tensor '{name}' of {self.path} has the shape {list(value.shape)}, and "
+                f"the tensor '{cut(name)}' of {self.path} has the shape {list(value.shape)}, and "
                 f"{printed} was expected"
             )
         self.unused.pop(name, None)
@@ -135,8 +139,8 @@ class CheckpointFile:
         if self.unused:
             name, value = next(iter(self.unused.items()))
             raise MismatchError(
-                f"the tensor '{name}' of {self.path}, of shape {list(value.shape)}, has no place "
-                "in the network that the other tensors describe; expected no such tensor"
+                f"the tensor '{cut(name)}' of {self.path}, of shape {list(value.shape)}, has no "
+                "place in the network that the other tensors describe; expected no such tensor"
             )
 
 
@@ -201,7 +205,7 @@ def check_options(options: Mapping[str, str], known: Iterable[str]) -> None:
     for key in options:
         if key not in known:
             hint = did_you_mean(key, known) or ";"
-            raise ValueError(f"unknown option '{key}'{hint} known options: {', '.join(known)}")
+            raise ValueError(f"unknown option '{cut(key)}'{hint} known options: {', '.join(known)}")
 
 
 def choose_settings(
@@ -233,6 +237,41 @@ def choose_settings(
 def note_shapes(values: Mapping[str, Any]) -> str:
     """Return a note of the settings that the shapes of the tensors determine."""
     return "from the tensors: " + ", ".join(f"{key}={value}" for key, value in values.items())
+
+
+def networks_of(
+    cls: type[M], config: Any, sources: Sequence[CheckpointFile], *, training: bool
+) -> M:
+    """Build a method's networks, unless they are many times as large as the files' tensors.
+
+    Args:
+        cls: The method.
+        config: The settings that the tensors tell.
+        sources: The files.
+        training: Also build the players that only training needs.
+
+    Raises:
+        ValueError: They are too large, or cannot be built.
+    """
+    names = " and ".join(dict.fromkeys(str(source.path) for source in sources))
+    held = sum(tensor.nbytes for source in sources for tensor in source.state.values())
+    check_size(outline(lambda: cls(config, training=training), names), held, names)
+    return cls(config, training=training)
+
+
+def check_finite(sources: Iterable[CheckpointFile]) -> None:
+    """Refuse weights that are not finite.
+
+    Raises:
+        ValueError: A tensor holds NaN or infinity.
+    """
+    for source in sources:
+        for name, tensor in source.state.items():
+            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+                raise ValueError(
+                    f"the tensor '{cut(name)}' of {source.path} holds NaN or infinity, expected "
+                    "finite weights; the file is damaged or its training has diverged"
+                )
 
 
 def nest(flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from crossimage.interop.mapping import (
     Files,
     check_options,
     choose_settings,
+    networks_of,
     note_shapes,
 )
 from crossimage.interop.mmagic import (
@@ -89,7 +90,7 @@ def convert(
     given = {"domains": ",".join(names)}
     side = published_size(networks["ab"])
     settings = configure(CycleGANConfig, shapes | chosen, given, side)
-    method = CycleGAN(settings, training=bool(critics))
+    method = networks_of(CycleGAN, settings, sources, training=bool(critics))
     for way, network in networks.items():
         to_rgb(source, network, order)
         load_network(method.generators[way], source, network)

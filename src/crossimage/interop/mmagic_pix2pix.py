@@ -18,6 +18,7 @@ from crossimage.interop.mapping import (
     Files,
     check_options,
     choose_settings,
+    networks_of,
     note_shapes,
 )
 from crossimage.interop.mmagic import (
@@ -79,7 +80,7 @@ def convert(
     side = published_size(generator)
     given = {"domains": ",".join(names)}
     settings = configure(Pix2PixConfig, shapes | chosen, given, side)
-    method = Pix2Pix(settings, training=critic is not None)
+    method = networks_of(Pix2Pix, settings, sources, training=critic is not None)
     to_rgb(source, generator, order)
     load_network(method.generators["G"], source, generator)
     if critic:

@@ -27,6 +27,7 @@ from crossimage.interop.mapping import (
     Files,
     check_options,
     choose_settings,
+    networks_of,
     note_shapes,
 )
 from crossimage.methods.pix2pix import Pix2Pix, Pix2PixConfig
@@ -67,7 +68,9 @@ def convert(
     # labels of Cityscapes, with or without borders between instances
     classes = _CITYSCAPES if network.values["inputs"] in (_CITYSCAPES, _CITYSCAPES + 1) else 0
     chosen, notes = choose_settings({"test_mode": "train", "classes": classes}, options)
-    method = Pix2Pix(configure(Pix2PixConfig, shapes | chosen, options, _SIDE), training=False)
+    method = networks_of(
+        Pix2Pix, configure(Pix2PixConfig, shapes | chosen, options, _SIDE), sources, training=False
+    )
     load_network(method.generators["G"], source, network)
     notes = [*role_notes([source], ROLES), note_shapes(shapes), *notes]
     for other in sources[1:]:

@@ -21,6 +21,7 @@ from crossimage.interop.mapping import (
     is_unused_statistic,
     load_weights,
     nest,
+    networks_of,
     note_shapes,
 )
 from crossimage.interop.nvlabs import LayerNames, encoder_names, flat_values, upsampler_names
@@ -86,7 +87,7 @@ def convert(
         values |= {"domains": names, "attributes": names}
         values |= {"label_sets": [len(names)], "categorical": [True]}
     settings = build(FUNITConfig, nest(values), source="crossimage import")
-    method = FUNIT(settings, training=dis is not None)
+    method = networks_of(FUNIT, settings, sources, training=dis is not None)
     load_weights(method.generators, gen, _generator_names(settings, start))
     if dis is not None:
         load_weights(method.discriminators, dis, _discriminator_names(settings))

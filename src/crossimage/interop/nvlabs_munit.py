@@ -12,6 +12,7 @@ from crossimage.interop.mapping import (
     Files,
     is_unused_statistic,
     load_weights,
+    networks_of,
 )
 from crossimage.interop.nvlabs import (
     LAYER_NORM,
@@ -58,7 +59,7 @@ def convert(
             f"'a.mlp.model.0.fc.weight' of {gen.path} does not fit; expected MUNIT's config.yaml"
         )
     settings, notes = configure(MUNITConfig, shapes, gen, dis, options, config, SETTINGS)
-    munit = MUNIT(settings, training=dis is not None)
+    munit = networks_of(MUNIT, settings, sources, training=dis is not None)
     for d in "ab":
         load_weights(munit.generators[d], gen, generator_names(settings, d), LAYER_NORM)
         if dis is not None:

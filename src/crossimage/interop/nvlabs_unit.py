@@ -12,6 +12,7 @@ from crossimage.interop.mapping import (
     Files,
     is_unused_statistic,
     load_weights,
+    networks_of,
 )
 from crossimage.interop.nvlabs import (
     LAYER_NORM,
@@ -45,7 +46,7 @@ def convert(
         # This is a config file of MUNIT, whose styles UNIT does not have.
         gen.take("a.mlp.model.0.fc.weight", (config["gen"]["mlp_dim"], None))
     settings, notes = configure(UNITConfig, shapes, gen, dis, options, config, SETTINGS)
-    unit = UNIT(settings, training=dis is not None)
+    unit = networks_of(UNIT, settings, sources, training=dis is not None)
     for d in "ab":
         load_weights(unit.generators[d], gen, generator_names(settings, d), LAYER_NORM)
         if dis is not None:

@@ -28,6 +28,7 @@ from crossimage.interop.mapping import (
     ConvertedModel,
     Files,
     check_options,
+    networks_of,
     note_shapes,
 )
 from crossimage.methods.cyclegan import CycleGAN, CycleGANConfig
@@ -72,7 +73,7 @@ def convert(
     settings = configure(
         CycleGANConfig, shapes | {"upsampling": "nearest"}, options, published_size(network)
     )
-    method = CycleGAN(settings, training=False)
+    method = networks_of(CycleGAN, settings, sources, training=False)
     for way, source in zip(("ab", "ba"), generators, strict=True):
         load_network(method.generators[way], source, network)
     return ConvertedModel(method, False, notes)

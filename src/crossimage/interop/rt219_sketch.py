@@ -37,6 +37,7 @@ from crossimage.interop.mapping import (
     choose_settings,
     load_weights,
     nest,
+    networks_of,
     note_shapes,
 )
 from crossimage.methods.sketch_to_photo import SketchToPhoto, SketchToPhotoConfig
@@ -99,7 +100,7 @@ def convert(
     training = all(
         name in files for stage, names in _OF_TRAINING.items() if stage in files for name in names
     )
-    method = SketchToPhoto(settings, training=training)
+    method = networks_of(SketchToPhoto, settings, sources, training=training)
     places: dict[str, nn.Module] = {"shape": method.shape.network}
     if training:
         places |= {"redrawing": method.redrawing.network, **method.discriminators}

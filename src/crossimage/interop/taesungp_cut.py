@@ -36,6 +36,7 @@ from crossimage.interop.mapping import (
     check_options,
     choose_settings,
     load_weights,
+    networks_of,
     note_shapes,
 )
 from crossimage.methods.cut import CUT, CUTConfig
@@ -97,7 +98,7 @@ def convert(
     chosen["test_mode"], note = choose_test_mode(options, config, shapes["norm"], shapes["dropout"])
     named, direction_notes = name_domains(options, config)
     settings = configure(CUTConfig, shapes | chosen, named, SIDE)
-    method = CUT(settings, training=discriminator is not None)
+    method = networks_of(CUT, settings, sources, training=discriminator is not None)
     load_network(method.generators, files["G"], generator)
     if discriminator:
         load_network(method.discriminators["b"], files["D"], discriminator)

@@ -23,6 +23,7 @@ from crossimage.interop.mapping import (
     choose_settings,
     load_weights,
     nest,
+    networks_of,
     note_shapes,
 )
 from crossimage.interop.taesungp_cut import (
@@ -83,7 +84,7 @@ def convert(
         source="the imported settings",
     )  # fmt: skip
 
-    method = SinCUT(settings, training="D" in files)
+    method = networks_of(SinCUT, settings, sources, training="D" in files)
     _load_generator(method.generators, files["G"])
     if "D" in files:
         _load_discriminator(method.discriminators["b"], files["D"])

@@ -25,6 +25,7 @@ from crossimage.interop.mapping import (
     check_options,
     choose_settings,
     nest,
+    networks_of,
     note_shapes,
 )
 from crossimage.methods.sketchygan import SketchyGAN, SketchyGANConfig
@@ -90,7 +91,7 @@ def convert(
     if shapes["channels"] != (3,):
         values["weights"] = {"perceptual": 0.0}  # Inception-v4 reads colour images
     settings = build(SketchyGANConfig, values, source="the imported settings")
-    method = SketchyGAN(settings, training=discriminator)
+    method = networks_of(SketchyGAN, settings, sources, training=discriminator)
     _load_generator(method, source)
     if discriminator:
         _load_discriminator(method, source)

@@ -24,6 +24,7 @@ from crossimage.interop.mapping import (
     is_unused_statistic,
     load_weights,
     nest,
+    networks_of,
     note_shapes,
 )
 from crossimage.methods.stargan import CELEBA, StarGAN, StarGANConfig
@@ -69,7 +70,7 @@ def convert(
     crop = shapes.get("crop", (PUBLISHED_SIDE, PUBLISHED_SIDE))
     values = {"resize": min(crop), "crop": crop} | nest(shapes) | data
     settings = build(StarGANConfig, values, source="the imported settings")
-    method = StarGAN(settings, training=bool(D_names))
+    method = networks_of(StarGAN, settings, sources, training=bool(D_names))
     load_weights(method.generators, generator, G_names)
     if D_names:
         load_weights(method.discriminators, sources[1], D_names)

@@ -37,9 +37,12 @@ from torch.func import functional_call
 from torch.nn.functional import l1_loss
 
 from crossimage.config import (
+    Depth,
     Fraction,
+    Halvings,
+    Items,
     NonNegativeFloat,
-    PositiveInt,
+    Width,
     micro_batch_size,
     settings,
 )
@@ -76,7 +79,7 @@ class LossWeights:
 class DiscriminatorShape(PatchShape):
     """Shape of the two discriminators, which score images without their inputs."""
 
-    scales: PositiveInt = 2
+    scales: Depth = 2
 
 
 @settings
@@ -100,17 +103,17 @@ class BicycleGANConfig(Schedule256):
         weights: Weights of the loss terms.
     """
 
-    batch_size: PositiveInt = 2
+    batch_size: Items = 2
 
     direction: Literal["a-to-b", "b-to-a"] = "a-to-b"
-    width: PositiveInt = 64
-    downsamples: PositiveInt = 8
-    style_dim: PositiveInt = 8
+    width: Width = 64
+    downsamples: Halvings = 8
+    style_dim: Width = 8
     inject: Injection = "all"
     dropout: Fraction = 0.5
     encoder: Literal["resnet", "conv"] = "resnet"
-    encoder_width: PositiveInt = 64
-    encoder_downsamples: PositiveInt = 5
+    encoder_width: Width = 64
+    encoder_downsamples: Halvings = 5
     norm: NormName = "instance"
     discriminator: DiscriminatorShape = field(default_factory=DiscriminatorShape)
     init: Initialisation = "xavier"

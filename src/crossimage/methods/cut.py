@@ -36,12 +36,14 @@ import torch
 from torch import Tensor, nn
 
 from crossimage.config import (
+    DepthOrZero,
+    Epochs,
     Fraction,
     Indices,
+    Items,
     NonNegativeFloat,
-    NonNegativeInt,
     PositiveFloat,
-    PositiveInt,
+    Width,
     settings,
 )
 from crossimage.losses import discriminator_loss, generator_loss, patch_nce
@@ -100,11 +102,11 @@ class CUTConfig(Schedule256):
         weights: Weights of the loss terms.
     """
 
-    epochs: NonNegativeFloat = 400.0
-    decay_epochs: NonNegativeFloat = 200.0
+    epochs: Epochs = 400.0
+    decay_epochs: Epochs = 200.0
 
-    width: PositiveInt = 64
-    residual_blocks: NonNegativeInt = 9
+    width: Width = 64
+    residual_blocks: DepthOrZero = 9
     norm: NormName = "instance"
     dropout: Fraction = 0.0
     test_mode: TestMode = "eval"
@@ -113,8 +115,8 @@ class CUTConfig(Schedule256):
     discriminator: PatchShape = field(default_factory=PatchShape)
     adversarial: Literal["lsgan", "nsgan"] = "lsgan"
     nce_layers: Indices = (0, 4, 8, 12, 16)
-    patches: PositiveInt = 256
-    head_width: PositiveInt = 256
+    patches: Items = 256
+    head_width: Width = 256
     temperature: PositiveFloat = 0.07
     flip_equivariance: bool = False
     weights: LossWeights = field(default_factory=LossWeights)

@@ -30,10 +30,13 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
 from crossimage.config import (
+    DepthOrZero,
     Fraction,
+    Halvings,
+    ItemsOrZero,
     NonNegativeFloat,
-    NonNegativeInt,
-    PositiveInt,
+    Width,
+    WidthOrZero,
     settings,
 )
 from crossimage.losses import discriminator_loss, generator_loss
@@ -88,18 +91,18 @@ class CycleGANConfig(Schedule256):
         weights: Weights of the loss terms.
     """
 
-    width: PositiveInt = 64
-    residual_blocks: NonNegativeInt = 9
-    residual_downsamples: PositiveInt = 2
+    width: Width = 64
+    residual_blocks: DepthOrZero = 9
+    residual_downsamples: Halvings = 2
     antialias: bool = False
     upsampling: Upsampling = "transposed"
     norm: NormName = "instance"
     dropout: Fraction = 0.0
     test_mode: TestMode = "eval"
-    noise_dim: NonNegativeInt = 0
+    noise_dim: WidthOrZero = 0
     discriminator: PatchShape = field(default_factory=PatchShape)
     adversarial: Literal["lsgan", "nsgan"] = "lsgan"
-    history: NonNegativeInt = 50
+    history: ItemsOrZero = 50
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:

@@ -35,11 +35,16 @@ from torch.nn.functional import mse_loss
 
 from crossimage.config import (
     Config,
+    Depth,
+    DepthOrZero,
     FilePath,
+    Items,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
+    SideOrZero,
     Size,
+    Width,
     settings,
 )
 from crossimage.losses import discriminator_loss, generator_loss
@@ -98,21 +103,21 @@ class DIATConfig(Config):
         weights: Weights of the loss terms.
     """
 
-    resize: NonNegativeInt = 128
+    resize: SideOrZero = 128
     crop: Size = (128, 128)
     steps: PositiveInt = 50_000
-    batch_size: PositiveInt = 16
+    batch_size: Items = 16
     learning_rate: NonNegativeFloat = 2e-4
 
     transform_steps: NonNegativeInt = 40_000
-    width: PositiveInt = 32
-    residual_blocks: NonNegativeInt = 5
-    discriminator_width: PositiveInt = 64
-    discriminator_layers: PositiveInt = 5
+    width: Width = 32
+    residual_blocks: DepthOrZero = 5
+    discriminator_width: Width = 64
+    discriminator_layers: Depth = 5
     identity: Literal["adaptive", "fixed"] = "adaptive"
-    identity_layers: PositiveInt = 2
+    identity_layers: Depth = 2
     features: FilePath | None = None
-    denoising_width: PositiveInt = 64
+    denoising_width: Width = 64
     noise: NonNegativeFloat = 0.1
     weights: LossWeights = field(default_factory=LossWeights)
 

@@ -36,11 +36,14 @@ from torch.nn.functional import cross_entropy, mse_loss
 from crossimage.config import (
     ClassesConfig,
     FilePath,
+    Items,
     Names,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
+    SideOrZero,
     Size,
+    Width,
     settings,
 )
 from crossimage.losses import total_variation
@@ -91,19 +94,19 @@ class DTNConfig(ClassesConfig):
         weights: Weights of the loss terms.
     """
 
-    resize: NonNegativeInt = 32
+    resize: SideOrZero = 32
     crop: Size = (32, 32)
     flip: bool = False
     steps: PositiveInt = 60_000
-    batch_size: PositiveInt = 128
+    batch_size: Items = 128
     learning_rate: NonNegativeFloat = 3e-4
 
     classes: Names = tuple("0123456789")
     classifier_steps: NonNegativeInt = 10_000
     features: FilePath | None = None
-    classifier_width: PositiveInt = 64
-    width: PositiveInt = 128
-    discriminator_width: PositiveInt = 128
+    classifier_width: Width = 64
+    width: Width = 128
+    discriminator_width: Width = 128
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:

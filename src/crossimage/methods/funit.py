@@ -36,11 +36,16 @@ from torch.nn.functional import l1_loss
 
 from crossimage.config import (
     Channels,
+    Depth,
+    DepthOrZero,
     Fraction,
+    HalvingsOrZero,
+    Items,
     NonNegativeFloat,
-    NonNegativeInt,
     PositiveInt,
+    SideOrZero,
     Size,
+    Width,
     settings,
 )
 from crossimage.labels import Labels, ReferencesConfig
@@ -99,24 +104,24 @@ class FUNITConfig(ReferencesConfig):
     unseen_classes: ClassVar[bool] = True
 
     channels: Channels = (3,)
-    resize: NonNegativeInt = 140
+    resize: SideOrZero = 140
     crop: Size = (128, 128)
     balanced: bool = False
     steps: PositiveInt = 100_000
-    batch_size: PositiveInt = 64
+    batch_size: Items = 64
     learning_rate: NonNegativeFloat = 1e-4
     weight_decay: NonNegativeFloat = 1e-4
     ema_decay: Fraction = 0.999
 
-    width: PositiveInt = 64
-    downsamples: NonNegativeInt = 3
-    residual_blocks: NonNegativeInt = 2
-    style_dim: PositiveInt = 64
-    style_downsamples: NonNegativeInt = 4
-    mlp_width: PositiveInt = 256
-    mlp_layers: PositiveInt = 3
-    discriminator_width: PositiveInt = 64
-    discriminator_blocks: PositiveInt = 10
+    width: Width = 64
+    downsamples: HalvingsOrZero = 3
+    residual_blocks: DepthOrZero = 2
+    style_dim: Width = 64
+    style_downsamples: HalvingsOrZero = 4
+    mlp_width: Width = 256
+    mlp_layers: Depth = 3
+    discriminator_width: Width = 64
+    discriminator_blocks: Depth = 10
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:

@@ -29,10 +29,12 @@ from torch import Tensor
 from crossimage.config import (
     Channels,
     Config,
+    Epochs,
+    Items,
     NonNegativeFloat,
-    NonNegativeInt,
-    PositiveInt,
+    SideOrZero,
     Size,
+    Width,
     settings,
 )
 from crossimage.losses import discriminator_loss, generator_loss
@@ -70,15 +72,15 @@ class GANConfig(Config):
     """
 
     channels: Channels = (3,)
-    resize: NonNegativeInt = 64
+    resize: SideOrZero = 64
     crop: Size = (64, 64)
     flip: bool = False
-    epochs: NonNegativeFloat = 25.0
-    batch_size: PositiveInt = 128
+    epochs: Epochs = 25.0
+    batch_size: Items = 128
     learning_rate: NonNegativeFloat = 2e-4
 
-    z_dim: PositiveInt = 100
-    width: PositiveInt = 128
+    z_dim: Width = 100
+    width: Width = 128
     objective: Literal["minimax", "non-saturating"] = "non-saturating"
     weights: LossWeights = field(default_factory=LossWeights)
 

@@ -30,7 +30,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from crossimage.config import NonNegativeFloat, NonNegativeInt, PositiveInt, settings
+from crossimage.config import (
+    HalvingsOrZero,
+    NonNegativeFloat,
+    Width,
+    settings,
+)
 from crossimage.losses import (
     Adversarial,
     discriminator_loss,
@@ -88,9 +93,9 @@ class MUNITConfig(AutoEncoderConfig):
         weights: Weights of the loss terms.
     """
 
-    style_dim: PositiveInt = 8
-    style_downsamples: NonNegativeInt = 4
-    mlp_width: PositiveInt = 256
+    style_dim: Width = 8
+    style_downsamples: HalvingsOrZero = 4
+    mlp_width: Width = 256
     adversarial: Adversarial = "lsgan"
     weights: LossWeights = field(default_factory=LossWeights)
 

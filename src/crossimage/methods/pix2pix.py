@@ -30,10 +30,12 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
 from crossimage.config import (
+    DepthOrZero,
     Fraction,
+    Halvings,
     NonNegativeFloat,
-    NonNegativeInt,
-    PositiveInt,
+    Width,
+    WidthOrZero,
     settings,
 )
 from crossimage.losses import discriminator_loss, generator_loss
@@ -100,11 +102,11 @@ class Pix2PixConfig(Schedule256):
     direction: Literal["a-to-b", "b-to-a"] = "a-to-b"
     color_space: Literal["rgb", "lab"] = "rgb"
     generator: Literal["unet", "resnet"] = "unet"
-    width: PositiveInt = 64
-    downsamples: PositiveInt = 8
-    residual_blocks: NonNegativeInt = 9
-    residual_downsamples: PositiveInt = 2
-    classes: NonNegativeInt = 0
+    width: Width = 64
+    downsamples: Halvings = 8
+    residual_blocks: DepthOrZero = 9
+    residual_downsamples: Halvings = 2
+    classes: WidthOrZero = 0
     norm: NormName = "batch"
     dropout: Fraction = 0.5
     test_mode: TestMode = "train"

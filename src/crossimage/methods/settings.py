@@ -9,11 +9,16 @@ from torch import Tensor
 
 from crossimage.config import (
     Config,
+    Depth,
+    DepthOrZero,
+    Epochs,
     FilePath,
+    HalvingsOrZero,
     NonNegativeFloat,
     NonNegativeInt,
-    PositiveInt,
+    SideOrZero,
     Size,
+    Width,
     flatten,
     settings,
 )
@@ -37,9 +42,9 @@ class MultiScaleShape:
             by a convolution of stride 2, which takes a mesh of 3 pixels for one of 6.
     """
 
-    width: PositiveInt = 64
-    layers: PositiveInt = 4
-    scales: PositiveInt = 3
+    width: Width = 64
+    layers: Depth = 4
+    scales: Depth = 3
     norm: NormName = "none"
     activation: ActivationName = "lrelu"
     padding: Padding = "reflect"
@@ -86,9 +91,9 @@ class AutoEncoderConfig(Config):
     weight_decay: NonNegativeFloat = 1e-4
     decay_every: NonNegativeInt = 100_000
 
-    width: PositiveInt = 64
-    downsamples: NonNegativeInt = 2
-    residual_blocks: NonNegativeInt = 4
+    width: Width = 64
+    downsamples: HalvingsOrZero = 2
+    residual_blocks: DepthOrZero = 4
     activation: ActivationName = "relu"
     padding: Padding = "reflect"
     init: Initialisation = "kaiming"
@@ -109,10 +114,10 @@ class Schedule256(Config):
     last 100.
     """
 
-    resize: NonNegativeInt = 286
+    resize: SideOrZero = 286
     crop: Size = (256, 256)
-    epochs: NonNegativeFloat = 200.0
-    decay_epochs: NonNegativeFloat = 100.0
+    epochs: Epochs = 200.0
+    decay_epochs: Epochs = 100.0
     learning_rate: NonNegativeFloat = 2e-4
 
 
@@ -128,9 +133,9 @@ class PatchShape:
         norm: Normalisation of all layers except the first and the last.
     """
 
-    width: PositiveInt = 64
-    layers: NonNegativeInt = 3
-    scales: PositiveInt = 1
+    width: Width = 64
+    layers: DepthOrZero = 3
+    scales: Depth = 1
     norm: NormName = "instance"
 
     @property

@@ -38,13 +38,17 @@ from crossimage.config import (
     Betas,
     Config,
     Counts,
+    DepthOrZero,
     Indices,
+    Items,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     Share,
+    SideOrZero,
     Size,
+    Width,
     settings,
 )
 from crossimage.losses import discriminator_loss, generator_loss, patch_nce, r1_penalty
@@ -97,23 +101,23 @@ class SinCUTConfig(Config):
         weights: Weights of the loss terms.
     """
 
-    resize: NonNegativeInt = 0
+    resize: SideOrZero = 0
     crop: Size = (64, 64)
     smallest_zoom: Share = 1 / 3
     steps: PositiveInt = 100_000
     decay_steps: NonNegativeInt = 50_000
-    batch_size: PositiveInt = 16
+    batch_size: Items = 16
     learning_rate: NonNegativeFloat = 2e-3
     betas: Betas = (0.0, 0.99)
 
     widths: Counts = (80, 160)
-    residual_blocks: NonNegativeInt = 3
+    residual_blocks: DepthOrZero = 3
     discriminator_widths: Counts = (32, 64, 128, 256, 384)
     noise: bool = True
     nce_layers: Indices = (0, 2, 4)
-    patches: PositiveInt = 1
-    contrasted_crops: PositiveInt = 16
-    head_width: PositiveInt = 256
+    patches: Items = 1
+    contrasted_crops: Items = 16
+    head_width: Width = 256
     temperature: PositiveFloat = 0.07
     weights: LossWeights = field(default_factory=LossWeights)
 

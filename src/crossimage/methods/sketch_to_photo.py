@@ -46,12 +46,17 @@ from crossimage.config import (
     Channels,
     Companion,
     Config,
+    DepthOrZero,
+    Epochs,
     FilePath,
+    ItemsOrZero,
     NonNegativeFloat,
     NonNegativeInt,
-    PositiveInt,
     Share,
+    Side,
+    SideOrZero,
     Size,
+    Width,
     settings,
 )
 from crossimage.losses import discriminator_loss, generator_loss
@@ -122,28 +127,28 @@ class SketchToPhotoConfig(Config):
     """
 
     channels: Channels = (1, 3)
-    resize: NonNegativeInt = 140
+    resize: SideOrZero = 140
     crop: Size = (128, 128)
-    epochs: NonNegativeFloat = 1400.0
-    decay_epochs: NonNegativeFloat = 600.0
+    epochs: Epochs = 1400.0
+    decay_epochs: Epochs = 600.0
     learning_rate: NonNegativeFloat = 2e-4
 
     shape_steps: NonNegativeInt = 0
-    shape_epochs: NonNegativeFloat = 700.0
-    width: PositiveInt = 64
-    residual_blocks: NonNegativeInt = 9
-    color_width: PositiveInt = 64
-    color_blocks: NonNegativeInt = 12
+    shape_epochs: Epochs = 700.0
+    width: Width = 64
+    residual_blocks: DepthOrZero = 9
+    color_width: Width = 64
+    color_blocks: DepthOrZero = 12
     attention: Attention = "rows"
     noise_sketches: FilePath | None = None
     noise_share: Share = 0.2
     patch_share: Share = 0.3
-    patch: PositiveInt = 50
+    patch: Side = 50
     encoder: Literal["vgg", "random"] = "vgg"
     encoder_weights: FilePath | None = None
     reference_share: Share = 0.2
     discriminator: PatchShape = field(default_factory=PatchShape)
-    history: NonNegativeInt = 50
+    history: ItemsOrZero = 50
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:

@@ -42,11 +42,13 @@ from crossimage.config import (
     Betas,
     Channels,
     FilePath,
+    Items,
     NonNegativeFloat,
-    NonNegativeInt,
     PositiveInt,
     Share,
+    SideOrZero,
     Size,
+    Width,
     settings,
 )
 from crossimage.labels import ClassPairsConfig, Labels
@@ -117,19 +119,19 @@ class SketchyGANConfig(ClassPairsConfig):
     """
 
     channels: Channels = (3,)
-    resize: NonNegativeInt = 64
+    resize: SideOrZero = 64
     crop: Size = (64, 64)
     flip: bool = False
     contrast: Share = 0.2
     steps: PositiveInt = 300_000
-    batch_size: PositiveInt = 32
+    batch_size: Items = 32
     learning_rate: NonNegativeFloat = 2e-4
     discriminator_learning_rate: NonNegativeFloat = 4e-4
     lowest_rate: Share = 0.2
     betas: Betas = (0.0, 0.9)
 
-    width: PositiveInt = 64
-    z_dim: PositiveInt = 256
+    width: Width = 64
+    z_dim: Width = 256
     stabilisation: Literal["spectral", "dragan"] = "spectral"
     test_statistics: Literal["running", "batch"] = "running"
     perceptual_weights: FilePath | None = None

@@ -31,13 +31,17 @@ from torch.nn.functional import interpolate, mse_loss
 
 from crossimage.config import (
     Betas,
+    DepthOrZero,
     FilePath,
+    Items,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    SideOrZero,
     Size,
     SuperResolutionConfig,
+    Width,
     settings,
 )
 from crossimage.losses import discriminator_loss, generator_loss
@@ -85,18 +89,18 @@ class SRGANConfig(SuperResolutionConfig):
         weights: Weights of the loss terms.
     """
 
-    resize: NonNegativeInt = 0
+    resize: SideOrZero = 0
     crop: Size = (96, 96)
     steps: PositiveInt = 1_200_000
-    batch_size: PositiveInt = 16
+    batch_size: Items = 16
     betas: Betas = (0.9, 0.999)
     decay_every: NonNegativeInt = 1_100_000
     decay_factor: PositiveFloat = 0.1
 
     scale: Literal[2, 4] = 4
-    width: PositiveInt = 64
-    residual_blocks: NonNegativeInt = 16
-    discriminator_width: PositiveInt = 64
+    width: Width = 64
+    residual_blocks: DepthOrZero = 16
+    discriminator_width: Width = 64
     mse_steps: NonNegativeInt = 1_000_000
     content: Literal["vgg", "mse"] = "vgg"
     features: FilePath | None = None

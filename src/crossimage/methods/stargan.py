@@ -36,10 +36,15 @@ from torch.nn import functional as F
 
 from crossimage.config import (
     Channels,
+    Depth,
+    DepthOrZero,
+    Items,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
+    SideOrZero,
     Size,
+    Width,
     settings,
 )
 from crossimage.labels import LabelledConfig, Labels
@@ -78,8 +83,8 @@ class DiscriminatorShape:
         layers: Convolutions of stride 2.
     """
 
-    width: PositiveInt = 64
-    layers: PositiveInt = 6
+    width: Width = 64
+    layers: Depth = 6
 
 
 @settings
@@ -97,15 +102,15 @@ class StarGANConfig(LabelledConfig):
     """
 
     channels: Channels = (3,)
-    resize: NonNegativeInt = 128
+    resize: SideOrZero = 128
     crop: Size = (128, 128)
     steps: PositiveInt = 40_000
     decay_steps: NonNegativeInt = 20_000
-    batch_size: PositiveInt = 16
+    batch_size: Items = 16
 
-    critic_moves: PositiveInt = 5
-    width: PositiveInt = 64
-    residual_blocks: NonNegativeInt = 6
+    critic_moves: Items = 5
+    width: Width = 64
+    residual_blocks: DepthOrZero = 6
     discriminator: DiscriminatorShape = field(default_factory=DiscriminatorShape)
     weights: LossWeights = field(default_factory=LossWeights)
 

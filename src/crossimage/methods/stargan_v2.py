@@ -41,11 +41,15 @@ from crossimage.config import (
     Betas,
     Channels,
     Fraction,
+    Items,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
     Share,
+    SideOrZero,
     Size,
+    Width,
+    WidthOrZero,
     settings,
 )
 from crossimage.labels import Labels, ReferencesConfig
@@ -111,26 +115,26 @@ class StarGANv2Config(ReferencesConfig):
     references: ClassVar[int] = 2
 
     channels: Channels = (3,)
-    resize: NonNegativeInt = 256
+    resize: SideOrZero = 256
     crop: Size = (256, 256)
     resized_crop: Share = 0.5
     steps: PositiveInt = 100_000
-    batch_size: PositiveInt = 8
+    batch_size: Items = 8
     learning_rate: NonNegativeFloat = 1e-4
     betas: Betas = (0.0, 0.99)
     weight_decay: NonNegativeFloat = 1e-4
     ema_decay: Fraction = 0.999
 
     mapping_learning_rate: NonNegativeFloat = 1e-6
-    latent_dim: PositiveInt = 16
-    style_dim: PositiveInt = 64
-    width: NonNegativeInt = 0
-    max_width: PositiveInt = 512
-    mapping_width: PositiveInt = 512
+    latent_dim: Width = 16
+    style_dim: Width = 64
+    width: WidthOrZero = 0
+    max_width: Width = 512
+    mapping_width: Width = 512
     diversity_steps: NonNegativeInt = 100_000
     w_hpf: NonNegativeFloat = 0.0
     landmarks: Path | None = None
-    landmark_width: PositiveInt = 256
+    landmark_width: Width = 256
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:

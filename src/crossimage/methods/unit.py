@@ -39,7 +39,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from crossimage.config import Fraction, NonNegativeFloat, NonNegativeInt, settings
+from crossimage.config import (
+    DepthOrZero,
+    Fraction,
+    NonNegativeFloat,
+    settings,
+)
 from crossimage.losses import discriminator_loss, generator_loss, perceptual_distance
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import AutoEncoderConfig, check_images, check_perceptual
@@ -87,7 +92,7 @@ class UNITConfig(AutoEncoderConfig):
         weights: Weights of the loss terms.
     """
 
-    share_latent_blocks: NonNegativeInt = 0
+    share_latent_blocks: DepthOrZero = 0
     dropout: Fraction = 0.0
     test_mode: TestMode = "eval"
     adversarial: Literal["lsgan", "nsgan"] = "lsgan"

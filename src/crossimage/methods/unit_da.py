@@ -34,11 +34,13 @@ from torch.nn.functional import cross_entropy
 
 from crossimage.config import (
     ClassesConfig,
+    Items,
     Names,
     NonNegativeFloat,
-    NonNegativeInt,
     PositiveInt,
+    SideOrZero,
     Size,
+    Width,
     settings,
 )
 from crossimage.losses import discriminator_loss, generator_loss
@@ -83,17 +85,17 @@ class UNITDAConfig(ClassesConfig):
         weights: Weights of the loss terms.
     """
 
-    resize: NonNegativeInt = 32
+    resize: SideOrZero = 32
     crop: Size = (32, 32)
     flip: bool = False
     steps: PositiveInt = 200_000
-    batch_size: PositiveInt = 64
+    batch_size: Items = 64
     learning_rate: NonNegativeFloat = 2e-4
     weight_decay: NonNegativeFloat = 5e-4
 
     classes: Names = tuple("0123456789")
-    width: PositiveInt = 96
-    discriminator_width: PositiveInt = 64
+    width: Width = 96
+    discriminator_width: Width = 64
     invert: bool = False
     same_start: bool = False
     weights: LossWeights = field(default_factory=LossWeights)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 from torch import Tensor, nn
 
-from crossimage.utils.tensor_files import read_safetensors
+from crossimage.utils.tensor_files.outline import check_shapes, outline, shapes_of
+from crossimage.utils.tensor_files.safetensors_files import open_safetensors
+
+_MOST_HALVINGS = 16
 
 PREFIX = "classifier."
 """Prefix of a feature network's tensors in a model file."""
@@ -96,16 +100,20 @@ def read_features(
         ValueError: It holds no feature network, or one for images of another kind.
     """
     path = path / "model.safetensors" if path.is_dir() else path
-    _, tensors = read_safetensors(path, "a model file of dtn")
-    state = {k.removeprefix(PREFIX): v for k, v in tensors.items() if k.startswith(PREFIX)}
-    try:
-        network = _built(state)
-        network.load_state_dict(state)
-    except (KeyError, ValueError, RuntimeError):
-        raise ValueError(
-            f"{path} holds no feature network (tensors whose names begin with '{PREFIX}'); "
-            "expected a model file of dtn"
-        ) from None
+    with open_safetensors(path, "a model file of dtn") as file:
+        shapes = {k.removeprefix(PREFIX): v for k, v in file.shapes.items() if k.startswith(PREFIX)}
+        try:
+            network = outline(lambda: _built(shapes), path)
+            check_shapes(path, "a feature network", shapes, shapes_of(network.state_dict()))
+        except (IndexError, KeyError, ValueError) as error:
+            file.check_seal(error)
+            raise ValueError(
+                f"{path} holds no feature network (tensors whose names begin with '{PREFIX}'); "
+                "expected a model file of dtn"
+            ) from None
+        tensors = file.tensors()
+    network = _built(shapes)
+    network.load_state_dict({name: tensors[PREFIX + name] for name in shapes})
     actual = network.size
     if size not in (None, actual):
         raise ValueError(
@@ -120,9 +128,11 @@ def read_features(
     return network.requires_grad_(False).eval()
 
 
-def _built(state: dict[str, Tensor]) -> FeatureNetwork:
-    """Build a network with the shapes of a state's tensors."""
-    last, classes = state["last.weight"], state["classes.weight"]
-    halvings = sum(name.startswith("convs.") for name in state) // 2
-    first = state["convs.0.weight"] if halvings else last
-    return FeatureNetwork(first.shape[1], last.shape[2] << halvings, len(last) // 2, len(classes))
+def _built(shapes: Mapping[str, Sequence[int]]) -> FeatureNetwork:
+    """Build a network whose tensors have these shapes."""
+    last, classes = shapes["last.weight"], shapes["classes.weight"]
+    halvings = sum(name.startswith("convs.") for name in shapes) // 2
+    if halvings > _MOST_HALVINGS:
+        raise ValueError(f"{halvings} halvings")
+    first = shapes["convs.0.weight"] if halvings else last
+    return FeatureNetwork(first[1], last[2] << halvings, last[0] // 2, classes[0])

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from crossimage.utils.tensor_files import read_weights
+from crossimage.utils.tensor_files.published import read_weights
 
 _SIZE = 299
 _ADDRESS = "http://data.lip6.fr/cadene/pretrainedmodels/inceptionv4-8e4777a0.pth"

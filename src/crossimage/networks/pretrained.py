@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from torchvision.models import VGG, VGG16_Weights, VGG19_Weights, WeightsEnum, vgg16, vgg19
 
 from crossimage.networks.layers.convolution import PaddedConv2d
-from crossimage.utils.tensor_files import read_pickle, read_weights
+from crossimage.utils.tensor_files.published import read_weights
+from crossimage.utils.tensor_files.torch_files import read_pickle
 
 FACE_MEAN = (129.186, 104.762, 93.594)
 """Mean colour that VGG-Face subtracts: red, green and blue in 0..255."""

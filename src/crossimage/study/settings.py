@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from crossimage.utils.files import write_text
 from crossimage.utils.names import did_you_mean
+from crossimage.utils.texts.shown import cut, shown
+from crossimage.utils.texts.yaml_text import parse_yaml, read_yaml_text
 
 Protocol = Literal["preference", "real-or-fake", "choice", "opinion"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
@@ -151,7 +153,7 @@ def make_settings(protocol: str, given: Mapping[str, Any], where: str = "--set")
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
         raise ValueError(
-            f"{where}: {name}={first['input']!r} is not allowed: {first['msg'].lower()}"
+            f"{where}: {cut(name)}={shown(first['input'])} is not allowed: {first['msg'].lower()}"
         ) from None
 
 
@@ -164,9 +166,10 @@ def read_settings(path: Path) -> Settings:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; expected the settings of a study")
+    text = read_yaml_text(path)
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        data = parse_yaml(text)
+    except ValueError as error:
         raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict) or "protocol" not in data:
         raise ValueError(f"{path} holds no settings of a study; expected protocol, methods, ...")

@@ -9,7 +9,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from crossimage.config import build
@@ -20,6 +19,8 @@ from crossimage.training.listener import Listener
 from crossimage.training.result import TrainingResult
 from crossimage.training.run import run_training
 from crossimage.utils.files import expanded
+from crossimage.utils.texts.shown import cut
+from crossimage.utils.texts.yaml_text import parse_yaml, read_yaml_text
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -151,9 +152,10 @@ def _built_in() -> dict[str, Path]:
 
 def _read_list(path: Path) -> list[Variant] | None:
     """Read the trainings of a list file; None if the file is a recipe instead."""
+    text = read_yaml_text(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content = parse_yaml(text)
+    except ValueError as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{path} is not a YAML file: {reason}") from None
     if isinstance(content, dict):
@@ -164,7 +166,8 @@ def _read_list(path: Path) -> list[Variant] | None:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise ValueError(
-            f"{path}: {key or 'the content'}: {first['msg']}; expected a list of trainings, each "
-            "with name, recipe and, where something differs from the recipe, settings"
+            f"{path}: {cut(key) or 'the content'}: {cut(first['msg'])}; expected a list of "
+            "trainings, each with name, recipe and, where something differs from the recipe, "
+            "settings"
         ) from None
     return [Variant(entry.name, entry.recipe, entry.settings) for entry in entries]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from crossimage.config import EARLIER_DEFAULTS, Config, build, differences, micr
 from crossimage.methods.base import Method
 from crossimage.training.fabric import arithmetic, world_of
 from crossimage.training.listener import Listener
+from crossimage.utils.texts.shown import first_line
 
 MAY_CHANGE = frozenset(
     {
@@ -120,6 +122,30 @@ def check_continues(
     raise ValueError(
         f"{problem}; to continue it, use the same settings, except that its length, its workers "
         f"and the intervals of its output may change; {rest}"
+    )
+
+
+@contextmanager
+def restoring(path: Path) -> Iterator[None]:
+    """Turn errors of values that do not fit a run into a sentence about their checkpoint.
+
+    Raises:
+        ValueError: Something in the context failed.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if str(path.parent.parent) in str(error):  # a sentence on the run already
+            raise
+        raise ValueError(_unfit(path, error)) from None
+    except (AttributeError, LookupError, RuntimeError, TypeError) as error:
+        raise ValueError(_unfit(path, error)) from None
+
+
+def _unfit(path: Path, error: Exception) -> str:
+    return (
+        f"{path} does not fit this run ({first_line(error)}); remove it to continue from the "
+        "checkpoint before it"
     )
 
 

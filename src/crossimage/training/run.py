@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from crossimage.checkpoints.contents import check_complete, check_weights
 from crossimage.checkpoints.training_state import Checkpoints, lock
 from crossimage.config import EARLIER_DEFAULTS, build, read_yaml, to_dict, write_yaml
 from crossimage.data.build import build_dataset, find_source
@@ -28,7 +29,7 @@ from crossimage.methods import find_method
 from crossimage.methods.base import Method
 from crossimage.recipes import resolve
 from crossimage.training.accuracy import read_accuracies, write_accuracies
-from crossimage.training.checks import check_config, check_continues, data_changes
+from crossimage.training.checks import check_config, check_continues, data_changes, restoring
 from crossimage.training.environment import environment
 from crossimage.training.fabric import arithmetic, open_fabric, world_of
 from crossimage.training.listener import Listener, TrainingProgress
@@ -247,6 +248,8 @@ class _Run:
         out, listener = self.out, self.listener
         checkpoints = Checkpoints(out, self.dataset.config.keep)
         first_step, state = checkpoints.load_newest(listener.warn) or (0, None)
+        if state:
+            check_complete(state, checkpoints.path_of(first_step))
         changes = self._check_continues(state) if state else []
         config = self.dataset.config
         classifies = bool(self.method.labelled)
@@ -256,7 +259,9 @@ class _Run:
 
         trainer = self._trainer(checkpoints, changes, state)
         if state:
-            trainer.restore(state)
+            with restoring(checkpoints.path_of(first_step)):
+                check_weights(state, trainer.method.tensors(), checkpoints.path_of(first_step))
+                trainer.restore(state)
             listener.say(f"continuing {out} from step {first_step}")
             del state  # as large as the weights and the optimizers together
         first = trainer.processes.first

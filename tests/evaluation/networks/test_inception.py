@@ -15,7 +15,7 @@ from crossimage.evaluation.networks.inception import (
     resize_tensorflow,
 )
 from crossimage.evaluation.networks.open import open_features
-from crossimage.utils import tensor_files as module
+from crossimage.utils.tensor_files import published as module
 from tests.evaluation.inception import write_random_weights
 
 CPU = torch.device("cpu")

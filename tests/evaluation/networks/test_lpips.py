@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from crossimage.evaluation.networks.lpips import open_lpips
-from crossimage.utils import tensor_files as module
+from crossimage.utils.tensor_files import published as module
 
 CPU = torch.device("cpu")
 SMALLEST = {"alex": 31, "vgg": 16, "squeeze": 17}

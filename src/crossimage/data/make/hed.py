@@ -20,7 +20,8 @@ from torch.nn.functional import interpolate
 
 from crossimage.data.make.edges import SIDE, drawn, opencv, without_specks
 from crossimage.data.make.sketches import ridges
-from crossimage.utils.tensor_files import is_safetensors, read_pickle, read_safetensors
+from crossimage.utils.tensor_files.safetensors_files import is_safetensors, read_safetensors
+from crossimage.utils.tensor_files.torch_files import read_pickle
 
 _MEAN = (104.00698793, 116.66876762, 122.67891434)
 _STAGES = (("One", 64, 2), ("Two", 128, 2), ("Three", 256, 3), ("Four", 512, 3), ("Five", 512, 3))

@@ -32,7 +32,7 @@ from crossimage.utils.arguments import find_device
 from crossimage.utils.files import expanded
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.seeds import seed_of
-from crossimage.utils.tensor_files import read_weights
+from crossimage.utils.tensor_files.published import read_weights
 
 T = TypeVar("T")
 

@@ -29,7 +29,7 @@ from crossimage.evaluation.report.figures import Figure
 from crossimage.utils.files import expanded
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.seeds import seed_of
-from crossimage.utils.tensor_files import read_weights
+from crossimage.utils.tensor_files.published import read_weights
 
 _MIN_SIZE = 32  # pixels
 _RATE, _WEIGHT_DECAY, _POWER = 1e-3, 1e-2, 0.9  # our choice; the rate falls as DeepLab's does

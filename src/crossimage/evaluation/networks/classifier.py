@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +14,10 @@ from torchvision import models
 
 from crossimage.evaluation.galleries.images import center_square
 from crossimage.evaluation.networks.inception import FeatureNetwork
-from crossimage.evaluation.networks.network_file import read_network, write_network
+from crossimage.evaluation.networks.network_file import LARGEST_SIZE, read_network, write_network
 from crossimage.evaluation.options import ClassifierName
 from crossimage.evaluation.report.figures import library, wilson_interval
+from crossimage.utils.texts.shown import shown
 
 _KIND = "classifier"  # of file
 _BATCH_SIZE = 64
@@ -219,19 +219,24 @@ def load_classifier(path: Path, device: torch.device) -> Classifier:
         FileNotFoundError: The file does not exist.
         ValueError: The file is of another kind, damaged, or of another version.
     """
-    facts, state = read_network(path, _KIND)
-    try:
-        (name,) = (name for name in CLASSIFIERS if name == facts["network"])
-        classes = [str(label) for label in facts["classes"]]
-        network = ClassifierNetwork(name, int(facts["size"]), len(classes))
-        network.load_state_dict(state)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"{path} is damaged ({str(error).splitlines()[0]}); copy it again, or write it again "
-            "with `crossimage evaluate fit-classifier`"
-        ) from None
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    held_out = str(facts.get("held_out", ""))
-    chance = float(facts.get("chance", 0))
+    facts, network, digest = read_network(path, _KIND, _build)
+    assert isinstance(network, ClassifierNetwork)
+    classes = [str(label) for label in facts["classes"]]
+    held_out, chance = str(facts.get("held_out", "")), float(facts.get("chance", 0))
+    name: ClassifierName = facts["network"]
     return freeze_classifier(network.to(device), name, classes, held_out, digest, chance)
+
+
+def _build(facts: Mapping[str, Any]) -> ClassifierNetwork:
+    """Build a network from the facts of its file.
+
+    Raises:
+        KeyError, TypeError, ValueError: They are incomplete or wrong.
+    """
+    (name,) = (name for name in CLASSIFIERS if name == facts["network"])
+    size, chance = int(facts["size"]), float(facts.get("chance", 0))
+    if not CLASSIFIERS[name].min_size <= size <= LARGEST_SIZE or not 0 <= chance <= 1:
+        raise ValueError(f"size {shown(size)}, chance {shown(chance)}")
+    if not isinstance(facts["classes"], list) or not facts["classes"]:
+        raise ValueError(f"classes {shown(facts['classes'])}")
+    return ClassifierNetwork(name, size, len(facts["classes"]))

@@ -14,7 +14,7 @@ from crossimage.evaluation.galleries.images import center_square, check_rgb
 from crossimage.evaluation.networks.classifier import load_classifier
 from crossimage.evaluation.report.figures import library
 from crossimage.networks.pretrained import FACE_MEAN, convolutions_of_face
-from crossimage.utils.tensor_files import read_pickle
+from crossimage.utils.tensor_files.torch_files import read_pickle
 
 _SIZE = 224  # pixels, of VGG-Face
 _BATCH_SIZE = 16

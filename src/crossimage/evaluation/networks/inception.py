@@ -17,7 +17,7 @@ from torchvision.models import WeightsEnum
 from crossimage.evaluation.galleries.images import check_rgb
 from crossimage.evaluation.options import Resize
 from crossimage.evaluation.report.figures import library
-from crossimage.utils.tensor_files import Weights, read_weights
+from crossimage.utils.tensor_files.published import Weights, read_weights
 
 INCEPTION_SIZE = 299
 """Height and width of the images that Inception-v3 sees, in pixels."""
@@ -130,7 +130,10 @@ def open_inception(
 
 
 def inception_weights(published: WeightsEnum | str, file: Path | None) -> Weights:
-    """Read weights of an Inception-v3; see :func:`~crossimage.utils.tensor_files.read_weights`."""
+    """Read weights of an Inception-v3.
+
+    See :func:`~crossimage.utils.tensor_files.published.read_weights`.
+    """
     return read_weights(
         published, file, "the Inception-v3 of FID, KID and IS",
         "name a file with --features FILE, or try --features random, whose figures are not "

@@ -20,7 +20,7 @@ from crossimage.evaluation.options import Backbone
 from crossimage.evaluation.report.figures import library
 from crossimage.utils.files import expanded
 from crossimage.utils.intensities import from_uint8
-from crossimage.utils.tensor_files import Weights, read_weights
+from crossimage.utils.tensor_files.published import Weights, read_weights
 
 _BATCH_SIZE = 32  # pairs
 

@@ -14,10 +14,11 @@ from torchvision import models
 from torchvision.models import segmentation
 
 from crossimage.evaluation.galleries.images import check_rgb, resize_shortest
-from crossimage.evaluation.networks.network_file import read_network, write_network
-from crossimage.evaluation.networks.palette import Palette
+from crossimage.evaluation.networks.network_file import LARGEST_SIZE, read_network, write_network
+from crossimage.evaluation.networks.palette import VOID, Palette
 from crossimage.evaluation.options import SegmenterName
 from crossimage.evaluation.report.figures import library
+from crossimage.utils.texts.shown import shown
 
 _BATCH_SIZE = 16
 
@@ -163,23 +164,29 @@ def load_segmenter(path: Path, device: torch.device) -> Segmenter:
         FileNotFoundError: The file does not exist.
         ValueError: The file is of another kind, damaged, or of another version.
     """
-    facts, tensors = read_network(path, "segmenter")
-    try:
-        (name,) = (name for name in SEGMENTERS if name == facts["network"])
-        palette = Palette(
-            tuple(map(str, facts["names"])),
-            tuple((int(r), int(g), int(b)) for r, g, b in facts["colours"]),
-            tuple(map(int, facts["numbers"])),
-        )
-        network = SegmenterNetwork(name, len(palette.names))
-        network.load_state_dict(tensors)
-        segmenter = Segmenter(
-            network.eval().requires_grad_(False).to(device), name, palette, int(facts["size"]),
-            device, dict(facts["facts"]),
-        )  # fmt: skip
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"{path} is damaged ({str(error).splitlines()[0]}); copy it again, or write it again "
-            "with `crossimage evaluate fit-segmenter`"
-        ) from None
-    return segmenter
+    facts, network, _ = read_network(path, "segmenter", _build)
+    network = network.eval().requires_grad_(False).to(device)
+    name: SegmenterName = facts["network"]
+    return Segmenter(network, name, _palette(facts), int(facts["size"]), device, facts["facts"])
+
+
+def _build(facts: Mapping[str, Any]) -> SegmenterNetwork:
+    """Build a network from the facts of its file.
+
+    Raises:
+        KeyError, TypeError, ValueError: They are incomplete or wrong.
+    """
+    (name,) = (name for name in SEGMENTERS if name == facts["network"])
+    if not 1 <= int(facts["size"]) <= LARGEST_SIZE or not isinstance(facts["facts"], dict):
+        raise ValueError(f"size {shown(facts['size'])}, facts {shown(facts['facts'])}")
+    return SegmenterNetwork(name, len(_palette(facts).names))
+
+
+def _palette(facts: Mapping[str, Any]) -> Palette:
+    names = tuple(map(str, facts["names"]))
+    colours = tuple((int(r), int(g), int(b)) for r, g, b in facts["colours"])
+    numbers = tuple(map(int, facts["numbers"]))
+    known = {*range(len(names)), VOID}
+    if not names or len(colours) != len(numbers) or not known.issuperset(numbers):
+        raise ValueError(f"{len(names)} names, {len(colours)} colours, {len(numbers)} numbers")
+    return Palette(names, colours, numbers)

@@ -19,7 +19,7 @@ from crossimage.evaluation.networks.inception import (
 )
 from crossimage.evaluation.options import Resize
 from crossimage.evaluation.report.figures import library
-from crossimage.utils.tensor_files import Weights
+from crossimage.utils.tensor_files.published import Weights
 
 WEIGHTS = Inception_V3_Weights.IMAGENET1K_V1
 """The published weights."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from crossimage.networks.stargan_v2.generator import Masks
-from crossimage.utils.tensor_files import read_weights
+from crossimage.utils.tensor_files.published import read_weights
 
 LANDMARKS = 98
 _SIDE = 256  # pixels of the images that the network sees; heatmaps are a quarter

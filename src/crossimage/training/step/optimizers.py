@@ -19,9 +19,20 @@ def build_optimizer(spec: Optimizer, parameters: list[nn.Parameter]) -> torch.op
             return torch.optim.RMSprop(parameters, rate, alpha, weight_decay=weight_decay)
 
 
+_MOMENTS = ({"step", "exp_avg", "exp_avg_sq"}, {"step", "square_avg"})  # of Adam and RMSprop
+
+
 def match_memory(optimizer: torch.optim.Optimizer) -> None:
-    """Give the moments the memory order of their weights, which fused Adam relies on."""
+    """Give the moments the memory order of their weights, which fused Adam relies on.
+
+    Raises:
+        ValueError: They are not the moments of these weights.
+    """
     for weight, moments in optimizer.state.items():
+        if moments.keys() not in _MOMENTS:
+            raise ValueError(f"an optimizer has the moments {', '.join(moments)}")
         for name, moment in moments.items():
             if moment.shape == weight.shape:
                 moments[name] = torch.empty_like(weight).copy_(moment)
+            elif name != "step":
+                raise ValueError(f"{name} has the shape {list(moment.shape)}")

@@ -12,7 +12,8 @@ from torchvision.models import VGG16_Weights, vgg16
 
 from crossimage.interop.checkpoint_files import read_checkpoint
 from crossimage.networks.pretrained import VGG16Features
-from crossimage.utils.tensor_files import Weights, read_safetensors, read_weights
+from crossimage.utils.tensor_files.published import Weights, read_weights
+from crossimage.utils.tensor_files.safetensors_files import read_safetensors
 
 VGG16 = VGG16_Weights.IMAGENET1K_V1
 STATE = {"features.0.weight": torch.arange(6.0).reshape(2, 3), "features.0.bias": torch.ones(2)}

@@ -1,0 +1,53 @@
+"""Values of users and files as messages show them, which is never at full length."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Sequence
+
+LONGEST = 200
+"""Largest number of characters of a value that a message shows."""
+
+_DIGITS = 40
+
+
+class _Short(reprlib.Repr):
+    """Representations that stop early, however large or deeply nested a value is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 3
+        self.maxdict = self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = 20
+        self.maxstring = self.maxother = LONGEST
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Return a number, or how long it is; Python does not print very long ones."""
+        if abs(x) < 10**_DIGITS:
+            return str(x)
+        return f"a number of about {int(x.bit_length() * 0.30103) + 1} digits"
+
+
+_SHORT = _Short()
+
+
+def shown(value: object) -> str:
+    """Return the representation of a value, cut after 200 characters."""
+    return cut(_SHORT.repr(value))
+
+
+def cut(text: object, longest: int = LONGEST) -> str:
+    """Return a text such as a name or another library's message, cut after some characters."""
+    text = str(text)
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or its kind if it has none."""
+    lines = str(error).splitlines() or [type(error).__name__]
+    return cut(lines[0].strip().rstrip("."))
+
+
+def few(texts: Sequence[str], most: int = 5, separator: str = "; ") -> str:
+    """Join the first of many texts, and say how many more there are."""
+    more = f"{separator}and {len(texts) - most} more" if len(texts) > most else ""
+    return separator.join(texts[:most]) + more
