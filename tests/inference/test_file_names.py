@@ -1,3 +1,4 @@
+import os
 from functools import partial
 from pathlib import Path
 
@@ -100,3 +101,19 @@ def test_new_names_do_not_collide_with_others(tmp_path: Path) -> None:
     matches = names([tmp_path / "1", tmp_path / "2"], tmp_path / "out", outputs=3)
     assert len(set(matches)) == 12
     assert "s/x-2_1.png" in matches and "s/x-3_1.png" in matches
+
+
+@pytest.mark.parametrize("letter", ["x", "ö", "\udcf6"])
+def test_labels_and_names_of_any_length_fit_into_a_file_name(tmp_path: Path, letter: str) -> None:
+    source = tmp_path / "in" / (letter * (250 // len(os.fsencode(letter))) + ".png")
+    touch(source, tmp_path / "in" / "short.png")
+    long = [letter * 300 + end for end in "ab"]
+    kind = partial(suffix_for, format=None, depth="auto")
+    groups = name_outputs(
+        find_inputs([tmp_path / "in"], tmp_path / "out"), kind, ["smiling", *long]
+    )
+    found = [path for group in groups for path in group]
+    assert len(set(found)) == 6 and all(len(os.fsencode(path.name)) <= 255 for path in found)
+    assert Path("short_smiling.png") in found
+    for path in found:
+        (tmp_path / path).touch()

@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,18 @@ def test_file_errors_of_threads_are_silent_and_others_are_not(
         run(OSError(28, "No space left"))
         run(other)
     assert shown == [other]
+
+
+def test_a_clock_that_was_set_back_hides_no_part_of_the_log(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """TensorBoard reads no file before one that it has read."""
+    now = time.time()
+    for part, shift in enumerate((0, 5000, -90_000, -80_000)):
+        monkeypatch.setattr(time, "time", lambda shift=shift: now + shift)
+        board = Board(tmp_path, part)
+        board.open()
+        board.scalars({"loss": part}, part + 1)
+        board.close()
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert [event.value for event in events.Scalars("loss")] == [0, 1, 2, 3]

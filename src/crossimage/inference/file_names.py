@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -9,6 +11,9 @@ from itertools import chain, count
 from pathlib import Path
 
 from crossimage.inference.input_files import InputFile
+
+_MAX_NAME = 250  # bytes; file systems take 255
+_KEPT = 200  # bytes of a longer stem
 
 
 def name_outputs(
@@ -54,7 +59,7 @@ def name_outputs(
     else:
         endings = [_safe(title) for title in outputs]
     paths = [
-        [path.with_name(f"{path.stem}_{ending}{path.suffix}") for ending in endings]
+        [path.with_name(_fitting(f"{path.stem}_{ending}", path.suffix)) for ending in endings]
         for path in (names[source] for source in sources)
     ]
     seen: set[str] = set()
@@ -91,7 +96,16 @@ def _distinct_stems(
 
 
 def _output(source: InputFile, stem: str, suffix_for: Callable[[Path], str]) -> Path:
-    return source.folder / (stem + suffix_for(source.path))
+    return source.folder / _fitting(stem, suffix_for(source.path))
+
+
+def _fitting(stem: str, suffix: str) -> str:
+    """Return a file's name, with the end of a stem that is too long replaced by its hash."""
+    encoded = os.fsencode(stem)
+    if len(encoded) + len(os.fsencode(suffix)) <= _MAX_NAME:
+        return stem + suffix
+    kept = encoded[:_KEPT].decode(errors="ignore")
+    return f"{kept}-{hashlib.sha256(encoded).hexdigest()[:16]}{suffix}"
 
 
 def _key(path: Path) -> str:

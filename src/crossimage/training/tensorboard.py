@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import BytesIO
@@ -14,6 +16,7 @@ from PIL import Image
 from crossimage.utils.sheet_files import JPEG
 
 _MAX_WIDTH = 1200
+_FILE = re.compile(r"events\.out\.tfevents\.(\d{10})\.")
 
 
 class Board:
@@ -41,6 +44,7 @@ class Board:
         from torch.utils.tensorboard import SummaryWriter
 
         self.close()
+        _order_before_now(self.folder)
         self._writer = SummaryWriter(self.folder, purge_step=self._purge_step)
         self._purge_step = None
 
@@ -93,6 +97,22 @@ class Board:
         except OSError:
             self.close()
             raise
+
+
+def _order_before_now(folder: Path) -> None:
+    """Rename earlier files of a log whose time is later than now, since a clock was set back.
+
+    TensorBoard reads the files in the order of the seconds in their names, and no file before one
+    that it has read.
+    """
+    files = sorted(path for path in folder.glob("events.out.tfevents.*") if _FILE.match(path.name))
+    now = int(time.time())
+    if not files or int(_FILE.split(files[-1].name)[1]) < now:
+        return
+    for number, path in enumerate(files):
+        seconds = now - len(files) + number
+        with suppress(OSError):  # then the rest of the log may be hidden
+            path.rename(folder / _FILE.sub(f"events.out.tfevents.{seconds:010d}.", path.name))
 
 
 def _summary(image: Image.Image) -> Any:

@@ -83,11 +83,11 @@ def write_report(
     Raises:
         OSError: A file can't be written.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    data = report_data(settings, evaluations)
+    data = json.dumps(report_data(settings, evaluations), indent=2, allow_nan=False)
     page = report_page(title, evaluations)
+    out.mkdir(parents=True, exist_ok=True)
     with _new_paths(out) as paths:
-        write_text(paths[0], json.dumps(data, indent=2, allow_nan=False) + "\n")
+        write_text(paths[0], data + "\n")
         write_text(paths[1], page)
     return paths
 
