@@ -20,6 +20,7 @@ from crossimage._version import __version__
 from crossimage.cli import evaluate as cli_evaluate
 from crossimage.cli.arguments import NUMBERS
 from crossimage.cli.checkpoints import import_, run_import
+from crossimage.cli.commands import Commands
 from crossimage.cli.data import data_app
 from crossimage.cli.overrides import collect_settings
 from crossimage.cli.study import study_app
@@ -30,7 +31,7 @@ from crossimage.utils.memory import keep_memory
 from crossimage.utils.rank import is_first_process
 from crossimage.utils.streams import open_missing_streams, print_error, silence
 
-app = tyro.extras.SubcommandApp()
+app = Commands()
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -44,8 +45,6 @@ COMMANDS: dict[str, Any] = {
     "data": data_app,
     "study": study_app,
 }
-data_app.__doc__ = "Inspect a data set, or make one."
-study_app.__doc__ = "Ask people which results are better: make a study, serve it, analyse it."
 
 _MEMORY_REMEDIES = {
     "train": "use a smaller batch_size, crop or resize",
@@ -54,7 +53,7 @@ _MEMORY_REMEDIES = {
 }
 
 for _name, _command in COMMANDS.items():
-    app.command(_command, name=_name, help=_command.__doc__)
+    app.add(_name, _command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -120,9 +119,12 @@ def _show_warning(
 def _run(arguments: list[str]) -> int:
     if arguments in ([], ["-h"], ["--help"]):
         _print_commands()
-    elif arguments == ["--version"]:
+        return 0
+    if arguments == ["--version"]:
         print(f"crossimage {__version__}")
-    elif arguments[:1] == ["train"]:
+        return 0
+    app.check(arguments)
+    if arguments[:1] == ["train"]:
         return run_train(arguments[1:])
     elif arguments[:1] == ["import"]:
         run_import(arguments[1:])

@@ -17,14 +17,15 @@ from crossimage.cli.arguments import (
     Settings,
     limit_pixels,
 )
+from crossimage.cli.commands import Commands
 from crossimage.cli.train import configured
 from crossimage.utils.files import as_path
 from crossimage.utils.names import did_you_mean
 
-data_app = tyro.extras.SubcommandApp()
+data_app = Commands("Inspect a data set, or make one.")
 
 
-@data_app.command(name="inspect")
+@data_app.named("inspect")
 def data_inspect(
     data: Positional[Data],
     settings: Positional[Settings] = (),
@@ -85,7 +86,7 @@ def data_inspect(
         raise SystemExit(1)
 
 
-@data_app.command(name="make")
+@data_app.named("make")
 def data_make(
     name: Positional[Name],
     out: Out,

@@ -8,10 +8,11 @@ import tyro
 from tyro.conf import Positional
 
 from crossimage.cli.arguments import Changes, MaxPixels, Name, limit_pixels
+from crossimage.cli.commands import Commands
 from crossimage.utils.files import as_path
 from crossimage.utils.streams import printable
 
-study_app = tyro.extras.SubcommandApp()
+study_app = Commands("Ask people which results are better: make a study, serve it, analyse it.")
 
 Methods = Annotated[tuple[str, ...], tyro.conf.arg(metavar="RUN|NAME=DIR...")]
 Folder = Annotated[str, tyro.conf.arg(metavar="DIR")]
@@ -25,7 +26,7 @@ Hosts = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME...")]
 Protocol = Annotated[str, tyro.conf.arg(metavar="PROTOCOL")]
 
 
-@study_app.command(name="make")
+@study_app.named("make")
 def study_make(
     protocol: Positional[Protocol] = "",
     methods: Positional[Methods] = (),
@@ -85,7 +86,7 @@ def study_make(
     )
 
 
-@study_app.command(name="serve")
+@study_app.named("serve")
 def study_serve(
     study: Positional[Name],
     *,
@@ -114,7 +115,7 @@ def _announce(address: str, admin: str) -> None:
     print(f"for you:   {admin}", flush=True)
 
 
-@study_app.command(name="export")
+@study_app.named("export")
 def study_export(study: Positional[Name], *, out: File) -> None:
     """Write a study as static pages, one per person, for a plain web host or a crowd platform.
 
@@ -130,7 +131,7 @@ def study_export(study: Positional[Name], *, out: File) -> None:
     print(f"{sheets} pages, sheet-1.html to sheet-{sheets}.html, written to {out}")
 
 
-@study_app.command(name="import")
+@study_app.named("import")
 def study_import(study: Positional[Name], answers: Positional[Files]) -> None:
     """Add the answers that static pages saved to their study.
 
@@ -145,7 +146,7 @@ def study_import(study: Positional[Name], answers: Positional[Files]) -> None:
     print(f"{new} votes added, {known} known already")
 
 
-@study_app.command(name="analyse")
+@study_app.named("analyse")
 def study_analyse(studies: Positional[Studies]) -> None:
     """Analyse studies: figures, report.html, report.json, votes.csv and study.yaml.
 

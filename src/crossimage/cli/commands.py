@@ -1,0 +1,69 @@
+"""Commands, groups of commands, and what is said about misspelt ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tyro
+
+from crossimage.utils.names import did_you_mean
+
+Command = Callable[..., Any]
+
+
+class Commands(tyro.extras.SubcommandApp):
+    """A group of commands that knows their names.
+
+    Args:
+        purpose: What the commands are for, in one sentence.
+
+    Attributes:
+        known: The commands and groups by name.
+    """
+
+    def __init__(self, purpose: str = "") -> None:
+        super().__init__()
+        self.__doc__ = purpose
+        self.known: dict[str, Command | Commands] = {}
+
+    def add(self, name: str, command: Command | Commands) -> None:
+        """Add a command or a group of commands."""
+        self.known[name] = command
+        if isinstance(command, Commands):
+            self.command(command, name=name, help=command.__doc__)
+        else:
+            self.command(name=name, help=command.__doc__)(command)
+
+    def named(self, name: str) -> Callable[[Command], Command]:
+        """Return a decorator that adds a function as a command."""
+
+        def decorate(command: Command) -> Command:
+            self.add(name, command)
+            return command
+
+        return decorate
+
+    def check(self, arguments: Sequence[str], prefix: str = "crossimage") -> None:
+        """Refuse a command that does not exist.
+
+        Args:
+            arguments: The arguments, the command's name first.
+            prefix: What stands before them.
+
+        Raises:
+            ValueError: There is no command of this name; the message has the nearest one.
+        """
+        if not arguments or arguments[0] in ("-h", "--help"):
+            return
+        name = arguments[0]
+        if name not in self.known:
+            if name.startswith("-"):
+                kind, options = "option", ["--help", *(["--version"] if " " not in prefix else [])]
+            else:
+                kind, options = "command", list(self.known)
+            hint = did_you_mean(name, options) or f"; expected one of {', '.join(options)}"
+            raise ValueError(f"{prefix} has no {kind} {name!r}{hint}")
+        group = self.known[name]
+        if isinstance(group, Commands):
+            group.check(arguments[1:], f"{prefix} {name}")

@@ -1,0 +1,25 @@
+"""Names of commands."""
+
+import pytest
+
+from crossimage.cli.app import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["trian", "munit"], "crossimage has no command 'trian'; did you mean 'train'?"),
+        (["tranlsate"], "crossimage has no command 'tranlsate'; did you mean 'translate'?"),
+        (["Data"], "crossimage has no command 'Data'; did you mean 'data'?"),
+        (["data", "mak"], "crossimage data has no command 'mak'; did you mean 'make'?"),
+        (["study", "serv"], "crossimage study has no command 'serv'; did you mean 'serve'?"),
+        (["xyz"], "crossimage has no command 'xyz'; expected one of train, translate, sample, "),
+        (["--verison"], "crossimage has no option '--verison'; did you mean '--version'?"),
+        (["data", "--hlep"], "crossimage data has no option '--hlep'; did you mean '--help'?"),
+    ],
+)
+def test_the_nearest_command_is_suggested(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.startswith(f"crossimage: {sentence}")
