@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +11,8 @@ import pytest
 import torch
 
 from crossimage.config import Config
+from crossimage.data import datasets
+from crossimage.data import deaths as deaths_of
 from crossimage.data import loader as batches
 from crossimage.data.loader import Sample, collate, load_batches
 from crossimage.utils.signals import STOP_SIGNALS
@@ -28,11 +31,11 @@ def test_a_loader_process_whose_run_was_killed_before_it_began_ends(
     monkeypatch.setattr(os, "_exit", leave)
     monkeypatch.setattr(batches, "_outlive_stop_requests", begun.append)
     if run_lives:
-        batches._start_worker(os.getppid(), 0)
+        batches._start_worker(os.getppid(), None, 0)
         assert begun
     else:
         with pytest.raises(SystemExit, match="1"):
-            batches._start_worker(os.getpid(), 0)
+            batches._start_worker(os.getpid(), None, 0)
         assert not begun
 
 
@@ -157,3 +160,74 @@ def test_loader_processes_outlive_a_stop_request_while_they_start(unequal, monke
     # The training process's own requests are obeyed: this one comes from another.
     subprocess.run(["kill", f"-{int(number)}", str(worker.pid)], check=True)
     assert next(loaded).images["a"].shape == (1, 3, 8, 8)
+
+
+ENDED = "ended the process that read it"
+
+
+def deadly_decode(target: Path, how: str, record: Path):
+    """Return a reader that ends its process at one file."""
+    real = datasets.decode
+
+    def decode(path, *args):
+        if path == target:
+            with record.open("a") as file:
+                file.write("x")
+            os.kill(os.getpid(), getattr(signal, how)) if how != "exit" else os._exit(1)
+        return real(path, *args)
+
+    return decode
+
+
+@pytest.mark.parametrize(
+    ("how", "deaths"), [("SIGSEGV", 1), ("SIGABRT", 1), ("exit", 1), ("SIGKILL", 2)]
+)
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_loader_process_that_dies_costs_only_the_file_it_was_reading(
+    unequal, tmp_path, monkeypatch, how, deaths, accumulate
+):
+    options = {"crop": (8, 8), "resize": 12, "batch_size": 2, "accumulate": accumulate}
+    data = dataset(unequal, Config(**options, workers=2))
+    victim = data.domains[0].train[1]
+    clean = dataset(unequal, Config(**options, workers=0))
+    clean.deadly[str(victim)] = f"{victim} is not read"
+    expected = list(islice(load_batches(clean, clean.config, start=0), 8))
+
+    record = tmp_path / "record"
+    monkeypatch.setattr(datasets, "decode", deadly_decode(victim, how, record))
+    monkeypatch.setattr(torch.utils.data._utils, "MP_STATUS_CHECK_INTERVAL", 0.2)
+    before = signal.getsignal(signal.SIGCHLD)
+    found = list(islice(load_batches(data, data.config, start=0), 8))
+    assert signal.getsignal(signal.SIGCHLD) == before
+    assert all(
+        torch.equal(a.images[k], b.images[k])
+        for a, b in zip(found, expected, strict=True)
+        for k in "ab"
+    )
+    reasons = {reason for batch in found for _, _, reason in batch.unreadable}
+    name = "exit status 1" if how == "exit" else how
+    assert reasons == {
+        f"{victim} can't be read: it ended the process that read it ({name}); repair or remove it"
+    }
+    assert len(record.read_text()) >= deaths
+
+
+def test_loader_processes_that_die_for_no_files_fault_end_the_run(unequal, monkeypatch):
+    data = dataset(unequal, Config(crop=(8, 8), resize=12, batch_size=2, workers=1))
+    monkeypatch.setattr(torch.utils.data._utils, "MP_STATUS_CHECK_INTERVAL", 0.1)
+    monkeypatch.setattr(batches, "collate", lambda samples: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(RuntimeError, match="DataLoader worker"):
+        next(load_batches(data, data.config, start=0))
+    assert data.deadly == {}
+
+
+def test_a_file_that_ended_its_reader_is_tried_again_in_a_process_of_its_own(unequal, monkeypatch):
+    data = dataset(unequal, PLAIN)
+    path = str(data.domains[0].train[0])
+    reason = (
+        f"{path} can't be read: it ended the process that read it (SIGSEGV); repair or remove it"
+    )
+    known = {data.domains[0].name: {path: reason}}
+    assert not any(data.still_unreadable(known).values())  # it has been repaired
+    monkeypatch.setattr(deaths_of, "_TRY", "import os; os.abort()")
+    assert data.still_unreadable(known)[data.domains[0].name] == {path: reason}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import string
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +17,7 @@ from torchvision.transforms.v2 import functional as transforms
 
 from crossimage.config import Config
 from crossimage.data.augment import Zoom, augment, zoom_of_step
+from crossimage.data.deaths import is_deadly, noted, still_deadly
 from crossimage.data.images.checks.limit import max_pixels
 from crossimage.data.images.files import decode, normalise
 from crossimage.data.images.pixels import BombError, ImageError
@@ -52,6 +53,7 @@ class Images(Dataset[Sample]):
         letters: The letter of each domain.
         channels: Channels of each domain's images.
         further_groups: Groups that samples hold beside those of every epoch.
+        deadly: Reasons why files are not read, by path: they ended the process that read them.
 
     Raises:
         ValueError: ``config.channels`` does not hold one number per letter.
@@ -83,6 +85,7 @@ class Images(Dataset[Sample]):
         self.channels = tuple(config.channels[kinds.index(letter)] for letter in self.letters)
         self.further_groups: tuple[Group, ...] = ()
         self._orders: dict[int, tuple[int, Tensor]] = {}
+        self.deadly: dict[str, str] = {}
         self._only: dict[object, Tensor] = {}  # the decoded images of domains of a single one
 
     @property
@@ -182,6 +185,7 @@ class Images(Dataset[Sample]):
                     for domain, path in zip(domains, row, strict=True)
                     if str(path) in known.get(domain.name, ())
                 ]
+                self._try_deadly(known, bad)
                 try:
                     if bad:
                         self._load(group, row, quick=True)
@@ -189,6 +193,15 @@ class Images(Dataset[Sample]):
                     for name, path in bad:
                         still[name][path] = str(error)
         return still
+
+    def _try_deadly(
+        self, known: Mapping[str, Mapping[str, str]], bad: Sequence[tuple[str, str]]
+    ) -> None:
+        """Try files again that ended the process that read them, in processes of their own."""
+        for name, path in bad:
+            reason = known[name][path]
+            if is_deadly(reason) and reason.startswith(path) and still_deadly(Path(path)):
+                self.deadly[path] = reason
 
     def fingerprint(self) -> dict[str, str]:
         """Return digests by domain name that change if the training images do."""
@@ -301,7 +314,7 @@ class Images(Dataset[Sample]):
         decoded: dict[object, Tensor] = {}
         for key in dict.fromkeys(wanted):
             image = self._only.get(key)
-            decoded[key] = decode(*key, size, config.data_rules) if image is None else image
+            decoded[key] = self._read(*key, size) if image is None else image
         single = all(len(self.domains[index].train) == 1 for index in group)
         if quick and single and config.smallest_zoom < 1:
             self._only.update(decoded)
@@ -311,6 +324,19 @@ class Images(Dataset[Sample]):
         ]
         check_sizes([((x.shape[2], x.shape[1]), p) for x, p in zip(images, paths, strict=True)])
         return images
+
+    def _read(
+        self,
+        path: Path,
+        channels: int,
+        value_range: tuple[float, float] | None,
+        size: Callable[[int, int], tuple[int, int]] | None,
+    ) -> Tensor:
+        """Decode a file, unless that is known to end the process."""
+        if self.deadly and (reason := self.deadly.get(str(path))):
+            raise ImageError(reason)
+        with noted(path):
+            return decode(path, channels, value_range, size, self.config.data_rules)
 
     def _resize_row(self, images: list[Tensor], paths: Row) -> list[Tensor]:
         return [self._resize(x, path) for x, path in zip(images, paths, strict=True)]

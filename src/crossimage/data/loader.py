@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from crossimage.config import Config
+from crossimage.data.deaths import Board, Deaths
 from crossimage.data.sampler import StepSampler
 from crossimage.data.unreadable import Unreadable
 from crossimage.utils.signals import STOP_SIGNALS
+
+_DYING = 2.0  # seconds between what a dead process leaves behind and the end of its parts
 
 
 @dataclass
@@ -93,19 +99,102 @@ def load_batches(
     Raises:
         ValueError: The batch cannot be divided evenly.
     """
-    sampler = StepSampler(config.samples, config.accumulate, rank, world, start)
-    batches: DataLoader[Sample] = DataLoader(
-        dataset,
-        batch_sampler=sampler,
-        num_workers=config.workers,
-        collate_fn=collate,
-        pin_memory=pin,
-        worker_init_fn=partial(_start_worker, os.getpid()) if config.workers else None,
-        # a separate generator leaves the run's random state untouched
-        generator=torch.Generator(),
-    )
-    with _stop_requests_held():
-        return iter(batches)
+    StepSampler(config.samples, config.accumulate, rank, world, start)  # checks the numbers
+    board = Board(config.workers) if config.workers else None
+
+    def begin(delivered: int) -> Iterator[LoadedBatch]:
+        """Start loading after a number of micro-batches."""
+        steps, within = divmod(delivered, config.accumulate)
+        sampler = StepSampler(config.samples, config.accumulate, rank, world, start + steps)
+        batches: DataLoader[Sample] = DataLoader(
+            dataset,
+            batch_sampler=_Later(sampler, within),
+            num_workers=config.workers,
+            collate_fn=collate,
+            pin_memory=pin,
+            worker_init_fn=partial(_start_worker, os.getpid(), board) if config.workers else None,
+            # a separate generator leaves the run's random state untouched
+            generator=torch.Generator(),
+        )
+        with _stop_requests_held(), _deaths_left_to_us():
+            return iter(batches)
+
+    if board is None:
+        return begin(0)
+    return _LastingBatches(begin, board, getattr(dataset, "deadly", {}))
+
+
+class _Later(Sampler[list[int]]):
+    """The micro-batches of a sampler without the first ones."""
+
+    def __init__(self, sampler: StepSampler, skipped: int) -> None:
+        self._sampler, self._skipped = sampler, skipped
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return islice(self._sampler, self._skipped, None)
+
+
+class _LastingBatches(Iterator[LoadedBatch]):
+    """Micro-batches from worker processes, which are started again when one of them dies.
+
+    Since every sample is a function of its number and of the unreadable files, nothing else
+    changes: the file that a worker was reading counts as unreadable.
+
+    Args:
+        begin: Starts loading after a number of micro-batches.
+        board: What the workers are reading.
+        deadly: Reasons why files are not read, by path; files that end a worker are added.
+    """
+
+    def __init__(
+        self, begin: Callable[[int], Iterator[LoadedBatch]], board: Board, deadly: dict[str, str]
+    ) -> None:
+        self._begin, self._board, self._deaths = begin, board, Deaths(deadly)
+        self._delivered = 0
+        self._running: Any = begin(0)
+
+    def __next__(self) -> LoadedBatch:
+        """Return the next micro-batch.
+
+        Raises:
+            RuntimeError: Workers die again and again, for no file's fault.
+        """
+        while True:
+            try:
+                batch: LoadedBatch = next(self._running)
+            except (RuntimeError, OSError, EOFError):
+                died = self._died()
+                if not died or not self._deaths.judge(died, self._board):
+                    raise
+            else:
+                self._delivered += 1
+                self._deaths.survived()
+                return batch
+            self._running._shutdown_workers()
+            self._board.clear()
+            self._running = self._begin(self._delivered)
+
+    def _died(self) -> dict[int, int]:
+        """Return the exit status of each worker that died; one may be just about to."""
+        workers = dict(enumerate(self._running._workers))
+        multiprocessing.connection.wait([w.sentinel for w in workers.values()], _DYING)
+        return {number: w.exitcode for number, w in workers.items() if w.exitcode}
+
+
+@contextmanager
+def _deaths_left_to_us() -> Iterator[None]:
+    """Keep PyTorch from raising an error in the middle of a step when a worker dies.
+
+    It is noticed when the next batch is awaited.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    number = getattr(signal, "SIGCHLD", None)
+    before = signal.getsignal(number) if in_main and number is not None else None
+    try:
+        yield
+    finally:
+        if before is not None and number is not None:
+            signal.signal(number, before)
 
 
 @contextmanager
@@ -124,11 +213,13 @@ def _stop_requests_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start_worker(training: int, _: int) -> None:
+def _start_worker(training: int, board: Board | None, number: int) -> None:
     """Prepare a worker process: end with the training process, but survive stop requests."""
     parent = training if multiprocessing.get_start_method() == "fork" else os.getppid()
     if os.getppid() != parent:  # it has died already
         os._exit(1)
+    if board is not None:
+        board.sit_down(number)
     _outlive_stop_requests(parent)
 
 

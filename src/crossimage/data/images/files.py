@@ -19,6 +19,7 @@ from torch import Tensor
 
 from crossimage.config import DataRules
 from crossimage.data.images import pillow, tiff
+from crossimage.data.images.checks.regular import check_regular
 from crossimage.data.images.checks.size import pillow_limit, too_large
 from crossimage.data.images.checks.tiff_pages import check_pages
 from crossimage.data.images.encoded import ImageFile
@@ -327,6 +328,7 @@ def _opened(
     path = Path(file) if isinstance(file, str) else file
     format_known = ""
     try:
+        check_regular(path)
         with warnings.catch_warnings(), pillow_limit.raised():
             # broken metadata and large but acceptable images need no warning
             warnings.simplefilter("ignore")

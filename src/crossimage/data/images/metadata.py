@@ -13,6 +13,7 @@ from PIL import ExifTags, Image
 
 from crossimage.config import DataRules
 from crossimage.data.images import tiff
+from crossimage.data.images.checks.regular import check_regular
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.formats import HEAD, format_of
 
@@ -125,6 +126,7 @@ def read_metadata(path: ImageFile, rules: DataRules = 3) -> Metadata:
         rules: The rules by which its pixels are read; 1: its colours are not converted.
     """
     try:
+        check_regular(path)
         with warnings.catch_warnings(), path.open("rb") as data:
             warnings.simplefilter("ignore")  # about broken parts
             name = format_of(data.read(HEAD))
