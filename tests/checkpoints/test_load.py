@@ -1,5 +1,6 @@
 """Networks are loaded from a model file or a run folder, with discriminators on request."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,14 @@ def test_other_settings_are_refused(settings: dict[str, object], words: str) -> 
     networks = Pix2Pix(build(Pix2Pix.Config, small("pix2pix")))
     with pytest.raises(ValueError, match=words):
         change_settings(networks, settings, "here")
+
+
+def test_loading_leaves_the_random_numbers_of_all_threads_alone(run: Path) -> None:
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    with ThreadPoolExecutor(4) as pool:
+        loaded = [load_networks(run), *pool.map(load_networks, [run] * 8)]
+    assert torch.equal(torch.get_rng_state(), before)
+    first = loaded[0].state_dict()
+    for other in loaded[1:]:
+        assert all(torch.equal(first[name], x) for name, x in other.state_dict().items())

@@ -36,7 +36,7 @@ def test_names_appear_as_they_are(
         return " ".join(f"{captured.out} {captured.err}".split())
 
     settings = as_arguments(small(steps=2, domains="p,q"))
-    inspected = said("data", "inspect", data)
+    inspected = said("data", "inspect", data, status=1)  # training would stop
     assert str(data) in inspected and str(torn) in inspected
     trained = said("train", "munit", "--data", data, "--out", out, *settings, status=2)
     assert str(torn) in trained, "one of seven cannot be read"
@@ -65,7 +65,7 @@ def test_no_column_of_a_progress_bar_reads_markup(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(console, "TextColumn", Spy)
     monkeypatch.setattr(progress, "TextColumn", Spy)
-    with console.ConsoleListener().watch(0, 1, 1):
+    with console.ConsoleListener().watch(0, 1):
         pass
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     with progress.StderrProgress() as show:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 from crossimage.checkpoints.contents import check_complete, check_weights
@@ -19,6 +18,7 @@ from crossimage.config import EARLIER_DEFAULTS, build, to_dict
 from crossimage.methods import find_method
 from crossimage.methods.base import Method
 from crossimage.utils.foreign_files import kind_of
+from crossimage.utils.seeds import OwnRandomNumbers
 from crossimage.utils.tensor_files.outline import check_size, outline
 from crossimage.utils.tensor_files.torch_files import read_pickle
 from crossimage.utils.texts.shown import cut
@@ -93,7 +93,7 @@ def load_networks(path: Path, discriminators: bool = False) -> Method:
             f"`crossimage train` has saved a checkpoint{hint if other else ''}"
         )
     # Building networks draws random weights, on the CPU.
-    with torch.random.fork_rng(devices=[]):
+    with OwnRandomNumbers(0):
         networks = load_model(file)
         if discriminators and "discriminators" not in networks.players():
             networks = _with_discriminators(networks, path)
@@ -116,7 +116,7 @@ def load_trained(path: Path, report: Callable[[str], None]) -> Trained:
     """
     if kind := kind_of(path):
         raise ValueError(f"{path} is not a model of crossimage: {kind}")
-    with torch.random.fork_rng(devices=[]):
+    with OwnRandomNumbers(0):
         if _is_archive(path):
             return _from_checkpoint(path)
         networks = load_networks(path)

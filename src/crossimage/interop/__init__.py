@@ -42,6 +42,7 @@ from crossimage.interop.mapping import (
 )
 from crossimage.utils.files import as_path
 from crossimage.utils.names import did_you_mean
+from crossimage.utils.seeds import OwnRandomNumbers
 from crossimage.utils.texts.shown import cut
 
 FORMATS: dict[str, Format] = {
@@ -120,7 +121,7 @@ def import_model(
     # a setting of how images are read, which no codebase knows
     ranges = {key: text for key, text in given.items() if key.split(".")[0] == "value_range"}
     others = {key: text for key, text in given.items() if key not in ranges}
-    with torch.random.fork_rng(devices=[]):
+    with OwnRandomNumbers(0):  # building networks draws random weights
         settings = _read_config(configs)
         try:
             converted = module.convert(sources, others, settings)

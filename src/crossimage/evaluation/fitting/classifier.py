@@ -31,7 +31,7 @@ from crossimage.training.fabric import arithmetic
 from crossimage.utils.arguments import find_device
 from crossimage.utils.files import expanded
 from crossimage.utils.progress import ProgressCallback, track
-from crossimage.utils.seeds import seed_of
+from crossimage.utils.seeds import OwnRandomNumbers, seed_of
 from crossimage.utils.tensor_files.published import read_weights
 
 T = TypeVar("T")
@@ -88,8 +88,7 @@ def fit_classifier(
     size = size or architecture.size
     _check(out, size, architecture.min_size, epochs)
     classes, train, held_out = find_class_images(read_data_set(data), seed)
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed_of(seed, "classifier"))
+    with OwnRandomNumbers(seed_of(seed, "classifier")):
         model = ClassifierNetwork(network, size, len(classes))
         begun = _load_published(model, network, weights) if weights else "random weights"
         rate = _RATE_PRETRAINED if weights else _RATE

@@ -28,7 +28,7 @@ from crossimage.evaluation.options import SegmenterName
 from crossimage.evaluation.report.figures import Figure
 from crossimage.utils.files import expanded
 from crossimage.utils.progress import ProgressCallback, track
-from crossimage.utils.seeds import seed_of
+from crossimage.utils.seeds import OwnRandomNumbers, seed_of
 from crossimage.utils.tensor_files.published import read_weights
 
 _MIN_SIZE = 32  # pixels
@@ -86,8 +86,7 @@ def fit_segmenter(
         if value < least:
             raise ValueError(f"{flag} must be at least {least}, found {value}")
     train, held_out = find_photo_pairs(read_data_set(data), read_palette(palette), seed)
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed_of(seed, "segmenter"))
+    with OwnRandomNumbers(seed_of(seed, "segmenter")):
         model = SegmenterNetwork(network, len(train.palette.names))
         begun = _load_published(model, network, weights) if weights else "random weights"
         model.to(device)

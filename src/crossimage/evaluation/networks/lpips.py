@@ -20,6 +20,7 @@ from crossimage.evaluation.options import Backbone
 from crossimage.evaluation.report.figures import library
 from crossimage.utils.files import expanded
 from crossimage.utils.intensities import from_uint8
+from crossimage.utils.seeds import OwnRandomNumbers
 from crossimage.utils.tensor_files.published import Weights, read_weights
 
 _BATCH_SIZE = 32  # pairs
@@ -116,8 +117,7 @@ def open_lpips(net: Backbone, weights: str | None, device: torch.device) -> LPIP
         file = expanded(Path(weights)) if weights else None
         instead = "name a file with --lpips-weights FILE, or try random"
         loaded = read_weights(published, file, f"LPIPS with {title}", instead)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)  # random weights are always the same
+    with OwnRandomNumbers(0):  # random weights are always the same
         network = _NoTrainLpips(net=net, pnet_rand=True)
     name = f"{title} of random weights"
     if loaded:
