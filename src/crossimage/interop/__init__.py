@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from crossimage.checkpoints.families import family_of
 from crossimage.checkpoints.model_file import save_model
 from crossimage.config import build, read_yaml, to_dict
