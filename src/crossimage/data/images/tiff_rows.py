@@ -64,9 +64,9 @@ class TiffRows:
         self._file, self._page, self.layout = file, page, layout
         check_sides(self._path, layout.width, layout.height)
         self.info = tiff.info_of(layout)
+        self._bands: OrderedDict[int, NDArray[Any]] = OrderedDict()
         if not self._is_in_rows():
             raise NotInRowsError
-        self._bands: OrderedDict[int, NDArray[Any]] = OrderedDict()
 
     def _is_in_rows(self) -> bool:
         """Return whether the rows of the image are one after another in this page alone."""

@@ -42,6 +42,7 @@ _POINTWISE_MODULES = (
 )  # fmt: skip
 _POINTWISE_FUNCTIONS = (
     operator.add, operator.sub, operator.mul, operator.truediv, operator.neg, operator.pow,
+    operator.gt, operator.ge, operator.lt, operator.le, operator.eq, operator.ne,
     operator.iadd, operator.imul, operator.isub, operator.itruediv,
     torch.add, torch.sub, torch.mul, torch.div, torch.tanh, torch.sigmoid, torch.relu, torch.clamp,
     torch.abs, torch.sqrt, torch.exp, torch.where, torch.lerp, torch.addcmul, torch.maximum,
