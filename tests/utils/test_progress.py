@@ -65,3 +65,22 @@ def test_a_terminal_shows_a_bar_that_a_failed_task_takes_away(
         for _ in track("abc", "sampling", 3, progress):
             raise OSError("full")
     assert progress._bar is None and terminal.getvalue().rstrip().endswith("0:00:00") is False
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_task_may_take_place_within_another(
+    terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    with StderrProgress() as progress:
+        progress("images", 0, 2)
+        progress("images", 1, 2)
+        for done in range(4):
+            progress("rows", done, 3)
+        progress("images", 2, 2)
+    written = capsys.readouterr().err
+    if not terminal:
+        assert [line.split(" · ")[:2] for line in written.splitlines()] == [
+            ["rows", "3/3"],
+            ["images", "2/2"],
+        ]
