@@ -13,6 +13,7 @@ from crossimage.cli.app import main
 from crossimage.evaluation.fitting import classifier as fitting
 from crossimage.evaluation.fitting.classifier import fit_classifier
 from crossimage.evaluation.galleries.base import FolderGallery
+from crossimage.evaluation.networks import classifier as classifiers
 from crossimage.evaluation.networks.classifier import (
     CLASSIFIERS,
     Classifier,
@@ -73,7 +74,7 @@ def test_colours_are_learnt_and_told_after_reading(
     probabilities = classifier.probabilities(plain)
     assert probabilities.argmax(1).tolist() == [0, 1, 2]
     torch.testing.assert_close(probabilities.sum(1), torch.ones(3))
-    facts, _ = read_network(path, "classifier")
+    facts = read_network(path, "classifier", classifiers._build).facts
     assert facts["classes"] == ["blue", "green", "red"]
     assert facts["network"] == "resnet18_small" and facts["size"] == 9
     assert facts["held_out"] == "100.00 % of 9 held-out images classified correctly"
@@ -178,7 +179,7 @@ def test_training_may_begin_with_published_weights(
     for name, value in state.items():
         if not name.startswith("fc."):
             assert torch.equal(found[f"body.{name}"], value), name
-    assert read_network(out, "classifier")[0]["begun_with"] == "resnet18.pth"
+    assert read_network(out, "classifier", classifiers._build).facts["begun_with"] == "resnet18.pth"
     with pytest.raises(ValueError, match=r"resnet18\.pth does not hold .*Inception-v3"):
         fit_classifier(colours, out, network="inception_v3", weights=weights, device=CPU)
     with pytest.raises(ValueError, match="no published weights of resnet18_small"):
