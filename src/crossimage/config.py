@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar, dataclass_transform
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar, dataclass_transform
 
 import yaml
 from pydantic import (
@@ -310,6 +310,9 @@ class Config:
         data_rules: Rules by which files are found, named and read: 3, or 2 or 1 for runs and models
             of earlier versions.
     """
+
+    stages: ClassVar[tuple[str, ...]] = ()
+    """Names of the settings that are steps at which a part of the run ends."""
 
     domains: Names = ()
     halves: Halves = ()

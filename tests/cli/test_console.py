@@ -1,5 +1,6 @@
 """What the command line prints about a training run."""
 
+import io
 import shutil
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 import rich.console
 
 from crossimage.cli.app import main
-from crossimage.cli.console import ConsoleListener
+from crossimage.cli.console import ConsoleListener, progress_bar
 from crossimage.training.listener import TrainingProgress
 from tests.conftest import as_arguments, small
 
@@ -78,6 +79,37 @@ def test_a_damaged_checkpoint_and_the_step_to_go_on_from_are_told(
     assert train(folders, tmp_path, steps=4) == 0
     said = capsys.readouterr().out
     assert f"{newest} is incomplete" in said and f"continuing {tmp_path} from step 2\n" in said
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_commands_to_copy_are_not_broken_on_narrow_terminals(
+    columns: int,
+    folders: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    out = tmp_path / "a folder with quite a long name for a run of a few steps"
+    assert train(folders, out, steps=1) == 0
+    said = capsys.readouterr().out
+    assert f"  crossimage translate '{out}' IMAGES --to b --out DIR\n" in said
+    assert f"model    {out / 'model.safetensors'}\n" in said
+
+
+@pytest.mark.parametrize("width", [60, 80, 115])
+def test_of_the_bar_only_the_losses_are_cut(width: int) -> None:
+    file = io.StringIO()
+    console = rich.console.Console(file=file, width=width, force_terminal=True, color_system=None)
+    bar = progress_bar(console)
+    losses = " ".join(f"g/term{number} {number}.5" for number in range(30))
+    task = bar.add_task("training", total=1_000_000, rate="14.3 s/it", losses=losses)
+    bar.update(task, completed=250_000)
+    rich.console.Console(file=file, width=width, color_system=None).print(bar.get_renderable())
+    (line,) = file.getvalue().splitlines()
+    assert len(line) <= width and line.startswith("━━━")
+    assert "250000/1000000" in line and "left" in line and "14.3 s/it" in line
+    assert "g/term29" not in line and line.rstrip().endswith("…")
 
 
 def test_a_terminal_gets_a_bar(

@@ -7,6 +7,7 @@ Blocks in a language other than Python hold shell commands, except ``bibtex``, `
 - ``train``: each setting of ``tests.conftest.small`` takes the place of the command's own, or is
   added, unless the command sets it to 0; settings that count steps or epochs (:data:`LENGTHS`) are
   dropped. The settings as written are checked first, so that a misspelt or impossible one fails.
+- ``train``: ``--budget`` and ``--finish`` become a few seconds.
 - ``evaluate``: ``--inputs``, ``--samples``, ``--epochs`` and ``--size`` become tiny, and networks
   whose weights would be downloaded are random.
 - ``data make``: few and small images.
@@ -117,9 +118,14 @@ def check(words: list[str]) -> None:
 def tiny(words: list[str]) -> list[str]:
     """The same command, with little to do."""
     match words[1:3]:
+        case ["train", "--resume"]:
+            return _with_flags(words, {"--finish": "2s"})
         case ["train", recipe]:
             method, init = recipe.partition("/")[0], "--init" in words
-            return [*_with_settings(words, RUN_ONLY if init else small_settings(method))]
+            words = _with_settings(words, RUN_ONLY if init else small_settings(method))
+            if "--budget" in words:  # chooses the number of steps
+                words = [w for w in words if w.partition("=")[0] not in {"steps", "epochs"}]
+            return _with_flags(words, {"--budget": "3s"})
         case ["data", "inspect"]:
             return [*words, "--no-estimate"]
         case ["data", "make"]:
@@ -183,7 +189,8 @@ def run_shell(text: str) -> None:
     """
     earlier = {path for path in (*Path().glob("*"), *Path("runs").glob("*")) if path.is_dir()}
     for words in commands(text):
-        if words[1:2] == ["train"] or words[1:3] == ["data", "make"]:
+        made = words[1:2] == ["train"] or words[1:3] == ["data", "make"]
+        if made and "--resume" not in words:
             out = Path(words[words.index("--out") + 1])
             if out in earlier:
                 shutil.rmtree(out)

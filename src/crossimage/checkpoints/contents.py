@@ -37,6 +37,14 @@ class _Recorder(TypedDict):
 
 
 @with_config(_RULES)
+class _Planned(TypedDict):
+    finish: bool
+    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    step: _Count
+    before: dict[str, _Count]
+
+
+@with_config(_RULES)
 class _State(TypedDict, total=False):
     step: _Count
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -51,6 +59,7 @@ class _State(TypedDict, total=False):
     config: dict[str, Any]
     data: dict[str, str]
     data_changes: list[str]
+    plan: list[_Planned]
     arithmetic: str
 
 

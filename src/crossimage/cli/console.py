@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import TextIO, cast
 
 from rich.console import Console
-from rich.panel import Panel as Box
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    Task,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.rule import Rule
+from rich.table import Column
+from rich.text import Text
 
 from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.result import TrainingResult
@@ -73,19 +75,7 @@ class ConsoleListener(Listener):
     @contextmanager
     def watch(self, step: int, steps: int) -> Iterator[None]:
         """Show the bar while the run trains."""
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}", markup=False),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[losses]}", markup=False),
-            console=self.console,
-            disable=not self.console.is_terminal,
-            speed_estimate_period=600,
-        )
+        self._bar = progress_bar(self.console)
         self._task = self._bar.add_task("training", total=steps, completed=step, rate="", losses="")
         try:
             with self._bar:
@@ -125,24 +115,63 @@ class ConsoleListener(Listener):
                 f"{_longer(result)}"
             )
             return 0
-        if result.targets:
-            task, use = "translate images:", ["translate", str(result.run), "IMAGES"]
-            use += ["--reference", "CLASS"] if result.few_shot else ["--to", result.targets[-1]]
-        else:
-            task, use = "make images:     ", ["sample", str(result.run)]
-        skipped = result.skipped_steps
-        text = (
-            f"model    {result.model_path}\n"
-            f"samples  {result.samples_path}\n"
-            f"page     {result.page_path}\n"
-            + (f"skipped  moves of {skipped:,} of {result.step:,} steps\n" if skipped else "")
-            + "\n"
-            f"{task}  {shlex.join(['crossimage', *use])} --out DIR\n"
-            f"train longer:      {_longer(result)}"
-        )
-        box = Box(text, title=f"{result.step} steps", expand=False)
-        self.console.print(box, soft_wrap=False)
+        self.console.print(Rule(f"{result.step} steps", align="left"), soft_wrap=False)
+        for line in closing_lines(result):
+            self.console.print(printable(line))
         return 0
+
+
+def progress_bar(console: Console) -> Progress:
+    """Return the bar of a run: one line, in which losses are cut before anything else.
+
+    Bar, step and time left are there down to 60 columns, as in the cell of a notebook.
+    """
+
+    def fixed() -> Column:
+        return Column(no_wrap=True)
+
+    return Progress(
+        BarColumn(bar_width=12, table_column=fixed()),
+        MofNCompleteColumn(table_column=fixed()),
+        TimeRemainingColumn(table_column=fixed()),
+        TextColumn("left", table_column=fixed()),
+        TextColumn("{task.fields[rate]}", markup=False, table_column=fixed()),
+        # the only column that may shrink
+        _Cut("{task.fields[losses]}", markup=False, table_column=Column()),
+        console=console,
+        disable=not console.is_terminal,
+        speed_estimate_period=600,
+    )
+
+
+class _Cut(TextColumn):
+    """A text that is cut, rather than wrapped, where it does not fit."""
+
+    def render(self, task: Task) -> Text:
+        """Return the text of a task."""
+        text = super().render(task)
+        text.no_wrap, text.overflow = True, "ellipsis"
+        return text
+
+
+def closing_lines(result: TrainingResult) -> list[str]:
+    """Return what a finished run has made, and commands to copy, each on a line of its own."""
+    if result.targets:
+        task, use = "translate images", ["translate", str(result.run), "IMAGES"]
+        use += ["--reference", "CLASS"] if result.few_shot else ["--to", result.targets[-1]]
+    else:
+        task, use = "make images", ["sample", str(result.run)]
+    skipped = result.skipped_steps
+    return [
+        f"model    {result.model_path}",
+        f"samples  {result.samples_path}",
+        f"page     {result.page_path}",
+        *([f"skipped  moves of {skipped:,} of {result.step:,} steps"] if skipped else []),
+        "",
+        f"{task}:",
+        f"  {shlex.join(['crossimage', *use])} --out DIR",
+        f"train longer: {_longer(result)}",
+    ]
 
 
 def out_of(arguments: Sequence[str]) -> Path | None:
@@ -165,7 +194,7 @@ def anew(arguments: Sequence[str], run: Path) -> list[str]:
     while rest:
         word = rest.pop(0)
         name, equals, _ = word.partition("=")
-        if name in {"--out", "--init"}:
+        if name in {"--out", "--init", "--finish"}:
             rest = rest if equals else rest[1:]
         elif word != "--accept-data-change":
             words.append(word)
@@ -176,6 +205,7 @@ def anew(arguments: Sequence[str], run: Path) -> list[str]:
 
 def _longer(result: TrainingResult) -> str:
     """Return how to train longer than a finished run."""
-    if result.config.decay_steps:  # its learning rate has fallen to zero
+    # its learning rate has fallen to zero, or its schedule was made for this length
+    if result.config.decay_steps or result.fitted:
         return "start a new run from this model: --init, and another --out"
     return "rerun with a larger `steps`"

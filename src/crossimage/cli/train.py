@@ -7,29 +7,27 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator
+from contextlib import chdir, contextmanager, nullcontext
+from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 from tyro.conf import Positional
 
-from crossimage.cli.arguments import (
-    NUMBERS,
-    Data,
-    MaxPixels,
-    Recipe,
-    Run,
-    limit_pixels,
-)
+from crossimage.cli.arguments import NUMBERS, MaxPixels, limit_pixels
 from crossimage.utils.files import as_path
 from crossimage.utils.setting_names import setting_of
 
 
 def train(
-    recipe: Positional[Recipe],
-    data: Data,
-    out: Run,
+    recipe: Annotated[Positional[str | None], tyro.conf.arg(metavar="RECIPE|METHOD")] = None,
+    data: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None,
+    out: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None,
+    resume: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None,
     init: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None,
-    devices: int = 1,
+    budget: Annotated[str | None, tyro.conf.arg(metavar="TIME")] = None,
+    finish: Annotated[str | None, tyro.conf.arg(metavar="TIME")] = None,
+    devices: int | None = None,
     accept_data_change: bool = False,
     max_pixels: MaxPixels = None,
 ) -> dict[str, Any]:
@@ -43,9 +41,13 @@ def train(
             stargan: class folders or tables of attributes, several of them separated by commas; for
             srgan and gan: one folder of images or list of files.
         out: The run's folder; if it holds a run with the same settings, that run is continued.
+        resume: Continue this run; it knows its settings and data, so nothing else is needed.
         init: Run, model file or checkpoint whose networks and weights a new run starts from,
             including the discriminators if it is a run or checkpoint.
-        devices: Number of processes on this machine, each with its own device.
+        budget: Time that a new run shall take, such as 90s, 20m, 2h or 1d: the number of steps is
+            chosen by their speed, and the schedule is scaled to it.
+        finish: Time in which a run that has begun shall end; its learning rate falls to 0 by then.
+        devices: Number of processes on this machine, each with its own device (1).
         accept_data_change: Continue a run although its images are others than before, such as after
             unreadable ones were removed; the run records the change.
         max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
@@ -56,8 +58,11 @@ def train(
     return {
         "recipe": recipe,
         "data": data,
-        "out": as_path(out, "--out"),
+        "out": None if out is None else as_path(out, "--out"),
+        "resume": None if resume is None else as_path(resume, "--resume"),
         "init_from": None if init is None else as_path(init, "--init"),
+        "budget": budget,
+        "finish": finish,
         "devices": devices,
         "accept_data_change": accept_data_change,
     }
@@ -72,20 +77,83 @@ def run_train(arguments: list[str]) -> int:
     known, rest = tyro.cli(
         train, prog="crossimage train", args=arguments, return_unknown_args=True, registry=NUMBERS
     )
+    if known["resume"] and known["recipe"] and "=" in known["recipe"]:
+        rest, known["recipe"] = [known["recipe"], *rest], None  # a setting, not a recipe
     from crossimage.cli.overrides import parse_overrides
 
     overrides = parse_overrides(rest)
-    from crossimage.cli.console import ConsoleListener
-    from crossimage.training.run import run_training
+    run = known.pop("resume")
+    with _resumed(run, known, overrides, rest) if run else nullcontext(arguments) as words:
+        _check_complete(known)
+        from crossimage.cli.console import ConsoleListener
+        from crossimage.training.run import run_training
 
-    listener = ConsoleListener(["train", *arguments])
-    return listener.report(run_training(**known, overrides=overrides, listener=listener))
+        listener = ConsoleListener(["train", *words])
+        known["devices"] = known["devices"] or 1
+        return listener.report(run_training(**known, overrides=overrides, listener=listener))
+
+
+def _check_complete(known: dict[str, Any]) -> None:
+    """Refuse a command without a recipe, data or a run's folder."""
+    names = {"recipe": "a recipe or method", "data": "--data", "out": "--out"}
+    missing = [name for key, name in names.items() if known[key] is None]
+    if missing:
+        what = " and ".join([", ".join(missing[:-1]), missing[-1]] if missing[1:] else missing)
+        what += " are missing" if missing[1:] else " is missing"
+        if known["finish"]:
+            raise ValueError(
+                f"{what}; a run that has begun is ended with `crossimage train --resume "
+                f"RUN --finish {known['finish']}`"
+            )
+        raise ValueError(
+            f"{what}: expected `crossimage train RECIPE --data DIR --out RUN`, or "
+            "`crossimage train --resume RUN` to continue a run"
+        )
+    if known["devices"] == 0:
+        raise ValueError("devices must be at least 1, found 0")
+
+
+@contextmanager
+def _resumed(
+    run: Path, known: dict[str, Any], overrides: dict[str, Any], rest: list[str]
+) -> Iterator[list[str]]:
+    """Complete the arguments by what a run has recorded, and work in the folder it was begun in.
+
+    Yields:
+        The arguments of a command that would continue the run without ``--resume``.
+    """
+    from crossimage.training.resume import RecordedRun
+
+    for key, name in (("recipe", None), ("out", "--out"), ("init_from", "--init")):
+        if known[key] is not None:
+            what = name or f"'{known[key]}'"
+            raise ValueError(
+                f"--resume continues {run} with its own settings in its own folder; leave out "
+                f"{what}, or use --init {run} to start a new run from its weights"
+            )
+    recorded = RecordedRun.read(run)
+    here = Path.cwd()
+    if known["data"] is None:
+        if recorded.data is None:
+            raise ValueError(f"{run} does not tell where its images are; add --data DIR")
+        known["data"], folder = recorded.data, recorded.folder
+    else:
+        folder = here
+    known |= {"recipe": str(recorded.recipe), "out": recorded.run}
+    if folder.resolve() == here:
+        known |= {"recipe": str(run / "config.yaml"), "out": run}
+    known["devices"] = known["devices"] or recorded.devices
+    for key, value in recorded.settings.items():
+        overrides.setdefault(key, value)
+    data = known["data"] if isinstance(known["data"], str) else "DIR"
+    with chdir(folder):
+        yield [known["recipe"], "--data", data, "--out", str(known["out"]), *rest]
 
 
 def _check_options(arguments: list[str]) -> None:
     """Refuse options of other codebases in place of ours."""
     names = [argument.partition("=")[0] for argument in arguments]
-    if {"--data", "--out"} <= set(names):
+    if {"--data", "--out"} <= set(names) or "--resume" in names:
         return
     for argument, name in zip(arguments, names, strict=True):
         hint = setting_of(name.removeprefix("--").replace("-", "_"), ())

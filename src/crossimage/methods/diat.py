@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -102,6 +102,8 @@ class DIATConfig(Config):
         noise: Standard deviation of the noise to remove, for images in [-1, 1].
         weights: Weights of the loss terms.
     """
+
+    stages: ClassVar[tuple[str, ...]] = ("transform_steps",)
 
     resize: SideOrZero = 128
     crop: Size = (128, 128)

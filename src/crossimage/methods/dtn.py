@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -93,6 +94,8 @@ class DTNConfig(ClassesConfig):
             times as many.
         weights: Weights of the loss terms.
     """
+
+    stages: ClassVar[tuple[str, ...]] = ("classifier_steps",)
 
     resize: SideOrZero = 32
     crop: Size = (32, 32)

@@ -36,7 +36,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import field, replace
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -125,6 +125,8 @@ class SketchToPhotoConfig(Config):
         history: Generated images kept for each discriminator (0: it sees only the newest).
         weights: Weights of the loss terms.
     """
+
+    stages: ClassVar[tuple[str, ...]] = ("shape_steps",)
 
     channels: Channels = (1, 3)
     resize: SideOrZero = 140

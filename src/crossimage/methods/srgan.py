@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, mse_loss
@@ -88,6 +88,8 @@ class SRGANConfig(SuperResolutionConfig):
             default torchvision's VGG19, from its cache or downloaded.
         weights: Weights of the loss terms.
     """
+
+    stages: ClassVar[tuple[str, ...]] = ("mse_steps",)
 
     resize: SideOrZero = 0
     crop: Size = (96, 96)

@@ -112,6 +112,8 @@ class StarGANv2Config(ReferencesConfig):
         weights: Weights of the loss terms.
     """
 
+    stages: ClassVar[tuple[str, ...]] = ("diversity_steps",)
+
     references: ClassVar[int] = 2
 
     channels: Channels = (3,)

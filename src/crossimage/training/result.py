@@ -38,6 +38,7 @@ class TrainingResult:
             finite.
         few_shot: Whether reference images describe what the model translates to; ``targets`` are
             then the classes that it was trained with.
+        fitted: Whether its number of steps was chosen to fit a time.
     """
 
     run: Path
@@ -51,6 +52,7 @@ class TrainingResult:
     warnings: tuple[str, ...]
     skipped_steps: int = 0
     few_shot: bool = False
+    fitted: bool = False
 
     @property
     def model_path(self) -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 
 from crossimage.checkpoints.contents import check_complete, check_weights
 from crossimage.checkpoints.training_state import Checkpoints, lock
@@ -35,6 +36,10 @@ from crossimage.training.fabric import arithmetic, open_fabric, world_of
 from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.recorder import Recorder
 from crossimage.training.result import TrainingResult
+from crossimage.training.schedule.durations import option
+from crossimage.training.schedule.forecast import Forecast, forecast, shorter
+from crossimage.training.schedule.rehearsal import fit_to_time
+from crossimage.training.schedule.request import Plan, Request
 from crossimage.training.step.game import check_players
 from crossimage.training.step.skipping import SkippedSteps, count_of
 from crossimage.training.stops import STOP_REQUESTED
@@ -52,6 +57,8 @@ def train(
     out: str | Path,
     *,
     init_from: str | Path | None = None,
+    budget: str | None = None,
+    finish: str | None = None,
     accept_data_change: bool = False,
     on_progress: Callable[[TrainingProgress], object] | None = None,
     **settings: Any,
@@ -71,10 +78,16 @@ def train(
         out: The run's folder.
         init_from: A run, model file or checkpoint, whose networks and weights a new run starts
             from.
+        budget: Time that a new run shall take, such as ``"90s"``, ``"20m"``, ``"2h"`` or ``"1d"``.
+            Some steps are timed first, and then the number of steps is chosen and the schedule
+            scaled to it. The run records them, so that the same call continues it.
+        finish: Time in which a run that has begun shall end: its learning rate falls to 0 by then.
+            The run records the last step, so that the same call continues it.
         accept_data_change: Continue a run although its images have changed, for example because
             unreadable ones were removed; the run records the change.
-        on_progress: Called whenever losses are logged, every ``log_every`` steps; the run is saved
-            and stops if it returns False. ``print`` shows a line each time.
+        on_progress: Called whenever losses are logged, every ``log_every`` steps, and after 10 and
+            30 seconds and 2, 5 and 10 minutes; the run is saved and stops if it returns False.
+            ``print`` shows a line each time.
         **settings: Settings that override the recipe's, such as ``steps=1000``, ``crop=(64, 64)``
             or ``weights={"cycle": 10}``.
 
@@ -104,6 +117,8 @@ def train(
             as_path(out, "out"),
             settings,
             init_from=start,
+            budget=budget,
+            finish=finish,
             accept_data_change=accept_data_change,
             listener=Listener(on_progress),
         )
@@ -120,6 +135,8 @@ def run_training(
     *,
     init_from: Path | None = None,
     devices: int = 1,
+    budget: str | None = None,
+    finish: str | None = None,
     accept_data_change: bool = False,
     listener: Listener,
 ) -> TrainingResult:
@@ -134,6 +151,8 @@ def run_training(
             networks have the same settings unless recipe or overrides say otherwise.
         devices: Processes of this machine, each with its own device; ``torchrun`` sets their
             number itself.
+        budget: Time that a new run shall take, such as ``20m``.
+        finish: Time in which a run that has begun shall end.
         accept_data_change: Continue a run although its images have changed.
         listener: Receives the progress and messages of the first process only.
 
@@ -141,6 +160,7 @@ def run_training(
         ValueError: Settings, data or run folder cannot be used, or the training diverged.
         FileNotFoundError: The recipe, a folder or a file does not exist.
     """
+    request = Request.read(budget, finish, overrides)
     data = read_data_set(data)
     name, settings = resolve(recipe)
     method = find_method(name, recipe)
@@ -156,6 +176,7 @@ def run_training(
     dataset = build_dataset(source, config)
     check_config(method, config, devices)
     run = _Run(
+        recipe,
         name,
         method,
         data,
@@ -165,6 +186,7 @@ def run_training(
         init_from,
         devices,
         by_epochs,
+        request,
         accept_data_change,
         listener,
     )
@@ -213,6 +235,7 @@ class _Run:
     """A run whose settings and data have been checked.
 
     Attributes:
+        recipe: The recipe, as users name it.
         name: The method's name.
         method: Its class.
         data: The data set, as users name it.
@@ -222,10 +245,12 @@ class _Run:
         init_from: A model whose weights a new run starts from.
         devices: Processes of this machine.
         by_epochs: Whether its length is set in epochs.
+        request: A time that the user requests.
         accept_data_change: Whether its images may differ from those before.
         listener: Receives progress and messages.
     """
 
+    recipe: str
     name: str
     method: type[Method]
     data: DataSet
@@ -235,6 +260,7 @@ class _Run:
     init_from: Path | None
     devices: int
     by_epochs: bool
+    request: Request | None
     accept_data_change: bool
     listener: Listener
 
@@ -243,6 +269,11 @@ class _Run:
         """Digests of the training images, by domain."""
         return self.dataset.fingerprint()
 
+    @cached_property
+    def fabric(self) -> Fabric:
+        """Device, precision and processes, launched on first use."""
+        return open_fabric(self.dataset.config.precision, self.devices)
+
     def train(self) -> TrainingResult:
         """Train, or continue from the newest checkpoint."""
         out, listener = self.out, self.listener
@@ -250,20 +281,26 @@ class _Run:
         first_step, state = checkpoints.load_newest(listener.warn) or (0, None)
         if state:
             check_complete(state, checkpoints.path_of(first_step))
-        changes = self._check_continues(state) if state else []
+        plan = Plan.of(state)
+        changes = self._check_continues(state, plan) if state else []
         config = self.dataset.config
         classifies = bool(self.method.labelled)
         if first_step >= config.steps and (read_accuracies(out) or not classifies):
             method = self.method(config, training=False)
-            return self._result(method, first_step, first_step, count_of(state or {}))
+            skipped = count_of(state or {})
+            return self._result(method, first_step, first_step, skipped, plan)
 
-        trainer = self._trainer(checkpoints, changes, state)
+        chosen = self._choose_steps(checkpoints, changes, state, plan)
+        plan = chosen or plan
+        if chosen and state:  # the trial has made steps from it
+            _, state = checkpoints.load_newest(listener.warn) or (0, None)
+        trainer = self._trainer(checkpoints, changes, state, plan)
+        config = self.dataset.config
         if state:
-            with restoring(checkpoints.path_of(first_step)):
-                check_weights(state, trainer.method.tensors(), checkpoints.path_of(first_step))
-                trainer.restore(state)
             listener.say(f"continuing {out} from step {first_step}")
             del state  # as large as the weights and the optimizers together
+            if chosen:
+                trainer.save()  # the plan; if it is lost, the same command would choose another end
         first = trainer.processes.first
         if first:
             settings = {"method": self.name, **to_dict(config)}
@@ -279,11 +316,45 @@ class _Run:
             write_accuracies(trainer, out)
         if unreadable := trainer.tally.summary():
             listener.warn(unreadable)
-        if skipped := trainer.skipped.summary(trainer.step):
-            listener.warn(skipped)
-        return self._result(trainer.method, first_step, trainer.step, trainer.skipped, stopped_by)
+        if sentence := trainer.skipped.summary(trainer.step):
+            listener.warn(sentence)
+        return self._result(
+            trainer.method, first_step, trainer.step, trainer.skipped, plan, stopped_by
+        )
 
-    def _check_continues(self, state: Mapping[str, Any]) -> list[str]:
+    def _choose_steps(
+        self,
+        checkpoints: Checkpoints,
+        changes: list[str],
+        state: dict[str, Any] | None,
+        plan: Plan,
+    ) -> Plan | None:
+        """Fit the run to the time that is requested; None if it is not, or has been fitted before.
+
+        Raises:
+            ValueError: The time does not apply to the run, or is too short.
+        """
+        request = self.request
+        if request is None or plan.holds(request):
+            return None
+        config, begun = self.dataset.config, state is not None
+        if request.finish and not begun:
+            raise ValueError(
+                f"{self.out} holds no run that {request} could end; use "
+                f"--budget {option(request.seconds)} for a new run of that length"
+            )
+        if begun and not request.finish:
+            raise plan.refuse_budget(self.out, request, config.steps)
+        self.listener.say(f"{request}: timing some steps, which are then discarded ...")
+        self.dataset.config = fit_to_time(
+            config,
+            request,
+            lambda: self._trainer(checkpoints, changes, state, plan, Listener()),
+            self.listener.say,
+        )
+        return plan.with_request(request, config, state["step"] if state else 0)
+
+    def _check_continues(self, state: Mapping[str, Any], plan: Plan) -> list[str]:
         """Check that the run can be continued, and return all changes of its data so far."""
         dataset, earlier = self.dataset, state.get("data_changes", [])
         changes = data_changes(state, self.fingerprint)
@@ -293,6 +364,8 @@ class _Run:
             dataset.config = replace(
                 dataset.config, steps=saved["steps"], decay_steps=saved["decay_steps"]
             )
+        if state["config"]["method"] == self.name:
+            dataset.config = plan.adopt(dataset.config, state["config"])
         refused = [] if self.accept_data_change else changes
         check_continues(
             self.out, state, self.method, self.name, dataset.config, refused, self.listener
@@ -303,10 +376,16 @@ class _Run:
         return [*earlier, *new]
 
     def _trainer(
-        self, checkpoints: Checkpoints, changes: list[str], state: Mapping[str, Any] | None
+        self,
+        checkpoints: Checkpoints,
+        changes: list[str],
+        state: dict[str, Any] | None,
+        plan: Plan,
+        listener: Listener | None = None,
     ) -> Trainer:
-        config, dataset = self.dataset.config, self.dataset
-        fabric = open_fabric(config.precision, self.devices)
+        """Build a trainer of the current config, at the step of a checkpoint if there is one."""
+        config, dataset, fabric = self.dataset.config, self.dataset, self.fabric
+        listener = listener or self.listener
         torch.manual_seed(seed_of(config.seed, "initialisation"))
         method = self.method(config)
         check_players(method)
@@ -316,13 +395,13 @@ class _Run:
             load_fixed(method, self.init_from)
         method.build_fixed_networks()
         if self.init_from and not state:
-            self.listener.say(load_weights(method, self.init_from, self.listener.warn))
+            listener.say(load_weights(method, self.init_from, listener.warn))
         # methods that generate from noise have no inputs, and would show the same samples twice
         tested = method.targets and dataset.has_tests
         splits: tuple[Split, ...] = ("train", "test") if tested else ("train",)
         recorder = Recorder(
             self.out,
-            self.listener,
+            listener,
             config.steps,
             config.page_every,
             {"method": self.name, "data": shown(self.data), "images": self._images()}
@@ -330,14 +409,29 @@ class _Run:
             {split: dataset.fixed(split, config.sample_count) for split in splits},
             fabric.is_global_zero,
             checkpoints.newest_path,
+            None if state or plan.entries else self._forecast(),
         )
-        labels = {
+        labels: dict[str, Any] = {
             "config": {"method": self.name, **to_dict(config)},
             "data": self.fingerprint,
             "data_changes": changes,
             "arithmetic": arithmetic(config.precision),
+            **({"plan": plan.plain()} if plan.entries else {}),
         }
-        return Trainer(method, config, dataset, fabric, checkpoints, recorder, labels)
+        trainer = Trainer(method, config, dataset, fabric, checkpoints, recorder, labels)
+        if state:
+            path = checkpoints.path_of(state["step"])
+            with restoring(path):
+                check_weights(state, trainer.method.tensors(), path)
+                trainer.restore(state)
+        return trainer
+
+    def _forecast(self) -> Forecast:
+        """Return what says how long the run will take, and what takes less."""
+        if self.fabric.device.type != "cpu":
+            count = self.fabric.world_size
+            return forecast(f"these {count} GPUs" if count > 1 else "this GPU", None)
+        return forecast("this CPU", shorter(self.recipe, self.name))
 
     def _result(
         self,
@@ -345,6 +439,7 @@ class _Run:
         first_step: int,
         step: int,
         skipped: SkippedSteps,
+        plan: Plan,
         stopped_by: int = 0,
     ) -> TrainingResult:
         reason = None
@@ -363,6 +458,7 @@ class _Run:
             warnings=tuple(self.listener.warnings),
             skipped_steps=skipped.total,
             few_shot=method.few_shot,
+            fitted=bool(plan.entries),
         )
 
     def _say_what_is_used(self) -> None:

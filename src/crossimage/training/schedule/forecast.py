@@ -15,6 +15,11 @@ LONG = 2 * 3600.0
 """Seconds from which a run is long."""
 
 
+_TIME = re.compile(
+    r"(?:about )?(?:an|a quarter of an|half an|\d+|a few) (?:minutes?|hours?)|\bminutes\b"
+)
+
+
 def forecast(device: str, suggestion: str | None) -> Forecast:
     """Return what says how long a new run will take.
 
@@ -33,16 +38,16 @@ def forecast(device: str, suggestion: str | None) -> Forecast:
     return sentence
 
 
-def small_recipe(recipe: str, method: str) -> tuple[str, str | None] | None:
-    """Return the small recipe of a method that is closest to another recipe.
+def shorter(recipe: str, method: str) -> str | None:
+    """Return a clause about the small recipe of a method that is closest to another recipe.
 
     Args:
         recipe: Name of the recipe or method that is trained.
         method: The method's name.
 
     Returns:
-        Its name and how long it takes, if its description tells; None if there is none, or if the
-        recipe is itself small.
+        A clause with its name and how long it takes, if its description tells; None if the method
+        has none, or if the recipe is itself small.
     """
     small = {
         name: text
@@ -53,8 +58,7 @@ def small_recipe(recipe: str, method: str) -> tuple[str, str | None] | None:
         return None
     wanted = (f"{recipe}_small", f"{method}/photos_small")
     name = next((name for name in wanted if name in small), min(small))
-    found = re.search(
-        r"(?:about )?(?:an?|a quarter of an|half an|\d+) (?:minutes?|hours?)|\bminutes\b",
-        small[name],
-    )
-    return name, found[0] if found else None
+    found = _TIME.search(small[name])
+    if not found:
+        return f"`{name}` is made for a CPU"
+    return f"`{name}` takes {'a few minutes' if found[0] == 'minutes' else found[0]}"

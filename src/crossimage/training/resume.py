@@ -1,0 +1,85 @@
+"""What a run's folder records of the command that began it, so that its name is enough to go on."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crossimage.config import read_yaml
+from crossimage.data.sources.domains.data_set import DataSet
+
+_START = "crossimage train RECIPE --data DIR --out RUN"
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """The arguments with which a run is continued.
+
+    Attributes:
+        run: Its folder, absolute.
+        recipe: The file of its settings, which serves as a recipe.
+        settings: Settings that must be given as the user's own.
+        data: The data set; None if the run does not tell.
+        folder: The working folder to which its paths are relative.
+        devices: Number of processes.
+    """
+
+    run: Path
+    recipe: Path
+    settings: dict[str, Any]
+    data: DataSet | None
+    folder: Path
+    devices: int
+
+    @classmethod
+    def read(cls, run: Path) -> RecordedRun:
+        """Read a run's folder.
+
+        Raises:
+            FileNotFoundError: It does not exist.
+            ValueError: It is not the folder of a run.
+        """
+        if not run.exists():
+            raise FileNotFoundError(
+                f"there is no run {run} to resume; a new one is started with `{_START}`"
+            )
+        recipe = run / "config.yaml"
+        if not run.is_dir():
+            raise ValueError(
+                f"{run} is a file, but --resume takes the folder of a run; to start a new run from "
+                "the weights of a model file, use --init"
+            )
+        if not recipe.is_file():
+            raise ValueError(
+                f"{run} is not the folder of a run: it has no config.yaml; a new run is started "
+                f"with `{_START}`"
+            )
+        saved = read_yaml(recipe)
+        if not isinstance(saved.get("method"), str):
+            raise ValueError(
+                f"{recipe} does not name the method of a run; continue the run with the command "
+                "that started it"
+            )
+        facts = _read_facts(run / "environment.json")
+        folder, data = facts.get("folder"), facts.get("data")
+        processes = facts.get("processes")
+        return cls(
+            run=run.resolve(),
+            recipe=recipe.resolve(),
+            settings={"domains": saved["domains"]} if saved.get("domains") else {},
+            data=data if isinstance(data, str | dict) else None,
+            folder=Path(folder if isinstance(folder, str) and os.path.isdir(folder) else "."),
+            devices=processes if isinstance(processes, int) and processes > 0 else 1,
+        )
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    """Read the environment of a run; empty if it is gone or damaged."""
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}

@@ -1,0 +1,122 @@
+"""``crossimage train --resume RUN``: a run is continued by its name alone."""
+
+import json
+import os
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from crossimage.cli.app import main
+from crossimage.training.run import train
+from tests.conftest import as_arguments, small
+from tests.faults.harness import compare
+
+SETTINGS: dict[str, Any] = small(steps=6, domains="edges,shoes", ema_decay=0.9)
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+
+
+@pytest.fixture
+def run(folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run that was begun with relative paths and stopped after two steps."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    shutil.copytree(folders, "photos")
+    train("munit", "photos", "runs/one", **SETTINGS, on_progress=lambda progress: False)
+    return tmp_path / "work" / "runs" / "one"
+
+
+@pytest.mark.parametrize("place", [".", "runs", "/"])
+def test_a_run_is_continued_from_any_folder(
+    place: str, run: Path, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place)
+    assert main(["train", "--resume", os.path.relpath(run)]) == 0
+    train("munit", folders, tmp_path / "whole", **SETTINGS)
+    compare(tmp_path / "whole", run)
+    assert os.path.samefile(os.getcwd(), place if place == "/" else run.parents[1] / place)
+
+
+def test_settings_that_may_change_follow_the_run(run: Path) -> None:
+    assert main(["train", "--resume", str(run), "steps=8", "--workers", "0"]) == 0
+    assert yaml.safe_load((run / "config.yaml").read_text())["steps"] == 8
+
+
+def test_a_run_without_a_checkpoint_starts_again(run: Path) -> None:
+    shutil.rmtree(run / "checkpoints")
+    assert main(["train", "--resume", str(run)]) == 0
+    assert (run / "checkpoints" / "step-00000006.pt").is_file()
+
+
+def test_images_that_have_moved_are_named(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("photos").rename("moved")
+    assert main(["train", "--resume", str(run)]) == 2
+    assert "photos" in capsys.readouterr().err
+    assert main(["train", "--resume", str(run), "--data", "moved"]) == 0
+
+
+def test_a_run_that_does_not_tell_where_its_images_are_asks(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run / "environment.json").write_text(json.dumps({"torch": "2"}))
+    assert main(["train", "--resume", str(run)]) == 2
+    assert "add --data DIR" in capsys.readouterr().err
+    assert main(["train", "--resume", str(run), "--data", "photos"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--resume", "nowhere"], "there is no run nowhere to resume"),
+        (["--resume", "photos"], "photos is not the folder of a run: it has no config.yaml"),
+        (["--resume", "runs/one/model.safetensors"], "is a file, but --resume takes the folder"),
+        (["--resume", "runs/one", "--out", "two"], "leave out --out, or use --init runs/one"),
+        (["--resume", "runs/one", "--init", "two"], "leave out --init"),
+        (["munit", "--resume", "runs/one"], "leave out 'munit'"),
+        (["--resume", ""], "--resume is empty"),
+        (["--resume", "runs/one", "--finish", "0"], "--finish '0' is not a duration"),
+        (["--resume", "runs/one", "--budget", "9m"], "was begun without --budget"),
+        (["--resume", "runs/one", "learning_rate=1"], "learning_rate: 0.001 -> 1.0"),
+        (["--finish", "10m"], "`crossimage train --resume RUN --finish 10m`"),
+        (["munit"], "--data and --out are missing: expected `crossimage train RECIPE"),
+    ],
+)
+def test_what_cannot_be_resumed_is_refused_in_a_sentence(
+    arguments: list[str], said: str, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", *arguments]) == 2
+    assert said in capsys.readouterr().err
+    assert sorted(p.name for p in (run / "checkpoints").iterdir()) == ["step-00000002.pt"]
+
+
+def test_what_is_advised_instead_of_resuming_with_other_settings_works(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--resume", str(run), "learning_rate=1"]) == 2
+    said = capsys.readouterr().err
+    command = said[said.index("`crossimage train") + 1 :].partition("`")[0]
+    assert main(shlex.split(command)[1:]) == 0
+    assert (
+        Path("runs/one-2/model.safetensors").is_file()
+        or (run.with_name("one-2") / "model.safetensors").is_file()
+    )
+
+
+def test_the_command_of_a_budget_is_its_own_continuation(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {key: value for key, value in small().items() if key != "steps"}
+    words = ["train", "munit", "--data", str(folders), "--out", str(tmp_path / "run")]
+    words += [*as_arguments(settings), "--budget", "3s"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "--budget 3s: timing some steps" in said and "start a new run from this model" in said
+    assert main(words) == 0
+    assert "has finished its" in capsys.readouterr().out
