@@ -111,7 +111,7 @@ def commands(text: str) -> Iterator[list[str]]:
 
 def check(words: list[str]) -> None:
     """Fail where the settings of a training command are not those of its method."""
-    if words[:2] == ["crossimage", "train"] and "--init" not in words:
+    if words[:2] == ["crossimage", "train"] and not {"--init", "--resume"} & set(words):
         configured(words[2], parse_overrides(word for word in words[3:] if "=" in word))
 
 
