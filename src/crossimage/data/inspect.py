@@ -63,6 +63,7 @@ class SplitReport:
         flat_channels: Paths of the other images with a colour channel that is the same everywhere.
         labels: How many images have each class or attribute, as text; empty without labels.
         limits: Lowest and highest value of the images of more than 8 bits, if there are any.
+        full: The value of white in images of more than 8 bits; the highest, if they differ.
         gaps: Number of images with pixels without a value, and of such pixels.
         ignored_profiles: Number of images whose colour profile cannot be used.
     """
@@ -83,6 +84,7 @@ class SplitReport:
     flat_channels: list[str] = field(default_factory=list)
     labels: str = ""
     limits: tuple[float, float] | None = None
+    full: int = 0
     gaps: tuple[int, int] = (0, 0)
     ignored_profiles: int = 0
 
@@ -253,6 +255,7 @@ def _summarise(domain: Domain, split: Split, files: _Files, config: Config) -> S
         if info.limits is not None:
             low, high = report.limits or info.limits
             report.limits = min(low, info.limits[0]), max(high, info.limits[1])
+            report.full = max(report.full, info.full)
         if info.gaps:
             report.gaps = report.gaps[0] + 1, report.gaps[1] + info.gaps
         report.ignored_profiles += info.ignored_profile is not None
@@ -360,7 +363,7 @@ def _describe_values(split: SplitReport, images: Images) -> list[str]:
     }
     sentences = []
     if split.limits is not None and config.data_rules != 1 and (limits or _known(split)):
-        low, high = limits or (0, 65535)
+        low, high = limits or (0, split.full)
         sentences.append(
             f"{name}: images of more than 8 bits hold {split.limits[0]:g} to {split.limits[1]:g}; "
             f"{low:g} becomes black and {high:g} white"

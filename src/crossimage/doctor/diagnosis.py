@@ -262,12 +262,12 @@ def _values(report: DataReport, images: Images) -> list[Warning]:
         if not deep or split.limits is None or config.range_of(letter) is not None:
             continue
         high = split.limits[1]
-        if split.split == "train" and 0 < high <= 65535 / _SMALL_PART:
+        if split.split == "train" and 0 < high <= split.full / _SMALL_PART:
             full = 2 ** max(8, int(high).bit_length()) - 1
             warnings.append(
                 Warning(
-                    f"The 16-bit images of {split.domain} hold values up to {high:g} of 65535, so "
-                    f"they are nearly black; set `value_range.{letter}=0,{full}`."
+                    f"The 16-bit images of {split.domain} hold values up to {high:g} of "
+                    f"{split.full}, so they are nearly black; set `value_range.{letter}=0,{full}`."
                 )
             )
     return warnings

@@ -51,6 +51,7 @@ class ImageInfo:
             or there is none.
         limits: Lowest and highest value of a decoded image of more than 8 bits; otherwise None.
         gaps: Number of pixels without a value, if the image has been decoded.
+        full: The value of white in files of more than 8 bits that do not say otherwise.
     """
 
     width: int
@@ -63,6 +64,7 @@ class ImageInfo:
     ignored_profile: str | None = None
     limits: tuple[float, float] | None = field(default=None, compare=False)
     gaps: int = field(default=0, compare=False)
+    full: int = 65535
 
 
 class Pixels(NamedTuple):
@@ -73,12 +75,14 @@ class Pixels(NamedTuple):
         alpha: Whether the last channel is opacity.
         gaps: Which pixels (H, W) hold no value; None if all do. Their values mean nothing.
         nodata: The no-data value of the file, if it states one.
+        stretch: The factor by which values of fewer than 16 bits were stretched to 16.
     """
 
     values: Tensor
     alpha: bool
     gaps: Tensor | None = None
     nodata: float | None = None
+    stretch: float = 1.0
 
 
 def upright(values: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -144,7 +148,10 @@ def limits(pixels: Pixels) -> tuple[float, float] | None:
     colours = pixels.values[: len(pixels.values) - pixels.alpha].float()
     if pixels.gaps is not None:
         colours = colours[:, ~pixels.gaps]
-    return float(colours.min()), float(colours.max())
+    low, high = float(colours.min()), float(colours.max())
+    if pixels.stretch == 1:
+        return low, high
+    return float(round(low / pixels.stretch)), float(round(high / pixels.stretch))
 
 
 def convert(
@@ -203,7 +210,7 @@ def scale(
             f"{name} holds values of unknown range; set `value_range=low,high` (`--value-range` of "
             "translate) to say which values are black and white"
         )
-    low, high = value_range
+    low, high = (limit * pixels.stretch for limit in value_range)
     scaled = values.float().sub_(low) if full else values.sub(low)
     scaled = scaled.mul_(2 / (high - low)).sub_(1).clamp_(-1, 1)
     if alpha and full:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,7 @@ class Layout:
         further: Number of other images in the file.
         nodata: The no-data value, if the file states one.
         profile: The embedded colour profile.
+        bits: Bits per value, if these are fewer than those of ``dtype``; otherwise 0.
     """
 
     height: int
@@ -79,6 +81,12 @@ class Layout:
     further: int = 0
     nodata: float | None = None
     profile: bytes | None = None
+    bits: int = 0
+
+    @property
+    def full(self) -> int:
+        """Highest value of whole numbers of more than 8 and up to 16 bits."""
+        return 2**self.bits - 1 if self.bits > 8 else 65535
 
 
 def read_layout(file: TiffFile, rules: DataRules = 3) -> Layout | None:
@@ -147,7 +155,31 @@ def read_layout(file: TiffFile, rules: DataRules = 3) -> Layout | None:
         further=_count_images(file) - 1,
         nodata=_nodata(page),
         profile=_tag(page, _PROFILE),
+        bits=0 if rules < 3 else _packed_bits(page, series.dtype),
     )
+
+
+def _packed_bits(page: Any, dtype: Any) -> int:
+    """Return the bits of values that are packed, such as 12; 0 if they fill their type."""
+    bits = page.bitspersample
+    if dtype is None or np.dtype(dtype) not in (np.uint8, np.uint16) or not isinstance(bits, int):
+        return 0
+    return bits if 1 < bits < 8 * np.dtype(dtype).itemsize else 0
+
+
+def check_complete(page: Any) -> None:
+    """Check that all strips or tiles of a page are in the file; missing ones would be black.
+
+    Raises:
+        ValueError: Some are missing.
+    """
+    parts, stated = math.prod(page.chunked), len(page.dataoffsets)
+    if stated < parts:
+        raise ValueError(f"a part of it is missing: it states {stated} of {parts} strips or tiles")
+    size = page.parent.filehandle.size
+    ends = map(int.__add__, page.dataoffsets, page.databytecounts)
+    if any(end > size for end in islice(ends, parts)):
+        raise ValueError("a part of it is missing: the file ends before its last strip or tile")
 
 
 def _earlier_layout(file: TiffFile) -> Layout | None:
@@ -203,8 +235,9 @@ def info_of(layout: Layout) -> ImageInfo:
     if layout.profile and colours in (1, 3) and not followed:
         ignored = "its values are not of 8 or 16 bits"
     return ImageInfo(
-        width, height, layout.channels, mode, depth, further=layout.further, ignored_profile=ignored
-    )
+        width, height, layout.channels, mode, depth, further=layout.further,
+        ignored_profile=ignored, full=layout.full,
+    )  # fmt: skip
 
 
 def read(
@@ -222,6 +255,8 @@ def read(
     Raises:
         ValueError: The compression needs a package that is not installed.
     """
+    if rules != 1:
+        check_complete(file.series[layout.series].keyframe)
     try:
         values = _decode(file, layout)
     except ValueError as error:
@@ -256,6 +291,9 @@ def as_pixels(
         part: Whether they are a part of the image, in which all pixels may be gaps.
     """
     empty = _equal(values, layout.nodata)
+    stretch = 1.0
+    if layout.bits and values.dtype in (np.uint8, np.uint16):
+        values, stretch = _stretched(values, layout.bits)
     if values.dtype not in (np.uint8, np.uint16):
         values = values.astype(np.float32)
     elif layout.inverted:
@@ -269,7 +307,15 @@ def as_pixels(
     if empty is not None:
         empty = np.ascontiguousarray(upright(empty[None], layout.orientation)[0])
     pixels = fill_gaps(pixels, path, empty, layout.nodata, part=part)
+    pixels = pixels._replace(stretch=stretch if values.dtype == np.uint16 else 1.0)
     return to_srgb(pixels, layout.profile if profiles else None, path)
+
+
+def _stretched(values: NDArray[Any], bits: int) -> tuple[NDArray[Any], float]:
+    """Spread values of fewer bits over the range of their type; return the factor, too."""
+    most, full = 2**bits - 1, int(np.iinfo(values.dtype).max)
+    table = (np.arange(most + 1) * (full / most)).round().astype(values.dtype)
+    return table[np.minimum(values, most)], full / most
 
 
 def _largest(file: TiffFile) -> tuple[int, TiffPageSeries]:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from crossimage.config import DataRules
 from crossimage.data.images import tiff
+from crossimage.data.images.checks.regular import check_regular
 from crossimage.data.images.checks.size import check_sides
+from crossimage.data.images.checks.tiff_pages import check_pages
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.formats import HEAD, format_of
 from crossimage.data.images.pixels import ImageError, Pixels
@@ -40,6 +42,7 @@ class TiffRows:
 
     def __init__(self, path: ImageFile, rules: DataRules = 2) -> None:
         self._path, self._rules = path, rules
+        check_regular(path)
         self._data = path.open("rb")
         try:
             self._open()
@@ -50,11 +53,13 @@ class TiffRows:
     def _open(self) -> None:
         if self._rules == 1 or format_of(self._data.read(HEAD)) != "TIFF":
             raise NotInRowsError
-        self._data.seek(0)
         try:
+            check_pages(self._path, self._data)
             file = tifffile.TiffFile(self._data)
             layout = tiff.read_layout(file, self._rules)
             page = None if layout is None else file.series[layout.series].pages[0]
+            if page is not None:
+                tiff.check_complete(page)
         except NotInRowsError:
             raise
         except Exception as error:  # such files are read, and reported, as a whole
