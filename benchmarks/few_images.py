@@ -4,13 +4,18 @@
 
 Trains a method on random parts of FOLDER/trainA and FOLDER/trainB with and without ``augment``, and
 compares its translations with images that it has not seen. Each run's figures are added to the file
-as soon as they are known. The same command continues after an interruption; ``--table`` prints what
-there is as Markdown. FILE is a classifier of the domains by ``crossimage evaluate fit-classifier``.
+as soon as they are known. The same command continues after an interruption; with another FILE it
+measures the runs anew; ``--table`` prints what there is as Markdown. FILE is a classifier by
+``crossimage evaluate fit-classifier``, of these and other kinds of images.
 
-Figures of a run are means over both directions, in the features of that classifier:
+Figures of a run are means over both directions:
 
-- kid: kernel inception distance between translations and unseen images of the target domain;
-- diversity: mean distance between two translations, divided by that of two unseen target images;
+- kid: kernel inception distance between translations and unseen images of the target domain, in the
+  features of that classifier;
+- diversity: mean distance between the features of two translations, divided by that of two unseen
+  target images;
+- grain: mean absolute difference of a pixel and the mean of its four neighbours in translations,
+  divided by that in unseen target images;
 - memorised: how much surer the discriminators are of their training images than of unseen images,
   as a share of how much surer they are of training images than of translations: 0 without
   overfitting, 1 if unseen images pass for generated ones (r_v of Karras et al. 2020).
@@ -30,9 +35,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torchmetrics.image.kid import maximum_mean_discrepancy, poly_kernel
+from torchvision.utils import make_grid
 
 import crossimage
-from crossimage.data.images.files import read_image
+from crossimage.data.images.files import read_image, to_pil
 from crossimage.data.images.resize import resize_to_cover
 from crossimage.data.sources.folders import find_images
 from crossimage.evaluation.networks.inception import FeatureNetwork
@@ -40,7 +46,12 @@ from crossimage.evaluation.networks.open import open_features
 from crossimage.utils.files import write_text
 
 KINDS = ("none", "color,translation,cutout", "adaptive")
-FIGURES = {"kid": "KID ↓", "diversity": "diversity", "memorised": "memorised ↓"}
+FIGURES = {
+    "kid": "KID ↓",
+    "diversity": "diversity",
+    "grain": "grain",
+    "memorised": "memorised ↓",
+}
 
 
 def main() -> None:
@@ -48,7 +59,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--data", type=Path, help="folder with trainA and trainB")
-    parser.add_argument("--features", help="file of a classifier of the domains")
+    parser.add_argument("--features", help="file of a classifier, for kid and diversity")
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the figures")
     parser.add_argument("--runs", type=Path, default=Path("runs/few_images"), help="folder of runs")
     parser.add_argument("--recipe", default="cyclegan/emojis", help="an unpaired recipe")
@@ -59,12 +70,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="N")
     parser.add_argument("--unseen", type=int, default=400, help="unseen images of each domain")
     parser.add_argument("--table", action="store_true", help="print the figures and train nothing")
+    parser.add_argument("--sheet", type=Path, help="PNG file of translations by the runs of a seed")
     options = parser.parse_args()
     rows: list[dict[str, Any]] = []
     if options.out.exists():
         rows = json.loads(options.out.read_text(encoding="utf-8"))
     if options.table:
         print(table(rows, options))
+        return
+    if options.sheet and options.data:
+        save_sheet(options)
         return
     if options.data is None or options.features is None:
         parser.error("--data and --features are needed unless --table is given")
@@ -73,10 +88,15 @@ def main() -> None:
         for images in options.images:
             for kind in options.augment:
                 row = {"images": images, "augment": kind, "seed": seed}
-                if not any(row.items() <= known.items() for known in rows):
-                    rows.append(row | measure(images, kind, seed, options, network))
-                    write_text(options.out, json.dumps(rows, indent=1) + "\n")
-                    print(rows[-1], flush=True)
+                earlier = [known for known in rows if row.items() <= known.items()]
+                if earlier and earlier[0].get("features") == network.digest:
+                    continue
+                row |= measure(images, kind, seed, options, network)
+                if earlier:  # the run was complete, and only measured anew
+                    row["cpu_seconds"] = earlier[0]["cpu_seconds"]
+                rows = [known for known in rows if known not in earlier] + [row]
+                write_text(options.out, json.dumps(rows, indent=1) + "\n")
+                print(row, flush=True)
 
 
 def measure(
@@ -117,6 +137,7 @@ def measure(
             {
                 "kid": kid(x, y),
                 "diversity": spread(y) / spread(x),
+                "grain": grain(fake) / grain(new[target]),
                 "memorised": (scores[0] - scores[1]) / (scores[0] - scores[2]),
             }
         )
@@ -126,7 +147,8 @@ def measure(
     last = result.history[-1].losses if result.history else {}
     if "augmentation/probability" in last:
         figures["probability"] = last["augmentation/probability"]
-    return figures | {"steps": options.steps, "size": options.size, "cpu_seconds": round(seconds)}
+    settings = {"recipe": options.recipe, "steps": options.steps, "size": options.size}
+    return figures | settings | {"cpu_seconds": round(seconds), "features": network.digest}
 
 
 def read(paths: Sequence[Path], size: int) -> Tensor:
@@ -148,6 +170,13 @@ def kid(x: Tensor, y: Tensor) -> float:
     return float(maximum_mean_discrepancy(*kernels))
 
 
+def grain(x: Tensor) -> float:
+    """Return the mean absolute difference of pixels and the means of their four neighbours."""
+    inside = x[..., 1:-1, 1:-1]
+    around = x[..., :-2, 1:-1] + x[..., 2:, 1:-1] + x[..., 1:-1, :-2] + x[..., 1:-1, 2:]
+    return float((inside - around / 4).abs().mean())
+
+
 def spread(x: Tensor) -> float:
     """Return the mean distance between two of the features (N, D)."""
     return float(torch.nn.functional.pdist(x).mean())
@@ -166,6 +195,23 @@ def table(rows: Sequence[dict[str, Any]], options: argparse.Namespace) -> str:
             cells = [summary([r[name] for r in own]) for name in FIGURES]
             lines.append(f"| {images} | `{kind}` | {len(own)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def save_sheet(options: argparse.Namespace) -> None:
+    """Save unseen inputs, and a row of their translations by each run of the first seed."""
+    paths = sorted(find_images(options.data / "trainA").train)
+    random.Random(f"A{options.seeds[0]}").shuffle(paths)
+    x = read(paths[-16:], options.size)
+    rows = [x]
+    for images in options.images:
+        for kind in options.augment:
+            run = options.runs / f"{images}-{kind.replace(',', '-')}-{options.seeds[0]}" / "run"
+            model = crossimage.load(run, device="cpu")
+            rows.append(model.translate(x, to="B").clamp(-1, 1))
+    sheet = make_grid(torch.cat(rows), len(x), pad_value=1.0)
+    to_pil(resize_to_cover(sheet[None], (2 * sheet.shape[1], 2 * sheet.shape[2]))[0]).save(
+        options.sheet
+    )
 
 
 def summary(values: Sequence[float]) -> str:

@@ -333,6 +333,7 @@ STAND_INS: dict[str, StandIns] = {
             'out="report"': 'out="report", features="random", lpips_weights="random", samples=3',
         },
     ),
+    "docs/few_images.md": StandIns({"DIR": pairs, "styles": class_folders}),
     "docs/funit.md": StandIns(
         {
             "CLASSES": partial(class_folders, names=("cat", "dog", "fox")),
