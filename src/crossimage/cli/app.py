@@ -21,6 +21,7 @@ from crossimage.cli import evaluate as cli_evaluate
 from crossimage.cli.arguments import NUMBERS
 from crossimage.cli.checkpoints import import_, run_import
 from crossimage.cli.commands import Commands
+from crossimage.cli.completion import completer
 from crossimage.cli.data import data_app
 from crossimage.cli.overrides import collect_settings
 from crossimage.cli.study import study_app
@@ -52,6 +53,7 @@ _MEMORY_REMEDIES = {
     "sample": "use a smaller --batch-size",
 }
 
+COMMANDS["completion"] = completer(app)
 for _name, _command in COMMANDS.items():
     app.add(_name, _command)
 

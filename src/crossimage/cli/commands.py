@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,10 +31,12 @@ class Commands(tyro.extras.SubcommandApp):
     def add(self, name: str, command: Command | Commands) -> None:
         """Add a command or a group of commands."""
         self.known[name] = command
+        # its arguments are described one by one
+        text = inspect.cleandoc(command.__doc__ or "").partition("\n\nArgs:")[0]
         if isinstance(command, Commands):
-            self.command(command, name=name, help=command.__doc__)
+            self.command(command, name=name, help=text)
         else:
-            self.command(name=name, help=command.__doc__)(command)
+            self.command(name=name, help=text)(command)
 
     def named(self, name: str) -> Callable[[Command], Command]:
         """Return a decorator that adds a function as a command."""

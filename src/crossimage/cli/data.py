@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from tyro.conf import Positional
@@ -21,6 +21,9 @@ from crossimage.cli.commands import Commands
 from crossimage.cli.train import configured
 from crossimage.utils.files import as_path
 from crossimage.utils.names import did_you_mean
+
+if TYPE_CHECKING:
+    from crossimage.data.make.made import Made
 
 data_app = Commands("Inspect a data set, or make one.")
 
@@ -151,22 +154,10 @@ def data_make(
         max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
             images are refused.
     """
-    from crossimage.data.make.combine import combine
-    from crossimage.data.make.digits import MAKERS as DIGITS
-    from crossimage.data.make.frames import make_frames
-    from crossimage.data.make.labels import make_labels
-    from crossimage.data.make.made import Made
-    from crossimage.data.make.outlines import MAKERS
-    from crossimage.data.make.photo_pairs import PHOTO_MAKERS
-    from crossimage.data.make.sketches import make_noise_sketches
-    from crossimage.data.make.split import make_split
     from crossimage.utils.progress import StderrProgress
 
     limit_pixels(max_pixels)
-    makers: dict[str, Callable[..., Made | None]] = {
-        **MAKERS, **DIGITS, **PHOTO_MAKERS, "noise_sketches": make_noise_sketches,
-        "labels": make_labels, "combine": combine, "split": make_split, "frames": make_frames,
-    }  # fmt: skip
+    makers = find_makers()
     if name not in makers:
         hint = did_you_mean(name, makers)
         raise ValueError(f"unknown data set '{name}', expected one of {', '.join(makers)}{hint}")
@@ -206,6 +197,23 @@ def data_make(
     print(f"{name} written to {out}" + (f": {summary}" if summary else ""))
     if following:
         print(f"next: {following}")
+
+
+def find_makers() -> dict[str, Callable[..., Made | None]]:
+    """Return the functions that make data sets, by the name of what they make."""
+    from crossimage.data.make.combine import combine
+    from crossimage.data.make.digits import MAKERS as DIGITS
+    from crossimage.data.make.frames import make_frames
+    from crossimage.data.make.labels import make_labels
+    from crossimage.data.make.outlines import MAKERS
+    from crossimage.data.make.photo_pairs import PHOTO_MAKERS
+    from crossimage.data.make.sketches import make_noise_sketches
+    from crossimage.data.make.split import make_split
+
+    return {
+        **MAKERS, **DIGITS, **PHOTO_MAKERS, "noise_sketches": make_noise_sketches,
+        "labels": make_labels, "combine": combine, "split": make_split, "frames": make_frames,
+    }  # fmt: skip
 
 
 def _parameters(maker: Callable[..., object]) -> Mapping[str, inspect.Parameter]:

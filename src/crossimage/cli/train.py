@@ -9,7 +9,8 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import tyro
 from tyro.conf import Positional
@@ -177,6 +178,8 @@ def _print_settings(recipe: str) -> None:
     print(f"usage: crossimage train {recipe} --data DIR --out RUN [key=value ...]\n")
     print("Settings with their values in this recipe; change them as key=value or --key value:\n")
     for key, value, text in _described(config):
+        choices = choices_of(type(config), key)
+        text += f" One of {', '.join(choices)}." if choices else ""
         print(f"  {key}={_as_text(value)}")
         print(textwrap.fill(text, 88, initial_indent=" " * 6, subsequent_indent=" " * 6))
 
@@ -219,6 +222,34 @@ def _described(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
         else:
             text = " ".join(texts.get(field.name, "").replace("``", "").split())
             yield prefix + field.name, value, text
+
+
+def choices_of(config: type, key: str) -> tuple[str, ...]:
+    """Return the values that a setting can have, if they are few.
+
+    Args:
+        config: The class of a config.
+        key: The dotted name of a setting.
+    """
+    name, _, rest = key.partition(".")
+    hints = get_type_hints(config)
+    if name not in hints:
+        return ()
+    if rest:
+        return choices_of(hints[name], rest) if dataclasses.is_dataclass(hints[name]) else ()
+    return literals(hints[name])
+
+
+def literals(hint: Any) -> tuple[str, ...]:
+    """Return the values of a type that has few, as the command line takes them."""
+    if hint is bool:
+        return "true", "false"
+    if get_origin(hint) is Literal:
+        return tuple(map(_as_text, get_args(hint)))
+    if get_origin(hint) in (Annotated, Union, UnionType):
+        kinds = get_args(hint)[:1] if get_origin(hint) is Annotated else get_args(hint)
+        return tuple(value for kind in kinds for value in literals(kind))
+    return ()
 
 
 def _as_text(value: Any) -> str:

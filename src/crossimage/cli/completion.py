@@ -1,0 +1,181 @@
+"""Completion in shells: commands, options, recipes, methods, settings and their values."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import shlex
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import tyro
+from tyro.conf import Positional
+
+from crossimage.cli.commands import Command, Commands
+from crossimage.cli.train import choices_of, configured, literals
+
+Shell = Literal["bash", "zsh", "fish"]
+
+_SCRIPTS: dict[Shell, str] = {
+    "bash": """\
+_crossimage() {
+  local IFS=$'\\n' line="${COMP_LINE:0:COMP_POINT}"
+  COMPREPLY=($(crossimage completion bash --line "$line" 2>/dev/null))
+  [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace
+}
+complete -o default -F _crossimage crossimage
+""",
+    "zsh": """\
+#compdef crossimage
+_crossimage() {
+  local -a words_found
+  words_found=(${(f)"$(crossimage completion zsh --line "${(j: :)words[1,CURRENT]}" 2>/dev/null)"})
+  if (( ${#words_found} )); then
+    compadd -S '' -- ${(M)words_found:#*=}
+    compadd -- ${words_found:#*=}
+  else
+    _files
+  fi
+}
+compdef _crossimage crossimage
+""",
+    "fish": """\
+complete -c crossimage -a '(crossimage completion fish --line (commandline -cp) 2>/dev/null)'
+""",
+}
+_INSTALL = {
+    "bash": "echo 'eval \"$(crossimage completion bash)\"' >> ~/.bashrc",
+    "zsh": "echo 'eval \"$(crossimage completion zsh)\"' >> ~/.zshrc",
+    "fish": "crossimage completion fish > ~/.config/fish/completions/crossimage.fish",
+}
+
+Text = Annotated[str | None, tyro.conf.arg(metavar="TEXT")]
+
+
+def completer(commands: Commands) -> Command:
+    """Return the command that completes the commands of a group."""
+
+    def completion(shell: Positional[Shell], line: Text = None) -> None:
+        """Print a script that completes commands, options, recipes and settings in a shell.
+
+        Args:
+            shell: The shell.
+            line: Print how this command line, up to the cursor, can go on, one way per line.
+        """
+        if line is None:
+            print(f"# {_INSTALL[shell]}\n{_SCRIPTS[shell]}", end="")
+            return
+        for word in complete(line, commands):
+            # bash replaces only what follows the last = or :
+            print(word.rpartition("=")[2] or word if shell == "bash" else word)
+
+    return completion
+
+
+def complete(line: str, commands: Commands) -> list[str]:
+    """Return the words that may stand in place of the last one of a command line.
+
+    Args:
+        line: The line up to the cursor; a space at its end begins a new word.
+        commands: The commands.
+
+    Returns:
+        Whole words; none where a file or a text of the user's own belongs.
+    """
+    words = _split(line)[1:] or [""]
+    *before, current = words
+    group: Command | Commands = commands
+    while isinstance(group, Commands):
+        if not before:
+            return _starting(current, [*group.known, "--help"])
+        known, name = group.known, before.pop(0)
+        if name not in known:
+            return []
+        group = known[name]
+    options = _options(group)
+    last = before[-1] if before else ""
+    if last in options and options[last] is not None:
+        return _starting(current, literals(options[last]))
+    named = [word for word in before if not word.startswith("-")]
+    if group.__name__ == "train":
+        if not named:
+            found = [*options, "--help", *_recipes()]
+        else:
+            found = [*options, "--help", *_settings(before, current)]
+        return _starting(current, found)
+    if group.__name__ == "data_make" and not named:
+        return _starting(current, [*options, "--help", *_makers()])
+    if group.__name__ == "evaluate" and not named:
+        more = ["fit-classifier", "fit-segmenter", "invariance", "ablate"]
+        return _starting(current, [*options, "--help", *more])
+    positional = next(iter(inspect.signature(group).parameters), "")
+    values = literals(_hints(group).get(positional)) if not named else ()
+    return _starting(current, [*options, "--help", *values])
+
+
+def _split(line: str) -> list[str]:
+    """Split a line into words; a quote that is still open ends with the line."""
+    end = [""] if line[-1:].isspace() else []
+    for closing in ("", "'", '"'):
+        with suppress(ValueError):
+            return shlex.split(line + closing) + end
+    return [*line.split(), *end]
+
+
+def _starting(current: str, words: Any) -> list[str]:
+    """Return the words that begin as the current one; options only once it begins like one."""
+    return [
+        word
+        for word in dict.fromkeys(words)
+        if word.startswith(current) and (current.startswith("-") or not word.startswith("-"))
+    ]
+
+
+def _hints(command: Callable[..., Any]) -> Mapping[str, Any]:
+    return get_type_hints(command, include_extras=True)
+
+
+def _options(command: Callable[..., Any]) -> dict[str, Any]:
+    """Return a command's options with the types of their values; None: they take none."""
+    found: dict[str, Any] = {}
+    for name, hint in _hints(command).items():
+        marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+        if name == "return" or any("Positional" in str(mark) for mark in marks):
+            continue
+        kind = get_args(hint)[0] if marks else hint
+        if dataclasses.is_dataclass(kind):
+            for field, own in get_type_hints(kind, include_extras=True).items():
+                found["--" + field.replace("_", "-")] = own
+            continue
+        shown = next((mark.name for mark in marks if getattr(mark, "name", None)), name)
+        found["--" + shown.replace("_", "-")] = None if hint is bool else hint
+    return found
+
+
+def _recipes() -> list[str]:
+    from crossimage.recipes import list_recipes
+
+    recipes = [name for name, _ in list_recipes()]
+    return sorted({name.partition("/")[0] for name in recipes}) + recipes
+
+
+def _makers() -> list[str]:
+    from crossimage.cli.data import find_makers
+
+    return list(find_makers())
+
+
+def _settings(before: list[str], current: str) -> list[str]:
+    """Return the settings of the recipe on a line as ``key=``, or the values of the current one."""
+    recipe = next(word for word in before if not word.startswith("-") and "=" not in word)
+    try:
+        _, config = configured(recipe)
+    except (ValueError, FileNotFoundError):
+        return []
+    from crossimage.config import keys
+
+    name, found, _ = current.partition("=")
+    if found:
+        return [f"{name}={value}" for value in choices_of(type(config), name)]
+    return [f"{key}=" for key in keys(type(config))]
