@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -35,6 +35,7 @@ from crossimage.data.images.pixels import (
     limits,
     scale,
 )
+from crossimage.data.images.quiet import libraries_quiet
 from crossimage.utils.intensities import from_uint8, to_uint8
 from crossimage.utils.memory import is_out_of_memory
 
@@ -136,7 +137,7 @@ def load_encoded(
     opacity: Opacity = "white",
 ) -> LoadedImage:
     """Read an image file like :func:`load_image`, but leave the values of 8-bit images as uint8."""
-    with _opened(path, rules) as (info, read):
+    with opened(path, rules) as (info, read):
         pixels = read(None)
     return from_pixels(pixels, info, channels, value_range, str(path), rules, opacity)
 
@@ -198,7 +199,7 @@ def decode(
     Returns:
         A tensor (channels, H, W) of any memory order: uint8 in 0..255, or float32 in [-1, 1].
     """
-    with _opened(path, rules, profiles) as (info, read):
+    with opened(path, rules, profiles) as (info, read):
         pixels = read(target_size and target_size(info.height, info.width))
     return convert(pixels, channels, value_range, str(path), rules)
 
@@ -216,7 +217,7 @@ def probe(path: str | ImageFile, rules: DataRules = 3) -> ImageInfo:
         ImageError: The header is unreadable.
         BombError: The header announces too many pixels.
     """
-    with _opened(path, rules) as (info, _):
+    with opened(path, rules) as (info, _):
         return info
 
 
@@ -232,7 +233,7 @@ def verify(
         rules: As for :func:`read_image`.
         look: Receives the header and the pixels.
     """
-    with _opened(path, rules) as (info, read):
+    with opened(path, rules) as (info, read):
         pixels = read(None)
     if look:
         look(info, pixels)
@@ -320,11 +321,33 @@ def _register_heif(path: ImageFile) -> None:
     pillow_heif.register_heif_opener()
 
 
+def _read_by_pillow(
+    path: ImageFile, image: Image.Image, size: Size | None, rules: DataRules, profiles: bool
+) -> Pixels:
+    with libraries_quiet() if image.format == "TIFF" else nullcontext():
+        return pillow.read(path, image, size, rules, profiles)
+
+
 @contextmanager
-def _opened(
-    file: str | ImageFile, rules: DataRules, profiles: bool = True
+def opened(
+    file: str | ImageFile, rules: DataRules = 3, profiles: bool = True
 ) -> Iterator[tuple[ImageInfo, Callable[[Size | None], Pixels]]]:
-    """Open a file; yield its header and a function that decodes it, given a target size."""
+    """Open a file that was checked; errors name it.
+
+    Args:
+        file: An image file, or such a file in memory.
+        rules: The rules by which files are read.
+        profiles: Whether colours are converted to sRGB.
+
+    Yields:
+        Its header, and a function that decodes it, given the height and width to which it will be
+        resized.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ImageError: The file is unreadable, truncated or not a regular file.
+        BombError: The header announces too many pixels.
+    """
     path = Path(file) if isinstance(file, str) else file
     format_known = ""
     try:
@@ -352,7 +375,10 @@ def _opened(
                 header = pillow.info(path, image)
                 if layout is not None:
                     header = replace(header, further=layout.further)
-                yield header, lambda size: pillow.read(path, image, size, rules, profiles)
+                yield (
+                    header,
+                    lambda size: _read_by_pillow(path, image, size, rules, profiles),
+                )
     except (ImageError, BombError, FileNotFoundError):
         raise
     except Image.DecompressionBombError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from io import BytesIO
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +11,11 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from crossimage.data.images.encoded import EncodedImage, ImageFile
+from crossimage.data.images.checks import png
+from crossimage.data.images.encoded import ImageFile
+from crossimage.data.images.files import opened
+from crossimage.data.images.formats import HEAD, format_of
+from crossimage.data.images.quiet import libraries_quiet
 
 _MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
 _INSTANCES = 1000
@@ -45,16 +49,24 @@ def read_label_map(
     else:
         if not isinstance(image, Image.Image):
             name = str(image)
-            image = Image.open(
-                BytesIO(image.read_bytes()) if isinstance(image, EncodedImage) else image
-            )
-        if image.mode not in _MODES:
+            numbers, mode = _stored(image)
+        else:
+            numbers, mode = np.asarray(image), image.mode
+        if mode not in _MODES:
             raise ValueError(
-                f"{name} is an image of mode {image.mode}, and this model translates label maps; "
+                f"{name} is an image of mode {mode}, and this model translates label maps; "
                 "expected a gray image of class numbers, or a palette"
             )
-        numbers = np.asarray(image)
     return _encode(torch.from_numpy(numbers.astype(np.int64)), channels, classes, name)
+
+
+def _stored(file: ImageFile) -> tuple[NDArray[Any], str]:
+    """Return the numbers of a file as they are stored, and Pillow's name of the pixel format."""
+    with opened(file):  # which checks the file, and names it in errors
+        if format_of(file.read_bytes()[:HEAD]) == "PNG":
+            png.check(file)
+        with file.open("rb") as data, Image.open(data) as image, libraries_quiet():
+            return np.asarray(image), image.mode
 
 
 def _encode(numbers: Tensor, channels: int, classes: int, name: str) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -27,6 +28,7 @@ from crossimage.data.images.pixels import (
     fill_gaps,
     upright,
 )
+from crossimage.data.images.quiet import libraries_quiet
 
 # a damaged file is reported once, by the caller
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -34,6 +36,7 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _ORIENTATION, _PROFILE, NODATA = 274, 34675, 42113
 _PREMULTIPLIED, _STRAIGHT = 1, 2
+_SILENT = (1, 5, 8, 32773, 32946)  # none, LZW, deflate and PackBits print nothing
 _BITS = {"uint8": "8-bit", "uint16": "16-bit"}
 _UNNAMED = range(2, 5)  # pages that might be channels as well as images
 
@@ -255,10 +258,12 @@ def read(
     Raises:
         ValueError: The compression needs a package that is not installed.
     """
+    page = file.series[layout.series].keyframe
     if rules != 1:
-        check_complete(file.series[layout.series].keyframe)
+        check_complete(page)
     try:
-        values = _decode(file, layout)
+        with nullcontext() if page.compression in _SILENT else libraries_quiet():
+            values = _decode(file, layout)
     except ValueError as error:
         if "imagecodecs" not in str(error):
             raise
@@ -396,7 +401,8 @@ def _read_compressed(path: ImageFile, layout: Layout, rules: DataRules, profiles
         raise ValueError("its compression needs another package; pip install imagecodecs")
     with path.open("rb") as data, Image.open(data, formats=("TIFF",)) as image:
         image.seek(layout.page)
-        pixels = pillow.read(path, image, rules=rules, profiles=profiles)
+        with libraries_quiet():
+            pixels = pillow.read(path, image, rules=rules, profiles=profiles)
     if rules == 1:
         return pixels
     return fill_gaps(pixels, path, _equal(pixels.values.numpy(), layout.nodata), layout.nodata)
