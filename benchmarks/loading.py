@@ -42,7 +42,7 @@ def main() -> None:
 
 def compare(folder: Path, rounds: int) -> None:
     data = SingleImages(
-        find_images(str(folder)), Config(resize=SHORTEST, crop=(CROP, CROP), channels=(3,))
+        [find_images(str(folder))], Config(resize=SHORTEST, crop=(CROP, CROP), channels=(3,))
     )
     files = data.domains[0].train
     pipeline = transforms.Compose(
