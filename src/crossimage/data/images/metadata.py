@@ -14,6 +14,8 @@ from PIL import ExifTags, Image
 from crossimage.config import DataRules
 from crossimage.data.images import tiff
 from crossimage.data.images.checks.regular import check_regular
+from crossimage.data.images.checks.size import pillow_limit
+from crossimage.data.images.checks.tiff_pages import check_pages
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.formats import HEAD, format_of
 
@@ -127,11 +129,12 @@ def read_metadata(path: ImageFile, rules: DataRules = 3) -> Metadata:
     """
     try:
         check_regular(path)
-        with warnings.catch_warnings(), path.open("rb") as data:
+        with warnings.catch_warnings(), pillow_limit.raised(), path.open("rb") as data:
             warnings.simplefilter("ignore")  # about broken parts
             name = format_of(data.read(HEAD))
             data.seek(0)
             if name == "TIFF":
+                check_pages(path, data)
                 return _of_tiff(data, rules)
             with Image.open(data, formats=None if name is None else (name,)) as image:
                 return _of_image(image, rules)

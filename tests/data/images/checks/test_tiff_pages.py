@@ -7,6 +7,7 @@ import tifffile
 
 from crossimage.data.images.checks import tiff_pages
 from crossimage.data.images.files import probe, read_image, verify
+from crossimage.data.images.metadata import read_metadata
 from crossimage.data.images.pixels import ImageError
 
 
@@ -34,6 +35,7 @@ def test_pages_in_a_circle_are_refused_at_once(tmp_path, options, last, first):
     for read in (probe, verify, read_image):
         with pytest.raises(ImageError, match=r"x\.tif .* pages are linked in a circle"):
             read(path)
+    assert "linked in a circle" in read_metadata(path).lost[0]
 
 
 def test_the_largest_of_pages_that_differ_is_read_and_the_others_are_counted(tmp_path):
