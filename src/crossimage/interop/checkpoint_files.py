@@ -27,6 +27,7 @@ _WORDS = (
     ("encoder", "e"),
 )
 _OBJECT = "a Python object"
+_MOST = 10_000  # tensors
 _DEPTH = 3
 """Number of words before the names of a network's tensors that may be dropped."""
 
@@ -82,6 +83,11 @@ def read_checkpoint(path: Path) -> Contents:
             found.left_out[name.split(".")[0]] = f"not part of {wrapper}"
         found.state = {name.removeprefix(f"{wrapper}."): t for name, t in inside.items()}
     found.state = _without_prefixes(found.state)
+    if len(found.state) > _MOST:
+        raise ValueError(
+            f"{path} holds {len(found.state):,} tensors; expected those of a network, at most "
+            f"{_MOST:,}"
+        )
     if not found.state:
         objects = [name for name, what in found.left_out.items() if what.startswith(_OBJECT)]
         if objects:

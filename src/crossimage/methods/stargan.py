@@ -56,6 +56,9 @@ from crossimage.utils.contact_sheet import Panel
 
 CELEBA = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
 
+_PREVIEWED = 40
+"""Labels on a sample sheet at most."""
+
 
 @settings
 class LossWeights:
@@ -234,15 +237,20 @@ class StarGAN(Method):
         return self.discriminators(x)[1]
 
     def preview(self, fixed: Batch, fresh: Noise) -> list[Panel]:
-        """Show every image with each of its labels changed; one panel per data set."""
+        """Show every image with each of its labels changed; one panel per data set.
+
+        Of many labels, only the first ones are shown.
+        """
         x = fixed.images["x"]
         changed = self.labels.switched(fixed.labels["x"])
         panels = []
         for number, span in enumerate(self.labels.slices):
             columns = [("input", x)]
-            columns += [(name, self.translate(x, labels)) for name, labels in changed[span]]
+            own = changed[span]
+            columns += [(name, self.translate(x, labels)) for name, labels in own[:_PREVIEWED]]
             several = len(self.labels.slices) > 1
-            panels.append(
-                Panel(f"labels of data set {number + 1}" if several else "labels", columns)
-            )
+            title = f"labels of data set {number + 1}" if several else "labels"
+            if len(own) > _PREVIEWED:
+                title += f", {_PREVIEWED} of {len(own):,}"
+            panels.append(Panel(title, columns))
         return panels

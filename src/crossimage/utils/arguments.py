@@ -7,6 +7,8 @@ from typing import SupportsIndex
 
 import torch
 
+from crossimage.utils.texts.shown import shown
+
 
 def find_device(name: str | torch.device) -> torch.device:
     """Return a device that can be used; ``auto`` is a GPU if there is one, else the CPU.
@@ -39,9 +41,9 @@ def whole(value: SupportsIndex, name: str, least: int | None = None) -> int:
     try:
         number = index(value)
     except TypeError:
-        raise ValueError(f"{name} must be a whole number, found {value!r}") from None
+        raise ValueError(f"{name} must be a whole number, found {shown(value)}") from None
     if least is not None and number < least:
-        raise ValueError(f"{name} must be at least {least}, found {number}")
+        raise ValueError(f"{name} must be at least {least}, found {shown(number)}")
     return number
 
 
@@ -62,5 +64,5 @@ def seed_number(seed: SupportsIndex) -> int:
     """
     number = whole(seed, "seed")
     if not -(2**63) <= number < 2**64:
-        raise ValueError(f"seed must have at most 64 bits, found {number}")
+        raise ValueError(f"seed must have at most 64 bits, found {shown(number)}")
     return number

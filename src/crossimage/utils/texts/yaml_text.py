@@ -51,14 +51,19 @@ def parse_yaml(text: str) -> Any:
     try:
         _check(text)
     except yaml.YAMLError as error:
-        raise SyntaxFault(cut(error)) from None
+        raise SyntaxFault(_sentence(error)) from None
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
     except yaml.YAMLError as error:
-        raise SyntaxFault(cut(error)) from None
+        raise SyntaxFault(_sentence(error)) from None
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         # values with a wrong explicit type, such as "!!int x"
         raise SyntaxFault(f"a value is not of its type ({cut(error)})") from None
+
+
+def _sentence(error: yaml.YAMLError) -> str:
+    """Return the message of an error, which has a line of its own for each part, as one."""
+    return cut(" ".join(str(error).split()), 400)
 
 
 def _check(text: str) -> None:

@@ -1,0 +1,259 @@
+"""Checkpoints of other codebases, damaged or crafted, and a check of each.
+
+The same seed gives the same files. The tests try a few; for any number, run
+
+    python -m tests.faults.import_mutants --count 20000 --seed 3
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from crossimage.interop import import_model
+from tests.faults.image_mutants import Mutant, Outcome
+from tests.faults.reading import ALTERED, check_with, run
+
+State = dict[str, Tensor]
+
+
+def warm_up() -> None:
+    """Do once what the first file would be charged for."""
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as folder:
+        for name, data in originals().items():
+            path = Path(folder) / name
+            path.write_bytes(data)
+            read(path)
+
+
+def read(path: Path) -> object:
+    """Import a generator as both of CycleGAN's."""
+    out = path.with_suffix(".imported")
+    try:
+        return import_model([path, path], out, "junyanz-cyclegan")
+    finally:
+        out.unlink(missing_ok=True)
+
+
+def check(batch: Sequence[Mutant], timeout: float = 600.0) -> Outcome:
+    """Read files in another process, and return what became of them."""
+    return check_with("import_mutants", batch, timeout)
+
+
+def mutants(seed: int) -> Iterator[Mutant]:
+    """Yield damaged and crafted files without end.
+
+    Args:
+        seed: Determines the files.
+    """
+    random, whole = Random(seed), originals()
+    number = 0
+    while True:
+        if random.random() < 0.5:
+            name = random.choice(list(whole))
+            prefix, data = _damaged(random, name, whole[name])
+        else:
+            name = "crafted.pth"
+            prefix, data = _CRAFTS[number % len(_CRAFTS)](random)
+        yield f"{prefix}{number}-{name}", data
+        number += 1
+
+
+@cache
+def originals() -> dict[str, bytes]:
+    """Return undamaged files by name: an archive, the older form, and safetensors."""
+    state = generator()
+    return {
+        "archive.pth": _saved(state),
+        "older.pth": _saved(state, _use_new_zipfile_serialization=False),
+        "wrapped.ckpt": _saved({"state_dict": state, "epoch": 3, "optimizer": {"lr": 0.1}}),
+        "tensors.safetensors": safetensors.torch.save(state),
+    }
+
+
+def generator(width: int = 2, blocks: int = 1, make: Callable[..., Tensor] = torch.ones) -> State:
+    """Return the tensors of a small generator of the official CycleGAN code."""
+    state: State = OrderedDict()
+
+    def conv(name: str, *shape: int, biases: int) -> None:
+        state[f"{name}.weight"], state[f"{name}.bias"] = make(*shape), make(biases)
+
+    conv("model.1", width, 3, 7, 7, biases=width)
+    for i in (1, 2):
+        wide = width << i
+        conv(f"model.{1 + 3 * i}", wide, wide // 2, 3, 3, biases=wide)
+    for i in range(blocks):
+        for j in (1, 5):
+            conv(f"model.{10 + i}.conv_block.{j}", 4 * width, 4 * width, 3, 3, biases=4 * width)
+    for i in (0, 1):
+        wide = (4 * width) >> i
+        conv(f"model.{10 + blocks + 3 * i}", wide, wide // 2, 3, 3, biases=wide // 2)
+    conv(f"model.{17 + blocks}", 3, width, 7, 7, biases=3)
+    return state
+
+
+def _saved(content: object, **options: Any) -> bytes:
+    file = io.BytesIO()
+    torch.save(content, file, **options)
+    return file.getvalue()
+
+
+def _damaged(random: Random, name: str, data: bytes) -> tuple[str, bytes]:
+    """Flip a bit of what the archive's CRC-32 covers; or damage any file in any way."""
+    changed = bytearray(data)
+    if name != "older.pth" and name != "tensors.safetensors" and random.random() < 0.6:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entry = random.choice([e for e in archive.infolist() if e.file_size])
+        names, extra = struct.unpack_from("<2H", data, entry.header_offset + 26)
+        start = entry.header_offset + 30 + names + extra
+        changed[start + random.randrange(entry.file_size)] ^= 1 << random.randrange(8)
+        return f"{ALTERED}content-", bytes(changed)
+    most = len(data) if random.random() < 0.5 else min(len(data), 3000)
+    kind, place = random.randrange(4), random.randrange(most)
+    if kind == 0:
+        changed[place] ^= 1 << random.randrange(8)
+    elif kind == 1:
+        del changed[place:]
+    elif kind == 2:
+        changed[place : place + 8] = random.randbytes(8)
+    else:
+        del changed[place : place + random.choice((1, 8, 100))]
+    return "damaged-", bytes(changed)
+
+
+def _giant(random: Random) -> tuple[str, bytes]:
+    """Tensors of any size that share one number."""
+    width = random.choice((64, 1500, 20_000))
+    state = generator(width, random.choice((1, 9)), lambda *shape: torch.ones(1).expand(*shape))
+    return f"{ALTERED}giant-", _saved(state, _use_new_zipfile_serialization=random.random() < 0.5)
+
+
+def _overlapping(random: Random) -> tuple[str, bytes]:
+    state = generator()
+    name = random.choice(list(state))
+    shape = state[name].shape
+    if random.random() < 0.5 or len(shape) < 2:  # one memory for all
+        memory = torch.ones(4096)
+        state = {n: memory[: t.numel()].view(t.shape) for n, t in state.items()}
+        return "shared-", _saved(state)
+    state[name] = torch.ones(4096).as_strided(shape, [1] * len(shape))
+    return f"{ALTERED}overlapping-", _saved(state)
+
+
+def _wide_first(random: Random) -> tuple[str, bytes]:
+    """Only the first layer is as wide as the networks would be."""
+    state = generator()
+    for width in (random.choice((1500, 8000)),):
+        state["model.1.weight"] = torch.ones(width, 3, 7, 7)
+        state["model.1.bias"] = torch.ones(width)
+    return f"{ALTERED}wide-", _saved(state)
+
+
+def _many_blocks(random: Random) -> tuple[str, bytes]:
+    state, name = generator(), "model.{}.conv_block.1.weight"
+    small = torch.ones(1)
+    state |= {name.format(i): small for i in range(11, random.choice((300, 3000)))}
+    return f"{ALTERED}blocks-", _saved(state)
+
+
+def _not_finite(random: Random) -> tuple[str, bytes]:
+    state = generator()
+    tensor = state[random.choice(list(state))]
+    tensor.view(-1)[random.randrange(tensor.numel())] = random.choice((float("nan"), float("inf")))
+    return f"{ALTERED}nan-", _saved(state)
+
+
+def _bomb(random: Random) -> tuple[str, bytes]:
+    """An archive whose entries unpack to many times its size."""
+    source, packed = io.BytesIO(_saved(generator())), io.BytesIO()
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
+        for entry in old.infolist():
+            new.writestr(entry.filename, old.read(entry))
+        for i in range(random.choice((1, 2))):
+            with new.open(f"archive/data/{100 + i}", "w") as entry:
+                for _ in range(40):
+                    entry.write(bytes(1 << 20))
+    return f"{ALTERED}bomb-", packed.getvalue()
+
+
+def _nested(random: Random) -> tuple[str, bytes]:
+    """Values that are nested deeply, in themselves, or in many ways."""
+    kind = random.randrange(3)
+    inside: Any = {}
+    if kind == 0:
+        inside["a"] = inside
+    elif kind == 1:
+        return f"{ALTERED}nested-", _with_pickle(_deep(random.choice((100, 100_000))))
+    else:
+        for _ in range(25):
+            inside = {str(i): inside for i in range(8)}
+    return f"{ALTERED}endless-", _saved({"state_dict": generator(), "extra": inside})
+
+
+def _deep(levels: int) -> bytes:
+    """The pickle of a dictionary in dictionaries."""
+    return b"\x80\x02" + b"}X\x01\x00\x00\x00a" * levels + b"}" + b"s" * levels + b"."
+
+
+def _calls(random: Random) -> tuple[str, bytes]:
+    """Pickles that make something large out of little, or refer to nothing."""
+    calls = (
+        b"c__builtin__\nbytearray\n\x8a\x05\x00\x00\x00\x00\x04\x85R",
+        b"cbuiltins\nbytearray\nJ\x00\x00\x00\x70\x85R",
+        b"}r\xff\xff\xff\x7f",
+        b"\x8e\xff\xff\xff\xff\x7f\x00\x00\x00",
+        b"h\x07",
+        b"(" * 50_000,
+        b"ctorch\nTensor\nJ\x00\x00\x00\x70\x85R",
+        b"\x8b\xff\xff\xff\x7f",
+        b"cos\nsystem\nX\x04\x00\x00\x00true\x85R",
+    )
+    call = random.choice(calls)
+    return f"{ALTERED}call-", _with_pickle(b"\x80\x02}X\x01\x00\x00\x00a" + call + b"s.")
+
+
+def _with_pickle(content: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("archive/data.pkl", content)
+        archive.writestr("archive/version", b"3\n")
+        archive.writestr("archive/byteorder", b"little")
+    return file.getvalue()
+
+
+def _many_entries(random: Random) -> tuple[str, bytes]:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({}, 2))
+        for i in range(random.choice((500, 5000))):
+            archive.writestr(f"archive/data/{i}", b"")
+    return f"{ALTERED}entries-", file.getvalue()
+
+
+def _long_names(random: Random) -> tuple[str, bytes]:
+    state = generator()
+    name = random.choice(list(state))
+    state[name + "x" * random.choice((1000, 100_000))] = state.pop(name)
+    return f"{ALTERED}names-", _saved(state)
+
+
+_CRAFTS = (_giant, _overlapping, _wide_first, _many_blocks, _not_finite, _bomb, _nested, _calls,
+           _many_entries, _long_names, _giant, _calls, _nested)  # fmt: skip
+
+
+if __name__ == "__main__":
+    run(__doc__ or "", mutants, check)
