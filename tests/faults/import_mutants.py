@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 import struct
 import zipfile
 from collections import OrderedDict
@@ -79,7 +80,7 @@ def originals() -> dict[str, bytes]:
     state = generator()
     return {
         "archive.pth": _saved(state),
-        "older.pth": _saved(state, _use_new_zipfile_serialization=False),
+        "older.pth": _older(state),
         "wrapped.ckpt": _saved({"state_dict": state, "epoch": 3, "optimizer": {"lr": 0.1}}),
         "tensors.safetensors": safetensors.torch.save(state),
     }
@@ -112,6 +113,31 @@ def _saved(content: object, **options: Any) -> bytes:
     return file.getvalue()
 
 
+def _older(state: State) -> bytes:
+    """Return a file of the older form, whose tensors lie in one memory.
+
+    It names memory by its address, which is another one each time, and here always 0.
+    """
+    single = {id(tensor.untyped_storage()) for tensor in state.values() if 0 in tensor.stride()}
+    if single:  # tensors that share one number
+        one = torch.ones(1)
+        state = {name: one.expand(tensor.shape) for name, tensor in state.items()}
+    else:
+        memory = torch.cat([tensor.flatten() for tensor in state.values()])
+        parts = memory.split([tensor.numel() for tensor in state.values()])
+        pairs = zip(state.items(), parts, strict=True)
+        state = {name: part.view(tensor.shape) for (name, tensor), part in pairs}
+    data = _saved(state, _use_new_zipfile_serialization=False)
+    for key in set(re.findall(rb"(?<=X[\x0a-\x14]\0\0\0)\d{10,20}(?=q)", data)):
+        data = data.replace(b"X" + struct.pack("<I", len(key)) + key, b"X\1\0\0\0" + b"0")
+    return data
+
+
+def _write(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    """Write an entry whose date is not the current one."""
+    archive.writestr(zipfile.ZipInfo(name), content, archive.compression)
+
+
 def _damaged(random: Random, name: str, data: bytes) -> tuple[str, bytes]:
     """Flip a bit of what the archive's CRC-32 covers; or damage any file in any way."""
     changed = bytearray(data)
@@ -139,7 +165,7 @@ def _giant(random: Random) -> tuple[str, bytes]:
     """Tensors of any size that share one number."""
     width = random.choice((64, 1500, 20_000))
     state = generator(width, random.choice((1, 9)), lambda *shape: torch.ones(1).expand(*shape))
-    return f"{ALTERED}giant-", _saved(state, _use_new_zipfile_serialization=random.random() < 0.5)
+    return f"{ALTERED}giant-", _older(state) if random.random() < 0.5 else _saved(state)
 
 
 def _overlapping(random: Random) -> tuple[str, bytes]:
@@ -182,11 +208,9 @@ def _bomb(random: Random) -> tuple[str, bytes]:
     source, packed = io.BytesIO(_saved(generator())), io.BytesIO()
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
         for entry in old.infolist():
-            new.writestr(entry.filename, old.read(entry))
+            _write(new, entry.filename, old.read(entry))
         for i in range(random.choice((1, 2))):
-            with new.open(f"archive/data/{100 + i}", "w") as entry:
-                for _ in range(40):
-                    entry.write(bytes(1 << 20))
+            _write(new, f"archive/data/{100 + i}", bytes(40 << 20))
     return f"{ALTERED}bomb-", packed.getvalue()
 
 
@@ -229,18 +253,18 @@ def _calls(random: Random) -> tuple[str, bytes]:
 def _with_pickle(content: bytes) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("archive/data.pkl", content)
-        archive.writestr("archive/version", b"3\n")
-        archive.writestr("archive/byteorder", b"little")
+        _write(archive, "archive/data.pkl", content)
+        _write(archive, "archive/version", b"3\n")
+        _write(archive, "archive/byteorder", b"little")
     return file.getvalue()
 
 
 def _many_entries(random: Random) -> tuple[str, bytes]:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("archive/data.pkl", pickle.dumps({}, 2))
+        _write(archive, "archive/data.pkl", pickle.dumps({}, 2))
         for i in range(random.choice((500, 5000))):
-            archive.writestr(f"archive/data/{i}", b"")
+            _write(archive, f"archive/data/{i}", b"")
     return f"{ALTERED}entries-", file.getvalue()
 
 

@@ -15,6 +15,7 @@ from crossimage.config import DataRules
 from crossimage.data.sources.tables import Row, Table
 from crossimage.labels import EVERY_COLUMN, LabelValues
 from crossimage.utils.names import look_up
+from crossimage.utils.texts.shown import cut
 
 _VOCABULARIES = (
     ("1", "0"), ("1", "-1"), ("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"),
@@ -85,7 +86,7 @@ class _Counts(Counter[str]):
 
     def spelt(self, word: str) -> str:
         """Return a value in its first spelling; ``blank`` for blank cells."""
-        return _BLANK_WORD if word in _BLANK else self._spelt.get(word, word)
+        return _BLANK_WORD if word in _BLANK else cut(self._spelt.get(word, word), 60)
 
 
 def read_labels(
@@ -188,8 +189,9 @@ def _read_as_before(table: Table, chosen: Sequence[str]) -> TableLabels:
 
 
 def _not_a_label(table: Table, name: str, row: Row, cell: str, more: str = "") -> ValueError:
+    found = cut(cell.strip())
     return ValueError(
-        f'{table.file}: {name} holds "{cell.strip()}" in line {row.line}; expected 1 or 0{more}'
+        f'{table.file}: {name} holds "{found}" in line {row.line}; expected 1 or 0{more}'
     )
 
 
@@ -238,7 +240,7 @@ def _meaning_from_settings(
     key, given = ("positive", ones) if ones else ("negative", zeros)
     for word in sorted(given - counts.keys() - _BLANK):
         raise ValueError(
-            f'{key}.{name}: {table.file} holds no "{word}" in {name}, only {_quoted(counts)}'
+            f'{key}.{name}: {table.file} holds no "{cut(word)}" in {name}, only {_quoted(counts)}'
         )
     others = frozenset(counts) - given - _BLANK
     if len(others) > 1:
@@ -405,7 +407,7 @@ def _cells_as_labels(
     if missing and not skip:
         name = next(iter(missing))
         cell = first[name].cells[at[name]].strip()
-        shown = f'"{cell}"' if cell else "nothing"
+        shown = f'"{cut(cell)}"' if cell else "nothing"
         others = [name for name in names if name not in missing]
         out = f", or leave the column out with {_attributes(others)}" if others else ""
         more = f"; likewise {_listed(list(missing)[1:])}" if len(missing) > 1 else ""

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from crossimage.config import DataRules
 from crossimage.data.sources.find import same_name
 from crossimage.data.sources.split_names import SplitName, split_in, split_of
+from crossimage.utils.texts.shown import cut
 
 _COLUMNS = ("split", "partition", "set", "subset")
 _LIST = "list_eval_partition"
@@ -82,7 +83,7 @@ def read_splits(
             )
             expected = _EXPECTED if rules != 1 else "train, test, val"
             raise ValueError(
-                f"{file}, line {line}: {column} is '{cell}'; expected {expected}{rename}"
+                f"{file}, line {line}: {column} is '{cut(cell)}'; expected {expected}{rename}"
             )
         splits.append(split)
     return Splits(splits, f"column {column} of {file.name}")
@@ -116,8 +117,8 @@ def listed_splits(
     for line, name in files:
         if parts.get(name, "") not in _CODES:
             raise ValueError(
-                f"{partition} says '{parts.get(name, 'nothing')}' for {name} ({file}, line {line});"
-                " expected 0, 1 or 2, for training, validation or test"
+                f"{partition} says '{cut(parts.get(name, 'nothing'))}' for {cut(name)} ({file}, "
+                f"line {line}); expected 0, 1 or 2, for training, validation or test"
             )
     return Splits([_CODES[parts[name]] for _, name in files], partition.name)
 

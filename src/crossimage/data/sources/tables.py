@@ -24,6 +24,7 @@ from crossimage.data.sources.partition import (
 )
 from crossimage.data.sources.split_names import SplitName, split_folders
 from crossimage.data.sources.table_text import WHITESPACE, Line, TableText, read_text
+from crossimage.utils.texts.shown import LONGEST, cut
 
 CELEBA = "list_attr_celeba.txt"
 _FILE_COLUMNS = ("file", "filename", "image", "image_id", "path", "name")
@@ -204,6 +205,11 @@ def read_table(file: Path, rules: DataRules = 3, split: SplitName | None = None)
         names = [name or f"column {number}" for number, name in enumerate(names, start=1)]
         unnamed = {f"column {n}" for n, name in enumerate(lines[0][1], start=1) if not name.strip()}
     for name, count in Counter(names).items():
+        if len(name) > LONGEST:
+            raise ValueError(
+                f"{file} has a column name of {len(name):,} characters, '{cut(name, 40)}'; "
+                f"expected at most {LONGEST}"
+            )
         if count > 1:
             raise ValueError(f"{file} has two columns '{name}'; give each its own name")
     for line, cells in entries:
@@ -253,8 +259,8 @@ def _check_header(file: Path, line: int, names: Sequence[str]) -> None:
     if image is not None:
         labels = ",".join(f"label{number}" for number in range(1, min(len(names), 4)))
         raise ValueError(
-            f"{file} has no header line: line {line} already describes the image {image}; write "
-            f"the names of the columns above it, such as file,{labels}"
+            f"{file} has no header line: line {line} already describes the image {cut(image)}; "
+            f"write the names of the columns above it, such as file,{labels}"
         )
 
 
@@ -353,7 +359,9 @@ def _locate(
     located, missing, index, implied = [], [], NameIndex(), False
     for (line, name), split in zip(files, splits.of, strict=True):
         if not _has_suffix(name):
-            raise ValueError(f"{file}, line {line}: '{name}' is not an image; expected {EXPECTED}")
+            raise ValueError(
+                f"{file}, line {line}: '{cut(name)}' is not an image; expected {EXPECTED}"
+            )
         image = _first_file(order[split], name, index)
         if image is None and rules != 1 and "\\" in name:  # a Windows path
             image = _first_file(order[split], name.replace("\\", "/"), index)
@@ -369,8 +377,8 @@ def _locate(
     if missing:
         (line, name), count = missing[0], len(missing)
         raise FileNotFoundError(
-            f"{file}, line {line}: there is no image {name} beside the table or in its folders "
-            f"{', '.join((*_SPLITS, *_FOLDERS))} ({count} of {len(files)} images missing)"
+            f"{file}, line {line}: there is no image {cut(name)} beside the table or in its "
+            f"folders {', '.join((*_SPLITS, *_FOLDERS))} ({count} of {len(files)} images missing)"
         )
     return located, splits.origin or ("folders of the images" if implied else "")
 
@@ -392,7 +400,7 @@ def _check_only_one(file: Path, line: int, name: str, below: Mapping[str, str]) 
     if len(holding) > 1:
         names = " and ".join(os.path.basename(folder) for folder in holding)
         raise ValueError(
-            f"{file}, line {line}: {name} is in {names}; write the folder before the name, or "
+            f"{file}, line {line}: {cut(name)} is in {names}; write the folder before the name, or "
             "add a column split"
         )
 
