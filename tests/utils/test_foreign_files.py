@@ -144,3 +144,12 @@ def test_the_advice_on_torchscript_works(tmp_path: Path) -> None:
         import_model([path], tmp_path / "new.safetensors")
     torch.save(torch.jit.load(path).state_dict(), tmp_path / "weights.pth")
     assert torch.load(tmp_path / "weights.pth").keys() == network.state_dict().keys()
+
+
+def test_archives_with_damaged_names_are_of_no_kind(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/d\u00e4ta.pkl", b"")
+    content = path.read_bytes()
+    path.write_bytes(content.replace("\u00e4".encode(), b"\xe8a"))
+    assert kind_of(path) is None

@@ -164,7 +164,7 @@ def _by_members(path: Path) -> Kind | None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):  # names that are not text, too
         return None
     tails = {name.rpartition("/")[2] for name in names}
     if "constants.pkl" in tails and any("/code/" in name for name in names):
@@ -187,7 +187,7 @@ def _by_archive(path: Path) -> Kind | None:
     try:
         with tarfile.open(path, "r:") as archive:
             names = archive.getnames()
-    except tarfile.TarError:
+    except (tarfile.TarError, ValueError):
         return None
     return None if "storages" in names else _archive("tar", names)
 
