@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from crossimage.utils.arguments import find_device, forked, seeded, whole
+from crossimage.utils.arguments import find_device, seeded, whole
 
 
 def test_a_device_that_cannot_be_used_is_named() -> None:
@@ -29,13 +29,3 @@ def test_a_seed_means_the_same_every_time_and_has_at_most_64_bits() -> None:
     for seed in (2**64, -(2**63) - 1):
         with pytest.raises(ValueError, match="seed must have at most 64 bits"):
             seeded(seed)
-
-
-def test_global_generators_are_restored() -> None:
-    torch.manual_seed(1)
-    expected = torch.rand(2)
-    torch.manual_seed(1)
-    with forked(7, torch.device("cpu")):
-        drawn = torch.rand(3)
-    assert torch.equal(torch.rand(2), expected)
-    assert torch.equal(drawn, torch.rand(3, generator=seeded(7)))
