@@ -262,6 +262,7 @@ STAND_INS: dict[str, StandIns] = {
         },
     ),
     "docs/bicyclegan.md": StandIns(SKETCHES | {"edges2shoes": pairs}),
+    "docs/choose.md": StandIns({"DIR": pairs}),
     "docs/compare.md": StandIns(),
     "docs/cyclegan.md": StandIns(
         {"DATA": pairs, "emojis": pairs, "horse.jpg": image, "zebra.jpg": image}
