@@ -32,14 +32,14 @@ def test_train_takes_list_files_as_data(calls: list[dict[str, Any]]) -> None:
     assert calls[0]["data"] == "A=a.txt,B=b.txt" and calls[0]["overrides"] == {}
 
 
-def test_train_needs_data_and_out(
+def test_train_needs_data_but_no_name_of_a_run(
     calls: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert crossimage("train", "munit", "--out", "R") == 2
     assert "--data" in capsys.readouterr().err
-    assert crossimage("train", "munit", "--data", "D") == 2
-    assert "--out" in capsys.readouterr().err
     assert not calls
+    assert crossimage("train", "munit", "--data", "D") == 0
+    assert calls[0]["out"] is None
 
 
 def test_train_help_lists_the_methods_keys(

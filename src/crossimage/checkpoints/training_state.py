@@ -246,6 +246,10 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_locks)
 
 
+class InUseError(ValueError):
+    """Another process works in the folder of a run."""
+
+
 @contextmanager
 def lock(run: Path) -> Iterator[None]:
     """Lock a run's folder, and remove temporary files of killed processes.
@@ -254,7 +258,8 @@ def lock(run: Path) -> Iterator[None]:
     processes, only the first locks the folder.
 
     Raises:
-        ValueError: Another process holds the lock, or the folder cannot be written.
+        InUseError: Another process holds the lock.
+        ValueError: The folder cannot be written.
     """
     path = run / ".lock"
     try:
@@ -267,7 +272,7 @@ def lock(run: Path) -> Iterator[None]:
         try:
             portalocker.lock(handle, portalocker.LOCK_EX | portalocker.LOCK_NB)
         except portalocker.AlreadyLocked:
-            raise ValueError(
+            raise InUseError(
                 f"{run} is in use by process {_owner(path)}; "
                 "wait for it to end or choose another --out"
             ) from None
@@ -287,6 +292,27 @@ def lock(run: Path) -> Iterator[None]:
         if handle in _locks:
             _locks.remove(handle)
             os.close(handle)
+
+
+def is_locked(run: Path) -> bool:
+    """Return whether a process works in the folder of a run."""
+    path = run / ".lock"
+    if not path.is_file():
+        return False
+    try:
+        handle = open_regular(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        portalocker.lock(handle, portalocker.LOCK_EX | portalocker.LOCK_NB)
+    except portalocker.AlreadyLocked:
+        return True
+    except portalocker.LockException:
+        return False
+    else:
+        return False
+    finally:
+        os.close(handle)
 
 
 def _owner(lock_file: Path) -> str:

@@ -24,6 +24,7 @@ from crossimage.cli.commands import Commands
 from crossimage.cli.completion import completer
 from crossimage.cli.data import data_app
 from crossimage.cli.overrides import collect_settings
+from crossimage.cli.runs import info, runs
 from crossimage.cli.study import study_app
 from crossimage.cli.train import recipes, run_train, train
 from crossimage.cli.translate import sample, translate
@@ -43,6 +44,8 @@ COMMANDS: dict[str, Any] = {
     "evaluate": cli_evaluate.evaluate,
     "import": import_,
     "recipes": recipes,
+    "runs": runs,
+    "info": info,
     "data": data_app,
     "study": study_app,
 }

@@ -41,7 +41,9 @@ def train(
             trainA and trainB, or of side-by-side pairs; or lists of files as A=a.txt,B=b.txt. For
             stargan: class folders or tables of attributes, several of them separated by commas; for
             srgan and gan: one folder of images or list of files.
-        out: The run's folder; if it holds a run with the same settings, that run is continued.
+        out: The run's folder; if it holds a run with the same settings, that run is continued. By
+            default runs/<data>-<method>-001: an unfinished run of the same command is continued,
+            and otherwise the next number is taken.
         resume: Continue this run; it knows its settings and data, so nothing else is needed.
         init: Run, model file or checkpoint whose networks and weights a new run starts from,
             including the discriminators if it is a run or checkpoint.
@@ -96,7 +98,7 @@ def run_train(arguments: list[str]) -> int:
 
 def _check_complete(known: dict[str, Any]) -> None:
     """Refuse a command without a recipe, data or a run's folder."""
-    names = {"recipe": "a recipe or method", "data": "--data", "out": "--out"}
+    names = {"recipe": "a recipe or method", "data": "--data"}
     missing = [name for key, name in names.items() if known[key] is None]
     if missing:
         what = " and ".join([", ".join(missing[:-1]), missing[-1]] if missing[1:] else missing)
@@ -107,7 +109,7 @@ def _check_complete(known: dict[str, Any]) -> None:
                 f"RUN --finish {known['finish']}`"
             )
         raise ValueError(
-            f"{what}: expected `crossimage train RECIPE --data DIR --out RUN`, or "
+            f"{what}: expected `crossimage train RECIPE --data DIR`, or "
             "`crossimage train --resume RUN` to continue a run"
         )
     if known["devices"] == 0:

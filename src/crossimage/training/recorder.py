@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +16,14 @@ from crossimage.data.loader import LoadedBatch
 from crossimage.methods.base import Method
 from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.loss_table import LossRow, append_row, drop_rows_after
+from crossimage.training.resume import read_facts
 from crossimage.training.run_page import write_page
 from crossimage.training.schedule.forecast import Forecast
 from crossimage.training.schedule.speed import Speed
 from crossimage.training.step.skipping import SkippedMove
 from crossimage.training.tensorboard import Board, quiet_threads
 from crossimage.utils.contact_sheet import Panel, sheet
+from crossimage.utils.files import write_text
 from crossimage.utils.sheet_files import is_spaced, save_sheet
 
 _REPORTED = 3
@@ -265,6 +268,11 @@ class Recorder:
 
     def diverged(self, reason: str) -> ValueError:
         """Return the error of a run that cannot go on because numbers are not finite."""
+        if self.writes:
+            with self._accessory("environment.json"):
+                path = self.run / "environment.json"
+                facts = read_facts(path) | {"diverged": reason}
+                write_text(path, json.dumps(facts, indent=2))
         good = self.newest()
         change = "a lower learning_rate or precision=fp32"
         again = self.listener.again(self.run, init=True)

@@ -63,7 +63,7 @@ class RecordedRun:
                 f"{recipe} does not name the method of a run; continue the run with the command "
                 "that started it"
             )
-        facts = _read_facts(run / "environment.json")
+        facts = read_facts(run / "environment.json")
         folder, data = facts.get("folder"), facts.get("data")
         processes = facts.get("processes")
         return cls(
@@ -76,8 +76,8 @@ class RecordedRun:
         )
 
 
-def _read_facts(path: Path) -> dict[str, Any]:
-    """Read the environment of a run; empty if it is gone or damaged."""
+def read_facts(path: Path) -> dict[str, Any]:
+    """Read a JSON file of a run, such as its environment; empty if it is gone or damaged."""
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ import torch
 from lightning_fabric import Fabric
 
 from crossimage.checkpoints.contents import check_complete, check_weights
-from crossimage.checkpoints.training_state import Checkpoints, lock
+from crossimage.checkpoints.training_state import Checkpoints, InUseError, lock
 from crossimage.config import EARLIER_DEFAULTS, build, read_yaml, to_dict, write_yaml
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.datasets import Images
@@ -36,6 +36,7 @@ from crossimage.training.fabric import arithmetic, open_fabric, world_of
 from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.recorder import Recorder
 from crossimage.training.result import TrainingResult
+from crossimage.training.run_names import REQUEST, candidates
 from crossimage.training.schedule.durations import option
 from crossimage.training.schedule.forecast import Forecast, forecast, shorter
 from crossimage.training.schedule.rehearsal import fit_to_time
@@ -54,7 +55,7 @@ def train(
     recipe: str | Path,
     /,
     data: Data,
-    out: str | Path,
+    out: str | Path | None = None,
     *,
     init_from: str | Path | None = None,
     budget: str | None = None,
@@ -75,7 +76,8 @@ def train(
         data: The data set, as ``crossimage train --data`` takes it: a folder, the folder of each
             domain (``"cats=DIR,dogs=DIR"``) or tables of labels; or the paths of each domain by its
             name, ``{"cats": paths, "dogs": paths}``: a folder, or a list of folders or images.
-        out: The run's folder.
+        out: The run's folder. By default ``runs/<data>-<method>-001``: an unfinished run for which
+            the same was asked is continued, and otherwise the next number is taken.
         init_from: A run, model file or checkpoint, whose networks and weights a new run starts
             from.
         budget: Time that a new run shall take, such as ``"90s"``, ``"20m"``, ``"2h"`` or ``"1d"``.
@@ -114,7 +116,7 @@ def train(
         result = run_training(
             str(recipe),
             images,
-            as_path(out, "out"),
+            None if out is None else as_path(out, "out"),
             settings,
             init_from=start,
             budget=budget,
@@ -130,7 +132,7 @@ def train(
 def run_training(
     recipe: str,
     data: DataSet,
-    out: Path,
+    out: Path | None,
     overrides: Mapping[str, Any],
     *,
     init_from: Path | None = None,
@@ -145,7 +147,7 @@ def run_training(
     Args:
         recipe: Name of a recipe or method, or a YAML file.
         data: A folder of images, paths by name or tables, see :func:`find_source`.
-        out: The run's folder.
+        out: The run's folder; None: see :func:`train`.
         overrides: Settings that override the recipe's, nested.
         init_from: A run, model file or checkpoint, whose weights a new run starts from; its
             networks have the same settings unless recipe or overrides say otherwise.
@@ -165,7 +167,7 @@ def run_training(
     name, settings = resolve(recipe)
     method = find_method(name, recipe)
     networks = network_settings(init_from, method) if init_from else {}
-    rules = _data_rules(out)
+    rules = _data_rules(out) if out else {}
     config = build(method.Config, networks, settings, rules, overrides, source=recipe)
     by_epochs = bool(config.epochs or config.decay_epochs)
     source = find_source(
@@ -175,30 +177,37 @@ def run_training(
     config = config.complete(source.facts)
     dataset = build_dataset(source, config)
     check_config(method, config, devices)
-    run = _Run(
-        recipe,
-        name,
-        method,
-        data,
-        source.notes,
-        dataset,
-        out,
-        init_from,
-        devices,
-        by_epochs,
-        request,
-        accept_data_change,
-        listener,
-    )
+    asked = {
+        "method": name, "config": to_dict(config), "data": recorded(data), "folder": os.getcwd(),
+        "init": str(init_from), "budget": budget,
+    }  # fmt: skip
+    folder = out
     try:
-        with _exclusive(out) if is_first_process() else nullcontext():
+        with _folder(out, data, asked, world_of(devices)) as folder:
+            if out is None:
+                listener.say(f"the run is {folder}")
+            run = _Run(
+                recipe,
+                name,
+                method,
+                data,
+                source.notes,
+                dataset,
+                folder,
+                init_from,
+                devices,
+                by_epochs,
+                request,
+                accept_data_change,
+                listener,
+            )
             return run.train()
     except OSError as error:
         if error.errno is None:
             raise
-        good = Checkpoints(out, config.keep).newest_path()
+        good = Checkpoints(folder, config.keep).newest_path() if folder else None
         raise ValueError(
-            f"cannot write to {error.filename or out}: {error.strerror or error}; "
+            f"cannot write to {error.filename or folder}: {error.strerror or error}; "
             + (f"the newest checkpoint is {good}" if good else "there is no checkpoint yet")
             + "; the same command continues the run once that is fixed"
         ) from error
@@ -216,16 +225,36 @@ def _data_rules(run: Path) -> dict[str, Any]:
 
 
 @contextmanager
+def _folder(
+    out: Path | None, data: DataSet, asked: Mapping[str, Any], processes: int
+) -> Iterator[Path]:
+    """Lock the folder of a run, which is the given one or the next that is free."""
+    if out is not None:
+        with _exclusive(out) if is_first_process() else nullcontext():
+            yield out
+        return
+    if processes > 1:
+        raise ValueError("the processes of a run need its name: add --out RUN")
+    with ExitStack() as stack:
+        for run in candidates(data, asked["method"], asked):
+            with suppress(InUseError):
+                stack.enter_context(_exclusive(run))
+                break
+        yield run
+
+
+@contextmanager
 def _exclusive(out: Path) -> Iterator[None]:
     """Lock the run's folder; remove it again if it is new and nothing was written."""
-    new = not out.exists()
+    new = not out.exists() or os.listdir(out) == [REQUEST]
     with lock(out):
         try:
             yield
         except BaseException:
             with suppress(OSError):
-                if new and os.listdir(out) == [".lock"]:
+                if new and {*os.listdir(out)} <= {".lock", REQUEST}:
                     (out / ".lock").unlink()
+                    (out / REQUEST).unlink(missing_ok=True)
                     out.rmdir()
             raise
 

@@ -1,0 +1,48 @@
+"""What a run, a model file or a checkpoint is, line by line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crossimage.checkpoints.load import load_networks
+from crossimage.checkpoints.model_file import model_hash
+from crossimage.inference.predictor import Predictor
+from crossimage.runs.listing import list_runs
+
+
+def describe(path: Path) -> list[tuple[str, str]]:
+    """Return the facts of a trained model as names and values.
+
+    Args:
+        path: A run folder, a model file or a checkpoint.
+
+    Raises:
+        FileNotFoundError: There is no model.
+        ValueError: The file is not a model, or damaged.
+    """
+    networks = load_networks(path)
+    model = Predictor(networks, "cpu")
+    config = networks.config
+    parameters = sum(p.numel() for p in networks.parameters())
+    facts = [
+        ("model", str(path)),
+        ("method", model.method),
+        ("domains", ", ".join(model.domains)),
+        ("translates to", ", ".join(model.targets) or "nothing: it makes images from noise"),
+        ("channels", ", ".join(map(str, config.channels))),
+        ("parameters", f"{parameters:,} that translate"),
+        ("outputs per input", "many" if model.multimodal else "one"),
+        ("sha256", model_hash(networks)),
+    ]
+    if networks.fixed_size:
+        facts.insert(5, ("size", "x".join(map(str, networks.fixed_size)) + " pixels only"))
+    if path.is_dir():
+        run = list_runs(path)[0]
+        facts += [("data", run.data), ("steps", f"{run.step:,} of {run.steps:,}, {run.state}")]
+        facts += [("figure", run.figure)] if run.figure else []
+    if networks.targets:
+        to = f" --to {model.targets[-1]}" if len(model.targets) > 1 else ""
+        facts.append(("use", f"crossimage translate {path} IMAGES{to} --out DIR"))
+    else:
+        facts.append(("use", f"crossimage sample {path} --out DIR"))
+    return facts

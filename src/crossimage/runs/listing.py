@@ -1,0 +1,109 @@
+"""The runs below a folder: method, data, progress and state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from crossimage.checkpoints.training_state import Checkpoints, is_locked
+from crossimage.config import read_yaml
+from crossimage.training.resume import read_facts
+
+State = Literal["running", "finished", "stopped", "diverged", "not begun"]
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run, as its folder tells.
+
+    Attributes:
+        run: The folder.
+        method: Name of the method.
+        data: The data set, as the user named it.
+        step: Steps of the newest checkpoint.
+        steps: Steps in all.
+        state: ``running``: a process has locked the folder; ``finished``; ``stopped`` before its
+            last step; ``diverged``: its numbers were not finite; ``not begun``: no checkpoint yet.
+        figure: The first figure of a report in its folder, such as ``fid 36.5``; empty: none.
+        changed: When the newest checkpoint was written; None: there is none.
+    """
+
+    run: Path
+    method: str
+    data: str
+    step: int
+    steps: int
+    state: State
+    figure: str
+    changed: datetime | None
+
+
+def list_runs(folder: Path) -> list[RunSummary]:
+    """Return the runs in a folder and in its sub-folders, or the folder itself if it is a run.
+
+    Raises:
+        FileNotFoundError: The folder does not exist.
+        ValueError: There is no run.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"there is no folder {folder}; name the folder of your runs: crossimage runs DIR"
+        )
+    found = [summary for path in sorted(_places(folder)) if (summary := _summary(path))]
+    if not found:
+        raise ValueError(f"{folder} holds no run; a run is started with `crossimage train`")
+    return found
+
+
+def _places(folder: Path) -> list[Path]:
+    """Return the folders with settings of a run, no deeper than two levels."""
+    return [
+        path.parent for level in ("", "*/", "*/*/") for path in folder.glob(f"{level}config.yaml")
+    ]
+
+
+def _summary(run: Path) -> RunSummary | None:
+    """Return what a folder tells; None if it is not that of a run."""
+    try:
+        settings = read_yaml(run / "config.yaml")
+    except (OSError, ValueError):
+        return None
+    if not isinstance(settings.get("method"), str):
+        return None
+    steps = settings.get("steps")
+    newest = Checkpoints(run, keep=1).newest_path()
+    step = int(newest.stem.rpartition("-")[2]) if newest else 0
+    total = steps if isinstance(steps, int) else step
+    state: State
+    if is_locked(run):
+        state = "running"
+    elif not newest:
+        state = "not begun"
+    else:
+        state = "finished" if step >= total else "stopped"
+    facts = read_facts(run / "environment.json")
+    if state == "stopped" and "diverged" in facts:
+        state = "diverged"
+    data = facts.get("data", "")
+    return RunSummary(
+        run,
+        settings["method"],
+        data if isinstance(data, str) else ",".join(data),
+        step,
+        total,
+        state,
+        _figure(run),
+        datetime.fromtimestamp(newest.stat().st_mtime) if newest else None,
+    )
+
+
+def _figure(run: Path) -> str:
+    """Return the first figure of the newest report in a run's folder."""
+    reports = sorted(run.glob("**/report*.json"), key=lambda path: path.stat().st_mtime)
+    for run_data in read_facts(reports[-1]).get("runs", []) if reports else []:
+        for name, value in run_data.get("values", {}).items():
+            if isinstance(value, int | float):
+                return f"{name} {value:.4g}"
+    return ""

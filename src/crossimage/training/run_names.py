@@ -1,0 +1,92 @@
+"""Folders of runs that users do not name: ``runs/<data>-<method>-001``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from crossimage.checkpoints.training_state import Checkpoints
+from crossimage.config import read_yaml
+from crossimage.data.sources.domains.data_set import DataSet
+from crossimage.utils.files import write_text
+
+PARENT = Path("runs")
+"""The folder of the runs, in the working folder."""
+
+REQUEST = ".request"
+"""The file in which a run keeps what was asked for, to be found again."""
+
+_LONGEST = 40  # characters of a name that come from the data
+
+
+def candidates(
+    data: DataSet, method: str, asked: Mapping[str, Any], parent: Path = PARENT
+) -> Iterator[Path]:
+    """Yield the folders that a run may have, the best one first.
+
+    These are unfinished runs for which the same was asked, the newest first, and then folders that
+    this function makes, with the next free numbers. The caller takes the first that it can lock.
+
+    Args:
+        data: The data set.
+        method: Name of the method.
+        asked: Settings, data and options, as plain data.
+        parent: The folder of the runs.
+
+    Raises:
+        OSError: A folder cannot be made.
+    """
+    digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
+    stem = f"{_slug(data)}-{method}"
+    numbered = re.compile(re.escape(stem) + r"-(\d{3,})")
+    found = parent.iterdir() if parent.is_dir() else ()
+    numbers = sorted(
+        (int(m[1]) for run in found if (m := numbered.fullmatch(run.name))), reverse=True
+    )
+    for number in numbers:
+        run = parent / f"{stem}-{number:03d}"
+        if _asked(run) == digest and is_unfinished(run):
+            yield run
+    for number in count(numbers[0] + 1 if numbers else 1):
+        run = parent / f"{stem}-{number:03d}"
+        try:
+            run.mkdir(parents=True)
+        except FileExistsError:  # another process took the number
+            continue
+        write_text(run / REQUEST, digest + "\n")
+        yield run
+
+
+def is_unfinished(run: Path) -> bool:
+    """Return whether a run has steps to go, as far as its folder tells."""
+    newest = Checkpoints(run, keep=1).newest_path()
+    if newest is None:
+        return True
+    try:
+        steps = read_yaml(run / "config.yaml").get("steps")
+    except (OSError, ValueError):
+        return False
+    return isinstance(steps, int) and int(newest.stem.rpartition("-")[2]) < steps
+
+
+def _asked(run: Path) -> str | None:
+    try:
+        return (run / REQUEST).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return None
+
+
+def _slug(data: DataSet) -> str:
+    """Return a short name of a data set: that of its folder, or those of its domains."""
+    if isinstance(data, str):
+        parts = [Path(part.rpartition("=")[2]).absolute() for part in data.split(",")]
+        named = [part.partition("=")[0] for part in data.split(",") if "=" in part]
+        name = "-".join(named if len(named) == len(parts) else [part.stem for part in parts])
+    else:
+        name = "-".join(data)
+    return re.sub(r"[^\w-]+", "_", name).strip("_-")[:_LONGEST] or "data"
