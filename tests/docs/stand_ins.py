@@ -346,6 +346,10 @@ STAND_INS: dict[str, StandIns] = {
         names={"x": tensor, "references": partial(tensor, 5)},
         replace={"--data clothes": "--data CLASSES", "train funit/fashion": "train funit/animals"},
     ),
+    "docs/faq.md": StandIns(
+        {"DIR": pairs, "photos": images, "runs/photos": partial(model, method="munit")},
+        replace={"munit/photos_small --init": "munit --init"},
+    ),
     "docs/gan.md": StandIns({"FACES": images, "ORIGINALS": originals}),
     "docs/sketchygan.md": StandIns(
         {"PAIRS": class_pairs, "drawings": class_pairs, "sketch.png": image},
