@@ -9,7 +9,7 @@ from crossimage.cli.app import main
     ("arguments", "sentence"),
     [
         (["trian", "munit"], "crossimage has no command 'trian'; did you mean 'train'?"),
-        (["tranlsate"], "crossimage has no command 'tranlsate'; did you mean 'translate'?"),
+        (["translat"], "crossimage has no command 'translat'; did you mean 'translate'?"),
         (["Data"], "crossimage has no command 'Data'; did you mean 'data'?"),
         (["data", "mak"], "crossimage data has no command 'mak'; did you mean 'make'?"),
         (["study", "serv"], "crossimage study has no command 'serv'; did you mean 'serve'?"),
