@@ -13,7 +13,7 @@ from tempfile import TemporaryFile
 _STDERR = 2
 _OF_LIBRARIES = re.compile(
     rb"\s*(\S+\.tif: )?(_?TIFF|JPEG|LZW|Zip|ZIP|ZSTD|LZMA|Fax|PackBits|PixarLog|WebP|LERC|LogLuv|"
-    rb"MissingRequired|libpng|tempfile\.tif)"
+    rb"MissingRequired|libpng|Unrecognized WMPTag|tempfile\.tif)"
 )
 _lock = threading.Lock()
 
