@@ -104,6 +104,7 @@ def test_empty_paths_are_not_the_working_folder(
     [
         (MemoryError(), ("out of memory", "batch_size, crop or resize")),
         (torch.OutOfMemoryError("CUDA out of memory. Tried"), ("out of GPU memory", "crop")),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 9 GB"), ("of GPU memory", "crop")),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you"), ("out of memory",)),
         (
             RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "),
@@ -127,6 +128,45 @@ def test_too_little_memory_is_one_sentence(
     said = capsys.readouterr().err
     assert said.startswith("crossimage: ") and said.count("\n") == 1
     assert all(word in said for word in words)
+
+
+_LACKING = NotImplementedError(
+    "The operator 'aten::_linalg_eigh.eigenvalues' is not currently implemented for the MPS device."
+    " If you want this op to be considered for addition please comment on\nhttps://example.org/1"
+)
+_NO_FLOAT64 = TypeError(
+    "Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64. "
+    "Please use float32 instead."
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "error", "words", "unsaid"),
+    [
+        ("train", _LACKING, ("aten::_linalg_eigh", "FALLBACK=1", "DISABLE_MPS=1"), "--device"),
+        ("train", _NO_FLOAT64, ("float64", "DISABLE_MPS=1"), "FALLBACK"),
+        ("sample", _LACKING, ("aten::_linalg_eigh", "FALLBACK=1", "--device cpu"), "DISABLE_MPS"),
+        ("sample", _NO_FLOAT64, ("float64", "--device cpu"), "FALLBACK"),
+    ],
+)
+def test_what_apples_gpu_lacks_is_named_with_a_way_that_the_command_has(
+    command: str,
+    error: Exception,
+    words: tuple[str, ...],
+    unsaid: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("crossimage.training.run.run_training", fail)
+    monkeypatch.setattr("crossimage.inference.translator.load", fail)
+    rest = ["munit", "--data", "D"] if command == "train" else ["RUN"]
+    assert crossimage(command, *rest, "--out", "R") == 2
+    said = capsys.readouterr().err
+    assert said.startswith("crossimage: Apple's GPU (mps)") and said.count("\n") == 1
+    assert all(word in said for word in words) and unsaid not in said
 
 
 def test_errors_of_ours_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

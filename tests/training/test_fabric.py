@@ -1,8 +1,14 @@
 """Processes and arithmetic of a run."""
 
+import platform
+from collections.abc import Iterator
+
 import pytest
+import torch
+from lightning_fabric.accelerators.mps import MPSAccelerator
 
 from crossimage.training import fabric
+from crossimage.training.environment import environment
 from crossimage.training.fabric import arithmetic, open_fabric, world_of
 
 
@@ -26,3 +32,31 @@ def test_a_single_process_is_launched_with_its_precision(precision: str, name: s
     launched = open_fabric(precision, devices=1)
     assert launched.world_size == 1 and launched.is_global_zero
     assert launched.strategy.precision.precision == name
+
+
+@pytest.fixture
+def _apple(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Pretend that this machine has Apple's GPU."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(platform, "processor", lambda: "arm")
+    monkeypatch.delenv("DISABLE_MPS", raising=False)
+    MPSAccelerator.is_available.cache_clear()  # type: ignore[attr-defined]
+    yield
+    MPSAccelerator.is_available.cache_clear()  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("_apple")
+def test_a_run_computes_on_apples_gpu_in_fp32_and_says_so() -> None:
+    launched = open_fabric("auto", devices=1)
+    assert launched.device.type == "mps"
+    assert launched.strategy.precision.precision == "32-true"
+    assert environment("photos", launched)["device"] == "Apple's GPU (arm)"
+    with pytest.raises(ValueError, match="devices=2 cannot be used"):
+        open_fabric("auto", devices=2)
+
+
+@pytest.mark.usefixtures("_apple")
+def test_apples_gpu_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISABLE_MPS", "1")
+    assert open_fabric("auto", devices=1).device.type == "cpu"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import io
+import re
 import shlex
 import sys
 import warnings
@@ -94,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # the reader, such as `head`, has seen enough
         silence(sys.stdout)
         return 1
-    except (ValueError, OSError, MemoryError, RuntimeError) as error:
+    except (ValueError, OSError, MemoryError, RuntimeError, TypeError) as error:
         sentence = _sentence(error, arguments)
         if sentence is None:
             raise
@@ -151,10 +152,15 @@ def _sentence(error: Exception, arguments: list[str]) -> str | None:
         remedy = _with_less(arguments) or remedy
     if isinstance(error, MemoryError) or "can't allocate memory" in text:
         return f"out of memory; {remedy}"
-    if type(error).__name__ == "OutOfMemoryError":  # PyTorch's, which may not be imported
+    if type(error).__name__ == "OutOfMemoryError" or text.startswith("MPS backend out of memory"):
+        # PyTorch's class, which may not be imported
         return f"out of GPU memory; {remedy}"
     if type(error).__name__ == "LostProcessError":  # of training, which may not be imported
         return text
+    if (lacking := _lacking_on_mps(error, arguments)) is not None:
+        return lacking
+    if isinstance(error, TypeError):
+        return None
     if isinstance(error, RuntimeError):
         if "DataLoader worker" not in text:
             return None
@@ -169,6 +175,27 @@ def _sentence(error: Exception, arguments: list[str]) -> str | None:
             reason = "the disk is full; make room and run the same command again"
         text = f"{error.filename}: {reason}" if error.filename else reason
     return " ".join(text.split())
+
+
+def _lacking_on_mps(error: Exception, arguments: list[str]) -> str | None:
+    """Name what Apple's GPU lacks, and how to go on without it; None for other errors."""
+    text = str(error)
+    if not isinstance(error, NotImplementedError | TypeError) or "MPS" not in text:
+        return None
+    chooses = arguments[:1] in (["translate"], ["sample"], ["evaluate"])
+    on_cpu = "--device cpu" if chooses else "the environment variable DISABLE_MPS=1"
+    again = "run the same command again with"
+    if "float64" in text:
+        return (
+            "Apple's GPU (mps) has no numbers of 64 bits (float64), which a step of this command "
+            f"needs; {again} {on_cpu}"
+        )
+    operator = re.search(r"aten::[\w.]+", text)
+    return (
+        f"Apple's GPU (mps) lacks the operation {operator[0] if operator else 'that is needed'}; "
+        f"{again} the environment variable PYTORCH_ENABLE_MPS_FALLBACK=1, which lets the CPU "
+        f"compute it, or with {on_cpu}"
+    )
 
 
 def _with_less(arguments: list[str]) -> str | None:

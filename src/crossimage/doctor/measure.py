@@ -153,6 +153,8 @@ def run_steps(request: Mapping[str, Any], say: Any) -> None:
                 trainer.stepper.train_step(loaded)
                 if fabric.device.type == "cuda":
                     torch.cuda.synchronize()
+                elif fabric.device.type == "mps":
+                    torch.mps.synchronize()
                 say({"step": step, "seconds": time.monotonic() - start, "memory": _memory()})
                 if time.monotonic() - began > _ENOUGH:
                     break
@@ -163,6 +165,8 @@ def run_steps(request: Mapping[str, Any], say: Any) -> None:
 def _name_of(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
+    if device.type == "mps":
+        return "Apple's GPU"
     threads = torch.get_num_threads()
     return f"this CPU, {threads} thread{'s' if threads > 1 else ''}"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from crossimage.utils.arguments import exact
+
 _LIGHT = 249.5 / 127.5 - 1  # of 255 gray levels; everything darker belongs to a stroke
 _ROWS = 2**22  # distances held at a time
 
@@ -28,10 +30,10 @@ def distance_maps(x: Tensor) -> Tensor:
     black = gray < -_LIGHT
     inverted = black.flatten(1).float().mean(1) > 0.5
     strokes = torch.where(inverted[:, None, None], ~black, gray < _LIGHT)
-    distances = _squared_distances(strokes).double().sqrt()
+    distances = exact(_squared_distances(strokes)).sqrt()
     farthest = distances.flatten(1).amax(1)[:, None, None].clamp_min(1)
     levels = (distances / farthest * 255).floor()
-    return (levels / 127.5 - 1)[:, None].to(x.dtype)
+    return (levels / 127.5 - 1)[:, None].to(x.device, x.dtype)
 
 
 def _squared_distances(strokes: Tensor) -> Tensor:

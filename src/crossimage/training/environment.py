@@ -21,7 +21,8 @@ from crossimage._version import __version__
 def environment(data: str | dict[str, list[str]], fabric: Fabric) -> dict[str, Any]:
     """Return the command, data, versions and hardware of the run that starts now."""
     names = ("torch", "torchvision", "lightning-fabric", "Pillow", "tifffile")
-    cuda = fabric.device.type == "cuda"
+    machine = platform.processor() or platform.machine()
+    hardware = {"cuda": torch.cuda.get_device_name, "mps": lambda _: f"Apple's GPU ({machine})"}
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(sys.argv),
@@ -29,9 +30,7 @@ def environment(data: str | dict[str, list[str]], fabric: Fabric) -> dict[str, A
         "data": data,
         "versions": {"python": platform.python_version(), "crossimage": __version__}
         | {name: version(name) for name in names},
-        "device": torch.cuda.get_device_name(fabric.device)
-        if cuda
-        else platform.processor() or platform.machine(),
+        "device": hardware.get(fabric.device.type, lambda _: machine)(fabric.device),
         "threads": torch.get_num_threads(),
         "processes": fabric.world_size,
         "precision": fabric.strategy.precision.precision,

@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from crossimage.training.processes import LostProcessError, tie_to_first, watch_others
+from crossimage.utils.arguments import find_device
 
 
 def world_of(devices: int) -> int:
@@ -35,7 +36,7 @@ def open_fabric(precision: str, devices: int) -> Fabric:
     names: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
     try:
         fabric = Fabric(
-            accelerator="cuda" if torch.cuda.is_available() else "cpu",
+            accelerator=find_device("auto").type,
             devices=local,
             num_nodes=world // local,
             strategy="ddp" if world > 1 else "auto",
@@ -59,7 +60,10 @@ def open_fabric(precision: str, devices: int) -> Fabric:
 
 
 def arithmetic(precision: str) -> str:
-    """Return the precision that is used: for ``auto``, bf16 if the hardware has it, else fp32."""
+    """Return the precision that is used: for ``auto``, bf16 if the hardware has it, else fp32.
+
+    Apple's GPU computes in fp32 then: PyTorch has bf16 for it in recent versions of macOS only.
+    """
     if precision != "auto":
         return precision
     return "bf16" if _has_bf16() else "fp32"
@@ -69,4 +73,6 @@ def _has_bf16() -> bool:
     """Return whether the hardware multiplies bf16 matrices; emulation is slower than fp32."""
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if find_device("auto").type == "mps":
+        return False
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

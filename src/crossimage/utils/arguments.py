@@ -1,11 +1,13 @@
-"""Checks of arguments: devices, integers and seeds."""
+"""Checks of arguments: devices, integers and seeds; what a device lacks."""
 
 from __future__ import annotations
 
+import os
 from operator import index
 from typing import SupportsIndex
 
 import torch
+from torch import Tensor
 
 from crossimage.utils.texts.shown import shown
 
@@ -13,18 +15,28 @@ from crossimage.utils.texts.shown import shown
 def find_device(name: str | torch.device) -> torch.device:
     """Return a device that can be used; ``auto`` is a GPU if there is one, else the CPU.
 
+    GPUs are those of CUDA and Apple's (``mps``), which the environment variable ``DISABLE_MPS=1``
+    turns off, here and in Lightning Fabric.
+
     Raises:
         ValueError: The device cannot be used.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if _has_mps() else "cpu")
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].partition(". ")[0]
         raise ValueError(f"device '{name}' cannot be used ({reason}); try auto or cpu") from None
     return device
+
+
+def exact(values: Tensor) -> Tensor:
+    """Return values in float64: on their device, or on the CPU where the device has no float64."""
+    return (values.cpu() if values.device.type == "mps" else values).double()
 
 
 def whole(value: SupportsIndex, name: str, least: int | None = None) -> int:
@@ -66,3 +78,8 @@ def seed_number(seed: SupportsIndex) -> int:
     if not -(2**63) <= number < 2**64:
         raise ValueError(f"seed must have at most 64 bits, found {shown(number)}")
     return number
+
+
+def _has_mps() -> bool:
+    """Return whether Apple's GPU is there and is not turned off."""
+    return os.environ.get("DISABLE_MPS") != "1" and torch.backends.mps.is_available()

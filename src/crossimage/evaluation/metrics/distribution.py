@@ -30,6 +30,7 @@ from crossimage.evaluation.metrics.statistics import (
 )
 from crossimage.evaluation.report.figures import HIGHER, LOWER, Figure, library
 from crossimage.evaluation.report.strips import Block, Extremes, Strip, strip
+from crossimage.utils.arguments import exact
 from crossimage.utils.progress import track
 from crossimage.utils.seeds import seed_of
 
@@ -229,7 +230,7 @@ def kid(fake: Statistics, real: Statistics) -> Figure:
         ValueError: There are fewer than two images on a side.
     """
     _need_two("KID", fake, real)
-    x, y = real.kept.double(), fake.kept.double()
+    x, y = exact(real.kept), exact(fake.kept)
     size = min(SUBSET, len(x), len(y))
     subsets = SUBSETS if size < max(len(x), len(y)) else 1  # all would be the same
     k_xx, k_xy, k_yy = poly_kernel(x, x), poly_kernel(x, y), poly_kernel(y, y)
@@ -263,7 +264,7 @@ def inception_score(fake: Statistics) -> Figure:
         ValueError: There are fewer than two images.
     """
     _need_two("IS", fake)
-    sizes, plogp, mass = fake.sizes.double(), fake.plogp.cpu(), fake.mass.cpu()
+    sizes, plogp, mass = exact(fake.sizes), fake.plogp.cpu(), fake.mass.cpu()
     splits = SPLITS if fake.count >= SPLITS * SPLIT else 1
     if splits == 1:
         sizes, plogp, mass = sizes.sum(0, True), plogp.sum(0, True), mass.sum(0, True)

@@ -22,6 +22,7 @@ from crossimage.evaluation.galleries.images import ImageStream, prefetch
 from crossimage.evaluation.metrics.base import INPUTS, Metric, OverParts, Setup
 from crossimage.evaluation.report.figures import HIGHER, Figure, library, mean_of, neither
 from crossimage.evaluation.report.strips import Block, Extremes, Strip, strip
+from crossimage.utils.arguments import exact
 from crossimage.utils.progress import track
 from crossimage.utils.seeds import seed_of
 
@@ -86,7 +87,7 @@ class LPIPSDiversity(Metric):
 
     def _diversity(self, outputs: Tensor) -> float:
         """Return the mean distance between neighbours of the outputs for one input."""
-        return float(self._lpips(outputs[:-1], outputs[1:]).double().mean())
+        return float(exact(self._lpips(outputs[:-1], outputs[1:])).mean())
 
     def _keep(self, output: Tensor) -> None:
         """Keep a random sample of outputs of one size, each of another input."""
@@ -101,7 +102,7 @@ class LPIPSDiversity(Metric):
     def _of_inputs(self, real: float) -> Figure:
         """Return the mean over all pairs of the outputs that were kept."""
         pairs = iter(torch.stack(pair) for pair in combinations(self._kept, 2))
-        total = sum(float(self._lpips(*b.unbind(1)).double().sum()) for b in _batches(pairs))
+        total = sum(float(exact(self._lpips(*b.unbind(1))).sum()) for b in _batches(pairs))
         inputs = len(self._kept)
         count = inputs * (inputs - 1) // 2
         value = total / count
@@ -147,7 +148,7 @@ class LPIPSDiversity(Metric):
         total = 0.0
         for images in _batches(track(read, title, len(pairs), self._setup.progress)):
             x, y = images.unbind(1)
-            total += float(self._lpips(x, y).double().sum())
+            total += float(exact(self._lpips(x, y)).sum())
         protocol = (
             f"LPIPS v0.1, {self._lpips.name}, between two real images of the target: mean over "
             f"{len(pairs)} random pairs of {count} images"
@@ -188,7 +189,7 @@ class PairwiseLPIPS(LPIPSDiversity):
     def _diversity(self, outputs: Tensor) -> float:
         pairs = [torch.stack(pair) for pair in combinations(outputs, 2)]
         distances = [self._lpips(*batch.unbind(1)) for batch in _batches(pairs)]
-        return float(torch.cat(distances).double().mean())
+        return float(exact(torch.cat(distances)).mean())
 
     def _real_pairs(self) -> int:
         return INPUTS

@@ -22,6 +22,7 @@ from crossimage.evaluation.networks.open import ClassPredictor, NetworkName
 from crossimage.evaluation.networks.vgg import ContentDistance
 from crossimage.evaluation.report.figures import HIGHER, LOWER, Figure, mean_of, share_of
 from crossimage.evaluation.report.strips import Block, Extremes, strip
+from crossimage.utils.arguments import exact
 
 _BATCH_SIZE = 64
 _TOP = 5
@@ -142,7 +143,7 @@ class _Distances(BatchedAccumulator):
     def update_batch(self, items: Sequence[GalleryItem], outputs: Tensor) -> None:
         """Add inputs with their outputs; see :meth:`BatchedAccumulator.update_batch`."""
         inputs = [item.input for item in items for _ in item.outputs if item.input is not None]
-        distances = self._distance(torch.stack(inputs), outputs).double()
+        distances = exact(self._distance(torch.stack(inputs), outputs))
         parts = torch.split(distances, [len(item.outputs) for item in items])
         for item, part in zip(items, parts, strict=True):
             value = float(part.mean())

@@ -12,6 +12,7 @@ from crossimage.evaluation.galleries.base import GalleryItem
 from crossimage.evaluation.metrics.base import Metric, Setup
 from crossimage.evaluation.report.figures import HIGHER, Figure, mean_of, share_of
 from crossimage.evaluation.report.strips import Block, Extremes, strip
+from crossimage.utils.arguments import exact
 
 
 class Identity(Metric):
@@ -42,9 +43,9 @@ class Identity(Metric):
         assert item.input is not None
         outputs = self._network(item.outputs)
         similarities = outputs @ self._network(item.input[None])[0]
-        value = float(similarities.double().mean())
+        value = float(exact(similarities).mean())
         self._similarities.append(value)
-        self._verified.append(float((similarities >= self._threshold).double().mean()))
+        self._verified.append(float(exact(similarities >= self._threshold).mean()))
         self._outputs += len(outputs)
         caption = f"{item.name}: {value:.3f}"
         self._extremes.add(value, partial(strip, caption, item.input, item.outputs, item.target))

@@ -19,6 +19,7 @@ from torchmetrics.functional.image import (
 from crossimage.evaluation.galleries.base import GalleryItem
 from crossimage.evaluation.metrics.base import Metric, Setup
 from crossimage.evaluation.report.figures import HIGHER, LOWER, Figure, library, mean_of
+from crossimage.utils.arguments import exact
 from crossimage.utils.intensities import from_uint8, to_uint8
 
 _WINDOW = 11
@@ -60,7 +61,7 @@ class _PairedMetric(Metric):
         self._outputs = len(item.outputs)
         values = self.compare(item.outputs, item.target.expand_as(item.outputs))
         for name, value in values.items():
-            self._values[name].append(float(value.double().mean()))
+            self._values[name].append(float(exact(value).mean()))
 
     def figures(self) -> list[Figure]:
         """Return the means; see :meth:`Metric.figures`."""
@@ -208,7 +209,7 @@ def _prepared(x: Tensor, truth: Tensor, border: int, colour: bool) -> tuple[Tens
         )
     both = []
     for images in (x, truth):
-        levels = to_uint8(images.double()).double()
+        levels = exact(to_uint8(exact(images)))
         levels = levels if colour else luma(levels)
         both.append(levels[:, :, border : height - border, border : width - border])
     return both[0], both[1]

@@ -22,6 +22,7 @@ from crossimage.evaluation.metrics.base import Metric, Setup
 from crossimage.evaluation.networks.palette import LOSSY, VOID
 from crossimage.evaluation.networks.segmenter import Segmenter
 from crossimage.evaluation.report.figures import HIGHER, Figure, library
+from crossimage.utils.arguments import exact
 
 _CHANCE = 1.1  # a per-class accuracy this many times that of a single class is above chance
 _SCORES = ("pixel", "class", "iou")
@@ -125,7 +126,7 @@ class ConfusionScores:
         Raises:
             ValueError: No pixel has a class.
         """
-        right = self.confusion.diag().double()
+        right = exact(self.confusion.diag())
         truth, predicted = self.confusion.sum(1), self.confusion.sum(0)
         present = truth > 0
         if not present.any():

@@ -19,6 +19,7 @@ from crossimage.networks.layers.normalisation import (
     is_constant,
 )
 from crossimage.networks.pretrained import STATISTICS_EPS, with_statistics
+from crossimage.utils.arguments import exact
 
 
 class Moments:
@@ -159,5 +160,6 @@ class ColumnSoftmax:
 
     def shares(self, piece: Tensor) -> Tensor:
         """Return the softmax of rows that were added."""
-        most, total = self._most.to(piece.device), self._sum.to(piece.device)
-        return ((piece.double() - most).exp() / total).to(piece.dtype)
+        values = exact(piece)
+        most, total = self._most.to(values.device), self._sum.to(values.device)
+        return ((values - most).exp() / total).to(piece.device, piece.dtype)
