@@ -28,15 +28,21 @@ def open_fabric(precision: str, devices: int) -> Fabric:
         devices: Processes on this machine; ``torchrun`` sets their number itself.
 
     Raises:
-        ValueError: There are fewer devices.
+        ValueError: There are fewer devices, or several processes for Apple's GPU.
     """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     world = world_of(devices)
     local = int(os.environ.get("LOCAL_WORLD_SIZE", devices))
+    accelerator = find_device("auto").type
+    if accelerator == "mps" and world > 1:
+        raise ValueError(
+            f"Apple's GPU (mps) is used by one process, found {world}; train with one, or on the "
+            "CPU with the environment variable DISABLE_MPS=1"
+        )
     names: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
     try:
         fabric = Fabric(
-            accelerator=find_device("auto").type,
+            accelerator=accelerator,
             devices=local,
             num_nodes=world // local,
             strategy="ddp" if world > 1 else "auto",
