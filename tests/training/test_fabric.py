@@ -41,9 +41,9 @@ def _apple(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     monkeypatch.setattr(platform, "processor", lambda: "arm")
     monkeypatch.delenv("DISABLE_MPS", raising=False)
-    MPSAccelerator.is_available.cache_clear()  # type: ignore[attr-defined]
+    MPSAccelerator.is_available.cache_clear()
     yield
-    MPSAccelerator.is_available.cache_clear()  # type: ignore[attr-defined]
+    MPSAccelerator.is_available.cache_clear()
 
 
 @pytest.mark.usefixtures("_apple")

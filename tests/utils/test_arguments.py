@@ -32,9 +32,9 @@ def test_auto_is_apples_gpu_where_there_is_one_and_no_other(
 
 def test_float64_is_computed_on_the_cpu_where_the_gpu_has_none() -> None:
     class OnApple(torch.Tensor):
-        device = torch.device("mps")  # type: ignore[assignment]
+        device = torch.device("mps")
 
-        def cpu(self, *_: object) -> torch.Tensor:  # type: ignore[override]
+        def cpu(self, *_: object) -> torch.Tensor:
             return self.as_subclass(torch.Tensor)
 
         def double(self) -> torch.Tensor:
