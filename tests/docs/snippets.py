@@ -112,7 +112,9 @@ def commands(text: str) -> Iterator[list[str]]:
 def check(words: list[str]) -> None:
     """Fail where the settings of a training command are not those of its method."""
     if words[:2] == ["crossimage", "train"] and not {"--init", "--resume"} & set(words):
-        configured(words[2], parse_overrides(word for word in words[3:] if "=" in word))
+        given = zip(words[2:], words[3:], strict=False)  # --data cats=DIR,dogs=DIR is no setting
+        settings = [word for before, word in given if "=" in word and before != "--data"]
+        configured(words[2], parse_overrides(settings))
 
 
 def tiny(words: list[str]) -> list[str]:

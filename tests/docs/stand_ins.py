@@ -468,6 +468,15 @@ STAND_INS: dict[str, StandIns] = {
         },
         names={"x": tensor, "cats": tensor, "dogs": tensor},
     ),
+    "docs/tutorials.md": StandIns(
+        {
+            **dict.fromkeys(("PHOTOS", "DAY"), PHOTOS),
+            "NIGHT": partial(images, count=8, size=(42, 60)),
+            **dict.fromkeys(("DRAWINGS", "SCANS", "FACES"), partial(images, count=2)),
+            "STREETS": raw_label_maps,
+            "faces.csv": table,
+        }
+    ),
     "docs/unit.md": StandIns(SKETCHES | {"DATA": pairs, "emojis": pairs}),
     "docs/unit_da.md": StandIns({"ORIGINALS": originals, "seven.png": image}),
 }
