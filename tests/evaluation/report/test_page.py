@@ -187,3 +187,35 @@ def test_earlier_reports_are_kept(tmp_path: Path) -> None:
     assert [page.stem for _, page in paths] == [data.stem for data, _ in paths]
     seeds = [json.loads(data.read_text())["settings"]["seed"] for data, _ in paths]
     assert seeds == [0, 1, 2] and (tmp_path / "report-2.html").read_text() == "someone else's"
+
+
+def test_images_are_described_by_what_they_show_and_of_which_input(tmp_path: Path) -> None:
+    image = torch.randint(256, (3, 20, 20), dtype=torch.uint8)
+    shown = Block("Random inputs", [strip('a "b".png', image, [image, image], image)])
+    images = page(tmp_path, [replace(runs()[0], blocks=[shown])]).all("img")
+    assert [image["alt"] for image in images if "src" in image] == [
+        'input: a "b".png', 'output 1 of 2: a "b".png', 'output 2 of 2: a "b".png',
+        'real image: a "b".png',
+    ]  # fmt: skip
+
+
+def test_text_has_enough_contrast_in_light_and_dark(tmp_path: Path) -> None:
+    """The least is 4.5, of the guidelines WCAG 2.1 at level AA."""
+
+    def luminance(colour: str) -> float:
+        digits = colour if len(colour) == 6 else "".join(digit * 2 for digit in colour)
+        values = (int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4))
+        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values]
+        return sum(w * v for w, v in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    write_report(tmp_path, "two models", {"seed": 0}, runs())
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    schemes = [
+        dict(re.findall(r"--(\w+): #(\w+)", s)) for s in re.findall(r":root {(.*?)}", text, re.S)
+    ]
+    assert len(schemes) == 2
+    for scheme in schemes:
+        for ink in ("ink", "faint", "one", "two", "three", "four", "five"):
+            for ground in ("paper", "card"):
+                dark, light = sorted(luminance(scheme[name]) for name in (ink, ground))
+                assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, ground)
