@@ -1,6 +1,7 @@
 """A run's page shows what its folder holds, and needs nothing else."""
 
 import csv
+import json
 import math
 import re
 from html.parser import HTMLParser
@@ -118,3 +119,24 @@ def test_the_page_needs_no_network(tmp_path: Path) -> None:
     _metrics(tmp_path, [[10, 1, 1e-4, 5, 6]])
     write_page(tmp_path, title="t", facts={})
     assert not re.search(r"https?://|//[a-z]", (tmp_path / "index.html").read_text())
+
+
+def test_the_page_has_the_command_of_the_run_and_those_that_come_next(tmp_path: Path) -> None:
+    run = tmp_path / "a run"
+    run.mkdir()
+    use = ["translate", str(run), "IMAGES"]
+
+    def codes() -> str:
+        write_page(run, title="t", facts={}, use=use)
+        return _Page((run / "index.html").read_text(encoding="utf-8")).text
+
+    for damaged in ("", "[]", '{"command": 7}', '{"command": "\'"}', '{"command": ""}'):
+        (run / "environment.json").write_text(damaged)
+        assert "Commands" not in codes()
+    command = "/venv/bin/crossimage train munit --data 'my <photos>' --out 'a run'"
+    (run / "environment.json").write_text(json.dumps({"command": command}))
+    text = codes()
+    assert "crossimage train munit --data 'my <photos>'" in text and "/venv/bin" not in text
+    assert f"crossimage train --resume '{run}'" in text and "translate" not in text
+    (run / "model.safetensors").touch()
+    assert f"crossimage translate '{run}' IMAGES --out DIR" in codes()

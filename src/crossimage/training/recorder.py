@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ class Recorder:
         writes: False on all processes but the first, which then write and report nothing.
         newest: Returns the newest checkpoint, for messages.
         forecast: Says how long a long run will take; None: the run is not a new one.
+        use: Arguments of the command that uses the model, for the page.
 
     Attributes:
         stop_requested: Whether the listener has asked to stop.
@@ -62,7 +63,9 @@ class Recorder:
         writes: bool,
         newest: Callable[[], Path | None],
         forecast: Forecast | None = None,
+        use: Sequence[str] = (),
     ) -> None:
+        self._use = use
         self.run, self.listener, self.facts = run, listener, facts
         self.steps, self.page_every = steps, page_every
         self.inputs, self.writes, self.newest = inputs, writes, newest
@@ -264,7 +267,7 @@ class Recorder:
         warnings = {"warnings": " · ".join(self.listener.warnings)}
         facts = self.facts | (warnings if self.listener.warnings else {})
         with self._accessory("the page index.html"):
-            write_page(self.run, title=self.run.resolve().name, facts=facts)
+            write_page(self.run, title=self.run.resolve().name, facts=facts, use=self._use)
 
     def diverged(self, reason: str) -> ValueError:
         """Return the error of a run that cannot go on because numbers are not finite."""

@@ -439,6 +439,7 @@ class _Run:
             fabric.is_global_zero,
             checkpoints.newest_path,
             None if state or plan.entries else self._forecast(),
+            _use(method, self.out),
         )
         labels: dict[str, Any] = {
             "config": {"method": self.name, **to_dict(config)},
@@ -510,3 +511,10 @@ def _targets(method: Method) -> tuple[str, ...]:
     if method.labels:
         return tuple(method.labels.names)
     return tuple(method.names[letter] for letter in method.targets)
+
+
+def _use(method: Method, run: Path) -> list[str]:
+    """Return the arguments of the command that uses the model of a run."""
+    if not method.targets:
+        return ["sample", str(run)]
+    return ["translate", str(run), "IMAGES", *(["--reference", "CLASS"] if method.few_shot else [])]

@@ -5,7 +5,9 @@ The page needs neither network nor server; it links to the sheets by relative pa
 
 from __future__ import annotations
 
+import json
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,13 +46,14 @@ class Plot:
     y_ticks: list[tuple[float, str]]
 
 
-def write_page(run: Path, *, title: str, facts: Mapping[str, str]) -> None:
+def write_page(run: Path, *, title: str, facts: Mapping[str, str], use: Sequence[str] = ()) -> None:
     """Write ``RUN/index.html`` from ``RUN/metrics.csv`` and the sample sheets.
 
     Args:
         run: The run's folder; losses and samples may still be missing.
         title: Heading of the page.
         facts: Values below it by caption: method, data, step, speed, time left.
+        use: Arguments of the command that uses the model; it is shown once there is a model.
 
     Raises:
         OSError: The page cannot be written; a previous one is kept.
@@ -65,10 +68,33 @@ def write_page(run: Path, *, title: str, facts: Mapping[str, str]) -> None:
         facts=facts,
         players=players,
         frame=frame | {"top": _TOP, "bottom": _HEIGHT - _BOTTOM},
+        commands=_commands(run, use),
         sheets=[(step, f"samples/{path.name}") for step, path in sheet_files(run)],
         written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S"),
     )
     write_text(run / "index.html", page)
+
+
+def _commands(run: Path, use: Sequence[str]) -> dict[str, str]:
+    """Return the command that started a run, where it is recorded, and those for what comes next.
+
+    Their paths are as seen from the folder in which the run was started.
+    """
+    commands = {}
+    try:
+        facts = json.loads((run / "environment.json").read_text(encoding="utf-8"))
+        words = shlex.split(facts["command"])
+        if Path(words[0]).name == "crossimage":
+            commands["started with"] = shlex.join(["crossimage", *words[1:]])
+    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError):
+        pass  # the page does without it
+    if commands:
+        commands["continue it if it stops"] = shlex.join(
+            ["crossimage", "train", "--resume", str(run)]
+        )
+    if use and (run / "model.safetensors").exists():
+        commands["use its model"] = f"{shlex.join(['crossimage', *use])} --out DIR"
+    return commands
 
 
 def _losses(path: Path) -> dict[str, Points]:
