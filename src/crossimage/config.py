@@ -28,7 +28,7 @@ from pydantic import (
     ValidationError,
 )
 
-from crossimage.utils.files import expanded
+from crossimage.utils.files import check_not_special, expanded
 from crossimage.utils.names import did_you_mean
 from crossimage.utils.numbers import whole_number
 from crossimage.utils.setting_names import setting_of
@@ -578,6 +578,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         FileNotFoundError: The file does not exist.
         ValueError: The file is not YAML, its values have no end, or it is not a mapping.
     """
+    check_not_special(path)
     text = read_yaml_text(path)
     try:
         content = parse_yaml(text)

@@ -38,7 +38,7 @@ from crossimage.interop.mapping import (
     check_finite,
     nest,
 )
-from crossimage.utils.files import as_path
+from crossimage.utils.files import as_path, check_not_special
 from crossimage.utils.names import did_you_mean
 from crossimage.utils.seeds import OwnRandomNumbers
 from crossimage.utils.texts.shown import cut
@@ -92,6 +92,8 @@ def import_model(
         ValueError: A file is damaged, has an unknown format, or does not fit.
     """
     paths, out = [as_path(file, "a file") for file in files], as_path(out, "out")
+    for path in paths:
+        check_not_special(path)
     if format is not None and format not in FORMATS:
         hint = did_you_mean(format, FORMATS) or ";"
         raise ValueError(

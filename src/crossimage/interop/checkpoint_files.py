@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from crossimage.utils.files import check_not_special
 from crossimage.utils.tensor_files.safetensors_files import is_safetensors, read_safetensors
 from crossimage.utils.tensor_files.torch_files import Unread, read_pickle
 from crossimage.utils.texts.shown import cut
@@ -64,6 +65,7 @@ def read_checkpoint(path: Path) -> Contents:
         ValueError: It is damaged, would have to run code, or holds no tensors.
     """
     content: Mapping[str, Any]
+    check_not_special(path)
     if is_safetensors(path):
         metadata, content = read_safetensors(path, "a checkpoint (.safetensors)")
         own = metadata.get("format") == "crossimage"

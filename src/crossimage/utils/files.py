@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 from typing import IO
 
 import portalocker
@@ -151,6 +151,25 @@ def _sweep_once(folder: Path) -> None:
     if key not in _swept:
         _swept.add(key)
         remove_leftovers(folder)
+
+
+def check_not_special(path: Path) -> None:
+    """Refuse a pipe, a device, a socket or a link that leads to itself, which may never end.
+
+    Raises:
+        ValueError: It is one; missing files, folders and regular files pass.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ValueError(f"{path} can't be read: it is a link that leads to itself") from None
+        return
+    if not (S_ISREG(mode) or S_ISDIR(mode)):
+        raise ValueError(
+            f"{path} can't be read: it is a pipe, a socket or a device, not a file; write what it "
+            "gives to a file first"
+        )
 
 
 def open_regular(path: Path, flags: int) -> int:

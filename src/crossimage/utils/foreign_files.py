@@ -8,6 +8,8 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
+from crossimage.utils.files import check_not_special
+
 _HEAD, _TEXT = 512, 4096
 
 
@@ -91,7 +93,9 @@ def kind_of(path: Path) -> Kind | None:
 
     Raises:
         OSError: The file cannot be opened.
+        ValueError: It is a pipe, a device or a link to itself.
     """
+    check_not_special(path)
     if path.is_dir():
         return _TENSORFLOW if (path / "saved_model.pb").is_file() else None
     if not path.exists():

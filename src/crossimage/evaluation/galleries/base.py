@@ -17,6 +17,7 @@ from crossimage.evaluation.galleries.images import ImageStream, images_in, prefe
 from crossimage.evaluation.galleries.moments import Moments, read_moments
 from crossimage.evaluation.galleries.official import targets_of
 from crossimage.evaluation.galleries.results import Group, results_in
+from crossimage.utils.files import check_not_special
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,8 @@ class FolderGallery(Gallery):
     """
 
     def __init__(self, fake: Path, real: Path, to: str | None = None) -> None:
+        check_not_special(real)
+        check_not_special(fake)
         is_file = real.is_file() or (real.suffix == ".npz" and not real.is_dir())
         moments = read_moments(real) if is_file else None
         originals = ImageStream(()) if moments else images_in(real)

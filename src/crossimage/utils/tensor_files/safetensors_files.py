@@ -20,6 +20,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from crossimage.utils.files import check_not_special
 from crossimage.utils.foreign_files import kind_of
 from crossimage.utils.texts.json_text import parse_json
 from crossimage.utils.texts.shown import cut, shown
@@ -209,6 +210,7 @@ def open_safetensors(path: Path, expected: str) -> Iterator[Safetensors]:
         OSError: It cannot be opened.
         ValueError: It is truncated, damaged or of another kind.
     """
+    check_not_special(path)
     if path.is_dir():
         raise ValueError(f"{path} is a folder; expected {expected}")
     try:
