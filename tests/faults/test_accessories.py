@@ -267,6 +267,6 @@ def test_a_file_system_without_locks_is_one_sentence(folders, tmp_path, monkeypa
     def refuse(*_):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("fcntl.flock", refuse)
+    monkeypatch.setattr("portalocker.portalocker.LOCKER", refuse)
     with pytest.raises(ValueError, match="choose an --out on another file system"):
         crossimage.train("munit", data=folders, out=tmp_path / "run", **SETTINGS)
