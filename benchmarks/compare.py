@@ -19,7 +19,7 @@ from torch import Tensor
 import crossimage
 from crossimage.config import Config
 from crossimage.data.datasets import PairedImages, UnpairedImages
-from crossimage.data.sources.folders import scan_domains
+from crossimage.data.sources.domains.scan import scan_domains
 from crossimage.inference.translator import Translator
 from crossimage.utils.contact_sheet import Panel, sheet
 

@@ -258,7 +258,7 @@ def test_what_can_be_measured_is_shown_beside_what_lacks_weights(
     assert run["values"]["fid"] is None and run["values"]["l1"] == 0
     assert set(run["missing"]) == {"fid", "lpips_paired", "lpips"}
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "<th>fid</th>" in page and "No fid: the Inception-v3" in page
+    assert '<th scope="col">fid</th>' in page and "No fid: the Inception-v3" in page
     assert evaluate(*folders) == 2 and "nothing" not in capsys.readouterr().out
     assert evaluate(*folders, "--metrics", "fid,kid") == 2
     assert "fid, kid can't be computed for" in (error := capsys.readouterr().err)

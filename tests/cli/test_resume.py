@@ -85,7 +85,7 @@ def test_a_run_that_does_not_tell_where_its_images_are_asks(
         (["--resume", "runs/one", "--budget", "9m"], "was begun without --budget"),
         (["--resume", "runs/one", "learning_rate=1"], "learning_rate: 0.001 -> 1.0"),
         (["--finish", "10m"], "`crossimage train --resume RUN --finish 10m`"),
-        (["munit"], "--data and --out are missing: expected `crossimage train RECIPE"),
+        (["munit"], "--data is missing: expected `crossimage train RECIPE"),
     ],
 )
 def test_what_cannot_be_resumed_is_refused_in_a_sentence(

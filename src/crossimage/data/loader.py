@@ -24,7 +24,7 @@ from crossimage.data.sampler import StepSampler
 from crossimage.data.unreadable import Unreadable
 from crossimage.utils.signals import STOP_SIGNALS
 
-_DYING = 2.0  # seconds between what a dead process leaves behind and the end of its parts
+_DYING = 10.0  # seconds that a worker which broke its connection may take to die
 
 
 @dataclass
