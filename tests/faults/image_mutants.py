@@ -169,10 +169,25 @@ def _run(folder: Path, names: Sequence[str], outcome: Outcome, timeout: float) -
     return len(entries) + 1
 
 
+def peak() -> int:
+    """Return the most memory that this process has had since the peak was reset, in bytes."""
+    if sys.platform != "linux":
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
+def reset_peak() -> int:
+    """Forget the peak so far, that of the parent process included, and return the new one."""
+    if sys.platform == "linux":
+        Path("/proc/self/clear_refs").write_text("5")
+    return peak()
+
+
 def _read() -> None:
     """Read the files that stdin names, and log each."""
-    import resource
-
     from crossimage.data.images.files import decode, load_image, probe, verify
     from crossimage.data.images.metadata import read_metadata
 
@@ -181,16 +196,7 @@ def _read() -> None:
     def size(height: int, width: int) -> tuple[int, int]:
         return max(1, height // 4), max(1, width // 4)
 
-    def peak() -> int:
-        """Return the most memory that this process has had since the peak was reset."""
-        if sys.platform != "linux":
-            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-
-    if sys.platform == "linux":  # the peak of the process that started this one is inherited
-        Path("/proc/self/clear_refs").write_text("5")
-    idle = peak()
+    idle = reset_peak()
     with Path(folder, ".log").open("w") as log:
         for name in names:
             path, began = Path(folder, name), time.perf_counter()

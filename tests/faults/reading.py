@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.faults.image_mutants import SLOW, Mutant, Outcome
+from tests.faults.image_mutants import SLOW, Mutant, Outcome, peak, reset_peak
 
 ALTERED = "altered-"
 """Begins the names of files that must not be accepted."""
@@ -81,7 +81,6 @@ def _run(reader: str, folder: Path, names: Sequence[str], outcome: Outcome, time
 
 def _read(reader: str) -> None:
     """Read the files that stdin names, and log each."""
-    import resource
     import warnings
 
     read: Callable[[Path], object] = import_module(f"tests.faults.{reader}").read
@@ -89,11 +88,8 @@ def _read(reader: str) -> None:
     folder = Path(given)
     warnings.simplefilter("ignore")
 
-    def peak() -> int:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
     import_module(f"tests.faults.{reader}").warm_up()
-    idle = peak()
+    idle = reset_peak()
     with (folder / ".log").open("a") as log:
         for name in names:
             start, error, accepted = time.process_time(), "", False

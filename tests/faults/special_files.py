@@ -73,8 +73,13 @@ def check(timeout: float = 600.0) -> Outcome:
         outcome, skip = Outcome(), 0
         while True:
             arguments = [sys.executable, "-c", code, folder, str(log), str(skip)]
-            process = subprocess.run(arguments, timeout=timeout, check=False)
-            lines = [json.loads(line) for line in log.read_text().splitlines()]
+            try:
+                process = subprocess.run(arguments, timeout=timeout, check=False)
+            except subprocess.TimeoutExpired:
+                outcome.slow.append(f"all commands together: over {timeout:.0f} s")
+                break
+            finally:
+                lines = [json.loads(line) for line in log.read_text().splitlines()]
             if process.returncode == 0:
                 break
             name = " ".join(lines[-1]["command"])

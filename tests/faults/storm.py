@@ -22,6 +22,8 @@ from tests.faults import (
     fuzz,
     image_mutants,
     import_mutants,
+    io_faults,
+    kills,
     model_mutants,
     special_files,
     text_mutants,
@@ -94,11 +96,15 @@ def rage(minutes: float, seed: int, kinds: Sequence[str]) -> Storm:
     storm, end = Storm(), time.monotonic() + 60 * minutes
     files = {kind: (make(seed), check) for kind, (make, check) in FILES.items()}
     with tempfile.TemporaryDirectory() as folder:
-        kills = _kills(Path(folder), seed)
+        of_munit = _kills(Path(folder), seed)
+        of_all = _kills_of_all(Path(folder, "methods"), seed)
+        disks = _disks(Path(folder, "disks"), seed)
         turns: dict[str, Callable[[], Outcome]] = {
             **{kind: _turn(made, check) for kind, (made, check) in files.items()},
             "special files": special_files.check,
-            "kills": lambda: next(kills),
+            "kills": lambda: next(of_munit),
+            "kills of all methods": lambda: _sum(of_all, _KILLS),
+            "failing disks": lambda: _sum(disks, _KILLS),
             "guided by coverage": lambda: fuzz.check(seed, min(60.0, 6 * minutes)),
         }
         turns = {kind: turn for kind, turn in turns.items() if not kinds or kind in kinds}
@@ -126,7 +132,7 @@ def _turn(
 
 
 def _kills(folder: Path, seed: int) -> Iterator[Outcome]:
-    """Kill runs; each that is finished equals an uninterrupted one."""
+    """Kill runs of MUNIT; each that is finished equals an uninterrupted one."""
     workers = 0
     while True:
         place = folder / str(seed)
@@ -139,6 +145,28 @@ def _kills(folder: Path, seed: int) -> Iterator[Outcome]:
             outcome.errors.append(f"seed {seed}, {workers} workers: {error}")
         yield outcome
         seed, workers = seed + 1, 2 - workers
+
+
+def _kills_of_all(folder: Path, seed: int) -> Iterator[Outcome]:
+    """Kill runs of all methods, of one and of two processes."""
+    folder.mkdir()
+    for kill in kills.kills(folder, seed):
+        yield Outcome(int(kill.hit), errors=[str(kill)] if kill.problem else [])
+
+
+def _disks(folder: Path, seed: int) -> Iterator[Outcome]:
+    """Let the disk fail in runs of MUNIT."""
+    folder.mkdir()
+    for fault, problem in io_faults.outcomes(folder, seed):
+        yield Outcome(1, errors=[f"{fault}: {problem}"] if problem else [])
+
+
+def _sum(outcomes: Iterator[Outcome], count: int) -> Outcome:
+    """Add the next outcomes up."""
+    total = Outcome()
+    for outcome in islice(outcomes, count):
+        total.add(outcome)
+    return total
 
 
 def main() -> int:

@@ -1,5 +1,7 @@
 """Damaged and crafted models, checkpoints, imports, recipes and tables do no harm."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
@@ -33,3 +35,13 @@ def test_files_are_read_or_refused_in_a_sentence(
 def test_the_same_seed_gives_the_same_files(mutants: Callable[[int], Iterator[Mutant]]) -> None:
     assert list(islice(mutants(5), 8)) == list(islice(mutants(5), 8))
     assert list(islice(mutants(5), 8)) != list(islice(mutants(6), 8))
+
+
+def test_the_memory_that_a_file_takes_is_measured_whatever_the_parent_takes() -> None:
+    taken = bytearray(200 * 2**20)  # a child inherits this peak
+    code = (
+        "from tests.faults.image_mutants import peak, reset_peak; idle = reset_peak();"
+        "file = bytearray(b'x') * (100 * 2**20); print(peak() - idle)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    assert 90 * 2**20 < int(said) < 150 * 2**20 < len(taken)

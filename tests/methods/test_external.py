@@ -230,3 +230,13 @@ def test_an_entry_point_is_a_method_s_name_and_a_module_with_a_class(
         find_method("My-Method", "a test")
     with pytest.raises(ValueError, match="is 'fancy.Mine'; write module:Class, such as fancy:Mine"):
         find_method("dotted", "a test")
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("x" * 10_000, "unknown method 'xxx"), (7, "found 7"), (None, "found None"), (["x"], "found")],
+)
+def test_what_is_not_a_method_is_named_briefly(name, found):
+    with pytest.raises(ValueError, match=f"^file: .*{found}") as error:
+        find_method(name, "file")
+    assert len(str(error.value)) < 600

@@ -28,6 +28,7 @@ from crossimage.methods.stargan_v2 import StarGANv2
 from crossimage.methods.unit import UNIT
 from crossimage.methods.unit_da import UNITDA
 from crossimage.utils.names import did_you_mean
+from crossimage.utils.texts.shown import shown
 
 M = TypeVar("M", bound=Method)
 
@@ -93,9 +94,11 @@ def find_method(name: str, source: object) -> type[Method]:
         source: The recipe or file that names it, for the error message.
 
     Raises:
-        ValueError: The method is unknown (the nearest name is suggested), or the package that
-            offers it cannot be used.
+        ValueError: The method is unknown (the nearest name is suggested), its name is not a
+            string, or the package that offers it cannot be used.
     """
+    if not isinstance(name, str):  # as in a file that somebody has changed
+        raise ValueError(f"{source}: expected the name of a method, found {shown(name)}")
     if name in METHODS:
         if name in _BUILT_IN:
             warn_if_offered(name)
@@ -106,8 +109,8 @@ def find_method(name: str, source: object) -> type[Method]:
     names = method_names()
     hint = did_you_mean(name, names) or ";"
     raise ValueError(
-        f"{source}: unknown method '{name}'{hint} known methods: {', '.join(names)}; for another, "
-        "import or install the package that defines it"
+        f"{source}: unknown method {shown(name)}{hint} known methods: {', '.join(names)}; for "
+        "another, import or install the package that defines it"
     )
 
 

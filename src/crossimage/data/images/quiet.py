@@ -1,7 +1,8 @@
-"""Lines that native libraries print about damaged files, without naming them."""
+"""Lines that libraries print and log about damaged files, without naming them."""
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -13,9 +14,18 @@ from tempfile import TemporaryFile
 _STDERR = 2
 _OF_LIBRARIES = re.compile(
     rb"\s*(\S+\.tif: )?(_?TIFF|JPEG|LZW|Zip|ZIP|ZSTD|LZMA|Fax|PackBits|PixarLog|WebP|LERC|LogLuv|"
-    rb"MissingRequired|libpng|Unrecognized WMPTag|tempfile\.tif)"
+    rb"MissingRequired|libpng|PNG (warning|error): |Apparently should be |Unrecognized WMPTag|"
+    rb"tempfile\.tif|"
+    # functions of libtiff, which begin what they print
+    rb"(EstimateStripByteCounts|ChopUpSingleUncompressedStrip|allocChoppedUpStripArrays|"
+    rb"CheckDirCount|setExtraSamples|InitCCITTFax3|DumpMode\w+|Predictor\w+|NeXT\w+|Thunder\w+|OJPEG\w+|JBIG\w+|"
+    rb"CCITTFax\w+|LogL16\w+|SGILog\w+|(hor|fp|swabHor)(Acc|Diff)\w*|gt(Strip|Tile)\w+): )"
 )
 _lock = threading.Lock()
+
+# a damaged file is reported once, by the caller; without a handler, Python prints what is logged
+for _library in ("PIL", "tifffile"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 
 def _renew() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -29,9 +28,6 @@ from crossimage.data.images.pixels import (
     upright,
 )
 from crossimage.data.images.quiet import libraries_quiet
-
-# a damaged file is reported once, by the caller
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _ORIENTATION, _PROFILE, NODATA = 274, 34675, 42113
