@@ -27,6 +27,8 @@ from crossimage.recipes import list_recipes
         ("crossimage evaluate --lpips-", ["--lpips-weights"]),
         ("crossimage evaluate fit-c", ["fit-classifier"]),
         ("crossimage train munit/o", ["munit/outlines"]),
+        ("crossimage train --data photos munit/o", ["munit/outlines"]),
+        ("crossimage train --data photos cyclegan precision=b", ["precision=bf16"]),
         ("crossimage train cyclegan pre", ["precision="]),
         ("crossimage train cyclegan precision=b", ["precision=bf16"]),
         ("crossimage train munit --data x discriminator.spectral=", None),

@@ -121,6 +121,20 @@ def check(batch: Sequence[Mutant], timeout: float = 600.0) -> Outcome:
         batch: The files.
         timeout: Seconds after which a file that is still being read is slow.
     """
+    return read_apart("from tests.faults.image_mutants import _read; _read()", batch, timeout)
+
+
+def read_apart(
+    code: str, batch: Sequence[Mutant], timeout: float, *, quiet: bool = True
+) -> Outcome:
+    """Read files in other processes, a new one after each that a file ends.
+
+    Args:
+        code: What the process runs: it reads the files that stdin names, and logs each.
+        batch: The files.
+        timeout: Seconds after which a file that is still being read is slow.
+        quiet: Whether the process should print nothing.
+    """
     outcome = Outcome(len(batch))
     with TemporaryDirectory() as given:
         folder = Path(given)
@@ -128,20 +142,20 @@ def check(batch: Sequence[Mutant], timeout: float = 600.0) -> Outcome:
             (folder / name).write_bytes(data)
         names = [name for name, _ in batch]
         while names:
-            done = _run(folder, names, outcome, timeout)
-            names = names[done:]
+            names = names[_run(code, folder, names, outcome, timeout, quiet) :]
     return outcome
 
 
-def _run(folder: Path, names: Sequence[str], outcome: Outcome, timeout: float) -> int:
+def _run(
+    code: str, folder: Path, names: Sequence[str], outcome: Outcome, timeout: float, quiet: bool
+) -> int:
     """Read files in a process until one ends it; return how many are done."""
     log = folder / ".log"
     log.write_text("")
     with (folder / ".printed").open("wb") as printed:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from tests.faults.image_mutants import _read; _read()"],
-            stdin=subprocess.PIPE, stdout=printed, stderr=printed,
-        )  # fmt: skip
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=printed, stderr=printed
+        )
         status: int | str
         try:
             process.communicate(json.dumps([str(folder), names]).encode(), timeout)
@@ -160,11 +174,11 @@ def _run(folder: Path, names: Sequence[str], outcome: Outcome, timeout: float) -
         if entry["error"]:
             outcome.errors.append(f"{entry['name']}: {entry['error']}")
     text = (folder / ".printed").read_text(errors="replace")
-    outcome.lines += text.splitlines()
+    outcome.lines += text.splitlines() if quiet else []
     if status == 0 or len(entries) == len(names):
         return len(names)
     (outcome.slow if isinstance(status, str) else outcome.crashes).append(
-        f"{names[len(entries)]}: {status}"
+        f"{names[len(entries)]}: {status} {text[-300:]}".rstrip()
     )
     return len(entries) + 1
 

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from tests.faults.image_mutants import SLOW, Mutant, Outcome, peak, reset_peak
+from tests.faults.image_mutants import Mutant, Outcome, peak, read_apart, reset_peak
 
 ALTERED = "altered-"
 """Begins the names of files that must not be accepted."""
@@ -34,49 +32,8 @@ def check_with(reader: str, batch: Sequence[Mutant], timeout: float = 600.0) -> 
         batch: The files.
         timeout: Seconds after which a file that is still being read is slow.
     """
-    outcome = Outcome(len(batch))
-    with TemporaryDirectory() as given:
-        folder = Path(given)
-        for name, data in batch:
-            (folder / name).write_bytes(data)
-        names = [name for name, _ in batch]
-        while names:
-            names = names[_run(reader, folder, names, outcome, timeout) :]
-    return outcome
-
-
-def _run(reader: str, folder: Path, names: Sequence[str], outcome: Outcome, timeout: float) -> int:
-    log = folder / ".log"
-    log.write_text("")
-    command = f"from tests.faults.reading import _read; _read({reader!r})"
-    with (folder / ".printed").open("wb") as printed:
-        process = subprocess.Popen(
-            [sys.executable, "-c", command], stdin=subprocess.PIPE, stdout=printed, stderr=printed
-        )
-        status: int | str
-        try:
-            process.communicate(json.dumps([str(folder), names]).encode(), timeout)
-            status = process.returncode
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            status = "still reading"
-    entries = [json.loads(line) for line in log.read_text().splitlines()]
-    for entry in entries:
-        outcome.read += entry["read"]
-        outcome.memory = max(outcome.memory, entry["memory"])
-        outcome.seconds = max(outcome.seconds, entry["seconds"])
-        if entry["seconds"] > SLOW:
-            outcome.slow.append(f"{entry['name']}: {entry['seconds']:.1f} s")
-        if entry["error"]:
-            outcome.errors.append(f"{entry['name']}: {entry['error']}")
-    if status == 0 or len(entries) == len(names):
-        return len(names)
-    printed_text = (folder / ".printed").read_text(errors="replace")
-    (outcome.slow if isinstance(status, str) else outcome.crashes).append(
-        f"{names[len(entries)]}: {status} {printed_text[-300:]}"
-    )
-    return len(entries) + 1
+    code = f"from tests.faults.reading import _read; _read({reader!r})"
+    return read_apart(code, batch, timeout, quiet=False)
 
 
 def _read(reader: str) -> None:

@@ -97,12 +97,16 @@ def complete(line: str, commands: Commands) -> list[str]:
     last = before[-1] if before else ""
     if last in options and options[last] is not None:
         return _starting(current, literals(options[last]))
-    named = [word for word in before if not word.startswith("-")]
+    named = [
+        word
+        for previous, word in zip(["", *before], before, strict=False)
+        if not word.startswith("-") and options.get(previous) is None
+    ]
     if group.__name__ == "train":
         if not named:
             found = [*options, "--help", *_recipes()]
         else:
-            found = [*options, "--help", *_settings(before, current)]
+            found = [*options, "--help", *_settings(named[0], current)]
         return _starting(current, found)
     if group.__name__ == "data_make" and not named:
         return _starting(current, [*options, "--help", *_makers()])
@@ -166,9 +170,8 @@ def _makers() -> list[str]:
     return list(find_makers())
 
 
-def _settings(before: list[str], current: str) -> list[str]:
-    """Return the settings of the recipe on a line as ``key=``, or the values of the current one."""
-    recipe = next(word for word in before if not word.startswith("-") and "=" not in word)
+def _settings(recipe: str, current: str) -> list[str]:
+    """Return the settings of a recipe as ``key=``, or the values of the current one."""
     try:
         _, config = configured(recipe)
     except (ValueError, FileNotFoundError):
