@@ -25,7 +25,7 @@ import torchvision  # noqa: F401
 
 MODULES = ("fcntl", "resource", "termios", "pwd", "grp", "tty", "pty")
 OF_OS = (
-    "register_at_fork", "pread", "pwrite", "fork", "killpg", "getuid", "geteuid", "statvfs",
+    "register_at_fork", "pread", "pwrite", "fork", "killpg", "getuid", "geteuid",
     "sched_getaffinity", "sysconf", "mkfifo", "getpgid", "setsid", "nice", "getloadavg", "uname",
     "O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_DIRECTORY",
 )  # fmt: skip
