@@ -6,6 +6,7 @@ import sys
 import time
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -210,6 +211,26 @@ def test_a_loader_process_that_dies_costs_only_the_file_it_was_reading(
         f"{victim} can't be read: it ended the process that read it ({name}); repair or remove it"
     }
     assert len(record.read_text()) >= deaths
+
+
+class Ending:
+    """A process that has closed its files, and whose exit status comes a moment later."""
+
+    exitcode = None
+
+    def __init__(self):
+        self.sentinel, end = os.pipe()
+        os.close(end)
+
+    def join(self, timeout):
+        os.close(self.sentinel)
+        self.exitcode = -signal.SIGSEGV
+
+
+def test_a_loader_process_that_is_about_to_end_is_awaited():
+    running = SimpleNamespace(_workers=[Ending()])
+    loading = batches._LastingBatches(lambda delivered: running, None, {})
+    assert loading._died() == {0: -signal.SIGSEGV}
 
 
 def test_loader_processes_that_die_for_no_files_fault_end_the_run(unequal, monkeypatch):

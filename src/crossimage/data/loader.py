@@ -176,9 +176,12 @@ class _LastingBatches(Iterator[LoadedBatch]):
 
     def _died(self) -> dict[int, int]:
         """Return the exit status of each worker that died; one may be just about to."""
-        workers = dict(enumerate(self._running._workers))
-        multiprocessing.connection.wait([w.sentinel for w in workers.values()], _DYING)
-        return {number: w.exitcode for number, w in workers.items() if w.exitcode}
+        workers = self._running._workers
+        ending = multiprocessing.connection.wait([w.sentinel for w in workers], _DYING)
+        for worker in workers:
+            if worker.sentinel in ending:  # it has closed its files, but has no exit status yet
+                worker.join(_DYING)
+        return {number: w.exitcode for number, w in enumerate(workers) if w.exitcode}
 
 
 @contextmanager
