@@ -17,7 +17,7 @@ LAYERS = (
     ("data", "methods"),
     ("recipes", "checkpoints"),
     ("inference", "training", "interop"),
-    ("doctor", "runs"),
+    ("doctor", "runs", "video"),
     ("evaluation",),
     ("study",),
     ("cli",),

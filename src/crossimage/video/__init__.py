@@ -1,0 +1,1 @@
+"""Films: reading, translating and writing them."""

@@ -1,0 +1,91 @@
+"""What films of every kind have in common: frames with time stamps, sources and sinks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+"""An image (H, W, 3): RGB of full range, upright."""
+
+
+class Frame(NamedTuple):
+    """A frame of a film.
+
+    Attributes:
+        time: When it is shown, in seconds; the first frame of most films has 0.
+        pixels: Its image (H, W, 3).
+    """
+
+    time: Fraction
+    pixels: Pixels
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a film.
+
+    Attributes:
+        path: Its file or folder.
+        size: Width and height of its frames, in pixels, upright.
+        times: When each frame is shown, in seconds, ascending.
+        end: When the last frame ends, in seconds.
+        aspect: Width of a pixel divided by its height.
+        loops: How often it is played: 0 for ever, None where nothing says so.
+        notes: What users should know about it, one sentence each, such as broken frames.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    times: Sequence[Fraction]
+    end: Fraction
+    aspect: Fraction = Fraction(1)
+    loops: int | None = None
+    notes: Sequence[str] = ()
+
+
+class Source(Protocol):
+    """A film that can be read any number of times, from any frame on."""
+
+    @property
+    def facts(self) -> Facts:
+        """What is known of the film."""
+
+    def frames(self, start: int = 0) -> Iterator[Frame]:
+        """Yield the frames from the one with an index on, exactly as without a start.
+
+        Raises:
+            FilmError: The film has changed since it was opened.
+        """
+
+
+class Sink(Protocol):
+    """Writes films of one kind, in parts, so that a killed translation can go on after the last.
+
+    A part is a function of its frames only. Both steps give the same bytes for the same input.
+    """
+
+    def part(self, frames: Sequence[Frame], end: Fraction) -> bytes:
+        """Encode consecutive frames, without loss beyond that of the result.
+
+        Args:
+            frames: The frames.
+            end: When the last of them ends, in seconds.
+        """
+
+    def join(self, parts: Sequence[Path], out: Path) -> None:
+        """Write the film that consists of parts, in order.
+
+        Args:
+            parts: The files of all parts.
+            out: A file or folder that does not exist, which is renamed afterwards.
+
+        Raises:
+            OSError: It cannot be written: the disk is full, ...
+        """
