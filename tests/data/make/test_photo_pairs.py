@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from crossimage.cli.overrides import parse_overrides
 from crossimage.config import Config, build
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.make.photo_pairs import PHOTO_MAKERS, to_gray, with_hole
@@ -165,19 +166,22 @@ def test_files_do_not_depend_on_the_number_of_workers(
     assert len(one) == 22
 
 
-@pytest.mark.parametrize(("name", "strength", "domain"), STRENGTHS)
+@pytest.mark.parametrize("name", PHOTO_MAKERS)
 def test_the_next_command_reads_the_pairs_from_the_changed_photo_to_the_photo(
-    tmp_path: Path, name: str, strength: dict[str, float], domain: str
+    tmp_path: Path, name: str
 ) -> None:
     given = photos(tmp_path / "in", [f"{n}.png" for n in range(11)], (80, 90))
-    command = PHOTO_MAKERS[name](tmp_path / "out", photos=given, **strength).following.split()
+    made = PHOTO_MAKERS[name](tmp_path / "out", photos=given)
+    changed, photo = made.summary.removeprefix("11 pairs of ").split(" and ")
+    *command, last = made.following.split()
     assert command[:2] == ["crossimage", "train"]
     method, settings = resolve(command[2])
     cls = find_method(method, command[2])
-    config = build(cls.Config, settings, source=command[2])
+    config = build(cls.Config, settings, parse_overrides([last]), source=command[2])
     source = find_source(command[command.index("--data") + 1], config, cls.layout)
     config = config.complete(source.facts)
-    assert config.domains == (domain, "photo")
+    assert config.domains == (changed, photo) and photo in ("photo", "color")
+    assert not [note for note in source.notes if "order" in note]
     sample = build_dataset(source, config)[0]
     assert sample.images["b"].shape[1:] == (64, 64)
     assert not torch.equal(sample.images["a"], sample.images["b"])

@@ -138,7 +138,8 @@ def make_pairs(
             raise ValueError(f"none of the photos in {photos} can be read; {problems[0]}")
     written = f"{len(jobs) - len(problems)} pairs of {names[0]} and {names[1]}"
     summary = summarise(written, describe(domain.left_out, len(problems)), problems)
-    return Made(summary, training_command(recipe, out))
+    # folders in alphabetical order could be the other way round, such as photo and sketch
+    return Made(summary, training_command(recipe, out, f"domains={','.join(names)}"))
 
 
 def make_edges(out: Path, *, hed: Path | None = None, **options: Any) -> Made:
