@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar, dataclass_transform
@@ -507,20 +507,29 @@ def _merge(into: dict[str, Any], layer: Mapping[str, Any]) -> None:
 def _explain(cls: type, problem: Any) -> str:
     key = ".".join(str(part) for part in problem["loc"] if part not in ("", "by letter"))
     if problem["type"] == "unexpected_keyword_argument":
-        known = list(keys(cls))
-        if hint := setting_of(key.rsplit(".", 1)[-1], known):
-            return f"unknown key '{cut(key)}'; {hint}"
-        last = {name.rsplit(".", 1)[-1]: name for name in known}
-        near = difflib.get_close_matches(key, known, 1) or [
-            last[name] for name in difflib.get_close_matches(key.rsplit(".", 1)[-1], last, 1)
-        ]
-        return f"unknown key '{cut(key)}'" + (f"; did you mean '{near[0]}'?" if near else "")
+        return explain_unknown(key, list(keys(cls)))
     message = problem["msg"].removeprefix("Value error, ")
     if not key:
         return cut(message, 600)
     return (
         f"{cut(key)}: {cut(message[0].lower() + message[1:], 400)}, found {shown(problem['input'])}"
     )
+
+
+def explain_unknown(key: str, known: Sequence[str]) -> str:
+    """Return a clause on a key that is none of the known ones, with the nearest one if any is near.
+
+    Args:
+        key: Its dotted name.
+        known: The dotted names that there are.
+    """
+    if hint := setting_of(key.rsplit(".", 1)[-1], known):
+        return f"unknown key '{cut(key)}'; {hint}"
+    last = {name.rsplit(".", 1)[-1]: name for name in known}
+    near = difflib.get_close_matches(key, known, 1) or [
+        last[name] for name in difflib.get_close_matches(key.rsplit(".", 1)[-1], last, 1)
+    ]
+    return f"unknown key '{cut(key)}'" + (f"; did you mean '{near[0]}'?" if near else "")
 
 
 def keys(cls: type, prefix: str = "") -> Iterable[str]:

@@ -28,6 +28,32 @@ def test_help_and_recipes_need_no_torch() -> None:
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
+def test_a_wrong_key_is_named_without_torch(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.yaml").write_text("method: munit\nsteps: 2\n")
+    (run / "environment.json").write_text('{"data": "x"}')
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("method: cyclegan\nstepz: 2\n")
+    wrong = [
+        (["train", "munit/outlines", "--data", "x", "wieghts.cycle=1"], "mean 'weights.cycle'?"),
+        (["train", "stargan", "--data", "x", "--crpo", "64"], "did you mean 'crop'?"),
+        (["train", "--resume", str(run), "batchsize=1"], "did you mean 'batch_size'?"),
+        (["train", str(recipe), "--data", "x"], "did you mean 'steps'?"),
+        (["data", "inspect", "x", "munit", "bad_key=1"], "unknown key 'bad_key'"),
+    ]
+    code = (
+        "import sys; from crossimage.cli.app import main\n"
+        f"for arguments in {[arguments for arguments, _ in wrong]!r}:\n"
+        "    assert main(arguments) == 2\n"
+        "assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert not done.returncode, done.stderr
+    for line, (_, said) in zip(done.stderr.splitlines(), wrong, strict=True):
+        assert said in line
+
+
 def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert crossimage("--help") == 0
     said = capsys.readouterr().out

@@ -172,13 +172,18 @@ def _makers() -> list[str]:
 
 def _settings(recipe: str, current: str) -> list[str]:
     """Return the settings of a recipe as ``key=``, or the values of the current one."""
+    from crossimage.recipes import resolve
+    from crossimage.recipes.keys import keys_of
+
+    name, found, _ = current.partition("=")
     try:
+        if not found and (known := keys_of(resolve(recipe)[0])):  # without PyTorch
+            return [f"{key}=" for key in known]
         _, config = configured(recipe)
     except (ValueError, FileNotFoundError):
         return []
     from crossimage.config import keys
 
-    name, found, _ = current.partition("=")
     if found:
         return [f"{name}={value}" for value in choices_of(type(config), name)]
     return [f"{key}=" for key in keys(type(config))]

@@ -50,11 +50,6 @@ def data_inspect(
             images are refused.
     """
     from crossimage.cli.overrides import parse_overrides
-    from crossimage.data.inspect import print_report
-    from crossimage.doctor.examination import examine
-    from crossimage.doctor.report import sentences, write_report
-    from crossimage.utils.progress import StderrProgress
-    from crossimage.utils.streams import printable
 
     limit_pixels(max_pixels)
     recipe, method, config = None, None, None
@@ -64,6 +59,13 @@ def data_inspect(
         overrides = parse_overrides(settings[named:])
         recipe = settings[0] if named else None
         method, config = configured(recipe, overrides)
+
+    from crossimage.data.inspect import print_report
+    from crossimage.doctor.examination import examine
+    from crossimage.doctor.report import sentences, write_report
+    from crossimage.utils.progress import StderrProgress
+    from crossimage.utils.streams import printable
+
     known: dict[str, Any] = {}
     if method:
         known = {

@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager, nullcontext
 from pathlib import Path
 from types import UnionType
@@ -88,12 +88,29 @@ def run_train(arguments: list[str]) -> int:
     run = known.pop("resume")
     with _resumed(run, known, overrides, rest) if run else nullcontext(arguments) as words:
         _check_complete(known)
+        _settings_of(known["recipe"], overrides)  # a misspelt one is named before PyTorch is loaded
         from crossimage.cli.console import ConsoleListener
         from crossimage.training.run import run_training
 
         listener = ConsoleListener(["train", *words])
         known["devices"] = known["devices"] or 1
         return listener.report(run_training(**known, overrides=overrides, listener=listener))
+
+
+def _settings_of(recipe: str, overrides: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return a recipe's method and settings, refusing unknown ones and those that override them.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: The recipe or method is unknown, or a setting is.
+    """
+    from crossimage.recipes import resolve
+    from crossimage.recipes.keys import check_keys
+
+    method, settings = resolve(recipe)
+    for layer in (settings, overrides):
+        check_keys(method, layer, recipe)
+    return method, settings
 
 
 def _check_complete(known: dict[str, Any]) -> None:
@@ -202,9 +219,7 @@ def configured(recipe: str | None, overrides: dict[str, Any] | None = None) -> t
 
     if recipe is None:
         return None, build(Config, overrides or {})
-    from crossimage.recipes import resolve
-
-    method, settings = resolve(recipe)
+    method, settings = _settings_of(recipe, overrides or {})
     from crossimage.methods import find_method
 
     cls = find_method(method, recipe)

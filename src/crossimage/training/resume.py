@@ -6,10 +6,12 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crossimage.config import read_yaml
-from crossimage.data.sources.domains.data_set import DataSet
+
+if TYPE_CHECKING:
+    from crossimage.data.sources.domains.data_set import DataSet  # imports PyTorch
 
 _START = "crossimage train RECIPE --data DIR --out RUN"
 

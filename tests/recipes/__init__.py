@@ -1,0 +1,1 @@
+"""Tests of the recipes and the settings that they may have."""
