@@ -30,6 +30,31 @@ def test_any_depth(downsamples: int) -> None:
     assert y.abs().max() <= 1
 
 
+@pytest.mark.parametrize("upsampling", ["nearest", "bilinear"])
+@pytest.mark.parametrize("downsamples", [1, 2, 4])
+def test_images_are_doubled_without_transposed_convolutions(
+    downsamples: int, upsampling: str
+) -> None:
+    network = UNet(2, 3, 4, downsamples, norm="instance", upsampling=upsampling)
+    assert not any_of(network, torch.nn.ConvTranspose2d)
+    y = network(torch.rand(2, 2, 16, 32))
+    assert y.shape == (2, 3, 16, 32)
+    assert y.abs().max() <= 1
+
+
+def test_a_doubled_map_without_contrast_has_no_grid_of_dots() -> None:
+    """Inside, transposed convolutions treat odd and even pixels differently, upsampling does not."""
+    x = torch.full((1, 1, 16, 16), 0.5)
+    grids = {}
+    for upsampling in ("transposed", "nearest"):
+        torch.manual_seed(0)
+        network = UNet(1, 1, 4, 2, norm="none", upsampling=upsampling)
+        inner = network.ups[-1](torch.full((1, 8, 16, 16), 0.5))[..., 4:-4, 4:-4]
+        grids[upsampling] = (inner[..., ::2] - inner[..., 1::2]).abs().max().item()
+    assert network(x).shape == x.shape
+    assert grids["nearest"] < 1e-6 < 1e-3 < grids["transposed"]
+
+
 def test_details_pass_over_the_skip_connections() -> None:
     network = UNet(1, 1, 4, 4, norm="none")
     torch.nn.init.zeros_(network.ups[-2].conv.weight)  # nothing comes from further below

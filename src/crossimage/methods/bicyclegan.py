@@ -51,6 +51,7 @@ from crossimage.methods.base import Batch, Method, Noise, Update, repeat_per_sty
 from crossimage.methods.settings import PatchShape, Schedule256, check_images
 from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.encoders import VariationalEncoder
+from crossimage.networks.generators import Upsampling
 from crossimage.networks.layers.blocks import Initialisation, NormName, initialise
 from crossimage.networks.unet import Injection, UNet
 from crossimage.utils.contact_sheet import Panel
@@ -90,6 +91,9 @@ class BicycleGANConfig(Schedule256):
         direction: Which domain is the input and which the output.
         width: Channels of the generator's first convolution.
         downsamples: Halvings of the resolution in the U-Net (published: 7 at 128 px).
+        upsampling: How the generator doubles the resolution: by transposed convolutions, as
+            published, or by nearest-neighbour or bilinear upsampling before a convolution, which
+            leaves no grid of dots.
         style_dim: Length of the code z.
         inject: Where the code enters the generator: at ``all`` layers of its encoder, or with the
             ``input`` only.
@@ -108,6 +112,7 @@ class BicycleGANConfig(Schedule256):
     direction: Literal["a-to-b", "b-to-a"] = "a-to-b"
     width: Width = 64
     downsamples: Halvings = 8
+    upsampling: Upsampling = "transposed"
     style_dim: Width = 8
     inject: Injection = "all"
     dropout: Fraction = 0.5
@@ -154,6 +159,7 @@ class BicycleGAN(Method):
             "G": UNet(
                 inputs, outputs, config.width, config.downsamples, norm=config.norm,
                 dropout=config.dropout, code_dim=config.style_dim, inject=config.inject,
+                upsampling=config.upsampling,
             ),
             "E": VariationalEncoder(
                 outputs, config.encoder_width, config.encoder_downsamples, config.style_dim,

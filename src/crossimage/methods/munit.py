@@ -16,7 +16,8 @@ Objective (equation 6)::
                       + w.style   (|E^s_b(x_ab) - s_b| + ...)                equation 3
                       + w.cycle   (|G_a(E^c_b(x_ab), s_a') - x_a| + ...)     section 5.1
                       + w.perceptual (|IN(VGG(x_ab)) - IN(VGG(x_a))|^2 + ...)  section 5.1
-                      + w.ink     (|G_a(c_a, s_a') - x_a| over ink + ...)      ours, for thin lines
+                      + w.ink     (|G_a(c_a, s_a') - x_a| over ink + ...)      ours, for thin lines;
+                                  of cycles too, if w.cycle
 
 where s_a' = E^s_a(x_a) is the encoded and s_b ~ N(0, I) the random style; all |.| are means.
 """
@@ -67,7 +68,7 @@ class LossWeights:
         perceptual: Domain-invariant perceptual loss (published: 1 from 512 px on).
         ink: Reconstruction of dark pixels, see :func:`~crossimage.losses.ink_l1_loss`. Lines that
             cover a few per cent of white paper hardly count in ``image``, which leaves the paper
-            blank. Ours, not the paper's.
+            blank. With a weight of ``cycle``, also that of the cycles. Ours, not the paper's.
         gradient_penalty: Gradient penalty of the critics, only with ``adversarial: wgan-gp``.
     """
 
@@ -190,6 +191,8 @@ class MUNIT(Method):
             losses["cycle"] = l1_loss(x_aba, x_a) + l1_loss(x_bab, x_b)
         if w.ink:
             losses["ink"] = ink_l1_loss(x_aa, x_a) + ink_l1_loss(x_bb, x_b)
+            if w.cycle:
+                losses["ink"] += ink_l1_loss(x_aba, x_a) + ink_l1_loss(x_bab, x_b)
         if w.perceptual:
             losses["perceptual"] = perceptual_distance(
                 self.features, x_ba, x_b

@@ -43,7 +43,7 @@ from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import PatchShape, Schedule256, check_images
 from crossimage.networks.color_spaces import lab_to_rgb, rgb_to_lab
 from crossimage.networks.discriminators import score_real_and_fake
-from crossimage.networks.generators import ResnetGenerator
+from crossimage.networks.generators import ResnetGenerator, Upsampling
 from crossimage.networks.layers.blocks import Dropout, NormName, TestMode, initialise, set_test_mode
 from crossimage.networks.unet import UNet
 from crossimage.utils.contact_sheet import Panel
@@ -86,6 +86,9 @@ class Pix2PixConfig(Schedule256):
         residual_blocks: Residual blocks of the generator that has them.
         residual_downsamples: Halvings of the resolution in the generator with residual blocks (3 or
             4 in pix2pixHD's global generator).
+        upsampling: How the generator doubles the resolution: by transposed convolutions, as
+            published, or by nearest-neighbour or bilinear upsampling before a convolution, which
+            leaves no grid of dots.
         classes: If the inputs are label maps, their number of classes: each is a channel, and one
             further channel, if there is one, marks the borders between instances (0: images).
             Imported models have them; training reads images only.
@@ -106,6 +109,7 @@ class Pix2PixConfig(Schedule256):
     downsamples: Halvings = 8
     residual_blocks: DepthOrZero = 9
     residual_downsamples: Halvings = 2
+    upsampling: Upsampling = "transposed"
     classes: WidthOrZero = 0
     norm: NormName = "batch"
     dropout: Fraction = 0.5
@@ -163,12 +167,13 @@ class Pix2Pix(Method):
         if config.generator == "unet":
             G: nn.Module = UNet(
                 inputs, outputs, config.width, config.downsamples,
-                norm=config.norm, dropout=config.dropout,
+                norm=config.norm, dropout=config.dropout, upsampling=config.upsampling,
             )  # fmt: skip
         else:
             G = ResnetGenerator(
                 inputs, outputs, config.width, config.residual_blocks,
                 norm=config.norm, dropout=config.dropout, downsamples=config.residual_downsamples,
+                upsampling=config.upsampling,
             )  # fmt: skip
         self.generators = nn.ModuleDict({"G": G})
         if training:

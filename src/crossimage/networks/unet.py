@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from crossimage.networks.generators import with_code
+from crossimage.networks.generators import Upsampling, with_code
 from crossimage.networks.layers.blocks import Dropout, NormName, activation_layer, norm_layer
 from crossimage.networks.layers.convolution import BottleneckConv2d, BottleneckConvTranspose2d
 
@@ -34,6 +34,8 @@ class UNet(nn.Module):
         code_dim: Length of an additional input code; 0 for none.
         inject: Where the code enters as constant maps: before ``all`` convolutions of the encoder,
             or with the ``input`` only.
+        upsampling: How the resolution is doubled: transposed convolutions, or nearest-neighbour or
+            bilinear upsampling before a 3x3 convolution.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class UNet(nn.Module):
         dropout: float = 0.0,
         code_dim: int = 0,
         inject: Injection = "all",
+        upsampling: Upsampling = "transposed",
     ) -> None:
         super().__init__()
         sizes = [width * min(2**i, 8) for i in range(downsamples)]
@@ -57,7 +60,7 @@ class UNet(nn.Module):
         self.ups = nn.ModuleList([
             nn.Sequential(
                 activation_layer("relu"),
-                nn.ConvTranspose2d(width * (2 if bottleneck else 1), outputs, 4, 2, 1),
+                *_doubling(width * (2 if bottleneck else 1), outputs, upsampling).values(),
                 nn.Tanh(),
             )
         ])  # fmt: skip
@@ -65,11 +68,11 @@ class UNet(nn.Module):
             outer, inner = sizes[i - 1], sizes[i]
             if i == bottleneck:
                 self.downs.append(DownBlock(outer + coded, inner, "none"))
-                self.ups.insert(0, _UpBlock(inner, outer, norm))
+                self.ups.insert(0, _UpBlock(inner, outer, norm, upsampling))
             else:
                 drops = dropout if outer == 8 * width else 0.0
                 self.downs.append(DownBlock(outer + coded, inner, norm))
-                self.ups.insert(0, _UpBlock(2 * inner, outer, norm, drops))
+                self.ups.insert(0, _UpBlock(2 * inner, outer, norm, upsampling, drops))
 
     def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
         """Translate images (N, inputs, H, W), with codes (N, code_dim), to (N, outputs, H, W).
@@ -107,12 +110,32 @@ class DownBlock(nn.Sequential):
 
 
 class _UpBlock(nn.Sequential):
-    def __init__(self, inputs: int, outputs: int, norm: NormName, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        norm: NormName,
+        upsampling: Upsampling,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         self.activation = activation_layer("relu")
-        self.conv = BottleneckConvTranspose2d(inputs, outputs, 4, 2, 1, bias=_needs_bias(norm))
+        for name, layer in _doubling(inputs, outputs, upsampling, _needs_bias(norm)).items():
+            self.add_module(name, layer)
         self.norm = norm_layer(norm, outputs)
         self.dropout = Dropout(dropout) if dropout else nn.Identity()
+
+
+def _doubling(
+    inputs: int, outputs: int, upsampling: Upsampling, bias: bool = True
+) -> dict[str, nn.Module]:
+    """Return the layers, by name, that double the resolution."""
+    if upsampling == "transposed":
+        return {"conv": BottleneckConvTranspose2d(inputs, outputs, 4, 2, 1, bias=bias)}
+    return {
+        "upsample": nn.Upsample(scale_factor=2, mode=upsampling),
+        "conv": BottleneckConv2d(inputs, outputs, 3, 1, 1, bias=bias),
+    }
 
 
 def _needs_bias(norm: NormName) -> bool:
