@@ -93,6 +93,15 @@ def test_ink_is_a_term_of_the_decoders_and_encoders_where_it_has_a_weight() -> N
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
 
 
+def test_ink_counts_in_cycles_where_they_have_a_weight() -> None:
+    terms = []
+    for cycle in (0, 1):
+        torch.manual_seed(0)
+        *_, generators = moves(munit(weights={"ink": 1, "cycle": cycle}))
+        terms.append(generators.losses["ink"].item())
+    assert terms[1] > 1.2 * terms[0] > 0
+
+
 def test_the_style_changes_the_translation() -> None:
     method = munit()
     x = batch(method).images["a"]

@@ -43,7 +43,7 @@ def test_images_are_doubled_without_transposed_convolutions(
 
 
 def test_a_doubled_map_without_contrast_has_no_grid_of_dots() -> None:
-    """Inside, transposed convolutions treat odd and even pixels differently, upsampling does not."""
+    """Transposed convolutions treat odd and even pixels differently; upsampling does not."""
     x = torch.full((1, 1, 16, 16), 0.5)
     grids = {}
     for upsampling in ("transposed", "nearest"):
