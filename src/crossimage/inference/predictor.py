@@ -14,6 +14,8 @@ from crossimage.config import Config
 from crossimage.data.images.resize import pad_to, resize_to_cover
 from crossimage.inference.inputs import domain_index
 from crossimage.inference.strips.engine import StripEngine
+from crossimage.inference.strips.statistics import OWN, FixedStatistics
+from crossimage.inference.strips.whole import WholeImages
 from crossimage.labels import To
 from crossimage.methods import METHODS
 from crossimage.methods.base import Method
@@ -71,6 +73,7 @@ class Predictor:
     """
 
     _run_folder: Path | None = None  # where the model was loaded from, if from a run
+    _fixed: WholeImages | None = None  # translates with statistics that are fixed
 
     def __init__(
         self,
@@ -203,7 +206,7 @@ class Predictor:
         size = self.networks.fixed_size
         return x if size is None else resize_to_cover(x, size)
 
-    def _pad(self, x: Tensor) -> tuple[Tensor, slice, slice]:
+    def pad(self, x: Tensor) -> tuple[Tensor, slice, slice]:
         """Pad images (N, C, H, W) to a size that the networks take.
 
         Returns:
@@ -401,6 +404,9 @@ class Predictor:
         Raises:
             TooLargeError: The images do not fit in memory, not even in strips.
         """
+        if self._fixed is not None:
+            self._fixed.statistics.check(target, style)
+            seed = self._fixed.statistics.seed
         # no_grad rather than inference_mode, so that outputs can be used in training.
         with torch.no_grad(), self._seeded(seed):
             return self._translate_within_memory(x, target, style)
@@ -419,7 +425,8 @@ class Predictor:
                 torch.cuda.empty_cache()
             self.strips.note_fallback()
         if len(x) * several == 1 or self.networks.stochastic:
-            return self.strips.translate_tensor(x, target, style)
+            statistics = OWN if self._fixed is None else self._fixed.statistics
+            return self.strips.translate_tensor(x, target, style, statistics)
         outputs = []
         for i in range(len(x) * several):
             image = i // several
@@ -429,12 +436,37 @@ class Predictor:
         return torch.cat(outputs)
 
     def _translate_whole(self, x: Tensor, target: Target, style: Tensor | None) -> Tensor:
-        padded, rows, columns = self._pad(x)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            y = self.networks.translate(padded, target, style)
+        padded, rows, columns = self.pad(x)
+        if self._fixed is not None:
+            several = 1 if style is None else len(style) // len(x)
+            images = torch.split(padded.repeat_interleave(several, 0), 1)
+            y = torch.cat(self._fixed.translate(images))
+        else:
+            with torch.autocast(x.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+                y = self.networks.translate(padded, target, style)
         scale = self.networks.upscales
         rows, columns = (slice(s.start * scale, s.stop * scale) for s in (rows, columns))
         return y[:, :, rows, columns].float().contiguous()
+
+    @contextmanager
+    def fixed_statistics(self, statistics: FixedStatistics) -> Iterator[None]:
+        """Let norms use given statistics rather than those of each image.
+
+        Within this context, all images are translated to the target, by the style and with the
+        seed that the statistics were pooled for.
+
+        Args:
+            statistics: What :func:`crossimage.inference.pooling.pool_statistics` returned for these
+                networks.
+        """
+        before = self._fixed
+        self._fixed = WholeImages(
+            self.networks, self.device, statistics, bf16=self.precision == "bf16"
+        )
+        try:
+            yield
+        finally:
+            self._fixed = before
 
     @contextmanager
     def seeded_draw(self, draw: Draw) -> Iterator[Tensor | None]:

@@ -367,7 +367,7 @@ class Translator(Predictor):
         """
         letter = self.letter(domain)
         inputs = self._read(x, letter)
-        padded, _, _ = self._pad(inputs.joined())
+        padded, _, _ = self.pad(inputs.joined())
         with torch.no_grad():
             codes = self.networks.encode_content(padded, letter)
         return codes.float().to(inputs.device)

@@ -45,13 +45,17 @@ class ClassBatchNorm(BatchNorm):
 
     def forward(self, x: Tensor, classes: Tensor) -> Tensor:  # type: ignore[override]
         """Normalise (N, C, H, W) of images of these classes (N,)."""
-        scale, shift = self.scale[classes][:, :, None, None], self.shift[classes][:, :, None, None]
+        scale, shift = (values[:, :, None, None] for values in self.scales_and_shifts(classes))
         batch = self.training or self.batch_statistics
         if batch and len(x) * x.shape[2:].numel() == 1:  # a single value is its own mean
             return shift.to(x.dtype).expand_as(x)
         running = (None, None) if batch and not self.training else self._running
         y = F.batch_norm(x, *running, training=batch, momentum=self.momentum or 0.0, eps=self.eps)
         return torch.addcmul(shift.to(y.dtype), y, scale.to(y.dtype))
+
+    def scales_and_shifts(self, classes: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the scales and the shifts (N, C) of images of these classes (N,)."""
+        return self.scale[classes], self.shift[classes]
 
     @property
     def _running(self) -> tuple[Tensor | None, Tensor | None]:

@@ -18,6 +18,7 @@ from crossimage.inference.strips.maps import Input
 from crossimage.inference.strips.plan import Plan, Survey
 from crossimage.inference.strips.run import Run
 from crossimage.inference.strips.sources import RowSource, TensorRows
+from crossimage.inference.strips.statistics import OWN, NormStatistics
 from crossimage.inference.strips.trace import Traced, Untraceable, trace
 from crossimage.methods.base import Method
 from crossimage.utils.memory import return_memory, returned_memory, show_size
@@ -140,6 +141,7 @@ class StripEngine:
         rows: int | None = None,
         beside: int = 0,
         advance: Callable[[float], None] | None = None,
+        statistics: NormStatistics = OWN,
     ) -> Strips:
         """Translate images in strips.
 
@@ -152,6 +154,7 @@ class StripEngine:
             rows: Rows of the image per strip; None: as many as fit in memory.
             beside: Bytes of memory that the caller will need meanwhile.
             advance: Called with the share of the work that is done, in [0, 1], after every strip.
+            statistics: What norms normalise by.
 
         Returns:
             The translation, which is computed as its rows are read.
@@ -172,13 +175,13 @@ class StripEngine:
             traced = self._trace(size, target, style)
             like = torch.empty(size, device="meta")
             image = Input(source, added, mode, self._device, like)
-            survey = Survey(traced, image, self._device)
+            survey = Survey(traced, image, self._device, statistics)
         except Untraceable as error:
             raise TooLargeError(self._refusal(size, target, str(error))) from error
         plan = self._plan(survey, rows, (height, width), folder, beside)
         scale = self._method.upscales
         outputs = (n if style is None else len(style), survey.channels)
-        run = Run(traced, plan, self._device, folder, advance)
+        run = Run(traced, plan, self._device, folder, advance, statistics)
         rows_of_result = _cropped(
             run.strips(image), slice(top * scale, (top + height) * scale),
             slice(left * scale, (left + width) * scale),
@@ -240,11 +243,17 @@ class StripEngine:
             self.fell_back = True
             warnings.warn(FELL_BACK, stacklevel=2)
 
-    def translate_tensor(self, x: Tensor, target: str | Tensor, style: Tensor | None) -> Tensor:
+    def translate_tensor(
+        self,
+        x: Tensor,
+        target: str | Tensor,
+        style: Tensor | None,
+        statistics: NormStatistics = OWN,
+    ) -> Tensor:
         """Translate images (N, C, H, W) in strips to float32 images (N k, C, H, W)."""
         outputs = (len(x) if style is None else len(style)) * x.shape[2] * x.shape[3]
         result = 4 * outputs * self._method.upscales**2 * max(self._method.channels.values())
-        strips = self.translate(TensorRows(x), target, style, beside=result)
+        strips = self.translate(TensorRows(x), target, style, beside=result, statistics=statistics)
         y = torch.empty(strips.shape, device=x.device)
         for top, piece in strips.rows:
             y[:, :, top : top + piece.shape[2]] = piece

@@ -21,24 +21,31 @@ from crossimage.networks.layers.normalisation import (
     instance_norm,
 )
 from crossimage.networks.layers.upsampling import UpsampledConv
+from crossimage.networks.masked_residual import ClassBatchNorm
 from crossimage.networks.pretrained import with_statistics
+from crossimage.networks.stargan_v2.landmarks import masks_of
+from crossimage.networks.strokes import distance_maps
 from crossimage.networks.stylegan2.blocks import Blur4
 
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
-    instance_norm, adaptive_instance_norm, with_statistics, lab_to_rgb, rgb_to_lab,
+    instance_norm, adaptive_instance_norm, with_statistics, lab_to_rgb, rgb_to_lab, distance_maps,
+    masks_of,
 )  # fmt: skip
 """Our own functions that are one node of the graph."""
 
-_NORMS = (InstanceNorm, AffineInstanceNorm, LayerNorm, nn.InstanceNorm2d)
+_NORMS = (InstanceNorm, AffineInstanceNorm, LayerNorm)
+_OTHER_NORMS = (nn.GroupNorm, nn.LayerNorm, nn.modules.batchnorm._NormBase)
 _NORM_FUNCTIONS = (instance_norm, adaptive_instance_norm, with_statistics, F.instance_norm)
 
 _LAYERS = (
-    *_NORMS, BatchNorm, Dropout, Blur, Blur4, UpsampledConv, nn.Conv2d, nn.ConvTranspose2d,
+    *_NORMS, BatchNorm, ClassBatchNorm, Dropout, Blur, Blur4, UpsampledConv, nn.Conv2d,
+    nn.ConvTranspose2d,
 )  # fmt: skip
 
 _POINTWISE_MODULES = (
     nn.Identity, nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.SELU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh,
-    nn.Sigmoid, nn.Hardtanh, nn.Dropout, nn.Dropout2d, nn.BatchNorm2d, Dropout,
+    nn.Sigmoid, nn.Hardtanh, nn.Dropout, nn.Dropout2d, nn.BatchNorm2d, nn.InstanceNorm2d,
+    Dropout,
 )  # fmt: skip
 _POINTWISE_FUNCTIONS = (
     operator.add, operator.sub, operator.mul, operator.truediv, operator.neg, operator.pow,
@@ -70,14 +77,27 @@ def is_layer(module: nn.Module) -> bool:
 
 def is_norm(operation: object) -> bool:
     """Return whether a layer or function normalises each image by its own statistics."""
-    if isinstance(operation, BatchNorm):
-        return operation.test_mode == "train"
+    match operation:
+        case BatchNorm():
+            return operation.test_mode == "train"
+        case ClassBatchNorm():
+            return operation.batch_statistics
+        case nn.BatchNorm2d() | nn.InstanceNorm2d():
+            return operation.running_mean is None
     return isinstance(operation, _NORMS) or operation in _NORM_FUNCTIONS
 
 
 def keeps_shape(operation: object) -> bool:
     """Return whether a layer's output has the shape and the type of its input."""
-    return isinstance(operation, BatchNorm) or is_norm(operation)
+    return isinstance(operation, BatchNorm | ClassBatchNorm) or is_norm(operation)
+
+
+def is_other_norm(operation: object) -> bool:
+    """Return whether a layer or function normalises by statistics that are not computed here."""
+    if isinstance(operation, nn.Module):
+        known = isinstance(operation, (*_POINTWISE_MODULES, ClassBatchNorm)) or is_norm(operation)
+        return isinstance(operation, _OTHER_NORMS) and not known
+    return getattr(operation, "__name__", "") in ("group_norm", "layer_norm", "batch_norm")
 
 
 def drops(operation: object) -> bool:

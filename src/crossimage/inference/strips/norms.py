@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossimage.networks.layers.blocks import BatchNorm
 from crossimage.networks.layers.normalisation import (
     AffineInstanceNorm,
     InstanceNorm,
@@ -18,8 +17,23 @@ from crossimage.networks.layers.normalisation import (
     instance_norm,
     is_constant,
 )
+from crossimage.networks.masked_residual import ClassBatchNorm
 from crossimage.networks.pretrained import STATISTICS_EPS, with_statistics
 from crossimage.utils.arguments import exact
+
+
+class Statistics(NamedTuple):
+    """Statistics of the channels of maps.
+
+    Attributes:
+        mean: Means (N, C), float64.
+        variance: Biased variances (N, C), float64.
+        pixels: Values per channel.
+    """
+
+    mean: Tensor
+    variance: Tensor
+    pixels: int
 
 
 class Moments:
@@ -47,23 +61,13 @@ class Moments:
         self._mean, self._count = self._mean + apart * (count / total), total
 
     @property
-    def mean(self) -> Tensor:
-        """Means (N, C)."""
-        return self._mean
-
-    @property
-    def variance(self) -> Tensor:
-        """Biased variances (N, C)."""
-        return self._squares / self._count
-
-    @property
-    def count(self) -> int:
-        """Values per channel."""
-        return self._count
+    def statistics(self) -> Statistics:
+        """Return the statistics of all rows that were added."""
+        return Statistics(self._mean, self._squares / self._count, self._count)
 
 
 def affine_of(
-    operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], moments: Moments
+    operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], statistics: Statistics
 ) -> tuple[Tensor, Tensor]:
     """Return the scale and the shift (N, C) in float64 that a norm amounts to.
 
@@ -71,21 +75,24 @@ def affine_of(
         operation: The layer or the function.
         args: Its arguments after the maps.
         kwargs: Its named arguments.
-        moments: The statistics of the maps.
+        statistics: Those of the maps, of each image or of all images together (1, C).
     """
-    mean, variance = moments.mean, moments.variance
+    mean, variance, count = statistics
     match operation:
         case LayerNorm():
-            return _layer_norm(operation, moments)
+            return _layer_norm(operation, statistics)
+        case ClassBatchNorm():
+            scale, shift = operation.scales_and_shifts(*args, **kwargs)
+            return _instance_norm(mean, variance, scale, shift, operation.eps)
         case InstanceNorm():
             return _instance_norm(mean, variance, None, None, 1e-5)
         case AffineInstanceNorm():
             return _instance_norm(mean, variance, operation.weight, operation.bias, 1e-5)
-        case BatchNorm() | nn.InstanceNorm2d():
+        case nn.BatchNorm2d() | nn.InstanceNorm2d():
             return _instance_norm(mean, variance, operation.weight, operation.bias, operation.eps)
     if operation is with_statistics:
         wanted_mean, wanted_std = (value.cpu().double() for value in args)
-        unbiased = variance * (moments.count / max(1, moments.count - 1))
+        unbiased = variance * (count / max(1, count - 1))
         scale = wanted_std / (unbiased + STATISTICS_EPS).sqrt()
         return scale, wanted_mean - mean * scale
     if operation is adaptive_instance_norm:
@@ -114,11 +121,11 @@ def _instance_norm(
     return factor, offset
 
 
-def _layer_norm(layer: LayerNorm, moments: Moments) -> tuple[Tensor, Tensor]:
-    means = moments.mean
+def _layer_norm(layer: LayerNorm, statistics: Statistics) -> tuple[Tensor, Tensor]:
+    means, variances, pixels = statistics
     mean = means.mean(1, keepdim=True)
-    variance = (moments.variance + (means - mean).square()).mean(1, keepdim=True)
-    count = moments.count * means.shape[1]
+    variance = (variances + (means - mean).square()).mean(1, keepdim=True)
+    count = pixels * means.shape[1]
     deviation = (variance * (count / (count - 1))).sqrt()
     weight, bias = layer.weight.cpu().double(), layer.bias.cpu().double()
     scale = (weight / (deviation + layer.eps)).masked_fill(is_constant(variance, mean), 0.0)

@@ -22,6 +22,7 @@ from crossimage.inference.strips.layers import (
 from crossimage.inference.strips.maps import Constant, Local, Maps, Pointwise
 from crossimage.inference.strips.norms import ColumnSoftmax, Moments, affine_of, scaled
 from crossimage.inference.strips.stash import Stash
+from crossimage.inference.strips.statistics import OWN, NormStatistics
 from crossimage.inference.strips.trace import Traced, Untraceable
 
 _STASHED, _STASHED_IF_COSTLY, _COSTLY = 16, 32, 2000
@@ -57,13 +58,21 @@ class Passes(fx.Interpreter):
         traced: The translation.
         scanner: What carries out the passes.
         planning: Whether the passes are only planned, without statistics.
+        statistics: What norms normalise by.
     """
 
-    def __init__(self, traced: Traced, scanner: Scanner, *, planning: bool) -> None:
+    def __init__(
+        self,
+        traced: Traced,
+        scanner: Scanner,
+        *,
+        planning: bool,
+        statistics: NormStatistics = OWN,
+    ) -> None:
         super().__init__(traced.method, graph=traced.graph)
         self.extra_traceback = False  # errors of files are for users
         self._traced, self._scanner, self._planning = traced, scanner, planning
-        self._pixels = 1
+        self._statistics, self._pixels = statistics, 1
 
     def maps_of(self, image: Maps) -> Maps:
         """Return the translation of an image, as maps to read."""
@@ -128,13 +137,16 @@ class Passes(fx.Interpreter):
         kwargs: dict[str, Any],
         like: Tensor,
     ) -> Maps:
-        moments = Moments()
-        source = self._scan(args[0], None if self._planning else moments.add, n.name)
-        if self._planning:
-            return Pointwise([source], lambda xs: xs[0], like)
-        device = self._scanner.device
+        source, statistics = args[0], self._statistics.known(n.name)
+        if statistics is None:
+            moments = Moments()
+            source = self._scan(source, None if self._planning else moments.add, n.name)
+            if self._planning:
+                return Pointwise([source], lambda xs: xs[0], like)
+            statistics = self._statistics.measured(n.name, moments.statistics)
+        affine = affine_of(operation, args[1:], kwargs, statistics)
         scale, shift = (
-            values.float().to(device) for values in affine_of(operation, args[1:], kwargs, moments)
+            values.float().to(self._scanner.device).expand(like.shape[:2]) for values in affine
         )
         return Pointwise([source], lambda xs: scaled(xs[0], scale, shift), like)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from crossimage.inference.strips.maps import Maps
 from crossimage.inference.strips.passes import Passes
 from crossimage.inference.strips.stash import PlannedStash, Stash
+from crossimage.inference.strips.statistics import OWN, NormStatistics
 from crossimage.inference.strips.trace import Traced
 
 MOST_ROWS = 256
@@ -65,6 +66,7 @@ class Survey:
         traced: The translation.
         image: The image; nothing is read.
         device: Where it is computed.
+        statistics: What norms normalise by; known ones need no passes.
 
     Attributes:
         passes: What each pass takes; the last one reads the result.
@@ -72,12 +74,14 @@ class Survey:
         channels: Channels of the result.
     """
 
-    def __init__(self, traced: Traced, image: Maps, device: torch.device) -> None:
+    def __init__(
+        self, traced: Traced, image: Maps, device: torch.device, statistics: NormStatistics = OWN
+    ) -> None:
         self.device = device
         self.passes: list[PlannedPass] = []
         self._kept = 0
         self._height = image.height
-        result = Passes(traced, self, planning=True).maps_of(image)
+        result = Passes(traced, self, planning=True, statistics=statistics).maps_of(image)
         self.channels = result.shape[1]
         self.scan(result, None, False, "result")
 

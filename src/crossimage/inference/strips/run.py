@@ -12,6 +12,7 @@ from crossimage.inference.strips.maps import Maps
 from crossimage.inference.strips.passes import Passes
 from crossimage.inference.strips.plan import Plan
 from crossimage.inference.strips.stash import FileStash, MemoryStash, Stash
+from crossimage.inference.strips.statistics import OWN, NormStatistics
 from crossimage.inference.strips.trace import Traced
 
 
@@ -24,6 +25,7 @@ class Run:
         device: Where it is computed.
         folder: Where files for maps are made; None: the system's folder for temporary files.
         advance: Called with the share of the work that is done, in [0, 1], after every strip.
+        statistics: What norms normalise by.
     """
 
     def __init__(
@@ -33,14 +35,16 @@ class Run:
         device: torch.device,
         folder: Path | None = None,
         advance: Callable[[float], None] | None = None,
+        statistics: NormStatistics = OWN,
     ) -> None:
-        self.device = device
+        self.device, self._statistics = device, statistics
         self._traced, self._plan, self._folder = traced, plan, folder
         self._advance, self._done, self._pass = advance, 0.0, 0
 
     def strips(self, image: Maps) -> Iterator[tuple[int, Tensor]]:
         """Yield the translation of an image: the first row of each strip, and the strip."""
-        result = Passes(self._traced, self, planning=False).maps_of(image)
+        passes = Passes(self._traced, self, planning=False, statistics=self._statistics)
+        result = passes.maps_of(image)
         yield from self._read(result)
 
     def scan(
