@@ -1,0 +1,1 @@
+"""Plots as shapes, which templates draw as SVG."""
