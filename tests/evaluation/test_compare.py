@@ -8,7 +8,7 @@ import torch
 
 from crossimage.config import build
 from crossimage.evaluation import compare as module
-from crossimage.evaluation.compare import compare, open_gallery, titles_of
+from crossimage.evaluation.compare import compare, open_gallery
 from crossimage.evaluation.galleries.base import FolderGallery
 from crossimage.evaluation.galleries.labels import LabelGallery
 from crossimage.evaluation.galleries.samples import SampleGallery
@@ -23,14 +23,6 @@ from tests.evaluation.helpers import model, of_classes, pictures
 @pytest.fixture(autouse=True)
 def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-def test_titles_are_the_shortest_ends_of_paths_that_tell_runs_apart() -> None:
-    assert titles_of(["runs/munit"]) == ["munit"]
-    assert titles_of(["runs/munit", "runs/unit/"]) == ["munit", "unit"]
-    assert titles_of(["a/x", "b/x", "c/y"]) == ["a/x", "b/x", "y"]
-    assert titles_of(["x", "a/x", "."]) == ["x", "a/x", "."]
-    assert titles_of(["a/x", "a/x"]) == ["a/x", "a/x"]
 
 
 def folder(fake: Path, real: Path) -> Callable[[], tuple[FolderGallery]]:

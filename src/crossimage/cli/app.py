@@ -25,7 +25,7 @@ from crossimage.cli.commands import Commands
 from crossimage.cli.completion import completer
 from crossimage.cli.data import data_app
 from crossimage.cli.overrides import collect_settings
-from crossimage.cli.runs import info, runs
+from crossimage.cli.runs import compare, info, runs
 from crossimage.cli.study import study_app
 from crossimage.cli.train import recipes, run_train, train
 from crossimage.cli.translate import sample, translate
@@ -47,6 +47,7 @@ COMMANDS: dict[str, Any] = {
     "recipes": recipes,
     "runs": runs,
     "info": info,
+    "compare": compare,
     "data": data_app,
     "study": study_app,
 }

@@ -18,6 +18,7 @@ from tyro.conf import Positional
 from crossimage.cli.arguments import NUMBERS, MaxPixels, limit_pixels
 from crossimage.utils.files import as_path
 from crossimage.utils.setting_names import setting_of
+from crossimage.utils.texts.setting_text import as_text
 
 
 def train(
@@ -199,7 +200,7 @@ def _print_settings(recipe: str) -> None:
     for key, value, text in _described(config):
         choices = choices_of(type(config), key)
         text += f" One of {', '.join(choices)}." if choices else ""
-        print(f"  {key}={_as_text(value)}")
+        print(f"  {key}={as_text(value)}")
         print(textwrap.fill(text, 88, initial_indent=" " * 6, subsequent_indent=" " * 6))
 
 
@@ -262,19 +263,8 @@ def literals(hint: Any) -> tuple[str, ...]:
     if hint is bool:
         return "true", "false"
     if get_origin(hint) is Literal:
-        return tuple(map(_as_text, get_args(hint)))
+        return tuple(map(as_text, get_args(hint)))
     if get_origin(hint) in (Annotated, Union, UnionType):
         kinds = get_args(hint)[:1] if get_origin(hint) is Annotated else get_args(hint)
         return tuple(value for kind in kinds for value in literals(kind))
     return ()
-
-
-def _as_text(value: Any) -> str:
-    """Format a value as the command line accepts it."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, tuple | list):
-        if any(isinstance(part, tuple | list) for part in value):
-            return f"[{','.join(f'[{_as_text(part)}]' for part in value)}]"
-        return ",".join(map(str, value))
-    return str(value)

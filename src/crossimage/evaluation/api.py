@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from crossimage.data.sources.domains.data_set import Data, DataSet, read_data_set, recorded
-from crossimage.evaluation.compare import compare, open_galleries, titles_of
+from crossimage.evaluation.compare import compare, open_galleries
 from crossimage.evaluation.galleries.base import FolderGallery, Gallery
 from crossimage.evaluation.galleries.results import real_beside
 from crossimage.evaluation.options import Backbone, Options, Resize
@@ -16,6 +16,7 @@ from crossimage.evaluation.report.result import EvaluationResult, report_result
 from crossimage.evaluation.study import add_study
 from crossimage.inference.translator import Translator, load
 from crossimage.utils.files import as_path
+from crossimage.utils.names import titles_of
 from crossimage.utils.progress import ProgressCallback
 
 

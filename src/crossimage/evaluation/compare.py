@@ -25,17 +25,6 @@ from crossimage.utils.arguments import find_device
 from crossimage.utils.progress import ProgressCallback
 
 
-def titles_of(paths: Sequence[str]) -> list[str]:
-    """Return the shortest end of each path that distinguishes it, such as ``munit``."""
-    parts = [Path(path).parts or (path,) for path in paths]
-    titles = []
-    for own in parts:
-        ends = (own[-n:] for n in range(1, len(own) + 1))
-        unique = (end for end in ends if sum(end == one[-len(end) :] for one in parts) == 1)
-        titles.append(str(Path(*next(unique, own))))
-    return titles
-
-
 def open_galleries(
     title: str, model: Translator, data: DataSet, options: Options
 ) -> tuple[Gallery, ...]:

@@ -51,7 +51,7 @@ def list_runs(folder: Path) -> list[RunSummary]:
         raise FileNotFoundError(
             f"there is no folder {folder}; name the folder of your runs: crossimage runs DIR"
         )
-    found = [summary for path in sorted(_places(folder)) if (summary := _summary(path))]
+    found = [summary for path in sorted(_places(folder)) if (summary := summary_of(path))]
     if not found:
         raise ValueError(f"{folder} holds no run; a run is started with `crossimage train`")
     return found
@@ -64,7 +64,7 @@ def _places(folder: Path) -> list[Path]:
     ]
 
 
-def _summary(run: Path) -> RunSummary | None:
+def summary_of(run: Path) -> RunSummary | None:
     """Return what a folder tells; None if it is not that of a run."""
     try:
         settings = read_yaml(run / "config.yaml")

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from crossimage.evaluation.compare import titles_of
 from crossimage.study import settings as settings_file
 from crossimage.study import store as database
 from crossimage.study.pictures import PictureFolder
@@ -20,6 +19,7 @@ from crossimage.study.settings import IMAGES, Settings, make_settings, read_sett
 from crossimage.study.sources import Progress, Results, Wanted, match, read_method
 from crossimage.study.store import Store
 from crossimage.utils.files import new_folder
+from crossimage.utils.names import titles_of
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import csv
 import io
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,25 +98,35 @@ def read_rows(path: Path) -> list[LossRow]:
 
     Rows that a kill cut short are skipped, and the later one of two rows of one step counts.
     """
+    return read_table(path)[0]
+
+
+def read_table(path: Path) -> tuple[list[LossRow], int]:
+    """Read the table as :func:`read_rows` does, and count the lines that can't be read."""
     if not path.is_file():
-        return []
+        return [], 0
     rows: dict[int, LossRow] = {}
     text = path.read_bytes().decode("utf-8-sig", errors="replace")
-    with suppress(csv.Error):  # a cell of more than 100,000 characters
-        lines = csv.reader(io.StringIO(text, newline=""))
+    unreadable = 0
+    lines = csv.reader(io.StringIO(text, newline=""))
+    try:
         header = next(lines, [])
+        unreadable += bool(header) and not {*_COMMON} <= {*header}
         for line in lines:
             values = dict(zip(header, line, strict=False))
             try:
                 if len(line) != len(header):
-                    continue
+                    raise ValueError
                 made, seconds, rate = (float(values.pop(name)) for name in _COMMON)
                 step = int(made)
                 losses = {name: float(text) for name, text in values.items() if text}
             except (KeyError, ValueError, OverflowError):
+                unreadable += bool(line)
                 continue
             rows[step] = LossRow(step, seconds, rate, losses)
-    return [rows[step] for step in sorted(rows)]
+    except csv.Error:  # a cell of more than 100,000 characters
+        unreadable += len(text.splitlines()) - lines.line_num + 1
+    return [rows[step] for step in sorted(rows)], unreadable
 
 
 def _own_header(path: Path) -> list[str] | None:

@@ -18,6 +18,7 @@ from crossimage.utils.html import page_template
 from crossimage.utils.plots.curves import FRAME, Plot, Points, plot_of
 from crossimage.utils.sheet_files import sheet_files
 
+
 def write_page(run: Path, *, title: str, facts: Mapping[str, str], use: Sequence[str] = ()) -> None:
     """Write ``RUN/index.html`` from ``RUN/metrics.csv`` and the sample sheets.
 

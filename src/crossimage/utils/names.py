@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 
 def look_up(name: str, names: Sequence[str]) -> int | None:
@@ -25,3 +26,14 @@ def did_you_mean(name: str, names: Iterable[str], cutoff: float = 0.6) -> str:
     known = {candidate.casefold(): candidate for candidate in names}
     near = difflib.get_close_matches(name.casefold(), known, 1, cutoff)
     return f"; did you mean '{known[near[0]]}'?" if near else ""
+
+
+def titles_of(paths: Sequence[str]) -> list[str]:
+    """Return the shortest end of each path that distinguishes it, such as ``munit``."""
+    parts = [Path(path).parts or (path,) for path in paths]
+    titles = []
+    for own in parts:
+        ends = (own[-n:] for n in range(1, len(own) + 1))
+        unique = (end for end in ends if sum(end == one[-len(end) :] for one in parts) == 1)
+        titles.append(str(Path(*next(unique, own))))
+    return titles
