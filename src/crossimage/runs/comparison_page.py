@@ -1,4 +1,4 @@
-"""The page of a comparison: tables, curves over one another and sheets side by side, in one file."""
+"""The page of a comparison: tables, curves over one another, sheets side by side, in one file."""
 
 from __future__ import annotations
 

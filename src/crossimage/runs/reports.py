@@ -20,7 +20,7 @@ class ReportedFigure:
 
     Attributes:
         text: Its value, with half the width of its interval.
-        measured: How it was measured: protocol, seed and data, which must be equal for a comparison.
+        measured: How it was measured, such as protocol, seed and data; equal if comparable.
         report: The report.
     """
 
