@@ -1,4 +1,4 @@
-"""Measure how long Python, ``import crossimage`` and ``crossimage --help`` take from start to exit.
+"""Measure how long Python, imports and ``crossimage --help`` take from start to exit.
 
     python benchmarks/startup.py [ROUNDS]
 
@@ -18,6 +18,9 @@ COMMANDS = {
     "python -c pass": ["-c", "pass"],
     "import crossimage": ["-c", "import crossimage"],
     "crossimage --help": ["-m", "crossimage", "--help"],
+    "import torch": ["-c", "import torch"],
+    "modules that translate": ["-c", "import crossimage.inference.translator"],
+    "modules that train": ["-c", "import crossimage.training.run"],
 }
 
 
@@ -36,7 +39,7 @@ def main() -> None:
     for name, times in results.items():
         elapsed, busy = zip(*times, strict=True)
         print(
-            f"{name:20}{statistics.median(elapsed):.3f} s ({min(elapsed):.3f} to "
+            f"{name:24}{statistics.median(elapsed):.3f} s ({min(elapsed):.3f} to "
             f"{max(elapsed):.3f}), {statistics.median(busy):.3f} s of CPU time"
         )
 

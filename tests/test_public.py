@@ -44,6 +44,21 @@ def test_imports_no_torch(code: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
 
 
+@pytest.mark.parametrize(
+    "module",
+    ["crossimage.training.run", "crossimage.inference.translator", "crossimage.data.build"],
+)
+def test_imports_no_package_that_takes_seconds_and_is_hardly_used(module: str) -> None:
+    code = (
+        f"import sys, {module}; from crossimage.methods import METHODS; dict(METHODS); "
+        "print(*{'torchvision', 'torchmetrics', 'scipy', 'tensorboard'} & set(sys.modules))"
+    )
+    imported = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120
+    )
+    assert imported.stdout == "\n"
+
+
 def public(tree: ast.Module | ast.ClassDef) -> Iterator[ast.ClassDef | ast.FunctionDef]:
     """Public classes, functions and methods."""
     for node in tree.body:

@@ -13,7 +13,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision.transforms.v2 import functional as transforms
 
 from crossimage.config import Config
 from crossimage.data.augment import Zoom, augment, zoom_of_step
@@ -21,7 +20,7 @@ from crossimage.data.deaths import is_deadly, noted, still_deadly
 from crossimage.data.images.checks.limit import max_pixels
 from crossimage.data.images.files import decode, normalise
 from crossimage.data.images.pixels import BombError, ImageError
-from crossimage.data.images.resize import resize_decoded, size_before_crop
+from crossimage.data.images.resize import centre, resize_decoded, size_before_crop
 from crossimage.data.loader import LoadedBatch, Sample
 from crossimage.data.sources.folders import Domain, Split
 from crossimage.data.sources.side_by_side import half_of
@@ -357,7 +356,7 @@ class Images(Dataset[Sample]):
 
     def _centre(self, images: list[Tensor]) -> list[Tensor]:
         size = self.config.crop
-        return [normalise(transforms.center_crop(image, size).contiguous()) for image in images]
+        return [normalise(centre(image, size).contiguous()) for image in images]
 
     def _spread(self, group: Group, rows: list[Row], count: int) -> list[list[Tensor]]:
         """Load ``count`` evenly spread rows of images; an unreadable row gives way to the next."""

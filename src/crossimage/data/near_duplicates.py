@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
 from crossimage.data.images.files import normalise
+from crossimage.data.images.resize import resize_decoded
 
 SIDE = 16
 """Height and width of a fingerprint in pixels."""
@@ -44,7 +44,7 @@ class Alike(NamedTuple):
 def fingerprint(image: Tensor) -> Fingerprint:
     """Return the fingerprint of a decoded image (1 or 3, H, W)."""
     x = normalise(image).expand(3, -1, -1)
-    small = transforms.resize(x, [SIDE, SIDE], antialias=True)
+    small = resize_decoded(x, (SIDE, SIDE))
     return ((small + 1) * 127.5).numpy().astype(np.float32).ravel()
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
 from crossimage.data.images.class_ids import MANY, read_class_ids
 from crossimage.data.images.files import normalise
 from crossimage.data.images.pixels import ImageInfo, Pixels, convert
+from crossimage.data.images.resize import resize_decoded
 from crossimage.data.near_duplicates import Fingerprint, fingerprint
 
 BINS = 16
@@ -74,8 +74,8 @@ class Looks(dict[Path, Look]):
         scale = _SIDE / max(colours.shape[1:])
         small = colours
         if scale < 1:
-            size = [max(2, round(side * scale)) for side in colours.shape[1:]]
-            small = transforms.resize(colours, size, antialias=True)
+            height, width = (max(2, round(side * scale)) for side in colours.shape[1:])
+            small = resize_decoded(colours, (height, width))
         values = (normalise(small) + 1) * 127.5
         middle = max(1, values.shape[2] // 2)
         parts = values, values[:, :, :middle], values[:, :, -middle:]

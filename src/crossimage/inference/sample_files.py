@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import SupportsIndex
 
 from torch import Tensor
-from torchvision.utils import make_grid
 
 from crossimage.inference.output_types import suffix_of
 from crossimage.inference.outputs import SHEET, check_folder, report_progress, write_sample
@@ -59,5 +58,7 @@ def sample_files(
 
 def sample_grid(images: Sequence[Tensor] | Tensor) -> Tensor:
     """Arrange up to 64 images (C, H, W) in a grid (C, rows, columns) with white borders."""
+    from torchvision.utils import make_grid  # imports a second of networks
+
     columns = min(_GRID, math.ceil(math.sqrt(len(images))))
     return make_grid(list(images), columns, pad_value=1.0)

@@ -14,14 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import VGG, VGG16_Weights, VGG19_Weights, WeightsEnum, vgg16, vgg19
 
 from crossimage.networks.layers.convolution import PaddedConv2d
 from crossimage.utils.tensor_files.published import read_weights
 from crossimage.utils.tensor_files.torch_files import read_pickle
+
+if TYPE_CHECKING:
+    from torchvision.models import VGG, WeightsEnum
 
 FACE_MEAN = (129.186, 104.762, 93.594)
 """Mean colour that VGG-Face subtracts: red, green and blue in 0..255."""
@@ -128,6 +131,8 @@ class VGG16Features(_VGGFeatures):
     def __init__(self, weights: Path | None, needed_by: str, setting: str) -> None:
         fourth_pool, relu5_3 = 23, 29
         layers = [i for i in range(relu5_3 + 1) if i != fourth_pool]
+        from torchvision.models import VGG16_Weights, vgg16  # a second's import
+
         published = VGG16_Weights.IMAGENET1K_V1
         super().__init__(vgg16, published, weights, layers, needed_by, setting)
 
@@ -158,6 +163,8 @@ class VGG19Features(_VGGFeatures):
 
     def __init__(self, weights: Path | None, needed_by: str, setting: str) -> None:
         relu5_4 = 35
+        from torchvision.models import VGG19_Weights, vgg19
+
         published = VGG19_Weights.IMAGENET1K_V1
         super().__init__(vgg19, published, weights, range(relu5_4 + 1), needed_by, setting)
 

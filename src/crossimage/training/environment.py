@@ -10,12 +10,14 @@ import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 
 from crossimage._version import __version__
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def environment(data: str | dict[str, list[str]], fabric: Fabric) -> dict[str, Any]:

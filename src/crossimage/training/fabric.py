@@ -4,15 +4,38 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+from unittest.mock import patch
 
 import torch
 import torch.distributed as dist
-from lightning_fabric import Fabric
-from lightning_fabric.utilities.exceptions import MisconfigurationException
+from lightning_utilities.core import imports
+from packaging.version import Version
 
 from crossimage.training.processes import LostProcessError, tie_to_first, watch_others
 from crossimage.utils.arguments import find_device
+
+
+def _has_version(
+    package: str,
+    compare: Callable[[Version, Version], bool],
+    than: str,
+    use_base_version: bool = False,
+) -> bool:
+    """Compare the version of an installed package, without importing it."""
+    try:
+        found = Version(version(package))
+    except PackageNotFoundError:
+        return False
+    return compare(Version(found.base_version) if use_base_version else found, Version(than))
+
+
+with patch.object(imports, "compare_version", _has_version):
+    # It compares the version of torchmetrics, whose import takes as long as that of PyTorch.
+    from lightning_fabric import Fabric
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 
 def world_of(devices: int) -> int:

@@ -10,10 +10,9 @@ from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 
 from crossimage.checkpoints.contents import check_complete, check_weights
 from crossimage.checkpoints.training_state import Checkpoints, InUseError, lock
@@ -49,6 +48,9 @@ from crossimage.training.warm_start import load_fixed, load_weights, network_set
 from crossimage.utils.files import as_path, write_text
 from crossimage.utils.rank import is_first_process
 from crossimage.utils.seeds import seed_of
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def train(

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from crossimage.checkpoints.training_state import Checkpoints
@@ -30,6 +29,9 @@ from crossimage.training.step.stepper import Stepper
 from crossimage.training.stops import STOP_REQUESTED, StopRequests
 from crossimage.utils.contact_sheet import Panel
 from crossimage.utils.seeds import seed_of
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 class Trainer:

@@ -3,9 +3,11 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
+from torchvision.transforms.v2 import functional as transforms
 
 from crossimage.config import Config
 from crossimage.data.images.resize import (
+    centre,
     enlarge,
     pad_to,
     resize_decoded,
@@ -86,6 +88,21 @@ def test_decoded_bytes_are_resized_to_whole_levels_and_floats_exactly() -> None:
     exact = resize_floats(from_uint8(image)[None], (10, 12))[0]
     assert exact.shape == (3, 10, 12)
     assert ((levels(exact) - small).abs() <= 1).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(20, 30), (7, 9), (41, 64), (20, 15)])
+@pytest.mark.parametrize("last", [False, True])
+def test_images_are_resized_and_cut_exactly_as_by_torchvision(dtype, channels, size, last):
+    image = torch.randint(0, 256, (channels, 20, 30)).to(dtype)
+    if last:  # as Pillow gives them
+        image = image.permute(1, 2, 0).contiguous().permute(2, 0, 1)
+    assert torch.equal(
+        resize_decoded(image, size), transforms.resize(image, list(size), antialias=True)
+    )
+    smaller = (min(size[0], 20), min(size[1], 30))
+    assert torch.equal(centre(image, smaller), transforms.center_crop(image, list(smaller)))
 
 
 def test_the_shortest_side_is_resized_and_the_other_in_proportion() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
-from torchvision.transforms.v2 import functional as transforms
 
 from crossimage.config import Config
 from crossimage.utils.intensities import from_uint8, to_uint8
@@ -27,8 +26,19 @@ def size_before_crop(height: int, width: int, config: Config) -> Size:
 
 
 def resize_decoded(image: Tensor, size: Size) -> Tensor:
-    """Resize a decoded image (C, H, W), antialiased; uint8 stays uint8, rounded to whole levels."""
-    return transforms.resize(image, list(size), antialias=True)
+    """Resize a decoded image (C, H, W), antialiased; uint8 stays uint8, rounded to whole levels.
+
+    The values are those of torchvision's ``resize``.
+    """
+    if image.shape[1:] == size:
+        return image
+    return interpolate(image[None], size, mode="bilinear", antialias=True)[0]
+
+
+def centre(image: Tensor, size: Size) -> Tensor:
+    """Return the middle of an image (C, H, W) that is no smaller than ``size``."""
+    top, left = (round((image.shape[i + 1] - size[i]) / 2) for i in (0, 1))
+    return image[:, top : top + size[0], left : left + size[1]]
 
 
 def resize_floats(x: Tensor, size: Size) -> Tensor:
