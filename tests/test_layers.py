@@ -17,7 +17,7 @@ LAYERS = (
     ("data", "methods"),
     ("recipes", "checkpoints"),
     ("inference", "training", "interop"),
-    ("doctor", "runs", "video"),
+    ("doctor", "export", "runs", "video"),
     ("evaluation",),
     ("study",),
     ("cli",),

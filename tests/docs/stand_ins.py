@@ -385,6 +385,7 @@ STAND_INS: dict[str, StandIns] = {
             "--data DATA --out real": "--data DATA --set trials=2 practice=1 --out real",
         },
     ),  # fmt: skip
+    "docs/export.md": StandIns(SKETCHES | {"runs/shoes": partial(model, method="munit")}),
     "docs/large.md": StandIns({"runs/shoes": partial(model, method="munit"), "big.tif": image}),
     "docs/translate.md": StandIns(
         SKETCHES

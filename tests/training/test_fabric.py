@@ -22,7 +22,7 @@ def test_torchrun_sets_the_number_of_processes(monkeypatch: pytest.MonkeyPatch) 
 def test_auto_is_what_the_hardware_is_fast_at(
     has_bf16: bool, chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fabric, "_has_bf16", lambda: has_bf16)
+    monkeypatch.setattr(fabric, "has_bf16", lambda device: has_bf16)
     assert arithmetic("auto") == chosen
     assert [arithmetic(name) for name in ("fp32", "bf16", "fp16")] == ["fp32", "bf16", "fp16"]
 

@@ -47,7 +47,7 @@ def save_model(path: Path, method: Method, *, discriminators: bool = False) -> N
     Raises:
         OSError: The file cannot be written; an earlier file at ``path`` is unchanged.
     """
-    name = method_name(type(method))
+    name = method_name(method.kind)
     tensors = {
         key: value.to("cpu", copy=True, memory_format=torch.contiguous_format)
         for key, value in method.tensors(*_networks(method, discriminators)).items()
@@ -134,8 +134,11 @@ def _check_networks(path: Path, file: Safetensors) -> tuple[Method, bool]:
 def model_hash(method: Method) -> str:
     """Return the SHA-256 of the weights that translate, as model files state it.
 
-    Discriminators do not count, so that a run, its model file and a copy of it have one hash.
+    Discriminators do not count, so that a run, its model file and a copy of it have one hash. That
+    of an exported model is the SHA-256 of its file.
     """
+    if method.file_hash:
+        return method.file_hash
     tensors = method.tensors(*_networks(method, everything=False))
     return _checksum(
         {

@@ -24,6 +24,7 @@ from crossimage.cli.checkpoints import import_, run_import
 from crossimage.cli.commands import Commands
 from crossimage.cli.completion import completer
 from crossimage.cli.data import data_app
+from crossimage.cli.export import export
 from crossimage.cli.overrides import collect_settings
 from crossimage.cli.runs import compare, info, runs
 from crossimage.cli.study import study_app
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Any] = {
     "train": train,
     "translate": translate,
     "sample": sample,
+    "export": export,
     "evaluate": cli_evaluate.evaluate,
     "import": import_,
     "recipes": recipes,
@@ -138,7 +140,7 @@ def _run(arguments: list[str]) -> int:
     elif arguments[:1] == ["evaluate"]:
         return cli_evaluate.main(arguments[1:])
     else:
-        if arguments[:1] == ["translate"]:
+        if arguments[:1] in (["translate"], ["export"]):
             arguments = collect_settings(arguments, ("--same-style", "--skip-existing"))
         marks = (tyro.conf.FlagCreatePairsOff,)
         app.cli(prog="crossimage", args=arguments, config=marks, registry=NUMBERS)

@@ -54,7 +54,7 @@ def translate(
     """Translate images with a trained model.
 
     Args:
-        run: A run folder or a model file.
+        run: A run folder, a model file or an exported model (.onnx).
         inputs: Images, folders (including their subfolders), quoted patterns such as 'in/**/*.jpg',
             lists of files (@list.txt or list.txt, one path per line), addresses (https://...), or -
             for an image from stdin.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -20,7 +21,7 @@ from crossimage.labels import To
 from crossimage.methods import METHODS
 from crossimage.methods.base import Method
 from crossimage.networks.layers.convolution import arrange
-from crossimage.utils.arguments import find_device, seed_number, seeded, whole
+from crossimage.utils.arguments import find_device, has_bf16, seed_number, seeded, whole
 from crossimage.utils.memory import is_out_of_memory
 from crossimage.utils.seeds import OwnRandomNumbers, fresh_seed, seed_of
 
@@ -34,6 +35,9 @@ Target = str | Tensor
 _MEAN_OF = 10_000  # random styles whose mean is a domain's mean style
 
 _MIN_SIZE = 4  # pixels per side, for layers that pad by reflecting three pixels
+
+
+_warned: set[str] = set()  # types of devices whose emulation of bf16 was reported
 
 
 class Draw(NamedTuple):
@@ -85,6 +89,8 @@ class Predictor:
         if precision not in get_args(Precision):
             raise ValueError(f"precision must be fp32 or bf16, found {precision!r}")
         self.device, self.precision = find_device(device), precision
+        if precision == "bf16":
+            _warn_of_emulation(self.device)
         self.networks = networks.to(self.device).eval().requires_grad_(False)
         self._mean_styles: dict[object, Tensor] = {}
         if precision == "bf16":  # whose convolutions prefer this memory layout
@@ -97,7 +103,7 @@ class Predictor:
     @property
     def method(self) -> str:
         """Name of the method, such as ``munit``; its class's name if it is not registered."""
-        cls = type(self.networks)
+        cls = self.networks.kind
         return next((name for name, known in METHODS.items() if known is cls), cls.__name__)
 
     @property
@@ -132,7 +138,7 @@ class Predictor:
     @property
     def maps_codes(self) -> bool:
         """Whether random styles are made by a network, from random codes and a target."""
-        return type(self.networks).style_from is not Method.style_from
+        return self.networks.kind.style_from is not Method.style_from
 
     def letter(self, domain: object) -> str:
         """Return the method's letter for a domain's name.
@@ -515,3 +521,19 @@ class Predictor:
     def _require_styles(self) -> None:
         if not self.networks.style_dim:
             raise ValueError(f"{self.method} has no styles: leave out style and reference")
+
+
+def _warn_of_emulation(device: torch.device) -> None:
+    """Warn once that a device computes bf16 more slowly than fp32."""
+    if device.type in _warned or has_bf16(device):
+        return
+    _warned.add(device.type)
+    what, remedy = "GPU", ""
+    if device.type == "cpu":
+        what = "CPU"
+        remedy = ", or export the model in int8, which is faster (`crossimage export ... --int8`)"
+    warnings.warn(
+        f"this {what} has no units for bf16, which takes about 2.5 times as long as fp32 there; "
+        f"leave out precision=bf16{remedy}",
+        stacklevel=4,
+    )

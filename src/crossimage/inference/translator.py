@@ -17,6 +17,7 @@ from crossimage.checkpoints.load import change_settings, load_networks
 from crossimage.checkpoints.model_file import save_model
 from crossimage.data.images.files import Opacity
 from crossimage.inference.display import as_html, facts_of, run_folder_of
+from crossimage.inference.exported.load import is_onnx, load_exported
 from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.translate import TranslatedFiles, translate_files
 from crossimage.inference.halves import Half, HalfRule
@@ -57,7 +58,7 @@ def load(
     """Load a trained model.
 
     Args:
-        path: A run folder or a model file.
+        path: A run folder, a model file or an exported model (``.onnx``, docs/export.md).
         device: Where the networks compute; ``auto`` is the GPU if there is one.
         discriminators: Load the discriminators too, from the model file if it holds them, and
             otherwise from the run folder's newest checkpoint.
@@ -75,8 +76,12 @@ def load(
             discriminators to load.
     """
     read_size(memory)  # before the model is read
-    target, path = find_device(device), as_path(path, "the model's path")
-    networks = load_networks(path, discriminators)
+    path = as_path(path, "the model's path")
+    exported = is_onnx(path)
+    if exported:
+        _check_exported(path, device, discriminators, precision)
+    target = find_device("cpu" if exported else device)
+    networks = load_exported(path) if exported else load_networks(path, discriminators)
     changed = dict(settings or {})
     if value_range is not None:
         changed["value_range"] = value_range
@@ -85,6 +90,27 @@ def load(
     translator = Translator(networks, target, precision, memory)
     translator._run_folder = run_folder_of(path)
     return translator
+
+
+def _check_exported(
+    path: Path, device: str | torch.device, discriminators: bool, precision: Precision
+) -> None:
+    """Refuse what an exported model does not have."""
+    if str(device) not in ("auto", "cpu"):
+        raise ValueError(
+            f"{path} is an exported model, which computes on the CPU, and the device is "
+            f"'{device}'; leave it out, or use the model that it was exported from"
+        )
+    if discriminators:
+        raise ValueError(
+            f"{path} is an exported model, which has no discriminators; use the run that it was "
+            "exported from"
+        )
+    if precision != "fp32":
+        raise ValueError(
+            f"{path} is an exported model, whose precision is that of its graph; leave out "
+            f"precision={precision}"
+        )
 
 
 class Translator(Predictor):

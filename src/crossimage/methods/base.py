@@ -153,6 +153,9 @@ class Method(ABC, nn.Module):
             network. They are built in ``__init__``, each time or never for a config, get their
             weights in :meth:`build_fixed_networks` and are kept in the model file. No player moves
             them, and they stay in evaluation mode, without gradients of their own.
+        file_hash: The SHA-256 of the file of an exported model, whose weights are in a graph.
+        bytes_per_pixel: Memory that translating an image takes, per pixel of it, for exported
+            models, which translate images as a whole; None: it follows from the networks' layers.
         loaded: Names of the networks of ``inference_fixed`` whose weights are those of a model or a
             checkpoint, so that :meth:`build_fixed_networks` need not find any.
     """
@@ -181,6 +184,8 @@ class Method(ABC, nn.Module):
     min_size: int = 1
     min_style_size: int = 1
     fixed_size: tuple[int, int] | None = None
+    file_hash: str = ""
+    bytes_per_pixel: float | None = None
     loaded: tuple[str, ...] = ()
     config: BaseConfig
 
@@ -216,6 +221,11 @@ class Method(ABC, nn.Module):
     def needs_batches_of(cls, config: Any) -> int:
         """Return what the number of images that a process sees must be a multiple of."""
         return cls.batch_multiple
+
+    @property
+    def kind(self) -> type[Method]:
+        """The class of the method; of an exported model, that of the method it was."""
+        return type(self)
 
     @property
     def names(self) -> dict[str, str]:
@@ -430,4 +440,4 @@ class Method(ABC, nn.Module):
 
 def repeat_per_style(x: Tensor, style: Tensor) -> Tensor:
     """Repeat each of N images or feature maps k times in a row, for N k style codes."""
-    return x.repeat_interleave(len(style) // len(x), 0)
+    return x.repeat_interleave(style.shape[0] // x.shape[0], 0)

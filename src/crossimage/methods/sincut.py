@@ -251,7 +251,7 @@ class SinCUT(Method):
         """Return G(x), with new noise each time."""
         make = torch.randn if self.config.noise else torch.zeros
         shapes = self.generators.noise_shapes(x)
-        noise = [make(len(x), *shape, device=x.device) for shape in shapes]
+        noise = [make(x.shape[0], *shape, device=x.device) for shape in shapes]
         translation: Tensor = self.generators(x, noise)
         return translation
 

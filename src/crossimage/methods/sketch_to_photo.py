@@ -391,7 +391,7 @@ class SketchToPhoto(Method):
         """Return C(T(x)), with the styles of references unless a style is all zeros."""
         assert to == "b"
         gray = self.shape(x, attend=True) if self.shape.begun else x
-        style = x.new_zeros(len(x), self.style_dim) if style is None else style
+        style = x.new_zeros(x.shape[0], self.style_dim) if style is None else style
         return self.colorize(repeat_per_style(gray, style), style)
 
     def colorize(self, gray: Tensor, style: Tensor) -> Tensor:

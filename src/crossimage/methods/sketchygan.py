@@ -258,7 +258,7 @@ class SketchyGAN(Method):
         """Return G(s, c, z) of sketches, for label vectors c (N, L) and noise z (N k, z_dim)."""
         assert style is not None
         seen = repeat_per_style(self._seen(x), style)
-        classes = repeat_per_style(to.expand(len(x), -1).argmax(1), style)
+        classes = repeat_per_style(to.expand(x.shape[0], -1).argmax(1), style)
         return self.generators(seen, classes, style)
 
     def _seen(self, x: Tensor) -> Tensor:

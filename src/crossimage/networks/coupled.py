@@ -17,7 +17,7 @@ def with_coordinates(x: Tensor) -> Tensor:
     rows = torch.arange(height, device=x.device, dtype=x.dtype) * (2 / height) - 1
     columns = torch.arange(width, device=x.device, dtype=x.dtype) * (2 / width) - 1
     xy = torch.stack(torch.meshgrid(rows, columns, indexing="ij"))
-    return torch.cat([x, xy.expand(len(x), -1, -1, -1)], 1)
+    return torch.cat([x, xy.expand(x.shape[0], -1, -1, -1)], 1)
 
 
 class CoupledVAE(nn.Module):

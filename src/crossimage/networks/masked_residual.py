@@ -85,7 +85,7 @@ class NoiseLayer(nn.Module):
     def forward(self, z: Tensor, classes: Tensor) -> Tensor:
         """Map noise (N, inputs) of images of these classes (N,) to (N, outputs)."""
         y: Tensor = self.linear(z)
-        if len(y) > 1 and (self.training or self.batch_statistics):
+        if (self.training or self.batch_statistics) and len(y) > 1:
             variance, mean = torch.var_mean(y.float(), 0, correction=0)
         else:
             mean, variance = self.linear.bias, self.linear.weight.square().sum(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from crossimage.networks.layers.plain import is_plain
 from crossimage.utils.arguments import exact
 
 _LIGHT = 249.5 / 127.5 - 1  # of 255 gray levels; everything darker belongs to a stroke
@@ -28,8 +29,8 @@ def distance_maps(x: Tensor) -> Tensor:
     """
     gray = x.float().mean(1)
     black = gray < -_LIGHT
-    inverted = black.flatten(1).float().mean(1) > 0.5
-    strokes = torch.where(inverted[:, None, None], ~black, gray < _LIGHT)
+    inverted = (black.flatten(1).float().mean(1) > 0.5)[:, None, None]
+    strokes = (inverted & ~black) | (~inverted & (gray < _LIGHT))
     distances = exact(_squared_distances(strokes)).sqrt()
     farthest = distances.flatten(1).amax(1)[:, None, None].clamp_min(1)
     levels = (distances / farthest * 255).floor()
@@ -49,5 +50,5 @@ def _nearest(costs: Tensor) -> Tensor:
     rows, length = costs.reshape(-1, costs.shape[-1]), costs.shape[-1]
     index = torch.arange(length, device=costs.device, dtype=costs.dtype)
     apart = (index[:, None] - index).square()
-    parts = torch.split(rows, max(1, _ROWS // length**2))
+    parts = [rows] if is_plain() else torch.split(rows, max(1, _ROWS // length**2))
     return torch.cat([(part[:, None] + apart).amin(2) for part in parts]).reshape(costs.shape)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from crossimage.checkpoints.load import load_networks
 from crossimage.checkpoints.model_file import model_hash
+from crossimage.inference.exported.load import is_onnx, load_exported
+from crossimage.inference.exported.method import ExportedMethod
 from crossimage.inference.predictor import Predictor
 from crossimage.runs.listing import list_runs
 
@@ -20,7 +22,7 @@ def describe(path: Path) -> list[tuple[str, str]]:
         FileNotFoundError: There is no model.
         ValueError: The file is not a model, or damaged.
     """
-    networks = load_networks(path)
+    networks = load_exported(path) if is_onnx(path) else load_networks(path)
     model = Predictor(networks, "cpu")
     config = networks.config
     parameters = sum(p.numel() for p in networks.parameters())
@@ -36,6 +38,9 @@ def describe(path: Path) -> list[tuple[str, str]]:
     ]
     if networks.fixed_size:
         facts.insert(5, ("size", "x".join(map(str, networks.fixed_size)) + " pixels only"))
+    if isinstance(networks, ExportedMethod):
+        facts = [(name, value) for name, value in facts if name != "parameters"]
+        facts += _of_export(networks)
     if path.is_dir():
         run = list_runs(path)[0]
         facts += [("data", run.data), ("steps", f"{run.step:,} of {run.steps:,}, {run.state}")]
@@ -46,3 +51,15 @@ def describe(path: Path) -> list[tuple[str, str]]:
     else:
         facts.append(("use", f"crossimage sample {path} --out DIR"))
     return facts
+
+
+def _of_export(networks: ExportedMethod) -> list[tuple[str, str]]:
+    about = networks.about
+    facts = [("exported from", f"the model with sha256 {about.model_sha256}")]
+    precision = about.precision
+    if about.psnr is not None:
+        precision += (
+            f", PSNR {about.psnr:.1f} dB against fp32 on {about.compared} held-out images, ranges "
+            f"measured on {about.calibrated} others"
+        )
+    return [*facts, ("precision", precision)]

@@ -9,13 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from unittest.mock import patch
 
-import torch
 import torch.distributed as dist
 from lightning_utilities.core import imports
 from packaging.version import Version
 
 from crossimage.training.processes import LostProcessError, tie_to_first, watch_others
-from crossimage.utils.arguments import find_device
+from crossimage.utils.arguments import find_device, has_bf16
 
 
 def _has_version(
@@ -95,13 +94,4 @@ def arithmetic(precision: str) -> str:
     """
     if precision != "auto":
         return precision
-    return "bf16" if _has_bf16() else "fp32"
-
-
-def _has_bf16() -> bool:
-    """Return whether the hardware multiplies bf16 matrices; emulation is slower than fp32."""
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if find_device("auto").type == "mps":
-        return False
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return "bf16" if has_bf16(find_device("auto")) else "fp32"

@@ -34,6 +34,15 @@ def find_device(name: str | torch.device) -> torch.device:
     return device
 
 
+def has_bf16(device: torch.device) -> bool:
+    """Return whether a device multiplies bf16 matrices; emulation is slower than fp32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "mps":
+        return False
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
 def exact(values: Tensor) -> Tensor:
     """Return values in float64: on their device, or on the CPU where the device has no float64."""
     return (values.cpu() if values.device.type == "mps" else values).double()

@@ -107,6 +107,8 @@ class StripEngine:
 
         That is 0 where it can't be estimated, since the networks are no fixed sequence of layers.
         """
+        if self._method.bytes_per_pixel is not None:
+            return self._method.bytes_per_pixel
         key = target if isinstance(target, str) else ""
         if key not in self._per_pixel:
             try:
@@ -170,6 +172,9 @@ class StripEngine:
         if self._method.fixed_size is not None:
             side, columns = self._method.fixed_size
             reason = f"its networks take images of one size only, {columns} x {side} pixels"
+            raise TooLargeError(self._refusal(size, target, reason))
+        if self._method.bytes_per_pixel is not None:
+            reason = "it is an exported model, whose graph takes whole images"
             raise TooLargeError(self._refusal(size, target, reason))
         try:
             traced = self._trace(size, target, style)

@@ -40,7 +40,7 @@ class BatchNorm(nn.BatchNorm2d):
         """Normalise (N, C, H, W)."""
         if self.training or self.test_mode == "eval":
             return super().forward(x)
-        samples = len(x), -1
+        samples = x.shape[0], -1
         return instance_norm(x, self.weight.expand(samples), self.bias.expand(samples), self.eps)
 
 

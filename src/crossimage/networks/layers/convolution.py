@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from crossimage.networks.layers.plain import is_plain
+
 _PIXELS, _WEIGHTS, _HEAVY = 256, 2**18, 2**21
 """A matrix product is faster up to this many pixels per batch and from this many weights. From the
 last number on, weights are also stored as products need them, at no cost with more pixels."""
@@ -80,6 +82,8 @@ def _paddings(layer: nn.Conv2d | nn.ConvTranspose2d) -> tuple[int, int]:
 
 
 def _is_small(x: Tensor, layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
+    if is_plain():
+        return False
     pixels = x.numel() // x.shape[1]
     if isinstance(layer, nn.Conv2d):
         pixels //= layer.stride[0] * layer.stride[1]

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from crossimage.networks.layers.plain import is_plain
 from crossimage.networks.layers.statistics import is_large, statistics_of, sums_of
 
 
@@ -41,7 +42,7 @@ class AffineInstanceNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (N, C, H, W) over H and W."""
-        samples = len(x), -1
+        samples = x.shape[0], -1
         return instance_norm(x, self.weight.expand(samples), self.bias.expand(samples))
 
 
@@ -70,7 +71,8 @@ def instance_norm(
         shift: Added afterwards, (N, C); given if and only if ``scale`` is.
         eps: Added to the variance.
     """
-    eager = not torch.compiler.is_compiling()  # the compiler fuses the plain form into one kernel
+    # the compiler fuses the plain form into one kernel
+    eager = not (is_plain() or torch.compiler.is_compiling())
     if eager and x.device.type == "cpu" and x.shape[2:].numel() > 1:
         return _by_batch_norm(x, scale, shift, eps)
     y = _normalise(x, eps)
@@ -175,7 +177,7 @@ class LayerNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (N, C, H, W)."""
         with torch.autocast(x.device.type, enabled=False):
-            if x.device.type == "cpu" and x.shape[2:].numel() > 1:
+            if not is_plain() and x.device.type == "cpu" and x.shape[2:].numel() > 1:
                 return _LayerNorm.apply(x, self.weight, self.bias, self.eps)
             return _layer_norm(x, self.weight, self.bias, self.eps)
 

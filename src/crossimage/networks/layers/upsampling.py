@@ -21,6 +21,7 @@ from crossimage.networks.layers.blocks import (
     norm_layer,
 )
 from crossimage.networks.layers.convolution import padded
+from crossimage.networks.layers.plain import is_plain
 
 
 class UpsampleBlock(nn.Sequential):
@@ -69,6 +70,8 @@ def upsampled_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> 
     Returns:
         Feature maps (N, O, 2 H, 2 W).
     """
+    if is_plain():
+        return _plain_conv(x, weight, bias, pad)
     n, _, h, w = x.shape
     mode = "constant" if pad == "zeros" else "replicate"
     bias4 = None if bias is None else bias.repeat(4)
@@ -96,6 +99,12 @@ def upsampled_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> 
         F.conv2d(columns[..., :1], weight[..., :1]),
         F.conv2d(columns[..., 1:], weight[..., -1:]),
     ).permute(0, 3, 1, 2)
+
+
+def _plain_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> Tensor:
+    mode = "constant" if pad == "zeros" else pad
+    doubled = F.interpolate(x, scale_factor=2, mode="nearest")
+    return F.conv2d(padded(doubled, (2, 2, 2, 2), mode), weight, bias)
 
 
 class _WithEdges(torch.autograd.Function):

@@ -69,7 +69,7 @@ class StyledGenerator(nn.Module):
         Returns:
             Images (N k, C, H, W).
         """
-        times = len(style) // len(x)
+        times = style.shape[0] // x.shape[0]
         out, skips = self.first(x), dict[int, Tensor]()
         for block in self.encoder:
             side = out.shape[2]

@@ -106,7 +106,7 @@ def with_coordinates(x: Tensor) -> Tensor:
     columns = torch.linspace(-1, 1, width, device=x.device).expand(height, width)
     radius = torch.hypot(rows, columns)
     maps = torch.stack([rows, columns, radius / radius.max()]).to(x.dtype)
-    return torch.cat([x, maps.expand(len(x), -1, -1, -1)], 1)
+    return torch.cat([x, maps.expand(x.shape[0], -1, -1, -1)], 1)
 
 
 def official_names() -> dict[str, str]:

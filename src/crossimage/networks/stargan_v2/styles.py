@@ -104,7 +104,7 @@ def of_domain(values: Sequence[Tensor], domain: Tensor) -> Tensor:
         values: The values of each of L domains.
         domain: One-hot domains (N, L).
     """
-    rows = torch.arange(len(domain), device=domain.device)
+    rows = torch.arange(domain.shape[0], device=domain.device)
     return torch.stack(list(values), 1)[rows, domain.argmax(1)]
 
 

@@ -1,0 +1,1 @@
+"""Export of trained models to ONNX, in fp32 or int8."""

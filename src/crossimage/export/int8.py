@@ -1,0 +1,186 @@
+"""Convolutions in int8: ranges measured on images, and the PSNR of what comes out."""
+
+from __future__ import annotations
+
+import logging
+import math
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from crossimage.data.images.formats import EXPECTED
+from crossimage.data.images.resize import resize_shortest_side
+from crossimage.data.sources.find import describe, find_files
+from crossimage.inference.exported.graph import Graph
+from crossimage.inference.exported.onnx_file import require
+from crossimage.inference.halves import HalfRule
+from crossimage.inference.inputs import read_inputs
+from crossimage.inference.predictor import Predictor
+from crossimage.inference.references import reference_styles
+from crossimage.utils.texts.shown import first_line
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+LEAST_PSNR = 30.0
+"""Decibels below which int8 is refused."""
+_EVERY = 5
+"""Of so many images, one is held out to measure the PSNR."""
+_MOST = 80  # images that are used, evenly spaced
+
+
+class Measured(NamedTuple):
+    """What int8 costs.
+
+    Attributes:
+        psnr: PSNR of its translations against those in fp32, in dB, over all values in [-1, 1].
+        calibrated: Images on which the ranges of values were measured.
+        compared: Other images, on which the PSNR was.
+    """
+
+    psnr: float
+    calibrated: int
+    compared: int
+
+
+def find_images(folder: Path) -> list[Path]:
+    """Return the images of a folder that int8 is measured on, at most 80, evenly spaced.
+
+    Raises:
+        FileNotFoundError: The folder does not exist.
+        ValueError: It holds fewer than two images.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"--int8: there is no folder {folder}; give one of images")
+    found = find_files(folder)
+    count = len(found.images)
+    if count < 2:
+        also = describe(found.left_out)
+        raise ValueError(
+            f"--int8: {folder} holds {'1 image' if count else 'no image'}, and at least 2 of the "
+            "source domain are needed, better 100, to measure the ranges of values on; expected "
+            f"{EXPECTED}{f' ({also})' if also else ''}"
+        )
+    step = max(1.0, count / _MOST)
+    return [found.images[int(i * step)] for i in range(min(_MOST, count))]
+
+
+def quantised(
+    model: ModelProto, predictor: Predictor, letter: str, images: Sequence[Path]
+) -> tuple[ModelProto, Measured]:
+    """Return a graph whose convolutions compute in int8, and what that costs.
+
+    Activations have 8 bits and weights 7, since CPUs without VNNI add up products of two 8-bit
+    values in 16 bits, which overflow. All other operators stay in fp32.
+
+    Args:
+        model: The graph of a translation in fp32.
+        predictor: The model that it was exported from.
+        letter: The target domain.
+        images: At least two images of the source domain, one of five of which is held out.
+
+    Raises:
+        ValueError: An image cannot be read, or the PSNR is below 30 dB.
+    """
+    held_out = images[::_EVERY]
+    calibration = [path for i, path in enumerate(images) if i % _EVERY]
+    result = _quantise(model, _inputs(predictor, letter, calibration))
+    exact = Graph(model.SerializeToString(), "the graph in fp32")
+    fast = Graph(result.SerializeToString(), "the graph in int8")
+    squares, values = 0.0, 0
+    for given in _inputs(predictor, letter, held_out):
+        error = (fast(given).clamp(-1, 1) - exact(given).clamp(-1, 1)).double().square()
+        squares, values = squares + error.sum().item(), values + error.numel()
+    psnr = 10 * math.log10(4 / max(squares / values, 1e-12))
+    if not psnr >= LEAST_PSNR:
+        raise ValueError(
+            f"--int8: translations of {len(held_out)} held-out images in {images[0].parent} have a "
+            f"PSNR of {psnr:.1f} dB against fp32, and less than {LEAST_PSNR:g} is not written; "
+            "leave out --int8, or give a folder with more images like those to translate"
+        )
+    return result, Measured(round(psnr, 2), len(calibration), len(held_out))
+
+
+def _inputs(
+    predictor: Predictor, letter: str, paths: Sequence[Path]
+) -> Iterator[dict[str, Tensor]]:
+    """Yield the graph's inputs for each image, at the size of training, with a style of its own."""
+    networks, config = predictor.networks, predictor.config
+    source = letter if len(networks.letters) == 1 else networks.other(letter)
+    half = HalfRule(networks, source)
+    for number, path in enumerate(paths):
+        (image,) = read_inputs(
+            [path], predictor.channels(source), config.range_of(source), config.data_rules,
+            networks.classes, half,
+        ).batches  # fmt: skip
+        side = config.resize or min(config.crop)
+        if networks.layout == "super_resolution":
+            side = min(config.crop) // networks.upscales
+        if min(image.shape[2:]) > side and not networks.classes:
+            image = resize_shortest_side(image, side)
+        padded, _, _ = predictor._pad(predictor.fit_size(image))
+        given = {"image": padded}
+        target: Any = letter
+        if networks.labels and not networks.few_shot:
+            names = networks.labels.names
+            target = given["labels"] = networks.labels.vectors(names[number % len(names)], 1)
+        if networks.few_shot:
+            given["style"] = reference_styles(predictor, [[path]], letter)
+        elif networks.style_dim:
+            style = predictor.draw(0, path.name, 0, target).style
+            assert style is not None
+            given["style"] = style
+        yield given
+
+
+def _quantise(model: ModelProto, inputs: Iterator[dict[str, Tensor]]) -> ModelProto:
+    """Return the graph with convolutions between nodes that quantise, in operators of ONNX."""
+    onnx: Any = require("onnx")
+    quantization: Any = require("onnxruntime.quantization")
+    preparation: Any = require("onnxruntime.quantization.shape_inference")
+    names = {entry.name for entry in model.graph.input}
+
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+        """The inputs, one image at a time."""
+
+        def get_next(self) -> dict[str, np.ndarray[Any, Any]] | None:
+            given = next(inputs, None)
+            if given is None:
+                return None
+            return {k: v.float().contiguous().numpy() for k, v in given.items() if k in names}
+
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)  # the package writes its notes there
+    try:
+        with tempfile.TemporaryDirectory() as folder, torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            first, second, third = (str(Path(folder) / f"{i}.onnx") for i in range(3))
+            onnx.save(model, first)
+            preparation.quant_pre_process(first, second, skip_symbolic_shape=True)
+            quantization.quantize_static(
+                second, third, Reader(), quant_format=quantization.QuantFormat.QDQ,
+                op_types_to_quantize=["Conv"], per_channel=True, reduce_range=True,
+                activation_type=quantization.QuantType.QUInt8,
+                weight_type=quantization.QuantType.QInt8,
+            )  # fmt: skip
+            result: ModelProto = onnx.load(third)
+    except (ValueError, FileNotFoundError):
+        raise
+    except Exception as error:  # the package's errors have no class in common
+        raise ValueError(
+            f"onnxruntime cannot quantise this model ({first_line(error)}); leave out --int8"
+        ) from error
+    finally:
+        root.setLevel(level)
+    del result.metadata_props[:]
+    used = [entry for entry in result.opset_import if entry.domain in ("", "ai.onnx")]
+    del result.opset_import[:]
+    result.opset_import.extend(used)
+    return result

@@ -1,0 +1,1 @@
+"""Exported models: ONNX files that translate through onnxruntime."""
