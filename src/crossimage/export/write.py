@@ -78,7 +78,7 @@ def export_model(
             about, psnr=measured.psnr, calibrated=measured.calibrated, compared=measured.compared
         )
     facts = _facts(predictor, letter)
-    files = []
+    files: list[Path] = []
     path.parent.mkdir(parents=True, exist_ok=True)
     for part in reversed(models):  # the translation last, which needs the others
         own = about if part == "translation" else replace(about, part=part, psnr=None)

@@ -111,16 +111,6 @@ def kind_of(path: Path) -> Kind | None:
     return _by_start(path, head) or _by_text(head) or _by_end(path, head, end)
 
 
-def is_onnx(path: Path) -> bool:
-    """Return whether a path looks like an ONNX file, by its content or by its name.
-
-    Raises:
-        OSError: The file cannot be opened.
-        ValueError: It is a pipe, a device or a link to itself.
-    """
-    return path.suffix.lower() == ".onnx" if not path.is_file() else kind_of(path) is _ONNX
-
-
 def _by_start(path: Path, head: bytes) -> Kind | None:
     for start, kind in _STARTS:
         if head.startswith(start):

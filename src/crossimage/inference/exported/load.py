@@ -8,11 +8,13 @@ from crossimage.config import EARLIER_DEFAULTS, build
 from crossimage.inference.exported.method import ExportedMethod
 from crossimage.inference.exported.onnx_file import read_onnx
 from crossimage.methods import find_method
-from crossimage.utils.foreign_files import is_onnx
 from crossimage.utils.seeds import OwnRandomNumbers
 from crossimage.utils.tensor_files.outline import outline
 
-__all__ = ["is_onnx", "load_exported"]
+
+def is_onnx(path: Path) -> bool:
+    """Return whether a path is called as an exported model is."""
+    return path.suffix.lower() == ".onnx" and not path.is_dir()
 
 
 def load_exported(path: Path) -> ExportedMethod:

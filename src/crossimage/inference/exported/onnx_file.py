@@ -108,8 +108,6 @@ def _read(path: Path) -> bytes:
     check_not_special(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no model {path}")
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; expected an exported model (.onnx)")
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if not size:
