@@ -124,7 +124,7 @@ def _inputs(
             side = min(config.crop) // networks.upscales
         if min(image.shape[2:]) > side and not networks.classes:
             image = resize_shortest_side(image, side)
-        padded, _, _ = predictor._pad(predictor.fit_size(image))
+        padded, _, _ = predictor.pad(predictor.fit_size(image))
         given = {"image": padded}
         target: Any = letter
         if networks.labels and not networks.few_shot:

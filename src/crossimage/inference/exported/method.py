@@ -64,6 +64,8 @@ class ExportedMethod(Method):
             ValueError: The target is another than that of the file, or the graph's result does not
                 have the form of images.
         """
+        if not isinstance(x, Tensor):  # but a node, to follow the layers
+            raise TypeError("it is an exported model, whose graph has no layers")
         if isinstance(to, str) and not self.few_shot and to not in self.targets:
             raise ValueError(f"{self._path} translates to {self.names[self.targets[0]]} only")
         values = {"image": x}
