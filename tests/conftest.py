@@ -15,6 +15,7 @@ from PIL import Image
 from crossimage.config import Companion, Config, Layout
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.datasets import Images
+from crossimage.methods import METHODS
 
 # One thread per test process and per run it starts: pytest-xdist runs a process per core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -165,6 +166,14 @@ RUN: dict[str, Any] = {
     "learning_rate": 0.001,
 }
 """Settings that make a run tiny."""
+
+
+def slow_except(*quick: str) -> list[Any]:
+    """Parameters of a test that every method passes, of which `make test` tries a few."""
+    assert set(quick) <= set(METHODS)
+    return [
+        name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in METHODS
+    ]
 
 
 def small(method: str = "munit", **changes: Any) -> dict[str, Any]:

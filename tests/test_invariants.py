@@ -32,7 +32,7 @@ from crossimage.networks.augmentation.discriminators import Augmentation
 from crossimage.networks.layers.blocks import BatchNorm, Dropout
 from crossimage.training.run import train
 from crossimage.training.step.stepper import Stepper
-from tests.conftest import SMALL, open_dataset, small
+from tests.conftest import SMALL, open_dataset, slow_except, small
 from tests.faults.harness import compare, digest
 
 every_method = pytest.mark.parametrize("name", METHODS)
@@ -404,7 +404,7 @@ def test_a_bad_loss_stops_its_player_alone(
         assert result.skipped_steps == 1 and f"{player}/" in result.warnings[0]
 
 
-@every_method
+@pytest.mark.parametrize("name", slow_except("munit", "pix2pix", "stargan"))
 def test_a_run_continued_around_bad_images_is_the_uninterrupted_one(
     name: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -422,7 +422,7 @@ def test_a_run_continued_around_bad_images_is_the_uninterrupted_one(
 
 
 @every_method
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("grey", [0, 128, 255])
 def test_constant_images_are_trained_on(
     name: str, precision: str, grey: int, data: Path, tmp_path: Path

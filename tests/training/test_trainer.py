@@ -325,8 +325,8 @@ def test_the_strength_of_augmentation_is_logged_and_rises_with_overfitting(
     def sure(signs: float) -> list[float]:
         monkeypatch.setattr(Augmentation, "take_signs", lambda self: torch.tensor(signs))
         run = tmp_path / str(signs)
-        settings = small(steps=90, log_every=15, augment="adaptive", augment_images=200)
-        train("munit", folders, run, **settings | {"width": 2, "save_every": 90})
+        settings = small(steps=24, log_every=4, augment="adaptive", augment_images=200)
+        train("munit", folders, run, **settings | {"width": 2, "save_every": 24, "batch_size": 16})
         assert float(rows(run)[-1]["augmentation/overfitting"]) > 0
         return [float(row["augmentation/probability"]) for row in rows(run)]
 

@@ -25,6 +25,7 @@ def make(root: Path, protocol: str, **changes: Any) -> Path:
     ).folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["preference", "choice"])
 def test_strengths_of_simulated_judges_are_recovered_within_the_intervals(
     protocol: str, tmp_path: Path

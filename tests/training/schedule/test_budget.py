@@ -12,7 +12,7 @@ from crossimage.methods import METHODS
 from crossimage.training.run import train
 from crossimage.training.schedule import timetable
 from crossimage.training.step.stepper import Stepper
-from tests.conftest import small
+from tests.conftest import slow_except, small
 from tests.faults.harness import compare, finish, start_two, train_command, trained
 from tests.training.schedule.test_timetable import Clock
 
@@ -60,7 +60,7 @@ def data(
     return of_layout.get(METHODS[name].layout, folders)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", slow_except("munit", "dtn", "srgan"))
 def test_every_method_ends_in_time_with_its_schedule_complete(
     name: str, data: Path, tmp_path: Path, pace: Pace
 ) -> None:
