@@ -311,6 +311,8 @@ STAND_INS: dict[str, StandIns] = {
             "PAIRS": pairs,
             "results": images,
             "photos": images,
+            "street": images,
+            "translated": images,
             "classes": class_folders,
             "camvid": street_scenes,
             **{f"runs/{m}": partial(model, method=m) for m in ("munit", "unit", "cyclegan")},

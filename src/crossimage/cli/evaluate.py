@@ -27,6 +27,7 @@ Runs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="RUN...")]
 Recipes = Annotated[tuple[str, ...], tyro.conf.arg(metavar="RECIPE... [KEY=VALUE...]")]
 Folder = Annotated[str | None, tyro.conf.arg(metavar="DIR")]
 Real = Annotated[str | None, tyro.conf.arg(metavar="DIR|FILE.npz")]
+Film = Annotated[str | None, tyro.conf.arg(metavar="FILE|DIR")]
 Needed = Annotated[str, tyro.conf.arg(metavar="DIR")]
 Written = Annotated[str, tyro.conf.arg(metavar="FILE")]
 Chosen = Annotated[Options, tyro.conf.arg(name="")]
@@ -40,6 +41,7 @@ def evaluate(
     data: Folder = None,
     fake: Folder = None,
     real: Real = None,
+    film: Film = None,
     study: Folder = None,
     out: Needed = "evaluation",
     max_pixels: MaxPixels = None,
@@ -60,6 +62,9 @@ def evaluate(
         real: The folder of real images to compare these with, by default the x_real_B.png of an
             official folder; or an .npz file of their statistics (clean-fid, pytorch-fid), which
             fid is computed from.
+        film: A film, a GIF or animated WebP, or a folder of numbered frames (frame_00001.png, ...),
+            for flicker: runs translate it, or --fake is its translation. With --inputs, its first
+            frames count.
         study: Folder of a study with people that was analysed, whose figures are added.
         out: Folder for report.json and report.html; earlier reports there are kept, and the new one
             gets a number.
@@ -72,7 +77,7 @@ def evaluate(
     limit_pixels(max_pixels)
     settings = parse_overrides(set)
     _evaluate(
-        runs, data=data, fake=fake, real=real, study=study, out=out, options=options,
+        runs, data=data, fake=fake, real=real, film=film, study=study, out=out, options=options,
         settings=settings,
     )  # fmt: skip
 

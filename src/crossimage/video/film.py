@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -71,12 +71,14 @@ class Sink(Protocol):
     A part is a function of its frames only. Both steps give the same bytes for the same input.
     """
 
-    def part(self, frames: Sequence[Frame], end: Fraction) -> bytes:
-        """Encode consecutive frames, without loss beyond that of the result.
+    notes: Sequence[str]
+    """What users should know about the result, one sentence each."""
+
+    def part(self, frames: Iterable[Frame]) -> bytes:
+        """Encode consecutive frames, which are made while they are read.
 
         Args:
-            frames: The frames.
-            end: When the last of them ends, in seconds.
+            frames: The frames, at least one.
         """
 
     def join(self, parts: Sequence[Path], out: Path) -> None:

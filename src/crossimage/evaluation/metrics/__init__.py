@@ -19,6 +19,7 @@ METRICS = {
     "translation_accuracy": "few_shot.TranslationAccuracy",
     "unseen_accuracy": "few_shot.UnseenAccuracy",
     "dipd": "few_shot.ContentKept",
+    "flicker": "flicker.Flicker",
     "lpips_pairs": "diversity.PairwiseLPIPS",
     "lpips": "diversity.LPIPSDiversity",
     "cis": "diversity.ConditionalInceptionScore",

@@ -1,0 +1,150 @@
+"""Galleries of films: successive frames with their translations."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from crossimage.data.images.files import from_array
+from crossimage.evaluation.galleries.base import Gallery, GalleryItem
+from crossimage.evaluation.galleries.images import ImageStream, as_uint8, to_rgb
+from crossimage.inference.pooling import key_frames, pool_statistics
+from crossimage.inference.predictor import Predictor
+from crossimage.video.film import Pixels, Source
+from crossimage.video.opening import open_source
+
+
+class FilmGallery(Gallery):
+    """The frames of a film in their order, each with its translation.
+
+    There are no real images to compare them with. A number of inputs means the first frames.
+
+    Args:
+        title: Title of the gallery.
+        film: The film that was translated.
+        facts: What a reader needs to know besides the film.
+    """
+
+    has_inputs = True
+
+    def __init__(self, title: str, film: Path, facts: dict[str, str]) -> None:
+        self.source = open_source(film)
+        count = len(self.source.facts.times)
+        super().__init__(
+            title=title, real=ImageStream(()),
+            paths=[film / f"frame {number}" for number in range(1, count + 1)], max_outputs=1,
+            facts={"film": str(film)} | facts, notes=list(self.source.facts.notes),
+            item_kind="frames", is_film=True,
+        )  # fmt: skip
+
+    def items(self, inputs: int | None, samples: int | None) -> Iterator[GalleryItem]:
+        """Iterate over the first frames; see :meth:`Gallery.items`."""
+        chosen = self.paths[:inputs]
+        frames = (frame.pixels for frame in self.source.frames())
+        results = self.results(len(chosen))
+        for path, frame, output in zip(chosen, frames, results, strict=False):
+            yield GalleryItem(path.name, output[None], _tensor(frame), None, path)
+
+    @abstractmethod
+    def results(self, count: int) -> Iterator[Tensor]:
+        """Yield the translations (3, H, W), uint8, of the first frames."""
+
+    def pair_up(self) -> None:
+        """Raise an error: frames have no targets; see :meth:`Gallery.pair_up`."""
+        raise ValueError(
+            f"the frames of {self.facts['film']} have no targets; leave out the metrics that "
+            "compare pairs"
+        )
+
+
+class FilmPair(FilmGallery):
+    """A film, and its translation in a film of its own.
+
+    Args:
+        film: The film that was translated.
+        fake: The translation.
+
+    Raises:
+        FileNotFoundError: One of them is missing.
+        ValueError: One of them is not a film, or they differ in the number of frames.
+    """
+
+    def __init__(self, film: Path, fake: Path) -> None:
+        super().__init__(str(fake), film, {"results": str(fake), "preparation": "as they are"})
+        self._fake = open_source(fake)
+        self.notes += self._fake.facts.notes
+        counts = [self.total, len(self._fake.facts.times)]
+        if counts[0] != counts[1]:
+            raise ValueError(
+                f"{film} has {counts[0]} frames and {fake} has {counts[1]}; expected a translation "
+                "of every frame (animated WebP merges equal frames: evaluate a folder of frames)"
+            )
+
+    def results(self, count: int) -> Iterator[Tensor]:
+        """Yield the frames of the translation."""
+        for frame in islice(self._fake.frames(), count):
+            yield _tensor(frame.pixels)
+
+
+class ModelFilm(FilmGallery):
+    """A model's translation of a film, as ``crossimage video`` makes it.
+
+    All frames have one style and seed, and norms use statistics pooled over key frames.
+
+    Args:
+        title: Title of the model.
+        model: The trained model.
+        film: The film.
+        to: The target; None: as for translation.
+        seed: Seed of the style.
+
+    Raises:
+        FileNotFoundError: There is no such film.
+        ValueError: It is not a film, the target is unknown, or the model needs references.
+    """
+
+    def __init__(self, title: str, model: Predictor, film: Path, to: str | None, seed: int) -> None:
+        if model.networks.few_shot:
+            raise ValueError(
+                f"the target of this {model.method} is what references show: translate {film} with "
+                "crossimage video, and name the result with --fake"
+            )
+        self._to = model.resolve_target(to)
+        facts = {
+            "method": model.method, "model": title, "target": str(self._to),
+            "preparation": "frames of their size, statistics of norms pooled over key frames",
+        }  # fmt: skip
+        super().__init__(title, film, facts)
+        self.depends_on_seed = model.multimodal
+        self._model = model
+        self._draw = model.draw(seed, "", 0, model.encode_target(self._to, 1))
+
+    def results(self, count: int) -> Iterator[Tensor]:
+        """Translate the first frames."""
+        model, target = self._model, self._model.encode_target(self._to, 1)
+        total = len(self.source.facts.times)
+        keys = torch.cat([self._read(_at(self.source, index)) for index in key_frames(total)])
+        statistics = pool_statistics(model, keys, target, self._draw)
+        for frame in islice(self.source.frames(), count):
+            with model.fixed_statistics(statistics):
+                y = model.predict(self._read(frame.pixels), target, [[self._draw]])
+            yield to_rgb(as_uint8(y[0, 0].cpu()))
+
+    def _read(self, pixels: Pixels) -> Tensor:
+        """Return a frame as the networks take it (1, C, H, W)."""
+        channels = self._model.channels(self._model.source_letter(self._to))
+        x = from_array(pixels, channels)[None].to(self._model.device)
+        return self._model.fit_size(x)
+
+
+def _at(source: Source, index: int) -> Pixels:
+    return next(source.frames(index)).pixels
+
+
+def _tensor(pixels: Pixels) -> Tensor:
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)

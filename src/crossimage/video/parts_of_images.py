@@ -1,0 +1,64 @@
+"""Parts of films as archives of PNG images, for results that are written once all parts exist."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from crossimage.video.film import Frame, Pixels, Source
+
+_DATE = (1980, 1, 1, 0, 0, 0)  # of every file, so that the same frames give the same bytes
+
+
+def packed(frames: Iterable[Frame]) -> bytes:
+    """Return an archive of frames, without loss."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as files:
+        for number, frame in enumerate(frames):
+            data = io.BytesIO()
+            Image.fromarray(frame.pixels).save(data, "PNG")
+            files.writestr(zipfile.ZipInfo(f"{number:05}.png", _DATE), data.getvalue())
+    return archive.getvalue()
+
+
+def kept_as_images(parts: Sequence[Path]) -> Iterator[bytes]:
+    """Yield the PNG images of all parts, in order."""
+    for part in parts:
+        with zipfile.ZipFile(part) as files:
+            for name in sorted(files.namelist()):
+                yield files.read(name)
+
+
+def unpacked(parts: Sequence[Path]) -> Iterator[Pixels]:
+    """Yield the frames (H, W, 3) of all parts, in order."""
+    for data in kept_as_images(parts):
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            yield np.asarray(image.convert("RGB"))
+
+
+def lost(source: Source, kind: str, *, times: bool) -> list[str]:
+    """Return what a kind of result does not keep of a film, one sentence each.
+
+    Args:
+        source: The film.
+        kind: What the result is, such as ``a GIF``.
+        times: Whether time stamps are not kept.
+    """
+    facts = source.facts
+    notes = []
+    if facts.path.is_file():
+        film = facts.loops is None
+        what = [*(["time stamps"] if times else []), *(["sound", "subtitles"] if film else [])]
+        if what:
+            notes.append(f"{kind} keeps no {' or '.join(what)}")
+    if facts.aspect != 1:
+        notes.append(
+            f"the pixels of {facts.path} are {float(facts.aspect):.3g} times as wide as high, and "
+            f"{kind} has square ones"
+        )
+    return notes
