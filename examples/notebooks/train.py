@@ -32,7 +32,8 @@ Image.open(data / "trainB" / "00000.png")
 
 # %% [markdown]
 # `crossimage.train` takes a recipe or a method, and any of its settings. Interrupt it and call it
-# again, and it continues. The result holds the losses, the sample sheets and the model.
+# again, and it continues. A bar shows step, time left and losses. The result holds the losses, the
+# sample sheets and the model.
 
 # %%
 result = crossimage.train(
@@ -41,7 +42,6 @@ result = crossimage.train(
     out=folder / "munit",
     domains=("outlines", "shapes"),
     steps=steps,
-    on_progress=lambda progress: print(progress) if progress.step % 100 == 0 else None,
 )
 result.history[-1].losses
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import tyro
@@ -150,6 +151,8 @@ def study_import(study: Positional[Name], answers: Positional[Files]) -> None:
 def study_analyse(studies: Positional[Studies]) -> None:
     """Analyse studies: figures, report.html, report.json, votes.csv and study.yaml.
 
+    Each study is analysed by itself; votes of several are not pooled.
+
     Args:
         studies: Folders of studies; the files are written to the folder analysis of each.
     """
@@ -157,9 +160,19 @@ def study_analyse(studies: Positional[Studies]) -> None:
 
     if not studies:
         raise ValueError("no study is named; expected the folder of one or more")
-    for study in studies:
-        analysis = analyse_study(as_path(study, "the study"))
+    folders = [as_path(study, "the study") for study in studies]
+    for folder in folders:
+        if folder.is_file():
+            raise ValueError(
+                f"{folder} is a file; the votes of a file of answers are added to their study with "
+                f"`{shlex.join(['crossimage', 'study', 'import', 'STUDY', str(folder)])}`, and then "
+                "the study is analysed"
+            )
+    for study in folders:
+        analysis = analyse_study(study)
         if len(studies) > 1:
-            print(f"{study}\n")
+            print(printable(f"{study}\n"))
         print(printable(str(analysis)))
         print(printable(f"report written to {analysis.report_html}"))
+    if len(studies) > 1:
+        print(f"{len(studies)} studies, each analysed by itself: their votes are not pooled")

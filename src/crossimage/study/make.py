@@ -11,7 +11,7 @@ from typing import Any
 
 from crossimage.study import settings as settings_file
 from crossimage.study import store as database
-from crossimage.study.pictures import PictureFolder
+from crossimage.study.images import StudyImages
 from crossimage.study.power import plan_sentence
 from crossimage.study.protocols import Material, make_questions
 from crossimage.study.questions import Question
@@ -200,7 +200,7 @@ def _questions(
         raise ValueError("found no method, expected one or more")
     if settings.baseline and settings.baseline not in names:
         raise ValueError(f"baseline={settings.baseline} is none of {', '.join(names)}")
-    pictures = PictureFolder(folder / IMAGES, secret)
+    images = StudyImages(folder / IMAGES, secret)
     wanted = Wanted(
         inputs=protocol in ("preference", "choice"),
         real=None if protocol == "real-or-fake" else 0,
@@ -213,13 +213,13 @@ def _questions(
     notes: list[str] = []
     for attribute in settings.to or [""]:
         own = [
-            read_method(name, path, attribute, wanted, pictures, progress)
+            read_method(name, path, attribute, wanted, images, progress)
             for name, path in settings.methods.items()
         ]
         items[attribute], left_out = match(own)
         results[attribute] = own
         notes += left_out
-    return make_questions(Material(settings, results, items, pictures, existing)), notes
+    return make_questions(Material(settings, results, items, images, existing)), notes
 
 
 def _planned(

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from crossimage.study.pictures import Picture, PictureFolder, coarse, scramble
+from crossimage.study.images import StudyImage, StudyImages, coarse, scramble
 from crossimage.study.questions import REAL, SCRAMBLED, Option, Question, choose_pairs
 from crossimage.study.settings import Settings
 from crossimage.study.sources import Results
@@ -26,14 +26,14 @@ class Material(NamedTuple):
         settings: The settings.
         results: The results of all methods by attribute.
         items: Names of the inputs by attribute.
-        pictures: Folder of images.
+        images: Folder of images.
         existing: Keys of the questions that a study has already.
     """
 
     settings: Settings
     results: Mapping[str, Sequence[Results]]
     items: Mapping[str, Sequence[str]]
-    pictures: PictureFolder
+    images: StudyImages
     existing: frozenset[str]
 
     def shuffled(self, what: str, values: Sequence[str]) -> list[str]:
@@ -165,7 +165,7 @@ def _real_or_fake(material: Material) -> list[Question]:
     return questions
 
 
-def _check_size(method: str, item: str, fake: Picture, real: Picture) -> None:
+def _check_size(method: str, item: str, fake: StudyImage, real: StudyImage) -> None:
     if fake[1:] != real[1:]:
         raise ValueError(
             f"{item}: the result of {method} is {fake.width} x {fake.height} pixels and a real "
@@ -192,12 +192,12 @@ def _calibration(material: Material, settings: Settings) -> list[Question]:
     """Return pairs of questions: the worst and the best version of an image."""
     if not settings.calibration:
         return []
-    originals: dict[str, Picture] = {}
+    originals: dict[str, StudyImage] = {}
     for one in (one for group in material.results.values() for one in group):
         for item, result in one.by_item.items():
-            picture = result.output if one.method == ORIGINAL else result.target
-            if picture:
-                originals.setdefault(item, picture)
+            image = result.output if one.method == ORIGINAL else result.target
+            if image:
+                originals.setdefault(item, image)
     if len(originals) < settings.calibration:
         raise ValueError(
             f"found {len(originals)} original images, but calibration={settings.calibration} need "
@@ -207,9 +207,9 @@ def _calibration(material: Material, settings: Settings) -> list[Question]:
     questions = []
     for item in material.shuffled("calibration", [*originals])[: settings.calibration]:
         best = originals[item]
-        worst = material.pictures.add(coarse(material.pictures.read(best), settings.scale))
-        for known, method, picture in ((1, NEAREST, worst), (5, ORIGINAL, best)):
-            option = Option(method, picture.name)
+        worst = material.images.add(coarse(material.images.read(best), settings.scale))
+        for known, method, image in ((1, NEAREST, worst), (5, ORIGINAL, best)):
+            option = Option(method, image.name)
             questions.append(Question("calibration", item, (option,), known=known))
     return questions
 
@@ -231,10 +231,10 @@ def _checks(material: Material) -> list[Question]:
             options: tuple[Option, ...] = (Option(one.method, good.name),)
             questions.append(Question("check", name, options, known=known, prompt=prompt))
             continue
-        x = material.pictures.read(good)
+        x = material.images.read(good)
         wrong = len(results) - 1 if settings.protocol == "choice" else 1
         mixed = [scramble(x, f"{settings.seed} {number} {k}") for k in range(wrong)]
-        bad = tuple(Option(SCRAMBLED, material.pictures.add(image).name) for image in mixed)
+        bad = tuple(Option(SCRAMBLED, material.images.add(image).name) for image in mixed)
         if settings.protocol == "real-or-fake":
             questions.append(Question("check", name, (Option(REAL, good.name), *bad), known=1))
             continue

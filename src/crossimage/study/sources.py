@@ -15,7 +15,7 @@ from crossimage.evaluation.galleries.images import images_in, read_rgb
 from crossimage.evaluation.galleries.results import results_in
 from crossimage.evaluation.options import Options
 from crossimage.inference.translator import load
-from crossimage.study.pictures import Picture, PictureFolder
+from crossimage.study.images import StudyImage, StudyImages
 from crossimage.utils.files import as_path
 
 Progress = Callable[[str, int, int], None]
@@ -31,9 +31,9 @@ class Result:
         target: The true output, for pairs.
     """
 
-    output: Picture
-    input: Picture | None = None
-    target: Picture | None = None
+    output: StudyImage
+    input: StudyImage | None = None
+    target: StudyImage | None = None
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Results:
     method: str
     attribute: str
     by_item: dict[str, Result] = field(default_factory=dict)
-    real: list[Picture] = field(default_factory=list)
+    real: list[StudyImage] = field(default_factory=list)
     direction: str = ""
 
 
@@ -75,7 +75,7 @@ class Wanted:
 
 
 def read_method(
-    name: str, path: str, attribute: str, wanted: Wanted, pictures: PictureFolder,
+    name: str, path: str, attribute: str, wanted: Wanted, images: StudyImages,
     progress: Progress | None,
 ) -> Results:  # fmt: skip
     """Read the results of a method and write their images into the study.
@@ -85,7 +85,7 @@ def read_method(
         path: A run folder, a model file, or a folder of results.
         attribute: Name of the target; empty for the default.
         wanted: What is needed.
-        pictures: Receives the images.
+        images: Receives the images.
         progress: Receives the progress; None: not reported.
 
     Raises:
@@ -93,8 +93,8 @@ def read_method(
         ValueError: The data does not fit, or images can't be read.
     """
     if is_model(as_path(path, name)):
-        return _of_model(name, path, attribute, wanted, pictures, progress)
-    return _of_folder(name, Path(path), attribute, wanted, pictures)
+        return _of_model(name, path, attribute, wanted, images, progress)
+    return _of_folder(name, Path(path), attribute, wanted, images)
 
 
 def is_model(path: Path) -> bool:
@@ -105,7 +105,7 @@ def is_model(path: Path) -> bool:
 
 
 def _of_model(
-    name: str, path: str, attribute: str, wanted: Wanted, pictures: PictureFolder,
+    name: str, path: str, attribute: str, wanted: Wanted, images: StudyImages,
     progress: Progress | None,
 ) -> Results:  # fmt: skip
     if wanted.data is None:
@@ -127,22 +127,22 @@ def _of_model(
         key = item.path.relative_to(root).with_suffix("").as_posix()
         assert key not in results.by_item, "inputs of a gallery have different names"
         results.by_item[key] = Result(
-            pictures.add(item.outputs[0]),
-            pictures.add(item.input) if wanted.inputs and item.input is not None else None,
-            pictures.add(item.target) if item.target is not None else None,
+            images.add(item.outputs[0]),
+            images.add(item.input) if wanted.inputs and item.input is not None else None,
+            images.add(item.target) if item.target is not None else None,
         )
-    results.real = _real(gallery, wanted.real, pictures)
+    results.real = _real(gallery, wanted.real, images)
     return results
 
 
-def _real(gallery: Gallery, count: int | None, pictures: PictureFolder) -> list[Picture]:
+def _real(gallery: Gallery, count: int | None, images: StudyImages) -> list[StudyImage]:
     paths = gallery.real.paths
     chosen = [paths[index] for index in evenly_spaced(len(paths), count)] if count != 0 else []
-    return [pictures.add(gallery.real.read(path)) for path in chosen]
+    return [images.add(gallery.real.read(path)) for path in chosen]
 
 
 def _of_folder(
-    name: str, folder: Path, attribute: str, wanted: Wanted, pictures: PictureFolder
+    name: str, folder: Path, attribute: str, wanted: Wanted, images: StudyImages
 ) -> Results:
     below = folder / attribute
     if attribute and below.is_dir():
@@ -155,12 +155,12 @@ def _of_folder(
     for item, paths in found.groups:
         shown = _input_of(item, inputs, wanted) if wanted.inputs else None
         results.by_item[item] = Result(
-            pictures.add(read_rgb(paths[0])), pictures.add(read_rgb(shown)) if shown else None
+            images.add(read_rgb(paths[0])), images.add(read_rgb(shown)) if shown else None
         )
     if wanted.real != 0 and wanted.data is not None:
         real = images_in(as_path(wanted.data, "--data")).paths
         chosen = [real[index] for index in evenly_spaced(len(real), wanted.real)]
-        results.real = [pictures.add(read_rgb(path)) for path in chosen]
+        results.real = [images.add(read_rgb(path)) for path in chosen]
     return results
 
 
@@ -225,12 +225,12 @@ def match(methods: Sequence[Results]) -> tuple[list[str], list[str]]:
     return items, notes
 
 
-def _check_sizes(item: str, results: Sequence[tuple[str, Picture]]) -> None:
-    first, picture = results[0]
+def _check_sizes(item: str, results: Sequence[tuple[str, StudyImage]]) -> None:
+    first, image = results[0]
     for method, other in results[1:]:
-        if other[1:] != picture[1:]:
+        if other[1:] != image[1:]:
             raise ValueError(
-                f"{item}: the result of {first} is {picture.width} x {picture.height} pixels and "
+                f"{item}: the result of {first} is {image.width} x {image.height} pixels and "
                 f"that of {method} {other.width} x {other.height}; expected one size, since the "
                 "size would give a method away"
             )

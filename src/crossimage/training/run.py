@@ -33,6 +33,7 @@ from crossimage.training.checks import check_config, check_continues, data_chang
 from crossimage.training.environment import environment
 from crossimage.training.fabric import arithmetic, open_fabric, world_of
 from crossimage.training.listener import Listener, TrainingProgress
+from crossimage.training.notebook.bar import listener_for
 from crossimage.training.recorder import Recorder
 from crossimage.training.result import TrainingResult
 from crossimage.training.run_names import REQUEST, candidates
@@ -68,8 +69,8 @@ def train(
 ) -> TrainingResult:
     """Train a method, or continue the run in ``out`` from its newest checkpoint.
 
-    Runs in this process, in any of its threads, and prints nothing. An interrupted run is
-    continued by the same call, and ends with the same weights to the last bit. In the main thread,
+    Runs in this process, in any of its threads. In a notebook it shows its messages and a progress
+    bar, unless ``on_progress`` is given; elsewhere it prints nothing. An interrupted run is continued by the same call, and ends with the same weights to the last bit. In the main thread,
     Ctrl-C, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 and SIGXCPU stop the run after the current step; it is
     saved, and then the signal takes its usual effect (``KeyboardInterrupt`` for Ctrl-C).
 
@@ -124,7 +125,7 @@ def train(
             budget=budget,
             finish=finish,
             accept_data_change=accept_data_change,
-            listener=Listener(on_progress),
+            listener=listener_for(on_progress),
         )
     if result.stopped_by not in (None, "on_progress"):
         signal.raise_signal(signal.Signals[result.stopped_by])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from crossimage.cli.app import main
 from crossimage.study.analysis.analyse import analyse_study
 from crossimage.study.make import make_study, remake_study
 from crossimage.study.simulate import simulate
@@ -111,6 +112,23 @@ def test_people_who_fail_checks_are_excluded_and_counted(tmp_path: Path) -> None
     data = json.loads(result.report_json.read_text())["study"]
     assert data["excluded_people"] == 1
     assert data["left_out"]["1 or more wrong answers to checks exclude the person"] == 6
+
+
+def test_several_studies_are_analysed_one_by_one_and_files_of_answers_are_not_studies(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    studies = [make_small(tmp_path / name, "preference").folder for name in "ab"]
+    for study in studies:
+        simulate(study, STRENGTHS)
+    assert main(["study", "analyse", *map(str, studies)]) == 0
+    said = capsys.readouterr().out
+    assert "2 studies, each analysed by itself: their votes are not pooled" in said
+    assert main(["study", "analyse", str(studies[0])]) == 0
+    assert "pooled" not in capsys.readouterr().out
+    answers = tmp_path / "answers-1.json"
+    answers.write_text("{}")
+    assert main(["study", "analyse", str(studies[0]), str(answers)]) == 2
+    assert f"`crossimage study import STUDY {answers}`" in capsys.readouterr().err
 
 
 def test_without_votes_there_is_nothing_to_analyse(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from torch.nn import functional
 from crossimage.utils.files import atomic
 
 
-class Picture(NamedTuple):
+class StudyImage(NamedTuple):
     """An image file of a study.
 
     Attributes:
@@ -31,7 +31,7 @@ class Picture(NamedTuple):
     width: int
 
 
-class PictureFolder:
+class StudyImages:
     """The folder of a study's images: PNG files without metadata, each content once.
 
     Args:
@@ -43,7 +43,7 @@ class PictureFolder:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._secret = folder, secret.encode()
 
-    def add(self, x: Tensor) -> Picture:
+    def add(self, x: Tensor) -> StudyImage:
         """Write an image (3, H, W) of uint8, unless it is there already."""
         array = np.ascontiguousarray(x.permute(1, 2, 0).cpu().numpy())
         content = f"{array.shape}".encode() + array.tobytes()
@@ -54,12 +54,12 @@ class PictureFolder:
             Image.fromarray(array, "RGB").save(buffer, "PNG")
             with atomic(path) as file:
                 file.write(buffer.getvalue())
-        return Picture(name, x.shape[1], x.shape[2])
+        return StudyImage(name, x.shape[1], x.shape[2])
 
-    def read(self, picture: Picture) -> Tensor:
+    def read(self, image: StudyImage) -> Tensor:
         """Read an image (3, H, W) of uint8."""
-        with Image.open(self._folder / f"{picture.name}.png") as image:
-            return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+        with Image.open(self._folder / f"{image.name}.png") as file:
+            return torch.from_numpy(np.array(file)).permute(2, 0, 1)
 
 
 def scramble(x: Tensor, seed: str) -> Tensor:

@@ -1,0 +1,1 @@
+"""How training shows itself in a notebook."""
