@@ -163,10 +163,10 @@ def study_analyse(studies: Positional[Studies]) -> None:
     folders = [as_path(study, "the study") for study in studies]
     for folder in folders:
         if folder.is_file():
+            command = shlex.join(["crossimage", "study", "import", "STUDY", str(folder)])
             raise ValueError(
-                f"{folder} is a file; the votes of a file of answers are added to their study with "
-                f"`{shlex.join(['crossimage', 'study', 'import', 'STUDY', str(folder)])}`, and then "
-                "the study is analysed"
+                f"{folder} is a file; `{command}` adds a file of answers to its study, which is then "
+                "analysed"
             )
     for study in folders:
         analysis = analyse_study(study)

@@ -70,7 +70,8 @@ def train(
     """Train a method, or continue the run in ``out`` from its newest checkpoint.
 
     Runs in this process, in any of its threads. In a notebook it shows its messages and a progress
-    bar, unless ``on_progress`` is given; elsewhere it prints nothing. An interrupted run is continued by the same call, and ends with the same weights to the last bit. In the main thread,
+    bar, unless ``on_progress`` is given; elsewhere it prints nothing. An interrupted run is
+    continued by the same call, and ends with the same weights to the last bit. In the main thread,
     Ctrl-C, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 and SIGXCPU stop the run after the current step; it is
     saved, and then the signal takes its usual effect (``KeyboardInterrupt`` for Ctrl-C).
 
