@@ -165,8 +165,8 @@ def study_analyse(studies: Positional[Studies]) -> None:
         if folder.is_file():
             command = shlex.join(["crossimage", "study", "import", "STUDY", str(folder)])
             raise ValueError(
-                f"{folder} is a file; `{command}` adds a file of answers to its study, which is then "
-                "analysed"
+                f"{folder} is a file; `{command}` adds a file of answers to its study, which can "
+                "then be analysed"
             )
     for study in folders:
         analysis = analyse_study(study)
