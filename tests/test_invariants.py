@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import crossimage
+from crossimage import train
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import build
 from crossimage.data.datasets import Images
@@ -30,7 +31,6 @@ from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.networks.augmentation import strength
 from crossimage.networks.augmentation.discriminators import Augmentation
 from crossimage.networks.layers.blocks import BatchNorm, Dropout
-from crossimage.training.run import train
 from crossimage.training.step.stepper import Stepper
 from tests.conftest import SMALL, open_dataset, slow_except, small
 from tests.faults.harness import compare, digest

@@ -19,7 +19,7 @@ LAYERS = (
     ("inference", "training", "interop"),
     ("doctor", "export", "runs", "video"),
     ("evaluation",),
-    ("study",),
+    ("study", "validation"),
     ("cli",),
     ("__main__",),
 )

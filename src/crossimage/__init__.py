@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from crossimage.methods.base import Method, Update
     from crossimage.training.listener import TrainingProgress
     from crossimage.training.result import TrainingResult
-    from crossimage.training.run import train
+    from crossimage.validation.train import train
 
 __all__ = [
     "EvaluationResult",
@@ -49,7 +49,7 @@ _HOMES = {
     "load": "crossimage.inference.translator",
     "register": "crossimage.methods",
     "set_max_pixels": "crossimage.data.images.checks.limit",
-    "train": "crossimage.training.run",
+    "train": "crossimage.validation.train",
 }
 
 

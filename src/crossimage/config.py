@@ -305,6 +305,17 @@ class Config:
         sample_count: Training and test inputs per domain on a sample sheet.
         save_every: Steps between two checkpoints; after 5 minutes without one, there is one anyway.
         keep: Number of checkpoints to keep.
+        evaluate_every: Steps between two evaluations on validation images (0: none); the model
+            with the best figure is kept in ``best.safetensors``. Validation images are those of a
+            folder ``val`` beside test images, or else a tenth of the training images, at most 50
+            per domain or class, chosen by content, with which nothing is trained.
+        best_metric: Metric that decides which model is the best, such as ``kid``, ``psnr`` or
+            ``l1``; by default ``psnr`` for pairs and ``kid`` for all others. Of figures that your
+            own function computes in Python: the name of one, of which more is better.
+        best_features: Network of the features that ``kid``, ``fid`` and ``is`` compare in these
+            evaluations: ``random``, which needs no download, ``inception``, or a file of either or
+            of a trained classifier.
+        patience: Evaluations without improvement after which the run ends (0: it never ends early).
         holdout: Share of the training images, at most 50 per domain or class, that is held out for
             sheets and evaluation if there are no test images, chosen by content (0: none).
         data_rules: Rules by which files are found, named and read: 3, or 2 or 1 for runs and models
@@ -356,6 +367,10 @@ class Config:
     sample_count: Items = 4
     save_every: PositiveInt = 10_000
     keep: PositiveInt = 3
+    evaluate_every: NonNegativeInt = 0
+    best_metric: str = ""
+    best_features: str = "random"
+    patience: NonNegativeInt = 0
 
     holdout: Fraction = 0.1
     data_rules: DataRules = 3
@@ -374,6 +389,12 @@ class Config:
                 raise ValueError(f"{key} must be (low, high) above 0, found ({low:g}, {high:g})")
         if not self.smallest_zoom:
             raise ValueError("smallest_zoom must be above 0 and at most 1, found 0")
+        for key in ("best_metric", "patience"):
+            if getattr(self, key) and not self.evaluate_every:
+                raise ValueError(
+                    f"{key}={getattr(self, key)} needs evaluations; add evaluate_every=STEPS, or "
+                    f"leave out {key}"
+                )
 
     def range_of(self, letter: str) -> tuple[float, float] | None:
         """Return the range of the values of a domain's images; None if it is not set."""

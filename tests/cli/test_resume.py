@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from crossimage import train
 from crossimage.cli.app import main
-from crossimage.training.run import train
 from tests.conftest import as_arguments, small
 from tests.faults.harness import compare
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 from PIL import Image
 
+from crossimage import train
 from crossimage.config import build
 from crossimage.data.datasets import Images
 from crossimage.data.images.files import read_image
 from crossimage.data.images.resize import shrink
 from crossimage.methods.srgan import SRGANConfig
-from crossimage.training.run import train
 from tests.conftest import open_dataset, small
 
 

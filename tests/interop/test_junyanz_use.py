@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 import crossimage
+from crossimage import train
 from crossimage.interop import import_model
-from crossimage.training.run import train
 from tests.conftest import RUN
 from tests.interop.junyanz_networks import Encoder, Scales, code_unet, patch, resnet, saved, unet
 

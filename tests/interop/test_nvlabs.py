@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import crossimage
+from crossimage import train
 from crossimage.interop import import_model
-from crossimage.training.run import train
 from tests import golden
 from tests.conftest import RUN
 from tests.interop.nvlabs_networks import Discriminator, MUNITGenerator, UNITGenerator

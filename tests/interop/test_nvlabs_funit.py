@@ -11,11 +11,11 @@ import torch
 import yaml
 
 import crossimage
+from crossimage import train
 from crossimage.checkpoints.load import load_networks
 from crossimage.checkpoints.model_file import load_model
 from crossimage.interop import import_model
 from crossimage.methods.funit import FUNIT
-from crossimage.training.run import train
 from tests.conftest import RUN
 from tests.interop.nvlabs_networks import FUNITDiscriminator, FUNITGenerator
 

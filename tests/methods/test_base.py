@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import crossimage
+from crossimage import train
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import Config, NonNegativeFloat, build, settings
 from crossimage.methods import METHODS
@@ -21,7 +22,6 @@ from crossimage.methods.base import Batch, Method, Noise, Update, repeat_per_sty
 from crossimage.methods.munit import MUNIT
 from crossimage.methods.optimizers import Adam, Optimizer, RMSprop
 from crossimage.networks.layers.containers import NetworkDict
-from crossimage.training.run import train
 from crossimage.training.step.stepper import Stepper
 from crossimage.utils.contact_sheet import Panel
 from tests.conftest import RUN, small

@@ -11,12 +11,12 @@ from safetensors.torch import save_file
 from torch.nn.functional import mse_loss, softplus
 
 import crossimage
+from crossimage import train
 from crossimage.config import build
 from crossimage.methods.base import Batch, Noise, Update
 from crossimage.methods.diat import DIAT, DIATConfig
 from crossimage.networks.features import PREFIX, FeatureNetwork
 from crossimage.recipes import list_recipes, resolve
-from crossimage.training.run import train
 from tests.conftest import small
 
 

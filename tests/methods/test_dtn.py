@@ -12,13 +12,13 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss
 
 import crossimage
+from crossimage import train
 from crossimage.checkpoints.model_file import save_model
 from crossimage.cli.app import main
 from crossimage.config import build
 from crossimage.losses import total_variation
 from crossimage.methods.base import Batch, Noise, Update
 from crossimage.methods.dtn import DTN, DTNConfig
-from crossimage.training.run import train
 from tests.conftest import small
 
 TINY = {

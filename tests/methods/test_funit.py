@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 import crossimage
+from crossimage import train
 from crossimage.checkpoints.model_file import save_model
 from crossimage.cli.app import main
 from crossimage.config import build
@@ -21,7 +22,6 @@ from crossimage.inference.translator import Translator
 from crossimage.methods.base import Batch, Noise
 from crossimage.methods.funit import FUNIT
 from crossimage.methods.optimizers import RMSprop
-from crossimage.training.run import train
 from tests.conftest import as_arguments, small
 
 

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from crossimage import train
 from crossimage.config import build
 from crossimage.methods.base import Batch, Noise, Update
 from crossimage.methods.gan import GAN, GANConfig
-from crossimage.training.run import train
 from tests.conftest import small
 
 TINY = {"crop": 16, "width": 4, "z_dim": 5}

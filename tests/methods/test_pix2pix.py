@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from crossimage import train
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import build
 from crossimage.methods.base import Batch, Noise, Update
 from crossimage.methods.pix2pix import Pix2Pix, Pix2PixConfig
 from crossimage.networks.color_spaces import lab_to_rgb, rgb_to_lab
-from crossimage.training.run import train
 from tests.conftest import small
 
 AS_PUBLISHED = {"norm": "batch", "discriminator": {"width": 4, "layers": 2, "norm": "batch"}}

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 import crossimage
+from crossimage import train
 from crossimage.config import Facts, build
 from crossimage.data.make.sketches import make_noise_sketches
 from crossimage.inference.predictor import Predictor
@@ -22,7 +23,6 @@ from crossimage.networks.pretrained import (
     mean_and_std,
     with_statistics,
 )
-from crossimage.training.run import train
 from tests.conftest import small
 
 

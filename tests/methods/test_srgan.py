@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.nn.functional import mse_loss, softplus
 
 import crossimage
+from crossimage import train
 from crossimage.config import build
 from crossimage.methods.base import Batch, Noise
 from crossimage.methods.srgan import SRGAN, SRGANConfig
 from crossimage.networks.features import PREFIX, FeatureNetwork
-from crossimage.training.run import train
 from tests.conftest import small
 
 

@@ -12,13 +12,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import crossimage
+from crossimage import train
 from crossimage.config import build
 from crossimage.losses import gradient_penalty
 from crossimage.methods.base import Batch, Noise, Update
 from crossimage.methods.stargan import CELEBA, StarGAN, StarGANConfig
 from crossimage.networks.labelled import LabelledDiscriminator, LabelledGenerator
 from crossimage.recipes import list_recipes, resolve
-from crossimage.training.run import train
 from tests.conftest import small
 
 TWO: dict[str, Any] = {

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 import crossimage
+from crossimage import train
 from crossimage.config import build
 from crossimage.evaluation.galleries.labels import LabelGallery
 from crossimage.inference.translator import Translator
@@ -20,7 +21,6 @@ from crossimage.methods.optimizers import Adam
 from crossimage.methods.stargan_v2 import StarGANv2, StarGANv2Config
 from crossimage.networks.stargan_v2.landmarks import LandmarkNetwork, masks_of, official_names
 from crossimage.recipes import list_recipes, resolve
-from crossimage.training.run import train
 from tests.conftest import small
 
 

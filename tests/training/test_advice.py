@@ -11,12 +11,12 @@ import pytest
 import torch
 from PIL import Image
 
+from crossimage import train
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.cli.app import main
 from crossimage.methods import METHODS
 from crossimage.methods.cyclegan import CycleGAN
 from crossimage.training.recorder import Recorder
-from crossimage.training.run import train
 from crossimage.training.step.stepper import Stepper
 from crossimage.training.trainer import Trainer
 from tests.conftest import as_arguments, small

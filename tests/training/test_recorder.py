@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from crossimage import train
 from crossimage.training.listener import Listener
 from crossimage.training.loss_table import read_rows
 from crossimage.training.recorder import Recorder
-from crossimage.training.run import train
 from crossimage.utils.contact_sheet import Panel, sheet
 from tests.conftest import small
 

@@ -14,12 +14,12 @@ import yaml
 from PIL import Image
 
 import crossimage
+from crossimage import train
 from crossimage.checkpoints.training_state import Checkpoints, lock
 from crossimage.cli.app import main
 from crossimage.config import build
 from crossimage.methods import METHODS
 from crossimage.methods.munit import MUNIT
-from crossimage.training.run import train
 from tests.conftest import as_arguments, open_dataset, small
 from tests.faults.harness import compare, digest
 

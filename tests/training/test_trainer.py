@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 from safetensors.torch import load_file
 from torch import Tensor
 
+from crossimage import train
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import build
 from crossimage.methods.base import Batch, Update
@@ -19,7 +20,6 @@ from crossimage.methods.munit import MUNIT
 from crossimage.networks.augmentation import strength
 from crossimage.networks.augmentation.discriminators import Augmentation
 from crossimage.training.listener import TrainingProgress
-from crossimage.training.run import train
 from crossimage.training.step.stepper import Stepper
 from crossimage.utils.seeds import seed_of
 from tests.conftest import small

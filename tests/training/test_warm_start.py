@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import crossimage
+from crossimage import train
 from crossimage.checkpoints.model_file import save_model
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import build
@@ -16,7 +17,7 @@ from crossimage.methods import METHODS
 from crossimage.methods.munit import MUNIT
 from crossimage.methods.stargan_v2 import StarGANv2, StarGANv2Config
 from crossimage.training.listener import Listener
-from crossimage.training.run import run_training, train
+from crossimage.training.run import run_training
 from crossimage.training.warm_start import network_settings
 from tests.conftest import slow_except, small
 from tests.faults.harness import digest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
@@ -44,6 +44,19 @@ class _Planned(TypedDict):
     before: dict[str, _Count]
 
 
+_Evaluated = tuple[_Count, float]
+
+
+@with_config(_RULES)
+class _Standing(TypedDict):
+    figure: str
+    better: Literal["higher", "lower"]
+    best: _Evaluated | None
+    last: _Evaluated | None
+    stale: _Count
+    figures: dict[str, float]
+
+
 @with_config(_RULES)
 class _State(TypedDict, total=False):
     step: _Count
@@ -60,6 +73,7 @@ class _State(TypedDict, total=False):
     data: dict[str, str]
     data_changes: list[str]
     plan: list[_Planned]
+    validation: _Standing
     arithmetic: str
 
 

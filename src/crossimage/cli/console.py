@@ -24,6 +24,7 @@ from rich.rule import Rule
 from rich.table import Column
 from rich.text import Text
 
+from crossimage.training.best.standing import Standing
 from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.result import TrainingResult
 from crossimage.utils.rank import is_first_process
@@ -109,6 +110,12 @@ class ConsoleListener(Listener):
                 f"stopped at step {result.step} and saved; to continue:\n  {command}"
             )
             return 128 + signal.Signals[result.stopped_by] if is_first_process() else 0
+        if result.first_step >= result.step and result.stopped_early and result.standing:
+            self.console.print(
+                f"{result.run} ended early at step {result.step}: {result.standing.reason}; to "
+                "train longer, rerun with a larger `patience`"
+            )
+            return 0
         if result.first_step >= result.step:
             self.console.print(
                 f"{result.run} has finished its {result.step} steps; to train longer, "
@@ -161,9 +168,12 @@ def closing_lines(result: TrainingResult) -> list[str]:
         use += ["--reference", "CLASS"] if result.few_shot else ["--to", result.targets[-1]]
     else:
         task, use = "make images", ["sample", str(result.run)]
-    skipped = result.skipped_steps
+    skipped, standing = result.skipped_steps, result.standing
     return [
+        *_early(result),
         f"model    {result.model_path}",
+        *([f"best     {result.best_path}"] if result.best_path else []),
+        *(_figures(standing) if standing else []),
         f"samples  {result.samples_path}",
         f"page     {result.page_path}",
         *([f"skipped  moves of {skipped:,} of {result.step:,} steps"] if skipped else []),
@@ -203,8 +213,27 @@ def anew(arguments: Sequence[str], run: Path) -> list[str]:
     return [*words, "--init", str(run), "--out", str(new)]
 
 
+def _early(result: TrainingResult) -> list[str]:
+    """Return why a run ended early, if it did."""
+    standing = result.standing
+    if not result.stopped_early or standing is None:
+        return []
+    times = "1 evaluation" if standing.stale == 1 else f"{standing.stale} evaluations"
+    steps = f"{result.step:,} of {result.config.steps:,} steps"
+    return [f"ended    early, after {steps}: no better {standing.figure} in {times}"]
+
+
+def _figures(standing: Standing) -> list[str]:
+    """Return the last and the best figure of a run."""
+    known = [("last", standing.last), ("best", standing.best)]
+    parts = [f"{name} {one.value:.4g} at step {one.step:,}" for name, one in known if one]
+    return [f"{standing.figure:<8} {', '.join(parts)}"] if parts else []
+
+
 def _longer(result: TrainingResult) -> str:
     """Return how to train longer than a finished run."""
+    if result.stopped_early:
+        return "rerun with a larger `patience`"
     # its learning rate has fallen to zero, or its schedule was made for this length
     if result.config.decay_steps or result.fitted:
         return "start a new run from this model: --init, and another --out"

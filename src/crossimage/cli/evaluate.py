@@ -288,6 +288,7 @@ def _ablate(
     from crossimage.cli.console import ConsoleListener
     from crossimage.cli.overrides import parse_overrides
     from crossimage.training.ablations import check_variants, find_variants, train_variant
+    from crossimage.validation.metric import MetricValidator
 
     options.check()
     shared = parse_overrides([*(word for word in recipes if "=" in word), *settings])
@@ -295,7 +296,8 @@ def _ablate(
     check_variants(variants, shared)
     for variant in variants:
         listener = ConsoleListener()
-        status = listener.report(train_variant(variant, data, out, shared, listener))
+        result = train_variant(variant, data, out, shared, listener, MetricValidator())
+        status = listener.report(result)
         if status:
             raise SystemExit(status)
     runs = [out / variant.folder for variant in variants]

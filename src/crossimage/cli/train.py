@@ -92,10 +92,14 @@ def run_train(arguments: list[str]) -> int:
         _settings_of(known["recipe"], overrides)  # a misspelt one is named before PyTorch is loaded
         from crossimage.cli.console import ConsoleListener
         from crossimage.training.run import run_training
+        from crossimage.validation.metric import MetricValidator
 
         listener = ConsoleListener(["train", *words])
         known["devices"] = known["devices"] or 1
-        return listener.report(run_training(**known, overrides=overrides, listener=listener))
+        result = run_training(
+            **known, overrides=overrides, validator=MetricValidator(), listener=listener
+        )
+        return listener.report(result)
 
 
 def _settings_of(recipe: str, overrides: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

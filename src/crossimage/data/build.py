@@ -33,6 +33,7 @@ from crossimage.data.sources.pairs import align
 from crossimage.data.sources.side_by_side import check_not_side_by_side
 from crossimage.data.sources.summary import describe_names
 from crossimage.data.super_resolution import SuperResolutionImages
+from crossimage.data.validation import describe_validation, split_validation
 from crossimage.labels import ClassPairsConfig, LabelledConfig, ReferencesConfig
 
 
@@ -46,6 +47,8 @@ class Source:
         facts: The settings that the data determines.
         companions: Letter and images of each companion, by its name.
         notes: Sentences for the user on what the domains are called, and which images are held out.
+        validation: The domains with validation images in place of test images; empty if the run is
+            not evaluated on its way.
     """
 
     layout: Layout
@@ -53,6 +56,7 @@ class Source:
     facts: Facts
     companions: Mapping[str, tuple[str, Domain]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    validation: tuple[Domain, ...] = ()
 
 
 _DATASETS: dict[Layout, Callable[[Any, Any], Images]] = {
@@ -95,18 +99,24 @@ def find_source(
     found = _find_domains(data, config, layout, class_letters, flexible)
     domains = hold_out(layout, found, config.holdout)
     notes = describe_held_out(found, domains, config.holdout if layout != "single" else 0)
+    validation: tuple[Domain, ...] = ()
+    if config.evaluate_every:
+        domains, validation = split_validation(layout, domains, config.data_rules)
+        notes.append(describe_validation(domains, validation))
     if layout in ("labelled", "classes"):
         data_sets = tuple(checked(each) for each in domains if isinstance(each, LabelledDomain))
-        return Source(layout, data_sets, facts_of_labelled(data_sets), notes=tuple(notes))
+        facts = facts_of_labelled(data_sets)
+        return Source(layout, data_sets, facts, notes=tuple(notes), validation=validation)
     if layout == "class_pairs":
-        return Source(layout, domains, facts_of_class_pairs(domains), notes=tuple(notes))
+        facts = facts_of_class_pairs(domains)
+        return Source(layout, domains, facts, notes=tuple(notes), validation=validation)
     if config.data_rules == 3 and layout in ("unpaired", "paired"):
         notes = [*describe_names(domains, config.domains), *notes]
     others = {
         name: (companion.letter, _find_companion(name, companion, domains, config.data_rules))
         for name, companion in (companions or {}).items()
     }
-    return Source(layout, domains, facts_of(domains), others, tuple(notes))
+    return Source(layout, domains, facts_of(domains), others, tuple(notes), validation)
 
 
 def _find_domains(

@@ -28,6 +28,9 @@ D = TypeVar("D", bound=Domain)
 _Reference = tuple[tuple[int, int], ...]
 """Domain and index of each file of a row."""
 
+HELD_OUT_OF = "held out of "
+"""How the origin of images that are held out begins."""
+
 _PART = 16 * 1024  # bytes at the start and the end of a file that usually identify it
 _THREADS = 16
 
@@ -237,7 +240,7 @@ def _split(domain: D, held: set[int]) -> D:
         "class_indices": tuple(domain.class_indices[i] for i in kept if domain.class_indices),
         "test_class_indices": tuple(test_classes),
         "test_root": domain.train_root,
-        "test_from": f"held out of {domain.train_from}",
+        "test_from": f"{HELD_OUT_OF}{domain.train_from}",
     }
     if isinstance(domain, LabelledDomain):
         changes["values"] = tuple(domain.values[index] for index in kept)

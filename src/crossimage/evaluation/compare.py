@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from crossimage.data.sources.domains.data_set import DataSet
 from crossimage.evaluation.galleries.base import Gallery
+from crossimage.evaluation.galleries.checks import Tested
 from crossimage.evaluation.galleries.domain_pairs import open_domain_pairs
 from crossimage.evaluation.galleries.drawings import DrawingGallery
 from crossimage.evaluation.galleries.few_shot import open_few_shot
@@ -26,7 +26,7 @@ from crossimage.utils.progress import ProgressCallback
 
 
 def open_galleries(
-    title: str, model: Translator, data: DataSet, options: Options
+    title: str, model: Translator, data: Tested, options: Options
 ) -> tuple[Gallery, ...]:
     """Open the galleries that a trained model is evaluated by.
 
@@ -48,7 +48,7 @@ def open_galleries(
     return (open_gallery(title, model, data, options),)
 
 
-def open_gallery(title: str, model: Translator, data: DataSet, options: Options) -> Gallery:
+def open_gallery(title: str, model: Translator, data: Tested, options: Options) -> Gallery:
     """Open the gallery that suits a trained model's method, and a target.
 
     Args:

@@ -32,10 +32,13 @@ def facts_of(predictor: Predictor) -> dict[str, str | tuple[object, ...]]:
     }
 
 
+_OF_RUNS = ("model.safetensors", "best.safetensors")
+
+
 def run_folder_of(path: Path) -> Path | None:
-    """Return the run folder of a model's path, if the path is one or its model file."""
+    """Return the run folder of a model's path, if the path is one or one of its model files."""
     folder = path if path.is_dir() else path.parent
-    return folder if path.is_dir() or path.name == "model.safetensors" else None
+    return folder if path.is_dir() or path.name in _OF_RUNS else None
 
 
 def as_html(predictor: Predictor, run_folder: Path | None) -> str:

@@ -10,6 +10,7 @@ from crossimage.inference.exported.load import is_onnx, load_exported
 from crossimage.inference.exported.method import ExportedMethod
 from crossimage.inference.predictor import Predictor
 from crossimage.runs.listing import list_runs
+from crossimage.training.best.standing import MODEL
 
 
 def describe(path: Path) -> list[tuple[str, str]]:
@@ -44,7 +45,9 @@ def describe(path: Path) -> list[tuple[str, str]]:
     if path.is_dir():
         run = list_runs(path)[0]
         facts += [("data", run.data), ("steps", f"{run.step:,} of {run.steps:,}, {run.state}")]
+        best = path / MODEL
         facts += [("figure", run.figure)] if run.figure else []
+        facts += [("best model", str(best))] if best.is_file() else []
     if networks.targets:
         to = f" --to {model.targets[-1]}" if len(model.targets) > 1 else ""
         facts.append(("use", f"crossimage translate {path} IMAGES{to} --out DIR"))

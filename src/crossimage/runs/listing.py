@@ -9,9 +9,10 @@ from typing import Literal
 
 from crossimage.checkpoints.training_state import Checkpoints, is_locked
 from crossimage.config import read_yaml
+from crossimage.training.best.standing import has_ended_early, read_standing
 from crossimage.training.resume import read_facts
 
-State = Literal["running", "finished", "stopped", "diverged", "not begun"]
+State = Literal["running", "finished", "ended early", "stopped", "diverged", "not begun"]
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,11 @@ class RunSummary:
         data: The data set, as the user named it.
         step: Steps of the newest checkpoint.
         steps: Steps in all.
-        state: ``running``: a process has locked the folder; ``finished``; ``stopped`` before its
-            last step; ``diverged``: its numbers were not finite; ``not begun``: no checkpoint yet.
-        figure: The first figure of a report in its folder, such as ``fid 36.5``; empty: none.
+        state: ``running``: a process has locked the folder; ``finished``; ``ended early``: its
+            figure did not improve any more; ``stopped`` before its last step; ``diverged``: its
+            numbers were not finite; ``not begun``: no checkpoint yet.
+        figure: The figure of its best model, such as ``kid 0.031 at step 600``, or the first one of
+            a report in its folder; empty: none.
         changed: When the newest checkpoint was written; None: there is none.
     """
 
@@ -81,8 +84,10 @@ def summary_of(run: Path) -> RunSummary | None:
         state = "running"
     elif not newest:
         state = "not begun"
+    elif step >= total:
+        state = "finished"
     else:
-        state = "finished" if step >= total else "stopped"
+        state = "ended early" if has_ended_early(run, step) else "stopped"
     facts = read_facts(run / "environment.json")
     if state == "stopped" and "diverged" in facts:
         state = "diverged"
@@ -94,9 +99,15 @@ def summary_of(run: Path) -> RunSummary | None:
         step,
         total,
         state,
-        _figure(run),
+        _best(run) or _figure(run),
         datetime.fromtimestamp(newest.stat().st_mtime) if newest else None,
     )
+
+
+def _best(run: Path) -> str:
+    """Return the figure of a run's best model; empty if none was chosen."""
+    standing = read_standing(run)
+    return standing.describe(standing.best) if standing and standing.best else ""
 
 
 def _figure(run: Path) -> str:

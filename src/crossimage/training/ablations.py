@@ -15,6 +15,7 @@ from crossimage.config import build
 from crossimage.data.sources.domains.data_set import DataSet
 from crossimage.methods import find_method
 from crossimage.recipes import resolve
+from crossimage.training.best.validator import Validator
 from crossimage.training.listener import Listener
 from crossimage.training.result import TrainingResult
 from crossimage.training.run import run_training
@@ -112,7 +113,12 @@ def check_variants(variants: Sequence[Variant], overrides: Mapping[str, Any]) ->
 
 
 def train_variant(
-    variant: Variant, data: DataSet, out: Path, overrides: Mapping[str, Any], listener: Listener
+    variant: Variant,
+    data: DataSet,
+    out: Path,
+    overrides: Mapping[str, Any],
+    listener: Listener,
+    validator: Validator | None = None,
 ) -> TrainingResult:
     """Train a variant in its folder, or continue its training; a finished run stays as it is.
 
@@ -122,13 +128,16 @@ def train_variant(
         out: Folder of all runs.
         overrides: Settings that all variants share; they override the variant's own.
         listener: Receives progress and messages.
+        validator: Evaluates it on its way, if its settings ask for that.
 
     Raises:
         ValueError: The settings or the data cannot be used, or the training diverged.
         FileNotFoundError: A file is missing.
     """
     settings = _merged(variant.settings, overrides)
-    return run_training(variant.recipe, data, out / variant.folder, settings, listener=listener)
+    return run_training(
+        variant.recipe, data, out / variant.folder, settings, validator=validator, listener=listener
+    )
 
 
 def _merged(settings: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,8 @@ MAY_CHANGE = frozenset(
         "sample_count",
         "save_every",
         "keep",
+        "evaluate_every",  # but not from or to 0, which changes the training images
+        "patience",
         "halves",  # of the data, which is compared itself; earlier versions did not keep these two
         "pair_aspect",
     }
@@ -101,6 +103,8 @@ def check_continues(
     used, now = state["arithmetic"], arithmetic(config.precision)
     if used == now:  # "auto" may be replaced by what it stands for
         may_change |= {"precision"}
+    if bool(before.evaluate_every) != bool(config.evaluate_every):
+        may_change -= {"evaluate_every", "patience"}
     changes = differences(before, config, ignore=may_change.__contains__)
     if used != now and before.precision == config.precision:
         changes.append(f"precision=auto on this machine: {used} -> {now}; set precision={used}")

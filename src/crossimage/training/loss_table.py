@@ -23,7 +23,7 @@ class LossRow:
         seconds: Training time so far.
         learning_rate: Learning rate of the last step.
         losses: Mean of each loss term since the previous row, by ``player/term``; terms of another
-            stage are left out.
+            stage are left out. Figures of an evaluation at this step are under ``validation/``.
     """
 
     step: int

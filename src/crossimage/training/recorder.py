@@ -14,6 +14,7 @@ from torch import Tensor
 from crossimage.checkpoints.model_file import save_model
 from crossimage.data.loader import LoadedBatch
 from crossimage.methods.base import Method
+from crossimage.training.best.evaluations import Evaluations
 from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.loss_table import LossRow, append_row, drop_rows_after
 from crossimage.training.resume import read_facts
@@ -25,6 +26,9 @@ from crossimage.training.tensorboard import Board, quiet_threads
 from crossimage.utils.contact_sheet import Panel, sheet
 from crossimage.utils.files import write_text
 from crossimage.utils.sheet_files import is_spaced, save_sheet
+
+VALIDATION = "validation"
+"""What the figures of evaluations are listed under, as losses are under their player."""
 
 _REPORTED = 3
 """Number of skipped steps that are reported one by one; further ones are only counted."""
@@ -74,6 +78,7 @@ class Recorder:
         self._latest: dict[str, float] = {}
         # sums and counts of the finite values since the last row, for each set of terms
         self._losses: dict[tuple[str, ...], Tensor] = {}
+        self._figures: dict[str, float] = {}  # of this step's evaluation, for its row
         self._board: Board | None = None
         self._last_page = self._last_image = 0
         self._failed: set[str] = set()
@@ -88,7 +93,8 @@ class Recorder:
             return
         with quiet_threads():
             with self._accessory("metrics.csv"):
-                if aside := drop_rows_after(self.run / "metrics.csv", step):
+                # a run that begins anew has no rows, not even one of the model before it
+                if aside := drop_rows_after(self.run / "metrics.csv", step or -1):
                     self._warn_of_foreign_table(aside)
             self.page()
             self._board = board = Board(self.run / "logs", step)
@@ -178,17 +184,48 @@ class Recorder:
         self._last = (step, seconds)
         if not self.writes:
             return False
-        with self._accessory("metrics.csv"):
-            row = LossRow(step, seconds, learning_rate, losses)
-            if aside := append_row(self.run / "metrics.csv", row):
-                self._warn_of_foreign_table(aside)
-        if self._board is not None:
-            with self._accessory("the log for TensorBoard"):
-                self._board.scalars({**losses, "learning_rate": learning_rate}, step)
+        self._write_row(LossRow(step, seconds, learning_rate, losses | self._figures))
+        self._figures = {}
         due = step - self._last_page >= self.page_every
         progress = TrainingProgress(step, self.steps, seconds, rate, learning_rate, losses, skipped)
         self._show(progress, due)
         return due
+
+    def _write_row(self, row: LossRow) -> None:
+        """Write a row to the table and to TensorBoard."""
+        with self._accessory("metrics.csv"):
+            if aside := append_row(self.run / "metrics.csv", row):
+                self._warn_of_foreign_table(aside)
+        if self._board is not None:
+            with self._accessory("the log for TensorBoard"):
+                self._board.scalars({**row.losses, "learning_rate": row.learning_rate}, row.step)
+
+    def evaluated(
+        self, evaluations: Evaluations, seconds: float, learning_rate: float, *, alone: bool
+    ) -> None:
+        """Write and report the figures of an evaluation.
+
+        Args:
+            evaluations: The evaluations, of which this is the last.
+            seconds: Training time so far.
+            learning_rate: Learning rate of the last step.
+            alone: Whether the figures have a row of their own; otherwise they are part of the row
+                of losses that follows.
+        """
+        standing = evaluations.standing
+        if not self.writes or standing.last is None:
+            return
+        figures = {f"{VALIDATION}/{name}": value for name, value in standing.figures.items()}
+        if alone:
+            self._write_row(LossRow(standing.last.step, seconds, learning_rate, figures))
+        else:
+            self._figures = figures
+        evaluations.say()
+        if standing.best:
+            self.facts["best model"] = standing.describe(standing.best)
+        if standing.best != standing.last:  # otherwise it follows the file of the model
+            with self._accessory("validation.json"):
+                evaluations.write()
 
     def report(
         self, step: int, seconds: float, learning_rate: float, skipped: int, speed: Speed

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crossimage.config import Config
+from crossimage.training.best.standing import MODEL, Standing
 from crossimage.training.loss_table import LossRow, read_rows
 from crossimage.utils.sheet_files import sheet_files
 
@@ -39,6 +40,8 @@ class TrainingResult:
         few_shot: Whether reference images describe what the model translates to; ``targets`` are
             then the classes that it was trained with.
         fitted: Whether its number of steps was chosen to fit a time.
+        standing: The best and the last figure of its evaluations, with their steps; None if it was
+            not evaluated on its way.
     """
 
     run: Path
@@ -53,6 +56,18 @@ class TrainingResult:
     skipped_steps: int = 0
     few_shot: bool = False
     fitted: bool = False
+    standing: Standing | None = None
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether the run ended before its last step since its figure did not improve any more."""
+        standing = self.standing
+        return bool(standing and standing.exhausted and self.step < self.config.steps)
+
+    @property
+    def best_path(self) -> Path | None:
+        """The file of the best model; None if none was chosen."""
+        return self.run / MODEL if self.standing and self.standing.best else None
 
     @property
     def model_path(self) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,9 +19,9 @@ from crossimage.checkpoints.training_state import Checkpoints, InUseError, lock
 from crossimage.config import EARLIER_DEFAULTS, build, read_yaml, to_dict, write_yaml
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.datasets import Images
-from crossimage.data.sources.domains.data_set import Data, DataSet, read_data_set, recorded, shown
+from crossimage.data.sources.domains.data_set import DataSet, read_data_set, recorded, shown
 from crossimage.data.sources.find import describe
-from crossimage.data.sources.folders import Split
+from crossimage.data.sources.folders import Domain, Split
 from crossimage.data.sources.leaks import SECONDS as LEAK_SECONDS
 from crossimage.data.sources.leaks import find_leaks
 from crossimage.data.sources.summary import describe_splits
@@ -29,11 +29,13 @@ from crossimage.methods import find_method
 from crossimage.methods.base import Method
 from crossimage.recipes import resolve
 from crossimage.training.accuracy import read_accuracies, write_accuracies
+from crossimage.training.best.evaluations import Evaluations
+from crossimage.training.best.standing import Standing
+from crossimage.training.best.validator import Validator
 from crossimage.training.checks import check_config, check_continues, data_changes, restoring
 from crossimage.training.environment import environment
 from crossimage.training.fabric import arithmetic, open_fabric, world_of
-from crossimage.training.listener import Listener, TrainingProgress
-from crossimage.training.notebook.bar import listener_for
+from crossimage.training.listener import Listener
 from crossimage.training.recorder import Recorder
 from crossimage.training.result import TrainingResult
 from crossimage.training.run_names import REQUEST, candidates
@@ -46,91 +48,12 @@ from crossimage.training.step.skipping import SkippedSteps, count_of
 from crossimage.training.stops import STOP_REQUESTED
 from crossimage.training.trainer import Trainer
 from crossimage.training.warm_start import load_fixed, load_weights, network_settings
-from crossimage.utils.files import as_path, write_text
+from crossimage.utils.files import write_text
 from crossimage.utils.rank import is_first_process
 from crossimage.utils.seeds import seed_of
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-
-def train(
-    recipe: str | Path,
-    /,
-    data: Data,
-    out: str | Path | None = None,
-    *,
-    init_from: str | Path | None = None,
-    budget: str | None = None,
-    finish: str | None = None,
-    accept_data_change: bool = False,
-    on_progress: Callable[[TrainingProgress], object] | None = None,
-    **settings: Any,
-) -> TrainingResult:
-    """Train a method, or continue the run in ``out`` from its newest checkpoint.
-
-    Runs in this process, in any of its threads. In a notebook it shows its messages and a progress
-    bar, unless ``on_progress`` is given; elsewhere it prints nothing. An interrupted run is
-    continued by the same call, and ends with the same weights to the last bit. In the main thread,
-    Ctrl-C, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 and SIGXCPU stop the run after the current step; it is
-    saved, and then the signal takes its usual effect (``KeyboardInterrupt`` for Ctrl-C).
-
-    Args:
-        recipe: Name of a recipe (``munit/edges2shoes``) or method (``munit``), or a ``.yaml`` file.
-        data: The data set, as ``crossimage train --data`` takes it: a folder, the folder of each
-            domain (``"cats=DIR,dogs=DIR"``) or tables of labels; or the paths of each domain by its
-            name, ``{"cats": paths, "dogs": paths}``: a folder, or a list of folders or images.
-        out: The run's folder. By default ``runs/<data>-<method>-001``: an unfinished run for which
-            the same was asked is continued, and otherwise the next number is taken.
-        init_from: A run, model file or checkpoint, whose networks and weights a new run starts
-            from.
-        budget: Time that a new run shall take, such as ``"90s"``, ``"20m"``, ``"2h"`` or ``"1d"``.
-            Some steps are timed first, and then the number of steps is chosen and the schedule
-            scaled to it. The run records them, so that the same call continues it.
-        finish: Time in which a run that has begun shall end: its learning rate falls to 0 by then.
-            The run records the last step, so that the same call continues it.
-        accept_data_change: Continue a run although its images have changed, for example because
-            unreadable ones were removed; the run records the change.
-        on_progress: Called whenever losses are logged, every ``log_every`` steps, and after 10 and
-            30 seconds and 2, 5 and 10 minutes; the run is saved and stops if it returns False.
-            ``print`` shows a line each time.
-        **settings: Settings that override the recipe's, such as ``steps=1000``, ``crop=(64, 64)``
-            or ``weights={"cycle": 10}``.
-
-    Returns:
-        The model, the sample sheets, the losses and how the run ended.
-
-    Raises:
-        ValueError: The settings, data or folder cannot be used, or the training diverged.
-        FileNotFoundError: The recipe, a folder or a file does not exist.
-
-    Example:
-        >>> result = crossimage.train("munit", data="shoes", out="runs/shoes", steps=1000)
-        >>> model = result.load()
-    """
-    images = read_data_set(data)
-    if "devices" in settings or world_of(1) > 1:
-        raise ValueError(
-            "crossimage.train uses one process; for several, use the command line: "
-            "`crossimage train --devices N`, or torchrun"
-        )
-    start = as_path(init_from, "init_from") if init_from is not None else None
-    generators = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    with torch.random.fork_rng(devices=generators):
-        result = run_training(
-            str(recipe),
-            images,
-            None if out is None else as_path(out, "out"),
-            settings,
-            init_from=start,
-            budget=budget,
-            finish=finish,
-            accept_data_change=accept_data_change,
-            listener=listener_for(on_progress),
-        )
-    if result.stopped_by not in (None, "on_progress"):
-        signal.raise_signal(signal.Signals[result.stopped_by])
-    return result
 
 
 def run_training(
@@ -144,6 +67,7 @@ def run_training(
     budget: str | None = None,
     finish: str | None = None,
     accept_data_change: bool = False,
+    validator: Validator | None = None,
     listener: Listener,
 ) -> TrainingResult:
     """Train a method, or continue the run in ``out`` from its newest checkpoint.
@@ -151,7 +75,8 @@ def run_training(
     Args:
         recipe: Name of a recipe or method, or a YAML file.
         data: A folder of images, paths by name or tables, see :func:`find_source`.
-        out: The run's folder; None: see :func:`train`.
+        out: The run's folder. None: ``runs/<data>-<method>-001``; an unfinished run for which the
+            same was asked is continued, and otherwise the next number is taken.
         overrides: Settings that override the recipe's, nested.
         init_from: A run, model file or checkpoint, whose weights a new run starts from; its
             networks have the same settings unless recipe or overrides say otherwise.
@@ -160,6 +85,7 @@ def run_training(
         budget: Time that a new run shall take, such as ``20m``.
         finish: Time in which a run that has begun shall end.
         accept_data_change: Continue a run although its images have changed.
+        validator: Evaluates the run on its way, if its setting ``evaluate_every`` is not 0.
         listener: Receives the progress and messages of the first process only.
 
     Raises:
@@ -181,6 +107,11 @@ def run_training(
     config = config.complete(source.facts)
     dataset = build_dataset(source, config)
     check_config(method, config, devices)
+    if config.evaluate_every and validator is None:
+        raise ValueError(
+            f"evaluate_every={config.evaluate_every} needs something that evaluates the run, which "
+            "`crossimage train` and crossimage.train have; leave it out here"
+        )
     asked = {
         "method": name, "config": to_dict(config), "data": recorded(data), "folder": os.getcwd(),
         "init": str(init_from), "budget": budget,
@@ -203,6 +134,8 @@ def run_training(
                 by_epochs,
                 request,
                 accept_data_change,
+                source.validation,
+                validator,
                 listener,
             )
             return run.train()
@@ -280,6 +213,8 @@ class _Run:
         by_epochs: Whether its length is set in epochs.
         request: A time that the user requests.
         accept_data_change: Whether its images may differ from those before.
+        validation: Its domains, with the validation images in place of test images.
+        validator: Evaluates it on its way.
         listener: Receives progress and messages.
     """
 
@@ -295,6 +230,8 @@ class _Run:
     by_epochs: bool
     request: Request | None
     accept_data_change: bool
+    validation: tuple[Domain, ...]
+    validator: Validator | None
     listener: Listener
 
     @cached_property
@@ -318,10 +255,12 @@ class _Run:
         changes = self._check_continues(state, plan) if state else []
         config = self.dataset.config
         classifies = bool(self.method.labelled)
-        if first_step >= config.steps and (read_accuracies(out) or not classifies):
+        standing = self._standing_of(state)
+        ended = first_step >= config.steps or bool(standing and standing.exhausted)
+        if ended and (read_accuracies(out) or not classifies):
             method = self.method(config, training=False)
             skipped = count_of(state or {})
-            return self._result(method, first_step, first_step, skipped, plan)
+            return self._result(method, first_step, first_step, skipped, plan, standing)
 
         chosen = self._choose_steps(checkpoints, changes, state, plan)
         plan = chosen or plan
@@ -352,8 +291,16 @@ class _Run:
         if sentence := trainer.skipped.summary(trainer.step):
             listener.warn(sentence)
         return self._result(
-            trainer.method, first_step, trainer.step, trainer.skipped, plan, stopped_by
-        )
+            trainer.method, first_step, trainer.step, trainer.skipped, plan, trainer.standing,
+            stopped_by,
+        )  # fmt: skip
+
+    def _standing_of(self, state: Mapping[str, Any] | None) -> Standing | None:
+        """Return the best and the last figure of a checkpoint, with the patience set now."""
+        config = self.dataset.config
+        if not state or not config.evaluate_every or "validation" not in state:
+            return None
+        return replace(Standing.from_plain(state["validation"]), patience=config.patience)
 
     def _choose_steps(
         self,
@@ -452,7 +399,12 @@ class _Run:
             "arithmetic": arithmetic(config.precision),
             **({"plan": plan.plain()} if plan.entries else {}),
         }
-        trainer = Trainer(method, config, dataset, fabric, checkpoints, recorder, labels)
+        evaluations = None
+        if config.evaluate_every and self.validator:
+            evaluations = Evaluations(self.validator, self.validation, config, self.out, listener)
+        trainer = Trainer(
+            method, config, dataset, fabric, checkpoints, recorder, labels, evaluations
+        )
         if state:
             path = checkpoints.path_of(state["step"])
             with restoring(path):
@@ -474,6 +426,7 @@ class _Run:
         step: int,
         skipped: SkippedSteps,
         plan: Plan,
+        standing: Standing | None,
         stopped_by: int = 0,
     ) -> TrainingResult:
         reason = None
@@ -493,6 +446,7 @@ class _Run:
             skipped_steps=skipped.total,
             few_shot=method.few_shot,
             fitted=bool(plan.entries),
+            standing=standing,
         )
 
     def _say_what_is_used(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import read_yaml
 from crossimage.data.sources.domains.data_set import DataSet
+from crossimage.training.best.standing import has_ended_early
 from crossimage.utils.files import write_text
 
 PARENT = Path("runs")
@@ -71,7 +72,8 @@ def is_unfinished(run: Path) -> bool:
         steps = read_yaml(run / "config.yaml").get("steps")
     except (OSError, ValueError):
         return False
-    return isinstance(steps, int) and int(newest.stem.rpartition("-")[2]) < steps
+    step = int(newest.stem.rpartition("-")[2])
+    return isinstance(steps, int) and step < steps and not has_ended_early(run, step)
 
 
 def _asked(run: Path) -> str | None:

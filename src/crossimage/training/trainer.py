@@ -19,6 +19,8 @@ from crossimage.data.datasets import Images
 from crossimage.data.loader import LoadedBatch, load_batches
 from crossimage.data.unreadable import UnreadableFiles
 from crossimage.methods.base import Batch, Method, Noise
+from crossimage.training.best.evaluations import Evaluations
+from crossimage.training.best.standing import Standing
 from crossimage.training.processes import Processes
 from crossimage.training.recorder import Recorder
 from crossimage.training.schedule import timetable
@@ -45,6 +47,7 @@ class Trainer:
         checkpoints: Keeps the training state.
         recorder: Shows and writes the progress.
         identity: Metadata stored in every checkpoint, by which a run is recognised.
+        evaluations: Evaluates the run on its way; None: it is not.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Trainer:
         checkpoints: Checkpoints,
         recorder: Recorder,
         identity: dict[str, Any],
+        evaluations: Evaluations | None = None,
     ) -> None:
         self.config, self.dataset, self.fabric = config, dataset, fabric
         self.clock = timetable.clock
@@ -66,6 +70,7 @@ class Trainer:
         self.seconds, self.speed = 0.0, Speed()
         self.tally = UnreadableFiles({d.name: len(d.train) for d in dataset.domains})
         self.saved, self.sampled = -1, -1
+        self.evaluations = evaluations
         self._stops = StopRequests(recorder.listener.say)
         self._saving = False
 
@@ -80,6 +85,11 @@ class Trainer:
         return self.stepper.skipped
 
     @property
+    def standing(self) -> Standing | None:
+        """The best and the last figure of the run; None if it is not evaluated."""
+        return self.evaluations and self.evaluations.standing
+
+    @property
     def translator(self) -> Method:
         """The weights that translate: the running average if there is one."""
         return self.stepper.average or self.method
@@ -88,8 +98,8 @@ class Trainer:
         """Train from the current step to the last, or until a signal requests a stop.
 
         Returns:
-            0 if all steps are done, else the number of the signal that stopped the run, or
-            ``STOP_REQUESTED``.
+            0 if all steps are done, or the best figure has not improved for long enough; else the
+            number of the signal that stopped the run, or ``STOP_REQUESTED``.
 
         Raises:
             ValueError: The data can't be used, training diverged, or a file can't be written.
@@ -102,9 +112,11 @@ class Trainer:
             recorder.recording(self.step, self.seconds),
             self._saved_on_error(),
         ):
+            self._open_evaluations()
             if not self.step:
                 self._sample()
-            while self.step < config.steps:
+                self._evaluate(alone=True)
+            while self.step < config.steps and not self.is_exhausted:
                 began = self.clock()
                 micro_batches, problem = self.take(batches)
                 waited = self.clock() - began
@@ -125,7 +137,7 @@ class Trainer:
                 self.save()
             if self.step < config.steps:
                 self._sample()
-                return processes.agree(self._stop)
+                return 0 if self.is_exhausted else processes.agree(self._stop)
             return 0
 
     def batches(self) -> Iterator[LoadedBatch]:
@@ -206,6 +218,7 @@ class Trainer:
         config, recorder = self.config, self.recorder
         intervals = config.log_every, config.sample_every, config.save_every
         log, sample, save = (last or self.step % interval == 0 for interval in intervals)
+        improved = self._evaluate(alone=not log)
         if log or sample:
             with self.processes.together():
                 if log and recorder.log(
@@ -214,9 +227,57 @@ class Trainer:
                     table.shown()
                 if sample:
                     self._sample()
-        if save:
+        if save or improved:
             self.save()
             table.saved()
+        if improved:
+            self._keep_best()
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the best figure has not improved for so long that the run ends."""
+        return bool(self.standing and self.standing.exhausted)
+
+    def _open_evaluations(self) -> None:
+        """Check that the run can be evaluated."""
+        if self.evaluations:
+            with self.processes.together():
+                if self.processes.first:
+                    self.evaluations.open(self.translator, self.fabric.device)
+
+    def _evaluate(self, *, alone: bool) -> bool:
+        """Evaluate the model if it is time, and return whether a file of the best one is due.
+
+        A checkpoint of the same step has to be written before that file: if a kill comes in
+        between, the continued run writes it. The model before the first step needs no checkpoint,
+        as it is made again.
+
+        Args:
+            alone: Whether no row of losses is written at this step.
+        """
+        evaluations, processes = self.evaluations, self.processes
+        if evaluations is None or not evaluations.is_due(self.step):
+            return False
+        found = None
+        with processes.together():
+            if processes.first:
+                found = evaluations.compute(self.translator, self.fabric.device, self.step)
+        found = processes.gather(found)[0]  # the first process decides for all
+        if found is None:
+            return False
+        improved = evaluations.note(self.step, found)
+        rate = self.stepper.learning_rate(max(self.step - 1, 0))
+        self.recorder.evaluated(evaluations, self.seconds, rate, alone=alone)
+        if improved and not self.step:
+            self._keep_best()
+        return improved and self.step > 0
+
+    def _keep_best(self) -> None:
+        """Write the file of the best model, on the first process."""
+        with self.processes.together():
+            if self.processes.first and self.evaluations:
+                self.evaluations.keep(self.translator)
+                self.evaluations.write()
 
     @property
     def _last_rate(self) -> float:
@@ -270,6 +331,7 @@ class Trainer:
             "seconds": self.seconds,
             "unreadable": self.tally.state(),
             "recorder": self.recorder.state(),
+            **({"validation": self.evaluations.plain()} if self.evaluations else {}),
             **self.identity,
         }
 
@@ -287,6 +349,11 @@ class Trainer:
         except ValueError as error:
             raise self.recorder.unusable(str(error)) from None
         self.recorder.restore(state["recorder"])
+        if self.evaluations and "validation" in state:
+            self.evaluations.restore(
+                Standing.from_plain(state["validation"]), self.translator, self.step,
+                first=self.processes.first,
+            )  # fmt: skip
 
     def take(self, batches: Iterator[LoadedBatch]) -> tuple[list[LoadedBatch], str | None]:
         """Return the step's micro-batches on the device, or why there are none."""

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from crossimage import TrainingResult
+from crossimage import TrainingResult, train
 from crossimage.methods import METHODS
-from crossimage.training.run import train
 from crossimage.training.schedule import timetable
 from crossimage.training.step.stepper import Stepper
 from tests.conftest import slow_except, small

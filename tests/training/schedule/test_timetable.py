@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from crossimage import train
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.training.listener import TrainingProgress
-from crossimage.training.run import train
 from crossimage.training.schedule import timetable
 from crossimage.training.schedule.timetable import Due, Timetable
 from crossimage.training.step.stepper import Stepper

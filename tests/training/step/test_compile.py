@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
+from crossimage import train
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.training.listener import Listener
-from crossimage.training.run import run_training, train
+from crossimage.training.run import run_training
 from crossimage.training.step import compile as compiling
 from tests.conftest import small
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from crossimage import train
 from crossimage.config import build
 from crossimage.methods import METHODS
 from crossimage.methods.base import Batch, Method, Update
-from crossimage.training.run import train
 from crossimage.training.step.game import check_players
 from tests.conftest import RUN, small
 from tests.methods.test_base import Toy, ToyConfig

@@ -6,18 +6,42 @@ import json
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from crossimage.config import Facts
 from crossimage.data.build import Source, find_source
 from crossimage.data.holdout import D, hold_out
 from crossimage.data.images.formats import HEAD, format_of
-from crossimage.data.sources.domains.data_set import DataSet, read_data_set
+from crossimage.data.sources.domains.data_set import DataSet, read_data_set, shown
 from crossimage.data.sources.domains.scan import scan_domains
 from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.leaks import find_leaks
+from crossimage.data.validation import split_validation
 from crossimage.evaluation.galleries.images import ImageStream, prefetch
 from crossimage.inference.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class KnownImages:
+    """Images that are known already, in place of a data set to search.
+
+    Attributes:
+        name: What they are, for a reader.
+        domains: Their domains, in the order of the model's.
+    """
+
+    name: str
+    domains: Sequence[Domain]
+
+
+Tested = DataSet | KnownImages
+"""Where the images come from that a model is tested on."""
+
+
+def name_of(data: Tested) -> str:
+    """Return the name of a data set, for a reader."""
+    return data.name if isinstance(data, KnownImages) else shown(data)
 
 
 def training_images_among(
@@ -67,7 +91,7 @@ def recorded_domains(data: DataSet | None, model: Predictor) -> tuple[Domain, ..
     return ()
 
 
-def find_tested(data: DataSet, model: Predictor) -> Source:
+def find_tested(data: Tested, model: Predictor) -> Source:
     """Find the images of a data set that a model is tested on.
 
     Without test images, those are used that were held out in training, if the model was trained on
@@ -77,7 +101,10 @@ def find_tested(data: DataSet, model: Predictor) -> Source:
         FileNotFoundError: A folder or a file of the data set is missing.
         ValueError: The data set does not have the layout that the method is trained on.
     """
-    config = replace(model.config, holdout=0.0)
+    if isinstance(data, KnownImages):
+        known = tuple(data.domains)
+        return Source(model.networks.layout, known, Facts(model.config.domains, 0))
+    config = replace(model.config, holdout=0.0, evaluate_every=0, best_metric="", patience=0)
     flexible = not model.networks.has_direction(config)  # then other_domains says so
     source = find_source(data, config, model.networks.layout, flexible=flexible)
     return replace(source, domains=held_out_of(source.domains, model))
@@ -87,17 +114,23 @@ def held_out_of(domains: Sequence[D], model: Predictor) -> tuple[D, ...]:
     """Return domains in which the images that a model did not train on are test images.
 
     Of data that the model knows nothing of, all images may be used for testing, and nothing is held
-    out. If its own data is not known, it may be this.
+    out. If its own data is not known, it may be this. Images by which the best model of a run was
+    chosen are left out.
     """
     share, layout = model.config.holdout, model.networks.layout
-    if not share or all(domain.test for domain in domains):
+    chosen_by = bool(model.config.evaluate_every)
+    if not chosen_by and (not share or all(domain.test for domain in domains)):
         return tuple(domains)
     own = recorded_domains(recorded_data(model._run_folder), model)
     known = {os.path.realpath(path) for domain in own for path in (*domain.train, *domain.test)}
     paths = (path for domain in domains for path in domain.train)
     if known and not any(os.path.realpath(path) in known for path in paths):
         return tuple(domains)
-    return hold_out(layout, domains, share)
+    tested = hold_out(layout, domains, share)
+    if chosen_by:
+        with suppress(ValueError):  # too few images: then it was not trained on these
+            tested, _ = split_validation(layout, tested, model.config.data_rules)
+    return tested
 
 
 def other_domains(

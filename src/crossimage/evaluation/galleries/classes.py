@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from crossimage.data.labelled import LabelledImages
-from crossimage.data.sources.domains.data_set import DataSet, shown
+from crossimage.evaluation.galleries.checks import Tested, name_of
 from crossimage.evaluation.galleries.images import ImageStream, as_uint8, to_rgb
 from crossimage.evaluation.galleries.model import ModelGallery, PreparedInput, preparation
 from crossimage.evaluation.galleries.references import ReferenceStyles
@@ -36,12 +36,15 @@ class ClassGallery(ModelGallery):
     def __init__(
         self, model: Predictor, images: LabelledImages, paths: Sequence[Path], target: str,
         goal: str | Tensor, real: ImageStream, styles: ReferenceStyles | None, seed: int,
-        data: DataSet, direction: str, **attributes: Any,
+        data: Tested, direction: str, **attributes: Any,
     ) -> None:  # fmt: skip
         self._images, self._goal, self._styles = images, goal, styles
         super().__init__(
             model, seed,
-            {"data": shown(data), "direction": direction, "preparation": preparation(model.config)},
+            {
+                "data": name_of(data), "direction": direction,
+                "preparation": preparation(model.config),
+            },
             real=real,
             paths=paths,
             target=target,

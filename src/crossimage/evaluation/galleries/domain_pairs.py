@@ -13,7 +13,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Literal
 
-from crossimage.data.sources.domains.data_set import DataSet, shown
+from crossimage.evaluation.galleries.checks import Tested, name_of
 from crossimage.evaluation.galleries.classes import ClassGallery, stream_of
 from crossimage.evaluation.galleries.labels import open_images
 from crossimage.evaluation.galleries.model import preparation
@@ -29,7 +29,7 @@ OUTPUTS = 10
 
 
 def open_domain_pairs(
-    title: str, model: Predictor, data: DataSet, seed: int
+    title: str, model: Predictor, data: Tested, seed: int
 ) -> tuple[PartedGallery, PartedGallery]:
     """Open the galleries of all ordered pairs of domains, with random styles and with references.
 
@@ -72,7 +72,7 @@ def open_domain_pairs(
         return PartedGallery(
             f"{title} ({mode})", model, parts, images.domains, untested,
             {
-                "method": model.method, "model": title, "data": shown(data),
+                "method": model.method, "model": title, "data": name_of(data),
                 "measured": (
                     f"means over {len(parts)} ordered pairs of domains ({part_titles(parts)}); "
                     f"styles {styles}; real images are the target's training images"

@@ -15,9 +15,15 @@ from crossimage.data.sources.class_pairs import (
     find_class_pairs,
     sets_in,
 )
-from crossimage.data.sources.domains.data_set import DataSet, shown
+from crossimage.data.sources.domains.data_set import DataSet
 from crossimage.data.sources.folders import Domain, Split
-from crossimage.evaluation.galleries.checks import held_out_of, training_images_among
+from crossimage.evaluation.galleries.checks import (
+    KnownImages,
+    Tested,
+    held_out_of,
+    name_of,
+    training_images_among,
+)
 from crossimage.evaluation.galleries.images import ImageStream, as_uint8, to_rgb
 from crossimage.evaluation.galleries.model import (
     ModelGallery,
@@ -47,21 +53,25 @@ class DrawingGallery(ModelGallery):
     """
 
     def __init__(
-        self, title: str, model: Predictor, data: DataSet, to: str | None, seed: int
+        self, title: str, model: Predictor, data: Tested, to: str | None, seed: int
     ) -> None:
         config, labels = model.config, model.networks.labels
         assert isinstance(config, ClassPairsConfig) and labels is not None
         chosen = None if to is None else labels.index(to)
-        kept = sets_in(data)[:1] or SETS[:1]
-        domains = _find(data, labels.names, model, kept)
-        source = Source("class_pairs", domains, facts_of_class_pairs(domains))
+        domains: Sequence[Domain]
+        if isinstance(data, KnownImages):
+            domains = data.domains[:2]  # the first set, and its photos
+        else:
+            kept = sets_in(data)[:1] or SETS[:1]
+            domains = _find(data, labels.names, model, kept)
+        source = Source("class_pairs", tuple(domains), facts_of_class_pairs(domains))
         images = build_dataset(source, config)
         assert isinstance(images, ClassPairs)
         drawings, photos = domains
         tested = bool(drawings.test)
         if tested and not photos.test:
             raise ValueError(
-                f"the test images of {drawings.name} in {shown(data)} have no photos to compare "
+                f"the test images of {drawings.name} in {name_of(data)} have no photos to compare "
                 "with; add the folder photos beside theirs"
             )
         split: Split = "test" if tested else "train"
@@ -69,7 +79,7 @@ class DrawingGallery(ModelGallery):
         rows = [row for row, own in enumerate(indices) if chosen in (None, own)]
         if not rows:
             raise ValueError(
-                f"{shown(data)} has no {split} images of {drawings.name} of the class {to}"
+                f"{name_of(data)} has no {split} images of {drawings.name} of the class {to}"
             )
         self._images = images
         self._labels = {row: labels.vectors(labels.names[indices[row]], 1)[0] for row in rows}
@@ -78,7 +88,7 @@ class DrawingGallery(ModelGallery):
         direction, prepared = f"{drawings.name} to photos", preparation(config)
         super().__init__(
             model, seed,
-            {"data": shown(data), "direction": direction, "preparation": prepared},
+            {"data": name_of(data), "direction": direction, "preparation": prepared},
             title=title,
             real=ImageStream(list(dict.fromkeys(self._photos)), self._read_photo, prepared),
             paths=[drawings.files(split)[row] for row in rows],

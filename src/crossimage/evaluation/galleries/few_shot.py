@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from crossimage.data.sources.domains.data_set import DataSet, shown
+from crossimage.evaluation.galleries.checks import Tested, name_of
 from crossimage.evaluation.galleries.classes import ClassGallery, stream_of
 from crossimage.evaluation.galleries.labels import open_images
 from crossimage.evaluation.galleries.model import preparation
@@ -24,7 +24,7 @@ _NAMED = 20  # classes named at most in an error message
 
 
 def open_few_shot(
-    title: str, model: Predictor, data: DataSet, to: str | None, count: int, seed: int
+    title: str, model: Predictor, data: Tested, to: str | None, count: int, seed: int
 ) -> PartedGallery:
     """Open the gallery of a few-shot model, with a part for each target class.
 
@@ -82,7 +82,7 @@ def open_few_shot(
     return PartedGallery(
         title, model, parts, images.domains, [name for name in untested if name in targets],
         {
-            "method": model.method, "model": title, "data": shown(data),
+            "method": model.method, "model": title, "data": name_of(data),
             "measured": (
                 f"means over {len(parts)} target classes, {sum(one in unseen for one in targets)} "
                 f"of them unseen in training ({part_titles(parts)}); inputs are {inputs} of the "

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from crossimage.data.labelled import LabelledImages
 from crossimage.data.sources.class_sets import find_class_set
-from crossimage.data.sources.domains.data_set import DataSet, shown
 from crossimage.data.sources.labelled import LabelledDomain, find_labelled
-from crossimage.evaluation.galleries.checks import held_out_of
+from crossimage.evaluation.galleries.checks import KnownImages, Tested, held_out_of, name_of
 from crossimage.evaluation.galleries.images import ImageStream, as_uint8, to_rgb
 from crossimage.evaluation.galleries.model import (
     ModelGallery,
@@ -98,7 +97,7 @@ class LabelGallery(ModelGallery):
     """
 
     def __init__(
-        self, title: str, model: Predictor, data: DataSet, to: str | None, seed: int
+        self, title: str, model: Predictor, data: Tested, to: str | None, seed: int
     ) -> None:
         labels = model.networks.labels
         assert labels is not None
@@ -127,7 +126,7 @@ class LabelGallery(ModelGallery):
         prepared = preparation(model.config)
         super().__init__(
             model, seed,
-            {"data": shown(data), "direction": f"to {change.name}", "preparation": prepared},
+            {"data": name_of(data), "direction": f"to {change.name}", "preparation": prepared},
             title=title,
             real=ImageStream(real, self._read_real, prepared),
             paths=[path for path, _ in others],
@@ -154,7 +153,7 @@ class LabelGallery(ModelGallery):
         return to_rgb(as_uint8(self._images.centred(self._data_set, path)))
 
 
-def open_images(title: str, model: Predictor, data: DataSet, labels: Labels) -> LabelledImages:
+def open_images(title: str, model: Predictor, data: Tested, labels: Labels) -> LabelledImages:
     """Open the data sets that a model was trained on, prepared as in training.
 
     Raises:
@@ -167,6 +166,9 @@ def open_images(title: str, model: Predictor, data: DataSet, labels: Labels) -> 
     expected += ", ".join(labels.names)
     assert isinstance(model.config, LabelledConfig)
     rules, values = model.config.data_rules, model.config.values
+    if isinstance(data, KnownImages):
+        known = [domain for domain in data.domains if isinstance(domain, LabelledDomain)]
+        return LabelledImages(known, model.config)
     domains: tuple[LabelledDomain, ...]
     try:
         if model.networks.layout == "classes":
@@ -179,5 +181,5 @@ def open_images(title: str, model: Predictor, data: DataSet, labels: Labels) -> 
         raise ValueError(f"{error}; {expected}") from None
     if [domain.label_set for domain in domains] != list(labels.sets):
         names = ", ".join(name for domain in domains for name in domain.label_set.names)
-        raise ValueError(f"{shown(data)} has the labels {names}; {expected}")
+        raise ValueError(f"{name_of(data)} has the labels {names}; {expected}")
     return LabelledImages(held_out_of(domains, model), model.config)

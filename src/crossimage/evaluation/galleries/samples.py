@@ -8,9 +8,8 @@ from pathlib import Path
 from torch import Tensor
 
 from crossimage.data.build import build_dataset
-from crossimage.data.sources.domains.data_set import DataSet, shown
 from crossimage.evaluation.galleries.base import GalleryItem
-from crossimage.evaluation.galleries.checks import find_tested
+from crossimage.evaluation.galleries.checks import Tested, find_tested, name_of
 from crossimage.evaluation.galleries.images import ImageStream, as_uint8, to_rgb
 from crossimage.evaluation.galleries.model import TrainedGallery, preparation
 from crossimage.inference.predictor import Predictor
@@ -36,7 +35,7 @@ class SampleGallery(TrainedGallery):
     """
 
     def __init__(
-        self, title: str, model: Predictor, data: DataSet, count: int | None, seed: int
+        self, title: str, model: Predictor, data: Tested, count: int | None, seed: int
     ) -> None:
         self.model, self.seed = model, seed
         self._images = build_dataset(find_tested(data, model), model.config)
@@ -48,7 +47,7 @@ class SampleGallery(TrainedGallery):
             paths=[Path(f"{number + 1:04}") for number in range(count or len(paths))],
             max_outputs=1,
             facts={
-                "method": model.method, "model": title, "data": shown(data),
+                "method": model.method, "model": title, "data": name_of(data),
                 "preparation": prepared,
             },
             depends_on_seed=True,

@@ -12,10 +12,9 @@ from torchvision.transforms.v2 import functional as transforms
 from crossimage.data.build import build_dataset
 from crossimage.data.images.files import read_image
 from crossimage.data.images.resize import shrink, size_before_crop
-from crossimage.data.sources.domains.data_set import DataSet, shown
 from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.pairs import align
-from crossimage.evaluation.galleries.checks import find_tested
+from crossimage.evaluation.galleries.checks import Tested, find_tested, name_of
 from crossimage.evaluation.galleries.images import ImageStream, as_uint8, read_rgb, to_rgb
 from crossimage.evaluation.galleries.model import (
     ModelGallery,
@@ -44,7 +43,7 @@ class TranslationGallery(ModelGallery):
     """
 
     def __init__(
-        self, title: str, model: Predictor, data: DataSet, to: str | None, seed: int
+        self, title: str, model: Predictor, data: Tested, to: str | None, seed: int
     ) -> None:
         networks = model.networks
         name = model.resolve_target(to)
@@ -65,7 +64,10 @@ class TranslationGallery(ModelGallery):
             prepared = f"whole images, cut to multiples of {self._scale} pixels"
         super().__init__(
             model, seed,
-            {"data": shown(data), "direction": f"{source.name} to {name}", "preparation": prepared},
+            {
+                "data": name_of(data), "direction": f"{source.name} to {name}",
+                "preparation": prepared,
+            },
             title=title,
             real=ImageStream(self._targets, self._read_target, prepared),
             paths=_test_files(source),
@@ -143,7 +145,7 @@ def _indices(letters: tuple[str, ...], target: Any) -> tuple[int, int]:
     return (index, index) if len(letters) == 1 else (1 - index, index)
 
 
-def _is_whole(domain: Domain, data: DataSet) -> bool:
+def _is_whole(domain: Domain, data: Tested) -> bool:
     """Return whether a domain's images are a folder without splits."""
     return isinstance(data, str) and domain.train_root == Path(data)
 

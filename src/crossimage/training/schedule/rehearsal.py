@@ -42,14 +42,20 @@ def fit_to_time(
     step, processes = trainer.step, trainer.processes
     stages = starts(config, step)
     seconds, for_sheet = _measure(trainer, stages, request.seconds)
+    for_figures = _measure_evaluation(trainer)
     left = request.seconds - (clock() - began)
     shown = 2 + sum(time < left for time in timetable.SHEETS)
-    count = int((left - shown * for_sheet) / (seconds + for_sheet / config.sample_every))
+    each = seconds + for_sheet / config.sample_every
+    if config.evaluate_every:
+        each += for_figures / config.evaluate_every
+        left -= 2 * for_figures  # of the first and the last step
+    count = int((left - shown * for_sheet) / each)
     # the first process decides for all
     count, milliseconds = processes.gather((count, 1000 * seconds))[0]
     device = "GPU" if trainer.fabric.device.type != "cpu" else "CPU"
     if count < len(stages):
-        need = (clock() - began) + (shown * for_sheet + len(stages) * seconds) * 1.5
+        rest = shown * for_sheet + 2 * for_figures + len(stages) * seconds
+        need = (clock() - began) + rest * 1.5
         shortest = _round_up(max(2 * need, 1.5 * request.seconds))
         raise ValueError(
             f"{request} is too short: it leaves no time for "
@@ -96,6 +102,22 @@ def _measure(trainer: Trainer, stages: list[int], seconds: float) -> tuple[float
             for panel in trainer.preview(inputs)
         ])  # fmt: skip
     return max(total / (config.steps - stages[0]), 1e-6), clock() - began
+
+
+def _measure_evaluation(trainer: Trainer) -> float:
+    """Return the seconds of an evaluation on the first process; 0 if the run has none."""
+    evaluations, processes = trainer.evaluations, trainer.processes
+    if evaluations is None:
+        return 0.0
+    clock, device = timetable.clock, trainer.fabric.device
+    with processes.together():
+        if processes.first:
+            evaluations.open(trainer.translator, device)
+    began = clock()
+    with processes.together():
+        if processes.first:
+            evaluations.compute(trainer.translator, device, trainer.step)
+    return clock() - began
 
 
 def _round_up(seconds: float) -> float:

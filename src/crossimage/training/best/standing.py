@@ -1,0 +1,143 @@
+"""Which model of a run is the best so far, in its checkpoints and in ``RUN/validation.json``."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+
+from crossimage.utils.files import write_text
+
+FILE = "validation.json"
+"""The file of a run's standing."""
+
+MODEL = "best.safetensors"
+"""The file of a run's best model."""
+
+
+class Evaluated(NamedTuple):
+    """The figure of a model.
+
+    Attributes:
+        step: Its step.
+        value: The figure.
+    """
+
+    step: int
+    value: float
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The best and the last figure of a run.
+
+    Attributes:
+        figure: Name of the figure; empty before the first evaluation.
+        better: Its better end.
+        best: The best model; None: no figure was finite.
+        last: The last evaluation that succeeded; its figure may not be finite.
+        stale: Evaluations since the best one, without improvement.
+        patience: Number of these after which the run ends early; 0: it does not.
+        figures: All figures of the last evaluation.
+    """
+
+    figure: str = ""
+    better: Literal["higher", "lower"] = "higher"
+    best: Evaluated | None = None
+    last: Evaluated | None = None
+    stale: int = 0
+    patience: int = 0
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+    def after(self, step: int, figures: Mapping[str, float]) -> Standing:
+        """Return the standing after an evaluation; figures that are not finite never become best.
+
+        Args:
+            step: Step of the model.
+            figures: Its figures.
+        """
+        last = Evaluated(step, figures[self.figure])
+        if self._improves(last.value):
+            return replace(self, best=last, last=last, stale=0, figures=figures)
+        return replace(self, last=last, stale=self.stale + 1, figures=figures)
+
+    def _improves(self, value: float) -> bool:
+        if not math.isfinite(value):
+            return False
+        if self.best is None:
+            return True
+        best = self.best.value
+        return value > best if self.better == "higher" else value < best
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the run ends early."""
+        return bool(self.patience) and self.stale >= self.patience
+
+    def describe(self, which: Evaluated) -> str:
+        """Return a figure as text, such as ``kid 0.0312 at step 600``."""
+        return f"{self.figure} {which.value:.4g} at step {which.step:,}"
+
+    @property
+    def reason(self) -> str:
+        """Why the run ended early, as the end of a sentence."""
+        times = "evaluation" if self.stale == 1 else f"{self.stale} evaluations"
+        best = f"; the best is {self.describe(self.best)}" if self.best else ""
+        return f"{self.figure} did not improve in the last {times}{best}"
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain data, for a checkpoint."""
+        return asdict(self) | {
+            "best": tuple(self.best) if self.best else None,
+            "last": tuple(self.last) if self.last else None,
+            "figures": dict(self.figures),
+        }
+
+    @classmethod
+    def from_plain(cls, values: object) -> Standing:
+        """Return what :meth:`plain` returned.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        return TypeAdapter(cls).validate_python(values)
+
+
+def write_standing(run: Path, standing: Standing) -> None:
+    """Write the standing of a run to its folder."""
+    values = standing.plain()
+    for key in ("best", "last"):
+        if values[key]:
+            values[key] = {"step": values[key][0], "value": _json_number(values[key][1])}
+    values["figures"] = {name: _json_number(value) for name, value in standing.figures.items()}
+    write_text(run / FILE, json.dumps(values, indent=2) + "\n")
+
+
+def read_standing(run: Path) -> Standing | None:
+    """Read the standing of a run from its folder; None if there is none, or it is damaged."""
+    try:
+        values = json.loads((run / FILE).read_text(encoding="utf-8"))
+        for key in ("best", "last"):
+            if values[key]:
+                values[key] = (values[key]["step"], float(values[key]["value"]))
+        values["figures"] = {name: float(value) for name, value in values["figures"].items()}
+        return Standing.from_plain(values)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError):
+        return None
+
+
+def has_ended_early(run: Path, step: int) -> bool:
+    """Return whether the run whose newest checkpoint is of a step has ended early."""
+    standing = read_standing(run)
+    if standing is None or not standing.exhausted:
+        return False
+    return standing.last is not None and standing.last.step == step
+
+
+def _json_number(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)

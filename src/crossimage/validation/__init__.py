@@ -1,0 +1,1 @@
+"""Training that evaluates itself: what the command line and Python users start."""
