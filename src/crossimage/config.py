@@ -316,6 +316,7 @@ class Config:
             evaluations: ``random``, which needs no download, ``inception``, or a file of either or
             of a trained classifier.
         patience: Evaluations without improvement after which the run ends (0: it never ends early).
+            Those of the last stage count, if a method has several.
         holdout: Share of the training images, at most 50 per domain or class, that is held out for
             sheets and evaluation if there are no test images, chosen by content (0: none).
         data_rules: Rules by which files are found, named and read: 3, or 2 or 1 for runs and models

@@ -30,7 +30,7 @@ from crossimage.methods.base import Method
 from crossimage.recipes import resolve
 from crossimage.training.accuracy import read_accuracies, write_accuracies
 from crossimage.training.best.evaluations import Evaluations
-from crossimage.training.best.standing import Standing
+from crossimage.training.best.standing import Standing, is_kept
 from crossimage.training.best.validator import Validator
 from crossimage.training.checks import check_config, check_continues, data_changes, restoring
 from crossimage.training.environment import environment
@@ -257,7 +257,8 @@ class _Run:
         classifies = bool(self.method.labelled)
         standing = self._standing_of(state)
         ended = first_step >= config.steps or bool(standing and standing.exhausted)
-        if ended and (read_accuracies(out) or not classifies):
+        complete = read_accuracies(out) or not classifies
+        if ended and complete and (standing is None or is_kept(out, standing, first_step)):
             method = self.method(config, training=False)
             skipped = count_of(state or {})
             return self._result(method, first_step, first_step, skipped, plan, standing)

@@ -23,6 +23,7 @@ from crossimage.training.best.standing import (
 )
 from crossimage.training.best.validator import Validator
 from crossimage.training.listener import Listener
+from crossimage.training.schedule.lengths import starts
 from crossimage.utils.seeds import OwnRandomNumbers
 
 
@@ -69,6 +70,7 @@ class Evaluations:
         self.run, self.listener = run, listener
         self.every, self.steps = config.evaluate_every, config.steps
         self.standing = Standing(patience=config.patience)
+        self._last_stage = starts(config, 0)[-1]
         self._networks: Method | None = None
 
     def is_due(self, step: int) -> bool:
@@ -125,7 +127,8 @@ class Evaluations:
         """
         before = self.standing.best
         standing = replace(self.standing, figure=found.figure, better=found.better)
-        self.standing = standing.after(step, found.figures)
+        # in an earlier stage, what translates may not move at all
+        self.standing = standing.after(step, found.figures, counts=step > self._last_stage)
         return self.standing.best != before
 
     def say(self) -> None:

@@ -54,17 +54,18 @@ class Standing:
     patience: int = 0
     figures: Mapping[str, float] = field(default_factory=dict)
 
-    def after(self, step: int, figures: Mapping[str, float]) -> Standing:
+    def after(self, step: int, figures: Mapping[str, float], *, counts: bool = True) -> Standing:
         """Return the standing after an evaluation; figures that are not finite never become best.
 
         Args:
             step: Step of the model.
             figures: Its figures.
+            counts: Whether the evaluation counts for ``patience``.
         """
         last = Evaluated(step, figures[self.figure])
         if self._improves(last.value):
             return replace(self, best=last, last=last, stale=0, figures=figures)
-        return replace(self, last=last, stale=self.stale + 1, figures=figures)
+        return replace(self, last=last, stale=self.stale + counts, figures=figures)
 
     def _improves(self, value: float) -> bool:
         if not math.isfinite(value):
@@ -129,6 +130,20 @@ def read_standing(run: Path) -> Standing | None:
         return Standing.from_plain(values)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError):
         return None
+
+
+def is_kept(run: Path, standing: Standing, step: int) -> bool:
+    """Return whether the file of the best model is written, if it is that of a checkpoint.
+
+    Args:
+        run: The run's folder.
+        standing: The standing of its newest checkpoint.
+        step: Steps of that checkpoint, after which a kill may have come before the file.
+    """
+    if standing.best is None or standing.best.step != step:
+        return True
+    known = read_standing(run)
+    return known is not None and known.best == standing.best and (run / MODEL).is_file()
 
 
 def has_ended_early(run: Path, step: int) -> bool:
