@@ -52,6 +52,13 @@ def pairs(path: Path) -> None:
         images(path / folder, count)
 
 
+def with_validation(path: Path) -> None:
+    """Two domains with images for validation and for tests."""
+    for folder, count in (("train", 5), ("val", 3), ("test", 2)):
+        for letter in "AB":
+            images(path / f"{folder}{letter}", count)
+
+
 def with_classes(path: Path, names: tuple[str, ...] = ("man", "woman")) -> None:
     """Two domains, the first in class folders; of the second only the test images."""
     for number, label in enumerate(names):
@@ -335,6 +342,13 @@ STAND_INS: dict[str, StandIns] = {
             "munit-table-1": "table-1.yaml",
             'out="report"': 'out="report", features="random", lpips_weights="random", samples=3',
         },
+    ),
+    "docs/best_model.md": StandIns(
+        {
+            "DIR": with_validation, "photos": images, "photo.jpg": image,
+        },
+        names={"tiny": lambda: small("munit", steps=2, crop=32)},
+        replace={'out="runs/python", ': 'out="runs/python", **tiny, '},
     ),
     "docs/few_images.md": StandIns({"DIR": pairs, "styles": class_folders}),
     "docs/funit.md": StandIns(

@@ -87,7 +87,7 @@ class Trainer:
     @property
     def standing(self) -> Standing | None:
         """The best and the last figure of the run; None if it is not evaluated."""
-        return self.evaluations and self.evaluations.standing
+        return self.evaluations.standing if self.evaluations else None
 
     @property
     def translator(self) -> Method:

@@ -153,7 +153,7 @@ def _problem(name: str) -> str | None:
     """Return why a metric cannot decide which model is the best; None if it can."""
     metric = load_metric(name)
     if metric.network not in _NETWORKS:
-        return f"it needs a {metric.network}, which training has not"
+        return f"it needs a network that training does not take ({metric.network})"
     direction = metric.directions[_figure_of(metric)]
     if direction.better == "neither":
         return f"neither end of it is better ({direction.hint})"
