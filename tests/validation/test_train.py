@@ -224,7 +224,10 @@ def test_an_evaluation_that_fails_later_does_not_end_the_run(data: Path, tmp_pat
     ("settings", "message"),
     [
         ({"best_metric": "kidd"}, "unknown metric 'kidd'; did you mean 'kid'"),
-        ({"best_metric": "accuracy"}, "a network that training does not take .classifier.; expected one"),
+        (
+            {"best_metric": "accuracy"},
+            "a network that training does not take .classifier.; expected one",
+        ),
         ({"best_features": "gone.pth"}, "best_metric=kid can't be computed .* gone.pth"),
         ({"evaluate_every": 0, "patience": 3}, "patience=3 needs evaluations; add evaluate_every"),
     ],
