@@ -41,8 +41,8 @@ from crossimage.config import Config, build
 from crossimage.data.datasets import LoadedBatch
 from crossimage.methods import METHODS
 from crossimage.recipes import resolve
-from crossimage.training.fabric import open_fabric
 from crossimage.training.listener import Listener
+from crossimage.training.processes.fabric import open_fabric
 from crossimage.training.recorder import Recorder
 from crossimage.training.trainer import Trainer
 from crossimage.utils.memory import keep_memory

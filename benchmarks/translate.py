@@ -25,7 +25,7 @@ from crossimage.config import build
 from crossimage.inference.translator import Translator
 from crossimage.methods import METHODS
 from crossimage.recipes import resolve
-from crossimage.training.fabric import arithmetic
+from crossimage.training.processes.fabric import arithmetic
 from crossimage.utils.memory import keep_memory
 
 

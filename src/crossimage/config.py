@@ -9,11 +9,22 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar, dataclass_transform
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    Self,
+    TypeVar,
+    cast,
+    dataclass_transform,
+)
 
 import yaml
 from pydantic import (
@@ -510,12 +521,17 @@ def build(cls: type[C], *layers: Mapping[str, Any], source: str = "configuration
                 merged[other] = 0
         _merge(merged, layer)
     try:
-        return TypeAdapter(cls).validate_python(merged)
+        return cast(C, _validator(cls).validate_python(merged))  # type: ignore[arg-type]
     except ValidationError as error:
         problems = error.errors(include_url=False)
         sentences = [_explain(cls, problem) for problem in problems[:_NAMED]]
         more = [""] * (len(problems) - len(sentences))
         raise ValueError(f"{source}: {few([*sentences, *more], _NAMED)}") from None
+
+
+@functools.cache  # it takes 30 ms to make one
+def _validator(cls: type) -> TypeAdapter[Any]:
+    return TypeAdapter(cls)
 
 
 def _merge(into: dict[str, Any], layer: Mapping[str, Any]) -> None:

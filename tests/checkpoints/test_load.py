@@ -1,5 +1,6 @@
 """Networks are loaded from a model file or a run folder, with discriminators on request."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from crossimage.checkpoints.load import change_settings, load_networks
 from crossimage.checkpoints.model_file import save_model
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import build
+from crossimage.methods.cut import CUT
 from crossimage.methods.cyclegan import CycleGAN
 from crossimage.methods.munit import MUNIT
 from crossimage.methods.pix2pix import Pix2Pix
+from crossimage.utils.tensor_files.safetensors_files import read_safetensors, write_safetensors
 from tests.conftest import small
 
 
@@ -150,3 +153,15 @@ def test_loading_leaves_the_random_numbers_of_all_threads_alone(run: Path) -> No
     first = loaded[0].state_dict()
     for other in loaded[1:]:
         assert all(torch.equal(first[name], x) for name, x in other.state_dict().items())
+
+
+def test_settings_that_a_method_refuses_are_reported_with_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save_model(path, CUT(build(CUT.Config, small("cut"))), discriminators=True)
+    metadata, tensors = read_safetensors(path, "a file")
+    settings = json.loads(metadata["config"]) | {"nce_layers": [0, 64]}
+    del metadata["seal"]
+    with path.open("wb") as file:
+        write_safetensors(file, tensors, {**metadata, "config": json.dumps(settings)})
+    with pytest.raises(ValueError, match=r"m\.safetensors: nce_layers has the layer 64"):
+        load_networks(path)

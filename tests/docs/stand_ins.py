@@ -345,7 +345,9 @@ STAND_INS: dict[str, StandIns] = {
     ),
     "docs/best_model.md": StandIns(
         {
-            "DIR": with_validation, "photos": images, "photo.jpg": image,
+            "DIR": with_validation,
+            "photos": images,
+            "photo.jpg": image,
         },
         names={"tiny": lambda: small("munit", steps=2, crop=32)},
         replace={'out="runs/python", ': 'out="runs/python", **tiny, '},

@@ -50,9 +50,9 @@ def read(path: Path) -> object:
         out.unlink(missing_ok=True)
 
 
-def check(batch: Sequence[Mutant], timeout: float = 600.0) -> Outcome:
+def check(batch: Sequence[Mutant]) -> Outcome:
     """Read files in another process, and return what became of them."""
-    return check_with("import_mutants", batch, timeout)
+    return check_with("import_mutants", batch)
 
 
 def mutants(seed: int) -> Iterator[Mutant]:

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -56,9 +57,9 @@ def read(path: Path) -> object:
     return load_networks(path)
 
 
-def check(batch: Sequence[Mutant], timeout: float = 600.0) -> Outcome:
+def check(batch: Sequence[Mutant]) -> Outcome:
     """Read files in another process, and return what became of them."""
-    return check_with("model_mutants", batch, timeout)
+    return check_with("model_mutants", batch)
 
 
 def mutants(seed: int) -> Iterator[Mutant]:
@@ -158,9 +159,9 @@ def _crafted(random: Random, data: bytes) -> tuple[str, bytes]:
         key = random.choice(["dtype", "shape", "data_offsets"])
         value = header[name][key]
         if isinstance(value, list) and value and random.random() < 0.7:
-            value[random.randrange(len(value))] = random.choice(_EXTREME)
+            value[random.randrange(len(value))] = deepcopy(random.choice(_EXTREME))
         else:
-            header[name][key] = random.choice(_EXTREME)
+            header[name][key] = deepcopy(random.choice(_EXTREME))
         text = json.dumps(header).encode()
         changed = len(text).to_bytes(8, "little") + text + data[start:]
         same = json.loads(data[8:start]) == header
@@ -192,7 +193,7 @@ def _change(random: Random, values: dict[str, Any]) -> None:
             key = random.choice(list(group))
         if random.random() < 0.1:
             key += "x" * random.choice((1, 1000))
-        group[key] = random.choice(_EXTREME)
+        group[key] = deepcopy(random.choice(_EXTREME))
 
 
 def _crafted_state(random: Random, data: bytes) -> bytes:
@@ -202,7 +203,7 @@ def _crafted_state(random: Random, data: bytes) -> bytes:
     if kind == 0:
         del state[random.choice(list(state))]
     elif kind == 1:
-        state[random.choice(list(state))] = random.choice(_EXTREME)
+        state[random.choice(list(state))] = deepcopy(random.choice(_EXTREME))
     elif kind == 2:
         name = random.choice(list(state["method"]))
         state["method"][name] = random.choice(_TENSORS)()

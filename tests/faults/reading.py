@@ -14,16 +14,16 @@ from importlib import import_module
 from itertools import islice
 from pathlib import Path
 
-from tests.faults.image_mutants import Mutant, Outcome, peak, read_apart, reset_peak
+from tests.faults.image_mutants import PATIENCE, Mutant, Outcome, peak, read_apart, reset_peak
 
 ALTERED = "altered-"
 """Begins the names of files that must not be accepted."""
 LONGEST = 2000
 """Characters that a message may have, with the path in it."""
-_BATCH = 1000
+_BATCH = 4000
 
 
-def check_with(reader: str, batch: Sequence[Mutant], timeout: float = 600.0) -> Outcome:
+def check_with(reader: str, batch: Sequence[Mutant], timeout: float = PATIENCE) -> Outcome:
     """Read files in another process with the function ``read`` of a module of this package.
 
     Args:
@@ -82,8 +82,9 @@ def run(
     options = parser.parse_args()
     total, files = Outcome(), mutants(options.seed)
     for start in range(0, options.count, _BATCH):
-        total.add(check(list(islice(files, min(_BATCH, options.count - start)))))
+        outcome = check(list(islice(files, min(_BATCH, options.count - start))))
+        total.add(outcome)
         print(f"{total.row()}", flush=True)
-    for line in (*total.crashes, *total.slow, *total.errors)[:50]:
-        print(line)
+        for line in (*outcome.crashes, *outcome.slow, *outcome.errors)[:50]:
+            print(line, flush=True)
     sys.exit(bool(total.failed))

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -68,3 +69,35 @@ def test_a_killed_process_ends_the_other_one(
         assert "run" in said and re.search(r"^crossimage: .*(ended|killed)", said, re.MULTILINE), (
             said
         )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_process_started_by_hand_ends_after_the_other_one(
+    victim: int, folders: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    command = [*train_command(folders, out, small(steps=100_000, save_every=5)), "--devices", "2"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    facts = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-m", "crossimage", *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | facts | {"LOCAL_RANK": str(rank)},
+        )
+        for rank in range(2)
+    ]
+    deadline = time.monotonic() + PATIENCE
+    while not list(out.glob("checkpoints/step-*.pt")):
+        assert both[0].poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    both[victim].kill()
+    said = both[1 - victim].communicate(timeout=30)[0]
+    both[victim].communicate()
+    assert both[1 - victim].returncode in (1, 2)
+    assert "Traceback" not in said and said.count("another process of the run ended") == 1

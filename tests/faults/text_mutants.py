@@ -49,9 +49,9 @@ def read(path: Path) -> object:
     return build(find_method(method, path).Config, values, source=str(path))
 
 
-def check(batch: Sequence[Mutant], timeout: float = 600.0) -> Outcome:
+def check(batch: Sequence[Mutant]) -> Outcome:
     """Read files in another process, and return what became of them."""
-    return check_with("text_mutants", batch, timeout)
+    return check_with("text_mutants", batch)
 
 
 def mutants(seed: int) -> Iterator[Mutant]:

@@ -12,7 +12,7 @@ import torch
 from crossimage._version import __version__
 from crossimage.training import environment as module
 from crossimage.training.environment import environment
-from crossimage.training.fabric import open_fabric
+from crossimage.training.processes.fabric import open_fabric
 
 
 def git(folder: Path, *words: str) -> str:

@@ -91,14 +91,17 @@ def run_train(arguments: list[str]) -> int:
         _check_complete(known)
         _settings_of(known["recipe"], overrides)  # a misspelt one is named before PyTorch is loaded
         from crossimage.cli.console import ConsoleListener
-        from crossimage.training.run import run_training
-        from crossimage.validation.metric import MetricValidator
+        from crossimage.training.processes.lost import tied_together
 
         listener = ConsoleListener(["train", *words])
         known["devices"] = known["devices"] or 1
-        result = run_training(
-            **known, overrides=overrides, validator=MetricValidator(), listener=listener
-        )
+        with tied_together(known["devices"]):
+            from crossimage.training.run import run_training  # which takes seconds
+            from crossimage.validation.metric import MetricValidator
+
+            result = run_training(
+                **known, overrides=overrides, validator=MetricValidator(), listener=listener
+            )
         return listener.report(result)
 
 

@@ -112,8 +112,8 @@ def run_steps(request: Mapping[str, Any], say: Any) -> None:
     from crossimage.methods import find_method
     from crossimage.recipes import resolve
     from crossimage.training.checks import check_config
-    from crossimage.training.fabric import open_fabric
     from crossimage.training.listener import Listener
+    from crossimage.training.processes.fabric import open_fabric
     from crossimage.training.recorder import Recorder
     from crossimage.training.step.game import check_players
     from crossimage.training.trainer import Trainer

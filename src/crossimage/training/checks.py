@@ -11,8 +11,8 @@ import torch
 
 from crossimage.config import EARLIER_DEFAULTS, Config, build, differences, micro_batch_size
 from crossimage.methods.base import Method
-from crossimage.training.fabric import arithmetic, world_of
 from crossimage.training.listener import Listener
+from crossimage.training.processes.fabric import arithmetic, world_of
 from crossimage.utils.texts.shown import first_line
 
 MAY_CHANGE = frozenset(

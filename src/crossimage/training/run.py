@@ -34,8 +34,8 @@ from crossimage.training.best.standing import Standing, is_kept
 from crossimage.training.best.validator import Validator
 from crossimage.training.checks import check_config, check_continues, data_changes, restoring
 from crossimage.training.environment import environment
-from crossimage.training.fabric import arithmetic, open_fabric, world_of
 from crossimage.training.listener import Listener
+from crossimage.training.processes.fabric import arithmetic, open_fabric, world_of
 from crossimage.training.recorder import Recorder
 from crossimage.training.result import TrainingResult
 from crossimage.training.run_names import REQUEST, candidates

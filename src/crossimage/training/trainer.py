@@ -21,7 +21,7 @@ from crossimage.data.unreadable import UnreadableFiles
 from crossimage.methods.base import Batch, Method, Noise
 from crossimage.training.best.evaluations import Evaluations
 from crossimage.training.best.standing import Standing
-from crossimage.training.processes import Processes
+from crossimage.training.processes.communication import Processes
 from crossimage.training.recorder import Recorder
 from crossimage.training.schedule import timetable
 from crossimage.training.schedule.speed import Speed

@@ -11,9 +11,9 @@ import torch
 
 from crossimage.data.sources.domains.data_set import Data, read_data_set
 from crossimage.training.best.validator import OwnValidator, Validate
-from crossimage.training.fabric import world_of
 from crossimage.training.listener import TrainingProgress
 from crossimage.training.notebook.bar import listener_for
+from crossimage.training.processes.fabric import world_of
 from crossimage.training.result import TrainingResult
 from crossimage.training.run import run_training
 from crossimage.utils.files import as_path

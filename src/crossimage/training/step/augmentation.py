@@ -11,7 +11,7 @@ from crossimage.config import Config
 from crossimage.methods.base import Method, Noise
 from crossimage.networks.augmentation.discriminators import Augmentation
 from crossimage.networks.augmentation.strength import Strength
-from crossimage.training.processes import Processes
+from crossimage.training.processes.communication import Processes
 from crossimage.training.step.game import explain_no_scores
 
 

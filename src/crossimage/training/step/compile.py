@@ -10,7 +10,7 @@ from torch import nn
 
 from crossimage.methods.base import Method
 from crossimage.training.listener import Listener
-from crossimage.training.processes import Processes
+from crossimage.training.processes.communication import Processes
 from crossimage.training.step.skipping import Snapshot
 
 Gradients = Callable[[], Iterator[tuple[str, ...]]]

@@ -15,7 +15,7 @@ from crossimage.data.loader import LoadedBatch
 from crossimage.data.sampler import rows
 from crossimage.methods.base import Batch, Method, Noise
 from crossimage.networks.layers.convolution import arrange
-from crossimage.training.processes import Processes
+from crossimage.training.processes.communication import Processes
 from crossimage.training.recorder import Recorder
 from crossimage.training.schedule.rates import decayed
 from crossimage.training.step import compile as compiling

@@ -32,6 +32,8 @@ def outline(build: Callable[[], M], source: object) -> M:
     try:
         with torch.device("meta"):
             return build()
+    except ValueError as error:
+        raise ValueError(f"{source}: {cut(error, 600)}") from None
     except (ArithmeticError, MemoryError, RecursionError, RuntimeError, TypeError) as error:
         raise ValueError(
             f"{source}: its settings describe networks that cannot be built ({first_line(error)})"

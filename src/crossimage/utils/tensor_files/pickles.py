@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import pickletools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from crossimage.utils.texts.shown import cut, shown
@@ -59,6 +59,9 @@ class Other:
     """An object that is not built."""
 
 
+_TUPLES = (Name, Storage, Outline)
+
+
 _TENSORS = ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2",
             "torch._utils._rebuild_tensor_v3")  # fmt: skip
 _PARAMETERS = ("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state")
@@ -87,29 +90,47 @@ def follow(content: io.BytesIO) -> Any:
     return machine.result
 
 
-def walk(content: Any) -> Iterator[Outline]:
-    """Yield all tensors in a pickle's value.
+def total(content: Any, number: Callable[[Outline], int]) -> int:
+    """Return the sum of a number over all tensors in a pickle's value.
+
+    What is referred to several times is looked at once, and counts each time.
+
+    Args:
+        content: The value, as :func:`follow` returns it.
+        number: The number of a tensor.
 
     Raises:
         ValueError: Its values are nested too deeply or in themselves, or are too many.
     """
-    stack, count = [iter([content])], 0
-    while stack:
-        value = next(stack[-1], _MARK)
-        if value is _MARK:
-            stack.pop()
-            continue
-        count += 1
-        if count > _MAX_VALUES:
-            raise ValueError(f"it holds more than {_MAX_VALUES:,} values")
-        if isinstance(value, Outline):
-            yield value
-        elif isinstance(value, Mapping):
-            stack.append(iter(value.values()))
-        elif isinstance(value, list | tuple | set) and not isinstance(value, Name | Storage):
-            stack.append(iter(value))
-        if len(stack) > _MAX_DEPTH:
-            raise ValueError(f"its values are nested more than {_MAX_DEPTH} deep, or in themselves")
+    known: dict[int, tuple[int, int, int]] = {}
+
+    def measure(value: Any, depth: int) -> tuple[int, int, int]:
+        """Return the sum, the number of values and the levels below this one."""
+        if isinstance(value, Mapping):
+            inside: Iterable[Any] = value.values()
+        elif isinstance(value, list | tuple | set) and not isinstance(value, _TUPLES):
+            inside = value
+        else:
+            return (number(value) if isinstance(value, Outline) else 0), 1, 0
+        if depth >= _MAX_DEPTH:
+            raise _too_deep()
+        if id(value) not in known:
+            sum_, count, levels = 0, 1, 1
+            for item in inside:
+                more, values, below = measure(item, depth + 1)
+                sum_, count, levels = sum_ + more, count + values, max(levels, below + 1)
+                if count > _MAX_VALUES:
+                    raise ValueError(f"it holds more than {_MAX_VALUES:,} values")
+            known[id(value)] = sum_, count, levels
+        if depth + known[id(value)][2] > _MAX_DEPTH:
+            raise _too_deep()
+        return known[id(value)]
+
+    return measure(content, 0)[0]
+
+
+def _too_deep() -> ValueError:
+    return ValueError(f"its values are nested more than {_MAX_DEPTH} deep, or in themselves")
 
 
 class _Machine:

@@ -171,6 +171,8 @@ class Safetensors:
         try:
             dtype, shape = _DTYPES[facts["dtype"]], facts["shape"]
             start, end = facts["data_offsets"]
+            if type(shape) is not list:
+                raise ValueError
             numbers = [*shape, start, end]
             known = facts.keys() == {"dtype", "shape", "data_offsets"}
             if not known or not all(type(n) is int and 0 <= n < 2**62 for n in numbers):

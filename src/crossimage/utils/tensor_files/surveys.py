@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from typing import IO, Any
 
-from crossimage.utils.tensor_files.pickles import Outline, Storage, follow, walk
+from crossimage.utils.tensor_files.pickles import Outline, Storage, follow, total
 from crossimage.utils.texts.shown import cut, shown
 
 _MAX_PICKLE = 32 << 20
@@ -154,9 +154,10 @@ def _pickles(file: IO[bytes], size: int) -> tuple[Any, dict[str, int]]:
 
 def _check_tensors(content: Any, sizes: dict[str, int], left: int) -> None:
     """Refuse tensors that overlap in memory, or need more than the file has."""
-    total = 0
     storages: dict[str, Storage] = {}
-    for outline in walk(content):
+
+    def checked(outline: Outline) -> int:
+        """Return the bytes of a tensor."""
         storage = outline.storage
         bytes_each = _ITEM_SIZES.get(storage.kind)
         if bytes_each is None:
@@ -166,9 +167,11 @@ def _check_tensors(content: Any, sizes: dict[str, int], left: int) -> None:
         if storages.setdefault(storage.key, storage) != storage:
             raise ValueError("two tensors disagree on the memory that they share")
         _check_strides(outline)
-        total += math.prod(outline.shape) * bytes_each
+        return math.prod(outline.shape) * bytes_each
+
+    described = total(content, checked)
     needed = sum(s.size * _ITEM_SIZES[s.kind] for s in storages.values())
-    if needed > left or total > _MAX_GROWTH * needed + _ALLOWANCE:
+    if needed > left or described > _MAX_GROWTH * needed + _ALLOWANCE:
         raise ValueError("its tensors have many times the size of the file")
 
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from crossimage.training.fabric import open_fabric
-from crossimage.training.processes import Processes
+from crossimage.training.processes.communication import Processes
+from crossimage.training.processes.fabric import open_fabric
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import torch.distributed as dist
 from lightning_utilities.core import imports
 from packaging.version import Version
 
-from crossimage.training.processes import LostProcessError, tie_to_first, watch_others
+from crossimage.training.processes.lost import LostProcessError, tie_to_first, watch_others
 from crossimage.utils.arguments import find_device, has_bf16
 
 

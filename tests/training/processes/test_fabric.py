@@ -7,9 +7,9 @@ import pytest
 import torch
 from lightning_fabric.accelerators.mps import MPSAccelerator
 
-from crossimage.training import fabric
 from crossimage.training.environment import environment
-from crossimage.training.fabric import arithmetic, open_fabric, world_of
+from crossimage.training.processes import fabric
+from crossimage.training.processes.fabric import arithmetic, open_fabric, world_of
 
 
 def test_torchrun_sets_the_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,8 @@
-"""Communication between the processes of a run, and what happens when one of them is lost."""
+"""Communication between the processes of a run."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,62 +10,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from crossimage.training.processes.lost import CONTINUES, LostProcessError
+
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-_PARENT = "CROSSIMAGE_FIRST_PROCESS"
-"""Environment variable with the number of the process that starts the others on this machine."""
-
-
-class LostProcessError(RuntimeError):
-    """Another process of the run ended or cannot be reached."""
-
-
-def tie_to_first() -> None:
-    """End with the process that started this one, even while both are still starting.
-
-    A process that waits for others to join would wait for a killed one until a time limit.
-    """
-    parent = os.environ.setdefault(_PARENT, str(os.getpid()))
-    if parent == str(os.getpid()) or sys.platform == "win32":
-        return
-
-    def watch() -> None:
-        pause = threading.Event()
-        while str(os.getppid()) == parent:
-            pause.wait(0.5)
-        os.write(2, b"crossimage: the first process of the run ended, so this one ends, too\n")
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def watch_others(started: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Say which of the processes that this one starts has ended too early.
-
-    Fabric then kills this one without a word.
-
-    Args:
-        started: The processes, which may be added later.
-    """
-
-    def watch() -> None:
-        pause = threading.Event()
-        while not pause.wait(0.2):
-            codes = [process.poll() for process in started]
-            for number, code in enumerate(codes, 1):
-                if code:
-                    how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-                    sentence = (
-                        f"crossimage: process {number} of the run {how}; the same command "
-                        "continues the run from its newest checkpoint\n"
-                    )
-                    os.write(2, sentence.encode())
-                    return
-            if codes and all(code == 0 for code in codes):
-                return
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
@@ -80,8 +24,7 @@ def _reached() -> Iterator[None]:
     except RuntimeError as error:
         reason = str(error).partition("\n")[0].rpartition("] ")[2].partition(". ")[0][:150]
         raise LostProcessError(
-            f"another process of the run ended or cannot be reached ({reason}); the same command "
-            "continues the run from its newest checkpoint"
+            f"another process of the run ended or cannot be reached ({reason}); {CONTINUES}"
         ) from error
 
 

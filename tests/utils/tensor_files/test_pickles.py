@@ -1,0 +1,78 @@
+"""What is counted in pickles, without building any of it."""
+
+import io
+import pickle
+from typing import Any
+
+import pytest
+import torch
+
+from crossimage.utils.tensor_files.pickles import Outline, Storage, follow, total
+from crossimage.utils.tensor_files.surveys import survey
+
+ONE = Outline(Storage("0", "FloatStorage", 6), 0, (2, 3), (3, 1))
+
+
+def test_what_is_shared_counts_each_time_and_is_looked_at_once() -> None:
+    looked: list[Outline] = []
+
+    def number(outline: Outline) -> int:
+        looked.append(outline)
+        return 6
+
+    shared = {"w": ONE, "b": [1, 2]}
+    assert total({"a": shared, "b": [shared, shared], "c": ONE}, number) == 24
+    assert len(looked) == 2
+
+
+def branching(levels: int) -> Any:
+    value: Any = ONE
+    for _ in range(levels):
+        value = [value] * 8
+    return value
+
+
+def ring() -> Any:
+    value: dict[str, Any] = {"w": ONE}
+    value["again"] = [value] * 8
+    return value
+
+
+def tower() -> Any:
+    value: Any = ONE
+    for _ in range(200):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [(branching(20), "more than 1,500,000 values"), (ring(), "nested"), (tower(), "nested")],
+)
+def test_values_without_end_are_refused(value: Any, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        total(value, lambda outline: 1)
+
+
+def test_a_shared_value_may_not_hide_how_deep_it_is() -> None:
+    deep: Any = ONE
+    for _ in range(20):
+        deep = [deep]
+    below = deep
+    for _ in range(20):
+        below = [below]
+    with pytest.raises(ValueError, match="nested"):
+        total([deep, below], lambda outline: 1)
+
+
+def test_plain_values_describe_no_tensors() -> None:
+    content = follow(io.BytesIO(pickle.dumps({"a": [1, (2.0, "x")], "b": None}, 2)))
+    assert total(content, lambda outline: 1) == 0
+
+
+def test_a_file_of_shared_tensors_is_read(tmp_path: Any) -> None:
+    weight = torch.zeros(3, 4)
+    path = tmp_path / "shared.pth"
+    torch.save({"a": {"w": weight}, "b": {"w": weight}}, path)
+    with path.open("rb") as file:
+        assert survey(file)["a"]["w"].shape == (3, 4)
