@@ -13,7 +13,7 @@ from PIL import Image
 
 from crossimage.methods.munit import MUNIT
 from tests.cli.conftest import crossimage
-from tests.data.test_films import write_film
+from tests.data.films.films import write_film
 
 
 def test_data_make_and_inspect(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

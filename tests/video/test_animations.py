@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from crossimage.data.films import FilmError
+from crossimage.data.films.opening import FilmError
 from crossimage.data.images.checks.limit import max_pixels_kept, set_max_pixels
 from crossimage.data.images.pixels import BombError
 from crossimage.video.animations import Animation, AnimationSink, is_animation

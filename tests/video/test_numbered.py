@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crossimage.data.films import FilmError
+from crossimage.data.films.opening import FilmError
 from crossimage.video.numbered import FrameFolder, FrameFolderSink
 
 

@@ -30,6 +30,7 @@ from crossimage.cli.runs import compare, info, runs
 from crossimage.cli.study import study_app
 from crossimage.cli.train import recipes, run_train, train
 from crossimage.cli.translate import sample, translate
+from crossimage.cli.video import video
 from crossimage.data.images.checks.limit import max_pixels_kept
 from crossimage.utils.memory import keep_memory
 from crossimage.utils.rank import is_first_process
@@ -43,6 +44,7 @@ COMMANDS: dict[str, Any] = {
     "train": train,
     "translate": translate,
     "sample": sample,
+    "video": video,
     "export": export,
     "evaluate": cli_evaluate.evaluate,
     "import": import_,
@@ -58,6 +60,7 @@ _MEMORY_REMEDIES = {
     "train": "use a smaller batch_size, crop or resize",
     "translate": "use a smaller --batch-size or --size",
     "sample": "use a smaller --batch-size",
+    "video": "use a smaller --batch-size or --size",
 }
 
 COMMANDS["completion"] = completer(app)
@@ -142,6 +145,8 @@ def _run(arguments: list[str]) -> int:
     else:
         if arguments[:1] in (["translate"], ["export"]):
             arguments = collect_settings(arguments, ("--same-style", "--skip-existing"))
+        if arguments[:1] == ["video"]:
+            arguments = collect_settings(arguments, ("--side-by-side",))
         marks = (tyro.conf.FlagCreatePairsOff,)
         app.cli(prog="crossimage", args=arguments, config=marks, registry=NUMBERS)
     return 0
@@ -185,7 +190,7 @@ def _lacking_on_mps(error: Exception, arguments: list[str]) -> str | None:
     text = str(error)
     if not isinstance(error, NotImplementedError | TypeError) or "MPS" not in text:
         return None
-    chooses = arguments[:1] in (["translate"], ["sample"], ["evaluate"])
+    chooses = arguments[:1] in (["translate"], ["sample"], ["video"], ["evaluate"])
     on_cpu = "--device cpu" if chooses else "the environment variable DISABLE_MPS=1"
     again = "run the same command again with"
     if "float64" in text:

@@ -9,7 +9,16 @@ from time import monotonic
 from typing import Protocol, Self, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 T = TypeVar("T")
 
@@ -61,10 +70,17 @@ class StderrProgress:
         lines: Lines per task where there is no terminal, by the task's description; by default one
             at its end. Either way there is a line every ten seconds.
         skip_short: Whether tasks of less than ten seconds get no line.
+        speeds: What is counted in tasks whose speed is shown, such as ``frames``, by the task's
+            description.
     """
 
-    def __init__(self, lines: Mapping[str, int] | None = None, skip_short: bool = False) -> None:
-        self._lines, self._skip_short = lines or {}, skip_short
+    def __init__(
+        self,
+        lines: Mapping[str, int] | None = None,
+        skip_short: bool = False,
+        speeds: Mapping[str, str] | None = None,
+    ) -> None:
+        self._lines, self._skip_short, self._speeds = lines or {}, skip_short, speeds or {}
         self._bar: Progress | None = None
         self._started: dict[str, float] = {}  # by description
         self._printed: set[str] = set()
@@ -90,6 +106,7 @@ class StderrProgress:
             self._stop()
             self._bar = Progress(
                 TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+                *([_SpeedColumn(self._speeds[description])] if description in self._speeds else []),
                 TimeRemainingColumn(), console=Console(stderr=True, emoji=False),
             )  # fmt: skip
             self._bar.add_task(description, total=total)
@@ -117,8 +134,26 @@ class StderrProgress:
             self._last_line, passed = now, now - self._started[description]
             self._printed.add(description)
             left = f" · {_time(passed / done * (total - done))} left" if done < total else ""
-            line = f"{description} · {done}/{total} · {_time(passed)}{left}"
+            speed = ""
+            if description in self._speeds and passed > 0:
+                speed = f" · {_speed(done / passed, self._speeds[description])}"
+            line = f"{description} · {done}/{total}{speed} · {_time(passed)}{left}"
             print(line, file=sys.stderr, flush=True)
+
+
+class _SpeedColumn(ProgressColumn):
+    """Shows how many items are finished per second."""
+
+    def __init__(self, items: str) -> None:
+        super().__init__()
+        self._items = items
+
+    def render(self, task: Task) -> Text:
+        return Text(_speed(task.finished_speed or task.speed or 0, self._items))
+
+
+def _speed(speed: float, items: str) -> str:
+    return f"{speed:.{0 if speed >= 100 else 1 if speed >= 1 else 2}f} {items}/s"
 
 
 def _time(seconds: float) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 from PIL.WebPImagePlugin import WebPImageFile
 
-from crossimage.data.films import FilmError
+from crossimage.data.films.opening import FilmError
 from crossimage.data.images.files import from_pil, probe, to_array
 from crossimage.utils.memory import is_out_of_memory
 from crossimage.video.film import Facts, Frame, Source

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import GifImagePlugin, Image, ImageChops
 
-from crossimage.data.films import FilmError
+from crossimage.data.films.opening import FilmError
 from crossimage.data.images.checks.size import check_size
 from crossimage.video.film import Pixels
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from crossimage.data.films import FilmError
+from crossimage.data.films.opening import FilmError
 from crossimage.data.images.files import probe, read_image, to_array
 from crossimage.data.images.formats import HEAD, is_image
 from crossimage.video.film import Facts, Frame, Source

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crossimage.data.films import FilmError
+from crossimage.utils.progress import ProgressCallback
 from crossimage.video.animations import SUFFIXES, Animation, AnimationSink, is_animation
 from crossimage.video.film import Sink, Source
+from crossimage.video.joining import FORMATS, FilmFileSink
 from crossimage.video.numbered import FrameFolder, FrameFolderSink
+from crossimage.video.reading import FilmFile
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path, progress: ProgressCallback | None = None) -> Source:
     """Open a film and look through all of its frames.
 
     Args:
-        path: A film.
+        path: A film: a film file, a GIF, an animated WebP, or a folder of numbered frames.
+        progress: Receives the number of frames looked at.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -24,7 +27,29 @@ def open_source(path: Path) -> Source:
         return FrameFolder(path)
     if path.is_file() and is_animation(path):
         return Animation(path)
-    raise FilmError(f"{path} is not a film")
+    return FilmFile(path, progress)
+
+
+def check_out(out: Path) -> None:
+    """Refuse a result that can't be written, before anything is read.
+
+    Raises:
+        ValueError: No kind of film has its suffix, or it would replace a folder.
+    """
+    known = [*FORMATS, *SUFFIXES]
+    if out.suffix and out.suffix.lower() not in known:
+        raise ValueError(
+            f"{out} has the suffix {out.suffix}; films are written as {', '.join(known)}, and "
+            "folders of frames without a suffix"
+        )
+    if out.is_dir() and (out.suffix or any(out.iterdir())):
+        found = "is a folder" if out.suffix else "exists and is not empty"
+        raise ValueError(f"{out} {found}; remove it, or choose another --out")
+    if not out.suffix and out.is_file():
+        raise ValueError(
+            f"{out} is a file, and a name without a suffix is a folder of frames; remove it, or "
+            "choose another --out"
+        )
 
 
 def open_sink(out: Path, source: Source) -> Sink:
@@ -35,10 +60,11 @@ def open_sink(out: Path, source: Source) -> Sink:
         source: The film that is translated.
 
     Raises:
-        ValueError: No kind of film has this suffix, or what it needs is not installed.
+        ValueError: It can't be written, or what it needs is not installed.
     """
+    check_out(out)
     if not out.suffix:
         return FrameFolderSink(out, source)
     if out.suffix.lower() in SUFFIXES:
         return AnimationSink(out, source)
-    raise ValueError(f"{out} does not end in the suffix of a film")
+    return FilmFileSink(out, source)

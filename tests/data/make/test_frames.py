@@ -8,8 +8,8 @@ from crossimage.config import Config
 from crossimage.data.build import find_source
 from crossimage.data.make.frames import make_frames
 from crossimage.data.sources.folders import find_images
+from tests.data.films.films import write_film
 from tests.data.make.test_photo_pairs import contents, size
-from tests.data.test_films import write_film
 
 
 def names(out: Path) -> list[str]:

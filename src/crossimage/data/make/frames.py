@@ -10,7 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from crossimage.data.films import FilmError, frames, probe_film, pyav
+from crossimage.data.films.decoding import frames
+from crossimage.data.films.opening import FilmError, probe_film, pyav
 from crossimage.data.make.made import Made, summarise, training_command
 from crossimage.data.make.parallel import threads
 from crossimage.data.make.photo_pairs import shrunk

@@ -109,7 +109,7 @@ def make_plan(
     few_shot = predictor.networks.few_shot
 
     def named(reference: ImageLike) -> list[ImageLike | EncodedImage]:
-        return _named(reference, out, incoming, left_out)
+        return named_images(reference, out, incoming, left_out)
 
     references = (
         [] if options.reference is None else find_references(options.reference, few_shot, named)
@@ -136,7 +136,7 @@ def make_plan(
     style_half = HalfRule(
         predictor.networks, target_letter(predictor, targets[0]), options.half, reference=True
     )
-    draw = _draw_rule(predictor, targets, samples, references, options, seed, style_half)
+    draw = draw_rule(predictor, targets, samples, references, options, seed, style_half)
     left_out += found.left_out
     records = Records(predictor, out, seed, _settings(options))
     styles = styles_of(samples, options.same_style, references)
@@ -156,7 +156,7 @@ def _settings(options: FileOptions) -> dict[str, Any]:
     return {f.name: getattr(options, f.name) for f in fields(options) if f.name not in elsewhere}
 
 
-def _named(
+def named_images(
     given: ImageLike, out: Path, incoming: Incoming, left_out: list[LeftOut]
 ) -> list[ImageLike | EncodedImage]:
     """Return the images that a reference names: itself, or those of a folder, pattern or list."""
@@ -169,7 +169,7 @@ def _named(
     return [incoming.image(source.path) for source in found.files]
 
 
-def _draw_rule(
+def draw_rule(
     predictor: Predictor,
     targets: Sequence[To],
     samples: int,

@@ -1,38 +1,12 @@
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 from PIL import Image
 
-from crossimage.data.films import FilmError, frames, probe_film
-
-TOP, BOTTOM = (200, 30, 30), (30, 30, 200)
-
-
-def write_film(
-    path: Path, count: int = 20, rate: int = 10, rotation: int = 0, size: tuple[int, int] = (64, 48)
-) -> Path:
-    """A film with a red upper and a blue lower half, and a green square that grows."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=Fraction(rate))
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        stream.bit_rate = 4_000_000
-        if rotation:
-            stream.set_display_rotation(rotation)
-        for number in range(count):
-            pixels = np.empty((size[1], size[0], 3), np.uint8)
-            pixels[: size[1] // 2], pixels[size[1] // 2 :] = TOP, BOTTOM
-            pixels[: number + 1, : number + 1] = (30, 200, 30)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        container.mux(stream.encode())
-    return path
-
-
-def near(pixel: np.ndarray, colour: tuple[int, int, int]) -> bool:
-    return bool(np.abs(pixel.astype(int) - colour).max() < 40)
+from crossimage.data.films.decoding import frames
+from crossimage.data.films.opening import FilmError, probe_film
+from tests.data.films.films import BOTTOM, SQUARE, TOP, near, write_film
 
 
 def test_all_frames_come_in_order_with_their_times(tmp_path: Path) -> None:
@@ -41,7 +15,7 @@ def test_all_frames_come_in_order_with_their_times(tmp_path: Path) -> None:
     pixels = read[-1][1]
     assert pixels.shape == (48, 64, 3)
     assert near(pixels[2, 60], TOP) and near(pixels[40, 60], BOTTOM)
-    assert near(pixels[4, 4], (30, 200, 30))
+    assert near(pixels[4, 4], SQUARE)
 
 
 @pytest.mark.parametrize(("rotation", "red"), [(90, "left"), (180, "below"), (270, "right")])
@@ -83,6 +57,6 @@ def test_a_film_that_ends_early_says_so_after_its_frames(tmp_path: Path) -> None
 def test_the_missing_package_is_one_sentence_with_the_command(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("crossimage.data.films.find_spec", lambda name: None)
+    monkeypatch.setattr("crossimage.data.films.opening.find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"PyAV; run `pip install 'crossimage\[video\]'`"):
         next(frames(tmp_path))

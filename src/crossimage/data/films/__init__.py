@@ -1,0 +1,1 @@
+"""Films as files: opening them, and decoding their frames to upright RGB images."""

@@ -1,0 +1,112 @@
+"""Translate the frames of a film, all in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from crossimage.data.images.files import from_array, to_array
+from crossimage.data.images.resize import resize_shortest_side
+from crossimage.inference.pooling import key_frames, pool_statistics
+from crossimage.inference.predictor import Draw, Predictor
+from crossimage.labels import To
+from crossimage.video.film import Frame, Pixels, Source
+
+Statistics = Literal["pooled", "frame"]
+"""Whether norms use statistics pooled over key frames, or those of each frame."""
+
+
+class FrameTranslator:
+    """Translates frames with one style and one seed.
+
+    Args:
+        predictor: The trained model.
+        to: The target, as :meth:`Predictor.resolve_target` returns it.
+        draw: The style and the seed of the whole film.
+        size: Shortest side that frames are resized to, in pixels; None: they keep their size.
+        side_by_side: Whether results show the input, too, left of the output.
+        batch_size: Frames that pass through the networks together.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        to: To,
+        draw: Draw,
+        *,
+        size: int | None = None,
+        side_by_side: bool = False,
+        batch_size: int = 4,
+    ) -> None:
+        self._predictor, self._to, self._draw = predictor, to, draw
+        self._size, self._side_by_side, self._batch_size = size, side_by_side, batch_size
+        self._channels = predictor.channels(predictor.source_letter(to))
+
+    def translate(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Yield the translation of each frame.
+
+        Raises:
+            TooLargeError: They do not fit in memory, not even in strips.
+        """
+        waiting: list[Frame] = []
+        for frame in frames:
+            waiting.append(frame)
+            if len(waiting) == self._batch_size:
+                yield from self._together(waiting)
+                waiting = []
+        if waiting:
+            yield from self._together(waiting)
+
+    def statistics(self, source: Source, kind: Statistics) -> AbstractContextManager[None]:
+        """Return the context in which norms have the statistics of a kind.
+
+        Args:
+            source: The film, over whose key frames they are pooled.
+            kind: The kind.
+        """
+        if kind == "frame":
+            return nullcontext()
+        count = len(source.facts.times)
+        chosen = torch.cat([self._read(frame_at(source, i)) for i in key_frames(count)])
+        target = self._predictor.encode_target(self._to, 1)
+        pooled = pool_statistics(self._predictor, chosen, target, self._draw)
+        return self._predictor.fixed_statistics(pooled)
+
+    def _together(self, frames: Sequence[Frame]) -> Iterator[Frame]:
+        x = torch.cat([self._read(frame.pixels) for frame in frames])
+        target = self._predictor.encode_target(self._to, len(x))
+        y = self._predictor.predict(x, target, [[self._draw]] * len(x))[:, 0]
+        for frame, inputs, output in zip(frames, x, y, strict=True):
+            yield Frame(frame.time, self._shown(inputs, output))
+
+    def _read(self, pixels: Pixels) -> Tensor:
+        """Return a frame as it enters the networks (1, C, H, W)."""
+        x = from_array(pixels, self._channels)[None].to(self._predictor.device)
+        if self._size is not None:
+            x = resize_shortest_side(x, self._size)
+        return self._predictor.fit_size(x)
+
+    def _shown(self, x: Tensor, y: Tensor) -> Pixels:
+        """Return a result as an RGB image (H, W, 3)."""
+        output = _rgb(y)
+        if not self._side_by_side:
+            return output
+        if x.shape[1:] != y.shape[1:]:
+            x = interpolate(x[None], y.shape[1:], mode="bicubic", antialias=True)[0]
+        return np.concatenate([_rgb(x), output], axis=1)
+
+
+def frame_at(source: Source, index: int) -> Pixels:
+    """Return the image of one frame of a film."""
+    return next(source.frames(index)).pixels
+
+
+def _rgb(x: Tensor) -> Pixels:
+    array = to_array(x)
+    return np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array[..., :3]

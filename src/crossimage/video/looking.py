@@ -1,0 +1,215 @@
+"""A look through all frames of a film, before anything is done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from crossimage.data.films.decoding import decoded, restamped, stamp
+from crossimage.data.films.opening import FilmError, open_film, pyav
+from crossimage.data.films.pixels import has_alpha, refusal
+from crossimage.data.images.checks.limit import max_pixels
+from crossimage.utils.progress import ProgressCallback
+
+MOST_BROKEN = 0.05
+"""Share of frames that may be broken."""
+
+_EMPTY = 8
+"""Bytes of packets that say no more than that the last frame stays."""
+_RATE = Fraction(25)
+"""Frames per second of films that state neither a rate nor time stamps."""
+
+LOOKING = "looking through the frames"
+"""Description of the first task of progress."""
+
+
+@dataclass
+class Look:
+    """What a look through all frames has found.
+
+    Attributes:
+        good: Time stamps of the frames that can be shown, ascending.
+        expected: Time stamps of all packets that hold a frame to be shown.
+        failed: Those of packets that cannot be decoded.
+        unstamped: Number of packets that cannot be decoded and have no time stamp.
+        early: Number of packets before the first key frame, on which they depend.
+        repeated: Number of frames that are not later than the one before.
+        decoded: Number of frames that the decoder gave.
+        faulty: Frames whose time stamps are missing or not later than the one before: those of
+            being shown and of being decoded.
+        guessed: Whether time stamps follow from when frames were decoded.
+        interlaced: Whether there are interlaced frames.
+        transparent: Whether frames have transparent parts.
+        first: The first frame that can be shown; None if there is none.
+        length: How long the last frame is shown, in seconds.
+        stated: Frames and duration in seconds that the file states; 0 where it does not.
+    """
+
+    good: list[Fraction] = field(default_factory=list)
+    expected: set[Fraction] = field(default_factory=set)
+    failed: set[Fraction] = field(default_factory=set)
+    unstamped: int = 0
+    early: int = 0
+    repeated: int = 0
+    decoded: int = 0
+    faulty: tuple[int, int] = (0, 0)
+    guessed: bool = False
+    interlaced: bool = False
+    transparent: bool = False
+    first: Any = None
+    length: Fraction = Fraction(0)
+    stated: tuple[int, Fraction] = (0, Fraction(0))
+
+    @property
+    def missing(self) -> set[Fraction]:
+        """Time stamps of broken frames."""
+        # a packet may hold one of the two fields of an interlaced frame, and give none
+        lost = self.failed if self.interlaced else self.failed | self.expected
+        return lost - set(self.good)
+
+    @property
+    def guess(self) -> bool:
+        """Whether the time stamps are to follow from when frames were decoded."""
+        shown, decoded = self.faulty
+        return shown > MOST_BROKEN * self.decoded and shown >= decoded
+
+    @property
+    def damaged(self) -> bool:
+        """Whether anything cannot be decoded."""
+        return bool(self.missing) or self.unstamped > 0
+
+
+def look_through(
+    path: Path, threads: bool, progress: ProgressCallback | None = None, guess: bool = False
+) -> Look:
+    """Decode all frames of a film.
+
+    Args:
+        path: The film.
+        threads: Whether to use several threads.
+        progress: Receives the number of frames.
+        guess: Whether time stamps follow from when frames are decoded.
+
+    Raises:
+        FilmError: It is not a film, its colours cannot be converted, or its frames differ in size.
+    """
+    container, stream = open_film(path)
+    with container:
+        if stream.width * stream.height > max_pixels():
+            raise FilmError(
+                f"{path} has frames of {stream.width} x {stream.height} pixels, more than the "
+                f"{max_pixels():,} that are decoded at once (--max-pixels)"
+            )
+        stream.thread_type = "AUTO" if threads else "NONE"
+        duration = Fraction(0)
+        if stream.duration:
+            duration = stream.duration * stream.time_base
+        elif container.duration:
+            duration = Fraction(container.duration, 1_000_000)
+        look = Look(stated=(stream.frames, duration), guessed=guess)
+        total = stream.frames or int(duration * rate_of(stream))
+        key: Fraction | None = None
+
+        def seen(packet: Any) -> None:
+            nonlocal key
+            if guess or packet.is_discard or packet.pts is None or packet.size <= _EMPTY:
+                return
+            if stream.codec_context.name.startswith("vp8") and not _shows(packet):
+                return
+            time = packet.pts * packet.time_base
+            if key is None and packet.is_keyframe:
+                key = time
+            if key is None or time < key:
+                look.early += 1
+            else:
+                look.expected.add(time)
+
+        def broken(packet: Any) -> None:
+            if guess or packet.pts is None:
+                look.unstamped += bool(packet.size)
+            elif key is not None and packet.pts * packet.time_base >= key:
+                look.failed.add(packet.pts * packet.time_base)
+
+        if progress:
+            progress(LOOKING, 0, max(1, total))
+        frames = _to_the_end(decoded(container, stream, broken, seen), path)
+        frames = restamped(frames, rate_of(stream)) if guess else _watched(frames, look)
+        for count, frame in enumerate(frames, 1):
+            _examine(path, frame, look, count)
+            time = stamp(frame)
+            if time is None:
+                continue
+            if frame.is_corrupt:
+                look.failed.add(time)
+            elif look.good and time <= look.good[-1]:
+                look.repeated += 1
+            else:
+                look.good.append(time)
+                look.first = look.first or frame
+                last = frame
+            if progress:
+                progress(LOOKING, min(count, max(1, total) - 1), max(1, total))
+        if progress:
+            progress(LOOKING, max(1, total), max(1, total))
+        if look.first is not None:
+            length = (last.duration or 0) * last.time_base
+            look.length = length or 1 / rate_of(stream)
+    return look
+
+
+def _to_the_end(frames: Iterator[Any], path: Path) -> Iterator[Any]:
+    """Yield frames; a file that cannot be read to its end is refused."""
+    av = pyav("reading films")
+    try:
+        yield from frames
+    except av.FFmpegError as error:
+        raise FilmError(f"{path} ends early or is damaged: {error.strerror}") from None
+
+
+def _shows(packet: Any) -> bool:
+    """Return whether a packet of VP8 holds a frame to be shown, rather than one to refer to."""
+    return bool(bytes(packet)[0] >> 4 & 1)
+
+
+def _examine(path: Path, frame: Any, look: Look, number: int) -> None:
+    """Note what kind of frame it is.
+
+    Raises:
+        FilmError: It cannot be converted.
+    """
+    if reason := refusal(frame):
+        raise FilmError(f"{path} {reason}")
+    if frame.interlaced_frame:
+        look.interlaced = True
+    if has_alpha(frame):
+        look.transparent = True
+    first = look.first
+    if first is not None and (frame.width, frame.height) != (first.width, first.height):
+        raise FilmError(
+            f"{path} changes its size: frame {number} has {frame.width} x {frame.height} pixels, "
+            f"those before it {first.width} x {first.height}; cut it there into two films"
+        )
+
+
+def _watched(frames: Iterator[Any], look: Look) -> Iterator[Any]:
+    """Yield frames, and count those with faulty time stamps."""
+    last: list[int | None] = [None, None]
+    for frame in frames:
+        faulty = list(look.faulty)
+        for i, number in enumerate((frame.pts, frame.dts)):
+            before = last[i]
+            if number is None or (before is not None and number <= before):
+                faulty[i] += 1
+            else:
+                last[i] = number
+        look.faulty = (faulty[0], faulty[1])
+        look.decoded += 1
+        yield frame
+
+
+def rate_of(stream: Any) -> Fraction:
+    """Return the frames per second that a stream states."""
+    return Fraction(stream.average_rate or _RATE)

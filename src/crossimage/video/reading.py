@@ -1,0 +1,144 @@
+"""Film files as sources of frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from crossimage.data.films.decoding import decoded, progressive, restamped, stamp
+from crossimage.data.films.opening import FilmError, open_film
+from crossimage.data.films.pixels import turned, upright
+from crossimage.utils.progress import ProgressCallback
+from crossimage.video.film import Facts, Frame
+from crossimage.video.looking import look_through, rate_of
+from crossimage.video.remarks import other_remarks, remarks_on_broken
+
+_TS_DISCONT = 0x0200
+"""FFmpeg's flag of formats whose time stamps may begin anywhere and jump."""
+
+
+class FilmFile:
+    """A film file, as a source of frames.
+
+    All frames are decoded once when it is opened, so that everything is known of a film before
+    its first frame is translated. A broken frame is replaced by the last good one.
+
+    Args:
+        path: The file.
+        progress: Receives the number of frames looked at.
+
+    Attributes:
+        facts: What is known of the film.
+        offset: What is added to the time stamps of its streams, in seconds.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        FilmError: It is not a film, ends early, has more than 5 % broken frames, or colours that
+            cannot be converted.
+    """
+
+    def __init__(self, path: Path, progress: ProgressCallback | None = None) -> None:
+        self._path = path
+        look = look_through(path, threads=True, progress=progress)
+        guess = look.guess
+        if look.damaged or guess:
+            # with several threads, it may depend on chance which frames of a damaged film are good
+            look = look_through(path, threads=False, guess=guess)
+        if look.first is None:
+            raise FilmError(f"{path} has no frame that can be decoded")
+        self._look = look
+        self._good = frozenset(look.good)
+        stamps = sorted(self._good | look.missing)
+        self._shown = _nearest(stamps, self._good)
+        self._seeks = not (look.damaged or look.guessed)
+        notes = [*remarks_on_broken(path, look, stamps), *other_remarks(path, look)]
+        self.offset, aspect = _placement(path)
+        width, height = look.first.width, look.first.height
+        if turned(look.first):
+            width, height, aspect = height, width, 1 / aspect
+        times = [time + self.offset for time in stamps]
+        end = times[-1] + look.length
+        self.facts = Facts(path, (width, height), times, end, aspect, notes=notes)
+
+    def frames(self, start: int = 0) -> Iterator[Frame]:
+        """Yield the frames from the one with an index on, exactly as without a start.
+
+        Raises:
+            FilmError: The film has changed since it was opened.
+        """
+        found = self._from(self._shown[start])
+        time, pixels = None, None
+        for index in range(start, len(self._shown)):
+            if time != self._shown[index]:
+                time, frame = next(found, (None, None))
+                if time != self._shown[index]:
+                    raise FilmError(
+                        f"{self._path} has changed while it was read, or its disk fails: frame "
+                        f"{index + 1} of {len(self._shown)} is no longer there; run the same "
+                        "command again"
+                    )
+                pixels = upright(frame)
+            assert pixels is not None
+            yield Frame(self.facts.times[index], pixels)
+
+    def _from(self, first: Fraction) -> Iterator[tuple[Fraction, Any]]:
+        """Yield the good frames from one on, each with its time stamp."""
+        if self._seeks and first > self._look.good[0]:
+            found = self._decode(first, seek=True)
+            if (head := next(found, None)) is not None:
+                yield head
+                yield from found
+                return
+        yield from self._decode(first, seek=False)
+
+    def _decode(self, first: Fraction, seek: bool) -> Iterator[tuple[Fraction, Any]]:
+        """Yield the good frames from one on; none if seeking leads behind it."""
+        container, stream = open_film(self._path)
+        with container:
+            stream.thread_type = "AUTO" if self._seeks else "NONE"
+            good, last = self._look.good, None
+            # from two frames earlier, for a deinterlaced frame depends on its neighbours
+            begin = good[max(0, good.index(first) - 2)]
+            if seek:
+                container.seek(int(begin / stream.time_base), stream=stream)
+            frames = decoded(container, stream, broken=lambda packet: None)
+            if self._look.guessed:
+                frames = restamped(frames, rate_of(stream))
+            if self._look.interlaced:
+                frames = progressive(frames)
+            for frame in frames:
+                time = stamp(frame)
+                if time not in self._good or (last is not None and time <= last):
+                    continue
+                if seek and last is None and time > begin:
+                    return
+                last = time
+                if time >= first:
+                    yield time, frame
+
+
+def _nearest(stamps: Sequence[Fraction], good: frozenset[Fraction]) -> list[Fraction]:
+    """Return the time stamp of the good frame that is shown at each time: the last one, if any."""
+    shown = next(time for time in stamps if time in good)
+    result = []
+    for time in stamps:
+        shown = time if time in good else shown
+        result.append(shown)
+    return result
+
+
+def _placement(path: Path) -> tuple[Fraction, Fraction]:
+    """Return what is added to a film's time stamps, and the aspect ratio of its pixels."""
+    container, stream = open_film(path)
+    with container:
+        # recorded streams begin at an arbitrary time
+        arbitrary = bool(container.format.flags & _TS_DISCONT)
+        begins = [
+            one.start_time * one.time_base
+            for one in container.streams
+            if one.start_time is not None and one.time_base
+        ]
+        offset = -min(begins) if arbitrary and begins else Fraction(0)
+        return offset, Fraction(stream.sample_aspect_ratio or 1)

@@ -1,0 +1,85 @@
+"""What is to be said about a film after a look through its frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from crossimage.data.films.opening import FilmError
+from crossimage.video.looking import MOST_BROKEN, Look
+
+_NAMED = 5
+"""Broken frames that a note names."""
+_COMPLETE = Fraction(95, 100)
+"""Share of the stated frames or duration that a film must hold."""
+
+
+def remarks_on_broken(path: Path, look: Look, stamps: Sequence[Fraction]) -> list[str]:
+    """Return what is to be said about broken frames.
+
+    Raises:
+        FilmError: There are too many, or the film ends early.
+    """
+    frames, duration = look.stated
+    held = stamps[-1] + look.length
+    short = held < _COMPLETE * duration
+    # an edit list may cut frames that the file states
+    if len(stamps) < _COMPLETE * frames - 1 and (short or not duration):
+        raise FilmError(
+            f"{path} ends early: it states {frames} frames and holds {len(stamps)}; get the whole "
+            "file"
+        )
+    if not frames and short and held < duration - 1:
+        raise FilmError(
+            f"{path} ends early: it states {float(duration):.2f} seconds and holds "
+            f"{float(held):.2f}; get the whole file"
+        )
+    missing = sorted(look.missing)
+    number = len(missing) + look.unstamped
+    if not number:
+        return []
+    share = number / (len(stamps) + look.unstamped)
+    named = ", ".join(
+        f"{stamps.index(time) + 1} (at {float(time - stamps[0]):.2f} s)"
+        for time in missing[:_NAMED]
+    )
+    more = ", ..." if len(missing) > _NAMED else ""
+    which = f": {named}{more}" if named else ""
+    if share > MOST_BROKEN:
+        raise FilmError(
+            f"{path} is damaged: {number} of {len(stamps)} frames are broken, more than "
+            f"{MOST_BROKEN:.0%}{which}; get a whole copy of it"
+        )
+    if number == 1:
+        return [f"1 frame of {path} is broken and replaced by the last good one{which}"]
+    return [f"{number} frames of {path} are broken and replaced by the last good ones{which}"]
+
+
+def other_remarks(path: Path, look: Look) -> list[str]:
+    """Return what else is to be said about a film."""
+    notes = []
+    frames, duration = look.stated
+    found = len(look.good) + len(look.missing) + look.early + look.repeated + look.unstamped
+    if frames > found and look.good[-1] + 2 * look.length < duration:
+        notes.append(f"{path} states {frames} frames and holds {found}")
+    if look.early:
+        notes.append(
+            f"{look.early} frames of {path} are left out, for they depend on frames before its "
+            "beginning"
+        )
+    if look.repeated:
+        notes.append(
+            f"{look.repeated} frames of {path} are left out, for their time stamps are not later "
+            "than those of the frames before them"
+        )
+    if look.guessed:
+        notes.append(
+            f"the time stamps of {path} are missing or wrong; its frames get those that follow "
+            "from its rate"
+        )
+    if look.interlaced:
+        notes.append(f"{path} is interlaced; the result has one whole image per frame")
+    if look.transparent:
+        notes.append(f"the transparent parts of {path} are white, as in training")
+    return notes

@@ -1,0 +1,247 @@
+"""Translate a film into a film."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, SupportsIndex
+
+import torch
+
+from crossimage._version import __version__
+from crossimage.checkpoints.model_file import model_hash
+from crossimage.config import to_dict
+from crossimage.data.sources.find import LeftOut, describe
+from crossimage.inference.files.options import FileOptions
+from crossimage.inference.files.plan import draw_rule, named_images, target_letter
+from crossimage.inference.halves import HalfRule
+from crossimage.inference.incoming import Incoming
+from crossimage.inference.inputs import ImageLike
+from crossimage.inference.large_images import is_large, large_images
+from crossimage.inference.predictor import Draw, Predictor
+from crossimage.inference.references import find_references
+from crossimage.inference.strips.engine import FELL_BACK, TooLargeError
+from crossimage.labels import To
+from crossimage.utils.arguments import seed_number
+from crossimage.utils.progress import ProgressCallback, track
+from crossimage.utils.seeds import fresh_seed
+from crossimage.video.film import Sink, Source
+from crossimage.video.frames import FrameTranslator, Statistics
+from crossimage.video.opening import check_out, open_sink, open_source
+from crossimage.video.parts import LENGTH, Parts, digest, kept_parts
+
+TRANSLATING = "translating frames"
+"""Description of the progress of translation."""
+
+
+@dataclass(frozen=True)
+class TranslatedFilm:
+    """The result of translating a film.
+
+    Attributes:
+        path: The film written.
+        frames: Its number of frames.
+        kept: How many of them an earlier, interrupted translation had made.
+        notes: What else is worth knowing, such as broken frames; one sentence each.
+    """
+
+    path: Path
+    frames: int
+    kept: int
+    notes: Sequence[str]
+
+
+def translate_film(
+    predictor: Predictor,
+    film: Path,
+    out: Path,
+    to: To | None = None,
+    *,
+    reference: ImageLike | Sequence[ImageLike] | None = None,
+    seed: SupportsIndex | None = None,
+    truncation: float = 1.0,
+    size: int | None = None,
+    statistics: Statistics = "pooled",
+    side_by_side: bool = False,
+    batch_size: int = 4,
+    progress: ProgressCallback | None = None,
+) -> TranslatedFilm:
+    """Translate a film, all frames with one style.
+
+    Time stamps, the shape of pixels, sound and subtitles are kept. Frames are translated in parts
+    of 24. Interrupted, even by a kill, and called again, the function goes on after the last
+    finished part, and the result is the same to the byte.
+
+    Args:
+        predictor: The trained model.
+        film: The film.
+        out: The film to write; its suffix says which format it has.
+        to: Name of the target domain, or labels; if omitted, the only possible one or else the
+            second.
+        reference: An image of the target domain whose style the film gets; for few-shot methods
+            the images of a class, or their folder.
+        seed: Makes a random style and noise reproducible.
+        truncation: How far a random style may be from the target's mean style, from 0 to 1.
+        size: Resize frames to this shortest side first, in pixels.
+        statistics: Whether norms use statistics ``pooled`` over key frames, or those of each
+            ``frame``, which flicker.
+        side_by_side: Write input and output next to each other.
+        batch_size: Frames that pass through the networks together.
+        progress: Receives the number of frames looked at, and of those translated.
+
+    Raises:
+        FileNotFoundError: There is no such film.
+        FilmError: It cannot be read, or its colours cannot be converted.
+        TooLargeError: Its frames do not fit in memory, not even in strips.
+        ValueError: An option does not fit the model, or the film cannot be written.
+        OSError: The film cannot be written, such as to a full disk.
+    """
+    options = FileOptions(
+        reference=reference, seed=seed, truncation=truncation, size=size, batch_size=batch_size
+    ).check()
+    check_out(out)
+    if out.exists() and film.exists() and out.resolve() == film.resolve():
+        raise ValueError(f"the result {out} would overwrite the film; choose another --out")
+    if predictor.networks.classes:
+        raise ValueError(f"this {predictor.method} translates label maps, which no film holds")
+    to = predictor.resolve_target(to)
+    given = None if seed is None else seed_number(seed)
+    with Incoming() as incoming:
+        style = _Style(predictor, to, options, incoming, out)
+    source = open_source(film, progress)
+    sink = open_sink(out, source)
+    made_from = {
+        "film": digest(film),
+        "model": model_hash(predictor.networks),
+        "config": _digest(to_dict(predictor.config)),
+        "precision": predictor.precision,
+        "device": predictor.device.type,
+        "target": to.tolist() if isinstance(to, torch.Tensor) else to,
+        "reference": style.reference,
+        "seed": given,
+        "truncation": truncation,
+        "size": options.size,
+        "statistics": statistics,
+        "side_by_side": side_by_side,
+        "batch_size": options.batch_size,
+        "kind": type(sink).__name__,
+        "versions": [__version__, torch.__version__],
+    }
+    count = len(source.facts.times)
+    drawn = fresh_seed() if given is None else given
+    with kept_parts(out, made_from, drawn, -(-count // LENGTH)) as parts:
+        frames = FrameTranslator(
+            predictor, to, style.draw(parts.drawn), size=options.size, side_by_side=side_by_side,
+            batch_size=options.batch_size,
+        )  # fmt: skip
+        try:
+            _translate(source, sink, frames, statistics, parts, progress)
+            with parts.result(out) as joined:
+                sink.join(parts.paths, joined)
+        except TooLargeError as error:
+            raise TooLargeError(f"the frames of {film}: {error}") from error
+        except BaseException as error:
+            if done := min(count, parts.finished * LENGTH):
+                error.add_note(
+                    f"{done} of {count} frames are finished and kept in {parts.folder}; the same "
+                    "command goes on after them"
+                )
+            raise
+        kept = min(count, parts.kept * LENGTH)
+        notes = [*source.facts.notes, *sink.notes, *style.notes]
+        notes += _notes(predictor, source, options.size, parts, out)
+    return TranslatedFilm(out, count, kept, notes)
+
+
+class _Style:
+    """The style of a film.
+
+    Args:
+        predictor: The trained model.
+        to: The target.
+        options: The options, with the reference.
+        incoming: Keeps what is downloaded.
+        out: The result.
+
+    Attributes:
+        reference: What tells the style of a reference from others; None without one.
+        notes: What users should know about the references.
+    """
+
+    def __init__(
+        self, predictor: Predictor, to: To, options: FileOptions, incoming: Incoming, out: Path
+    ) -> None:
+        self._predictor, self._to, self._options = predictor, to, options
+        left_out: list[LeftOut] = []
+        few_shot = predictor.networks.few_shot
+        references = []
+        if options.reference is not None:
+            references = find_references(
+                options.reference,
+                few_shot,
+                lambda image: named_images(image, out.parent, incoming, left_out),
+            )
+        if len(references) > 1:
+            raise ValueError(
+                f"a film has one style, and there are {len(references)} references; give one"
+            )
+        half = HalfRule(predictor.networks, target_letter(predictor, to), None, reference=True)
+        self._rule = draw_rule(predictor, [to], 1, references, options, 0, half)
+        self._references = references
+        self.reference = None
+        if references:
+            style = self.draw(0).style
+            assert style is not None
+            self.reference = hashlib.sha256(style.numpy().tobytes()).hexdigest()
+        self.notes = [*half.sentences("reference")]
+        self.notes += [line] if (line := describe(left_out)) else []
+
+    def draw(self, seed: int) -> Draw:
+        """Return the style of the film and the seed of the networks' own random numbers."""
+        if self._references:
+            return self._rule("", 0, self._to)._replace(seed=seed)
+        target = self._predictor.encode_target(self._to, 1)
+        return self._predictor.draw(seed, "", 0, target, self._options.truncation)
+
+
+def _translate(
+    source: Source,
+    sink: Sink,
+    frames: FrameTranslator,
+    statistics: Statistics,
+    parts: Parts,
+    progress: ProgressCallback | None,
+) -> None:
+    """Make all parts that are not finished."""
+    count = len(source.facts.times)
+    first = parts.finished * LENGTH
+    if first >= count:
+        return
+    with frames.statistics(source, statistics):
+        left = track(source.frames(first), TRANSLATING, count - first, progress)
+        for _ in range(first, count, LENGTH):
+            parts.add(sink.part(frames.translate(islice(left, LENGTH))))
+
+
+def _notes(
+    predictor: Predictor, source: Source, size: int | None, parts: Parts, out: Path
+) -> Iterator[str]:
+    """Yield what users should know about the translation."""
+    width, height = source.facts.size
+    if parts.replaced:
+        yield (
+            f"{parts.folder} held parts of another film, or made with another model or other "
+            "options, which were not used"
+        )
+    if size is None and is_large(predictor, (height, width)):
+        yield large_images(predictor.config, len(source.facts.times))
+    if predictor.strips.fell_back:
+        yield FELL_BACK
+
+
+def _digest(data: Any) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

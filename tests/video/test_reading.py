@@ -1,0 +1,190 @@
+import struct
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from crossimage.data.films.opening import FilmError
+from crossimage.data.images.checks.limit import max_pixels_kept, set_max_pixels
+from crossimage.video.reading import FilmFile
+from tests.data.films.films import SQUARE, image, near, write_film
+
+IRREGULAR = [0, 3, 5, 9, 20, 21, 30, 40, 41, 45, 50, 60, 70, 80, 90, 91, 92, 93, 99, 120]
+
+
+def damage(path: Path, number: int, count: int = 1) -> Path:
+    """Overwrite the data of frames with other bytes."""
+    with av.open(str(path)) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    data = path.read_bytes()
+    for packet in packets[number : number + count]:
+        assert data.count(packet) == 1
+        data = data.replace(packet, b"\xff" * len(packet))
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("suffix", "settings"),
+    [
+        (".mp4", {"codec": "libx264", "options": {"g": "7"}}),
+        (".mkv", {"codec": "libx264"}),
+        (".ts", {"codec": "libx264", "options": {"g": "5"}}),
+        (".webm", {"codec": "libvpx"}),
+        (".mpg", {"codec": "mpeg2video"}),
+        (".avi", {"codec": "libx264"}),
+        (".h264", {"codec": "libx264"}),
+        (".mp4", {"stamps": IRREGULAR}),
+        (".mp4", {"rotation": 90, "options": {"g": "5"}}),
+    ],
+    ids=str,
+)
+def test_a_film_can_be_read_from_any_frame_on(
+    tmp_path: Path, suffix: str, settings: dict[str, Any]
+) -> None:
+    film = FilmFile(write_film(tmp_path / f"film{suffix}", 20, 25, **settings))
+    whole = list(film.frames())
+    assert [frame.time for frame in whole] == list(film.facts.times)
+    assert len(whole) == 20
+    for start in (1, 6, 13, 19):
+        for one, other in zip(whole[start:], film.frames(start), strict=True):
+            assert one.time == other.time
+            assert np.array_equal(one.pixels, other.pixels)
+
+
+def test_times_are_exact_and_those_of_the_film(tmp_path: Path) -> None:
+    film = FilmFile(write_film(tmp_path / "film.mp4", 20, stamps=IRREGULAR))
+    assert film.facts.times == [Fraction(stamp, 100) for stamp in IRREGULAR]
+    assert film.facts.size == (64, 48)
+    late = FilmFile(write_film(tmp_path / "late.mp4", 3, stamps=[50, 60, 70]))
+    assert late.facts.times[0] == Fraction(1, 2)
+
+
+def test_films_cut_from_a_stream_begin_at_zero(tmp_path: Path) -> None:
+    film = FilmFile(write_film(tmp_path / "film.ts", 5, 25, codec="mpeg2video"))
+    assert film.offset < 0
+    assert film.facts.times == [Fraction(number, 25) for number in range(5)]
+
+
+def test_frames_that_refer_to_later_ones_get_their_times_in_avi(tmp_path: Path) -> None:
+    film = FilmFile(write_film(tmp_path / "film.avi", 20, 25, codec="libx264"))
+    assert film.facts.times == [Fraction(number, 25) for number in range(20)]
+    assert near(list(film.frames())[19].pixels[15, 15], SQUARE)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [(".mp4", "libx264"), (".mkv", "mpeg4"), (".webm", "libvpx-vp9")]
+)
+def test_a_broken_frame_is_named_and_replaced_by_the_last_good_one(
+    tmp_path: Path, suffix: str, codec: str
+) -> None:
+    path = write_film(
+        tmp_path / f"film{suffix}", 40, 20, codec=codec, options={"g": "4", "bf": "0"}
+    )
+    damage(path, 17)
+    film = FilmFile(path)
+    (note,) = film.facts.notes
+    assert note == f"1 frame of {path} is broken and replaced by the last good one: 18 (at 0.85 s)"
+    whole = list(film.frames())
+    assert [frame.time for frame in whole] == [Fraction(number, 20) for number in range(40)]
+    assert np.array_equal(whole[17].pixels, whole[16].pixels)
+    for start in (17, 18, 30):
+        again = list(film.frames(start))
+        assert all(
+            np.array_equal(one.pixels, other.pixels)
+            for one, other in zip(whole[start:], again, strict=True)
+        )
+
+
+def test_more_than_a_twentieth_of_broken_frames_is_refused(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "film.mkv", 40, codec="mpeg4", options={"g": "1"})
+    damage(path, 10, 3)
+    with pytest.raises(
+        FilmError, match=r"film.mkv is damaged: 3 of 40 frames are broken.* 11 \(at"
+    ):
+        FilmFile(path)
+
+
+def test_a_first_frame_that_is_broken_is_replaced_by_the_first_good_one(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "film.mkv", 40, codec="mpeg4", options={"g": "1"})
+    film = FilmFile(damage(path, 0))
+    first, second = list(film.frames())[:2]
+    assert (first.time, second.time) == (0, Fraction(1, 10))
+    assert np.array_equal(first.pixels, second.pixels)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+def test_a_truncated_film_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = write_film(tmp_path / f"film{suffix}", 60, size=(160, 120))
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(FilmError, match=rf"film\{suffix} (ends early|is not a film)"):
+        FilmFile(path)
+
+
+def test_files_without_moving_images_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "sound.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        sound.sample_rate = 8000
+        container.mux(stream.encode(sound))
+        container.mux(stream.encode())
+    with pytest.raises(FilmError, match=r"sound\.mp4 is not a film: it has no moving images"):
+        FilmFile(path)
+    with pytest.raises(FileNotFoundError, match="is a folder; expected a film"):
+        FilmFile(tmp_path)
+
+
+def test_frames_that_an_edit_list_cuts_are_not_shown(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "film.mp4", 20, 10)
+    data = path.read_bytes()
+    at = data.index(b"elst") + 4
+    version, entries, length, begin = struct.unpack(">4siii", data[at : at + 16])
+    assert (version, entries, begin) == (bytes(4), 1, 0)
+    scale = struct.unpack(">i", data[(mdhd := data.index(b"mdhd")) + 16 : mdhd + 20])[0]
+    edit = struct.pack(">4siii", version, 1, length // 2, scale * 5 // 10)  # 5 of 20 frames later
+    path.write_bytes(data[:at] + edit + data[at + 16 :])
+    film = FilmFile(path)
+    assert film.facts.times == [Fraction(number, 10) for number in range(10)]
+    first = next(film.frames()).pixels
+    assert near(first[3, 3], SQUARE) and not near(first[9, 9], SQUARE)  # the sixth frame
+    assert np.array_equal(list(film.frames())[7].pixels, next(film.frames(7)).pixels)
+
+
+def test_a_film_that_changes_its_size_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "film.ts"
+    with open(path, "wb") as file:
+        for size in ((64, 48), (96, 64)):
+            part = write_film(tmp_path / "part.ts", 10, codec="mpeg2video", size=size)
+            file.write(part.read_bytes())
+    with pytest.raises(FilmError, match=r"changes its size: .*96 x 64 pixels.* 64 x 48"):
+        FilmFile(path)
+
+
+def test_frames_beyond_the_limit_of_pixels_are_refused(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "film.mp4", 2)
+    with max_pixels_kept():
+        set_max_pixels(1000)
+        with pytest.raises(FilmError, match=r"64 x 48 pixels, more than the 1,000 .*--max-pixels"):
+            FilmFile(path)
+
+
+def test_a_film_that_changes_while_it_is_read_is_named(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "film.mkv", 20, codec="mpeg4", options={"g": "1"})
+    film = FilmFile(path)
+    damage(path, 9)
+    with pytest.raises(FilmError, match=r"film\.mkv has changed .* frame 10 of 20 is no longer"):
+        list(film.frames())
+
+
+def test_the_shape_of_pixels_turns_with_the_film(tmp_path: Path) -> None:
+    wide = {"codec": "libx264", "sample_aspect_ratio": Fraction(4, 3)}
+    assert FilmFile(write_film(tmp_path / "a.mp4", 2, **wide)).facts.aspect == Fraction(4, 3)
+    turned = FilmFile(write_film(tmp_path / "b.mp4", 2, rotation=90, **wide))
+    assert turned.facts.aspect == Fraction(3, 4)
+    assert turned.facts.size == (48, 64)
+    assert next(turned.frames()).pixels.shape == image(0).transpose(1, 0, 2).shape
