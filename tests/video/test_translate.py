@@ -67,7 +67,9 @@ def test_all_frames_have_one_style_and_their_times(
         x = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 127.5 - 1
         expected = to_uint8(model.predict(x, "b", [[draw]])[0, 0]).permute(1, 2, 0).numpy()
         shown = next(translated.frames(index)).pixels
-        assert np.abs(shown.astype(int) - expected).mean() < 6  # of the encoder
+        # in brightness, for colours have half the resolution in films
+        weights = np.array([0.2126, 0.7152, 0.0722])
+        assert np.abs((shown - expected.astype(float)) @ weights).mean() < 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4"]
 
 
@@ -93,6 +95,7 @@ def translate_alone(film: Path, out: Path, room: int | None = None) -> None:
         os._exit(FULL if error.errno == errno.EFBIG else 1)
 
 
+@pytest.mark.slow
 def test_a_killed_and_repeated_translation_gives_the_same_bytes(
     model: Predictor, film: Path, result: Path, tmp_path: Path
 ) -> None:
@@ -113,7 +116,14 @@ def test_a_killed_and_repeated_translation_gives_the_same_bytes(
     assert out.read_bytes() == result.read_bytes()
 
 
-@pytest.mark.parametrize("finished", [1, 2, 3])
+@pytest.mark.parametrize(
+    "finished",
+    [
+        pytest.param(1, marks=pytest.mark.slow),
+        2,
+        pytest.param(3, marks=pytest.mark.slow),
+    ],
+)
 def test_finished_parts_are_used_and_said(
     model: Predictor,
     film: Path,
@@ -152,7 +162,14 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, finished: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"seed": 4}, {"size": 32}, {"statistics": "frame"}, {"side_by_side": True}], ids=str
+    "changes",
+    [
+        {"seed": 4},
+        pytest.param({"size": 32}, marks=pytest.mark.slow),
+        pytest.param({"statistics": "frame"}, marks=pytest.mark.slow),
+        pytest.param({"side_by_side": True}, marks=pytest.mark.slow),
+    ],
+    ids=str,
 )
 def test_parts_made_with_other_options_are_not_used(
     model: Predictor,
@@ -174,6 +191,7 @@ def test_parts_made_with_other_options_are_not_used(
     assert out.read_bytes() == fresh.read_bytes()
 
 
+@pytest.mark.slow
 def test_parts_of_another_film_or_model_are_not_used(
     model: Predictor, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,6 +209,7 @@ def test_parts_of_another_film_or_model_are_not_used(
     assert translate_film(changed, other, out, seed=3).kept == 0
 
 
+@pytest.mark.slow
 def test_without_a_seed_an_interrupted_film_keeps_its_style(
     model: Predictor, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -253,6 +272,7 @@ def test_frames_that_do_not_fit_even_in_strips_are_refused(tmp_path: Path) -> No
     assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mp4"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [1000, 40_000])
 def test_a_full_disk_leaves_nothing_half_written(
     model: Predictor, film: Path, result: Path, tmp_path: Path, room: int
