@@ -125,3 +125,15 @@ def test_a_terminal_gets_a_bar(
     said = capsys.readouterr().out
     assert "3/4" in said and "20.0 s/it" in said and "g/cycle 1.5" in said
     assert "step 3/4" not in said
+
+
+def test_the_device_of_a_run_is_chosen_as_for_other_commands(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", "munit", "--data", str(folders), "--out", str(tmp_path / "run")]
+    arguments = [*command, *as_arguments(small("munit", steps=2)), "--device"]
+    assert main([*arguments, "nonsense"]) == 2
+    assert "device 'nonsense' cannot be used" in capsys.readouterr().err
+    assert main([*arguments, "cpu"]) == 0
+    assert main(["train", "--resume", str(tmp_path / "run"), "--device", "cpu"]) == 0
+    assert "has finished its 2 steps" in capsys.readouterr().out

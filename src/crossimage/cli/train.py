@@ -30,6 +30,7 @@ def train(
     budget: Annotated[str | None, tyro.conf.arg(metavar="TIME")] = None,
     finish: Annotated[str | None, tyro.conf.arg(metavar="TIME")] = None,
     devices: int | None = None,
+    device: str = "auto",
     accept_data_change: bool = False,
     max_pixels: MaxPixels = None,
 ) -> dict[str, Any]:
@@ -52,6 +53,7 @@ def train(
             chosen by their speed, and the schedule is scaled to it.
         finish: Time in which a run that has begun shall end; its learning rate falls to 0 by then.
         devices: Number of processes on this machine, each with its own device (1).
+        device: Where to compute: auto, cpu, cuda, cuda:1, mps, ...
         accept_data_change: Continue a run although its images are others than before, such as after
             unreadable ones were removed; the run records the change.
         max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
@@ -68,6 +70,7 @@ def train(
         "budget": budget,
         "finish": finish,
         "devices": devices,
+        "device": device,
         "accept_data_change": accept_data_change,
     }
 

@@ -79,6 +79,7 @@ def check_continues(
     config: Config,
     new_data: Sequence[str],
     listener: Listener,
+    device: str = "auto",
 ) -> None:
     """Check that a run can be continued: same method, config, data and arithmetic.
 
@@ -90,6 +91,7 @@ def check_continues(
         config: The settings now.
         new_data: Changes of the data that are not accepted.
         listener: Names the commands that the user can run instead.
+        device: Where the run goes on.
 
     Raises:
         ValueError: Something differs; all differences are named.
@@ -100,7 +102,7 @@ def check_continues(
         raise ValueError(f"{run} holds a run of {trained}, not of {name}; choose another folder")
     before = build(type(config), EARLIER_DEFAULTS, saved, source=str(run))
     may_change = MAY_CHANGE - {"steps"} if config.decay_steps else MAY_CHANGE
-    used, now = state["arithmetic"], arithmetic(config.precision)
+    used, now = state["arithmetic"], arithmetic(config.precision, device)
     if used == now:  # "auto" may be replaced by what it stands for
         may_change |= {"precision"}
     if bool(before.evaluate_every) != bool(config.evaluate_every):

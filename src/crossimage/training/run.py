@@ -64,6 +64,7 @@ def run_training(
     *,
     init_from: Path | None = None,
     devices: int = 1,
+    device: str = "auto",
     budget: str | None = None,
     finish: str | None = None,
     accept_data_change: bool = False,
@@ -82,6 +83,7 @@ def run_training(
             networks have the same settings unless recipe or overrides say otherwise.
         devices: Processes of this machine, each with its own device; ``torchrun`` sets their
             number itself.
+        device: The kind of device, or one GPU such as ``cuda:1``.
         budget: Time that a new run shall take, such as ``20m``.
         finish: Time in which a run that has begun shall end.
         accept_data_change: Continue a run although its images have changed.
@@ -131,6 +133,7 @@ def run_training(
                 folder,
                 init_from,
                 devices,
+                device,
                 by_epochs,
                 request,
                 accept_data_change,
@@ -210,6 +213,7 @@ class _Run:
         out: The run's folder.
         init_from: A model whose weights a new run starts from.
         devices: Processes of this machine.
+        device: The kind of device, or one GPU.
         by_epochs: Whether its length is set in epochs.
         request: A time that the user requests.
         accept_data_change: Whether its images may differ from those before.
@@ -227,6 +231,7 @@ class _Run:
     out: Path
     init_from: Path | None
     devices: int
+    device: str
     by_epochs: bool
     request: Request | None
     accept_data_change: bool
@@ -242,7 +247,7 @@ class _Run:
     @cached_property
     def fabric(self) -> Fabric:
         """Device, precision and processes, launched on first use."""
-        return open_fabric(self.dataset.config.precision, self.devices)
+        return open_fabric(self.dataset.config.precision, self.devices, self.device)
 
     def train(self) -> TrainingResult:
         """Train, or continue from the newest checkpoint."""
@@ -349,7 +354,14 @@ class _Run:
             dataset.config = plan.adopt(dataset.config, state["config"])
         refused = [] if self.accept_data_change else changes
         check_continues(
-            self.out, state, self.method, self.name, dataset.config, refused, self.listener
+            self.out,
+            state,
+            self.method,
+            self.name,
+            dataset.config,
+            refused,
+            self.listener,
+            self.device,
         )
         new = [f"from step {state['step']}, {change}" for change in changes]
         for change in new:
@@ -397,7 +409,7 @@ class _Run:
             "config": {"method": self.name, **to_dict(config)},
             "data": self.fingerprint,
             "data_changes": changes,
-            "arithmetic": arithmetic(config.precision),
+            "arithmetic": arithmetic(config.precision, self.device),
             **({"plan": plan.plain()} if plan.entries else {}),
         }
         evaluations = None

@@ -29,6 +29,7 @@ def train(
     init_from: str | Path | None = None,
     budget: str | None = None,
     finish: str | None = None,
+    device: str = "auto",
     accept_data_change: bool = False,
     on_progress: Callable[[TrainingProgress], object] | None = None,
     validate: Validate | None = None,
@@ -56,6 +57,7 @@ def train(
             scaled to it. The run records them, so that the same call continues it.
         finish: Time in which a run that has begun shall end: its learning rate falls to 0 by then.
             The run records the last step, so that the same call continues it.
+        device: Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         accept_data_change: Continue a run although its images have changed, for example because
             unreadable ones were removed; the run records the change.
         on_progress: Called whenever losses are logged, every ``log_every`` steps, and after 10 and
@@ -99,6 +101,7 @@ def train(
             init_from=start,
             budget=budget,
             finish=finish,
+            device=device,
             accept_data_change=accept_data_change,
             validator=OwnValidator(validate, figure) if validate else MetricValidator(),
             listener=listener_for(on_progress),

@@ -60,3 +60,19 @@ def test_a_run_computes_on_apples_gpu_in_fp32_and_says_so() -> None:
 def test_apples_gpu_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISABLE_MPS", "1")
     assert open_fabric("auto", devices=1).device.type == "cpu"
+
+
+@pytest.mark.usefixtures("_apple")
+def test_the_device_is_chosen_by_name() -> None:
+    assert open_fabric("auto", 1, "cpu").device.type == "cpu"
+    for device in ("cuda", "nonsense"):
+        with pytest.raises(ValueError, match=f"device '{device}' cannot be used"):
+            open_fabric("auto", 1, device)
+    with pytest.raises(ValueError, match="precision=fp16 needs a CUDA device"):
+        open_fabric("fp16", 1, "cpu")
+
+
+def test_a_single_gpu_is_for_a_single_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fabric, "find_device", torch.device)
+    with pytest.raises(ValueError, match="cuda:1 is used by one process, found 2; .*CUDA_VISIBLE"):
+        open_fabric("fp32", 2, "cuda:1")

@@ -42,33 +42,43 @@ def world_of(devices: int) -> int:
     return int(os.environ.get("WORLD_SIZE", devices))
 
 
-def open_fabric(precision: str, devices: int) -> Fabric:
+def open_fabric(precision: str, devices: int, device: str = "auto") -> Fabric:
     """Launch the run's processes and choose its devices and arithmetic.
 
     Args:
         precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
         devices: Processes on this machine; ``torchrun`` sets their number itself.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``; for one process also ``cuda:1``.
 
     Raises:
-        ValueError: There are fewer devices, or several processes for Apple's GPU.
+        ValueError: There are fewer devices, the device can't be used, several processes are meant
+            for one GPU, or the device lacks the precision.
     """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     world = world_of(devices)
     local = int(os.environ.get("LOCAL_WORLD_SIZE", devices))
-    accelerator = find_device("auto").type
+    chosen = find_device(device)
+    accelerator = chosen.type
     if accelerator == "mps" and world > 1:
         raise ValueError(
             f"Apple's GPU (mps) is used by one process, found {world}; train with one, or on the "
             "CPU with the environment variable DISABLE_MPS=1"
         )
+    if chosen.index is not None and world > 1:
+        raise ValueError(
+            f"{device} is used by one process, found {world}; choose GPUs by the environment "
+            "variable CUDA_VISIBLE_DEVICES instead"
+        )
+    if precision == "fp16" and accelerator != "cuda":
+        raise ValueError("precision=fp16 needs a CUDA device; use bf16, fp32 or auto")
     names: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
     try:
         fabric = Fabric(
             accelerator=accelerator,
-            devices=local,
+            devices=local if chosen.index is None else [chosen.index],
             num_nodes=world // local,
             strategy="ddp" if world > 1 else "auto",
-            precision=names[arithmetic(precision)],
+            precision=names[arithmetic(precision, device)],
         )
     except MisconfigurationException as error:
         raise ValueError(f"devices={devices} cannot be used: {error}") from None
@@ -87,11 +97,11 @@ def open_fabric(precision: str, devices: int) -> Fabric:
     return fabric
 
 
-def arithmetic(precision: str) -> str:
+def arithmetic(precision: str, device: str = "auto") -> str:
     """Return the precision that is used: for ``auto``, bf16 if the hardware has it, else fp32.
 
     Apple's GPU computes in fp32 then: PyTorch has bf16 for it in recent versions of macOS only.
     """
     if precision != "auto":
         return precision
-    return "bf16" if has_bf16(find_device("auto")) else "fp32"
+    return "bf16" if has_bf16(find_device(device)) else "fp32"
