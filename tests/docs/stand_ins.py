@@ -20,8 +20,8 @@ from crossimage.checkpoints.model_file import save_model
 from crossimage.config import build
 from crossimage.methods import METHODS
 from tests.conftest import small
-from tests.data.make.test_digits import write_mnist, write_usps
 from tests.data.films.films import write_film
+from tests.data.make.test_digits import write_mnist, write_usps
 from tests.interop.junyanz_networks import resnet, saved
 from tests.interop.nvlabs_networks import Discriminator, MUNITGenerator
 from tests.methods.test_sketch_to_photo import vgg_file

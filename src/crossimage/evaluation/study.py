@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from crossimage.evaluation.report.figures import Direction, Figure
 from crossimage.evaluation.report.page import Evaluation
+from crossimage.utils.texts.json_text import read_json
 
 
 def add_study(evaluations: Sequence[Evaluation], folder: Path) -> list[Evaluation]:
@@ -32,7 +32,7 @@ def add_study(evaluations: Sequence[Evaluation], folder: Path) -> list[Evaluatio
             f"{path} does not exist; run `crossimage study analyse {folder}` first"
         )
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
         directions = {name: Direction(*pair) for name, pair in data["study"]["directions"].items()}
         runs = data["runs"]
         figures = {

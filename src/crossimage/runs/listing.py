@@ -91,16 +91,22 @@ def summary_of(run: Path) -> RunSummary | None:
     facts = read_facts(run / "environment.json")
     if state == "stopped" and "diverged" in facts:
         state = "diverged"
-    data = facts.get("data", "")
+    data = facts.get("data")
+    data = data if isinstance(data, str | dict | list) else ""
+    changed = _changed(newest) if newest else None
     return RunSummary(
         run,
         settings["method"],
-        data if isinstance(data, str) else ",".join(data),
+        data
+        if isinstance(data, str)
+        else ",".join(map(str, data))
+        if isinstance(data, dict | list)
+        else "",
         step,
         total,
         state,
         _best(run) or _figure(run),
-        datetime.fromtimestamp(newest.stat().st_mtime) if newest else None,
+        datetime.fromtimestamp(changed) if changed is not None else None,
     )
 
 
@@ -110,11 +116,21 @@ def _best(run: Path) -> str:
     return standing.describe(standing.best) if standing and standing.best else ""
 
 
+def _changed(path: Path) -> float | None:
+    """Return when a file was changed; None if a running training has just replaced it."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
+
+
 def _figure(run: Path) -> str:
     """Return the first figure of the newest report in a run's folder."""
-    reports = sorted(run.glob("**/report*.json"), key=lambda path: path.stat().st_mtime)
-    for run_data in read_facts(reports[-1]).get("runs", []) if reports else []:
-        for name, value in run_data.get("values", {}).items():
+    reports = sorted(run.glob("**/report*.json"), key=lambda path: _changed(path) or 0)
+    runs = read_facts(reports[-1]).get("runs", []) if reports else []
+    for run_data in runs if isinstance(runs, list) else []:
+        values = run_data.get("values") if isinstance(run_data, dict) else None
+        for name, value in values.items() if isinstance(values, dict) else ():
             if isinstance(value, int | float):
                 return f"{name} {value:.4g}"
     return ""

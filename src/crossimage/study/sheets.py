@@ -16,6 +16,7 @@ from crossimage.study.trial import shown_trial
 from crossimage.study.web.serve import open_study
 from crossimage.utils.files import atomic
 from crossimage.utils.html import page_template
+from crossimage.utils.texts.json_text import read_json
 
 _STATIC = Path(__file__).parent / "web" / "static"
 _FORM = re.compile(r"[0-9a-f]{24}")
@@ -146,7 +147,7 @@ def _import(store: Store, path: Path) -> int:
     if path.stat().st_size > 2**20:
         raise ValueError(f"{path} is larger than the answers of a sheet can be")
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
         name, form, platform = data["study"], data["id"], data["platform"]
         answers = [_answer(one) for one in data["answers"]]
         if not (isinstance(form, str) and _FORM.fullmatch(form)):

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from crossimage.data.unreadable import Unreadable
+from crossimage.training.resume import read_facts
 from crossimage.training.trainer import Trainer
 from crossimage.utils.files import write_text
 
@@ -49,4 +50,4 @@ def write_accuracies(trainer: Trainer, run: Path) -> None:
 def read_accuracies(run: Path) -> dict[str, float]:
     """Read the accuracies of a finished run; empty if there are none."""
     path = run / _FILE
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    return read_facts(path)

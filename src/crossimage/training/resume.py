@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crossimage.config import read_yaml
+from crossimage.utils.texts.json_text import read_json
 
 if TYPE_CHECKING:
     from crossimage.data.sources.domains.data_set import DataSet  # imports PyTorch
@@ -81,7 +81,7 @@ class RecordedRun:
 def read_facts(path: Path) -> dict[str, Any]:
     """Read a JSON file of a run, such as its environment; empty if it is gone or damaged."""
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = read_json(path)
     except (OSError, ValueError):
         return {}
     return facts if isinstance(facts, dict) else {}

@@ -5,7 +5,6 @@ The page needs neither network nor server; it links to the sheets by relative pa
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from crossimage.utils.files import write_text
 from crossimage.utils.html import page_template
 from crossimage.utils.plots.curves import FRAME, Plot, Points, plot_of
 from crossimage.utils.sheet_files import sheet_files
+from crossimage.utils.texts.json_text import read_json
 
 
 def write_page(run: Path, *, title: str, facts: Mapping[str, str], use: Sequence[str] = ()) -> None:
@@ -54,7 +54,7 @@ def _commands(run: Path, use: Sequence[str]) -> dict[str, str]:
     """
     commands = {}
     try:
-        facts = json.loads((run / "environment.json").read_text(encoding="utf-8"))
+        facts = read_json(run / "environment.json")
         words = shlex.split(facts["command"])
         if Path(words[0]).name == "crossimage":
             commands["started with"] = shlex.join(["crossimage", *words[1:]])

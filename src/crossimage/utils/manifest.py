@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from crossimage.utils.files import open_regular
+from crossimage.utils.texts.json_text import parse_json
 
 NAME = "crossimage.jsonl"
 """Name of the list of a single process."""
@@ -230,7 +231,7 @@ def _read(path: Path, size: int, modified: int) -> dict[str, Entry]:
 def _parse(line: bytes) -> Entry | None:
     """Return a line's entry; None if it is not a complete one. Unknown fields are ignored."""
     try:
-        values = json.loads(line)
+        values = parse_json(line)
         if not isinstance(values["output"], str):
             return None
         return Entry(**{key: values[key] for key in Entry.__dataclass_fields__ if key in values})

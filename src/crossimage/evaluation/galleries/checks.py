@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +19,7 @@ from crossimage.data.sources.leaks import find_leaks
 from crossimage.data.validation import split_validation
 from crossimage.evaluation.galleries.images import ImageStream, prefetch
 from crossimage.inference.predictor import Predictor
+from crossimage.training.resume import read_facts
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def recorded_data(run: Path | None) -> DataSet | None:
     if run is None:
         return None
     with suppress(OSError, ValueError, KeyError, TypeError):
-        record = json.loads((run / "environment.json").read_text(encoding="utf-8"))
+        record = read_facts(run / "environment.json")
         folder, data = Path(record.get("folder", ".")), read_data_set(record["data"])
         if isinstance(data, str):
             return str(folder / data) if (folder / data).exists() else data

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from crossimage.utils.files import write_text
+from crossimage.utils.texts.json_text import read_json
 
 FILE = "validation.json"
 """The file of a run's standing."""
@@ -122,7 +123,7 @@ def write_standing(run: Path, standing: Standing) -> None:
 def read_standing(run: Path) -> Standing | None:
     """Read the standing of a run from its folder; None if there is none, or it is damaged."""
     try:
-        values = json.loads((run / FILE).read_text(encoding="utf-8"))
+        values = read_json(run / FILE)
         for key in ("best", "last"):
             if values[key]:
                 values[key] = (values[key]["step"], float(values[key]["value"]))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
+
+from crossimage.utils.files import check_not_special
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -16,3 +19,14 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def read_json(path: Path) -> Any:
+    """Return the value of a JSON file.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is not JSON, too deeply nested, or no regular file.
+    """
+    check_not_special(path)
+    return parse_json(path.read_bytes())
