@@ -245,6 +245,7 @@ STAND_INS: dict[str, StandIns] = {
         files=SKETCHES
         | {
             "DIR": pairs,
+            "walk.mp4": partial(write_film, count=3),
             "table-1.yaml": table_1,
             "CLASSES": with_classes,
             "faces/labels.csv": table,
@@ -404,6 +405,14 @@ STAND_INS: dict[str, StandIns] = {
         },
     ),  # fmt: skip
     "docs/export.md": StandIns(SKETCHES | {"runs/shoes": partial(model, method="munit")}),
+    "docs/video.md": StandIns(
+        SKETCHES
+        | {
+            "runs/shoes": partial(model, method="munit"),
+            "walk.mp4": partial(write_film, count=3),
+        },
+        replace={"--size 256": "--size 32"},
+    ),
     "docs/large.md": StandIns({"runs/shoes": partial(model, method="munit"), "big.tif": image}),
     "docs/translate.md": StandIns(
         SKETCHES
