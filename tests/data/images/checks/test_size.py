@@ -108,3 +108,20 @@ def test_commands_take_the_limit_and_forget_it(tmp_path, capsys):
     assert "decoded at once" not in capsys.readouterr().out
     assert main(["data", "inspect", str(tmp_path), "--max-pixels", "0"]) == 2
     assert "max_pixels) is 0; expected a positive" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "refused"), [(8_000, 8_000, False), (1816, 53_015, True)]
+)
+def test_a_small_file_may_not_describe_an_image_that_takes_a_gigabyte(
+    width: int, height: int, refused: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.gif"
+    screen = struct.pack("<6sHHBBB", b"GIF89a", width, height, 0x80, 0, 0) + bytes(6)
+    frame = struct.pack("<cHHHHBB", b",", 0, 0, width, height, 0, 2) + b"\x02\x4c\x01\x00;"
+    path.write_bytes(screen + frame)
+    if refused:
+        with pytest.raises(ValueError, match=r"a\.gif has 1816 x 53015 pixels .* --max-pixels"):
+            probe(path)
+    else:
+        assert probe(path).width == width

@@ -18,7 +18,7 @@ def set_max_pixels(pixels: int | None) -> None:
 
     Larger images are refused before memory is taken for them. Pixels of up to 4 bytes count as
     one, and others in proportion: one of 16-bit RGB as one and a half. By default the limit is
-    268,435,456, and images of more than 100,000,000 need a byte for every 512 pixels, which photos
+    268,435,456, and images of more than 64,000,000 need a byte for every 512 pixels, which photos
     have and files made to exhaust memory do not. A limit that is set is the only one.
 
     Args:

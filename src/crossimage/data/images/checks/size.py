@@ -14,7 +14,7 @@ from crossimage.data.images.pixels import BombError, ImageError
 
 _SIDE = 2**20
 _BYTES = 4  # of a pixel of 8 bits with colours and opacity, which counts as one
-_SMALL = 100_000_000  # pixels that any file may have
+_SMALL = 64_000_000  # pixels that any file may have
 _DENSITY = 512  # pixels per byte; photos have up to 100, and blank ones up to 350
 
 
