@@ -33,6 +33,19 @@ def test_lines_tell_the_progress_where_there_is_no_terminal(
     assert capsys.readouterr().err.count("\n") == 3
 
 
+def test_lines_tell_the_speed_of_tasks_that_have_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter((0, 4, 8))
+    monkeypatch.setattr("crossimage.utils.progress.monotonic", lambda: next(clock))
+    progress = StderrProgress(lines={"frames": 2}, speeds={"frames": "frames"})
+    assert list(track("ab", "frames", 2, progress)) == list("ab")
+    assert capsys.readouterr().err.splitlines() == [
+        "frames · 1/2 · 0.25 frames/s · 0:00:04 · 0:00:04 left",
+        "frames · 2/2 · 0.25 frames/s · 0:00:08",
+    ]
+
+
 def test_short_tasks_may_go_without_a_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from crossimage.data.films.opening import FilmError
 from crossimage.data.images.checks.limit import max_pixels_kept, set_max_pixels
 from crossimage.video.reading import FilmFile
 from tests.data.films.films import SQUARE, image, near, write_film
+from tests.data.films.test_pixels import write_interlaced
 
 IRREGULAR = [0, 3, 5, 9, 20, 21, 30, 40, 41, 45, 50, 60, 70, 80, 90, 91, 92, 93, 99, 120]
 
@@ -179,6 +180,17 @@ def test_a_film_that_changes_while_it_is_read_is_named(tmp_path: Path) -> None:
     damage(path, 9)
     with pytest.raises(FilmError, match=r"film\.mkv has changed .* frame 10 of 20 is no longer"):
         list(film.frames())
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".ts"])
+def test_interlaced_films_are_the_same_from_any_frame_on(tmp_path: Path, suffix: str) -> None:
+    film = FilmFile(write_interlaced(tmp_path / f"film{suffix}", 16))
+    assert any("is interlaced; the result has one whole image" in note for note in film.facts.notes)
+    whole = list(film.frames())
+    assert [frame.time for frame in whole] == [Fraction(number, 25) for number in range(16)]
+    for start in (1, 2, 9, 15):
+        for one, other in zip(whole[start:], film.frames(start), strict=True):
+            assert np.array_equal(one.pixels, other.pixels)
 
 
 def test_the_shape_of_pixels_turns_with_the_film(tmp_path: Path) -> None:

@@ -48,8 +48,9 @@ def video(
 
     Args:
         run: A run folder or a model file.
-        film: A film.
-        out: The film to write (mp4, m4v, mov or mkv).
+        film: A film file, a GIF, an animated WebP, or a folder of numbered frames.
+        out: The film to write, by its suffix (mp4, m4v, mov, mkv, gif or webp); without a suffix, a
+            folder of numbered frames.
         to: The target domain; by default the only possible one, or the second one. For models with
             labels: a label, or values such as Male=1,Young=0 (labels not named are 0).
         reference: An image of the target domain whose style the film gets; for few-shot models
