@@ -210,7 +210,7 @@ def test_norms_that_cannot_be_pooled_are_refused_by_name() -> None:
         if isinstance(child, nn.Tanh):
             parent, _, last = name.rpartition(".")
             setattr(generator.get_submodule(parent), last, nn.GroupNorm(1, 3))
-    with pytest.raises(ValueError, match="GroupNorm can't be fixed; translate every frame"):
+    with pytest.raises(ValueError, match="GroupNorm can't be fixed; use those of each"):
         pool_statistics(model, film(model.networks), "b", Draw(None, 0))
 
 

@@ -56,8 +56,8 @@ def pool_statistics(
     """
     if bool((frames.amax((2, 3)) == frames.amin((2, 3))).all()):
         raise ValueError(
-            "all key frames are of a single colour, which has no statistics to pool; translate "
-            "every frame by its own (--statistics frame)"
+            "all key frames are of a single colour, which has no statistics to pool; use those of "
+            "each frame (--statistics frame of crossimage video)"
         )
     norms = Pooling()
     fixed = FixedStatistics(norms.statistics, target, draw.style, draw.seed)
@@ -74,7 +74,7 @@ def pool_statistics(
     except Untraceable as error:
         raise ValueError(
             f"the statistics of this {predictor.method} can't be pooled over frames, since "
-            f"{error}; translate every frame by its own (--statistics frame)"
+            f"{error}; use those of each frame (--statistics frame of crossimage video)"
         ) from error
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
