@@ -4,9 +4,9 @@
     python benchmarks/flicker.py runs/cyclegan --film street --frames 40
 
 Without --film, the film is made: outlines of a circle that moves and of a square that rests, and a
-bar that enters at half time. Prints the metrics of `crossimage evaluate --film`, and for the made film
-the drift, of 255 levels: how much the output changes when the bar enters, in the half of the image
-that is farther from it.
+bar that enters at half time. Prints the metrics of `crossimage evaluate --film`, and for the made
+film the drift, of 255 levels: how much the output changes when the bar enters, in the half of the
+image that is farther from it.
 """
 
 from __future__ import annotations
