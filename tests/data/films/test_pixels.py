@@ -101,6 +101,18 @@ def test_transparent_parts_are_white(tmp_path: Path) -> None:
     assert near(shown[40, 60], (227, 157, 137), 2)
 
 
+def test_transparency_that_is_stored_apart_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "film.webm"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libvpx-vp9", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuva420p"
+        pixels = np.zeros((48, 64, 4), np.uint8)
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgba")))
+        container.mux(stream.encode())
+    with pytest.raises(FilmError, match=r"film\.webm keeps its transparency apart"):
+        read(path)
+
+
 @pytest.mark.parametrize(
     ("turn", "mirror"), [(0, True), (90, True), (180, True), (270, True), (90, False)]
 )

@@ -77,4 +77,10 @@ def open_film(path: Path) -> tuple[Any, Any]:
         container.close()
         raise FilmError(f"{path} is not a film: it has no moving images")
     stream = max(moving, key=lambda s: bool(s.disposition & Disposition.default))
+    if stream.metadata.get("alpha_mode") == "1":
+        container.close()
+        raise FilmError(
+            f"{path} keeps its transparency apart from its colours (VP8 or VP9 with alpha), which "
+            "can't be read here; render it onto a background first"
+        )
     return container, stream
