@@ -143,6 +143,13 @@ def test_the_same_frames_give_the_same_bytes(tmp_path: Path, suffix: str) -> Non
     assert first == second
 
 
+def test_frames_beyond_the_encoder_are_refused(tmp_path: Path) -> None:
+    source = open_source(write_film(tmp_path / "film.mp4", 2))
+    wide = Frame(Fraction(0), np.zeros((2, 20_000, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"20000 x 2 pixels can't be written as H\.264 .*--size"):
+        open_sink(tmp_path / "out.mp4", source).part([wide])
+
+
 def test_an_incomplete_result_is_noticed(tmp_path: Path) -> None:
     source = open_source(write_film(tmp_path / "film.mp4", 6))
     sink = open_sink(tmp_path / "out.mp4", source)

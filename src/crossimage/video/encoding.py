@@ -53,6 +53,9 @@ class Encoder:
 
         Args:
             frames: The frames, of one size. An odd one gets its last row or column twice.
+
+        Raises:
+            ValueError: They are too large for the encoder.
         """
         av = pyav("writing films")
         file = BytesIO()
@@ -63,7 +66,14 @@ class Encoder:
                     stream = self._stream(container, frame.pixels)
                 picture = to_yuv(frame.pixels)
                 picture.pts, picture.time_base = round(frame.time / self.tick), self.tick
-                container.mux(stream.encode(picture))
+                try:
+                    container.mux(stream.encode(picture))
+                except av.FFmpegError as error:
+                    raise ValueError(
+                        f"frames of {picture.width} x {picture.height} pixels can't be written as "
+                        f"H.264 ({error.strerror}); shrink them with --size, or write a folder of "
+                        "frames: --out without a suffix"
+                    ) from None
             container.mux(stream.encode())
         return file.getvalue()
 
