@@ -1,5 +1,6 @@
 """Targets, styles and seeds, and that files and galleries share the rule for both."""
 
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -121,3 +122,18 @@ def test_seeded_answers_of_networks_with_dropout_are_right_in_threads() -> None:
     assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
     assert not torch.equal(alone[0], alone[1])
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_emulated_bf16_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crossimage.inference.predictor.has_bf16", lambda device: False)
+    monkeypatch.setattr("crossimage.inference.predictor._warned", set())
+    networks = METHODS["cut"](build(METHODS["cut"].Config, small("cut")), training=False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        Predictor(networks, "cpu")
+        assert not caught
+        for _ in range(2):
+            Predictor(networks, "cpu", "bf16")
+    (warning,) = caught
+    assert "this CPU has no units for bf16" in str(warning.message)
+    assert "leave out precision=bf16, or export the model in int8" in str(warning.message)

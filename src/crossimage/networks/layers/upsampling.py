@@ -82,8 +82,39 @@ def upsampled_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> 
     y = y.reshape(n, 2 * h, 2 * w, -1)
     if pad != "reflect":
         return y.permute(0, 3, 1, 2)
-    # Reflection differs from replication only in the outermost ring of padding, which only the
-    # outermost taps reach, and only from the outermost rows and columns.
+    return _AddBorder.apply(y, *_reflection(rows, columns, weight)).permute(0, 3, 1, 2)
+
+
+def _plain_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> Tensor:
+    """Plain form, with the same number of multiplications."""
+    mode = "constant" if pad == "zeros" else "replicate"
+    kernels = _fold(weight).unflatten(0, (4, -1)).transpose(0, 1).flatten(0, 1)
+    bias4 = None if bias is None else bias.repeat_interleave(4)
+    y = F.pixel_shuffle(F.conv2d(padded(x, (1, 1, 1, 1), mode), kernels, bias4), 2)
+    if pad != "reflect":
+        return y
+    top, bottom, left, right = _reflection(_edges(x, 2), _edges(x, 3), weight)
+    y = torch.cat([y[:, :, :1] + top, y[:, :, 1:-1], y[:, :, -1:] + bottom], 2)
+    return torch.cat([y[..., :1] + left, y[..., 1:-1], y[..., -1:] + right], 3)
+
+
+def _reflection(
+    rows: Tensor, columns: Tensor, weight: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return what reflection adds to the outermost rows and columns, compared with replication.
+
+    Both differ only in the outermost ring of padding, which only the outermost taps reach, and only
+    from the outermost rows and columns.
+
+    Args:
+        rows: The two outermost rows at both ends, (N, I, 4, W).
+        columns: The two outermost columns, (N, I, H, 4).
+        weight: Kernels (O, I, 5, 5).
+
+    Returns:
+        Values of the first and the last row (N, O, 1, 2 W), and of the first and the last column
+        (N, O, 2 H, 1).
+    """
     outermost, next_ones = rows[:, :, ::3], rows[:, :, 1:3]
     corners = torch.stack([next_ones[..., 1], next_ones[..., -2]], 3) - torch.stack(
         [outermost[..., 0], outermost[..., -1]], 3
@@ -92,19 +123,12 @@ def upsampled_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> 
     rows = torch.cat([corners[..., :1], rows, corners[..., 1:]], 3)
     columns = _double(columns[..., 1:3] - columns[..., ::3], 2)
     columns = padded(padded(columns, (0, 0, 1, 1), "replicate"), (0, 0, 1, 1), "constant")
-    return _AddBorder.apply(
-        y,
+    return (
         F.conv2d(rows[:, :, :1], weight[:, :, :1]),
         F.conv2d(rows[:, :, 1:], weight[:, :, -1:]),
         F.conv2d(columns[..., :1], weight[..., :1]),
         F.conv2d(columns[..., 1:], weight[..., -1:]),
-    ).permute(0, 3, 1, 2)
-
-
-def _plain_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> Tensor:
-    mode = "constant" if pad == "zeros" else pad
-    doubled = F.interpolate(x, scale_factor=2, mode="nearest")
-    return F.conv2d(padded(doubled, (2, 2, 2, 2), mode), weight, bias)
+    )
 
 
 class _WithEdges(torch.autograd.Function):
