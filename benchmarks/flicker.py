@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +52,7 @@ def translated(
     target, channels = model.encode_target(goal, 1), model.channels(model.source_letter(goal))
     inputs = [model.fit_size(from_array(frame, channels)[None]) for frame in frames]
     draw = model.draw(seed, "", 0, target)
-    context = nullcontext()
+    context: AbstractContextManager[None] = nullcontext()
     if pooled:
         keys = torch.cat([inputs[index] for index in key_frames(len(inputs))])
         context = model.fixed_statistics(pool_statistics(model, keys, target, draw))
