@@ -122,6 +122,15 @@ def test_a_folder_without_images_for_int8_is_refused_first(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+def test_sides_may_be_multiples_of_more_than_the_example(tmp_path: Path) -> None:
+    model = predictor("pix2pix", crop=64, downsamples=6)
+    export_model(model, tmp_path / "m.onnx")
+    x = image(model.networks, 64, 130)
+    loaded, original = crossimage.load(tmp_path / "m.onnx"), Translator(model.networks, "cpu")
+    assert (loaded.translate(x) - original.translate(x)).abs().max() < 1e-4
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "changes"), [*ANY_SIZE, *((name, {}) for name in ONE_SIZE)])
 def test_every_method_translates_alike(name: str, changes: dict[str, Any], tmp_path: Path) -> None:
     changes = {"noise": False} | changes if name == "sincut" else changes

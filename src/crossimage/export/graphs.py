@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 RESULT = "result"
 """Name of the output of every graph."""
 
-_LOUD = ("torch.onnx", "torch.export", "torch.fx", "onnxscript", "onnx_ir")
-
 
 class NotExportable(ValueError):
     """A model that cannot be exported; the message says why."""
@@ -115,17 +113,14 @@ def _constant_switches(networks: nn.Module) -> Iterator[None]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the exporter's own notes, which are about its inside, from the terminal."""
-    loggers = [logging.getLogger(name) for name in _LOUD]
-    levels = [logger.level for logger in loggers]
+    level = logging.root.manager.disable
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
+        logging.disable(logging.CRITICAL)
         try:
             yield
         finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
+            logging.disable(level)
 
 
 def _first_cause(error: BaseException) -> BaseException:

@@ -33,6 +33,11 @@ class Function(NamedTuple):
     sides: int | None
     smallest: int
 
+    def at_least(self, size: tuple[int, int], parts: tuple[int, int]) -> tuple[int, int]:
+        """Return a size that is no less than some number of what sides are multiples of."""
+        height, width = (max(s, n * (self.sides or 1)) for s, n in zip(size, parts, strict=True))
+        return height, width
+
     def size(self, height: int, width: int, fixed: tuple[int, int] | None) -> tuple[int, int]:
         """Return the size of images that is at least a given one, or the only one."""
         if fixed is not None:

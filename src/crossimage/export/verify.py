@@ -11,8 +11,9 @@ from crossimage.methods.base import Method
 TOLERANCE = 1e-4
 """Largest difference of a value, images being in [-1, 1]."""
 
-_SIZES = ((1, 36, 52), (3, 44, 32), (4, 68, 40))
-"""Images, and their least height and width; none of these is that of the example."""
+_SIZES = ((1, (36, 52), (1, 2)), (3, (44, 32), (2, 1)), (4, (68, 44), (1, 1)))
+"""Images, their least height and width in pixels, and in what sides are multiples of; none of these
+sizes is that of the example."""
 
 
 def largest_difference(networks: Method, function: Function, graph: Graph) -> float:
@@ -30,7 +31,8 @@ def largest_difference(networks: Method, function: Function, graph: Graph) -> fl
         ValueError: The graph cannot be run at a size, or gives another.
     """
     largest = 0.0
-    for n, height, width in _SIZES:
+    for n, size, parts in _SIZES:
+        height, width = function.at_least(size, parts)
         values = function.example(n, function.size(height, width, networks.fixed_size))
         with torch.no_grad():
             expected = function.compute(**values).float()

@@ -141,7 +141,8 @@ def _check(predictor: Predictor, path: Path) -> None:
 def _graph(predictor: Predictor, function: Function) -> tuple[Any, float]:
     """Return a graph that computes a function, and its largest difference from it."""
     networks, method = predictor.networks, predictor.method
-    size = function.size(*_EXAMPLE, networks.fixed_size)
+    # at least twice what sides are multiples of: PyTorch takes a size of 1 for fixed
+    size = function.size(*function.at_least(_EXAMPLE, (2, 3)), networks.fixed_size)
     inputs: dict[str, Tensor] = function.example(2, size)
     try:
         model = build_graph(networks, function.compute, inputs, function.sides)

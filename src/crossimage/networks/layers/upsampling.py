@@ -88,7 +88,8 @@ def upsampled_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> 
 def _plain_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> Tensor:
     """Plain form, with the same number of multiplications."""
     mode = "constant" if pad == "zeros" else "replicate"
-    kernels = _fold(weight).unflatten(0, (4, -1)).transpose(0, 1).flatten(0, 1)
+    folded = _fold(weight)
+    kernels = folded.reshape(4, -1, *folded.shape[1:]).transpose(0, 1).flatten(0, 1)
     bias4 = None if bias is None else bias.repeat_interleave(4)
     y = F.pixel_shuffle(F.conv2d(padded(x, (1, 1, 1, 1), mode), kernels, bias4), 2)
     if pad != "reflect":
