@@ -33,9 +33,10 @@ from torch.nn import functional as F
 from torchvision.utils import make_grid
 
 from crossimage.data.images.files import to_pil
-from crossimage.evaluation.compare import open_galleries, titles_of
+from crossimage.evaluation.compare import open_galleries
 from crossimage.evaluation.options import Options
 from crossimage.inference.translator import load
+from crossimage.utils.names import titles_of
 
 BANDS = (0.06, 0.12, 0.18, 0.24, 0.30, 0.36, 0.42, 0.47, 0.5)
 """Limits of the bands, in cycles per pixel; the last one is the grid of dots every 2 pixels."""
