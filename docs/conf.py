@@ -154,7 +154,8 @@ def _show_defaults(
         start = f":ivar {field.name}:"
         at = next((i for i, line in enumerate(lines) if line.startswith(start)), None)
         if at is not None and field.default is not dataclasses.MISSING:
-            lines[at] = f"{start} Default ``{field.default}``. {lines[at].removeprefix(start)}"
+            default = "empty" if field.default == "" else f"``{field.default}``"
+            lines[at] = f"{start} Default {default}. {lines[at].removeprefix(start)}"
 
 
 def _ignore_annotations(app: Sphinx, domain: object, node: Element) -> bool | None:
