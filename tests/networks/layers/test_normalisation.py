@@ -149,6 +149,21 @@ def test_a_constant_image_becomes_0_and_passes_no_gradient(
 
 
 @layouts
+@pytest.mark.parametrize("value", [0.3, -1.0, 255.0])
+def test_rounding_errors_of_a_constant_image_are_not_blown_up(
+    value: float, layout: torch.memory_format
+) -> None:
+    x = torch.full((2, 5, 12, 8), value).to(memory_format=layout)
+    x = torch.nextafter(x, torch.randint(0, 2, x.shape) * 1e3)
+    scale, shift = torch.randn(2, 5), torch.randn(2, 5)
+    for _ in range(4):
+        x = instance_norm(x, scale, shift)
+        expected = shift[:, :, None, None].expand_as(x)
+        torch.testing.assert_close(x, expected, rtol=0, atol=1e-3)  # sums in fp32
+        assert x.var((2, 3)).max() < 1e-12
+
+
+@layouts
 def test_a_constant_channel_leaves_the_others_as_they_are(layout: torch.memory_format) -> None:
     x = maps(2, layout).detach()
     x[1, 3] = 2.0

@@ -99,12 +99,14 @@ def _by_batch_norm(x: Tensor, scale: Tensor | None, shift: Tensor | None, eps: f
 
 
 def _by_batch_norm_of_one(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    """Normalise one sample (1, C, H, W); constant channels pass no gradient."""
+    """Normalise one sample (1, C, H, W); constant channels become 0 and pass no gradient."""
     y, mean, inverse = torch.native_batch_norm(x, weight, bias, None, None, True, 0.0, eps)
     constant = is_constant(inverse.detach() ** -2 - eps, mean.detach())
     if constant.any():
         varying = torch.where(constant[:, None, None], x.detach(), x)
         y, _, _ = torch.native_batch_norm(varying, weight, bias, None, None, True, 0.0, eps)
+        # they are rounding errors, which a few norms in a row would blow up to a pattern
+        y = torch.where(constant[:, None, None], bias[:, None, None].to(y.dtype), y)
     return y
 
 
