@@ -40,6 +40,20 @@ def test_a_run_folder_and_its_file_hold_the_same_networks(run: Path, networks: M
             assert torch.equal(loaded.tensors()[name], tensor)
 
 
+@pytest.mark.parametrize("start", [b"PK", b"\x80\x80"])
+def test_a_model_whose_first_bytes_look_like_an_archives_is_loaded(
+    run: Path, networks: MUNIT, start: bytes
+) -> None:
+    file = run / "model.safetensors"
+    content = file.read_bytes()
+    length, longer = (int.from_bytes(text, "little") for text in (content[:8], start))
+    padded = content[8 : 8 + length].ljust(longer)
+    file.write_bytes(len(padded).to_bytes(8, "little") + padded + content[8 + length :])
+    assert file.read_bytes().startswith(start)
+    for name, tensor in networks.tensors("generators").items():
+        assert torch.equal(load_networks(file).tensors()[name], tensor)
+
+
 def test_discriminators_come_from_the_newest_checkpoint(run: Path, networks: MUNIT) -> None:
     newer = {name: tensor + 1 for name, tensor in networks.tensors().items()}
     Checkpoints(run, keep=2).save(5, {"method": newer})

@@ -15,13 +15,15 @@ import pytest
 import crossimage
 from crossimage.cli import evaluate as cli_evaluate
 from crossimage.cli.checkpoints import import_
+from crossimage.cli.export import export
 from crossimage.cli.train import train
 from crossimage.cli.translate import sample, translate
+from crossimage.cli.video import video
 from crossimage.evaluation.options import Options
 
 ROOT = Path(crossimage.__file__).parent
 COMMANDS: dict[str, list[Callable[..., Any]]] = {
-    "inference": [translate, sample],
+    "inference": [translate, sample, video, export],
     "evaluation": [cli_evaluate.evaluate, *cli_evaluate.COMMANDS.values()],
     "interop": [import_],
     "data/images": [translate],
@@ -53,5 +55,5 @@ def test_options_that_messages_recommend_exist(folder: str) -> None:
     known = options_of(COMMANDS[folder]) | FOREIGN
     for path in (ROOT / folder).rglob("*.py"):
         for text in messages(path):
-            asked = set(re.findall(r"(?<![\w-])--[a-z][A-Za-z_-]+", text))
+            asked = set(re.findall(r"(?<![\w-])--[a-z][A-Za-z0-9_-]+", text))
             assert asked <= known, f"{path}: {text}"

@@ -90,7 +90,7 @@ def test_settings_for_all_win_over_those_of_a_variant(
     calls: list[tuple[Any, ...]] = []
     monkeypatch.setattr(
         "crossimage.training.ablations.run_training",
-        lambda *arguments, listener: calls.append(arguments),
+        lambda *arguments, listener, validator: calls.append(arguments),
     )
     variants = [
         Variant("One", "munit", {"weights": {"image": 0}, "epochs": 5}),

@@ -264,7 +264,8 @@ def test_precision_may_be_set_to_what_auto_means(
     assert main(arguments(data, out, steps=1, precision="auto")) == 0
     with monkeypatch.context() as patched:
         patched.setattr(
-            "crossimage.training.checks.arithmetic", lambda given: {"auto": "odd"}.get(given, given)
+            "crossimage.training.checks.arithmetic",
+            lambda given, device: {"auto": "odd"}.get(given, given),
         )
         said = fail(capsys, arguments(data, out, steps=2, precision="auto"))
     (setting,) = re.findall(r"set (precision=\w+)", said)

@@ -138,8 +138,9 @@ def _is_archive(path: Path) -> bool:
         return False
     with open(path, "rb") as file:
         start = file.read(9)
-    named = path.suffix in _ARCHIVES and start[8:] != b"{"
-    return start.startswith(b"PK") or named
+    if start[8:] == b"{":  # safetensors, whose first bytes are the length of the header
+        return False
+    return start.startswith(b"PK") or path.suffix in _ARCHIVES
 
 
 def _import_of(path: Path) -> str:

@@ -18,6 +18,7 @@ class Custom(nn.Module):
     """A method of some layers, as far as translation is concerned."""
 
     multiple, min_size, upscales, style_dim, fixed_size, test_settings = 4, 4, 1, 0, None, ()
+    bytes_per_pixel = None
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
