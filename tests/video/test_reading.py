@@ -117,6 +117,19 @@ def test_a_first_frame_that_is_broken_is_replaced_by_the_first_good_one(tmp_path
     assert np.array_equal(first.pixels, second.pixels)
 
 
+def test_frames_that_depend_on_a_broken_first_one_are_broken(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "film.mp4", 40, codec="libx264", options={"g": "10"})
+    with pytest.raises(FilmError, match=r"film.mp4 is damaged: 10 of 40 frames are broken"):
+        FilmFile(damage(path, 0))
+
+
+def test_streams_without_time_stamps_are_as_fast_as_they_state(tmp_path: Path) -> None:
+    film = FilmFile(write_film(tmp_path / "film.h264", 20, rate=10, codec="libx264"))
+    assert film.facts.times == [Fraction(number, 10) for number in range(20)]
+    assert film.facts.end == 2
+    assert any("missing or wrong" in note for note in film.facts.notes)
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
 def test_a_truncated_film_is_refused(tmp_path: Path, suffix: str) -> None:
     path = write_film(tmp_path / f"film{suffix}", 60, size=(160, 120))

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from crossimage.data.films.complete import check_complete
 from crossimage.data.films.decoding import decoded, restamped, stamp
 from crossimage.data.films.opening import FilmError, open_film, pyav
 from crossimage.data.films.pixels import has_alpha, refusal
@@ -21,6 +22,9 @@ _EMPTY = 8
 """Bytes of packets that say no more than that the last frame stays."""
 _RATE = Fraction(25)
 """Frames per second of films that state neither a rate nor time stamps."""
+
+RECORDED = 0x0200
+"""FFmpeg's flag of formats whose time stamps may begin anywhere and jump, as in recordings."""
 
 LOOKING = "looking through the frames"
 """Description of the first task of progress."""
@@ -98,6 +102,7 @@ def look_through(
     """
     container, stream = open_film(path)
     with container:
+        check_complete(path)
         if stream.width * stream.height > max_pixels():
             raise FilmError(
                 f"{path} has frames of {stream.width} x {stream.height} pixels, more than the "
@@ -112,6 +117,8 @@ def look_through(
         look = Look(stated=(stream.frames, duration), guessed=guess)
         total = stream.frames or int(duration * rate_of(stream))
         key: Fraction | None = None
+        # only recordings begin between key frames; elsewhere the first frame is one, or is broken
+        anywhere = bool(container.format.flags & RECORDED)
 
         def seen(packet: Any) -> None:
             nonlocal key
@@ -120,7 +127,7 @@ def look_through(
             if stream.codec_context.name.startswith("vp8") and not _shows(packet):
                 return
             time = packet.pts * packet.time_base
-            if key is None and packet.is_keyframe:
+            if key is None and (packet.is_keyframe or not anywhere):
                 key = time
             if key is None or time < key:
                 look.early += 1

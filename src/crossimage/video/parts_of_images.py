@@ -53,9 +53,11 @@ def lost(source: Source, kind: str, *, times: bool) -> list[str]:
     notes = []
     if facts.path.is_file():
         film = facts.loops is None
-        what = [*(["time stamps"] if times else []), *(["sound", "subtitles"] if film else [])]
-        if what:
-            notes.append(f"{kind} keeps no {' or '.join(what)}")
+        if film:
+            what = "time stamps, sound or subtitles" if times else "sound or subtitles"
+            notes.append(f"{kind} keeps no {what}")
+        elif times:
+            notes.append(f"{kind} keeps no time stamps")
     if facts.aspect != 1:
         notes.append(
             f"the pixels of {facts.path} are {float(facts.aspect):.3g} times as wide as high, and "

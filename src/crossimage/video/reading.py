@@ -12,11 +12,8 @@ from crossimage.data.films.opening import FilmError, open_film
 from crossimage.data.films.pixels import turned, upright
 from crossimage.utils.progress import ProgressCallback
 from crossimage.video.film import Facts, Frame
-from crossimage.video.looking import look_through, rate_of
+from crossimage.video.looking import RECORDED, look_through, rate_of
 from crossimage.video.remarks import other_remarks, remarks_on_broken
-
-_TS_DISCONT = 0x0200
-"""FFmpeg's flag of formats whose time stamps may begin anywhere and jump."""
 
 
 class FilmFile:
@@ -134,7 +131,7 @@ def _placement(path: Path) -> tuple[Fraction, Fraction]:
     container, stream = open_film(path)
     with container:
         # recorded streams begin at an arbitrary time
-        arbitrary = bool(container.format.flags & _TS_DISCONT)
+        arbitrary = bool(container.format.flags & RECORDED)
         begins = [
             one.start_time * one.time_base
             for one in container.streams

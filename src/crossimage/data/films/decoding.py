@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from crossimage.data.films.complete import check_complete
 from crossimage.data.films.opening import FilmError, open_film, pyav
 from crossimage.data.films.pixels import Pixels, refusal, upright
 
@@ -44,6 +45,7 @@ def frames(path: Path) -> Iterator[tuple[float, Pixels]]:
             raise FilmError(
                 f"{path} ends early or is damaged: it holds {count} of {stream.frames} frames"
             )
+    check_complete(path)
 
 
 def decoded(
@@ -140,6 +142,8 @@ def restamped(found: Iterator[Any], rate: Fraction) -> Iterator[Any]:
     for frame in found:
         if last is None:
             step = max(1, round(1 / (rate * frame.time_base)))
+            if frame.dts is None and frame.duration:
+                step = frame.duration  # by the stream itself; the rate is the demuxer's guess
         number = 0 if last is None else last + step
         if frame.dts is not None:
             first = frame.dts - number if first is None else first

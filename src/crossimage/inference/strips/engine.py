@@ -228,7 +228,7 @@ class StripEngine:
     def _remedy(self, needed: str) -> str:
         if self.budget.limit is None:
             return "close other programs, or shrink the image with size"
-        return f"give memory={needed} or more (--memory of translate), or shrink it with size"
+        return f"give memory={needed} or more (--memory on the command line), or a smaller size"
 
     def _refusal(self, size: Size, target: str | Tensor, reason: str) -> str:
         n, channels, height, width = size
