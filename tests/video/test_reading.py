@@ -169,6 +169,36 @@ def test_frames_that_an_edit_list_cuts_are_not_shown(tmp_path: Path) -> None:
     assert np.array_equal(list(film.frames())[7].pixels, next(film.frames(7)).pixels)
 
 
+def _cut(film: Path, out: Path, begin: int) -> Path:
+    """Copy a film without encoding it again; frames before one are there, but are not shown."""
+    with av.open(str(film)) as given, av.open(str(out), "w") as container:
+        stream = given.streams.video[0]
+        copied = container.add_stream_from_template(stream)
+        for packet in given.demux(stream):
+            if packet.size:
+                shift = round(Fraction(begin, 10) / packet.time_base)
+                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+                packet.stream = copied
+                container.mux(packet)
+    return out
+
+
+def test_a_film_cut_between_key_frames_begins_where_it_was_cut(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "film.mp4", 40, codec="libx264", options={"g": "20"})
+    cut = FilmFile(_cut(film, tmp_path / "cut.mp4", 7))
+    assert cut.facts.times == [Fraction(number, 10) for number in range(33)]
+    assert not cut.facts.notes
+    assert np.array_equal(next(cut.frames()).pixels, next(FilmFile(film).frames(7)).pixels)
+
+
+def test_broken_frames_that_are_not_shown_do_not_count(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "film.mp4", 40, codec="mpeg4", options={"g": "5"})
+    path = _cut(film, tmp_path / "cut.mp4", 7)
+    cut = FilmFile(damage(damage(path, 31), 1))  # the second is the last one before the cut
+    assert cut.facts.times == [Fraction(number, 10) for number in range(33)]
+    assert [note.partition(" of ")[0] for note in cut.facts.notes] == ["1 frame"]
+
+
 def test_a_film_that_changes_its_size_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "film.ts"
     with open(path, "wb") as file:

@@ -39,7 +39,8 @@ class Look:
         expected: Time stamps of all packets that hold a frame to be shown.
         failed: Those of packets that cannot be decoded.
         unstamped: Number of packets that cannot be decoded and have no time stamp.
-        early: Number of packets before the first key frame, on which they depend.
+        early: Time stamps of packets that are shown before the first key frame; those that
+            cannot be decoded depend on frames before the film.
         repeated: Number of frames that are not later than the one before.
         decoded: Number of frames that the decoder gave.
         faulty: Frames whose time stamps are missing or not later than the one before: those of
@@ -56,7 +57,7 @@ class Look:
     expected: set[Fraction] = field(default_factory=set)
     failed: set[Fraction] = field(default_factory=set)
     unstamped: int = 0
-    early: int = 0
+    early: set[Fraction] = field(default_factory=set)
     repeated: int = 0
     decoded: int = 0
     faulty: tuple[int, int] = (0, 0)
@@ -73,6 +74,11 @@ class Look:
         # a packet may hold one of the two fields of an interlaced frame, and give none
         lost = self.failed if self.interlaced else self.failed | self.expected
         return lost - set(self.good)
+
+    @property
+    def left_out(self) -> int:
+        """Number of frames that depend on those before the film."""
+        return len(self.early - set(self.good))
 
     @property
     def guess(self) -> bool:
@@ -122,19 +128,23 @@ def look_through(
 
         def seen(packet: Any) -> None:
             nonlocal key
-            if guess or packet.is_discard or packet.pts is None or packet.size <= _EMPTY:
+            if guess or packet.pts is None or packet.size <= _EMPTY:
                 return
             if stream.codec_context.name.startswith("vp8") and not _shows(packet):
                 return
             time = packet.pts * packet.time_base
             if key is None and (packet.is_keyframe or not anywhere):
                 key = time
+            if packet.is_discard:
+                return  # cut by an edit list, but frames that are shown may depend on it
             if key is None or time < key:
-                look.early += 1
+                look.early.add(time)
             else:
                 look.expected.add(time)
 
         def broken(packet: Any) -> None:
+            if packet.is_discard:
+                return
             if guess or packet.pts is None:
                 look.unstamped += bool(packet.size)
             elif key is not None and packet.pts * packet.time_base >= key:

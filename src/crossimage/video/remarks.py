@@ -60,12 +60,12 @@ def other_remarks(path: Path, look: Look) -> list[str]:
     """Return what else is to be said about a film."""
     notes = []
     frames, duration = look.stated
-    found = len(look.good) + len(look.missing) + look.early + look.repeated + look.unstamped
+    found = len(look.good) + len(look.missing) + look.left_out + look.repeated + look.unstamped
     if frames > found and look.good[-1] + 2 * look.length < duration:
         notes.append(f"{path} states {frames} frames and holds {found}")
-    if look.early:
+    if look.left_out:
         notes.append(
-            f"{look.early} frames of {path} are left out, for they depend on frames before its "
+            f"{look.left_out} frames of {path} are left out, for they depend on frames before its "
             "beginning"
         )
     if look.repeated:
