@@ -23,3 +23,12 @@ def test_the_nearest_command_is_suggested(
 ) -> None:
     assert main(arguments) == 2
     assert capsys.readouterr().err.startswith(f"crossimage: {sentence}")
+
+
+@pytest.mark.parametrize("command", [("runs",), ("data", "make"), ("study", "serve")])
+def test_unknown_options_point_to_the_help_of_the_command(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "x", "--out", "y", "--nonsense"]) == 2
+    said = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert f"crossimage {' '.join(command)} --help" in said

@@ -21,7 +21,9 @@ def test_data_make_and_inspect(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     make = ("data", "make", "outlines", "--out", out, "--count", 3, "--size", 32, "--seed", 1)
     assert crossimage(*make, "--test-count", 2) == 0
     assert [len(list((out / f).iterdir())) for f in ("trainA", "testA")] == [3, 2]
-    capsys.readouterr()
+    said = capsys.readouterr().out
+    assert "3 training and 2 test images per domain" in said
+    assert f"next: crossimage train munit/outlines --data {out} --out runs/data\n" in said
     assert crossimage("data", "inspect", out) == 0
     assert "3" in capsys.readouterr().out
     assert crossimage("data", "make", "outline", "--out", tmp_path / "more") == 2
@@ -104,7 +106,12 @@ def test_data_make_digits(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
             (tmp_path / f"{split}-{name}-ubyte").write_bytes(header + bytes(math.prod(shape)))
     make = ("data", "make", "usps2mnist", "--from", tmp_path, "--out", tmp_path / "out")
     assert crossimage(*make, "--count", 7, "--seed", 1) == 0
-    assert capsys.readouterr().out == f"usps2mnist written to {tmp_path / 'out'}\n"
+    said = capsys.readouterr().out
+    assert said == (
+        f"usps2mnist written to {tmp_path / 'out'}: 7 images in trainA, 20 images in testA, "
+        "7 images in trainB, 20 images in testB\nnext: crossimage train "
+        f"unit_da/usps2mnist_small --data {tmp_path / 'out'} --out runs/out\n"
+    )
     assert len(list((tmp_path / "out" / "trainA").glob("*/*.png"))) == 7
 
 

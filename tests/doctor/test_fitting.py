@@ -42,3 +42,8 @@ def test_a_single_image_per_domain_fits_sincut_only(tmp_path: Path) -> None:
     for name in ("a", "b"):
         save(tmp_path / "train" / name / "1.png", smooth(1, 300))
     assert {name.partition("/")[0] for name in names(tmp_path)} == {"sincut"}
+
+
+def test_side_by_side_pairs_fit_methods_of_pairs(tmp_path: Path) -> None:
+    photos(tmp_path, [f"train/{number}.png" for number in range(3)], (32, 64))
+    assert "pix2pix/pairs_small" in names(tmp_path)[:4]

@@ -38,6 +38,11 @@ def test_a_wrong_key_gets_the_same_sentence_as_from_the_config(settings: dict[st
     assert str(ours.value) == str(theirs.value)
 
 
+def test_a_misspelt_option_gets_the_option() -> None:
+    with pytest.raises(ValueError, match="unknown key 'bugdet'; did you mean '--budget'\\?"):
+        check_keys("munit", {"bugdet": "1m"}, "munit", ["--budget", "--finish"])
+
+
 def test_a_key_that_is_like_no_other_gets_the_command_that_lists_them() -> None:
     with pytest.raises(ValueError, match="`crossimage train munit/outlines --help` lists the set"):
         check_keys("munit", {"qqqqqq": 1}, "munit/outlines")

@@ -75,4 +75,10 @@ def test_a_model_says_what_it_is(finished: Path, capsys: pytest.CaptureFixture[s
     assert run["sha256"] == model["sha256"] and len(run["sha256"]) == 64
     assert run["steps"] == "2 of 2, finished" and "steps" not in model
     assert run["use"] == f"crossimage translate {finished / 'a'} IMAGES --to b --out DIR"
+    spaced = finished / "my model.safetensors"
+    spaced.write_bytes((finished / "a" / "model.safetensors").read_bytes())
+    try:
+        assert said(spaced)["use"].startswith(f"crossimage translate '{spaced}' IMAGES ")
+    finally:
+        spaced.unlink()
     assert main(["info", str(finished / "notes")]) == 2

@@ -15,11 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-import tyro
-
 from crossimage._version import __version__
 from crossimage.cli import evaluate as cli_evaluate
-from crossimage.cli.arguments import NUMBERS
 from crossimage.cli.checkpoints import import_, run_import
 from crossimage.cli.commands import Commands
 from crossimage.cli.completion import completer
@@ -147,8 +144,7 @@ def _run(arguments: list[str]) -> int:
             arguments = collect_settings(arguments, ("--same-style", "--skip-existing"))
         if arguments[:1] == ["video"]:
             arguments = collect_settings(arguments, ("--side-by-side",))
-        marks = (tyro.conf.FlagCreatePairsOff,)
-        app.cli(prog="crossimage", args=arguments, config=marks, registry=NUMBERS)
+        app.run(arguments)
     return 0
 
 

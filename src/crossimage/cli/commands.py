@@ -8,6 +8,7 @@ from typing import Any
 
 import tyro
 
+from crossimage.cli.arguments import NUMBERS
 from crossimage.utils.names import did_you_mean
 
 Command = Callable[..., Any]
@@ -70,3 +71,21 @@ class Commands(tyro.extras.SubcommandApp):
         group = self.known[name]
         if isinstance(group, Commands):
             group.check(arguments[1:], f"{prefix} {name}")
+
+    def run(self, arguments: Sequence[str], prefix: str = "crossimage") -> None:
+        """Run the command that arguments name; its mistakes refer to its own help.
+
+        Args:
+            arguments: The arguments, the command's name first, as :meth:`check` has seen them.
+            prefix: What stands before them.
+        """
+        command = self.known.get(arguments[0]) if arguments else None
+        if isinstance(command, Commands):
+            command.run(arguments[1:], f"{prefix} {arguments[0]}")
+        else:
+            marks = (tyro.conf.FlagCreatePairsOff,)
+            if command:
+                prefix, arguments = f"{prefix} {arguments[0]}", arguments[1:]
+                tyro.cli(command, prog=prefix, args=arguments, config=marks, registry=NUMBERS)
+            else:
+                self.cli(prog=prefix, args=arguments, config=marks, registry=NUMBERS)

@@ -195,13 +195,11 @@ def data_make(
         if "progress" in taken:
             options["progress"] = progress
         made = makers[name](as_path(out, "--out"), **options)
-    summary, following = made or (None, None)
-    print(f"{name} written to {out}" + (f": {summary}" if summary else ""))
-    if following:
-        print(f"next: {following}")
+    print(f"{name} written to {out}: {made.summary}")
+    print(f"next: {made.following}")
 
 
-def find_makers() -> dict[str, Callable[..., Made | None]]:
+def find_makers() -> dict[str, Callable[..., Made]]:
     """Return the functions that make data sets, by the name of what they make."""
     from crossimage.data.make.combine import combine
     from crossimage.data.make.digits import MAKERS as DIGITS

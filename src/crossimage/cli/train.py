@@ -119,8 +119,9 @@ def _settings_of(recipe: str, overrides: Mapping[str, Any]) -> tuple[str, dict[s
     from crossimage.recipes.keys import check_keys
 
     method, settings = resolve(recipe)
-    for layer in (settings, overrides):
-        check_keys(method, layer, recipe)
+    check_keys(method, settings, recipe)
+    options = [f"--{name.replace('_', '-')}" for name in inspect.signature(train).parameters]
+    check_keys(method, overrides, recipe, options[1:])
     return method, settings
 
 

@@ -109,6 +109,9 @@ def _inspect(
         report = inspect(data, one, layout="single", look=looks.add, progress=progress)
     except (ValueError, FileNotFoundError):
         raise error from None
+    sizes = [size for split in report.splits for size in split.sizes]
+    if sizes and all(width == 2 * height for width, height in sizes) and isinstance(data, str):
+        error = ValueError(f"{error}. If these are side-by-side pairs, move them to {data}/train")
     return report, (
         f"Methods that learn from two domains can't read this data: {error}. What follows takes it "
         "for one folder of images, from which `crossimage data make` makes pairs."

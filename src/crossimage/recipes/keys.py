@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,13 +47,16 @@ def keys_of(method: str) -> list[str]:
     return []
 
 
-def check_keys(method: str, settings: Mapping[str, Any], recipe: str) -> None:
+def check_keys(
+    method: str, settings: Mapping[str, Any], recipe: str, options: Sequence[str] = ()
+) -> None:
     """Refuse settings that a built-in method does not have, without importing it.
 
     Args:
         method: Name of the method.
         settings: Nested settings.
         recipe: The recipe or method, as the user named it.
+        options: Other words that the user may have meant.
 
     Raises:
         ValueError: A key is unknown; the nearest one is suggested.
@@ -61,7 +64,7 @@ def check_keys(method: str, settings: Mapping[str, Any], recipe: str) -> None:
     known = keys_of(method)
     unknown = [key for key in _leaves(settings) if not _fits(key, known)] if known else []
     if unknown:
-        sentences = [explain_unknown(key, known) for key in unknown]
+        sentences = [explain_unknown(key, [*known, *options]) for key in unknown]
         advice = f"; `{shlex.join(['crossimage', 'train', recipe, '--help'])}` lists the settings"
         said = few(sentences, _NAMED)
         raise ValueError(f"{recipe}: {said}{'' if ';' in said else advice}")

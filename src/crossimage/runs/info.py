@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from crossimage.checkpoints.load import load_networks
@@ -49,10 +50,11 @@ def describe(path: Path) -> list[tuple[str, str]]:
         facts += [("figure", run.figure)] if run.figure else []
         facts += [("best model", str(best))] if best.is_file() else []
     if networks.targets:
-        to = f" --to {model.targets[-1]}" if len(model.targets) > 1 else ""
-        facts.append(("use", f"crossimage translate {path} IMAGES{to} --out DIR"))
+        to = ["--to", model.targets[-1]] if len(model.targets) > 1 else []
+        words = ["translate", str(path), "IMAGES", *to]
     else:
-        facts.append(("use", f"crossimage sample {path} --out DIR"))
+        words = ["sample", str(path)]
+    facts.append(("use", shlex.join(["crossimage", *words, "--out", "DIR"])))
     return facts
 
 

@@ -1,5 +1,6 @@
 import bz2
 import gzip
+import shlex
 import sys
 import types
 from pathlib import Path
@@ -10,6 +11,7 @@ from PIL import Image
 
 from crossimage.config import Config
 from crossimage.data.make.digits import CLOTHES, MAKERS, find_digits
+from crossimage.recipes import list_recipes
 from tests.conftest import open_dataset
 from tests.golden import SHARED
 
@@ -353,3 +355,13 @@ def test_the_real_digits():
     assert np.bincount(usps["test"].labels).tolist() == [
         359, 264, 198, 166, 200, 160, 170, 147, 166, 177,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["mnist2usps", "usps2mnist", "mnist", "fashion_classes"])
+def test_the_next_command_names_a_recipe_for_the_data_set(originals, tmp_path, name):
+    folder, *_ = originals
+    write_mnist(folder / "fashion-mnist", seed=9)
+    words = MAKERS[name](tmp_path / "my digits", originals=folder, count=6).following
+    _, command, recipe, _, data, *_ = shlex.split(words)
+    assert (command, data) == ("train", str(tmp_path / "my digits"))
+    assert recipe in dict(list_recipes())

@@ -103,3 +103,6 @@ def test_missing_folders_are_named(data: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match="holds no folder train"):
         find_class_pairs(str(tmp_path / "empty"))
+    (tmp_path / "flat/train").mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match="train holds no folders; expected DIR/train"):
+        find_class_pairs(str(tmp_path / "flat"))

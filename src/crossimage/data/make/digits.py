@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shlex
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from rich.markup import escape
 from rich.progress import track
 
 from crossimage.data.images.files import probe, read_image, to_pil
+from crossimage.data.make.made import Made, training_command
 from crossimage.data.sources.find import find_files
 from crossimage.data.sources.folders import SPLITS, Split
 from crossimage.utils.files import new_folder
@@ -48,6 +50,14 @@ class Digits(NamedTuple):
     labels: NDArray[Any]
 
 
+_RECIPES = {
+    "mnist2usps": "unit_da/mnist2usps_small",
+    "usps2mnist": "unit_da/usps2mnist_small",
+    "svhn2mnist": "unit_da/svhn2mnist",
+    "mnist2mnistm": "unit_da/mnist2mnistm",
+    "mnistm2mnist": "dtn/mnistm2mnist_small",
+}
+
 Splits = Mapping[Split, Digits]
 Painter = Callable[[Split, Indices], Iterator[tuple[int, Pixels]]]
 """Yields the images of some digits of a split, in any order, each with the digit's index."""
@@ -55,7 +65,7 @@ Painter = Callable[[Split, Indices], Iterator[tuple[int, Pixels]]]
 
 def make_digits(
     source: str, target: str, out: Path, *, originals: Path, seed: int = 0, count: int | None = None
-) -> None:
+) -> Made:
     """Write the digits of two data sets as A, the source, and B, the target.
 
     The folders are trainA/<class>, trainB, testA/<class> and testB/<class>: the classes of the
@@ -70,13 +80,17 @@ def make_digits(
         seed: Seed of the choice of ``count`` images.
         count: Training images per domain; None: all.
 
+    Returns:
+        What was written, and the command that trains on it.
+
     Raises:
         FileNotFoundError: The original files are missing.
         ValueError: They cannot be read, ``out`` exists and is not empty, or ``count`` is less
             than 1.
     """
     both = [find_digits(name, originals) for name in (source, target)]
-    _write(out, both, [_plain(digits) for digits in both], seed, count)
+    summary = _write(out, both, [_plain(digits) for digits in both], seed, count)
+    return Made(summary, _following(f"{source}2{target}", out))
 
 
 def make_mnistm(
@@ -87,7 +101,7 @@ def make_mnistm(
     photos: Path,
     seed: int = 0,
     count: int | None = None,
-) -> None:
+) -> Made:
     """Write MNIST and MNIST-M as A, the source, and B, in the folders of :func:`make_digits`.
 
     An image of MNIST-M is |patch - digit|, for each colour of a random patch of the digit's size.
@@ -102,6 +116,9 @@ def make_mnistm(
         seed: Seed of the patches and of the choice of ``count`` images.
         count: Training images per domain; None: all.
 
+    Returns:
+        What was written, and the command that trains on it.
+
     Raises:
         FileNotFoundError: The original files or the photos are missing.
         ValueError: Files cannot be read, ``out`` exists and is not empty, or ``count`` is less
@@ -109,12 +126,16 @@ def make_mnistm(
     """
     mnist = find_digits("mnist", originals)
     painters = [_plain(mnist), _blended(mnist, photos, seed)]
-    _write(out, [mnist, mnist], painters if source == "mnist" else painters[::-1], seed, count)
+    if source != "mnist":
+        painters.reverse()
+    summary = _write(out, [mnist, mnist], painters, seed, count)
+    name = "mnist2mnistm" if source == "mnist" else "mnistm2mnist"
+    return Made(summary, _following(name, out))
 
 
 def make_images(
     name: str, out: Path, *, originals: Path, seed: int = 0, count: int | None = None
-) -> None:
+) -> Made:
     """Write a data set's training images into the folder ``train``, without their classes.
 
     Args:
@@ -123,6 +144,9 @@ def make_images(
         originals: Folder with the original files at any depth.
         seed: Seed of the choice of ``count`` images.
         count: Number of images; None: all.
+
+    Returns:
+        What was written, and the command that trains on it.
 
     Raises:
         FileNotFoundError: The original files are missing.
@@ -133,9 +157,10 @@ def make_images(
     indices = _choose(len(digits["train"].labels), count, [seed])
     with new_folder(out) as parent:
         _write_folder(parent / "train", "train", indices, _plain(digits))
+    return Made(f"{len(indices)} images", training_command("gan/fashion", out))
 
 
-def make_classes(out: Path, *, originals: Path, seed: int = 0, count: int | None = None) -> None:
+def make_classes(out: Path, *, originals: Path, seed: int = 0, count: int | None = None) -> Made:
     """Write Fashion-MNIST into class folders, train/<class> and test/<class>.
 
     Args:
@@ -144,21 +169,27 @@ def make_classes(out: Path, *, originals: Path, seed: int = 0, count: int | None
         seed: Seed of the choice of ``count`` images.
         count: Number of training images; None: all.
 
+    Returns:
+        What was written, and the command that trains on it.
+
     Raises:
         FileNotFoundError: The original files are missing.
         ValueError: They cannot be read, ``out`` exists and is not empty, or ``count`` is less
             than 1.
     """
     digits = find_digits("fashionmnist", originals)
+    written: list[str] = []
     with new_folder(out) as parent:
         for split in SPLITS:
             chosen = count if split == "train" else None
             indices = _choose(len(digits[split].labels), chosen, [seed])
+            written.append(f"{len(indices)} images in {split}")
             names = np.array(CLOTHES)[digits[split].labels]
             _write_folder(parent / split, split, indices, _plain(digits), names)
+    return Made(", ".join(written), training_command("funit/fashion", out))
 
 
-MAKERS: dict[str, Callable[..., None]] = {
+MAKERS: dict[str, Callable[..., Made]] = {
     "mnist2usps": partial(make_digits, "mnist", "usps"),
     "usps2mnist": partial(make_digits, "usps", "mnist"),
     "svhn2mnist": partial(make_digits, "svhn", "mnist"),
@@ -170,9 +201,18 @@ MAKERS: dict[str, Callable[..., None]] = {
 }
 
 
+def _following(name: str, out: Path) -> str:
+    """Return the command for two data sets of digits, which a recipe may be made for."""
+    if name in _RECIPES:
+        return training_command(_RECIPES[name], out)
+    return shlex.join(["crossimage", "data", "inspect", str(out)])
+
+
 def _write(
     out: Path, domains: Sequence[Splits], painters: Sequence[Painter], seed: int, count: int | None
-) -> None:
+) -> str:
+    """Write the images of two domains, and return how many there are."""
+    written: list[str] = []
     with new_folder(out) as parent:
         for letter, digits, paint in zip("AB", domains, painters, strict=True):
             for split in SPLITS:
@@ -181,6 +221,8 @@ def _write(
                 indices = _choose(len(labels), chosen, [seed, ord(letter)])
                 known = None if folder.name == "trainB" else labels
                 _write_folder(folder, split, indices, paint, known)
+                written.append(f"{len(indices)} images in {folder.name}")
+    return ", ".join(written)
 
 
 def _choose(total: int, count: int | None, seed: Sequence[int]) -> Indices:

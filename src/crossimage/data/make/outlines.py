@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from crossimage.data.make.made import Made, training_command
 from crossimage.data.make.shapes import KINDS, Points, Random, Shape
 from crossimage.utils.files import new_folder
 
@@ -29,7 +30,7 @@ def make_outlines(
     test_count: int = 20,
     size: int = 64,
     paired: bool = False,
-) -> None:
+) -> Made:
     """Write the folders trainA, trainB, testA and testB.
 
     A holds black outlines on white, B shapes of the same kinds, each in one colour and texture. No
@@ -43,6 +44,9 @@ def make_outlines(
         size: Height and width in pixels.
         paired: Whether images of the same name show the same shape; otherwise no shape appears in
             both domains.
+
+    Returns:
+        What was written, and the command that trains on it.
 
     Raises:
         ValueError: ``out`` exists and is not empty, or a number is too small.
@@ -60,9 +64,12 @@ def make_outlines(
                 stream = 4 + index // 2 if paired else index
                 rng = np.random.default_rng([seed, stream, number])
                 draw(rng, size).save(parent / folder / f"{number:05d}.png")
+    recipe = "pix2pix/outlines" if paired else "munit/outlines"
+    summary = f"{count} training and {test_count} test images per domain, {size} px"
+    return Made(summary, training_command(recipe, out))
 
 
-MAKERS: dict[str, Callable[..., None]] = {
+MAKERS: dict[str, Callable[..., Made]] = {
     "outlines": make_outlines,
     "outline_pairs": partial(make_outlines, paired=True),
 }

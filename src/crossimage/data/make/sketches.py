@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from crossimage.data.make.made import Made
 from crossimage.utils.files import new_folder
 
 Pixels = NDArray[np.uint8]
@@ -88,7 +90,7 @@ def _components(mask: Mask) -> NDArray[np.int64]:
         labels = grown
 
 
-def make_noise_sketches(out: Path, *, seed: int = 0, count: int = 400, size: int = 256) -> None:
+def make_noise_sketches(out: Path, *, seed: int = 0, count: int = 400, size: int = 256) -> Made:
     """Write sketches of two to six random strokes into one folder.
 
     The same seed results in the same images.
@@ -98,6 +100,9 @@ def make_noise_sketches(out: Path, *, seed: int = 0, count: int = 400, size: int
         seed: Seed of all strokes.
         count: Number of sketches.
         size: Height and width in pixels.
+
+    Returns:
+        What was written, and a command that uses it.
 
     Raises:
         ValueError: ``out`` exists and is not empty, or a number is too small.
@@ -117,6 +122,8 @@ def make_noise_sketches(out: Path, *, seed: int = 0, count: int = 400, size: int
                 draw.line([(int(x), int(y)) for x, y in points], 0, _SCALE * max(1, size // 128))
             image = image.resize((size, size), Image.Resampling.BOX)
             image.save(parent / f"{number:05}.png")
+    words = ["train", "sketch_to_photo/edges2shoes", "--data", "DIR", f"noise_sketches={out}"]
+    return Made(f"{count} sketches of {size} px", shlex.join(["crossimage", *words]))
 
 
 def _stroke(rng: np.random.Generator) -> Values:

@@ -125,7 +125,10 @@ def _folders_of_sets(data: DataSet, rules: DataRules) -> dict[str, Path]:
         raise FileNotFoundError(f"{data} holds no folder train; {LAYOUT}")
     names = visible_folders(train, rules)
     splits = {name for group in split_folders(names, rules).values() for name in group}
-    return {name: train / name for name in names if train != folder or name not in splits}
+    present = {name: train / name for name in names if train != folder or name not in splits}
+    if not present:
+        raise FileNotFoundError(f"{train} holds no folders; {LAYOUT}")
+    return present
 
 
 def _classes(photos: Domain, chosen: Sequence[str], rules: DataRules) -> tuple[str, ...]:
