@@ -84,6 +84,13 @@ def test_names_that_are_part_of_a_network_stay(tmp_path: Path) -> None:
     assert read_checkpoint(tmp_path / "file.pt").state.keys() == state.keys()
 
 
+def test_wrappers_of_single_parts_are_removed(tmp_path: Path) -> None:
+    names = ["a", "a.module.x", "a.module.module.y", "b.module.x", "b.y", "c.module"]
+    torch.save({name: torch.ones(1) for name in names}, tmp_path / "file.pt")
+    left = ["a", "a.x", "a.module.y", "b.module.x", "b.y", "c.module"]
+    assert list(read_checkpoint(tmp_path / "file.pt").state) == left
+
+
 def test_what_stands_beside_a_network_is_left_out_by_name(
     generator: nn.Module, tmp_path: Path
 ) -> None:

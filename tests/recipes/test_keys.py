@@ -1,11 +1,13 @@
 """The settings of methods are known without importing them."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from crossimage.config import build, keys
 from crossimage.methods import METHODS
+from crossimage.recipes import resolve
 from crossimage.recipes.keys import check_keys, keys_of
 from tests.conftest import SMALL
 
@@ -28,6 +30,7 @@ def test_methods_of_other_packages_are_left_to_their_config() -> None:
         {"cycle": 1},
         {"lr": 1e-4},
         {"discriminator": {"scale": 2}, "batchsize": 1},
+        {f"q{number}": number for number in range(7)},
     ],
 )
 def test_a_wrong_key_gets_the_same_sentence_as_from_the_config(settings: dict[str, Any]) -> None:
@@ -61,3 +64,10 @@ def test_groups_and_settings_by_letter_or_column_pass(
     method: str, settings: dict[str, Any]
 ) -> None:
     check_keys(method, settings, method)
+
+
+def test_a_recipe_that_states_a_setting_twice_is_refused(tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("method: munit\nsteps: 2\nsteps: 3\n")
+    with pytest.raises(ValueError, match=r"mine\.yaml: 'steps' is stated twice; keep one"):
+        resolve(str(recipe))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -129,15 +130,23 @@ def _without_prefixes(state: State) -> State:
     state = {_without_word(name, "_orig_mod"): value for name, value in state.items()}
     while all(name.startswith("module.") for name in state) and state:
         state = {name.removeprefix("module."): value for name, value in state.items()}
-    for group in {name.split(".")[0] for name in state}:
-        wrapped = f"{group}.module."
-        names = [name for name in state if name.startswith(f"{group}.")]
-        if names and all(name.startswith(wrapped) for name in names):
-            state = {
-                f"{group}.{name.removeprefix(wrapped)}" if name in names else name: value
-                for name, value in state.items()
-            }
-    return state
+    groups: dict[str, list[str]] = {}
+    for name in state:
+        group, dot, rest = name.partition(".")
+        if dot:
+            groups.setdefault(group, []).append(rest)
+    wrapped = {
+        group
+        for group, rests in groups.items()
+        if all(rest.startswith("module.") for rest in rests)
+    }
+    return {_without_module(name, wrapped): value for name, value in state.items()}
+
+
+def _without_module(name: str, wrapped: AbstractSet[str]) -> str:
+    """Remove ``module`` after the first word of a name, if that word is one of ``wrapped``."""
+    group, dot, rest = name.partition(".")
+    return f"{group}.{rest.removeprefix('module.')}" if dot and group in wrapped else name
 
 
 def _without_word(name: str, word: str) -> str:

@@ -13,6 +13,8 @@ from typing import Any
 from crossimage.config import read_yaml
 from crossimage.utils.files import expanded
 from crossimage.utils.names import did_you_mean
+from crossimage.utils.texts.shown import cut
+from crossimage.utils.texts.yaml_text import read_yaml_text, repeated_key
 
 __all__ = ["list_recipes", "resolve"]
 
@@ -63,6 +65,8 @@ def resolve(name: str) -> tuple[str, dict[str, Any]]:
             f"and the methods are {', '.join(known)}"
         )
     settings = read_yaml(path)
+    if (key := repeated_key(read_yaml_text(path))) is not None:
+        raise ValueError(f"{path}: '{cut(key)}' is stated twice; keep one of its values")
     method = settings.pop("method", None)
     if not isinstance(method, str):
         raise ValueError(f"{path} does not state its method: add a line such as 'method: munit'")

@@ -64,9 +64,9 @@ def check_keys(
     known = keys_of(method)
     unknown = [key for key in _leaves(settings) if not _fits(key, known)] if known else []
     if unknown:
-        sentences = [explain_unknown(key, [*known, *options]) for key in unknown]
+        sentences = [explain_unknown(key, [*known, *options]) for key in unknown[:_NAMED]]
         advice = f"; `{shlex.join(['crossimage', 'train', recipe, '--help'])}` lists the settings"
-        said = few(sentences, _NAMED)
+        said = few([*sentences, *unknown[_NAMED:]], _NAMED)
         raise ValueError(f"{recipe}: {said}{'' if ';' in said else advice}")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from crossimage.config import read_yaml
-from crossimage.utils.texts.yaml_text import SyntaxFault, parse_yaml
+from crossimage.utils.texts.yaml_text import SyntaxFault, parse_yaml, repeated_key
 
 
 def laughs(levels: int, each: int) -> str:
@@ -62,3 +62,18 @@ def test_usual_aliases_are_read() -> None:
     text = "base: &base {width: 4}\nother: {<<: *base, crop: 16}\nlist: [*base, *base]"
     values = parse_yaml(text)
     assert values["other"] == {"width": 4, "crop": 16} and values["list"] == [{"width": 4}] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("steps: 2\nmethod: munit\nsteps: 3", "steps"),
+        ("loss: {gan: 1, 'gan': 2}", "gan"),
+        ("x:\n- {a: 1}\n- b: 1\n  b: 1", "b"),
+        ("a: b\nb: a\nc: {a: 1, b: [a, a]}\n? [a]\n: 1\nd: 1", None),
+        ("x: &x {a: 1}\ny:\n  <<: *x\n  a: 2\nz: [*x, *x]", None),
+        ("", None),
+    ],
+)
+def test_keys_that_a_mapping_holds_twice_are_found(text: str, key: str | None) -> None:
+    assert repeated_key(text) == key

@@ -61,6 +61,32 @@ def parse_yaml(text: str) -> Any:
         raise SyntaxFault(f"a value is not of its type ({cut(error)})") from None
 
 
+def repeated_key(text: str) -> str | None:
+    """Return a key that a mapping of a valid YAML text holds twice, or None.
+
+    YAML forbids it, but parsers keep the last value without a word.
+    """
+    opened: list[set[str] | None] = []  # keys of the mappings around; None for sequences
+    turns: list[bool] = []  # whether a key comes next, for each of them
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionEndEvent):
+            opened.pop()
+            turns.pop()
+            continue
+        if not isinstance(event, yaml.NodeEvent):
+            continue
+        if opened and (known := opened[-1]) is not None:
+            if turns[-1] and isinstance(event, yaml.ScalarEvent):
+                if event.value in known:
+                    return str(event.value)
+                known.add(event.value)
+            turns[-1] = not turns[-1]
+        if isinstance(event, yaml.CollectionStartEvent):
+            opened.append(set() if isinstance(event, yaml.MappingStartEvent) else None)
+            turns.append(True)
+    return None
+
+
 def _sentence(error: yaml.YAMLError) -> str:
     """Return the message of an error, which has a line of its own for each part, as one."""
     return cut(" ".join(str(error).split()), 400)
