@@ -11,7 +11,7 @@ from crossimage.inference.predictor import Predictor
 from crossimage.inference.translator import Translator
 from crossimage.networks.layers.plain import is_plain
 from tests.inference.exported.graphs import onnx
-from tests.inference.strips.test_engine import ANY_SIZE, ONE_SIZE, image, predictor, settings_of
+from tests.inference.strips.test_engine import ANY_SIZE, ONE_SIZE, image, predictor
 
 pytest.importorskip("onnxscript", reason="the extra `export` is not installed")
 
@@ -144,7 +144,6 @@ def test_every_method_translates_alike(name: str, changes: dict[str, Any], tmp_p
         given = [{"reference": x}]
     elif model.networks.labels:
         given = [{"seed": 3, "to": name} for name in model.targets]
-        assert settings_of(name)["attributes"]
     if len(written.files) > 1 and not model.networks.few_shot:
         target = given[0].get("to")
         y = image(model.networks, 40, 33, n=2)
