@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -176,6 +177,16 @@ def test_a_link_that_looks_like_a_leftover_keeps_its_target(tmp_path: Path) -> N
     os.mkfifo(temporary_path(tmp_path / "c"))
     files.remove_leftovers(tmp_path)
     assert (target / "x").exists()
+
+
+def test_a_full_disk_names_the_folder_that_was_to_be_filled(tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with (
+        pytest.raises(OSError, match="No space left on device: '.*out'"),
+        new_folder(tmp_path / "out"),
+    ):
+        raise full
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_new_folder_has_its_own_temporary_name(tmp_path: Path) -> None:

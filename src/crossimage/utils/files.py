@@ -237,6 +237,10 @@ def new_folder(out: Path) -> Iterator[Path]:
         with _held(temporary):
             yield temporary
         os.replace(temporary, out)
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(out)  # errors of a full disk name no file
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
