@@ -46,7 +46,7 @@ def test_imports_no_torch(code: str) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["crossimage.training.run", "crossimage.inference.translator", "crossimage.data.build"],
+    ["crossimage.validation.train", "crossimage.inference.translator", "crossimage.data.build"],
 )
 def test_imports_no_package_that_takes_seconds_and_is_hardly_used(module: str) -> None:
     code = (

@@ -51,6 +51,14 @@ def noise(seed, height=20, width=30, channels=3):
     return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
 
 
+def pets(root, count, side):
+    """Make folders of cats and dogs, each with different square images of noise."""
+    for seed, name in enumerate(("cats", "dogs")):
+        for number in range(count):
+            save(root / name / f"{number}.png", noise(100 * seed + number, side, side))
+    return root
+
+
 def levels(image):
     return image.add(1).mul(127.5).round().int()
 

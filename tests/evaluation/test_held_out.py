@@ -12,16 +12,12 @@ from crossimage.data.build import find_source
 from crossimage.evaluation.galleries.translations import TranslationGallery
 from crossimage.inference.translator import Translator, load
 from tests.conftest import small
-from tests.data.helpers import noise, save
+from tests.data.helpers import noise, pets, save
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("pets")
-    for seed, name in enumerate(("cats", "dogs")):
-        for number in range(20):
-            save(root / name / f"{number}.png", noise(100 * seed + number, 24, 24))
-    return root
+    return pets(tmp_path_factory.mktemp("pets"), 20, 24)
 
 
 @pytest.fixture(scope="module")

@@ -15,20 +15,16 @@ from crossimage.runs.listing import list_runs
 from crossimage.training.best.evaluations import Evaluations
 from crossimage.training.run_names import is_unfinished
 from tests.conftest import as_arguments, small
-from tests.data.helpers import noise, save
+from tests.data.helpers import pets
 
 
 @pytest.fixture(scope="module")
-def pets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("pets")
-    for seed, name in enumerate(("cats", "dogs")):
-        for number in range(24):
-            save(root / name / f"{number}.png", noise(100 * seed + number, 20, 20))
-    return root
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pets(tmp_path_factory.mktemp("pets"), 24, 20)
 
 
 @pytest.fixture(scope="module")
-def said(pets: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def said(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A run that ends early, and what it prints."""
     run = tmp_path_factory.mktemp("runs") / "early"
     settings = small(
@@ -46,7 +42,7 @@ def said(pets: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, st
         patch.setattr(Evaluations, "compute", scripted)
         text = io.StringIO()
         streams.setattr(sys, "stdout", text)
-        arguments = ["train", "cyclegan", "--data", str(pets), "--out", str(run)]
+        arguments = ["train", "cyclegan", "--data", str(data), "--out", str(run)]
         assert main([*arguments, *as_arguments(settings)]) == 0
     return run, text.getvalue()
 
@@ -90,18 +86,18 @@ def test_a_run_without_a_name_does_not_go_on_after_it_has_ended(
 
 @pytest.mark.parametrize("name", ["model.safetensors", "best.safetensors"])
 def test_later_evaluations_use_no_validation_images(
-    said: tuple[Path, str], pets: Path, name: str
+    said: tuple[Path, str], data: Path, name: str
 ) -> None:
-    gallery = TranslationGallery("x", load(said[0] / name, "cpu"), str(pets), "dogs", 0)
+    gallery = TranslationGallery("x", load(said[0] / name, "cpu"), str(data), "dogs", 0)
     assert len(gallery.paths) == 2 == len(gallery.real.paths)
     assert [len(domain.train) for domain in gallery.domains] == [20, 20]
     assert gallery.untested == () and not gallery.warnings()
 
 
 def test_without_test_images_validation_images_are_not_used_either(
-    pets: Path, tmp_path: Path
+    data: Path, tmp_path: Path
 ) -> None:
     settings = small("cyclegan", batch_size=1, width=2, evaluate_every=9, steps=1, holdout=0)
-    crossimage.train("cyclegan", pets, tmp_path, validate=lambda _: {"x": 1}, **settings)
-    gallery = TranslationGallery("x", load(tmp_path, "cpu"), str(pets), "dogs", 0)
+    crossimage.train("cyclegan", data, tmp_path, validate=lambda _: {"x": 1}, **settings)
+    gallery = TranslationGallery("x", load(tmp_path, "cpu"), str(data), "dogs", 0)
     assert len(gallery.paths) == 22 and gallery.untested == ("cats", "dogs")

@@ -288,7 +288,7 @@ def _ablate(
     from crossimage.cli.console import ConsoleListener
     from crossimage.cli.overrides import parse_overrides
     from crossimage.training.ablations import check_variants, find_variants, train_variant
-    from crossimage.validation.metric import MetricValidator
+    from crossimage.validation.by_metric import by_metric
 
     options.check()
     shared = parse_overrides([*(word for word in recipes if "=" in word), *settings])
@@ -296,7 +296,7 @@ def _ablate(
     check_variants(variants, shared)
     for variant in variants:
         listener = ConsoleListener()
-        result = train_variant(variant, data, out, shared, listener, MetricValidator())
+        result = train_variant(variant, data, out, shared, listener, by_metric)
         status = listener.report(result)
         if status:
             raise SystemExit(status)

@@ -100,10 +100,10 @@ def run_train(arguments: list[str]) -> int:
         known["devices"] = known["devices"] or 1
         with tied_together(known["devices"]):
             from crossimage.training.run import run_training  # which takes seconds
-            from crossimage.validation.metric import MetricValidator
+            from crossimage.validation.by_metric import by_metric
 
             result = run_training(
-                **known, overrides=overrides, validator=MetricValidator(), listener=listener
+                **known, overrides=overrides, validator=by_metric, listener=listener
             )
         return listener.report(result)
 

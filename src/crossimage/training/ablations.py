@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -118,7 +118,7 @@ def train_variant(
     out: Path,
     overrides: Mapping[str, Any],
     listener: Listener,
-    validator: Validator | None = None,
+    validator: Callable[[], Validator] | None = None,
 ) -> TrainingResult:
     """Train a variant in its folder, or continue its training; a finished run stays as it is.
 
@@ -128,7 +128,7 @@ def train_variant(
         out: Folder of all runs.
         overrides: Settings that all variants share; they override the variant's own.
         listener: Receives progress and messages.
-        validator: Evaluates it on its way, if its settings ask for that.
+        validator: Makes what evaluates it on its way, if its settings ask for that.
 
     Raises:
         ValueError: The settings or the data cannot be used, or the training diverged.

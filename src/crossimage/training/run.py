@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -68,7 +68,7 @@ def run_training(
     budget: str | None = None,
     finish: str | None = None,
     accept_data_change: bool = False,
-    validator: Validator | None = None,
+    validator: Callable[[], Validator] | None = None,
     listener: Listener,
 ) -> TrainingResult:
     """Train a method, or continue the run in ``out`` from its newest checkpoint.
@@ -87,7 +87,8 @@ def run_training(
         budget: Time that a new run shall take, such as ``20m``.
         finish: Time in which a run that has begun shall end.
         accept_data_change: Continue a run although its images have changed.
-        validator: Evaluates the run on its way, if its setting ``evaluate_every`` is not 0.
+        validator: Makes what evaluates the run on its way, if its setting ``evaluate_every`` is not
+            0.
         listener: Receives the progress and messages of the first process only.
 
     Raises:
@@ -218,7 +219,7 @@ class _Run:
         request: A time that the user requests.
         accept_data_change: Whether its images may differ from those before.
         validation: Its domains, with the validation images in place of test images.
-        validator: Evaluates it on its way.
+        validator: Makes what evaluates it on its way.
         listener: Receives progress and messages.
     """
 
@@ -236,7 +237,7 @@ class _Run:
     request: Request | None
     accept_data_change: bool
     validation: tuple[Domain, ...]
-    validator: Validator | None
+    validator: Callable[[], Validator] | None
     listener: Listener
 
     @cached_property
@@ -414,7 +415,7 @@ class _Run:
         }
         evaluations = None
         if config.evaluate_every and self.validator:
-            evaluations = Evaluations(self.validator, self.validation, config, self.out, listener)
+            evaluations = Evaluations(self.validator(), self.validation, config, self.out, listener)
         trainer = Trainer(
             method, config, dataset, fabric, checkpoints, recorder, labels, evaluations
         )

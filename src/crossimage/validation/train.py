@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from crossimage.training.processes.fabric import world_of
 from crossimage.training.result import TrainingResult
 from crossimage.training.run import run_training
 from crossimage.utils.files import as_path
-from crossimage.validation.metric import MetricValidator
+from crossimage.validation.by_metric import by_metric
 
 
 def train(
@@ -103,7 +104,7 @@ def train(
             finish=finish,
             device=device,
             accept_data_change=accept_data_change,
-            validator=OwnValidator(validate, figure) if validate else MetricValidator(),
+            validator=partial(OwnValidator, validate, figure) if validate else by_metric,
             listener=listener_for(on_progress),
         )
     if result.stopped_by not in (None, "on_progress"):

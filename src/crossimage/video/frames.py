@@ -73,7 +73,7 @@ class FrameTranslator:
         if kind == "frame":
             return nullcontext()
         count = len(source.facts.times)
-        chosen = torch.cat([self._read(frame_at(source, i)) for i in key_frames(count)])
+        chosen = torch.cat([self._read(_frame_at(source, i)) for i in key_frames(count)])
         target = self._predictor.encode_target(self._to, 1)
         pooled = pool_statistics(self._predictor, chosen, target, self._draw)
         return self._predictor.fixed_statistics(pooled)
@@ -102,7 +102,7 @@ class FrameTranslator:
         return np.concatenate([_rgb(x), output], axis=1)
 
 
-def frame_at(source: Source, index: int) -> Pixels:
+def _frame_at(source: Source, index: int) -> Pixels:
     """Return the image of one frame of a film."""
     return next(source.frames(index)).pixels
 

@@ -10,12 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from crossimage.data.images.files import from_array
 from crossimage.evaluation.galleries.base import Gallery, GalleryItem
-from crossimage.evaluation.galleries.images import ImageStream, as_uint8, to_rgb
-from crossimage.inference.pooling import key_frames, pool_statistics
+from crossimage.evaluation.galleries.images import ImageStream
 from crossimage.inference.predictor import Predictor
-from crossimage.video.film import Pixels, Source
+from crossimage.video.film import Pixels
+from crossimage.video.frames import FrameTranslator
 from crossimage.video.opening import open_source
 
 
@@ -114,36 +113,21 @@ class ModelFilm(FilmGallery):
                 f"the target of this {model.method} is what references show: translate {film} with "
                 "crossimage video, and name the result with --fake"
             )
-        self._to = model.resolve_target(to)
+        target = model.resolve_target(to)
         facts = {
-            "method": model.method, "model": title, "target": str(self._to),
+            "method": model.method, "model": title, "target": str(target),
             "preparation": "frames of their size, statistics of norms pooled over key frames",
         }  # fmt: skip
         super().__init__(title, film, facts)
         self.depends_on_seed = model.multimodal
-        self._model = model
-        self._draw = model.draw(seed, "", 0, model.encode_target(self._to, 1))
+        draw = model.draw(seed, "", 0, model.encode_target(target, 1))
+        self._frames = FrameTranslator(model, target, draw)
 
     def results(self, count: int) -> Iterator[Tensor]:
         """Translate the first frames."""
-        model, target = self._model, self._model.encode_target(self._to, 1)
-        total = len(self.source.facts.times)
-        keys = torch.cat([self._read(_at(self.source, index)) for index in key_frames(total)])
-        statistics = pool_statistics(model, keys, target, self._draw)
-        for frame in islice(self.source.frames(), count):
-            with model.fixed_statistics(statistics):
-                y = model.predict(self._read(frame.pixels), target, [[self._draw]])
-            yield to_rgb(as_uint8(y[0, 0].cpu()))
-
-    def _read(self, pixels: Pixels) -> Tensor:
-        """Return a frame as the networks take it (1, C, H, W)."""
-        channels = self._model.channels(self._model.source_letter(self._to))
-        x = from_array(pixels, channels)[None].to(self._model.device)
-        return self._model.fit_size(x)
-
-
-def _at(source: Source, index: int) -> Pixels:
-    return next(source.frames(index)).pixels
+        with self._frames.statistics(self.source, "pooled"):
+            for frame in self._frames.translate(islice(self.source.frames(), count)):
+                yield _tensor(frame.pixels)
 
 
 def _tensor(pixels: Pixels) -> Tensor:

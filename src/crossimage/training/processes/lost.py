@@ -32,6 +32,8 @@ _GRACE = 15.0
 _SAY, _JOIN = 10.0, 300.0
 """Seconds after which it is said that processes are missing, and after which the run ends."""
 _PAUSE = 0.5
+_ANSWER = 10.0
+"""Seconds that a connection may take to be made, or to say something."""
 _GOODBYE = b"."
 _CONNECTIONS: set[socket.socket] = set()
 
@@ -198,7 +200,7 @@ class _Ties:
         """Return the store of values, once there is one."""
         while self.store is None:
             try:
-                socket.create_connection((self.host, self.port), _SAY).close()
+                socket.create_connection((self.host, self.port), _ANSWER).close()
                 self.store = self._open_store(first=False)
             except OSError:
                 time.sleep(_PAUSE)
@@ -209,14 +211,14 @@ class _Ties:
     def _connect(self) -> socket.socket:
         """Return a connection with the first process, which knows who this is."""
         port, token = self._reach_store().get(self.key).decode().split()
-        connection = socket.create_connection((self.host, int(port)), _SAY)
+        connection = socket.create_connection((self.host, int(port)), _ANSWER)
         connection.sendall(f"{token} {self.rank:8}".encode())
         return self._tie(connection, 0)
 
     def _accept(self, listener: socket.socket, token: str) -> socket.socket | None:
         """Return a connection with another process; None if someone else knocked."""
         connection, _ = listener.accept()
-        connection.settimeout(_SAY)
+        connection.settimeout(_ANSWER)
         said, _, rank = self._read(connection, len(token) + 9).partition(" ")
         if said != token:
             connection.close()
@@ -234,7 +236,7 @@ class _Ties:
 
     def _tie(self, connection: socket.socket, rank: int) -> socket.socket:
         """Have the kernel notice that a machine is gone, too."""
-        connection.settimeout(_SAY)
+        connection.settimeout(_ANSWER)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 3), ("TCP_KEEPCNT", 3)):
             if hasattr(socket, name):
