@@ -189,6 +189,16 @@ def test_a_full_disk_names_the_folder_that_was_to_be_filled(tmp_path: Path) -> N
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("write", [atomic, new_folder])
+def test_errors_with_a_sentence_of_their_own_stay_as_they_are(tmp_path: Path, write) -> None:
+    error = FileNotFoundError("there is no model runs/x")
+    with (
+        pytest.raises(FileNotFoundError, match="^there is no model runs/x$"),
+        write(tmp_path / "o"),
+    ):
+        raise error
+
+
 def test_a_new_folder_has_its_own_temporary_name(tmp_path: Path) -> None:
     def make(number: int) -> int | None:
         try:

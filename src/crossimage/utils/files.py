@@ -92,12 +92,17 @@ def atomic(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
         if durable:
             flush_folder(path.parent)
     except BaseException as error:
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # errors of a full disk do not name the file
+        _name_file(error, path)
         if temporary:
             with suppress(OSError):
                 temporary.unlink()
         raise
+
+
+def _name_file(error: BaseException, path: Path) -> None:
+    """Name a file in an error of the system that names none, such as that of a full disk."""
+    if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+        error.filename = str(path)
 
 
 def _create(path: Path) -> tuple[Path, int]:
@@ -238,8 +243,7 @@ def new_folder(out: Path) -> Iterator[Path]:
             yield temporary
         os.replace(temporary, out)
     except OSError as error:
-        if error.filename is None:
-            error.filename = str(out)  # errors of a full disk name no file
+        _name_file(error, out)
         raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
