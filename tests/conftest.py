@@ -168,12 +168,15 @@ RUN: dict[str, Any] = {
 """Settings that make a run tiny."""
 
 
+def slow(*values: Any) -> Any:
+    """Parameters with which only `make test-slow` tries a test."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 def slow_except(*quick: str) -> list[Any]:
     """Parameters of a test that every method passes, of which `make test` tries a few."""
     assert set(quick) <= set(METHODS)
-    return [
-        name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in METHODS
-    ]
+    return [name if name in quick else slow(name) for name in METHODS]
 
 
 def small(method: str = "munit", **changes: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from crossimage.data import deaths as deaths_of
 from crossimage.data import loader as batches
 from crossimage.data.loader import Sample, collate, load_batches
 from crossimage.utils.signals import STOP_SIGNALS
+from tests.conftest import slow
 from tests.data.helpers import PLAIN, dataset, same
 
 
@@ -181,7 +182,7 @@ def deadly_decode(target: Path, how: str, record: Path):
 
 
 @pytest.mark.parametrize(
-    ("how", "deaths"), [("SIGSEGV", 1), ("SIGABRT", 1), ("exit", 1), ("SIGKILL", 2)]
+    ("how", "deaths"), [("SIGSEGV", 1), slow("SIGABRT", 1), slow("exit", 1), ("SIGKILL", 2)]
 )
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_a_loader_process_that_dies_costs_only_the_file_it_was_reading(

@@ -15,7 +15,7 @@ import pytest
 import crossimage
 from crossimage.training import recorder
 from crossimage.training.tensorboard import Board
-from tests.conftest import small
+from tests.conftest import slow, small
 from tests.faults.harness import await_saves, start, train_command, trained
 
 SETTINGS = small(sample_every=2, page_every=2)
@@ -42,7 +42,9 @@ WRITERS = [
 
 
 @pytest.mark.parametrize(("owner", "writer", "name"), WRITERS)
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS, errno.ESTALE, None])
+@pytest.mark.parametrize(
+    "number", [errno.ENOSPC, slow(errno.EIO), slow(errno.EROFS), slow(errno.ESTALE), None]
+)
 def test_a_failing_writer_is_told_once(
     owner, writer, name, number, folders, tmp_path, whole, monkeypatch
 ):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crossimage.checkpoints.training_state import Checkpoints
-from tests.conftest import small
+from tests.conftest import slow, small
 from tests.faults.harness import PATIENCE, compare, start, start_two, train_command
 
 SETTINGS = small(steps=12, keep=100, sample_every=4)
@@ -44,7 +44,7 @@ def sentence(said: Path) -> str:
     return line
 
 
-@pytest.mark.parametrize("free", [0, 20_000, 150_000, 1_000_000])
+@pytest.mark.parametrize("free", [slow(0), 20_000, slow(150_000), slow(1_000_000)])
 def test_a_full_disk_is_one_sentence_and_the_run_continues_when_there_is_room(
     free: int, folders: Path, tmp_path: Path, disk: Path
 ) -> None:

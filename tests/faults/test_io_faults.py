@@ -3,9 +3,12 @@
 from itertools import islice
 from pathlib import Path
 
+import pytest
+
 from tests.faults.io_faults import check, faults
 
 
+@pytest.mark.slow
 def test_runs_on_failing_disks_end_with_a_sentence_and_continue(tmp_path: Path) -> None:
     outcome = check(tmp_path, seed=4, count=4)
     assert outcome.tried == 4 and outcome.errors == []

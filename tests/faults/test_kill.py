@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import slow
 from tests.faults import kills
 from tests.faults.harness import Victims
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [slow(0), 2])
 def test_a_run_killed_again_and_again_ends_like_an_uninterrupted_one(
     workers: int, tmp_path: Path
 ) -> None:
@@ -20,6 +21,7 @@ def test_a_run_killed_again_and_again_ends_like_an_uninterrupted_one(
     assert not victims.surviving_loaders()
 
 
+@pytest.mark.slow
 def test_runs_of_methods_with_stages_are_killed_and_end_like_uninterrupted_ones(
     tmp_path: Path,
 ) -> None:

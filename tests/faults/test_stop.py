@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crossimage.utils.signals import STOP_SIGNALS
-from tests.conftest import small
+from tests.conftest import slow, small
 from tests.faults.harness import await_saves, compare, finish, start, start_two, train_command
 
 LONG = small(steps=40, workers=2, save_every=8, ema_decay=0.9)
@@ -34,7 +34,10 @@ def printed_command(said: Path) -> list[str]:
     return words[1:]
 
 
-@pytest.mark.parametrize("number", sorted(STOP_SIGNALS))
+@pytest.mark.parametrize(
+    "number",
+    [n if n in (signal.SIGINT, signal.SIGTERM) else slow(n) for n in sorted(STOP_SIGNALS)],
+)
 def test_a_stopped_run_saves_and_its_printed_command_continues_it(
     number: signal.Signals, folders: Path, tmp_path: Path, whole: Path
 ) -> None:
@@ -58,7 +61,7 @@ def whole_of_two(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return out
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [slow(0), 1])
 def test_a_signal_to_one_of_two_processes_stops_both(
     rank: int, folders: Path, tmp_path: Path, whole_of_two: Path
 ) -> None:
