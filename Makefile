@@ -1,4 +1,4 @@
-.PHONY: install check test test-slow docs notebooks demo bench clean
+.PHONY: install check test test-slow docs tables notebooks demo bench clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -47,6 +47,10 @@ demo: install
 	@echo "  demo/translated      the test outlines, four styles each"
 	@echo "  demo/guided          the test outlines in the style of one reference image"
 	@echo "  demo/run/index.html  the training run: sample sheets over time and loss curves"
+
+# The tables of figures in the docs, from docs/results.
+tables: install
+	$(BIN)/python benchmarks/tables.py
 
 bench: install
 	$(BIN)/python benchmarks/train_step.py
