@@ -1,6 +1,7 @@
 """What the command line prints about a training run."""
 
 import io
+import shlex
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import rich.console
 
 from crossimage.cli.app import main
 from crossimage.cli.console import ConsoleListener, progress_bar
+from crossimage.runs.listing import list_runs
 from crossimage.training.listener import TrainingProgress
 from tests.conftest import as_arguments, small
 
@@ -37,12 +39,16 @@ def test_the_end_names_the_model_the_samples_and_the_next_command(
     for part in ("model.safetensors", "samples", "index.html"):
         assert str(out / part) in said
     assert f"crossimage translate '{out}' IMAGES --to shoes --out DIR" in said
-    assert "rerun with a larger `steps`" in said
+    longer = said.splitlines()[-1].strip()
+    assert said.splitlines()[-2] == "train longer:"
 
     assert train(folders, out, steps=2, domains="edges,shoes") == 0
     assert capsys.readouterr().out == (
-        f"{out} has finished its 2 steps; to train longer, rerun with a larger `steps`\n"
+        f"{out} has finished its 2 steps; to train longer:\n  {longer}\n"
     )
+    program, *arguments = shlex.split(longer)
+    assert program == "crossimage" and main(arguments) == 0
+    assert "continuing" in capsys.readouterr().out and list_runs(out)[0].step == 4
 
 
 def test_a_model_that_makes_images_from_noise_is_to_be_sampled(
@@ -57,7 +63,10 @@ def test_a_run_whose_learning_rate_has_fallen_to_zero_is_a_start_for_another(
     folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train(folders, tmp_path, steps=1, decay_steps=1) == 0
-    assert "start a new run from this model: --init" in capsys.readouterr().out
+    program, *arguments = shlex.split(capsys.readouterr().out.splitlines()[-1])
+    new = tmp_path.with_name(f"{tmp_path.name}-2")
+    assert program == "crossimage" and main(arguments) == 0
+    assert f"initialised from {tmp_path}" in capsys.readouterr().out and list_runs(new)[0].step == 1
 
 
 def test_without_a_terminal_a_line_is_printed_now_and_then(

@@ -54,7 +54,7 @@ def test_the_end_names_the_last_and_the_best_model(said: tuple[Path, str]) -> No
     assert f"model    {run / 'model.safetensors'}" in lines
     assert f"best     {run / 'best.safetensors'}" in lines
     assert "kid      last 4 at step 3, best 2 at step 1" in lines
-    assert "train longer: rerun with a larger `patience`" in lines
+    assert lines[-1].endswith("patience=4") and lines[-2] == "train longer:"
     assert "validation: kid 3 at step 2, the best is 2 at step 1" in lines
     assert re.search("for validation: 2 of 22 training images of cats, 2 of 22", text)
 

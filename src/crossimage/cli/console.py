@@ -110,20 +110,15 @@ class ConsoleListener(Listener):
                 f"stopped at step {result.step} and saved; to continue:\n  {command}"
             )
             return 128 + signal.Signals[result.stopped_by] if is_first_process() else 0
-        if result.first_step >= result.step and result.stopped_early and result.standing:
-            self.console.print(
-                f"{result.run} ended early at step {result.step}: {result.standing.reason}; to "
-                "train longer, rerun with a larger `patience`"
-            )
-            return 0
+        command = shlex.join(["crossimage", *longer(self.arguments, result)])
         if result.first_step >= result.step:
-            self.console.print(
-                f"{result.run} has finished its {result.step} steps; to train longer, "
-                f"{_longer(result)}"
-            )
+            ended = f"has finished its {result.step} steps"
+            if result.stopped_early and result.standing:
+                ended = f"ended early at step {result.step}: {result.standing.reason}"
+            self.console.print(f"{result.run} {ended}; to train longer:\n  {command}")
             return 0
         self.console.print(Rule(f"{result.step} steps", align="left"), soft_wrap=False)
-        for line in closing_lines(result):
+        for line in [*closing_lines(result), "train longer:", f"  {command}"]:
             self.console.print(printable(line))
         return 0
 
@@ -180,7 +175,6 @@ def closing_lines(result: TrainingResult) -> list[str]:
         "",
         f"{task}:",
         f"  {shlex.join(['crossimage', *use])} --out DIR",
-        f"train longer: {_longer(result)}",
     ]
 
 
@@ -230,11 +224,20 @@ def _figures(standing: Standing) -> list[str]:
     return [f"{standing.figure:<8} {', '.join(parts)}"] if parts else []
 
 
-def _longer(result: TrainingResult) -> str:
-    """Return how to train longer than a finished run."""
-    if result.stopped_early:
-        return "rerun with a larger `patience`"
-    # its learning rate has fallen to zero, or its schedule was made for this length
-    if result.config.decay_steps or result.fitted:
-        return "start a new run from this model: --init, and another --out"
-    return "rerun with a larger `steps`"
+def longer(arguments: Sequence[str], result: TrainingResult) -> list[str]:
+    """Return the arguments that train longer than a finished run.
+
+    Args:
+        arguments: The arguments of that run.
+        result: What it has made.
+    """
+    config, words = result.config, list(arguments)
+    if not result.stopped_early and (config.decay_steps or result.fitted):
+        # its learning rate has fallen to zero, or its schedule was made for this length
+        return anew(words, result.run)
+    name, value = ("patience", config.patience) if result.stopped_early else ("steps", config.steps)
+    if name == "steps":  # epochs win over steps
+        words = [word for word in words if not word.startswith("epochs=")]
+    words = [word for word in words if not word.startswith(f"{name}=")]
+    out = [] if out_of(words) else ["--out", str(result.run)]
+    return [*words, *out, f"{name}={2 * value}"]

@@ -64,7 +64,7 @@ def data_inspect(
     from crossimage.doctor.examination import examine
     from crossimage.doctor.report import sentences, write_report
     from crossimage.utils.progress import StderrProgress
-    from crossimage.utils.streams import printable
+    from crossimage.utils.streams import print_error, printable
 
     known: dict[str, Any] = {}
     if method:
@@ -74,11 +74,16 @@ def data_inspect(
             "companions": method.companions(config),
             "flexible": "domains" not in overrides and not method.has_direction(config),
         }
-    with StderrProgress(skip_short=True) as progress:
-        examination = examine(
-            data, recipe, method, config, overrides, known=known, estimate=not no_estimate,
-            progress=progress,
-        )  # fmt: skip
+    try:
+        with StderrProgress(skip_short=True) as progress:
+            examination = examine(
+                data, recipe, method, config, overrides, known=known, estimate=not no_estimate,
+                progress=progress,
+            )  # fmt: skip
+    except (ValueError, OSError) as error:  # not what the method trains on, or not there
+        print_error(f"crossimage: {error}")
+        print("Training would stop: 1 problem.")
+        raise SystemExit(1) from error
     diagnosis = examination.diagnosis
     diagnosis.report.problems[:] = diagnosis.problems
     print_report(diagnosis.report)
