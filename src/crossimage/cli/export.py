@@ -41,7 +41,7 @@ def export(
 
     path = as_path(out, "OUT.onnx")
     folder = None if int8 is None else as_path(int8, "--int8")
-    loaded = load(as_path(model, "MODEL"), "cpu", settings=parse_overrides(set))
+    loaded = load(model, "cpu", settings=parse_overrides(set))
     written = export_model(loaded, path, to, folder)
     about = written.about
     for file in written.files:

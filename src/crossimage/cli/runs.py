@@ -41,7 +41,7 @@ def info(model: Positional[Model]) -> None:
     """
     from crossimage.runs.info import describe
 
-    facts = describe(as_path(model, "MODEL"))
+    facts = describe(model)
     width = max(len(name) for name, _ in facts)
     for name, value in facts:
         print(printable(f"{name:{width}}  {value}"))

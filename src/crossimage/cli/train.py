@@ -47,8 +47,9 @@ def train(
             default runs/<data>-<method>-001: an unfinished run of the same command is continued,
             and otherwise the next number is taken.
         resume: Continue this run; it knows its settings and data, so nothing else is needed.
-        init: Run, model file or checkpoint whose networks and weights a new run starts from,
-            including the discriminators if it is a run or checkpoint.
+        init: Run, model file, checkpoint or address of a model (hf://OWNER/NAME) whose networks and
+            weights a new run starts from, including the discriminators if it is a run or
+            checkpoint.
         budget: Time that a new run shall take, such as 90s, 20m, 2h or 1d: the number of steps is
             chosen by their speed, and the schedule is scaled to it.
         finish: Time in which a run that has begun shall end; its learning rate falls to 0 by then.
@@ -66,7 +67,7 @@ def train(
         "data": data,
         "out": None if out is None else as_path(out, "--out"),
         "resume": None if resume is None else as_path(resume, "--resume"),
-        "init_from": None if init is None else as_path(init, "--init"),
+        "init_from": init,
         "budget": budget,
         "finish": finish,
         "devices": devices,
@@ -93,11 +94,14 @@ def run_train(arguments: list[str]) -> int:
     with _resumed(run, known, overrides, rest) if run else nullcontext(arguments) as words:
         _check_complete(known)
         _settings_of(known["recipe"], overrides)  # a misspelt one is named before PyTorch is loaded
+        from crossimage.checkpoints.addresses import model_path
         from crossimage.cli.console import ConsoleListener
         from crossimage.training.processes.lost import tied_together
 
         listener = ConsoleListener(["train", *words])
         known["devices"] = known["devices"] or 1
+        if known["init_from"] is not None:
+            known["init_from"] = model_path(known["init_from"], "--init")
         with tied_together(known["devices"]):
             from crossimage.training.run import run_training  # which takes seconds
             from crossimage.validation.by_metric import by_metric

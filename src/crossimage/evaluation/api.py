@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from crossimage.checkpoints.addresses import model_path
 from crossimage.data.sources.domains.data_set import Data, DataSet, read_data_set, recorded
 from crossimage.evaluation.compare import compare, open_galleries
 from crossimage.evaluation.galleries.base import FolderGallery, Gallery
@@ -180,7 +181,7 @@ def _models(
         raise ValueError("nothing to evaluate: give runs and --data, or --fake and --real")
     if data is None and film is None:
         raise ValueError("--data is missing: the data set whose test images are translated")
-    runs = [m if isinstance(m, Translator) else as_path(m, "a run") for m in models]
+    runs = [m if isinstance(m, Translator) else model_path(m, "a run") for m in models]
     names = _names(models)
     titles = titles_of(names) if titles is None else titles
     if len(titles) != len(models):

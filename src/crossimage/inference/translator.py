@@ -13,6 +13,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
+from crossimage.checkpoints.addresses import model_path
 from crossimage.checkpoints.load import change_settings, load_networks
 from crossimage.checkpoints.model_file import save_model
 from crossimage.data.images.files import Opacity
@@ -58,7 +59,8 @@ def load(
     """Load a trained model.
 
     Args:
-        path: A run folder, a model file or an exported model (``.onnx``, docs/export.md).
+        path: A run folder, a model file or an exported model (``.onnx``, docs/export.md); or
+            ``hf://OWNER/NAME[@REVISION]``, a model of the hub (docs/hub.md), or ``builtin:NAME``.
         device: Where the networks compute; ``auto`` is the GPU if there is one.
         discriminators: Load the discriminators too, from the model file if it holds them, and
             otherwise from the run folder's newest checkpoint.
@@ -76,7 +78,7 @@ def load(
             discriminators to load.
     """
     read_size(memory)  # before the model is read
-    path = as_path(path, "the model's path")
+    path = model_path(path)
     exported = is_onnx(path)
     if exported:
         _check_exported(path, device, discriminators, precision)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from crossimage.checkpoints.addresses import model_path, scheme_of
 from crossimage.checkpoints.load import load_networks
 from crossimage.checkpoints.model_file import model_hash
 from crossimage.inference.exported.load import is_onnx, load_exported
@@ -14,28 +15,29 @@ from crossimage.runs.listing import list_runs
 from crossimage.training.best.standing import MODEL
 
 
-def describe(path: Path) -> list[tuple[str, str]]:
+def describe(model: str | Path) -> list[tuple[str, str]]:
     """Return the facts of a trained model as names and values.
 
     Args:
-        path: A run folder, a model file or a checkpoint.
+        model: A run folder, a model file, a checkpoint, or the address of a model.
 
     Raises:
         FileNotFoundError: There is no model.
         ValueError: The file is not a model, or damaged.
     """
+    path = model_path(model, "MODEL")
     networks = load_exported(path) if is_onnx(path) else load_networks(path)
-    model = Predictor(networks, "cpu")
+    predictor = Predictor(networks, "cpu")
     config = networks.config
     parameters = sum(p.numel() for p in networks.parameters())
     facts = [
-        ("model", str(path)),
-        ("method", model.method),
-        ("domains", ", ".join(model.domains)),
-        ("translates to", ", ".join(model.targets) or "nothing: it makes images from noise"),
+        ("model", str(model)),
+        ("method", predictor.method),
+        ("domains", ", ".join(predictor.domains)),
+        ("translates to", ", ".join(predictor.targets) or "nothing: it makes images from noise"),
         ("channels", ", ".join(map(str, config.channels))),
         ("parameters", f"{parameters:,} that translate"),
-        ("outputs per input", "many" if model.multimodal else "one"),
+        ("outputs per input", "many" if predictor.multimodal else "one"),
         ("sha256", model_hash(networks)),
     ]
     if networks.fixed_size:
@@ -43,6 +45,8 @@ def describe(path: Path) -> list[tuple[str, str]]:
     if isinstance(networks, ExportedMethod):
         facts = [(name, value) for name, value in facts if name != "parameters"]
         facts += _of_export(networks)
+    if scheme_of(model)[0]:
+        facts.insert(1, ("file", str(path)))
     if path.is_dir():
         run = list_runs(path)[0]
         facts += [("data", run.data), ("steps", f"{run.step:,} of {run.steps:,}, {run.state}")]
@@ -50,10 +54,10 @@ def describe(path: Path) -> list[tuple[str, str]]:
         facts += [("figure", run.figure)] if run.figure else []
         facts += [("best model", str(best))] if best.is_file() else []
     if networks.targets:
-        to = ["--to", model.targets[-1]] if len(model.targets) > 1 else []
-        words = ["translate", str(path), "IMAGES", *to]
+        to = ["--to", predictor.targets[-1]] if len(predictor.targets) > 1 else []
+        words = ["translate", str(model), "IMAGES", *to]
     else:
-        words = ["sample", str(path)]
+        words = ["sample", str(model)]
     facts.append(("use", shlex.join(["crossimage", *words, "--out", "DIR"])))
     return facts
 

@@ -8,6 +8,7 @@ from itertools import chain
 from os.path import commonpath
 from pathlib import Path
 
+from crossimage.checkpoints.addresses import scheme_of
 from crossimage.data.sources.find import find_files, is_run
 from crossimage.evaluation.compare import open_gallery
 from crossimage.evaluation.galleries.base import Gallery, evenly_spaced
@@ -92,7 +93,7 @@ def read_method(
         FileNotFoundError: A file or folder is missing.
         ValueError: The data does not fit, or images can't be read.
     """
-    if is_model(as_path(path, name)):
+    if scheme_of(path)[0] or is_model(as_path(path, name)):
         return _of_model(name, path, attribute, wanted, images, progress)
     return _of_folder(name, Path(path), attribute, wanted, images)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from crossimage.checkpoints.addresses import model_path
 from crossimage.data.sources.domains.data_set import Data, read_data_set
 from crossimage.training.best.validator import OwnValidator, Validate
 from crossimage.training.listener import TrainingProgress
@@ -91,7 +92,7 @@ def train(
     figure = str(settings.get("best_metric", ""))
     if validate and not settings.get("evaluate_every"):
         raise ValueError("validate is called every evaluate_every steps; set evaluate_every, too")
-    start = as_path(init_from, "init_from") if init_from is not None else None
+    start = model_path(init_from, "init_from") if init_from is not None else None
     generators = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices=generators):
         result = run_training(
