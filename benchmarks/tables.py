@@ -16,10 +16,10 @@ with its own interval; several are shown as their mean, with the 95 % interval o
 seeds (Student's t). Columns say which figure they show:
 
 - ``figure``: its name, or several, which are joined by a stroke; ``heading``;
-- ``digits``: decimal places; without, the number is shown as it is; rows can have their own by figure;
+- ``digits``: decimal places, by default those of the number; rows can have their own by figure;
 - ``unit``: text after the number; ``scale``: a factor, such as 100 for percent; ``zero: false``
   leaves out the zero before the point;
-- ``show``: ``value`` (the default, with the interval), ``interval`` (its ends) or ``plain`` (without);
+- ``show``: ``value`` with its interval, the default, ``interval`` (its ends) or ``plain``;
 - ``seed``: the figure of this seed alone;
 - ``text``: a text that rows hold under this name, instead of a figure.
 

@@ -41,7 +41,7 @@ def test_fid_agrees_with_torch_fidelity_and_torchmetrics() -> None:
     metric.update(seen(y).double(), real=True)
     assert found.value == pytest.approx(float(metric.compute()), rel=1e-9)
     assert found.value > 0.1
-    assert found.interval is None
+    assert found.interval is not None and found.interval[0] < found.value < found.interval[1]
 
 
 @pytest.mark.parametrize("precision", [np.float32, np.float64])
@@ -132,7 +132,7 @@ def test_figures_of_one_seed_agree_exactly(monkeypatch) -> None:
 def test_fewer_images_than_features_are_noted() -> None:
     few, many = statistics_from(images(20, 1)), statistics_from(images(100, 2))
     assert "rank-deficient: 20 images for 24 features" in fid(few, many).note
-    assert fid(many, many).note == ""
+    assert "rank-deficient" not in fid(many, many).note
 
 
 @pytest.mark.parametrize("count", [0, 1])

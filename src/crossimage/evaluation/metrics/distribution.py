@@ -22,6 +22,7 @@ from torchmetrics.image.kid import maximum_mean_discrepancy, poly_kernel
 from crossimage.evaluation.galleries.base import GalleryItem
 from crossimage.evaluation.galleries.moments import Moments
 from crossimage.evaluation.metrics.base import BatchedAccumulator, Metric, Setup
+from crossimage.evaluation.metrics.fid_error import uncertainty
 from crossimage.evaluation.metrics.statistics import (
     SPLITS,
     Statistics,
@@ -190,6 +191,9 @@ class InceptionScore(_DistributionMetric):
 def fid(fake: Statistics, real: Statistics | Moments | None) -> Figure:
     """Return the Fréchet inception distance between generated and real images.
 
+    Its interval is for other images of the same model and the same real images' source, as many as
+    there are; see :mod:`crossimage.evaluation.metrics.fid_error`.
+
     Raises:
         ValueError: There are fewer than two images on a side.
     """
@@ -203,9 +207,15 @@ def fid(fake: Statistics, real: Statistics | Moments | None) -> Figure:
     value = float(
         _compute_fid(real.mean.cpu(), real.covariance.cpu(), fake.mean.cpu(), fake.covariance.cpu())
     )
-    note, warnings = "", list[str]()
+    notes, warnings, interval = list[str](), list[str](), None
+    if certain := uncertainty(fake, real):
+        half = _NORMAL95 * certain.error
+        interval = max(0.0, value - half), value + half
+        notes.append(f"biased upwards by about {certain.bias:.2g}, as halves of the images show")
+        if isinstance(real, Moments):
+            notes.append("the interval takes the statistics of the real images as exact")
     if few <= fake.network.dim:
-        note = (
+        notes.append(
             f"rank-deficient: {few} images for {fake.network.dim} features; biased upwards; "
             "compare only figures of the same numbers of images"
         )
@@ -213,7 +223,8 @@ def fid(fake: Statistics, real: Statistics | Moments | None) -> Figure:
             f"FID of {few:,} images for {fake.network.dim:,} features is biased upwards: compare "
             "only figures of the same numbers of images"
         ]
-    figure = _figure("fid", value, None, fake, None, note, library("torchmetrics"), (
+    note = "; ".join(notes)
+    figure = _figure("fid", value, interval, fake, None, note, library("torchmetrics"), (
         f"Fréchet distance of the features of {fake.count} generated {against}; features of "
         f"{fake.network.name}"
     ))  # fmt: skip

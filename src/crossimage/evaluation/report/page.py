@@ -12,6 +12,7 @@ from typing import Any
 
 from crossimage._version import __version__
 from crossimage.evaluation.report.figures import Direction, Figure
+from crossimage.evaluation.report.noise import MEANING, TIED, pairs, ties
 from crossimage.evaluation.report.plots import ROW, WIDTH, Histogram, Plot, draw, plot_of
 from crossimage.evaluation.report.strips import Block
 from crossimage.utils.files import write_text
@@ -98,6 +99,7 @@ def report_data(settings: Mapping[str, Any], evaluations: Sequence[Evaluation]) 
     return {
         "crossimage": __version__,
         "settings": dict(settings),
+        "within_noise": {name: within for name, within in _pairs(evaluations).items() if within},
         "runs": [
             {
                 "title": run.title,
@@ -131,6 +133,8 @@ def report_page(
         names=names,
         headings=dict(zip(names, _headings(evaluations), strict=True)),
         cell=_cell,
+        tied={name: _tied(name, evaluations) for name in names},
+        noise=noise_of(evaluations),
         reasons=reasons_of,
         footnotes=footnotes_of(evaluations),
         best={name: _best(name, evaluations) for name in names},
@@ -173,8 +177,31 @@ def reasons_of(run: Evaluation) -> dict[str, str]:
 def as_table(evaluations: Sequence[Evaluation]) -> list[list[str]]:
     """Return a heading and one line per run as text: its title and its figures."""
     names, footnotes = names_of(evaluations), footnotes_of(evaluations)
-    lines = [[run.title, *(_cell(run, name, footnotes) for name in names)] for run in evaluations]
+    tied = {name: _tied(name, evaluations) for name in names}
+    lines = [
+        [run.title, *(_cell(run, name, footnotes, number in tied[name]) for name in names)]
+        for number, run in enumerate(evaluations)
+    ]
     return [["", *_headings(evaluations)], *lines]
+
+
+def noise_of(evaluations: Sequence[Evaluation]) -> list[str]:
+    """Return the differences within the noise as sentences: of each figure, all pairs of runs."""
+    found = {name: within for name, within in _pairs(evaluations).items() if within}
+    sentences = [
+        f"within the noise, {name}: " + ", ".join(f"{a} and {b}" for a, b in within)
+        for name, within in found.items()
+    ]
+    marked = any(_tied(name, evaluations) for name in found)
+    return [f"{TIED} {MEANING}", *sentences] if marked else sentences
+
+
+def _pairs(evaluations: Sequence[Evaluation]) -> dict[str, list[tuple[str, str]]]:
+    """Return the titles of the pairs of runs whose difference lies within the noise, by figure."""
+    return {
+        name: pairs([(evaluations[i].title, figure) for i, figure in _by_run(name, evaluations)])
+        for name in names_of(evaluations)
+    }
 
 
 @contextmanager
@@ -212,15 +239,23 @@ def _value(run: Evaluation, name: str) -> Any:
     return figure and figure.to_dict()["value"]
 
 
-def _cell(run: Evaluation, name: str, footnotes: Sequence[str]) -> str:
-    """Format a figure, with half the width of its interval and the numbers of its footnotes."""
+def _cell(run: Evaluation, name: str, footnotes: Sequence[str], tied: bool) -> str:
+    """Format a figure, with half the width of its interval, its marks and its footnotes' numbers.
+
+    Args:
+        run: The run.
+        name: The figure's name.
+        footnotes: All footnotes.
+        tied: Whether it can't be told from the best of its column.
+    """
     figure = run.find(name)
     if figure is None:
         return "–"
     text = f"{figure.value:.4g}"
     if figure.interval is not None:
         text += f" ± {(figure.interval[1] - figure.interval[0]) / 2:.2g}"
-    marks = [] if figure.comparable else ["*"]
+    marks = [TIED] if tied else []
+    marks += [] if figure.comparable else ["*"]
     marks += [f"[{footnotes.index(warning) + 1}]" for warning in figure.warnings]
     return " ".join([text, "".join(marks)]) if marks else text
 
@@ -233,6 +268,11 @@ def _best(name: str, evaluations: Sequence[Evaluation]) -> set[int]:
         return set()
     best = min(values.values()) if better == "lower" else max(values.values())
     return {index for index, value in values.items() if value == best}
+
+
+def _tied(name: str, evaluations: Sequence[Evaluation]) -> set[int]:
+    """Return the indices of the runs whose figure can't be told from the best one."""
+    return ties(_by_run(name, evaluations), _best(name, evaluations))
 
 
 def _plot(name: str, evaluations: Sequence[Evaluation]) -> Plot:

@@ -12,6 +12,7 @@ from crossimage.evaluation.report.page import (
     Evaluation,
     as_table,
     footnotes_of,
+    noise_of,
     reasons_of,
     write_report,
 )
@@ -70,6 +71,7 @@ class EvaluationResult:
             text += [f"– no {names} of {model.title}: {reason}" for reason, names in reasons]
         if not all(figure.comparable for model in self.models for figure in model.figures):
             text.append(f"* {NOT_COMPARABLE}")
+        text += noise_of(self.models)
         text += [f"[{n}] {footnote}" for n, footnote in enumerate(footnotes_of(self.models), 1)]
         return "\n".join(text)
 
