@@ -295,6 +295,9 @@ class Config:
         compile: Compile the networks with PyTorch first, which takes minutes; networks that cannot
             be compiled are named and run as usual.
         workers: Processes that decode images (0: the training process itself).
+        threads: Threads of each process for networks on the CPU (0: chosen when the run begins, as
+            many as there are cores that nothing else uses, or fewer if networks and images are
+            small). A continued run takes as many as before.
         learning_rate: Adam's step size.
         betas: Adam's decay rates of the first and second moment.
         weight_decay: L2 penalty added to the gradients.
@@ -362,6 +365,7 @@ class Config:
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     compile: bool = False
     workers: Workers = 2
+    threads: Workers = 0
 
     learning_rate: NonNegativeFloat = 1e-4
     betas: Betas = (0.5, 0.999)

@@ -1,14 +1,17 @@
 """``crossimage translate`` and ``crossimage sample``."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tifffile
+import torch
 from PIL import Image
 
 from crossimage.checkpoints.model_file import save_model
 from crossimage.methods.gan import GAN, GANConfig
+from crossimage.utils.machine import threads
 from tests.cli.conftest import crossimage
 
 
@@ -113,3 +116,26 @@ def test_translate_makes_only_what_is_missing(
         f"2 images written to {tmp_path / 'out'}",
         f"0 images written to {tmp_path / 'out'}; 2 already there",
     ]
+
+
+def test_busy_cores_are_left_to_other_programs(
+    capsys: pytest.CaptureFixture[str],
+    run: Path,
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    used: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", used.append)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    monkeypatch.setattr(threads, "cores", lambda: 4)
+    monkeypatch.setattr(threads, "Load", lambda: SimpleNamespace(others=lambda: 2.8))
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    command = "translate", run, photos, "--out", tmp_path / "out", "--device", "cpu"
+    assert crossimage(*command) == 0 and used.pop() == 1
+    said = capsys.readouterr().err
+    assert "computing with 1 thread: other programs keep 2.8 of 4 cores busy" in said
+    assert crossimage(*command, "--threads", 3) == 0 and used.pop() == 3
+    assert capsys.readouterr().err == ""
+    assert crossimage(*command, "--threads", 0) == 2
+    assert "--threads must be from 1 to 1024, found 0" in capsys.readouterr().err

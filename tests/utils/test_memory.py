@@ -96,7 +96,7 @@ def test_limits_of_containers_count_as_free_memory(
     line = "4:cpu,memory:/user/job" if version == 1 else "0::/user/job"
     membership.write_text(f"7:blkio:/\n{line}\n")
     assert sorted(memory._left_in_groups(root, membership)) == [350, 8400]
-    monkeypatch.setattr(memory, "_CGROUPS", root)
+    monkeypatch.setattr(memory, "ROOT", root)
     found = memory._left_in_groups
     monkeypatch.setattr(memory, "_left_in_groups", lambda root, _: found(root, membership))
     assert free_memory() == 350

@@ -294,7 +294,7 @@ def test_a_result_that_another_process_writes_is_refused(
 ) -> None:
     out = tmp_path / "out.mp4"
     with (
-        kept_parts(out, {}, 0, 1),
+        kept_parts(out, {}, 0, 1, 1),
         pytest.raises(ValueError, match=r"another process is writing .*out\.mp4"),
     ):
         translate_film(model, film, out)

@@ -75,6 +75,7 @@ class _State(TypedDict, total=False):
     plan: list[_Planned]
     validation: _Standing
     arithmetic: str
+    threads: Annotated[int, Field(ge=1, le=1024)]
 
 
 _ADAPTER = TypeAdapter(_State)

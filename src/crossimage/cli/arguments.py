@@ -13,6 +13,7 @@ from tyro.constructors import (
 
 from crossimage.data.images.checks.limit import set_max_pixels
 from crossimage.utils.numbers import whole_number
+from crossimage.utils.streams import print_error
 
 NUMBERS = ConstructorRegistry()
 """How tyro reads the arguments of all commands."""
@@ -44,6 +45,8 @@ Checkpoint = Annotated[tuple[str, ...], tyro.conf.arg(metavar="[FORMAT] FILE..."
 Model = Annotated[str, tyro.conf.arg(metavar="MODEL")]
 Changes = Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE...")]
 References = Annotated[tuple[str, ...], tyro.conf.arg(metavar="IMG|DIR...")]
+MOST_THREADS = 1024
+Threads = Annotated[int | None, tyro.conf.arg(metavar="N")]
 MaxPixels = Annotated[int | None, tyro.conf.arg(metavar="N")]
 
 
@@ -56,3 +59,24 @@ def limit_pixels(most: int | None) -> None:
     """Follow ``--max-pixels``, if it is given."""
     if most is not None:
         set_max_pixels(most)
+
+
+def use_threads(wanted: int | None = None, device: str = "auto") -> None:
+    """Follow ``--threads``, or leave busy cores to other programs and say so.
+
+    Raises:
+        ValueError: It is not a number of threads.
+    """
+    if wanted is not None and not 1 <= wanted <= MOST_THREADS:
+        raise ValueError(f"--threads must be from 1 to {MOST_THREADS}, found {wanted}")
+    import torch
+
+    from crossimage.utils.arguments import find_device
+    from crossimage.utils.machine.threads import choose_threads
+
+    if wanted is None and find_device(device).type != "cpu":
+        return
+    chosen = choose_threads(wanted or 0, remedy="--threads N sets another number")
+    torch.set_num_threads(chosen.count)
+    if chosen.fewer:
+        print_error(f"crossimage: {chosen}")

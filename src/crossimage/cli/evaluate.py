@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 from tyro.conf import Positional
 
-from crossimage.cli.arguments import NUMBERS, Changes, MaxPixels, limit_pixels
+from crossimage.cli.arguments import (
+    NUMBERS,
+    Changes,
+    MaxPixels,
+    Threads,
+    limit_pixels,
+    use_threads,
+)
 from crossimage.cli.overrides import collect_settings, parse_overrides
 from crossimage.evaluation.options import ClassifierName, File, Options, SegmenterName
 from crossimage.utils.files import as_path
@@ -45,6 +52,7 @@ def evaluate(
     study: Folder = None,
     out: Needed = "evaluation",
     max_pixels: MaxPixels = None,
+    threads: Threads = None,
     set: Changes = (),
     options: Chosen = _DEFAULT,
 ) -> None:
@@ -70,12 +78,14 @@ def evaluate(
             gets a number.
         max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
             images are refused.
+        threads: Threads that compute on the CPU; by default one per core that nothing else uses.
         set: Settings that may be changed after training, such as test_mode=eval or
             value_range=0,4095; also without --set.
         options: What is evaluated.
     """
     limit_pixels(max_pixels)
     settings = parse_overrides(set)
+    use_threads(threads, options.device)
     _evaluate(
         runs, data=data, fake=fake, real=real, film=film, study=study, out=out, options=options,
         settings=settings,
@@ -140,6 +150,7 @@ def fit_classifier(
     from crossimage.utils.arguments import find_device
     from crossimage.utils.progress import StderrProgress
 
+    use_threads(device=device)
     with StderrProgress(lines={"training": epochs}) as progress:
         accuracy = fit(
             data,
@@ -199,6 +210,7 @@ def fit_segmenter(
     from crossimage.utils.arguments import find_device
     from crossimage.utils.progress import StderrProgress
 
+    use_threads(device=device)
     with StderrProgress(lines={"training": epochs}) as progress:
         figures = fit(
             data,
@@ -249,6 +261,7 @@ def invariance(
     from crossimage.evaluation.report.result import report_result
     from crossimage.utils.arguments import find_device
 
+    use_threads(device=device)
     figures, histograms = check_invariance(data, weights, find_device(device), seed)
     evaluation = Evaluation("domain invariance", {"data": data}, figures, histograms=histograms)
     settings = {"data": data, "seed": seed} | ({"weights": weights} if weights else {})

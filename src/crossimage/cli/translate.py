@@ -14,8 +14,10 @@ from crossimage.cli.arguments import (
     Out,
     References,
     Run,
+    Threads,
     count,
     limit_pixels,
+    use_threads,
 )
 from crossimage.cli.pipes import PIPE, check_single, read_pipes, results_folder, write_stdout
 from crossimage.utils.files import as_path
@@ -47,6 +49,7 @@ def translate(
     device: str = "auto",
     precision: Literal["fp32", "bf16"] = "fp32",
     memory: str = "auto",
+    threads: Threads = None,
     value_range: Annotated[str | None, tyro.conf.arg(metavar="LOW,HIGH")] = None,
     max_pixels: MaxPixels = None,
     set: Changes = (),
@@ -90,6 +93,7 @@ def translate(
         precision: bf16 is about three times as fast on hardware that supports it, but not exact.
         memory: Memory to use, such as 2GB; auto: what is free. Images that do not fit as a whole
             are translated in strips of rows, with the same results.
+        threads: Threads that compute on the CPU; by default one per core that nothing else uses.
         value_range: Lowest and highest value of images of more than 8 bits; by default those that
             the model was trained with.
         max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
@@ -107,6 +111,7 @@ def translate(
     from crossimage.inference.translator import load
     from crossimage.labels import parse_target
 
+    use_threads(threads, device)
     ranges = build(Config, {"value_range": value_range}, source="crossimage translate").value_range
     with results_folder(out) as folder, StderrProgress(skip_short=True) as progress:
         model = load(
@@ -149,6 +154,7 @@ def sample(
     format: str = "png",
     batch_size: int = 64,
     device: str = "auto",
+    threads: Threads = None,
 ) -> None:
     """Generate images from noise with a trained model (gan).
 
@@ -160,9 +166,12 @@ def sample(
         format: File type of the images (png, jpg, webp, bmp, tif).
         batch_size: Images that the networks generate at a time.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
+        threads: Threads that compute on the CPU; by default one per core that nothing else uses.
     """
     folder = as_path(out, "--out")
     from crossimage.inference.translator import load
+
+    use_threads(threads, device)
 
     with StderrProgress(skip_short=True) as progress:
         written = load(run, device).sample_files(

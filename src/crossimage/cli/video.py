@@ -12,8 +12,10 @@ from crossimage.cli.arguments import (
     MaxPixels,
     References,
     Run,
+    Threads,
     count,
     limit_pixels,
+    use_threads,
 )
 from crossimage.utils.files import as_path
 from crossimage.utils.progress import StderrProgress
@@ -38,6 +40,7 @@ def video(
     device: str = "auto",
     precision: Literal["fp32", "bf16"] = "fp32",
     memory: str = "auto",
+    threads: Threads = None,
     max_pixels: MaxPixels = None,
     set: Changes = (),
 ) -> None:
@@ -68,6 +71,7 @@ def video(
         precision: bf16 is about three times as fast on hardware that supports it, but not exact.
         memory: Memory to use, such as 2GB; auto: what is free. Frames that do not fit as a whole
             are translated in strips of rows, with the same results.
+        threads: Threads that compute on the CPU; by default one per core that nothing else uses.
         max_pixels: Pixels of a frame that are decoded at once, by default 268,435,456; larger
             ones are refused.
         set: Settings that may be changed after training, such as test_mode=eval; also without
@@ -81,6 +85,7 @@ def video(
     from crossimage.labels import parse_target
     from crossimage.video.translate import TRANSLATING, translate_film
 
+    use_threads(threads, device)
     speeds = {TRANSLATING: "frames"}
     with StderrProgress(skip_short=True, speeds=speeds) as progress:
         model = load(run, device, precision=precision, settings=parse_overrides(set), memory=memory)

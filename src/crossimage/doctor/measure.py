@@ -113,10 +113,13 @@ def run_steps(request: Mapping[str, Any], say: Any) -> None:
     from crossimage.recipes import resolve
     from crossimage.training.checks import check_config
     from crossimage.training.listener import Listener
+    from crossimage.training.processes.communication import Processes
     from crossimage.training.processes.fabric import open_fabric
+    from crossimage.training.processes.threads import RunThreads
     from crossimage.training.recorder import Recorder
     from crossimage.training.step.game import check_players
     from crossimage.training.trainer import Trainer
+    from crossimage.utils.arguments import find_device
 
     try:
         name, settings = resolve(request["recipe"])
@@ -132,9 +135,12 @@ def run_steps(request: Mapping[str, Any], say: Any) -> None:
         check_config(method_class, config, 1)
         total, config = config.steps, replace(config, compile=False)
         dataset = build_dataset(source, config)
-        fabric = open_fabric(config.precision, 1)
-        say({"total": total, "device": _name_of(fabric.device)})
         method = method_class(config)
+        threads = RunThreads(Listener())
+        threads.choose(config, method, None, 1, find_device("auto"))
+        fabric = open_fabric(config.precision, 1)
+        threads.share(Processes(fabric))
+        say({"total": total, "device": _name_of(fabric.device)})
         check_players(method)
         method.build_fixed_networks()
         with tempfile.TemporaryDirectory() as folder:

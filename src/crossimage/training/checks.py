@@ -19,6 +19,7 @@ MAY_CHANGE = frozenset(
     {
         "steps",
         "workers",
+        "threads",
         "max_skipped_steps",
         "log_every",
         "page_every",
@@ -33,7 +34,8 @@ MAY_CHANGE = frozenset(
     }
 )
 """Settings that a continued run may change: they do not change the computation of a step. The
-number of steps does if the learning rate decays towards the last one."""
+number of steps does if the learning rate decays towards the last one; the number of threads changes
+the last bits, and the run says so."""
 
 
 def check_config(method: type[Method], config: Config, devices: int) -> None:

@@ -35,7 +35,9 @@ from crossimage.training.best.validator import Validator
 from crossimage.training.checks import check_config, check_continues, data_changes, restoring
 from crossimage.training.environment import environment
 from crossimage.training.listener import Listener
+from crossimage.training.processes.communication import Processes
 from crossimage.training.processes.fabric import arithmetic, open_fabric, world_of
+from crossimage.training.processes.threads import RunThreads, threads_of
 from crossimage.training.recorder import Recorder
 from crossimage.training.result import TrainingResult
 from crossimage.training.run_names import REQUEST, candidates
@@ -48,7 +50,9 @@ from crossimage.training.step.skipping import SkippedSteps, count_of
 from crossimage.training.stops import STOP_REQUESTED
 from crossimage.training.trainer import Trainer
 from crossimage.training.warm_start import load_fixed, load_weights, network_settings
+from crossimage.utils.arguments import find_device
 from crossimage.utils.files import write_text
+from crossimage.utils.machine.threads import computing_with
 from crossimage.utils.rank import is_first_process
 from crossimage.utils.seeds import seed_of
 
@@ -121,7 +125,10 @@ def run_training(
     }  # fmt: skip
     folder = out
     try:
-        with _folder(out, data, asked, world_of(devices)) as folder:
+        with (
+            computing_with(torch.get_num_threads()),
+            _folder(out, data, asked, world_of(devices)) as folder,
+        ):
             if out is None:
                 listener.say(f"the run is {folder}")
             run = _Run(
@@ -140,6 +147,7 @@ def run_training(
                 accept_data_change,
                 source.validation,
                 validator,
+                RunThreads(listener),
                 listener,
             )
             return run.train()
@@ -220,6 +228,7 @@ class _Run:
         accept_data_change: Whether its images may differ from those before.
         validation: Its domains, with the validation images in place of test images.
         validator: Makes what evaluates it on its way.
+        threads: The threads that it computes with.
         listener: Receives progress and messages.
     """
 
@@ -238,6 +247,7 @@ class _Run:
     accept_data_change: bool
     validation: tuple[Domain, ...]
     validator: Callable[[], Validator] | None
+    threads: RunThreads
     listener: Listener
 
     @cached_property
@@ -378,11 +388,17 @@ class _Run:
         listener: Listener | None = None,
     ) -> Trainer:
         """Build a trainer of the current config, at the step of a checkpoint if there is one."""
-        config, dataset, fabric = self.dataset.config, self.dataset, self.fabric
+        config, dataset = self.dataset.config, self.dataset
         listener = listener or self.listener
         torch.manual_seed(seed_of(config.seed, "initialisation"))
-        method = self.method(config)
+        with computing_with(1):  # first weights do not depend on the number of threads
+            method = self.method(config)
         check_players(method)
+        if is_first_process():
+            before, device = threads_of(state, self.out), find_device(self.device)
+            self.threads.choose(config, method, before, world_of(self.devices), device)
+        fabric = self.fabric
+        self.threads.share(Processes(fabric))
         if state:
             method.loaded = tuple(method.fixed())
         elif self.init_from:
@@ -411,6 +427,7 @@ class _Run:
             "data": self.fingerprint,
             "data_changes": changes,
             "arithmetic": arithmetic(config.precision, self.device),
+            **({"threads": self.threads.count} if self.threads.count else {}),
             **({"plan": plan.plain()} if plan.entries else {}),
         }
         evaluations = None

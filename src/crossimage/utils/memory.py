@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from crossimage.utils.machine.groups import MEMBERSHIP, ROOT, groups_of
+
 _MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
 
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12} | {
@@ -17,7 +19,12 @@ _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12} | {
     "T": 10**12,
 }  # fmt: skip
 _SIZE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*([A-Za-z]+)")
-_CGROUPS = Path("/sys/fs/cgroup")
+_ENTRIES = {
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    2: ("memory.max", "memory.current", "inactive_file"),
+}
+"""Files of limit and use in a control group, and the entry of unused pages of files in its
+statistics, by the version of control groups."""
 _NO_LIMIT = 2**60  # what version 1 states where there is none
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # of glibc's <malloc.h>
@@ -112,7 +119,7 @@ def free_memory() -> int | None:
     versions) leave, whichever is less. Pages of files, which the system gives up on demand, count
     as free.
     """
-    found = [_available(), *_left_in_groups(_CGROUPS, Path("/proc/self/cgroup"))]
+    found = [_available(), *_left_in_groups(ROOT, MEMBERSHIP)]
     return min((size for size in found if size is not None), default=None)
 
 
@@ -135,48 +142,22 @@ def _available_on_windows() -> int | None:
     return int(status[2]) if kernel.GlobalMemoryStatusEx(ctypes.byref(status)) else None
 
 
-def _left_in_groups(root: Path, membership: Path) -> list[int | None]:
+def _left_in_groups(root: Path, membership: Path) -> list[int]:
     """Return what each limit on the control groups of this process leaves."""
-    try:
-        lines = membership.read_text().splitlines()
-    except OSError:
-        return []
-    left: list[int | None] = []
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            names = ("memory.max", "memory.current", "inactive_file")
-            left += _left_along(root, path, names)
-        elif "memory" in controllers.split(","):
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-            left += _left_along(root / "memory", path, names)
-    return left
-
-
-def _left_along(root: Path, path: str, names: tuple[str, str, str]) -> list[int | None]:
-    """Return what the limits of a group and those above it leave; inside a container, of its root.
-
-    Args:
-        root: Where groups are mounted.
-        path: The group below it.
-        names: The files of limit and use, and the entry of unused pages of files in the statistics.
-    """
-    folder, left = root / path.lstrip("/"), []
-    folders = [folder, *folder.parents] if folder.is_dir() else [root]
-    for group in folders:
-        if not group.is_relative_to(root):
-            break
+    left = []
+    for version, group in groups_of("memory", root, membership):
+        limit_name, used_name, files_name = _ENTRIES[version]
         try:
-            limit = (group / names[0]).read_text().strip()
-            used = int((group / names[1]).read_text())
+            limit = (group / limit_name).read_text().strip()
+            used = int((group / used_name).read_text())
             entries = (group / "memory.stat").read_text().splitlines()
         except (OSError, ValueError):
             continue
         if limit == "max" or int(limit) >= _NO_LIMIT:
             continue
-        files = next((int(e.split()[1]) for e in entries if e.split()[0] == names[2]), 0)
+        files = next((int(e.split()[1]) for e in entries if e.split()[0] == files_name), 0)
         left.append(max(0, int(limit) - used + files))
-    return list(left)
+    return left
 
 
 def is_out_of_memory(error: BaseException) -> bool:

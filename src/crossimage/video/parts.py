@@ -29,11 +29,13 @@ class Parts:
         folder: The folder, which exists and is locked.
         kept: Number of parts at the beginning that are finished.
         drawn: What was drawn at random for the whole film.
+        threads: Threads that compute them, on which the last bits of their pixels depend.
         replaced: Whether there were parts made from something else.
     """
 
-    def __init__(self, folder: Path, kept: int, drawn: int, replaced: bool) -> None:
-        self.folder, self.kept, self.drawn, self.replaced = folder, kept, drawn, replaced
+    def __init__(self, folder: Path, kept: int, drawn: int, threads: int, replaced: bool) -> None:
+        self.folder, self.kept, self.drawn, self.threads = folder, kept, drawn, threads
+        self.replaced = replaced
         self.finished = kept
 
     def add(self, part: bytes) -> None:
@@ -68,7 +70,9 @@ class Parts:
 
 
 @contextmanager
-def kept_parts(out: Path, made_from: Mapping[str, Any], drawn: int, count: int) -> Iterator[Parts]:
+def kept_parts(
+    out: Path, made_from: Mapping[str, Any], drawn: int, threads: int, count: int
+) -> Iterator[Parts]:
     """Open the folder of parts of a result; it is removed once the result is written.
 
     After an error it is kept, if it holds any part.
@@ -78,6 +82,7 @@ def kept_parts(out: Path, made_from: Mapping[str, Any], drawn: int, count: int) 
         made_from: Everything that determines the parts, as plain data. Parts made from something
             else are removed.
         drawn: What is drawn at random for the whole film, unless kept parts have it.
+        threads: Threads that compute, unless kept parts have their number.
         count: Number of parts of the film.
 
     Raises:
@@ -99,14 +104,15 @@ def kept_parts(out: Path, made_from: Mapping[str, Any], drawn: int, count: int) 
         same = known is not None and known.get("made_from") == json.loads(json.dumps(made_from))
         kept = 0
         if known is not None and same:
-            drawn = known["drawn"]
+            drawn, threads = known["drawn"], known.get("threads", threads)
             while kept < count and _name(folder, kept).is_file():
                 kept += 1
         else:
             for path in folder.glob("part-*"):
                 path.unlink()
-            write_text(folder / _RECORD, json.dumps({"made_from": made_from, "drawn": drawn}))
-        parts = Parts(folder, kept, drawn, replaced=known is not None and not same)
+            record = {"made_from": made_from, "drawn": drawn, "threads": threads}
+            write_text(folder / _RECORD, json.dumps(record))
+        parts = Parts(folder, kept, drawn, threads, replaced=known is not None and not same)
         try:
             yield parts
         except BaseException:

@@ -27,6 +27,7 @@ from crossimage.inference.references import find_references
 from crossimage.inference.strips.engine import FELL_BACK, TooLargeError
 from crossimage.labels import To
 from crossimage.utils.arguments import seed_number
+from crossimage.utils.machine.threads import computing_with
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.seeds import fresh_seed
 from crossimage.video.film import Sink, Source
@@ -133,7 +134,11 @@ def translate_film(
     }
     count = len(source.facts.times)
     drawn = fresh_seed() if given is None else given
-    with kept_parts(out, made_from, drawn, -(-count // LENGTH)) as parts:
+    parts_needed, threads = -(-count // LENGTH), torch.get_num_threads()
+    with (
+        kept_parts(out, made_from, drawn, threads, parts_needed) as parts,
+        computing_with(parts.threads),
+    ):
         frames = FrameTranslator(
             predictor, to, style.draw(parts.drawn), size=options.size, side_by_side=side_by_side,
             batch_size=options.batch_size,
