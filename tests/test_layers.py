@@ -17,7 +17,7 @@ LAYERS = (
     ("data", "methods"),
     ("recipes", "checkpoints"),
     ("inference", "training", "interop"),
-    ("doctor", "export", "runs", "video"),
+    ("doctor", "export", "hub", "runs", "video"),
     ("evaluation",),
     ("study", "validation"),
     ("cli",),
@@ -29,6 +29,7 @@ what WITHIN_A_LAYER allows. ``__init__`` is the façade: it may import anything.
 WITHIN_A_LAYER = {
     "config": {"utils"},
     "labels": {"config", "utils"},
+    "hub": {"runs"},
     "losses": {"networks"},
     "training": {"inference"},
 }

@@ -404,6 +404,7 @@ STAND_INS: dict[str, StandIns] = {
             "--data DATA --out real": "--data DATA --set trials=2 practice=1 --out real",
         },
     ),  # fmt: skip
+    "docs/hub.md": StandIns({"runs/shoes": partial(model, method="munit")}),
     "docs/export.md": StandIns(SKETCHES | {"runs/shoes": partial(model, method="munit")}),
     "docs/video.md": StandIns(
         SKETCHES

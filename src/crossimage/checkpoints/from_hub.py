@@ -6,7 +6,7 @@ import re
 import warnings
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from crossimage.utils.texts.shown import cut, few, first_line
 
@@ -104,17 +104,16 @@ def download_model(address: Address) -> Path:
     if _COMMIT.fullmatch(address.revision or "") and (found := _cached(hub, address)):
         return found
     try:
-        info = hub.HfApi().model_info(address.repo, revision=address.revision, timeout=_SECONDS)
+        api = hub.HfApi()
+        info = api.model_info(address.repo, revision=address.revision, timeout=_SECONDS)
         names = _model_files([each.rfilename for each in info.siblings or ()], address)
         paths = [
-            hub.hf_hub_download(address.repo, name, revision=address.revision) for name in names
+            api.hf_hub_download(address.repo, name, revision=address.revision) for name in names
         ]
     except Exception as error:
-        if not is_unreachable(error):
-            raise translated(error, str(address)) from error
-        found = _cached(hub, address)
+        found = _cached(hub, address) if is_unreachable(error) else None
         if found is None:
-            raise translated(error, str(address)) from error
+            reraise(error, str(address))
         warnings.warn(
             f"the hub cannot be reached ({why(error)}), so {address} is what was downloaded "
             f"before, commit {found.parent.name[:12]}",
@@ -173,13 +172,29 @@ def why(error: BaseException) -> str:
     return f"it answers {status}" if status is not None else first_line(error)
 
 
-def translated(error: Exception, what: str) -> Exception:
-    """Return an error of the hub's package as one sentence; others as they are.
+def reraise(error: Exception, what: str) -> NoReturn:
+    """Raise an error of the hub's package again as one sentence, and others as they are.
 
     Args:
         error: The error.
         what: The repository or the address that it is about, as the user wrote it.
+
+    Raises:
+        ConnectionError: The hub did not answer.
+        FileNotFoundError: The repository or the revision does not exist.
+        PermissionError: It is gated, or the token is refused.
+        OSError: Anything else went wrong there, or on the disk.
     """
+    cause = error.__cause__
+    if type(error) is RuntimeError and isinstance(cause, Exception):  # around errors of uploads
+        error = cause
+    sentence = _translated(error, what)
+    if sentence is error:
+        raise error
+    raise sentence from error
+
+
+def _translated(error: Exception, what: str) -> Exception:
     names = {cls.__name__ for cls in type(error).__mro__}
     status = _status(error)
     if is_unreachable(error):

@@ -21,7 +21,7 @@ from crossimage.cli.checkpoints import import_, run_import
 from crossimage.cli.commands import Commands
 from crossimage.cli.completion import completer
 from crossimage.cli.data import data_app
-from crossimage.cli.export import export
+from crossimage.cli.export import export, push
 from crossimage.cli.overrides import collect_settings
 from crossimage.cli.runs import compare, info, runs
 from crossimage.cli.study import study_app
@@ -43,6 +43,7 @@ COMMANDS: dict[str, Any] = {
     "sample": sample,
     "video": video,
     "export": export,
+    "push": push,
     "evaluate": cli_evaluate.evaluate,
     "import": import_,
     "recipes": recipes,

@@ -1,4 +1,4 @@
-"""``crossimage export``."""
+"""``crossimage export`` and ``crossimage push``: models elsewhere."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from crossimage.cli.arguments import Changes, Model
 from crossimage.utils.files import as_path
 from crossimage.utils.streams import printable
 
+Repo = Annotated[str, tyro.conf.arg(metavar="OWNER/NAME")]
+Licence = Annotated[str | None, tyro.conf.arg(metavar="ID", aliases=["--licence"])]
+File = Annotated[str | None, tyro.conf.arg(metavar="FILE")]
+Folder = Annotated[str | None, tyro.conf.arg(metavar="DIR")]
 Exported = Annotated[str, tyro.conf.arg(metavar="OUT.onnx")]
 
 
@@ -53,3 +57,39 @@ def export(
             f"int8: PSNR {about.psnr:.1f} dB against fp32 on {about.compared} held-out images; "
             f"ranges measured on {about.calibrated} others"
         )
+
+
+def push(
+    model: Positional[Model],
+    repo: Positional[Repo],
+    *,
+    license: Licence = None,
+    private: bool = False,
+    report: File = None,
+    out: Folder = None,
+) -> None:
+    """Put a trained model on the Hugging Face hub, with a card that describes it.
+
+    Args:
+        model: A run folder, a model file or an exported model (.onnx).
+        repo: The repository, which is made if it does not exist.
+        license: The licence of the weights: apache-2.0, cc-by-4.0, cc-by-nc-4.0, other, ...
+        private: Make the repository private.
+        report: A report.json of `crossimage evaluate`, whose figures the card shows; by default the
+            newest ones in the run's folder and in evaluation.
+        out: Write the folder that would be uploaded here instead, and upload nothing.
+    """
+    from crossimage.hub.push import CARD, prepare, push_model
+
+    given = None if report is None else as_path(report, "--report")
+    if out is not None:
+        prepared = prepare(model, repo, license, as_path(out, "--out"), given)
+        print(printable(f"{prepared.folder / CARD}  the card; nothing was uploaded"))
+        notes = prepared.notes
+    else:
+        pushed = push_model(model, repo, license, private=private, report=given)
+        print(pushed.url)
+        print(f"use: crossimage.load({pushed.address!r})")
+        notes = pushed.notes
+    for note in notes:
+        print(printable(f"– {note}"))

@@ -28,6 +28,21 @@ class ReportedFigure:
     measured: tuple[str, ...]
     report: Path
 
+    @property
+    def protocol(self) -> str:
+        """How it was measured, in one sentence."""
+        return self.measured[0]
+
+    @property
+    def count(self) -> str:
+        """Samples behind it."""
+        return self.measured[1]
+
+    @property
+    def seed(self) -> str:
+        """Seed of the random choices; ``None`` where nothing is random."""
+        return self.measured[2]
+
 
 def reported_figures(run: Path) -> tuple[dict[str, ReportedFigure], list[Path]]:
     """Return the newest figures of a run by name, and the reports in its folder that are damaged.
@@ -43,11 +58,56 @@ def reported_figures(run: Path) -> tuple[dict[str, ReportedFigure], list[Path]]:
         if not report and path in own:
             damaged.append(path)
         for entry in _entries(report, run, path in own):
-            for figure in _list(entry.get("figures")):
-                name, value = figure.get("name"), figure.get("value")
-                if isinstance(name, str) and isinstance(value, int | float):
-                    figures[name] = ReportedFigure(_text(figure), _measured(entry, figure), path)
+            figures |= _figures(entry, path)
     return figures, damaged
+
+
+def _figures(entry: dict[str, Any], path: Path) -> dict[str, ReportedFigure]:
+    return {
+        figure["name"]: ReportedFigure(_text(figure), _measured(entry, figure), path)
+        for figure in _list(entry.get("figures"))
+        if isinstance(figure.get("name"), str) and isinstance(figure.get("value"), int | float)
+    }
+
+
+def figures_of(model: Path, report: Path | None) -> dict[str, ReportedFigure]:
+    """Return the figures of a model in reports that were written after it was saved.
+
+    Args:
+        model: A run folder or a model file, as it was given to ``crossimage evaluate``.
+        report: The only report to look at, which may be of the model under another path if it is
+            of a single one; None: those in the model's folder and in ``evaluation``.
+
+    Raises:
+        ValueError: ``report`` is not a report, or has no figures of the model.
+    """
+    file = _file_of(model)
+    paths: list[Path] = []
+    if report is None:
+        newer = _age(file)[0]
+        found = {*file.parent.glob("**/report*.json"), *DEFAULT_FOLDER.glob("report*.json")}
+        paths = [path for path in sorted(found, key=_age) if _age(path)[0] >= newer]
+    figures: dict[str, ReportedFigure] = {}
+    for path in paths if report is None else [report]:
+        data = read_facts(path)
+        entries, named = _list(data.get("runs")), _named(data)
+        if len(named) != len(entries):
+            named = []
+        for number, entry in enumerate(entries):
+            same = bool(named) and _file_of(Path(named[number])).resolve() == file.resolve()
+            if same or (report is not None and len(entries) == 1):
+                figures |= _figures(entry, path)
+    if report is not None and not figures:
+        raise ValueError(
+            f"{report} has no figures of {model}; give the report.json that `crossimage evaluate "
+            f"{model} --data DIR` has written"
+        )
+    return figures
+
+
+def _file_of(model: Path) -> Path:
+    """Return the model file that a path of a run folder or model file stands for."""
+    return model / "model.safetensors" if model.is_dir() else model
 
 
 def _age(path: Path) -> tuple[float, str]:
@@ -59,9 +119,7 @@ def _age(path: Path) -> tuple[float, str]:
 
 def _entries(report: dict[str, Any], run: Path, own: bool) -> Iterator[dict[str, Any]]:
     """Yield the results of a run in a report, which may be of several."""
-    entries, settings = _list(report.get("runs")), report.get("settings")
-    named = settings.get("runs") if isinstance(settings, dict) else None
-    paths = [path for path in named if isinstance(path, str)] if isinstance(named, list) else []
+    entries, paths = _list(report.get("runs")), _named(report)
     if own and len(paths) < 2:
         yield from entries
         return
@@ -74,6 +132,13 @@ def _entries(report: dict[str, Any], run: Path, own: bool) -> Iterator[dict[str,
                     facts.get("model") if isinstance(facts, dict) else None,
                 ):
                     yield entry
+
+
+def _named(report: dict[str, Any]) -> list[str]:
+    """Return the paths of the models that a report is of."""
+    settings = report.get("settings")
+    named = settings.get("runs") if isinstance(settings, dict) else None
+    return [path for path in named if isinstance(path, str)] if isinstance(named, list) else []
 
 
 def _list(value: Any) -> list[dict[str, Any]]:
