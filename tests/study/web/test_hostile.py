@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from crossimage.study.web import guard
-from crossimage.study.web.guard import Refused, host_name, own_names, parse_form
+from crossimage.server.guard import Refused, host_name, own_names
+from crossimage.study.web.forms import FORMS, parse_form
 from tests.study.people import Server, Visitor, make_small, serving, token_in
 
 
@@ -174,4 +174,4 @@ def test_names_of_hosts_are_read_without_the_port() -> None:
     assert host_name("[::1]:8000") == "::1"
     assert host_name("Example.org:80") == "example.org"
     assert "localhost" in own_names("127.0.0.1") and "localhost" not in own_names("10.0.0.7")
-    assert guard.MAX_BODY < 2**20
+    assert FORMS.size < 2**20

@@ -14,13 +14,14 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from crossimage.server.guard import Guard, Refused
 from crossimage.study import assign
 from crossimage.study.settings import IMAGES, Settings
 from crossimage.study.store import NotYours, OtherAnswer, Person, Store
 from crossimage.study.trial import shown_trial
 from crossimage.study.web import fields
 from crossimage.study.web.admin import overview, votes_csv
-from crossimage.study.web.guard import Guard, Refused, parse_form
+from crossimage.study.web.forms import FORMS, parse_form
 from crossimage.utils.html import page_template
 
 STATIC = Path(__file__).parent / "static"
@@ -66,7 +67,7 @@ class StudyApp:
                 404: self._missing,
             },
         )  # fmt: skip
-        self.asgi = Guard(pages, hosts)
+        self.asgi = Guard(pages, FORMS, hosts)
 
     # Pages of participants
 

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from crossimage.study.web.guard import Refused
+from crossimage.server.guard import Refused
 
 PLATFORM_FIELDS = ("PROLIFIC_PID", "workerId", "participant")
 """Names under which crowd platforms give the number of a participant."""

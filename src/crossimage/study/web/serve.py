@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import secrets
-import socket
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from crossimage.server.listening import addresses, listen, run_server, web_needed
 from crossimage.study import settings as settings_file
 from crossimage.study import store as database
 from crossimage.study.settings import PLANNED, Settings, read_settings
 from crossimage.study.store import Store
-
-MAX_CONNECTIONS = 2000
-"""Connections at a time; further ones are answered that the server is busy."""
 
 
 def open_study(folder: Path, for_votes: bool = False) -> tuple[Settings, Store]:
@@ -59,54 +55,6 @@ def open_study(folder: Path, for_votes: bool = False) -> tuple[Settings, Store]:
     return settings, store
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens.
-
-    Raises:
-        ValueError: The port is in use, or the address is not one of this machine.
-    """
-    try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        one = socket.socket(family, socket.SOCK_STREAM)
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            one.bind(address)
-            one.listen(2048)
-        except BaseException:
-            one.close()
-            raise
-    except OverflowError:
-        raise ValueError(f"--port {port} is not a port; expected 0 to 65535") from None
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise ValueError(
-                f"port {port} of {host} is in use; stop the other program, or choose another --port"
-            ) from None
-        raise ValueError(
-            f"can't listen at {host}, port {port}: {error.strerror or error}; choose another "
-            "--host or --port"
-        ) from None
-    return one
-
-
-def addresses(listening: socket.socket) -> str:
-    """Return the address of the page: that of this machine in its network, if it serves all."""
-    host, port = listening.getsockname()[:2]
-    if host in ("0.0.0.0", "::"):
-        host = _in_network() or ("127.0.0.1" if host == "0.0.0.0" else "::1")
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
-
-
-def _in_network() -> str | None:
-    """Return this machine's address in its network; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        try:
-            one.connect(("192.0.2.1", 9))  # an address for documentation
-        except OSError:
-            return None
-        return str(one.getsockname()[0])
-
-
 def serve_study(
     folder: Path, host: str = "127.0.0.1", port: int = 8000, hosts: Collection[str] = (),
     announce: Callable[[str, str], None] | None = None,
@@ -124,14 +72,8 @@ def serve_study(
         FileNotFoundError: There is no study.
         ValueError: The port is in use, or the extra ``web`` is not installed.
     """
-    try:
-        import uvicorn
-
+    with web_needed():
         from crossimage.study.web.app import StudyApp
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            f"{error.name} is not installed; install it with `pip install 'crossimage[web]'`"
-        ) from None
     settings, store = open_study(folder, for_votes=True)
     try:
         listening = listen(host, port)
@@ -140,20 +82,6 @@ def serve_study(
         address = addresses(listening)
         if announce:
             announce(address, f"{address}admin?token={token}")
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app.asgi,
-                log_level="warning",
-                access_log=False,
-                lifespan="off",
-                ws="none",
-                server_header=False,
-                timeout_keep_alive=20,
-                limit_concurrency=MAX_CONNECTIONS,
-                h11_max_incomplete_event_size=16 * 1024,
-                timeout_graceful_shutdown=5,
-            )  # fmt: skip
-        )
-        server.run(sockets=[listening])
+        run_server(app.asgi, listening)
     finally:
         store.close()

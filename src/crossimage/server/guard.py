@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from urllib.parse import parse_qsl
+from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MAX_BODY = 16 * 1024
-"""Bytes of a form."""
-MAX_QUERY = 2048
-"""Bytes of what follows the question mark of an address."""
-MAX_FIELDS = 12
-"""Fields of a form."""
-PATIENCE = 10.0
-"""Seconds in which a form must arrive."""
 _DISCARD, _DISCARD_PATIENCE = 2**20, 1.0  # bytes and seconds of a body that is refused
 
 HEADERS = {
@@ -32,29 +24,58 @@ HEADERS = {
 }
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What bodies of requests may be.
+
+    Attributes:
+        what: What a body is called in answers.
+        size: Bytes, at most.
+        patience: Seconds in which it must arrive.
+        types: Its types; empty for any.
+        query: Bytes of what follows the question mark of an address.
+    """
+
+    what: str
+    size: int
+    patience: float
+    types: Collection[str] = ()
+    query: int = 2048
+
+
 class Refused(Exception):
     """A request that no page answers.
 
     Args:
         status: The status of HTTP.
         reason: Why, for a reader.
+        headers: Further headers of the answer.
     """
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)
-        self.status, self.reason = status, reason
+        self.status, self.reason, self.headers = status, reason, dict(headers or {})
 
 
 class Guard:
-    """Refuses what no browser of a participant sends, and adds headers to all answers.
+    """Refuses requests to other hosts and bodies beyond limits, and adds headers to all answers.
 
     Args:
-        app: The pages.
+        app: What answers the others.
+        limits: The limits of bodies.
         hosts: Further names of the server, for reverse proxies.
+        headers: The headers of all answers.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str] = ()) -> None:
-        self._app, self._hosts = app, {host.casefold() for host in hosts}
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: Limits,
+        hosts: Collection[str] = (),
+        headers: Mapping[str, str] = HEADERS,
+    ) -> None:
+        self._app, self._limits, self._headers = app, limits, dict(headers)
+        self._hosts = {host.casefold() for host in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -65,14 +86,14 @@ class Guard:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._headers.items():
                     headers[name] = value
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         try:
             self._check(scope)
-            body = await _body(scope, receive)
+            body = await self._body(scope, receive)
         except Refused as refused:
             if scope["method"] == "POST" and refused.status != 408:
                 await _discard(receive)
@@ -95,12 +116,48 @@ class Guard:
     def _check(self, scope: Scope) -> None:
         if scope["method"] not in ("GET", "HEAD", "POST"):
             raise Refused(405, "only GET and POST are answered")
-        if len(scope["query_string"]) > MAX_QUERY:
+        if len(scope["query_string"]) > self._limits.query:
             raise Refused(414, "the address is too long")
         host = host_name(Headers(scope=scope).get("host", ""))
         local = (scope.get("server") or ("", 0))[0]
         if host not in self._hosts | own_names(str(local)):
             raise Refused(400, "unknown host; the server accepts further names with --allow-host")
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        """Read a whole body of bounded length in bounded time.
+
+        Raises:
+            Refused: It is too long, or arrives too slowly.
+        """
+        if scope["method"] != "POST":
+            return b""
+        limits = self._limits
+        too_long = Refused(413, f"a {limits.what} has at most {limits.size} bytes")
+        headers = Headers(scope=scope)
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length[:12]) > limits.size or len(length) > 12:
+            raise too_long
+        kind = headers.get("content-type", "").partition(";")[0].strip().casefold()
+        if limits.types and kind not in limits.types:
+            raise Refused(415, f"expected a {limits.what}, as {' or '.join(limits.types)}")
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(limits.patience):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise Refused(400, f"the {limits.what} is not complete")
+                    parts.append(message.get("body", b""))
+                    size += len(parts[-1])
+                    if size > limits.size:
+                        raise too_long
+                    if not message.get("more_body", False):
+                        return b"".join(parts)
+        except TimeoutError:
+            raise Refused(
+                408, f"the {limits.what} did not arrive within {limits.patience:g} seconds"
+            ) from None
 
 
 def host_name(host: str) -> str:
@@ -119,38 +176,6 @@ def own_names(address: str) -> set[str]:
     return names
 
 
-async def _body(scope: Scope, receive: Receive) -> bytes:
-    """Read a whole body of bounded length in bounded time.
-
-    Raises:
-        Refused: It is too long, or arrives too slowly.
-    """
-    if scope["method"] != "POST":
-        return b""
-    headers = Headers(scope=scope)
-    length = headers.get("content-length", "0")
-    if not length.isdecimal() or int(length[:12]) > MAX_BODY or len(length) > 12:
-        raise Refused(413, f"a form has at most {MAX_BODY} bytes")
-    if headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
-        raise Refused(415, "expected a form")
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Refused(400, "the form is not complete")
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                if size > MAX_BODY:
-                    raise Refused(413, f"a form has at most {MAX_BODY} bytes")
-                if not message.get("more_body", False):
-                    return b"".join(parts)
-    except TimeoutError:
-        raise Refused(408, f"the form did not arrive within {PATIENCE:g} seconds") from None
-
-
 async def _discard(receive: Receive) -> None:
     """Read and forget the rest of a body, up to a limit.
 
@@ -164,23 +189,3 @@ async def _discard(receive: Receive) -> None:
                 size += len(message.get("body", b""))
                 if message["type"] == "http.disconnect" or not message.get("more_body", False):
                     return
-
-
-def parse_form(body: bytes) -> dict[str, str]:
-    """Parse a form, or what follows the question mark of an address.
-
-    Raises:
-        Refused: It has too many fields, or a field twice, or is not text.
-    """
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict"
-        )
-    except ValueError:
-        raise Refused(
-            400, f"expected a form of at most {MAX_FIELDS} fields, encoded as UTF-8"
-        ) from None
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise Refused(400, "a field of the form occurs twice")
-    return fields
