@@ -15,6 +15,7 @@ METRICS = {
     "accuracy": "classification.Accuracy",
     "error": "classification.Error",
     "identity": "identity.Identity",
+    "edges": "edges.Edges",
     "fcn": "segmentation.FCNScore",
     "translation_accuracy": "few_shot.TranslationAccuracy",
     "unseen_accuracy": "few_shot.UnseenAccuracy",
