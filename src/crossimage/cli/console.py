@@ -180,7 +180,7 @@ def closing_lines(result: TrainingResult) -> list[str]:
 
 def out_of(arguments: Sequence[str]) -> Path | None:
     """Return the run's folder that arguments name."""
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in zip(arguments, [*arguments, ""][1:], strict=True):
         name, _, value = word.partition("=")
         if name == "--out" and (value or following):
             return Path(value or following)
