@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import tyro
@@ -23,7 +24,10 @@ def export(
     out: Positional[Exported],
     *,
     to: str | None = None,
-    int8: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None,
+    int8: Folder = None,
+    web: Folder = None,
+    sample: Annotated[str | None, tyro.conf.arg(metavar="IMG")] = None,
+    runtime: Folder = None,
     set: Changes = (),
 ) -> None:
     """Write a trained model as ONNX, for other programs and without PyTorch.
@@ -36,16 +40,28 @@ def export(
             labels or references have it as an input instead.
         int8: Let convolutions compute in int8; a folder of images to translate, on which the ranges
             of their values are measured.
+        web: Also write a page here that translates in the visitor's browser: static files for any
+            web host.
+        sample: An image that visitors of the page can try at once.
+        runtime: The unpacked npm package onnxruntime-web, which the page needs; by default npm
+            fetches it once.
         set: Settings that may be changed after training, such as test_mode=eval; also without
             --set.
     """
     from crossimage.cli.overrides import parse_overrides
+    from crossimage.export.web.write import Site
     from crossimage.export.write import export_model
     from crossimage.inference.translator import load
 
     path = as_path(out, "OUT.onnx")
     folder = None if int8 is None else as_path(int8, "--int8")
     loaded = load(model, "cpu", settings=parse_overrides(set))
+    if web is None and (sample or runtime):
+        raise ValueError("--sample and --runtime are of a page; add --web DIR, or leave them out")
+    site = None
+    if web is not None:
+        places = (None if each is None else Path(each) for each in (runtime, sample))
+        site = Site(loaded, as_path(web, "--web"), *places)
     written = export_model(loaded, path, to, folder)
     about = written.about
     for file in written.files:
@@ -57,6 +73,10 @@ def export(
             f"int8: PSNR {about.psnr:.1f} dB against fp32 on {about.compared} held-out images; "
             f"ranges measured on {about.calibrated} others"
         )
+    if site:
+        letter = about.to or loaded.networks.letters[0]
+        page = site.write(path, letter, loaded.networks.names[letter] if about.to else "")
+        print(printable(f"{page}  serve it with `python -m http.server --directory {page.parent}`"))
 
 
 def push(

@@ -1,0 +1,1 @@
+"""A page that translates in the visitor's browser."""

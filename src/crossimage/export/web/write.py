@@ -1,0 +1,121 @@
+"""``crossimage export --web``: static files that translate in the visitor's browser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from crossimage.data.images.files import load_image, to_pil
+from crossimage.export.web.runtime import runtime_files
+from crossimage.inference.exported.about import beside
+from crossimage.inference.predictor import Predictor
+from crossimage.utils.files import atomic, write_text
+
+STATIC = Path(__file__).parent / "static"
+_LARGEST_SAMPLE = 1024  # pixels of its longer side
+
+
+class Site:
+    """A page that is going to be written; what is wrong with it is said before a long export.
+
+    Args:
+        predictor: The model.
+        folder: The folder to write; files of an earlier page there are replaced.
+        runtime: The unpacked package of the runtime; None: it is fetched.
+        sample: An image that visitors can try at once; None: there is none.
+
+    Raises:
+        FileNotFoundError: The runtime or the sample is not there.
+        ConnectionError: The runtime cannot be fetched.
+        ValueError: A page cannot show this model, the folder holds other files, or the runtime
+            or the sample is not what it should be.
+    """
+
+    def __init__(
+        self, predictor: Predictor, folder: Path, runtime: Path | None, sample: Path | None
+    ) -> None:
+        _check(predictor)
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"--web: {folder} is a file; give the name of a folder")
+        if folder.is_dir() and any(folder.iterdir()) and not (folder / "model.json").is_file():
+            raise ValueError(
+                f"--web: {folder} holds other files than a page of crossimage; give a new folder"
+            )
+        self._folder, self._predictor = folder, predictor
+        self._sample = None if sample is None else to_pil(load_image(sample).values)
+        self._runtime = runtime_files(runtime)
+
+    def write(self, exported: Path, letter: str, to: str) -> Path:
+        """Write the page of an exported model.
+
+        Args:
+            exported: The file of its translation.
+            letter: Letter of the target domain.
+            to: Name of the target domain; empty where labels are an input.
+
+        Returns:
+            The page.
+
+        Raises:
+            OSError: A file cannot be written.
+        """
+        folder = self._folder
+        for name, content in self._runtime.items():
+            _put(folder / "runtime" / name, content)
+        mapping = beside(exported, "mapping")
+        mapped = self._predictor.maps_codes and mapping.is_file()
+        _put(folder / "model.onnx", exported.read_bytes())
+        if mapped:
+            _put(folder / "mapping.onnx", mapping.read_bytes())
+        facts = self._facts(letter, to) | {"mapping": mapped, "sample": self._sample is not None}
+        for source in STATIC.iterdir():
+            _put(folder / source.name, source.read_bytes())
+        if self._sample is not None:
+            self._sample.thumbnail((_LARGEST_SAMPLE, _LARGEST_SAMPLE))
+            with atomic(folder / "sample.png") as file:
+                self._sample.save(file, "PNG")
+        write_text(folder / "model.json", json.dumps(facts, indent=2) + "\n")
+        return folder / "index.html"
+
+    def _facts(self, letter: str, to: str) -> dict[str, Any]:
+        model, networks = self._predictor, self._predictor.networks
+        source = letter if len(networks.letters) == 1 else networks.other(letter)
+        labels = networks.labels
+        height, width = networks.fixed_size or model.config.crop
+        return {
+            "method": model.method,
+            "from": "" if labels else networks.names[source],
+            "to": to,
+            "labels": {n: labels.vectors(n, 1)[0].tolist() for n in labels.names} if labels else {},
+            "channels": [networks.channels[source], networks.channels[letter]],
+            "multiple": networks.multiple,
+            "smallest": max(networks.min_size, 4),
+            "fixed": list(networks.fixed_size or ()),
+            "size": min(height, width) // (networks.upscales if networks.upscales > 1 else 1),
+            "upscales": networks.upscales,
+            "style_dim": networks.style_dim,
+            "code_dim": networks.latent_dim if networks.style_dim else 0,
+            "random": bool(model.has_prior and networks.style_dim),
+        }
+
+
+def _check(predictor: Predictor) -> None:
+    networks = predictor.networks
+    if networks.few_shot:
+        raise ValueError(
+            f"--web: the styles of a {predictor.method} are from reference images, which the page "
+            "does not take; leave out --web, and run the exported files elsewhere"
+        )
+    odd = [count for count in networks.channels.values() if count not in (1, 3)]
+    if odd:
+        raise ValueError(
+            f"--web: a browser shows images of 1 or 3 channels, and this model's have {odd[0]}; "
+            "leave out --web"
+        )
+
+
+def _put(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(path) as file:
+        file.write(content)
