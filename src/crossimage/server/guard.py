@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _DISCARD, _DISCARD_PATIENCE = 2**20, 1.0  # bytes and seconds of a body that is refused
@@ -34,6 +34,7 @@ class Limits:
         patience: Seconds in which it must arrive.
         types: Its types; empty for any.
         query: Bytes of what follows the question mark of an address.
+        together: Bytes of all bodies that are being read or answered, at most.
     """
 
     what: str
@@ -41,6 +42,7 @@ class Limits:
     patience: float
     types: Collection[str] = ()
     query: int = 2048
+    together: int = 2**40
 
 
 class Refused(Exception):
@@ -57,6 +59,11 @@ class Refused(Exception):
         self.status, self.reason, self.headers = status, reason, dict(headers or {})
 
 
+def plainly(refused: Refused) -> Response:
+    """Return a refusal as plain text."""
+    return PlainTextResponse(f"{refused.reason}\n", refused.status, {"Connection": "close"})
+
+
 class Guard:
     """Refuses requests to other hosts and bodies beyond limits, and adds headers to all answers.
 
@@ -65,6 +72,7 @@ class Guard:
         limits: The limits of bodies.
         hosts: Further names of the server, for reverse proxies.
         headers: The headers of all answers.
+        refuse: Makes the answer to a request that is refused.
     """
 
     def __init__(
@@ -73,8 +81,10 @@ class Guard:
         limits: Limits,
         hosts: Collection[str] = (),
         headers: Mapping[str, str] = HEADERS,
+        refuse: Callable[[Refused], Response] = plainly,
     ) -> None:
         self._app, self._limits, self._headers = app, limits, dict(headers)
+        self._refuse, self._held = refuse, 0
         self._hosts = {host.casefold() for host in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,9 +107,7 @@ class Guard:
         except Refused as refused:
             if scope["method"] == "POST" and refused.status != 408:
                 await _discard(receive)
-            response = PlainTextResponse(
-                f"{refused.reason}\n", refused.status, {"Connection": "close"}
-            )
+            response = self._refuse(refused)
             await response(scope, receive, send_with_headers)
             return
         sent = False
@@ -111,7 +119,11 @@ class Guard:
             sent = True
             return {"type": "http.request", "body": body, "more_body": False}
 
-        await self._app(scope, receive_body, send_with_headers)
+        self._held += len(body)
+        try:
+            await self._app(scope, receive_body, send_with_headers)
+        finally:
+            self._held -= len(body)
 
     def _check(self, scope: Scope) -> None:
         if scope["method"] not in ("GET", "HEAD", "POST"):
@@ -150,14 +162,21 @@ class Guard:
                         raise Refused(400, f"the {limits.what} is not complete")
                     parts.append(message.get("body", b""))
                     size += len(parts[-1])
+                    self._held += len(parts[-1])
                     if size > limits.size:
                         raise too_long
+                    if self._held > limits.together:
+                        raise Refused(
+                            503, "too many requests at a time; ask again", {"Retry-After": "1"}
+                        )
                     if not message.get("more_body", False):
                         return b"".join(parts)
         except TimeoutError:
             raise Refused(
                 408, f"the {limits.what} did not arrive within {limits.patience:g} seconds"
             ) from None
+        finally:
+            self._held -= size
 
 
 def host_name(host: str) -> str:

@@ -1,0 +1,66 @@
+"""``crossimage serve``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import tyro
+from tyro.conf import Positional
+
+from crossimage.cli.arguments import MaxPixels, Threads, limit_pixels, use_threads
+from crossimage.inference.precision import Precision
+from crossimage.utils.files import as_path
+
+Models = Annotated[tuple[str, ...], tyro.conf.arg(metavar="MODEL...")]
+Hosts = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME...")]
+
+
+def serve(
+    models: Positional[Models],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    allow_host: Hosts = (),
+    token_file: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None,
+    device: str = "auto",
+    precision: Precision = "fp32",
+    batch_size: int = 8,
+    waiting: int = 64,
+    timeout: float = 60.0,
+    max_bytes: int = 32 * 2**20,
+    max_pixels: MaxPixels = 2**24,
+    threads: Threads = None,
+) -> None:
+    """Serve models to programs over HTTP until interrupted; docs/serve.md shows requests.
+
+    Args:
+        models: Run folders, model files, exported models (.onnx), hf://OWNER/NAME or builtin:NAME.
+        host: Address at which to listen; 0.0.0.0 for this machine's whole network.
+        port: Port; 0 is any that is free.
+        allow_host: Further names of the server, for a reverse proxy.
+        token_file: File with the token that clients need; by default the environment variable
+            CROSSIMAGE_TOKEN, and no token if that is not set.
+        device: Where the networks compute; auto is the GPU if there is one.
+        precision: Arithmetic of translations.
+        batch_size: Images of one size that are translated together.
+        waiting: Requests that may wait for a device; further ones are answered 503.
+        timeout: Seconds in which a request is answered.
+        max_bytes: Bytes of a request.
+        max_pixels: Pixels of an image that are decoded at once; larger images are refused.
+        threads: Threads that compute on the CPU; by default one per core that nothing else uses.
+    """
+    from crossimage.server.serve import ServeOptions, serve_models
+
+    if not models:
+        raise ValueError("name a model to serve: a run folder, a model file or an address")
+    limit_pixels(max_pixels)
+    use_threads(threads, device)
+    options = ServeOptions(
+        host, port, allow_host, device, precision, batch_size, waiting, max_bytes, timeout,
+        None if token_file is None else as_path(token_file, "--token-file"),
+    )  # fmt: skip
+    serve_models(models, options, _announce)
+
+
+def _announce(address: str) -> None:
+    print(f"serving at {address}; Ctrl-C stops it", flush=True)

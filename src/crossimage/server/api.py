@@ -1,0 +1,226 @@
+"""The API for products: translations, styles, and what the models are."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from crossimage.server.engine import BusyError, ClosedError
+from crossimage.server.guard import Refused
+from crossimage.server.models import Models, ServedModel
+from crossimage.server.openapi import document
+from crossimage.server.requests import (
+    TYPES,
+    StyleRequest,
+    TranslateRequest,
+    read_request,
+)
+from crossimage.server.telemetry import CONTENT_TYPE, Telemetry
+from crossimage.server.translation import encode_result, read_task, style_of, translate_tasks
+from crossimage.utils.memory import is_out_of_memory
+from crossimage.utils.texts.shown import first_line
+
+T = TypeVar("T")
+
+_RETRY = 1  # seconds after which a client may ask again
+
+
+class Api:
+    """The API of a server.
+
+    Args:
+        models: Its models.
+        token: What clients prove themselves by (``Authorization: Bearer ...``); empty: nothing.
+        timeout: Seconds in which a request is answered.
+
+    Attributes:
+        routes: What it answers.
+    """
+
+    def __init__(self, models: Models, token: str = "", timeout: float = 60.0) -> None:
+        self._models, self._token, self._timeout = models, token, timeout
+        self._telemetry = Telemetry(models)
+        # decoding and encoding take memory: only a few at a time
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="images")
+        self.routes = [
+            Route("/v1/translate", self._answer(self.translate), methods=["POST"]),
+            Route("/v1/style", self._answer(self.style), methods=["POST"]),
+            Route("/v1/models", self._answer(self.list_models), methods=["GET"]),
+            Route("/metrics", self._answer(self.metrics), methods=["GET"]),
+            Route("/openapi.json", self.openapi, methods=["GET"]),
+            Route("/health", self.health, methods=["GET"]),
+            Route("/ready", self.health, methods=["GET"]),
+        ]
+
+    async def translate(self, request: Request) -> Response:
+        """Translate an image."""
+        began = time.monotonic()
+        asked = await read_request(request, TranslateRequest)
+        served = self._find(asked.model)
+        model, style = served.translator, None
+        if asked.reference is not None:
+            if asked.style is not None:
+                raise Refused(422, "style and reference are mutually exclusive: give one of them")
+            references = asked.reference
+            style = await self._until_done(
+                request, served.engine.call(lambda: style_of(model, references, asked.to))
+            )
+        task = await self._until_done(request, self._pool.submit(read_task, model, asked, style))
+        image = await self._until_done(
+            request,
+            served.engine.batch(
+                (served.name, *task.key), task, lambda tasks: translate_tasks(model, tasks)
+            ),
+        )
+        result = await self._until_done(
+            request, self._pool.submit(encode_result, model, task.to, image, asked.format)
+        )
+        self._telemetry.seconds.labels(served.name).observe(time.monotonic() - began)
+        code = None if task.draw.style is None else _rounded(task.draw.style[0].tolist())
+        if "application/json" in request.headers.get("accept", ""):
+            return JSONResponse(
+                {
+                    "image": base64.b64encode(result.image).decode(),
+                    "type": TYPES[asked.format],
+                    "width": result.width,
+                    "height": result.height,
+                    "model": served.name,
+                    "seed": task.seed,
+                    "style": code,
+                }
+            )
+        headers = {"Crossimage-Model": served.name}
+        if task.seed is not None:
+            headers["Crossimage-Seed"] = str(task.seed)
+        if code is not None and len(code) <= 64:
+            headers["Crossimage-Style"] = ",".join(map(str, code))
+        return Response(result.image, media_type=TYPES[asked.format], headers=headers)
+
+    async def style(self, request: Request) -> Response:
+        """Return the style of an image of a target."""
+        asked = await read_request(request, StyleRequest)
+        served = self._find(asked.model)
+        model = served.translator
+        code = await self._until_done(
+            request, served.engine.call(lambda: style_of(model, [asked.image], asked.to))
+        )
+        return JSONResponse({"model": served.name, "style": _rounded(code[0].tolist())})
+
+    async def list_models(self, request: Request) -> Response:
+        """Return what the models are."""
+        return JSONResponse({"models": [model.facts() for model in self._models]})
+
+    async def metrics(self, request: Request) -> Response:
+        """Return figures for Prometheus."""
+        return Response(self._telemetry.page(), media_type=CONTENT_TYPE)
+
+    async def openapi(self, request: Request) -> Response:
+        """Return the description of this API."""
+        return JSONResponse(document(bool(self._token)))
+
+    async def health(self, request: Request) -> Response:
+        """Say that the server answers; it is ready from its first answer on."""
+        return JSONResponse({"status": "ok"})
+
+    def close(self) -> None:
+        """End the threads."""
+        self._models.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _find(self, name: str | None) -> ServedModel:
+        try:
+            return self._models.find(name)
+        except ValueError as error:
+            raise Refused(404, str(error)) from None
+
+    def _answer(
+        self, handler: Callable[[Request], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """Return a handler that checks the token, counts, and turns errors into answers."""
+
+        async def answer(request: Request) -> Response:
+            path = request.url.path
+            try:
+                self._check_token(request)
+                response = await handler(request)
+            except Refused as refused:
+                response = refusal(refused)
+            except BusyError as busy:
+                response = refusal(
+                    Refused(503, f"{busy}; ask again later", {"Retry-After": str(_RETRY)})
+                )
+            except ClosedError as closed:
+                response = refusal(Refused(503, str(closed), {"Retry-After": "30"}))
+            except (ValueError, OSError) as error:  # about the image, or what does not fit
+                response = refusal(Refused(422, first_line(error)))
+            except (MemoryError, RecursionError, RuntimeError) as error:
+                if isinstance(error, RuntimeError) and not is_out_of_memory(error):
+                    raise
+                response = refusal(
+                    Refused(413, "the image does not fit in memory; shrink it with size")
+                )
+            self._telemetry.requests.labels(path, response.status_code).inc()
+            return response
+
+        return answer
+
+    def _check_token(self, request: Request) -> None:
+        if not self._token:
+            return
+        given = request.headers.get("authorization", "")
+        expected = f"Bearer {self._token}"
+        if not hmac.compare_digest(given.encode(), expected.encode()):
+            raise Refused(
+                401,
+                "expected the header `Authorization: Bearer TOKEN` with the server's token",
+                {"WWW-Authenticate": "Bearer"},
+            )
+
+    async def _until_done(self, request: Request, future: Future[T]) -> T:
+        """Wait for a result, as long as the client does.
+
+        Raises:
+            Refused: It takes too long, or the client has gone.
+        """
+        result = asyncio.ensure_future(asyncio.wrap_future(future))
+        gone = asyncio.ensure_future(_disconnected(request))
+        try:
+            done, _ = await asyncio.wait(
+                {result, gone}, timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+            if result in done:
+                return result.result()
+            if gone in done:
+                raise Refused(499, "the client has gone")
+            raise Refused(
+                504, f"the answer takes longer than {self._timeout:g} seconds; shrink the image"
+            )
+        finally:
+            gone.cancel()
+            result.cancel()  # one that waits is not computed
+
+
+def refusal(refused: Refused) -> Response:
+    """Return the answer that says why a request is refused."""
+    return JSONResponse(
+        {"error": refused.reason}, refused.status, {"Connection": "close", **refused.headers}
+    )
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _rounded(numbers: list[Any]) -> list[float]:
+    """Return numbers as they are written: with the digits that a float32 has."""
+    return [float(f"{number:.8g}") for number in numbers]
