@@ -24,6 +24,7 @@ from crossimage.cli.data import data_app
 from crossimage.cli.export import export, push
 from crossimage.cli.overrides import collect_settings
 from crossimage.cli.runs import compare, info, runs
+from crossimage.cli.serve import serve
 from crossimage.cli.study import study_app
 from crossimage.cli.train import recipes, run_train, train
 from crossimage.cli.translate import sample, translate
@@ -50,6 +51,7 @@ COMMANDS: dict[str, Any] = {
     "runs": runs,
     "info": info,
     "compare": compare,
+    "serve": serve,
     "data": data_app,
     "study": study_app,
 }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from tyro.conf import Positional
 
 from crossimage.cli.arguments import MaxPixels, Threads, limit_pixels, use_threads
-from crossimage.inference.precision import Precision
 from crossimage.utils.files import as_path
 
 Models = Annotated[tuple[str, ...], tyro.conf.arg(metavar="MODEL...")]
@@ -23,7 +22,7 @@ def serve(
     allow_host: Hosts = (),
     token_file: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None,
     device: str = "auto",
-    precision: Precision = "fp32",
+    precision: Literal["fp32", "bf16"] = "fp32",
     batch_size: int = 8,
     waiting: int = 64,
     timeout: float = 60.0,

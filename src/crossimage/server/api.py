@@ -191,15 +191,15 @@ class Api:
         Raises:
             Refused: It takes too long, or the client has gone.
         """
-        result = asyncio.ensure_future(asyncio.wrap_future(future))
-        gone = asyncio.ensure_future(_disconnected(request))
+        result: asyncio.Future[Any] = asyncio.wrap_future(future)
+        gone: asyncio.Future[Any] = asyncio.ensure_future(_disconnected(request))
         try:
-            done, _ = await asyncio.wait(
-                {result, gone}, timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED
+            await asyncio.wait(
+                [result, gone], timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED
             )
-            if result in done:
+            if result.done():
                 return result.result()
-            if gone in done:
+            if gone.done():
                 raise Refused(499, "the client has gone")
             raise Refused(
                 504, f"the answer takes longer than {self._timeout:g} seconds; shrink the image"

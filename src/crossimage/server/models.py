@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,7 +84,7 @@ class Models:
             )
         self.engines = list(engines.values())
 
-    def __iter__(self) -> Iterable[ServedModel]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[ServedModel]:
         """Iterate over the models, in the order in which they were given."""
         return iter(self._models.values())
 

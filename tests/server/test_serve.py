@@ -1,0 +1,101 @@
+"""`crossimage serve`: a process that answers, drains and ends."""
+
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crossimage.cli.app import main
+from crossimage.server.serve import read_token
+from tests.server.helpers import picture, pixels, tiny
+from tests.server.processes import serving
+
+IMAGE = {"content_type": "image/png"}
+
+
+@pytest.mark.slow
+def test_a_server_answers_and_finishes_its_answers_when_it_is_stopped(tmp_path: Path) -> None:
+    with serving(tiny(domains="edges,shoes"), tmp_path) as server:
+        status, headers, body = server.ask("POST", "/v1/translate?seed=1", picture(), **IMAGE)
+        assert status == 200 and pixels(body).shape == (24, 32, 3)
+        assert headers["crossimage-seed"] == "1"
+        found: list[tuple[int, bytes]] = []
+
+        def ask(number: int) -> None:
+            query = f"/v1/translate?seed={number}"
+            status, _, body = server.ask("POST", query, picture(200, 200), **IMAGE)
+            found.append((status, body))
+
+        askers = [threading.Thread(target=ask, args=[number]) for number in range(6)]
+        for asker in askers:
+            asker.start()
+        time.sleep(0.3)
+        server.process.send_signal(signal.SIGTERM)
+        for asker in askers:
+            asker.join()
+        server.process.wait(30)
+        assert [status for status, _ in found] == [200] * 6
+        assert server.process.returncode in (0, -signal.SIGTERM, 128 + signal.SIGTERM)
+
+
+@pytest.mark.slow
+def test_what_is_translated_in_a_batch_is_what_is_translated_alone(tmp_path: Path) -> None:
+    """Up to rounding, which changes few pixels by one level."""
+    with serving(tiny(domains="edges,shoes"), tmp_path) as server:
+
+        def ask(number: int) -> np.ndarray:
+            _, _, body = server.ask(
+                "POST", f"/v1/translate?seed={number}", picture(64, 64, number), **IMAGE
+            )
+            return pixels(body).astype(int)
+
+        alone = [ask(number) for number in range(8)]
+        together: dict[int, np.ndarray] = {}
+        askers = [
+            threading.Thread(target=lambda n=n: together.setdefault(n, ask(n))) for n in range(8)
+        ]
+        for asker in askers:
+            asker.start()
+        for asker in askers:
+            asker.join()
+        for number, image in enumerate(alone):
+            difference = np.abs(image - together[number])
+            assert difference.max() <= 1 and (difference > 0).mean() < 1e-3
+
+
+def test_a_port_in_use_and_missing_models_are_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", str(tmp_path), "--port", str(port)]) == 2
+    assert f"port {port} of 127.0.0.1 is in use" in capsys.readouterr().err
+    assert main(["serve", str(tmp_path / "none"), "--port", "0"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert main(["serve"]) == 2
+    assert "name a model to serve" in capsys.readouterr().err
+
+
+def test_a_model_that_makes_images_from_noise_is_not_served(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny("gan").save(tmp_path / "gan.safetensors")
+    assert main(["serve", str(tmp_path / "gan.safetensors"), "--port", "0"]) == 2
+    assert "use `crossimage sample`" in capsys.readouterr().err
+
+
+def test_tokens_come_from_a_file_or_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert read_token(None) == ""
+    monkeypatch.setenv("CROSSIMAGE_TOKEN", "of-the-environment")
+    assert read_token(None) == "of-the-environment"
+    (tmp_path / "token").write_text("of-the-file\n")
+    assert read_token(tmp_path / "token") == "of-the-file"
+    (tmp_path / "token").write_text("short")
+    with pytest.raises(ValueError, match="at least 8 printable ASCII"):
+        read_token(tmp_path / "token")
