@@ -61,11 +61,13 @@ def data_inspect(
         method, config = configured(recipe, overrides)
 
     from crossimage.data.inspect import print_report
+    from crossimage.data.sources.domains.data_set import read_data_set
     from crossimage.doctor.examination import examine
     from crossimage.doctor.report import sentences, write_report
     from crossimage.utils.progress import StderrProgress
     from crossimage.utils.streams import print_error, printable
 
+    read_data_set(data)  # what is no data set at all is a mistake in the arguments
     known: dict[str, Any] = {}
     if method:
         known = {
