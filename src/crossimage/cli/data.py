@@ -131,6 +131,8 @@ def data_make(
             class numbers in colours), combine (images of two folders side by side), split
             (training, validation and test images) and frames (images of films); outlines (outlines
             of shapes, and coloured shapes) and outline_pairs (both of the same shapes);
+            object_kinds and object_styles (coloured shapes in class folders, by their shape or by
+            hue and texture);
             noise_sketches (one folder of random strokes); mnist2usps, usps2mnist, svhn2mnist,
             mnist2mnistm and mnistm2mnist (digits of two data sets), mnist and fashion (one folder
             of images), and fashion_classes (the same clothes in class folders).
@@ -212,13 +214,14 @@ def find_makers() -> dict[str, Callable[..., Made]]:
     from crossimage.data.make.digits import MAKERS as DIGITS
     from crossimage.data.make.frames import make_frames
     from crossimage.data.make.labels import make_labels
+    from crossimage.data.make.object_classes import MAKERS as OBJECTS
     from crossimage.data.make.outlines import MAKERS
     from crossimage.data.make.photo_pairs import PHOTO_MAKERS
     from crossimage.data.make.sketches import make_noise_sketches
     from crossimage.data.make.split import make_split
 
     return {
-        **MAKERS, **DIGITS, **PHOTO_MAKERS, "noise_sketches": make_noise_sketches,
+        **MAKERS, **OBJECTS, **DIGITS, **PHOTO_MAKERS, "noise_sketches": make_noise_sketches,
         "labels": make_labels, "combine": combine, "split": make_split, "frames": make_frames,
     }  # fmt: skip
 

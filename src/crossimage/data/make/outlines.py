@@ -10,6 +10,7 @@ import colorsys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from PIL import Image, ImageDraw
 from crossimage.data.make.made import Made, training_command
 from crossimage.data.make.shapes import KINDS, Points, Random, Shape
 from crossimage.utils.files import new_folder
+
+TEXTURES = ("plain", "stripes", "dots", "checks", "gradient")
+"""Kinds of textures."""
 
 _SCALE = 3  # images are drawn this much larger and reduced, for smooth edges
 
@@ -59,7 +63,7 @@ def make_outlines(
     with new_folder(out) as parent:
         for index, folder in enumerate(("trainA", "trainB", "testA", "testB")):
             (parent / folder).mkdir()
-            draw = _outline if folder.endswith("A") else _filled
+            draw = _outline if folder.endswith("A") else _object
             for number in range(count if folder.startswith("train") else test_count):
                 stream = 4 + index // 2 if paired else index
                 rng = np.random.default_rng([seed, stream, number])
@@ -75,25 +79,52 @@ MAKERS: dict[str, Callable[..., Made]] = {
 }
 
 
+class DrawnObject(NamedTuple):
+    """A coloured object, and what it shows.
+
+    Attributes:
+        image: The image.
+        kind: Kind of its shape, such as ``shoe``.
+        hue: Its hue, from 0 to 1.
+        texture: Its texture, such as ``stripes``.
+    """
+
+    image: Image.Image
+    kind: str
+    hue: float
+    texture: str
+
+
 def _outline(rng: Random, size: int) -> Image.Image:
-    shape = _placed(rng, size * _SCALE)
+    shape, _ = _placed(rng, size * _SCALE)
     canvas = _draw(size * _SCALE, shape, outside=255, inside=255, ink=0)
     return canvas.resize((size, size), Image.Resampling.BOX).convert("RGB")
 
 
-def _filled(rng: Random, size: int) -> Image.Image:
+def _object(rng: Random, size: int) -> Image.Image:
+    return draw_object(rng, size).image
+
+
+def draw_object(rng: Random, size: int) -> DrawnObject:
+    """Draw a shape in one colour and texture, as in domain B.
+
+    Args:
+        rng: Source of all choices.
+        size: Height and width of the image in pixels.
+    """
     side = size * _SCALE
-    shape = _placed(rng, side)
+    shape, shape_kind = _placed(rng, side)
     inside = _draw(side, shape, outside=0, inside=255, ink=255)
     ink = _draw(side, shape, outside=0, inside=0, ink=255)
     hue = rng.uniform()
     colour = np.array(colorsys.hsv_to_rgb(hue, rng.uniform(0.6, 1), rng.uniform(0.55, 1)))
-    texture = _texture(rng, colour, side)
+    texture, texture_kind = _texture(rng, colour, side)
     mask, lines = (np.asarray(image, np.float64)[..., None] / 255 for image in (inside, ink))
     pixels = 1 - mask + mask * texture
     pixels = pixels * (1 - lines) + lines * colour * 0.22
     image = Image.fromarray(np.round(pixels * 255).astype(np.uint8))
-    return image.resize((size, size), Image.Resampling.BOX)
+    small = image.resize((size, size), Image.Resampling.BOX)
+    return DrawnObject(small, shape_kind, float(hue), texture_kind)
 
 
 def _draw(side: int, shape: Shape, outside: int, inside: int, ink: int) -> Image.Image:
@@ -118,8 +149,8 @@ def _stroke(draw: ImageDraw.ImageDraw, line: Points, ink: int, width: int) -> No
         draw.ellipse((x - width / 2, y - width / 2, x + width / 2, y + width / 2), fill=ink)
 
 
-def _placed(rng: Random, side: int) -> Shape:
-    """Return a random shape, rotated, scaled and moved to fit the canvas."""
+def _placed(rng: Random, side: int) -> tuple[Shape, str]:
+    """Return a random shape, rotated, scaled and moved to fit the canvas, and its kind."""
     kind, turn = KINDS[rng.integers(len(KINDS))]
     shape = kind(rng)
     angle = rng.uniform(-turn, turn)
@@ -135,20 +166,23 @@ def _placed(rng: Random, side: int) -> Shape:
     def move(points: Points) -> Points:
         return (points @ rotation.T - (low + high) / 2) * scale + shift
 
-    return Shape(
+    placed = Shape(
         [move(part) for part in shape.parts],
         [move(line) for line in shape.lines],
         None if shape.hole is None else move(shape.hole),
     )
+    return placed, kind.__name__.removeprefix("_")
 
 
-def _texture(rng: Random, colour: NDArray[np.float64], side: int) -> NDArray[np.float64]:
-    """Return a coloured texture (side, side, 3) in [0, 1]."""
+def _texture(
+    rng: Random, colour: NDArray[np.float64], side: int
+) -> tuple[NDArray[np.float64], str]:
+    """Return a coloured texture (side, side, 3) in [0, 1], and its kind."""
     y, x = np.mgrid[0:side, 0:side] / side
     angle = rng.uniform(0, np.pi)
     u, v = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
     pitch = rng.uniform(0.09, 0.17)
-    kind = rng.choice(["plain", "stripes", "dots", "checks", "gradient"])
+    kind = str(rng.choice(TEXTURES))
     amount = np.zeros((side, side))
     if kind == "stripes":
         amount = ((u / pitch) % 1 < 0.5).astype(np.float64)
@@ -164,4 +198,4 @@ def _texture(rng: Random, colour: NDArray[np.float64], side: int) -> NDArray[np.
     second = light if rng.uniform() < 0.65 else colour * 0.45
     mixed = colour + amount[..., None] * (second - colour)
     distance = np.hypot(x - rng.uniform(0.25, 0.6), y - rng.uniform(0.2, 0.45))
-    return np.clip(mixed * (1.12 - 0.42 * distance)[..., None], 0, 1)
+    return np.clip(mixed * (1.12 - 0.42 * distance)[..., None], 0, 1), kind
