@@ -100,16 +100,16 @@ def choose(rows: Sequence[Row], names: Sequence[str]) -> list[Row]:
     Raises:
         SystemExit: A name is unknown, or there is none.
     """
-    chosen = []
+    chosen: list[Row] = []
     for name in names:
         own = [row for row in rows if name in {row.table, f"{row.table}/{row.name}"}]
         if not own:
             known = ", ".join(f"{row.table}/{row.name}" for row in rows)
             raise SystemExit(f"there is no table or row '{name}'; expected one of {known}")
-        chosen += own
+        chosen += [row for row in own if row not in chosen]
     if not chosen:
         raise SystemExit("nothing to measure: give tables or TABLE/ROW; --list shows them")
-    return list(dict.fromkeys(chosen))
+    return chosen
 
 
 def listing(rows: Sequence[Row]) -> list[str]:
@@ -123,7 +123,8 @@ def listing(rows: Sequence[Row]) -> list[str]:
     measured = {(row.table, row.name) for row in rows}
     for path in sorted(tables.RESULTS.glob("*.json")):
         for one in tables.read(path.stem)["rows"]:
-            if not tables.fixed(one) and (path.stem, one["name"]) not in measured:
+            own = not tables.fixed(one) and "same_as" not in one
+            if own and (path.stem, one["name"]) not in measured:
                 lines.append(f"{'-':>15}  no commands yet  {path.stem}/{one['name']}")
     return lines
 
