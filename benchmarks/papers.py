@@ -9,8 +9,8 @@ by the names used there. Commands that have finished are not repeated, and inter
 continue, so the same command resumes after an interruption. Figures are added to
 docs/results/TABLE.json as soon as they are known, with commands, settings, commit, versions and
 hardware, and the tables of the docs are written anew. Each command computes with one thread: start
-two with names of different tables to use two cores. --list shows all rows, what they take and which
-seeds are missing.
+two with different names to use two cores. --list shows all rows, what they take and which seeds are
+missing.
 """
 
 from __future__ import annotations

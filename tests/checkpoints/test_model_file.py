@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import crossimage.methods
-from crossimage.checkpoints.model_file import load_model, save_model
+from crossimage.checkpoints.model_file import load_model, model_hash, save_model
 from crossimage.config import Config, settings
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.utils.contact_sheet import Panel
@@ -152,6 +152,24 @@ def test_channels_last_and_half_precision_are_handled(tmp_path: Path, method: Ti
     save_model(path, method.to(memory_format=torch.channels_last).bfloat16())
     weight = load_model(path).state_dict()["generators.0.weight"]
     assert torch.equal(weight, method.state_dict()["generators.0.weight"].float())
+
+
+def test_a_file_of_bfloat16_has_half_the_size_and_the_hash_of_what_it_loads(
+    tmp_path: Path, method: Tiny
+) -> None:
+    path, again = tmp_path / "half.safetensors", tmp_path / "again.safetensors"
+    save_model(path, method, bf16=True)
+    loaded = load_model(path)
+    save_model(again, loaded)
+    kept = {name: value.dtype for name, value in safetensors.torch.load_file(path).items()}
+    assert torch.bfloat16 in kept.values() and torch.float32 not in kept.values()
+    weight = loaded.state_dict()["generators.0.weight"]
+    assert torch.equal(weight, method.state_dict()["generators.0.weight"].bfloat16().float())
+    hashes = []
+    for file in (path, again):
+        with safetensors.safe_open(file, "pt") as opened:
+            hashes.append(opened.metadata()["checksum"])
+    assert hashes == [model_hash(loaded)] * 2
 
 
 def test_no_such_file(tmp_path: Path) -> None:

@@ -36,13 +36,17 @@ _METADATA = {
 }  # fmt: skip
 
 
-def save_model(path: Path, method: Method, *, discriminators: bool = False) -> None:
+def save_model(
+    path: Path, method: Method, *, discriminators: bool = False, bf16: bool = False
+) -> None:
     """Write the weights that translate, and all that is needed to use them, to one file.
 
     Args:
         path: The ``.safetensors`` file.
         method: The method; its class is built in, registered or of an installed package.
         discriminators: Write the weights of all players, not only of those that translate.
+        bf16: Round numbers to bfloat16, which halves the file. Networks compute in float32 with
+            them all the same.
 
     Raises:
         OSError: The file cannot be written; an earlier file at ``path`` is unchanged.
@@ -52,6 +56,11 @@ def save_model(path: Path, method: Method, *, discriminators: bool = False) -> N
         key: value.to("cpu", copy=True, memory_format=torch.contiguous_format)
         for key, value in method.tensors(*_networks(method, discriminators)).items()
     }
+    if bf16:
+        tensors = {
+            key: value.bfloat16() if value.is_floating_point() else value
+            for key, value in tensors.items()
+        }
     metadata = {
         "format": FORMAT,
         "format_version": str(FORMAT_VERSION),
@@ -60,7 +69,7 @@ def save_model(path: Path, method: Method, *, discriminators: bool = False) -> N
         "config": json.dumps(to_dict(method.config)),
         "domains": json.dumps(list(method.config.domains)),
         "contents": "all" if discriminators else "translation",
-        "checksum": _checksum(tensors),
+        "checksum": _checksum(_as_loaded(tensors)),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path, durable=True) as file:
@@ -85,7 +94,7 @@ def load_model(path: Path | str) -> Method:
         except ValueError as error:
             file.check_seal(error)
             raise
-        tensors = file.tensors()
+        tensors = _as_loaded(file.tensors())
     if file.seal is None:
         if _checksum(tensors) != file.metadata["checksum"]:
             raise ValueError(
@@ -152,6 +161,11 @@ def _networks(method: Method, everything: bool) -> tuple[str, ...]:
     """Return the names of the networks whose weights a file holds."""
     players = tuple(method.players()) if everything else method.inference_players
     return (*players, *method.fixed())
+
+
+def _as_loaded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors as networks hold them, with numbers of bfloat16 in float32."""
+    return {k: v.float() if v.dtype is torch.bfloat16 else v for k, v in tensors.items()}
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> str:

@@ -21,6 +21,7 @@ from crossimage.cli.checkpoints import import_, run_import
 from crossimage.cli.commands import Commands
 from crossimage.cli.completion import completer
 from crossimage.cli.data import data_app
+from crossimage.cli.demo import demo
 from crossimage.cli.export import export, push
 from crossimage.cli.overrides import collect_settings
 from crossimage.cli.runs import compare, info, runs
@@ -43,6 +44,7 @@ COMMANDS: dict[str, Any] = {
     "translate": translate,
     "sample": sample,
     "video": video,
+    "demo": demo,
     "export": export,
     "push": push,
     "evaluate": cli_evaluate.evaluate,

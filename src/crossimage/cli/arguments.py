@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import tyro
@@ -14,6 +15,7 @@ from tyro.constructors import (
 from crossimage.data.images.checks.limit import set_max_pixels
 from crossimage.utils.numbers import whole_number
 from crossimage.utils.streams import print_error
+from crossimage.utils.texts.shown import cut
 
 NUMBERS = ConstructorRegistry()
 """How tyro reads the arguments of all commands."""
@@ -47,6 +49,7 @@ Changes = Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE...")]
 References = Annotated[tuple[str, ...], tyro.conf.arg(metavar="IMG|DIR...")]
 MOST_THREADS = 1024
 Threads = Annotated[int | None, tyro.conf.arg(metavar="N")]
+Style = Annotated[str | None, tyro.conf.arg(metavar="NUMBER,...")]
 MaxPixels = Annotated[int | None, tyro.conf.arg(metavar="N")]
 
 
@@ -80,3 +83,23 @@ def use_threads(wanted: int | None = None, device: str = "auto") -> None:
     torch.set_num_threads(chosen.count)
     if chosen.fewer:
         print_error(f"crossimage: {chosen}")
+
+
+def parse_style(text: str | None) -> list[float] | None:
+    """Return the numbers of ``--style``, or None if it is not given.
+
+    Raises:
+        ValueError: It is not a list of numbers.
+    """
+    if text is None:
+        return None
+    try:
+        numbers = [float(number) for number in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(map(math.isfinite, numbers)):
+        raise ValueError(
+            f"--style {cut(text)!r} is not a style; expected numbers with commas between them, "
+            "such as --style=0.5,-1"
+        )
+    return numbers

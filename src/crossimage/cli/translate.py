@@ -14,9 +14,11 @@ from crossimage.cli.arguments import (
     Out,
     References,
     Run,
+    Style,
     Threads,
     count,
     limit_pixels,
+    parse_style,
     use_threads,
 )
 from crossimage.cli.pipes import PIPE, check_single, read_pipes, results_folder, write_stdout
@@ -36,6 +38,7 @@ def translate(
     to: str | None = None,
     samples: int = 1,
     reference: References = (),
+    style: Style = None,
     same_style: bool = False,
     seed: int | None = None,
     truncation: float = 1.0,
@@ -70,6 +73,8 @@ def translate(
         reference: Images of the target domain whose style is used, named like the inputs; with
             several, each input gets one translation per reference. For few-shot models (FUNIT), a
             folder is one class, which gives one translation, as are all images beside folders.
+        style: The style code of all results, as numbers with commas between them; `crossimage demo`
+            shows those of its images.
         same_style: Use the same random styles for all inputs.
         seed: Makes the random styles reproducible.
         truncation: How far random styles may be from the target's mean style, from 0 to 1: lower
@@ -128,7 +133,7 @@ def translate(
             images, folder, target, samples=samples, reference=references or None,
             same_style=same_style, seed=seed, truncation=truncation, size=size, half=half,
             format=format, alpha=alpha, depth=depth, batch_size=batch_size,
-            skip_existing=skip_existing, progress=progress,
+            skip_existing=skip_existing, progress=progress, style=parse_style(style),
         )  # fmt: skip
         if out == PIPE:
             write_stdout(report.written)

@@ -243,7 +243,7 @@ class Predictor:
             ValueError: The domain is unknown or missing, the method has no random styles, ``n`` or
                 ``seed`` is not a valid integer, or the truncation does not apply.
         """
-        self._require_styles()
+        self.require_styles()
         self.check_truncation(truncation)
         count = whole(n, "n", 1)
         if domain is None:
@@ -333,7 +333,7 @@ class Predictor:
         Raises:
             ValueError: The domain is unknown, or the method has no styles.
         """
-        self._require_styles()
+        self.require_styles()
         padded, _, _ = pad_to(x, 1, max(self.networks.min_style_size, _MIN_SIZE))
         with torch.no_grad():
             return self.networks.encode_style(padded, self.encode_target(domain, len(x))).float()
@@ -518,7 +518,12 @@ class Predictor:
         styles = [draw.style for draw in draws if draw.style is not None]
         return torch.cat(styles).to(self.device) if styles else None
 
-    def _require_styles(self) -> None:
+    def require_styles(self) -> None:
+        """Refuse a method without styles.
+
+        Raises:
+            ValueError: It has none.
+        """
         if not self.networks.style_dim:
             raise ValueError(f"{self.method} has no styles: leave out style and reference")
 

@@ -79,7 +79,10 @@ class Records:
 
 
 def styles_of(
-    samples: int, same_style: bool, references: Sequence[Sequence[object]]
+    samples: int,
+    same_style: bool,
+    references: Sequence[Sequence[object]],
+    code: Sequence[float] | None = None,
 ) -> list[dict[str, Any]]:
     """Return what determines the style of each of an input's outputs.
 
@@ -87,7 +90,10 @@ def styles_of(
         samples: Outputs per input and target.
         same_style: Whether all inputs share the same random styles.
         references: The images of each output's style; none for random styles.
+        code: The style code of all outputs.
     """
+    if code is not None:
+        return [{"code": [float(number) for number in code]}]
     if references:
         return [
             {

@@ -375,7 +375,7 @@ class Translator(Predictor):
         Raises:
             ValueError: The images or the domain do not fit, or the method has no styles.
         """
-        self._require_styles()
+        self.require_styles()
         if domain is None:
             if not self.networks.few_shot:
                 raise ValueError(f"domain is missing; expected one of {', '.join(self.domains)}")
@@ -529,6 +529,7 @@ class Translator(Predictor):
         batch_size: int = 4,
         skip_existing: bool = False,
         progress: bool | ProgressCallback = False,
+        style: Sequence[float] | None = None,
     ) -> TranslatedFiles:
         """Translate image files into a folder.
 
@@ -574,6 +575,7 @@ class Translator(Predictor):
                 in the folder says. Without a seed, results of any seed count.
             progress: Show a progress bar, or a function to call with a description, the number of
                 finished images and their total.
+            style: The numbers of one style code, for all results.
 
         Returns:
             The files written, the inputs skipped, and what was left out.
@@ -586,7 +588,7 @@ class Translator(Predictor):
         """
         options = FileOptions(
             samples, reference, same_style, seed, truncation, size, half, format, alpha, depth,
-            batch_size, skip_existing, progress,
+            batch_size, skip_existing, progress, style,
         )  # fmt: skip
         return translate_files(self, paths, as_path(out, "the path of the results"), to, options)
 
@@ -655,7 +657,7 @@ class Translator(Predictor):
         if style is not None:
             return self._fit_style(style, count, "style")[:, None]
         if reference is not None:
-            self._require_styles()
+            self.require_styles()
             rule = HalfRule(self.networks, self.letter(to), half, reference=True)
             codes = given_styles(self, reference, to, rule)
             _warn(rule, "reference")
@@ -679,7 +681,7 @@ class Translator(Predictor):
 
     def _fit_style(self, style: Codes, count: int, name: str) -> Tensor:
         """Return given style codes as (count, style_dim) on the networks' device."""
-        self._require_styles()
+        self.require_styles()
         return fit_codes(style, count, self.networks.style_dim, name).to(self.device)
 
     @contextmanager

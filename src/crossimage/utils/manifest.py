@@ -42,8 +42,8 @@ class Entry:
         input_sha256: SHA-256 of the input's file.
         target: The target domain, labels, or None for images made from noise.
         style: What determines the style: ``sample``, the number of the output, with ``same`` if all
-            inputs share the styles; or ``reference`` and ``reference_sha256``, the images whose
-            style it is. Empty for methods without styles.
+            inputs share the styles; ``code``, the numbers of the style; or ``reference`` and
+            ``reference_sha256``, the images whose style it is. Empty for methods without styles.
         seed: Seed of random styles and noise; None where nothing is random.
         settings: Everything else that determines the pixels.
         model: SHA-256 of the model's weights.

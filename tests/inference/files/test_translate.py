@@ -545,3 +545,24 @@ def test_a_file_without_opacity_does_not_end_a_folder_of_four_channels(tmp_path:
         tmp_path / "in", tmp_path / "out", format="png", skip_existing=True, seed=1
     )
     assert "photo.png" in {path.name for path in report.written} and not report.skipped
+
+
+def test_a_style_code_gives_the_style_of_all_results(
+    model: Translator, photos: Path, tmp_path: Path
+) -> None:
+    first = model.translate_files(photos, tmp_path / "one", style=[0.5, -0.5, 0.0])
+    assert len(first.written) == 5
+    expected = model.translate(str(photos / "0.png"), style=[[0.5, -0.5, 0.0]])
+    assert np.array_equal(np.array(Image.open(tmp_path / "one" / "0.png")), np.array(expected))
+    assert {e.style["code"][0] for e in read_manifest(tmp_path / "one").values()} == {0.5}
+    again = model.translate_files(
+        photos, tmp_path / "one", style=[0.5, -0.5, 0.0], skip_existing=True
+    )
+    other = model.translate_files(
+        photos, tmp_path / "one", style=[0.5, -0.5, 0.1], skip_existing=True
+    )
+    assert len(again.existing) == 5 and not other.existing
+    with pytest.raises(ValueError, match="excludes reference, samples"):
+        model.translate_files(photos, tmp_path / "two", style=[0.5, 0.0, 0.0], samples=2)
+    with pytest.raises(ValueError, match=r"expected codes \(1, 3\)"):
+        model.translate_files(photos, tmp_path / "two", style=[0.5])

@@ -12,14 +12,14 @@ from crossimage.config import Facts
 from crossimage.data.build import Source, find_source
 from crossimage.data.holdout import D, hold_out
 from crossimage.data.images.formats import HEAD, format_of
-from crossimage.data.sources.domains.data_set import DataSet, read_data_set, shown
+from crossimage.data.sources.domains.data_set import DataSet, shown
 from crossimage.data.sources.domains.scan import scan_domains
 from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.leaks import find_leaks
 from crossimage.data.validation import split_validation
 from crossimage.evaluation.galleries.images import ImageStream, prefetch
 from crossimage.inference.predictor import Predictor
-from crossimage.training.resume import read_facts
+from crossimage.training.recorded import recorded_data, recorded_domains
 
 
 @dataclass(frozen=True)
@@ -66,29 +66,6 @@ def training_images_among(
         f"{len(leaks.pairs):,} of the {leaks.total:,} images used for testing are {owner}: "
         f"{named}{more}"
     )
-
-
-def recorded_data(run: Path | None) -> DataSet | None:
-    """Return the data set that a run was trained on, as recorded in its folder; None if unknown."""
-    if run is None:
-        return None
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        record = read_facts(run / "environment.json")
-        folder, data = Path(record.get("folder", ".")), read_data_set(record["data"])
-        if isinstance(data, str):
-            return str(folder / data) if (folder / data).exists() else data
-        return {name: [str(folder / path) for path in paths] for name, paths in data.items()}
-    return None
-
-
-def recorded_domains(data: DataSet | None, model: Predictor) -> tuple[Domain, ...]:
-    """Return the domains that a model was trained on; nothing if they are not found any more."""
-    if data is None:
-        return ()
-    with suppress(OSError, ValueError):
-        flexible = not model.networks.has_direction(model.config)
-        return find_source(data, model.config, model.networks.layout, flexible=flexible).domains
-    return ()
 
 
 def find_tested(data: Tested, model: Predictor) -> Source:

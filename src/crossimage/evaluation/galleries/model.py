@@ -15,12 +15,11 @@ from crossimage.data.sources.folders import Domain
 from crossimage.evaluation.galleries.base import Gallery, GalleryItem, evenly_spaced
 from crossimage.evaluation.galleries.checks import (
     other_domains,
-    recorded_data,
-    recorded_domains,
     training_images_among,
 )
 from crossimage.evaluation.galleries.images import as_uint8, prefetch, to_rgb
 from crossimage.inference.predictor import Draw, Predictor, Target
+from crossimage.training.recorded import recorded_data, recorded_domains
 
 _BATCH_SIZE = 16
 

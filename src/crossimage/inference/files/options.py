@@ -35,6 +35,7 @@ class FileOptions:
         skip_existing: Whether inputs whose results exist, unchanged and made in the same way, are
             not translated again.
         progress: Whether to show a progress bar, or what to call with the progress.
+        style: The numbers of the style code of all outputs; None for random or reference styles.
     """
 
     samples: int = 1
@@ -50,6 +51,7 @@ class FileOptions:
     batch_size: int = 4
     skip_existing: bool = False
     progress: bool | ProgressCallback = False
+    style: Sequence[float] | None = None
 
     def check(self) -> FileOptions:
         """Return the options with every number checked and made an ``int``.
@@ -67,5 +69,11 @@ class FileOptions:
             raise ValueError("samples and reference are mutually exclusive: give one of them")
         if self.reference is not None and self.truncation != 1:
             raise ValueError("truncation applies to random styles, so it excludes reference")
+        if self.style is not None and (
+            self.reference is not None or checked.samples > 1 or self.truncation != 1
+        ):
+            raise ValueError(
+                "style is the code of all results, so it excludes reference, samples and truncation"
+            )
         check_types(self.format, self.depth, self.alpha)
         return checked

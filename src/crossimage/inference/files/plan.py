@@ -20,7 +20,7 @@ from crossimage.inference.files.options import FileOptions
 from crossimage.inference.halves import HalfRule
 from crossimage.inference.incoming import Incoming
 from crossimage.inference.input_files import find_inputs
-from crossimage.inference.inputs import FilesLike, ImageLike
+from crossimage.inference.inputs import FilesLike, ImageLike, fit_codes
 from crossimage.inference.output_types import suffix_for
 from crossimage.inference.outputs import SHEET, check_folder
 from crossimage.inference.predictor import Draw, Predictor
@@ -139,10 +139,11 @@ def make_plan(
     draw = draw_rule(predictor, targets, samples, references, options, seed, style_half)
     left_out += found.left_out
     records = Records(predictor, out, seed, _settings(options))
-    styles = styles_of(samples, options.same_style, references)
+    chosen = bool(references) or options.style is not None
+    styles = styles_of(samples, options.same_style, references, options.style)
     return Plan(
         inputs, targets, samples, outputs, draw, every, left_out, incoming, found.skipped, records,
-        styles, bool(references) or predictor.multimodal, half,
+        styles, chosen or predictor.multimodal, half,
         style_half.sentences("reference"),
     )  # fmt: skip
 
@@ -151,7 +152,7 @@ def _settings(options: FileOptions) -> dict[str, Any]:
     """Return the options that determine the pixels, but are stated nowhere else in the list."""
     elsewhere = {
         "samples", "reference", "same_style", "seed", "half", "format", "batch_size",
-        "skip_existing", "progress",
+        "skip_existing", "progress", "style",
     }  # fmt: skip
     return {f.name: getattr(options, f.name) for f in fields(options) if f.name not in elsewhere}
 
@@ -180,7 +181,11 @@ def draw_rule(
 ) -> Callable[[str, int, To], Draw]:
     """Return the function that gives an output's style and seed."""
     predictor.check_truncation(options.truncation)
-    if predictor.networks.few_shot and not references:
+    code = None
+    if options.style is not None:
+        predictor.require_styles()
+        code = fit_codes([options.style], 1, predictor.networks.style_dim, "style")
+    if predictor.networks.few_shot and not references and code is None:
         raise ValueError(
             f"this {predictor.method} translates to the class of reference images, and there are "
             "none: give some"
@@ -197,6 +202,8 @@ def draw_rule(
 
     def draw(name: str, k: int, to: To) -> Draw:
         name = "" if options.same_style else name
+        if code is not None:
+            return Draw(code, seed_of(seed, name, k))
         for target, codes in styles:
             if target is to:
                 return Draw(codes[k : k + 1], seed_of(seed, name, k))

@@ -1,0 +1,179 @@
+"""A translation for the page, and the command that makes the same image."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from PIL import Image
+
+from crossimage.data.images.files import to_pil
+from crossimage.data.images.resize import resize_shortest_side
+from crossimage.inference.halves import HalfRule
+from crossimage.inference.inputs import read_inputs
+from crossimage.inference.references import find_references, reference_styles
+from crossimage.inference.translator import Translator
+from crossimage.labels import To
+
+_DIGITS = 4  # of the numbers of a style
+_MOST_SHOWN = 1024  # pixels of a side of a preview
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a visitor asks for.
+
+    Attributes:
+        image: The input's file, whose name determines random styles.
+        to: The target; None for methods that need none.
+        seed: Seed of the random style and of noise.
+        style: The numbers of a style code, in place of a random one.
+        references: Images whose style is used, in place of a random one.
+        size: Shortest side that the input is resized to, in pixels.
+        shown: By file, its path in commands, for files that are elsewhere for the user.
+    """
+
+    image: Path
+    to: To | None = None
+    seed: int = 0
+    style: tuple[float, ...] | None = None
+    references: tuple[Path, ...] = ()
+    size: int | None = None
+    shown: Mapping[Path, str] | None = None
+
+
+class Made(NamedTuple):
+    """A translation.
+
+    Attributes:
+        image: The file that the command writes, a PNG.
+        style: The numbers of its style code; None for methods without styles.
+        command: The command that writes it.
+        notes: What else is worth knowing, one sentence each.
+    """
+
+    image: bytes
+    style: list[float] | None
+    command: str
+    notes: list[str]
+
+
+def translate_image(model: Translator, name: str, wish: Wish) -> Made:
+    """Translate an image exactly as the command line does, with its files and by its code.
+
+    Args:
+        model: The model.
+        name: What the user calls it.
+        wish: What is asked for. The numbers of a style are rounded to four digits after the point.
+
+    Raises:
+        ValueError: The image can't be used, or the wish does not fit the model.
+    """
+    style = None if wish.style is None else [round(number, _DIGITS) for number in wish.style]
+    with TemporaryDirectory(prefix="crossimage-") as folder:
+        done = model.translate_files(
+            [wish.image], folder, wish.to, reference=list(wish.references) or None,
+            seed=wish.seed, style=style, size=wish.size, format="png",
+        )  # fmt: skip
+        if done.skipped:
+            raise ValueError(done.skipped[0][1])
+        image = done.written[0].read_bytes()
+    return Made(
+        image,
+        style if style is not None else _style_of(model, wish),
+        command_for(model, name, wish),
+        done.notes,
+    )
+
+
+def _style_of(model: Translator, wish: Wish) -> list[float] | None:
+    """Return the style of a translation whose style was drawn, or is that of references."""
+    networks = model.networks
+    if not networks.style_dim:
+        return None
+    to = model.resolve_target(wish.to)
+    if wish.references:
+        found = find_references(list(wish.references), networks.few_shot)
+        size = wish.size if networks.few_shot else None
+        codes = reference_styles(model, found[:1], to, size=size)
+    else:
+        drawn = model.draw(wish.seed, wish.image.name, 0, model.encode_target(to, 1)).style
+        assert drawn is not None
+        codes = drawn
+    numbers: list[float] = codes[0].tolist()
+    return [round(number, _DIGITS) for number in numbers]
+
+
+def command_for(model: Translator, name: str, wish: Wish) -> str:
+    """Return the command that writes the same image into the folder ``translated``."""
+    shown = wish.shown or {}
+
+    def path(file: Path) -> str:
+        return shown.get(file) or file.name
+
+    words = ["crossimage", "translate", name, _plain(path(wish.image)), "--out", "translated"]
+    if wish.to is not None and not model.networks.few_shot:
+        words += ["--to", _target(wish.to)]
+    if wish.style is not None:
+        words.append("--style=" + ",".join(map(_number, wish.style)))
+    elif wish.references:
+        words += ["--reference", *(_plain(path(file)) for file in wish.references)]
+    if (wish.style is None and not wish.references and model.multimodal) or (
+        model.networks.stochastic
+    ):
+        words += ["--seed", str(wish.seed)]
+    if wish.size is not None:
+        words += ["--size", str(wish.size)]
+    if wish.image.suffix.lower() != ".png":
+        words += ["--format", "png"]
+    return shlex.join(words)
+
+
+def _plain(path: str) -> str:
+    """Return a path that can't be taken for an option, a list or a pattern."""
+    return f"./{path}" if path[:1] in "-@" else path
+
+
+def _target(to: To) -> str:
+    """Return a target as ``--to`` takes it."""
+    if not isinstance(to, Mapping):
+        return str(to)
+    return ",".join(f"{_quoted(name)}={value}" for name, value in to.items())
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"' if set(name) & set(',="') else name
+
+
+def _number(value: float) -> str:
+    text = f"{round(value, _DIGITS):.{_DIGITS}f}".rstrip("0").rstrip(".")
+    return "0" if text in ("", "-0") else text
+
+
+def preview_image(model: Translator, image: Path, to: To | None, size: int | None) -> bytes:
+    """Return an input as the networks see it, as a PNG for the page.
+
+    Raises:
+        ValueError: It is unreadable, or can't be shown.
+    """
+    networks = model.networks
+    letter = model.source_letter(model.resolve_target(to))
+    if networks.classes:
+        with Image.open(image) as palette:
+            shown = palette.convert("RGB")
+    else:
+        x = read_inputs(
+            [str(image)], model.channels(letter), model.config.range_of(letter),
+            model.config.data_rules, half=HalfRule(networks, letter),
+        ).batches[0]  # fmt: skip
+        x = x if size is None else resize_shortest_side(x, size)
+        shown = to_pil(model.fit_size(x)[0])
+    shown.thumbnail((_MOST_SHOWN, _MOST_SHOWN))
+    data = BytesIO()
+    shown.save(data, "PNG")
+    return data.getvalue()

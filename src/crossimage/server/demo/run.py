@@ -1,0 +1,63 @@
+"""Serve the page on which models are tried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from crossimage.checkpoints.addresses import builtin_names
+from crossimage.inference.incoming import Incoming
+from crossimage.server.demo.images import MAX_BYTES, Images
+from crossimage.server.demo.samples import find_samples
+from crossimage.server.listening import addresses, listen, run_server, web_needed
+from crossimage.server.models import Models, load_models
+
+
+def run_demo(
+    models: Sequence[str],
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    device: str = "auto",
+    hosts: Sequence[str] = (),
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Serve the page until it is interrupted.
+
+    Args:
+        models: Runs, model files, exported models and addresses; none: the built-in model.
+        host: Address at which to listen.
+        port: Port; 0: any that is free.
+        device: Where the networks compute.
+        hosts: Further names of the server, for reverse proxies.
+        announce: Called with the address of the page.
+
+    Raises:
+        FileNotFoundError: There is no such model.
+        ValueError: A model does not translate, the port is in use, or the extra ``web`` is not
+            installed.
+    """
+    with web_needed():
+        from crossimage.server.demo.pages import PAGE_HEADERS, DemoPages
+        from crossimage.server.guard import Guard, Limits
+    chosen = list(models) or [f"builtin:{builtin_names()[0]}"]
+    listening = listen(host, port)
+    try:
+        served = Models(load_models(chosen, device))
+        try:
+            with Incoming() as incoming, TemporaryDirectory(prefix="crossimage-") as folder:
+                samples = {}
+                for index, one in enumerate(served):
+                    own = Path(folder, str(index))
+                    own.mkdir()
+                    samples[one.name] = find_samples(one.translator, one.given, own)
+                pages = DemoPages(served, samples, Images(incoming))
+                limits = Limits("request", MAX_BYTES, 60.0)
+                app = Guard(pages.app(), limits, hosts, PAGE_HEADERS)
+                if announce:
+                    announce(addresses(listening))
+                run_server(app, listening)
+        finally:
+            served.close()
+    finally:
+        listening.close()
