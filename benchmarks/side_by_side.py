@@ -44,8 +44,8 @@ class Pair:
         after = self._seconds(folder, together=False)
         beside = self._seconds(folder, together=True)
         others = load.others()
-        print(f"{self.name}: one after the other {after:.1f} s, side by side {beside:.1f} s, ratio "
-              f"{beside / after:.2f}; {others:.1f} cores busy with other programs", flush=True)  # fmt: skip
+        print(f"{self.name}: one after the other {after:.1f} s, side by side {beside:.1f} s")
+        print(f"ratio {beside / after:.2f}; others kept {others:.1f} cores busy", flush=True)
 
     def _seconds(self, folder: Path, together: bool) -> float:
         began = time.perf_counter()

@@ -2,7 +2,9 @@
 
     python benchmarks/startup.py [ROUNDS]
 
-The commands take turns. Prints the median, minimum and maximum wall time, and the CPU time.
+The last row is a training of munit/outlines, 400 + 400 images, up to the end of its first step and
+without the sheet before it. The commands take turns. Prints the median, minimum and maximum wall
+time, and the CPU time.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 COMMANDS = {
     "python -c pass": ["-c", "pass"],
@@ -22,6 +26,18 @@ COMMANDS = {
     "modules that translate": ["-c", "import crossimage.inference.translator"],
     "modules that train": ["-c", "import crossimage.training.run"],
 }
+FIRST_STEP = """
+import os, sys
+from crossimage.cli.app import main
+from crossimage.training.trainer import Trainer
+
+def end(trainer, *step):
+    make_step(trainer, *step)
+    os._exit(0)
+
+make_step, Trainer.make_step, Trainer._sample = Trainer.make_step, end, lambda trainer: None
+main(sys.argv[1:])
+"""
 
 
 def main() -> None:
@@ -30,9 +46,24 @@ def main() -> None:
     )
     parser.add_argument("rounds", nargs="?", type=int, default=15)
     rounds = parser.parse_args().rounds
-    results: dict[str, list[tuple[float, float]]] = {name: [] for name in COMMANDS}
+    with TemporaryDirectory() as folder:
+        measure(COMMANDS | {"first step": first_step(Path(folder))}, rounds)
+
+
+def first_step(folder: Path) -> list[str]:
+    """Make the data of a training in a folder, and return the arguments of its first step."""
+    data = str(folder / "data")
+    make = ["data", "make", "outlines", "--count", "400", "--out", data]
+    run([sys.executable, "-m", "crossimage", *make])
+    train = ["train", "munit/outlines", "--data", data, "--out", str(folder / "run")]
+    return ["-c", FIRST_STEP, *train]
+
+
+def measure(commands: dict[str, list[str]], rounds: int) -> None:
+    """Let commands take turns, and print their times."""
+    results: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
     for turn in range(rounds + 1):
-        for name, arguments in COMMANDS.items():
+        for name, arguments in commands.items():
             spent = run([sys.executable, *arguments])
             if turn:  # the first round warms the caches
                 results[name].append(spent)

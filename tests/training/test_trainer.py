@@ -20,6 +20,7 @@ from crossimage.methods.munit import MUNIT
 from crossimage.networks.augmentation import strength
 from crossimage.networks.augmentation.discriminators import Augmentation
 from crossimage.training.listener import TrainingProgress
+from crossimage.training.step.optimizers import PlainAdam
 from crossimage.training.step.stepper import Stepper
 from crossimage.utils.seeds import seed_of
 from tests.conftest import small
@@ -174,16 +175,16 @@ def test_a_run_that_only_skips_is_saved_and_stops(
 def test_divergence_of_a_weight_alone_is_noticed(
     folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, moves = torch.optim.Adam.step, iter((0, 1))
+    real, moves = PlainAdam.step, iter((0, 1))
 
-    def overflow(self: torch.optim.Adam, closure: Any = None) -> None:
+    def overflow(self: PlainAdam, closure: Any = None) -> None:
         real(self, closure)
         if next(moves) == 0:
             return  # the discriminators' weights would spoil the generators' losses too
         with torch.no_grad():
             self.param_groups[0]["params"][0].fill_(float("inf"))
 
-    monkeypatch.setattr(torch.optim.Adam, "step", overflow)
+    monkeypatch.setattr(PlainAdam, "step", overflow)
     with pytest.raises(ValueError, match="a weight is not finite at step 1; there is no check"):
         train("munit", folders, tmp_path, **small(steps=1, log_every=5))
     assert not (tmp_path / "checkpoints").exists()
@@ -250,13 +251,13 @@ def test_the_learning_rate_decays_and_is_recorded(
     folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used = []
-    real = torch.optim.Adam.step
+    real = PlainAdam.step
 
-    def watched(self: torch.optim.Adam, closure: Any = None) -> None:
+    def watched(self: PlainAdam, closure: Any = None) -> None:
         used.append(self.param_groups[0]["lr"])
         real(self, closure)
 
-    monkeypatch.setattr(torch.optim.Adam, "step", watched)
+    monkeypatch.setattr(PlainAdam, "step", watched)
     settings = small(steps=5, log_every=1, save_every=5, decay_every=2, decay_factor=0.1)
     train("munit", folders, tmp_path, **settings)
     expected = [1e-3, 1e-3, 1e-4, 1e-4, 1e-5]

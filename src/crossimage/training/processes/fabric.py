@@ -13,6 +13,7 @@ import torch.distributed as dist
 from lightning_utilities.core import imports
 from packaging.version import Version
 
+from crossimage.training.processes import no_compiler
 from crossimage.training.processes.lost import LostProcessError, tie_to_first, watch_others
 from crossimage.utils.arguments import find_device, has_bf16
 
@@ -31,7 +32,7 @@ def _has_version(
     return compare(Version(found.base_version) if use_base_version else found, Version(than))
 
 
-with patch.object(imports, "compare_version", _has_version):
+with patch.object(imports, "compare_version", _has_version), no_compiler.unloaded():
     # It compares the version of torchmetrics, whose import takes as long as that of PyTorch.
     from lightning_fabric import Fabric
     from lightning_fabric.utilities.exceptions import MisconfigurationException
