@@ -135,6 +135,9 @@ def tiny(words: list[str]) -> list[str]:
             own = {*PHOTO_MAKERS, "labels", "combine", "split", "frames"}
             if words[3] in own:  # they change as many images as there are
                 return words
+            if words[3].startswith("object"):  # of every class
+                some = {"--count": "400", "--test-count": "4", "--size": "20"}
+                return _with_flags(words, some, add=True)
             drawn = words[3].startswith(("outline", "noise"))
             few = few if drawn else {"--count": "30"}
             return _with_flags(words, few, add=words[3] != "noise_sketches")
