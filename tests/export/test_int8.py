@@ -44,8 +44,14 @@ def test_int8_is_near_fp32_and_the_file_says_how_near(name: str, tmp_path: Path)
     about = written.about
     assert about.psnr is not None and about.psnr > 30
     assert (about.calibrated, about.compared) == (8, 2)
-    kinds = {node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node}
+    graph = onnx.load(tmp_path / "int8.onnx").graph
+    kinds = {node.op_type for node in graph.node}
     assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
+    weights = {tensor.name: tensor.dims for tensor in graph.initializer}
+    in_fp32 = [weights.get(n.input[1]) for n in graph.node if n.op_type == "Conv"]
+    # those from and to images, and they alone
+    assert any(in_fp32) and all(min(sides[:2]) <= 3 for sides in in_fp32 if sides)
+    assert None in in_fp32
     exact, int8 = (crossimage.load(tmp_path / f"{name}.onnx") for name in ("exact", "int8"))
     held_out = folder / "000.png"
     x, y = (

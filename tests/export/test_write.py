@@ -1,11 +1,13 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import crossimage
-from crossimage.checkpoints.model_file import model_hash
+from crossimage.checkpoints.model_file import model_hash, save_model
 from crossimage.export.write import export_model
 from crossimage.inference.predictor import Predictor
 from crossimage.inference.translator import Translator
@@ -152,3 +154,24 @@ def test_every_method_translates_alike(name: str, changes: dict[str, Any], tmp_p
     for arguments in given:
         y, expected = (each.translate(x, **arguments) for each in (loaded, original))
         assert (y - expected).abs().max() < 2e-4
+
+
+@pytest.mark.slow
+def test_an_exported_model_is_evaluated_like_its_original(tmp_path: Path) -> None:
+    model = predictor("munit", domains=("edges", "shoes"))
+    save_model(tmp_path / "m.safetensors", model.networks)
+    export_model(model, tmp_path / "m.onnx")
+    rng = np.random.default_rng(0)
+    for folder in ("trainA", "trainB", "testA", "testB"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        for number in range(3):
+            pixels = rng.integers(0, 256, (40, 44, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / folder / f"{number}.png")
+    paths = [str(tmp_path / "m.onnx"), str(tmp_path / "m.safetensors")]
+    results = crossimage.evaluate(
+        *paths, data=tmp_path / "data", out=tmp_path / "report", metrics="lpips", samples=2,
+        lpips_weights="random", device="cpu",
+    )  # fmt: skip
+    exported, original = (one["lpips"].value for one in results)
+    assert exported == pytest.approx(original, rel=1e-3) and original > 0
+    assert (tmp_path / "report" / "report.json").is_file()
