@@ -158,7 +158,7 @@ def test_every_method_translates_alike(name: str, changes: dict[str, Any], tmp_p
 
 @pytest.mark.slow
 def test_an_exported_model_is_evaluated_like_its_original(tmp_path: Path) -> None:
-    model = predictor("munit", domains=("edges", "shoes"))
+    model = predictor("munit", domains=("edges", "shoes"), crop=32, resize=32)
     save_model(tmp_path / "m.safetensors", model.networks)
     export_model(model, tmp_path / "m.onnx")
     rng = np.random.default_rng(0)
