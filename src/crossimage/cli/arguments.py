@@ -85,6 +85,26 @@ def use_threads(wanted: int | None = None, device: str = "auto") -> None:
         print_error(f"crossimage: {chosen}")
 
 
+def parse_shard(text: str | None, seed: int | None) -> tuple[int, int] | None:
+    """Return the two numbers of ``--shard``, or None if it is not given.
+
+    Raises:
+        ValueError: It is not K/N with K from 1 to N, or there is no seed.
+    """
+    if text is None:
+        return None
+    k, _, n = text.partition("/")
+    digits = all(part.isascii() and part.isdecimal() and len(part) < 10 for part in (k, n))
+    if not digits or not 1 <= int(k) <= int(n):
+        raise ValueError(
+            f"--shard {cut(text)!r} is not a part of the inputs; expected K/N with K from 1 to N, "
+            "such as --shard 3/16"
+        )
+    if seed is None:
+        raise ValueError("--shard needs --seed, so that all shards draw the same styles")
+    return int(k), int(n)
+
+
 def parse_style(text: str | None) -> list[float] | None:
     """Return the numbers of ``--style``, or None if it is not given.
 

@@ -18,6 +18,7 @@ from crossimage.cli.arguments import (
     Threads,
     count,
     limit_pixels,
+    parse_shard,
     parse_style,
     use_threads,
 )
@@ -49,6 +50,7 @@ def translate(
     depth: Literal["auto", "8", "16", "float"] = "auto",
     batch_size: int = 4,
     skip_existing: bool = False,
+    shard: Annotated[str | None, tyro.conf.arg(metavar="K/N")] = None,
     device: str = "auto",
     precision: Literal["fp32", "bf16"] = "fp32",
     memory: str = "auto",
@@ -94,6 +96,9 @@ def translate(
             noise of their own (dropout).
         skip_existing: Do not translate inputs again whose results in --out are unchanged and were
             made from the same image with the same model and settings; without --seed, with any.
+        shard: The part of the inputs to translate, such as 3/16 for the third of 16, for array jobs
+            that share a folder of results; needs --seed. What is there already is skipped, and
+            results of another model, seed or settings are refused.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
         precision: bf16 is about three times as fast on hardware that supports it, but not exact.
         memory: Memory to use, such as 2GB; auto: what is free. Images that do not fit as a whole
@@ -109,6 +114,7 @@ def translate(
     from crossimage.cli.overrides import parse_overrides
 
     limit_pixels(max_pixels)
+    part = parse_shard(shard, seed)
     if out == PIPE:
         check_single(inputs, max(samples, len(reference)))
     images, references = read_pipes(inputs, reference)
@@ -134,6 +140,7 @@ def translate(
             same_style=same_style, seed=seed, truncation=truncation, size=size, half=half,
             format=format, alpha=alpha, depth=depth, batch_size=batch_size,
             skip_existing=skip_existing, progress=progress, style=parse_style(style),
+            shard=part,
         )  # fmt: skip
         if out == PIPE:
             write_stdout(report.written)

@@ -48,6 +48,28 @@ class Records:
             run=datetime.now(UTC).isoformat(timespec="microseconds"),
         )
 
+    def check_same(self) -> None:
+        """Refuse a folder with results of another model, seed or settings.
+
+        Raises:
+            ValueError: It lists some.
+        """
+        mine = self._common
+        for earlier in read_manifest(self.out).values():
+            if earlier.kind != RESULT:
+                continue
+            settings = {k: v for k, v in earlier.settings.items() if k != "half"}
+            differs = {
+                "model": earlier.model != mine.model,
+                "seed": earlier.seed not in (None, mine.seed),
+                "settings": settings != mine.settings,
+            }
+            if other := [name for name, different in differs.items() if different]:
+                raise ValueError(
+                    f"{self.out} holds results with another {other[0]} ({earlier.output}), "
+                    "expected those of the same translation; choose another folder for the results"
+                )
+
     def entry(
         self,
         output: Path,
@@ -106,12 +128,16 @@ def styles_of(
 
 
 def done_inputs(
-    count: int, wanted: Callable[[int], Sequence[Entry]], out: Path, any_seed: bool, pool: Executor
+    indices: Sequence[int],
+    wanted: Callable[[int], Sequence[Entry]],
+    out: Path,
+    any_seed: bool,
+    pool: Executor,
 ) -> tuple[set[int], dict[str, int]]:
     """Find the inputs whose results exist, unchanged and made in the same way.
 
     Args:
-        count: Number of inputs.
+        indices: The inputs.
         wanted: Returns the results of an input as they would be made now.
         out: Folder of the results.
         any_seed: Whether results of any seed count.
@@ -141,7 +167,7 @@ def done_inputs(
 
     done: set[int] = set()
     reasons: dict[str, int] = {}
-    for i, reason in enumerate(pool.map(judge, range(count))):
+    for i, reason in zip(indices, pool.map(judge, indices), strict=True):
         if not reason:
             done.add(i)
         elif reason != "new":

@@ -530,6 +530,7 @@ class Translator(Predictor):
         skip_existing: bool = False,
         progress: bool | ProgressCallback = False,
         style: Sequence[float] | None = None,
+        shard: tuple[int, int] | None = None,
     ) -> TranslatedFiles:
         """Translate image files into a folder.
 
@@ -576,6 +577,9 @@ class Translator(Predictor):
             progress: Show a progress bar, or a function to call with a description, the number of
                 finished images and their total.
             style: The numbers of one style code, for all results.
+            shard: ``(k, n)`` translates the k-th of n parts of the inputs, from 1, for processes
+                that share the work; needs a seed. Existing results are skipped, whoever made them,
+                and those of another model, seed or settings are refused. There is no ``sheet.png``.
 
         Returns:
             The files written, the inputs skipped, and what was left out.
@@ -588,7 +592,7 @@ class Translator(Predictor):
         """
         options = FileOptions(
             samples, reference, same_style, seed, truncation, size, half, format, alpha, depth,
-            batch_size, skip_existing, progress, style,
+            batch_size, skip_existing, progress, style, shard,
         )  # fmt: skip
         return translate_files(self, paths, as_path(out, "the path of the results"), to, options)
 

@@ -106,6 +106,8 @@ class ManifestWriter:
             OSError: The line cannot be written, such as to a full disk.
         """
         if self._file is None:
+            if self._path.name != NAME:  # by which folders of results are known
+                (self._path.parent / NAME).touch()
             handle = open_regular(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
             self._file = open(handle, "a+b")  # noqa: SIM115  # closed by __exit__
             _drop_torn_line(self._file)

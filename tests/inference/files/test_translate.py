@@ -566,3 +566,42 @@ def test_a_style_code_gives_the_style_of_all_results(
         model.translate_files(photos, tmp_path / "two", style=[0.5, 0.0, 0.0], samples=2)
     with pytest.raises(ValueError, match=r"expected codes \(1, 3\)"):
         model.translate_files(photos, tmp_path / "two", style=[0.5])
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {p.name: sha256_of(p) for p in folder.iterdir() if p.suffix != ".jsonl"}
+
+
+def test_shards_of_any_number_give_what_one_process_gives(
+    model: Translator, photos: Path, tmp_path: Path
+) -> None:
+    model.translate_files(photos, tmp_path / "whole", seed=1, samples=2, batch_size=1)
+    out = tmp_path / "out"
+
+    def shard(k: int, n: int) -> int:
+        report = model.translate_files(photos, out, seed=1, samples=2, batch_size=1, shard=(k, n))
+        return len(report.written)
+
+    assert shard(2, 2) == 4
+    next(out.glob("*_1.png")).unlink()  # one line without its file
+    assert sum(shard(k, 3) for k in (1, 2, 3)) == 8
+    assert shard(7, 7) == shard(1, 1) == 0
+    assert hashes(out) == hashes(tmp_path / "whole")
+    assert len(read_manifest(out)) == 10
+
+
+def test_shards_refuse_results_of_another_translation(
+    model: Translator, photos: Path, tmp_path: Path
+) -> None:
+    model.translate_files(photos, tmp_path, seed=1, shard=(1, 2))
+    for options, what in (({"seed": 2}, "seed"), ({"seed": 1, "size": 8}, "settings")):
+        with pytest.raises(ValueError, match=f"another {what}"):
+            model.translate_files(photos, tmp_path, shard=(2, 2), **options)
+    parameter = next(model.networks.parameters())
+    parameter.copy_(parameter + 1)
+    with pytest.raises(ValueError, match="another model"):
+        model.translate_files(photos, tmp_path, seed=1, shard=(2, 2))
+    with pytest.raises(ValueError, match="needs a seed"):
+        model.translate_files(photos, tmp_path, shard=(1, 2))
+    with pytest.raises(ValueError, match="3/2, expected K/N"):
+        model.translate_files(photos, tmp_path, seed=1, shard=(3, 2))

@@ -36,6 +36,7 @@ class FileOptions:
             not translated again.
         progress: Whether to show a progress bar, or what to call with the progress.
         style: The numbers of the style code of all outputs; None for random or reference styles.
+        shard: ``(k, n)`` for the k-th of n parts of the inputs, from 1; None for all of them.
     """
 
     samples: int = 1
@@ -52,6 +53,7 @@ class FileOptions:
     skip_existing: bool = False
     progress: bool | ProgressCallback = False
     style: Sequence[float] | None = None
+    shard: tuple[int, int] | None = None
 
     def check(self) -> FileOptions:
         """Return the options with every number checked and made an ``int``.
@@ -75,5 +77,14 @@ class FileOptions:
             raise ValueError(
                 "style is the code of all results, so it excludes reference, samples and truncation"
             )
+        if self.shard is not None:
+            k, n = self.shard
+            if not 1 <= k <= n:
+                raise ValueError(f"the shard is {k}/{n}, expected K/N with K from 1 to N")
+            if self.seed is None:
+                raise ValueError(
+                    "a shard needs a seed, so that all shards draw the same styles; give seed"
+                )
+            checked = replace(checked, skip_existing=True)
         check_types(self.format, self.depth, self.alpha)
         return checked

@@ -152,7 +152,7 @@ def _settings(options: FileOptions) -> dict[str, Any]:
     """Return the options that determine the pixels, but are stated nowhere else in the list."""
     elsewhere = {
         "samples", "reference", "same_style", "seed", "half", "format", "batch_size",
-        "skip_existing", "progress", "style",
+        "skip_existing", "progress", "style", "shard",
     }  # fmt: skip
     return {f.name: getattr(options, f.name) for f in fields(options) if f.name not in elsewhere}
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from uuid import uuid4
 
 import torch
 from torch import Tensor
@@ -25,14 +26,15 @@ from crossimage.inference.records import done_inputs
 from crossimage.labels import To
 from crossimage.utils.contact_sheet import Panel, sheet
 from crossimage.utils.files import atomic
-from crossimage.utils.manifest import SHEET as SHEET_KIND
 from crossimage.utils.manifest import (
+    NAME,
     Entry,
     ManifestWriter,
     from_earlier_runs,
     known_files,
     sha256_of,
 )
+from crossimage.utils.manifest import SHEET as SHEET_KIND
 from crossimage.utils.progress import StderrProgress
 
 
@@ -94,10 +96,10 @@ def _carry_out(
         ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
     ):
         done, outdated = _find_done(plan, options, pool)
-        waiting = [i for i in range(len(plan.inputs)) if i not in done]
+        waiting = [i for i in _indices(plan, options) if i not in done]
         total = len(waiting) * len(plan.targets) * plan.samples
         with (
-            ManifestWriter(out) as manifest,
+            ManifestWriter(out, _list_name(options)) as manifest,
             StderrProgress() if options.progress is True else nullcontext() as shown,
             report_progress("translating images", total, shown or options.progress) as advance,
         ):
@@ -106,12 +108,12 @@ def _carry_out(
             if waiting:
                 job.run(waiting)
             written = [path for group in plan.outputs for path in group if path in job.written]
-            if not written and not done:
+            if waiting and not written and not done:
                 raise ValueError(
                     f"none of the {len(plan.inputs)} inputs could be translated; the first: "
                     f"{job.skipped[0][1]}"
                 )
-            if plan.sheet and written:
+            if plan.sheet and written and options.shard is None:  # a sheet shows all inputs
                 _write_sheet(plan, job.rows_with(sorted(done)), out / SHEET)
                 manifest.add(Entry(SHEET, sha256_of(out / SHEET), SHEET_KIND))
     existing = [path for i in sorted(done) for path in plan.outputs[i]]
@@ -138,7 +140,24 @@ def _find_done(
     """Return the inputs that need no translation, and why others do, see :func:`done_inputs`."""
     if not options.skip_existing:
         return set(), {}
-    return done_inputs(len(plan.inputs), plan.entries, plan.records.out, options.seed is None, pool)
+    if options.shard is not None:
+        plan.records.check_same()
+    indices = _indices(plan, options)
+    return done_inputs(indices, plan.entries, plan.records.out, options.seed is None, pool)
+
+
+def _indices(plan: Plan, options: FileOptions) -> range:
+    """Return the indices of the inputs of this process: every n-th one for a shard of n."""
+    k, n = options.shard or (1, 1)
+    return range(k - 1, len(plan.inputs), n)
+
+
+def _list_name(options: FileOptions) -> str:
+    """Return the name of the list of results; no two processes share that of a shard."""
+    if options.shard is None:
+        return NAME
+    k, n = options.shard
+    return f"crossimage-{k}-of-{n}-{uuid4().hex[:12]}.jsonl"
 
 
 def _write_sheet(plan: Plan, rows: Sequence[list[Tensor]], path: Path) -> None:
