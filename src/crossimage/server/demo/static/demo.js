@@ -18,8 +18,7 @@ async function ask(path, fields) {
   const text = await response.text();
   let reason = text;
   try { reason = JSON.parse(text).error; } catch { /* a plain sentence */ }
-  const error = new Error(reason.charAt(0).toUpperCase() + reason.slice(1));
-  error.busy = response.status === 503;
+  const error = new Error(reason);
   throw error;
 }
 

@@ -1,0 +1,141 @@
+"""People try models on the page in a real browser: by mouse, by keys, with files, on a phone."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.server.helpers import tiny
+from tests.study.web.browser import chromium
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A page with the built-in model and one of labels."""
+    labels = tmp_path_factory.mktemp("labels") / "labels.safetensors"
+    tiny("stargan").save(labels)
+    words = [sys.executable, "-m", "crossimage", "demo", "builtin:outlines", str(labels)]
+    process = subprocess.Popen([*words, "--port", "0"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    try:
+        yield process.stdout.readline().removeprefix("the page: ").strip()
+    finally:
+        process.terminate()
+        assert process.wait(20) is not None
+        process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def desktop() -> Iterator[webdriver.Chrome]:
+    with chromium(1200, 900) as browser:
+        yield browser
+
+
+def wait(browser: webdriver.Chrome, condition: Any) -> Any:
+    return WebDriverWait(browser, 25, 0.05).until(condition)
+
+
+def command(browser: webdriver.Chrome, panel: int = 0) -> str:
+    return str(browser.find_elements(By.CSS_SELECTOR, ".panel code")[panel].text)
+
+
+def opened(browser: webdriver.Chrome, address: str) -> None:
+    browser.get(address)
+    wait(browser, lambda b: len(b.find_elements(By.CSS_SELECTOR, ".grid .thumb")) >= 8)
+    wait(browser, lambda b: not b.find_elements(By.CSS_SELECTOR, ".thumb.waiting"))
+    wait(browser, lambda b: "--seed 0" in command(b) and command(b, 1))
+
+
+def test_the_first_click_needs_no_file(desktop: webdriver.Chrome, address: str) -> None:
+    opened(desktop, address)
+    desktop.find_elements(By.CSS_SELECTOR, ".grid .thumb")[3].click()
+    wait(desktop, lambda b: "--seed 3" in command(b))
+    desktop.find_element(By.CSS_SELECTOR, ".more").click()
+    wait(desktop, lambda b: len(b.find_elements(By.CSS_SELECTOR, ".grid .thumb")) == 16)
+    desktop.find_elements(By.CSS_SELECTOR, ".refs .thumb")[1].click()
+    wait(desktop, lambda b: "--reference outlines/testB/00001.png" in command(b))
+    names = "return performance.getEntriesByType('resource').map((one) => new URL(one.name).host)"
+    assert set(desktop.execute_script(names)) == {address.split("/")[2]}
+    assert not [e for e in desktop.get_log("browser") if e["level"] == "SEVERE"]
+
+
+def test_keys_suffice_for_styles_and_what_is_between_two_results(
+    desktop: webdriver.Chrome, address: str
+) -> None:
+    opened(desktop, address)
+    desktop.find_element(By.CSS_SELECTOR, ".sliders summary").send_keys(Keys.ENTER)
+    desktop.find_element(By.CSS_SELECTOR, ".first").send_keys(Keys.ENTER)
+    desktop.find_element(By.CSS_SELECTOR, ".axes input").send_keys(Keys.ARROW_RIGHT * 10)
+    wait(desktop, lambda b: "--style=" in command(b))
+    desktop.find_element(By.CSS_SELECTOR, ".second").send_keys(Keys.ENTER)
+    wait(desktop, lambda b: b.find_element(By.CSS_SELECTOR, ".mix input").is_enabled())
+    before = command(desktop)
+    desktop.find_element(By.CSS_SELECTOR, ".mix input").send_keys(Keys.ARROW_LEFT * 5)
+    wait(desktop, lambda b: command(b) != before and "--style=" in command(b))
+
+
+def test_labels_are_toggles_and_what_a_model_lacks_is_hidden(
+    desktop: webdriver.Chrome, address: str
+) -> None:
+    opened(desktop, address)
+    panel = desktop.find_elements(By.CSS_SELECTOR, ".panel")[1]
+    assert not panel.find_element(By.CSS_SELECTOR, ".styles").is_displayed()
+    assert not panel.find_element(By.CSS_SELECTOR, ".reference").is_displayed()
+    assert not panel.find_element(By.CSS_SELECTOR, ".between").is_displayed()
+    before = command(desktop, 1)
+    toggle = panel.find_elements(By.CSS_SELECTOR, ".toggle input")[1]
+    desktop.execute_script("arguments[0].click()", toggle)
+    wait(desktop, lambda b: command(b, 1) != before)
+
+
+def test_every_control_has_a_label(desktop: webdriver.Chrome, address: str) -> None:
+    opened(desktop, address)
+    unnamed = """
+    return [...document.querySelectorAll('input, select, button, code')].filter((one) =>
+      !one.labels?.length && !one.getAttribute('aria-label') && !one.textContent.trim()).length;
+    """
+    assert desktop.execute_script(unnamed) == 0
+
+
+def test_files_of_a_visitor_and_what_is_not_an_image(
+    desktop: webdriver.Chrome, address: str, tmp_path: Path
+) -> None:
+    opened(desktop, address)
+    pixels = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "mine.png")
+    (tmp_path / "notes.png").write_text("no image")
+    field = desktop.find_element(By.ID, "file")
+    field.send_keys(str(tmp_path / "notes.png"))
+    wait(desktop, lambda b: "notes.png" in b.find_element(By.ID, "status").text)
+    field.send_keys(str(tmp_path / "mine.png"))
+    wait(desktop, lambda b: "mine.png" in command(b))
+    dropped = """
+    const [data, canvas] = [new DataTransfer(), document.createElement('canvas')];
+    canvas.width = canvas.height = 64;
+    canvas.toBlob((blob) => {
+      data.items.add(new File([blob], 'dropped.png', {type: 'image/png'}));
+      document.body.dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true}));
+    });
+    """
+    desktop.execute_script(dropped)
+    wait(desktop, lambda b: "dropped.png" in command(b))
+
+
+def test_the_page_fits_a_phone(address: str) -> None:
+    with chromium(390, 780, 3.0) as browser:
+        opened(browser, address)
+        width, inner = browser.execute_script(
+            "return [document.documentElement.scrollWidth, innerWidth]"
+        )
+        assert width == inner == 390
