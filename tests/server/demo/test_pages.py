@@ -18,9 +18,11 @@ from crossimage.cli.app import main
 from crossimage.inference.incoming import Incoming
 from crossimage.server.demo.images import Images
 from crossimage.server.demo.pages import PAGE_HEADERS, DemoPages
-from crossimage.server.demo.samples import find_samples
+from crossimage.server.demo.samples import Samples, find_samples
 from crossimage.server.guard import Guard, Limits
 from crossimage.server.models import Models, load_models
+from tests.conftest import SMALL
+from tests.server.helpers import picture, tiny
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +96,38 @@ def test_the_command_for_a_visitor_s_photo_makes_the_same_file(
     assert (brought["name"], brought["width"], brought["height"]) == ("my photo.jpg", 56, 40)
     fields = {"model": 0, "image": brought["id"], "to": "b", "seed": 1}
     assert same_by_command(page.post("/demo/translate", json=fields).json(), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", sorted(SMALL.keys() - {"gan"}))
+def test_commands_of_every_method_make_the_same_file(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tiny(method).save("model.safetensors")
+    for number, name in enumerate(("input.png", "reference.png")):
+        Path(name).write_bytes(picture(64, 64, number))
+    with Incoming() as incoming:
+        models = Models(load_models(["model.safetensors"], "cpu"))
+        nothing = Samples({}, {})
+        client = TestClient(DemoPages(models, {"model": nothing}, Images(incoming)).app())
+        (facts,) = client.get("/demo/models").json()
+        given, reference = (
+            client.post("/demo/images", params={"name": n}, content=Path(n).read_bytes()).json()
+            for n in ("input.png", "reference.png")
+        )
+        to = None
+        if facts["targets"]:
+            to = {facts["targets"][0]: 1} if facts["labels"] else facts["targets"][-1]
+        wishes: list[dict[str, Any]] = [] if facts["needs_reference"] else [{"seed": 2}]
+        wishes += [{"references": [reference["id"]]}] if facts["references"] else []
+        wishes += [{"style": [0.1] * facts["style_numbers"]}] if facts["style_numbers"] else []
+        for wish in wishes:
+            fields = {"model": 0, "image": given["id"], "to": to, **wish}
+            made = client.post("/demo/translate", json=fields)
+            assert made.status_code == 200, made.text
+            assert same_by_command(made.json(), tmp_path)
+        models.close()
 
 
 def test_sliders_go_along_directions_that_change_the_image(page: TestClient) -> None:

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from crossimage.data.images.files import probe
 from crossimage.labels import To
+from crossimage.methods.base import Method
 from crossimage.server.demo.directions import Directions, style_directions
 from crossimage.server.demo.images import Images
 from crossimage.server.demo.results import Wish, preview_image, translate_image
@@ -136,7 +137,8 @@ class DemoPages:
             "letter": networks.letters[0],
             "groups": [list(group) for group in networks.labels.groups] if networks.labels else [],
             "random": translator.multimodal,
-            "references": networks.style_dim > 0,
+            "references": networks.style_dim > 0
+            and networks.kind.encode_style is not Method.encode_style,
             "trained": min(config.crop),
             "resizes": not networks.classes and networks.fixed_size is None
             and networks.layout != "super_resolution",
