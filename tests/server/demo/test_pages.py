@@ -14,6 +14,7 @@ pytest.importorskip("starlette")
 
 from starlette.testclient import TestClient
 
+import crossimage
 from crossimage.cli.app import main
 from crossimage.inference.incoming import Incoming
 from crossimage.server.demo.images import Images
@@ -21,7 +22,7 @@ from crossimage.server.demo.pages import PAGE_HEADERS, DemoPages
 from crossimage.server.demo.samples import Samples, find_samples
 from crossimage.server.guard import Guard, Limits
 from crossimage.server.models import Models, load_models
-from tests.conftest import SMALL
+from tests.conftest import SMALL, small
 from tests.server.helpers import picture, tiny
 
 
@@ -204,3 +205,12 @@ def test_a_model_that_translates_nothing_is_refused(
 ) -> None:
     assert main(["demo", str(tmp_path), "--port", "0"]) == 2
     assert "holds no model.safetensors" in capsys.readouterr().err
+
+
+def test_samples_of_a_run_are_its_test_images(folders: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    crossimage.train("munit", data=folders, out=run, **small(steps=1))
+    found = find_samples(crossimage.load(run), str(run), tmp_path)
+    for letter, name in (("a", "testA"), ("b", "testB")):
+        assert {one.path for one in found.inputs[letter]} == set((folders / name).iterdir())
+        assert all(Path(one.shown) == one.path for one in found.inputs[letter])
