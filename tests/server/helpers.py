@@ -31,6 +31,13 @@ def picture(width: int = 32, height: int = 24, seed: int = 0) -> bytes:
     return png(pixels)
 
 
+def blank(width: int, height: int) -> bytes:
+    """A white image as a PNG, of few bytes."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), "white").save(buffer, "png")
+    return buffer.getvalue()
+
+
 def png(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "png")

@@ -26,7 +26,7 @@ from pathlib import Path
 from random import Random
 
 from tests.faults.image_mutants import Mutant, mutants
-from tests.server.helpers import picture, tiny
+from tests.server.helpers import blank, picture, tiny
 from tests.server.processes import Server, serving
 
 PATIENCE = 40.0  # seconds in which any answer must come
@@ -215,10 +215,25 @@ def _bomb(random: Random, _: Iterator[Mutant]) -> Hostile:
     return Hostile("a decompression bomb", (post(png),))
 
 
+def _enlarged(random: Random, _: Iterator[Mutant]) -> Hostile:
+    """A small file that is large as it is decoded, or as it enters the networks."""
+    size = random.choice([5_000, 16_384])
+    wide = random.choice([(32, 24), (20_000, 1), (1, 20_000)])
+    if random.random() < 0.5:
+        return Hostile("an enlarged image", (post(blank(*wide), f"/v1/translate?size={size}"),))
+    return Hostile("a blank image", (post(blank(*random.choice([(5000, 5000), (9000, 2000)]))),))
+
+
+def _wide(random: Random, _: Iterator[Mutant]) -> Hostile:
+    one, count = random.choice([b"[]", b"{}", b"1", b'""']), random.randint(200_000, 2_000_000)
+    body = b'{"image": "aGk=", "style": [' + (one + b",") * count + b"1]}"
+    return Hostile("JSON of many values", (post(body, kind="application/json"),))
+
+
 MAKERS: Sequence[Callable[[Random, Iterator[Mutant]], Hostile]] = (
-    _image, _fields, _text, _query, _path, _headers, _slow, _bomb,
+    _image, _fields, _text, _query, _path, _headers, _slow, _bomb, _enlarged, _wide,
 )  # fmt: skip
-WEIGHTS = (30, 20, 15, 12, 8, 8, 4, 3)
+WEIGHTS = (30, 20, 15, 12, 8, 8, 4, 3, 3, 2)
 
 
 def send(port: int, hostile: Hostile) -> int:
@@ -255,8 +270,7 @@ def attack(server: Server, seed: int, count: int, together: int = 8) -> Outcome:
             outcome.slowest = max(outcome.slowest, seconds)
             if status not in (0, 200, 503) and not 400 <= status < 500:
                 outcome.errors.append(f"{hostile.name}: {status}: {hostile.parts[0][:300]!r}")
-            if outcome.tried % 50 == 0:
-                outcome.memory = max(outcome.memory, server.memory)
+    outcome.memory = server.peak
     status, _, _ = server.ask("POST", "/v1/translate?seed=1", picture(), content_type="image/png")
     if status != 200:
         outcome.errors.append(f"afterwards a good request gets {status}")

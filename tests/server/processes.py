@@ -27,6 +27,12 @@ class Server:
         status = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         return int(next(line.split()[1] for line in status if line.startswith("VmRSS"))) / 1e3
 
+    @property
+    def peak(self) -> float:
+        """The most memory that the process had, in MB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return int(next(line.split()[1] for line in status if line.startswith("VmHWM"))) / 1e3
+
     def ask(
         self, method: str, path: str, body: bytes = b"", **headers: str
     ) -> tuple[int, dict[str, str], bytes]:

@@ -2,7 +2,9 @@
 
 import base64
 import io
+import threading
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,12 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from crossimage.data.images.checks.limit import max_pixels_kept, set_max_pixels
 from crossimage.inference.translator import Translator
-from tests.server.helpers import client, picture, pixels, tiny
+from crossimage.server.api import Api
+from crossimage.server.app import guarded
+from crossimage.server.models import Models
+from tests.server.helpers import blank, client, picture, pixels, tiny
 
 DOMAINS = {"domains": "edges,shoes"}
 
@@ -132,6 +138,9 @@ def test_fields_that_do_not_fit_are_named(
         (b'{"image": "aGk=", "truncation": NaN}', 400),
         (b'{"image": "aGk=", "seed": 1' + b"0" * 400 + b"}", 400),
         (b'{"image": "a"}', 422),
+        (b'{"image": "aG@k="}', 422),
+        (b'{"image": "aGk=", "style": [1e39, 1, 1]}', 422),
+        (b'{"image": "aGk=", "style": [' + b"[]," * 200_000 + b"[]]}", 400),
         (b'{"image": ""}', 422),
         (b'{"image": "aGk=", "unknown": 1}', 422),
         (b'{"seed": 1}', 422),
@@ -151,6 +160,96 @@ def test_images_that_cannot_be_read_are_refused(server: TestClient) -> None:
     assert post(server, image=b"not an image").status_code == 422
     assert post(server, image=picture()[:200]).status_code == 422
     assert post(server, image=bytes(2**20 + 1)).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("size", "query"),
+    [((32, 24), "?size=16384"), ((4000, 1), "?size=256"), ((1, 4000), "?size=256")],
+)
+def test_images_are_not_enlarged_beyond_the_pixels_that_are_decoded(
+    server: TestClient, size: tuple[int, int], query: str
+) -> None:
+    with max_pixels_kept():
+        set_max_pixels(100_000)
+        answer = post(server, query, picture(*size))
+        assert answer.status_code == 422 and "at most 100,000" in answer.json()["error"]
+        fields = {"image": base64_of(picture(200, 200)), "reference": [base64_of(picture())]}
+        assert server.post("/v1/translate", json=fields).status_code == 200
+
+
+def test_results_and_references_count_as_pixels_too() -> None:
+    with client(tiny("srgan"), tiny("funit"), tiny("dtn")) as server, max_pixels_kept():
+        set_max_pixels(100_000)
+        answer = post(server, "?model=m0", picture(200, 200))  # a result of 400x400
+        assert answer.status_code == 422 and "160,000 pixels" in answer.json()["error"]
+        fields = {"model": "m1", "image": base64_of(picture()), "size": 16}
+        small = server.post("/v1/translate", json=fields | {"reference": [base64_of(picture())]})
+        assert small.status_code == 200
+        many = [base64_of(blank(300, 300))] * 5
+        answer = server.post("/v1/translate", json=fields | {"size": None, "reference": many})
+        assert answer.status_code == 413 and "at most 400,000 pixels" in answer.json()["error"]
+        answer = post(server, "?model=m2", picture(20_000, 1))  # resized to cover its only size
+        assert answer.status_code == 422 and "the model makes" in answer.json()["error"]
+
+
+def test_no_more_pixels_are_held_than_a_few_images_have(munit: Translator) -> None:
+    gate = threading.Event()
+    models = Models({"m": munit})
+    api = Api(models)
+    server = TestClient(guarded(api.routes, 2**20, hosts=["testserver"]))
+    with max_pixels_kept():
+        set_max_pixels(10_000)
+        held = models.engines[0].call(gate.wait)
+        with ThreadPoolExecutor(9) as pool:
+            asked = [pool.submit(post, server, "?seed=1", picture(95, 95)) for _ in range(9)]
+            done, _ = wait(asked, timeout=20, return_when=FIRST_COMPLETED)
+            gate.set()
+            answers = [one.result() for one in asked]
+        assert held.result() and next(iter(done)).result().status_code == 503
+    api.close()
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert len(refused) == 5 and all(answer.headers["retry-after"] == "1" for answer in refused)
+    assert sum(answer.status_code == 200 for answer in answers) == 4
+
+
+def test_styles_that_give_no_image_are_refused(server: TestClient) -> None:
+    answer = post(server, "?style=3e38,-3e38,3e38")
+    assert answer.status_code == 422 and "style are too large" in answer.json()["error"]
+
+
+def test_values_are_sent_as_an_array(server: TestClient, munit: Translator) -> None:
+    answer = post(server, "?to=shoes&seed=7&format=npy")
+    values = np.load(io.BytesIO(answer.content))
+    assert values.shape == (24, 32, 3) and values.dtype == np.float32
+    assert np.abs(values).max() <= 1
+    shown = pixels(post(server, "?to=shoes&seed=7").content)
+    assert np.abs((values + 1) * 127.5 - shown).max() < 0.51
+
+
+def test_base64_may_be_broken_into_lines(server: TestClient) -> None:
+    lines = base64.encodebytes(picture()).decode()
+    assert server.post("/v1/translate", json={"image": lines}).status_code == 200
+
+
+def test_size_applies_to_references_of_few_shot_models_as_on_the_command_line(
+    tmp_path: Path,
+) -> None:
+    model = tiny("funit")
+    (tmp_path / "in.png").write_bytes(picture(48, 40))
+    (tmp_path / "like.png").write_bytes(picture(60, 50, 3))
+    done = model.translate_files(
+        tmp_path / "in.png", tmp_path / "out", reference=str(tmp_path / "like.png"), size=32, seed=1
+    )
+    with client(model) as server:
+        fields = {
+            "image": base64_of(picture(48, 40)),
+            "reference": [base64_of(picture(60, 50, 3))],
+            "size": 32,
+            "seed": 1,
+            "name": "in.png",
+        }
+        answer = server.post("/v1/translate", json=fields)
+    assert np.array_equal(pixels(answer.content), np.asarray(Image.open(done.written[0])))
 
 
 def test_other_hosts_methods_and_addresses_are_refused(server: TestClient) -> None:

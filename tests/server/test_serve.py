@@ -1,5 +1,6 @@
 """`crossimage serve`: a process that answers, drains and ends."""
 
+import contextlib
 import signal
 import socket
 import threading
@@ -65,6 +66,20 @@ def test_what_is_translated_in_a_batch_is_what_is_translated_alone(tmp_path: Pat
         for number, image in enumerate(alone):
             difference = np.abs(image - together[number])
             assert difference.max() <= 1 and (difference > 0).mean() < 1e-3
+
+
+@pytest.mark.slow
+def test_clients_that_never_finish_their_headers_are_left(tmp_path: Path) -> None:
+    with serving(tiny(), tmp_path) as server:
+        address = ("127.0.0.1", server.port)
+        idle = [socket.create_connection(address, timeout=40) for _ in range(60)]
+        for number, one in enumerate(idle):
+            one.sendall(b"POST /v1/translate HTTP/1.1\r\nHost: 127" if number % 2 else b"")
+        status, _, _ = server.ask("GET", "/health")
+        assert status == 200
+        for one in idle:
+            with one, contextlib.suppress(ConnectionResetError):
+                assert one.recv(1000) == b""
 
 
 def test_a_port_in_use_and_missing_models_are_one_sentence(

@@ -23,6 +23,7 @@ def serve(
     token_file: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None,
     device: str = "auto",
     precision: Literal["fp32", "bf16"] = "fp32",
+    memory: str = "auto",
     batch_size: int = 8,
     waiting: int = 64,
     timeout: float = 60.0,
@@ -41,6 +42,8 @@ def serve(
             CROSSIMAGE_TOKEN, and no token if that is not set.
         device: Where the networks compute; auto is the GPU if there is one.
         precision: Arithmetic of translations.
+        memory: Memory to use, such as 2GB; auto: what is free. Images that do not fit as a whole
+            are translated in strips of rows, with the same results.
         batch_size: Images of one size that are translated together.
         waiting: Requests that may wait for a device; further ones are answered 503.
         timeout: Seconds in which a request is answered.
@@ -55,7 +58,7 @@ def serve(
     limit_pixels(max_pixels)
     use_threads(threads, device)
     options = ServeOptions(
-        host, port, allow_host, device, precision, batch_size, waiting, max_bytes, timeout,
+        host, port, allow_host, device, precision, memory, batch_size, waiting, max_bytes, timeout,
         None if token_file is None else as_path(token_file, "--token-file"),
     )  # fmt: skip
     serve_models(models, options, _announce)

@@ -6,14 +6,16 @@ import asyncio
 import base64
 import hmac
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from crossimage.data.images.checks.limit import max_pixels
 from crossimage.server.engine import BusyError, ClosedError
 from crossimage.server.guard import Refused
 from crossimage.server.models import Models, ServedModel
@@ -25,12 +27,20 @@ from crossimage.server.requests import (
     read_request,
 )
 from crossimage.server.telemetry import CONTENT_TYPE, Telemetry
-from crossimage.server.translation import encode_result, read_task, style_of, translate_tasks
+from crossimage.server.translation import (
+    check_pixels,
+    choose,
+    encode_result,
+    read_task,
+    style_of,
+    translate_tasks,
+)
 from crossimage.utils.memory import is_out_of_memory
 from crossimage.utils.texts.shown import first_line
 
 T = TypeVar("T")
 
+_TOGETHER = 4  # largest images that are in memory at the same time
 _RETRY = 1  # seconds after which a client may ask again
 
 
@@ -48,7 +58,7 @@ class Api:
 
     def __init__(self, models: Models, token: str = "", timeout: float = 60.0) -> None:
         self._models, self._token, self._timeout = models, token, timeout
-        self._telemetry = Telemetry(models)
+        self._telemetry, self._pixels = Telemetry(models), 0
         # decoding and encoding take memory: only a few at a time
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="images")
         self.routes = [
@@ -66,24 +76,30 @@ class Api:
         began = time.monotonic()
         asked = await read_request(request, TranslateRequest)
         served = self._find(asked.model)
-        model, style = served.translator, None
-        if asked.reference is not None:
-            if asked.style is not None:
-                raise Refused(422, "style and reference are mutually exclusive: give one of them")
-            references = asked.reference
-            style = await self._until_done(
-                request, served.engine.call(lambda: style_of(model, references, asked.to))
+        model = served.translator
+        if asked.reference is not None and asked.style is not None:
+            raise Refused(422, "style and reference are mutually exclusive: give one of them")
+        pixels = await self._until_done(request, self._pool.submit(check_pixels, model, asked))
+        with self._room_for(pixels):
+            choice = None
+            if asked.reference is not None or model.maps_codes:  # networks make the style
+                choice = await self._until_done(
+                    request, served.engine.call(lambda: choose(model, asked))
+                )
+            task = await self._until_done(
+                request, self._pool.submit(read_task, model, asked, choice)
             )
-        task = await self._until_done(request, self._pool.submit(read_task, model, asked, style))
-        image = await self._until_done(
-            request,
-            served.engine.batch(
-                (served.name, *task.key), task, lambda tasks: translate_tasks(model, tasks)
-            ),
-        )
-        result = await self._until_done(
-            request, self._pool.submit(encode_result, model, task.to, image, asked.format)
-        )
+            image = await self._until_done(
+                request,
+                served.engine.batch(
+                    task.key and (served.name, *task.key),
+                    task,
+                    lambda tasks: translate_tasks(model, tasks),
+                ),
+            )
+            result = await self._until_done(
+                request, self._pool.submit(encode_result, model, task.to, image, asked.format)
+            )
         self._telemetry.seconds.labels(served.name).observe(time.monotonic() - began)
         code = None if task.draw.style is None else _rounded(task.draw.style[0].tolist())
         if "application/json" in request.headers.get("accept", ""):
@@ -110,9 +126,11 @@ class Api:
         asked = await read_request(request, StyleRequest)
         served = self._find(asked.model)
         model = served.translator
-        code = await self._until_done(
-            request, served.engine.call(lambda: style_of(model, [asked.image], asked.to))
-        )
+        pixels = await self._until_done(request, self._pool.submit(check_pixels, model, asked))
+        with self._room_for(pixels):
+            code = await self._until_done(
+                request, served.engine.call(lambda: style_of(model, [asked.image], asked.to))
+            )
         return JSONResponse({"model": served.name, "style": _rounded(code[0].tolist())})
 
     async def list_models(self, request: Request) -> Response:
@@ -136,6 +154,27 @@ class Api:
         self._models.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    @contextmanager
+    def _room_for(self, pixels: int) -> Iterator[None]:
+        """Count the pixels of a request while they are in memory.
+
+        Raises:
+            Refused: There are more in one request than are ever held.
+            BusyError: There is no room for them now.
+        """
+        most = _TOGETHER * max_pixels()
+        if pixels > most:
+            raise Refused(
+                413, f"the images of a request have at most {most:,} pixels, found {pixels:,}"
+            )
+        if self._pixels + pixels > most:
+            raise BusyError("images of too many pixels are waiting")
+        self._pixels += pixels
+        try:
+            yield
+        finally:
+            self._pixels -= pixels
+
     def _find(self, name: str | None) -> ServedModel:
         try:
             return self._models.find(name)
@@ -149,6 +188,7 @@ class Api:
 
         async def answer(request: Request) -> Response:
             path = request.url.path
+            request.state.deadline = time.monotonic() + self._timeout
             try:
                 self._check_token(request)
                 response = await handler(request)
@@ -195,7 +235,9 @@ class Api:
         gone: asyncio.Future[Any] = asyncio.ensure_future(_disconnected(request))
         try:
             await asyncio.wait(
-                [result, gone], timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED
+                [result, gone],
+                timeout=max(0.0, request.state.deadline - time.monotonic()),
+                return_when=asyncio.FIRST_COMPLETED,
             )
             if result.done():
                 return result.result()

@@ -84,7 +84,8 @@ class Engine:
         """Let the thread do a job, together with others of its kind.
 
         Args:
-            key: Jobs with equal keys are done together, by the work of the first.
+            key: Jobs with equal keys are done together, by the work of the first; None: this one
+                is done alone.
             value: What the job is about.
             work: Returns the results of values. If it fails for several, it is called for each.
 

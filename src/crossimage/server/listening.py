@@ -88,9 +88,12 @@ def run_server(app: Any, listening: socket.socket, grace: int = 5) -> None:
     """
     with web_needed():
         import uvicorn
+
+        from crossimage.server.connections import Connection
     config = uvicorn.Config(
         app,
-        log_level="warning",
+        http=Connection,
+        log_level="error",
         access_log=False,
         lifespan="off",
         ws="none",

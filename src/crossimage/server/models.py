@@ -111,7 +111,10 @@ class Models:
 
 
 def load_models(
-    models: Sequence[str], device: str = "auto", precision: Precision = "fp32"
+    models: Sequence[str],
+    device: str = "auto",
+    precision: Precision = "fp32",
+    memory: str = "auto",
 ) -> dict[str, Translator]:
     """Load models, by what the user calls them.
 
@@ -122,7 +125,7 @@ def load_models(
     twice = [model for model in models if models.count(model) > 1]
     if twice:
         raise ValueError(f"{twice[0]} is given twice; give each model once")
-    return {model: load(model, device, precision=precision) for model in models}
+    return {model: load(model, device, precision=precision, memory=memory) for model in models}
 
 
 def _names(given: Iterable[str]) -> list[str]:

@@ -44,7 +44,7 @@ def document(with_token: bool = False) -> dict[str, Any]:
     found["Translation"] = _object(
         {
             "image": {"type": "string", "contentEncoding": "base64"},
-            "type": {"type": "string", "enum": list(TYPES.values())},
+            "type": {"type": "string", "enum": list(dict.fromkeys(TYPES.values()))},
             "width": {"type": "integer", "minimum": 1},
             "height": {"type": "integer", "minimum": 1},
             "model": {"type": "string"},

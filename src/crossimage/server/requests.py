@@ -2,34 +2,66 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import parse_qsl
 
-from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from crossimage.server.guard import Refused
 from crossimage.utils.texts.shown import cut, few
 
-Format = Literal["png", "jpg", "webp", "bmp", "tif"]
+Format = Literal["png", "jpg", "jpeg", "webp", "bmp", "tif", "npy"]
 TYPES: Mapping[Format, str] = {
     "png": "image/png",
     "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
     "webp": "image/webp",
     "bmp": "image/bmp",
     "tif": "image/tiff",
+    "npy": "application/x-npy",
 }
 """The media types of results."""
 
 _MOST_NUMBERS, _MOST_REFERENCES = 65_536, 64
 _MOST_FIELDS, _DEEPEST = 16, 8  # of a query; of JSON
+_MOST_VALUES = 2 * _MOST_NUMBERS  # of JSON
+_LARGEST = 3.4e38  # what float32 holds
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 To = Annotated[str, Field(max_length=2000)] | dict[str, Literal[0, 1]]
-Image = Annotated[Base64Bytes, Field(min_length=1)]
+
+
+def _decode(text: object) -> bytes:
+    try:
+        if not isinstance(text, str):
+            raise ValueError
+        # `base64` of the shell breaks lines
+        return base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True)
+    except ValueError:
+        raise PydanticCustomError("base64", "expected an image in base64") from None
+
+
+Image = Annotated[
+    bytes,
+    Field(min_length=1),
+    BeforeValidator(_decode),
+    WithJsonSchema({"type": "string", "contentEncoding": "base64", "minLength": 4}),
+]
+Number = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
 
 
 class _Fields(BaseModel):
@@ -55,7 +87,7 @@ class TranslateOptions(_Fields):
     model: Name | None = None
     to: To | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
-    style: Annotated[list[float], Field(min_length=1, max_length=_MOST_NUMBERS)] | None = None
+    style: Annotated[list[Number], Field(min_length=1, max_length=_MOST_NUMBERS)] | None = None
     truncation: Annotated[float, Field(ge=0, le=1)] = 1.0
     size: Annotated[int, Field(ge=1, le=16_384)] | None = None
     format: Format = "png"
@@ -90,7 +122,7 @@ async def read_request(request: Request, kind: type[F]) -> F:
     if is_json == "application/json":
         if query:
             raise Refused(400, "with JSON all fields are in the body, and none in the address")
-        return _checked(_parse_json(body), kind)
+        return await run_in_threadpool(lambda: _checked(_parse_json(body), kind))
     if not body:
         raise Refused(400, "expected an image, as the body of the request or as JSON, found none")
     known = [name for name in kind.model_fields if name not in ("image", "reference")]
@@ -156,7 +188,8 @@ def _parse_json(body: bytes) -> Any:
         return value
 
     try:
-        if _depth(body) > _DEEPEST:
+        # before any value is made, each of which takes more memory than its text
+        if sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES or _depth(body) > _DEEPEST:
             raise ValueError
         return json.loads(
             body,
@@ -167,7 +200,9 @@ def _parse_json(body: bytes) -> Any:
         )
     except (ValueError, RecursionError):
         raise Refused(
-            400, "the body is not JSON of finite numbers, nested a few levels deep at most"
+            400,
+            "the body is not JSON of finite numbers, nested a few levels deep, with at most "
+            f"{_MOST_VALUES:,} values",
         ) from None
 
 

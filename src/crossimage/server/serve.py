@@ -32,6 +32,7 @@ class ServeOptions:
         hosts: Further names of the server, for reverse proxies.
         device: Where the networks compute.
         precision: Arithmetic of translations.
+        memory: Memory that translations may take, such as ``2GB``; ``auto``: what is free.
         batch_size: Images that are translated together.
         waiting: Requests that may wait; further ones are answered 503.
         max_bytes: Bytes of a request.
@@ -44,6 +45,7 @@ class ServeOptions:
     hosts: Collection[str] = ()
     device: str = "auto"
     precision: Precision = "fp32"
+    memory: str = "auto"
     batch_size: int = 8
     waiting: int = 64
     max_bytes: int = 32 * 2**20
@@ -87,7 +89,7 @@ def serve_models(
     token = read_token(options.token_file)
     listening = listen(options.host, options.port)  # before models are read, which takes seconds
     try:
-        translators = load_models(models, options.device, options.precision)
+        translators = load_models(models, options.device, options.precision, options.memory)
         served = Models(translators, options.waiting, options.batch_size)
         api = Api(served, token, options.timeout)
         app: ASGIApp = guarded(api.routes, options.max_bytes, options.hosts)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from crossimage.data.images.checks.limit import max_pixels
 from crossimage.data.images.encoded import EncodedImage
-from crossimage.data.images.files import load_image
+from crossimage.data.images.files import load_image, probe
 from crossimage.data.images.label_maps import read_label_map
 from crossimage.data.images.resize import resize_shortest_side
 from crossimage.data.images.writing import write_image
@@ -21,8 +24,10 @@ from crossimage.inference.inputs import fit_codes
 from crossimage.inference.predictor import Draw, Predictor
 from crossimage.inference.references import reference_styles
 from crossimage.labels import To
-from crossimage.server.requests import Format, TranslateRequest
+from crossimage.server.requests import Format, StyleRequest, TranslateRequest
 from crossimage.utils.seeds import fresh_seed, seed_of
+
+_LARGE = 2**20  # pixels
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,10 @@ class Task:
     seed: int | None
 
     @property
-    def key(self) -> tuple[object, ...]:
-        """What tasks that are translated together have in common."""
+    def key(self) -> tuple[object, ...] | None:
+        """What tasks that are translated together have in common; None: this one is alone."""
+        if self.x.shape[1] * self.x.shape[2] > _LARGE:  # together they only take more memory
+            return None
         return tuple(self.x.shape), self.to if isinstance(self.to, str) else None
 
 
@@ -61,22 +68,79 @@ class Result(NamedTuple):
     height: int
 
 
-def read_task(model: Predictor, request: TranslateRequest, style: Tensor | None) -> Task:
-    """Read the image of a request.
+class Choice(NamedTuple):
+    """What an image is translated to.
 
-    Args:
-        model: The model.
-        request: The request.
-        style: The style code (1, style_dim) of references.
+    Attributes:
+        to: The target.
+        draw: The style of the result, and the seed of noise.
+        seed: The seed of the request; None if nothing is random.
+    """
+
+    to: To
+    draw: Draw
+    seed: int | None
+
+
+def check_pixels(model: Predictor, request: TranslateRequest | StyleRequest) -> int:
+    """Return how many pixels a request takes, from the headers of its images.
+
+    Of each image that is the larger of its pixels as it is decoded, as it enters the networks, and
+    of its result.
 
     Raises:
-        ValueError: The image can't be used, or something does not fit the model.
+        ValueError: An image is unreadable, or resized beyond the pixels that are decoded at once.
     """
-    networks, config = model.networks, model.config
+    if isinstance(request, StyleRequest):
+        return _pixels(model, request.image, "the reference", None, 1)
+    networks = model.networks
+    letter = model.source_letter(model.resolve_target(request.to))
+    rule, scale = HalfRule(networks, letter), networks.upscales
+    total = _pixels(model, request.image, request.name, request.size, scale, rule)
+    size = _reference_size(model, request.size)
+    for reference in request.reference or ():
+        total += _pixels(model, reference, "the reference", size, 1)
+    return total
+
+
+def _pixels(
+    model: Predictor, data: bytes, name: str, size: int | None, scale: int,
+    rule: HalfRule | None = None,
+) -> int:  # fmt: skip
+    """Return the most pixels that an image has at a time; ``scale`` is that of its result."""
+    info = probe(EncodedImage(data, name), model.config.data_rules)
+    height, width = info.height, info.width
+    counts = [height * width]
+    if rule and rule.part(height, width).half != "whole":
+        width = max(1, width // 2)
+    if size is not None:
+        ratio = size / min(height, width)
+        height, width = max(1, round(height * ratio)), max(1, round(width * ratio))
+    if (fixed := model.networks.fixed_size) is not None:
+        ratio = max(fixed[0] / height, fixed[1] / width)
+        counts.append(round(height * ratio * width * ratio))
+        height, width = fixed
+    counts.append(height * width * scale**2)
+    if max(counts) > max_pixels():
+        how = f"size={size} makes" if size is not None else "the model makes"
+        raise ValueError(
+            f"{how} an image of {max(counts):,} pixels of {name}, and at most {max_pixels():,} are "
+            "held at once; give a smaller image" + ("" if size is None else ", or a smaller size")
+        )
+    return max(counts)
+
+
+def choose(model: Predictor, request: TranslateRequest) -> Choice:
+    """Return what the image of a request is translated to.
+
+    Raises:
+        ValueError: Something does not fit the model, or a reference can't be used.
+    """
+    networks = model.networks
     to = model.resolve_target(request.to)
     if not isinstance(to, str):  # checked label vectors
         to = networks.labels.vectors(to, 1) if networks.labels else to
-    given = style is not None or request.style is not None
+    given = request.reference is not None or request.style is not None
     model.check_truncation(request.truncation)
     if given and request.truncation != 1:
         raise ValueError("truncation applies to random styles, so it excludes style and reference")
@@ -86,16 +150,41 @@ def read_task(model: Predictor, request: TranslateRequest, style: Tensor | None)
             "none: give some"
         )
     seed = fresh_seed() if request.seed is None else request.seed
-    if request.style is not None:
-        if not networks.style_dim:
-            raise ValueError(f"{model.method} has no styles: leave out style")
-        style = fit_codes([request.style], 1, networks.style_dim, "style")
-    if style is not None:
-        draw = Draw(style.cpu(), seed_of(seed, request.name, 0))
-    else:
+    random = networks.stochastic or (model.has_prior and not given)
+    if not given:
         target = model.encode_target(to, 1)
         draw = model.draw(seed, request.name, 0, target, request.truncation)
-    letter = model.source_letter(to)
+        return Choice(to, draw, seed if random else None)
+    if request.reference is not None:
+        size = _reference_size(model, request.size)
+        style = style_of(model, request.reference, request.to, size)
+    elif not networks.style_dim:
+        raise ValueError(f"{model.method} has no styles: leave out style")
+    else:
+        assert request.style is not None
+        style = fit_codes([request.style], 1, networks.style_dim, "style")
+    return Choice(to, Draw(style, seed_of(seed, request.name, 0)), seed if random else None)
+
+
+def _reference_size(model: Predictor, size: int | None) -> int | None:
+    """Return the shortest side that references are resized to."""
+    return size if model.networks.few_shot else None
+
+
+def read_task(model: Predictor, request: TranslateRequest, choice: Choice | None) -> Task:
+    """Read the image of a request.
+
+    Args:
+        model: The model.
+        request: The request.
+        choice: What it is translated to; None: it is chosen here.
+
+    Raises:
+        ValueError: The image can't be used, or something does not fit the model.
+    """
+    choice = choice or choose(model, request)
+    networks, config = model.networks, model.config
+    letter = model.source_letter(choice.to)
     file = EncodedImage(request.image, request.name)
     if networks.classes:
         if request.size is not None:
@@ -112,8 +201,7 @@ def read_task(model: Predictor, request: TranslateRequest, style: Tensor | None)
     x = rule.cut(values[None], half, file)
     if request.size is not None:
         x = resize_shortest_side(x, request.size)
-    random = networks.stochastic or (model.has_prior and not given)
-    return Task(model.fit_size(x)[0], to, draw, seed if random else None)
+    return Task(model.fit_size(x)[0], *choice)
 
 
 def translate_tasks(model: Predictor, tasks: Sequence[Task]) -> list[Tensor]:
@@ -132,11 +220,20 @@ def translate_tasks(model: Predictor, tasks: Sequence[Task]) -> list[Tensor]:
 
 
 def encode_result(model: Predictor, to: To, image: Tensor, format: Format) -> Result:
-    """Encode a translation (C, H, W) as `crossimage translate` writes it.
+    """Encode a translation (C, H, W) as `crossimage translate` writes it, with 8 bits.
+
+    ``npy`` is a float32 array (H, W, C) in [-1, 1].
 
     Raises:
-        ValueError: The format can't hold images of so many channels.
+        ValueError: The format can't hold images of so many channels, or the image has values that
+            are not numbers.
     """
+    if not image.isfinite().all():
+        raise ValueError("the result is not an image, since the numbers of style are too large")
+    if format == "npy":
+        buffer = BytesIO()
+        np.save(buffer, image.clamp(-1, 1).permute(1, 2, 0).contiguous().numpy())
+        return Result(buffer.getvalue(), image.shape[2], image.shape[1])
     letters = model.networks.letters
     letter = letters[0] if len(letters) == 1 else model.letter(to)
     with TemporaryDirectory(prefix="crossimage-") as folder:
@@ -145,13 +242,16 @@ def encode_result(model: Predictor, to: To, image: Tensor, format: Format) -> Re
         return Result(file.read_bytes(), image.shape[2], image.shape[1])
 
 
-def style_of(model: Predictor, images: Sequence[bytes], to: To | None) -> Tensor:
+def style_of(
+    model: Predictor, images: Sequence[bytes], to: To | None, size: int | None = None
+) -> Tensor:
     """Return the style code (1, style_dim) of references.
 
     Args:
         model: The model.
         images: The references: one, or for few-shot models the images of one class.
         to: Their target.
+        size: Shortest side that they are resized to first, in pixels.
 
     Raises:
         ValueError: An image can't be used, or the model has no styles.
@@ -161,4 +261,4 @@ def style_of(model: Predictor, images: Sequence[bytes], to: To | None) -> Tensor
     if len(images) > 1 and not model.networks.few_shot:
         raise ValueError(f"{model.method} takes the style of one reference, found {len(images)}")
     references = [EncodedImage(data, "the reference") for data in images]
-    return reference_styles(model, [[*references]], model.resolve_target(to)).cpu()
+    return reference_styles(model, [[*references]], model.resolve_target(to), size=size).cpu()
