@@ -117,6 +117,6 @@ def test_the_command_of_a_budget_is_its_own_continuation(
     words += [*as_arguments(settings), "--budget", "3s"]
     assert main(words) == 0
     said = capsys.readouterr().out
-    assert "--budget 3s: timing some steps" in said and "start a new run from this model" in said
+    assert "--budget 3s: timing some steps" in said and "train longer:" in said
     assert main(words) == 0
     assert "has finished its" in capsys.readouterr().out
