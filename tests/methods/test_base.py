@@ -219,7 +219,7 @@ def test_players_of_one_update_share_a_loss_scale(
 
     monkeypatch.setattr(Stepper, "_scaler", Scaler())
     scaled = run(folders, tmp_path / "scaled", steps=1)["method"]
-    assert calls == ["Adam", "update", "Adam", "RMSprop", "update"]
+    assert calls == ["PlainAdam", "update", "PlainAdam", "PlainRMSprop", "update"]
     monkeypatch.undo()
     monkeypatch.setitem(METHODS, "toy", Toy)
     plain = run(folders, tmp_path / "plain", steps=1)["method"]

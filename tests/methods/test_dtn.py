@@ -239,6 +239,6 @@ def test_a_given_f_needs_no_labels() -> None:
 
 
 def test_data_inspect_asks_for_classes_only_where_f_learns_them(folders: Path) -> None:
-    assert main(["data", "inspect", str(folders), "dtn"]) == 2
+    assert main(["data", "inspect", str(folders), "dtn"]) == 1
     given = ["classifier_steps=0", "features=f.safetensors"]
     assert main(["data", "inspect", str(folders), "dtn", *given, "--no-estimate"]) == 0

@@ -63,6 +63,8 @@ class _Times(NamedTuple):
 
 def _look() -> _Times | None:
     """Read the times of the cores that this process may use; None where there are none."""
+    if not hasattr(os, "sysconf"):  # Windows
+        return None
     try:
         lines = _TIMES.read_text().splitlines()
     except OSError:
