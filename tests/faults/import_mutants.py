@@ -259,6 +259,38 @@ def _with_pickle(content: bytes) -> bytes:
     return file.getvalue()
 
 
+def _tedious(random: Random) -> tuple[str, bytes]:
+    """Pickles of very many steps, which name, build or nest nothing of use."""
+    count = random.choice((20_000, 100_000, 300_000))
+    steps = random.choice((b"]", b"}", b"K\1", b"X\1\0\0\0a", b"K\1\x85", b"]0", b"cab\ncd\n",
+                           b"cab\ncd\n)R", b"ccollections\nOrderedDict\n)R"))  # fmt: skip
+    if random.random() < 0.3:  # another one each time
+        steps = b"]r%b" if len(steps) < 2 else b"cab\nc%b\n)R"
+        each = [steps % (struct.pack("<I", i) if steps.startswith(b"]") else b"%d" % i)
+                for i in range(count)]  # fmt: skip
+    else:
+        each = [steps] * count
+    pickled = b"\x80\x02}X\x01\x00\x00\x00a](" + b"".join(each) + b"es."
+    if random.random() < 0.2:  # several in a row, as in the older form
+        return f"{ALTERED}tedious-", pickle.dumps(0x1950A86A20F9469CFC6C, 2) + 4 * pickled
+    return f"{ALTERED}tedious-", _with_pickle(pickled)
+
+
+def _many_names(random: Random) -> tuple[str, bytes]:
+    """Many tensors, or one that is referred to often, below long names."""
+    kind, one = random.randrange(3), torch.zeros(1)
+    state: Any = {str(i): one for i in range(random.choice((20, 3_000, 9_000)))}
+    if kind == 0:
+        state = {"x" * random.choice((10, 900, 1_000_000)): state}
+    elif kind == 1:
+        state = one
+        for _ in range(random.choice((4, 6))):
+            state = {str(i): state for i in range(12)}
+    else:
+        state |= generator()
+    return f"{ALTERED}names-", _saved({"state_dict": state})
+
+
 def _many_entries(random: Random) -> tuple[str, bytes]:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
@@ -276,7 +308,7 @@ def _long_names(random: Random) -> tuple[str, bytes]:
 
 
 _CRAFTS = (_giant, _overlapping, _wide_first, _many_blocks, _not_finite, _bomb, _nested, _calls,
-           _many_entries, _long_names, _giant, _calls, _nested)  # fmt: skip
+           _many_entries, _long_names, _giant, _calls, _nested, _tedious, _many_names)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -196,3 +196,28 @@ def test_safetensors_are_read(generator: nn.Module, tmp_path: Path) -> None:
     x = torch.rand(1, 3, 32, 32) * 2 - 1
     model = crossimage.load(tmp_path / "m.safetensors", device="cpu")
     torch.testing.assert_close(model.translate(x), generator(x))
+
+
+def one_name_many_times(tensor: torch.Tensor) -> object:
+    value: object = tensor
+    for _ in range(5):
+        value = {str(i): value for i in range(12)}
+    return value
+
+
+@pytest.mark.parametrize("kind", ["long", "deep", "shared", "many"])
+def test_names_that_would_take_more_memory_than_the_file_are_refused(
+    kind: str, tmp_path: Path
+) -> None:
+    one = torch.zeros(1)
+    states: dict[str, object] = {
+        "long": {"x" * 100_000: {str(i): one for i in range(1_000)}},
+        "deep": {"x" * 300: {"y" * 400: {"z" * 400: one}}},
+        "shared": one_name_many_times(one),
+        "many": {str(i): one for i in range(6_000)},
+    }
+    path = tmp_path / "names.pth"
+    torch.save(states[kind], path)
+    with pytest.raises(ValueError, match="names.pth holds (a name|more than)") as refusal:
+        read_checkpoint(path)
+    assert len(str(refusal.value)) < 1_000

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from torch import nn
 import crossimage
 from crossimage.interop import import_model
 from crossimage.utils.foreign_files import kind_of
+from crossimage.utils.tensor_files.torch_files import read_pickle
 
 STATE = {"model.0.weight": torch.ones(2, 2)}
 
@@ -153,3 +156,37 @@ def test_archives_with_damaged_names_are_of_no_kind(tmp_path: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(content.replace("\u00e4".encode(), b"\xe8a"))
     assert kind_of(path) is None
+
+
+@pytest.mark.parametrize("place", range(22))
+def test_an_archive_whose_end_is_damaged_anywhere_is_refused_in_a_sentence(
+    place: int, tmp_path: Path
+) -> None:
+    """The last 22 bytes say where the list of entries is, and in how many parts the archive is."""
+    path = tmp_path / "a.pth"
+    torch.save(STATE, path)
+    content = bytearray(path.read_bytes())
+    content[place - 22] ^= 0xFF
+    path.write_bytes(content)
+    with suppress(ValueError):
+        read_pickle(path)
+    content[place - 22] ^= 0xFE
+    end = content.rfind(b"PK\6\7")  # and so does what large archives have before these bytes
+    content[end + place % 20] ^= 0x81
+    path.write_bytes(content)
+    with suppress(ValueError):
+        read_pickle(path)
+
+
+def test_an_archive_of_many_entries_takes_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        for i in range(40_000):
+            archive.writestr(zipfile.ZipInfo(f"{i:0180}"), b"")
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="a.pth .*its list of entries has more than 8 MiB"):
+            read_pickle(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()

@@ -21,11 +21,13 @@ import torch
 
 from crossimage.checkpoints.contents import problem_of
 from crossimage.utils.files import atomic, flush_folder, open_regular, remove_leftovers
+from crossimage.utils.tensor_files.pickles import MAX_WORK
 from crossimage.utils.tensor_files.surveys import survey
 from crossimage.utils.texts.shown import first_line
 
 _SEAL = b"\ncrossimage sha256 "
 _SEAL_LENGTH = len(_SEAL) + 64
+_MAX_WORK = 3 * MAX_WORK  # networks of 5,000 tensors, with an average and the state of Adam
 _ATTEMPTS = 5  # to read the newest checkpoint of a run that goes on
 _NAME = re.compile(r"step-(\d+)\.pt")
 _OLD_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")  # of versions before 0.2
@@ -192,7 +194,7 @@ def _read(path: Path, step: int | None = None) -> dict[str, Any]:
     try:
         with open(path, "rb") as file:
             _check_seal(file)
-            survey(file, verify=False)
+            survey(file, verify=False, most=_MAX_WORK)
             state = torch.load(file, "cpu", weights_only=True)
     except FileNotFoundError:
         raise

@@ -29,7 +29,8 @@ _WORDS = (
     ("encoder", "e"),
 )
 _OBJECT = "a Python object"
-_MOST = 10_000  # tensors
+_MOST = 5_000  # tensors
+_LONGEST = 1_000  # characters of a name
 _DEPTH = 3
 """Number of words before the names of a network's tensors that may be dropped."""
 
@@ -86,11 +87,6 @@ def read_checkpoint(path: Path) -> Contents:
             found.left_out[name.split(".")[0]] = f"not part of {wrapper}"
         found.state = {name.removeprefix(f"{wrapper}."): t for name, t in inside.items()}
     found.state = _without_prefixes(found.state)
-    if len(found.state) > _MOST:
-        raise ValueError(
-            f"{path} holds {len(found.state):,} tensors; expected those of a network, at most "
-            f"{_MOST:,}"
-        )
     if not found.state:
         objects = [name for name, what in found.left_out.items() if what.startswith(_OBJECT)]
         if objects:
@@ -106,9 +102,19 @@ def read_checkpoint(path: Path) -> Contents:
 def _collect(found: Contents, content: Mapping[str, Any], prefix: str) -> None:
     """Sort the entries of nested dictionaries into tensors and the rest."""
     for key, value in content.items():
+        if len(prefix) + len(str(key)) > _LONGEST:
+            raise ValueError(
+                f"{found.path} holds a name of more than {_LONGEST:,} characters "
+                f"('{cut(f'{prefix[:_LONGEST]}{str(key)[:_LONGEST]}')}'); expected a checkpoint of "
+                "named tensors"
+            )
         name = f"{prefix}{key}"
         if isinstance(value, Tensor):
             found.state[name] = value
+            if len(found.state) > _MOST:
+                raise ValueError(
+                    f"{found.path} holds more than {_MOST:,} tensors; expected those of a network"
+                )
         elif isinstance(value, Mapping) and "param_groups" in value:
             found.left_out[name] = "the state of an optimizer"
         elif isinstance(value, Mapping) and not prefix and key in _SETTINGS:

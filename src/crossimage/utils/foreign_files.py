@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crossimage.utils.files import check_not_special
+from crossimage.utils.tensor_files.archives import open_archive
 
 _HEAD, _TEXT = 512, 4096
 
@@ -119,7 +120,7 @@ def _by_start(path: Path, head: bytes) -> Kind | None:
         return _IMAGE
     if head[4:8] == b"TFL3":
         return _SUFFIXES[".tflite"]
-    if head.startswith(b"PK") and zipfile.is_zipfile(path):
+    if head.startswith(b"PK"):
         return _by_members(path)
     if head[257:262] == b"ustar":
         return _by_archive(path)
@@ -166,9 +167,9 @@ def _by_end(path: Path, head: bytes, end: bytes) -> Kind | None:
 def _by_members(path: Path) -> Kind | None:
     """Recognise a zip archive, which PyTorch checkpoints are too."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as file, open_archive(file) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):  # names that are not text, too
+    except (zipfile.BadZipFile, ValueError):  # names that are not text, too
         return None
     tails = {name.rpartition("/")[2] for name in names}
     if "constants.pkl" in tails and any("/code/" in name for name in names):

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,3 +77,22 @@ def test_a_file_of_shared_tensors_is_read(tmp_path: Any) -> None:
     torch.save({"a": {"w": weight}, "b": {"w": weight}}, path)
     with path.open("rb") as file:
         assert survey(file)["a"]["w"].shape == (3, 4)
+
+
+@pytest.mark.parametrize(
+    "step", [b"]", b"}", b"K\1", b"X\1\0\0\0a", b"K\1\x85", b"]0", b"cab\ncd\n", b"cab\ncd\n)R"]
+)
+def test_pickles_of_more_steps_than_networks_need_are_refused(step: bytes) -> None:
+    content = b"\x80\x02](" + 800_000 * step + b"e."
+    with pytest.raises(ValueError, match="more steps than the networks of any checkpoint need"):
+        follow(io.BytesIO(content))
+
+
+def test_a_checkpoint_of_thousands_of_tensors_with_their_optimizer_is_read(tmp_path: Path) -> None:
+    networks = [torch.nn.Parameter(torch.zeros(1, 1, 1, 1)) for _ in range(1_500)]
+    state = {i: {"step": p.sum(), "exp_avg": p.data, "exp_avg_sq": p.data.clone()}
+             for i, p in enumerate(networks)}  # fmt: skip
+    path = tmp_path / "large.pth"
+    torch.save({"net": {f"layer.{i}": p.data for i, p in enumerate(networks)}, "adam": state}, path)
+    with path.open("rb") as file:
+        assert total(survey(file), lambda outline: 1) == 4 * 1_500

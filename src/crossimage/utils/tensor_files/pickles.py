@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import io
 import pickletools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from crossimage.utils.texts.shown import cut, shown
 
-_MAX_STEPS = 1_500_000
+MAX_WORK = 700_000
+"""Work that the steps of a pickle may be; a tensor takes about 70."""
 _MAX_DEPTH = 32
 _MAX_VALUES = 1_500_000
 _MARK = object()
@@ -59,7 +60,7 @@ class Other:
     """An object that is not built."""
 
 
-_TUPLES = (Name, Storage, Outline)
+_HOLDERS = {dict, list, tuple, set}
 
 
 _TENSORS = ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2",
@@ -70,8 +71,12 @@ _COLLECTIONS = ("builtins.set", "__builtin__.set", "builtins.frozenset", "builti
                 "__builtin__.bytearray", "torch.Size", "collections.Counter")  # fmt: skip
 
 
-def follow(content: io.BytesIO) -> Any:
+def follow(content: io.BytesIO, most: int = MAX_WORK) -> Any:
     """Return what one pickle describes, and leave ``content`` behind it.
+
+    Args:
+        content: The bytes that it begins.
+        most: How much work its steps may be, in that of pushing a number.
 
     Returns:
         Plain values; :class:`Outline` for tensors and :class:`Other` for other objects.
@@ -79,14 +84,19 @@ def follow(content: io.BytesIO) -> Any:
     Raises:
         ValueError: It is not a pickle, or not one of plain data and tensors.
     """
-    machine = _Machine()
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(content)):
-        if count > _MAX_STEPS:
-            raise ValueError(f"its pickle has more than {_MAX_STEPS:,} steps")
-        try:
-            machine.step(opcode.name, argument)
-        except (IndexError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"its pickle is damaged at {opcode.name} ({cut(error)})") from None
+    machine, work, name = _Machine(), 0, ""
+    try:
+        for opcode, argument, _ in pickletools.genops(content):
+            name = opcode.name
+            work += _WORK.get(name, 2)
+            if work > most:
+                raise ValueError(
+                    "its pickle has more steps than the networks of any checkpoint need; save "
+                    "their state_dict() alone"
+                )
+            machine.step(name, argument)
+    except (IndexError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"its pickle is damaged at {name} ({cut(error)})") from None
     return machine.result
 
 
@@ -106,25 +116,27 @@ def total(content: Any, number: Callable[[Outline], int]) -> int:
 
     def measure(value: Any, depth: int) -> tuple[int, int, int]:
         """Return the sum, the number of values and the levels below this one."""
-        if isinstance(value, Mapping):
-            inside: Iterable[Any] = value.values()
-        elif isinstance(value, list | tuple | set) and not isinstance(value, _TUPLES):
-            inside = value
-        else:
-            return (number(value) if isinstance(value, Outline) else 0), 1, 0
+        kind = type(value)
+        if kind is Outline:
+            return number(value), 1, 0
+        if kind not in _HOLDERS:
+            return 0, 1, 0
         if depth >= _MAX_DEPTH:
             raise _too_deep()
-        if id(value) not in known:
+        seen = known.get(id(value))
+        if seen is None:
             sum_, count, levels = 0, 1, 1
-            for item in inside:
+            for item in value.values() if kind is dict else value:
                 more, values, below = measure(item, depth + 1)
-                sum_, count, levels = sum_ + more, count + values, max(levels, below + 1)
+                sum_, count = sum_ + more, count + values
+                if below >= levels:
+                    levels = below + 1
                 if count > _MAX_VALUES:
                     raise ValueError(f"it holds more than {_MAX_VALUES:,} values")
-            known[id(value)] = sum_, count, levels
-        if depth + known[id(value)][2] > _MAX_DEPTH:
+            known[id(value)] = seen = sum_, count, levels
+        if depth + seen[2] > _MAX_DEPTH:
             raise _too_deep()
-        return known[id(value)]
+        return seen
 
     return measure(content, 0)[0]
 
@@ -147,17 +159,22 @@ class _Machine:
             self.stack.append(argument)
         elif name in _MADE:
             self.stack.append(_MADE[name]())
-        elif name in ("PUT", "BINPUT", "LONG_BINPUT"):
-            self.memo[argument] = self.stack[-1]
-        elif name == "MEMOIZE":
-            self.memo[len(self.memo)] = self.stack[-1]
-        elif name in ("GET", "BINGET", "LONG_BINGET"):
-            self.stack.append(self.memo[argument])
-        elif name not in ("PROTO", "FRAME"):
-            handler = getattr(self, f"_{name.lower()}", None)
-            if handler is None:
-                raise ValueError(f"its pickle holds the step {name}, expected plain data")
-            handler(argument)
+        elif handler := _STEPS.get(name):
+            handler(self, argument)
+        else:
+            raise ValueError(f"its pickle holds the step {name}, expected plain data")
+
+    def _nothing(self, _: Any) -> None:
+        pass
+
+    def _put(self, place: int) -> None:
+        self.memo[place] = self.stack[-1]
+
+    def _memoize(self, _: Any) -> None:
+        self.memo[len(self.memo)] = self.stack[-1]
+
+    def _get(self, place: int) -> None:
+        self.stack.append(self.memo[place])
 
     def _marked(self) -> list[Any]:
         """Take the values behind the last mark."""
@@ -244,8 +261,7 @@ class _Machine:
         self.stack.append({_key(value) for value in self._marked()})
 
     def _global(self, argument: str) -> None:
-        module, _, name = argument.partition(" ")
-        self.stack.append(Name(f"{module}.{name}"))
+        self.stack.append(Name(argument.replace(" ", ".", 1)))
 
     def _stack_global(self, _: Any) -> None:
         name, module = self.stack.pop(), self.stack.pop()
@@ -254,8 +270,6 @@ class _Machine:
     def _reduce(self, _: Any) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
         self.stack.append(_called(function, arguments))
-
-    _newobj = _reduce
 
     def _newobj_ex(self, _: Any) -> None:
         self.stack.pop()
@@ -333,3 +347,17 @@ _MADE: dict[str, Callable[[], Any]] = {
     "NONE": lambda: None, "NEWTRUE": lambda: True, "NEWFALSE": lambda: False,
     "EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_TUPLE": tuple, "EMPTY_SET": set,
 }  # fmt: skip
+_ALIASES = {
+    "PROTO": "nothing", "FRAME": "nothing", "BINPUT": "put", "LONG_BINPUT": "put",
+    "BINGET": "get", "LONG_BINGET": "get", "NEWOBJ": "reduce",
+}  # fmt: skip
+_STEPS: dict[str, Callable[[_Machine, Any], None]] = {
+    opcode.name: getattr(_Machine, f"_{_ALIASES.get(opcode.name, opcode.name.lower())}")
+    for opcode in pickletools.opcodes
+    if hasattr(_Machine, f"_{_ALIASES.get(opcode.name, opcode.name.lower())}")
+}
+_WORK = dict.fromkeys(_PLAIN | {"NONE", "NEWTRUE", "NEWFALSE"}, 1) | {
+    "GLOBAL": 500, "STACK_GLOBAL": 500, "INST": 500, "REDUCE": 6, "NEWOBJ": 6, "OBJ": 6,
+}  # fmt: skip
+"""The work of a step, in that of pushing a number; that of all others is 2. PyTorch takes long to
+look up a name or to build an object."""

@@ -15,16 +15,15 @@ import zipfile
 import zlib
 from typing import IO, Any
 
-from crossimage.utils.tensor_files.pickles import Outline, Storage, follow, total
+from crossimage.utils.tensor_files.archives import open_archive
+from crossimage.utils.tensor_files.pickles import MAX_WORK, Outline, Storage, follow, total
 from crossimage.utils.texts.shown import cut, shown
 
 _MAX_PICKLE = 32 << 20
-_MAX_DIRECTORY = 8 << 20  # bytes of a zip archive's list of entries
 _MAX_GROWTH, _ALLOWANCE = 4, 16 << 20  # of what a file describes, against its own size
 _MAX_DIMENSIONS = 16
+_FEW, _SOME = 1_000, 50_000  # work of a pickle of a few numbers, and of one of a name per tensor
 _CHUNK = 1 << 20
-_END = struct.Struct("<4s4H2LH")
-_END_64 = struct.Struct("<4sQ2H2L4Q")
 _ITEM_SIZES = {
     "DoubleStorage": 8, "FloatStorage": 4, "HalfStorage": 2, "BFloat16Storage": 2,
     "LongStorage": 8, "IntStorage": 4, "ShortStorage": 2, "CharStorage": 1, "ByteStorage": 1,
@@ -32,13 +31,15 @@ _ITEM_SIZES = {
 }  # fmt: skip
 
 
-def survey(file: IO[bytes], *, verify: bool = True) -> Any:
+def survey(file: IO[bytes], *, verify: bool = True, most: int = MAX_WORK) -> Any:
     """Check a PyTorch file before it is loaded.
 
     Args:
         file: The file; it is left at its start.
         verify: Check the CRC-32 of the entries of archives; not needed if something else covers
             the bytes.
+        most: How much work the steps of its pickle may be; see
+            :data:`~crossimage.utils.tensor_files.pickles.MAX_WORK`.
 
     Returns:
         What its pickle describes; see :func:`~crossimage.utils.tensor_files.pickles.follow`.
@@ -51,10 +52,10 @@ def survey(file: IO[bytes], *, verify: bool = True) -> Any:
     try:
         file.seek(0)
         if file.read(2) == b"PK":
-            content, sizes = _archive(file, size, verify)
+            content, sizes = _archive(file, size, verify, most)
             left = sum(sizes.values())
         else:
-            content, sizes = _pickles(file, size)
+            content, sizes = _pickles(file, size, most)
             left = max(sizes.values(), default=0)
         _check_tensors(content, sizes, left)
     except zipfile.BadZipFile as error:
@@ -63,14 +64,9 @@ def survey(file: IO[bytes], *, verify: bool = True) -> Any:
     return content
 
 
-def _archive(file: IO[bytes], size: int, verify: bool) -> tuple[Any, dict[str, int]]:
+def _archive(file: IO[bytes], size: int, verify: bool, most: int) -> tuple[Any, dict[str, int]]:
     """Return what an archive's pickle describes, and the sizes of its storages in bytes."""
-    _check_directory(file, size)
-    try:
-        archive = zipfile.ZipFile(file)
-    except (NotImplementedError, struct.error, EOFError, OSError) as error:
-        raise zipfile.BadZipFile(str(error)) from None
-    with archive:
+    with open_archive(file) as archive:
         entries = archive.infolist()
         if sum(entry.file_size for entry in entries) > _MAX_GROWTH * size + _ALLOWANCE:
             raise ValueError("its entries unpack to many times its size")
@@ -84,7 +80,7 @@ def _archive(file: IO[bytes], size: int, verify: bool) -> tuple[Any, dict[str, i
         if verify and any(entry.CRC for entry in entries):  # which PyTorch can leave out
             for entry in entries:
                 _verify(archive, entry)
-        content = follow(io.BytesIO(_read(archive, pickles[0])))
+        content = follow(io.BytesIO(_read(archive, pickles[0])), most)
     folder = pickles[0].filename.removesuffix("data.pkl") + "data/"
     sizes = {
         entry.filename.removeprefix(folder): entry.file_size
@@ -92,25 +88,6 @@ def _archive(file: IO[bytes], size: int, verify: bool) -> tuple[Any, dict[str, i
         if entry.filename.startswith(folder)
     }
     return content, sizes
-
-
-def _check_directory(file: IO[bytes], size: int) -> None:
-    """Refuse an archive whose list of entries alone would take much memory."""
-    length = min(size, _END.size + (1 << 16))
-    file.seek(size - length)
-    tail = file.read(length)
-    place = tail.rfind(b"PK\x05\x06")
-    if place < 0 or len(tail) - place < _END.size:
-        raise zipfile.BadZipFile("its end is missing")
-    listed = _END.unpack_from(tail, place)[5]
-    before = size - length + place - 20 - _END_64.size
-    if before >= 0:
-        file.seek(before)
-        record = file.read(_END_64.size)
-        if record.startswith(b"PK\x06\x06"):
-            listed = max(_END_64.unpack(record)[8], listed if listed != 0xFFFFFFFF else 0)
-    if listed > _MAX_DIRECTORY:
-        raise ValueError(f"its list of entries has more than {_MAX_DIRECTORY >> 20} MiB")
 
 
 def _verify(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
@@ -135,17 +112,17 @@ def _opened(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> IO[bytes]:
         raise zipfile.BadZipFile(str(error)) from None
 
 
-def _pickles(file: IO[bytes], size: int) -> tuple[Any, dict[str, int]]:
+def _pickles(file: IO[bytes], size: int, most: int) -> tuple[Any, dict[str, int]]:
     """Return what a file of the older form describes, and the sizes of its storages in bytes."""
     file.seek(0)
     head = io.BytesIO(file.read(_MAX_PICKLE))
-    magic = follow(head)
+    magic = follow(head, most)
     if not isinstance(magic, int):  # a pickle of its own, without tensors
         return magic, {}
-    follow(head)
-    follow(head)
-    content = follow(head)
-    keys = follow(head)
+    for _ in range(2):  # the format's version, and facts about the machine
+        follow(head, _FEW)
+    content = follow(head, most)
+    keys = follow(head, _SOME)
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise ValueError("its list of storages is damaged")
     left = size - head.tell()

@@ -11,6 +11,7 @@ from typing import IO, Any
 import torch
 
 from crossimage.utils.foreign_files import kind_of
+from crossimage.utils.tensor_files.pickles import Other
 from crossimage.utils.tensor_files.surveys import survey
 from crossimage.utils.texts.shown import cut
 
@@ -63,7 +64,9 @@ def _read(path: Path, file: IO[bytes], objects: bool) -> Any:
     if not os.fstat(file.fileno()).st_size:
         raise ValueError(f"{_damage(path)}: it is empty; copy or download it again")
     try:
-        survey(file)
+        content = survey(file)
+        if not isinstance(content, Mapping | Other):
+            return content
         # an open file, because torch takes the suffix of a path for its format
         with torch.serialization.safe_globals(_stand_ins(file) if objects else []):
             return torch.load(file, map_location="cpu", weights_only=True)
