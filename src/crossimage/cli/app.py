@@ -45,6 +45,7 @@ COMMANDS: dict[str, Any] = {
     "sample": sample,
     "video": video,
     "demo": demo,
+    "serve": serve,
     "export": export,
     "push": push,
     "evaluate": cli_evaluate.evaluate,
@@ -53,7 +54,6 @@ COMMANDS: dict[str, Any] = {
     "runs": runs,
     "info": info,
     "compare": compare,
-    "serve": serve,
     "data": data_app,
     "study": study_app,
 }

@@ -17,6 +17,8 @@ from crossimage.utils.numbers import whole_number
 from crossimage.utils.streams import print_error
 from crossimage.utils.texts.shown import cut
 
+MOST_THREADS = 1024
+
 NUMBERS = ConstructorRegistry()
 """How tyro reads the arguments of all commands."""
 
@@ -47,8 +49,9 @@ Checkpoint = Annotated[tuple[str, ...], tyro.conf.arg(metavar="[FORMAT] FILE..."
 Model = Annotated[str, tyro.conf.arg(metavar="MODEL")]
 Changes = Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE...")]
 References = Annotated[tuple[str, ...], tyro.conf.arg(metavar="IMG|DIR...")]
-MOST_THREADS = 1024
 Threads = Annotated[int | None, tyro.conf.arg(metavar="N")]
+Models = Annotated[tuple[str, ...], tyro.conf.arg(metavar="MODEL...")]
+Hosts = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME...")]
 Style = Annotated[str | None, tyro.conf.arg(metavar="NUMBER,...")]
 MaxPixels = Annotated[int | None, tyro.conf.arg(metavar="N")]
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import tyro
 from tyro.conf import Positional
 
-Models = Annotated[tuple[str, ...], tyro.conf.arg(metavar="MODEL...")]
-Hosts = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME...")]
+from crossimage.cli.arguments import Hosts, Models, Threads, use_threads
 
 
 def demo(
@@ -18,6 +14,7 @@ def demo(
     host: str = "127.0.0.1",
     allow_host: Hosts = (),
     device: str = "auto",
+    threads: Threads = None,
 ) -> None:
     """Try trained models on a page in the browser until interrupted.
 
@@ -28,9 +25,11 @@ def demo(
         host: Address at which to listen; 0.0.0.0 for this machine's whole network.
         allow_host: Further names of the server, for a reverse proxy.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
+        threads: Threads that compute on the CPU; by default one per core that nothing else uses.
     """
     from crossimage.server.demo.run import run_demo
 
+    use_threads(threads, device)
     run_demo(models, host, port, device, allow_host, _announce)
 
 

@@ -7,11 +7,8 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional
 
-from crossimage.cli.arguments import MaxPixels, Threads, limit_pixels, use_threads
+from crossimage.cli.arguments import Hosts, MaxPixels, Models, Threads, limit_pixels, use_threads
 from crossimage.utils.files import as_path
-
-Models = Annotated[tuple[str, ...], tyro.conf.arg(metavar="MODEL...")]
-Hosts = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME...")]
 
 
 def serve(

@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
-from crossimage.cli.arguments import Changes, MaxPixels, Name, limit_pixels
+from crossimage.cli.arguments import Changes, Hosts, MaxPixels, Name, limit_pixels
 from crossimage.cli.commands import Commands
 from crossimage.utils.files import as_path
 from crossimage.utils.streams import printable
@@ -23,7 +23,6 @@ Files = Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE...")]
 Maybe = Annotated[str | None, tyro.conf.arg(metavar="DIR")]
 Config = Annotated[str | None, tyro.conf.arg(metavar="study.yaml")]
 Targets = Annotated[tuple[str, ...], tyro.conf.arg(metavar="DOMAIN|LABEL...")]
-Hosts = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME...")]
 Protocol = Annotated[str, tyro.conf.arg(metavar="PROTOCOL")]
 
 

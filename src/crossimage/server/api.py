@@ -16,13 +16,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from crossimage.data.images.checks.limit import max_pixels
-from crossimage.server.engine import BusyError, ClosedError
+from crossimage.server.answers import refusal, refused_by
+from crossimage.server.engine import BusyError
 from crossimage.server.guard import Refused
 from crossimage.server.models import Models, ServedModel
 from crossimage.server.openapi import document
 from crossimage.server.requests import (
     TYPES,
+    StyleOptions,
     StyleRequest,
+    TranslateOptions,
     TranslateRequest,
     read_request,
 )
@@ -35,13 +38,10 @@ from crossimage.server.translation import (
     style_of,
     translate_tasks,
 )
-from crossimage.utils.memory import is_out_of_memory
-from crossimage.utils.texts.shown import first_line
 
 T = TypeVar("T")
 
 _TOGETHER = 4  # largest images that are in memory at the same time
-_RETRY = 1  # seconds after which a client may ask again
 
 
 class Api:
@@ -74,7 +74,7 @@ class Api:
     async def translate(self, request: Request) -> Response:
         """Translate an image."""
         began = time.monotonic()
-        asked = await read_request(request, TranslateRequest)
+        asked = await read_request(request, TranslateRequest, TranslateOptions)
         served = self._find(asked.model)
         model = served.translator
         if asked.reference is not None and asked.style is not None:
@@ -123,7 +123,7 @@ class Api:
 
     async def style(self, request: Request) -> Response:
         """Return the style of an image of a target."""
-        asked = await read_request(request, StyleRequest)
+        asked = await read_request(request, StyleRequest, StyleOptions)
         served = self._find(asked.model)
         model = served.translator
         pixels = await self._until_done(request, self._pool.submit(check_pixels, model, asked))
@@ -192,22 +192,8 @@ class Api:
             try:
                 self._check_token(request)
                 response = await handler(request)
-            except Refused as refused:
-                response = refusal(refused)
-            except BusyError as busy:
-                response = refusal(
-                    Refused(503, f"{busy}; ask again later", {"Retry-After": str(_RETRY)})
-                )
-            except ClosedError as closed:
-                response = refusal(Refused(503, str(closed), {"Retry-After": "30"}))
-            except (ValueError, OSError) as error:  # about the image, or what does not fit
-                response = refusal(Refused(422, first_line(error)))
-            except (MemoryError, RecursionError, RuntimeError) as error:
-                if isinstance(error, RuntimeError) and not is_out_of_memory(error):
-                    raise
-                response = refusal(
-                    Refused(413, "the image does not fit in memory; shrink it with size")
-                )
+            except Exception as error:
+                response = refusal(refused_by(error))
             self._telemetry.requests.labels(path, response.status_code).inc()
             return response
 
@@ -249,13 +235,6 @@ class Api:
         finally:
             gone.cancel()
             result.cancel()  # one that waits is not computed
-
-
-def refusal(refused: Refused) -> Response:
-    """Return the answer that says why a request is refused."""
-    return JSONResponse(
-        {"error": refused.reason}, refused.status, {"Connection": "close", **refused.headers}
-    )
 
 
 async def _disconnected(request: Request) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -11,35 +11,41 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from crossimage.server.api import refusal
-from crossimage.server.guard import Guard, Limits, Refused
+from crossimage.server.answers import refusal, refused_by
+from crossimage.server.engine import BusyError, ClosedError
+from crossimage.server.guard import HEADERS, Guard, Limits, Refused
 
 _PATIENCE = 30.0  # seconds in which a request must arrive
 _TOGETHER = 8  # largest bodies that are read at the same time
+_EXPECTED = (
+    Refused, HTTPException, BusyError, ClosedError, ValueError, OSError, MemoryError, RuntimeError,
+)  # fmt: skip
 
 
-def guarded(routes: Sequence[BaseRoute], max_bytes: int, hosts: Collection[str] = ()) -> ASGIApp:
+def guarded(
+    routes: Sequence[BaseRoute],
+    max_bytes: int,
+    hosts: Collection[str] = (),
+    headers: Mapping[str, str] = HEADERS,
+) -> ASGIApp:
     """Return an application that answers routes, behind the guard.
 
     Args:
         routes: The API, and pages if there are any.
         max_bytes: Bytes of a request.
         hosts: Further names of the server, for reverse proxies.
+        headers: The headers of all answers.
     """
     app = Starlette(
         routes=list(routes),
-        exception_handlers={HTTPException: _missing, Exception: _failed},
+        exception_handlers={**dict.fromkeys(_EXPECTED, _refused), Exception: _failed},
     )
     limits = Limits("request", max_bytes, _PATIENCE, together=_TOGETHER * max_bytes, query=8192)
-    return Guard(app, limits, hosts, refuse=refusal)
+    return Guard(app, limits, hosts, headers, refuse=refusal)
 
 
-async def _missing(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    reason = {404: "there is nothing at this address", 405: "this method is not answered here"}
-    return refusal(
-        Refused(error.status_code, reason.get(error.status_code, error.detail), error.headers)
-    )
+async def _refused(request: Request, error: Exception) -> Response:
+    return refusal(refused_by(error))
 
 
 async def _failed(request: Request, error: Exception) -> Response:

@@ -64,11 +64,13 @@ Image = Annotated[
 Number = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
 
 
-class _Fields(BaseModel):
+class Fields(BaseModel):
+    """Fields of a request; others, and numbers that are not finite, are refused."""
+
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class StyleOptions(_Fields):
+class StyleOptions(Fields):
     """Whose style is asked for, beside the image."""
 
     model: Name | None = None
@@ -81,7 +83,7 @@ class StyleRequest(StyleOptions):
     image: Image
 
 
-class TranslateOptions(_Fields):
+class TranslateOptions(Fields):
     """How an image is translated."""
 
     model: Name | None = None
@@ -103,29 +105,30 @@ class TranslateRequest(TranslateOptions):
     )
 
 
-F = TypeVar("F", bound=_Fields)
+F = TypeVar("F", bound=Fields)
 
 
-async def read_request(request: Request, kind: type[F]) -> F:
+async def read_request(request: Request, kind: type[F], options: type[Fields]) -> F:
     """Read a request: JSON, or an image with the other fields in the query.
 
     Args:
         request: The request.
         kind: The fields that JSON may have.
+        options: Those that a query may have.
 
     Raises:
         Refused: It is malformed, or a field is unknown, missing or out of bounds.
     """
     query = _parse_query(request)
     body = await request.body()
-    is_json = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
-    if is_json == "application/json":
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
+    if content_type == "application/json":
         if query:
             raise Refused(400, "with JSON all fields are in the body, and none in the address")
-        return await run_in_threadpool(lambda: _checked(_parse_json(body), kind))
+        return await run_in_threadpool(lambda: checked(parse_json(body), kind))
     if not body:
         raise Refused(400, "expected an image, as the body of the request or as JSON, found none")
-    known = [name for name in kind.model_fields if name not in ("image", "reference")]
+    known = list(options.model_fields)
     unknown = [name for name in query if name not in known]
     if unknown:
         raise Refused(
@@ -135,14 +138,15 @@ async def read_request(request: Request, kind: type[F]) -> F:
     if "style" in fields:
         fields["style"] = [part.strip() for part in fields["style"].split(",")]
     # the image is the body itself, and needs no decoding
-    options = next(
-        c for c in kind.__mro__ if issubclass(c, _Fields) and "image" not in c.model_fields
-    )
-    checked = _checked(fields, options)
-    return kind.model_construct(image=body, **{n: getattr(checked, n) for n in known})
+    return kind.model_construct(image=body, **dict(checked(fields, options)))
 
 
-def _checked(fields: Any, kind: type[F]) -> F:
+def checked(fields: Any, kind: type[F]) -> F:
+    """Return fields of the kind that is expected.
+
+    Raises:
+        Refused: One is unknown, missing or out of bounds.
+    """
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
@@ -169,7 +173,13 @@ def _parse_query(request: Request) -> dict[str, str]:
     return fields
 
 
-def _parse_json(body: bytes) -> Any:
+def parse_json(body: bytes) -> Any:
+    """Return the value of a JSON text of bounded size.
+
+    Raises:
+        Refused: It is not JSON, too deep or too long, or holds a field twice.
+    """
+
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):

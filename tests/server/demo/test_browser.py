@@ -1,10 +1,12 @@
 """People try models on the page in a real browser: by mouse, by keys, with files, on a phone."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -68,6 +70,12 @@ def test_the_first_click_needs_no_file(desktop: webdriver.Chrome, address: str) 
     names = "return performance.getEntriesByType('resource').map((one) => new URL(one.name).host)"
     assert set(desktop.execute_script(names)) == {address.split("/")[2]}
     assert not [e for e in desktop.get_log("browser") if e["level"] == "SEVERE"]
+
+
+def test_programs_use_the_api_at_the_same_address(address: str) -> None:
+    with urlopen(f"{address}v1/models") as answer:
+        models = json.load(answer)["models"]
+    assert [model["method"] for model in models] == ["munit", "stargan"]
 
 
 def test_keys_suffice_for_styles_and_what_is_between_two_results(

@@ -22,7 +22,7 @@ def run_demo(
     hosts: Sequence[str] = (),
     announce: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve the page until it is interrupted.
+    """Serve the page, and the API for programs, until it is interrupted.
 
     Args:
         models: Runs, model files, exported models and addresses; none: the built-in model.
@@ -38,12 +38,14 @@ def run_demo(
             installed.
     """
     with web_needed():
+        from crossimage.server.api import Api
+        from crossimage.server.app import guarded
         from crossimage.server.demo.pages import PAGE_HEADERS, DemoPages
-        from crossimage.server.guard import Guard, Limits
     chosen = list(models) or [f"builtin:{builtin_names()[0]}"]
     listening = listen(host, port)
     try:
         served = Models(load_models(chosen, device))
+        api = Api(served)
         try:
             with Incoming() as incoming, TemporaryDirectory(prefix="crossimage-") as folder:
                 samples = {}
@@ -52,12 +54,12 @@ def run_demo(
                     own.mkdir()
                     samples[one.name] = find_samples(one.translator, one.given, own)
                 pages = DemoPages(served, samples, Images(incoming))
-                limits = Limits("request", MAX_BYTES, 60.0)
-                app = Guard(pages.app(), limits, hosts, PAGE_HEADERS)
+                routes = [*pages.routes(), *api.routes]
+                app = guarded(routes, MAX_BYTES, hosts, PAGE_HEADERS)
                 if announce:
                     announce(addresses(listening))
                 run_server(app, listening)
         finally:
-            served.close()
+            api.close()
     finally:
         listening.close()
