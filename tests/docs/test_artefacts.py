@@ -1,6 +1,7 @@
 """Artefacts are told from what real images have, on images made for it."""
 
 import importlib.util
+import math
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -54,6 +55,19 @@ def test_a_mesh_is_a_peak_in_the_band_of_its_period(
     excess = own.axes / artefacts.measure([real]).axes
     assert excess.argmax() == band and excess[band] > 5
     assert excess[[i for i in range(8) if abs(i - band) > 1]].max() < 1.5
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.5, 2.0])
+def test_a_net_is_a_peak_at_its_period_in_any_direction(
+    artefacts: ModuleType, real: Tensor, angle: float
+) -> None:
+    one = artefacts.measure([real])
+    assert float(one.peak(one).split()[0]) == 1
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    along = math.cos(angle) * x + math.sin(angle) * y
+    net = plus(real, 20 * torch.cos(2 * torch.pi * along / 6))
+    ratio, period = artefacts.measure([net]).peak(one).split(maxsplit=1)
+    assert float(ratio) > 5 and 5.5 < float(period.strip("( px)")) < 6.5
 
 
 def test_a_checkerboard_is_a_peak_along_the_diagonals(artefacts: ModuleType, real: Tensor) -> None:
