@@ -31,7 +31,7 @@ def refusal(path: Path, error: Exception) -> str:
     raise error
 
 
-def unwritable(path: Path, output: Path, error: ValueError | OSError) -> str:
+def unwritable(path: Path, output: str, error: ValueError | OSError) -> str:
     """Return the sentence on why an input's result is missing."""
     if isinstance(error, OSError):
         reason = error.strerror or str(error)

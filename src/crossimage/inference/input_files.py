@@ -29,7 +29,7 @@ from crossimage.inference.incoming import Incoming
 from crossimage.inference.inputs import read_file
 from crossimage.inference.outputs import report_progress
 from crossimage.inference.web import is_address, without_secrets
-from crossimage.utils.files import as_path
+from crossimage.utils.files import RealPaths, as_path
 from crossimage.utils.manifest import is_manifest, known_files
 from crossimage.utils.progress import ProgressCallback
 
@@ -254,11 +254,17 @@ def _without_own(
     sources: Sequence[InputFile | str], out: Path, found: FoundInputs
 ) -> list[InputFile | str]:
     """Leave out files that an earlier run wrote into the folder of outputs, if there are others."""
-    own = {os.path.realpath(path) for path in known_files(out)}
-    mine = [s for s in sources if isinstance(s, InputFile) and os.path.realpath(s.path) in own]
+    real, place = RealPaths(), os.path.join(os.path.realpath(out), "")
+    inside = [
+        source
+        for source in sources
+        if isinstance(source, InputFile) and real.of(source.path).startswith(place)
+    ]
+    own = {os.path.realpath(path) for path in known_files(out)} if inside else set()
+    mine = {source for source in inside if real.of(source.path) in own}
     if not mine or len(mine) == len(sources):
         return list(sources)
-    found.left_out += [LeftOut(RESULT, str(out), str(source.path)) for source in mine]
+    found.left_out += [LeftOut(RESULT, str(out), str(s.path)) for s in inside if s in mine]
     return [source for source in sources if source not in mine]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -15,7 +15,7 @@ from crossimage.config import DataRules
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.files import LoadedImage
 from crossimage.data.images.metadata import PLACE_LOST, Metadata, read_metadata
-from crossimage.data.images.writing import TIFF, holds_gaps, lost_metadata, write_image
+from crossimage.data.images.writing import TIFF, fill_image, holds_gaps, lost_metadata
 from crossimage.inference.output_types import ResultDepth, depth_of
 from crossimage.utils.progress import ProgressCallback, StderrProgress
 
@@ -100,23 +100,19 @@ def read_original(
     return Original((after[0], after[1]), fitted, metadata, tuple(notes))
 
 
-def write_sample(path: Path, image: Tensor, value_range: tuple[float, float] | None) -> None:
-    """Write an image (C, H, W) that has no input, and create its folder if needed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_image(path, image, value_range)
-
-
-def write_output(
-    path: Path,
+def fill_output(
+    file: IO[bytes],
+    name: str,
     image: Tensor,
     value_range: tuple[float, float] | None,
     original: Original,
     asked: ResultDepth = "auto",
 ) -> None:
-    """Write a result with what it keeps of its input, and create its folder if needed.
+    """Write a result with what it keeps of its input to an open file.
 
     Args:
-        path: The file to write.
+        file: The file, which can be sought.
+        name: Its name, which has the suffix and stands in messages.
         image: The result (C, H, W) in [-1, 1].
         value_range: The values of -1 and 1.
         original: What it keeps of its input.
@@ -125,16 +121,15 @@ def write_output(
     Raises:
         ValueError: The file's format can't hold the result.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     loaded, size = original.loaded, (image.shape[1], image.shape[2])
     gaps, opacity = loaded.gaps, loaded.opacity
     if gaps is not None:
         gaps = interpolate(gaps[None, None].float(), size)[0, 0].bool()
     if opacity is not None and opacity.shape[1:] != size:
         opacity = interpolate(opacity[None], size, mode="bilinear", antialias=True)[0]
-    depth = depth_of(asked, loaded.depth, path.suffix.lower(), len(image), value_range)
-    write_image(
-        path, image, value_range, gaps, loaded.nodata, depth=depth, alpha=opacity,
+    depth = depth_of(asked, loaded.depth, Path(name).suffix.lower(), len(image), value_range)
+    fill_image(
+        file, name, image, value_range, gaps, loaded.nodata, depth=depth, alpha=opacity,
         metadata=original.metadata.resized(original.size, size),
     )  # fmt: skip
 

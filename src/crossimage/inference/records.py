@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,25 +20,21 @@ from crossimage.config import to_dict
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.inference.predictor import Predictor
 from crossimage.labels import To
-from crossimage.utils.manifest import RESULT, Entry, ManifestWriter, read_manifest, sha256_of
+from crossimage.utils.manifest import Entry, sha256_of
 
 
 class Records:
-    """Describes results, and tells which of them exist already.
+    """Describes results.
 
     Args:
         predictor: The trained model.
-        out: Folder of the results.
         seed: Seed of random styles and noise.
         settings: The options that determine the pixels, as plain data.
     """
 
-    def __init__(
-        self, predictor: Predictor, out: Path, seed: int | None, settings: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, predictor: Predictor, seed: int | None, settings: Mapping[str, Any]) -> None:
         config = json.dumps(to_dict(predictor.config), sort_keys=True).encode()
         known = {"precision": predictor.precision, "config": hashlib.sha256(config).hexdigest()}
-        self.out = out
         self._common = Entry(
             output="",
             seed=seed,
@@ -48,34 +43,21 @@ class Records:
             run=datetime.now(UTC).isoformat(timespec="microseconds"),
         )
 
-    def check_same(self) -> None:
-        """Refuse a folder with results of another model, seed or settings.
-
-        Raises:
-            ValueError: It lists some.
-        """
+    def difference(self, earlier: Entry) -> str | None:
+        """Return what an earlier result was made with that is another now; None if nothing."""
         mine = self._common
-        for earlier in read_manifest(self.out).values():
-            if earlier.kind != RESULT:
-                continue
-            settings = {k: v for k, v in earlier.settings.items() if k != "half"}
-            differs = {
-                "model": earlier.model != mine.model,
-                "seed": earlier.seed not in (None, mine.seed),
-                "settings": settings != mine.settings,
-            }
-            if other := [name for name, different in differs.items() if different]:
-                raise ValueError(
-                    f"{self.out} holds results with another {other[0]} ({earlier.output}), "
-                    "expected those of the same translation; choose another folder for the results"
-                )
+        settings = {k: v for k, v in earlier.settings.items() if k != "half"}
+        if earlier.model != mine.model:
+            return "model"
+        if earlier.seed not in (None, mine.seed):
+            return "seed"
+        return "settings" if settings != mine.settings else None
 
     def entry(
         self,
-        output: Path,
+        output: str,
         *,
         input: str | None = None,
-        input_sha256: str | None = None,
         target: To | None = None,
         style: Mapping[str, Any] | None = None,
         half: str = "whole",
@@ -88,9 +70,8 @@ class Records:
         """
         return replace(
             self._common,
-            output=output.relative_to(self.out).as_posix(),
+            output=output,
             input=input,
-            input_sha256=input_sha256,
             target=target.tolist() if isinstance(target, Tensor) else target,
             seed=self._common.seed if random else None,
             settings=self._common.settings
@@ -127,65 +108,14 @@ def styles_of(
     return [{"sample": k + 1} | ({"same": True} if same_style else {}) for k in range(samples)]
 
 
-def done_inputs(
-    indices: Sequence[int],
-    wanted: Callable[[int], Sequence[Entry]],
-    out: Path,
-    any_seed: bool,
-    pool: Executor,
-) -> tuple[set[int], dict[str, int]]:
-    """Find the inputs whose results exist, unchanged and made in the same way.
+def style_for(drawn: str, style: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what determines the style of an output, for an input of its own.
 
     Args:
-        indices: The inputs.
-        wanted: Returns the results of an input as they would be made now.
-        out: Folder of the results.
-        any_seed: Whether results of any seed count.
-        pool: Threads that read files.
-
-    Returns:
-        The indices of these inputs, and how many inputs have earlier results that do not count,
-        by reason.
+        drawn: The name that random styles depend on.
+        style: As :func:`styles_of` returns it.
     """
-    known = read_manifest(out)
-
-    def judge(i: int) -> str:
-        reason = ""
-        try:
-            entries = wanted(i)
-        except OSError:  # reported when it is read
-            return "new"
-        for entry in entries:
-            earlier = known.get(entry.output)
-            if earlier is None or earlier.kind != RESULT:
-                return "new"
-            if not entry.same_making(earlier, any_seed=any_seed):
-                reason = "made from another image, or with another model or other settings"
-            elif not reason:
-                reason = _check_file(out / entry.output, earlier)
-        return reason
-
-    done: set[int] = set()
-    reasons: dict[str, int] = {}
-    for i, reason in zip(indices, pool.map(judge, indices), strict=True):
-        if not reason:
-            done.add(i)
-        elif reason != "new":
-            reasons[reason] = reasons.get(reason, 0) + 1
-    return done, reasons
-
-
-def record(manifest: ManifestWriter, entry: Entry, sha256: str) -> None:
-    """List a result whose file has its name."""
-    manifest.add(replace(entry, output_sha256=sha256))
-
-
-def _check_file(path: Path, entry: Entry) -> str:
-    """Return why a listed file does not count; the empty string if it does."""
-    try:
-        return "" if sha256_of(path) == entry.output_sha256 else "altered since"
-    except OSError:
-        return "missing"
+    return {**style, "by": "path"} if "/" in drawn and style.keys() == {"sample"} else style
 
 
 def _hash(image: object) -> str:

@@ -9,13 +9,15 @@ from typing import SupportsIndex
 
 from torch import Tensor
 
+from crossimage.data.images.writing import fill_image
+from crossimage.inference.files.results import FolderResults, Written
 from crossimage.inference.output_types import suffix_of
-from crossimage.inference.outputs import SHEET, check_folder, report_progress, write_sample
+from crossimage.inference.outputs import SHEET, check_folder, report_progress
 from crossimage.inference.predictor import Predictor
-from crossimage.inference.records import Records, record
+from crossimage.inference.records import Records
 from crossimage.utils.arguments import whole
+from crossimage.utils.manifest import NAME, Entry
 from crossimage.utils.manifest import SHEET as SHEET_KIND
-from crossimage.utils.manifest import Entry, ManifestWriter, sha256_of
 from crossimage.utils.progress import ProgressCallback
 
 _GRID = 8  # columns, and at most as many rows, of the sheet of samples
@@ -40,19 +42,23 @@ def sample_files(
     written: list[Path] = []
     shown: list[Tensor] = []
     own_seed = None if seed is None else whole(seed, "seed")
-    records = Records(predictor, out, own_seed, {})
-    with ManifestWriter(out) as manifest, report_progress("sampling", n, progress) as advance:
+    records = Records(predictor, own_seed, {})
+    with FolderResults(out) as results, report_progress("sampling", n, progress) as advance:
+
+        def write(name: str, image: Tensor, values: tuple[float, float] | None) -> Written:
+            return results.write(name, lambda file: fill_image(file, name, image, values))
+
         for images in batches:
             shown += images[: _GRID**2 - len(shown)]
             for image in images:
-                written.append(out / f"{len(written) + 1:0{digits}d}{suffix}")
-                write_sample(written[-1], image, value_range)
-                entry = records.entry(written[-1], style={"sample": len(written)})
-                record(manifest, entry, sha256_of(written[-1]))
+                name = f"{len(written) + 1:0{digits}d}{suffix}"
+                written.append(out / name)
+                entry = records.entry(name, style={"sample": len(written)})
+                results.add(NAME, [write(name, image, value_range).recorded(entry)])
             advance(len(images))
         if shown[0].shape[0] in {1, 3, 4}:
-            write_sample(out / SHEET, sample_grid(shown), None)
-            manifest.add(Entry(SHEET, sha256_of(out / SHEET), SHEET_KIND))
+            sheet = write(SHEET, sample_grid(shown), None)
+            results.add(NAME, [sheet.recorded(Entry(SHEET, kind=SHEET_KIND))])
     return written
 
 

@@ -51,6 +51,26 @@ def expanded(path: Path) -> Path:
     return Path(os.path.expanduser(path))
 
 
+class RealPaths:
+    """Paths without links, for many files: each folder is looked up once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+
+    def of_folder(self, path: Path | str) -> str:
+        """Return the real path of the folder that a file is in."""
+        folder = os.path.dirname(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        return self._folders[folder]
+
+    def of(self, path: Path | str) -> str:
+        """Return the real path of a file."""
+        if os.path.islink(path):
+            return os.path.realpath(path)
+        return os.path.join(self.of_folder(path), os.path.basename(path))
+
+
 def temporary_path(path: Path) -> Path:
     """Return a hidden path next to ``path`` for writing it, which nobody else can guess."""
     name = path.name

@@ -37,12 +37,16 @@ class Entry:
     Attributes:
         output: Path of the file, relative to the list's folder, with ``/``.
         output_sha256: SHA-256 of the file.
-        kind: ``result``, ``sheet`` or ``report``.
+        output_state: Length of the file in bytes and its time of change in nanoseconds, or 0; by
+            these unchanged files are recognised without being read. Empty where they are not known.
         input: The input's path as the user gave it; None for images made from noise.
         input_sha256: SHA-256 of the input's file.
+        input_state: Length and time of change of the input's file.
+        kind: ``result``, ``sheet`` or ``report``.
         target: The target domain, labels, or None for images made from noise.
         style: What determines the style: ``sample``, the number of the output, with ``same`` if all
-            inputs share the styles; ``code``, the numbers of the style; or ``reference`` and
+            inputs share the styles, or ``by`` where it depends on the input's path rather than on
+            the file's name alone; ``code``, the numbers of the style; or ``reference`` and
             ``reference_sha256``, the images whose style it is. Empty for methods without styles.
         seed: Seed of random styles and noise; None where nothing is random.
         settings: Everything else that determines the pixels.
@@ -53,9 +57,11 @@ class Entry:
 
     output: str
     output_sha256: str = ""
-    kind: str = RESULT
+    output_state: tuple[int, ...] = field(default=(), kw_only=True)
     input: str | None = None
     input_sha256: str | None = None
+    input_state: tuple[int, ...] = field(default=(), kw_only=True)
+    kind: str = RESULT  # from here on, the lines of a run are mostly the same
     target: Any = None
     style: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
@@ -63,24 +69,27 @@ class Entry:
     model: str | None = None
     run: str = ""
 
-    def same_making(self, other: Entry, *, any_seed: bool = False) -> bool:
+    def same_making(self, other: Entry, *, any_seed: bool = False, any_input: bool = False) -> bool:
         """Return whether two entries are made in the same way from the same input.
 
         Args:
             other: The other entry.
             any_seed: Whether the seeds may differ.
+            any_input: Whether the inputs may differ.
         """
-        mine, yours = self._making(), other._making()
-        if any_seed:
-            mine["seed"] = yours["seed"] = None
-        return mine == yours
+        return (
+            # images count by their contents
+            (any_input or self.input_sha256 == other.input_sha256)
+            and (any_seed or self.seed == other.seed)
+            and (self.output, self.kind, self.model) == (other.output, other.kind, other.model)
+            and self.target == other.target
+            and self.settings == other.settings
+            and _without_names(self.style) == _without_names(other.style)
+        )
 
-    def _making(self) -> dict[str, Any]:
-        parts = asdict(self)
-        for name in ("output_sha256", "input", "run"):  # images count by their contents
-            del parts[name]
-        parts["style"] = {k: v for k, v in self.style.items() if k != "reference"}
-        return parts
+
+def _without_names(style: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in style.items() if key != "reference"}
 
 
 class ManifestWriter:
@@ -150,8 +159,9 @@ def read_manifest(folder: Path) -> dict[str, Entry]:
     left out.
     """
     entries: dict[str, Entry] = {}
-    for path in _manifests(folder):
+    for name in list_names(folder):
         with suppress(OSError):
+            path = folder / name
             state = path.stat()
             for output, entry in _read(path, state.st_size, state.st_mtime_ns).items():
                 if output not in entries or entries[output].run <= entry.run:
@@ -212,33 +222,61 @@ def add_report(*paths: Path) -> None:
     """
     with ManifestWriter(paths[0].parent) as manifest:
         for path in paths:
-            manifest.add(Entry(path.name, sha256_of(path), REPORT))
+            manifest.add(Entry(path.name, sha256_of(path), kind=REPORT))
 
 
-def _manifests(folder: Path) -> list[Path]:
+def list_names(folder: Path) -> list[str]:
+    """Return the sorted names of a folder's lists; none if there is no such folder."""
     try:
-        return [folder / name for name in sorted(os.listdir(folder)) if is_manifest(name)]
+        return [name for name in sorted(os.listdir(folder)) if is_manifest(name)]
     except OSError:
         return []
+
+
+def list_lines(path: Path) -> Iterator[bytes]:
+    """Yield the complete lines of a list.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with open(path, "rb") as file:
+        yield from (line for line in file if line.endswith(b"\n"))
 
 
 @lru_cache(maxsize=16)
 def _read(path: Path, size: int, modified: int) -> dict[str, Entry]:
     """Read a list of this size and time of change; callers must not change the result."""
-    with open(path, "rb") as file:
-        entries = (_parse(line) for line in file if line.endswith(b"\n"))
-        return {entry.output: entry for entry in entries if entry}
+    entries = map(parse_line, list_lines(path))
+    return {entry.output: entry for entry in entries if entry}
 
 
-def _parse(line: bytes) -> Entry | None:
+_COMMON = b',"kind":'
+"""Where the part of a line begins that most lines of a run share; strings hold no such quotes."""
+
+
+def parse_line(line: bytes) -> Entry | None:
     """Return a line's entry; None if it is not a complete one. Unknown fields are ignored."""
+    at = line.find(_COMMON)
     try:
-        values = parse_json(line)
-        if not isinstance(values["output"], str):
-            return None
-        return Entry(**{key: values[key] for key in Entry.__dataclass_fields__ if key in values})
+        if at < 0:
+            values = _known_fields(parse_json(line))
+        else:
+            values = _known_fields(parse_json(line[:at] + b"}")) | _parse_common(line[at + 1 :])
+        for state in ("output_state", "input_state"):
+            values[state] = tuple(values.get(state, ()))
+        return Entry(**values) if isinstance(values["output"], str) else None
     except (ValueError, TypeError, KeyError):
         return None
+
+
+@lru_cache(maxsize=256)
+def _parse_common(text: bytes) -> dict[str, Any]:
+    """Return the fields from ``kind`` on; callers must not change them."""
+    return _known_fields(parse_json(b"{" + text))
+
+
+def _known_fields(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: values[key] for key in Entry.__dataclass_fields__ if key in values}
 
 
 def _drop_torn_line(file: IO[bytes]) -> None:

@@ -1,5 +1,7 @@
 """Translation of files, with networks that show what they were given."""
 
+import os
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -103,7 +105,7 @@ def test_the_networks_do_not_wait_for_files_being_written(
     for i in range(5):
         save(tmp_path / "in" / f"{i}.png", (0, 0, 50 * i))
     goes_on = threading.Event()
-    write, translate = job.write_output, job._predict
+    write, translate = job.fill_output, job._predict
 
     def slow(*arguments: Any) -> None:
         assert goes_on.wait(10)
@@ -114,7 +116,7 @@ def test_the_networks_do_not_wait_for_files_being_written(
             goes_on.set()  # the next images are translated, though none is written
         return translate(*arguments)
 
-    monkeypatch.setattr(job, "write_output", slow)
+    monkeypatch.setattr(job, "fill_output", slow)
     monkeypatch.setattr(job, "_predict", count)
     report = model.translate_files(tmp_path / "in", tmp_path / "out", batch_size=1)
     assert len(report.written) == 5
@@ -402,7 +404,8 @@ def test_results_are_listed_with_what_they_were_made_from(
     assert entry.input == (photos / "deep" / "x.png").as_posix()
     assert entry.input_sha256 == sha256_of(photos / "deep" / "x.png")
     assert entry.output_sha256 == sha256_of(tmp_path / "out" / "deep" / "x_2.png")
-    assert (entry.target, entry.style, entry.seed) == ("shoes", {"sample": 2}, 4)
+    assert (entry.target, entry.seed) == ("shoes", 4)
+    assert entry.style == {"sample": 2, "by": "path"} and entries["0_1.png"].style == {"sample": 1}
     assert entry.settings["size"] == 16 and entry.model == model_hash(model.networks)
 
 
@@ -452,6 +455,43 @@ def test_existing_results_are_kept_unless_anything_about_them_changed(
     parameter = next(model.networks.parameters())
     parameter.copy_(parameter + 1)
     assert again(seed=2, size=8)[0] == names
+
+
+def test_random_styles_follow_the_path_below_the_folder(
+    model: Translator, photos: Path, tmp_path: Path
+) -> None:
+    for folder in ("", "x", "y/x"):
+        save(photos / folder / "same.png", "red")
+    out = tmp_path / "out"
+    model.translate_files(photos, out, seed=1)
+    one = model.translate_files(photos / "same.png", tmp_path / "one", seed=1).written[0]
+    nested = [pixels(out / folder / "same.png")[0, 0].tolist() for folder in ("", "x", "y/x")]
+    assert nested[0] == pixels(one)[0, 0].tolist()  # by its name alone
+    assert len(set(map(tuple, nested))) == 3
+
+
+def test_an_input_that_is_replaced_by_one_of_its_length_is_translated_again(
+    model: Translator, photos: Path, tmp_path: Path
+) -> None:
+    model.translate_files(photos, tmp_path, skip_existing=True, seed=1)
+    before = (photos / "0.png").stat()
+    save(photos / "new.png", (1, 0, 0))
+    (photos / "new.png").replace(photos / "0.png")
+    os.utime(photos / "0.png", ns=(before.st_atime_ns, before.st_mtime_ns))
+    again = model.translate_files(photos, tmp_path, skip_existing=True, seed=1)
+    assert [path.name for path in again.written] == ["0.png"]
+
+
+def test_a_moved_folder_of_results_and_copied_inputs_are_recognised_by_their_contents(
+    model: Translator, photos: Path, tmp_path: Path
+) -> None:
+    model.translate_files(photos, tmp_path / "out", seed=1)
+    for name in ("photos", "out"):
+        shutil.copytree(tmp_path / name, tmp_path / "copy" / name, copy_function=shutil.copyfile)
+    again = model.translate_files(
+        tmp_path / "copy" / "photos", tmp_path / "copy" / "out", skip_existing=True, seed=1
+    )
+    assert len(again.existing) == 5 and not again.written
 
 
 def test_references_count_by_their_content(model: Translator, photos: Path, tmp_path: Path) -> None:

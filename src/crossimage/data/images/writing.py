@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -86,15 +86,51 @@ def write_image(
             that depth.
         OSError: The file cannot be written.
     """
+    with atomic(Path(path)) as file:
+        fill_image(
+            file, path, x, value_range, gaps, nodata, depth=depth, alpha=alpha, metadata=metadata
+        )
+
+
+def fill_image(
+    file: IO[bytes],
+    path: str | Path,
+    x: Tensor,
+    value_range: tuple[float, float] | None = None,
+    gaps: Tensor | None = None,
+    nodata: float | None = None,
+    *,
+    depth: Depth | None = None,
+    alpha: Tensor | None = None,
+    metadata: Metadata | None = None,
+) -> None:
+    """Write an image to an open file in the format of its suffix; see :func:`write_image`.
+
+    Args:
+        file: The file, which can be sought.
+        path: Its name, which has the suffix and stands in messages.
+        x: As for :func:`write_image`.
+        value_range: As for :func:`write_image`.
+        gaps: As for :func:`write_image`.
+        nodata: As for :func:`write_image`.
+        depth: As for :func:`write_image`.
+        alpha: As for :func:`write_image`.
+        metadata: As for :func:`write_image`.
+
+    Raises:
+        ValueError: As for :func:`write_image`.
+        OSError: The file cannot be written.
+    """
     rows = iter([(x, alpha, gaps)])
     shape = (len(x), x.shape[1], x.shape[2])
-    write_rows(
-        path, rows, shape, value_range, gaps is not None, nodata, depth=depth,
+    fill_rows(
+        file, path, rows, shape, value_range, gaps is not None, nodata, depth=depth,
         alpha=alpha is not None, metadata=metadata,
     )  # fmt: skip
 
 
-def write_rows(
+def fill_rows(
+    file: IO[bytes],
     path: str | Path,
     rows: Iterator[Rows],
     shape: tuple[int, int, int],
@@ -106,12 +142,13 @@ def write_rows(
     alpha: bool = False,
     metadata: Metadata | None = None,
 ) -> None:
-    """Write an image file like :func:`write_image`, from some rows after the other.
+    """Write an image to an open file like :func:`fill_image`, from some rows after the other.
 
     TIFF files are written as the rows come, and all others at the end, from their values.
 
     Args:
-        path: The file to write.
+        file: The file, which can be sought.
+        path: Its name, which has the suffix and stands in messages.
         rows: Some rows after the other, from the first to the last.
         shape: C, H and W of the image.
         value_range: As for :func:`write_image`.
@@ -143,15 +180,13 @@ def write_rows(
     size, dtype = (shape[1], shape[2], channels), _DTYPES[depth]
     if suffix in TIFF:
         stated = missing if gaps else nodata
-        with atomic(path) as file:
-            write_tiff(
-                file, _in_strips(arrays, size, dtype), size, dtype, metadata, profile,
-                alpha or shape[0] == 4, stated if marked or depth == "float" else None,
-            )  # fmt: skip
-        return
-    encoded = _encode(_joined_rows(arrays, size, dtype), _FORMATS[suffix], metadata, profile)
-    with atomic(path) as file:
-        file.write(encoded)
+        write_tiff(
+            file, _in_strips(arrays, size, dtype), size, dtype, metadata, profile,
+            alpha or shape[0] == 4, stated if marked or depth == "float" else None,
+        )  # fmt: skip
+    else:
+        joined = _joined_rows(arrays, size, dtype)
+        file.write(_encode(joined, _FORMATS[suffix], metadata, profile))
 
 
 def _marked_array(

@@ -6,7 +6,7 @@ import math
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 import torch
 from torch import Tensor
@@ -14,9 +14,10 @@ from torch import Tensor
 from crossimage.data.images.checks.size import check_size
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.tiff_writing import BIG_LOST, is_big
-from crossimage.data.images.writing import TIFF, Rows, write_rows
+from crossimage.data.images.writing import TIFF, Rows, fill_rows
 from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.plan import Plan, target_letter
+from crossimage.inference.files.results import Written
 from crossimage.inference.output_types import depth_of
 from crossimage.inference.outputs import Original, read_original, report_progress
 from crossimage.inference.predictor import Draw, Predictor
@@ -99,24 +100,22 @@ class LargeFiles:
         with FileRows(file, self._reading) as rows:
             return _preview(rows)
 
-    def open(self, file: ImageFile) -> LargeFile:
-        """Open a file for its translation in strips.
+    def open(self, file: ImageFile, output: str) -> LargeFile:
+        """Open a file for its translation in strips, which has an output of this name.
 
         Raises:
             TooLargeError: A result is larger than the space on the disk.
         """
         header, scale = self._header(file), self._predictor.networks.upscales
-        output = self._plan.outputs[0][0].parent
-        while not output.exists():
-            output = output.parent
-        free = shutil.disk_usage(output).free
+        scratch = self._plan.results.scratch
+        free = shutil.disk_usage(scratch).free
         if header.height * header.width * scale**2 * self._reading.channels > free:
             size = f"{header.width * scale} x {header.height * scale}"
             raise TooLargeError(
-                f"{file}: a result of {size} pixels does not fit into {output}, which has "
+                f"{file}: a result of {size} pixels does not fit into {scratch}, which has "
                 f"{show_size(free)}; make room, or shrink the image with size"
             )
-        return LargeFile(self._predictor, self._plan, self._options, file, self._reading)
+        return LargeFile(self._predictor, self._plan, self._options, file, output, self._reading)
 
 
 class LargeFile:
@@ -129,6 +128,7 @@ class LargeFile:
         plan: What is translated to what.
         options: All other choices.
         file: The file.
+        output: Name of one of its results.
         reading: How it is read.
 
     Attributes:
@@ -141,9 +141,11 @@ class LargeFile:
         plan: Plan,
         options: FileOptions,
         file: ImageFile,
+        output: str,
         reading: Reading,
     ) -> None:
         self._predictor, self._plan, self._options, self._file = predictor, plan, options, file
+        self._output = output
         self._rows = FileRows(file, reading)
         _, channels, height, width = self._rows.shape
         # which has a size, but no memory
@@ -166,8 +168,7 @@ class LargeFile:
 
     def _lost(self, original: Original) -> list[str]:
         """Return what is left out of results that are so large that they are BigTIFFs."""
-        suffix = self._plan.outputs[0][0].suffix.lower()
-        if suffix not in TIFF or not original.metadata.has_groups:
+        if not self._output.lower().endswith(TIFF) or not original.metadata.has_groups:
             return []
         return [BIG_LOST] if is_big(self._shape(), "uint8") else []
 
@@ -182,16 +183,16 @@ class LargeFile:
         """Return a small version of the image (C, h, w), of some of its pixels."""
         return _preview(self._rows)
 
-    def write(self, path: Path, name: str, k: int) -> Tensor:
+    def write(self, output: str, drawn: str, k: int) -> tuple[Tensor, Written]:
         """Translate the image, and write the result.
 
         Args:
-            path: The file of the result.
-            name: Name of the input.
+            output: Name of the result.
+            drawn: The name that random styles depend on.
             k: Index of the result, among those of the input.
 
         Returns:
-            A small version of the result (C, h, w).
+            A small version of the result (C, h, w), and what was written.
 
         Raises:
             TooLargeError: It does not fit in memory, not even in strips.
@@ -199,35 +200,37 @@ class LargeFile:
             OSError: It cannot be written.
         """
         predictor, target = self._predictor, self._plan.targets[k // self._plan.samples]
-        path.parent.mkdir(parents=True, exist_ok=True)
         height = self._rows.shape[2]
-        title = f"translating {name} in strips, in rows"
+        title = f"translating {Path(drawn).name} in strips, in rows"
         with (
             torch.no_grad(),
             report_progress(title, height, self._options.progress) as advance,
-            predictor.seeded_draw(self._draw(name, k, target)) as style,
+            predictor.seeded_draw(self._draw(drawn, k, target)) as style,
         ):
-            strips = self._translate(target, style, path, _rows_done(height, advance))
+            strips = self._translate(target, style, output, _rows_done(height, advance))
             previews: list[Tensor] = []
-            self._write(path, strips, previews)
-        return torch.cat(previews, 1)
+            written = self._plan.results.write(
+                output, lambda file: self._fill(file, output, strips, previews)
+            )
+        return torch.cat(previews, 1), written
 
     def _draw(self, name: str, k: int, target: To) -> Draw:
         return self._plan.draw(name, k % self._plan.samples, target)
 
     def _translate(
-        self, target: To, style: Tensor | None, path: Path, advance: Callable[[float], None]
+        self, target: To, style: Tensor | None, output: str, advance: Callable[[float], None]
     ) -> Strips:
-        in_memory = 0 if path.suffix.lower() in TIFF else _ENCODING * math.prod(self._shape())
+        is_tiff = output.lower().endswith(TIFF)
+        in_memory = 0 if is_tiff else _ENCODING * math.prod(self._shape())
         try:
             return self._predictor.strips.translate(
-                self._rows, self._predictor.encode_target(target, 1), style, folder=path.parent,
-                beside=in_memory, advance=advance,
+                self._rows, self._predictor.encode_target(target, 1), style,
+                folder=self._plan.results.scratch, beside=in_memory, advance=advance,
             )  # fmt: skip
         except TooLargeError as error:
             raise TooLargeError(f"{self._file}: {error}") from None
 
-    def _write(self, path: Path, strips: Strips, previews: list[Tensor]) -> None:
+    def _fill(self, file: IO[bytes], output: str, strips: Strips, previews: list[Tensor]) -> None:
         about, original, scale = self._rows.about, self.original, self._predictor.networks.upscales
         _, channels, height, width = strips.shape
         step = _step(height, width)
@@ -240,11 +243,11 @@ class LargeFile:
                 opacity, gaps = self._rows.beside(top, bottom, scale)
                 yield values, opacity, gaps
 
-        write_rows(
-            path, rows(), (channels, height, width), self._range, about.gaps is not None,
+        fill_rows(
+            file, output, rows(), (channels, height, width), self._range, about.gaps is not None,
             about.nodata,
             depth=depth_of(
-                self._options.depth, about.depth, path.suffix.lower(), channels, self._range
+                self._options.depth, about.depth, Path(output).suffix.lower(), channels, self._range
             ),
             alpha=about.opacity is not None,
             metadata=original.metadata.resized(original.size, (height, width)),

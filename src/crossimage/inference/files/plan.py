@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,9 @@ from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.files import Opacity
 from crossimage.data.sources.find import LeftOut
 from crossimage.inference.file_names import name_outputs
+from crossimage.inference.files.ledger import Wanted, input_state
 from crossimage.inference.files.options import FileOptions
+from crossimage.inference.files.results import FolderResults, Results
 from crossimage.inference.halves import HalfRule
 from crossimage.inference.incoming import Incoming
 from crossimage.inference.input_files import find_inputs
@@ -24,10 +27,11 @@ from crossimage.inference.inputs import FilesLike, ImageLike, fit_codes
 from crossimage.inference.output_types import suffix_for
 from crossimage.inference.outputs import SHEET, check_folder
 from crossimage.inference.predictor import Draw, Predictor
-from crossimage.inference.records import Records, styles_of
+from crossimage.inference.records import Records, style_for, styles_of
 from crossimage.inference.references import Reference, find_references, reference_styles
 from crossimage.labels import To
 from crossimage.utils.arguments import whole
+from crossimage.utils.files import RealPaths
 from crossimage.utils.manifest import Entry, sha256_of
 from crossimage.utils.seeds import seed_of
 
@@ -35,15 +39,33 @@ ALL_LABELS = "all"
 """The target that stands for every label of a method with labels, one after the other."""
 
 
+class Item(NamedTuple):
+    """An input and its outputs.
+
+    Attributes:
+        number: Its place among the inputs, from 0.
+        path: The input's file.
+        drawn: The name that random styles depend on: the input's path relative to the folder,
+            pattern or list that named it, with ``/``.
+        outputs: Names of its outputs: the samples of the first target, then those of the next.
+    """
+
+    number: int
+    path: Path
+    drawn: str
+    outputs: Sequence[str]
+
+
 class Plan(NamedTuple):
     """What is translated to what.
 
     Attributes:
-        inputs: The input files.
+        items: The inputs with their outputs.
         targets: The targets of every input.
         samples: Outputs per input and target.
-        outputs: Files of each input's outputs: the samples of the first target, then the next.
-        draw: Style and seed of an output, from its input's file name, its index and its target.
+        results: Where outputs are written.
+        draw: Style and seed of an output, from the name that they depend on, its index and its
+            target.
         sheet: Whether a sheet of all labels is written.
         left_out: What the given folders hold besides images.
         incoming: The inputs that are not files of the user.
@@ -55,10 +77,10 @@ class Plan(NamedTuple):
         notes: What users should know about the references.
     """
 
-    inputs: list[Path]
+    items: Sequence[Item]
     targets: Sequence[To]
     samples: int
-    outputs: list[list[Path]]
+    results: Results
     draw: Callable[[str, int, To], Draw]
     sheet: bool
     left_out: list[LeftOut]
@@ -70,28 +92,38 @@ class Plan(NamedTuple):
     half: HalfRule
     notes: list[str]
 
-    def entries(self, i: int) -> list[Entry]:
+    def wanted(self, item: Item) -> Wanted:
+        """Describe the outputs of an input, without reading all of it."""
+        half = self.half.part_of(self.incoming.image(item.path))
+        name = self.incoming.names.get(item.path, item.path.as_posix())
+        return Wanted(
+            item.path,
+            [
+                self.records.entry(
+                    output,
+                    input=name,
+                    target=target,
+                    style=style_for(item.drawn, style),
+                    half=half,
+                    random=self.random,
+                )
+                for output, (target, style) in zip(
+                    item.outputs, product(self.targets, self.styles), strict=True
+                )
+            ],
+        )
+
+    def entries(self, item: Item) -> list[Entry]:
         """Describe the outputs of an input, in the order of its outputs, for the list of results.
 
         Raises:
             OSError: The input cannot be read.
         """
-        path = self.inputs[i]
-        half = self.half.part_of(self.incoming.image(path))
-        name, sha256 = self.incoming.names.get(path, path.as_posix()), sha256_of(path)
+        state = input_state(item.path)  # before it is read, so that a change is seen next time
+        sha256 = sha256_of(item.path)
         return [
-            self.records.entry(
-                output,
-                input=name,
-                input_sha256=sha256,
-                target=target,
-                style=style,
-                half=half,
-                random=self.random,
-            )  # fmt: skip
-            for output, (target, style) in zip(
-                self.outputs[i], product(self.targets, self.styles), strict=True
-            )
+            replace(entry, input_sha256=sha256, input_state=state)
+            for entry in self.wanted(item).outputs
         ]
 
 
@@ -128,9 +160,17 @@ def make_plan(
         labels if samples == 1 else [f"{label}_{k + 1}" for label in labels for k in range(samples)]
     )
     names = name_outputs(sources, suffix, titles if every else samples)
-    outputs = [[out / name for name in group] for group in names]
-    inputs = [source.path for source in sources]
-    _protect(inputs, references, [*outputs, [out / SHEET]] if every else outputs)
+    results = FolderResults(out)
+    items = [
+        Item(
+            i,
+            source.path,
+            (source.folder / source.path.name).as_posix(),
+            [one.as_posix() for one in group],
+        )
+        for i, (source, group) in enumerate(zip(sources, names, strict=True))
+    ]
+    _protect(items, references, out, every)
     seed = int(torch.randint(2**62, ())) if options.seed is None else whole(options.seed, "seed")
     half = HalfRule(predictor.networks, predictor.source_letter(targets[0]), options.half)
     style_half = HalfRule(
@@ -138,11 +178,11 @@ def make_plan(
     )
     draw = draw_rule(predictor, targets, samples, references, options, seed, style_half)
     left_out += found.left_out
-    records = Records(predictor, out, seed, _settings(options))
+    records = Records(predictor, seed, _settings(options))
     chosen = bool(references) or options.style is not None
     styles = styles_of(samples, options.same_style, references, options.style)
     return Plan(
-        inputs, targets, samples, outputs, draw, every, left_out, incoming, found.skipped, records,
+        items, targets, samples, results, draw, every, left_out, incoming, found.skipped, records,
         styles, chosen or predictor.multimodal, half,
         style_half.sentences("reference"),
     )  # fmt: skip
@@ -230,16 +270,20 @@ def target_letter(predictor: Predictor, to: To) -> str:
 
 
 def _protect(
-    inputs: Sequence[Path], references: Sequence[Reference], outputs: Sequence[Sequence[Path]]
+    items: Sequence[Item], references: Sequence[Reference], out: Path, sheet: bool
 ) -> None:
     """Refuse to overwrite an input or a reference."""
     images = (image for reference in references for image in reference)
-    given = [*inputs, *(Path(image) for image in images if isinstance(image, str | Path))]
-    protected = {path.resolve() for path in given}
-    for group in outputs:
-        for path in group:
-            if path.resolve() in protected:
-                raise ValueError(
-                    f"the result {path} would overwrite an input; choose another folder for the "
-                    "results"
-                )
+    given = chain(
+        (item.path for item in items),
+        (Path(image) for image in images if isinstance(image, str | Path)),
+    )
+    real = RealPaths()
+    protected = {real.of(path) for path in given}
+    folders = {os.path.dirname(path) for path in protected}
+    for name in chain(*(item.outputs for item in items), (SHEET,) * sheet):
+        path = out / name
+        if real.of_folder(path) in folders and real.of(path) in protected:
+            raise ValueError(
+                f"the result {path} would overwrite an input; choose another folder for the results"
+            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -15,25 +15,17 @@ import torch
 from torch import Tensor
 
 from crossimage.data.sources.find import describe
-from crossimage.inference.files.job import Job
+from crossimage.inference.files.job import MAX_SHEET_INPUTS, Job
+from crossimage.inference.files.ledger import Done, Ledger, from_earlier_runs
 from crossimage.inference.files.options import FileOptions
-from crossimage.inference.files.plan import Plan, make_plan
+from crossimage.inference.files.plan import Item, Plan, make_plan
 from crossimage.inference.incoming import Incoming
 from crossimage.inference.inputs import FilesLike
 from crossimage.inference.outputs import SHEET, report_progress
 from crossimage.inference.predictor import Predictor
-from crossimage.inference.records import done_inputs
 from crossimage.labels import To
 from crossimage.utils.contact_sheet import Panel, sheet
-from crossimage.utils.files import atomic
-from crossimage.utils.manifest import (
-    NAME,
-    Entry,
-    ManifestWriter,
-    from_earlier_runs,
-    known_files,
-    sha256_of,
-)
+from crossimage.utils.manifest import NAME, RESULT, Entry
 from crossimage.utils.manifest import SHEET as SHEET_KIND
 from crossimage.utils.progress import StderrProgress
 
@@ -59,6 +51,25 @@ class TranslatedFiles:
     notes: list[str] = field(default_factory=list)
 
 
+@dataclass
+class Totals:
+    """The result of translating files, without the list of all of them.
+
+    Attributes:
+        written: Number of files written.
+        existing: Number of results that were there already.
+        skipped: As for :class:`TranslatedFiles`.
+        left_out: As for :class:`TranslatedFiles`.
+        notes: As for :class:`TranslatedFiles`.
+    """
+
+    written: int = 0
+    existing: int = 0
+    skipped: list[tuple[Path, str]] = field(default_factory=list)
+    left_out: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+
 def translate_files(
     predictor: Predictor,
     paths: FilesLike,
@@ -81,75 +92,156 @@ def translate_files(
             not fit the model.
         OSError: An output cannot be written.
     """
-    with Incoming() as incoming:
-        plan = make_plan(predictor, paths, out, to, options.check(), incoming)
-        return _carry_out(predictor, plan, out, options.check())
-
-
-def _carry_out(
-    predictor: Predictor, plan: Plan, out: Path, options: FileOptions
-) -> TranslatedFiles:
-    """Translate the inputs of a plan."""
-    with (
-        # Decoders silence warnings, which is process-wide: threads would undo it for one another.
-        warnings.catch_warnings(action="ignore"),
-        ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
-    ):
-        done, outdated = _find_done(plan, options, pool)
-        waiting = [i for i in _indices(plan, options) if i not in done]
-        total = len(waiting) * len(plan.targets) * plan.samples
-        with (
-            ManifestWriter(out, _list_name(options)) as manifest,
-            StderrProgress() if options.progress is True else nullcontext() as shown,
-            report_progress("translating images", total, shown or options.progress) as advance,
-        ):
-            options = replace(options, progress=shown or options.progress)
-            job = Job(predictor, plan, options, pool, advance, manifest)
-            if waiting:
-                job.run(waiting)
-            written = [path for group in plan.outputs for path in group if path in job.written]
-            if waiting and not written and not done:
-                raise ValueError(
-                    f"none of the {len(plan.inputs)} inputs could be translated; the first: "
-                    f"{job.skipped[0][1]}"
-                )
-            if plan.sheet and written and options.shard is None:  # a sheet shows all inputs
-                _write_sheet(plan, job.rows_with(sorted(done)), out / SHEET)
-                manifest.add(Entry(SHEET, sha256_of(out / SHEET), SHEET_KIND))
-    existing = [path for i in sorted(done) for path in plan.outputs[i]]
-    skipped = [*plan.skipped, *job.skipped]
-    notes = [
-        f"{number} {'input' if number == 1 else 'inputs'} translated again: earlier results are "
-        f"{reason}"
-        for reason, number in outdated.items()
-    ]
-    if earlier := from_earlier_runs(known_files(out)):
-        kept = "1 result" if len(earlier) == 1 else f"{len(earlier)} results"
-        notes.append(
-            f"{kept} of earlier runs for the same inputs, which this run did not replace: {out} "
-            f"keeps them, but evaluate leaves them out ({earlier[0]})"
-        )
+    written: list[tuple[int, str]] = []
+    existing: list[str] = []
+    totals = translate_all(
+        predictor, paths, out, to, options,
+        on_written=lambda number, name: written.append((number, name)),
+        on_existing=lambda item: existing.extend(item.outputs),
+    )  # fmt: skip
+    written.sort(key=lambda one: one[0])  # stable: an input's outputs keep their order
     return TranslatedFiles(
-        written, skipped, describe(plan.left_out), existing, [*plan.notes, *notes, *job.notes()]
+        [out / name for _, name in written],
+        totals.skipped,
+        totals.left_out,
+        [out / name for name in existing],
+        totals.notes,
     )
 
 
-def _find_done(
-    plan: Plan, options: FileOptions, pool: ThreadPoolExecutor
-) -> tuple[set[int], dict[str, int]]:
-    """Return the inputs that need no translation, and why others do, see :func:`done_inputs`."""
-    if not options.skip_existing:
-        return set(), {}
-    if options.shard is not None:
-        plan.records.check_same()
-    indices = _indices(plan, options)
-    return done_inputs(indices, plan.entries, plan.records.out, options.seed is None, pool)
+def translate_all(
+    predictor: Predictor,
+    paths: FilesLike,
+    out: Path,
+    to: To | None,
+    options: FileOptions,
+    *,
+    on_written: Callable[[int, str], None] = lambda number, name: None,
+    on_existing: Callable[[Item], None] = lambda item: None,
+) -> Totals:
+    """Translate image files like :func:`translate_files`, any number of them.
+
+    Args:
+        predictor: As for :func:`translate_files`.
+        paths: As for :func:`translate_files`.
+        out: As for :func:`translate_files`.
+        to: As for :func:`translate_files`.
+        options: As for :func:`translate_files`.
+        on_written: Called with the number of an input and the name of an output that is written.
+        on_existing: Called with each input whose results are there already.
+    """
+    options = options.check()
+    with Incoming() as incoming:
+        plan = make_plan(predictor, paths, out, to, options, incoming)
+        with (
+            # Decoders silence warnings, which is process-wide: threads would undo it for others.
+            warnings.catch_warnings(action="ignore"),
+            ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
+            plan.results,
+        ):
+            return _carry_out(predictor, plan, options, pool, on_written, on_existing)
 
 
-def _indices(plan: Plan, options: FileOptions) -> range:
-    """Return the indices of the inputs of this process: every n-th one for a shard of n."""
+def _carry_out(
+    predictor: Predictor,
+    plan: Plan,
+    options: FileOptions,
+    pool: ThreadPoolExecutor,
+    on_written: Callable[[int, str], None],
+    on_existing: Callable[[Item], None],
+) -> Totals:
+    """Translate the inputs of a plan."""
+    totals = Totals()
+    each = len(plan.targets) * plan.samples
+    mine = _share(plan, options)
+    shown_done: list[Item] = []  # for the sheet
+
+    def wrote(number: int, name: str) -> None:
+        totals.written += 1
+        on_written(number, name)
+
+    with (
+        Ledger(plan.results) if options.skip_existing else nullcontext() as ledger,
+        StderrProgress() if options.progress is True else nullcontext() as shown,
+        report_progress(
+            "translating images", len(mine) * each, shown or options.progress
+        ) as advance,
+    ):
+        done = None if ledger is None else Done(ledger, plan.results, options.seed is None)
+        if ledger is not None and options.shard is not None:
+            _check_same(ledger, plan)
+
+        def waiting() -> Iterator[Item]:
+            if done is None:
+                yield from mine
+                return
+            for item, is_done in done.split(mine, plan.wanted, pool):
+                if not is_done:
+                    yield item
+                    continue
+                totals.existing += each
+                on_existing(item)
+                if plan.sheet and len(shown_done) < MAX_SHEET_INPUTS:
+                    shown_done.append(item)
+                advance(each)
+
+        options = replace(options, progress=shown or options.progress)
+        job = Job(predictor, plan, options, pool, advance, _list_name(options), wrote)
+        job.run(waiting())
+        if job.skipped and not totals.written and not totals.existing:
+            raise ValueError(
+                f"none of the {len(plan.items)} inputs could be translated; the first: "
+                f"{job.skipped[0][1]}"
+            )
+        if plan.sheet and totals.written and options.shard is None:  # a sheet shows all inputs
+            _write_sheet(plan, job.rows_with(shown_done))
+    totals.skipped = [*plan.skipped, *job.skipped]
+    totals.left_out = describe(plan.left_out)
+    outdated = done.outdated if done else {}
+    totals.notes = [
+        *plan.notes,
+        *(
+            f"{number} {'input' if number == 1 else 'inputs'} translated again: earlier results "
+            f"are {reason}"
+            for reason, number in outdated.items()
+        ),
+        *(_replaced(plan) if totals.written else ()),
+        *job.notes(),
+    ]
+    return totals
+
+
+def _share(plan: Plan, options: FileOptions) -> Sequence[Item]:
+    """Return the inputs of this process: every n-th one for a shard of n."""
     k, n = options.shard or (1, 1)
-    return range(k - 1, len(plan.inputs), n)
+    return plan.items[k - 1 :: n]
+
+
+def _check_same(ledger: Ledger, plan: Plan) -> None:
+    """Refuse a place with results of another model, seed or settings.
+
+    Raises:
+        ValueError: It lists some.
+    """
+    for earlier in ledger.entries():
+        if earlier.kind == RESULT and (other := plan.records.difference(earlier)):
+            raise ValueError(
+                f"{plan.results} holds results with another {other} ({earlier.output}), "
+                "expected those of the same translation; choose another folder for the results"
+            )
+
+
+def _replaced(plan: Plan) -> list[str]:
+    """Return a note on results of earlier runs that remain beside those of this run."""
+    with Ledger(plan.results) as ledger:
+        count, first = from_earlier_runs(ledger, plan.results)
+    if not count:
+        return []
+    kept = "1 result" if count == 1 else f"{count} results"
+    return [
+        f"{kept} of earlier runs for the same inputs, which this run did not replace: "
+        f"{plan.results} keeps them, but evaluate leaves them out ({plan.results.shown(first)})"
+    ]
 
 
 def _list_name(options: FileOptions) -> str:
@@ -160,10 +252,10 @@ def _list_name(options: FileOptions) -> str:
     return f"crossimage-{k}-of-{n}-{uuid4().hex[:12]}.jsonl"
 
 
-def _write_sheet(plan: Plan, rows: Sequence[list[Tensor]], path: Path) -> None:
+def _write_sheet(plan: Plan, rows: Sequence[list[Tensor]]) -> None:
     """Write the sheet of all labels, one row per input."""
     titles = ["input", *(str(label) for label in plan.targets for _ in range(plan.samples))]
     columns = [torch.cat(column) for column in zip(*rows, strict=True)]
     contact_sheet = sheet([Panel("", list(zip(titles, columns, strict=True)))])
-    with atomic(path) as file:
-        contact_sheet.save(file, "PNG")
+    written = plan.results.write(SHEET, lambda file: contact_sheet.save(file, "PNG"))
+    plan.results.add(NAME, [written.recorded(Entry(SHEET, kind=SHEET_KIND))])

@@ -1,0 +1,223 @@
+"""The place of results: where files are written, listed and found again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import IO, NamedTuple, Protocol, Self
+
+from crossimage.data.images.encoded import ImageFile
+from crossimage.utils.files import atomic
+from crossimage.utils.manifest import Entry, ManifestWriter, list_names
+
+
+class Written(NamedTuple):
+    """A file that was written.
+
+    Attributes:
+        sha256: SHA-256 of its bytes in hexadecimal digits.
+        size: Its length in bytes.
+        modified: Its time of change in nanoseconds, by which unchanged files are recognised without
+            being read; 0 where the place keeps none.
+    """
+
+    sha256: str
+    size: int
+    modified: int
+
+    def recorded(self, entry: Entry) -> Entry:
+        """Return what a list says about the file."""
+        return replace(entry, output_sha256=self.sha256, output_state=(self.size, self.modified))
+
+
+class State(NamedTuple):
+    """What a place knows of a file without reading it: its length, and time of change or 0."""
+
+    size: int
+    modified: int
+
+
+class Results(Protocol):
+    """A place for results.
+
+    Files are named by paths relative to it, with ``/``. A file is complete or absent, whatever
+    becomes of the process that writes it.
+    """
+
+    def __str__(self) -> str:
+        """Return the place as messages name it."""
+
+    def __enter__(self) -> Self:
+        """Return the place."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the lists."""
+
+    def shown(self, name: str) -> str:
+        """Return a file as messages name it."""
+
+    def write(self, name: str, fill: Callable[[IO[bytes]], None]) -> Written:
+        """Write a file.
+
+        Args:
+            name: Its name.
+            fill: Writes the contents to a file that can be read, written and sought.
+
+        Raises:
+            OSError: It cannot be written.
+            ValueError: ``fill`` refuses.
+        """
+
+    def add(self, list_name: str, entries: Iterable[Entry]) -> None:
+        """Append lines to a list of results, after the files that they are about are complete.
+
+        Raises:
+            OSError: They cannot be written.
+        """
+
+    def list_names(self) -> list[str]:
+        """Return the names of the lists, sorted; none if the place does not exist."""
+
+    def list_file(self, list_name: str) -> Path:
+        """Return a local file with the lines of a list: the list itself or a copy.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+
+    def state(self, name: str) -> State | None:
+        """Return what is known of a file; None if there is none."""
+
+    def sha256(self, name: str) -> str:
+        """Return the SHA-256 of a file.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+
+    def image(self, name: str) -> ImageFile:
+        """Return a result in the form in which images are read.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+
+    def names(self) -> Iterator[str]:
+        """Yield the names of all files, without those in progress, folder by folder."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if there is one."""
+
+    @property
+    def scratch(self) -> Path:
+        """A local folder, which exists, with space for files as large as results."""
+
+
+class FolderResults:
+    """A folder of results; see :class:`Results`.
+
+    Args:
+        folder: The folder, which is made when the first file is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._place = os.path.join(str(folder), "")
+        self._lists: dict[str, ManifestWriter] = {}
+
+    def __str__(self) -> str:
+        """Return the folder's path."""
+        return str(self.folder)
+
+    def __enter__(self) -> Self:
+        """Return the place."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the lists, and flush them to the disk."""
+        for writer in self._lists.values():
+            writer.__exit__(kind, error, trace)
+        self._lists.clear()
+
+    def shown(self, name: str) -> str:
+        """Return a file's path."""
+        return str(self.folder / name)
+
+    def write(self, name: str, fill: Callable[[IO[bytes]], None]) -> Written:
+        """Write a file under a temporary name, and rename it when it is complete."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(path) as file:
+            fill(file)
+            file.flush()
+            file.seek(0)
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            state = os.fstat(file.fileno())
+        return Written(sha256, state.st_size, state.st_mtime_ns)
+
+    def add(self, list_name: str, entries: Iterable[Entry]) -> None:
+        """Append lines to a list, which is made for the first."""
+        if list_name not in self._lists:
+            self._lists[list_name] = ManifestWriter(self.folder, list_name)
+        for entry in entries:
+            self._lists[list_name].add(entry)
+
+    def list_names(self) -> list[str]:
+        """Return the names of the folder's lists, sorted."""
+        return list_names(self.folder)
+
+    def list_file(self, list_name: str) -> Path:
+        """Return the list."""
+        return self.folder / list_name
+
+    def state(self, name: str) -> State | None:
+        """Return the length and time of change of a regular file."""
+        try:
+            state = os.stat(self._place + name)
+        except (OSError, ValueError):
+            return None
+        return State(state.st_size, state.st_mtime_ns)
+
+    def sha256(self, name: str) -> str:
+        """Return the SHA-256 of a file."""
+        with open(self._place + name, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def image(self, name: str) -> ImageFile:
+        """Return a result's path."""
+        return self.folder / name
+
+    def names(self) -> Iterator[str]:
+        """Yield the names of all files that are not hidden, folder by folder."""
+        for root, folders, files in os.walk(self.folder):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            base = Path(root).relative_to(self.folder)
+            yield from (
+                (base / name).as_posix() for name in sorted(files) if not name.startswith(".")
+            )
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if there is one."""
+        with suppress(FileNotFoundError):
+            os.unlink(self._place + name)
+
+    @property
+    def scratch(self) -> Path:
+        """The folder itself."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder
