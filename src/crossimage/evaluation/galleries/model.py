@@ -94,7 +94,7 @@ class ModelGallery(TrainedGallery):
     """A model's outputs for the test images of a data set.
 
     Outputs depend only on the seed, the input's file name and the output's number, as in
-    ``translate_files``.
+    ``translate_files`` for files that lie directly in a folder.
 
     Args:
         model: The trained model.

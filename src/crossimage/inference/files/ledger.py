@@ -15,7 +15,7 @@ from functools import partial
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import IO, NamedTuple, TypeVar
+from typing import IO, AnyStr, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -250,7 +250,7 @@ def input_state(path: Path) -> tuple[int, int]:
     return state.st_size, state.st_mtime_ns if os.name == "nt" else state.st_ctime_ns
 
 
-def _ranks(runs: Mapping[bytes, int] | Mapping[str, int]) -> NDArray[np.int64]:
+def _ranks(runs: Mapping[AnyStr, int]) -> NDArray[np.int64]:
     """Return the ranks of runs by the times at which they began, by their numbers."""
     ranks = np.zeros(len(runs), np.int64)
     for rank, run in enumerate(sorted(runs)):

@@ -16,6 +16,9 @@ from crossimage.utils.files import atomic
 from crossimage.utils.manifest import Entry, ManifestWriter, list_names
 
 
+_BLOCK = 1 << 20  # bytes
+
+
 class Written(NamedTuple):
     """A file that was written.
 
@@ -166,9 +169,11 @@ class FolderResults:
             fill(file)
             file.flush()
             file.seek(0)
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            sha256 = hashlib.sha256()
+            while block := file.read(_BLOCK):
+                sha256.update(block)
             state = os.fstat(file.fileno())
-        return Written(sha256, state.st_size, state.st_mtime_ns)
+        return Written(sha256.hexdigest(), state.st_size, state.st_mtime_ns)
 
     def add(self, list_name: str, entries: Iterable[Entry]) -> None:
         """Append lines to a list, which is made for the first."""
