@@ -17,7 +17,7 @@ LAYERS = (
     ("data", "methods"),
     ("recipes", "checkpoints"),
     ("inference", "training", "interop"),
-    ("doctor", "export", "hub", "runs", "server", "video"),
+    ("bulk", "doctor", "export", "hub", "runs", "server", "video"),
     ("evaluation",),
     ("study", "validation"),
     ("cli",),

@@ -414,6 +414,7 @@ STAND_INS: dict[str, StandIns] = {
         },
         replace={"--size 256": "--size 32"},
     ),
+    "docs/scale.md": StandIns(SKETCHES | {"runs/shoes": partial(model, method="munit")}),
     "docs/large.md": StandIns({"runs/shoes": partial(model, method="munit"), "big.tif": image}),
     "docs/translate.md": StandIns(
         SKETCHES

@@ -28,7 +28,7 @@ from crossimage.cli.runs import compare, info, runs
 from crossimage.cli.serve import serve
 from crossimage.cli.study import study_app
 from crossimage.cli.train import recipes, run_train, train
-from crossimage.cli.translate import sample, translate
+from crossimage.cli.translate import ledger, sample, translate
 from crossimage.cli.video import video
 from crossimage.data.images.checks.limit import max_pixels_kept
 from crossimage.utils.memory import keep_memory
@@ -44,6 +44,7 @@ COMMANDS: dict[str, Any] = {
     "translate": translate,
     "sample": sample,
     "video": video,
+    "ledger": ledger,
     "demo": demo,
     "serve": serve,
     "export": export,

@@ -1,7 +1,8 @@
-"""``crossimage translate`` and ``crossimage sample``."""
+"""``crossimage translate``, ``crossimage ledger`` and ``crossimage sample``."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -26,6 +27,8 @@ from crossimage.cli.pipes import PIPE, check_single, read_pipes, results_folder,
 from crossimage.utils.files import as_path
 from crossimage.utils.progress import StderrProgress
 from crossimage.utils.streams import print_error, printable
+
+_NAMED = 10  # files of a kind that are named
 
 SOME_SKIPPED = 3
 """Exit status when some inputs were skipped and everything else was written."""
@@ -119,6 +122,8 @@ def translate(
         check_single(inputs, max(samples, len(reference)))
     images, references = read_pipes(inputs, reference)
     from crossimage.config import Config, build
+    from crossimage.inference.files.options import FileOptions
+    from crossimage.inference.files.translate import ignore, translate_all
     from crossimage.inference.translator import load
     from crossimage.labels import parse_target
 
@@ -135,26 +140,67 @@ def translate(
         )
         labels = model.networks.labels
         target = parse_target(to, labels.names) if to and labels else to
-        report = model.translate_files(
-            images, folder, target, samples=samples, reference=references or None,
-            same_style=same_style, seed=seed, truncation=truncation, size=size, half=half,
-            format=format, alpha=alpha, depth=depth, batch_size=batch_size,
-            skip_existing=skip_existing, progress=progress, style=parse_style(style),
-            shard=part,
+        options = FileOptions(
+            samples, references or None, same_style, seed, truncation, size, half, format, alpha,
+            depth, batch_size, skip_existing, progress, parse_style(style), part,
+        )  # fmt: skip
+        written: list[Path] = []  # for stdout, which takes a single one
+        report = translate_all(
+            model, images, folder, target, options,
+            on_written=(lambda _, name: written.append(folder / name)) if out == PIPE else ignore,
         )  # fmt: skip
         if out == PIPE:
-            write_stdout(report.written)
+            write_stdout(written)
     skips = [f"skipped: {reason}" for _, reason in report.skipped]
     for line in (*skips, report.left_out, *report.notes):
         if line:
             print_error(line.replace("\n", "\\n"))  # in names
-    written, skipped = len(report.written), len(report.skipped)
+    skipped = len(report.skipped)
     also = f"; {count(skipped, 'input')} skipped" if skipped else ""
-    there = f"; {len(report.existing)} already there" if report.existing else ""
+    there = f"; {report.existing} already there" if report.existing else ""
     if out != PIPE:
-        print(f"{count(written, 'image')} written to {printable(out)}{there}{also}")
+        print(f"{count(report.written, 'image')} written to {printable(out)}{there}{also}")
     if skipped:
         raise SystemExit(SOME_SKIPPED)
+
+
+def ledger(out: Positional[Out], *, repair: bool = False) -> None:
+    """Compare a folder of results with its list, crossimage.jsonl and those of shards.
+
+    The exit status is 1 if results are missing, altered or not made.
+
+    Args:
+        out: The folder.
+        repair: Drop the lines of missing and altered results and what killed processes left
+            unfinished, so that the same translation makes the rest.
+    """
+    folder = as_path(out, "the folder of results")
+    from crossimage.bulk.audit import audit
+    from crossimage.bulk.audit import repair as repair_list
+    from crossimage.inference.files.results import FolderResults
+
+    with FolderResults(folder) as results:
+        found = audit(results)
+        if repair:
+            repair_list(results, found)
+    named = {
+        "missing": found.missing,
+        "altered": found.altered,
+        "unfinished, of killed processes": found.unfinished,
+        "in no list": found.unlisted,
+    }
+    print(f"{found.complete} complete")
+    for what, names in named.items():
+        if names:
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            print(f"{len(names)} {what}: {printable(', '.join(names[:_NAMED]))}{more}")
+    if found.not_made:
+        print(f"{found.not_made} not made yet")
+    if repair and (found.missing or found.altered or found.unfinished):
+        print("repaired: lines of missing and altered results and unfinished files are gone")
+    if not found.is_complete:
+        print("to complete it, repeat the translation with --skip-existing, or its shards")
+        raise SystemExit(1)
 
 
 def sample(

@@ -20,7 +20,7 @@ from crossimage.config import to_dict
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.inference.predictor import Predictor
 from crossimage.labels import To
-from crossimage.utils.manifest import Entry, sha256_of
+from crossimage.utils.manifest import JOB, Entry, sha256_of
 
 
 class Records:
@@ -52,6 +52,10 @@ class Records:
         if earlier.seed not in (None, mine.seed):
             return "seed"
         return "settings" if settings != mine.settings else None
+
+    def job(self, results: int) -> Entry:
+        """Describe a run that makes a number of results, those that are there already included."""
+        return replace(self._common, kind=JOB, settings={"results": results})
 
     def entry(
         self,

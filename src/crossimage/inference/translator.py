@@ -554,8 +554,8 @@ class Translator(Predictor):
                 (FUNIT), a folder is one class, which gives one output, and so are all images
                 beside folders.
             same_style: Use the same random styles for all inputs.
-            seed: Makes random styles reproducible; they depend only on it, on a file's path below the
-                folder, pattern or list that names it, and on the index of the output.
+            seed: Makes random styles reproducible; they depend only on it, on the output's index
+                and on a file's path below the folder, pattern or list that names it.
             truncation: How far random styles may be from the target's mean style, from 0 to 1; see
                 :meth:`sample_style`.
             size: Resize inputs to this shortest side first, in pixels; for few-shot methods also

@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
@@ -151,6 +151,26 @@ def _lock(handle: int) -> bool:
 
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files and folders of processes that were killed while writing."""
+
+    def remove(entry: os.DirEntry[str]) -> None:
+        with suppress(OSError):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path)
+            else:
+                os.unlink(entry.path)
+
+    _each_leftover(folder, remove)
+
+
+def leftovers(folder: Path) -> list[str]:
+    """Return the names of temporary files and folders of processes that were killed."""
+    names: list[str] = []
+    _each_leftover(folder, lambda entry: names.append(entry.name))
+    return names
+
+
+def _each_leftover(folder: Path, use: Callable[[os.DirEntry[str]], None]) -> None:
+    """Call a function with each temporary file or folder whose writer is gone."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in [entry for entry in entries if _TEMPORARY.fullmatch(entry.name)]:
             is_folder = entry.is_dir(follow_symlinks=False)
@@ -164,8 +184,7 @@ def remove_leftovers(folder: Path) -> None:
             except portalocker.LockException:  # its writer lives, or the file system has no locks
                 continue
             else:
-                with suppress(OSError):
-                    shutil.rmtree(entry.path) if is_folder else os.unlink(entry.path)
+                use(entry)
             finally:
                 os.close(handle)
 

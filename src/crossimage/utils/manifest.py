@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -18,7 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from crossimage.utils.files import open_regular
+import portalocker
+
+from crossimage.utils.files import atomic, open_regular
 from crossimage.utils.texts.json_text import parse_json
 
 NAME = "crossimage.jsonl"
@@ -26,6 +28,9 @@ NAME = "crossimage.jsonl"
 
 RESULT, SHEET, REPORT = "result", "sheet", "report"
 """Kinds of files: results, contact sheets of results, and reports about them."""
+
+JOB = "job"
+"""Kind of a line about no file, but about a run: ``settings`` has its number of ``results``."""
 
 _START, _END = "crossimage", ".jsonl"
 
@@ -42,7 +47,7 @@ class Entry:
         input: The input's path as the user gave it; None for images made from noise.
         input_sha256: SHA-256 of the input's file.
         input_state: Length and time of change of the input's file.
-        kind: ``result``, ``sheet`` or ``report``.
+        kind: ``result``, ``sheet`` or ``report``; or ``job``, for a line about no file.
         target: The target domain, labels, or None for images made from noise.
         style: What determines the style: ``sample``, the number of the output, with ``same`` if all
             inputs share the styles, or ``by`` where it depends on the input's path rather than on
@@ -117,8 +122,7 @@ class ManifestWriter:
         if self._file is None:
             if self._path.name != NAME:  # by which folders of results are known
                 (self._path.parent / NAME).touch()
-            handle = open_regular(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
-            self._file = open(handle, "a+b")  # noqa: SIM115  # closed by __exit__
+            self._file = _open_shared(self._path)
             _drop_torn_line(self._file)
         line = json.dumps(asdict(entry), allow_nan=False, separators=(",", ":"))
         self._file.write(line.encode() + b"\n")
@@ -140,6 +144,43 @@ class ManifestWriter:
         with suppress(OSError):  # file systems that cannot flush
             os.fsync(self._file.fileno())
         self._file.close()
+
+
+def _open_shared(path: Path) -> IO[bytes]:
+    """Open a list for adding lines, and lock it so that nobody rewrites it meanwhile."""
+    while True:
+        handle = open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        with suppress(portalocker.LockException):  # file systems without locks
+            portalocker.lock(handle, portalocker.LOCK_SH)
+        with suppress(FileNotFoundError):  # rewritten before it was locked
+            if os.path.samestat(os.fstat(handle), os.stat(path)):
+                return open(handle, "a+b")
+        os.close(handle)
+
+
+def rewrite_list(path: Path, keep: Callable[[bytes], bool]) -> bool:
+    """Rewrite a list with some of its complete lines.
+
+    Args:
+        path: The list.
+        keep: Returns whether a line stays.
+
+    Returns:
+        Whether it was rewritten; not while somebody adds lines to it.
+
+    Raises:
+        OSError: It cannot be read or written.
+    """
+    with open(path, "r+b") as old:
+        try:
+            portalocker.lock(old, portalocker.LOCK_EX | portalocker.LOCK_NB)
+        except portalocker.AlreadyLocked:
+            return False
+        except portalocker.LockException:
+            pass  # file systems without locks
+        with atomic(path) as new:
+            new.writelines(line for line in old if line.endswith(b"\n") and keep(line))
+    return True
 
 
 def is_manifest(name: str) -> bool:
@@ -247,7 +288,7 @@ def list_lines(path: Path) -> Iterator[bytes]:
 def _read(path: Path, size: int, modified: int) -> dict[str, Entry]:
     """Read a list of this size and time of change; callers must not change the result."""
     entries = map(parse_line, list_lines(path))
-    return {entry.output: entry for entry in entries if entry}
+    return {entry.output: entry for entry in entries if entry and entry.kind != JOB}
 
 
 _COMMON = b',"kind":'

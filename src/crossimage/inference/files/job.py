@@ -77,6 +77,7 @@ class Job:
         self._failed: set[int] = set()
         self._waiting: list[Item] = []  # large inputs of the chunk
         self._large = 0
+        self._begun = False
         self._alone = LargeFiles(predictor, plan, options)
         self.skipped: list[tuple[Path, str]] = []
         self.sheet_rows: dict[int, list[Tensor]] = {}
@@ -322,7 +323,11 @@ class Job:
             self._record(lines)
 
     def _record(self, lines: Sequence[tuple[Item, str, Entry]]) -> None:
-        """List outputs that are complete."""
+        """List outputs that are complete, and before the first how many there will be."""
+        if lines and not self._begun:
+            self._begun = True
+            number = len(self._plan.items) * len(self._plan.targets) * self._plan.samples
+            self._plan.results.add(self._list, [self._plan.records.job(number)])
         self._plan.results.add(self._list, [entry for _, _, entry in lines])
         for item, name, _ in lines:
             self._on_written(item.number, name)

@@ -99,14 +99,20 @@ class Ledger:
             handle.close()
         self._handles = []
 
+    def __contains__(self, name: str) -> bool:
+        """Return whether the lists name a file."""
+        return self._position(name) is not None
+
     def find(self, name: str) -> Entry | None:
         """Return what the lists say about a file; None if nothing."""
+        at = self._position(name)
+        entry = None if at is None else self._entry(at)
+        return entry if entry is not None and entry.output == name else None
+
+    def _position(self, name: str) -> int | None:
         key = _key(name)
         at = int(self._keys.searchsorted(np.uint64(key)))
-        if at == len(self._keys) or int(self._keys[at]) != key:
-            return None
-        entry = self._entry(at)
-        return entry if entry is not None and entry.output == name else None
+        return at if at < len(self._keys) and int(self._keys[at]) == key else None
 
     def entries(self) -> Iterator[Entry]:
         """Yield what the lists say about each file, in the order of the lists."""

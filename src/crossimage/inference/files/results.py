@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -12,9 +13,8 @@ from types import TracebackType
 from typing import IO, NamedTuple, Protocol, Self
 
 from crossimage.data.images.encoded import ImageFile
-from crossimage.utils.files import atomic
-from crossimage.utils.manifest import Entry, ManifestWriter, list_names
-
+from crossimage.utils.files import atomic, leftovers
+from crossimage.utils.manifest import Entry, ManifestWriter, list_names, rewrite_list
 
 _BLOCK = 1 << 20  # bytes
 
@@ -97,6 +97,16 @@ class Results(Protocol):
         Raises:
             OSError: It cannot be read.
         """
+
+    def rewrite(self, list_name: str, keep: Callable[[bytes], bool]) -> bool:
+        """Rewrite a list with those of its complete lines for which ``keep`` is true.
+
+        Returns:
+            Whether it was rewritten; not while a process adds lines to it.
+        """
+
+    def leftovers(self) -> Iterator[str]:
+        """Yield the names of unfinished files whose writers are gone."""
 
     def state(self, name: str) -> State | None:
         """Return what is known of a file; None if there is none."""
@@ -190,6 +200,17 @@ class FolderResults:
         """Return the list."""
         return self.folder / list_name
 
+    def rewrite(self, list_name: str, keep: Callable[[bytes], bool]) -> bool:
+        """Rewrite a list, unless a process adds lines to it."""
+        return rewrite_list(self.folder / list_name, keep)
+
+    def leftovers(self) -> Iterator[str]:
+        """Yield the names of unfinished files whose writers are gone."""
+        for root, folders, _ in os.walk(self.folder):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            base = Path(root).relative_to(self.folder)
+            yield from ((base / name).as_posix() for name in sorted(leftovers(Path(root))))
+
     def state(self, name: str) -> State | None:
         """Return the length and time of change of a regular file."""
         try:
@@ -217,9 +238,13 @@ class FolderResults:
             )
 
     def remove(self, name: str) -> None:
-        """Remove a file, if there is one."""
-        with suppress(FileNotFoundError):
-            os.unlink(self._place + name)
+        """Remove a file, or an unfinished folder, if there is one."""
+        path = self._place + name
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
 
     @property
     def scratch(self) -> Path:

@@ -70,6 +70,10 @@ class Totals:
     notes: list[str] = field(default_factory=list)
 
 
+def ignore(*_: object) -> None:
+    """Do nothing with what is reported."""
+
+
 def translate_files(
     predictor: Predictor,
     paths: FilesLike,
@@ -116,8 +120,8 @@ def translate_all(
     to: To | None,
     options: FileOptions,
     *,
-    on_written: Callable[[int, str], None] = lambda number, name: None,
-    on_existing: Callable[[Item], None] = lambda item: None,
+    on_written: Callable[[int, str], None] = ignore,
+    on_existing: Callable[[Item], None] = ignore,
 ) -> Totals:
     """Translate image files like :func:`translate_files`, any number of them.
 
