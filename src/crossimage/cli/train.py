@@ -17,6 +17,7 @@ from tyro.conf import Positional
 
 from crossimage.cli.arguments import NUMBERS, MaxPixels, limit_pixels
 from crossimage.utils.files import as_path
+from crossimage.utils.machine.slurm import adopt_slurm_tasks
 from crossimage.utils.setting_names import setting_of
 from crossimage.utils.texts.setting_text import as_text
 
@@ -81,6 +82,7 @@ def run_train(arguments: list[str]) -> int:
     if {"-h", "--help"} & set(arguments[1:]) and not arguments[0].startswith("-"):
         _print_settings(arguments[0])
         return 0
+    adopt_slurm_tasks()
     _check_options(arguments)
     known, rest = tyro.cli(
         train, prog="crossimage train", args=arguments, return_unknown_args=True, registry=NUMBERS

@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -32,6 +33,18 @@ def test_a_single_process_is_launched_with_its_precision(precision: str, name: s
     launched = open_fabric(precision, devices=1)
     assert launched.world_size == 1 and launched.is_global_zero
     assert launched.strategy.precision.precision == name
+
+
+def test_a_batch_script_of_a_scheduler_is_one_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    srun = tmp_path / "srun"
+    srun.write_text("#!/bin/sh\n")
+    srun.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name, value in {"JOB_ID": "7", "JOB_NAME": "cats", "NTASKS": "8", "PROCID": "0"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    assert open_fabric("fp32", devices=1).world_size == 1  # without a warning, too
 
 
 @pytest.fixture

@@ -35,6 +35,8 @@ def _has_version(
 with patch.object(imports, "compare_version", _has_version), no_compiler.unloaded():
     # It compares the version of torchmetrics, whose import takes as long as that of PyTorch.
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+    from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
     from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 
@@ -72,6 +74,7 @@ def open_fabric(precision: str, devices: int, device: str = "auto") -> Fabric:
         )
     if precision == "fp16" and accelerator != "cuda":
         raise ValueError("precision=fp16 needs a CUDA device; use bf16, fp32 or auto")
+    by_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
     names: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
     try:
         fabric = Fabric(
@@ -80,10 +83,17 @@ def open_fabric(precision: str, devices: int, device: str = "auto") -> Fabric:
             num_nodes=world // local,
             strategy="ddp" if world > 1 else "auto",
             precision=names[arithmetic(precision, device)],
+            # Fabric's search takes all tasks of a job for processes and warns where srun exists
+            plugins=[TorchElasticEnvironment() if by_torchrun else LightningEnvironment()],
         )
     except MisconfigurationException as error:
-        raise ValueError(f"devices={devices} cannot be used: {error}") from None
-    if world > 1 and "TORCHELASTIC_RUN_ID" not in os.environ:  # torchrun ends all by itself
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"{local} processes cannot use the devices of a machine: {reason}; every process needs "
+            "a device, and all of them must see the devices of all (Slurm: --gpus-per-node=N, not "
+            "--gpus-per-task)"
+        ) from None
+    if world > 1 and not by_torchrun:  # torchrun ends all by itself
         tie_to_first()
         watch_others(getattr(fabric.strategy.launcher, "procs", ()))
     try:
