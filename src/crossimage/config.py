@@ -518,19 +518,24 @@ def build(cls: type[C], *layers: Mapping[str, Any], source: str = "configuration
     Raises:
         ValueError: A key is unknown (the nearest one is suggested), or a value is invalid.
     """
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        for key, other in _SWITCHES_OFF.items():
-            if layer.get(key) is not None and not layer.get(other):
-                merged[other] = 0
-        _merge(merged, layer)
     try:
-        return cast(C, _validator(cls).validate_python(merged))  # type: ignore[arg-type]
+        return cast(C, _validator(cls).validate_python(merged(*layers)))  # type: ignore[arg-type]
     except ValidationError as error:
         problems = error.errors(include_url=False)
         sentences = [_explain(cls, problem) for problem in problems[:_NAMED]]
         more = [""] * (len(problems) - len(sentences))
         raise ValueError(f"{source}: {few([*sentences, *more], _NAMED)}") from None
+
+
+def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge nested mappings of settings; values of later ones take precedence."""
+    values: dict[str, Any] = {}
+    for layer in layers:
+        for key, other in _SWITCHES_OFF.items():
+            if layer.get(key) is not None and not layer.get(other):
+                values[other] = 0
+        _merge(values, layer)
+    return values
 
 
 @functools.cache  # it takes 30 ms to make one

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from crossimage.checkpoints.training_state import Checkpoints, lock
+from crossimage.checkpoints.run_folder import lock
+from crossimage.checkpoints.training_state import Checkpoints
 
 
 def _state(step: int, size: int = 100) -> dict[str, object]:
@@ -130,7 +131,7 @@ def test_the_lock_goes_with_a_killed_process_though_its_children_live(tmp_path: 
     program = f"""
 import os, time
 from pathlib import Path
-from crossimage.checkpoints.training_state import lock
+from crossimage.checkpoints.run_folder import lock
 with lock(Path({str(tmp_path)!r})):
     child = os.fork()  # as a loader's worker is
     if child:

@@ -20,12 +20,16 @@ def test_freed_memory_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_help_and_recipes_need_no_torch() -> None:
-    for arguments in (["--help"], ["train", "--help"], ["translate", "--help"], ["recipes"]):
-        code = (
-            "import sys; from crossimage.cli.app import main; "
-            f"assert main({arguments!r}) == 0; assert 'torch' not in sys.modules"
-        )
-        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    commands = ["--help", "train --help", "translate --help", "train unit/emojis --help", "recipes"]
+    code = (
+        "import sys; from crossimage.cli.app import main\n"
+        f"for command in {commands!r}: assert main(command.split()) == 0\n"
+        "assert main(['runs', 'no_such_folder']) == 2\n"
+        "assert main(['completion', 'fish', '--line', 'crossimage train munit precision=']) == 0\n"
+        "assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "precision=bf16" in done.stdout
 
 
 def test_a_wrong_key_is_named_without_torch(tmp_path: Path) -> None:
@@ -41,6 +45,7 @@ def test_a_wrong_key_is_named_without_torch(tmp_path: Path) -> None:
         (["train", "--resume", str(run), "batchsize=1"], "did you mean 'batch_size'?"),
         (["train", str(recipe), "--data", "x"], "did you mean 'steps'?"),
         (["data", "inspect", "x", "munit", "bad_key=1"], "unknown key 'bad_key'"),
+        (["train", "munit/outline", "--data", "x"], "did you mean 'munit/outlines'?"),
     ]
     code = (
         "import sys; from crossimage.cli.app import main\n"

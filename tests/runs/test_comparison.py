@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crossimage.checkpoints.training_state import lock
+from crossimage.checkpoints.run_folder import lock
 from crossimage.runs.comparison import Comparison, Row, compare_runs, duration
 from tests.runs.folders import report, run_folder
 

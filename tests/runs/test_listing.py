@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import crossimage
-from crossimage.checkpoints.training_state import lock
+from crossimage.checkpoints.run_folder import lock
 from crossimage.cli.app import main
 from crossimage.runs.listing import list_runs
 from tests.conftest import small

@@ -15,7 +15,8 @@ from PIL import Image
 
 import crossimage
 from crossimage import train
-from crossimage.checkpoints.training_state import Checkpoints, lock
+from crossimage.checkpoints.run_folder import lock
+from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.cli.app import main
 from crossimage.config import build
 from crossimage.methods import METHODS

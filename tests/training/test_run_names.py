@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import crossimage
-from crossimage.checkpoints.training_state import Checkpoints, lock
+from crossimage.checkpoints.run_folder import lock
+from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.training.run_names import candidates
 from tests.conftest import as_arguments, small
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crossimage.checkpoints.training_state import lock
+from crossimage.checkpoints.run_folder import lock
 from crossimage.utils import files
 from crossimage.utils.files import as_path, atomic, new_folder, temporary_path, write_text
 

@@ -1,4 +1,4 @@
-"""The state of a run on disk: checkpoints to resume from, and the lock on its folder.
+"""The state of a run on disk: checkpoints to resume from.
 
 A checkpoint is an ordinary ``torch.save`` archive followed by the SHA-256 of its bytes. It is read
 with ``weights_only=True``, so that it cannot run code.
@@ -9,18 +9,21 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-import re
-import socket
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
-import portalocker
 import torch
 
 from crossimage.checkpoints.contents import problem_of
-from crossimage.utils.files import atomic, flush_folder, open_regular, remove_leftovers
+from crossimage.checkpoints.run_folder import (
+    CHECKPOINTS,
+    checkpoint_path,
+    checkpoints_of,
+    newest_checkpoint,
+)
+from crossimage.utils.files import atomic, flush_folder
 from crossimage.utils.tensor_files.pickles import MAX_WORK
 from crossimage.utils.tensor_files.surveys import survey
 from crossimage.utils.texts.shown import first_line
@@ -29,8 +32,6 @@ _SEAL = b"\ncrossimage sha256 "
 _SEAL_LENGTH = len(_SEAL) + 64
 _MAX_WORK = 3 * MAX_WORK  # networks of 5,000 tensors, with an average and the state of Adam
 _ATTEMPTS = 5  # to read the newest checkpoint of a run that goes on
-_NAME = re.compile(r"step-(\d+)\.pt")
-_OLD_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")  # of versions before 0.2
 
 
 class Checkpoints:
@@ -42,7 +43,7 @@ class Checkpoints:
     """
 
     def __init__(self, run: Path, keep: int) -> None:
-        self.folder = run / "checkpoints"
+        self.run, self.folder = run, run / CHECKPOINTS
         self.keep = keep
 
     def save(self, step: int, state: Mapping[str, Any]) -> Path:
@@ -63,7 +64,7 @@ class Checkpoints:
             with atomic(path, durable=True) as file:
                 _write_sealed(file, state)
         except OSError as error:
-            good = next((p for _, p in self._newest_first() if _is_sound(p)), None)
+            good = next((p for _, p in checkpoints_of(self.run) if _is_sound(p)), None)
             rest = (
                 f"the newest good checkpoint is {good}, and the same command resumes from there"
                 if good
@@ -71,8 +72,8 @@ class Checkpoints:
             )
             raise ValueError(f"cannot write {path}: {_reason(error)}; {rest}") from error
         # States of later steps can only be damaged ones that were skipped.
-        kept = [p for n, p in self._newest_first() if n <= step][: self.keep]
-        for _, old in self._newest_first():
+        kept = [p for n, p in checkpoints_of(self.run) if n <= step][: self.keep]
+        for _, old in checkpoints_of(self.run):
             if old not in kept:
                 with suppress(OSError):
                     old.unlink()
@@ -96,7 +97,7 @@ class Checkpoints:
         return self._load_newest(report)
 
     def _load_newest(self, report: Callable[[str], None]) -> tuple[int, dict[str, Any]] | None:
-        checkpoints, damaged = self._newest_first(), []
+        checkpoints, damaged = checkpoints_of(self.run), []
         for step, path in checkpoints:
             try:
                 return step, _read(path, step)
@@ -129,16 +130,11 @@ class Checkpoints:
 
     def path_of(self, step: int) -> Path:
         """Return the path of the state after ``step`` steps."""
-        return self.folder / f"step-{step:08d}.pt"
+        return checkpoint_path(self.run, step)
 
     def newest_path(self) -> Path | None:
         """Return the checkpoint of the latest step, unchecked, or None if there is none."""
-        return next((path for _, path in self._newest_first()), None)
-
-    def _newest_first(self) -> list[tuple[int, Path]]:
-        paths = self.folder.iterdir() if self.folder.is_dir() else ()
-        named = ((_NAME.fullmatch(path.name), path) for path in paths)
-        return sorted(((int(name[1]), path) for name, path in named if name), reverse=True)
+        return newest_checkpoint(self.run)
 
 
 class _Hashing:
@@ -232,93 +228,3 @@ def _check_seal(file: IO[bytes]) -> None:
 
 def _reason(error: OSError) -> str:
     return error.strerror or str(error)
-
-
-_locks: set[int] = set()
-
-
-def _forget_locks() -> None:
-    """Close the locks in a forked child, so that loader workers cannot hold them any longer."""
-    for handle in _locks:
-        os.close(handle)
-    _locks.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_locks)
-
-
-class InUseError(ValueError):
-    """Another process works in the folder of a run."""
-
-
-@contextmanager
-def lock(run: Path) -> Iterator[None]:
-    """Lock a run's folder, and remove temporary files of killed processes.
-
-    The system releases the lock when the process ends, however it ends. If a run has several
-    processes, only the first locks the folder.
-
-    Raises:
-        InUseError: Another process holds the lock.
-        ValueError: The folder cannot be written.
-    """
-    path = run / ".lock"
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        handle = open_regular(path, os.O_RDWR | os.O_CREAT)
-    except OSError as error:
-        raise ValueError(f"cannot write {path}: {_reason(error)}; choose another --out") from error
-    _locks.add(handle)
-    try:
-        try:
-            portalocker.lock(handle, portalocker.LOCK_EX | portalocker.LOCK_NB)
-        except portalocker.AlreadyLocked:
-            raise InUseError(
-                f"{run} is in use by process {_owner(path)}; "
-                "wait for it to end or choose another --out"
-            ) from None
-        except portalocker.LockException as error:
-            raise ValueError(
-                f"cannot lock {path}: {error}; choose an --out on another file system"
-            ) from error
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()} on {socket.gethostname()}\n".encode())
-        for folder in (run, run / "checkpoints", run / "samples"):
-            remove_leftovers(folder)
-            for stale in folder.glob(".*.tmp"):
-                if _OLD_TEMPORARY.fullmatch(stale.name):
-                    stale.unlink(missing_ok=True)
-        yield
-    finally:
-        if handle in _locks:
-            _locks.remove(handle)
-            os.close(handle)
-
-
-def is_locked(run: Path) -> bool:
-    """Return whether a process works in the folder of a run."""
-    path = run / ".lock"
-    if not path.is_file():
-        return False
-    try:
-        handle = open_regular(path, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        portalocker.lock(handle, portalocker.LOCK_EX | portalocker.LOCK_NB)
-    except portalocker.AlreadyLocked:
-        return True
-    except portalocker.LockException:
-        return False
-    else:
-        return False
-    finally:
-        os.close(handle)
-
-
-def _owner(lock_file: Path) -> str:
-    """Return who holds a lock: the process and its machine."""
-    with suppress(OSError):  # on Windows, a locked file cannot be read
-        return lock_file.read_text(errors="replace")[:200].strip() or "unknown"
-    return "unknown"

@@ -210,11 +210,11 @@ def _lacking_on_mps(error: Exception, arguments: list[str]) -> str | None:
 
 def _with_less(arguments: list[str]) -> str | None:
     """Return how to go on with a saved run that needs more memory than there is."""
-    from crossimage.checkpoints.training_state import Checkpoints
+    from crossimage.checkpoints.run_folder import newest_checkpoint
     from crossimage.cli.console import anew, out_of
 
     run = out_of(arguments)
-    if run is None or Checkpoints(run, keep=1).newest_path() is None:
+    if run is None or newest_checkpoint(run) is None:
         return None
     command = shlex.join(["crossimage", *anew(arguments, run)])
     return (

@@ -13,7 +13,7 @@ import tyro
 from tyro.conf import Positional
 
 from crossimage.cli.commands import Command, Commands
-from crossimage.cli.train import choices_of, configured, literals
+from crossimage.recipes.described import describe, literals
 
 Shell = Literal["bash", "zsh", "fish"]
 
@@ -177,13 +177,12 @@ def _settings(recipe: str, current: str) -> list[str]:
 
     name, found, _ = current.partition("=")
     try:
-        if not found and (known := keys_of(resolve(recipe)[0])):  # without PyTorch
+        method, settings = resolve(recipe)
+        if not found and (known := keys_of(method)):
             return [f"{key}=" for key in known]
-        _, config = configured(recipe)
+        described = describe(method, settings, recipe)
     except (ValueError, FileNotFoundError):
         return []
-    from crossimage.config import keys
-
     if found:
-        return [f"{name}={value}" for value in choices_of(type(config), name)]
-    return [f"{key}=" for key in keys(type(config))]
+        return [f"{name}={value}" for key in described if key.name == name for value in key.choices]
+    return [f"{key.name}=" for key in described]

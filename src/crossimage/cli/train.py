@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
-import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager, nullcontext
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any
 
 import tyro
 from tyro.conf import Positional
@@ -19,7 +16,6 @@ from crossimage.cli.arguments import NUMBERS, MaxPixels, limit_pixels
 from crossimage.utils.files import as_path
 from crossimage.utils.machine.slurm import adopt_slurm_tasks
 from crossimage.utils.setting_names import setting_of
-from crossimage.utils.texts.setting_text import as_text
 
 
 def train(
@@ -211,13 +207,16 @@ def recipes() -> None:
 
 def _print_settings(recipe: str) -> None:
     """Print every setting of a recipe's method, its value in the recipe and its meaning."""
-    _, config = configured(recipe)
-    print(f"usage: crossimage train {recipe} --data DIR --out RUN [key=value ...]\n")
+    from crossimage.recipes.described import describe
+
+    settings = describe(*_settings_of(recipe, {}), recipe)
+    print(f"usage: crossimage train {recipe} --data DIR [--out RUN] [OPTIONS] [key=value ...]\n")
+    print("`crossimage train --help` describes the options, such as --budget and --finish.\n")
     print("Settings with their values in this recipe; change them as key=value or --key value:\n")
-    for key, value, text in _described(config):
-        choices = choices_of(type(config), key)
-        text += f" One of {', '.join(choices)}." if choices else ""
-        print(f"  {key}={as_text(value)}")
+    for setting in settings:
+        choices = f" One of {', '.join(setting.choices)}." if setting.choices else ""
+        text = setting.text + choices
+        print(f"  {setting.name}={setting.value}")
         print(textwrap.fill(text, 88, initial_indent=" " * 6, subsequent_indent=" " * 6))
 
 
@@ -242,46 +241,3 @@ def configured(recipe: str | None, overrides: dict[str, Any] | None = None) -> t
 
     cls = find_method(method, recipe)
     return cls, build(cls.Config, settings, overrides or {}, source=recipe)
-
-
-def _described(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
-    """Yield the dotted name, value and description of every setting of a config."""
-    texts: dict[str, str] = {}
-    for cls in reversed(type(config).__mro__):
-        _, _, attributes = (inspect.getdoc(cls) or "").partition("Attributes:\n")
-        texts |= dict(re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE))
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            yield from _described(value, f"{prefix}{field.name}.")
-        else:
-            text = " ".join(texts.get(field.name, "").replace("``", "").split())
-            yield prefix + field.name, value, text
-
-
-def choices_of(config: type, key: str) -> tuple[str, ...]:
-    """Return the values that a setting can have, if they are few.
-
-    Args:
-        config: The class of a config.
-        key: The dotted name of a setting.
-    """
-    name, _, rest = key.partition(".")
-    hints = get_type_hints(config)
-    if name not in hints:
-        return ()
-    if rest:
-        return choices_of(hints[name], rest) if dataclasses.is_dataclass(hints[name]) else ()
-    return literals(hints[name])
-
-
-def literals(hint: Any) -> tuple[str, ...]:
-    """Return the values of a type that has few, as the command line takes them."""
-    if hint is bool:
-        return "true", "false"
-    if get_origin(hint) is Literal:
-        return tuple(map(as_text, get_args(hint)))
-    if get_origin(hint) in (Annotated, Union, UnionType):
-        kinds = get_args(hint)[:1] if get_origin(hint) is Annotated else get_args(hint)
-        return tuple(value for kind in kinds for value in literals(kind))
-    return ()

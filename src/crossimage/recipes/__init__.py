@@ -6,6 +6,8 @@ The first line of a recipe is a comment that describes it in one sentence. It is
 
 from __future__ import annotations
 
+import sys
+from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -54,9 +56,7 @@ def resolve(name: str) -> tuple[str, dict[str, Any]]:
         methods = {recipe.split("/")[0] for recipe in shipped}
         if name in methods:
             return name, {}
-        from crossimage.methods import method_names  # imports PyTorch
-
-        known = method_names()
+        known = list(dict.fromkeys([*sorted(methods), *_further_methods()]))
         if name in known:
             return name, {}
         hint = did_you_mean(name, [*shipped, *known], 0.5) or ";"
@@ -71,6 +71,14 @@ def resolve(name: str) -> tuple[str, dict[str, Any]]:
     if not isinstance(method, str):
         raise ValueError(f"{path} does not state its method: add a line such as 'method: munit'")
     return method, settings
+
+
+def _further_methods() -> list[str]:
+    """Return the names of methods that the program has registered or other packages offer."""
+    methods = sys.modules.get("crossimage.methods")  # which imports PyTorch; loaded to register
+    if methods is not None:
+        return list(methods.method_names())
+    return [entry.name for entry in entry_points(group="crossimage.methods")]
 
 
 def _shipped() -> dict[str, Path]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from crossimage.checkpoints.training_state import Checkpoints, is_locked
+from crossimage.checkpoints.run_folder import is_locked, newest_checkpoint
 from crossimage.config import read_yaml
 from crossimage.training.best.standing import has_ended_early, read_standing
 from crossimage.training.resume import read_facts
@@ -76,7 +76,7 @@ def summary_of(run: Path) -> RunSummary | None:
     if not isinstance(settings.get("method"), str):
         return None
     steps = settings.get("steps")
-    newest = Checkpoints(run, keep=1).newest_path()
+    newest = newest_checkpoint(run)
     step = int(newest.stem.rpartition("-")[2]) if newest else 0
     total = steps if isinstance(steps, int) else step
     state: State

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from crossimage.checkpoints.contents import check_complete, check_weights
-from crossimage.checkpoints.training_state import Checkpoints, InUseError, lock
+from crossimage.checkpoints.run_folder import InUseError, lock, newest_checkpoint
+from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import EARLIER_DEFAULTS, build, read_yaml, to_dict, write_yaml
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.datasets import Images
@@ -154,7 +155,7 @@ def run_training(
     except OSError as error:
         if error.errno is None:
             raise
-        good = Checkpoints(folder, config.keep).newest_path() if folder else None
+        good = newest_checkpoint(folder) if folder else None
         raise ValueError(
             f"cannot write to {error.filename or folder}: {error.strerror or error}; "
             + (f"the newest checkpoint is {good}" if good else "there is no checkpoint yet")
@@ -164,7 +165,7 @@ def run_training(
 
 def _data_rules(run: Path) -> dict[str, Any]:
     """Return the rules by which a run that can be continued finds and reads its files."""
-    if Checkpoints(run, keep=1).newest_path() is None:
+    if newest_checkpoint(run) is None:
         return {}
     try:
         saved = EARLIER_DEFAULTS | read_yaml(run / "config.yaml")

@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from crossimage.checkpoints.training_state import Checkpoints
+from crossimage.checkpoints.run_folder import newest_checkpoint
 from crossimage.config import read_yaml
 from crossimage.data.sources.domains.data_set import DataSet
 from crossimage.training.best.standing import has_ended_early
@@ -65,7 +65,7 @@ def candidates(
 
 def is_unfinished(run: Path) -> bool:
     """Return whether a run has steps to go, as far as its folder tells."""
-    newest = Checkpoints(run, keep=1).newest_path()
+    newest = newest_checkpoint(run)
     if newest is None:
         return True
     try:

@@ -19,20 +19,24 @@ def seed_of(*parts: int | str) -> int:
     return int.from_bytes(digest, "little") >> 1
 
 
-_IN_PLACE = frozenset(
+IN_PLACE = frozenset(
     getattr(Tensor, name)
     for name in (
         "normal_", "uniform_", "bernoulli_", "random_", "exponential_", "log_normal_", "cauchy_",
         "geometric_",
     )
 )  # fmt: skip
-_INITIALISERS = frozenset(
+"""Methods that fill a tensor with random numbers."""
+
+INITIALISERS = frozenset(
     getattr(nn.init, name)
     for name in (
         "uniform_", "normal_", "trunc_normal_", "xavier_uniform_", "xavier_normal_",
         "kaiming_uniform_", "kaiming_normal_", "orthogonal_", "sparse_",
     )
 )  # fmt: skip
+"""Functions that fill a tensor with random numbers."""
+
 _NEW = frozenset((torch.randn, torch.rand, torch.randint, torch.randperm))
 _OF_TENSOR = frozenset((torch.bernoulli, torch.normal, torch.multinomial))
 
@@ -72,7 +76,7 @@ class OwnRandomNumbers(TorchFunctionMode):
             if func in _NEW:
                 device = given.get("device") or torch.get_default_device()
                 given["generator"] = self._generator(torch.device(device))
-            elif func in _IN_PLACE or func in _INITIALISERS or func in _OF_TENSOR:
+            elif func in IN_PLACE or func in INITIALISERS or func in _OF_TENSOR:
                 (tensor,) = [x for x in (*args, *given.values()) if isinstance(x, Tensor)][:1]
                 given["generator"] = self._generator(tensor.device)
         return func(*args, **given)

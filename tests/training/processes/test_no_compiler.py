@@ -9,14 +9,14 @@ from tests.conftest import as_arguments, small
 RUN = """
 import sys
 from crossimage.cli.app import main
-status = main(sys.argv[1:])
+status = main(sys.argv[1:]) or main(["info", sys.argv[sys.argv.index("--out") + 1]])
 compiler = [name for name in sys.modules if name.startswith(("torch._dynamo", "torch._inductor"))]
 print("loaded:", compiler[:3])
 sys.exit(status)
 """
 
 
-def test_a_training_does_not_load_the_compiler(folders: Path, tmp_path: Path) -> None:
+def test_training_and_reading_a_model_do_not_load_the_compiler(folders: Path, tmp_path: Path) -> None:
     words = ["train", "munit", "--data", str(folders), "--out", str(tmp_path / "run")]
     command = [sys.executable, "-c", RUN, *words, *as_arguments(small(steps=2, save_every=1))]
     done = subprocess.run(command, check=True, capture_output=True, text=True)

@@ -120,8 +120,9 @@ class Blur(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        taps = torch.tensor([0.25, 0.5, 0.25])
-        kernel = torch.outer(taps, taps).expand(channels, 1, 3, 3).clone()
+        taps = (0.25, 0.5, 0.25)
+        kernel = torch.tensor([[row * column for column in taps] for row in taps])
+        kernel = kernel.expand(channels, 1, 3, 3).clone()
         self.register_buffer("kernel", kernel, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:

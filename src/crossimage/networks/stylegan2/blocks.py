@@ -36,8 +36,9 @@ class Blur4(nn.Module):
     def __init__(self, padding: int, stride: int = 1, gain: float = 1.0) -> None:
         super().__init__()
         self.padding, self.stride = padding, stride
-        taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
-        self.register_buffer("kernel", gain * torch.outer(taps, taps), persistent=False)
+        taps = (1 / 8, 3 / 8, 3 / 8, 1 / 8)
+        kernel = torch.tensor([[gain * row * column for column in taps] for row in taps])
+        self.register_buffer("kernel", kernel, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Filter maps (N, C, H, W)."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
+from crossimage.utils.seeds import IN_PLACE, INITIALISERS
 from crossimage.utils.texts.shown import cut, first_line, shown
 
 M = TypeVar("M", bound=nn.Module)
@@ -17,6 +19,28 @@ Shapes = Mapping[str, Sequence[int]]
 
 _FACTOR = 4  # weights may be stored in half precision, and some networks are larger in training
 _ALLOWANCE = 192 << 20  # bytes of fixed networks of training, such as VGG, which no file holds
+
+
+class _Unfilled(TorchFunctionMode):
+    """A context in which no values are drawn for weights, which have none on the meta device.
+
+    PyTorch would load its compiler to draw nothing, which takes longer than PyTorch itself.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call a function of PyTorch unless it fills a tensor of the meta device."""
+        given = dict(kwargs or {})
+        if func in IN_PLACE or func in INITIALISERS:
+            tensor = args[0] if args else given["tensor"]
+            if tensor.is_meta:
+                return tensor
+        return func(*args, **given)
 
 
 def outline(build: Callable[[], M], source: object) -> M:
@@ -30,7 +54,7 @@ def outline(build: Callable[[], M], source: object) -> M:
         ValueError: Their settings describe networks that cannot exist.
     """
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _Unfilled():
             return build()
     except ValueError as error:
         raise ValueError(f"{source}: {cut(error, 600)}") from None
