@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from crossimage.methods import METHODS
-from crossimage.recipes import list_recipes, resolve
 from crossimage.recipes import described as module
+from crossimage.recipes import list_recipes, resolve
 from crossimage.recipes.described import Described, describe
 from tests.conftest import SMALL
 

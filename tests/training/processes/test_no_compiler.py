@@ -16,7 +16,7 @@ sys.exit(status)
 """
 
 
-def test_training_and_reading_a_model_do_not_load_the_compiler(folders: Path, tmp_path: Path) -> None:
+def test_runs_and_models_are_read_without_the_compiler(folders: Path, tmp_path: Path) -> None:
     words = ["train", "munit", "--data", str(folders), "--out", str(tmp_path / "run")]
     command = [sys.executable, "-c", RUN, *words, *as_arguments(small(steps=2, save_every=1))]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
