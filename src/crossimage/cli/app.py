@@ -5,10 +5,10 @@ Commands import what they need when they run, PyTorch above all, so that help ap
 
 from __future__ import annotations
 
-import errno
 import io
 import re
 import shlex
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -33,7 +33,9 @@ from crossimage.cli.video import video
 from crossimage.data.images.checks.limit import max_pixels_kept
 from crossimage.utils.memory import keep_memory
 from crossimage.utils.rank import is_first_process
+from crossimage.utils.signals import Stop, raising_stops
 from crossimage.utils.streams import open_missing_streams, print_error, silence
+from crossimage.utils.writing.failures import reason_of
 
 app = Commands()
 
@@ -89,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     keep_memory()
     try:
-        with warnings.catch_warnings(), max_pixels_kept():
+        with raising_stops(), warnings.catch_warnings(), max_pixels_kept():
             warnings.showwarning = _show_warning
             status = _run(arguments)
         if sys.stdout:
@@ -97,9 +99,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    except KeyboardInterrupt:
-        print_error("crossimage: interrupted")
-        return 130
+    except KeyboardInterrupt as stop:
+        number = stop.number if isinstance(stop, Stop) else signal.SIGINT
+        name = signal.Signals(number).name
+        by = "interrupted" if number == signal.SIGINT else f"stopped by {name}"
+        print_error(f"crossimage: {by}")
+        return 128 + number
     except BrokenPipeError:
         # the reader, such as `head`, has seen enough
         silence(sys.stdout)
@@ -180,9 +185,7 @@ def _sentence(error: Exception, arguments: list[str]) -> str | None:
             f"as workers=0, or {remedy}"
         )
     if isinstance(error, OSError) and error.strerror:
-        reason = error.strerror
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            reason = "the disk is full; make room and run the same command again"
+        reason = reason_of(error)
         text = f"{error.filename}: {reason}" if error.filename else reason
     return " ".join(text.split())
 

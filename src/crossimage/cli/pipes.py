@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from crossimage.utils.files import as_path
+from crossimage.utils.writing.scratch import scratch_folder
 
 PIPE = "-"
 
@@ -49,8 +49,8 @@ def results_folder(out: str) -> Iterator[Path]:
         return
     if sys.stdout is None or sys.stdout.isatty():
         raise ValueError("--out - writes the result to stdout, which is a terminal; add `> x.png`")
-    with TemporaryDirectory(prefix="crossimage-") as folder:
-        yield Path(folder)
+    with scratch_folder() as folder:
+        yield folder
 
 
 def check_single(inputs: Sequence[str], results: int) -> None:

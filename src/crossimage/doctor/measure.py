@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -120,6 +118,7 @@ def run_steps(request: Mapping[str, Any], say: Any) -> None:
     from crossimage.training.step.game import check_players
     from crossimage.training.trainer import Trainer
     from crossimage.utils.arguments import find_device
+    from crossimage.utils.writing.scratch import scratch_folder
 
     try:
         name, settings = resolve(request["recipe"])
@@ -143,10 +142,10 @@ def run_steps(request: Mapping[str, Any], say: Any) -> None:
         say({"total": total, "device": _name_of(fabric.device)})
         check_players(method)
         method.build_fixed_networks()
-        with tempfile.TemporaryDirectory() as folder:
-            checkpoints = Checkpoints(Path(folder), keep=1)
+        with scratch_folder() as folder:
+            checkpoints = Checkpoints(folder, keep=1)
             recorder = Recorder(
-                Path(folder), Listener(), total, config.page_every, {}, {}, False, lambda: None
+                folder, Listener(), total, config.page_every, {}, {}, False, lambda: None
             )
             trainer = Trainer(method, config, dataset, fabric, checkpoints, recorder, {})
             batches = trainer.batches()

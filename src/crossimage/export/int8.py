@@ -7,6 +7,7 @@ import math
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +25,7 @@ from crossimage.inference.inputs import read_inputs
 from crossimage.inference.predictor import Predictor
 from crossimage.inference.references import reference_styles
 from crossimage.utils.texts.shown import first_line
+from crossimage.utils.writing.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -163,9 +165,9 @@ def _quantise(model: ModelProto, inputs: Iterator[dict[str, Tensor]]) -> ModelPr
     level = root.level
     root.setLevel(logging.ERROR)  # the package writes its notes there
     try:
-        with tempfile.TemporaryDirectory() as folder, torch.no_grad(), warnings.catch_warnings():
+        with _own_scratch() as folder, torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            first, second, third = (str(Path(folder) / f"{i}.onnx") for i in range(3))
+            first, second, third = (str(folder / f"{i}.onnx") for i in range(3))
             onnx.save(model, first)
             preparation.quant_pre_process(first, second, skip_symbolic_shape=True)
             prepared = onnx.load(second)
@@ -178,7 +180,7 @@ def _quantise(model: ModelProto, inputs: Iterator[dict[str, Tensor]]) -> ModelPr
                 weight_type=quantization.QuantType.QInt8,
             )  # fmt: skip
             result: ModelProto = onnx.load(third)
-    except (ValueError, FileNotFoundError):
+    except (ValueError, OSError):
         raise
     except Exception as error:  # the package's errors have no class in common
         raise ValueError(
@@ -191,6 +193,18 @@ def _quantise(model: ModelProto, inputs: Iterator[dict[str, Tensor]]) -> ModelPr
     del result.opset_import[:]
     result.opset_import.extend(used)
     return result
+
+
+@contextmanager
+def _own_scratch() -> Iterator[Path]:
+    """Make a temporary folder, in which the package makes its own ones as well."""
+    before = tempfile.tempdir
+    with scratch_folder() as folder:
+        tempfile.tempdir = str(folder)
+        try:
+            yield folder
+        finally:
+            tempfile.tempdir = before
 
 
 def _name_narrow(model: ModelProto) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -32,9 +31,10 @@ from crossimage.methods.base import Method
 from crossimage.runs.listing import summary_of
 from crossimage.runs.reports import figures_of
 from crossimage.training.resume import read_facts
-from crossimage.utils.files import write_text
+from crossimage.utils.files import new_folder, write_text
 from crossimage.utils.sheet_files import sheet_files
 from crossimage.utils.texts.shown import cut
+from crossimage.utils.writing.scratch import scratch_folder
 
 CARD = "README.md"
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
@@ -97,8 +97,8 @@ def push_model(
             "nobody is logged in to the hub; run `hf auth login` with a token that may write, or "
             "set HF_TOKEN"
         )
-    with tempfile.TemporaryDirectory() as temporary:
-        prepared = prepare(model, repo, licence, Path(temporary) / "model", report)
+    with scratch_folder() as temporary:
+        prepared = prepare(model, repo, licence, temporary / "model", report)
         api = hub.HfApi()
         url = _asked(lambda: api.create_repo(repo, private=private, exist_ok=True), repo)
         if private and not _asked(lambda: api.model_info(repo), repo).private:
@@ -167,22 +167,22 @@ def prepare(
             "the card has no figures: run `crossimage evaluate "
             f"{shlex.quote(str(model))} --data DIR` first, or give its --report"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_files(path, networks, folder)
     sheets = sheet_files(run) if run else []
-    samples = None
-    if sheets:
-        _, newest = sheets[-1]
-        samples = f"samples{newest.suffix}"
-        shutil.copyfile(newest, folder / samples)
-    else:
+    newest = sheets[-1][1] if sheets else None
+    if newest is None:
         notes.append("the card shows no images: the model is not in the folder of its run")
     origin = _origin(run)
     if not origin.command:
         notes.append("the card does not say how the model was trained, which is not recorded")
     exported = networks.about.precision if isinstance(networks, ExportedMethod) else None
+    samples = f"samples{newest.suffix}" if newest else None
     facts = Facts(repo, licence, origin, figures, samples, exported, model_hash(networks))
-    write_text(folder / CARD, write_card(predictor, facts))
+    card = write_card(predictor, facts)
+    with new_folder(folder) as new:
+        _write_files(path, networks, new)
+        if newest and samples:
+            shutil.copyfile(newest, new / samples)
+        write_text(new / CARD, card)
     return Prepared(folder, predictor.method, notes)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Self
 
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.formats import HEAD, SUFFIXES, format_of
 from crossimage.inference.web import download, name_of, without_secrets
+from crossimage.utils.writing.scratch import scratch_folder
 
 _MAX_NAME = 80  # characters
 _SUFFIX_OF = {"JPEG": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2"}
@@ -26,7 +27,8 @@ class Incoming:
 
     def __init__(self) -> None:
         self.names: dict[Path, str] = {}
-        self._folder: TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
+        self._stack = ExitStack()
         self._count = 0
 
     def __enter__(self) -> Self:
@@ -35,8 +37,8 @@ class Incoming:
 
     def __exit__(self, *_: object) -> None:
         """Remove the files."""
-        if self._folder:
-            self._folder.cleanup()
+        self._folder = None
+        self._stack.close()
 
     def add(self, image: EncodedImage, name: str = "image") -> Path:
         """Keep an encoded image under a name, and return its file."""
@@ -62,9 +64,9 @@ class Incoming:
 
     def _new_file(self) -> Path:
         if self._folder is None:
-            self._folder = TemporaryDirectory(prefix="crossimage-")
+            self._folder = self._stack.enter_context(scratch_folder())
         self._count += 1
-        folder = Path(self._folder.name, str(self._count))
+        folder = self._folder / str(self._count)
         folder.mkdir()
         return folder / "new"
 

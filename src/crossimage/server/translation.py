@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +24,7 @@ from crossimage.inference.references import reference_styles
 from crossimage.labels import To
 from crossimage.server.requests import Format, StyleRequest, TranslateRequest
 from crossimage.utils.seeds import fresh_seed, seed_of
+from crossimage.utils.writing.scratch import scratch_folder
 
 _LARGE = 2**20  # pixels
 
@@ -236,8 +235,8 @@ def encode_result(model: Predictor, to: To, image: Tensor, format: Format) -> Re
         return Result(buffer.getvalue(), image.shape[2], image.shape[1])
     letters = model.networks.letters
     letter = letters[0] if len(letters) == 1 else model.letter(to)
-    with TemporaryDirectory(prefix="crossimage-") as folder:
-        file = Path(folder, f"result.{format}")
+    with scratch_folder() as folder:
+        file = folder / f"result.{format}"
         write_image(file, image, model.config.range_of(letter))
         return Result(file.read_bytes(), image.shape[2], image.shape[1])
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from crossimage.study import settings as settings_file
 from crossimage.study import store as database
+from crossimage.study.failures import storing
 from crossimage.study.images import StudyImages
 from crossimage.study.power import plan_sentence
 from crossimage.study.protocols import Material, make_questions
@@ -89,11 +90,12 @@ def make_study(
     """
     given: dict[str, Any] = dict(changes or {})
     if add:
-        return _extend(out, protocol, methods, data, to, given, progress)
+        with storing(out / database.FILE):
+            return _extend(out, protocol, methods, data, to, given, progress)
     _check_new(out)
     given |= {"methods": dict(methods), "data": data, "to": list(to)}
     settings = make_settings(protocol, given)
-    with new_folder(out) as folder:
+    with new_folder(out) as folder, storing(folder / database.FILE):
         made = _fill(folder, settings, given, progress)
     return replace(made, folder=out)
 
@@ -107,7 +109,7 @@ def remake_study(out: Path, config: Path, progress: Progress | None = None) -> M
     """
     settings = read_settings(config)
     _check_new(out)
-    with new_folder(out) as folder:
+    with new_folder(out) as folder, storing(folder / database.FILE):
         made = _fill(folder, settings, settings.model_dump(), progress)
     return replace(made, folder=out)
 

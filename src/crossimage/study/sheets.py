@@ -6,10 +6,12 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from crossimage.study.assign import amount, group_for_next, next_handout
+from crossimage.study.failures import storing
 from crossimage.study.settings import IMAGES, Settings
 from crossimage.study.store import FILE, Handout, NotYours, OtherAnswer, Store
 from crossimage.study.trial import shown_trial
@@ -45,10 +47,9 @@ def export_study(study: Path, out: Path) -> int:
         raise ValueError(f"{out} is not a ZIP archive; expected a name that ends in .zip")
     if out.exists():
         raise ValueError(f"{out} exists; remove it or choose another --out")
-    settings, store = open_study(study, for_votes=True)
-    name = study_name(store)
     sheets = 0
-    try:
+    with storing(study / FILE), _opened(study) as (settings, store):
+        name = study_name(store)
         with atomic(out) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             template = page_template("study/sheet.html")
             for number, trials in enumerate(_sheets(store, settings), 1):
@@ -61,9 +62,17 @@ def export_study(study: Path, out: Path) -> int:
                 archive.write(path, path.name)
             for path in sorted((study / IMAGES).glob("*.png")):
                 archive.write(path, f"images/{path.name}")
+    return sheets
+
+
+@contextmanager
+def _opened(study: Path) -> Iterator[tuple[Settings, Store]]:
+    """Open a study whose votes will be stored, and close it."""
+    settings, store = open_study(study, for_votes=True)
+    try:
+        yield settings, store
     finally:
         store.close()
-    return sheets
 
 
 def study_name(store: Store) -> str:
@@ -127,17 +136,13 @@ def import_answers(study: Path, files: list[Path]) -> tuple[int, int]:
         FileNotFoundError: There is no study, or a file is missing.
         ValueError: A file does not hold answers to this study.
     """
-    settings, store = open_study(study, for_votes=True)
-    del settings
     new = known = 0
-    try:
+    with storing(study / FILE), _opened(study) as (_, store):
         for path in files:
             before = store.count_votes()
             number = _import(store, path)
             added = store.count_votes() - before
             new, known = new + added, known + number - added
-    finally:
-        store.close()
     return new, known
 
 

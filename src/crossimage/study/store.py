@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from crossimage.study.failures import storing
 from crossimage.study.questions import Kind, Option, Question
 
 FILE = "study.sqlite"
@@ -130,6 +131,7 @@ class Store:
 
     Raises:
         FileNotFoundError: It does not exist.
+        OSError: It can't be opened or written.
         ValueError: It is not the database of a study.
     """
 
@@ -138,19 +140,24 @@ class Store:
             state = "exists already" if create else "does not exist; expected a study"
             raise FileNotFoundError(f"{path} {state}")
         self.path = path
-        self._db = sqlite3.connect(
-            path, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
+        with storing(path):
+            self._db = sqlite3.connect(
+                path, timeout=10, isolation_level=None, check_same_thread=False,
+                cached_statements=256,
+            )  # fmt: skip
         self._db.row_factory = sqlite3.Row
         try:
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            if create:
-                self._db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
-            self._db.execute("SELECT count(*) FROM vote")
-        except sqlite3.DatabaseError as error:
+            with storing(path):
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA foreign_keys = ON")
+                if create:
+                    self._db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+                self._db.execute("SELECT count(*) FROM vote")
+        except BaseException as error:
             self._db.close()
-            raise ValueError(f"{path} is not the database of a study: {error}") from None
+            if isinstance(error, sqlite3.Error):
+                raise ValueError(f"{path} is not the database of a study: {error}") from None
+            raise
 
     def copy_without_votes(self) -> Store:
         """Return a copy in memory, with the questions only."""

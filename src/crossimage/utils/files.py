@@ -19,6 +19,9 @@ import portalocker
 _CANNOT_FLUSH = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
 """Errors of file systems that cannot flush a file or folder; all others are real failures."""
 
+_CANNOT_LINK = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK}
+"""Errors of file systems without hard links."""
+
 _MAX_NAME = 200  # bytes of a name that leave room for what a temporary name adds
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
 
@@ -81,6 +84,11 @@ def temporary_path(path: Path) -> Path:
     return path.with_name(f".{name}.{secrets.token_hex(8)}.tmp")
 
 
+def is_temporary(name: str) -> bool:
+    """Return whether a name is one of :func:`temporary_path`."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
 @contextmanager
 def atomic(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
     """Write a file under a temporary name, and rename it when it is complete.
@@ -98,7 +106,7 @@ def atomic(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
     """
     temporary = None
     try:
-        _sweep_once(path.parent)
+        sweep_once(path.parent)
         temporary, handle = _create(path)
         with open(handle, "w+b") as file:
             yield file
@@ -120,9 +128,15 @@ def atomic(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
 
 
 def _name_file(error: BaseException, path: Path) -> None:
-    """Name a file in an error of the system that names none, such as that of a full disk."""
-    if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+    """Name a file in an error of the system: its own name rather than a temporary one, or none."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return
+    given = error.filename
+    if given is None or isinstance(given, int):
         error.filename = str(path)
+    else:
+        hidden = re.escape(os.path.join(os.path.dirname(path), "")) + _TEMPORARY.pattern
+        error.filename = re.sub(f"^{hidden}", lambda _: str(path), os.fsdecode(given))
 
 
 def _create(path: Path) -> tuple[Path, int]:
@@ -130,9 +144,15 @@ def _create(path: Path) -> tuple[Path, int]:
     while True:
         temporary = temporary_path(path)
         handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | _ONLY_ITSELF, 0o666)
-        with suppress(FileNotFoundError):  # another process took it for a leftover
-            if _lock(handle) and os.path.samestat(os.fstat(handle), os.lstat(temporary)):
-                return temporary, handle
+        try:
+            with suppress(FileNotFoundError):  # another process took it for a leftover
+                if _lock(handle) and os.path.samestat(os.fstat(handle), os.lstat(temporary)):
+                    return temporary, handle
+        except BaseException:
+            os.close(handle)
+            with suppress(OSError):
+                temporary.unlink()
+            raise
         os.close(handle)
 
 
@@ -189,7 +209,7 @@ def _each_leftover(folder: Path, use: Callable[[os.DirEntry[str]], None]) -> Non
                 os.close(handle)
 
 
-def _sweep_once(folder: Path) -> None:
+def sweep_once(folder: Path) -> None:
     """Remove the leftovers in a folder before this process first writes there."""
     key = os.path.realpath(folder)
     if key not in _swept:
@@ -258,6 +278,28 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode(errors="backslashreplace"))
 
 
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that does not exist yet, at once and completely.
+
+    Raises:
+        FileExistsError: It exists, perhaps since another process wrote it meanwhile.
+    """
+    with create_folder(path) as folder:
+        whole = folder / path.name
+        try:
+            whole.write_bytes(content)
+            os.link(whole, path)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            if error.errno not in _CANNOT_LINK:
+                _name_file(error, path)
+                raise
+            if path.exists():  # the best that there is on such file systems
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+            os.replace(whole, path)
+
+
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
     """Fill a folder under a temporary name, and rename it to ``out`` when it is complete.
@@ -274,30 +316,64 @@ def new_folder(out: Path) -> Iterator[Path]:
         raise ValueError(f"{out} exists and is not empty; remove it or choose another folder")
     out.parent.mkdir(parents=True, exist_ok=True)
     out = out.resolve()
-    _sweep_once(out.parent)
-    temporary = temporary_path(out)
-    temporary.mkdir()
+    sweep_once(out.parent)
     try:
-        with _held(temporary):
+        with create_folder(out) as temporary:
             yield temporary
-        os.replace(temporary, out)
+            os.replace(temporary, out)
     except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST) and error.filename2 == str(out):
+            raise ValueError(
+                f"{out} was written by another process meanwhile; remove it or choose another "
+                "folder"
+            ) from None
         _name_file(error, out)
         raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Lock a temporary folder to show that its writer lives, where folders can be locked."""
+def create_folder(path: Path, mode: int = 0o777) -> Iterator[Path]:
+    """Create a temporary folder next to ``path``, locked to show that its writer lives.
+
+    In the end it is removed, unless it was renamed.
+
+    Args:
+        path: What it stands for.
+        mode: Its permissions, before the mask of the process.
+
+    Yields:
+        The folder.
+    """
+    handle = None
+    while handle is None:
+        temporary = temporary_path(path)
+        try:
+            temporary.mkdir(mode)
+            handle = _hold(temporary)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if handle >= 0:
+            os.close(handle)
+
+
+def _hold(folder: Path) -> int | None:
+    """Lock a new folder; return the handle that holds it, -1 where folders can't be locked.
+
+    None: another process took it for a leftover.
+    """
     try:
         handle = os.open(folder, os.O_RDONLY | _ONLY_ITSELF)
     except PermissionError:  # Windows
-        yield
-        return
-    try:
-        _lock(handle)
-        yield
-    finally:
-        os.close(handle)
+        return -1
+    except FileNotFoundError:
+        return None
+    with suppress(FileNotFoundError):
+        if _lock(handle) and os.path.samestat(os.fstat(handle), os.lstat(folder)):
+            return handle
+    os.close(handle)
+    return None

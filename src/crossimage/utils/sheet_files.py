@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from crossimage.utils.files import atomic
+from crossimage.utils.writing.pictures import encoded
 
 JPEG = {"quality": 90, "subsampling": 0}
 """How sheets are compressed: 45 dB from the original, a fifth of the size of a PNG."""
@@ -41,7 +42,7 @@ def save_sheet(image: Image.Image, run: Path, step: int) -> Path:
     image = image.copy()
     image.thumbnail((_LARGEST, _LARGEST))
     with atomic(path) as file:
-        image.save(file, "JPEG", **JPEG)
+        file.write(encoded(image, "JPEG", **JPEG))
     path.with_suffix(".png").unlink(missing_ok=True)
     _thin([(n, p) for n, p in sheet_files(run) if n <= step and p.suffix == ".jpg"])
     return path

@@ -31,6 +31,7 @@ from crossimage.data.make.made import Made, training_command
 from crossimage.data.sources.find import find_files
 from crossimage.data.sources.folders import SPLITS, Split
 from crossimage.utils.files import new_folder
+from crossimage.utils.writing.pictures import save_png
 
 Pixels = NDArray[np.uint8]
 Indices = NDArray[np.int64]
@@ -249,7 +250,7 @@ def _write_folder(
     )  # fmt: skip
     for index, pixels in images:
         below = folder if labels is None else folder / str(labels[index])
-        Image.fromarray(pixels).save(below / f"{index:05d}.png")
+        save_png(Image.fromarray(pixels), below / f"{index:05d}.png")
 
 
 def _plain(digits: Splits) -> Painter:

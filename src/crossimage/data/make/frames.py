@@ -18,6 +18,7 @@ from crossimage.data.make.photo_pairs import shrunk
 from crossimage.data.sources.find import LeftOut, describe
 from crossimage.utils.files import new_folder
 from crossimage.utils.progress import ProgressCallback, track
+from crossimage.utils.writing.pictures import save_png
 
 _NO_FILM = ("not a film", "not films")
 
@@ -143,7 +144,7 @@ def _write(
             if chosen:
                 count += 1
                 image = Image.fromarray(shrunk(pixels, size))
-                image.save(base.with_name(f"{base.name}_{count:06}.png"))
+                save_png(image, base.with_name(f"{base.name}_{count:06}.png"))
     except FilmError as error:
         return count, str(error)
     return count, None

@@ -17,6 +17,7 @@ from crossimage.data.make.made import Made
 from crossimage.data.make.outlines import TEXTURES, DrawnObject, draw_object
 from crossimage.data.make.shapes import KINDS
 from crossimage.utils.files import new_folder
+from crossimage.utils.writing.pictures import save_png
 
 HUES = ("red", "yellow", "lime", "green", "cyan", "blue", "violet", "pink")
 """Names of the eighths of the hues, from red on."""
@@ -63,7 +64,7 @@ def make_object_classes(
                 drawn = draw_object(np.random.default_rng([seed, stream, index]), size)
                 own = parent / folder / class_of(drawn)
                 own.mkdir(parents=True, exist_ok=True)
-                drawn.image.save(own / f"{index:05d}.png")
+                save_png(drawn.image, own / f"{index:05d}.png")
         found = len(list((parent / "train").iterdir()))
         if found < classes:
             raise ValueError(

@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw
 from crossimage.data.make.made import Made, training_command
 from crossimage.data.make.shapes import KINDS, Points, Random, Shape
 from crossimage.utils.files import new_folder
+from crossimage.utils.writing.pictures import save_png
 
 TEXTURES = ("plain", "stripes", "dots", "checks", "gradient")
 """Kinds of textures."""
@@ -67,7 +68,7 @@ def make_outlines(
             for number in range(count if folder.startswith("train") else test_count):
                 stream = 4 + index // 2 if paired else index
                 rng = np.random.default_rng([seed, stream, number])
-                draw(rng, size).save(parent / folder / f"{number:05d}.png")
+                save_png(draw(rng, size), parent / folder / f"{number:05d}.png")
     recipe = "pix2pix/outlines" if paired else "munit/outlines"
     summary = f"{count} training and {test_count} test images per domain, {size} px"
     return Made(summary, training_command(recipe, out))

@@ -27,4 +27,8 @@ def threads(workers: int | None) -> Iterator[ThreadPoolExecutor]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-            yield pool
+            try:
+                yield pool
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)  # what is begun is waited for
+                raise

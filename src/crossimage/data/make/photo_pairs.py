@@ -31,6 +31,7 @@ from crossimage.data.sources.folders import Split, find_images
 from crossimage.utils.files import new_folder
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.seeds import seed_of
+from crossimage.utils.writing.pictures import save_png
 
 Pixels = NDArray[np.uint8]
 Change = Callable[[Pixels, np.random.Generator], Pixels]
@@ -242,7 +243,7 @@ def _write_pair(
         return str(error)
     for file, pixels in zip(files, (change(photo, rng), photo), strict=True):
         file.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(file)
+        save_png(Image.fromarray(pixels), file)
     return None
 
 

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 
 from crossimage.data.make.made import Made
 from crossimage.utils.files import new_folder
+from crossimage.utils.writing.pictures import save_png
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -121,7 +122,7 @@ def make_noise_sketches(out: Path, *, seed: int = 0, count: int = 400, size: int
                 points = (_stroke(rng) * side).round().astype(int)
                 draw.line([(int(x), int(y)) for x, y in points], 0, _SCALE * max(1, size // 128))
             image = image.resize((size, size), Image.Resampling.BOX)
-            image.save(parent / f"{number:05}.png")
+            save_png(image, parent / f"{number:05}.png")
     words = ["train", "sketch_to_photo/edges2shoes", "--data", "DIR", f"noise_sketches={out}"]
     return Made(f"{count} sketches of {size} px", shlex.join(["crossimage", *words]))
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -15,7 +14,7 @@ from crossimage.evaluation.report.figures import Direction, Figure
 from crossimage.evaluation.report.noise import MEANING, TIED, pairs, ties
 from crossimage.evaluation.report.plots import ROW, WIDTH, Histogram, Plot, draw, plot_of
 from crossimage.evaluation.report.strips import Block
-from crossimage.utils.files import write_text
+from crossimage.utils.files import write_new, write_text
 from crossimage.utils.html import page_template
 
 NOT_COMPARABLE = (
@@ -87,9 +86,12 @@ def write_report(
     data = json.dumps(report_data(settings, evaluations), indent=2, allow_nan=False)
     page = report_page(title, evaluations)
     out.mkdir(parents=True, exist_ok=True)
-    with _new_paths(out) as paths:
-        write_text(paths[0], data + "\n")
+    paths = _write_new(out, (data + "\n").encode(errors="backslashreplace"))
+    try:
         write_text(paths[1], page)
+    except BaseException:
+        paths[0].unlink(missing_ok=True)
+        raise
     return paths
 
 
@@ -204,24 +206,24 @@ def _pairs(evaluations: Sequence[Evaluation]) -> dict[str, list[tuple[str, str]]
     }
 
 
-@contextmanager
-def _new_paths(out: Path) -> Iterator[tuple[Path, Path]]:
-    """Reserve the paths of a new report, and free them if it can't be written."""
+def _write_new(out: Path, data: bytes) -> tuple[Path, Path]:
+    """Write the figures of a report under the first free number; return the paths of it.
+
+    Figures without a page, which an evaluation that was killed has left, are taken up if they are
+    the same.
+    """
     for number in count(1):
         stem = "report" if number == 1 else f"report-{number}"
-        data, page = out / f"{stem}.json", out / f"{stem}.html"
+        figures, page = out / f"{stem}.json", out / f"{stem}.html"
         if page.exists():
             continue
         try:
-            data.touch(exist_ok=False)  # another evaluation may be writing, too
+            write_new(figures, data)  # another evaluation may be writing, too
         except FileExistsError:
-            continue
-        break
-    try:
-        yield data, page
-    except BaseException:
-        data.unlink(missing_ok=True)
-        raise
+            if page.exists() or figures.read_bytes() != data:
+                continue
+        return figures, page
+    raise AssertionError("numbers do not end")
 
 
 def _headings(evaluations: Sequence[Evaluation]) -> list[str]:

@@ -7,12 +7,12 @@ import os
 import shutil
 import subprocess
 import tarfile
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from crossimage.utils.files import atomic
 from crossimage.utils.texts.shown import cut
+from crossimage.utils.writing.scratch import scratch_folder
 
 PACKAGE = "onnxruntime-web@1.30.0"
 """The npm package, under the MIT licence."""
@@ -104,14 +104,14 @@ def _fetch() -> dict[str, bytes]:
             f"--web needs {PACKAGE}, which npm fetches, and npm is not installed; install it "
             f"(Node.js), or {_BY_HAND}"
         )
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         words = [npm, "pack", PACKAGE, "--silent", "--ignore-scripts"]
         try:
             subprocess.run(
-                [*words, "--pack-destination", folder], cwd=folder, check=True,
+                [*words, "--pack-destination", str(folder)], cwd=folder, check=True,
                 capture_output=True, text=True, timeout=_SECONDS, stdin=subprocess.DEVNULL,
             )  # fmt: skip
-            archives = list(Path(folder).glob("*.tgz"))
+            archives = list(folder.glob("*.tgz"))
             with tarfile.open(archives[0]) as archive:
                 files = {name: _member(archive, f"package/dist/{name}") for name in FILES}
         except (subprocess.SubprocessError, IndexError, tarfile.TarError, KeyError) as error:

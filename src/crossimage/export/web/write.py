@@ -10,7 +10,8 @@ from crossimage.data.images.files import load_image, to_pil
 from crossimage.export.web.runtime import runtime_files
 from crossimage.inference.exported.about import beside
 from crossimage.inference.predictor import Predictor
-from crossimage.utils.files import atomic, write_text
+from crossimage.utils.files import atomic, is_temporary, write_text
+from crossimage.utils.writing.pictures import encoded
 
 STATIC = Path(__file__).parent / "static"
 _LARGEST_SAMPLE = 1024  # pixels of its longer side
@@ -38,7 +39,7 @@ class Site:
         _check(predictor)
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"--web: {folder} is a file; give the name of a folder")
-        if folder.is_dir() and any(folder.iterdir()) and not (folder / "model.json").is_file():
+        if folder.is_dir() and not (folder / "model.json").is_file() and _foreign(folder):
             raise ValueError(
                 f"--web: {folder} holds other files than a page of crossimage; give a new folder"
             )
@@ -74,7 +75,7 @@ class Site:
         if self._sample is not None:
             self._sample.thumbnail((_LARGEST_SAMPLE, _LARGEST_SAMPLE))
             with atomic(folder / "sample.png") as file:
-                self._sample.save(file, "PNG")
+                file.write(encoded(self._sample))
         write_text(folder / "model.json", json.dumps(facts, indent=2) + "\n")
         return folder / "index.html"
 
@@ -113,6 +114,13 @@ def _check(predictor: Predictor) -> None:
             f"--web: a browser shows images of 1 or 3 channels, and this model's have {odd[0]}; "
             "leave out --web"
         )
+
+
+def _foreign(folder: Path) -> bool:
+    """Return whether a folder holds anything but what a page that was not finished consists of."""
+    own = {"runtime", "model.onnx", "mapping.onnx", "sample.png"}
+    own |= {path.name for path in STATIC.iterdir()}
+    return any(not is_temporary(path.name) and path.name not in own for path in folder.iterdir())
 
 
 def _put(path: Path, content: bytes) -> None:

@@ -28,6 +28,7 @@ from crossimage.utils.contact_sheet import Panel, sheet
 from crossimage.utils.manifest import NAME, RESULT, Entry
 from crossimage.utils.manifest import SHEET as SHEET_KIND
 from crossimage.utils.progress import StderrProgress
+from crossimage.utils.writing.pictures import encoded
 
 
 @dataclass
@@ -261,5 +262,5 @@ def _write_sheet(plan: Plan, rows: Sequence[list[Tensor]]) -> None:
     titles = ["input", *(str(label) for label in plan.targets for _ in range(plan.samples))]
     columns = [torch.cat(column) for column in zip(*rows, strict=True)]
     contact_sheet = sheet([Panel("", list(zip(titles, columns, strict=True)))])
-    written = plan.results.write(SHEET, lambda file: contact_sheet.save(file, "PNG"))
+    written = plan.results.write(SHEET, lambda file: file.write(encoded(contact_sheet)))
     plan.results.add(NAME, [written.recorded(Entry(SHEET, kind=SHEET_KIND))])

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from PIL import Image
@@ -19,6 +18,7 @@ from crossimage.inference.inputs import read_inputs
 from crossimage.inference.references import find_references, reference_styles
 from crossimage.inference.translator import Translator
 from crossimage.labels import To
+from crossimage.utils.writing.scratch import scratch_folder
 
 _DIGITS = 4  # of the numbers of a style
 _MOST_SHOWN = 1024  # pixels of a side of a preview
@@ -75,7 +75,7 @@ def translate_image(model: Translator, name: str, wish: Wish) -> Made:
         ValueError: The image can't be used, or the wish does not fit the model.
     """
     style = None if wish.style is None else [round(number, _DIGITS) for number in wish.style]
-    with TemporaryDirectory(prefix="crossimage-") as folder:
+    with scratch_folder() as folder:
         done = model.translate_files(
             [wish.image], folder, wish.to, reference=list(wish.references) or None,
             seed=wish.seed, style=style, size=wish.size, format="png",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from crossimage.checkpoints.addresses import builtin_names
 from crossimage.inference.incoming import Incoming
@@ -12,6 +10,7 @@ from crossimage.server.demo.images import MAX_BYTES, Images
 from crossimage.server.demo.samples import find_samples
 from crossimage.server.listening import addresses, listen, run_server, web_needed
 from crossimage.server.models import Models, load_models
+from crossimage.utils.writing.scratch import scratch_folder
 
 
 def run_demo(
@@ -47,10 +46,10 @@ def run_demo(
         served = Models(load_models(chosen, device))
         api = Api(served)
         try:
-            with Incoming() as incoming, TemporaryDirectory(prefix="crossimage-") as folder:
+            with Incoming() as incoming, scratch_folder() as folder:
                 samples = {}
                 for index, one in enumerate(served):
-                    own = Path(folder, str(index))
+                    own = folder / str(index)
                     own.mkdir()
                     samples[one.name] = find_samples(one.translator, one.given, own)
                 pages = DemoPages(served, samples, Images(incoming))

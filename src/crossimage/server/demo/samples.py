@@ -15,6 +15,7 @@ from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.labelled import LabelledDomain
 from crossimage.inference.translator import Translator
 from crossimage.training.recorded import recorded_data, recorded_domains
+from crossimage.utils.writing.pictures import save_png
 
 T = TypeVar("T")
 
@@ -129,7 +130,7 @@ def _reduced(model: Translator, domains: Sequence[Domain], folder: Path) -> Samp
                 x = read_image(path, model.channels("b"), config.range_of("b"), config.data_rules)
                 height, width = (min(side, 512) // scale * scale for side in x.shape[1:])
                 file = folder / f"{path.stem}.png"
-                to_pil(shrink(x[None, :, :height, :width], scale)[0]).save(file)
+                save_png(to_pil(shrink(x[None, :, :height, :width], scale)[0]), file)
                 made.append(Sample(file))
     return Samples({"a": made}, {})
 

@@ -17,7 +17,9 @@ from crossimage.evaluation.report.page import (
 )
 from crossimage.study.analysis.counted import as_csv, sort_votes
 from crossimage.study.analysis.figures import StudyFigures, Table, figures_of
+from crossimage.study.failures import storing
 from crossimage.study.settings import FILE, Settings, write_settings
+from crossimage.study.store import FILE as DATABASE
 from crossimage.study.web.serve import open_study
 from crossimage.utils.files import write_text
 
@@ -80,12 +82,13 @@ def analyse_study(study: Path) -> Analysis:
         raise ValueError(
             f"{error.name} is not installed; install it with `pip install 'crossimage[web]'`"
         ) from None
-    settings, store = open_study(study)
-    try:
-        votes = store.votes()
-        withdrawn = int(store.get("withdrawn") or 0)
-    finally:
-        store.close()
+    with storing(study / DATABASE):
+        settings, store = open_study(study)
+        try:
+            votes = store.votes()
+            withdrawn = int(store.get("withdrawn") or 0)
+        finally:
+            store.close()
     try:
         counted = sort_votes(votes, settings)
         figures = figures_of(counted, settings)

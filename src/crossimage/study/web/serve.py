@@ -9,6 +9,7 @@ from pathlib import Path
 from crossimage.server.listening import addresses, listen, run_server, web_needed
 from crossimage.study import settings as settings_file
 from crossimage.study import store as database
+from crossimage.study.failures import storing
 from crossimage.study.settings import PLANNED, Settings, read_settings
 from crossimage.study.store import Store
 
@@ -51,7 +52,8 @@ def open_study(folder: Path, for_votes: bool = False) -> tuple[Settings, Store]:
                 "--config"
             )
     if for_votes:
-        store.put("settings", settings.model_dump_json())
+        with storing(store.path):
+            store.put("settings", settings.model_dump_json())
     return settings, store
 
 
