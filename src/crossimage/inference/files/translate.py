@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import IO
 from uuid import uuid4
 
 import torch
@@ -262,5 +263,9 @@ def _write_sheet(plan: Plan, rows: Sequence[list[Tensor]]) -> None:
     titles = ["input", *(str(label) for label in plan.targets for _ in range(plan.samples))]
     columns = [torch.cat(column) for column in zip(*rows, strict=True)]
     contact_sheet = sheet([Panel("", list(zip(titles, columns, strict=True)))])
-    written = plan.results.write(SHEET, lambda file: file.write(encoded(contact_sheet)))
+
+    def fill(file: IO[bytes]) -> None:
+        file.write(encoded(contact_sheet))
+
+    written = plan.results.write(SHEET, fill)
     plan.results.add(NAME, [written.recorded(Entry(SHEET, kind=SHEET_KIND))])
