@@ -85,11 +85,9 @@ def main() -> None:
     parser.add_argument("--vote-hop", type=float, default=60, help="microseconds, TCP of hosts")
     options = parser.parse_args()
     sizes = weights_by_player(options.recipe)
-    print(
-        f"{options.recipe}: {options.step:g} ms per step, uneven by {options.jitter:.0%}; gradients ",
-        end="",
-    )
-    print(", ".join(f"{4 * count / 1e6:.0f} MB ({name})" for name, count in sizes.items()))
+    messages = ", ".join(f"{4 * count / 1e6:.0f} MB ({name})" for name, count in sizes.items())
+    print(f"{options.recipe}: {options.step:g} ms per step, uneven by {options.jitter:.0%}")
+    print(f"gradients: {messages}")
     for network in NETWORKS:
         print(f"\n{network.name}\n\n| | {' | '.join(f'{n} GPUs' for n in COUNTS)} |")
         print("|---" * (len(COUNTS) + 1) + "|")
