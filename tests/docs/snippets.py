@@ -127,7 +127,7 @@ def tiny(words: list[str]) -> list[str]:
             words = _with_settings(words, RUN_ONLY if init else small_settings(method))
             if "--budget" in words:  # chooses the number of steps
                 words = [w for w in words if w.partition("=")[0] not in {"steps", "epochs"}]
-            return _with_flags(words, {"--budget": "3s"})
+            return _with_flags(words, {"--budget": "6s"})
         case ["data", "inspect"]:
             return [*words, "--no-estimate"]
         case ["data", "make"]:
