@@ -22,6 +22,7 @@ from crossimage.data.images.files import decode, normalise
 from crossimage.data.images.pixels import BombError, ImageError
 from crossimage.data.images.resize import centre, resize_decoded, size_before_crop
 from crossimage.data.loader import LoadedBatch, Sample
+from crossimage.data.shards.member import is_member
 from crossimage.data.sources.folders import Domain, Split
 from crossimage.data.sources.side_by_side import half_of
 from crossimage.data.unreadable import Unreadable
@@ -206,7 +207,11 @@ class Images(Dataset[Sample]):
         """Return digests by domain name that change if the training images do."""
         prints = {}
         for domain in self.domains:
-            paths = [Path(os.path.abspath(path)) for path in domain.train]
+            # members of shards are known by their names in them, however they are divided
+            paths = [
+                Path("/", path.inside) if is_member(path) else Path(os.path.abspath(path))
+                for path in domain.train
+            ]
             root = os.path.commonpath([path.parent for path in paths])
             files = "\n".join(path.relative_to(root).as_posix() for path in paths)
             digest = hashlib.sha256(os.fsencode(files)).hexdigest()[:16]

@@ -11,16 +11,17 @@ from contextlib import contextmanager
 from multiprocessing.sharedctypes import RawArray
 from pathlib import Path
 
+from crossimage.data.shards.index import find_member
+
 _PATH_BYTES = 4096
 _SIGN = "it ended the process that read it"
 _KILLED = ("SIGKILL", "SIGTERM")  # by the system or a user, perhaps not because of the file
 _MANY = 3  # deaths without a batch in between
 _TRY = """
 import sys
-from pathlib import Path
 from crossimage.data.images.files import decode
 try:
-    decode(Path(sys.argv[1]), 3, (0, 1))
+    decode(sys.argv[1], 3, (0, 1))
 except ValueError:
     pass
 """
@@ -113,7 +114,7 @@ def is_deadly(reason: str) -> bool:
 
 def still_deadly(path: Path) -> bool:
     """Return whether reading a file ends a process, by trying it in one of its own."""
-    if not path.is_file():
+    if not path.is_file() and find_member(path) is None:
         return False
     tried = subprocess.run([sys.executable, "-c", _TRY, str(path)], capture_output=True)
     return tried.returncode != 0

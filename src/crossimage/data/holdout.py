@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -180,8 +179,8 @@ def _contents(paths: Iterable[Path]) -> dict[Path, bytes]:
 
 def _hash_of_ends(path: Path) -> bytes:
     try:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
+        with path.open("rb") as file:
+            size = path.stat().st_size
             start = file.read(_PART)
             file.seek(max(len(start), size - _PART))
             return hashlib.blake2b(b"%d " % size + start + file.read(), digest_size=16).digest()

@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.formats import EXPECTED
 from crossimage.data.images.pixels import ImageError
+from crossimage.data.shards.find import find_members
+from crossimage.data.shards.index import find_member
+from crossimage.data.shards.names import names_shards
 from crossimage.data.sources.find import (
     RESULT,
     TWICE,
@@ -71,7 +74,8 @@ def find_inputs(
 
     Inputs are named by paths of files; by folders, including their sub-folders; by patterns such
     as ``photos/**/*.jpg``, relative to their part without wildcards; by list files, as
-    ``@list.txt`` or simply ``list.txt``, with a path or address per line; or by addresses,
+    ``@list.txt`` or simply ``list.txt``, with a path or address per line; by tar files, whose
+    images they are, also as ranges and patterns such as ``photos-{000..099}.tar``; or by addresses,
     ``https://...``. They may also be encoded images in memory or in files opened in binary mode.
     In folders and patterns, images are recognised as in training
     (:func:`crossimage.data.sources.find.find_files`).
@@ -182,6 +186,11 @@ def _named(path: Path, out: Path, found: FoundInputs, alone: bool) -> Iterator[I
     """Yield what a path names."""
     if path.is_dir():
         yield from _images_in(path, path, out, found)
+    elif names_shards(path):
+        members = find_members([path])
+        found.left_out += members.left_out
+        for member in members.images:
+            yield InputFile(member, Path(members.below_top(member)).parent)
     elif path.is_file():
         if path.suffix.lower() == _LIST and _is_list(path, alone):
             yield from _listed(path)
@@ -191,6 +200,8 @@ def _named(path: Path, out: Path, found: FoundInputs, alone: bool) -> Iterator[I
         raise ValueError(
             f"{path} is not a regular file; to read an image from a pipe, give - in its place"
         )
+    elif member := find_member(path):
+        yield InputFile(member, Path())
     elif str(path).startswith("@"):
         yield from _listed(as_path(str(path)[1:], "the path of a list"))
     else:

@@ -18,6 +18,7 @@ from crossimage.config import DataRules
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.files import from_array, from_pil, read_image, to_array, to_pil
 from crossimage.data.images.label_maps import read_label_map
+from crossimage.data.shards.index import find_member
 from crossimage.inference.halves import HalfRule
 from crossimage.inference.input_checks import Array, check_array, check_tensor
 from crossimage.inference.web import download, is_address, without_secrets
@@ -262,9 +263,10 @@ def _read(
     path = as_path(image, "the path of an image")
     if path.is_dir():
         raise ValueError(f"{path} is a folder, expected an image; translate_files takes folders")
-    if not path.is_file():
+    file = path if path.is_file() else find_member(path)
+    if file is None:
         raise FileNotFoundError(f"there is no image {path}")
-    return read_image(path, channels, value_range, rules)
+    return read_image(file, channels, value_range, rules)
 
 
 def _read_label_map(image: object, channels: int, classes: int) -> Tensor:

@@ -36,6 +36,7 @@ from crossimage.data.images.pixels import (
     scale,
 )
 from crossimage.data.images.quiet import libraries_quiet
+from crossimage.data.shards.index import find_member
 from crossimage.utils.intensities import from_uint8, to_uint8
 from crossimage.utils.memory import is_out_of_memory
 
@@ -335,7 +336,7 @@ def opened(
     """Open a file that was checked; errors name it.
 
     Args:
-        file: An image file, or such a file in memory.
+        file: An image file, a member of a shard, or such a file in memory.
         rules: The rules by which files are read.
         profiles: Whether colours are converted to sRGB.
 
@@ -348,7 +349,7 @@ def opened(
         ImageError: The file is unreadable, truncated or not a regular file.
         BombError: The header announces too many pixels.
     """
-    path = Path(file) if isinstance(file, str) else file
+    path = (find_member(file) or Path(file)) if isinstance(file, str) else file
     format_known = ""
     try:
         check_regular(path)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from crossimage.config import DataRules
+from crossimage.data.shards.member import is_member
 from crossimage.data.sources.find import visible_folders
 from crossimage.data.sources.folders import Domain, Split
 
@@ -39,7 +40,7 @@ def classified(
     if not with_classes:
         return tuple(domains)
     first = domains[min(with_classes)]
-    classes = tuple(visible_folders(first.train_root, rules))
+    classes = tuple(visible_folders(first.train_root, rules) or _folders_in_shards(first))
     if not classes or first.half is not None or first.lines:
         raise ValueError(
             f"{first.train_root} holds no class folders; the images of domain {first.name} need "
@@ -63,6 +64,13 @@ def classified(
             replace(domain, classes=classes, class_indices=indices, test_class_indices=test_indices)
         )
     return tuple(results)
+
+
+def _folders_in_shards(domain: Domain) -> list[str]:
+    """Return the sorted class folders of the images in shards; none of other images."""
+    if not all(map(is_member, domain.train)):
+        return []
+    return sorted({*_class_folders(domain, "train")} - {""})
 
 
 def _class_folders(domain: Domain, split: Split) -> list[str]:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from crossimage.config import DataRules
 from crossimage.data.images.formats import HEAD, SUFFIXES, is_image
+from crossimage.data.shards.index import find_member
+from crossimage.data.shards.member import is_member
 from crossimage.data.sources.results import entries_below, is_own, split_results
 from crossimage.utils.manifest import Entry
 
@@ -196,12 +198,16 @@ def is_run(folder: Path) -> bool:
 
 def check_image(path: Path, rules: DataRules = 3) -> bool:
     """Return whether a file that the user names is an image by its suffix or content."""
-    return _refuse(str(path), path.is_file(), rules) in (None, _JUNK_FILE)
+    return _refuse(path, path.is_file(), rules) in (None, _JUNK_FILE)
 
 
 def judge(path: Path) -> LeftOut | None:
-    """Return why a file would be left out of its folder; None if it is an image."""
-    return _judge(str(path), path.is_file(), 2)
+    """Return why a file would be left out of its folder, or shard; None if it is an image."""
+    if is_member(path):
+        junk = next((part for part in path.inside.split("/")[:-1] if _is_junk(part)), None)
+        if junk is not None:
+            return LeftOut(_JUNK_FOLDER, junk, str(path.parent))
+    return _judge(path, path.is_file(), 2)
 
 
 def describe(left_out: Iterable[LeftOut], unreadable: int = 0) -> str | None:
@@ -244,9 +250,11 @@ class NameIndex:
         self._folders: dict[str, dict[str, str]] = {}
 
     def find(self, path: Path) -> Path | None:
-        """Return the path of the file or folder of that name; None if there is none."""
+        """Return the path of the file, folder or member of a shard; None if there is none."""
         if path.exists():
             return path
+        if member := find_member(path):
+            return member
         if path.name.isascii() and str(path.parent).isascii() or path.parent == path:
             return None
         parent = self.find(path.parent)
@@ -332,17 +340,17 @@ def _is_junk(name: str) -> bool:
     return name.startswith(".") or name.lower() in _JUNK
 
 
-def _judge(path: str, is_file: bool, rules: DataRules) -> LeftOut | None:
+def _judge(path: str | Path, is_file: bool, rules: DataRules) -> LeftOut | None:
     """Return why a file is left out; None if it is an image."""
     reason = _refuse(path, is_file, rules)
     if reason is None:
         return None
     suffix = os.path.splitext(path)[1].lower() or "no suffix"
     name = os.path.basename(path) if reason is _JUNK_FILE else suffix
-    return LeftOut(reason, path if reason in _BY_PATH else name, path)
+    return LeftOut(reason, str(path) if reason in _BY_PATH else name, str(path))
 
 
-def _refuse(path: str, is_file: bool, rules: DataRules) -> tuple[str, str] | None:
+def _refuse(path: str | Path, is_file: bool, rules: DataRules) -> tuple[str, str] | None:
     """Return why a file is not used as an image; None if it is."""
     name = os.path.basename(path)
     suffix = os.path.splitext(name)[1].lower()
@@ -355,7 +363,7 @@ def _refuse(path: str, is_file: bool, rules: DataRules) -> tuple[str, str] | Non
     if suffix in SUFFIXES:
         return None
     try:
-        with open(path, "rb") as file:
+        with Path(path).open("rb") if isinstance(path, str) else path.open("rb") as file:
             head = file.read(HEAD)
     except OSError:
         head = b""

@@ -1,15 +1,20 @@
-"""Domains in folders, side-by-side pairs or list files."""
+"""Domains in folders, side-by-side pairs, list files or tar shards."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from crossimage.config import DataRules, Facts
 from crossimage.data.images.formats import EXPECTED
+from crossimage.data.shards.find import FoundMembers, find_members
+from crossimage.data.shards.index import is_shard
+from crossimage.data.shards.member import Member
+from crossimage.data.shards.names import names_shards, shown_shards
 from crossimage.data.sources.choose import choose
 from crossimage.data.sources.find import (
     NO_SPLIT,
@@ -57,6 +62,8 @@ class Domain:
         called: What the data calls it, such as trainA, if only an order, or a similar name, tells
             that it is this domain.
         roots: If the images come from several paths, their folders.
+        part: In shards of pairs, the part of the names of this domain's images, such as ``photo``
+            of ``0001.photo.png``.
     """
 
     name: str
@@ -75,6 +82,7 @@ class Domain:
     left_out: tuple[LeftOut, ...] = ()
     called: str = ""
     roots: tuple[Path, ...] = ()
+    part: str = ""
 
     def files(self, split: Split) -> tuple[Path, ...]:
         """Return the training or the test images."""
@@ -86,9 +94,13 @@ class Domain:
 
     def below_root(self, path: Path, split: Split) -> Path:
         """Return a training or test image's path below its folder, which partners share."""
-        roots = (*self.roots, self.root(split))
-        root = next((root for root in roots if path.is_relative_to(root)), path.parent)
+        own = self.root(split)
+        root = next((p for p in path.parents if p in self._roots or p == own), path.parent)
         return path.relative_to(root)
+
+    @cached_property
+    def _roots(self) -> frozenset[Path]:
+        return frozenset(self.roots)
 
     def label_names(self, split: Split) -> Iterator[str]:
         """Iterate over the class names of all training or test images; nothing if unknown."""
@@ -102,10 +114,10 @@ def find_images(data: str, names: Sequence[str] = (), rules: DataRules = 3) -> D
     Layouts: ``DIR/train[, DIR/test]``, where ``val`` replaces a missing ``test``; images anywhere
     below ``DIR`` if it has no folder ``train``, except those that
     :func:`~crossimage.data.sources.choose.choose` reserves for testing; a list file with one path
-    per line.
+    per line; tar shards.
 
     Args:
-        data: The folder, or the list file.
+        data: The folder, the list file, or the shards.
         names: Name of the domain; by default the folder's.
         rules: The rules by which files are found.
 
@@ -114,7 +126,10 @@ def find_images(data: str, names: Sequence[str] = (), rules: DataRules = 3) -> D
         ValueError: The path is empty, the folder has no images, or there is more than one name.
     """
     folder = as_path(data, "the path of the data set")
-    if folder.is_file():
+    if names_shards(folder):
+        found = find_members([folder])
+        domain = from_shards(found.shards[0].stem, found, found.images)
+    elif folder.is_file():
         domain = from_list(folder.stem, folder, rules)
     elif not folder.is_dir():
         raise FileNotFoundError(f"{data} is not a folder; expected a folder of images")
@@ -239,6 +254,34 @@ def from_list(name: str, file: Path, rules: DataRules) -> Domain:
     return Domain(name, paths, train_root=file, lines=lines, train_from=str(file))
 
 
+def from_shards(name: str, found: FoundMembers, images: Sequence[Member], part: str = "") -> Domain:
+    """Return images in tar shards as a domain; their folders in the shards may name splits.
+
+    Args:
+        name: Name of the domain.
+        found: All images of the shards.
+        images: Those of this domain.
+        part: As for :class:`Domain`.
+    """
+    place = shown_shards(found.shards)
+    # splits are chosen as if the images were in one folder
+    members: dict[Path, list[Member]] = {}
+    for image in images:
+        members.setdefault(Path(place, found.below_top(image)), []).append(image)
+    choice = choose([*members], Path(place))
+    train, test = (
+        tuple(image for path in paths for image in members[path])
+        for paths in (choice.train, choice.test)
+    )
+    tops = tuple(shard / found.top for shard in found.shards)
+    return Domain(
+        name, train, test, train_root=tops[0], test_root=tops[0], roots=tops, part=part,
+        train_from=f"{choice.train_from} in {place}" if choice.train_from else place,
+        test_from=f"{choice.test_from} in {place}" if test else "",
+        left_out=found.left_out + choice.left_out,
+    )  # fmt: skip
+
+
 def required(folder: Path, rules: DataRules) -> FoundFiles:
     """Find the images below a folder; if there are none, raise an error that lists its contents."""
     if not folder.is_dir():
@@ -247,5 +290,7 @@ def required(folder: Path, rules: DataRules) -> FoundFiles:
     if not files.images:
         others = Counter(entry.name for entry in files.left_out).most_common(5)
         holds = ", ".join(f"{number} x {name}" for name, number in others) or "it is empty"
-        raise ValueError(f"{folder} holds no images ({holds}); expected {EXPECTED}")
+        tar = any(is_shard(entry.path) for entry in files.left_out)
+        shards = f"; for tar files, give {folder / '*.tar'}" if tar else ""
+        raise ValueError(f"{folder} holds no images ({holds}); expected {EXPECTED}{shards}")
     return files

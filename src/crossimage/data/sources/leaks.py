@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -92,7 +91,7 @@ def find_leaks(domains: Sequence[Domain], seconds: float | None = None) -> Leaks
 
 def _size(path: Path) -> int | None:
     try:
-        return os.stat(path).st_size
+        return path.stat().st_size
     except OSError:
         return None
 
@@ -100,7 +99,7 @@ def _size(path: Path) -> int | None:
 def digest_of(path: Path) -> bytes | None:
     """Return a hash of the content of a file; None if it cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             return hashlib.file_digest(file, "blake2b").digest()
     except OSError:
         return None

@@ -111,7 +111,8 @@ def _own_names(domain: Domain, split: Split) -> list[str]:
 def _shared_part(domain: Domain, path: Path, split: Split) -> str:
     """Return the part of an image's path that its partners share."""
     name = domain.below_root(path, split)
-    return (name if domain.half is not None else name.with_suffix("")).as_posix()
+    shared = (name if domain.half is not None else name.with_suffix("")).as_posix()
+    return shared.removesuffix(f".{domain.part}") if domain.part else shared
 
 
 def _unequal_lists(domains: Sequence[Domain]) -> list[str]:

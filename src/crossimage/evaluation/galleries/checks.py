@@ -176,5 +176,5 @@ def _jpegs(paths: Sequence[Path]) -> int:
 
 
 def _is_jpeg(path: Path) -> bool:
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         return format_of(file.read(HEAD)) == "JPEG"

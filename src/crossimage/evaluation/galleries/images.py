@@ -193,7 +193,7 @@ def prefetch(function: Callable[[T], R], items: Iterable[T], count: int) -> Iter
 
 
 def _digest_of(path: Path) -> bytes:
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 

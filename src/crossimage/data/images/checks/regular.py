@@ -32,7 +32,7 @@ def check_regular(file: ImageFile) -> None:
     if not isinstance(file, Path):
         return
     try:
-        mode = os.stat(file).st_mode
+        mode = file.stat().st_mode
     except FileNotFoundError:
         if os.path.islink(file):
             target = os.readlink(file)

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from crossimage.config import DataRules
+from crossimage.data.shards.find import find_members
+from crossimage.data.shards.names import names_shards
 from crossimage.data.sources.find import (
     OTHER_SPLIT,
     OUTSIDE,
@@ -23,6 +25,7 @@ from crossimage.data.sources.folders import (
     Split,
     from_list,
     from_one_folder,
+    from_shards,
     in_folders,
     train_folder,
 )
@@ -37,13 +40,12 @@ def named_domain(name: str, paths: Sequence[Path], rules: DataRules = 3) -> Doma
     A path is a folder, an image or a list file. A folder's own folders ``train`` and ``test`` are
     its splits; a folder such as ``DIR/train/cats`` or ``DIR/trainA`` has its test images in
     ``DIR/test/cats`` or ``DIR/testA``. Images that are given one by one belong to the pair of their
-    place in the list.
+    place in the list. Tar shards are named by paths, ranges and patterns.
 
     Raises:
         FileNotFoundError: A path or a listed file is missing.
         ValueError: A folder has no images, or an image is given twice.
     """
-    single = len(paths) == 1
     images = [path for path in paths if path.is_file() and check_image(path, rules)]
     if len(images) == len(paths):
         _check_once(name, images)
@@ -55,12 +57,17 @@ def named_domain(name: str, paths: Sequence[Path], rules: DataRules = 3) -> Doma
             train_root=paths[0],
             train_from="images given one by one",
         )
-    parts = [_one_path(name, path, rules) for path in paths]
-    if single:
+    shards = [path for path in paths if names_shards(path)]
+    parts = [_one_path(name, path, rules) for path in paths if path not in shards]
+    if shards:
+        found = find_members(shards)
+        parts.append(from_shards(name, found, found.images))
+    if len(parts) == 1:
         return parts[0]
     files = [path for part in parts for split in SPLITS for path in part.files(split)]
     _check_once(name, files)
-    roots = (part.root(split) for part in parts for split in SPLITS)
+    roots = [part.root(split) for part in parts for split in SPLITS]
+    inside = [root for part in parts for root in part.roots]
 
     def origin(split: Split) -> str:
         own = (part.train_from if split == "train" else part.test_from for part in parts)
@@ -75,7 +82,7 @@ def named_domain(name: str, paths: Sequence[Path], rules: DataRules = 3) -> Doma
         train_from=origin("train"),
         test_from=origin("test"),
         left_out=tuple(entry for part in parts for entry in part.left_out),
-        roots=tuple(root for root in roots if root.is_dir()),
+        roots=(*(root for root in roots if root.is_dir()), *inside),
     )
 
 
@@ -176,7 +183,7 @@ def _one_path(name: str, path: Path, rules: DataRules, *, in_split: bool = True)
         kind = "list file " if path.suffix.lower() in _LISTS else ""
         raise FileNotFoundError(
             f"there is no {kind}{path}, which is to hold images of {name}; expected a folder, an "
-            "image or a list file"
+            "image, a list file or tar files"
         )
     if in_split and (split := _in_split(path, rules)) is not None:
         letter, below = split

@@ -27,7 +27,7 @@ def choose_names(
     found: Sequence[str],
     wanted: Sequence[str],
     place: str,
-    path_of: Callable[[str], Path],
+    path_of: Callable[[str], Path] | str,
     *,
     rules: DataRules = 3,
     flexible: bool = False,
@@ -42,7 +42,7 @@ def choose_names(
         found: Names in the data, in their order.
         wanted: Names that are asked for; empty: all that are found.
         place: Where they were found, for error messages.
-        path_of: Returns the path of a name, for the command to advise.
+        path_of: Returns the path of a name, for the command to advise; or the advice itself.
         rules: The rules by which domains are named; before 3, names of which none is found rename
             the folders in their order.
         flexible: Whether the data's own names take the place of other ones.
@@ -66,7 +66,7 @@ def choose_names(
     missing = next(name for name in wanted if name not in match)
     raise ValueError(
         f"{place} holds {_listed(found)}, and no '{missing}': expected {_listed(wanted)}"
-        f"{_advice(found, wanted, match, path_of)}"
+        f"{path_of if isinstance(path_of, str) else _advice(found, wanted, match, path_of)}"
     )
 
 

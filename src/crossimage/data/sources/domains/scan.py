@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from crossimage.config import DataRules
+from crossimage.data.shards.names import names_shards
 from crossimage.data.sources.choose import largest
 from crossimage.data.sources.domains.data_set import DataSet, paths_of, read_data_set, shown
 from crossimage.data.sources.domains.named import (
@@ -17,6 +18,7 @@ from crossimage.data.sources.domains.named import (
     named_domain,
 )
 from crossimage.data.sources.domains.names import Choice, choose_names
+from crossimage.data.sources.domains.shards import halves_of, in_shards
 from crossimage.data.sources.find import visible_folders
 from crossimage.data.sources.folders import (
     LAYOUTS,
@@ -26,11 +28,8 @@ from crossimage.data.sources.folders import (
     required,
     train_folder,
 )
-from crossimage.data.sources.side_by_side import check_side_by_side
 from crossimage.data.sources.split_names import split_folders
 from crossimage.utils.files import as_path
-
-_HALVES = ("the left half", "the right half")
 
 
 def scan_domains(
@@ -45,8 +44,9 @@ def scan_domains(
     """Find the domains of a data set.
 
     Layouts: ``DIR/trainA, trainB[, testA, testB]``; ``DIR/train/<domain>[, test/<domain>]``;
-    ``DIR/<domain>[, test/<domain>]``; side-by-side pairs directly in ``DIR/train[, test]``; and
-    paths by name, see :func:`~crossimage.data.sources.domains.named.named_domain`. Splits are
+    ``DIR/<domain>[, test/<domain>]``; side-by-side pairs directly in ``DIR/train[, test]``;
+    shards of pairs, see :func:`~crossimage.data.sources.domains.shards.in_shards`; and paths by
+    name, see :func:`~crossimage.data.sources.domains.named.named_domain`. Splits are
     recognised as by :func:`~crossimage.data.sources.split_names.split_of`. Validation images take
     the place of test images if no domain has any. Folders are searched recursively; hidden
     files and the folders of training runs are ignored.
@@ -76,6 +76,8 @@ def scan_domains(
         domains, chosen = _from_paths(given, names, rules, flexible)
         if paired:
             domains = _alike(domains)
+    elif names_shards(given):
+        domains, chosen = in_shards(given, names, paired, flexible)
     else:
         folder = as_path(given, "the path of the data set")
         if not folder.is_dir():
@@ -194,13 +196,7 @@ def _from_splits(
         )
         return in_folders(folder, [(name, "", name) for name, _ in chosen], rules), chosen
     (images,) = in_folders(folder, [("", "", "")], rules)
-    aspect = check_side_by_side(images.train, images.test, paired, LAYOUTS, rules)
-    images = replace(images, aspect=round(aspect, 4))
-    halves = (
-        replace(images, name=name, half=half, called=_HALVES[half])
-        for half, name in enumerate("ab")
-    )
-    return tuple(halves), []
+    return halves_of(images, paired, LAYOUTS, rules), []
 
 
 def _from_domain_folders(

@@ -1,0 +1,1 @@
+"""Tar shards: their members as images that are read in place."""

@@ -1,0 +1,84 @@
+"""Find the images in tar shards, and report what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from crossimage.data.images.formats import EXPECTED
+from crossimage.data.shards.index import LINK, read_index
+from crossimage.data.shards.member import Member
+from crossimage.data.shards.names import expand_shards, shown_shards
+from crossimage.data.sources.find import LeftOut, describe, judge
+
+
+class FoundMembers(NamedTuple):
+    """The images in tar shards.
+
+    Attributes:
+        images: The images, sorted by their paths in the shards, whichever shard they are in.
+        left_out: All other members.
+        shards: The tar files.
+        top: The folder in the shards that holds all images, with ``/``; empty if none does.
+    """
+
+    images: tuple[Member, ...]
+    left_out: tuple[LeftOut, ...]
+    shards: tuple[Path, ...]
+    top: str
+
+    def below_top(self, path: Member) -> str:
+        """Return an image's path below the folder that holds all images."""
+        return path.inside[len(self.top) + 1 if self.top else 0 :]
+
+
+def find_members(given: Iterable[str | Path]) -> FoundMembers:
+    """Find the images in tar files.
+
+    They are recognised as in folders. The order depends on the names of the members alone, so
+    that the images of a folder have the same order in shards, however they are divided.
+
+    Args:
+        given: The tar files, ranges and patterns; see :func:`expand_shards`.
+
+    Raises:
+        FileNotFoundError: A tar file is missing.
+        ValueError: One is compressed, damaged or cut short, or they hold no images.
+    """
+    shards = expand_shards(given)
+    images: list[tuple[str, int, Member]] = []
+    left_out: list[LeftOut] = []
+    for number, shard in enumerate(shards):
+        index = read_index(shard)
+        left_out += [
+            LeftOut(entry.reason, shard.name, f"{shard}/{entry.name}#{place}")
+            for place, entry in enumerate(index.not_used)
+        ]
+        for path in index.members:
+            if reason := judge(path):
+                left_out.append(reason)
+            else:
+                images.append((path.inside, number, path))
+    if not images:
+        holds = describe(left_out) or "no files at all"
+        links = any(entry.reason == LINK for entry in left_out)
+        advice = "; make the tar file with `tar --dereference`, which stores what links lead to"
+        raise ValueError(
+            f"{shown_shards(shards)}: there is no image ({holds}); expected {EXPECTED}"
+            f"{advice if links else ''}"
+        )
+    images.sort(key=lambda entry: entry[:2])
+    top = _shared_folder([name for name, _, _ in images])
+    return FoundMembers(tuple(path for *_, path in images), tuple(left_out), tuple(shards), top)
+
+
+def _shared_folder(names: list[str]) -> str:
+    """Return the folder that holds all of some sorted names."""
+    first, last = (name.split("/")[:-1] for name in (names[0], names[-1]))
+    shared = []
+    for one, other in zip(first, last, strict=False):
+        if one != other:
+            break
+        shared.append(one)
+    return "/".join(shared)
