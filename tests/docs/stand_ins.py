@@ -291,7 +291,15 @@ STAND_INS: dict[str, StandIns] = {
             "photo.jpg": partial(image, size=(40, 48)),
         }
     ),
-    "docs/data.md": StandIns({"DIR": pairs, "ORIGINALS": originals, "PHOTOS": PHOTOS}),
+    "docs/data.md": StandIns(
+        {
+            "DIR": pairs,
+            "ORIGINALS": originals,
+            "PHOTOS": PHOTOS,
+            "photos": images,
+            "sketches": images,
+        }
+    ),
     "docs/make.md": StandIns(
         {
             "PHOTOS": PHOTOS,

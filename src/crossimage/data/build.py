@@ -17,6 +17,7 @@ from crossimage.data.class_pairs import ClassPairs
 from crossimage.data.datasets import Images, PairedImages, SingleImages, UnpairedImages
 from crossimage.data.holdout import describe_held_out, hold_out
 from crossimage.data.labelled import LabelledImages
+from crossimage.data.shards.names import names_shards
 from crossimage.data.sources.class_pairs import facts_of_class_pairs, find_class_pairs
 from crossimage.data.sources.class_sets import find_class_set
 from crossimage.data.sources.classes import classified
@@ -128,6 +129,8 @@ def _find_domains(
 ) -> tuple[Domain, ...]:
     """Find the domains, or the labelled data sets, of a data set."""
     names, rules = config.domains, config.data_rules
+    if layout in ("labelled", "classes", "class_pairs"):
+        _check_no_shards(data)
     match layout:
         case "unpaired":
             indices = [string.ascii_lowercase.index(letter) for letter in class_letters]
@@ -157,6 +160,21 @@ def _find_domains(
             assert isinstance(config, ClassPairsConfig)
             return find_class_pairs(
                 data, config.attributes, rules, needed=config.needed, because=config.because
+            )
+
+
+def _check_no_shards(data: DataSet) -> None:
+    """Refuse tar files for methods that learn from labels.
+
+    Raises:
+        ValueError: The data names some.
+    """
+    given = [data] if isinstance(data, str) else [path for own in data.values() for path in own]
+    for path in given:
+        if names_shards(path):
+            raise ValueError(
+                f"{path} names tar files, which methods with labels don't read; unpack them with "
+                "`tar -xf` and give the folder"
             )
 
 

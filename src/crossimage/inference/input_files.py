@@ -200,8 +200,8 @@ def _named(path: Path, out: Path, found: FoundInputs, alone: bool) -> Iterator[I
         raise ValueError(
             f"{path} is not a regular file; to read an image from a pipe, give - in its place"
         )
-    elif member := find_member(path):
-        yield InputFile(member, Path())
+    elif (named := find_member(path)) is not None:
+        yield InputFile(named, Path())
     elif str(path).startswith("@"):
         yield from _listed(as_path(str(path)[1:], "the path of a list"))
     else:

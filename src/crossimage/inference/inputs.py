@@ -263,10 +263,10 @@ def _read(
     path = as_path(image, "the path of an image")
     if path.is_dir():
         raise ValueError(f"{path} is a folder, expected an image; translate_files takes folders")
-    file = path if path.is_file() else find_member(path)
-    if file is None:
+    found = path if path.is_file() else find_member(path)
+    if found is None:
         raise FileNotFoundError(f"there is no image {path}")
-    return read_image(file, channels, value_range, rules)
+    return read_image(found, channels, value_range, rules)
 
 
 def _read_label_map(image: object, channels: int, classes: int) -> Tensor:

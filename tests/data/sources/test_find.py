@@ -197,7 +197,7 @@ def test_results_sheets_and_reports_among_training_images_are_left_out_and_count
     with ManifestWriter(folder) as manifest:
         for name in ("0_1.png", "0_2.png"):
             manifest.add(Entry(name, sha256_of(folder / name), input="0.png"))
-        manifest.add(Entry("sheet.png", sha256_of(folder / "sheet.png"), SHEET))
+        manifest.add(Entry("sheet.png", sha256_of(folder / "sheet.png"), kind=SHEET))
     add_report(folder / "report.html")
     a, b = scan_domains(str(tmp_path))
     assert [path.name for path in a.train] == [path.name for path in b.train]

@@ -11,6 +11,7 @@ from crossimage.data.build import build_dataset, find_source
 from crossimage.data.inspect import inspect
 from crossimage.data.loader import load_batches
 from crossimage.data.sources.find import describe
+from crossimage.methods import METHODS
 from tests.data.helpers import flat, noise, pets, same, save
 from tests.data.shards.helpers import images, png, write_tar
 
@@ -155,6 +156,15 @@ def test_inspection_counts_what_is_left_out_of_shards(tmp_path: Path) -> None:
         "1 junk file (.hidden.png)"
     )
     assert report.splits[0].broken[0][0] == f"{a}/broken.png"
+
+
+@pytest.mark.parametrize("method", ["stargan", "stargan_v2", "funit", "sketchygan"])
+def test_methods_with_labels_say_that_they_read_no_shards(tmp_path: Path, method: str) -> None:
+    shard = write_tar(tmp_path / "a.tar", images(4))
+    kind = METHODS[method]
+    for data in (str(shard), f"{tmp_path}/{{a,b}}.tar", f"cat={shard},dog={shard}"):
+        with pytest.raises(ValueError, match=r"methods with labels don't read; unpack them"):
+            find_source(data, kind.Config(), kind.layout)
 
 
 def test_shards_and_folders_can_be_mixed(tmp_path: Path) -> None:

@@ -83,9 +83,11 @@ class Member(_SystemPath):
         if not is_member(self):
             return super().stat(follow_symlinks=follow_symlinks)
         shard, _, size = self._place
-        values = list(os.stat(shard.path))
+        own = os.stat(shard.path)
+        values = [*own]
         values[6] = size
-        return os.stat_result(values)
+        times = {name: getattr(own, name) for name in ("st_mtime_ns", "st_ctime_ns", "st_atime_ns")}
+        return os.stat_result(values, times)
 
     def exists(self, **_: Any) -> bool:
         """Return whether there is such a file."""
@@ -99,7 +101,7 @@ class Member(_SystemPath):
         """Return whether it is a folder, which no member is."""
         return not is_member(self) and super().is_dir()
 
-    def __reduce__(self) -> tuple[Callable[..., Path], tuple[Any, ...]]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[Callable[..., Path], tuple[Any, ...]]:
         """Pickle the member with its place."""
         if not is_member(self):
             return Path, (str(self),)

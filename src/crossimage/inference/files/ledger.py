@@ -251,7 +251,7 @@ def input_state(path: Path) -> tuple[int, int]:
     Raises:
         OSError: It does not exist.
     """
-    state = os.stat(path)
+    state = path.stat()
     # a file unpacked or copied over another may keep its time of modification
     return state.st_size, state.st_mtime_ns if os.name == "nt" else state.st_ctime_ns
 
