@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from itertools import chain, count
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from crossimage.inference.input_files import InputFile
 
@@ -18,7 +18,7 @@ _KEPT = 200  # bytes of a longer stem
 
 def name_outputs(
     sources: Sequence[InputFile],
-    suffix_for: Callable[[Path], str],
+    suffix_for: Callable[[PurePath], str],
     outputs: int | Sequence[str],
 ) -> list[list[Path]]:
     """Name the outputs of each input, relative to their folder, all differently.
@@ -52,12 +52,9 @@ def name_outputs(
         for source, stem in zip(group, stems, strict=True):
             names[source] = _output(source, stem, suffix_for)
             taken.add(_key(names[source]))
-    if outputs == 1:
+    endings = endings_of(outputs)
+    if not endings:
         return [[names[source]] for source in sources]
-    if isinstance(outputs, int):
-        endings = [str(k) for k in range(1, outputs + 1)]
-    else:
-        endings = [_safe(title) for title in outputs]
     paths = [
         [path.with_name(_fitting(f"{path.stem}_{ending}", path.suffix)) for ending in endings]
         for path in (names[source] for source in sources)
@@ -72,13 +69,44 @@ def name_outputs(
     return paths
 
 
+def endings_of(outputs: int | Sequence[str]) -> list[str]:
+    """Return what is appended to the names of an input's outputs; empty for a single output.
+
+    Args:
+        outputs: As for :func:`name_outputs`.
+    """
+    if isinstance(outputs, int):
+        return [str(k) for k in range(1, outputs + 1)] if outputs > 1 else []
+    return [_safe(title) for title in outputs]
+
+
+def output_names(
+    name: str, suffix_for: Callable[[PurePath], str], endings: Sequence[str]
+) -> list[str]:
+    """Name the outputs of one input, whose name collides with no other.
+
+    Args:
+        name: The input's path relative to its folder, with ``/``.
+        suffix_for: As for :func:`name_outputs`.
+        endings: As :func:`endings_of` returns them.
+    """
+    path = PurePath(name)
+    suffix = suffix_for(path)
+    folder = name[: len(name) - len(path.name)]
+    first = _fitting(path.stem, suffix)
+    if not endings:
+        return [folder + first]
+    stem = first[: len(first) - len(suffix)]
+    return [folder + _fitting(f"{stem}_{ending}", suffix) for ending in endings]
+
+
 def _safe(text: str) -> str:
     """Replace the characters that file names cannot hold."""
     return re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", text)
 
 
 def _distinct_stems(
-    group: list[InputFile], taken: set[str], suffix_for: Callable[[Path], str]
+    group: list[InputFile], taken: set[str], suffix_for: Callable[[PurePath], str]
 ) -> list[str]:
     """Give inputs of one name different stems."""
     rules: list[Callable[[InputFile], str]] = [
@@ -95,7 +123,7 @@ def _distinct_stems(
     return [next(free) for _ in group]
 
 
-def _output(source: InputFile, stem: str, suffix_for: Callable[[Path], str]) -> Path:
+def _output(source: InputFile, stem: str, suffix_for: Callable[[PurePath], str]) -> Path:
     return source.folder / _fitting(stem, suffix_for(source.path))
 
 

@@ -125,6 +125,24 @@ def find_files(folder: Path, rules: DataRules = 3) -> FoundFiles:
     return FoundFiles(tuple(others or results), tuple(left_out))
 
 
+def walk_images(folder: str, folders: list[LeftOut], files: list[LeftOut]) -> Iterator[str]:
+    """Yield the paths of the images below a folder like :func:`find_files`, one by one.
+
+    Results of earlier translations and contact sheets are not told from other images.
+
+    Args:
+        folder: The folder.
+        folders: Collects the folders that are left out.
+        files: Collects the files that are left out.
+    """
+    for path, is_file in _walk(folder, (), folders):
+        reason = _judge(path, is_file, 3)
+        if reason is None:
+            yield path
+        else:
+            files.append(reason)
+
+
 def without_results(paths: Sequence[Path], left_out: list[LeftOut]) -> list[Path]:
     """Return images without the results among them, unless there is nothing else.
 
@@ -168,8 +186,8 @@ def _find(folder: Path, rules: DataRules) -> tuple[list[Path], list[LeftOut], di
             images.append(Path(path))
         else:
             refused.append(reason)
-    images.sort(key=lambda path: path.relative_to(folder).as_posix())
     if rules == 1:
+        images.sort(key=lambda path: path.relative_to(folder).as_posix())
         return images, refused, {}
     entries = entries_below(folder, (entry.path for entry in refused))
     left_out += [entry for entry in refused if not is_own(entry.path, entries)]
@@ -284,7 +302,7 @@ def _walk(
     parents = (*parents, os.path.realpath(folder))
     try:
         with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
+            entries = sorted(listing, key=_order)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -301,6 +319,11 @@ def _walk(
             left_out.append(LeftOut(_CYCLE, entry.path, entry.path))
         else:
             yield from _walk(entry.path, parents, left_out)
+
+
+def _order(entry: os.DirEntry[str]) -> str:
+    """Return what files and folders are sorted by, so that files come in the order of paths."""
+    return f"{entry.name}/" if _is(entry.is_dir) else entry.name
 
 
 def _is(kind: Callable[[], bool]) -> bool:

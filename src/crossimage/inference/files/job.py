@@ -19,9 +19,10 @@ from crossimage.data.images.pixels import ImageError
 from crossimage.data.images.resize import resize_shortest_side, resize_to_cover
 from crossimage.data.sources.find import further_images
 from crossimage.inference.failures import ends_all, refusal, unwritable
+from crossimage.inference.files.items import Item
 from crossimage.inference.files.large import LargeFile, LargeFiles
 from crossimage.inference.files.options import FileOptions
-from crossimage.inference.files.plan import Item, Plan, target_letter
+from crossimage.inference.files.plan import Plan, target_letter
 from crossimage.inference.files.results import Written
 from crossimage.inference.large_images import is_large, large_images
 from crossimage.inference.output_types import note_lost_depth, note_type

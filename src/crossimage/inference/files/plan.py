@@ -16,44 +16,29 @@ from torch import Tensor
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.files import Opacity
 from crossimage.data.sources.find import LeftOut
-from crossimage.inference.file_names import name_outputs
+from crossimage.inference.file_names import endings_of, name_outputs
+from crossimage.inference.files.items import FolderItems, Item, Items
 from crossimage.inference.files.ledger import Wanted, input_state
 from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.results import FolderResults, Results
 from crossimage.inference.halves import HalfRule
 from crossimage.inference.incoming import Incoming
-from crossimage.inference.input_files import find_inputs
+from crossimage.inference.input_files import as_inputs, find_inputs
 from crossimage.inference.inputs import FilesLike, ImageLike, fit_codes
 from crossimage.inference.output_types import suffix_for
 from crossimage.inference.outputs import SHEET, check_folder
 from crossimage.inference.predictor import Draw, Predictor
 from crossimage.inference.records import Records, style_for, styles_of
 from crossimage.inference.references import Reference, find_references, reference_styles
+from crossimage.inference.web import is_address
 from crossimage.labels import To
 from crossimage.utils.arguments import whole
-from crossimage.utils.files import RealPaths
+from crossimage.utils.files import RealPaths, as_path
 from crossimage.utils.manifest import Entry, sha256_of
 from crossimage.utils.seeds import seed_of
 
 ALL_LABELS = "all"
 """The target that stands for every label of a method with labels, one after the other."""
-
-
-class Item(NamedTuple):
-    """An input and its outputs.
-
-    Attributes:
-        number: Its place among the inputs, from 0.
-        path: The input's file.
-        drawn: The name that random styles depend on: the input's path relative to the folder,
-            pattern or list that named it, with ``/``.
-        outputs: Names of its outputs: the samples of the first target, then those of the next.
-    """
-
-    number: int
-    path: Path
-    drawn: str
-    outputs: Sequence[str]
 
 
 class Plan(NamedTuple):
@@ -77,7 +62,7 @@ class Plan(NamedTuple):
         notes: What users should know about the references.
     """
 
-    items: Sequence[Item]
+    items: Items
     targets: Sequence[To]
     samples: int
     results: Results
@@ -153,39 +138,57 @@ def make_plan(
     _check_alpha(predictor, targets[0], options.alpha)
     if isinstance(to, Tensor):
         predictor.encode_target(to, 1)  # all files get the same labels
-    found = find_inputs(paths, out, incoming, options.progress)
-    sources = found.files
     suffix = partial(suffix_for, format=options.format, depth=options.depth)
     titles = (
         labels if samples == 1 else [f"{label}_{k + 1}" for label in labels for k in range(samples)]
     )
-    names = name_outputs(sources, suffix, titles if every else samples)
-    results = FolderResults(out)
-    items = [
-        Item(
-            i,
-            source.path,
-            (source.folder / source.path.name).as_posix(),
-            [one.as_posix() for one in group],
-        )
-        for i, (source, group) in enumerate(zip(sources, names, strict=True))
-    ]
-    _protect(items, references, out, every)
+    wanted = titles if every else samples
+    items: Items | None = None
+    skipped: list[tuple[Path, str]] = []
+    given = as_inputs(paths)
+    folder = _single_folder(given)
+    if folder is not None and not references:
+        found_again = FolderItems(folder, out, suffix, endings_of(wanted))
+        if found_again.is_plain and len(found_again):
+            items = found_again
+            left_out += found_again.left_out
+    if items is None:
+        found = find_inputs(given, out, incoming, options.progress)
+        left_out += found.left_out
+        skipped = found.skipped
+        names = name_outputs(found.files, suffix, wanted)
+        items = [
+            Item(
+                number,
+                source.path,
+                (source.folder / source.path.name).as_posix(),
+                [name.as_posix() for name in group],
+            )
+            for number, (source, group) in enumerate(zip(found.files, names, strict=True))
+        ]
+        _protect(items, references, out, every)
     seed = int(torch.randint(2**62, ())) if options.seed is None else whole(options.seed, "seed")
     half = HalfRule(predictor.networks, predictor.source_letter(targets[0]), options.half)
     style_half = HalfRule(
         predictor.networks, target_letter(predictor, targets[0]), options.half, reference=True
     )
     draw = draw_rule(predictor, targets, samples, references, options, seed, style_half)
-    left_out += found.left_out
     records = Records(predictor, seed, _settings(options))
     chosen = bool(references) or options.style is not None
     styles = styles_of(samples, options.same_style, references, options.style)
     return Plan(
-        items, targets, samples, results, draw, every, left_out, incoming, found.skipped, records,
-        styles, chosen or predictor.multimodal, half,
+        items, targets, samples, FolderResults(out), draw, every, left_out, incoming, skipped,
+        records, styles, chosen or predictor.multimodal, half,
         style_half.sentences("reference"),
     )  # fmt: skip
+
+
+def _single_folder(given: Sequence[object]) -> Path | None:
+    """Return the folder that is the only input; None for anything else."""
+    if len(given) != 1 or not isinstance(given[0], str | Path) or is_address(given[0]):
+        return None
+    path = as_path(given[0], "the path of an input")
+    return path if path.is_dir() else None
 
 
 def _settings(options: FileOptions) -> dict[str, Any]:

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from crossimage.data.sources.find import describe
+from crossimage.inference.files.items import Item, Items, Share
 from crossimage.inference.files.job import MAX_SHEET_INPUTS, Job
 from crossimage.inference.files.ledger import Done, Ledger, from_earlier_runs
 from crossimage.inference.files.options import FileOptions
-from crossimage.inference.files.plan import Item, Plan, make_plan
+from crossimage.inference.files.plan import Plan, make_plan
 from crossimage.inference.incoming import Incoming
 from crossimage.inference.inputs import FilesLike
 from crossimage.inference.outputs import SHEET, report_progress
@@ -217,10 +218,9 @@ def _carry_out(
     return totals
 
 
-def _share(plan: Plan, options: FileOptions) -> Sequence[Item]:
+def _share(plan: Plan, options: FileOptions) -> Items:
     """Return the inputs of this process: every n-th one for a shard of n."""
-    k, n = options.shard or (1, 1)
-    return plan.items[k - 1 :: n]
+    return plan.items if options.shard is None else Share(plan.items, *options.shard)
 
 
 def _check_same(ledger: Ledger, plan: Plan) -> None:
