@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from tyro.conf import Positional
@@ -27,6 +27,9 @@ from crossimage.cli.pipes import PIPE, check_single, read_pipes, results_folder,
 from crossimage.utils.files import as_path
 from crossimage.utils.progress import StderrProgress
 from crossimage.utils.streams import print_error, printable
+
+if TYPE_CHECKING:
+    from crossimage.bulk.cluster import Cluster
 
 _NAMED = 10  # files of a kind that are named
 
@@ -54,6 +57,9 @@ def translate(
     batch_size: int = 4,
     skip_existing: bool = False,
     shard: Annotated[str | None, tyro.conf.arg(metavar="K/N")] = None,
+    engine: Annotated[str | None, tyro.conf.arg(metavar="ray[://HOST:PORT]")] = None,
+    workers: int | None = None,
+    gpus: float = 0.0,
     device: str = "auto",
     precision: Literal["fp32", "bf16"] = "fp32",
     memory: str = "auto",
@@ -102,11 +108,17 @@ def translate(
         shard: The part of the inputs to translate, such as 3/16 for the third of 16, for array jobs
             that share a folder of results; needs --seed. What is there already is skipped, and
             results of another model, seed or settings are refused.
+        engine: Translate with the workers of a Ray cluster: ray for one on this machine alone, or
+            ray://HOST:PORT for the one with this head. All its machines see the model, the inputs
+            and --out. Needs --seed; what is there already is skipped.
+        workers: With --engine, the most workers; by default as many as there is room for.
+        gpus: With --engine, the share of a GPU that each worker takes, such as 1 or 0.25.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
         precision: bf16 is about three times as fast on hardware that supports it, but not exact.
         memory: Memory to use, such as 2GB; auto: what is free. Images that do not fit as a whole
             are translated in strips of rows, with the same results.
         threads: Threads that compute on the CPU; by default one per core that nothing else uses.
+            With --engine, the CPUs of each worker, by default 1.
         value_range: Lowest and highest value of images of more than 8 bits; by default those that
             the model was trained with.
         max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
@@ -118,6 +130,7 @@ def translate(
 
     limit_pixels(max_pixels)
     part = parse_shard(shard, seed)
+    cluster = _cluster(engine, workers, gpus, threads, device, out)
     if out == PIPE:
         check_single(inputs, max(samples, len(reference)))
     images, references = read_pipes(inputs, reference)
@@ -130,14 +143,13 @@ def translate(
     use_threads(threads, device)
     ranges = build(Config, {"value_range": value_range}, source="crossimage translate").value_range
     with results_folder(out) as folder, StderrProgress(skip_short=True) as progress:
-        model = load(
-            run,
-            device,
-            precision=precision,
-            value_range=ranges,
-            settings=parse_overrides(set),
-            memory=memory,
-        )
+        loading: dict[str, Any] = {
+            "precision": precision,
+            "value_range": ranges,
+            "settings": parse_overrides(set),
+            "memory": memory,
+        }
+        model = load(run, "cpu" if cluster else device, **loading)
         labels = model.networks.labels
         target = parse_target(to, labels.names) if to and labels else to
         options = FileOptions(
@@ -145,10 +157,19 @@ def translate(
             depth, batch_size, skip_existing, progress, parse_style(style), part,
         )  # fmt: skip
         written: list[Path] = []  # for stdout, which takes a single one
-        report = translate_all(
-            model, images, folder, target, options,
-            on_written=(lambda _, name: written.append(folder / name)) if out == PIPE else ignore,
-        )  # fmt: skip
+        if cluster:
+            from crossimage.bulk.ray_engine import translate_with_ray
+
+            loading["device"] = "cuda" if gpus else "cpu"
+            report = translate_with_ray(
+                model, run, loading, images, folder, target, options, cluster
+            )
+        else:
+            report = translate_all(
+                model, images, folder, target, options,
+                on_written=(lambda _, name: written.append(folder / name))
+                if out == PIPE else ignore,
+            )  # fmt: skip
         if out == PIPE:
             write_stdout(written)
     skips = [f"skipped: {reason}" for _, reason in report.skipped]
@@ -162,6 +183,38 @@ def translate(
         print(f"{count(report.written, 'image')} written to {printable(out)}{there}{also}")
     if skipped:
         raise SystemExit(SOME_SKIPPED)
+
+
+def _cluster(
+    engine: str | None, workers: int | None, gpus: float, threads: int | None, device: str, out: str
+) -> Cluster | None:
+    """Return how ``--engine`` uses a cluster; None without it.
+
+    Raises:
+        ValueError: An option has no meaning with it, or without it.
+    """
+    if engine is None:
+        if workers is not None or gpus:
+            raise ValueError("--workers and --gpus are options of --engine ray; add it")
+        return None
+    from crossimage.bulk.cluster import Cluster, parse_engine
+
+    address = parse_engine(engine)
+    if device != "auto":
+        raise ValueError(
+            f"--engine ray chooses the devices, and --device is {device}; leave it out, and give "
+            "--gpus for workers on GPUs"
+        )
+    if out == PIPE:
+        raise ValueError(
+            "--engine ray writes into a folder that all machines see; name it with --out"
+        )
+    if workers is not None and workers < 1 or gpus < 0:
+        raise ValueError(
+            f"--workers is {workers} and --gpus {gpus:g}, expected at least 1 worker and a share "
+            "of a GPU of 0 or more"
+        )
+    return Cluster(address, workers, gpus, threads or 1)
 
 
 def ledger(out: Positional[Out], *, repair: bool = False) -> None:

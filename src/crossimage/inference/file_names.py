@@ -7,6 +7,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import chain, count
 from pathlib import Path, PurePath
 
@@ -87,17 +88,24 @@ def output_names(
 
     Args:
         name: The input's path relative to its folder, with ``/``.
-        suffix_for: As for :func:`name_outputs`.
+        suffix_for: As for :func:`name_outputs`; it looks at the suffix of the input alone.
         endings: As :func:`endings_of` returns them.
     """
-    path = PurePath(name)
-    suffix = suffix_for(path)
-    folder = name[: len(name) - len(path.name)]
-    first = _fitting(path.stem, suffix)
+    folder, separator, base = name.rpartition("/")
+    stem, own = os.path.splitext(base)
+    if own == ".":  # which is a suffix for some versions of Python
+        stem, own = PurePath(base).stem, PurePath(base).suffix
+    suffix = _suffix_for(own, suffix_for)
+    first = _fitting(stem, suffix)
     if not endings:
-        return [folder + first]
+        return [folder + separator + first]
     stem = first[: len(first) - len(suffix)]
-    return [folder + _fitting(f"{stem}_{ending}", suffix) for ending in endings]
+    return [folder + separator + _fitting(f"{stem}_{ending}", suffix) for ending in endings]
+
+
+@lru_cache(maxsize=64)
+def _suffix_for(own: str, suffix_for: Callable[[PurePath], str]) -> str:
+    return suffix_for(PurePath(f"x{own}"))
 
 
 def _safe(text: str) -> str:
@@ -129,6 +137,8 @@ def _output(source: InputFile, stem: str, suffix_for: Callable[[PurePath], str])
 
 def _fitting(stem: str, suffix: str) -> str:
     """Return a file's name, with the end of a stem that is too long replaced by its hash."""
+    if len(stem) < _MAX_NAME // 8:  # up to four bytes per character
+        return stem + suffix
     encoded = os.fsencode(stem)
     if len(encoded) + len(os.fsencode(suffix)) <= _MAX_NAME:
         return stem + suffix

@@ -327,8 +327,7 @@ class Job:
         """List outputs that are complete, and before the first how many there will be."""
         if lines and not self._begun:
             self._begun = True
-            number = len(self._plan.items) * len(self._plan.targets) * self._plan.samples
-            self._plan.results.add(self._list, [self._plan.records.job(number)])
+            self._plan.results.add(self._list, [self._plan.records.job(self._plan.planned)])
         self._plan.results.add(self._list, [entry for _, _, entry in lines])
         for item, name, _ in lines:
             self._on_written(item.number, name)

@@ -41,11 +41,24 @@ ALL_LABELS = "all"
 """The target that stands for every label of a method with labels, one after the other."""
 
 
+class Part(NamedTuple):
+    """Inputs that a process translates for another one.
+
+    Attributes:
+        items: The inputs.
+        planned: Number of results of all processes.
+    """
+
+    items: Sequence[Item]
+    planned: int
+
+
 class Plan(NamedTuple):
     """What is translated to what.
 
     Attributes:
         items: The inputs with their outputs.
+        planned: Number of results of all processes that share the work.
         targets: The targets of every input.
         samples: Outputs per input and target.
         results: Where outputs are written.
@@ -63,6 +76,7 @@ class Plan(NamedTuple):
     """
 
     items: Items
+    planned: int
     targets: Sequence[To]
     samples: int
     results: Results
@@ -119,8 +133,19 @@ def make_plan(
     to: To | None,
     options: FileOptions,
     incoming: Incoming,
+    part: Part | None = None,
 ) -> Plan:
-    """Find the inputs and name the outputs, before anything is translated."""
+    """Find the inputs and name the outputs, before anything is translated.
+
+    Args:
+        predictor: The trained model.
+        paths: Files, folders, patterns, lists, addresses and encoded images.
+        out: Folder for the outputs.
+        to: Name of the target domain, labels, or ``all`` of them.
+        options: All other choices.
+        incoming: Keeps the images that are not files.
+        part: Inputs that another process has found and named already, in place of ``paths``.
+    """
     check_folder(out)
     left_out: list[LeftOut] = []
     few_shot = predictor.networks.few_shot
@@ -143,11 +168,11 @@ def make_plan(
         labels if samples == 1 else [f"{label}_{k + 1}" for label in labels for k in range(samples)]
     )
     wanted = titles if every else samples
-    items: Items | None = None
+    items: Items | None = None if part is None else part.items
     skipped: list[tuple[Path, str]] = []
     given = as_inputs(paths)
     folder = _single_folder(given)
-    if folder is not None and not references:
+    if part is None and folder is not None and not references:
         found_again = FolderItems(folder, out, suffix, endings_of(wanted))
         if found_again.is_plain and len(found_again):
             items = found_again
@@ -176,9 +201,10 @@ def make_plan(
     records = Records(predictor, seed, _settings(options))
     chosen = bool(references) or options.style is not None
     styles = styles_of(samples, options.same_style, references, options.style)
+    planned = len(items) * len(targets) * samples if part is None else part.planned
     return Plan(
-        items, targets, samples, FolderResults(out), draw, every, left_out, incoming, skipped,
-        records, styles, chosen or predictor.multimodal, half,
+        items, planned, targets, samples, FolderResults(out), draw, every, left_out, incoming,
+        skipped, records, styles, chosen or predictor.multimodal, half,
         style_half.sentences("reference"),
     )  # fmt: skip
 

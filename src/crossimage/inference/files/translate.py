@@ -176,7 +176,7 @@ def _carry_out(
     ):
         done = None if ledger is None else Done(ledger, plan.results, options.seed is None)
         if ledger is not None and options.shard is not None:
-            _check_same(ledger, plan)
+            check_same(ledger, plan)
 
         def waiting() -> Iterator[Item]:
             if done is None:
@@ -223,7 +223,7 @@ def _share(plan: Plan, options: FileOptions) -> Items:
     return plan.items if options.shard is None else Share(plan.items, *options.shard)
 
 
-def _check_same(ledger: Ledger, plan: Plan) -> None:
+def check_same(ledger: Ledger, plan: Plan) -> None:
     """Refuse a place with results of another model, seed or settings.
 
     Raises:
