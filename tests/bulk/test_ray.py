@@ -4,10 +4,10 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from crossimage.bulk.cluster import Cluster, parse_engine
@@ -49,13 +49,14 @@ def model_file(bulk_model: Translator, tmp_path: Path) -> Path:
     return tmp_path / "model.safetensors"
 
 
-def workers() -> list[psutil.Process]:
+def workers() -> list[int]:
     """The processes of actors that translate."""
     found = []
-    for process in psutil.process_iter(["cmdline"]):
-        title = " ".join(process.info["cmdline"] or [])
-        if title.startswith("ray::") and "Worker" in title and "IDLE" not in title:
-            found.append(process)
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            title = (place / "cmdline").read_bytes()
+            if title.startswith(b"ray::MapWorker"):
+                found.append(int(place.name))
     return found
 
 
@@ -79,7 +80,7 @@ def test_workers_nodes_and_the_driver_may_be_killed(
     driver = crossimage(*command)
     before = lines(out)
     assert wait_for(lambda: lines(out) > before + 60 and bool(workers()), driver)
-    os.kill(workers()[0].pid, signal.SIGKILL)
+    os.kill(workers()[0], signal.SIGKILL)
     before = lines(out)
     assert wait_for(lambda: lines(out) > before + 30, driver)
     cluster.remove_node(cluster.list_all_nodes()[-1], allow_graceful=False)

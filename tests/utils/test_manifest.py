@@ -28,7 +28,7 @@ def write(folder: Path, *entries: Entry, name: str = NAME) -> None:
 def test_lines_come_back_and_the_last_one_of_a_file_counts(tmp_path: Path) -> None:
     first = Entry("a/1.png", "0", input="photos/1.png", style={"sample": 1}, seed=3)
     write(tmp_path, first, Entry("2.png"))
-    write(tmp_path, again := Entry("2.png", "1", REPORT, settings={"size": 8}))
+    write(tmp_path, again := Entry("2.png", "1", kind=REPORT, settings={"size": 8}))
     assert read_manifest(tmp_path) == {"a/1.png": first, "2.png": again}
     assert len((tmp_path / NAME).read_text().splitlines()) == 3
 
