@@ -1,5 +1,6 @@
 """Targets, styles and seeds, and that files and galleries share the rule for both."""
 
+import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from crossimage.config import build
 from crossimage.evaluation.galleries.translations import TranslationGallery
 from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.translate import translate_files
+from crossimage.inference.pooling import pool_statistics
 from crossimage.inference.predictor import Predictor
 from crossimage.methods import METHODS
 from crossimage.utils.seeds import seed_of
@@ -122,6 +124,63 @@ def test_seeded_answers_of_networks_with_dropout_are_right_in_threads() -> None:
     assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
     assert not torch.equal(alone[0], alone[1])
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [
+        ("pix2pix", {"dropout": 0.5, "test_mode": "train"}),
+        ("cyclegan", {"dropout": 0.5, "test_mode": "train"}),
+        ("sincut", {}),
+        ("munit", {}),
+        ("stargan_v2", {}),
+    ],
+)
+def test_answers_in_threads_are_right_while_memory_is_estimated(
+    method: str, settings: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Estimating the memory traces the networks, which changes how modules are called."""
+    monkeypatch.setattr("crossimage.inference.strips.engine._ROOMY", 10**12)
+    # two models, as when one thread has just loaded another one
+    models = [predictor(method, **settings) for _ in range(2)]
+    target = models[0].encode_target(models[0].targets[-1], 1)
+    x = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    start = threading.Barrier(4)
+
+    def answer(model: Predictor, seed: int) -> Tensor:
+        return model.predict(x, target, [[model.draw(seed, "x.png", 0, target)]])
+
+    def answers(model: Predictor) -> list[Tensor]:
+        start.wait()
+        return [answer(model, seed) for seed in range(4)]
+
+    other = predictor(method, **settings)
+    expected = [answer(other, seed) for seed in range(4)]
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(answers, models * 2))
+    for each in found:
+        assert all(torch.equal(a, b) for a, b in zip(each, expected, strict=True))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_fixed_statistics_are_those_of_their_thread_only() -> None:
+    model = predictor("munit")
+    x = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    draw = model.draw(1, "film", 0)
+
+    def answer() -> Tensor:
+        return model.predict(x[1:], "b", [[draw]])
+
+    alone = answer()
+    with (
+        model.fixed_statistics(pool_statistics(model, x, "b", draw)),
+        ThreadPoolExecutor(1) as pool,
+    ):
+        assert torch.equal(pool.submit(answer).result(), alone)
+        assert not torch.equal(answer(), alone)
+    assert torch.equal(answer(), alone)
 
 
 def test_emulated_bf16_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,12 @@ def draws() -> list[Tensor]:
         torch.multinomial(torch.ones(5), 3), x.clone().normal_(), x.clone().uniform_(),
         x.clone().bernoulli_(0.5), x.clone().exponential_(), F.dropout(x, 0.5),
         nn.Dropout(0.3)(x.bfloat16()), F.dropout(x.clone(), 0.5, inplace=True),
-        F.dropout(x, 0.5, training=False), F.dropout(x, 1.0), *started,
+        F.dropout(x, 0.5, training=False), F.dropout(x, 1.0), nn.Dropout2d()(x[None, None]),
+        F.alpha_dropout(x, 0.5, training=True), F.feature_alpha_dropout(x, 0.5, training=True),
+        F.rrelu(x, training=True), F.gumbel_softmax(x), x.sigmoid().bernoulli(),
+        torch.normal(0.0, 1.0, (3,)), torch.randint_like(x, 2, 9), torch.poisson(x.exp()),
+        torch.native_dropout(x, 0.5, True)[0], torch.distributions.Beta(2.0, 3.0).sample(),
+        nn.TransformerEncoderLayer(4, 2, 8)(torch.ones(3, 2, 4)), *started,
         *(tensor for layer in layers for tensor in layer.state_dict().values()),
     ]  # fmt: skip
 
@@ -71,18 +76,22 @@ def test_own_random_numbers_are_the_same_in_any_thread() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
-def test_forked_processes_draw_different_seeds_and_their_parent_the_same() -> None:
+def test_forked_processes_draw_different_seeds_unless_these_follow_from_a_seed() -> None:
     """Forked workers inherit the global generator, and with it the styles to come."""
     code = """
 import os, torch
-from crossimage.utils.seeds import fresh_seed
+from crossimage.utils.seeds import OwnRandomNumbers, fresh_seed
 torch.manual_seed(3)
 for _ in range(3):
     if os.fork() == 0:
-        print(fresh_seed(), flush=True)
+        print(fresh_seed())
+        with OwnRandomNumbers(5):
+            print(fresh_seed(), flush=True)
         os._exit(0)
     os.wait()
 print(fresh_seed())
+with OwnRandomNumbers(5):
+    print(fresh_seed())
 """
     runs = [
         subprocess.run(
@@ -90,5 +99,6 @@ print(fresh_seed())
         ).stdout.split()
         for _ in range(2)
     ]
-    assert len({*runs[0][:3], *runs[1][:3]}) == 6
-    assert runs[0][3] == runs[1][3]
+    assert len({*runs[0][:6:2], *runs[1][:6:2]}) == 6
+    assert runs[0][6] == runs[1][6]
+    assert len({*runs[0][1:8:2], *runs[1][1:8:2], runs[0][7]}) == 1, "seeds drawn from a seed"

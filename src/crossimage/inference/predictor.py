@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Literal, NamedTuple, SupportsIndex, get_args
 
@@ -38,6 +39,9 @@ _MIN_SIZE = 4  # pixels per side, for layers that pad by reflecting three pixels
 
 
 _warned: set[str] = set()  # types of devices whose emulation of bf16 was reported
+
+_FIXED: ContextVar[Mapping[int, WholeImages] | None] = ContextVar("fixed statistics", default=None)
+"""What translates with fixed statistics in this thread, by the ``id`` of its predictor."""
 
 
 class Draw(NamedTuple):
@@ -77,7 +81,6 @@ class Predictor:
     """
 
     _run_folder: Path | None = None  # where the model was loaded from, if from a run
-    _fixed: WholeImages | None = None  # translates with statistics that are fixed
 
     def __init__(
         self,
@@ -410,9 +413,9 @@ class Predictor:
         Raises:
             TooLargeError: The images do not fit in memory, not even in strips.
         """
-        if self._fixed is not None:
-            self._fixed.statistics.check(target, style)
-            seed = self._fixed.statistics.seed
+        if (fixed := self._fixed) is not None:
+            fixed.statistics.check(target, style)
+            seed = fixed.statistics.seed
         # no_grad rather than inference_mode, so that outputs can be used in training.
         with torch.no_grad(), self._seeded(seed):
             return self._translate_within_memory(x, target, style)
@@ -431,7 +434,7 @@ class Predictor:
                 torch.cuda.empty_cache()
             self.strips.note_fallback()
         if len(x) * several == 1 or self.networks.stochastic:
-            statistics = OWN if self._fixed is None else self._fixed.statistics
+            statistics = OWN if (fixed := self._fixed) is None else fixed.statistics
             return self.strips.translate_tensor(x, target, style, statistics)
         outputs = []
         for i in range(len(x) * several):
@@ -443,10 +446,10 @@ class Predictor:
 
     def _translate_whole(self, x: Tensor, target: Target, style: Tensor | None) -> Tensor:
         padded, rows, columns = self.pad(x)
-        if self._fixed is not None:
+        if (fixed := self._fixed) is not None:
             several = 1 if style is None else len(style) // len(x)
             images = torch.split(padded.repeat_interleave(several, 0), 1)
-            y = torch.cat(self._fixed.translate(images))
+            y = torch.cat(fixed.translate(images))
         else:
             with torch.autocast(x.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
                 y = self.networks.translate(padded, target, style)
@@ -458,21 +461,23 @@ class Predictor:
     def fixed_statistics(self, statistics: FixedStatistics) -> Iterator[None]:
         """Let norms use given statistics rather than those of each image.
 
-        Within this context, all images are translated to the target, by the style and with the
-        seed that the statistics were pooled for.
+        Within this context, all images that its thread translates are translated to the target, by
+        the style and with the seed that the statistics were pooled for.
 
         Args:
             statistics: What :func:`crossimage.inference.pooling.pool_statistics` returned for these
                 networks.
         """
-        before = self._fixed
-        self._fixed = WholeImages(
-            self.networks, self.device, statistics, bf16=self.precision == "bf16"
-        )
+        fixed = WholeImages(self.networks, self.device, statistics, bf16=self.precision == "bf16")
+        before = _FIXED.set({**(_FIXED.get() or {}), id(self): fixed})
         try:
             yield
         finally:
-            self._fixed = before
+            _FIXED.reset(before)
+
+    @property
+    def _fixed(self) -> WholeImages | None:
+        return (_FIXED.get() or {}).get(id(self))
 
     @contextmanager
     def seeded_draw(self, draw: Draw) -> Iterator[Tensor | None]:

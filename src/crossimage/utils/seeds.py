@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar, Token
+from functools import cache
+from typing import Any, Self
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 
 def seed_of(*parts: int | str) -> int:
@@ -19,66 +20,77 @@ def seed_of(*parts: int | str) -> int:
     return int.from_bytes(digest, "little") >> 1
 
 
-IN_PLACE = frozenset(
-    getattr(Tensor, name)
-    for name in (
-        "normal_", "uniform_", "bernoulli_", "random_", "exponential_", "log_normal_", "cauchy_",
-        "geometric_",
-    )
-)  # fmt: skip
-"""Methods that fill a tensor with random numbers."""
-
-INITIALISERS = frozenset(
-    getattr(nn.init, name)
-    for name in (
-        "uniform_", "normal_", "trunc_normal_", "xavier_uniform_", "xavier_normal_",
-        "kaiming_uniform_", "kaiming_normal_", "orthogonal_", "sparse_",
-    )
-)  # fmt: skip
-"""Functions that fill a tensor with random numbers."""
-
-_NEW = frozenset((torch.randn, torch.rand, torch.randint, torch.randperm))
-_OF_TENSOR = frozenset((torch.bernoulli, torch.normal, torch.multinomial))
+_OWN: ContextVar[bool] = ContextVar("whether random numbers are of this thread", default=False)
 
 
-class OwnRandomNumbers(TorchFunctionMode):
+@cache
+def _is_random(operator: Any) -> bool:
+    return torch.Tag.nondeterministic_seeded in operator.tags
+
+
+@cache
+def _with_generator(operator: Any) -> Any:
+    """Return the form of a random operator that takes a generator; None if it has none."""
+    names = {argument.name for argument in operator._schema.arguments} | {"generator"}
+    packet = operator.overloadpacket
+    forms = [operator, *(getattr(packet, name) for name in packet.overloads())]
+    for form in forms:
+        if {argument.name for argument in form._schema.arguments} == names:
+            return form
+    return None
+
+
+class OwnRandomNumbers(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """A context in which PyTorch draws from generators of its own, in this thread only.
 
     PyTorch's global generators belong to the caller and to all threads: seeding and restoring them
     would change what others draw in between. The numbers are those that the global generators
-    would give after ``torch.manual_seed(seed)``.
+    would give after ``torch.manual_seed(seed)``. Whatever layers and functions draw is replaced
+    where it is drawn, in PyTorch's operators.
 
     Args:
         seed: The seed.
     """
 
     def __init__(self, seed: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._seed = seed
         self._generators: dict[torch.device, torch.Generator] = {}
+        self._entered: list[Token[bool]] = []
 
-    def __torch_function__(
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Keep PyTorch from loading its compiler, which takes longer than PyTorch itself."""
+        return False
+
+    def __enter__(self) -> Self:
+        """Begin to draw from generators of its own."""
+        super().__enter__()  # type: ignore[no-untyped-call]
+        self._entered.append(_OWN.set(True))
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        """Draw as before."""
+        _OWN.reset(self._entered.pop())
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
+
+    def __torch_dispatch__(
         self,
-        func: Callable[..., Any],
+        func: Any,
         types: Iterable[type],
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Call a function of PyTorch, with a generator if it draws random numbers."""
-        given = dict(kwargs or {})
-        if func is F.dropout or func is torch.dropout:
+        """Call an operator of PyTorch, with a generator if it draws random numbers."""
+        given = dict(kwargs) if kwargs else {}
+        if not _is_random(func) or given.get("generator") is not None:
+            return func(*args, **given)
+        tensors = [x for x in (*args, *given.values()) if isinstance(x, Tensor)]
+        device = tensors[0].device if tensors else torch.device(given.get("device") or "cpu")
+        if func is torch.ops.aten.native_dropout.default:  # that of GPUs
             return self._dropout(*args, **given)
-        if func in (torch.randn_like, torch.rand_like):
-            empty = torch.empty_like(*args, **given)
-            draw = empty.normal_ if func is torch.randn_like else empty.uniform_
-            return draw(generator=self._generator(empty.device))
-        if given.get("generator") is None:
-            if func in _NEW:
-                device = given.get("device") or torch.get_default_device()
-                given["generator"] = self._generator(torch.device(device))
-            elif func in IN_PLACE or func in INITIALISERS or func in _OF_TENSOR:
-                (tensor,) = [x for x in (*args, *given.values()) if isinstance(x, Tensor)][:1]
-                given["generator"] = self._generator(tensor.device)
+        if form := _with_generator(func):
+            return form(*args, **given | {"generator": self._generator(device)})
         return func(*args, **given)
 
     def states(self) -> dict[torch.device, Tensor]:
@@ -91,14 +103,12 @@ class OwnRandomNumbers(TorchFunctionMode):
         for device, state in states.items():
             self._generator(device).set_state(state)
 
-    def _dropout(
-        self, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
-    ) -> Tensor:
-        if not training or p == 0:
-            return input
-        kept = torch.empty_like(input).bernoulli_(1 - p, generator=self._generator(input.device))
-        kept = kept.div_(1 - p) if p < 1 else kept
-        return input.mul_(kept) if inplace else input * kept
+    def _dropout(self, x: Tensor, p: float, train: bool | None = None) -> tuple[Tensor, Tensor]:
+        kept = torch.ones_like(x, dtype=torch.bool)
+        if train is False or p == 0:
+            return x.clone(), kept
+        kept.bernoulli_(1 - p, generator=self._generator(x.device))
+        return (x * kept / (1 - p) if p < 1 else torch.zeros_like(x)), kept
 
     def _generator(self, device: torch.device) -> torch.Generator:
         if device not in self._generators:
@@ -111,10 +121,11 @@ def fresh_seed() -> int:
     """Draw a seed from PyTorch's global generator; forked processes draw different ones.
 
     A forked process inherits the state of the generator. Without a word to tell them apart, all
-    workers that a program forks would translate with the same "random" styles.
+    workers that a program forks would translate with the same "random" styles. Within
+    :class:`OwnRandomNumbers` the seed follows from theirs alone, in forked processes, too.
     """
     drawn = int(torch.randint(2**62, ()))
-    return drawn if _process is None else seed_of(drawn, _process)
+    return drawn if _process is None or _OWN.get() else seed_of(drawn, _process)
 
 
 _process: str | None = None  # what tells a forked process apart

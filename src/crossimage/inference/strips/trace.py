@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +16,12 @@ from crossimage.inference.strips.layers import FUNCTIONS, is_layer, keeps_shape
 from crossimage.methods.base import Method
 
 Size = tuple[int, int, int, int]
+
+_TRACING = threading.Lock()
+"""Tracing changes how all modules of the process are called, so only one thread at a time traces.
+
+Meanwhile other threads may translate: what they call does not depend on a proxy, and is computed.
+"""
 
 
 class Untraceable(ValueError):
@@ -64,7 +72,11 @@ def trace(
     """
     tracer = _Tracer(method, size, target, style, device)
     try:
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        with (
+            _TRACING,
+            torch.no_grad(),
+            torch.autocast(device.type, torch.bfloat16, enabled=bf16),
+        ):
             graph = tracer.trace(method)
     except (fx.proxy.TraceError, TypeError, RuntimeError, NotImplementedError, KeyError) as error:
         reason = " ".join(str(error).split()).partition(". ")[0]
@@ -197,3 +209,11 @@ def _has_proxy(arguments: Any) -> bool:
     found = []
     map_aggregate(arguments, lambda a: found.append(a) if isinstance(a, fx.Proxy) else None)
     return bool(found)
+
+
+if hasattr(os, "register_at_fork"):  # a forked process must not find it locked for ever
+    os.register_at_fork(
+        before=_TRACING.acquire,
+        after_in_parent=_TRACING.release,
+        after_in_child=_TRACING.release,
+    )

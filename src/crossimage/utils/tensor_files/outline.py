@@ -11,7 +11,6 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from crossimage.utils.seeds import IN_PLACE, INITIALISERS
 from crossimage.utils.texts.shown import cut, first_line, shown
 
 M = TypeVar("M", bound=nn.Module)
@@ -19,6 +18,24 @@ Shapes = Mapping[str, Sequence[int]]
 
 _FACTOR = 4  # weights may be stored in half precision, and some networks are larger in training
 _ALLOWANCE = 192 << 20  # bytes of fixed networks of training, such as VGG, which no file holds
+
+_IN_PLACE = frozenset(
+    getattr(torch.Tensor, name)
+    for name in (
+        "normal_", "uniform_", "bernoulli_", "random_", "exponential_", "log_normal_", "cauchy_",
+        "geometric_",
+    )
+)  # fmt: skip
+"""Methods that fill a tensor with random numbers."""
+
+_INITIALISERS = frozenset(
+    getattr(nn.init, name)
+    for name in (
+        "uniform_", "normal_", "trunc_normal_", "xavier_uniform_", "xavier_normal_",
+        "kaiming_uniform_", "kaiming_normal_", "orthogonal_", "sparse_",
+    )
+)  # fmt: skip
+"""Functions that fill a tensor with random numbers."""
 
 
 class _Unfilled(TorchFunctionMode):
@@ -36,7 +53,7 @@ class _Unfilled(TorchFunctionMode):
     ) -> Any:
         """Call a function of PyTorch unless it fills a tensor of the meta device."""
         given = dict(kwargs or {})
-        if func in IN_PLACE or func in INITIALISERS:
+        if func in _IN_PLACE or func in _INITIALISERS:
             tensor = args[0] if args else given["tensor"]
             if tensor.is_meta:
                 return tensor
