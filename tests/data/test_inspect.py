@@ -46,10 +46,12 @@ def test_counts_sizes_modes_and_broken_files(data):
     assert train.channels == {3: 2, 1: 1}
     assert [Path(path).name for path, _ in train.broken] == ["4.png"]
     assert train.enlarged == 1
-    assert report.problems == ["x (train): 1 of 4 images are broken, more than 5 %."]
+    assert report.problems == [
+        "x (train): 1 of 4 images is broken, more than 5 %; remove or repair them."
+    ]
     text = shown(report)
     assert "4.png can't be read" in text
-    assert "1 of 4 images of x are smaller and would be enlarged" in text
+    assert "1 of 4 images of x is smaller and would be enlarged" in text
     assert "crop 32 x 32" in text
     assert "seen within 2 steps, and 5.0 times" in text
 
@@ -83,7 +85,7 @@ def test_what_would_stop_training_is_said(tmp_path):
     for number in range(3):
         (tmp_path / "trainB" / f"{number}.png").write_bytes(b"broken")
     text = "\n".join(inspect(str(tmp_path)).problems)
-    assert "a (train): 1 images have 5 channels, expected 3" in text
+    assert "a (train): 1 image has 5 channels, expected 3" in text
     assert "set `value_range=low,high`" in text
     assert "b (train): 3 of 3 images are broken" in text
     sound = inspect(str(tmp_path), config=Config(channels=(5, 3), value_range=(0, 1)))
@@ -112,7 +114,7 @@ def test_lonely_and_unequal_images_of_pairs_are_named(tmp_path):
         f"{tmp_path}/trainA/1.png is 40 x 30 and {tmp_path}/trainB/1.png is 41 x 30; expected "
         "images of the same size in a pair"
     ) in text
-    assert "b (train): 2 of 3 images are broken, more than 5 %." in text
+    assert "b (train): 2 of 3 images are broken, more than 5 %; remove or repair them." in text
 
     for name in ("trainA/5.png", "trainB/6.png", "trainB/7.png"):
         Image.new("RGB", (40, 30)).save(tmp_path / name)
@@ -174,7 +176,9 @@ def test_a_folder_of_images_alone_is_reported(data):
     config = Config(channels=(1,), resize=0, crop=(16, 16), batch_size=2, steps=10)
     report = inspect(str(data / "trainA"), config, layout="single")
     assert [(split.domain, split.count) for split in report.splits] == [("trainA", 4)]
-    assert report.problems == ["trainA (train): 1 of 4 images are broken, more than 5 %."]
+    assert report.problems == [
+        "trainA (train): 1 of 4 images is broken, more than 5 %; remove or repair them."
+    ]
 
 
 def test_blank_images_are_counted_by_domain_and_split(tmp_path):
@@ -205,8 +209,8 @@ def test_blank_images_are_counted_by_domain_and_split(tmp_path):
     assert flat == [[], ["no green.png"], []]
     text = shown(report)
     assert "a (train): 7 of 8 images are blank" in text and "and 2 more" in text
-    assert "b (test): 1 of 2 images are blank" in text and "blank.png" in text
-    assert "b (train): 1 of 4 images have a channel that is the same everywhere" in text
+    assert "b (test): 1 of 2 images is blank" in text and "blank.png" in text
+    assert "b (train): 1 of 4 images has a channel that is the same everywhere" in text
     assert not report.problems
 
 
@@ -242,8 +246,8 @@ def test_what_becomes_of_the_values_is_said(tmp_path):
         "a (train): images of more than 8 bits hold 0 to 4095; 0 becomes black and 65535 white, "
         "unless `value_range=low,high` is set." in text
     )
-    assert "b (train): 1 images hold 6 pixels without a value, which become black." in text
-    assert "b (train): 1 images have a colour profile that cannot be used" in text
+    assert "b (train): 1 image holds 6 pixels without a value, which become black." in text
+    assert "b (train): 1 image has a colour profile that cannot be used" in text
     assert report.problems == [
         "b (train): there are images of unknown range, which hold 0 to 4095; set "
         "`value_range=low,high`."

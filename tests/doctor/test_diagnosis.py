@@ -165,4 +165,4 @@ def test_a_few_broken_and_blank_images_are_warnings(tmp_path: Path) -> None:
     diagnosis = diagnosed(tmp_path)
     assert not diagnosis.problems
     assert "cats (train): 1 of 51 images can't be used" in warned(diagnosis)
-    assert "dogs (train): 1 of 51 images are blank" in warned(diagnosis)
+    assert "dogs (train): 1 of 51 images is blank" in warned(diagnosis)

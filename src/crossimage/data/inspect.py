@@ -31,6 +31,7 @@ from crossimage.data.sources.summary import describe_pairs, describe_splits
 from crossimage.data.unreadable import too_many
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.streams import printable
+from crossimage.utils.texts.counts import counted, verb
 
 _LISTED = 5  # blank images named at most
 
@@ -141,6 +142,7 @@ def inspect(
         ValueError: The data does not have that layout, or not the classes or the number of domains
             that the config expects.
     """
+    chosen = config is not None
     config, data = config or Config(), read_data_set(data)
     unpaired = []
     if layout == "paired":  # name all images without a partner; training stops at the first
@@ -169,7 +171,7 @@ def inspect(
                 _count_labels(report, domain, split)
                 splits.append(report)
     training = [note for d in domains if isinstance(d, LabelledDomain) for note in d.sentences()]
-    training += _plan(images, splits, layout)
+    training += _plan(images, splits, layout, chosen=chosen)
     others = [entry for domain in images.domains for entry in domain.left_out]
     for path, info in files.items():
         others += further_images(path, info.further) if isinstance(info, ImageInfo) else []
@@ -281,13 +283,17 @@ def _count_labels(report: SplitReport, domain: Domain, split: Split) -> None:
         report.classes.update(counts)
 
 
-def _plan(images: Images, splits: Sequence[SplitReport], layout: Layout) -> list[str]:
+def _plan(
+    images: Images, splits: Sequence[SplitReport], layout: Layout, *, chosen: bool
+) -> list[str]:
+    """Return what training would do; settings of no recipe (not ``chosen``) are called so."""
     domains, config = images.domains, images.config
     height, width = config.crop
     resizes = config.resize and images.resizes
     resize = f"resize the shortest side to {config.resize} px and " if resizes else ""
     flip = ", mirroring half of the images" if config.flip else ""
-    plan = [f"Training would {resize}crop {width} x {height} px at random{flip}."]
+    unless = "" if chosen else "Unless a recipe says otherwise, training"
+    plan = [f"{unless or 'Training'} would {resize}crop {width} x {height} px at random{flip}."]
     if config.resized_crop:
         low, high = (round(100 * share) for share in config.resized_crop_scale)
         plan.append(
@@ -309,31 +315,36 @@ def _plan(images: Images, splits: Sequence[SplitReport], layout: Layout) -> list
     for split in splits:
         if split.enlarged and split.split == "train":
             plan.append(
-                f"{split.enlarged} of {split.count} images of {split.domain} are smaller and would "
-                "be enlarged."
+                f"{split.enlarged} of {counted(split.count, 'image')} of {split.domain} "
+                f"{verb(split.enlarged, 'are')} smaller and would be enlarged."
             )
     for split in splits:
         name = f"{split.domain} ({split.split})"
         if split.blank:
             plan.append(
-                f"{name}: {len(split.blank)} of {split.count} images are blank, with the same "
-                f"colour everywhere: {_listed(split.blank)}."
+                f"{name}: {len(split.blank)} of {counted(split.count, 'image')} "
+                f"{verb(len(split.blank), 'are')} blank, with the same colour everywhere: "
+                f"{_listed(split.blank)}."
             )
         if split.flat_channels:
             plan.append(
-                f"{name}: {len(split.flat_channels)} of {split.count} images have a channel that "
-                "is the same everywhere."
+                f"{name}: {len(split.flat_channels)} of {counted(split.count, 'image')} "
+                f"{verb(len(split.flat_channels), 'have')} a channel that is the same everywhere."
             )
     plan += [sentence for split in splits for sentence in _describe_values(split, images)]
     turns = len(domains) if layout == "labelled" else 1
     if turns > 1:
         plan.append("The data sets take turns: each step sees images of one of them.")
-    sizes = " and ".join(f"{len(domain.train)} images ({domain.name})" for domain in domains)
+    sizes = " and ".join(
+        f"{counted(len(domain.train), 'image')} ({domain.name})" for domain in domains
+    )
     steps = turns * -(-max(len(domain.train) for domain in domains) // config.samples)
     times = config.steps / steps
     moves = f" ({config.samples} images per step)" if config.samples > config.batch_size else ""
     often = f"{times:,.{0 if times > 10 else 1}f} times"
-    if images.draws_evenly:
+    if not chosen:
+        plan.append(f"An epoch is {sizes}.")
+    elif images.draws_evenly:
         plan.append(
             f"Classes are drawn evenly: in the {config.steps:,} steps configured, images are seen "
             f"{often} on average, those of small classes more often."
@@ -372,12 +383,14 @@ def _describe_values(split: SplitReport, images: Images) -> list[str]:
     count, pixels = split.gaps
     if count:
         sentences.append(
-            f"{name}: {count} images hold {pixels:,} pixels without a value, which become black."
+            f"{name}: {counted(count, 'image')} {verb(count, 'hold')} "
+            f"{counted(pixels, 'pixel')} without a value, which {verb(pixels, 'become')} black."
         )
     if split.ignored_profiles:
         sentences.append(
-            f"{name}: {split.ignored_profiles} images have a colour profile that cannot be used, "
-            "and are taken for sRGB."
+            f"{name}: {counted(split.ignored_profiles, 'image')} "
+            f"{verb(split.ignored_profiles, 'have')} a colour profile that cannot be used, and "
+            f"{verb(split.ignored_profiles, 'are')} taken for sRGB."
         )
     return sentences
 
@@ -395,7 +408,8 @@ def _problems(splits: Sequence[SplitReport], images: Images) -> list[str]:
         unfit = {n: count for n, count in split.channels.items() if n not in able | {wanted}}
         for channels, count in unfit.items():
             problems.append(
-                f"{name}: {count} images have {channels} channels, expected {wanted}; set "
+                f"{name}: {counted(count, 'image')} {verb(count, 'have')} "
+                f"{counted(channels, 'channel')}, expected {wanted}; set "
                 "`channels` to what the images have."
             )
         if ranges[split.domain] is None and not _known(split):
@@ -405,10 +419,14 @@ def _problems(splits: Sequence[SplitReport], images: Images) -> list[str]:
                 "`value_range=low,high`."
             )
         if split.bombs:
-            problems.append(f"{name}: {split.bombs} images have too many pixels; remove them.")
+            problems.append(
+                f"{name}: {counted(split.bombs, 'image')} {verb(split.bombs, 'have')} too many "
+                "pixels; remove or shrink them."
+            )
         if too_many(len(split.broken), split.count):
             problems.append(
-                f"{name}: {len(split.broken)} of {split.count} images are broken, more than 5 %."
+                f"{name}: {len(split.broken)} of {counted(split.count, 'image')} "
+                f"{verb(len(split.broken), 'are')} broken, more than 5 %; remove or repair them."
             )
     return problems
 
@@ -424,7 +442,7 @@ def print_report(report: DataReport, console: Console | None = None) -> None:
     )
     for heading in ("domain", "split", "images", "smallest", "median", "largest", "formats",
                     "depths", "channels"):  # fmt: skip
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=heading != "domain", overflow="fold")
     for split in report.splits:
         sizes = [f"{width}x{height}" for width, height in split.sizes] or ["-"] * 3
         counted = [Text(_counted(c)) for c in (split.modes, split.depths, split.channels)]
@@ -443,7 +461,8 @@ def print_report(report: DataReport, console: Console | None = None) -> None:
     if broken:
         console.print(f"{len(broken)} broken:")
     left_out = [report.left_out] if report.left_out else []
-    lines = [*broken, *report.sources, *left_out, *report.training, *report.problems]
+    lines = [*broken, *report.sources, *left_out, *report.training]
+    lines += [f"problem: {problem}" for problem in report.problems]
     for line in lines:
         console.print(printable(line), markup=False, emoji=False, highlight=False, soft_wrap=True)
 
@@ -455,7 +474,7 @@ def _listed(paths: Sequence[str]) -> str:
 
 
 def _counted(counter: Counter[str] | Counter[int]) -> str:
-    """Return text such as ``RGB``, if all are the same, or ``RGB 10, L 2``."""
+    """Return text such as ``RGB``, if all are the same, or lines such as ``RGB 10`` and ``L 2``."""
     if len(counter) == 1:
         return str(next(iter(counter)))
-    return ", ".join(f"{value} {count}" for value, count in counter.most_common()) or "-"
+    return "\n".join(f"{value} {count}" for value, count in counter.most_common()) or "-"

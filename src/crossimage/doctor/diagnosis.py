@@ -15,6 +15,7 @@ from crossimage.data.sources.find import visible_folders
 from crossimage.data.sources.folders import SPLITS, Domain, Split
 from crossimage.data.sources.split_names import split_folders
 from crossimage.doctor.looks import Look, Looks, Tone, mean_tone, numbers_of
+from crossimage.utils.texts.counts import counted, verb
 
 _FEW = 50  # training images of a domain
 _DARK = 64  # class numbers below this one look black
@@ -93,9 +94,9 @@ class Diagnosis:
     def verdict(self) -> str:
         """The verdict in one sentence."""
         if self.problems:
-            return f"Training would stop: {_count(len(self.problems), 'problem')}."
+            return f"Training would stop: {counted(len(self.problems), 'problem')}."
         if self.warnings:
-            return f"Ready to train, with {_count(len(self.warnings), 'warning')}."
+            return f"Ready to train, with {counted(len(self.warnings), 'warning')}."
         return "Ready to train."
 
 
@@ -176,8 +177,8 @@ def _leaks(diagnosis: Diagnosis) -> list[Warning]:
     remedy = "divide the images so that these stay together" if command else "remove them"
     return [
         Warning(
-            f"{_count(len(tests), 'test image')} {_look(len(tests))} like training images, so that "
-            f"they test little: {named}{more}; {remedy}.",
+            f"{counted(len(tests), 'test image')} {verb(len(tests), 'look')} like training "
+            f"images and so {verb(len(tests), 'test')} little: {named}{more}; {remedy}.",
             command,
         )
     ]
@@ -206,8 +207,9 @@ def _copies(diagnosis: Diagnosis, domains: Mapping[str, Domain]) -> list[Warning
         if split == "train" and count * 20 > total:
             warnings.append(
                 Warning(
-                    f"{count} of {total} training images of {name} look like another one, such as "
-                    "frames of a film; the variety is that of fewer images."
+                    f"{count} of {counted(total, 'training image')} of {name} "
+                    f"{verb(count, 'look')} like another one, such as frames of a film; the "
+                    "variety is that of fewer images."
                 )
             )
     return warnings
@@ -280,13 +282,16 @@ def _broken_and_blank(splits: Sequence[SplitReport]) -> list[Warning]:
         if split.broken and len(split.broken) * 20 <= split.count:
             warnings.append(
                 Warning(
-                    f"{name}: {len(split.broken)} of {split.count} images can't be used and would "
-                    "be skipped."
+                    f"{name}: {len(split.broken)} of {counted(split.count, 'image')} can't be "
+                    "used and would be skipped."
                 )
             )
         if split.blank:
             warnings.append(
-                Warning(f"{name}: {len(split.blank)} of {split.count} images are blank.")
+                Warning(
+                    f"{name}: {len(split.blank)} of {counted(split.count, 'image')} "
+                    f"{verb(len(split.blank), 'are')} blank."
+                )
             )
     return warnings
 
@@ -300,16 +305,17 @@ def _sizes(splits: Sequence[SplitReport], sized: bool) -> list[Warning]:
         if split.count < _FEW:
             warnings.append(
                 Warning(
-                    f"{split.domain} has {_count(split.count, 'training image')}; with fewer than "
+                    f"{split.domain} has {counted(split.count, 'training image')}; with fewer than "
                     f"{_FEW}, discriminators soon know them by heart."
                 )
             )
         if sized and split.enlarged * 2 > split.count:
             warnings.append(
                 Warning(
-                    f"{split.enlarged} of {split.count} images of {split.domain} are smaller than "
-                    "training needs and would be enlarged, that is, blurred; choose a smaller "
-                    "`resize` and `crop`, or larger images."
+                    f"{split.enlarged} of {counted(split.count, 'image')} of {split.domain} "
+                    f"{verb(split.enlarged, 'are')} smaller than training needs and would be "
+                    "enlarged, that is, blurred; choose a smaller `resize` and `crop`, or larger "
+                    "images."
                 )
             )
     return warnings
@@ -318,24 +324,19 @@ def _sizes(splits: Sequence[SplitReport], sized: bool) -> list[Warning]:
 def _opacity(domains: Mapping[str, Domain], looks: Looks, images: Images) -> list[Warning]:
     """Warn of transparent parts that training would not see."""
     channels = {d.name: n for d, n in zip(images.domains, images.channels, strict=True)}
-    warnings = []
-    for name, domain in domains.items():
-        count = sum(looks[path].opacity for path in domain.train if path in looks)
-        if count and channels[name] != 4:
-            wanted = ",".join(str(4 if n == name else channels[n]) for n in domains)
-            warnings.append(
-                Warning(
-                    f"{_count(count, 'training image')} of {name} "
-                    f"{'has' if count == 1 else 'have'} transparent parts, which become white; set "
-                    f"`channels={wanted}` to keep their opacity."
-                )
-            )
-    return warnings
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _look(number: int) -> str:
-    return "looks" if number == 1 else "look"
+    counts = {
+        name: sum(looks[path].opacity for path in domain.train if path in looks)
+        for name, domain in domains.items()
+        if channels[name] != 4
+    }
+    found = {name: count for name, count in counts.items() if count}
+    if not found:
+        return []
+    total = sum(found.values())
+    wanted = ",".join(str(4 if name in found else channels[name]) for name in domains)
+    return [
+        Warning(
+            f"{counted(total, 'training image')} of {' and '.join(found)} {verb(total, 'have')} "
+            f"transparent parts, which become white; set `channels={wanted}` to keep their opacity."
+        )
+    ]

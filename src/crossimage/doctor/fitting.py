@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 from crossimage.config import Config, Layout, build
 from crossimage.data.build import Source, find_source
 from crossimage.data.sources.domains.data_set import read_data_set
+from crossimage.data.sources.domains.names import are_similar
 from crossimage.methods import find_method
 from crossimage.methods.base import Method
 from crossimage.recipes import list_recipes, resolve
@@ -27,12 +30,14 @@ class Fitting:
         description: What it trains.
         named: Whether it was made for domains of these names.
         small: Whether it takes minutes rather than days.
+        paired: Whether it learns from pairs, and the data are pairs side by side.
     """
 
     name: str
     description: str
     named: bool
     small: bool
+    paired: bool
 
 
 def find_fitting(data: Any) -> list[Fitting]:
@@ -58,12 +63,13 @@ def find_fitting(data: Any) -> list[Fitting]:
         if key not in sources:
             sources[key] = _source(data, cls, config)
         source = sources[key]
-        if source is None or (wanted and set(wanted) != set(source.facts.domains)):
+        if source is None or (wanted and not _are_called(source.facts.domains, wanted)):
             continue
         if (config.smallest_zoom < 1) != _is_few(source):
             continue  # methods that zoom far into one large image, and all others
         small = description.startswith(_SMALL)
-        fitting = Fitting(name, description.removeprefix(_SMALL), bool(wanted), small)
+        paired = cls.layout == "paired" and source.domains[0].half is not None
+        fitting = Fitting(name, description.removeprefix(_SMALL), bool(wanted), small, paired)
         found.append((cls.layout, fitting))
     if any(layout not in _ANY_FOLDER for layout, _ in found):
         found = [entry for entry in found if entry[0] not in _ANY_FOLDER]
@@ -86,13 +92,24 @@ def _source(data: Any, cls: type[Method], config: Config) -> Source | None:
         return None
 
 
+def _are_called(names: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Return whether domains have the names of a recipe, or such that training takes for them."""
+    return len(names) == len(wanted) and any(
+        all(name == own or are_similar(name, own) for name, own in zip(order, wanted, strict=True))
+        for order in permutations(names)
+    )
+
+
 def _is_few(source: Source) -> bool:
     """Return whether there is hardly more than one image per domain."""
     return sum(len(domain.train) for domain in source.domains) <= max(2, len(source.domains))
 
 
 def _rank(fitting: Fitting) -> tuple[object, ...]:
-    """Return what sorts recipes: own names, small ones, those for any photos, published ones."""
+    """Return what sorts recipes: own names, pairs, small ones, any photos, published ones."""
     experiment = fitting.name.partition("/")[2]
     general = experiment.startswith(("photos", "pairs"))
-    return not fitting.named, not fitting.small, not general, not experiment, fitting.name
+    return (
+        not fitting.named, not fitting.paired, not fitting.small, not general, not experiment,
+        fitting.name,
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,10 +39,8 @@ def describe_names(domains: Sequence[Domain], wanted: Sequence[str]) -> list[str
     in_folders = root.is_dir() and all(root.parent == d.train_root.parent for d in domains)
     if wanted or not in_folders or domains[0].called or names != sorted(names):
         return []
-    return [
-        f"the domains are in alphabetical order, {_and(names)}; domains={','.join(names[::-1])} "
-        "sets the other one"
-    ]
+    other = shlex.quote(f"domains={','.join(names[::-1])}")
+    return [f"the domains are in alphabetical order, {_and(names)}; {other} sets the other one"]
 
 
 def describe_pairs(domains: Sequence[Domain]) -> list[str]:
