@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import os
 import random
 import statistics
 import subprocess
@@ -55,7 +56,7 @@ def main() -> None:
         model.save(folder / "model.safetensors")
         server, port = start(folder / "model.safetensors", options.threads)
         try:
-            compare(model, files, folder, port, options)
+            compare(model, files, folder, server, port, options)
         finally:
             server.terminate()
             server.wait()
@@ -81,23 +82,47 @@ def start(model: Path, threads: int) -> tuple[subprocess.Popen[str], int]:
 
 
 def compare(
-    model: Translator, files: list[Path], folder: Path, port: int, options: argparse.Namespace
+    model: Translator,
+    files: list[Path],
+    folder: Path,
+    server: subprocess.Popen[str],
+    port: int,
+    options: argparse.Namespace,
 ) -> None:
     images = [file.read_bytes() for file in files]
-    ratios, rates = [], []
+    ratios, rates, work = [], [], []
     for number in range(options.rounds + 1):
-        began = time.perf_counter()
+        began, own = time.perf_counter(), time.process_time()
         model.translate_files(files, folder / "out", seed=0, batch_size=8, format="jpg")
-        translated = time.perf_counter()
+        translated, own = time.perf_counter(), time.process_time() - own
+        before = processor_time(server.pid)
         ask_all(port, images)
-        answered = time.perf_counter()
+        answered, served = time.perf_counter(), processor_time(server.pid) - before
         if number:  # the first round warms up
             ratios.append((translated - began) / (answered - translated))
             rates.append(len(images) / (answered - translated))
+            work.append((own, served))
     rate = statistics.median(rates)
     print(f"{rate:.1f} images per second from {CLIENTS} clients")
-    print(f"{statistics.median(ratios):.2f} x translate ({min(ratios):.2f} to {max(ratios):.2f})")
+    print(f"{shown(ratios)} x the throughput of translate")
+    translate, serve = (
+        1000 * statistics.median(each) / len(images) for each in zip(*work, strict=True)
+    )
+    print(
+        f"processor time per image: translate {translate:.2f} ms, server {serve:.2f} ms; "
+        f"{shown([own / served for own, served in work])} x the throughput per processor"
+    )
     overload(port, images, 2 * rate, options.seconds)
+
+
+def processor_time(process: int) -> float:
+    """Return the seconds of processor time that a process has taken."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def shown(ratios: list[float]) -> str:
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def ask_all(port: int, images: list[bytes]) -> None:

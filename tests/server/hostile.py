@@ -56,6 +56,7 @@ class Outcome:
         statuses: How often each status came; 0 is a connection that was closed.
         errors: What should not have happened.
         memory: The most memory of the server, in MB.
+        history: Its memory after each thousand requests, in MB.
         slowest: Seconds of the slowest answer.
     """
 
@@ -63,6 +64,7 @@ class Outcome:
     statuses: Counter[int] = field(default_factory=Counter)
     errors: list[str] = field(default_factory=list)
     memory: float = 0.0
+    history: list[int] = field(default_factory=list)
     slowest: float = 0.0
 
 
@@ -266,6 +268,8 @@ def attack(server: Server, seed: int, count: int, together: int = 8) -> Outcome:
     with ThreadPoolExecutor(together) as pool:
         for hostile, status, seconds in pool.map(one, islice(requests(seed), count)):
             outcome.tried += 1
+            if outcome.tried % 1000 == 0:
+                outcome.history.append(round(server.memory))
             outcome.statuses[status] += 1
             outcome.slowest = max(outcome.slowest, seconds)
             if status not in (0, 200, 503) and not 400 <= status < 500:
@@ -288,7 +292,8 @@ def main() -> int:
         outcome = attack(server, arguments.seed, arguments.count)
     print(
         f"{outcome.tried} requests, {len(outcome.errors)} wrong answers; memory {before:.0f} MB "
-        f"before, {outcome.memory:.0f} MB at most; slowest answer {outcome.slowest:.1f} s; "
+        f"before, {outcome.memory:.0f} MB at most, {outcome.history} after each thousand; "
+        f"slowest answer {outcome.slowest:.1f} s; "
         f"statuses {dict(sorted(outcome.statuses.items()))}"
     )
     for error in outcome.errors[:20]:

@@ -25,6 +25,7 @@ def test_generated_requests_get_answers_that_are_described() -> None:
     from hypothesis import HealthCheck, given, settings
     from schemathesis.checks import not_a_server_error
     from schemathesis.specs.openapi.checks import (
+        content_type_conformance,
         response_schema_conformance,
         status_code_conformance,
     )
@@ -41,6 +42,7 @@ def test_generated_requests_get_answers_that_are_described() -> None:
                     checks=[
                         not_a_server_error,
                         status_code_conformance,
+                        content_type_conformance,
                         response_schema_conformance,
                     ],
                 )

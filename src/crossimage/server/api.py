@@ -6,18 +6,15 @@ import asyncio
 import base64
 import hmac
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from crossimage.data.images.checks.limit import max_pixels
 from crossimage.server.answers import refusal, refused_by
-from crossimage.server.engine import BusyError
 from crossimage.server.guard import Refused
 from crossimage.server.models import Models, ServedModel
 from crossimage.server.openapi import document
@@ -30,18 +27,9 @@ from crossimage.server.requests import (
     read_request,
 )
 from crossimage.server.telemetry import CONTENT_TYPE, Telemetry
-from crossimage.server.translation import (
-    check_pixels,
-    choose,
-    encode_result,
-    read_task,
-    style_of,
-    translate_tasks,
-)
+from crossimage.server.work import Work
 
 T = TypeVar("T")
-
-_TOGETHER = 4  # largest images that are in memory at the same time
 
 
 class Api:
@@ -58,9 +46,7 @@ class Api:
 
     def __init__(self, models: Models, token: str = "", timeout: float = 60.0) -> None:
         self._models, self._token, self._timeout = models, token, timeout
-        self._telemetry, self._pixels = Telemetry(models), 0
-        # decoding and encoding take memory: only a few at a time
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="images")
+        self._telemetry, self._work = Telemetry(models), Work()
         self.routes = [
             Route("/v1/translate", self._answer(self.translate), methods=["POST"]),
             Route("/v1/style", self._answer(self.style), methods=["POST"]),
@@ -74,32 +60,11 @@ class Api:
     async def translate(self, request: Request) -> Response:
         """Translate an image."""
         began = time.monotonic()
-        asked = await read_request(request, TranslateRequest, TranslateOptions)
+        asked = await read_request(request, TranslateRequest, TranslateOptions, self._work.parse)
         served = self._find(asked.model)
-        model = served.translator
         if asked.reference is not None and asked.style is not None:
             raise Refused(422, "style and reference are mutually exclusive: give one of them")
-        pixels = await self._until_done(request, self._pool.submit(check_pixels, model, asked))
-        with self._room_for(pixels):
-            choice = None
-            if asked.reference is not None or model.maps_codes:  # networks make the style
-                choice = await self._until_done(
-                    request, served.engine.call(lambda: choose(model, asked))
-                )
-            task = await self._until_done(
-                request, self._pool.submit(read_task, model, asked, choice)
-            )
-            image = await self._until_done(
-                request,
-                served.engine.batch(
-                    task.key and (served.name, *task.key),
-                    task,
-                    lambda tasks: translate_tasks(model, tasks),
-                ),
-            )
-            result = await self._until_done(
-                request, self._pool.submit(encode_result, model, task.to, image, asked.format)
-            )
+        task, result = await self._until_done(request, self._work.translate(served, asked))
         self._telemetry.seconds.labels(served.name).observe(time.monotonic() - began)
         code = None if task.draw.style is None else _rounded(task.draw.style[0].tolist())
         if "application/json" in request.headers.get("accept", ""):
@@ -123,14 +88,9 @@ class Api:
 
     async def style(self, request: Request) -> Response:
         """Return the style of an image of a target."""
-        asked = await read_request(request, StyleRequest, StyleOptions)
+        asked = await read_request(request, StyleRequest, StyleOptions, self._work.parse)
         served = self._find(asked.model)
-        model = served.translator
-        pixels = await self._until_done(request, self._pool.submit(check_pixels, model, asked))
-        with self._room_for(pixels):
-            code = await self._until_done(
-                request, served.engine.call(lambda: style_of(model, [asked.image], asked.to))
-            )
+        code = await self._until_done(request, self._work.style(served, asked))
         return JSONResponse({"model": served.name, "style": _rounded(code[0].tolist())})
 
     async def list_models(self, request: Request) -> Response:
@@ -152,28 +112,7 @@ class Api:
     def close(self) -> None:
         """End the threads."""
         self._models.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-    @contextmanager
-    def _room_for(self, pixels: int) -> Iterator[None]:
-        """Count the pixels of a request while they are in memory.
-
-        Raises:
-            Refused: There are more in one request than are ever held.
-            BusyError: There is no room for them now.
-        """
-        most = _TOGETHER * max_pixels()
-        if pixels > most:
-            raise Refused(
-                413, f"the images of a request have at most {most:,} pixels, found {pixels:,}"
-            )
-        if self._pixels + pixels > most:
-            raise BusyError("images of too many pixels are waiting")
-        self._pixels += pixels
-        try:
-            yield
-        finally:
-            self._pixels -= pixels
+        self._work.close()
 
     def _find(self, name: str | None) -> ServedModel:
         try:

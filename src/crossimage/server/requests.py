@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import parse_qsl
 
@@ -18,9 +20,9 @@ from pydantic import (
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from crossimage.inference.output_types import ResultDepth
 from crossimage.server.guard import Refused
 from crossimage.utils.texts.shown import cut, few
 
@@ -93,6 +95,7 @@ class TranslateOptions(Fields):
     truncation: Annotated[float, Field(ge=0, le=1)] = 1.0
     size: Annotated[int, Field(ge=1, le=16_384)] | None = None
     format: Format = "png"
+    depth: ResultDepth = "auto"
     name: Name = "image.png"
 
 
@@ -108,13 +111,19 @@ class TranslateRequest(TranslateOptions):
 F = TypeVar("F", bound=Fields)
 
 
-async def read_request(request: Request, kind: type[F], options: type[Fields]) -> F:
+async def read_request(
+    request: Request,
+    kind: type[F],
+    options: type[Fields],
+    parse: Callable[[bytes, Callable[[bytes], F]], Future[F]],
+) -> F:
     """Read a request: JSON, or an image with the other fields in the query.
 
     Args:
         request: The request.
         kind: The fields that JSON may have.
         options: Those that a query may have.
+        parse: Calls a function with JSON in another thread, since it may be long.
 
     Raises:
         Refused: It is malformed, or a field is unknown, missing or out of bounds.
@@ -125,7 +134,7 @@ async def read_request(request: Request, kind: type[F], options: type[Fields]) -
     if content_type == "application/json":
         if query:
             raise Refused(400, "with JSON all fields are in the body, and none in the address")
-        return await run_in_threadpool(lambda: checked(parse_json(body), kind))
+        return await asyncio.wrap_future(parse(body, lambda text: checked(parse_json(text), kind)))
     if not body:
         raise Refused(400, "expected an image, as the body of the request or as JSON, found none")
     known = list(options.model_fields)

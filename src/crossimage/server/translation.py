@@ -13,18 +13,19 @@ from torch import Tensor
 
 from crossimage.data.images.checks.limit import max_pixels
 from crossimage.data.images.encoded import EncodedImage
-from crossimage.data.images.files import load_image, probe
+from crossimage.data.images.files import LoadedImage, load_image, probe
 from crossimage.data.images.label_maps import read_label_map
 from crossimage.data.images.resize import resize_shortest_side
-from crossimage.data.images.writing import write_image
+from crossimage.inference.files.plan import target_letter
 from crossimage.inference.halves import HalfRule
 from crossimage.inference.inputs import fit_codes
+from crossimage.inference.output_types import suffix_of
+from crossimage.inference.outputs import Original, fill_output, read_original
 from crossimage.inference.predictor import Draw, Predictor
 from crossimage.inference.references import reference_styles
 from crossimage.labels import To
-from crossimage.server.requests import Format, StyleRequest, TranslateRequest
+from crossimage.server.requests import StyleRequest, TranslateRequest
 from crossimage.utils.seeds import fresh_seed, seed_of
-from crossimage.utils.writing.scratch import scratch_folder
 
 _LARGE = 2**20  # pixels
 
@@ -38,12 +39,14 @@ class Task:
         to: The target.
         draw: The style of the result, and the seed of noise.
         seed: The seed of the request; None if nothing is random.
+        original: What the result keeps of the input.
     """
 
     x: Tensor
     to: To
     draw: Draw
     seed: int | None
+    original: Original
 
     @property
     def key(self) -> tuple[object, ...] | None:
@@ -191,16 +194,23 @@ def read_task(model: Predictor, request: TranslateRequest, choice: Choice | None
                 "label maps are not resized, as their classes would mix: leave out size"
             )
         values = read_label_map(file, model.channels(letter), networks.classes)
+        loaded = LoadedImage(values, None, None, 0)
     else:
-        values = load_image(
+        loaded = load_image(
             file, model.channels(letter), config.range_of(letter), config.data_rules
-        ).values
+        )
     rule = HalfRule(networks, letter)
-    half, _ = rule.part(values.shape[1], values.shape[2])
-    x = rule.cut(values[None], half, file)
-    if request.size is not None:
-        x = resize_shortest_side(x, request.size)
-    return Task(model.fit_size(x)[0], *choice)
+    half, _ = rule.part(*loaded.values.shape[1:])
+
+    def fit(x: Tensor) -> Tensor:
+        x = rule.cut(x, half, file)
+        return model.fit_size(x if request.size is None else resize_shortest_side(x, request.size))
+
+    original = read_original(file, loaded, fit, config.data_rules)
+    x = original.loaded.values
+    # without the values, which the networks take
+    original = original._replace(loaded=original.loaded._replace(values=x[:0]))
+    return Task(x, *choice, original)
 
 
 def translate_tasks(model: Predictor, tasks: Sequence[Task]) -> list[Tensor]:
@@ -218,27 +228,26 @@ def translate_tasks(model: Predictor, tasks: Sequence[Task]) -> list[Tensor]:
     return [image[0] for image in y.cpu()]
 
 
-def encode_result(model: Predictor, to: To, image: Tensor, format: Format) -> Result:
-    """Encode a translation (C, H, W) as `crossimage translate` writes it, with 8 bits.
+def encode_result(model: Predictor, task: Task, image: Tensor, request: TranslateRequest) -> Result:
+    """Encode a translation (C, H, W) as `crossimage translate` writes it.
 
     ``npy`` is a float32 array (H, W, C) in [-1, 1].
 
     Raises:
-        ValueError: The format can't hold images of so many channels, or the image has values that
-            are not numbers.
+        ValueError: The format can't hold images of so many channels or that depth, or the image has
+            values that are not numbers.
     """
     if not image.isfinite().all():
         raise ValueError("the result is not an image, since the numbers of style are too large")
-    if format == "npy":
-        buffer = BytesIO()
+    height, width = image.shape[1:]
+    buffer = BytesIO()
+    if request.format == "npy":
         np.save(buffer, image.clamp(-1, 1).permute(1, 2, 0).contiguous().numpy())
-        return Result(buffer.getvalue(), image.shape[2], image.shape[1])
-    letters = model.networks.letters
-    letter = letters[0] if len(letters) == 1 else model.letter(to)
-    with scratch_folder() as folder:
-        file = folder / f"result.{format}"
-        write_image(file, image, model.config.range_of(letter))
-        return Result(file.read_bytes(), image.shape[2], image.shape[1])
+        return Result(buffer.getvalue(), width, height)
+    values = model.config.range_of(target_letter(model, task.to))
+    name = f"the result{suffix_of(request.format)}"
+    fill_output(buffer, name, image, values, task.original, request.depth)
+    return Result(buffer.getvalue(), width, height)
 
 
 def style_of(
