@@ -230,9 +230,9 @@ def ledger(out: Positional[Out], *, repair: bool = False) -> None:
     folder = as_path(out, "the folder of results")
     from crossimage.bulk.audit import audit
     from crossimage.bulk.audit import repair as repair_list
-    from crossimage.inference.files.results import FolderResults
+    from crossimage.inference.stores.places import open_results
 
-    with FolderResults(folder) as results:
+    with open_results(folder) as results:
         found = audit(results)
         if repair:
             repair_list(results, found)

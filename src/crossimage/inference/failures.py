@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+from crossimage.inference.stores.addresses import StoreError
 from crossimage.utils.memory import is_out_of_memory
 
 _END = {
@@ -43,4 +44,4 @@ def unwritable(path: Path, output: str, error: ValueError | OSError) -> str:
 
 def ends_all(error: ValueError | OSError) -> bool:
     """Return whether an error of writing a result would meet all others, too."""
-    return isinstance(error, OSError) and error.errno in _END
+    return isinstance(error, StoreError) or (isinstance(error, OSError) and error.errno in _END)

@@ -31,6 +31,8 @@ from crossimage.data.sources.lists import find_entry, list_entries
 from crossimage.inference.incoming import Incoming
 from crossimage.inference.inputs import read_file
 from crossimage.inference.outputs import report_progress
+from crossimage.inference.stores.addresses import local_path, store_address
+from crossimage.inference.stores.objects import find_objects, is_in
 from crossimage.inference.web import is_address, without_secrets
 from crossimage.utils.files import RealPaths, as_path
 from crossimage.utils.manifest import is_manifest, known_files
@@ -75,8 +77,9 @@ def find_inputs(
     Inputs are named by paths of files; by folders, including their sub-folders; by patterns such
     as ``photos/**/*.jpg``, relative to their part without wildcards; by list files, as
     ``@list.txt`` or simply ``list.txt``, with a path or address per line; by tar files, whose
-    images they are, also as ranges and patterns such as ``photos-{000..099}.tar``; or by addresses,
-    ``https://...``. They may also be encoded images in memory or in files opened in binary mode.
+    images they are, also as ranges and patterns such as ``photos-{000..099}.tar``; by addresses of
+    stores, ``s3://bucket/folder``; or by those of images in the web, ``https://...``. They may also
+    be encoded images in memory or in files opened in binary mode.
     In folders and patterns, images are recognised as in training
     (:func:`crossimage.data.sources.find.find_files`).
 
@@ -93,7 +96,7 @@ def find_inputs(
     inputs = as_inputs(given)
     found, seen = FoundInputs(), set[str]()
     sources: list[InputFile | str] = []
-    for source in _sources(inputs, out.resolve(), found, incoming):
+    for source in _sources(inputs, out if store_address(out) else out.resolve(), found, incoming):
         key = source if isinstance(source, str) else os.path.abspath(source.path)
         if key in seen:
             name = without_secrets(source) if isinstance(source, str) else str(source.path)
@@ -173,13 +176,27 @@ def _sources(
             name = getattr(given, "name", None)
             name = name if isinstance(name, str) else "image"
             yield InputFile(incoming.add(read_file(given), name), Path())
-        elif is_address(given):
+        elif isinstance(given, str | Path) and (address := store_address(given)):
+            objects = find_objects(address)
+            found.left_out += objects.left_out
+            for image, below in objects.images:
+                place = store_address(out) or ""
+                if is_in(place, address) and is_in(image, place):
+                    found.left_out.append(LeftOut(RESULT, place, str(image)))
+                else:
+                    yield InputFile(image, Path(below))
+        elif not _is_local(given) and is_address(given):
             yield given
         elif isinstance(given, str | Path):
-            path = as_path(given, "the path of an input")
+            path = local_path(as_path(given, "the path of an input"))
             yield from _named(path, out, found, alone=len(inputs) == 1)
         else:
             raise ValueError(f"expected the path of an image, found {_kind_of(given)}")
+
+
+def _is_local(given: object) -> bool:
+    """Return whether a text is an address of a local file, ``file:///...``."""
+    return isinstance(given, str) and given.lower().startswith("file:///")
 
 
 def _named(path: Path, out: Path, found: FoundInputs, alone: bool) -> Iterator[InputFile | str]:

@@ -24,7 +24,7 @@ def test_a_member_has_the_names_of_a_path_and_the_bytes_of_its_place(tmp_path: P
     assert (member.name, member.suffix, member.inside) == ("2.png", ".png", "x/2.png")
     assert member.is_file() and member.exists() and not member.is_dir()
     assert member.stat().st_size == len(png(8))
-    assert member.stat().st_mtime_ns == shard.stat().st_mtime_ns
+    assert member.stat().st_mtime_ns == shard.stat().st_ctime_ns
     assert member.read_bytes() == png(8)
     with member.open("rb") as file:
         assert file.seek(-4, os.SEEK_END) == len(png(8)) - 4

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from crossimage.data.images.formats import EXPECTED
 from crossimage.data.shards.index import LINK, read_index
-from crossimage.data.shards.member import Member
+from crossimage.data.shards.member import Member, Source
 from crossimage.data.shards.names import expand_shards, shown_shards
 from crossimage.data.sources.find import LeftOut, describe, judge
 
@@ -33,27 +33,33 @@ class FoundMembers(NamedTuple):
         return path.inside[len(self.top) + 1 if self.top else 0 :]
 
 
-def find_members(given: Iterable[str | Path]) -> FoundMembers:
+def find_members(given: Iterable[str | Path | Source]) -> FoundMembers:
     """Find the images in tar files.
 
     They are recognised as in folders. The order depends on the names of the members alone, so
     that the images of a folder have the same order in shards, however they are divided.
 
     Args:
-        given: The tar files, ranges and patterns; see :func:`expand_shards`.
+        given: The tar files, ranges and patterns (see :func:`expand_shards`), or where they are.
 
     Raises:
         FileNotFoundError: A tar file is missing.
         ValueError: One is compressed, damaged or cut short, or they hold no images.
     """
-    shards = expand_shards(given)
+    places: list[Path | Source] = []
+    names: list[str | Path] = []
+    for one in given:
+        names += [one] if isinstance(one, str | Path) else []
+        places += [] if isinstance(one, str | Path) else [one]
+    places += expand_shards(names)
+    shards = [one if isinstance(one, Path) else Path(one.path) for one in places]
     images: list[tuple[str, int, Member]] = []
     left_out: list[LeftOut] = []
-    for number, shard in enumerate(shards):
-        index = read_index(shard)
+    for number, (shard, place) in enumerate(zip(shards, places, strict=True)):
+        index = read_index(place)
         left_out += [
-            LeftOut(entry.reason, shard.name, f"{shard}/{entry.name}#{place}")
-            for place, entry in enumerate(index.not_used)
+            LeftOut(entry.reason, shard.name, f"{shard}/{entry.name}#{at}")
+            for at, entry in enumerate(index.not_used)
         ]
         for path in index.members:
             if reason := judge(path):

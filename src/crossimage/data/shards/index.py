@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from crossimage.data.shards.member import Member, Shard, member
+from crossimage.data.shards.member import Member, Shard, Source, member
 
 _BLOCK = tarfile.BLOCKSIZE
 _MOST_TEXT = 1 << 20  # bytes of a long name, or of a member's extended attributes
@@ -64,14 +64,19 @@ def is_shard(path: str | Path) -> bool:
     return stem.endswith(".tar") or name.endswith(short)
 
 
-def read_index(path: Path) -> Index:
+def read_index(path: Path | Source) -> Index:
     """Return the members of a tar file; it is read again only if its size or time have changed.
+
+    Args:
+        path: Its path, or where it is.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is not a tar file, or is compressed, damaged or cut short.
         OSError: It can't be read.
     """
+    if not isinstance(path, Path):
+        return _read_index(path)
     state = os.stat(path)
     return _read_index(Shard(str(path), state.st_size, state.st_mtime_ns))
 
@@ -95,7 +100,7 @@ def _by_path(index: Index) -> dict[Path, Member]:
 
 
 @lru_cache(maxsize=1024)
-def _read_index(shard: Shard) -> Index:
+def _read_index(shard: Source) -> Index:
     with shard.open() as file:
         return _Walk(file, shard).index()
 
@@ -103,7 +108,7 @@ def _read_index(shard: Shard) -> Index:
 class _Walk:
     """Goes from header to header of a tar file."""
 
-    def __init__(self, file: IO[bytes], shard: Shard) -> None:
+    def __init__(self, file: IO[bytes], shard: Source) -> None:
         self._file, self._shard = file, shard
 
     def index(self) -> Index:

@@ -4,15 +4,40 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, NamedTuple, TypeGuard
+from typing import IO, Any, NamedTuple, Protocol, TypeGuard
 
 if sys.platform == "win32":
     from pathlib import WindowsPath as _SystemPath
 else:
     from pathlib import PosixPath as _SystemPath
+
+
+class Source(Protocol):
+    """What members are parts of: a tar file, or an object of a store."""
+
+    @property
+    def path(self) -> str:
+        """Its path or address."""
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+
+    def __hash__(self) -> int:
+        """Return a number that equal ones share."""
+
+    def open(self) -> IO[bytes]:
+        """Open it for reading and seeking."""
+
+    def part(self, start: int, size: int) -> IO[bytes]:
+        """Open some of its bytes as a file."""
+
+    def state(self) -> tuple[int, int]:
+        """Return its bytes and a time, in nanoseconds, that differs if it was changed."""
 
 
 class Shard(NamedTuple):
@@ -41,6 +66,15 @@ class Shard(NamedTuple):
             raise OSError(f"{self.path} has changed since its index was made; start again")
         return file
 
+    def part(self, start: int, size: int) -> IO[bytes]:
+        """Open some of its bytes as a file."""
+        return io.BufferedReader(_Part(self, start, size))
+
+    def state(self) -> tuple[int, int]:
+        """Return its bytes and the time when it was changed, as now known."""
+        now = os.stat(self.path)
+        return now.st_size, now.st_mtime_ns if os.name == "nt" else now.st_ctime_ns
+
 
 class Member(_SystemPath):
     """A file inside a tar shard: ``shard.tar/folder/name.png``.
@@ -54,7 +88,15 @@ class Member(_SystemPath):
     """
 
     __slots__ = ("_place",)
-    _place: tuple[Shard, int, int]
+    _place: tuple[Source, int, int]
+
+    def __str__(self) -> str:
+        """Return the path; that of an object with both slashes of its address."""
+        text = super().__str__()
+        if is_member(self) and "://" in self._place[0].path:
+            scheme, _, rest = text.partition(":")
+            return f"{scheme}://{rest.lstrip(os.sep)}".replace(os.sep, "/")
+        return text
 
     @property
     def inside(self) -> str:
@@ -70,7 +112,8 @@ class Member(_SystemPath):
         """Open the member for reading, in the mode ``rb``."""
         if not is_member(self) or mode != "rb":
             return super().open(mode, *args, **kwargs)
-        return io.BufferedReader(_Part(*self._place))
+        source, start, size = self._place
+        return source.part(start, size)
 
     def read_bytes(self) -> bytes:
         """Return the member's bytes."""
@@ -79,15 +122,15 @@ class Member(_SystemPath):
         return data
 
     def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
-        """Return the state of the shard, with the size of the member."""
+        """Return the size of the member, and when its shard was changed."""
         if not is_member(self):
             return super().stat(follow_symlinks=follow_symlinks)
-        shard, _, size = self._place
-        own = os.stat(shard.path)
-        values = [*own]
-        values[6] = size
-        times = {name: getattr(own, name) for name in ("st_mtime_ns", "st_ctime_ns", "st_atime_ns")}
-        return os.stat_result(values, times)
+        source, _, size = self._place
+        _, changed = source.state()
+        seconds = changed // 10**9
+        values = (stat.S_IFREG | 0o444, 0, 0, 1, 0, 0, size, seconds, seconds, seconds)
+        names = ("st_atime_ns", "st_mtime_ns", "st_ctime_ns")
+        return os.stat_result(values, dict.fromkeys(names, changed))
 
     def exists(self, **_: Any) -> bool:
         """Return whether there is such a file."""
@@ -108,16 +151,16 @@ class Member(_SystemPath):
         return member, (self._place[0], self.inside, *self._place[1:])
 
 
-def member(shard: Shard, name: str, start: int, size: int) -> Member:
+def member(shard: Source, name: str, start: int, size: int) -> Member:
     """Return a member.
 
     Args:
-        shard: The tar file.
+        shard: The tar file; or an object that is the file itself, whose name in it is empty.
         name: Path of the member in the shard, with ``/``.
         start: Position of its first byte in the shard.
         size: Its bytes.
     """
-    path = Member(shard.path, *name.split("/"))
+    path = Member(shard.path, *filter(None, name.split("/")))
     path._place = shard, start, size
     return path
 

@@ -219,10 +219,17 @@ def check_image(path: Path, rules: DataRules = 3) -> bool:
     return _refuse(path, path.is_file(), rules) in (None, _JUNK_FILE)
 
 
-def judge(path: Path) -> LeftOut | None:
-    """Return why a file would be left out of its folder, or shard; None if it is an image."""
+def judge(path: Path, below: str | None = None) -> LeftOut | None:
+    """Return why a file would be left out of its folder, or shard; None if it is an image.
+
+    Args:
+        path: The file.
+        below: The part of its path, with ``/``, whose folders may be junk; by default that inside
+            a shard.
+    """
     if is_member(path):
-        junk = next((part for part in path.inside.split("/")[:-1] if _is_junk(part)), None)
+        parts = (path.inside if below is None else below).split("/")[:-1]
+        junk = next((part for part in parts if _is_junk(part)), None)
         if junk is not None:
             return LeftOut(_JUNK_FOLDER, junk, str(path.parent))
     return _judge(path, path.is_file(), 2)

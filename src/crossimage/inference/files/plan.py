@@ -26,10 +26,12 @@ from crossimage.inference.incoming import Incoming
 from crossimage.inference.input_files import as_inputs, find_inputs
 from crossimage.inference.inputs import FilesLike, ImageLike, fit_codes
 from crossimage.inference.output_types import suffix_for
-from crossimage.inference.outputs import SHEET, check_folder
+from crossimage.inference.outputs import SHEET
 from crossimage.inference.predictor import Draw, Predictor
 from crossimage.inference.records import Records, style_for, styles_of
 from crossimage.inference.references import Reference, find_references, reference_styles
+from crossimage.inference.stores.addresses import local_path
+from crossimage.inference.stores.places import open_results
 from crossimage.inference.web import is_address
 from crossimage.labels import To
 from crossimage.utils.arguments import whole
@@ -146,7 +148,8 @@ def make_plan(
         incoming: Keeps the images that are not files.
         part: Inputs that another process has found and named already, in place of ``paths``.
     """
-    check_folder(out)
+    out = local_path(out)
+    results = open_results(out)
     left_out: list[LeftOut] = []
     few_shot = predictor.networks.few_shot
 
@@ -191,7 +194,10 @@ def make_plan(
             )
             for number, (source, group) in enumerate(zip(found.files, names, strict=True))
         ]
-        _protect(items, references, out, every)
+        if isinstance(results, FolderResults):
+            _protect(items, references, out, every)
+        else:
+            _protect_objects(items, results)
     seed = int(torch.randint(2**62, ())) if options.seed is None else whole(options.seed, "seed")
     half = HalfRule(predictor.networks, predictor.source_letter(targets[0]), options.half)
     style_half = HalfRule(
@@ -203,7 +209,7 @@ def make_plan(
     styles = styles_of(samples, options.same_style, references, options.style)
     planned = len(items) * len(targets) * samples if part is None else part.planned
     return Plan(
-        items, planned, targets, samples, FolderResults(out), draw, every, left_out, incoming,
+        items, planned, targets, samples, results, draw, every, left_out, incoming,
         skipped, records, styles, chosen or predictor.multimodal, half,
         style_half.sentences("reference"),
     )  # fmt: skip
@@ -296,6 +302,17 @@ def target_letter(predictor: Predictor, to: To) -> str:
     """Return the letter of the domain that outputs for a target belong to."""
     letters = predictor.networks.letters
     return letters[0] if len(letters) == 1 else predictor.letter(to)
+
+
+def _protect_objects(items: Sequence[Item], results: Results) -> None:
+    """Refuse to overwrite an input in a store."""
+    protected = {str(item.path) for item in items}
+    for name in chain.from_iterable(item.outputs for item in items):
+        if results.shown(name) in protected:
+            raise ValueError(
+                f"the result {results.shown(name)} would overwrite an input; choose another place "
+                "for the results"
+            )
 
 
 def _protect(

@@ -1,0 +1,1 @@
+"""Stores of objects, such as S3: inputs from them and results in them, by fsspec."""
