@@ -30,9 +30,8 @@ from crossimage.inference.outputs import SHEET
 from crossimage.inference.predictor import Draw, Predictor
 from crossimage.inference.records import Records, style_for, styles_of
 from crossimage.inference.references import Reference, find_references, reference_styles
-from crossimage.inference.stores.addresses import local_path
+from crossimage.inference.stores.addresses import local_path, store_address
 from crossimage.inference.stores.places import open_results
-from crossimage.inference.web import is_address
 from crossimage.labels import To
 from crossimage.utils.arguments import whole
 from crossimage.utils.files import RealPaths, as_path
@@ -217,9 +216,9 @@ def make_plan(
 
 def _single_folder(given: Sequence[object]) -> Path | None:
     """Return the folder that is the only input; None for anything else."""
-    if len(given) != 1 or not isinstance(given[0], str | Path) or is_address(given[0]):
+    if len(given) != 1 or not isinstance(given[0], str | Path) or store_address(given[0]):
         return None
-    path = as_path(given[0], "the path of an input")
+    path = local_path(as_path(given[0], "the path of an input"))
     return path if path.is_dir() else None
 
 
