@@ -30,6 +30,7 @@ from crossimage.inference.incoming import Incoming
 from crossimage.inference.inputs import FilesLike
 from crossimage.inference.outputs import report_progress
 from crossimage.inference.predictor import Predictor
+from crossimage.inference.stores.addresses import store_address
 from crossimage.labels import To
 
 _BLOCK = 128  # inputs that a worker takes at a time
@@ -66,6 +67,11 @@ def translate_with_ray(
     check_options(options, paths)
     progress = options.progress
     options = replace(options.check(), skip_existing=True, progress=False)
+    if address := store_address(out):
+        raise ValueError(
+            f"{address} is a store, and the engine ray writes to a folder that all machines see; "
+            "use --shard K/N in its place"
+        )
     with Incoming() as incoming:
         plan = make_plan(predictor, paths, out.absolute(), to, options, incoming)
         if incoming.names:
