@@ -22,20 +22,24 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
-import torch.distributed as dist
+from crossimage.training.processes.present import Present, present
+from crossimage.utils.texts.shown import cut
 
 CONTINUES = "the same command continues the run from its newest checkpoint"
 _PARENT = "CROSSIMAGE_FIRST_PROCESS"
 """Environment variable with the number of the process that starts the others on this machine."""
 _GRACE = 15.0
 """Seconds in which a process may end by itself after another one was lost."""
-_SAY, _JOIN = 10.0, 300.0
-"""Seconds after which it is said that processes are missing, and after which the run ends."""
+_SAY = 10.0
+"""Seconds after which it is said that processes are missing."""
+_WAIT = "CROSSIMAGE_JOIN_MINUTES"
+"""Environment variable with the time after which a run ends whose processes are not complete."""
 _PAUSE = 0.5
 _ANSWER = 10.0
 """Seconds that a connection may take to be made, or to say something."""
 _GOODBYE = b"."
 _CONNECTIONS: set[socket.socket] = set()
+_ENDING = threading.Lock()
 
 
 class LostProcessError(RuntimeError):
@@ -90,15 +94,21 @@ def tied_together(devices: int) -> Iterator[None]:
 
     Args:
         devices: Processes on this machine, where no variable says how many there are.
+
+    Raises:
+        ValueError: The time to wait for others is not a positive number.
     """
     place = _place(devices)
     if place is None:
         yield
         return
     ties = _Ties(*place, os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))
-    ties.watch()
-    yield  # after an error it stays tied, since it may still hang when it ends
-    ties.release()
+    with present(ties.rank, f"{ties.host} {ties.port} {ties.key}") as processes:
+        if processes is not None:
+            threading.Thread(target=ties.watch_present, args=(processes,), daemon=True).start()
+        ties.watch()
+        yield  # after an error it stays tied, since it may still hang when it ends
+        ties.release()
 
 
 def _place(devices: int) -> tuple[int, int] | None:
@@ -137,6 +147,7 @@ class _Ties:
         self.tied: dict[socket.socket, int] = {}
         self.joined: set[int] = set()
         self.began, self.said = time.monotonic(), False
+        self.limit = 60 * _minutes()
         self.released = threading.Event()
         by_torchrun = "TORCHELASTIC_RUN_ID" in os.environ and sys.platform != "win32"
         self.launcher = os.getppid() if by_torchrun else None
@@ -150,6 +161,12 @@ class _Ties:
                 self.store = self._open_store(first=True)
         threading.Thread(target=self._watch, daemon=True).start()
 
+    def watch_present(self, processes: Present) -> None:
+        """Watch the others on this machine, which may end before there is a connection."""
+        while not self.released.wait(_PAUSE):
+            if (number := processes.ended()) is not None:
+                self._lose(_ended(number))
+
     def release(self) -> None:
         """Tell the others that this process needs them no longer."""
         self.released.set()
@@ -160,9 +177,11 @@ class _Ties:
                 connection.sendall(_GOODBYE)
 
     def _open_store(self, *, first: bool) -> Any:
+        import torch.distributed as dist  # which takes seconds
+
         return dist.TCPStore(  # type: ignore[attr-defined]
             self.host, self.port, is_master=first, wait_for_workers=False, multi_tenant=True,
-            timeout=timedelta(seconds=_JOIN),
+            timeout=timedelta(seconds=self.limit),
         )  # fmt: skip
 
     def _watch(self) -> None:
@@ -254,8 +273,7 @@ class _Ties:
         except OSError:
             said = b""
         if said != _GOODBYE:
-            number = self.tied[connection]
-            self._lose(f"process {number} of the run ended or cannot be reached; {CONTINUES}")
+            self._lose(_ended(self.tied[connection]))
         return False
 
     def _check_joined(self, missing: Sequence[str]) -> None:
@@ -266,8 +284,9 @@ class _Ties:
         if waited > _SAY and not self.said:
             _say(f"waiting for {names} of the run of {self.count} processes at {place}")
             self.said = True
-        if waited > _JOIN:
-            self._lose(f"{names} of the run did not join within {_JOIN / 60:.0f} minutes")
+        if waited > self.limit:
+            minutes = f"{self.limit / 60:g} minutes"
+            self._lose(f"{names} of the run did not join within {minutes} ({_WAIT})")
 
     def _check_launcher(self) -> None:
         if self.launcher is not None and os.getppid() != self.launcher:
@@ -281,12 +300,26 @@ class _Ties:
             _end(sentence)
 
 
+def _ended(number: int) -> str:
+    return f"process {number} of the run ended or cannot be reached; {CONTINUES}"
+
+
 def _say(sentence: str) -> None:
     with suppress(OSError):
         os.write(2, f"crossimage: {sentence}\n".encode())
 
 
+def _minutes() -> float:
+    """Return the minutes to wait for the other processes."""
+    text = os.environ.get(_WAIT, "5")
+    with suppress(ValueError):
+        if 0 < (minutes := float(text)) < 1e5:
+            return minutes
+    raise ValueError(f"{_WAIT} must be a positive number of minutes, found {cut(text)!r}")
+
+
 def _end(sentence: str) -> None:
+    _ENDING.acquire()  # for good: only one thread says why
     _say(sentence)
     os._exit(1)
 

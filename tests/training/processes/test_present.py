@@ -1,0 +1,99 @@
+"""Processes of a run that end before they have joined the others are seen on their machine."""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+import pytest
+
+from crossimage.training.processes.present import present
+from tests.faults.harness import PATIENCE, SERVER
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs locks of files")
+RUN = "127.0.0.1 29500"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Folder of temporary files."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    yield tmp_path
+
+
+def other(folder: Path, seconds: float) -> None:
+    """Be process 1 of the run."""
+    tempfile.tempdir = str(folder)
+    with present(1, RUN):
+        if os.fork() == 0:
+            time.sleep(20)  # as a loader process, which does not see its parent die
+            os._exit(0)
+        time.sleep(seconds)
+
+
+def started(folder: Path, seconds: float = 100) -> ForkServerProcess:
+    process = SERVER.Process(target=other, args=(folder, seconds))
+    process.start()
+    end = time.monotonic() + PATIENCE
+    while not list(folder.glob("*/1-*.process")):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return process
+
+
+def test_a_process_that_was_killed_is_named_by_the_others(folder: Path) -> None:
+    with present(0, RUN) as processes:
+        assert processes is not None and processes.ended() is None
+        process = started(folder)
+        assert processes.ended() is None
+        process.kill()
+        process.join()
+        assert processes.ended() == 1
+        with present(0, "127.0.0.1 29501") as others:
+            assert others is not None and others.ended() is None, "of another run"
+
+
+def test_a_process_that_was_killed_just_before_the_other_one_started_is_named(folder: Path) -> None:
+    process = started(folder)
+    process.kill()
+    process.join()
+    with present(0, RUN) as processes:
+        assert processes is not None and processes.ended() == 1
+
+
+def test_processes_of_earlier_runs_are_forgotten(folder: Path) -> None:
+    process = started(folder)
+    process.kill()
+    process.join()
+    (file,) = folder.glob("*/1-*.process")
+    os.utime(file, (time.time() - 60,) * 2)
+    with present(0, RUN) as processes:
+        assert processes is not None and processes.ended() is None and not file.exists()
+    assert not list(folder.iterdir())
+
+
+def test_a_process_that_ended_without_an_error_is_not_missed(folder: Path) -> None:
+    with present(0, RUN) as processes:
+        process = started(folder, 0.1)
+        process.join(PATIENCE)
+        assert process.exitcode == 0 and processes is not None and processes.ended() is None
+
+
+def test_an_error_tells_the_others(folder: Path) -> None:
+    with present(0, RUN) as processes:
+        with pytest.raises(RuntimeError), present(1, RUN):
+            raise RuntimeError
+        assert processes is not None and processes.ended() is None, "it may hang until it ends"
+
+
+def test_a_folder_that_others_may_write_to_is_not_used(folder: Path) -> None:
+    with present(0, RUN):
+        (path,) = folder.iterdir()
+    path.mkdir()
+    path.chmod(0o777)
+    with present(0, RUN) as processes:
+        assert processes is None
+    assert not list(path.iterdir())
