@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 from rich.console import Console
@@ -28,6 +28,7 @@ from tests.faults import (
     special_files,
     text_mutants,
 )
+from tests.faults.commands import trials
 from tests.faults.harness import Victims
 from tests.faults.image_mutants import Mutant, Outcome
 
@@ -105,6 +106,7 @@ def rage(minutes: float, seed: int, kinds: Sequence[str]) -> Storm:
             "kills": lambda: next(of_munit),
             "kills of all methods": lambda: _sum(of_all, _KILLS),
             "failing disks": lambda: _sum(disks, _KILLS),
+            **{f"{kind} of commands": _commands(kind, seed) for kind in trials.KINDS},
             "guided by coverage": lambda: fuzz.check(seed, min(60.0, 6 * minutes)),
         }
         turns = {kind: turn for kind, turn in turns.items() if not kinds or kind in kinds}
@@ -159,6 +161,12 @@ def _disks(folder: Path, seed: int) -> Iterator[Outcome]:
     folder.mkdir()
     for fault, problem in io_faults.outcomes(folder, seed):
         yield Outcome(1, errors=[f"{fault}: {problem}"] if problem else [])
+
+
+def _commands(kind: str, seed: int) -> Callable[[], Outcome]:
+    """Disturb commands other than training; a turn after the other has another seed."""
+    seeds = count(seed)
+    return lambda: trials.try_some(kind, _KILLS, next(seeds))
 
 
 def _sum(outcomes: Iterator[Outcome], count: int) -> Outcome:

@@ -9,7 +9,14 @@ import pytest
 
 from crossimage.checkpoints.run_folder import lock
 from crossimage.utils import files
-from crossimage.utils.files import as_path, atomic, new_folder, temporary_path, write_text
+from crossimage.utils.files import (
+    as_path,
+    atomic,
+    new_folder,
+    temporary_path,
+    write_new,
+    write_text,
+)
 
 
 @pytest.mark.parametrize("durable", [False, True])
@@ -32,6 +39,41 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
         raise error
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_new_file_replaces_none(tmp_path):
+    write_new(tmp_path / "x", b"first")
+    with pytest.raises(FileExistsError):
+        write_new(tmp_path / "x", b"second")
+    assert (tmp_path / "x").read_bytes() == b"first"
+    assert [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_new_file_needs_no_links(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    write_new(tmp_path / "x", b"first")
+    with pytest.raises(FileExistsError):
+        write_new(tmp_path / "x", b"second")
+    assert (tmp_path / "x").read_bytes() == b"first"
+
+
+def test_errors_name_the_result_rather_than_its_temporary_file(tmp_path):
+    with pytest.raises(OSError) as caught, new_folder(tmp_path / "out") as folder:
+        raise OSError(errno.ENOSPC, "full", str(folder / "below" / "x.png"))
+    assert caught.value.filename == str(tmp_path / "out" / "below" / "x.png")
+    with pytest.raises(OSError) as caught, atomic(tmp_path / "y"):
+        raise OSError(errno.ENOSPC, "full")
+    assert caught.value.filename == str(tmp_path / "y")
+
+
+def test_a_folder_that_another_process_writes_meanwhile_is_kept(tmp_path):
+    with pytest.raises(ValueError, match="by another process"), new_folder(tmp_path / "out"):
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "other").touch()
+    assert [p.name for p in tmp_path.rglob("*")] == ["out", "other"]
 
 
 def test_a_missing_folder_is_an_error(tmp_path):

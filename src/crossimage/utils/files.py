@@ -120,14 +120,14 @@ def atomic(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
         if durable:
             flush_folder(path.parent)
     except BaseException as error:
-        _name_file(error, path)
+        name_file(error, path)
         if temporary:
             with suppress(OSError):
                 temporary.unlink()
         raise
 
 
-def _name_file(error: BaseException, path: Path) -> None:
+def name_file(error: BaseException, path: Path) -> None:
     """Name a file in an error of the system: its own name rather than a temporary one, or none."""
     if not isinstance(error, OSError) or error.errno is None:
         return
@@ -293,7 +293,7 @@ def write_new(path: Path, content: bytes) -> None:
             raise
         except OSError as error:
             if error.errno not in _CANNOT_LINK:
-                _name_file(error, path)
+                name_file(error, path)
                 raise
             if path.exists():  # the best that there is on such file systems
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
@@ -327,7 +327,7 @@ def new_folder(out: Path) -> Iterator[Path]:
                 f"{out} was written by another process meanwhile; remove it or choose another "
                 "folder"
             ) from None
-        _name_file(error, out)
+        name_file(error, out)
         raise
 
 

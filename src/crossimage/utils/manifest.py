@@ -20,7 +20,7 @@ from typing import IO, Any
 
 import portalocker
 
-from crossimage.utils.files import atomic, open_regular
+from crossimage.utils.files import atomic, name_file, open_regular
 from crossimage.utils.texts.json_text import parse_json
 
 NAME = "crossimage.jsonl"
@@ -125,8 +125,12 @@ class ManifestWriter:
             self._file = _open_shared(self._path)
             _drop_torn_line(self._file)
         line = json.dumps(asdict(entry), allow_nan=False, separators=(",", ":"))
-        self._file.write(line.encode() + b"\n")
-        self._file.flush()
+        try:
+            self._file.write(line.encode() + b"\n")
+            self._file.flush()
+        except OSError as error:
+            name_file(error, self._path)
+            raise
 
     def __enter__(self) -> ManifestWriter:
         """Return the writer."""
@@ -143,7 +147,12 @@ class ManifestWriter:
             return
         with suppress(OSError):  # file systems that cannot flush
             os.fsync(self._file.fileno())
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as problem:  # a line that could not be written, which was said if error
+            if error is None:
+                name_file(problem, self._path)
+                raise
 
 
 def _open_shared(path: Path) -> IO[bytes]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import portalocker
 
-from crossimage.utils.files import atomic, flush_folder, write_text
+from crossimage.utils.files import atomic, flush_folder, name_file, write_text
 from crossimage.utils.manifest import sha256_of
 
 LENGTH = 24
@@ -57,16 +57,20 @@ class Parts:
     def result(self, out: Path) -> Iterator[Path]:
         """Yield a path for the result, which is renamed to ``out`` when it is complete."""
         joined = self.folder / f"{_JOINED}{out.suffix}"
-        _remove(joined)
-        yield joined
-        if joined.is_file():
-            handle = os.open(joined, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-        os.replace(joined, out)
-        flush_folder(out.parent)
+        try:
+            _remove(joined)
+            yield joined
+            if joined.is_file():
+                handle = os.open(joined, os.O_RDONLY)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+            os.replace(joined, out)
+            flush_folder(out.parent)
+        except OSError as error:
+            name_file(error, out)
+            raise
 
 
 @contextmanager

@@ -149,6 +149,17 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
 
 
+def test_the_figures_that_a_killed_evaluation_left_are_taken_up_if_they_are_the_same(
+    tmp_path: Path,
+) -> None:
+    write_report(tmp_path, "title", {}, [])
+    (tmp_path / "report.html").unlink()
+    assert write_report(tmp_path, "title", {}, [])[0].name == "report.json"
+    (tmp_path / "report.html").unlink()
+    assert write_report(tmp_path, "title", {"seed": 1}, [])[0].name == "report-2.json"
+    assert not (tmp_path / "report.html").exists()
+
+
 def test_what_is_wrong_with_figures_is_a_numbered_footnote(tmp_path: Path) -> None:
     evaluations = runs()
     for run, warnings in zip(evaluations, (("few",), ("other", "few")), strict=True):

