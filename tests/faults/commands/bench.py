@@ -28,11 +28,14 @@ class Bench:
         folder: Folder of the inputs and the results.
         seed: Seed of all choices.
         names: The commands; empty: all.
+        world: Folder of the inputs; by default one below ``folder``.
     """
 
-    def __init__(self, folder: Path, seed: int, names: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, folder: Path, seed: int, names: tuple[str, ...] = (), world: Path | None = None
+    ) -> None:
         self.random, self.folder = random.Random(seed), folder
-        self.world = World(folder / "world")
+        self.world = World(world or folder / "world")
         self.names = names or tuple(COMMANDS)
         self.whole: dict[str, dict[str, str]] = {}
         self.old: dict[str, dict[str, str]] = {}

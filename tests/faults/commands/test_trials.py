@@ -12,6 +12,12 @@ from tests.faults.commands.trials import KINDS, try_some
 QUICK = ("import", "translate", "data make outlines", "study make")
 
 
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Inputs of all commands, made once."""
+    return tmp_path_factory.mktemp("world") / "world"
+
+
 def test_the_same_seed_gives_the_same_faults(tmp_path: Path) -> None:
     counts = Counter({call: 9 for call in CALLS})
 
@@ -26,9 +32,9 @@ def test_the_same_seed_gives_the_same_faults(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_disturbed_commands_leave_nothing_behind_and_end_alike_when_run_again(
-    kind: str, tmp_path: Path
+    kind: str, tmp_path: Path, world: Path
 ) -> None:
     if kind in ("disks", "reads") and library(tmp_path) is None:
         pytest.skip("there is no C compiler, or another system than Linux")
-    outcome = try_some(kind, 4, seed=8, names=QUICK, most=40)
+    outcome = try_some(kind, 4, seed=8, names=QUICK, most=40, world=world)
     assert outcome.errors == [] and outcome.tried >= 2

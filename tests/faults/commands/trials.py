@@ -206,14 +206,16 @@ KINDS: Mapping[str, Callable[[Bench], Trial]] = {
 
 
 def try_some(
-    kind: str, count: int, seed: int, names: tuple[str, ...] = (), most: int = 4000
-) -> Outcome:
+    kind: str, count: int, seed: int, names: tuple[str, ...] = (), most: int = 4000,
+    world: Path | None = None,
+) -> Outcome:  # fmt: skip
     """Disturb commands in processes of their own until ``count`` were hit."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
         words = [sys.executable, "-m", "tests.faults.commands.trials", kind, "--count", str(count)]
         words += ["--seed", str(seed), "--report", str(report), "--most", str(most)]
         words += ["--only", *names] if names else []
+        words += ["--world", str(world)] if world else []
         subprocess.run(words, check=False, stdout=subprocess.DEVNULL, timeout=3600)
         found = json.loads(report.read_text())
     return Outcome(found["tried"], errors=found["errors"])
@@ -227,7 +229,8 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=4000, help="trials, also those too late")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="*", default=[], choices=list(COMMANDS))
-    parser.add_argument("--folder", type=Path, help="keeps the inputs")
+    parser.add_argument("--folder", type=Path, help="keeps what is wrong")
+    parser.add_argument("--world", type=Path, help="keeps the inputs")
     parser.add_argument("--report", type=Path, help="a file for the figures")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -238,7 +241,7 @@ def main() -> int:
         elif options.kind in ("disks", "reads"):
             print("there is no C compiler, or another system than Linux")
             return 2
-        bench = Bench(folder, options.seed, tuple(options.only))
+        bench = Bench(folder, options.seed, tuple(options.only), options.world)
         hits, tried, errors, by_name = 0, 0, [], Counter[str]()
         while hits < options.count and tried < options.most:
             trial = KINDS[options.kind](bench)
