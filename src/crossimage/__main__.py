@@ -1,8 +1,20 @@
-"""Run the command line as ``python -m crossimage``."""
+"""The command ``crossimage``, also as ``python -m crossimage``."""
 
+import signal
 import sys
 
-from crossimage.cli.app import main
+
+def run() -> int:
+    """Run the command line and return the exit status.
+
+    Before it has begun, and after it has ended, Ctrl-C ends the process without a traceback.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from crossimage.cli.app import main
+
+    return main()
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

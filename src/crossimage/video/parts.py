@@ -67,7 +67,12 @@ class Parts:
                 finally:
                     os.close(handle)
             os.replace(joined, out)
-            flush_folder(out.parent)
+            try:
+                flush_folder(out.parent)
+            except OSError:
+                if out.is_dir():  # which the same command would not replace
+                    os.replace(out, joined)
+                raise
         except OSError as error:
             name_file(error, out)
             raise
