@@ -9,6 +9,7 @@ from crossimage.video.animations import SUFFIXES, Animation, AnimationSink, is_a
 from crossimage.video.film import Sink, Source
 from crossimage.video.joining import FORMATS, FilmFileSink
 from crossimage.video.numbered import FrameFolder, FrameFolderSink
+from crossimage.video.parts import drop_parts
 from crossimage.video.reading import FilmFile
 
 
@@ -43,6 +44,8 @@ def check_out(out: Path) -> None:
             "folders of frames without a suffix"
         )
     if out.is_dir() and (out.suffix or any(out.iterdir())):
+        if not out.suffix:
+            drop_parts(out)
         found = "is a folder" if out.suffix else "exists and is not empty"
         raise ValueError(f"{out} {found}; remove it, or choose another --out")
     if not out.suffix and out.is_file():

@@ -136,6 +136,14 @@ def parts_folder(out: Path) -> Path:
     return out.with_name(f"{out.name}.parts")
 
 
+def drop_parts(out: Path) -> None:
+    """Remove the parts that a killed process left of a result that is complete, unless in use."""
+    folder = parts_folder(out)
+    with suppress(OSError, portalocker.LockException), open(folder / _LOCK, "r+b") as lock:
+        portalocker.lock(lock, portalocker.LOCK_EX | portalocker.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def digest(path: Path) -> str:
     """Return the SHA-256 of a film: of its file, or of the names and contents of a folder."""
     if not path.is_dir():
