@@ -147,3 +147,26 @@ def test_the_page_fits_a_phone(address: str) -> None:
             "return [document.documentElement.scrollWidth, innerWidth]"
         )
         assert width == inner == 390
+
+
+def test_an_image_is_pasted_and_the_command_is_copied(
+    desktop: webdriver.Chrome, address: str
+) -> None:
+    opened(desktop, address)
+    pasted = """
+    const [data, canvas] = [new DataTransfer(), document.createElement('canvas')];
+    canvas.width = canvas.height = 64;
+    canvas.toBlob((blob) => {
+      data.items.add(new File([blob], 'image.png', {type: 'image/png'}));
+      document.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true}));
+    });
+    """
+    desktop.execute_script(pasted)
+    wait(desktop, lambda b: "pasted.png" in command(b))
+    rights = {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
+    desktop.execute_cdp_cmd("Browser.grantPermissions", rights)
+    shown = command(desktop)
+    desktop.find_element(By.CSS_SELECTOR, ".copy").click()
+    wait(desktop, lambda b: "is copied" in b.find_element(By.ID, "status").text)
+    read = "navigator.clipboard.readText().then(arguments[0], (error) => arguments[0](`${error}`))"
+    assert desktop.execute_async_script(read) == shown
