@@ -1,6 +1,7 @@
 """People try models on the page in a real browser: by mouse, by keys, with files, on a phone."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -170,3 +171,22 @@ def test_an_image_is_pasted_and_the_command_is_copied(
     wait(desktop, lambda b: "is copied" in b.find_element(By.ID, "status").text)
     read = "navigator.clipboard.readText().then(arguments[0], (error) => arguments[0](`${error}`))"
     assert desktop.execute_async_script(read) == shown
+
+
+def test_the_webcam_gives_an_image_in_the_dark(address: str) -> None:
+    with chromium(1000, 800, camera=True) as browser:
+        dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": dark})
+        opened(browser, address)
+        colour = "return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)"
+        assert max(browser.execute_script(colour)[:3]) < 100
+        browser.find_element(By.ID, "webcam").click()
+        wait(browser, lambda b: b.find_element(By.ID, "shoot").is_displayed())
+        playing = "const v = document.getElementById('video'); return v.videoWidth && v.currentTime"
+        wait(browser, lambda b: b.execute_script(playing))
+        browser.find_element(By.ID, "shoot").click()
+        wait(browser, lambda b: "webcam.png" in command(b))
+        wait(browser, lambda b: not b.find_elements(By.CSS_SELECTOR, ".thumb.waiting"))
+        if folder := os.environ.get("SCREENSHOTS"):
+            browser.save_screenshot(str(Path(folder) / "demo-dark.png"))
+        assert not [e for e in browser.get_log("browser") if e["level"] == "SEVERE"]
