@@ -8,20 +8,29 @@ from crossimage.inference.files.results import FolderResults, Results
 from crossimage.inference.outputs import check_folder
 from crossimage.inference.stores.addresses import local_path, store_address
 from crossimage.inference.stores.results import StoreResults
+from crossimage.inference.stores.shards import PATTERN, ShardResults
 
 
 def open_results(out: Path) -> Results:
     """Return the place that a path names.
 
     Args:
-        out: A folder, or the address of a store such as ``s3://bucket/folder``.
+        out: A folder, the address of a store such as ``s3://bucket/folder``, or ``DIR/%06d.tar``
+            for tar shards in a folder.
 
     Raises:
         ValueError: It is a file, or the package for such addresses is missing.
         OSError: The store can't be used.
     """
     if address := store_address(out):
+        if out.name == PATTERN:
+            raise ValueError(
+                f"{address} asks for tar files in a store; write them to a folder, and copy them"
+            )
         return StoreResults(address)
+    if out.name == PATTERN:
+        check_folder(out.parent)
+        return ShardResults(out.parent)
     folder = local_path(out)
     check_folder(folder)
     return FolderResults(folder)
