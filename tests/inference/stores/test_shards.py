@@ -14,6 +14,18 @@ from tests.data.shards.helpers import images
 from tests.inference.files.test_translate import SHAPE
 
 
+def test_few_results_are_one_shard(tmp_path: Path) -> None:
+    model = Translator(MUNIT(MUNITConfig(**SHAPE), training=False), "cpu")
+    (tmp_path / "in").mkdir()
+    for name, data in images(2).items():
+        (tmp_path / "in" / name).write_bytes(data)
+    model.translate_files(tmp_path / "in", tmp_path / "out" / "%06d.tar", seed=1)
+    names = ["000000.tar", "crossimage.jsonl"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    with open_results(tmp_path / "out" / "%06d.tar") as results:
+        assert audit(results).complete == 2
+
+
 @pytest.mark.parametrize("parts", [1, 2])
 def test_shards_hold_the_results_of_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: int

@@ -98,6 +98,7 @@ class ShardResults:
 
     def add(self, list_name: str, entries: Iterable[Entry]) -> None:
         """List results, as soon as their shard is complete."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         with self._lock:
             for entry in entries:
                 if entry.kind != JOB and entry.output in self._members:
