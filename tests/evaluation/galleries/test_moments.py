@@ -1,5 +1,7 @@
 """Statistics of real images are read from .npz files, and wrong files are named."""
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -70,3 +72,17 @@ def test_the_name_is_evidence_of_the_resizing(
     moments = read_moments(write(tmp_path / name, mu=np.zeros(2), sigma=np.eye(2)))
     assert isinstance(moments, Moments)
     assert words in moments.warning(resize) and bool(words) == bool(moments.warning(resize))
+
+
+@pytest.mark.parametrize("side", [2_000, 10**6, 10**30])
+def test_arrays_that_claim_more_than_their_bytes_are_refused_unread(
+    side: int, tmp_path: Path
+) -> None:
+    content = io.BytesIO()
+    header = {"descr": "<f8", "fortran_order": False, "shape": (side, side)}
+    np.lib.format.write_array_header_1_0(content, header)
+    with zipfile.ZipFile(tmp_path / "real.npz", "w") as archive:
+        archive.writestr("mu.npy", content.getvalue())
+        archive.writestr("sigma.npy", content.getvalue())
+    with pytest.raises(ValueError, match=r"real.npz states [\d,]+ bytes for mu.npy and holds 1"):
+        read_moments(tmp_path / "real.npz")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from torch import Tensor
 from crossimage.evaluation.options import Resize
 
 _EXPECTED = "expected a folder of images, or .npz statistics with mu and sigma"
+_LARGEST = (
+    8 << 24
+) + 4096  # bytes of an array: a covariance of 4,096 features in float64, and its header
 _TOLERANCE = 1e-3  # of the largest value of a covariance, for what rounding may have done to it
 
 
@@ -77,6 +81,7 @@ def read_moments(path: Path) -> Moments:
         with open(path, "rb") as content:
             if not zipfile.is_zipfile(content):
                 raise ValueError(f"{path} is damaged or not an .npz file; {_EXPECTED}")
+        _check_sizes(path)
         with np.load(path, allow_pickle=False) as file:
             missing = [name for name in ("mu", "sigma") if name not in file]
             if missing:
@@ -87,7 +92,7 @@ def read_moments(path: Path) -> Moments:
             mean, covariance = (np.asarray(file[name]) for name in ("mu", "sigma"))
     except FileNotFoundError:
         raise
-    except (zipfile.BadZipFile, EOFError, OSError, KeyError) as error:
+    except (zipfile.BadZipFile, EOFError, OSError, KeyError, RuntimeError) as error:
         raise ValueError(f"{path} is damaged ({error}); copy or download it again") from None
     except ValueError as error:
         if str(path) in str(error):
@@ -98,6 +103,24 @@ def read_moments(path: Path) -> Moments:
     return Moments(
         path, to_tensor(mean.astype(np.float64)), to_tensor(covariance.astype(np.float64))
     )
+
+
+def _check_sizes(path: Path) -> None:
+    """Refuse arrays that are larger than statistics, or than their bytes, before they are read."""
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            if entry.filename not in ("mu.npy", "sigma.npy"):
+                continue
+            with archive.open(entry) as content:
+                first = np.lib.format.read_magic(content) == (1, 0)
+                read = np.lib.format.read_array_header_1_0
+                shape, _, dtype = (read if first else np.lib.format.read_array_header_2_0)(content)
+            size = math.prod(shape) * dtype.itemsize
+            if max(size, entry.file_size) > _LARGEST or size > entry.file_size:
+                raise ValueError(
+                    f"{path} states {size:,} bytes for {entry.filename} and holds "
+                    f"{entry.file_size:,}; expected at most {_LARGEST:,}, all of them held"
+                )
 
 
 def _check(path: Path, mean: np.ndarray, covariance: np.ndarray) -> None:
