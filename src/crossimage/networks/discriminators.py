@@ -14,6 +14,7 @@ from crossimage.networks.layers.blocks import (
     NormName,
     Padding,
 )
+from crossimage.networks.layers.convolution import PaddedConv2d
 
 
 class MultiScaleDiscriminator(nn.Module):
@@ -137,7 +138,7 @@ def _patch_network(
     return nn.Sequential(
         block(channels, width, 2, "none"),
         *(block(sizes[i], sizes[i + 1], 2 if i + 1 < layers else 1, norm) for i in range(layers)),
-        nn.Conv2d(sizes[-1], 1, 4, 1, 1),
+        PaddedConv2d(sizes[-1], 1, 4, 1, 1),
     )
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from crossimage.networks.generators import with_code
-from crossimage.networks.layers.convolution import BottleneckConv2d
+from crossimage.networks.layers.convolution import BottleneckConv2d, PaddedConv2d
 from crossimage.networks.layers.normalisation import AffineInstanceNorm
 
 
@@ -26,7 +26,7 @@ class LabelledGenerator(nn.Module):
 
     def __init__(self, channels: int, labels: int, width: int, blocks: int) -> None:
         super().__init__()
-        self.first = _NormedConv(nn.Conv2d(channels + labels, width, 7, 1, 3, bias=False))
+        self.first = _NormedConv(PaddedConv2d(channels + labels, width, 7, 1, 3, bias=False))
         self.down = nn.Sequential(*(
             _NormedConv(nn.Conv2d(size, 2 * size, 4, 2, 1, bias=False))
             for size in (width, 2 * width)
@@ -36,7 +36,7 @@ class LabelledGenerator(nn.Module):
             _NormedConv(nn.ConvTranspose2d(size, size // 2, 4, 2, 1, bias=False))
             for size in (4 * width, 2 * width)
         ))  # fmt: skip
-        self.last = nn.Conv2d(width, channels, 7, 1, 3, bias=False)
+        self.last = PaddedConv2d(width, channels, 7, 1, 3, bias=False)
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         """Translate images (N, C, H, W) to label vectors (N, L); the results are in [-1, 1]."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from crossimage.networks.layers.blocks import ConvBlock, ResidualBlock
+from crossimage.networks.layers.convolution import PaddedConv2d
 
 
 class SRResNet(nn.Module):
@@ -28,7 +29,7 @@ class SRResNet(nn.Module):
             ConvBlock(width, width, 3, 1, 1, norm="batch", activation="none", pad="zeros"),
         )
         self.enlarge = nn.Sequential(*(_Doubling(width) for _ in range(doublings)))
-        self.last = nn.Conv2d(width, channels, 9, 1, 4)
+        self.last = PaddedConv2d(width, channels, 9, 1, 4)
 
     def forward(self, x: Tensor) -> Tensor:
         """Enlarge images (N, C, H, W) in [-1, 1] to (N, C, H 2^d, W 2^d), of any range."""

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from crossimage.networks.layers.blocks import Blur, ConvBlock, ResidualBlock, initialise
+from crossimage.networks.layers.blocks import ConvBlock, ResidualBlock, initialise
+from crossimage.networks.layers.blur import Blur
 
 
 def test_second_convolution_of_a_residual_block_is_not_activated() -> None:

@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from crossimage.inference.strips.maps import Reach
 from crossimage.networks.color_spaces import lab_to_rgb, rgb_to_lab
-from crossimage.networks.layers.blocks import BatchNorm, Blur, Dropout
+from crossimage.networks.layers.blocks import BatchNorm, Dropout
+from crossimage.networks.layers.blur import Blur
 from crossimage.networks.layers.normalisation import (
     AffineInstanceNorm,
     InstanceNorm,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
-from crossimage.networks.layers.convolution import PaddedConv2d, padded
+from crossimage.networks.layers.blur import Blur
+from crossimage.networks.layers.convolution import PaddedConv2d
 from crossimage.networks.layers.normalisation import (
     AffineInstanceNorm,
     InstanceNorm,
@@ -102,33 +102,6 @@ def activation_layer(name: ActivationName) -> nn.Module:
             return nn.SELU(inplace=True)
         case "tanh":
             return nn.Tanh()
-
-
-class Blur(nn.Module):
-    """Binomial 3x3 filter of stride 2, which halves feature maps without aliasing.
-
-    Zhang, Making Convolutional Networks Shift-Invariant Again, ICML 2019.
-
-    Args:
-        channels: Channels of the feature maps.
-
-    Attributes:
-        kernel: The filter of every channel (channels, 1, 3, 3), not part of the saved state.
-    """
-
-    kernel: Tensor
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        taps = (0.25, 0.5, 0.25)
-        kernel = torch.tensor([[row * column for column in taps] for row in taps])
-        kernel = kernel.expand(channels, 1, 3, 3).clone()
-        self.register_buffer("kernel", kernel, persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Halve maps (N, C, H, W) of at least 2x2, rounded up; their borders are reflected."""
-        x = padded(x, (1, 1, 1, 1), "reflect")
-        return F.conv2d(x, self.kernel, stride=2, groups=len(self.kernel))
 
 
 class ConvBlock(nn.Sequential):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from crossimage.networks.layers.narrow import is_narrow, narrow_conv
 from crossimage.networks.layers.plain import is_plain
 
 _PIXELS, _WEIGHTS, _HEAVY = 256, 2**18, 2**21
@@ -21,13 +22,17 @@ last number on, weights are also stored as products need them, at no cost with m
 
 
 class PaddedConv2d(nn.Conv2d):
-    """Convolution that pads in the precision of its input; autocast would pad in fp32."""
+    """Convolution that pads in the precision of its input; autocast would pad in fp32.
+
+    Without groups or dilation.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve feature maps (N, I, H, W) to (N, O, h, w)."""
-        if self.padding_mode == "zeros":
-            return super().forward(x)
-        return F.conv2d(self.pad(x), self.weight, self.bias, self.stride)
+        padding = _paddings(self)
+        if self.padding_mode != "zeros":
+            x, padding = self.pad(x), (0, 0)
+        return _convolve(x, self.weight, self.bias, self.stride, padding)
 
     def pad(self, x: Tensor) -> Tensor:
         """Pad feature maps (N, I, H, W) by the layer's mode, other than zeros."""
@@ -60,7 +65,7 @@ class BottleneckConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """Convolve feature maps (N, I, H, W) to (N, O, h, w)."""
         if not _is_small(x, self):
-            return super().forward(x)
+            return _convolve(x, self.weight, self.bias, self.stride, _paddings(self))
         return conv_by_product(x, self.weight, self.bias, self.stride, _paddings(self))
 
 
@@ -72,6 +77,18 @@ class BottleneckConvTranspose2d(nn.ConvTranspose2d):
         if not _is_small(x, self):
             return super().forward(x, output_size)
         return transposed_by_product(x, self.weight, self.bias, self.stride, _paddings(self))
+
+
+def _convolve(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: tuple[int, ...],
+    padding: tuple[int, int],
+) -> Tensor:
+    if stride == (1, 1) and is_narrow(x, weight, padding):
+        return narrow_conv(x, weight, bias, padding)
+    return F.conv2d(x, weight, bias, stride, padding)
 
 
 def _paddings(layer: nn.Conv2d | nn.ConvTranspose2d) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from crossimage.networks.layers.derivatives import differentiable_gradients
 from crossimage.networks.layers.plain import is_plain
 from crossimage.networks.layers.statistics import is_large, statistics_of, sums_of
 
@@ -84,30 +85,81 @@ def instance_norm(
 
 def _by_batch_norm(x: Tensor, scale: Tensor | None, shift: Tensor | None, eps: float) -> Tensor:
     """Normalise every sample as its own batch; statistics and affine maps are at least fp32."""
+    dtype = torch.promote_types(x.dtype, torch.float32)
     if scale is None or shift is None:
-        dtype = torch.promote_types(x.dtype, torch.float32)
         scale, shift = torch.ones(x.shape[:2], dtype=dtype), torch.zeros(x.shape[:2], dtype=dtype)
-    if x.dtype in (torch.bfloat16, torch.float16):
-        scale, shift = scale.float(), shift.float()
+    scale, shift = scale.to(dtype), shift.to(dtype)
+    y: Tensor
+    if not is_large(x[:1]):
+        y = _PerSample.apply(_dense(x), scale.contiguous(), shift.contiguous(), eps)
+        return y
     parts = [
         _Large.apply(sample, weight, bias, eps)
-        if is_large(sample)
-        else _by_batch_norm_of_one(sample, weight, bias, eps)
         for sample, weight, bias in zip(torch.split(x, 1), scale, shift, strict=True)
     ]
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
-def _by_batch_norm_of_one(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    """Normalise one sample (1, C, H, W); constant channels become 0 and pass no gradient."""
-    y, mean, inverse = torch.native_batch_norm(x, weight, bias, None, None, True, 0.0, eps)
-    constant = is_constant(inverse.detach() ** -2 - eps, mean.detach())
-    if constant.any():
-        varying = torch.where(constant[:, None, None], x.detach(), x)
-        y, _, _ = torch.native_batch_norm(varying, weight, bias, None, None, True, 0.0, eps)
-        # they are rounding errors, which a few norms in a row would blow up to a pattern
-        y = torch.where(constant[:, None, None], bias[:, None, None].to(y.dtype), y)
-    return y
+class _PerSample(torch.autograd.Function):
+    """Batch norm of each sample, without its constant channels, as one node of the graph."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor, shift: Tensor, eps: float) -> Tensor:
+        y, mean, inverse = torch.empty_like(x), torch.empty_like(scale), torch.empty_like(scale)
+        outs = zip(y.chunk(len(y)), mean.unbind(), inverse.unbind(), strict=True)
+        for sample, weight, bias, out in zip(
+            x.chunk(len(x)), scale.unbind(), shift.unbind(), outs, strict=True
+        ):
+            torch.native_batch_norm(sample, weight, bias, None, None, True, 0.0, eps, out=out)
+        constant = is_constant(inverse**-2 - eps, mean)
+        ctx.constant = constant if constant.any() else None
+        if ctx.constant is not None:
+            # they are rounding errors, which a few norms in a row would blow up to a pattern
+            y = torch.where(constant[:, :, None, None], shift[:, :, None, None].to(y.dtype), y)
+        ctx.save_for_backward(x, scale, shift, mean, inverse)
+        ctx.eps = eps
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, scale, shift, mean, inverse = ctx.saved_tensors
+        gradient = _dense(gradients[0], like=x)
+        constant = ctx.constant
+        if torch.is_grad_enabled():  # for a second derivative
+            y = _normalise(x, ctx.eps) * scale[:, :, None, None] + shift[:, :, None, None]
+            needed = ctx.needs_input_grad[:3]
+            return *differentiable_gradients(y, (x, scale, shift), needed, gradient), None
+        mask = [ctx.needs_input_grad[0], *[ctx.needs_input_grad[1]] * 2]
+        parts = [
+            torch.ops.aten.native_batch_norm_backward(
+                g, sample, weight, None, None, m, i, True, ctx.eps, mask
+            )
+            for g, sample, weight, m, i in zip(
+                gradient.chunk(len(x)),
+                x.chunk(len(x)),
+                scale.unbind(),
+                mean.unbind(),
+                inverse.unbind(),
+                strict=True,
+            )
+        ]
+        of_x, of_scale, of_shift = (
+            join([part[i] for part in parts]) if wanted else None
+            for i, (wanted, join) in enumerate(
+                zip(mask, (torch.cat, torch.stack, torch.stack), strict=True)
+            )
+        )
+        if constant is not None:
+            of_x = None if of_x is None else of_x.masked_fill(constant[:, :, None, None], 0.0)
+            of_scale = None if of_scale is None else of_scale.masked_fill(constant, 0.0)
+        return of_x, of_scale, of_shift, None
+
+
+def _dense(x: Tensor, like: Tensor | None = None) -> Tensor:
+    """Return (N, C, H, W) in channels-last or contiguous memory, as it is, or like another."""
+    like = x if like is None else like
+    last = like.is_contiguous(memory_format=torch.channels_last)
+    return x.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
 
 
 class _Large(torch.autograd.Function):
@@ -127,10 +179,8 @@ class _Large(torch.autograd.Function):
         x, weight, bias, mean, inverse = ctx.saved_tensors
         if torch.is_grad_enabled():  # for a second derivative
             y = _normalise(x, ctx.eps) * weight[:, None, None] + bias[:, None, None]
-            gradients = torch.autograd.grad(
-                y.to(gradient.dtype), (x, weight, bias), gradient, create_graph=True
-            )
-            return *gradients, None
+            needed = ctx.needs_input_grad[:3]
+            return *differentiable_gradients(y, (x, weight, bias), needed, gradient), None
         on_z, on_1 = sums_of(gradient, x, mean, inverse)
         count = x.shape[2:].numel()
         slope = -on_z * inverse / count
@@ -222,8 +272,8 @@ class _LayerNorm(torch.autograd.Function):
         x, weight, bias, mean, deviation = ctx.saved_tensors
         if torch.is_grad_enabled():  # for a second derivative
             y = _layer_norm(x, weight, bias, ctx.eps)
-            gradients = torch.autograd.grad(y, (x, weight, bias), gradient, create_graph=True)
-            return *gradients, None
+            needed = ctx.needs_input_grad[:3]
+            return *differentiable_gradients(y, (x, weight, bias), needed, gradient), None
         inverse = 1 / deviation  # 0 for a constant sample
         ratio = (deviation / (ctx.unbiased * deviation + ctx.eps)).nan_to_num(1.0)
         on_z, on_1 = _sums(gradient, x, weight, mean, inverse)  # of the gradient times z and 1

@@ -84,6 +84,7 @@ class Stepper:
         if config.ema_decay:
             self.average = _place(type(method)(config, training=False), fabric).eval()
             self.average.load_state_dict(method.tensors(*method.inference_players, *method.fixed()))
+            self._following = _Following(self.average, self.method)
         self.players = {name: list(net.parameters()) for name, net in method.players().items()}
         specs = method.optimizers()
         self.rates = {name: specs[name].learning_rate for name in self.players}
@@ -149,7 +150,7 @@ class Stepper:
         if self.average is not None and not skipped & set(self.method.inference_players):
             # the first weights are random: a young average forgets them sooner
             young = (self.step + 1) / (self.step + 10)
-            _follow(self.average, self.method, min(self.config.ema_decay, young))
+            self._following.move(min(self.config.ema_decay, young))
         strength = self.augmentation.end_step("discriminators" in self._moving, bool(skipped))
         self.step, self._moved = self.step + 1, False
         # the mean over several moves of a player in one step
@@ -319,12 +320,19 @@ def _place(method: Method, fabric: Fabric) -> Method:
     return method
 
 
-@torch.no_grad()
-def _follow(average: Method, method: Method, decay: float) -> None:
-    """Move the running average towards the method's weights."""
-    current = method.tensors(*method.inference_players)
-    mine = average.tensors(*method.inference_players)
-    floats = [name for name in mine if mine[name].is_floating_point()]
-    torch._foreach_lerp_([mine[n] for n in floats], [current[n] for n in floats], 1 - decay)
-    for name in mine.keys() - floats:
-        mine[name].copy_(current[name])
+class _Following:
+    """Moves a running average towards a method's weights, all of which stay where they are."""
+
+    def __init__(self, average: Method, method: Method) -> None:
+        mine = average.tensors(*method.inference_players)
+        current = method.tensors(*method.inference_players)
+        self._floats = [name for name in mine if mine[name].is_floating_point()]
+        self._others = [(mine[name], current[name]) for name in mine.keys() - self._floats]
+        self._mine, self._current = ([t[n] for n in self._floats] for t in (mine, current))
+
+    @torch.no_grad()
+    def move(self, decay: float) -> None:
+        """Keep a fraction of the average."""
+        torch._foreach_lerp_(self._mine, self._current, 1 - decay)
+        for mine, current in self._others:
+            mine.copy_(current)
