@@ -103,10 +103,8 @@ def _in_blocks(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[in
     last = any(t.is_contiguous(memory_format=_LAST) and not t.is_contiguous() for t in (x, weight))
     layout = _LAST if last else torch.contiguous_format  # that of PyTorch's convolution
     whole = torch.empty((n, len(weight), 2 * h, 2 * w), dtype=y.dtype, memory_format=layout)
-    blocks = y.permute(0, 2, 3, 1).reshape(n, h, w, 2, -1).transpose(2, 3)
-    whole.permute(0, 2, 3, 1).unflatten(2, (w, 2)).unflatten(1, (h, 2)).copy_(
-        blocks.unflatten(4, (2, -1))
-    )
+    blocks = y.permute(0, 2, 3, 1).reshape(n, h, w, 2, 2, -1).transpose(2, 3)
+    whole.permute(0, 2, 3, 1).view(blocks.shape).copy_(blocks)
     return whole
 
 
