@@ -1,12 +1,12 @@
 """Time to index a tar shard and to read its images, against the same images in a folder.
 
-python benchmarks/shards.py [COUNT]
+    python benchmarks/shards.py [COUNT]
 """
 
 from __future__ import annotations
 
+import argparse
 import io
-import sys
 import tarfile
 import time
 from pathlib import Path
@@ -21,8 +21,10 @@ from crossimage.data.shards.index import read_index
 from crossimage.data.sources.find import find_files
 
 
-def main(count: int) -> None:
-    """Measure, in seconds of the processor."""
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("count", nargs="?", type=int, default=50_000, help="images of the shard")
+    count = parser.parse_args().count
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG")
@@ -52,4 +54,4 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 50_000)
+    main()
