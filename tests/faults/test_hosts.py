@@ -98,7 +98,8 @@ def test_a_lost_host_ends_the_other_one_and_the_run_continues_alone(
     ]
     deadline = time.monotonic() + PATIENCE
     while not list(out.glob("checkpoints/step-*.pt")):
-        assert hosts[0].poll() is None and time.monotonic() < deadline
+        assert hosts[0].poll() is None, hosts[0].communicate()[0]
+        assert time.monotonic() < deadline
         time.sleep(0.1)
     os.killpg(hosts[1].pid, signal.SIGKILL)
     hosts[1].communicate()

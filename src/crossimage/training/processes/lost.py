@@ -8,6 +8,7 @@ The latter ties are connections, which the kernel closes when a process ends.
 
 from __future__ import annotations
 
+import importlib
 import os
 import secrets
 import selectors
@@ -106,6 +107,8 @@ def tied_together(devices: int) -> Iterator[None]:
     with present(ties.rank, f"{ties.host} {ties.port} {ties.key}") as processes:
         if processes is not None:
             threading.Thread(target=ties.watch_present, args=(processes,), daemon=True).start()
+        # two threads that import PyTorch at once meet half of it; it takes seconds
+        importlib.import_module("torch.distributed")
         ties.watch()
         yield  # after an error it stays tied, since it may still hang when it ends
         ties.release()
@@ -177,7 +180,7 @@ class _Ties:
                 connection.sendall(_GOODBYE)
 
     def _open_store(self, *, first: bool) -> Any:
-        import torch.distributed as dist  # which takes seconds
+        import torch.distributed as dist
 
         return dist.TCPStore(  # type: ignore[attr-defined]
             self.host, self.port, is_master=first, wait_for_workers=False, multi_tenant=True,
