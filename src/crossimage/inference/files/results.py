@@ -16,8 +16,6 @@ from crossimage.data.images.encoded import ImageFile
 from crossimage.utils.files import atomic, leftovers
 from crossimage.utils.manifest import Entry, ManifestWriter, list_names, rewrite_list
 
-_BLOCK = 1 << 20  # bytes
-
 
 class Written(NamedTuple):
     """A file that was written.
@@ -179,9 +177,7 @@ class FolderResults:
             fill(file)
             file.flush()
             file.seek(0)
-            sha256 = hashlib.sha256()
-            while block := file.read(_BLOCK):
-                sha256.update(block)
+            sha256 = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]
             state = os.fstat(file.fileno())
         return Written(sha256.hexdigest(), state.st_size, state.st_mtime_ns)
 

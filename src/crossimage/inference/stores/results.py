@@ -22,7 +22,6 @@ from crossimage.utils.manifest import Entry, is_manifest
 from crossimage.utils.writing.scratch import scratch_folder
 
 _SPOOL = 64 * 2**20  # bytes of a result that are kept in memory
-_BLOCK = 1 << 20
 _LINES, _SECONDS = 500, 20.0  # after which lines become an object
 
 
@@ -150,11 +149,8 @@ class StoreResults:
 
     def sha256(self, name: str) -> str:
         """Return the SHA-256 of an object."""
-        sha256 = hashlib.sha256()
         with told(self.shown(name)), self._system.open(self._path(name), "rb") as file:
-            while block := file.read(_BLOCK):
-                sha256.update(block)
-        return sha256.hexdigest()
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def image(self, name: str) -> ImageFile:
         """Return a result in memory."""

@@ -78,9 +78,7 @@ class ShardResults:
             fill(file)
             size = file.seek(0, 2)
             file.seek(0)
-            sha256 = hashlib.sha256()
-            while block := file.read(1 << 20):
-                sha256.update(block)
+            sha256 = hashlib.file_digest(file, "sha256")
             file.seek(0)
             info = tarfile.TarInfo(name)
             info.size = size
