@@ -13,6 +13,7 @@ import hashlib
 import multiprocessing
 import os
 import random
+import signal
 import socket
 import sys
 import tempfile
@@ -204,6 +205,7 @@ def _command(
     environment: Mapping[str, str],
     prepare: Callable[[], object] | None,
 ) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # as the command line does before it has begun
     os.setsid()  # a process group of its own, as in a shell
     os.environ.update(environment, COLUMNS="250")
     torch.set_num_threads(1)

@@ -12,6 +12,7 @@ from crossimage.utils import files
 from crossimage.utils.files import (
     as_path,
     atomic,
+    name_file,
     new_folder,
     temporary_path,
     write_new,
@@ -79,6 +80,13 @@ def test_a_folder_that_another_process_writes_meanwhile_is_kept(tmp_path):
 def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError), atomic(tmp_path / "none" / "x"):
         pass
+
+
+def test_errors_of_ffmpeg_whose_name_is_fixed_name_the_result(tmp_path):
+    av = pytest.importorskip("av", reason="needs the extra `video`")
+    error = av.error.OSError(errno.ENOSPC, "full")
+    name_file(error, tmp_path / "film.mp4")
+    assert error.filename == str(tmp_path / "film.mp4") and error.filename in str(error)
 
 
 @pytest.mark.parametrize("letter", ["x", "ö", "\udcf6"])

@@ -135,10 +135,14 @@ def name_file(error: BaseException, path: Path) -> None:
         return
     given = error.filename
     if given is None or isinstance(given, int):
-        error.filename = str(path)
+        name = str(path)
     else:
         hidden = re.escape(os.path.join(os.path.dirname(path), "")) + _TEMPORARY.pattern
-        error.filename = re.sub(f"^{hidden}", lambda _: str(path), os.fsdecode(given))
+        name = re.sub(f"^{hidden}", lambda _: str(path), os.fsdecode(given))
+    try:
+        error.filename = name
+    except AttributeError:  # an error of FFmpeg's, whose name is one of its arguments
+        error.args = (*error.args[:2], name)
 
 
 def _create(path: Path) -> tuple[Path, int]:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tests.faults.commands.bench import SKIPPED, Bench, printed
+from tests.faults.commands.bench import SKIPPED, Bench, printed, said_by
 from tests.faults.commands.disks import Fault, library
 from tests.faults.commands.world import COMMANDS, results
 from tests.faults.harness import PATIENCE
@@ -80,7 +80,8 @@ def stopped(bench: Bench) -> Trial:
     place = bench.place(name)
     number = bench.random.choice((signal.SIGINT, signal.SIGTERM))
     process = bench.start(name, place)
-    time.sleep(0.1)  # until it listens: before, it is ended without having written anything
+    while process.is_alive() and not said_by(place).exists():
+        time.sleep(0.01)  # until it has begun: before, it is ended by the signal itself
     hit = bench.kill(name, process, place, number)
     began = time.monotonic()
     process.join(PATIENCE)
