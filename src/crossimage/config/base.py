@@ -1,186 +1,38 @@
-"""Configuration: frozen dataclasses, filled from recipes and from users' overrides.
-
-The config class of every method derives from :class:`Config` and adds its own fields, with the
-defaults of its paper. Keys are flat, except for the small groups that methods nest
-(``weights.cycle``).
-"""
+"""The settings that all methods share, and what a data source determines of them."""
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-import functools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import (
-    Annotated,
-    Any,
-    ClassVar,
-    Literal,
-    NamedTuple,
-    Self,
-    TypeVar,
-    cast,
-    dataclass_transform,
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+from crossimage.config.fields import (
+    AUGMENTATIONS,
+    Augmentations,
+    Betas,
+    Channels,
+    DataRules,
+    Depth,
+    Epochs,
+    Fraction,
+    Half,
+    Halves,
+    Items,
+    Names,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Range,
+    Ranges,
+    Share,
+    Shares,
+    SideOrZero,
+    Size,
+    Workers,
+    settings,
 )
-
-import yaml
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Discriminator,
-    Field,
-    FiniteFloat,
-    StringConstraints,
-    Tag,
-    TypeAdapter,
-    ValidationError,
-)
-
-from crossimage.utils.files import check_not_special, expanded
-from crossimage.utils.names import did_you_mean
-from crossimage.utils.numbers import whole_number
-from crossimage.utils.setting_names import setting_of
-from crossimage.utils.texts.shown import cut, few, shown
-from crossimage.utils.texts.yaml_text import SyntaxFault, parse_yaml, read_yaml_text
-
-T = TypeVar("T")
-
-
-@dataclass_transform(frozen_default=True, kw_only_default=True)
-def settings(cls: type[T]) -> type[T]:
-    """Make ``cls`` a frozen, keyword-only dataclass that refuses unknown keys when validated."""
-    cls.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
-    return dataclasses.dataclass(frozen=True, kw_only=True)(cls)
-
-
-def _separated(value: object) -> object:
-    """Turn ``edges,shoes`` or a single value into a list."""
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return [value] if isinstance(value, int | float) else value
-
-
-def _grouped(value: object) -> object:
-    """Turn ``black,blond`` into a list of one group of names, and nothing into none."""
-    if isinstance(value, str):
-        return [value] if value.strip() else []
-    return value
-
-
-def _square(value: object) -> object:
-    """Use a single number for both sides."""
-    value = _separated(value)
-    return value * 2 if isinstance(value, list) and len(value) == 1 else value
-
-
-def _indices(value: object) -> object:
-    """Turn ``0,4,8`` or a single number into a list of whole numbers."""
-    parts = _separated(value)
-    if isinstance(parts, list | tuple):
-        try:
-            return [_index(part) for part in parts]
-        except ValueError:
-            pass
-    raise ValueError("expected numbers separated by commas")
-
-
-def _index(value: object) -> int:
-    return whole_number(str(_number(value)))
-
-
-def _number(value: object) -> object:
-    """Refuse YAML's true and flags without a value, which Python would take for 1."""
-    if isinstance(value, bool):
-        raise ValueError("expected a number")
-    return value
-
-
-def _whole(value: object) -> object:
-    """Read texts such as ``1e5``, which YAML does not take for numbers."""
-    value = _number(value)
-    return whole_number(value) if isinstance(value, str) else value
-
-
-FilePath = Annotated[Path, AfterValidator(expanded)]
-PositiveInt = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=10**18)]
-NonNegativeInt = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=10**18)]
-Width = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=65_536)]  # channels, lengths
-WidthOrZero = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=65_536)]
-Depth = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=256)]  # layers, blocks
-DepthOrZero = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=256)]
-Halvings = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=16)]
-HalvingsOrZero = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=16)]
-Items = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=1_000_000)]  # held or made at once
-ItemsOrZero = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=1_000_000)]
-Workers = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=1024)]
-Side = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=65_536)]  # in pixels
-SideOrZero = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=65_536)]
-Epochs = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1e9, allow_inf_nan=False)]
-PositiveFloat = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
-NonNegativeFloat = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1)]
-Shares = Annotated[tuple[Share, Share], BeforeValidator(_separated)]
-Fraction = Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_separated)]
-Groups = Annotated[tuple[Names, ...], BeforeValidator(_grouped)]
-Counts = Annotated[tuple[Width, ...], BeforeValidator(_separated), Field(max_length=256)]
-Channels = Counts
-Indices = Annotated[
-    tuple[Annotated[int, Field(ge=0, le=1_000_000)], ...],
-    BeforeValidator(_indices),
-    Field(max_length=256),
-]
-Flags = Annotated[tuple[bool, ...], BeforeValidator(_separated)]
-Betas = Annotated[tuple[Fraction, Fraction], BeforeValidator(_separated)]
-Letter = Annotated[str, StringConstraints(pattern="^[a-z]$")]
-Range = Annotated[tuple[FiniteFloat, FiniteFloat], BeforeValidator(_separated)]
-Ranges = Annotated[
-    Annotated[Range, Tag("")] | Annotated[dict[Letter, Range], Tag("by letter")],
-    Discriminator(lambda value: "by letter" if isinstance(value, Mapping) else ""),
-]
-Size = Annotated[tuple[Side, Side], BeforeValidator(_square)]
-
-AUGMENTATIONS = ("color", "translation", "cutout")
-"""What images can be augmented by on their way to discriminators."""
-
-
-def _augmentations(value: object) -> object:
-    """Check the names of augmentations; ``none`` stands for none."""
-    names = _separated(value)
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise ValueError("expected names separated by commas, such as color,translation,cutout")
-    if list(names) == ["none"]:
-        return ()
-    known = (*AUGMENTATIONS, "adaptive")
-    for name in names:
-        if name not in known:
-            raise ValueError(
-                f"'{name}' is not an augmentation{did_you_mean(name, known)}; expected one or more "
-                f"of {', '.join(known)}, or none alone"
-            )
-    return tuple(dict.fromkeys(names))
-
-
-Augmentations = Annotated[
-    tuple[Literal["color", "translation", "cutout", "adaptive"], ...],
-    BeforeValidator(_augmentations),
-]
-
-DataRules = Literal[1, 2, 3]
-"""Rules by which the files of a data set are found, named and read: 3, or those of earlier
-versions. Before 3, recipes name domains whatever their folders are called; 1 also finds and reads
-files differently."""
-
-Layout = Literal[
-    "unpaired", "paired", "single", "super_resolution", "labelled", "classes", "class_pairs"
-]
-"""How training images belong together: independent domains; pairs; a single domain; images with
-small versions of themselves; images with label vectors, from one data set or several; images of
-classes, with further images of a target class; sketches or edge maps of photos, with the class of
-each."""
 
 
 class Companion(NamedTuple):
@@ -222,10 +74,6 @@ def micro_batch_size(
             f"({processes}); choose another of them"
         )
     return size
-
-
-Half = Literal["left", "right"]
-Halves = Annotated[tuple[Half, ...], BeforeValidator(_separated)]  # one per domain
 
 
 @dataclass(frozen=True)
@@ -486,169 +334,3 @@ class SuperResolutionConfig(Config):
     """
 
     scale: Depth = 4
-
-
-C = TypeVar("C", bound=Config)
-
-EARLIER_DEFAULTS = {"data_rules": 1, "holdout": 0.0}
-"""Values of settings that older configurations do not state; the first layer of `build`."""
-
-
-_NAMED = 5  # problems in a message
-
-_SWITCHES_OFF = {
-    "steps": "epochs",
-    "decay_steps": "decay_epochs",
-    "decay_epochs": "decay_steps",
-    "shape_steps": "shape_epochs",
-    "shape_epochs": "shape_steps",
-}
-"""Settings that switch another one off, so that the one set last applies. ``epochs`` is not listed:
-it takes precedence over ``steps``, which cannot be 0."""
-
-
-def build(cls: type[C], *layers: Mapping[str, Any], source: str = "configuration") -> C:
-    """Merge nested mappings into a validated config; values of later ones take precedence.
-
-    Args:
-        cls: The method's config class.
-        layers: Nested mappings, such as a recipe and a user's overrides.
-        source: Origin of the values, for error messages.
-
-    Raises:
-        ValueError: A key is unknown (the nearest one is suggested), or a value is invalid.
-    """
-    try:
-        return cast(C, _validator(cls).validate_python(merged(*layers)))  # type: ignore[arg-type]
-    except ValidationError as error:
-        problems = error.errors(include_url=False)
-        sentences = [_explain(cls, problem) for problem in problems[:_NAMED]]
-        more = [""] * (len(problems) - len(sentences))
-        raise ValueError(f"{source}: {few([*sentences, *more], _NAMED)}") from None
-
-
-def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge nested mappings of settings; values of later ones take precedence."""
-    values: dict[str, Any] = {}
-    for layer in layers:
-        for key, other in _SWITCHES_OFF.items():
-            if layer.get(key) is not None and not layer.get(other):
-                values[other] = 0
-        _merge(values, layer)
-    return values
-
-
-@functools.cache  # it takes 30 ms to make one
-def _validator(cls: type) -> TypeAdapter[Any]:
-    return TypeAdapter(cls)
-
-
-def _merge(into: dict[str, Any], layer: Mapping[str, Any]) -> None:
-    for key, value in layer.items():
-        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = dict(value) if isinstance(value, Mapping) else value
-
-
-def _explain(cls: type, problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"] if part not in ("", "by letter"))
-    if problem["type"] == "unexpected_keyword_argument":
-        return explain_unknown(key, list(keys(cls)))
-    message = problem["msg"].removeprefix("Value error, ")
-    if not key:
-        return cut(message, 600)
-    return (
-        f"{cut(key)}: {cut(message[0].lower() + message[1:], 400)}, found {shown(problem['input'])}"
-    )
-
-
-def explain_unknown(key: str, known: Sequence[str]) -> str:
-    """Return a clause on a key that is none of the known ones, with the nearest one if any is near.
-
-    Args:
-        key: Its dotted name.
-        known: The dotted names that there are.
-    """
-    if hint := setting_of(key.rsplit(".", 1)[-1], known):
-        return f"unknown key '{cut(key)}'; {hint}"
-    last = {name.rsplit(".", 1)[-1]: name for name in known}
-    near = difflib.get_close_matches(key, known, 1) or [
-        last[name] for name in difflib.get_close_matches(key.rsplit(".", 1)[-1], last, 1)
-    ]
-    return f"unknown key '{cut(key)}'" + (f"; did you mean '{near[0]}'?" if near else "")
-
-
-def keys(cls: type, prefix: str = "") -> Iterable[str]:
-    """Yield the dotted names of all values of a config class, in the order of its fields."""
-    for field in dataclasses.fields(cls):
-        group = field.default_factory
-        if dataclasses.is_dataclass(group):
-            yield from keys(group, f"{prefix}{field.name}.")
-        else:
-            yield prefix + field.name
-
-
-def flatten(config: object, prefix: str = "") -> dict[str, Any]:
-    """Return a config's values by dotted name."""
-    flat: dict[str, Any] = {}
-    for field in dataclasses.fields(config):  # type: ignore[arg-type]
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            flat |= flatten(value, f"{prefix}{field.name}.")
-        else:
-            flat[prefix + field.name] = value
-    return flat
-
-
-def to_dict(config: object) -> dict[str, Any]:
-    """Return a config as nested plain values, as in YAML and JSON."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: plain(item) for key, item in value.items()}
-        if isinstance(value, tuple | list):
-            return [plain(item) for item in value]
-        return str(value) if isinstance(value, Path) else value
-
-    return {
-        key: plain(value)
-        for key, value in dataclasses.asdict(config).items()  # type: ignore[call-overload]
-    }
-
-
-def differences(old: Config, new: Config, ignore: Callable[[str], bool]) -> list[str]:
-    """Return lines ``key: old -> new`` for all values that differ, except for ignored keys."""
-    before, after = flatten(old), flatten(new)
-    return [
-        f"{key}: {before.get(key)!r} -> {after.get(key)!r}"
-        for key in before | after
-        if before.get(key) != after.get(key) and not ignore(key)
-    ]
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file of settings.
-
-    Raises:
-        FileNotFoundError: The file does not exist.
-        ValueError: The file is not YAML, its values have no end, or it is not a mapping.
-    """
-    check_not_special(path)
-    text = read_yaml_text(path)
-    try:
-        content = parse_yaml(text)
-    except SyntaxFault as error:
-        raise ValueError(f"{path} is not valid YAML: {error}") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}; expected key: value lines") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} holds a {type(content).__name__}; expected key: value lines")
-    return content
-
-
-def write_yaml(values: Mapping[str, Any]) -> str:
-    """Return settings as YAML text, in their own order."""
-    return yaml.safe_dump(dict(values), sort_keys=False, default_flow_style=None)
