@@ -24,6 +24,7 @@ _KNOWN = {  # what types and defaults refer to
     **vars(builtins),
     **vars(typing),
     **vars(config),
+    "Path": Path,
     "field": lambda *, default_factory: default_factory(),
 }
 
