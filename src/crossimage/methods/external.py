@@ -134,7 +134,7 @@ def check_method(method: object, source: str) -> type[Method]:
         if learns and not issubclass(config, base):
             raise ValueError(
                 f"{source} learns from {data}; derive its Config from "
-                f"{base.__module__}.{base.__name__}"
+                f"{base.__module__.removesuffix('.base')}.{base.__name__}"
             )
     return method
 
