@@ -4,13 +4,13 @@
     python benchmarks/papers.py --data DIR unit_da/mnist2usps_augmented outlines_quality
 
 A name is a table of docs/results, or TABLE/ROW. The commands of its rows are in
-benchmarks/papers/TABLE.yaml, with the hours of one core that a seed takes; DIR holds the data sets
-by the names used there. Commands that have finished are not repeated, and interrupted trainings
-continue, so the same command resumes after an interruption. Figures are added to
-docs/results/TABLE.json as soon as they are known, with commands, settings, commit, versions and
-hardware, and the tables of the docs are written anew. Each command computes with one thread: start
-two with different names to use two cores. --list shows all rows, what they take and which seeds are
-missing.
+benchmarks/papers/TABLE.yaml, with those that evaluate every row, and the hours of one core that a
+seed takes; DIR holds the data sets by the names used there. Commands that have finished are not
+repeated, and interrupted trainings continue, so the same command resumes after an interruption.
+Figures are added to docs/results/TABLE.json as soon as they are known, with commands, settings,
+commit, versions and hardware, and the tables of the docs are written anew. Each command computes
+with one thread: start two with different names to use two cores. --list shows all rows, what they
+take and which seeds are missing.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class Row:
         commands: Commands of one seed; ``{data}``, ``{work}``, ``{run}`` and ``{seed}`` stand for
             the data sets, the folder of all runs, that of this seed, and the seed.
         figures: By figure, the file that holds it, seen from the run's folder, and its name there:
-            ``accuracy.json usps``, or ``report/report.json fid`` of ``crossimage evaluate``.
+            ``accuracy.json usps``, or ``report/report.json fid`` of ``crossimage evaluate``; or a
+            number that needs no measurement.
     """
 
     table: str
@@ -54,7 +55,7 @@ class Row:
     hours: float
     prepare: tuple[str, ...]
     commands: tuple[str, ...]
-    figures: Mapping[str, str]
+    figures: Mapping[str, str | float]
 
 
 def main() -> None:
@@ -88,7 +89,8 @@ def known_rows() -> list[Row]:
             rows.append(
                 Row(
                     path.stem, name, float(row["hours"]), tuple(spec.get("prepare", ())),
-                    tuple(row["commands"]), row["figures"],
+                    (*row["commands"], *spec.get("evaluate", ())),
+                    spec.get("figures", {}) | row.get("figures", {}),
                 )
             )  # fmt: skip
     return rows
@@ -157,7 +159,7 @@ def measure(row: Row, seed: int, data: Path, work: Path) -> None:
     run_all(row.prepare, places, work / row.table / "prepared.json")
     finished = run_all(row.commands, places, run.with_suffix(".json"))
     figures = {
-        name: read_figure(run, *where.format(**places).split())
+        name: read_figure(run, *where.format(**places).split()) if isinstance(where, str) else where
         for name, where in row.figures.items()
     }
     shown = {"data": "DATA", "work": "WORK", "run": f"WORK/{row.table}/{row.name}-{seed}"}
