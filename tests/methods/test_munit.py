@@ -66,6 +66,20 @@ def test_domains_may_differ_in_channels_and_crops_be_rectangular() -> None:
     assert len(moves(method)) == 2
 
 
+def test_generators_start_apart_or_equal_as_chosen() -> None:
+    def same(method: MUNIT) -> bool:
+        a, b = (method.generators[letter].state_dict() for letter in "ab")
+        return all(torch.equal(a[name], b[name]) for name in a)
+
+    assert not same(munit())
+    method = munit(equal_start=True)
+    assert same(method)
+    x, style = batch(method).images["a"], torch.randn(2, 3)
+    assert torch.equal(method.translate(x, "b", style), method.translate(x, "a", style))
+    own = {id(value) for value in method.generators["a"].parameters()}
+    assert own.isdisjoint(id(value) for value in method.generators["b"].parameters())
+
+
 def test_what_has_no_weight_is_neither_built_nor_run() -> None:
     method = munit(weights={"cycle": 0, "perceptual": 0})
     method.build_fixed_networks()
@@ -142,6 +156,7 @@ def test_reconstruction_is_learned_in_a_few_steps() -> None:
         ({"crop": 18}, "crop must be a multiple of 4"),
         ({"crop": 8, "style_downsamples": 4}, "too small.*need at least 16 pixels"),
         ({"channels": "3"}, "two numbers, one per domain"),
+        ({"channels": "3,1", "equal_start": True}, "equal_start needs the same number of channels"),
         ({"channels": "3,5", "weights": {"perceptual": 1}}, "images of 1 or 3 channels"),
         ({"crop": 8, "downsamples": 3}, "too small.*need at least 16 pixels"),
         ({"downsamples": -1}, "downsamples: .* greater than or equal to 0"),

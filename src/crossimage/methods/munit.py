@@ -90,6 +90,8 @@ class MUNITConfig(AutoEncoderConfig):
         style_dim: Length of a style code.
         style_downsamples: Halvings of the resolution in the style encoder.
         mlp_width: Width of the network that maps a style to AdaIN parameters.
+        equal_start: Start both generators from the same weights. Otherwise what is light in one
+            domain can become dark in the other, which no loss term forbids. Ours, not the paper's.
         adversarial: Adversarial objective.
         weights: Weights of the loss terms.
     """
@@ -97,6 +99,7 @@ class MUNITConfig(AutoEncoderConfig):
     style_dim: Width = 8
     style_downsamples: HalvingsOrZero = 4
     mlp_width: Width = 256
+    equal_start: bool = False
     adversarial: Adversarial = "lsgan"
     weights: LossWeights = field(default_factory=LossWeights)
 
@@ -106,6 +109,11 @@ class MUNITConfig(AutoEncoderConfig):
         halvings = max(self.discriminator.downsamples, self.style_downsamples, self.downsamples + 1)
         check_images(self, 2**self.downsamples, 2 ** max(halvings, 2))
         check_perceptual(self, self.weights.perceptual)
+        if self.equal_start and len(set(self.channels)) > 1:
+            raise ValueError(
+                f"equal_start needs the same number of channels in both domains, found "
+                f"{self.channels}"
+            )
 
 
 class AutoEncoder(nn.Module):
@@ -131,6 +139,7 @@ class MUNIT(Method):
 
     Config = MUNITConfig
     config: MUNITConfig
+    run_settings = ("equal_start",)
 
     def __init__(self, config: MUNITConfig, *, training: bool = True) -> None:
         super().__init__(config)
@@ -140,6 +149,8 @@ class MUNIT(Method):
         self.min_style_size = 2**config.style_downsamples
         self.generators = NetworkDict({d: AutoEncoder(config, self.channels[d]) for d in "ab"})
         initialise(self.generators, config.init)
+        if config.equal_start:
+            self.generators["b"].load_state_dict(self.generators["a"].state_dict())
         if training:
             self.discriminators = nn.ModuleDict(
                 {d: config.discriminator.build(self.channels[d]) for d in "ab"}
