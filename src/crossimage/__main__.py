@@ -11,9 +11,16 @@ def run() -> int:
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.argv[1:2] == ["train"]:
+        from crossimage.training.processes.present import announce
+
+        announce()
     from crossimage.cli.app import main
 
-    return main()
+    status = main()
+    if status == 0 and (present := sys.modules.get("crossimage.training.processes.present")):
+        present.leave()
+    return status
 
 
 if __name__ == "__main__":

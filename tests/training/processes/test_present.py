@@ -1,6 +1,7 @@
 """Processes of a run that end before they have joined the others are seen on their machine."""
 
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from crossimage.__main__ import run
 from crossimage.training.processes.present import present
 from tests.faults.harness import PATIENCE, SERVER
 
@@ -24,21 +26,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path
 
 
-def other(folder: Path, seconds: float) -> None:
-    """Be process 1 of the run."""
+def other(folder: Path, seconds: float, number: int) -> None:
+    """Be another process of the run."""
     tempfile.tempdir = str(folder)
-    with present(1, RUN):
+    with present(number, RUN):
         if os.fork() == 0:
             time.sleep(20)  # as a loader process, which does not see its parent die
             os._exit(0)
         time.sleep(seconds)
 
 
-def started(folder: Path, seconds: float = 100) -> ForkServerProcess:
-    process = SERVER.Process(target=other, args=(folder, seconds))
+def started(folder: Path, seconds: float = 100, number: int = 1) -> ForkServerProcess:
+    there = set(folder.glob(f"*/{number}-*.process"))
+    process = SERVER.Process(target=other, args=(folder, seconds, number))
     process.start()
     end = time.monotonic() + PATIENCE
-    while not list(folder.glob("*/1-*.process")):
+    while not {*folder.glob(f"*/{number}-*.process")} - there:
         assert time.monotonic() < end
         time.sleep(0.01)
     return process
@@ -62,6 +65,69 @@ def test_a_process_that_was_killed_just_before_the_other_one_started_is_named(fo
     process.join()
     with present(0, RUN) as processes:
         assert processes is not None and processes.ended() == 1
+
+
+def test_a_run_that_is_restarted_at_once_does_not_miss_processes_of_the_one_before(
+    folder: Path,
+) -> None:
+    with pytest.raises(RuntimeError), present(0, "earlier"):
+        raise RuntimeError  # of a process that lives on in this one
+    process = started(folder)
+    other_process = started(folder, number=2)
+    for one in (process, other_process):
+        one.kill()
+        one.join()
+    again = started(folder)
+    with present(0, RUN) as processes:
+        assert processes is not None and processes.ended() is None
+        again.kill()
+        again.join()
+        assert processes.ended() == 1, "of the new run"
+    with present(2, RUN) as processes:
+        assert processes is not None and processes.ended() == 1, "before it started"
+    with present(1, RUN) as processes:
+        assert processes is not None and processes.ended() is None, "it takes its place"
+
+
+def test_a_process_is_known_before_the_command_line_is_imported(folder: Path) -> None:
+    code = """
+import sys, tempfile
+from pathlib import Path
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("crossimage.cli.app", "torch", "tyro"):
+            print([path.name[:2] for path in Path(tempfile.gettempdir()).glob("*/*.process")])
+            sys.exit(0)
+
+sys.meta_path.insert(0, Watch())
+sys.argv = ["crossimage", "train", "munit"]
+from crossimage.__main__ import run
+run()
+"""
+
+    def found(**facts: str) -> str:
+        facts = {"TMPDIR": str(folder), **facts}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | facts, capture_output=True, text=True
+        )
+        assert not done.stderr
+        return done.stdout.strip()
+
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
+    assert found(**place, LOCAL_RANK="3") == "['3-']"
+    assert found(**place, NODE_RANK="3") == "['3-']", "and the one before is of an earlier run"
+    assert found(MASTER_ADDR="127.0.0.2", MASTER_PORT="x", LOCAL_RANK="x") == "['3-']"
+
+
+def test_a_command_that_ends_well_is_not_missed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", "29500")
+    monkeypatch.setattr(sys, "argv", ["crossimage", "train", "--help"])
+    assert run() == 0 and "usage" in capsys.readouterr().out
+    assert not list(folder.iterdir())
 
 
 def test_processes_of_earlier_runs_are_forgotten(folder: Path) -> None:

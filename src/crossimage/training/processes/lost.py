@@ -23,12 +23,16 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
-from crossimage.training.processes.present import Present, present
+from crossimage.training.processes.present import (
+    STARTED_BY,
+    Present,
+    number_here,
+    present,
+    run_of,
+)  # fmt: skip
 from crossimage.utils.texts.shown import cut
 
 CONTINUES = "the same command continues the run from its newest checkpoint"
-_PARENT = "CROSSIMAGE_FIRST_PROCESS"
-"""Environment variable with the number of the process that starts the others on this machine."""
 _GRACE = 15.0
 """Seconds in which a process may end by itself after another one was lost."""
 _SAY = 10.0
@@ -49,7 +53,7 @@ class LostProcessError(RuntimeError):
 
 def tie_to_first() -> None:
     """End with the process that started this one, even while both are still starting."""
-    parent = os.environ.setdefault(_PARENT, str(os.getpid()))
+    parent = os.environ.setdefault(STARTED_BY, str(os.getpid()))
     if parent == str(os.getpid()) or sys.platform == "win32":
         return
 
@@ -104,7 +108,7 @@ def tied_together(devices: int) -> Iterator[None]:
         yield
         return
     ties = _Ties(*place, os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))
-    with present(ties.rank, f"{ties.host} {ties.port} {ties.key}") as processes:
+    with present(number_here(os.environ), ties.run) as processes:
         if processes is not None:
             threading.Thread(target=ties.watch_present, args=(processes,), daemon=True).start()
         # two threads that import PyTorch at once meet half of it; it takes seconds
@@ -120,7 +124,7 @@ def _place(devices: int) -> tuple[int, int] | None:
     Where each machine's first process starts the others, it stands for all of its machine.
     """
     facts = os.environ
-    if _PARENT in facts or not {"MASTER_ADDR", "MASTER_PORT"} <= {*facts}:
+    if run_of(facts) is None:
         return None
     world = int(facts.get("WORLD_SIZE", devices))
     on_each = int(facts.get("LOCAL_WORLD_SIZE", devices))
@@ -146,7 +150,8 @@ class _Ties:
 
     def __init__(self, rank: int, count: int, host: str, port: int) -> None:
         self.rank, self.count, self.host, self.port = rank, count, host, port
-        self.key = f"crossimage/ties/{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}"
+        self.run = run_of(os.environ) or ""
+        self.key = self.run.rpartition(" ")[2]
         self.tied: dict[socket.socket, int] = {}
         self.joined: set[int] = set()
         self.began, self.said = time.monotonic(), False
@@ -168,7 +173,8 @@ class _Ties:
         """Watch the others on this machine, which may end before there is a connection."""
         while not self.released.wait(_PAUSE):
             if (number := processes.ended()) is not None:
-                self._lose(_ended(number))
+                first = self.rank - number_here(os.environ)  # of this machine
+                self._lose(_ended(first + number))
 
     def release(self) -> None:
         """Tell the others that this process needs them no longer."""
