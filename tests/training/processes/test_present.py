@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from crossimage.__main__ import run
-from crossimage.training.processes.present import present
+from crossimage.training.processes.present import announce, present, run_of
 from tests.faults.harness import PATIENCE, SERVER
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs locks of files")
@@ -26,19 +26,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path
 
 
-def other(folder: Path, seconds: float, number: int) -> None:
+def other(folder: Path, seconds: float, number: int, run: str) -> None:
     """Be another process of the run."""
     tempfile.tempdir = str(folder)
-    with present(number, RUN):
+    with present(number, run):
         if os.fork() == 0:
             time.sleep(20)  # as a loader process, which does not see its parent die
             os._exit(0)
         time.sleep(seconds)
 
 
-def started(folder: Path, seconds: float = 100, number: int = 1) -> ForkServerProcess:
+def started(
+    folder: Path, seconds: float = 100, number: int = 1, run: str = RUN
+) -> ForkServerProcess:
     there = set(folder.glob(f"*/{number}-*.process"))
-    process = SERVER.Process(target=other, args=(folder, seconds, number))
+    process = SERVER.Process(target=other, args=(folder, seconds, number, run))
     process.start()
     end = time.monotonic() + PATIENCE
     while not {*folder.glob(f"*/{number}-*.process")} - there:
@@ -64,6 +66,23 @@ def test_a_process_that_was_killed_just_before_the_other_one_started_is_named(fo
     process.kill()
     process.join()
     with present(0, RUN) as processes:
+        assert processes is not None and processes.ended() == 1
+
+
+def test_a_process_that_takes_long_to_start_sees_what_was_killed_meanwhile(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", "29500")
+    announce()
+    run_name = run_of(os.environ)
+    assert run_name
+    process = started(folder, run=run_name)
+    process.kill()
+    process.join()
+    later = time.time() + 100
+    monkeypatch.setattr(time, "time", lambda: later)
+    with present(0, run_name) as processes:
         assert processes is not None and processes.ended() == 1
 
 

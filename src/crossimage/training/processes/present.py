@@ -30,7 +30,7 @@ except ImportError:  # Windows
 
 STARTED_BY = "CROSSIMAGE_FIRST_PROCESS"
 """Environment variable with the number of the process that starts the others on this machine."""
-_TOGETHER = 10.0
+_TOGETHER = 30.0
 """Seconds within which the processes of a run start; files from earlier belong to earlier runs."""
 _TRIES = 5
 _SUFFIX = ".process"
@@ -45,11 +45,13 @@ class Lock:
         folder: Folder of the files of all processes of the run, which only this user can open.
         name: Its name, which begins with the number of this process on this machine.
         handle: The open file.
+        since: When it was locked, in seconds since 1970.
     """
 
     folder: Path
     name: str
     handle: int
+    since: float
 
     def remove(self) -> None:
         """Remove the file, so that the others do not miss this process, and unlock it."""
@@ -69,14 +71,14 @@ class Present:
     """
 
     def __init__(self, lock: Lock) -> None:
-        self._lock = lock
-        self._began, self._seen = time.time(), set[str]()
+        self._lock, self._seen = lock, set[str]()
 
     def ended(self) -> int | None:
         """Return the number of a process that ended early; None if all that started go on.
 
         It is the number that :func:`number_here` gives.
         """
+        earliest = self._lock.since - _TOGETHER
         for path in self._lock.folder.glob(f"*{_SUFFIX}"):
             if path.name == self._lock.name:
                 continue
@@ -85,7 +87,7 @@ class Present:
                 if _is_held(path):
                     self._seen.add(path.name)
                 # one that ends without an error removes its file first
-                elif path.exists() and (path.name in self._seen or began > self._began - _TOGETHER):
+                elif path.exists() and (path.name in self._seen or began > earliest):
                     return _number_of(path)
         return None
 
@@ -139,7 +141,7 @@ def present(number: int, run: str) -> Iterator[Present | None]:
         lock = _HELD.get((run, number)) or _hold(run, number)
     except OSError:
         lock = None
-    yield (None if lock is None else Present(lock))  # the file stays after an error
+    yield None if lock is None else Present(lock)  # after an error the file stays
     if lock is not None:
         _HELD.pop((run, number), None)
         lock.remove()
@@ -177,7 +179,7 @@ def _lock_in(folder: Path, number: int) -> Lock:
         before.rename(folder / name)
     finally:
         os.close(alone)
-    return Lock(folder, name, handle)
+    return Lock(folder, name, handle, time.time())
 
 
 def _remove_earlier(folder: Path, number: int) -> None:
