@@ -21,6 +21,7 @@ from typing import Any
 import torch
 
 import crossimage
+from crossimage.checkpoints.addresses import model_path
 from crossimage.export.write import export_model
 from crossimage.inference.translator import Translator
 from crossimage.utils.memory import keep_memory
@@ -45,7 +46,7 @@ def main() -> None:
     print("|---" * 10 + "|", flush=True)
     for argument in options.models:
         model, _, images = argument.partition("=")
-        print(_row(Path(model), Path(images) if images else None, options), flush=True)
+        print(_row(model_path(model), Path(images) if images else None, options), flush=True)
 
 
 def _row(path: Path, images: Path | None, options: argparse.Namespace) -> str:

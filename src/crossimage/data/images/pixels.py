@@ -208,7 +208,7 @@ def scale(
     if value_range is None:
         raise ValueError(
             f"{name} holds values of unknown range; set `value_range=low,high` (`--value-range` of "
-            "translate) to say which values are black and white"
+            "translate) to say which values are black and white, or convert it to 8 or 16 bits"
         )
     low, high = (limit * pixels.stretch for limit in value_range)
     scaled = values.float().sub_(low) if full else values.sub(low)
