@@ -22,6 +22,7 @@ from crossimage.networks.layers.blocks import (
 )
 from crossimage.networks.layers.convolution import padded
 from crossimage.networks.layers.plain import is_plain
+from crossimage.networks.layers.winograd import is_winograd, winograd_conv
 
 
 class UpsampleBlock(nn.Sequential):
@@ -76,7 +77,11 @@ def upsampled_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> 
     mode = "constant" if pad == "zeros" else "replicate"
     bias4 = None if bias is None else bias.repeat(4)
     x, rows, columns = _WithEdges.apply(x) if pad == "reflect" else (x, x, x)
-    y = F.conv2d(padded(x, (1, 1, 1, 1), mode), _fold(weight), bias4)
+    maps = padded(x, (1, 1, 1, 1), mode)
+    if is_winograd(x, weight):
+        y = winograd_conv(maps, weight, bias4, _fold)
+    else:
+        y = F.conv2d(maps, _fold(weight), bias4)
     # interleave the four positions; in channels-last memory this moves whole pixels
     y = y.permute(0, 2, 3, 1).reshape(n, h, w, 2, 2, -1).transpose(2, 3)
     y = y.reshape(n, 2 * h, 2 * w, -1)
