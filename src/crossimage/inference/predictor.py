@@ -96,7 +96,7 @@ class Predictor:
             _warn_of_emulation(self.device)
         self.networks = networks.to(self.device).eval().requires_grad_(False)
         self._mean_styles: dict[object, Tensor] = {}
-        if precision == "bf16" or self.device.type == "cpu":  # faster in this memory layout
+        if precision == "bf16":  # whose convolutions prefer this memory layout
             arrange(self.networks)
         self.strips = StripEngine(
             self.networks, self.device, bf16=precision == "bf16", memory=memory, name=self.method,

@@ -21,7 +21,7 @@ from crossimage.inference.strips.sources import RowSource, TensorRows
 from crossimage.inference.strips.statistics import OWN, NormStatistics
 from crossimage.inference.strips.trace import Traced, Untraceable, trace
 from crossimage.methods.base import Method
-from crossimage.networks.layers.winograd import kernel_bytes
+from crossimage.networks.layers.winograd import prepared_bytes
 from crossimage.utils.memory import return_memory, returned_memory, show_size
 from crossimage.utils.seeds import OwnRandomNumbers
 
@@ -86,8 +86,7 @@ class StripEngine:
         self._smallest = max(method.min_size, smallest)
         self.budget = Budget(memory, device)
         self.fell_back = False
-        transformed = not bf16 and device.type == "cpu"
-        self._margin = _MARGIN + (kernel_bytes(method) if transformed else 0)
+        self._prepared = 0 if bf16 else prepared_bytes(method)
         self._per_pixel: dict[object, float] = {}
 
     def fits(self, size: Size, target: str | Tensor, styles: int = 1) -> bool:
@@ -103,8 +102,7 @@ class StripEngine:
         pixels = n * height * width * styles
         if available is None or pixels * _ROOMY <= available:
             return True
-        taken = pixels * self.bytes_per_pixel(channels, target) + self._margin - _MARGIN
-        return taken <= available
+        return pixels * self.bytes_per_pixel(channels, target) + self._prepared <= available
 
     def bytes_per_pixel(self, channels: int, target: str | Tensor) -> float:
         """Return the bytes that translating an image as a whole takes, per pixel of the image.
@@ -208,7 +206,7 @@ class StripEngine:
         if rows is not None:
             return survey.of_height(rows)
         return_memory()
-        beside += self._margin
+        beside += _MARGIN + self._prepared
         available = self.budget.available()
         if available is None:
             return survey.of_height(_SAMPLE)
@@ -238,7 +236,8 @@ class StripEngine:
         n, channels, height, width = size
         taken = n * height * width * self.bytes_per_pixel(channels, target)
         amount = f", which takes {show_size(taken)}" if taken else ""
-        remedy = self._remedy(show_size(1.3 * self.budget.needed(int(taken) + self._margin)))
+        extra = int(taken) + _MARGIN + self._prepared
+        remedy = self._remedy(show_size(1.3 * self.budget.needed(extra)))
         if "dropout" in reason and "test_mode" in self._method.test_settings:
             remedy = f"set test_mode=eval, which drops none, or {remedy}"
         return (

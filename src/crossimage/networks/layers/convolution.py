@@ -15,7 +15,8 @@ from torch.nn import functional as F
 
 from crossimage.networks.layers.narrow import is_narrow, narrow_conv
 from crossimage.networks.layers.plain import is_plain
-from crossimage.networks.layers.winograd import is_winograd, winograd_conv
+from crossimage.networks.layers.prepared import prepared
+from crossimage.networks.layers.winograd import is_winograd, transformed, winograd_conv
 
 _PIXELS, _WEIGHTS, _HEAVY = 256, 2**18, 2**21
 """A matrix product is faster up to this many pixels per batch and from this many weights. From the
@@ -91,7 +92,8 @@ def _convolve(
         return narrow_conv(x, weight, bias, padding)
     if weight.shape[2:] == (3, 3) and stride == (1, 1) and is_winograd(x, weight):
         rows, columns = padding
-        return winograd_conv(F.pad(x, (columns, columns, rows, rows)), weight, bias)
+        x = F.pad(x, (columns, columns, rows, rows))
+        return winograd_conv(x, prepared(weight, transformed), bias)
     return F.conv2d(x, weight, bias, stride, padding)
 
 

@@ -22,7 +22,8 @@ from crossimage.networks.layers.blocks import (
 )
 from crossimage.networks.layers.convolution import padded
 from crossimage.networks.layers.plain import is_plain
-from crossimage.networks.layers.winograd import is_winograd, winograd_conv
+from crossimage.networks.layers.prepared import prepared
+from crossimage.networks.layers.winograd import is_winograd, transformed, winograd_conv
 
 
 class UpsampleBlock(nn.Sequential):
@@ -79,7 +80,7 @@ def upsampled_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> 
     x, rows, columns = _WithEdges.apply(x) if pad == "reflect" else (x, x, x)
     maps = padded(x, (1, 1, 1, 1), mode)
     if is_winograd(x, weight):
-        y = winograd_conv(maps, weight, bias4, _fold)
+        y = winograd_conv(maps, prepared(weight, _transformed_fold), bias4)
     else:
         y = F.conv2d(maps, _fold(weight), bias4)
     # interleave the four positions; in channels-last memory this moves whole pixels
@@ -175,6 +176,10 @@ def _fold(weight: Tensor) -> Tensor:
         return [torch.stack([a + b, c + d, e], dim), torch.stack([a, b + c, d + e], dim)]
 
     return torch.cat([part for rows in halves(weight, 2) for part in halves(rows, 3)])
+
+
+def _transformed_fold(weight: Tensor) -> Tensor:
+    return transformed(_fold(weight))
 
 
 class _AddBorder(torch.autograd.Function):

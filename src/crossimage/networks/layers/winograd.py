@@ -9,15 +9,13 @@ image give the values of the whole. In half precision the transforms would lose 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.weak import WeakTensorKeyDictionary
 
-from crossimage.networks.layers.plain import is_plain
+from crossimage.networks.layers.prepared import is_frozen
 
 _WIDE, _SIDE, _TILES = 128, 16, 1024
 """It is faster from this many channels on both sides and this many columns. At most about this many
@@ -36,25 +34,15 @@ _KERNELS = (
 than by the usual +-1 and +-2. Those of maps and products are written as sums below."""
 
 
-class _Prepared(NamedTuple):
-    version: int
-    address: int
-    kernels: Tensor
-
-
-_prepared = WeakTensorKeyDictionary()
-"""Transformed kernels by the weights that they are from, as long as these live."""
-
-
-def kernel_bytes(networks: nn.Module) -> int:
-    """Return the memory that transformed kernels of frozen networks may take."""
-    weights = (p for p in networks.parameters() if p.ndim == 4 and min(p.shape[:2]) >= _WIDE)
-    return sum(_growth(p) * p.nbytes for p in weights if p.dtype == torch.float32)
-
-
-def _growth(weight: Tensor) -> int:
-    """Return how much larger the transformed kernels are; those of a folded 5 x 5 kernel thrice."""
-    return {(3, 3): 2, (5, 5): 3}.get(tuple(weight.shape[2:]), 0)
+def prepared_bytes(networks: nn.Module) -> int:
+    """Return the memory that the kernels of frozen networks in fp32 may take on a CPU."""
+    wide = [
+        weight
+        for weight in networks.parameters()
+        if weight.ndim == 4 and weight.device.type == "cpu" and min(weight.shape[:2]) >= _WIDE
+    ]
+    # twice the weights; kernels of 5 x 5 are folded before upsampling, which adds almost half
+    return sum((2 if weight.shape[2] == 3 else 3) * weight.nbytes for weight in wide)
 
 
 def is_winograd(x: Tensor, weight: Tensor) -> bool:
@@ -65,35 +53,25 @@ def is_winograd(x: Tensor, weight: Tensor) -> bool:
         weight: Kernels (O, I, 3, 3) of a convolution of stride 1 without groups or dilation, or
             what they are made from.
     """
-    if is_plain() or torch.compiler.is_compiling() or not torch.backends.mkldnn.is_available():
+    if not (is_frozen(weight) and torch.backends.mkldnn.is_available()):
         return False
-    if torch.is_grad_enabled() or weight.requires_grad or torch.is_autocast_enabled("cpu"):
-        return False
-    if not (x.device.type == weight.device.type == "cpu") or weight.is_inference():
+    if x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
         return False
     wide = min(weight.shape[:2]) >= _WIDE and x.shape[3] >= _SIDE
     return wide and x.dtype == weight.dtype == torch.float32
 
 
-def winograd_conv(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    make: Callable[[Tensor], Tensor] | None = None,
-) -> Tensor:
+def winograd_conv(x: Tensor, kernels: Tensor, bias: Tensor | None) -> Tensor:
     """Compute ``conv2d(x, weight, bias)`` with kernels of 3 x 3.
 
     Args:
         x: Feature maps (N, I, H + 2, W + 2), padded.
-        weight: Kernels (O, I, 3, 3), or what ``make`` makes them from. What is computed from them
-            is kept until they change.
+        kernels: What :func:`transformed` returns for the weight (O, I, 3, 3).
         bias: (O,) or None.
-        make: Makes the kernels from ``weight``.
 
     Returns:
         Feature maps (N, O, H, W) in channels-last memory.
     """
-    kernels = _kernels_of(weight, make)
     n, _, height, width = x.shape
     height, width = height - 2, width - 2
     across = -(-width // 4)
@@ -150,17 +128,11 @@ def _from_tiles(values: Sequence[Tensor], out: Sequence[Tensor]) -> None:
     out[3].add_(high, alpha=4)
 
 
-def _kernels_of(weight: Tensor, make: Callable[[Tensor], Tensor] | None) -> Tensor:
-    """Return the kernels (6 O, I, 3, 1) of a weight, in the memory order of oneDNN."""
-    found: _Prepared | None = _prepared.get(weight)
-    version, address = weight._version, weight.data_ptr()
-    if found is not None and (found.version, found.address) == (version, address):
-        return found.kernels
-    plain = weight if make is None else make(weight)
+def transformed(weight: Tensor) -> Tensor:
+    """Return the kernels (6 O, I, 3, 1) of a weight (O, I, 3, 3), in the memory order of oneDNN."""
     transform = torch.tensor(_KERNELS, dtype=torch.float64)
-    tiles = torch.einsum("ib,ocab->ioca", transform, plain.double()).float()
-    kernels = torch._C._nn.mkldnn_reorder_conv2d_weight(
+    tiles = torch.einsum("ib,ocab->ioca", transform, weight.double()).float()
+    kernels: Tensor = torch._C._nn.mkldnn_reorder_conv2d_weight(
         tiles.flatten(0, 1)[..., None].contiguous().to_mkldnn(), [0, 0], [1, 1], [1, 1], 6
     )
-    _prepared[weight] = _Prepared(version, address, kernels)
     return kernels

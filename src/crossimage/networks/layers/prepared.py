@@ -1,0 +1,47 @@
+"""What translating computes from frozen weights once and keeps as long as they live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from crossimage.networks.layers.plain import is_plain
+
+
+class _Prepared(NamedTuple):
+    source: Tensor  # shares the weight's memory, so that no other weight can take its place
+    version: int
+    value: Tensor
+
+
+_kept = WeakTensorKeyDictionary()
+"""By weight, as long as it lives: what was made from it, by what made it."""
+
+
+def is_frozen(weight: Tensor) -> bool:
+    """Return whether a weight on a CPU takes no part in training, now or later."""
+    if is_plain() or torch.compiler.is_compiling() or torch.is_grad_enabled():
+        return False
+    return weight.device.type == "cpu" and not (weight.requires_grad or weight.is_inference())
+
+
+def prepared(weight: Tensor, make: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return what a function makes from a frozen weight, made anew if the weight has changed.
+
+    Args:
+        weight: The weight.
+        make: The function, which depends on nothing else; always the same object.
+    """
+    made: dict[object, _Prepared] = _kept.setdefault(weight, {})
+    found = made.get(make)
+    if (
+        found is None
+        or found.version != weight._version
+        or found.source.data_ptr() != weight.data_ptr()
+    ):
+        found = made[make] = _Prepared(weight.detach(), weight._version, make(weight))
+    return found.value
