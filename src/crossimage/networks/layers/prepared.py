@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import NamedTuple
 
 import torch
@@ -18,7 +18,7 @@ class _Prepared(NamedTuple):
     value: Tensor
 
 
-_kept = WeakTensorKeyDictionary()
+_kept: MutableMapping[Tensor, dict[object, _Prepared]] = WeakTensorKeyDictionary()
 """By weight, as long as it lives: what was made from it, by what made it."""
 
 
@@ -36,7 +36,7 @@ def prepared(weight: Tensor, make: Callable[[Tensor], Tensor]) -> Tensor:
         weight: The weight.
         make: The function, which depends on nothing else; always the same object.
     """
-    made: dict[object, _Prepared] = _kept.setdefault(weight, {})
+    made = _kept.setdefault(weight, {})
     found = made.get(make)
     if (
         found is None

@@ -9,6 +9,7 @@ image give the values of the whole. In half precision the transforms would lose 
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Sequence
 
 import torch
@@ -21,6 +22,7 @@ _WIDE, _SIDE, _TILES = 128, 16, 1024
 """It is faster from this many channels on both sides and this many columns. At most about this many
 tiles of four pixels are computed at a time, so that their transforms stay in the cache."""
 
+_AVAILABLE = torch._C._has_mkldnn and platform.machine().lower() in ("x86_64", "amd64")
 _ROOT = 0.5**0.5
 _KERNELS = (
     (1, 0, 0),
@@ -53,7 +55,7 @@ def is_winograd(x: Tensor, weight: Tensor) -> bool:
         weight: Kernels (O, I, 3, 3) of a convolution of stride 1 without groups or dilation, or
             what they are made from.
     """
-    if not (is_frozen(weight) and torch.backends.mkldnn.is_available()):
+    if not (_AVAILABLE and is_frozen(weight)):
         return False
     if x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
         return False
