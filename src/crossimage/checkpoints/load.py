@@ -18,6 +18,7 @@ from crossimage.config import EARLIER_DEFAULTS, build, to_dict
 from crossimage.methods import find_method
 from crossimage.methods.base import Method
 from crossimage.utils.foreign_files import kind_of
+from crossimage.utils.reading import open_data
 from crossimage.utils.seeds import OwnRandomNumbers
 from crossimage.utils.tensor_files.outline import check_size, outline
 from crossimage.utils.tensor_files.torch_files import read_pickle
@@ -136,7 +137,7 @@ def _is_archive(path: Path) -> bool:
     """Return whether a file is in PyTorch's own format rather than a model file."""
     if not path.is_file():
         return False
-    with open(path, "rb") as file:
+    with open_data(path) as file:
         start = file.read(9)
     if start[8:] == b"{":  # safetensors, whose first bytes are the length of the header
         return False

@@ -15,6 +15,8 @@ from pathlib import Path
 import portalocker
 
 from crossimage.utils.files import open_regular, remove_leftovers
+from crossimage.utils.reading import read_text
+from crossimage.utils.writing.folders import make_folder
 
 CHECKPOINTS = "checkpoints"
 """The folder of a run's checkpoints."""
@@ -72,7 +74,7 @@ def lock(run: Path) -> Iterator[None]:
     """
     path = run / ".lock"
     try:
-        run.mkdir(parents=True, exist_ok=True)
+        make_folder(run)
         handle = open_regular(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise ValueError(
@@ -129,5 +131,5 @@ def is_locked(run: Path) -> bool:
 def _owner(lock_file: Path) -> str:
     """Return who holds a lock: the process and its machine."""
     with suppress(OSError):  # on Windows, a locked file cannot be read
-        return lock_file.read_text(errors="replace")[:200].strip() or "unknown"
+        return read_text(lock_file, errors="replace")[:200].strip() or "unknown"
     return "unknown"

@@ -24,6 +24,7 @@ from crossimage.checkpoints.run_folder import (
     newest_checkpoint,
 )
 from crossimage.utils.files import atomic, flush_folder
+from crossimage.utils.reading import open_data
 from crossimage.utils.tensor_files.pickles import MAX_WORK
 from crossimage.utils.tensor_files.surveys import survey
 from crossimage.utils.texts.shown import first_line
@@ -171,7 +172,7 @@ def _write_sealed(file: IO[bytes], state: Mapping[str, Any]) -> None:
 
 def is_sealed(path: Path) -> bool:
     """Return whether a file ends in a checksum, as checkpoints of runs do."""
-    with open(path, "rb") as file:
+    with open_data(path) as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - _SEAL_LENGTH))
         return file.read().startswith(_SEAL)
 
@@ -188,7 +189,7 @@ def _read(path: Path, step: int | None = None) -> dict[str, Any]:
         _UnusableError: It is damaged, or its content is not a state.
     """
     try:
-        with open(path, "rb") as file:
+        with open_data(path) as file:
             _check_seal(file)
             survey(file, verify=False, most=_MAX_WORK)
             state = torch.load(file, "cpu", weights_only=True)
@@ -206,7 +207,7 @@ def _read(path: Path, step: int | None = None) -> dict[str, Any]:
 def _is_sound(path: Path) -> bool:
     """Return whether a checkpoint's bytes match their checksum."""
     try:
-        with open(path, "rb") as file:
+        with open_data(path) as file:
             _check_seal(file)
     except (OSError, _UnusableError):
         return False

@@ -33,9 +33,11 @@ from crossimage.cli.video import video
 from crossimage.data.images.checks.limit import max_pixels_kept
 from crossimage.utils.memory import keep_memory
 from crossimage.utils.rank import is_first_process
+from crossimage.utils.reading import failed_read
 from crossimage.utils.signals import Stop, raising_stops
 from crossimage.utils.streams import open_missing_streams, print_error, silence
 from crossimage.utils.writing.failures import reason_of
+from crossimage.utils.writing.folders import no_empty_folders, remove_empty_folders
 
 app = Commands()
 
@@ -91,9 +93,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     keep_memory()
     try:
-        with raising_stops(), warnings.catch_warnings(), max_pixels_kept():
+        with raising_stops(), warnings.catch_warnings(), max_pixels_kept(), no_empty_folders():
             warnings.showwarning = _show_warning
             status = _run(arguments)
+            if status != 0:
+                remove_empty_folders()
         if sys.stdout:
             sys.stdout.flush()
         return status
@@ -161,6 +165,8 @@ def _run(arguments: list[str]) -> int:
 
 def _sentence(error: Exception, arguments: list[str]) -> str | None:
     """Describe an error in one line; None for our own mistakes, which need a traceback."""
+    if failed := failed_read(error):  # whatever a reader made of it
+        return " ".join(str(failed).split())
     text = str(error)
     remedy = _MEMORY_REMEDIES.get("".join(arguments[:1]), "close other programs")
     if arguments[:1] == ["train"] and isinstance(error, MemoryError | RuntimeError):

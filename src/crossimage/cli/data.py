@@ -21,6 +21,8 @@ from crossimage.cli.commands import Commands
 from crossimage.cli.train import configured
 from crossimage.utils.files import as_path
 from crossimage.utils.names import did_you_mean
+from crossimage.utils.reading import failed_read
+from crossimage.utils.streams import print_error, print_line
 
 if TYPE_CHECKING:
     from crossimage.data.make.made import Made
@@ -65,7 +67,6 @@ def data_inspect(
     from crossimage.doctor.examination import examine
     from crossimage.doctor.report import sentences, write_report
     from crossimage.utils.progress import StderrProgress
-    from crossimage.utils.streams import print_error, printable
 
     read_data_set(data)  # what is no data set at all is a mistake in the arguments
     known: dict[str, Any] = {}
@@ -83,17 +84,17 @@ def data_inspect(
                 progress=progress,
             )  # fmt: skip
     except (ValueError, OSError) as error:  # not what the method trains on, or not there
-        print_error(f"crossimage: {error}")
-        print("Training would stop: 1 problem.")
+        print_error(f"crossimage: {failed_read(error) or error}")
+        print_line("Training would stop: 1 problem.")
         raise SystemExit(1) from error
     diagnosis = examination.diagnosis
     diagnosis.report.problems[:] = diagnosis.problems
     print_report(diagnosis.report)
     for sentence in sentences(examination):
-        print(printable(sentence))
+        print_line(sentence)
     if out is not None:
         write_report(examination, as_path(out, "--out"))
-        print(f"report: {as_path(out, '--out') / 'report.html'}")
+        print_line(f"report: {as_path(out, '--out') / 'report.html'}")
     if diagnosis.problems:
         raise SystemExit(1)
 
@@ -204,8 +205,8 @@ def data_make(
         if "progress" in taken:
             options["progress"] = progress
         made = makers[name](as_path(out, "--out"), **options)
-    print(f"{name} written to {out}: {made.summary}")
-    print(f"next: {made.following}")
+    print_line(f"{name} written to {out}: {made.summary}")
+    print_line(f"next: {made.following}")
 
 
 def find_makers() -> dict[str, Callable[..., Made]]:

@@ -14,6 +14,7 @@ from crossimage.config import Layout
 from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.labelled import LabelledDomain
 from crossimage.data.sources.leaks import digest_of
+from crossimage.utils.reading import open_data
 
 MOST_HELD_OUT = 50
 """Images of a domain or class that are held out at most."""
@@ -179,7 +180,7 @@ def _contents(paths: Iterable[Path]) -> dict[Path, bytes]:
 
 def _hash_of_ends(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_data(path) as file:
             size = path.stat().st_size
             start = file.read(_PART)
             file.seek(max(len(start), size - _PART))

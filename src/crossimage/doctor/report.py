@@ -17,6 +17,7 @@ from crossimage.training.schedule.durations import roughly
 from crossimage.utils.files import write_text
 from crossimage.utils.html import page_template
 from crossimage.utils.streams import printable
+from crossimage.utils.writing.folders import make_folder
 
 _SAMPLES = 6  # on the page
 _PAIRS = 8  # of images that look the same
@@ -75,7 +76,7 @@ def write_report(examination: Examination, out: Path) -> None:
     """
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out} is a file; expected a folder for report.json and report.html")
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     facts = as_json(examination)
     write_text(out / "report.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
     write_text(out / "report.html", _page(examination))

@@ -19,6 +19,7 @@ from crossimage.inference.exported.graph import Graph
 from crossimage.inference.exported.onnx_file import require, sealed
 from crossimage.inference.predictor import Predictor
 from crossimage.utils.files import atomic
+from crossimage.utils.writing.folders import make_folder
 
 _EXAMPLE = (40, 48)  # least height and width
 
@@ -79,7 +80,7 @@ def export_model(
         )
     facts = _facts(predictor, letter)
     files: list[Path] = []
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     for part in reversed(models):  # the translation last, which needs the others
         own = about if part == "translation" else replace(about, part=part, psnr=None)
         for key, value in sorted(own.metadata(facts).items()):

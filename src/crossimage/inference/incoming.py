@@ -10,6 +10,7 @@ from typing import Self
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.formats import HEAD, SUFFIXES, format_of
 from crossimage.inference.web import download, name_of, without_secrets
+from crossimage.utils.reading import open_data, read_data
 from crossimage.utils.writing.scratch import scratch_folder
 
 _MAX_NAME = 80  # characters
@@ -43,7 +44,7 @@ class Incoming:
     def add(self, image: EncodedImage, name: str = "image") -> Path:
         """Keep an encoded image under a name, and return its file."""
         file = self._new_file()
-        file.write_bytes(image.read_bytes())
+        file.write_bytes(read_data(image))
         return self._named(file, Path(name).name, str(image))
 
     def download(self, address: str) -> Path:
@@ -60,7 +61,7 @@ class Incoming:
     def image(self, path: Path) -> Path | EncodedImage:
         """Return a file as it is to be read: under its own name in messages."""
         name = self.names.get(path)
-        return path if name is None else EncodedImage(path.read_bytes(), name)
+        return path if name is None else EncodedImage(read_data(path), name)
 
     def _new_file(self) -> Path:
         if self._folder is None:
@@ -72,7 +73,7 @@ class Incoming:
 
     def _named(self, file: Path, name: str, shown: str) -> Path:
         """Give a file a name that all systems take, with the suffix of an image."""
-        with file.open("rb") as data:
+        with open_data(file) as data:
             kind = format_of(data.read(HEAD)) or "PNG"
         plain = re.sub(r'[\\/:*?"<>|\x00-\x1f\x7f]', "_", name).strip(". ") or "image"
         suffix = Path(plain).suffix

@@ -21,6 +21,7 @@ from crossimage.data.images.encoded import EncodedImage
 from crossimage.inference.predictor import Predictor
 from crossimage.labels import To
 from crossimage.utils.manifest import JOB, Entry, sha256_of
+from crossimage.utils.reading import read_data
 
 
 class Records:
@@ -127,7 +128,7 @@ def _hash(image: object) -> str:
     if isinstance(image, str | Path):
         return sha256_of(Path(image))
     if isinstance(image, EncodedImage):
-        return hashlib.sha256(image.read_bytes()).hexdigest()
+        return hashlib.sha256(read_data(image)).hexdigest()
     if isinstance(image, bytes | bytearray):
         return hashlib.sha256(image).hexdigest()
     if isinstance(image, np.ndarray):

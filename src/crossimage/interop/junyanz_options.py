@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from crossimage.interop.mapping import MismatchError
+from crossimage.utils.reading import read_text
 from crossimage.utils.texts.yaml_text import parse_yaml
 
 _LINE = re.compile(r"\s*(\w+): (.*?)(?:\s+\[default: .*\])?\s*")
@@ -31,7 +32,7 @@ def read_options(path: Path) -> dict[str, Any]:
         ValueError: It holds no options.
     """
     values: dict[str, Any] = {}
-    for line in path.read_text(errors="replace").splitlines():
+    for line in read_text(path, errors="replace").splitlines():
         if match := _LINE.fullmatch(line):
             values[match[1]] = _value(match[2])
     if not values:

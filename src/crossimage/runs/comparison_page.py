@@ -17,7 +17,9 @@ from crossimage.runs.comparison import Comparison
 from crossimage.utils.files import write_text
 from crossimage.utils.html import page_template
 from crossimage.utils.plots.curves import FRAME, Plot, Points, plot_of
+from crossimage.utils.reading import open_data
 from crossimage.utils.streams import printable
+from crossimage.utils.writing.folders import make_folder
 
 _MARK = '<meta name="generator" content="crossimage compare">'
 """What an earlier comparison is recognised by."""
@@ -92,13 +94,13 @@ def write_comparison(comparison: Comparison, out: Path) -> list[str]:
         printable=printable,
         written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S"),
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     write_text(out, page)
     return damaged
 
 
 def _start(path: Path) -> str:
-    with open(path, "rb") as file:
+    with open_data(path) as file:
         return file.read(2000).decode(errors="replace")
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from crossimage.utils.files import atomic
+from crossimage.utils.writing.folders import make_folder
 
 
 class StudyImage(NamedTuple):
@@ -40,7 +41,7 @@ class StudyImages:
     """
 
     def __init__(self, folder: Path, secret: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self._folder, self._secret = folder, secret.encode()
 
     def add(self, x: Tensor) -> StudyImage:

@@ -7,9 +7,11 @@ import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 
 from crossimage.utils.files import open_regular, write_text
+from crossimage.utils.reading import open_data, read_data
 
 _COMMON = ("step", "seconds", "learning_rate")
 
@@ -68,7 +70,7 @@ def drop_rows_after(path: Path, step: int) -> Path | None:
     """
     if not path.is_file():
         return None
-    text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    text = read_data(path).decode("utf-8-sig", errors="replace")
     try:
         header, *lines = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
     except csv.Error:
@@ -106,7 +108,7 @@ def read_table(path: Path) -> tuple[list[LossRow], int]:
     if not path.is_file():
         return [], 0
     rows: dict[int, LossRow] = {}
-    text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    text = read_data(path).decode("utf-8-sig", errors="replace")
     unreadable = 0
     lines = csv.reader(io.StringIO(text, newline=""))
     try:
@@ -133,7 +135,7 @@ def _own_header(path: Path) -> list[str] | None:
     """Return the table's columns, none if it does not exist; None if no rows can be added."""
     if not path.is_file() or not path.stat().st_size:
         return []
-    with open(path, "rb") as file:
+    with open_data(path) as file:
         first = file.readline().decode(errors="replace")
         file.seek(-1, os.SEEK_END)
         whole = file.read() == b"\n"
@@ -153,7 +155,7 @@ def _widen(path: Path, header: list[str]) -> None:
     """Rewrite the table with more columns, or create it."""
     rows: list[dict[str, str]] = []
     if path.is_file():
-        with open(path, newline="", encoding="utf-8") as file:
+        with TextIOWrapper(open_data(path), "utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, header)

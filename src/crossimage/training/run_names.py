@@ -15,6 +15,8 @@ from crossimage.config import read_yaml
 from crossimage.data.sources.domains.data_set import DataSet
 from crossimage.training.best.standing import has_ended_early
 from crossimage.utils.files import write_text
+from crossimage.utils.reading import read_text
+from crossimage.utils.writing.folders import make_folder
 
 PARENT = Path("runs")
 """The folder of the runs, in the working folder."""
@@ -56,7 +58,7 @@ def candidates(
     for number in count(numbers[0] + 1 if numbers else 1):
         run = parent / f"{stem}-{number:03d}"
         try:
-            run.mkdir(parents=True)
+            make_folder(run, exist_ok=False)
         except FileExistsError:  # another process took the number
             continue
         write_text(run / REQUEST, digest + "\n")
@@ -78,7 +80,7 @@ def is_unfinished(run: Path) -> bool:
 
 def _asked(run: Path) -> str | None:
     try:
-        return (run / REQUEST).read_text(encoding="utf-8").strip()
+        return read_text(run / REQUEST).strip()
     except (OSError, ValueError):
         return None
 

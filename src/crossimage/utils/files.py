@@ -17,6 +17,8 @@ from typing import IO
 
 import portalocker
 
+from crossimage.utils.writing.folders import make_folder
+
 _CANNOT_FLUSH = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
 """Errors of file systems that cannot flush a file or folder; all others are real failures."""
 
@@ -320,7 +322,7 @@ def new_folder(out: Path) -> Iterator[Path]:
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} exists and is not empty; remove it or choose another folder")
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     out = out.resolve()
     sweep_once(out.parent)
     try:

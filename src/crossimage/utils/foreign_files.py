@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crossimage.utils.files import check_not_special
+from crossimage.utils.reading import open_data
 from crossimage.utils.tensor_files.archives import open_archive
 
 _HEAD, _TEXT = 512, 4096
@@ -102,7 +103,7 @@ def kind_of(path: Path) -> Kind | None:
     if not path.exists():
         beside = path.with_name(f"{path.name}.index")
         return _TENSORFLOW if path.name and beside.is_file() else None
-    with path.open("rb") as file:
+    with open_data(path) as file:
         head = file.read(_TEXT)
         size = file.seek(0, 2)
         file.seek(max(0, size - 8))
@@ -167,7 +168,7 @@ def _by_end(path: Path, head: bytes, end: bytes) -> Kind | None:
 def _by_members(path: Path) -> Kind | None:
     """Recognise a zip archive, which PyTorch checkpoints are too."""
     try:
-        with path.open("rb") as file, open_archive(file) as archive:
+        with open_data(path) as file, open_archive(file) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, ValueError):  # names that are not text, too
         return None
@@ -190,7 +191,7 @@ def _by_members(path: Path) -> Kind | None:
 def _by_archive(path: Path) -> Kind | None:
     """Recognise a tar archive, which the oldest PyTorch checkpoints are too."""
     try:
-        with tarfile.open(path, "r:") as archive:
+        with open_data(path) as file, tarfile.open(fileobj=file, mode="r:") as archive:
             names = archive.getnames()
     except (tarfile.TarError, ValueError):
         return None

@@ -21,6 +21,7 @@ from typing import IO, Any
 import portalocker
 
 from crossimage.utils.files import atomic, name_file, open_regular
+from crossimage.utils.reading import open_data
 from crossimage.utils.texts.json_text import parse_json
 
 NAME = "crossimage.jsonl"
@@ -260,7 +261,7 @@ def sha256_of(path: Path) -> str:
     Raises:
         OSError: The file cannot be read.
     """
-    with path.open("rb") as file:
+    with open_data(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -289,7 +290,7 @@ def list_lines(path: Path) -> Iterator[bytes]:
     Raises:
         OSError: It cannot be read.
     """
-    with open(path, "rb") as file:
+    with open_data(path) as file:
         yield from (line for line in file if line.endswith(b"\n"))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from crossimage.utils.files import atomic
+from crossimage.utils.writing.folders import make_folder
 from crossimage.utils.writing.pictures import encoded
 
 JPEG = {"quality": 90, "subsampling": 0}
@@ -38,7 +39,7 @@ def save_sheet(image: Image.Image, run: Path, step: int) -> Path:
         OSError: The file cannot be written.
     """
     path = run / "samples" / f"step-{step:08d}.jpg"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     image = image.copy()
     image.thumbnail((_LARGEST, _LARGEST))
     with atomic(path) as file:

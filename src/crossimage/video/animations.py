@@ -14,6 +14,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from crossimage.data.films.opening import FilmError
 from crossimage.data.images.files import from_pil, probe, to_array
 from crossimage.utils.memory import is_out_of_memory
+from crossimage.utils.reading import FailedReadError, open_data, reads_noticed
 from crossimage.video.film import Facts, Frame, Source
 from crossimage.video.gif_blocks import check_gif, common_palette, gif_data
 from crossimage.video.parts_of_images import lost, packed, unpacked
@@ -29,7 +30,7 @@ _QUALITY = 90  # of WebP, from 0 to 100
 
 def is_animation(path: Path) -> bool:
     """Return whether a file is a GIF or a WebP, by its content."""
-    with path.open("rb") as file:
+    with open_data(path) as file:
         head = file.read(12)
     return head.startswith(b"GIF8") or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
 
@@ -96,7 +97,10 @@ class Animation:
         """Yield RGBA frames from an index on, and how many milliseconds they last."""
         number = 0
         try:
-            with Image.open(self._path, formats=["GIF", "WEBP"]) as film:
+            with (
+                reads_noticed(), open_data(self._path) as data,
+                Image.open(data, formats=["GIF", "WEBP"]) as film,
+            ):  # fmt: skip
                 count = getattr(film, "n_frames", 1)
                 if isinstance(film, WebPImageFile) and film.mode == "RGB":
                     # what no frame covers is transparent, although all frames are opaque
@@ -112,7 +116,7 @@ class Animation:
                     image.info |= {"plays": _plays(film), "frames": count}
                     yield image, int(film.info.get("duration", 0))
         except (OSError, EOFError, SyntaxError, ValueError, UnidentifiedImageError) as error:
-            if is_out_of_memory(error) or isinstance(error, FilmError):
+            if is_out_of_memory(error) or isinstance(error, FilmError | FailedReadError):
                 raise
             raise FilmError(
                 f"{self._path} is damaged: frame {number + 1} can't be decoded ({error}); make it "
@@ -201,13 +205,13 @@ class _Rest:
 
 
 def _is_gif(path: Path) -> bool:
-    with path.open("rb") as file:
+    with open_data(path) as file:
         return file.read(3) == b"GIF"
 
 
 def _check_riff(path: Path) -> None:
     """Compare the length in a WebP's header with the file's."""
-    with path.open("rb") as file:
+    with open_data(path) as file:
         (stated,) = struct.unpack("<4xI", file.read(8))
     if path.stat().st_size < stated + 8:
         raise FilmError(

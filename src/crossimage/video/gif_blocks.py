@@ -12,6 +12,7 @@ from PIL import GifImagePlugin, Image, ImageChops
 
 from crossimage.data.films.opening import FilmError
 from crossimage.data.images.checks.size import check_size
+from crossimage.utils.reading import open_data
 from crossimage.video.film import Pixels
 
 _EXTENSION, _IMAGE, _END = 0x21, 0x2C, 0x3B
@@ -26,7 +27,7 @@ def check_gif(path: Path) -> None:
         BombError: A frame has more pixels than are decoded at once.
     """
     count = 0
-    with path.open("rb") as file:
+    with open_data(path) as file:
         try:
             head = _read(file, 13)
             _skip_colours(file, head[10])

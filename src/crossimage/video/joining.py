@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from crossimage.data.films.opening import open_film, pyav
+from crossimage.utils.reading import read_data
 from crossimage.video.encoding import Encoder, packets
 from crossimage.video.film import Frame, Source
 from crossimage.video.reading import FilmFile
@@ -79,7 +80,7 @@ class FilmFileSink:
             result = stack.enter_context(
                 av.open(str(out), "w", format=self._format, options=options)
             )
-            video = _add_video(result, parts[0].read_bytes(), self._encoder.tick)
+            video = _add_video(result, read_data(parts[0]), self._encoder.tick)
             sources = [self._video(parts, video)]
             if self._copied:
                 container, _ = open_film(self._facts.path)
@@ -105,7 +106,7 @@ class FilmFileSink:
         ends = [*facts.times[1:], facts.end]
         index = 0
         for part in parts:
-            for packet in packets(part.read_bytes()):
+            for packet in packets(read_data(part)):
                 time = facts.times[index]
                 packet.pts = packet.dts = round(time / tick)
                 packet.duration = max(1, round(ends[index] / tick) - packet.pts)

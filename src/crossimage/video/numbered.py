@@ -11,6 +11,7 @@ from pathlib import Path
 from crossimage.data.films.opening import FilmError
 from crossimage.data.images.files import probe, read_image, to_array
 from crossimage.data.images.formats import HEAD, is_image
+from crossimage.utils.reading import open_data
 from crossimage.video.film import Facts, Frame, Source
 from crossimage.video.parts_of_images import kept_as_images, lost, packed
 
@@ -113,7 +114,7 @@ class FrameFolderSink:
 def _is_image(path: Path) -> bool:
     if path.name.startswith("."):
         return False
-    with path.open("rb") as file:
+    with open_data(path) as file:
         return is_image(path.suffix, file.read(HEAD))
 
 

@@ -15,6 +15,8 @@ import portalocker
 
 from crossimage.utils.files import atomic, flush_folder, name_file, write_text
 from crossimage.utils.manifest import sha256_of
+from crossimage.utils.reading import read_text
+from crossimage.utils.writing.folders import make_folder
 
 LENGTH = 24
 """Frames of a part."""
@@ -99,7 +101,7 @@ def kept_parts(
         OSError: The folder cannot be made.
     """
     folder = parts_folder(out)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with open(folder / _LOCK, "a+b") as lock:
         try:
             portalocker.lock(lock, portalocker.LOCK_EX | portalocker.LOCK_NB)
@@ -162,7 +164,7 @@ def _name(folder: Path, index: int) -> Path:
 def _read(path: Path) -> dict[str, Any] | None:
     """Return the record of a folder of parts; None if there is none that is readable."""
     with suppress(OSError, ValueError):
-        known = json.loads(path.read_text(encoding="utf-8"))
+        known = json.loads(read_text(path))
         if isinstance(known, dict) and isinstance(known.get("drawn"), int):
             return known
     return None

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from crossimage.utils.reading import open_data
 from crossimage.video.film import Frame, Pixels, Source
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # of every file, so that the same frames give the same bytes
@@ -29,7 +30,7 @@ def packed(frames: Iterable[Frame]) -> bytes:
 def kept_as_images(parts: Sequence[Path]) -> Iterator[bytes]:
     """Yield the PNG images of all parts, in order."""
     for part in parts:
-        with zipfile.ZipFile(part) as files:
+        with open_data(part) as data, zipfile.ZipFile(data) as files:
             for name in sorted(files.namelist()):
                 yield files.read(name)
 

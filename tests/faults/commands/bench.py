@@ -29,12 +29,14 @@ class Bench:
         seed: Seed of all choices.
         names: The commands; empty: all.
         world: Folder of the inputs; by default one below ``folder``.
+        reads: Count the reads of the inputs instead of the calls in the place of the results.
     """
 
     def __init__(
-        self, folder: Path, seed: int, names: tuple[str, ...] = (), world: Path | None = None
-    ) -> None:
-        self.random, self.folder = random.Random(seed), folder
+        self, folder: Path, seed: int, names: tuple[str, ...] = (), world: Path | None = None,
+        reads: bool = False,
+    ) -> None:  # fmt: skip
+        self.random, self.folder, self.reads = random.Random(seed), folder, reads
         self.world = World(world or folder / "world")
         self.names = names or tuple(COMMANDS)
         self.whole: dict[str, dict[str, str]] = {}
@@ -144,7 +146,8 @@ class Bench:
             (place / below).mkdir(parents=True)
         began = time.monotonic()
         counts = place.with_name(f"{name} calls.json")
-        process = self.start(name, place, partial(count_calls, place, counts))
+        watched = self.world.folder if self.reads else place
+        process = self.start(name, place, partial(count_calls, watched, counts))
         process.join(PATIENCE)
         self.seconds[name] = time.monotonic() - began
         said = said_by(place).read_text(errors="replace")

@@ -242,7 +242,9 @@ def main() -> int:
         elif options.kind in ("disks", "reads"):
             print("there is no C compiler, or another system than Linux")
             return 2
-        bench = Bench(folder, options.seed, tuple(options.only), options.world)
+        bench = Bench(
+            folder, options.seed, tuple(options.only), options.world, options.kind == "reads"
+        )
         hits, tried, errors, by_name = 0, 0, [], Counter[str]()
         while hits < options.count and tried < options.most:
             trial = KINDS[options.kind](bench)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from crossimage.data.films.opening import FilmError
+from crossimage.utils.reading import open_data
 
 _NEEDED = {b"moov", b"mdat", b"moof"}
 """Boxes of MP4 and MOV that hold frames, sound, or where these are."""
@@ -22,7 +23,7 @@ def check_complete(path: Path) -> None:
     Raises:
         FilmError: The end of the film is missing.
     """
-    with path.open("rb") as file:
+    with open_data(path) as file:
         head = file.read(8)
         file.seek(0)
         end = 0

@@ -10,6 +10,7 @@ from PIL import Image
 
 from crossimage.data.images.files import verify
 from crossimage.data.images.pixels import ImageError
+from crossimage.utils.reading import FailedReadError, open_data, reads_noticed
 
 MANY = 64
 """Different values up to which an image with one channel may be a label map."""
@@ -32,7 +33,7 @@ def read_class_ids(path: Path) -> NDArray[np.int64] | None:
     """
     verify(path)  # raises the errors of all readers
     try:
-        with path.open("rb") as file, Image.open(file) as image:
+        with reads_noticed(), open_data(path) as file, Image.open(file) as image:
             if image.mode not in _WHOLE or image.format in _LOSSY:
                 return None
             if image.mode == "P" and not _is_gray(image):
@@ -40,6 +41,8 @@ def read_class_ids(path: Path) -> NDArray[np.int64] | None:
             ids = np.asarray(image).astype(np.int64)
             if image.mode == "1":  # a mask of black and white
                 ids = ids * 255
+    except FailedReadError as error:
+        raise ImageError(str(error)) from None
     except (OSError, ValueError, SyntaxError) as error:
         raise ImageError(f"{path} can't be read: {error}") from None
     if ids.max() >= _INSTANCES:

@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from crossimage.data.images.checks.png import PngData
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.pixels import ImageError, upright
+from crossimage.utils.reading import open_data
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
@@ -100,7 +101,7 @@ def _values(file: ImageFile, image: Image.Image, channels: int) -> NDArray[np.ui
         values = values.transpose(2, 0, 1)
     else:  # Pillow keeps 8 bits of each value: first the high ones, and then the low ones
         mode = {3: "RGB", 4: "RGBA"}[channels]
-        with file.open("rb") as data, Image.open(data, formats=("PNG",)) as again:
+        with open_data(file) as data, Image.open(data, formats=("PNG",)) as again:
             low = np.asarray(_as(again, mode, f"{mode};16L"))
         high = np.asarray(_as(image, mode, f"{mode};16B"))
         values = np.left_shift(high, 8, dtype=np.uint16)

@@ -39,6 +39,7 @@ from crossimage.data.images.quiet import libraries_quiet
 from crossimage.data.shards.index import find_member
 from crossimage.utils.intensities import from_uint8, to_uint8
 from crossimage.utils.memory import is_out_of_memory
+from crossimage.utils.reading import FailedReadError, open_data, reads_noticed
 
 Size = tuple[int, int]
 """Height and width."""
@@ -302,7 +303,7 @@ def _formats(path: ImageFile, rules: DataRules) -> tuple[str, ...]:
     """Return the formats, in Pillow's names, that a file may have."""
     if rules == 1:
         return ("TIFF",) if path.suffix.lower() in _TIFF else pillow.EARLIER_FORMATS
-    with path.open("rb") as data:
+    with open_data(path) as data:
         name = format_of(data.read(HEAD))
     if name is None:
         raise UnidentifiedImageError
@@ -353,15 +354,15 @@ def opened(
     format_known = ""
     try:
         check_regular(path)
-        with warnings.catch_warnings(), pillow_limit.raised():
+        with warnings.catch_warnings(), pillow_limit.raised(), reads_noticed():
             # broken metadata and large but acceptable images need no warning
             warnings.simplefilter("ignore")
             formats, layout = _formats(path, rules), None
             format_known = formats[0] if len(formats) == 1 else ""
             if formats == ("TIFF",):
-                with path.open("rb") as data:
+                with open_data(path) as data:
                     check_pages(path, data)
-                with path.open("rb") as data, tifffile.TiffFile(data) as tiff_file:
+                with open_data(path) as data, tifffile.TiffFile(data) as tiff_file:
                     layout = tiff.read_layout(tiff_file, rules)
                     if layout is not None and layout.plain:
                         yield (
@@ -370,7 +371,7 @@ def opened(
                         )
                         return
             # given a path, Pillow memory-maps some files and gets rotated TIFFs wrong
-            with path.open("rb") as data, Image.open(data, formats=formats) as image:
+            with open_data(path) as data, Image.open(data, formats=formats) as image:
                 if layout is not None:
                     image.seek(layout.page)
                 header = pillow.info(path, image)
@@ -382,6 +383,8 @@ def opened(
                 )
     except (ImageError, BombError, FileNotFoundError):
         raise
+    except FailedReadError as error:
+        raise ImageError(str(error)) from None
     except Image.DecompressionBombError as error:
         count = int(_NUMBER.findall(str(error))[0])
         raise too_large(f"{path} has {count:,} pixels", count) from None

@@ -11,6 +11,7 @@ from PIL import Image
 
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.pixels import ImageError
+from crossimage.utils.reading import read_data
 
 _COLORSPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 _ORIENTATION = 274
@@ -41,7 +42,7 @@ def read(path: ImageFile, image: Image.Image) -> NDArray[np.uint8] | None:
     """
     if image.mode not in _COLORSPACES:
         return None
-    data = path.read_bytes()
+    data = read_data(path)
     if image.info.get("progressive") and not _has_all_scans(data):
         raise ImageError(f"{path} can't be read: a part of it is missing or damaged (lost scans)")
     try:
@@ -71,7 +72,7 @@ def read_intact(path: ImageFile, image: Image.Image) -> NDArray[np.uint8] | None
     if image.getexif().get(_ORIENTATION, 1) != 1:
         return None
     try:
-        return _decode(path.read_bytes(), image)
+        return _decode(read_data(path), image)
     except ValueError:
         return None
 

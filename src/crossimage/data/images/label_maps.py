@@ -16,6 +16,7 @@ from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.files import opened
 from crossimage.data.images.formats import HEAD, format_of
 from crossimage.data.images.quiet import libraries_quiet
+from crossimage.utils.reading import open_data, read_data
 
 _MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
 _INSTANCES = 1000
@@ -63,9 +64,9 @@ def read_label_map(
 def _stored(file: ImageFile) -> tuple[NDArray[Any], str]:
     """Return the numbers of a file as they are stored, and Pillow's name of the pixel format."""
     with opened(file):  # which checks the file, and names it in errors
-        if format_of(file.read_bytes()[:HEAD]) == "PNG":
+        if format_of(read_data(file)[:HEAD]) == "PNG":
             png.check(file)
-        with file.open("rb") as data, Image.open(data) as image, libraries_quiet():
+        with open_data(file) as data, Image.open(data) as image, libraries_quiet():
             return np.asarray(image), image.mode
 
 

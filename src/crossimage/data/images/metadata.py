@@ -18,6 +18,8 @@ from crossimage.data.images.checks.size import pillow_limit
 from crossimage.data.images.checks.tiff_pages import check_pages
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.formats import HEAD, format_of
+from crossimage.data.images.pixels import ImageError
+from crossimage.utils.reading import FailedReadError, open_data, reads_noticed
 
 _ORIENTATION, _EXIF, _GPS = 274, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
@@ -129,7 +131,10 @@ def read_metadata(path: ImageFile, rules: DataRules = 3) -> Metadata:
     """
     try:
         check_regular(path)
-        with warnings.catch_warnings(), pillow_limit.raised(), path.open("rb") as data:
+        with (
+            warnings.catch_warnings(), pillow_limit.raised(), reads_noticed(),
+            open_data(path) as data,
+        ):  # fmt: skip
             warnings.simplefilter("ignore")  # about broken parts
             name = format_of(data.read(HEAD))
             data.seek(0)
@@ -138,6 +143,8 @@ def read_metadata(path: ImageFile, rules: DataRules = 3) -> Metadata:
                 return _of_tiff(data, rules)
             with Image.open(data, formats=None if name is None else (name,)) as image:
                 return _of_image(image, rules)
+    except FailedReadError as error:  # nothing is wrong with the file
+        raise ImageError(str(error)) from None
     except Exception as error:  # readers of metadata fail in more ways than they document
         reason = str(error).partition("\n")[0] or type(error).__name__
         return Metadata(lost=(f"texts and camera data can't be read ({reason}) and are left out",))

@@ -28,6 +28,7 @@ from crossimage.data.images.pixels import (
     upright,
 )
 from crossimage.data.images.quiet import libraries_quiet
+from crossimage.utils.reading import open_data
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _ORIENTATION, _PROFILE, NODATA = 274, 34675, 42113
@@ -395,7 +396,7 @@ def _read_compressed(path: ImageFile, layout: Layout, rules: DataRules, profiles
     kept = 1 if layout.channels > 1 else 2  # bytes per value that Pillow keeps
     if layout.dtype.kind != "u" or layout.dtype.itemsize > kept:
         raise ValueError("its compression needs another package; pip install imagecodecs")
-    with path.open("rb") as data, Image.open(data, formats=("TIFF",)) as image:
+    with open_data(path) as data, Image.open(data, formats=("TIFF",)) as image:
         image.seek(layout.page)
         with libraries_quiet():
             pixels = pillow.read(path, image, rules=rules, profiles=profiles)

@@ -17,6 +17,7 @@ from crossimage.data.images.checks.tiff_pages import check_pages
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.formats import HEAD, format_of
 from crossimage.data.images.pixels import ImageError, Pixels
+from crossimage.utils.reading import FailedReadError, open_data, reads_noticed
 
 _LARGEST_BAND = 2**28
 """Bytes that the segments across an image may have; of higher ones nothing is gained."""
@@ -43,7 +44,7 @@ class TiffRows:
     def __init__(self, path: ImageFile, rules: DataRules = 2) -> None:
         self._path, self._rules = path, rules
         check_regular(path)
-        self._data = path.open("rb")
+        self._data = open_data(path)
         try:
             self._open()
         except BaseException:
@@ -54,9 +55,10 @@ class TiffRows:
         if self._rules == 1 or format_of(self._data.read(HEAD)) != "TIFF":
             raise NotInRowsError
         try:
-            check_pages(self._path, self._data)
-            file = tifffile.TiffFile(self._data)
-            layout = tiff.read_layout(file, self._rules)
+            with reads_noticed():
+                check_pages(self._path, self._data)
+                file = tifffile.TiffFile(self._data)
+                layout = tiff.read_layout(file, self._rules)
             page = None if layout is None else file.series[layout.series].pages[0]
             if page is not None:
                 tiff.check_complete(page)
@@ -115,9 +117,12 @@ class TiffRows:
             ImageError: The file is damaged.
         """
         try:
-            values = self._contiguous(top, bottom) if self._page.is_contiguous else None
-            if values is None:
-                values = self._segments(top, bottom)
+            with reads_noticed():
+                values = self._contiguous(top, bottom) if self._page.is_contiguous else None
+                if values is None:
+                    values = self._segments(top, bottom)
+        except FailedReadError as error:
+            raise ImageError(str(error)) from None
         except Exception as error:  # decoders fail in more ways than they document
             reason = str(error).partition("\n")[0] or type(error).__name__
             raise ImageError(f"{self._path} can't be read: {reason}") from None

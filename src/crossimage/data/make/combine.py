@@ -20,6 +20,7 @@ from crossimage.data.sources.folders import SPLITS, Domain, Split, find_images
 from crossimage.data.sources.side_by_side import has_shape_of
 from crossimage.utils.files import new_folder
 from crossimage.utils.progress import ProgressCallback, track
+from crossimage.utils.writing.folders import make_folder
 from crossimage.utils.writing.pictures import save_png
 
 _ALONE = ("image without a partner", "images without partners")
@@ -179,7 +180,7 @@ def _write(pair: _Pair, file: Path) -> str | None:
         halves = [_resized(to_array(read_image(path)), pair.size) for path in pair[:2]]
     except (ImageError, BombError, FileNotFoundError) as error:
         return str(error)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     save_png(Image.fromarray(np.concatenate(halves, 1)), file)
     return None
 

@@ -31,6 +31,8 @@ from crossimage.data.make.made import Made, training_command
 from crossimage.data.sources.find import find_files
 from crossimage.data.sources.folders import SPLITS, Split
 from crossimage.utils.files import new_folder
+from crossimage.utils.reading import FailedReadError, open_data, read_data, reads_noticed
+from crossimage.utils.writing.folders import make_folder
 from crossimage.utils.writing.pictures import save_png
 
 Pixels = NDArray[np.uint8]
@@ -242,7 +244,7 @@ def _write_folder(
 ) -> None:
     """Write some images of a split, into a folder per class if there are labels."""
     for label in [None] if labels is None else np.unique(labels[indices]):
-        (folder if label is None else folder / str(label)).mkdir(parents=True, exist_ok=True)
+        make_folder(folder if label is None else folder / str(label))
     console = Console(stderr=True)
     images = track(
         paint(split, indices), escape(f"writing {folder.name}"), len(indices),
@@ -313,7 +315,10 @@ def find_digits(name: str, folder: Path) -> Splits:
         if paths is None:
             continue
         try:
-            splits = read(*paths)
+            with reads_noticed():
+                splits = read(*paths)
+        except FailedReadError:
+            raise
         except (OSError, EOFError, ValueError, KeyError, zlib.error, zipfile.BadZipFile) as error:
             raise ValueError(
                 f"{paths[0]} and related files can't be read as {name}: {error}"
@@ -366,7 +371,7 @@ def _check(digits: Digits, path: Path) -> None:
 
 def _read_idx(path: Path) -> Pixels:
     """Read an IDX file of bytes: two zeros, 8, the number of axes, their lengths, the values."""
-    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    data = gzip.decompress(read_data(path)) if path.suffix == ".gz" else read_data(path)
     if len(data) < 4 or data[:3] != b"\0\0\x08":
         raise ValueError(f"{path} is not an IDX file of bytes")
     shape = np.frombuffer(data, ">i4", data[3], 4)
@@ -379,7 +384,7 @@ def _read_mnist(*paths: Path) -> list[Digits]:
 
 
 def _read_usps_arrays(path: Path) -> list[Digits]:
-    with np.load(path) as file:
+    with open_data(path) as data, np.load(data) as file:
         return [Digits(file[f"{split}_images"], file[f"{split}_labels"]) for split in SPLITS]
 
 

@@ -18,6 +18,7 @@ from crossimage.data.make.photo_pairs import shrunk
 from crossimage.data.sources.find import LeftOut, describe
 from crossimage.utils.files import new_folder
 from crossimage.utils.progress import ProgressCallback, track
+from crossimage.utils.writing.folders import make_folder
 from crossimage.utils.writing.pictures import save_png
 
 _NO_FILM = ("not a film", "not films")
@@ -130,7 +131,7 @@ def _write(
     film: Path, base: Path, every: int | None, fps: float | None, size: int | None
 ) -> tuple[int, str | None]:
     """Write the chosen frames of a film; return their number, and what is wrong with the film."""
-    base.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(base.parent)
     count, due = 0, 0.0
     try:
         for number, (time, pixels) in enumerate(frames(film)):

@@ -22,6 +22,7 @@ from crossimage.data.sources.find import describe, find_files
 from crossimage.data.sources.split_names import split_folders
 from crossimage.utils.files import new_folder, write_text
 from crossimage.utils.progress import ProgressCallback, track
+from crossimage.utils.writing.folders import make_folder
 from crossimage.utils.writing.pictures import save_png
 
 
@@ -104,12 +105,12 @@ def _numbers(path: Path) -> set[int] | str | None:
 def _paint(path: Path, file: Path, table: IdColours) -> None:
     ids: NDArray[np.int64] | None = read_class_ids(path)
     assert ids is not None
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     save_png(Image.fromarray(table.paint(ids, path)), file)
 
 
 def _copy(path: Path, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     shutil.copyfile(path, file)
 
 

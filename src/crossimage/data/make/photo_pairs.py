@@ -30,7 +30,9 @@ from crossimage.data.sources.find import describe
 from crossimage.data.sources.folders import Split, find_images
 from crossimage.utils.files import new_folder
 from crossimage.utils.progress import ProgressCallback, track
+from crossimage.utils.reading import read_data
 from crossimage.utils.seeds import seed_of
+from crossimage.utils.writing.folders import make_folder
 from crossimage.utils.writing.pictures import save_png
 
 Pixels = NDArray[np.uint8]
@@ -206,7 +208,7 @@ def held_out(paths: Sequence[Path], count: int | None) -> tuple[list[Path], list
         raise ValueError(f"test-count must be at least 0, found {count}")
     copies: dict[bytes, list[Path]] = {}
     for path in paths:
-        copies.setdefault(hashlib.sha256(path.read_bytes()).digest(), []).append(path)
+        copies.setdefault(hashlib.sha256(read_data(path)).digest(), []).append(path)
     tests: set[Path] = set()
     for digest in sorted(copies):
         if len(tests) < count:
@@ -242,7 +244,7 @@ def _write_pair(
     except (ImageError, BombError, FileNotFoundError) as error:
         return str(error)
     for file, pixels in zip(files, (change(photo, rng), photo), strict=True):
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent)
         save_png(Image.fromarray(pixels), file)
     return None
 

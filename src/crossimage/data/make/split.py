@@ -20,6 +20,8 @@ from crossimage.data.sources.find import LeftOut, describe, find_files, same_nam
 from crossimage.data.sources.split_names import split_folders
 from crossimage.utils.files import new_folder
 from crossimage.utils.progress import ProgressCallback, track
+from crossimage.utils.reading import read_data
+from crossimage.utils.writing.folders import make_folder
 
 _LOST = ("image whose partner is unreadable", "images whose partners are unreadable")
 _SHARE = 10  # one image in so many becomes a test image, and a validation image, by default
@@ -102,7 +104,7 @@ class _Image(NamedTuple):
 def _examine(path: Path) -> _Image | str:
     """Read an image; return why it can't be read."""
     try:
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        content = hashlib.sha256(read_data(path)).hexdigest()
         verify(path)
     except (ImageError, BombError, FileNotFoundError) as error:
         return str(error)
@@ -188,5 +190,5 @@ def _names(paths: Sequence[Path], originals: Path) -> list[str]:
 
 
 def _copy(path: Path, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     shutil.copyfile(path, file)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol, TypeGuard
 
+from crossimage.utils.reading import DataFile
+
 if sys.platform == "win32":
     from pathlib import WindowsPath as _SystemPath
 else:
@@ -59,7 +61,7 @@ class Shard(NamedTuple):
         Raises:
             OSError: It can't be opened, or is not the file that was indexed.
         """
-        file = open(self.path, "rb", buffering=0)  # noqa: SIM115 - closed by the caller
+        file = DataFile(self.path)
         state = os.fstat(file.fileno())
         if (state.st_size, state.st_mtime_ns) != (self.size, self.modified):
             file.close()

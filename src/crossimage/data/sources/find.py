@@ -15,6 +15,7 @@ from crossimage.data.shards.index import find_member
 from crossimage.data.shards.member import is_member
 from crossimage.data.sources.results import entries_below, is_own, split_results
 from crossimage.utils.manifest import Entry
+from crossimage.utils.reading import open_data, read_text
 
 _EARLIER_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 _JUNK = frozenset(
@@ -209,7 +210,7 @@ def is_run(folder: Path) -> bool:
     if not any((folder / part).is_dir() for part in _RUN_PARTS):
         return False
     try:
-        return "method:" in (folder / "config.yaml").read_text("utf-8").split()
+        return "method:" in read_text(folder / "config.yaml").split()
     except (OSError, UnicodeDecodeError):
         return False
 
@@ -393,7 +394,7 @@ def _refuse(path: str | Path, is_file: bool, rules: DataRules) -> tuple[str, str
     if suffix in SUFFIXES:
         return None
     try:
-        with Path(path).open("rb") if isinstance(path, str) else path.open("rb") as file:
+        with open_data(Path(path) if isinstance(path, str) else path) as file:
             head = file.read(HEAD)
     except OSError:
         head = b""

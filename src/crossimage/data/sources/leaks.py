@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossimage.data.sources.folders import Domain
+from crossimage.utils.reading import open_data
 
 SECONDS = 5.0
 """Time limit of the search before training."""
@@ -99,7 +100,7 @@ def _size(path: Path) -> int | None:
 def digest_of(path: Path) -> bytes | None:
     """Return a hash of the content of a file; None if it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_data(path) as file:
             return hashlib.file_digest(file, "blake2b").digest()
     except OSError:
         return None

@@ -9,6 +9,7 @@ from crossimage.config import DataRules
 from crossimage.data.images.formats import EXPECTED
 from crossimage.data.sources.find import NameIndex, check_image
 from crossimage.utils.files import expanded
+from crossimage.utils.reading import read_data
 
 
 def read_list(file: Path, rules: DataRules = 3) -> list[tuple[Path, int]]:
@@ -38,7 +39,7 @@ def list_entries(file: Path) -> list[tuple[int, str]]:
     if not file.is_file():
         raise FileNotFoundError(f"there is no list file {file}; expected one image path per line")
     try:
-        content = file.read_bytes()
+        content = read_data(file)
         marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as of PowerShell
         lines = content.decode("utf-16" if marked else "utf-8-sig").splitlines()
     except UnicodeDecodeError:

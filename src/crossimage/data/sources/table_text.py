@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from crossimage.utils.reading import read_data
+
 Line = tuple[int, Sequence[str]]
 """Line number and cells."""
 
@@ -66,7 +68,7 @@ def read_text(file: Path) -> TableText:
     Raises:
         ValueError: The file is not text, or its encoding is unclear.
     """
-    text, encoding = _decode(file, file.read_bytes())
+    text, encoding = _decode(file, read_data(file))
     mark = re.match(r"sep=(.)\r?\n", text)
     if mark and mark[1] in _SEPARATORS:
         return TableText(text[mark.end() :], encoding, mark[1], skipped=1)

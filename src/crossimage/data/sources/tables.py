@@ -7,6 +7,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from io import TextIOWrapper
 from pathlib import Path
 
 from crossimage.config import DataRules
@@ -24,6 +25,8 @@ from crossimage.data.sources.partition import (
 )
 from crossimage.data.sources.split_names import SplitName, split_folders
 from crossimage.data.sources.table_text import WHITESPACE, Line, TableText, read_text
+from crossimage.utils.reading import open_data
+from crossimage.utils.reading import read_text as read_encoded
 from crossimage.utils.texts.shown import LONGEST, cut
 
 CELEBA = "list_attr_celeba.txt"
@@ -302,7 +305,7 @@ def _count_unlisted(listed: Iterable[Path]) -> int:
 
 
 def _csv(file: Path) -> Iterator[Line]:
-    with open(file, newline="", encoding="utf-8-sig") as text:
+    with TextIOWrapper(open_data(file), "utf-8-sig", newline="") as text:
         reader = csv.reader(text)
         for cells in reader:
             if any(cell.strip() for cell in cells):
@@ -310,7 +313,7 @@ def _csv(file: Path) -> Iterator[Line]:
 
 
 def _celeba(file: Path) -> Iterator[Line]:
-    return _with_names(file, TableText(file.read_text("utf-8-sig"), "", WHITESPACE).lines())
+    return _with_names(file, TableText(read_encoded(file, "utf-8-sig"), "", WHITESPACE).lines())
 
 
 def _with_names(file: Path, lines: Iterable[Line]) -> Iterator[Line]:

@@ -20,6 +20,7 @@ from crossimage.data.validation import split_validation
 from crossimage.evaluation.galleries.images import ImageStream, prefetch
 from crossimage.inference.predictor import Predictor
 from crossimage.training.recorded import recorded_data, recorded_domains
+from crossimage.utils.reading import open_data
 
 
 @dataclass(frozen=True)
@@ -176,5 +177,5 @@ def _jpegs(paths: Sequence[Path]) -> int:
 
 
 def _is_jpeg(path: Path) -> bool:
-    with path.open("rb") as file:
+    with open_data(path) as file:
         return format_of(file.read(HEAD)) == "JPEG"

@@ -23,6 +23,7 @@ from crossimage.data.images.files import decode, probe
 from crossimage.data.images.formats import EXPECTED
 from crossimage.data.sources.find import describe, find_files
 from crossimage.utils.intensities import to_uint8
+from crossimage.utils.reading import open_data
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -193,7 +194,7 @@ def prefetch(function: Callable[[T], R], items: Iterable[T], count: int) -> Iter
 
 
 def _digest_of(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open_data(path) as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 

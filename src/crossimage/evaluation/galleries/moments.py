@@ -6,12 +6,14 @@ import math
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from crossimage.evaluation.options import Resize
+from crossimage.utils.reading import FailedReadError, open_data, reads_noticed
 
 _EXPECTED = "expected a folder of images, or .npz statistics with mu and sigma"
 _LARGEST = (
@@ -78,19 +80,20 @@ def read_moments(path: Path) -> Moments:
         ValueError: It is not such a file, or holds values that no statistics can have.
     """
     try:
-        with open(path, "rb") as content:
-            if not zipfile.is_zipfile(content):
+        with reads_noticed(), open_data(path) as content:
+            if content.read(2) != b"PK" or not zipfile.is_zipfile(content):
                 raise ValueError(f"{path} is damaged or not an .npz file; {_EXPECTED}")
-        _check_sizes(path)
-        with np.load(path, allow_pickle=False) as file:
-            missing = [name for name in ("mu", "sigma") if name not in file]
-            if missing:
-                raise ValueError(
-                    f"{path} holds {', '.join(file.files) or 'nothing'}, but no "
-                    f"{' and no '.join(missing)}; {_EXPECTED}"
-                )
-            mean, covariance = (np.asarray(file[name]) for name in ("mu", "sigma"))
-    except FileNotFoundError:
+            _check_sizes(path, content)
+            content.seek(0)
+            with np.load(content, allow_pickle=False) as file:
+                missing = [name for name in ("mu", "sigma") if name not in file]
+                if missing:
+                    raise ValueError(
+                        f"{path} holds {', '.join(file.files) or 'nothing'}, but no "
+                        f"{' and no '.join(missing)}; {_EXPECTED}"
+                    )
+                mean, covariance = (np.asarray(file[name]) for name in ("mu", "sigma"))
+    except (FileNotFoundError, FailedReadError):
         raise
     except (zipfile.BadZipFile, EOFError, OSError, KeyError, RuntimeError) as error:
         raise ValueError(f"{path} is damaged ({error}); copy or download it again") from None
@@ -105,9 +108,9 @@ def read_moments(path: Path) -> Moments:
     )
 
 
-def _check_sizes(path: Path) -> None:
+def _check_sizes(path: Path, file: IO[bytes]) -> None:
     """Refuse arrays that are larger than statistics, or than their bytes, before they are read."""
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(file) as archive:
         for entry in archive.infolist():
             if entry.filename not in ("mu.npy", "sigma.npy"):
                 continue

@@ -17,7 +17,9 @@ from torch.nn import functional
 from crossimage.evaluation.galleries.images import ImageStream
 from crossimage.evaluation.networks.inception import FeatureNetwork
 from crossimage.utils.files import atomic
+from crossimage.utils.reading import read_data
 from crossimage.utils.seeds import seed_of
+from crossimage.utils.writing.folders import make_folder
 
 RESERVOIR = 5000
 """Number of images whose features are kept, drawn at random where there are more."""
@@ -166,13 +168,13 @@ def statistics_of(
         parts = (_FORMAT, network.digest, network.device.type, images.digest, seed, RESERVOIR)
         path = cache / f"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}.safetensors"
         with suppress(OSError, SafetensorError, KeyError, ValueError):
-            return Statistics.from_state(load(path.read_bytes()), network, seed)
+            return Statistics.from_state(load(read_data(path)), network, seed)
     statistics = Statistics(network, seed)
     for batch in track(images):
         statistics.update(batch)
     if path is not None:
         with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             with atomic(path) as file:
                 file.write(save(statistics.state()))
     return statistics

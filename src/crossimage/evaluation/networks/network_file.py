@@ -22,6 +22,7 @@ from crossimage.utils.tensor_files.safetensors_files import (
 )
 from crossimage.utils.texts.json_text import parse_json
 from crossimage.utils.texts.shown import cut, shown
+from crossimage.utils.writing.folders import make_folder
 
 _VERSION = 1  # of the format
 LARGEST_SIZE = 16_384
@@ -54,7 +55,7 @@ def write_network(path: Path, kind: str, network: nn.Module, facts: dict[str, An
         "version": __version__,
         "facts": json.dumps(facts),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with atomic(path, durable=True) as file:
         write_safetensors(file, tensors, metadata)
 

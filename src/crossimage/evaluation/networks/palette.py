@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from crossimage.utils.reading import read_text
+
 VOID = 255
 """Class index of pixels that belong to no class."""
 
@@ -92,7 +94,7 @@ def read_palette(path: Path) -> Palette:
     if not path.is_file():
         raise FileNotFoundError(f"there is no table of classes {path}; expected CSV: name,r,g,b")
     try:
-        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
+        rows = list(csv.reader(read_text(path, encoding="utf-8-sig").splitlines()))
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(
             f"{path} is not a text table ({error}); expected CSV: name,r,g,b"

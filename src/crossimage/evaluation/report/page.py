@@ -16,6 +16,8 @@ from crossimage.evaluation.report.plots import ROW, WIDTH, Histogram, Plot, draw
 from crossimage.evaluation.report.strips import Block
 from crossimage.utils.files import write_new, write_text
 from crossimage.utils.html import page_template
+from crossimage.utils.reading import read_data
+from crossimage.utils.writing.folders import make_folder
 
 NOT_COMPARABLE = (
     "not comparable with figures of others: the network behind it was trained here, or does not "
@@ -85,7 +87,7 @@ def write_report(
     """
     data = json.dumps(report_data(settings, evaluations), indent=2, allow_nan=False)
     page = report_page(title, evaluations)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     paths = _write_new(out, (data + "\n").encode(errors="backslashreplace"))
     try:
         write_text(paths[1], page)
@@ -220,7 +222,7 @@ def _write_new(out: Path, data: bytes) -> tuple[Path, Path]:
         try:
             write_new(figures, data)  # another evaluation may be writing, too
         except FileExistsError:
-            if page.exists() or figures.read_bytes() != data:
+            if page.exists() or read_data(figures) != data:
                 continue
         return figures, page
     raise AssertionError("numbers do not end")

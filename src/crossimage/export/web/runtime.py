@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from crossimage.utils.files import atomic
+from crossimage.utils.reading import open_data, read_data
 from crossimage.utils.texts.shown import cut
 from crossimage.utils.writing.scratch import scratch_folder
 
@@ -82,7 +83,7 @@ def _read(folder: Path) -> dict[str, bytes]:
     for name in FILES:
         if not (place / name).is_file():
             raise FileNotFoundError(f"--runtime: {place / name} is missing; {_BY_HAND}")
-        files[name] = (place / name).read_bytes()
+        files[name] = read_data(place / name)
     _check(files, place)
     return files
 
@@ -112,7 +113,7 @@ def _fetch() -> dict[str, bytes]:
                 capture_output=True, text=True, timeout=_SECONDS, stdin=subprocess.DEVNULL,
             )  # fmt: skip
             archives = list(folder.glob("*.tgz"))
-            with tarfile.open(archives[0]) as archive:
+            with tarfile.open(fileobj=open_data(archives[0])) as archive:
                 files = {name: _member(archive, f"package/dist/{name}") for name in FILES}
         except (subprocess.SubprocessError, IndexError, tarfile.TarError, KeyError) as error:
             said = getattr(error, "stderr", None) or str(error)

@@ -11,6 +11,8 @@ from crossimage.export.web.runtime import runtime_files
 from crossimage.inference.exported.about import beside
 from crossimage.inference.predictor import Predictor
 from crossimage.utils.files import atomic, is_temporary, write_text
+from crossimage.utils.reading import read_data
+from crossimage.utils.writing.folders import make_folder
 from crossimage.utils.writing.pictures import encoded
 
 STATIC = Path(__file__).parent / "static"
@@ -66,12 +68,12 @@ class Site:
             _put(folder / "runtime" / name, content)
         mapping = beside(exported, "mapping")
         mapped = self._predictor.maps_codes and mapping.is_file()
-        _put(folder / "model.onnx", exported.read_bytes())
+        _put(folder / "model.onnx", read_data(exported))
         if mapped:
-            _put(folder / "mapping.onnx", mapping.read_bytes())
+            _put(folder / "mapping.onnx", read_data(mapping))
         facts = self._facts(letter, to) | {"mapping": mapped, "sample": self._sample is not None}
         for source in STATIC.iterdir():
-            _put(folder / source.name, source.read_bytes())
+            _put(folder / source.name, read_data(source))
         if self._sample is not None:
             self._sample.thumbnail((_LARGEST_SAMPLE, _LARGEST_SAMPLE))
             with atomic(folder / "sample.png") as file:
@@ -124,6 +126,6 @@ def _foreign(folder: Path) -> bool:
 
 
 def _put(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with atomic(path) as file:
         file.write(content)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crossimage.inference.exported.about import About
 from crossimage.utils.files import check_not_special
+from crossimage.utils.reading import open_data
 from crossimage.utils.texts.shown import cut, first_line
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _read(path: Path) -> bytes:
     check_not_special(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no model {path}")
-    with path.open("rb") as file:
+    with open_data(path) as file:
         size = os.fstat(file.fileno()).st_size
         if not size:
             raise ValueError(f"{path} is empty; export the model again")

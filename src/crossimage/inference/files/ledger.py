@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from crossimage.inference.files.results import Results
 from crossimage.utils.manifest import RESULT, Entry, parse_line, sha256_of
+from crossimage.utils.reading import open_data
 
 _AT_ONCE = 1024  # inputs that threads look at together
 _OUTPUT, _RUN = b'{"output":"', b'"run":"'
@@ -90,7 +91,7 @@ class Ledger:
 
     def __enter__(self) -> Ledger:
         """Open the lists."""
-        self._handles = [open(path, "rb") for path in self._files]  # noqa: SIM115  # by __exit__
+        self._handles = [open_data(path) for path in self._files]  # noqa: SIM115  # by __exit__
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -267,7 +268,7 @@ def _ranks(runs: Mapping[AnyStr, int]) -> NDArray[np.int64]:
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield the complete lines of a list, each with its offset."""
     offset = 0
-    with open(path, "rb") as file:
+    with open_data(path) as file:
         for line in file:
             if line.endswith(b"\n"):
                 yield offset, line

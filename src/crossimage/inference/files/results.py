@@ -15,6 +15,8 @@ from typing import IO, NamedTuple, Protocol, Self
 from crossimage.data.images.encoded import ImageFile
 from crossimage.utils.files import atomic, leftovers
 from crossimage.utils.manifest import Entry, ManifestWriter, list_names, rewrite_list
+from crossimage.utils.reading import open_data
+from crossimage.utils.writing.folders import make_folder
 
 
 class Written(NamedTuple):
@@ -172,7 +174,7 @@ class FolderResults:
     def write(self, name: str, fill: Callable[[IO[bytes]], None]) -> Written:
         """Write a file under a temporary name, and rename it when it is complete."""
         path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with atomic(path) as file:
             fill(file)
             file.flush()
@@ -217,7 +219,7 @@ class FolderResults:
 
     def sha256(self, name: str) -> str:
         """Return the SHA-256 of a file."""
-        with open(self._place + name, "rb") as file:
+        with open_data(Path(self._place + name)) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def image(self, name: str) -> ImageFile:
@@ -245,5 +247,5 @@ class FolderResults:
     @property
     def scratch(self) -> Path:
         """The folder itself."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         return self.folder

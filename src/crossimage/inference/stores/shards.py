@@ -19,6 +19,7 @@ from crossimage.data.shards.index import read_index
 from crossimage.data.shards.member import Member
 from crossimage.inference.files.results import FolderResults, State, Written
 from crossimage.utils.manifest import JOB, Entry, sha256_of
+from crossimage.utils.writing.folders import make_folder
 from crossimage.utils.writing.scratch import scratch_folder
 
 PATTERN = "%06d.tar"
@@ -96,7 +97,7 @@ class ShardResults:
 
     def add(self, list_name: str, entries: Iterable[Entry]) -> None:
         """List results, as soon as their shard is complete."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         with self._lock:
             for entry in entries:
                 if entry.kind != JOB and entry.output in self._members:

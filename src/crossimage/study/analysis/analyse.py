@@ -22,6 +22,7 @@ from crossimage.study.settings import FILE, Settings, write_settings
 from crossimage.study.store import FILE as DATABASE
 from crossimage.study.web.serve import open_study
 from crossimage.utils.files import write_text
+from crossimage.utils.writing.folders import make_folder
 
 FOLDER = "analysis"
 """Folder of the report in that of a study."""
@@ -95,7 +96,7 @@ def analyse_study(study: Path) -> Analysis:
     except ValueError as error:
         raise ValueError(f"{study}: {error}") from None
     out = study / FOLDER
-    out.mkdir(exist_ok=True)
+    make_folder(out)
     data = report_data(settings.model_dump(), figures.methods) | {
         "study": {
             "protocol": settings.protocol,

@@ -13,6 +13,7 @@ from urllib.error import URLError
 import torch
 from torch import Tensor
 
+from crossimage.utils.reading import open_data
 from crossimage.utils.tensor_files.torch_files import read_pickle
 from crossimage.utils.texts.shown import cut
 
@@ -40,7 +41,7 @@ class Weights:
     @cached_property
     def digest(self) -> str:
         """The SHA-256 of the file."""
-        with open(self.path, "rb") as content:
+        with open_data(self.path) as content:
             return hashlib.file_digest(content, "sha256").hexdigest()
 
     @property

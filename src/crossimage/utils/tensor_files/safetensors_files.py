@@ -22,6 +22,7 @@ from torch import Tensor
 
 from crossimage.utils.files import check_not_special
 from crossimage.utils.foreign_files import kind_of
+from crossimage.utils.reading import open_data
 from crossimage.utils.texts.json_text import parse_json
 from crossimage.utils.texts.shown import cut, shown
 
@@ -216,7 +217,7 @@ def open_safetensors(path: Path, expected: str) -> Iterator[Safetensors]:
     if path.is_dir():
         raise ValueError(f"{path} is a folder; expected {expected}")
     try:
-        file = path.open("rb")
+        file = open_data(path)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} does not exist; expected {expected}") from None
     with file:
@@ -262,7 +263,7 @@ def is_safetensors(path: Path) -> bool:
     """Return whether a file is in the format of safetensors, or is named so and is nothing else."""
     if not path.is_file():
         return path.suffix == ".safetensors"
-    with path.open("rb") as file:
+    with open_data(path) as file:
         start = file.read(9)
     if start[8:] == b"{":
         return True

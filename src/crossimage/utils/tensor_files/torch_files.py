@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 from collections.abc import Mapping
@@ -11,9 +12,11 @@ from typing import IO, Any
 import torch
 
 from crossimage.utils.foreign_files import kind_of
+from crossimage.utils.reading import FailedReadError, open_data, reads_noticed
 from crossimage.utils.tensor_files.pickles import Other
 from crossimage.utils.tensor_files.surveys import survey
 from crossimage.utils.texts.shown import cut
+from crossimage.utils.writing.failures import reason_of
 
 
 class Unread:
@@ -45,7 +48,7 @@ def read_pickle(path: Path, *, objects: bool = False) -> Mapping[str, Any]:
         raise ValueError(f"{path} is not a PyTorch checkpoint: {kind}")
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; expected a checkpoint file")
-    with path.open("rb") as file:
+    with open_data(path) as file, reads_noticed():
         content = _read(path, file, objects)
     if isinstance(content, Unread):
         raise ValueError(
@@ -75,12 +78,19 @@ def _read(path: Path, file: IO[bytes], objects: bool) -> Any:
     except ValueError as error:
         raise ValueError(f"{_damage(path)} ({error}); copy or download it again") from None
     except Exception as error:  # damaged bytes lead to errors of all kinds
+        if os.strerror(errno.EIO) in str(error):  # PyTorch itself reads the oldest checkpoints
+            raise _failed(path) from None
         if isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
             raise ValueError(
                 f"{path} holds Python objects whose code would run when it is read, and is not "
                 "opened; expected a checkpoint of tensors only (a state dict)"
             ) from None
         raise ValueError(f"{_damage(path)}; copy or download it again") from None
+
+
+def _failed(path: Path) -> FailedReadError:
+    error = OSError(errno.EIO, os.strerror(errno.EIO))
+    return FailedReadError(errno.EIO, reason_of(error), str(path))
 
 
 def _damage(path: Path) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from crossimage.utils.files import check_not_special
+from crossimage.utils.reading import read_data
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -29,4 +30,4 @@ def read_json(path: Path) -> Any:
         ValueError: It is not JSON, too deeply nested, or no regular file.
     """
     check_not_special(path)
-    return parse_json(path.read_bytes())
+    return parse_json(read_data(path))

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from crossimage.utils.reading import open_data
 from crossimage.utils.texts.shown import cut
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # many times as fast where it exists
@@ -30,7 +31,7 @@ def read_yaml_text(path: Path) -> str:
         OSError: The file cannot be opened.
         ValueError: It is not text, or is larger than 4 MiB.
     """
-    with path.open("rb") as file:
+    with open_data(path) as file:
         content = file.read(_MAX_BYTES + 1)
     if len(content) > _MAX_BYTES:
         raise ValueError(f"{path} is larger than {_MAX_BYTES >> 20} MiB; expected a YAML file")

@@ -10,6 +10,7 @@ from PIL import Image
 
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.pixels import ImageError
+from crossimage.utils.reading import open_data, read_data
 
 _START = 8  # bytes before the first chunk
 _SMALLEST = 1 / 1032  # of what deflate compresses to
@@ -34,7 +35,7 @@ class PngData(NamedTuple):
 
 def deep_channels(file: ImageFile) -> int:
     """Return the channels of a PNG of 16 bits, which Pillow would cut to 8 bits; else 0."""
-    with file.open("rb") as opened:
+    with open_data(file) as opened:
         header = opened.read(_START + 18)
     deep = len(header) == _START + 18 and header[24] == 16
     return _CHANNELS.get(header[25], 0) if deep else 0
@@ -49,7 +50,7 @@ def check(file: ImageFile) -> PngData:
     Raises:
         ImageError: A checksum is wrong, or the data is too short for the size in the header.
     """
-    data = file.read_bytes()
+    data = read_data(file)
     view, at, encoded, orientation = memoryview(data), _START, 0, 1
     header: tuple[int, ...] | None = None
     while at + 12 <= len(data):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossimage.utils.names import did_you_mean
+from crossimage.utils.reading import read_text
 
 Colour = tuple[int, int, int]
 
@@ -109,7 +110,7 @@ def read_id_colours(name: str) -> IdColours:
     """
     path = Path(name).expanduser()
     if path.is_file():
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
+        text = read_text(path, encoding="utf-8-sig", errors="replace")
     elif name in known_palettes():
         text = files(__name__).joinpath(f"{name}.csv").read_text(encoding="utf-8")
     else:
