@@ -115,7 +115,7 @@ class ConsoleListener(Listener):
             ended = f"has finished its {result.step} steps"
             if result.stopped_early and result.standing:
                 ended = f"ended early at step {result.step}: {result.standing.reason}"
-            self.console.print(f"{result.run} {ended}; to train longer:\n  {command}")
+            self.console.print(printable(f"{result.run} {ended}; to train longer:\n  {command}"))
             return 0
         self.console.print(Rule(f"{result.step} steps", align="left"), soft_wrap=False)
         for line in [*closing_lines(result), "train longer:", f"  {command}"]:

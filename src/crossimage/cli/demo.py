@@ -5,6 +5,7 @@ from __future__ import annotations
 from tyro.conf import Positional
 
 from crossimage.cli.arguments import Hosts, Models, Threads, use_threads
+from crossimage.utils.streams import print_line
 
 
 def demo(
@@ -34,4 +35,4 @@ def demo(
 
 
 def _announce(address: str) -> None:
-    print(f"the page: {address}", flush=True)
+    print_line(f"the page: {address}")

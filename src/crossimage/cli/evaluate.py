@@ -5,7 +5,6 @@ As in all of the command line, what a command needs is imported inside it.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,7 +24,7 @@ from crossimage.cli.arguments import (
 from crossimage.cli.overrides import collect_settings, parse_overrides
 from crossimage.evaluation.options import ClassifierName, File, Options, SegmenterName
 from crossimage.utils.files import as_path
-from crossimage.utils.streams import print_error, printable
+from crossimage.utils.streams import print_error, print_line
 
 if TYPE_CHECKING:
     from crossimage.evaluation.report.result import EvaluationResult
@@ -109,8 +108,8 @@ def _show(result: EvaluationResult) -> None:
     for evaluation in result:
         for note in evaluation.notes:
             print_error(f"{evaluation.title}: {note}")
-    print(printable(str(result)))
-    print(printable(f"report written to {result.report_html}"))
+    print_line(str(result))
+    print_line(f"report written to {result.report_html}")
 
 
 def fit_classifier(
@@ -165,12 +164,12 @@ def fit_classifier(
             progress=progress,
         )
     low, high = accuracy.interval or (accuracy.value, accuracy.value)
-    print(
+    print_line(
         f"{accuracy.value:.2%} of {accuracy.count} held-out images classified correctly (95 % "
         f"interval {low:.2%} to {high:.2%}); classifier written to {path}"
     )
     for warning in accuracy.warnings:
-        print(f"crossimage: {warning}", file=sys.stderr)
+        print_error(f"crossimage: {warning}")
 
 
 def fit_segmenter(
@@ -225,7 +224,7 @@ def fit_segmenter(
             progress=progress,
         )
     pixel, classes, iou = (f"{figure.value:.3f}" for figure in figures)
-    print(
+    print_line(
         f"{figures[0].count} held-out photos: per-pixel accuracy {pixel}, per-class accuracy "
         f"{classes}, mean class IoU {iou}; segmenter written to {path}"
     )

@@ -10,7 +10,7 @@ from tyro.conf import Positional
 
 from crossimage.cli.arguments import Changes, Model
 from crossimage.utils.files import as_path
-from crossimage.utils.streams import printable
+from crossimage.utils.streams import print_line
 
 Repo = Annotated[str, tyro.conf.arg(metavar="OWNER/NAME")]
 Licence = Annotated[str | None, tyro.conf.arg(metavar="ID", aliases=["--licence"])]
@@ -65,18 +65,18 @@ def export(
     written = export_model(loaded, path, to, folder)
     about = written.about
     for file in written.files:
-        print(printable(f"{file}  {file.stat().st_size / 1e6:,.1f} MB"))
+        print_line(f"{file}  {file.stat().st_size / 1e6:,.1f} MB")
     if about.psnr is None:
-        print(f"values differ by at most {written.difference:.1g} from those of PyTorch")
+        print_line(f"values differ by at most {written.difference:.1g} from those of PyTorch")
     else:
-        print(
+        print_line(
             f"int8: PSNR {about.psnr:.1f} dB against fp32 on {about.compared} held-out images; "
             f"ranges measured on {about.calibrated} others"
         )
     if site:
         letter = about.to or loaded.networks.letters[0]
         page = site.write(path, letter, loaded.networks.names[letter] if about.to else "")
-        print(printable(f"{page}  serve it with `python -m http.server --directory {page.parent}`"))
+        print_line(f"{page}  serve it with `python -m http.server --directory {page.parent}`")
 
 
 def push(
@@ -104,12 +104,12 @@ def push(
     given = None if report is None else as_path(report, "--report")
     if out is not None:
         prepared = prepare(model, repo, license, as_path(out, "--out"), given)
-        print(printable(f"{prepared.folder / CARD}  the card; nothing was uploaded"))
+        print_line(f"{prepared.folder / CARD}  the card; nothing was uploaded")
         notes = prepared.notes
     else:
         pushed = push_model(model, repo, license, private=private, report=given)
-        print(pushed.url)
-        print(f"use: crossimage.load({pushed.address!r})")
+        print_line(pushed.url)
+        print_line(f"use: crossimage.load({pushed.address!r})")
         notes = pushed.notes
     for note in notes:
-        print(printable(f"– {note}"))
+        print_line(f"– {note}")

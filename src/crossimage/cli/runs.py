@@ -10,7 +10,7 @@ from tyro.conf import Positional
 
 from crossimage.cli.arguments import Model
 from crossimage.utils.files import as_path
-from crossimage.utils.streams import printable
+from crossimage.utils.streams import print_line
 
 Folder = Annotated[str, tyro.conf.arg(metavar="DIR")]
 Runs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="RUN RUN...")]
@@ -44,7 +44,7 @@ def info(model: Positional[Model]) -> None:
     facts = describe(model)
     width = max(len(name) for name, _ in facts)
     for name, value in facts:
-        print(printable(f"{name:{width}}  {value}"))
+        print_line(f"{name:{width}}  {value}")
 
 
 def compare(runs: Positional[Runs] = (), out: Page = "compare.html") -> None:
@@ -71,8 +71,8 @@ def compare(runs: Positional[Runs] = (), out: Page = "compare.html") -> None:
         ]
     )
     for note in notes:
-        print(printable(f"– {note}"))
-    print(printable(f"page  {page}"))
+        print_line(f"– {note}")
+    print_line(f"page  {page}")
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:
@@ -83,4 +83,4 @@ def _print_table(rows: Sequence[Sequence[str]]) -> None:
     ]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
-        print(printable("  ".join(cells).rstrip()))
+        print_line("  ".join(cells).rstrip())

@@ -9,6 +9,7 @@ from tyro.conf import Positional
 
 from crossimage.cli.arguments import Hosts, MaxPixels, Models, Threads, limit_pixels, use_threads
 from crossimage.utils.files import as_path
+from crossimage.utils.streams import print_line
 
 
 def serve(
@@ -62,4 +63,4 @@ def serve(
 
 
 def _announce(address: str) -> None:
-    print(f"serving at {address}; Ctrl-C stops it", flush=True)
+    print_line(f"serving at {address}; Ctrl-C stops it")

@@ -11,7 +11,7 @@ from tyro.conf import Positional
 from crossimage.cli.arguments import Changes, Hosts, MaxPixels, Name, limit_pixels
 from crossimage.cli.commands import Commands
 from crossimage.utils.files import as_path
-from crossimage.utils.streams import printable
+from crossimage.utils.streams import print_line
 
 study_app = Commands("Ask people which results are better: make a study, serve it, analyse it.")
 
@@ -78,9 +78,9 @@ def study_make(
                 progress=progress,
             )
     for note in made.notes:
-        print(note)
+        print_line(note)
     settings = made.settings
-    print(
+    print_line(
         f"{made.questions} questions, {settings.answers} answers each, {settings.trials} per "
         f"person: study written to {folder}"
     )
@@ -111,8 +111,8 @@ def _announce(address: str, admin: str) -> None:
     import segno
 
     segno.make(address, error="l").terminal(compact=True)  # a QR code
-    print(f"the study: {address}")
-    print(f"for you:   {admin}", flush=True)
+    print_line(f"the study: {address}")
+    print_line(f"for you:   {admin}")
 
 
 @study_app.named("export")
@@ -128,7 +128,7 @@ def study_export(study: Positional[Name], *, out: File) -> None:
     from crossimage.study.sheets import export_study
 
     sheets = export_study(as_path(study, "the study"), as_path(out, "--out"))
-    print(f"{sheets} pages, sheet-1.html to sheet-{sheets}.html, written to {out}")
+    print_line(f"{sheets} pages, sheet-1.html to sheet-{sheets}.html, written to {out}")
 
 
 @study_app.named("import")
@@ -143,7 +143,7 @@ def study_import(study: Positional[Name], answers: Positional[Files]) -> None:
 
     paths = [as_path(path, "a file of answers") for path in answers]
     new, known = import_answers(as_path(study, "the study"), paths)
-    print(f"{new} votes added, {known} known already")
+    print_line(f"{new} votes added, {known} known already")
 
 
 @study_app.named("analyse")
@@ -170,8 +170,8 @@ def study_analyse(studies: Positional[Studies]) -> None:
     for study in folders:
         analysis = analyse_study(study)
         if len(studies) > 1:
-            print(printable(f"{study}\n"))
-        print(printable(str(analysis)))
-        print(printable(f"report written to {analysis.report_html}"))
+            print_line(f"{study}\n")
+        print_line(str(analysis))
+        print_line(f"report written to {analysis.report_html}")
     if len(studies) > 1:
-        print(f"{len(studies)} studies, each analysed by itself: their votes are not pooled")
+        print_line(f"{len(studies)} studies, each analysed by itself: their votes are not pooled")

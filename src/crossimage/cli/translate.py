@@ -26,7 +26,7 @@ from crossimage.cli.arguments import (
 from crossimage.cli.pipes import PIPE, check_single, read_pipes, results_folder, write_stdout
 from crossimage.utils.files import as_path
 from crossimage.utils.progress import StderrProgress
-from crossimage.utils.streams import print_error, printable
+from crossimage.utils.streams import print_error, print_line, printable
 
 if TYPE_CHECKING:
     from crossimage.bulk.cluster import Cluster
@@ -180,7 +180,7 @@ def translate(
     also = f"; {count(skipped, 'input')} skipped" if skipped else ""
     there = f"; {report.existing} already there" if report.existing else ""
     if out != PIPE:
-        print(f"{count(report.written, 'image')} written to {printable(out)}{there}{also}")
+        print_line(f"{count(report.written, 'image')} written to {printable(out)}{there}{also}")
     if skipped:
         raise SystemExit(SOME_SKIPPED)
 
@@ -242,17 +242,17 @@ def ledger(out: Positional[Out], *, repair: bool = False) -> None:
         "unfinished, of killed processes": found.unfinished,
         "in no list": found.unlisted,
     }
-    print(f"{found.complete} complete")
+    print_line(f"{found.complete} complete")
     for what, names in named.items():
         if names:
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            print(f"{len(names)} {what}: {printable(', '.join(names[:_NAMED]))}{more}")
+            print_line(f"{len(names)} {what}: {printable(', '.join(names[:_NAMED]))}{more}")
     if found.not_made:
-        print(f"{found.not_made} not made yet")
+        print_line(f"{found.not_made} not made yet")
     if repair and (found.missing or found.altered or found.unfinished):
-        print("repaired: lines of missing and altered results and unfinished files are gone")
+        print_line("repaired: lines of missing and altered results and unfinished files are gone")
     if not found.is_complete:
-        print("to complete it, repeat the translation with --skip-existing, or its shards")
+        print_line("to complete it, repeat the translation with --skip-existing, or its shards")
         raise SystemExit(1)
 
 
@@ -288,4 +288,4 @@ def sample(
         written = load(run, device).sample_files(
             samples, folder, seed=seed, format=format, batch_size=batch_size, progress=progress
         )
-    print(f"{count(len(written), 'image')} written to {printable(out)}")
+    print_line(f"{count(len(written), 'image')} written to {printable(out)}")

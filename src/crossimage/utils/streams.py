@@ -75,6 +75,11 @@ def _shown(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
+def print_line(text: str = "") -> None:
+    """Print a line on stdout; see :func:`printable`."""
+    print(printable(text), flush=True)
+
+
 def print_error(text: str) -> None:
     """Print a line on stderr, if anybody can read it."""
     if sys.stderr is None:
