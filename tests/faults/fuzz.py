@@ -57,13 +57,22 @@ def _fuzz(reader: str, seed: int, seconds: int) -> Outcome:
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, errors="replace"
         )
-        executed = re.findall(r"^#(\d+)\s", done.stderr, re.MULTILINE)
-        outcome = Outcome(tried=int(executed[-1]) if executed else 0)
+        executed = runs_of(done.stderr)
+        outcome = Outcome(tried=executed)
         if done.returncode or not executed:
             reason = done.stderr.strip().splitlines()[-12:]
             found = sorted(path.name for path in Path(folder).iterdir() if path.is_file())
             outcome.crashes.append(f"{reader} {found}: {' | '.join(reason)[:600]}")
         return outcome
+
+
+def runs_of(said: str) -> int:
+    """Return how many inputs libFuzzer says that it has tried.
+
+    It names the number at new coverage and in powers of two, and at the end in words.
+    """
+    numbers = re.findall(r"^(?:#|Done )(\d+)\s", said, re.MULTILINE)
+    return max(map(int, numbers), default=0)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from itertools import islice
 import pytest
 
 from tests.faults import import_mutants, model_mutants, text_mutants
+from tests.faults.fuzz import runs_of
 from tests.faults.image_mutants import Mutant, Outcome
 
 READERS = [
@@ -35,6 +36,12 @@ def test_files_are_read_or_refused_in_a_sentence(
 def test_the_same_seed_gives_the_same_files(mutants: Callable[[int], Iterator[Mutant]]) -> None:
     assert list(islice(mutants(5), 8)) == list(islice(mutants(5), 8))
     assert list(islice(mutants(5), 8)) != list(islice(mutants(6), 8))
+
+
+def test_all_inputs_that_libfuzzer_tries_count() -> None:
+    said = "#2\tINITED cov: 4\n#1024\tpulse cov: 9\n#1500\tNEW cov: 10\nDone 1999 runs in 3 s\n"
+    assert runs_of(said) == 1999
+    assert runs_of(said.partition("Done")[0]) == 1500 and runs_of("no library") == 0
 
 
 def test_the_memory_that_a_file_takes_is_measured_whatever_the_parent_takes() -> None:
