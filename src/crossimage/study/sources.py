@@ -125,7 +125,7 @@ def _of_model(
     for index, item in enumerate(gallery.items(wanted.limit, 1)):
         if progress:
             progress(f"translating with {name}", index, count)
-        key = item.path.relative_to(root).with_suffix("").as_posix()
+        key = _item(item.path.relative_to(root))
         assert key not in results.by_item, "inputs of a gallery have different names"
         results.by_item[key] = Result(
             images.add(item.outputs[0]),
@@ -153,7 +153,8 @@ def _of_folder(
         found = results_in(folder, attribute if has_list else None)
     inputs = _inputs(wanted.data) if wanted.inputs else {}
     results = Results(name, attribute)
-    for item, paths in found.groups:
+    for group, paths in found.groups:
+        item = _text(group)
         shown = _input_of(item, inputs, wanted) if wanted.inputs else None
         results.by_item[item] = Result(
             images.add(read_rgb(paths[0])), images.add(read_rgb(shown)) if shown else None
@@ -165,6 +166,16 @@ def _of_folder(
     return results
 
 
+def _item(path: Path) -> str:
+    """Return what a study calls an image: its path without the suffix."""
+    return _text(path.with_suffix("").as_posix())
+
+
+def _text(name: str) -> str:
+    """Escape the bytes of a name that are no text, which databases refuse."""
+    return name.encode(errors="backslashreplace").decode()
+
+
 def _inputs(data: str | None) -> dict[str, list[Path]]:
     """Return the images below a folder by their names without suffix."""
     if data is None:
@@ -174,9 +185,9 @@ def _inputs(data: str | None) -> dict[str, list[Path]]:
         raise FileNotFoundError(f"there is no folder {folder}; expected the inputs of the results")
     inputs: dict[str, list[Path]] = {}
     for path in find_files(folder).images:
-        inputs.setdefault(path.stem, []).append(path)
-        relative = path.relative_to(folder).with_suffix("").as_posix()
-        if relative != path.stem:
+        stem, relative = _item(Path(path.name)), _item(path.relative_to(folder))
+        inputs.setdefault(stem, []).append(path)
+        if relative != stem:
             inputs.setdefault(relative, []).append(path)
     return inputs
 

@@ -172,10 +172,21 @@ def failing(bench: Bench, reads: bool = False) -> Trial:
     text = printed(place)
     problem = _said(code, text, fault, place)
     problem = problem or bench.leftovers(place) or bench.torn(name, place)
+    if code == 0 and not problem and _left_out(text, fault):
+        return Trial(name, f"{fault}, an image is left out", True, problem, place)
     if code == 0 and not problem:
         problem = _complete(bench, name, place)
     problem = problem or bench.again(name, place)
     return Trial(name, str(fault), code != 0, problem, place)
+
+
+def _left_out(text: str, fault: Fault) -> bool:
+    """Whether a command names a file that it could not read, which it has left out."""
+    below, advice = str(fault.below), _ADVICE[fault.number]
+    return fault.call == "read" and any(
+        below in line and "can't be read" in line and any(word in line for word in advice)
+        for line in text.splitlines()
+    )
 
 
 def _said(code: int | None, text: str, fault: Fault, place: Path) -> str:
