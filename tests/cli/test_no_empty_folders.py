@@ -9,6 +9,7 @@ import pytest
 from crossimage.cli.app import main
 from crossimage.utils import files
 from crossimage.utils.writing.folders import make_folder, no_empty_folders, remove_empty_folders
+from tests.conftest import slow
 from tests.faults.commands.world import COMMANDS, World
 
 FURTHER = {
@@ -88,7 +89,7 @@ def left_by(name: str, world: World, place: Path) -> tuple[int, list[str]]:
     return status, sorted(str(path) for path in {*place.rglob("*")} - before)
 
 
-@pytest.mark.parametrize("kind", [Absent, Damaged, Empty])
+@pytest.mark.parametrize("kind", [Damaged, slow(Absent), slow(Empty)])
 @pytest.mark.parametrize("name", sorted(WORDS.keys() - WITHOUT_INPUTS))
 def test_a_refused_command_leaves_no_folder(
     name: str, kind: type[World], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
