@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional as F
 
 from crossimage.networks.layers.convolution import PaddedConv2d
@@ -76,6 +77,16 @@ def test_layers_that_train_or_compute_otherwise_are_left_to_pytorch(maps) -> Non
             assert not is_winograd(maps, layer.weight)
         layer.requires_grad_(True)
         assert not is_winograd(maps, layer.weight)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", [PaddedConv2d, UpsampledConv])
+def test_layers_are_traced_without_values(maps, kind) -> None:
+    kernel = 3 if kind is PaddedConv2d else 5
+    layer = frozen(kind(CHANNELS, CHANNELS, kernel, 1, kernel // 2))
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        shape = layer(mode.from_tensor(maps)).shape
+    assert shape == layer(maps).shape
 
 
 def test_networks_know_what_their_kernels_take() -> None:

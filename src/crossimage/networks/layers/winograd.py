@@ -57,6 +57,8 @@ def is_winograd(x: Tensor, weight: Tensor) -> bool:
     """
     if not (_AVAILABLE and is_frozen(weight)):
         return False
+    if type(x) is not Tensor:  # but one without values, which oneDNN cannot reorder
+        return False
     if x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
         return False
     wide = min(weight.shape[:2]) >= _WIDE and x.shape[3] >= _SIDE
