@@ -15,16 +15,21 @@ SERVER.set_forkserver_preload(["crossimage.cli.app", "crossimage.inference.trans
 LIMIT = 300  # seconds
 
 
-def crossimage(*arguments: object) -> ForkServerProcess:
-    """Start a command."""
-    process = SERVER.Process(target=_main, args=([str(one) for one in arguments],))
+def crossimage(*arguments: object, members: int | None = None) -> ForkServerProcess:
+    """Start a command; ``members`` is the number of results in a tar file."""
+    aws = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    process = SERVER.Process(target=_main, args=([str(one) for one in arguments], members, aws))
     process.start()
     return process
 
 
-def _main(arguments: list[str]) -> None:
+def _main(arguments: list[str], members: int | None, environment: dict[str, str]) -> None:
     from crossimage.cli.app import main
+    from crossimage.inference.stores import shards
 
+    os.environ.update(environment)  # that of the server is older
+    if members is not None:
+        shards._MOST = members
     with open(os.devnull, "w") as nothing:
         sys.stdout = nothing
         sys.exit(main(arguments))

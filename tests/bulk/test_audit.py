@@ -81,6 +81,7 @@ def test_results_that_were_never_made_and_torn_lines_are_noticed(
         file.write(b'{"output":"0/0/3.png","out')
     found = audit(FolderResults(out))
     assert (found.complete, found.not_made, found.is_complete) == (4, 8, False)
+    assert found.no_list == ["2/3", "3/3"]
     repair(FolderResults(out), found)
     assert (out / name).read_bytes().endswith(b"\n") and len(list(list_lines(out / name))) == 5
 

@@ -1,5 +1,6 @@
 import errno
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -278,3 +279,20 @@ def test_only_regular_files_are_appended_to(tmp_path: Path, kind: str) -> None:
         files.open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
     assert caught.value.filename == str(path)
     assert victim.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize(
+    ("address", "name", "advice"),
+    [
+        ("s3://bucket/run", "--out", "aws s3 cp --recursive FOLDER s3://bucket/run"),
+        ("gs://bucket/a", "a path of a", "gcloud storage cp --recursive gs://bucket/a FOLDER"),
+        ("s3://bucket/a-{00..09}.tar", "a", "aws s3 cp --recursive s3://bucket FOLDER"),
+        ("https://example.org/a.zip", "--data", "curl -O https://example.org/a.zip"),
+        ("memory://bucket/a", "--data", "copy the files"),
+    ],
+)
+def test_an_address_is_no_local_path(address, name, advice):
+    for given in (address, Path(address)):
+        with pytest.raises(ValueError, match=f"^{name}: .*{re.escape(advice)}"):
+            as_path(given, name)
+    assert as_path(address, name, stores=True) == Path(address)

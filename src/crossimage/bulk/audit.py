@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,6 +13,7 @@ from crossimage.inference.files.ledger import Ledger
 from crossimage.inference.files.results import Results
 from crossimage.utils.manifest import JOB, NAME, RESULT, Entry, is_manifest, parse_line
 
+_SHARD = re.compile(r"crossimage-(\d+)-of-(\d+)-")
 _AT_ONCE = 256  # files that threads look at together
 
 
@@ -24,6 +26,7 @@ class Audit:
         missing: Names of listed files that do not exist.
         altered: Names of listed files with other contents than when they were listed.
         not_made: Number of results that the last translation was to make, but did not list.
+        no_list: If any: the shards of the last translation that have listed nothing, each as K/N.
         unfinished: Names of temporary files that killed processes left.
         unlisted: Names of files that no list has, such as results of a process that was killed
             before it listed them; the translation that they belong to makes them again.
@@ -33,6 +36,7 @@ class Audit:
     missing: list[str] = field(default_factory=list)
     altered: list[str] = field(default_factory=list)
     not_made: int = 0
+    no_list: list[str] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
     unlisted: list[str] = field(default_factory=list)
 
@@ -72,6 +76,8 @@ def audit(results: Results) -> Audit:
         found.unlisted = [
             name for name in results.names() if not is_manifest(name) and name not in ledger
         ]
+    if found.not_made:
+        found.no_list = _shards_without_list(results.list_names(), last)
     found.unfinished = list(results.leftovers())
     return found
 
@@ -103,6 +109,16 @@ def repair(results: Results, found: Audit) -> None:
             )
     for name in found.unfinished:
         results.remove(name)
+
+
+def _shards_without_list(names: Iterable[str], last: Entry) -> list[str]:
+    """Return the shards that have listed no result, by the names of the lists."""
+    shards = last.settings.get("shards")
+    if not isinstance(shards, int):
+        return []
+    found = (_SHARD.match(name) for name in names)
+    listed = {int(one[1]) for one in found if one and int(one[2]) == shards}
+    return [f"{k}/{shards}" for k in range(1, shards + 1) if k not in listed]
 
 
 def _states(

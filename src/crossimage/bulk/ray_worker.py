@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import platform
 import warnings
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -67,7 +67,7 @@ class Worker:
         self._model = load(task.model, **task.loading)
         if (found := model_hash(self._model.networks)) != task.model_hash:
             raise ValueError(
-                f"{task.model} on {os.uname().nodename} holds other weights ({found[:12]}) than "
+                f"{task.model} on {platform.node()} holds other weights ({found[:12]}) than "
                 f"where the translation was started ({task.model_hash[:12]}); give a path that all "
                 "machines share"
             )

@@ -45,7 +45,7 @@ def results_folder(out: str) -> Iterator[Path]:
         ValueError: The path is empty, or stdout is a terminal.
     """
     if out != PIPE:
-        yield as_path(out, "--out")
+        yield as_path(out, "--out", stores=True)
         return
     if sys.stdout is None or sys.stdout.isatty():
         raise ValueError("--out - writes the result to stdout, which is a terminal; add `> x.png`")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -227,7 +228,7 @@ def ledger(out: Positional[Out], *, repair: bool = False) -> None:
         repair: Drop the lines of missing and altered results and what killed processes left
             unfinished, so that the same translation makes the rest.
     """
-    folder = as_path(out, "the folder of results")
+    folder = as_path(out, "the folder of results", stores=True)
     from crossimage.bulk.audit import audit
     from crossimage.bulk.audit import repair as repair_list
     from crossimage.inference.stores.places import open_results
@@ -248,12 +249,20 @@ def ledger(out: Positional[Out], *, repair: bool = False) -> None:
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
             print_line(f"{len(names)} {what}: {printable(', '.join(names[:_NAMED]))}{more}")
     if found.not_made:
-        print_line(f"{found.not_made} not made yet")
+        print_line(f"{found.not_made} not made yet{_shards(found.no_list)}")
     if repair and (found.missing or found.altered or found.unfinished):
         print_line("repaired: lines of missing and altered results and unfinished files are gone")
     if not found.is_complete:
         print_line("to complete it, repeat the translation with --skip-existing, or its shards")
         raise SystemExit(1)
+
+
+def _shards(missing: Sequence[str]) -> str:
+    """Return which shards have listed nothing, for a line about results that are not made."""
+    if not missing:
+        return ""
+    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+    return f"; nothing is listed by --shard {', '.join(missing[:_NAMED])}{more}"
 
 
 def sample(

@@ -92,8 +92,10 @@ def output_names(
         endings: As :func:`endings_of` returns them.
     """
     folder, separator, base = name.rpartition("/")
-    stem, own = os.path.splitext(base)
-    if own == ".":  # which is a suffix for some versions of Python
+    stem, dot, own = base.rpartition(".")
+    if own and stem.strip("."):
+        own = dot + own
+    else:  # what a dot at the start or the end means
         stem, own = PurePath(base).stem, PurePath(base).suffix
     suffix = _suffix_for(own, suffix_for)
     first = _fitting(stem, suffix)

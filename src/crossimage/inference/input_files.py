@@ -188,7 +188,7 @@ def _sources(
         elif not _is_local(given) and is_address(given):
             yield given
         elif isinstance(given, str | Path):
-            path = local_path(as_path(given, "the path of an input"))
+            path = local_path(as_path(given, "the path of an input", stores=True))
             yield from _named(path, out, found, alone=len(inputs) == 1)
         else:
             raise ValueError(f"expected the path of an image, found {_kind_of(given)}")

@@ -54,9 +54,15 @@ class Records:
             return "seed"
         return "settings" if settings != mine.settings else None
 
-    def job(self, results: int) -> Entry:
-        """Describe a run that makes a number of results, those that are there already included."""
-        return replace(self._common, kind=JOB, settings={"results": results})
+    def job(self, results: int, shards: int | None = None) -> Entry:
+        """Describe a run that makes a number of results, those that are there already included.
+
+        Args:
+            results: Number of results of all shards.
+            shards: Number of shards; None without any.
+        """
+        known = {"results": results} | ({} if shards is None else {"shards": shards})
+        return replace(self._common, kind=JOB, settings=known)
 
     def entry(
         self,

@@ -26,7 +26,10 @@ Reference = list[Image]
 
 def images_of(given: ImageLike) -> list[Image]:
     """Return the images of a folder, or an image itself."""
-    if isinstance(given, str | Path) and (path := as_path(given, "a reference")).is_dir():
+    if (
+        isinstance(given, str | Path)
+        and (path := as_path(given, "a reference", stores=True)).is_dir()
+    ):
         found = find_files(path).images
         if not found:
             raise ValueError(f"there is no image in the reference {path}; expected {EXPECTED}")

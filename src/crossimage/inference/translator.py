@@ -594,7 +594,8 @@ class Translator(Predictor):
             samples, reference, same_style, seed, truncation, size, half, format, alpha, depth,
             batch_size, skip_existing, progress, style, shard,
         )  # fmt: skip
-        return translate_files(self, paths, as_path(out, "the path of the results"), to, options)
+        place = as_path(out, "the path of the results", stores=True)
+        return translate_files(self, paths, place, to, options)
 
     def save(self, path: str | Path, discriminators: bool = False) -> None:
         """Write the model to one file, which :func:`load` reads.

@@ -32,25 +32,60 @@ _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
 _ONLY_ITSELF = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"))
 """Flags that open no link's target; not every system has all of them."""
 
+_ELSEWHERE = re.compile(r"(s3a?|gs|gcs|az|abfss?|memory|https?|ftp):/+(.*)", re.I | re.DOTALL)
+_COPY = {"s3": "aws s3 cp --recursive", "gs": "gcloud storage cp --recursive"}
+"""Commands that copy folders from or to a store."""
+
 _swept: set[str] = set()  # folders without leftovers of killed processes
 
 
-def as_path(path: str | Path, name: str) -> Path:
+def as_path(path: str | Path, name: str, *, stores: bool = False) -> Path:
     """Convert a path from a user; a leading ``~`` becomes the home folder.
 
     Args:
         path: The path.
         name: Its name in the error message.
+        stores: Whether it may be an address such as ``s3://bucket/folder``.
 
     Raises:
-        ValueError: It is the empty string, which would otherwise mean the working folder, or not a
-            path at all.
+        ValueError: It is the empty string, which would otherwise mean the working folder, not a
+            path at all, or an address where only local files can be used.
     """
     if not isinstance(path, str | os.PathLike):
         raise ValueError(f"{name}: expected a path, found {type(path).__name__}")
     if not str(path):
         raise ValueError(f"{name} is empty; give a path, or . for the working folder")
+    if not stores:
+        _check_local(path, name)
     return expanded(Path(path))
+
+
+def _check_local(path: str | Path, name: str) -> None:
+    """Refuse an address, which would otherwise name a local folder such as ``s3:``.
+
+    Raises:
+        ValueError: It is one.
+    """
+    match = _ELSEWHERE.fullmatch(str(path))
+    if match is None:
+        return
+    scheme = match[1].lower()
+    address = f"{scheme}://{match[2]}"
+    copy = _COPY.get("gs" if scheme == "gcs" else scheme.removesuffix("a"))
+    above, _, last = address.rpartition("/")
+    folder = above if "." in last or "*" in last else address  # of a file, or of several
+    if scheme in ("http", "https", "ftp"):
+        remedy = f"download it (`curl -O {address}`), and give the local file"
+    elif name.lower().lstrip("-").startswith(("out", "web")):
+        how = f" (`{copy} FOLDER {folder}`)" if copy else ""
+        remedy = f"give a local path, and copy it afterwards{how}"
+    else:
+        how = f" (`{copy} {folder} FOLDER`)" if copy else ""
+        remedy = f"copy the files{how}, and give the local path"
+    raise ValueError(
+        f"{name}: {address} is not a local path, and only `crossimage translate` and `crossimage "
+        f"ledger` use stores; {remedy}"
+    )
 
 
 def expanded(path: Path) -> Path:

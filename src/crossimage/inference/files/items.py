@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from hashlib import blake2b
 from itertools import islice
 from pathlib import Path, PurePath
 from typing import NamedTuple, Protocol
@@ -92,7 +91,7 @@ class FolderItems:
         own = os.path.join(os.path.realpath(self._folder), "")
         if own.startswith(place) or place.startswith(own) or known_files(Path(self._folder)):
             return False
-        keys, folders, outputs = array("Q"), set[str](), set[str]()
+        keys, folders, outputs = array("q"), set[str](), set[str]()
         start = len(os.path.join(self._folder, ""))
         ignored = list[LeftOut]()
         for path in walk_images(self._folder, self.left_out, ignored):
@@ -106,14 +105,15 @@ class FolderItems:
                 folders.add(os.path.dirname(target))
             if path.endswith(SHEET):
                 return False
-            keys.extend(map(_key, self._outputs(path[start:])))
+            keys.extend(hash(name.casefold()) for name in self._outputs(path[start:]))
         if any(is_manifest(os.path.basename(one.path)) for one in ignored):
             return False
         self.left_out += ignored
         written = {os.path.realpath(out / folder[start:]) for folder in outputs}
         if written & folders or any(f"{folder}{os.sep}".startswith(place) for folder in folders):
             return False
-        return len(np.unique(np.array(keys, np.uint64))) == len(keys)
+        ordered = np.sort(np.array(keys, np.int64))
+        return not (ordered[1:] == ordered[:-1]).any()
 
 
 class Share:
@@ -135,8 +135,3 @@ class Share:
     def __iter__(self) -> Iterator[Item]:
         """Iterate over the inputs of this part."""
         return islice(iter(self._items), self._first, None, self._step)
-
-
-def _key(name: str) -> int:
-    digest = blake2b(name.casefold().encode(errors="surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "little")

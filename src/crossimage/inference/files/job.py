@@ -327,7 +327,8 @@ class Job:
         """List outputs that are complete, and before the first how many there will be."""
         if lines and not self._begun:
             self._begun = True
-            self._plan.results.add(self._list, [self._plan.records.job(self._plan.planned)])
+            shards = self._options.shard and self._options.shard[1]
+            self._plan.results.add(self._list, [self._plan.records.job(self._plan.planned, shards)])
         self._plan.results.add(self._list, [entry for _, _, entry in lines])
         for item, name, _ in lines:
             self._on_written(item.number, name)

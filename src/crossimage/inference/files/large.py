@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Self
@@ -30,6 +31,7 @@ _USUAL = 4_000
 """Bytes per pixel that translations do not take in general; images with less are looked at."""
 _READ_AHEAD = 8
 """Images per image of a batch that are in memory at the same time."""
+_ASK_AGAIN = 0.5  # seconds for which an answer about free memory is good enough
 _PREVIEW = 512  # least side of previews, in pixels
 _ENCODING = 3
 """Copies of a result in memory while it is encoded as a whole."""
@@ -54,6 +56,7 @@ class LargeFiles:
         # label maps, and images that are resized, are decoded as a whole
         self._never = bool(predictor.networks.classes) or options.size is not None
         self._never |= predictor.networks.fixed_size is not None
+        self._asked, self._available = -math.inf, None  # type: float, int | None
 
     def takes(self, file: ImageFile) -> bool:
         """Return whether a file is so large that it is read on its own, when its turn comes."""
@@ -67,13 +70,20 @@ class LargeFiles:
             return False
         if header.in_rows and not self._is_decodable(file, header):
             return True
-        available = self._predictor.strips.budget.available()
+        available = self._memory()
         if available is None:
             return False
         pixels = header.height * header.width
         images = _READ_AHEAD * self._options.batch_size
         decoded = 4 * pixels * self._reading.channels * images
         return pixels * _USUAL > available or 2 * decoded > available
+
+    def _memory(self) -> int | None:
+        """Return the free memory, which is expensive to ask for before each of many small files."""
+        now = time.monotonic()
+        if now - self._asked > _ASK_AGAIN:
+            self._available, self._asked = self._predictor.strips.budget.available(), now
+        return self._available
 
     def fits(self, file: ImageFile) -> bool:
         """Return whether a file can be read and translated as a whole."""

@@ -218,7 +218,7 @@ def _single_folder(given: Sequence[object]) -> Path | None:
     """Return the folder that is the only input; None for anything else."""
     if len(given) != 1 or not isinstance(given[0], str | Path) or store_address(given[0]):
         return None
-    path = local_path(as_path(given[0], "the path of an input"))
+    path = local_path(as_path(given[0], "the path of an input", stores=True))
     return path if path.is_dir() else None
 
 

@@ -187,8 +187,7 @@ class FolderResults:
         """Append lines to a list, which is made for the first."""
         if list_name not in self._lists:
             self._lists[list_name] = ManifestWriter(self.folder, list_name)
-        for entry in entries:
-            self._lists[list_name].add(entry)
+        self._lists[list_name].add(*entries)
 
     def list_names(self) -> list[str]:
         """Return the names of the folder's lists, sorted."""

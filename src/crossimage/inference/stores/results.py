@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from types import TracebackType
@@ -18,7 +16,7 @@ from crossimage.data.images.encoded import EncodedImage, ImageFile
 from crossimage.inference.files.results import State, Written
 from crossimage.inference.stores.addresses import connect, told
 from crossimage.inference.stores.objects import version_of
-from crossimage.utils.manifest import Entry, is_manifest
+from crossimage.utils.manifest import Entry, is_manifest, line_of
 from crossimage.utils.writing.scratch import scratch_folder
 
 _SPOOL = 64 * 2**20  # bytes of a result that are kept in memory
@@ -97,9 +95,7 @@ class StoreResults:
     def add(self, list_name: str, entries: Iterable[Entry]) -> None:
         """Keep lines until they become an object."""
         lines = self._waiting.setdefault(list_name, [])
-        for entry in entries:
-            line = json.dumps(asdict(entry), allow_nan=False, separators=(",", ":"))
-            lines.append(line.encode() + b"\n")
+        lines += map(line_of, entries)
         if len(lines) >= _LINES or not self._parts or time.monotonic() - self._last > _SECONDS:
             self._flush()
 

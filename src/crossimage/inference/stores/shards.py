@@ -8,6 +8,7 @@ import tarfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from types import TracebackType
@@ -29,11 +30,32 @@ _MOST, _BYTES = 10_000, 2**30  # members and bytes of a shard
 _SPOOL = 64 * 2**20
 
 
+@dataclass
+class _Unfinished:
+    """A shard in progress.
+
+    Attributes:
+        file: Where it is made.
+        tar: The open tar file.
+        members: Names of its results.
+        bytes: Their length.
+        lines: What will be listed about them, each with the name of its list.
+        full: Whether it takes no more results.
+    """
+
+    file: Path
+    tar: tarfile.TarFile
+    members: set[str] = field(default_factory=set)
+    bytes: int = 0
+    lines: list[tuple[str, Entry]] = field(default_factory=list)
+    full: bool = False
+
+
 class ShardResults:
     """Results in tar shards of a folder; see :class:`~crossimage.inference.files.results.Results`.
 
     A shard takes 10,000 results or 1 GiB. It is made in a temporary folder, then written under a
-    temporary name and renamed, and only then are its results listed.
+    temporary name, its results are listed, and it gets its name.
 
     Args:
         folder: The folder.
@@ -43,9 +65,8 @@ class ShardResults:
         self.folder, self._place = folder, FolderResults(folder)
         self._open, self._lock = ExitStack(), threading.Lock()
         self._known: dict[str, Member] | None = None
-        self._tar: tarfile.TarFile | None = None
-        self._file, self._members, self._bytes, self._number = Path(), set[str](), 0, 0
-        self._waiting: list[tuple[str, Entry]] = []
+        self._unfinished: list[_Unfinished] = []  # the last one takes results unless it is full
+        self._made = self._number = 0
 
     def __str__(self) -> str:
         """Return the folder's path."""
@@ -61,10 +82,10 @@ class ShardResults:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Complete the last shard, and close the lists."""
+        """Complete all shards, and close the lists."""
         try:
             with self._lock:
-                self._complete()
+                self._complete_all()
         finally:
             self._place.__exit__(kind, error, trace)
             self._open.close()
@@ -84,47 +105,63 @@ class ShardResults:
             info = tarfile.TarInfo(name)
             info.size = size
             with self._lock:
-                if name in self._members or len(self._members) >= _MOST or self._bytes > _BYTES:
-                    self._complete()
-                if self._tar is None:
-                    scratch = self._open.enter_context(scratch_folder())
-                    self._file = scratch / f"{self._number}.tar"
-                    self._tar = self._open.enter_context(tarfile.open(self._file, "w"))  # noqa: SIM115
-                self._tar.addfile(info, file)
-                self._members.add(name)
-                self._bytes += size
+                shard = self._open_shard(name)
+                shard.tar.addfile(info, file)
+                shard.members.add(name)
+                shard.bytes += size
+                shard.full = len(shard.members) >= _MOST or shard.bytes > _BYTES
         return Written(sha256.hexdigest(), size, 0)
 
+    def _open_shard(self, name: str) -> _Unfinished:
+        """Return the shard that takes a result."""
+        if self._unfinished:
+            last = self._unfinished[-1]
+            if not last.full and name not in last.members:
+                return last
+            last.full = True
+        file = self._open.enter_context(scratch_folder()) / f"{self._made}.tar"
+        self._made += 1
+        tar = self._open.enter_context(tarfile.open(file, "w"))  # noqa: SIM115
+        self._unfinished.append(_Unfinished(file, tar))
+        return self._unfinished[-1]
+
     def add(self, list_name: str, entries: Iterable[Entry]) -> None:
-        """List results, as soon as their shard is complete."""
+        """List results, as soon as their shard is full and all of them are known."""
         make_folder(self.folder)
         with self._lock:
             for entry in entries:
-                if entry.kind != JOB and entry.output in self._members:
-                    self._waiting.append((list_name, entry))
+                holding = [one for one in self._unfinished if entry.output in one.members]
+                if entry.kind != JOB and holding:
+                    holding[0].lines.append((list_name, entry))
                 else:
                     self._place.add(list_name, [entry])
+            for shard in [one for one in self._unfinished if one.full]:
+                if len(shard.lines) == len(shard.members):
+                    self._complete(shard)
 
-    def _complete(self) -> None:
-        """Give the shard in progress its name, and list its results."""
-        if self._tar is None:
-            return
-        self._tar.close()
-        self._tar = None
-        with open(self._file, "rb") as shard:
-            self._place.write(self._free_name(), lambda file: shutil.copyfileobj(shard, file))
-        self._file.unlink()
-        for list_name, entry in self._waiting:
+    def _complete_all(self) -> None:
+        for shard in [*self._unfinished]:
+            self._complete(shard)
+
+    def _complete(self, shard: _Unfinished) -> None:
+        """List the results of a shard, and give it its name."""
+        shard.tar.close()
+        name = self._free_name(shard)
+        # Listed first: lines without a shard count as missing, while a shard whose lines a killed
+        # process did not write would hold results that are then made a second time.
+        for list_name, entry in shard.lines:
             self._place.add(list_name, [entry])
-        self._waiting.clear()
-        self._members.clear()
-        self._bytes, self._known = 0, None
+        with open(shard.file, "rb") as made:
+            self._place.write(name, lambda file: shutil.copyfileobj(made, file))
+        shard.file.unlink()
+        self._unfinished.remove(shard)
+        self._known = None
 
-    def _free_name(self) -> str:
+    def _free_name(self, shard: _Unfinished) -> str:
         """Return the next number; a name of their own for processes that share the folder."""
         while self._place.state(f"{self._number:06}.tar") is not None:
             self._number += 1
-        shared = any(name.startswith("crossimage-") for name, _ in self._waiting)
+        shared = any(name.startswith("crossimage-") for name, _ in shard.lines)
         return f"{uuid4().hex[:12]}-{self._number:06}.tar" if shared else f"{self._number:06}.tar"
 
     def list_names(self) -> list[str]:
@@ -155,8 +192,8 @@ class ShardResults:
     def image(self, name: str) -> ImageFile:
         """Return a result in its shard."""
         with self._lock:
-            if name in self._members:
-                self._complete()
+            if any(name in shard.members for shard in self._unfinished):
+                self._complete_all()
         return self._member(name)
 
     def names(self) -> Iterator[str]:
