@@ -53,7 +53,7 @@ def test_killed_writers_of_tar_files_leave_each_result_once(
     )  # fmt: skip
     assert disturb(common, lambda: lines(out)) >= KILLS
     assert main([*map(str, common), "--shard", "1/1"]) == 0
-    found, hashes = Counter[str](), {}
+    found, hashes = Counter[str](), dict[str, str]()
     for path in out.glob("*.tar"):
         with tarfile.open(path) as tar:
             for member in tar:

@@ -56,7 +56,8 @@ class LargeFiles:
         # label maps, and images that are resized, are decoded as a whole
         self._never = bool(predictor.networks.classes) or options.size is not None
         self._never |= predictor.networks.fixed_size is not None
-        self._asked, self._available = -math.inf, None  # type: float, int | None
+        self._asked = -math.inf
+        self._available: int | None = None
 
     def takes(self, file: ImageFile) -> bool:
         """Return whether a file is so large that it is read on its own, when its turn comes."""
