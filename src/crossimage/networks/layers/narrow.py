@@ -5,7 +5,8 @@ three channels of an image costs as much as one to 16. A block of 2 x 2 pixels o
 pixel of a convolution of stride 2 with four times as many channels, whose kernels are one pixel
 wider and otherwise zero. The gradient of the input has few channels where the input has, and is
 computed in the same way; the gradient of kernels to few channels is that of the transposed
-convolution, with maps and gradient exchanged.
+convolution, with maps and gradient exchanged. Kernels of onnxruntime are as wide, so graphs have
+the same blocks, where all sides are even.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ def is_narrow(x: Tensor, weight: Tensor, padding: tuple[int, int]) -> bool:
         weight: Kernels (O, I, kh, kw) of a convolution of stride 1 without groups or dilation.
         padding: Rows and columns of zeros on each side.
     """
-    if is_plain() or torch.compiler.is_compiling() or x.device.type != "cpu":
+    if is_plain():
+        few = len(weight) <= _FEW and min(weight.shape[2:]) >= 3
+        return few and all(map(_surely_even, _sides(x, weight, padding)))
+    if torch.compiler.is_compiling() or x.device.type != "cpu":
         return False
     outputs, inputs, *kernel = weight.shape
     few_outputs, few_inputs = outputs <= _FEW, inputs <= _FEW and x.requires_grad
@@ -53,6 +57,8 @@ def narrow_conv(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[i
         dtype = torch.get_autocast_dtype(x.device.type)
         x, weight = x.to(dtype), weight.to(dtype)
         bias = None if bias is None else bias.to(dtype)
+    if is_plain():
+        return _shuffled(x, weight, bias, padding)
     y: Tensor = _NarrowConv.apply(x, weight, bias, padding)
     return y
 
@@ -96,9 +102,8 @@ class _NarrowConv(torch.autograd.Function):
 
 def _in_blocks(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int]) -> Tensor:
     """Compute a convolution of stride 1 in blocks of 2 x 2 pixels of the output."""
-    kernels = [F.pad(weight, (j, 1 - j, i, 1 - i)) for i in (0, 1) for j in (0, 1)]
     bias = None if bias is None else bias.repeat(4)
-    y = F.conv2d(x, torch.cat(kernels), bias, 2, padding)
+    y = F.conv2d(x, torch.cat(_shifted(weight)), bias, 2, padding)
     n, _, h, w = y.shape
     last = any(t.is_contiguous(memory_format=_LAST) and not t.is_contiguous() for t in (x, weight))
     layout = _LAST if last else torch.contiguous_format  # that of PyTorch's convolution
@@ -106,6 +111,18 @@ def _in_blocks(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[in
     blocks = y.permute(0, 2, 3, 1).reshape(n, h, w, 2, 2, -1).transpose(2, 3)
     whole.permute(0, 2, 3, 1).view(blocks.shape).copy_(blocks)
     return whole
+
+
+def _shuffled(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int]) -> Tensor:
+    """Compute the same from operators that graphs have."""
+    kernels = torch.stack(_shifted(weight), 1).flatten(0, 1)
+    bias = None if bias is None else bias[:, None].expand(-1, 4).flatten()
+    return F.pixel_shuffle(F.conv2d(x, kernels, bias, 2, padding), 2)
+
+
+def _shifted(weight: Tensor) -> list[Tensor]:
+    """Return the kernels, one pixel wider, of each pixel of a block."""
+    return [F.pad(weight, (j, 1 - j, i, 1 - i)) for i in (0, 1) for j in (0, 1)]
 
 
 def _gradient_of_kernels(
@@ -140,3 +157,10 @@ def _sides(x: Tensor, weight: Tensor, padding: tuple[int, int]) -> tuple[int, in
     """Return height and width of the output."""
     (h, w), (kh, kw) = x.shape[2:], weight.shape[2:]
     return h + 2 * padding[0] - kh + 1, w + 2 * padding[1] - kw + 1
+
+
+def _surely_even(side: int) -> bool:
+    """Return whether a side is even, and if it is a symbol, whatever it stands for."""
+    from torch.fx.experimental.symbolic_shapes import statically_known_true  # takes long
+
+    return statically_known_true(side % 2 == 0)

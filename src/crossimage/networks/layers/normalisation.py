@@ -204,9 +204,20 @@ def _normalise(x: Tensor, eps: float) -> Tensor:
     """Instance norm in the layout and precision of the input, with sums in fp32."""
     with torch.autocast(x.device.type, enabled=False):
         wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        if is_plain():
+            centred, mean, variance = _centred(wide, (2, 3))
+            scale = (variance + eps).rsqrt().masked_fill(is_constant(variance, mean), 0.0)
+            return (centred * scale).to(x.dtype)
         variance, mean = torch.var_mean(wide, (2, 3), correction=0, keepdim=True)
         scale = (variance + eps).rsqrt().masked_fill(is_constant(variance, mean), 0.0)
         return torch.addcmul((-mean * scale).to(x.dtype), x, scale.to(x.dtype))
+
+
+def _centred(x: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return x - mean, mean and variance, in as few steps of a graph as there are."""
+    mean = x.mean(dims, keepdim=True)
+    centred = x - mean
+    return centred, mean, (centred * centred).mean(dims, keepdim=True)  # faster than a power
 
 
 class LayerNorm(nn.Module):
@@ -237,11 +248,19 @@ class LayerNorm(nn.Module):
 def _layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """Plain form, in fp32: half precision cannot hold sums over whole feature maps."""
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
-    variance, mean = torch.var_mean(wide, (1, 2, 3), keepdim=True)
+    dims = (1, 2, 3)
+    if is_plain():
+        count = x.shape[1:].numel()
+        centred, mean, variance = _centred(wide, dims)
+        variance = variance * (count / (count - 1))
+    else:
+        variance, mean = torch.var_mean(wide, dims, keepdim=True)
     constant = is_constant(variance, mean)
     # masked twice: the derivative of the square root is infinite at 0
     deviation = variance.masked_fill(constant, 1.0).sqrt()
     scale = (weight[:, None, None] / (deviation + eps)).masked_fill(constant, 0.0)
+    if is_plain():
+        return torch.addcmul(bias[:, None, None], centred, scale).to(x.dtype)
     shift = bias[:, None, None] - mean * scale
     return torch.addcmul(shift.to(x.dtype), x, scale.to(x.dtype))
 
