@@ -32,11 +32,12 @@ def test_help_and_recipes_need_no_torch() -> None:
     assert "precision=bf16" in done.stdout
 
 
-def test_a_wrong_key_is_named_without_torch(tmp_path: Path) -> None:
+def test_what_is_misspelt_is_named_without_torch(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
     (run / "config.yaml").write_text("method: munit\nsteps: 2\n")
     (run / "environment.json").write_text('{"data": "x"}')
+    (run / "model.safetensors").touch()
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("method: cyclegan\nstepz: 2\n")
     wrong = [
@@ -46,6 +47,19 @@ def test_a_wrong_key_is_named_without_torch(tmp_path: Path) -> None:
         (["train", str(recipe), "--data", "x"], "did you mean 'steps'?"),
         (["data", "inspect", "x", "munit", "bad_key=1"], "unknown key 'bad_key'"),
         (["train", "munit/outline", "--data", "x"], "did you mean 'munit/outlines'?"),
+        (["train", "munit/outline"], "did you mean 'munit/outlines'?"),
+        (["train", "munit", "--dta", "x"], "did you mean '--data'?"),
+        (["train", "munit", "--data", "x", "--device", "cudo"], "did you mean 'cuda'?"),
+        (["translate", f"{tmp_path}/rum", "x.png", "--out", "o"], f"did you mean '{run}'?"),
+        (["translate", str(run), "x.png", "--out", "o", "--device", "cuda:"], "'cuda:'"),
+        (["info", f"{tmp_path}/none"], "none does not exist; expected a model file"),
+        (["sample", "builtin:outlin", "--out", "o"], "did you mean 'outlines'?"),
+        (["serve", "builtin:outlin"], "did you mean 'outlines'?"),
+        (["demo", "builtin:outlin"], "did you mean 'outlines'?"),
+        (["export", "builtin:outlin", "x.onnx"], "did you mean 'outlines'?"),
+        (["push", "builtin:outlin", "me/x"], "did you mean 'outlines'?"),
+        (["evaluate", str(run), "--data", "x", "--metrics", "fidd"], "did you mean 'fid'?"),
+        (["evaluate", str(run)], "--data is missing"),
     ]
     code = (
         "import sys; from crossimage.cli.app import main\n"
@@ -70,6 +84,8 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(listed) >= 7
     for command in listed:
         assert crossimage(command, "--help") == 0
+        said = capsys.readouterr().out
+        assert "(default: None)" not in said and "{None}" not in said
 
 
 def test_version_as_a_module() -> None:
@@ -193,7 +209,7 @@ def test_what_apples_gpu_lacks_is_named_with_a_way_that_the_command_has(
 
     monkeypatch.setattr("crossimage.training.run.run_training", fail)
     monkeypatch.setattr("crossimage.inference.translator.load", fail)
-    rest = ["munit", "--data", "D"] if command == "train" else ["RUN"]
+    rest = ["munit", "--data", "D"] if command == "train" else ["builtin:outlines"]
     assert crossimage(command, *rest, "--out", "R") == 2
     said = capsys.readouterr().err
     assert said.startswith("crossimage: Apple's GPU (mps)") and said.count("\n") == 1

@@ -32,6 +32,14 @@ from crossimage.recipes import list_recipes
         ("crossimage train cyclegan pre", ["precision="]),
         ("crossimage train cyclegan precision=b", ["precision=bf16"]),
         ("crossimage train munit --data x discriminator.spectral=", None),
+        ("crossimage data inspect photos munit/o", ["munit/outlines"]),
+        ("crossimage data inspect photos cyclegan precision=b", ["precision=bf16"]),
+        ("crossimage data inspect ", []),
+        ("crossimage evaluate run --metrics ki", ["kid"]),
+        ("crossimage evaluate run --metrics fid,ki", ["fid,kid"]),
+        ("crossimage evaluate fit-classifier --ep", ["--epochs"]),
+        ("crossimage info b", ["builtin:outlines"]),
+        ("crossimage translate builtin:o", ["builtin:outlines"]),
         ("crossimage completion z", ["zsh"]),
         ("crossimage translate ", []),
         ("crossimage translate 'open quo", []),
@@ -58,6 +66,8 @@ def test_all_recipes_methods_and_keys_are_known() -> None:
     [
         ("crossimage tr", ["train", "translate"]),
         ("crossimage train cyclegan precision=b", ["bf16"]),  # bash keeps what precedes the =
+        ("crossimage train cyclegan prec", ["precision="]),
+        ("crossimage info builtin:ou", ["outlines"]),
         ("crossimage data make ho", ["holes"]),
         ("crossimage translate run ", []),
     ],

@@ -133,10 +133,11 @@ def test_the_page_has_the_command_of_the_run_and_those_that_come_next(tmp_path: 
     for damaged in ("", "[]", '{"command": 7}', '{"command": "\'"}', '{"command": ""}'):
         (run / "environment.json").write_text(damaged)
         assert "Commands" not in codes()
-    command = "/venv/bin/crossimage train munit --data 'my <photos>' --out 'a run'"
-    (run / "environment.json").write_text(json.dumps({"command": command}))
-    text = codes()
-    assert "crossimage train munit --data 'my <photos>'" in text and "/venv/bin" not in text
-    assert f"crossimage train --resume '{run}'" in text and "translate" not in text
+    for program in ("/venv/bin/crossimage", "/venv/lib/crossimage/__main__.py"):
+        command = f"{program} train munit --data 'my <photos>' --out 'a run'"
+        (run / "environment.json").write_text(json.dumps({"command": command}))
+        text = codes()
+        assert "crossimage train munit --data 'my <photos>'" in text and "/venv" not in text
+        assert f"crossimage train --resume '{run}'" in text and "translate" not in text
     (run / "model.safetensors").touch()
     assert f"crossimage translate '{run}' IMAGES --out DIR" in codes()

@@ -20,6 +20,19 @@ def test_a_signal_is_raised_once_and_its_handler_is_put_back(number: signal.Sign
     assert signal.getsignal(number) == before
 
 
+def test_a_signal_that_a_finaliser_drops_is_raised_after_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Resource:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Stop), raising_stops():
+        del [Resource()][0]
+        threading.Event().wait(30)
+    assert not capsys.readouterr().err
+
+
 def test_a_signal_that_is_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from itertools import islice
 from pathlib import Path
 
 from crossimage.checkpoints.from_hub import download_model, parse_address
@@ -12,6 +14,9 @@ from crossimage.utils.texts.shown import cut
 
 BUILTIN = Path(__file__).parent / "builtin"
 """Folder of the models that the package ships, as ``NAME.safetensors``."""
+
+_MODELS = (".safetensors", ".onnx")
+_LOOKED_AT = 1000  # files of a folder, for suggestions
 
 _ADDRESS = re.compile(r"(builtin:|hf:/{1,2})(.*)", re.DOTALL)
 
@@ -37,6 +42,27 @@ def model_path(model: str | Path, name: str = "the model's path") -> Path:
     return as_path(model, name)
 
 
+def check_model(model: str | Path, name: str = "the model's path") -> None:
+    """Refuse a model that is not on this machine and not an address, without loading PyTorch.
+
+    Args:
+        model: As for :func:`model_path`.
+        name: What it is called in error messages.
+
+    Raises:
+        FileNotFoundError: The path does not exist, or there is no such built-in model.
+        ValueError: It is empty.
+    """
+    if scheme_of(model)[0] == "hf":
+        return
+    path = model_path(model, name)
+    if not os.path.lexists(path):
+        raise FileNotFoundError(
+            f"{cut(str(path))} does not exist; expected a model file (.safetensors) or a run "
+            f"folder{_nearest(path)}"
+        )
+
+
 def scheme_of(model: object) -> tuple[str, str]:
     """Return how an address begins (``builtin``, ``hf``) and its rest; both empty for a path."""
     # pathlib makes one slash of two
@@ -47,6 +73,20 @@ def scheme_of(model: object) -> tuple[str, str]:
 def builtin_names() -> list[str]:
     """Return the names of the models that the package ships."""
     return sorted(path.stem for path in BUILTIN.glob("*.safetensors"))
+
+
+def _nearest(path: Path) -> str:
+    """Return a hint with the run or model whose name is nearest; empty if there is none."""
+    places = [path.parent, *([Path("runs")] if path.parent == Path() else [])]
+    known = [
+        str(found)
+        for place in places
+        if place.is_dir()
+        for found in islice(place.iterdir(), _LOOKED_AT)
+        if found.suffix in _MODELS or (found / "model.safetensors").is_file()
+    ]
+    same = [found for found in known if Path(found).name == path.name]
+    return f"; did you mean '{same[0]}'?" if same else did_you_mean(str(path), known)
 
 
 def _builtin(name: str) -> Path:

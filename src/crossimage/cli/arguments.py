@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Any, get_args
 
 import tyro
 from tyro.constructors import (
@@ -12,7 +13,9 @@ from tyro.constructors import (
     PrimitiveTypeInfo,
 )
 
+from crossimage.checkpoints.addresses import check_model
 from crossimage.data.images.checks.limit import set_max_pixels
+from crossimage.utils.names import check_device_name
 from crossimage.utils.numbers import whole_number
 from crossimage.utils.streams import print_error
 from crossimage.utils.texts.shown import cut
@@ -34,6 +37,24 @@ def _read_whole_number(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[int]
         instance_from_str=lambda texts: whole_number(texts[0]),
         is_instance=lambda value: isinstance(value, int),
         str_from_instance=lambda value: [str(value)],
+    )
+
+
+@NUMBERS.primitive_rule
+def _read_optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """Read what may be left out like the type itself; its help does not offer the word None."""
+    kinds = [kind for kind in get_args(info.type) if kind is not type(None)]
+    if type(None) not in get_args(info.type) or len(kinds) != 1:
+        return None
+    spec = ConstructorRegistry.get_primitive_spec(PrimitiveTypeInfo.make(kinds[0], info.markers))
+    if not isinstance(spec, PrimitiveConstructorSpec):
+        return None
+    return replace(
+        spec,
+        is_instance=lambda value: value is None or spec.is_instance(value),
+        str_from_instance=lambda value: (
+            [str(None)] if value is None else spec.str_from_instance(value)
+        ),
     )
 
 
@@ -65,6 +86,18 @@ def limit_pixels(most: int | None) -> None:
     """Follow ``--max-pixels``, if it is given."""
     if most is not None:
         set_max_pixels(most)
+
+
+def check_early(device: str, *models: str) -> None:
+    """Refuse a device or models that do not exist before PyTorch is loaded, which takes seconds.
+
+    Raises:
+        FileNotFoundError: A model does not exist.
+        ValueError: There is no device of this name, or a path is empty.
+    """
+    check_device_name(device)
+    for model in models:
+        check_model(model, "the model's path")
 
 
 def use_threads(wanted: int | None = None, device: str = "auto") -> None:

@@ -8,9 +8,11 @@ import tyro
 from tyro.conf import Positional
 
 from crossimage.cli.arguments import (
+    NUMBERS,
     Checkpoint,
     Model,
 )
+from crossimage.cli.commands import with_plain_help
 from crossimage.utils.files import as_path, expanded
 from crossimage.utils.names import did_you_mean
 from crossimage.utils.streams import printable
@@ -39,7 +41,11 @@ def import_(
 def run_import(arguments: list[str]) -> None:
     """Parse the arguments of ``crossimage import`` and import the checkpoint."""
     (files_and_settings, out, config), rest = tyro.cli(
-        import_, prog="crossimage import", args=arguments, return_unknown_args=True
+        with_plain_help(import_),
+        prog="crossimage import",
+        args=arguments,
+        return_unknown_args=True,
+        registry=NUMBERS,
     )
     words = [*files_and_settings, *rest]
     settings = [word for word in words if "=" in word and not expanded(Path(word)).exists()]

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any, get_type_hints
 
 import tyro
 
 from crossimage.cli.arguments import NUMBERS
+from crossimage.evaluation.options import stated_default
 from crossimage.utils.names import did_you_mean
 
 Command = Callable[..., Any]
+
+
+def with_plain_help(command: Command) -> Command:
+    """Return a command whose help fills the lines and states no default that says nothing.
+
+    tyro keeps the line breaks of docstrings, and adds ``(default: None)``.
+    """
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return command(*args, **kwargs)
+
+    run.__doc__ = re.sub(r"\n {8}(?=\S)", " ", inspect.cleandoc(command.__doc__ or ""))
+    mark = tyro.conf.arg(help_behavior_hint=stated_default)
+    hints = get_type_hints(command, include_extras=True)
+    run.__annotations__ = {name: Annotated[hint, mark] for name, hint in hints.items()}
+    del run.__wrapped__  # whose annotations would count
+    run.__signature__ = inspect.signature(command)  # type: ignore[attr-defined]
+    return run
 
 
 class Commands(tyro.extras.SubcommandApp):
@@ -86,6 +108,9 @@ class Commands(tyro.extras.SubcommandApp):
             marks = (tyro.conf.FlagCreatePairsOff,)
             if command:
                 prefix, arguments = f"{prefix} {arguments[0]}", arguments[1:]
-                tyro.cli(command, prog=prefix, args=arguments, config=marks, registry=NUMBERS)
+                tyro.cli(
+                    with_plain_help(command), prog=prefix, args=arguments, config=marks,
+                    registry=NUMBERS,
+                )  # fmt: skip
             else:
                 self.cli(prog=prefix, args=arguments, config=marks, registry=NUMBERS)

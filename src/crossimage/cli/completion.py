@@ -12,7 +12,10 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import tyro
 from tyro.conf import Positional
 
+from crossimage.checkpoints.addresses import builtin_names
 from crossimage.cli.commands import Command, Commands
+from crossimage.cli.evaluate import COMMANDS as EVALUATIONS
+from crossimage.evaluation.metrics import METRICS
 from crossimage.recipes.described import describe, literals
 
 Shell = Literal["bash", "zsh", "fish"]
@@ -41,7 +44,15 @@ _crossimage() {
 compdef _crossimage crossimage
 """,
     "fish": """\
-complete -c crossimage -a '(crossimage completion fish --line (commandline -cp) 2>/dev/null)'
+function __crossimage
+  set -l found (crossimage completion fish --line (commandline -cp) 2>/dev/null)
+  if count $found >/dev/null
+    printf '%s\n' $found
+  else
+    __fish_complete_path (commandline -ct)
+  end
+end
+complete -c crossimage -f -a '(__crossimage)'
 """,
 }
 _INSTALL = {
@@ -49,6 +60,8 @@ _INSTALL = {
     "zsh": "echo 'eval \"$(crossimage completion zsh)\"' >> ~/.zshrc",
     "fish": "crossimage completion fish > ~/.config/fish/completions/crossimage.fish",
 }
+
+_MODELS = ("run", "runs", "model", "models")  # arguments that are models
 
 Text = Annotated[str | None, tyro.conf.arg(metavar="TEXT")]
 
@@ -66,9 +79,11 @@ def completer(commands: Commands) -> Command:
         if line is None:
             print(f"# {_INSTALL[shell]}\n{_SCRIPTS[shell]}", end="")
             return
+        current = _split(line)[-1]
+        # bash replaces only what follows the last = or :
+        kept = max(map(current.rfind, "=:")) + 1 if shell == "bash" else 0
         for word in complete(line, commands):
-            # bash replaces only what follows the last = or :
-            print(word.rpartition("=")[2] or word if shell == "bash" else word)
+            print(word[kept:])
 
     return completion
 
@@ -93,28 +108,33 @@ def complete(line: str, commands: Commands) -> list[str]:
         if name not in known:
             return []
         group = known[name]
+    if group.__name__ == "evaluate" and before and before[0] in EVALUATIONS:
+        group = EVALUATIONS[before.pop(0)]
     options = _options(group)
     last = before[-1] if before else ""
     if last in options and options[last] is not None:
+        if last == "--metrics":
+            begun = current.rpartition(",")[0]
+            return _starting(current, [f"{begun},{name}".lstrip(",") for name in METRICS])
         return _starting(current, literals(options[last]))
     named = [
         word
         for previous, word in zip(["", *before], before, strict=False)
         if not word.startswith("-") and options.get(previous) is None
     ]
-    if group.__name__ == "train":
-        if not named:
-            found = [*options, "--help", *_recipes()]
-        else:
-            found = [*options, "--help", *_settings(named[0], current)]
-        return _starting(current, found)
+    first = {"train": 0, "data_inspect": 1}.get(group.__name__)  # where the recipe stands
+    if first is not None and len(named) >= first:
+        recipe = named[first] if named[first:] else None
+        found = _recipes() if recipe is None else _settings(recipe, current)
+        return _starting(current, [*options, "--help", *found])
     if group.__name__ == "data_make" and not named:
         return _starting(current, [*options, "--help", *_makers()])
     if group.__name__ == "evaluate" and not named:
-        more = ["fit-classifier", "fit-segmenter", "invariance", "ablate"]
-        return _starting(current, [*options, "--help", *more])
+        return _starting(current, [*options, "--help", *EVALUATIONS])
     positional = next(iter(inspect.signature(group).parameters), "")
     values = literals(_hints(group).get(positional)) if not named else ()
+    if not named and current and positional in _MODELS:  # elsewhere, files are offered
+        values = tuple(f"builtin:{name}" for name in builtin_names())
     return _starting(current, [*options, "--help", *values])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tyro.conf import Positional
 
-from crossimage.cli.arguments import Hosts, Models, Threads, use_threads
+from crossimage.cli.arguments import Hosts, Models, Threads, check_early, use_threads
 from crossimage.utils.streams import print_line
 
 
@@ -28,6 +28,7 @@ def demo(
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
         threads: Threads that compute on the CPU; by default one per core that nothing else uses.
     """
+    check_early(device, *models)
     from crossimage.server.demo.run import run_demo
 
     use_threads(threads, device)

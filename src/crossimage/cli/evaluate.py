@@ -18,11 +18,13 @@ from crossimage.cli.arguments import (
     Changes,
     MaxPixels,
     Threads,
+    check_early,
     limit_pixels,
     use_threads,
 )
+from crossimage.cli.commands import with_plain_help
 from crossimage.cli.overrides import collect_settings, parse_overrides
-from crossimage.evaluation.options import ClassifierName, File, Options, SegmenterName
+from crossimage.evaluation.options import NO_DATA, ClassifierName, File, Options, SegmenterName
 from crossimage.utils.files import as_path
 from crossimage.utils.streams import print_error, print_line
 
@@ -84,6 +86,10 @@ def evaluate(
     """
     limit_pixels(max_pixels)
     settings = parse_overrides(set)
+    options.check()
+    check_early(options.device, *runs)
+    if runs and data is None and film is None and fake is None and real is None:
+        raise ValueError(NO_DATA)
     use_threads(threads, options.device)
     _evaluate(
         runs, data=data, fake=fake, real=real, film=film, study=study, out=out, options=options,
@@ -332,7 +338,7 @@ def main(arguments: list[str]) -> int:
     name, rest = (arguments[0], arguments[1:]) if command else ("", arguments)
     parse = partial(
         tyro.cli,
-        command or evaluate,
+        with_plain_help(command or evaluate),
         prog=f"crossimage evaluate {name}".rstrip(),
         args=(rest if command else collect_settings(rest)) or ["--help"],
         config=(tyro.conf.FlagCreatePairsOff,),

@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
-from crossimage.cli.arguments import Changes, Model
+from crossimage.cli.arguments import Changes, Model, check_early
 from crossimage.utils.files import as_path
 from crossimage.utils.streams import print_line
 
@@ -48,6 +48,7 @@ def export(
         set: Settings that may be changed after training, such as test_mode=eval; also without
             --set.
     """
+    check_early("cpu", model)
     from crossimage.cli.overrides import parse_overrides
     from crossimage.export.web.write import Site
     from crossimage.export.write import export_model
@@ -99,6 +100,7 @@ def push(
             newest ones in the run's folder and in evaluation.
         out: Write the folder that would be uploaded here instead, and upload nothing.
     """
+    check_early("cpu", model)
     from crossimage.hub.push import CARD, prepare, push_model
 
     given = None if report is None else as_path(report, "--report")

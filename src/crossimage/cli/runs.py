@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
-from crossimage.cli.arguments import Model
+from crossimage.cli.arguments import Model, check_early
 from crossimage.utils.files import as_path
 from crossimage.utils.streams import print_line
 
@@ -39,6 +39,7 @@ def info(model: Positional[Model]) -> None:
     Args:
         model: A run folder, a model file or a checkpoint.
     """
+    check_early("cpu", model)
     from crossimage.runs.info import describe
 
     facts = describe(model)

@@ -7,7 +7,15 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional
 
-from crossimage.cli.arguments import Hosts, MaxPixels, Models, Threads, limit_pixels, use_threads
+from crossimage.cli.arguments import (
+    Hosts,
+    MaxPixels,
+    Models,
+    Threads,
+    check_early,
+    limit_pixels,
+    use_threads,
+)
 from crossimage.utils.files import as_path
 from crossimage.utils.streams import print_line
 
@@ -49,10 +57,11 @@ def serve(
         max_pixels: Pixels of an image that are decoded at once; larger images are refused.
         threads: Threads that compute on the CPU; by default one per core that nothing else uses.
     """
-    from crossimage.server.serve import ServeOptions, serve_models
-
     if not models:
         raise ValueError("name a model to serve: a run folder, a model file or an address")
+    check_early(device, *models)
+    from crossimage.server.serve import ServeOptions, serve_models
+
     limit_pixels(max_pixels)
     use_threads(threads, device)
     options = ServeOptions(

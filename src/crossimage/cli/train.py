@@ -13,8 +13,10 @@ import tyro
 from tyro.conf import Positional
 
 from crossimage.cli.arguments import NUMBERS, MaxPixels, limit_pixels
+from crossimage.cli.commands import with_plain_help
 from crossimage.utils.files import as_path
 from crossimage.utils.machine.slurm import adopt_slurm_tasks
+from crossimage.utils.names import check_device_name
 from crossimage.utils.setting_names import setting_of
 
 
@@ -81,8 +83,9 @@ def run_train(arguments: list[str]) -> int:
     adopt_slurm_tasks()
     _check_options(arguments)
     known, rest = tyro.cli(
-        train, prog="crossimage train", args=arguments, return_unknown_args=True, registry=NUMBERS
-    )
+        with_plain_help(train), prog="crossimage train", args=arguments, return_unknown_args=True,
+        registry=NUMBERS,
+    )  # fmt: skip
     if known["resume"] and known["recipe"] and "=" in known["recipe"]:
         rest, known["recipe"] = [known["recipe"], *rest], None  # a setting, not a recipe
     from crossimage.cli.overrides import parse_overrides
@@ -90,8 +93,11 @@ def run_train(arguments: list[str]) -> int:
     overrides = parse_overrides(rest)
     run = known.pop("resume")
     with _resumed(run, known, overrides, rest) if run else nullcontext(arguments) as words:
+        # what is misspelt is named before PyTorch is loaded
+        if known["recipe"] is not None:
+            _settings_of(known["recipe"], overrides)
+        check_device_name(known["device"])
         _check_complete(known)
-        _settings_of(known["recipe"], overrides)  # a misspelt one is named before PyTorch is loaded
         from crossimage.checkpoints.addresses import model_path
         from crossimage.cli.console import ConsoleListener
         from crossimage.training.processes.lost import tied_together

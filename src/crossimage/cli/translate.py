@@ -18,6 +18,7 @@ from crossimage.cli.arguments import (
     Run,
     Style,
     Threads,
+    check_early,
     count,
     limit_pixels,
     parse_shard,
@@ -130,6 +131,7 @@ def translate(
     from crossimage.cli.overrides import parse_overrides
 
     limit_pixels(max_pixels)
+    check_early(device, run)
     part = parse_shard(shard, seed)
     cluster = _cluster(engine, workers, gpus, threads, device, out)
     if out == PIPE:
@@ -288,6 +290,7 @@ def sample(
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
         threads: Threads that compute on the CPU; by default one per core that nothing else uses.
     """
+    check_early(device, run)
     folder = as_path(out, "--out")
     from crossimage.inference.translator import load
 

@@ -13,6 +13,7 @@ from crossimage.cli.arguments import (
     References,
     Run,
     Threads,
+    check_early,
     count,
     limit_pixels,
     use_threads,
@@ -80,6 +81,7 @@ def video(
     from crossimage.cli.overrides import parse_overrides
 
     limit_pixels(max_pixels)
+    check_early(device, run)
     source, result = as_path(film, "the path of the film"), as_path(out, "--out")
     from crossimage.inference.translator import load
     from crossimage.labels import parse_target

@@ -114,5 +114,5 @@ def _inspect(
         error = ValueError(f"{error}. If these are side-by-side pairs, move them to {data}/train")
     return report, (
         f"Methods that learn from two domains can't read this data: {error}. What follows takes it "
-        "for one folder of images, from which `crossimage data make` makes pairs."
+        "for one folder of images."
     )

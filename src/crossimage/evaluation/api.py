@@ -13,7 +13,7 @@ from crossimage.evaluation.compare import compare, open_galleries
 from crossimage.evaluation.galleries.base import FolderGallery, Gallery
 from crossimage.evaluation.galleries.films import FilmPair, ModelFilm
 from crossimage.evaluation.galleries.results import real_beside
-from crossimage.evaluation.options import Backbone, Options, Resize
+from crossimage.evaluation.options import NO_DATA, Backbone, Options, Resize
 from crossimage.evaluation.report.result import EvaluationResult, report_result
 from crossimage.evaluation.study import add_study
 from crossimage.inference.translator import Translator, load
@@ -180,7 +180,7 @@ def _models(
     if not models:
         raise ValueError("nothing to evaluate: give runs and --data, or --fake and --real")
     if data is None and film is None:
-        raise ValueError("--data is missing: the data set whose test images are translated")
+        raise ValueError(NO_DATA)
     runs = [m if isinstance(m, Translator) else model_path(m, "a run") for m in models]
     names = _names(models)
     titles = titles_of(names) if titles is None else titles

@@ -7,17 +7,28 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from crossimage.evaluation.metrics import METRICS
+from crossimage.evaluation.metrics import METRICS, check_names
 from crossimage.utils.files import as_path
+
+
+def stated_default(value: str) -> str:
+    """Return what help says of a default; nothing if its text says what is done by default."""
+    return "" if value in ("", "''", "None", "False") else f"(default: {value})"
+
 
 Metrics = Annotated[
     str,
     tyro.conf.arg(
         metavar="NAME,NAME,...",
+        help_behavior_hint=stated_default,
         help=f"Metrics to compute: {', '.join(METRICS)}; by default all that apply.",
     ),
 ]
-File = Annotated[str | None, tyro.conf.arg(metavar="FILE")]
+File = Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint=stated_default)]
+Target = Annotated[
+    str | None, tyro.conf.arg(metavar="DOMAIN|LABEL", help_behavior_hint=stated_default)
+]
+Count = Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint=stated_default)]
 Backbone = Literal["alex", "vgg", "squeeze"]
 """Backbones of the perceptual distance LPIPS."""
 
@@ -30,6 +41,8 @@ ClassifierName = Literal["resnet18", "resnet18_small", "inception_v3"]
 SegmenterName = Literal["fcn_resnet50", "deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large"]
 """Networks that can be trained as segmenters."""
 
+NO_DATA = "--data is missing: the data set whose test images are translated"
+
 
 @dataclass(frozen=True)
 class Options:
@@ -41,14 +54,14 @@ class Options:
             images without them are translated, and those with them are the real images. For a
             folder with results of several targets, the one to evaluate.
         metrics: Names of metrics, separated by commas; empty: all that apply.
-        inputs: Number of inputs, evenly spaced, and of a film the first ones; by default all, and
-            100 for lpips and cis. For models that generate from noise, the number of images; by
+        inputs: Number of inputs, evenly spaced, and of a film the first ones; by default all, but
+            for lpips and cis 100. For models that generate from noise, the number of images; by
             default that of real ones.
         samples: Outputs per input; by default 1, 20 for lpips (19 pairs) and 100 for cis, and for a
             folder as many as there are.
         seed: Makes the outputs and all choices reproducible.
-        features: Network of fid, kid and is: inception, a file of the weights of Inception-v3 (of
-            2015, or torchvision's), a file that fit-classifier wrote, or random; figures of the
+        features: Network of fid, kid and is: inception, a file of the weights of Inception-v3
+            (of 2015, or torchvision's), a file that fit-classifier wrote, or random; figures of the
             last two are not comparable.
         lpips: Backbone of the perceptual distance.
         lpips_weights: A file of the backbone's weights, or random; by default those of the cache.
@@ -70,10 +83,10 @@ class Options:
             most published figures are made with, or as by clean-fid.
     """
 
-    to: str | None = None
+    to: Target = None
     metrics: Metrics = ""
-    inputs: int | None = None
-    samples: int | None = None
+    inputs: Count = None
+    samples: Count = None
     seed: int = 0
     features: str = "inception"
     lpips: Backbone = "alex"
@@ -84,7 +97,7 @@ class Options:
     face_threshold: float = 0.6
     device: str = "auto"
     resize: Resize = "tensorflow"
-    size: int | None = None
+    size: Count = None
     references: int = 1
     unseen_classifier: File = None
     vgg_weights: File = None
@@ -95,12 +108,13 @@ class Options:
         return tuple(name for part in self.metrics.split(",") if (name := part.strip().lower()))
 
     def check(self) -> None:
-        """Check the numbers, and that the files exist.
+        """Check the metrics' names and the numbers, and that the files exist.
 
         Raises:
             FileNotFoundError: A file does not exist.
-            ValueError: A number is less than 1, or a path is empty.
+            ValueError: A metric is unknown, a number is less than 1, or a path is empty.
         """
+        check_names(self.names)
         for flag, value in (
             ("--inputs", self.inputs), ("--samples", self.samples), ("--size", self.size),
             ("--references", self.references),

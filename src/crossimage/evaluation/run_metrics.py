@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from crossimage.data.images.pixels import ImageError
-from crossimage.evaluation.metrics import METRICS
+from crossimage.evaluation.metrics import METRICS, check_names
 from crossimage.evaluation.metrics.base import (
     INPUTS,
     Accumulator,
@@ -20,7 +20,6 @@ from crossimage.evaluation.metrics.pair_check import PairCheck
 from crossimage.evaluation.report.figures import Figure
 from crossimage.evaluation.report.page import Evaluation
 from crossimage.evaluation.report.strips import Block
-from crossimage.utils.names import did_you_mean
 from crossimage.utils.progress import track
 
 
@@ -50,11 +49,7 @@ def choose(wanted: Sequence[str], setups: Iterable[Setup]) -> list[Choice]:
         ValueError: A metric is unknown (the nearest is named), or none can be computed for any
             gallery.
     """
-    for name in wanted:
-        if name not in METRICS:
-            hint = did_you_mean(name, METRICS)
-            known = ", ".join(METRICS)
-            raise ValueError(f"unknown metric '{name}', expected one of {known}{hint}")
+    check_names(wanted)
     metrics = [load_metric(name) for name in METRICS if name in (wanted or METRICS)]
     names = [metric.name for metric in metrics]
     reported = {metric.name for metric in metrics if metric.expected or wanted}

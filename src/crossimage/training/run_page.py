@@ -56,7 +56,8 @@ def _commands(run: Path, use: Sequence[str]) -> dict[str, str]:
     try:
         facts = read_json(run / "environment.json")
         words = shlex.split(facts["command"])
-        if Path(words[0]).name == "crossimage":
+        program = Path(words[0])
+        if program.stem == "crossimage" or program.parts[-2:] == ("crossimage", "__main__.py"):
             commands["started with"] = shlex.join(["crossimage", *words[1:]])
     except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError):
         pass  # the page does without it

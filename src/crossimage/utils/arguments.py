@@ -9,6 +9,7 @@ from typing import SupportsIndex
 import torch
 from torch import Tensor
 
+from crossimage.utils.names import check_device_name
 from crossimage.utils.texts.shown import shown
 
 
@@ -25,6 +26,8 @@ def find_device(name: str | torch.device) -> torch.device:
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if _has_mps() else "cpu")
+    if isinstance(name, str):
+        check_device_name(name)
     try:
         device = torch.device(name)
         torch.empty(0, device=device)

@@ -28,6 +28,28 @@ def did_you_mean(name: str, names: Iterable[str], cutoff: float = 0.6) -> str:
     return f"; did you mean '{known[near[0]]}'?" if near else ""
 
 
+DEVICES = (
+    "auto", "cpu", "cuda", "mps", "xpu", "hpu", "hip", "ipu", "maia", "meta", "mtia", "vulkan",
+    "xla", "privateuseone",
+)  # fmt: skip
+"""Names of devices, the usual ones first; ``auto`` is ours, the others are PyTorch's."""
+
+
+def check_device_name(name: str) -> None:
+    """Refuse a device that PyTorch has no name for, without importing it.
+
+    Raises:
+        ValueError: The name is unknown; the nearest one is suggested.
+    """
+    kind, colon, number = name.partition(":")
+    if kind not in DEVICES or (colon and not (number.isascii() and number.isdecimal())):
+        hint = did_you_mean(kind, DEVICES[:4]) if kind not in DEVICES else ""
+        raise ValueError(
+            f"there is no device {name!r}; expected auto, cpu, cuda, cuda:1 (the second GPU) or "
+            f"mps{hint}"
+        )
+
+
 def titles_of(paths: Sequence[str]) -> list[str]:
     """Return the shortest end of each path that distinguishes it, such as ``munit``."""
     parts = [Path(path).parts or (path,) for path in paths]

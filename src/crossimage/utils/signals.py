@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 STOP_SIGNALS = frozenset(
     getattr(signal, name)
@@ -18,6 +20,7 @@ STOP_SIGNALS = frozenset(
 Each of them ends a process by default."""
 
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+_AFTER = 0.2  # seconds after which a signal is repeated that was lost
 _SAME = 1.0  # seconds within which further signals belong to the first: groups get several
 
 
@@ -47,6 +50,25 @@ def raising_stops() -> Iterator[None]:
     numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
     before = {n: h for n in numbers if (h := signal.getsignal(n)) in usual}
     first: list[float] = []
+    over = threading.Event()
+    report = sys.unraisablehook
+
+    def lost(unraisable: Any) -> None:
+        """Repeat a signal that came while Python finalised an object, which drops exceptions."""
+        if not isinstance(unraisable.exc_value, Stop):
+            report(unraisable)
+            return
+        first.clear()
+        threading.Thread(target=repeat, args=[unraisable.exc_value.number], daemon=True).start()
+
+    def repeat(number: int) -> None:
+        if over.wait(_AFTER):
+            return
+        if hasattr(signal, "pthread_kill"):
+            # wakes the main thread where it waits
+            signal.pthread_kill(threading.main_thread().ident or 0, number)
+        else:
+            signal.raise_signal(number)
 
     def note(number: int, _: FrameType | None) -> None:
         if first and time.monotonic() - first[0] < _SAME:
@@ -59,8 +81,11 @@ def raising_stops() -> Iterator[None]:
 
     for number in before:
         signal.signal(number, note)
+    sys.unraisablehook = lost
     try:
         yield
     finally:
+        sys.unraisablehook = report
+        over.set()
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -55,7 +55,7 @@ def test_the_table_marks_what_cannot_be_told_from_the_best(tmp_path: Path) -> No
     text = str(result)
     assert "within the noise, fid: first and second" in text
     assert "within the noise, is: second and third" in text
-    assert "≈ not told from the best value" in text
+    assert "≈ cannot be told from the best value" in text
     assert result.report_html and result.report_json
     page = result.report_html.read_text(encoding="utf-8")
     assert "12 ± 3 ≈" in page and "within the noise, is: second and third" in page

@@ -4,6 +4,10 @@ This is the only list of them. It names classes instead of importing them, so th
 can print its help without loading PyTorch.
 """
 
+from collections.abc import Iterable
+
+from crossimage.utils.names import did_you_mean
+
 METRICS = {
     "fid": "distribution.FID",
     "kid": "distribution.KID",
@@ -26,3 +30,15 @@ METRICS = {
     "cis": "diversity.ConditionalInceptionScore",
 }
 """Module and class of every metric by its name, in the order of the report."""
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Refuse unknown metrics.
+
+    Raises:
+        ValueError: A name is not in the list; the nearest one is suggested.
+    """
+    for name in names:
+        if name not in METRICS:
+            hint = did_you_mean(name, METRICS)
+            raise ValueError(f"unknown metric '{name}', expected one of {', '.join(METRICS)}{hint}")

@@ -11,7 +11,7 @@ from crossimage.evaluation.report.figures import Figure
 TIED = "≈"
 """Mark of figures that can't be told from the best one of their column."""
 
-MEANING = "not told from the best value: the difference lies within the noise of both figures"
+MEANING = "cannot be told from the best value: the difference lies within the noise of both figures"
 """Meaning of the mark."""
 
 

@@ -190,14 +190,19 @@ def as_table(evaluations: Sequence[Evaluation]) -> list[list[str]]:
 
 
 def noise_of(evaluations: Sequence[Evaluation]) -> list[str]:
-    """Return the differences within the noise as sentences: of each figure, all pairs of runs."""
+    """Return the differences within the noise as sentences: of each figure, all pairs of runs.
+
+    Of two runs, the mark says it.
+    """
     found = {name: within for name, within in _pairs(evaluations).items() if within}
     sentences = [
         f"within the noise, {name}: " + ", ".join(f"{a} and {b}" for a, b in within)
         for name, within in found.items()
     ]
     marked = any(_tied(name, evaluations) for name in found)
-    return [f"{TIED} {MEANING}", *sentences] if marked else sentences
+    if marked:
+        return [f"{TIED} {MEANING}", *(sentences if len(evaluations) > 2 else [])]
+    return sentences
 
 
 def _pairs(evaluations: Sequence[Evaluation]) -> dict[str, list[tuple[str, str]]]:

@@ -19,7 +19,7 @@ from crossimage.data.sources.domains.named import (
 )
 from crossimage.data.sources.domains.names import Choice, choose_names
 from crossimage.data.sources.domains.shards import halves_of, in_shards
-from crossimage.data.sources.find import visible_folders
+from crossimage.data.sources.find import check_image, visible_folders
 from crossimage.data.sources.folders import (
     LAYOUTS,
     Domain,
@@ -222,7 +222,12 @@ def _explain(folder: Path, found: Sequence[str], rules: DataRules) -> None:
     holds = "no training images"
     if found:
         holds = f"images of one domain ({found[0]})"
-    raise FileNotFoundError(f"{folder} holds {holds}; {LAYOUTS}")
+    elif not any(path.is_file() and check_image(path) for path in folder.iterdir()):
+        raise FileNotFoundError(f"{folder} holds {holds}; {LAYOUTS}")
+    raise FileNotFoundError(
+        f"{folder} holds {holds}; {LAYOUTS}. Of a folder of photos, `crossimage data make` makes "
+        "pairs, such as edges and photos"
+    )
 
 
 def _alike(domains: tuple[Domain, ...]) -> tuple[Domain, ...]:
