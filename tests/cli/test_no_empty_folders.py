@@ -118,7 +118,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     "name",
     ["import", "translate", "sample", "export", "video (frames)", "video (gif)", "data inspect",
      "data make outlines", "data make noise_sketches", "data make edges", "data make blur",
-     "data make combine", "data make split", "study make"],
+     "data make combine", "study make"],
 )  # fmt: skip
 def test_a_full_disk_at_the_first_result_leaves_no_folder(
     name: str, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

@@ -122,7 +122,11 @@ def kept_parts(
             for path in folder.glob("part-*"):
                 path.unlink()
             record = {"made_from": made_from, "drawn": drawn, "threads": threads}
-            write_text(folder / _RECORD, json.dumps(record))
+            try:
+                write_text(folder / _RECORD, json.dumps(record))
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
         parts = Parts(folder, kept, drawn, threads, replaced=known is not None and not same)
         try:
             yield parts
