@@ -28,6 +28,7 @@ from tests.faults import (
     special_files,
     text_mutants,
 )
+from tests.faults.archives import mutants as archives
 from tests.faults.commands import trials
 from tests.faults.harness import Victims
 from tests.faults.image_mutants import Mutant, Outcome
@@ -39,6 +40,7 @@ Files = tuple[Callable[[int], Iterator[Mutant]], Callable[[Sequence[Mutant]], Ou
 FILES: dict[str, Files] = {
     "images": (image_mutants.mutants, image_mutants.check),
     "models and checkpoints": (model_mutants.mutants, model_mutants.check),
+    "archives": (archives.mutants, archives.check),
     "imports": (import_mutants.mutants, import_mutants.check),
     "recipes and tables": (text_mutants.mutants, text_mutants.check),
 }

@@ -8,19 +8,23 @@ from itertools import islice
 import pytest
 
 from tests.faults import import_mutants, model_mutants, text_mutants
+from tests.faults.archives import mutants as archives
 from tests.faults.fuzz import runs_of
 from tests.faults.image_mutants import Mutant, Outcome
 
 READERS = [
     (model_mutants.mutants, model_mutants.check, 150),
     (import_mutants.mutants, import_mutants.check, 80),
+    (archives.mutants, archives.check, 112),
     (text_mutants.mutants, text_mutants.check, 150),
 ]
 MOST = 300 * 2**20
 """Bytes of memory that refusing a file may take."""
 
 
-@pytest.mark.parametrize(("mutants", "check", "count"), READERS, ids=["models", "imports", "texts"])
+@pytest.mark.parametrize(
+    ("mutants", "check", "count"), READERS, ids=["models", "imports", "archives", "texts"]
+)
 def test_files_are_read_or_refused_in_a_sentence(
     mutants: Callable[[int], Iterator[Mutant]],
     check: Callable[[Sequence[Mutant]], Outcome],
@@ -32,7 +36,7 @@ def test_files_are_read_or_refused_in_a_sentence(
     assert 0 < outcome.read < count
 
 
-@pytest.mark.parametrize("mutants", [reader[0] for reader in READERS], ids=["m", "i", "t"])
+@pytest.mark.parametrize("mutants", [reader[0] for reader in READERS], ids=["m", "i", "a", "t"])
 def test_the_same_seed_gives_the_same_files(mutants: Callable[[int], Iterator[Mutant]]) -> None:
     assert list(islice(mutants(5), 8)) == list(islice(mutants(5), 8))
     assert list(islice(mutants(5), 8)) != list(islice(mutants(6), 8))

@@ -221,3 +221,15 @@ def test_names_that_would_take_more_memory_than_the_file_are_refused(
     with pytest.raises(ValueError, match="names.pth holds (a name|more than)") as refusal:
         read_checkpoint(path)
     assert len(str(refusal.value)) < 1_000
+
+
+def test_an_object_in_the_place_of_biases_does_not_make_another_layer(tmp_path: Path) -> None:
+    layer = {"model.1.weight": torch.ones(4, 3, 7, 7), "model.1.bias": nn.Conv2d(1, 1, 1)}
+    torch.save(layer, tmp_path / "G.pth")
+    with pytest.raises(ValueError, match=r"'model\.1\.bias' as a Python object .*Conv2d.*expected"):
+        read_checkpoint(tmp_path / "G.pth")
+    torch.save(layer | {"model.1.bias": [0.0] * 4}, tmp_path / "G.pth")
+    with pytest.raises(ValueError, match=r"'model\.1\.bias' as a list; expected a tensor"):
+        read_checkpoint(tmp_path / "G.pth")
+    torch.save({"model.1.weight": torch.ones(4), "model.1._extra_state": []}, tmp_path / "G.pth")
+    assert list(read_checkpoint(tmp_path / "G.pth").state) == ["model.1.weight"]

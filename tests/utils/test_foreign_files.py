@@ -190,3 +190,45 @@ def test_an_archive_of_many_entries_takes_little_memory(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:
         tracemalloc.stop()
+
+
+def of_many_members(path: Path) -> None:
+    with tarfile.open(path, "w") as archive:
+        for i in range(3000):
+            archive.addfile(tarfile.TarInfo(str(i)))
+        archive.addfile(tarfile.TarInfo("gen.pt"))
+
+
+def of_a_long_name(path: Path) -> None:
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as archive:
+        archive.addfile(tarfile.TarInfo("gen.pt"))
+        archive.addfile(tarfile.TarInfo("x" * 3_000_000))
+
+
+def of_an_impossible_size(path: Path) -> None:
+    info = tarfile.TarInfo("gen.pt")
+    info.size = 2**62
+    path.write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+
+
+@pytest.mark.parametrize("write", [of_many_members, of_a_long_name, of_an_impossible_size])
+def test_tar_archives_are_looked_at_within_bounds(
+    write: Callable[[Path], None], tmp_path: Path
+) -> None:
+    file = tmp_path / "model.pth"
+    write(file)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"model\.pth is "):
+        read_pickle(file)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 2_500_000
+
+
+def test_checkpoints_of_the_oldest_kind_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "model.pth"
+    with tarfile.open(file, "w") as archive:
+        for name in ("sys_info", "storages", "tensors", "pickle"):
+            archive.addfile(tarfile.TarInfo(name))
+    with pytest.raises(ValueError, match="a PyTorch checkpoint of the oldest kind.*save it anew"):
+        read_pickle(file)

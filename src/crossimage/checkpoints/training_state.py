@@ -191,7 +191,7 @@ def _read(path: Path, step: int | None = None) -> dict[str, Any]:
     try:
         with open_data(path) as file:
             _check_seal(file)
-            survey(file, verify=False, most=_MAX_WORK)
+            survey(file, verify=False, most=_MAX_WORK, behind=_SEAL_LENGTH)
             state = torch.load(file, "cpu", weights_only=True)
     except FileNotFoundError:
         raise

@@ -80,6 +80,7 @@ def read_checkpoint(path: Path) -> Contents:
         )
     found = Contents(path, {})
     _collect(found, content, "")
+    _check_complete(found)
     wrapper = next((w for w in _WRAPPERS if isinstance(content.get(w), Mapping)), None)
     inside = {name: t for name, t in found.state.items() if name.startswith(f"{wrapper}.")}
     if inside:
@@ -125,6 +126,22 @@ def _collect(found: Contents, content: Mapping[str, Any], prefix: str) -> None:
             found.left_out[name] = f"{_OBJECT} ({cut(value.name)})"
         elif value is not None:
             found.left_out[name] = f"a {type(value).__name__}"
+
+
+def _check_complete(found: Contents) -> None:
+    """Refuse what is no tensor and stands beside the tensors of a layer, such as its biases.
+
+    Without them it would be taken for another layer. Layers may keep values of their own as
+    ``_extra_state``.
+    """
+    layers = {name.rpartition(".")[0] for name in found.state} - {""}
+    for name, what in found.left_out.items():
+        layer, _, last = name.rpartition(".")
+        if layer in layers and last != "_extra_state" and what.startswith((_OBJECT, "a list")):
+            raise ValueError(
+                f"{found.path} holds '{cut(name)}' as {what}; expected a tensor, like the "
+                "others of this layer: save the network's state_dict()"
+            )
 
 
 def _without_prefixes(state: State) -> State:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import os
 import re
 import tarfile
 import zipfile
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from crossimage.utils.files import check_not_special
-from crossimage.utils.reading import open_data
+from crossimage.utils.reading import DataFile, open_data
 from crossimage.utils.tensor_files.archives import open_archive
 
 _HEAD, _TEXT = 512, 4096
+_MEMBERS = 1_000  # of a tar archive that are looked at
+_MOST = 1 << 20  # bytes of a name in one
 
 
 class Kind(NamedTuple):
@@ -47,6 +53,11 @@ _EXPORTED = (
 _TENSORFLOW = Kind("a file of a TensorFlow model", _CONVERT)
 _ONNX = Kind("an ONNX model", _EXPORTED)
 _IMAGE = Kind("an image", "give the file of a model in its place")
+_OLDEST = Kind(
+    "a PyTorch checkpoint of the oldest kind, a tar archive",
+    "if you trust it, save it anew in Python with torch.save(torch.load(path, "
+    "weights_only=False), 'weights.pth'), and give that file",
+)
 _UNPACK = "unpack it, and give the checkpoint inside"
 
 _STARTS = (
@@ -190,12 +201,32 @@ def _by_members(path: Path) -> Kind | None:
 
 def _by_archive(path: Path) -> Kind | None:
     """Recognise a tar archive, which the oldest PyTorch checkpoints are too."""
-    try:
-        with open_data(path) as file, tarfile.open(fileobj=file, mode="r:") as archive:
-            names = archive.getnames()
-    except (tarfile.TarError, ValueError):
+    names: list[str] = []
+    with (
+        suppress(tarfile.TarError, ValueError),  # those before the damage say what it is
+        _Bounded(DataFile(os.fspath(path))) as file,
+        tarfile.open(fileobj=file, mode="r:") as archive,
+    ):
+        names.extend(member.name for member in islice(archive, _MEMBERS))
+    if not names:
         return None
-    return None if "storages" in names else _archive("tar", names)
+    return _OLDEST if {"storages", "pickle"} <= {*names} else _archive("tar", names)
+
+
+class _Bounded(io.BufferedReader):
+    """A file of which few bytes are read at once, since headers say any length and any place."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read bytes, or refuse to read many."""
+        if size is None or not 0 <= size <= _MOST:
+            raise tarfile.ReadError("a header is too long")
+        return super().read(size)
+
+    def seek(self, place: int, whence: int = 0, /) -> int:
+        """Go to a place, or refuse one that no file has."""
+        if not 0 <= place < 1 << 62:
+            raise tarfile.ReadError("a header leads nowhere")
+        return super().seek(place, whence)
 
 
 def _archive(kind: str, names: list[str]) -> Kind:

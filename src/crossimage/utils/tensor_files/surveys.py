@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from typing import IO, Any
 
-from crossimage.utils.tensor_files.archives import open_archive
+from crossimage.utils.tensor_files.archives import check_plain, open_archive
 from crossimage.utils.tensor_files.pickles import MAX_WORK, Outline, Storage, follow, total
 from crossimage.utils.texts.shown import cut, shown
 
@@ -31,7 +31,7 @@ _ITEM_SIZES = {
 }  # fmt: skip
 
 
-def survey(file: IO[bytes], *, verify: bool = True, most: int = MAX_WORK) -> Any:
+def survey(file: IO[bytes], *, verify: bool = True, most: int = MAX_WORK, behind: int = 0) -> Any:
     """Check a PyTorch file before it is loaded.
 
     Args:
@@ -40,6 +40,7 @@ def survey(file: IO[bytes], *, verify: bool = True, most: int = MAX_WORK) -> Any
             the bytes.
         most: How much work the steps of its pickle may be; see
             :data:`~crossimage.utils.tensor_files.pickles.MAX_WORK`.
+        behind: Number of bytes that belong behind an archive.
 
     Returns:
         What its pickle describes; see :func:`~crossimage.utils.tensor_files.pickles.follow`.
@@ -52,7 +53,7 @@ def survey(file: IO[bytes], *, verify: bool = True, most: int = MAX_WORK) -> Any
     try:
         file.seek(0)
         if file.read(2) == b"PK":
-            content, sizes = _archive(file, size, verify, most)
+            content, sizes = _archive(file, size, verify, most, behind)
             left = sum(sizes.values())
         else:
             content, sizes = _pickles(file, size, most)
@@ -64,14 +65,15 @@ def survey(file: IO[bytes], *, verify: bool = True, most: int = MAX_WORK) -> Any
     return content
 
 
-def _archive(file: IO[bytes], size: int, verify: bool, most: int) -> tuple[Any, dict[str, int]]:
+def _archive(
+    file: IO[bytes], size: int, verify: bool, most: int, behind: int
+) -> tuple[Any, dict[str, int]]:
     """Return what an archive's pickle describes, and the sizes of its storages in bytes."""
     with open_archive(file) as archive:
         entries = archive.infolist()
         if sum(entry.file_size for entry in entries) > _MAX_GROWTH * size + _ALLOWANCE:
             raise ValueError("its entries unpack to many times its size")
-        if len({entry.filename for entry in entries}) < len(entries):
-            raise ValueError("two of its entries have one name")
+        check_plain(file, archive, behind)
         pickles = [entry for entry in entries if entry.filename.endswith("/data.pkl")]
         if len(pickles) != 1:
             raise ValueError(f"it has {len(pickles)} entries data.pkl, expected one")
