@@ -95,25 +95,25 @@ def originals() -> dict[str, bytes]:
         path = Path(folder) / "m.safetensors"
         for name in _METHODS:
             for everything in (False, True):
-                method = _method(name)
+                method = method_of(name)
                 save_model(path, method, discriminators=everything)
                 files[f"{name}-{everything}.safetensors"] = path.read_bytes()
         write_network(path, "classifier", nn.Linear(3, 4), {"inputs": 3, "classes": list("abcd")})
         files["classifier.safetensors"] = path.read_bytes()
         for name in ("munit", "cyclegan"):
-            state = _state(name)
+            state = state_of(name)
             files[f"{name}.pt"] = Checkpoints(Path(folder), 1).save(2, state).read_bytes()
     return files
 
 
-def _method(name: str) -> Any:
+def method_of(name: str) -> Any:
     cls = METHODS[name]
     settings = {"crop": 16, "domains": "a,b"} | SMALL[name]
     return cls(build(cls.Config, settings), training=True)
 
 
-def _state(name: str) -> dict[str, Any]:
-    method = _method(name)
+def state_of(name: str) -> dict[str, Any]:
+    method = method_of(name)
     return {
         "step": 2, "seconds": 1.0, "method": method.tensors(), "average": None, "memories": [{}],
         "optimizers": {"generators": {"state": {}, "param_groups": [{"lr": 0.1, "params": [0]}]}},

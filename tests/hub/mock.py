@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,6 +40,7 @@ class Hub:
         self.requests: list[str] = []
         self.large: dict[str, bytes] = {}
         self.down = False
+        self.meanwhile: Callable[[], object] = lambda: None  # before each answer
         self.url = ""
 
     def repo(self, name: str, files: dict[str, bytes]) -> str:
@@ -75,6 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
         hub, path = self.hub, urlsplit(self.path).path
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         hub.requests.append(f"{self.command} {path}")
+        hub.meanwhile()
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
         if hub.down:
             return self._error(503, "", "down for maintenance")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -37,6 +39,9 @@ def refused_by(error: Exception) -> Refused:
             return Refused(503, f"{error}; ask again later", {"Retry-After": _RETRY})
         case ClosedError():
             return Refused(503, str(error), {"Retry-After": _RETRY_ELSEWHERE})
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG):
+            reason = "the server has no room for temporary files; ask again later"
+            return Refused(507, reason, {"Retry-After": _RETRY_ELSEWHERE})
         case ValueError() | OSError():  # about the image, or what does not fit
             return Refused(422, first_line(error))
     if isinstance(error, RecursionError) or is_out_of_memory(error):

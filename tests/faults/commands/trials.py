@@ -106,12 +106,12 @@ def stopped(bench: Bench) -> Trial:
         elif taken > 10:
             problem = f"it took {taken:.0f} s to end"
         problem = problem or bench.leftovers(place)
-    problem = problem or _orphans(process.pid) or bench.torn(name, place)
+    problem = problem or orphans(process.pid) or bench.torn(name, place)
     problem = problem or bench.again(name, place)
     return Trial(name, f"stopped by {number.name}", hit, problem, place)
 
 
-def _orphans(group: int | None) -> str:
+def orphans(group: int | None) -> str:
     """Name the processes that are left of a process group."""
     assert group
     end = time.monotonic() + 5

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,6 +21,7 @@ _EXPECTED = "expected a folder of images, or .npz statistics with mu and sigma"
 _LARGEST = (
     8 << 24
 ) + 4096  # bytes of an array: a covariance of 4,096 features in float64, and its header
+_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, KeyError, RuntimeError)
 _TOLERANCE = 1e-3  # of the largest value of a covariance, for what rounding may have done to it
 
 
@@ -95,7 +98,7 @@ def read_moments(path: Path) -> Moments:
                 mean, covariance = (np.asarray(file[name]) for name in ("mu", "sigma"))
     except (FileNotFoundError, FailedReadError):
         raise
-    except (zipfile.BadZipFile, EOFError, OSError, KeyError, RuntimeError) as error:
+    except _DAMAGE as error:
         raise ValueError(f"{path} is damaged ({error}); copy or download it again") from None
     except ValueError as error:
         if str(path) in str(error):
