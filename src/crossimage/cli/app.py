@@ -36,7 +36,7 @@ from crossimage.utils.rank import is_first_process
 from crossimage.utils.reading import failed_read
 from crossimage.utils.signals import Stop, raising_stops
 from crossimage.utils.streams import open_missing_streams, print_error, silence
-from crossimage.utils.writing.failures import reason_of
+from crossimage.utils.writing.failures import file_of, reason_of
 from crossimage.utils.writing.folders import no_empty_folders, remove_empty_folders
 
 app = Commands()
@@ -192,7 +192,8 @@ def _sentence(error: Exception, arguments: list[str]) -> str | None:
         )
     if isinstance(error, OSError) and error.strerror:
         reason = reason_of(error)
-        text = f"{error.filename}: {reason}" if error.filename else reason
+        file = file_of(error)
+        text = f"{file}: {reason}" if file else reason
     return " ".join(text.split())
 
 

@@ -24,3 +24,9 @@ if hasattr(errno, "ESTALE"):
 def reason_of(error: OSError) -> str:
     """Return why the system refused, and what to do; the system's own words for rarer errors."""
     return _REASONS.get(error.errno or 0) or error.strerror or str(error)
+
+
+def file_of(error: OSError) -> str | None:
+    """Return the file that an error is about: of a copy, the one for which there is no room."""
+    written = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+    return error.filename2 if written and error.filename2 else error.filename
