@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from crossimage.utils.writing.failures import reason_of
+from crossimage.utils.writing.failures import file_of, reason_of
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,10 @@ def test_errors_of_the_system_say_what_to_do(number: int, words: str) -> None:
 
 def test_an_error_without_a_number_speaks_for_itself() -> None:
     assert reason_of(OSError("the encoder failed")) == "the encoder failed"
+
+
+def test_a_copy_without_room_is_about_the_file_that_is_written() -> None:
+    full = OSError(errno.ENOSPC, "full", "model", None, "copy")
+    unread = OSError(errno.EIO, "broken", "model", None, "copy")
+    assert (file_of(full), file_of(unread)) == ("copy", "model")
+    assert file_of(OSError(errno.ENOSPC, "full", "model")) == "model"

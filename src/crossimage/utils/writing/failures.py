@@ -29,4 +29,5 @@ def reason_of(error: OSError) -> str:
 def file_of(error: OSError) -> str | None:
     """Return the file that an error is about: of a copy, the one for which there is no room."""
     written = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
-    return error.filename2 if written and error.filename2 else error.filename
+    file: str | None = error.filename2 if written and error.filename2 else error.filename
+    return file
