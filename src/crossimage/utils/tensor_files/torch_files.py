@@ -15,7 +15,7 @@ from crossimage.utils.foreign_files import kind_of
 from crossimage.utils.reading import FailedReadError, open_data, reads_noticed
 from crossimage.utils.tensor_files.pickles import Other
 from crossimage.utils.tensor_files.surveys import survey
-from crossimage.utils.texts.shown import cut
+from crossimage.utils.texts.shown import cut, first_line
 from crossimage.utils.writing.failures import reason_of
 
 
@@ -76,7 +76,7 @@ def _read(path: Path, file: IO[bytes], objects: bool) -> Any:
     except (MemoryError, OSError):
         raise
     except ValueError as error:
-        raise ValueError(f"{_damage(path)} ({cut(error)}); copy or download it again") from None
+        raise ValueError(f"{_damage(path)} ({first_line(error)}); copy or download it again") from None
     except Exception as error:  # damaged bytes lead to errors of all kinds
         if os.strerror(errno.EIO) in str(error):  # PyTorch itself reads the oldest checkpoints
             raise _failed(path) from None
