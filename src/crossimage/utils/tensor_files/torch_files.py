@@ -76,7 +76,9 @@ def _read(path: Path, file: IO[bytes], objects: bool) -> Any:
     except (MemoryError, OSError):
         raise
     except ValueError as error:
-        raise ValueError(f"{_damage(path)} ({first_line(error)}); copy or download it again") from None
+        raise ValueError(
+            f"{_damage(path)} ({first_line(error)}); copy or download it again"
+        ) from None
     except Exception as error:  # damaged bytes lead to errors of all kinds
         if os.strerror(errno.EIO) in str(error):  # PyTorch itself reads the oldest checkpoints
             raise _failed(path) from None
