@@ -208,6 +208,7 @@ def _command(
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # as the command line does before it has begun
     os.setsid()  # a process group of its own, as in a shell
     os.environ.update(environment, COLUMNS="250")
+    tempfile.tempdir = None  # the server that it was forked from has looked before
     torch.set_num_threads(1)
     multiprocessing.set_start_method("fork", force=True)  # the usual way to start loader processes
     with open(said or os.devnull, "a") as file:
