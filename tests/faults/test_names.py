@@ -19,7 +19,7 @@ from crossimage.checkpoints.model_file import save_model
 from crossimage.cli.app import main
 from crossimage.config import build
 from crossimage.methods import METHODS
-from tests.conftest import SMALL
+from tests.conftest import SMALL, as_arguments, small
 from tests.faults.names import AWKWARD, with_suffix
 
 ALL = os.environ.get("AWKWARD_NAMES") == "all"
@@ -51,8 +51,7 @@ COMMANDS: dict[str, Words] = {
     "export": lambda w, out: ["export", model_in(w), with_onnx(out)],
     "info": lambda w, _: ["info", model_in(w)],
     "train": lambda w, out: [
-        "train", "cyclegan", "--data", w, "--out", out, "steps=1", "crop=16", "resize=16",
-        "generator.width=2", "discriminator.width=2", "generator.residual_blocks=1",
+        "train", "munit", "--data", w, "--out", out, *as_arguments(small(steps=1, crop=16)),
     ],
 }  # fmt: skip
 QUICK = ("data inspect", "data make split", "data make combine", "study make", "translate", "info")
