@@ -173,6 +173,43 @@ def test_an_image_is_pasted_and_the_command_is_copied(
     assert desktop.execute_async_script(read) == shown
 
 
+def test_the_result_is_copied_as_an_image_or_the_page_says_why_not(
+    desktop: webdriver.Chrome, address: str
+) -> None:
+    opened(desktop, address)  # in 16 px, the size of training of the model of labels
+    rights = {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
+    desktop.execute_cdp_cmd("Browser.grantPermissions", rights)
+    desktop.find_element(By.CSS_SELECTOR, ".copy-image").click()
+    wait(desktop, lambda b: "image is copied" in b.find_element(By.ID, "status").text)
+    compared = """
+    const done = arguments[0];
+    const pixels = async (blob) => {
+      const bitmap = await createImageBitmap(blob);
+      const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+      const context = canvas.getContext('2d');
+      context.drawImage(bitmap, 0, 0);
+      return [bitmap.width, ...context.getImageData(0, 0, bitmap.width, bitmap.height).data];
+    };
+    (async () => {
+      const [item] = await navigator.clipboard.read();
+      const copied = await pixels(await item.getType('image/png'));
+      const canvas = document.createElement('canvas'), shown = document.querySelector('.after');
+      [canvas.width, canvas.height] = [shown.naturalWidth, shown.naturalHeight];
+      canvas.getContext('2d').drawImage(shown, 0, 0);
+      const own = await new Promise((resolve) => canvas.toBlob(resolve));
+      done([copied.length, copied.join() === (await pixels(own)).join()]);
+    })().catch((error) => done(`${error}`));
+    """
+    assert desktop.execute_async_script(compared) == [1 + 16 * 16 * 4, True]
+    denied = {"permission": {"name": "clipboard-write"}, "setting": "denied"}
+    desktop.execute_cdp_cmd("Browser.setPermission", denied)
+    try:
+        desktop.find_element(By.CSS_SELECTOR, ".copy-image").click()
+        wait(desktop, lambda b: "save the image" in b.find_element(By.ID, "status").text)
+    finally:
+        desktop.execute_cdp_cmd("Browser.resetPermissions", {})
+
+
 def test_the_webcam_gives_an_image_in_the_dark(address: str) -> None:
     with chromium(1000, 800, camera=True) as browser:
         dark = [{"name": "prefers-color-scheme", "value": "dark"}]

@@ -78,6 +78,7 @@ class Panel {
     find(".more").addEventListener("click", () => { this.count += STYLES; this.fill(); });
     find(".wipe input").addEventListener("input", (event) => this.wipe(event.target.value));
     find(".copy").addEventListener("click", () => this.copy());
+    find(".copy-image").addEventListener("click", () => this.copyImage());
     find(".reset").addEventListener("click", () => { for (const one of this.find(".axes").querySelectorAll("input")) one.value = 0; this.slide(); });
     find(".first").addEventListener("click", () => this.end(0));
     find(".second").addEventListener("click", () => this.end(1));
@@ -239,7 +240,9 @@ class Panel {
     this.working = false;
   }
   put(made, wish, moved) {
-    const after = this.find(".after"), url = show(after, blobOf(made.image)), link = this.find(".save");
+    this.image = blobOf(made.image);
+    const url = show(this.find(".after"), this.image), link = this.find(".save");
+    this.find(".copy-image").disabled = false;
     link.href = url;
     link.download = made.name;
     this.style = made.style;
@@ -278,9 +281,22 @@ class Panel {
     try { await navigator.clipboard.writeText(text); }
     catch {
       getSelection().selectAllChildren(this.find("code"));
-      document.execCommand("copy");
+      if (!document.execCommand("copy")) {
+        say("The browser does not let this page copy; the command is selected, so copy it with the keyboard.", true);
+        return;
+      }
     }
     say("The command is copied.");
+  }
+  async copyImage() {
+    try {
+      await navigator.clipboard.write([new ClipboardItem({"image/png": this.image})]);
+      say("The image is copied.");
+    } catch { // refused, or the browser lacks it, as all do at http addresses of other computers
+      say(isSecureContext
+        ? "The browser does not let this page copy images; allow it the clipboard, or save the image."
+        : "Browsers copy images only from pages on this computer or with HTTPS; save the image.", true);
+    }
   }
 }
 
