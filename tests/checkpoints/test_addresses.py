@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from crossimage.checkpoints import addresses
-from crossimage.checkpoints.addresses import model_path, scheme_of
+from crossimage.checkpoints.addresses import check_model, model_path, scheme_of
 
 
 def test_a_path_stays_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,3 +53,34 @@ def test_malformed_addresses_are_refused_before_anything_is_asked(
 ) -> None:
     with pytest.raises(ValueError, match=sentence):
         model_path(address)
+
+
+@pytest.mark.parametrize(
+    ("page", "address"),
+    [
+        ("https://huggingface.co/jane/shoes", "hf://jane/shoes"),
+        ("http://hf.co/jane/shoes/", "hf://jane/shoes"),
+        ("https://huggingface.co/jane/shoes/tree/main", "hf://jane/shoes"),
+        ("https://huggingface.co/jane/shoes/blob/v2/model.safetensors", "hf://jane/shoes@v2"),
+        ("https://huggingface.co/jane/shoes?library=crossimage", "hf://jane/shoes"),
+    ],
+)
+def test_a_page_of_the_hub_is_refused_with_the_address_of_its_model(
+    page: str, address: str
+) -> None:
+    for check in (model_path, check_model):
+        with pytest.raises(ValueError, match=f"is a page of the hub; .*, {address}$"):
+            check(page)
+
+
+@pytest.mark.parametrize("text", ["jane/shoes", "hf:jane/shoes", "HF://jane/shoes"])
+def test_what_looks_like_a_repository_gets_its_address(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="a model on the hub would be hf://jane/shoes$"):
+        check_model(text)
+    (tmp_path / "jane").mkdir()
+    if text == "jane/shoes":
+        with pytest.raises(FileNotFoundError, match="or a run folder$"):
+            check_model(text)

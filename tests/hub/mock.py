@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,10 +23,13 @@ class Repo:
     private: bool = False
     gated: bool = False
 
-    def commit(self, files: dict[str, bytes], revision: str = "main") -> str:
+    def commit(
+        self, files: dict[str, bytes], revision: str = "main", deleted: Sequence[str] = ()
+    ) -> str:
         before = self.commits.get(self.revisions.get(revision, ""), {})
         commit = hashlib.sha1(repr((len(self.commits), sorted(files))).encode()).hexdigest()
-        self.commits[commit] = before | files
+        after = before | files
+        self.commits[commit] = {name: after[name] for name in after if name not in deleted}
         self.revisions[revision] = commit
         return commit
 
@@ -94,7 +97,9 @@ class _Handler(BaseHTTPRequestHandler):
             for each in objects:
                 each["actions"] = {"upload": {"href": f"{hub.url}/large/{each['oid']}"}}
             return self._answer(200, {"transfer": "basic", "objects": objects})
-        api = re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/(revision|preupload|commit)/(.+))?", path)
+        api = re.fullmatch(
+            r"/api/models/([^/]+/[^/]+)(?:/(revision|preupload|commit|tree)/(.+))?", path
+        )
         file = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
         match = api or file
         name = match[1] if match else ""
@@ -116,6 +121,12 @@ class _Handler(BaseHTTPRequestHandler):
         if commit not in repo.commits:
             return self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         files_there = repo.commits[commit]
+        if api and api[2] == "tree":
+            tree = [
+                {"type": "file", "path": each, "size": len(content), "oid": "0" * 40}
+                for each, content in sorted(files_there.items())
+            ]
+            return self._answer(200, tree)
         if api:
             siblings = [{"rfilename": each} for each in sorted(files_there)]
             return self._answer(
@@ -146,14 +157,16 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, {"url": f"{self.hub.url}/{name}", "name": name, "id": "1"})
 
     def _commit(self, repo: Repo, name: str, body: bytes) -> None:
-        files = {}
+        files, deleted = {}, []
         for line in map(json.loads, body.splitlines()):
             value = line["value"]
             if line["key"] == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
             elif line["key"] == "lfsFile":
                 files[value["path"]] = self.hub.large[value["oid"]]
-        commit = repo.commit(files)
+            elif line["key"] == "deletedFile":
+                deleted.append(value["path"])
+        commit = repo.commit(files, deleted=deleted)
         self._answer(
             200, {"commitUrl": f"{self.hub.url}/{name}/commit/{commit}", "commitOid": commit}
         )

@@ -131,3 +131,32 @@ def test_an_exported_model_comes_with_its_other_graphs(hub: Hub) -> None:
     assert path.read_bytes() == b"a"
     assert path.with_name("model.style.onnx").read_bytes() == b"b"
     assert not path.with_name("README.md").exists()
+
+
+def test_files_of_an_exported_model_are_those_of_one_commit(hub: Hub) -> None:
+    hub.repo("jane/shoes", {"model.onnx": b"a", "model.style.onnx": b"b"})
+
+    def push() -> None:
+        if any("/resolve/" in each for each in hub.requests):
+            hub.meanwhile = lambda: None
+            hub.repos["jane/shoes"].commit({"model.onnx": b"c", "model.style.onnx": b"d"})
+
+    hub.meanwhile = push
+    path = model_path("hf://jane/shoes")
+    pair = path.read_bytes(), path.with_name("model.style.onnx").read_bytes()
+    assert pair in {(b"a", b"b"), (b"c", b"d")}
+
+
+def test_an_exported_model_that_arrived_in_part_is_not_taken_for_whole(hub: Hub) -> None:
+    files = {"model.onnx": b"a", "model.style.onnx": b"b", "model.mapping.onnx": b"c"}
+    commit = hub.repo("jane/shoes", files)
+
+    def fail() -> None:
+        hub.down = sum("GET" in each and "/resolve/" in each for each in hub.requests) > 1
+
+    hub.meanwhile = fail
+    with pytest.raises(ConnectionError, match="not in the cache; try again later"):
+        model_path(f"hf://jane/shoes@{commit}")
+    hub.down, hub.meanwhile = False, lambda: None
+    path = model_path(f"hf://jane/shoes@{commit}")
+    assert {each: path.with_name(each).read_bytes() for each in files} == files

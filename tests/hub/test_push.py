@@ -139,13 +139,29 @@ def test_a_private_model_never_lands_in_a_public_repository(hub: Hub, model_file
     assert len(hub.repos["jane/public"].commits) == 1
 
 
+def test_a_push_leaves_nothing_of_an_earlier_model(hub: Hub, model_file: Path) -> None:
+    old = {"model.onnx": b"1", "model.style.onnx": b"2", "model.mapping.onnx": b"3"}
+    hub.repo("jane/shoes", old | {"samples.png": b"4", "notes.md": b"5", "samples.md": b"6"})
+    push_model(model_file, "jane/shoes", "mit")
+    repo = hub.repos["jane/shoes"]
+    assert sorted(repo.commits[repo.revisions["main"]]) == [
+        "README.md", "model.safetensors", "notes.md", "samples.md",
+    ]  # fmt: skip
+
+
+def test_the_name_that_a_refusal_shows_is_one_that_is_taken(hub: Hub, model_file: Path) -> None:
+    with pytest.raises(ValueError, match="such as jane/shoes$"):
+        push_model(model_file, "hf://jane/shoes", "mit")
+    push_model(model_file, "jane/shoes", "mit")
+
+
 def test_tokens_and_rights_are_told_apart(
     hub: Hub, model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(PermissionError, match=r"other/shoes: the hub refuses your token \(403\)"):
         push_model(model_file, "other/shoes", "mit")
     hub.down = True
-    with pytest.raises(ConnectionError, match="the hub cannot be reached"):
+    with pytest.raises(ConnectionError, match=r"the hub cannot be reached \(it .* 503\); try ag"):
         push_model(model_file, "jane/shoes", "mit")
     monkeypatch.delenv("HF_TOKEN")
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", "/nonexistent")

@@ -19,6 +19,12 @@ _MODELS = (".safetensors", ".onnx")
 _LOOKED_AT = 1000  # files of a folder, for suggestions
 
 _ADDRESS = re.compile(r"(builtin:|hf:/{1,2})(.*)", re.DOTALL)
+_PAGE = re.compile(
+    r"https?:/{1,2}(?:www\.)?(?:huggingface\.co|hf\.co)/([^/?#@\s]+/[^/?#@\s]+)"
+    r"(?:/(?:tree|blob|resolve)/([^/?#\s]+))?(?:[/?#].*)?",
+    re.IGNORECASE,
+)
+_LIKE_REPOSITORY = re.compile(r"(?:hf:/{0,2})?([\w-]+/[\w.-]+)", re.IGNORECASE | re.ASCII)
 
 
 def model_path(model: str | Path, name: str = "the model's path") -> Path:
@@ -31,7 +37,7 @@ def model_path(model: str | Path, name: str = "the model's path") -> Path:
 
     Raises:
         FileNotFoundError: There is no such built-in model, or none on the hub.
-        ValueError: It is empty or malformed, or the hub's model cannot be had.
+        ValueError: It is empty or malformed or a page of the hub, or the hub's model cannot be had.
         OSError: The hub cannot be reached, or the file cannot be written.
     """
     scheme, rest = scheme_of(model)
@@ -39,6 +45,12 @@ def model_path(model: str | Path, name: str = "the model's path") -> Path:
         return _builtin(rest)
     if scheme == "hf":
         return download_model(parse_address(rest))
+    if page := _PAGE.fullmatch(str(model)):
+        at = f"@{page[2]}" if page[2] and page[2] != "main" else ""
+        raise ValueError(
+            f"{name}: {cut(str(model))} is a page of the hub; give the address of its model, "
+            f"hf://{page[1]}{at}"
+        )
     return as_path(model, name)
 
 
@@ -76,7 +88,7 @@ def builtin_names() -> list[str]:
 
 
 def _nearest(path: Path) -> str:
-    """Return a hint with the run or model whose name is nearest; empty if there is none."""
+    """Return a hint with the run or model whose name is nearest, or with an address of the hub."""
     places = [path.parent, *([Path("runs")] if path.parent == Path() else [])]
     known = [
         str(found)
@@ -86,7 +98,9 @@ def _nearest(path: Path) -> str:
         if found.suffix in _MODELS or (found / "model.safetensors").is_file()
     ]
     same = [found for found in known if Path(found).name == path.name]
-    return f"; did you mean '{same[0]}'?" if same else did_you_mean(str(path), known)
+    near = f"; did you mean '{same[0]}'?" if same else did_you_mean(str(path), known)
+    like = None if near or path.parent.is_dir() else _LIKE_REPOSITORY.fullmatch(str(path))
+    return f"; a model on the hub would be hf://{like[1]}" if like else near
 
 
 def _builtin(name: str) -> Path:

@@ -34,12 +34,13 @@ class Address(NamedTuple):
         return f"hf://{self.repo}" + (f"@{self.revision}" if self.revision else "")
 
 
-def parse_repo(text: str, name: str) -> str:
+def parse_repo(text: str, name: str, example: str) -> str:
     """Return the owner and name of a repository, if a text is such.
 
     Args:
         text: What the user gave.
         name: How error messages show it.
+        example: What they say that is expected.
 
     Raises:
         ValueError: It is not ``owner/name``.
@@ -47,8 +48,7 @@ def parse_repo(text: str, name: str) -> str:
     if not _REPOSITORY.fullmatch(text) or text.endswith((".git", "-", ".")):
         raise ValueError(
             f"{cut(name)} does not name a repository of the hub; expected OWNER/NAME, both of "
-            "letters, digits, -, _ and ., such as hf://jane/shoes, and for a certain branch, tag "
-            "or commit hf://jane/shoes@REVISION"
+            f"letters, digits, -, _ and ., such as {example}"
         )
     return text
 
@@ -67,7 +67,8 @@ def parse_address(text: str) -> Address:
         raise ValueError(
             f"hf://{cut(text)} has no revision after the @; expected a branch, a tag or a commit"
         )
-    return Address(parse_repo(repo, f"hf://{text}"), revision or None)
+    example = "hf://jane/shoes, and for a certain branch, tag or commit hf://jane/shoes@REVISION"
+    return Address(parse_repo(repo, f"hf://{text}", example), revision or None)
 
 
 def require_hub() -> ModuleType:
@@ -107,30 +108,34 @@ def download_model(address: Address) -> Path:
         api = hub.HfApi()
         info = api.model_info(address.repo, revision=address.revision, timeout=_SECONDS)
         names = _model_files([each.rfilename for each in info.siblings or ()], address)
-        paths = [
-            api.hf_hub_download(address.repo, name, revision=address.revision) for name in names
-        ]
+        revision = address.revision
+        for name in names:
+            path = Path(api.hf_hub_download(address.repo, name, revision=revision))
+            revision = path.parent.name  # the files of one commit, whatever is pushed meanwhile
     except Exception as error:
         found = _cached(hub, address) if is_unreachable(error) else None
         if found is None:
-            reraise(error, str(address))
+            reraise(error, str(address), ", and the model is not in the cache")
         warnings.warn(
             f"the hub cannot be reached ({why(error)}), so {address} is what was downloaded "
             f"before, commit {found.parent.name[:12]}",
             stacklevel=2,
         )
         return found
-    return Path(paths[0])
+    return path
 
 
 def _model_files(names: list[str], address: Address) -> list[str]:
-    """Return the names of a model's files, that of its translation first."""
+    """Return the names of a model's files in the order of their download.
+
+    The translation is the last, so that a model in the cache is complete.
+    """
     if MODEL in names:
         return [MODEL]
     if EXPORTED in names:
         stem = EXPORTED.removesuffix("onnx")
         parts = [f"{stem}{part}.onnx" for part in ("style", "mapping")]
-        return [EXPORTED, *(part for part in parts if part in names)]
+        return [*(part for part in parts if part in names), EXPORTED]
     held = few(sorted(names), separator=", ") or "nothing"
     raise FileNotFoundError(
         f"{address} is not a model of crossimage: it holds {held}, and no {MODEL} or {EXPORTED}; "
@@ -172,12 +177,13 @@ def why(error: BaseException) -> str:
     return f"it answers {status}" if status is not None else first_line(error)
 
 
-def reraise(error: Exception, what: str) -> NoReturn:
+def reraise(error: Exception, what: str, lacking: str = "") -> NoReturn:
     """Raise an error of the hub's package again as one sentence, and others as they are.
 
     Args:
         error: The error.
         what: The repository or the address that it is about, as the user wrote it.
+        lacking: What else is wrong if the hub cannot be reached, after a comma.
 
     Raises:
         ConnectionError: The hub did not answer.
@@ -188,19 +194,27 @@ def reraise(error: Exception, what: str) -> NoReturn:
     cause = error.__cause__
     if type(error) is RuntimeError and isinstance(cause, Exception):  # around errors of uploads
         error = cause
-    sentence = _translated(error, what)
+    sentence = _translated(error, what, lacking)
     if sentence is error:
         raise error
     raise sentence from error
 
 
-def _translated(error: Exception, what: str) -> Exception:
+def _remedy(error: Exception) -> str:
+    """Return what to do if the hub did not answer."""
+    if type(error).__name__ == "OfflineModeIsEnabled":
+        return "unset HF_HUB_OFFLINE"
+    if _status(error) is not None:
+        return "try again later"
+    return "connect to the network and run the same command again"
+
+
+def _translated(error: Exception, what: str, lacking: str) -> Exception:
     names = {cls.__name__ for cls in type(error).__mro__}
     status = _status(error)
     if is_unreachable(error):
         return ConnectionError(
-            f"{what}: the hub cannot be reached ({why(error)}), and the model is not in the cache; "
-            "connect to the network and run the same command again"
+            f"{what}: the hub cannot be reached ({why(error)}){lacking}; {_remedy(error)}"
         )
     if "GatedRepoError" in names:
         return PermissionError(
@@ -208,7 +222,10 @@ def _translated(error: Exception, what: str) -> Exception:
             "and log in with `hf auth login`"
         )
     if "RevisionNotFoundError" in names:
-        return FileNotFoundError(f"{what}: the repository has no such branch, tag or commit")
+        return FileNotFoundError(
+            f"{what}: the repository has no such branch, tag or commit; leave out @ and what "
+            "follows for the newest version"
+        )
     if "RepositoryNotFoundError" in names:
         return FileNotFoundError(
             f"{what} is not on the hub, or it is private and you have no access; check the name, "

@@ -23,7 +23,7 @@ from crossimage.checkpoints.load import load_networks
 from crossimage.checkpoints.model_file import model_hash, save_model
 from crossimage.hub.card import Facts, Origin, shortened, without_folders, write_card
 from crossimage.inference.display import run_folder_of
-from crossimage.inference.exported.about import beside
+from crossimage.inference.exported.about import Part, beside
 from crossimage.inference.exported.load import is_onnx, load_exported
 from crossimage.inference.exported.method import ExportedMethod
 from crossimage.inference.predictor import Predictor
@@ -37,6 +37,14 @@ from crossimage.utils.texts.shown import cut
 from crossimage.utils.writing.scratch import scratch_folder
 
 CARD = "README.md"
+_PARTS: tuple[Part, ...] = ("translation", "style", "mapping")
+_OWN = [
+    MODEL,
+    *(str(beside(Path(EXPORTED), part)) for part in _PARTS),
+    "samples.jpg",
+    "samples.png",
+]
+"""What an earlier push has uploaded, which would be taken for a part of the new model."""
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 
 
@@ -110,6 +118,7 @@ def push_model(
             lambda: api.upload_folder(
                 repo_id=repo, folder_path=str(prepared.folder),
                 commit_message=f"A {prepared.method} model, by crossimage {__version__}",
+                delete_patterns=_OWN,
             ),
             repo,
         )  # fmt: skip
@@ -122,7 +131,7 @@ def check_words(repo: str, licence: str | None) -> None:
     Raises:
         ValueError: One is missing or malformed.
     """
-    parse_repo(repo, f"'{cut(repo)}'")
+    parse_repo(repo, f"'{cut(repo)}'", "jane/shoes")
     if not licence:
         raise ValueError(
             "--license is missing: the licence under which others may use the weights, such as "
@@ -188,7 +197,7 @@ def prepare(
 
 def _write_files(path: Path, networks: Method, folder: Path) -> None:
     if is_onnx(path):
-        for part in ("translation", "style", "mapping"):
+        for part in _PARTS:
             own = beside(path, part)
             if own.is_file():
                 shutil.copyfile(own, beside(folder / EXPORTED, part))
