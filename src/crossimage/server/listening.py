@@ -10,6 +10,7 @@ from typing import Any
 
 MAX_CONNECTIONS = 2000
 """Connections at a time; further ones are answered that the server is busy."""
+_MAX_PORT = 65535
 
 
 @contextmanager
@@ -31,8 +32,10 @@ def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens.
 
     Raises:
-        ValueError: The port is in use, or the address is not one of this machine.
+        ValueError: The port is in use or not a port, or the address is not one of this machine.
     """
+    if not 0 <= port <= _MAX_PORT:  # getaddrinfo would divide, and take the remainder
+        raise ValueError(f"--port {port} is not a port; expected 0 to {_MAX_PORT}")
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         one = socket.socket(family, socket.SOCK_STREAM)
@@ -43,8 +46,6 @@ def listen(host: str, port: int) -> socket.socket:
         except BaseException:
             one.close()
             raise
-    except OverflowError:
-        raise ValueError(f"--port {port} is not a port; expected 0 to 65535") from None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise ValueError(
