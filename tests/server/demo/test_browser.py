@@ -108,6 +108,33 @@ def test_labels_are_toggles_and_what_a_model_lacks_is_hidden(
     wait(desktop, lambda b: command(b, 1) != before)
 
 
+def test_another_target_keeps_the_input_where_it_can(
+    desktop: webdriver.Chrome, address: str, tmp_path: Path
+) -> None:
+    opened(desktop, address)
+    desktop.find_elements(By.CSS_SELECTOR, "#samples .thumb")[2].click()
+    wait(desktop, lambda b: "testA/00002.png" in command(b) and "testA/00002.png" in command(b, 1))
+    first, labels = desktop.find_elements(By.CSS_SELECTOR, ".panel")
+    choose = "arguments[0].querySelectorAll('.toggle input')[arguments[1]].click()"
+    desktop.execute_script(choose, labels, 1)
+    wait(desktop, lambda b: "Blond_Hair=1" in command(b, 1))
+    assert "testA/00002.png" in command(desktop, 1)
+    desktop.execute_script(choose, first, 0)  # to a, whose inputs are those of b
+    wait(desktop, lambda b: "testB/00000.png" in command(b) and "testB/00000.png" in command(b, 1))
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "mine.png")
+    field = desktop.find_element(By.ID, "file")
+    for _ in range(2):  # the same file after a sample, too
+        field.send_keys(str(tmp_path / "mine.png"))
+        wait(desktop, lambda b: "mine.png" in command(b) and "mine.png" in command(b, 1))
+        desktop.find_elements(By.CSS_SELECTOR, "#samples .thumb")[1].click()
+        wait(desktop, lambda b: "00001.png" in command(b))
+    field.send_keys(str(tmp_path / "mine.png"))
+    wait(desktop, lambda b: "mine.png" in command(b))
+    desktop.execute_script(choose, first, 1)
+    wait(desktop, lambda b: "--to b" in command(b))
+    assert "mine.png" in command(desktop) and "mine.png" in command(desktop, 1)
+
+
 def test_every_control_has_a_label(desktop: webdriver.Chrome, address: str) -> None:
     opened(desktop, address)
     unnamed = """
@@ -176,7 +203,7 @@ def test_an_image_is_pasted_and_the_command_is_copied(
 def test_the_result_is_copied_as_an_image_or_the_page_says_why_not(
     desktop: webdriver.Chrome, address: str
 ) -> None:
-    opened(desktop, address)  # in 16 px, the size of training of the model of labels
+    opened(desktop, address)
     rights = {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
     desktop.execute_cdp_cmd("Browser.grantPermissions", rights)
     desktop.find_element(By.CSS_SELECTOR, ".copy-image").click()
@@ -200,7 +227,7 @@ def test_the_result_is_copied_as_an_image_or_the_page_says_why_not(
       done([copied.length, copied.join() === (await pixels(own)).join()]);
     })().catch((error) => done(`${error}`));
     """
-    assert desktop.execute_async_script(compared) == [1 + 16 * 16 * 4, True]
+    assert desktop.execute_async_script(compared) == [1 + 64 * 64 * 4, True]
     denied = {"permission": {"name": "clipboard-write"}, "setting": "denied"}
     desktop.execute_cdp_cmd("Browser.setPermission", denied)
     try:

@@ -32,9 +32,10 @@ class Images:
         self.shown: dict[Path, str] = {}
 
     def add_sample(self, path: Path, shown: str) -> str:
-        """Keep a sample, and return its number."""
+        """Keep a sample, and return its number, which is that of the file for all models."""
         self.shown[path] = shown
-        number = f"s{len(self._samples)}"
+        known = next((number for number, one in self._samples.items() if one == path), None)
+        number = known or f"s{len(self._samples)}"
         self._samples[number] = path
         return number
 
