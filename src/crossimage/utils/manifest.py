@@ -125,7 +125,7 @@ class ManifestWriter:
         if self._file is None:
             if self._path.name != NAME:  # by which folders of results are known
                 (self._path.parent / NAME).touch()
-            self._file = _open_shared(self._path)
+            self._file = open_shared(self._path)
             _drop_torn_line(self._file)
         try:
             self._file.writelines(map(line_of, entries))
@@ -163,7 +163,7 @@ def line_of(entry: Entry) -> bytes:
     return json.dumps(vars(entry), allow_nan=False, separators=(",", ":")).encode() + b"\n"
 
 
-def _open_shared(path: Path) -> IO[bytes]:
+def open_shared(path: Path) -> IO[bytes]:
     """Open a list for adding lines, and lock it so that nobody rewrites it meanwhile."""
     while True:
         handle = open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
@@ -284,9 +284,19 @@ def add_report(*paths: Path) -> None:
 
 
 def list_names(folder: Path) -> list[str]:
-    """Return the sorted names of a folder's lists; none if there is no such folder."""
+    """Return the sorted names of a folder's lists; none if there is no such folder.
+
+    Lists of processes that have listed nothing yet are left out.
+    """
+
+    def counts(name: str) -> bool:
+        try:
+            return is_manifest(name) and (name == NAME or (folder / name).stat().st_size > 0)
+        except FileNotFoundError:  # removed meanwhile
+            return False
+
     try:
-        return [name for name in sorted(os.listdir(folder)) if is_manifest(name)]
+        return [name for name in sorted(os.listdir(folder)) if counts(name)]
     except OSError:
         return []
 

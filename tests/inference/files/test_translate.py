@@ -630,6 +630,26 @@ def test_shards_of_any_number_give_what_one_process_gives(
     assert len(read_manifest(out)) == 10
 
 
+@pytest.mark.parametrize("out", ["", "%06d.tar"])
+def test_shards_that_run_together_have_no_inputs_in_common(
+    model: Translator, photos: Path, tmp_path: Path, out: str
+) -> None:
+    refused = 0
+
+    def started_while_another_runs(*progress: object) -> None:
+        nonlocal refused
+        with pytest.raises(ValueError, match="shard 1/2 shares inputs with 1/1"):
+            model.translate_files(photos, tmp_path / "out" / out, seed=1, shard=(1, 2))
+        refused += 1
+
+    model.translate_files(
+        photos, tmp_path / "out" / out, seed=1, shard=(1, 1), progress=started_while_another_runs
+    )
+    assert refused
+    again = model.translate_files(photos, tmp_path / "out" / out, seed=1, shard=(1, 2))
+    assert again.existing and not again.written
+
+
 def test_shards_refuse_results_of_another_translation(
     model: Translator, photos: Path, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
@@ -16,15 +16,18 @@ import torch
 from torch import Tensor
 
 from crossimage.data.sources.find import describe
+from crossimage.inference.files.claims import claimed
 from crossimage.inference.files.items import Item, Items, Share
 from crossimage.inference.files.job import MAX_SHEET_INPUTS, Job
 from crossimage.inference.files.ledger import Done, Ledger, from_earlier_runs
 from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.plan import Plan, make_plan
+from crossimage.inference.files.results import FolderResults
 from crossimage.inference.incoming import Incoming
 from crossimage.inference.inputs import FilesLike
 from crossimage.inference.outputs import SHEET, report_progress
 from crossimage.inference.predictor import Predictor
+from crossimage.inference.stores.shards import ShardResults
 from crossimage.labels import To
 from crossimage.utils.contact_sheet import Panel, sheet
 from crossimage.utils.manifest import NAME, RESULT, Entry
@@ -140,19 +143,22 @@ def translate_all(
     options = options.check()
     with Incoming() as incoming:
         plan = make_plan(predictor, paths, out, to, options, incoming)
+        list_name = _list_name(options)
         with (
             # Decoders silence warnings, which is process-wide: threads would undo it for others.
             warnings.catch_warnings(action="ignore"),
             ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
+            _claimed(plan, options, list_name),
             plan.results,
         ):
-            return _carry_out(predictor, plan, options, pool, on_written, on_existing)
+            return _carry_out(predictor, plan, options, list_name, pool, on_written, on_existing)
 
 
 def _carry_out(
     predictor: Predictor,
     plan: Plan,
     options: FileOptions,
+    list_name: str,
     pool: ThreadPoolExecutor,
     on_written: Callable[[int, str], None],
     on_existing: Callable[[Item], None],
@@ -193,7 +199,7 @@ def _carry_out(
                 advance(each)
 
         options = replace(options, progress=shown or options.progress)
-        job = Job(predictor, plan, options, pool, advance, _list_name(options), wrote)
+        job = Job(predictor, plan, options, pool, advance, list_name, wrote)
         job.run(waiting())
         if job.skipped and not totals.written and not totals.existing:
             raise ValueError(
@@ -221,6 +227,13 @@ def _carry_out(
 def _share(plan: Plan, options: FileOptions) -> Items:
     """Return the inputs of this process: every n-th one for a shard of n."""
     return plan.items if options.shard is None else Share(plan.items, *options.shard)
+
+
+def _claimed(plan: Plan, options: FileOptions, list_name: str) -> AbstractContextManager[None]:
+    """Hold the part of this process; nothing in a store, which has no locks."""
+    if options.shard is None or not isinstance(plan.results, FolderResults | ShardResults):
+        return nullcontext()
+    return claimed(plan.results.folder, list_name, options.shard)
 
 
 def check_same(ledger: Ledger, plan: Plan) -> None:
