@@ -335,7 +335,7 @@ def test_missing_files_are_named(model: Translator, tmp_path: Path) -> None:
 
 
 def test_unusable_device(run: Path) -> None:
-    with pytest.raises(ValueError, match="device 'gpu' cannot be used"):
+    with pytest.raises(ValueError, match="there is no device 'gpu'"):
         load(run, device="gpu")
 
 

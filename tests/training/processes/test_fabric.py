@@ -78,8 +78,11 @@ def test_apples_gpu_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_apple")
 def test_the_device_is_chosen_by_name() -> None:
     assert open_fabric("auto", 1, "cpu").device.type == "cpu"
-    for device in ("cuda", "nonsense"):
-        with pytest.raises(ValueError, match=f"device '{device}' cannot be used"):
+    for device, message in (
+        ("cuda", "device 'cuda' cannot be used"),
+        ("nonsense", "there is no device 'nonsense'; expected auto, cpu, cuda"),
+    ):
+        with pytest.raises(ValueError, match=message):
             open_fabric("auto", 1, device)
     with pytest.raises(ValueError, match="precision=fp16 needs a CUDA device"):
         open_fabric("fp16", 1, "cpu")

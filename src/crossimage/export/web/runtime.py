@@ -113,7 +113,7 @@ def _fetch() -> dict[str, bytes]:
                 capture_output=True, text=True, timeout=_SECONDS, stdin=subprocess.DEVNULL,
             )  # fmt: skip
             archives = list(folder.glob("*.tgz"))
-            with tarfile.open(fileobj=open_data(archives[0])) as archive:
+            with open_data(archives[0]) as file, tarfile.open(fileobj=file) as archive:
                 files = {name: _member(archive, f"package/dist/{name}") for name in FILES}
         except (subprocess.SubprocessError, IndexError, tarfile.TarError, KeyError) as error:
             said = getattr(error, "stderr", None) or str(error)
