@@ -25,6 +25,7 @@ async function use(file) {
 }
 function keep(id, name, shortest, own = false) {
   page.input = {id, name, shortest, own};
+  $("#models").hidden = $("#settings").hidden = false; // without an input they show nothing
   offerSizes();
   const link = $("#save-input");
   link.href = `/demo/image?${new URLSearchParams({id})}`;
