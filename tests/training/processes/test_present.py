@@ -1,6 +1,7 @@
 """Processes of a run that end before they have joined the others are seen on their machine."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -145,7 +146,11 @@ def test_a_command_that_ends_well_is_not_missed(
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
     monkeypatch.setenv("MASTER_PORT", "29500")
     monkeypatch.setattr(sys, "argv", ["crossimage", "train", "--help"])
-    assert run() == 0 and "usage" in capsys.readouterr().out
+    before = signal.getsignal(signal.SIGINT)  # which the command resets
+    try:
+        assert run() == 0 and "usage" in capsys.readouterr().out
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert not list(folder.iterdir())
 
 
