@@ -387,16 +387,12 @@ def create_folder(path: Path, mode: int = 0o777) -> Iterator[Path]:
     Yields:
         The folder.
     """
-    handle = None
-    while handle is None:
-        temporary = temporary_path(path)
-        try:
+    temporary, handle = temporary_path(path), None
+    try:
+        while handle is None:
+            temporary = temporary_path(path)
             temporary.mkdir(mode)
             handle = _hold(temporary)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
-    try:
         yield temporary
     finally:
         for _ in range(_TRIES):  # threads of an interrupted process may still be writing
@@ -404,7 +400,7 @@ def create_folder(path: Path, mode: int = 0o777) -> Iterator[Path]:
             if not temporary.exists():
                 break
             time.sleep(0.05)
-        if handle >= 0:
+        if handle is not None and handle >= 0:
             os.close(handle)
 
 
