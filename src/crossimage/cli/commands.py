@@ -11,8 +11,8 @@ from typing import Annotated, Any, get_type_hints
 import tyro
 
 from crossimage.cli.arguments import NUMBERS
-from crossimage.evaluation.options import stated_default
 from crossimage.utils.names import did_you_mean
+from crossimage.utils.texts.help_text import stated_default
 
 Command = Callable[..., Any]
 

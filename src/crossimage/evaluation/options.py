@@ -9,12 +9,7 @@ import tyro
 
 from crossimage.evaluation.metrics import METRICS, check_names
 from crossimage.utils.files import as_path
-
-
-def stated_default(value: str) -> str:
-    """Return what help says of a default; nothing if its text says what is done by default."""
-    return "" if value in ("", "''", "None", "False") else f"(default: {value})"
-
+from crossimage.utils.texts.help_text import stated_default
 
 Metrics = Annotated[
     str,

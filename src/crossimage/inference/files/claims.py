@@ -43,7 +43,7 @@ def claimed(folder: Path, list_name: str, shard: tuple[int, int]) -> Iterator[No
         file = open_shared(path)  # first, so that of two processes at least one sees the other
         try:
             _check_others(folder, list_name, shard)
-        except ValueError:
+        except BaseException:
             path.unlink()
             file.close()
             raise

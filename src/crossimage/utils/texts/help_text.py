@@ -1,0 +1,8 @@
+"""What the help of commands says."""
+
+from __future__ import annotations
+
+
+def stated_default(value: str) -> str:
+    """Return what help says of a default; nothing if its text says what is done by default."""
+    return "" if value in ("", "''", "None", "False") else f"(default: {value})"
