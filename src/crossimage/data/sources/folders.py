@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -94,9 +95,37 @@ class Domain:
 
     def below_root(self, path: Path, split: Split) -> Path:
         """Return a training or test image's path below its folder, which partners share."""
+        return path.relative_to(self._root_of(path, split) or path.parent)
+
+    def name_below(self, path: Path, *, in_class: bool = False) -> str:
+        """Return an image's path below its folder, with ``/``, on which its styles depend.
+
+        That is its name for ``translate_files`` with this folder. For images that a list or a table
+        names, the folder is the one that holds all of them.
+
+        Args:
+            path: A training or test image.
+            in_class: Whether the folder is that of its class.
+        """
+        split: Split = "test" if self.test and self.test_root in path.parents else "train"
+        root = self._root_of(path, split)
+        if root is None:
+            return Path(os.path.relpath(path, self._shared_folder)).as_posix()
+        below = path.relative_to(root)
+        holds_classes = in_class and root not in self._roots
+        if holds_classes and len(below.parts) > 1:
+            below = below.relative_to(below.parts[0])
+        return below.as_posix()
+
+    def _root_of(self, path: Path, split: Split) -> Path | None:
+        """Return the folder of the training or test images that holds an image."""
         own = self.root(split)
-        root = next((p for p in path.parents if p in self._roots or p == own), path.parent)
-        return path.relative_to(root)
+        return next((p for p in path.parents if p in self._roots or p == own), None)
+
+    @cached_property
+    def _shared_folder(self) -> Path:
+        """The folder that holds all images."""
+        return Path(os.path.commonpath({path.parent.absolute() for path in self.train + self.test}))
 
     @cached_property
     def _roots(self) -> frozenset[Path]:

@@ -60,13 +60,17 @@ class ClassGallery(ModelGallery):
         x = self.model.fit_size(self._images.centred(0, path)[None])[0]
         return PreparedInput(path, x, self._goal)
 
+    def name_of(self, path: Path) -> str:
+        """Return an input's name; see :meth:`ModelGallery.name_of`."""
+        return self._images.domains[0].name_below(path, in_class=True)
+
     def pair_up(self) -> None:
         """Raise an error: no image has a partner of another class; see :meth:`Gallery.pair_up`."""
         raise ValueError(f"no image has a partner in the class {self.target}")
 
     def _draw(self, one: PreparedInput, k: int, target: Target) -> Draw:
         if self._styles:
-            return self._styles.draw(one.path.name, k)
+            return self._styles.draw(self.name_of(one.path), k)
         return super()._draw(one, k, target)
 
 

@@ -106,6 +106,10 @@ class DrawingGallery(ModelGallery):
             path, x, self._labels[self._rows[index]], photo, self._read_photo(photo)
         )
 
+    def name_of(self, path: Path) -> str:
+        """Return an input's name; see :meth:`ModelGallery.name_of`."""
+        return self.domains[0].name_below(path, in_class=True)
+
     def pair_up(self) -> None:
         """Do nothing: every drawing has its photo; see :meth:`Gallery.pair_up`."""
 

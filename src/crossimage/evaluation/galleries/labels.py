@@ -142,6 +142,10 @@ class LabelGallery(ModelGallery):
         x = self.model.fit_size(self._images.centred(self._data_set, path)[None])[0]
         return PreparedInput(path, x, self._goals[index])
 
+    def name_of(self, path: Path) -> str:
+        """Return an input's name; see :meth:`ModelGallery.name_of`."""
+        return self._images.domains[self._data_set].name_below(path, in_class=True)
+
     def pair_up(self) -> None:
         """Raise an error: no image has a partner with other labels; see :meth:`Gallery.pair_up`."""
         raise ValueError(

@@ -93,8 +93,8 @@ class TrainedGallery(Gallery):
 class ModelGallery(TrainedGallery):
     """A model's outputs for the test images of a data set.
 
-    Outputs depend only on the seed, the input's file name and the output's number, as in
-    ``translate_files`` for files that lie directly in a folder.
+    Outputs depend only on the seed, the input's path below the folder of its domain or class and
+    the output's number, as in ``translate_files`` for this folder.
 
     Args:
         model: The trained model.
@@ -126,6 +126,10 @@ class ModelGallery(TrainedGallery):
             ValueError: The file can't be used.
         """
 
+    @abstractmethod
+    def name_of(self, path: Path) -> str:
+        """Return an input's path below the folder of its domain or class, with ``/``."""
+
     def items(self, inputs: int | None, samples: int | None) -> Iterator[GalleryItem]:
         """Iterate over inputs with their outputs; see :meth:`Gallery.items`."""
         count = self.outputs_per_input(samples)
@@ -142,7 +146,7 @@ class ModelGallery(TrainedGallery):
     def _batch_items(self, batch: list[PreparedInput], count: int) -> Iterator[GalleryItem]:
         for one, outputs in zip(batch, self._translate(batch, count), strict=True):
             yield GalleryItem(
-                one.path.name, outputs, to_rgb(as_uint8(one.x)), one.target, one.path,
+                self.name_of(one.path), outputs, to_rgb(as_uint8(one.x)), one.target, one.path,
                 one.target_path,
             )  # fmt: skip
 
@@ -166,7 +170,7 @@ class ModelGallery(TrainedGallery):
 
     def _draw(self, one: PreparedInput, k: int, target: Target) -> Draw:
         """Return the randomness of an input's output of index ``k``."""
-        return self.model.draw(self.seed, one.path.name, k, target)
+        return self.model.draw(self.seed, self.name_of(one.path), k, target)
 
     def _batch_target(self, batch: Sequence[PreparedInput]) -> Target:
         """Return the targets of a batch as the networks take them."""

@@ -80,6 +80,10 @@ class TranslationGallery(ModelGallery):
         self.domains = domains
         self.untested = tuple(domain.name for domain in split if not domain.test)
 
+    def name_of(self, path: Path) -> str:
+        """Return an input's name; see :meth:`ModelGallery.name_of`."""
+        return self._images.domains[self._source].name_below(path)
+
     def pair_up(self) -> None:
         """Find the target of every input; see :meth:`Gallery.pair_up`."""
         if self.paired:
