@@ -39,7 +39,7 @@ from torchvision.utils import make_grid
 from crossimage.data.images.files import to_pil
 from crossimage.evaluation.compare import open_galleries
 from crossimage.evaluation.options import Options
-from crossimage.inference.translator import load
+from crossimage.inference.load import load
 from crossimage.utils.names import titles_of
 
 BANDS = (0.06, 0.12, 0.20, 0.24, 0.30, 0.36, 0.42, 0.47, 0.5)

@@ -22,7 +22,8 @@ from torchvision.utils import make_grid
 
 from crossimage.data.images.files import read_image, to_pil
 from crossimage.data.images.resize import resize_to_cover
-from crossimage.inference.translator import Translator, load
+from crossimage.inference.load import load
+from crossimage.inference.translator import Translator
 
 Classes = dict[str, Tensor]
 """Images (N, C, H, W) in [-1, 1] by class."""

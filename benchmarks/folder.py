@@ -21,7 +21,9 @@ import torch
 from PIL import Image
 
 from crossimage.config import build
-from crossimage.inference.translator import Precision, Translator, load
+from crossimage.inference.load import load
+from crossimage.inference.predictor import Precision
+from crossimage.inference.translator import Translator
 from crossimage.methods import METHODS
 from crossimage.recipes import resolve
 from crossimage.utils.memory import keep_memory

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from crossimage.data.images.checks.limit import set_max_pixels
     from crossimage.evaluation.api import evaluate
     from crossimage.evaluation.report.result import EvaluationResult
-    from crossimage.inference.translator import Translator, load
+    from crossimage.inference.load import load
+    from crossimage.inference.translator import Translator
     from crossimage.methods import METHODS, register
     from crossimage.methods.base import Method, Update
     from crossimage.training.listener import TrainingProgress
@@ -46,7 +47,7 @@ _HOMES = {
     "Translator": "crossimage.inference.translator",
     "Update": "crossimage.methods.base",
     "evaluate": "crossimage.evaluation.api",
-    "load": "crossimage.inference.translator",
+    "load": "crossimage.inference.load",
     "register": "crossimage.methods",
     "set_max_pixels": "crossimage.data.images.checks.limit",
     "train": "crossimage.validation.train",

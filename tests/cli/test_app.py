@@ -208,7 +208,7 @@ def test_what_apples_gpu_lacks_is_named_with_a_way_that_the_command_has(
         raise error
 
     monkeypatch.setattr("crossimage.training.run.run_training", fail)
-    monkeypatch.setattr("crossimage.inference.translator.load", fail)
+    monkeypatch.setattr("crossimage.inference.load.load", fail)
     rest = ["munit", "--data", "D"] if command == "train" else ["builtin:outlines"]
     assert crossimage(command, *rest, "--out", "R") == 2
     said = capsys.readouterr().err

@@ -10,7 +10,8 @@ import crossimage
 from crossimage.config import Config
 from crossimage.data.build import find_source
 from crossimage.evaluation.galleries.translations import TranslationGallery
-from crossimage.inference.translator import Translator, load
+from crossimage.inference.load import load
+from crossimage.inference.translator import Translator
 from tests.conftest import small
 from tests.data.helpers import noise, pets, save
 

@@ -2,48 +2,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 import torch
 from PIL import Image
 
 import crossimage
-from crossimage.checkpoints.model_file import save_model
-from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import build
-from crossimage.inference.translator import Translator, load
+from crossimage.inference.load import load
+from crossimage.inference.translator import Translator
 from crossimage.methods.gan import GAN
 from crossimage.methods.munit import MUNIT, MUNITConfig
-from crossimage.methods.settings import MultiScaleShape
 from crossimage.methods.unit_da import UNITDA
 from tests.conftest import small
-
-SHAPE = dict(
-    domains=("Edges", "shoes"), width=4, residual_blocks=1, style_dim=3, style_downsamples=2,
-    mlp_width=8, crop=(32, 32), discriminator=MultiScaleShape(width=4, layers=2, scales=2),
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def networks() -> MUNIT:
-    torch.manual_seed(0)
-    return MUNIT(MUNITConfig(**SHAPE))  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def run(networks: MUNIT, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("run")
-    save_model(folder / "model.safetensors", networks)
-    Checkpoints(folder, keep=1).save(3, {"method": networks.tensors()})
-    return folder
-
-
-@pytest.fixture(scope="module")
-def model(run: Path) -> Translator:
-    return crossimage.load(run, device="cpu")
-
-
-def images(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+from tests.inference.conftest import SHAPE, images
 
 
 def save_image(path: Path, width: int, height: int, colour: str = "red") -> Path:
@@ -246,7 +216,6 @@ def test_a_domain_is_named_by_text(model: Translator, name: object) -> None:
 def test_empty_paths_are_refused(model: Translator, tmp_path: Path) -> None:
     path = save_image(tmp_path / "x.png", 16, 16)
     for ask in (
-        lambda: load(""),
         lambda: model.translate(""),
         lambda: model.save(""),
         lambda: model.translate_files("", tmp_path / "out"),
@@ -276,19 +245,6 @@ def test_the_smallest_images_pass_through_shallow_networks(
     networks = MUNIT(MUNITConfig(**SHAPE | shallow), training=False)  # type: ignore[arg-type]
     model, x = Translator(networks, "cpu"), images(1, 3, *size)
     assert model.translate(x, reference=x).shape == x.shape
-
-
-def test_a_model_is_saved_and_loaded(run: Path, tmp_path: Path) -> None:
-    x, s = images(1, 3, 32, 32), torch.ones(1, 3)
-    model, file = load(run, "cpu", discriminators=True), tmp_path / "new" / "model.safetensors"
-    model.save(file)
-    plain = load(file, "cpu")
-    assert torch.equal(plain.translate(x, style=s), model.translate(x, style=s))
-    with pytest.raises(ValueError, match="loaded without its discriminators"):
-        plain.save(file, discriminators=True)
-    model.save(str(file), discriminators=True)
-    again = load(file, "cpu", discriminators=True)
-    assert torch.equal(again.discriminate(x, "shoes")[0], model.discriminate(x, "shoes")[0])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (4, 40)])
@@ -325,39 +281,9 @@ def test_method_without_styles_refuses_them(model: Translator) -> None:
             ask()
 
 
-def test_missing_files_are_named(model: Translator, tmp_path: Path) -> None:
+def test_missing_images_are_named(model: Translator, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"nowhere\.png"):
         model.translate(tmp_path / "nowhere.png")
-    with pytest.raises(FileNotFoundError, match=r"holds no model\.safetensors"):
-        load(tmp_path)
-    with pytest.raises(FileNotFoundError, match="nothing"):
-        load(tmp_path / "nothing")
-
-
-def test_unusable_device(run: Path) -> None:
-    with pytest.raises(ValueError, match="there is no device 'gpu'"):
-        load(run, device="gpu")
-
-
-def test_discriminators_come_from_the_newest_checkpoint(run: Path, networks: MUNIT) -> None:
-    x = images(2, 3, 32, 32)
-    model = load(run, "cpu", discriminators=True)
-    with torch.no_grad():
-        expected = networks.discriminate(x, "b")
-    scores = model.discriminate(x, domain="shoes")
-    assert len(scores) == 2
-    for score, wanted in zip(scores, expected, strict=True):
-        torch.testing.assert_close(score, wanted)
-    with pytest.raises(ValueError, match="discriminators=True"):
-        load(run, "cpu").discriminate(x, domain="shoes")
-    with pytest.raises(ValueError, match="holds no discriminators"):
-        load(run / "model.safetensors", "cpu", discriminators=True)
-
-
-def test_model_file_with_discriminators(tmp_path: Path, networks: MUNIT) -> None:
-    save_model(tmp_path / "all.safetensors", networks, discriminators=True)
-    model = load(tmp_path / "all.safetensors", "cpu", discriminators=True)
-    assert len(model.discriminate(images(1, 3, 32, 32), "shoes")) == 2
 
 
 def test_a_model_of_one_target_needs_no_name_and_refuses_the_other(networks: MUNIT) -> None:
@@ -521,18 +447,3 @@ def test_samples_that_make_no_sense_are_refused(model: Translator, noisy: Transl
     with pytest.raises(ValueError, match="this munit gives one output per input: leave out"):
         noisy.translate(x, samples=2)
     assert noisy.translate(x, samples=1).shape == (1, 1, 3, 16, 16)
-
-
-def test_a_model_can_be_given_a_range_of_values(run: Path, tmp_path: Path) -> None:
-    path = tmp_path / "x.tif"
-    tifffile.imwrite(path, np.full((32, 32, 3), 25, np.float32), photometric="rgb")
-    with pytest.raises(ValueError, match="unknown range"):
-        load(run, "cpu").translate(path)
-    for ranges in ((0, 50), {"a": (0, 50), "b": (-1, 1)}):
-        model = load(run, "cpu", value_range=ranges)
-        s = model.sample_style(1, seed=0)
-        expected = model.translate(torch.zeros(1, 3, 32, 32), style=s)[0]
-        result = np.asarray(model.translate(path, style=s), np.float32) / 127.5 - 1
-        assert np.abs(result.transpose(2, 0, 1) - expected.numpy()).max() < 0.005
-    model.save(tmp_path / "model.safetensors")
-    assert load(tmp_path / "model.safetensors").config.range_of("b") == (-1, 1)

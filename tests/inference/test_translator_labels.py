@@ -12,7 +12,7 @@ import crossimage
 from crossimage.checkpoints.model_file import save_model
 from crossimage.cli.app import main
 from crossimage.config import build
-from crossimage.inference.file_names import name_outputs
+from crossimage.inference.files.names import name_outputs
 from crossimage.inference.input_files import InputFile
 from crossimage.inference.translator import Translator
 from crossimage.methods.stargan import StarGAN, StarGANConfig

@@ -10,7 +10,7 @@ import pytest
 import crossimage
 from crossimage.cli.app import main
 from crossimage.evaluation.galleries.translations import TranslationGallery
-from crossimage.inference.translator import load
+from crossimage.inference.load import load
 from crossimage.runs.listing import list_runs
 from crossimage.training.best.evaluations import Evaluations
 from crossimage.training.run_names import is_unfinished

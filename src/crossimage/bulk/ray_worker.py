@@ -60,7 +60,7 @@ class Worker:
         import torch
 
         from crossimage.checkpoints.model_file import model_hash
-        from crossimage.inference.translator import load
+        from crossimage.inference.load import load
 
         torch.set_num_threads(task.threads)
         self._task = task

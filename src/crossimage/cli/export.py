@@ -52,7 +52,7 @@ def export(
     from crossimage.cli.overrides import parse_overrides
     from crossimage.export.web.write import Site
     from crossimage.export.write import export_model
-    from crossimage.inference.translator import load
+    from crossimage.inference.load import load
 
     path = as_path(out, "OUT.onnx")
     folder = None if int8 is None else as_path(int8, "--int8")

@@ -140,7 +140,7 @@ def translate(
     from crossimage.config import Config, build
     from crossimage.inference.files.options import FileOptions
     from crossimage.inference.files.translate import ignore, translate_all
-    from crossimage.inference.translator import load
+    from crossimage.inference.load import load
     from crossimage.labels import parse_target
 
     use_threads(threads, device)
@@ -292,7 +292,7 @@ def sample(
     """
     check_early(device, run)
     folder = as_path(out, "--out")
-    from crossimage.inference.translator import load
+    from crossimage.inference.load import load
 
     use_threads(threads, device)
 

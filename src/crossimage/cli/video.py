@@ -83,7 +83,7 @@ def video(
     limit_pixels(max_pixels)
     check_early(device, run)
     source, result = as_path(film, "the path of the film"), as_path(out, "--out")
-    from crossimage.inference.translator import load
+    from crossimage.inference.load import load
     from crossimage.labels import parse_target
     from crossimage.video.translate import TRANSLATING, translate_film
 

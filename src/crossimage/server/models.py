@@ -8,8 +8,9 @@ from typing import Any
 
 from crossimage.checkpoints.addresses import scheme_of
 from crossimage.checkpoints.model_file import model_hash
+from crossimage.inference.load import load
 from crossimage.inference.predictor import Precision
-from crossimage.inference.translator import Translator, load
+from crossimage.inference.translator import Translator
 from crossimage.server.engine import Engine
 from crossimage.utils.names import did_you_mean, titles_of
 

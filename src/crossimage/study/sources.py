@@ -15,7 +15,7 @@ from crossimage.evaluation.galleries.base import Gallery, evenly_spaced
 from crossimage.evaluation.galleries.images import images_in, read_rgb
 from crossimage.evaluation.galleries.results import results_in
 from crossimage.evaluation.options import Options
-from crossimage.inference.translator import load
+from crossimage.inference.load import load
 from crossimage.study.images import StudyImage, StudyImages
 from crossimage.utils.files import as_path
 

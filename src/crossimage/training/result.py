@@ -107,6 +107,6 @@ class TrainingResult:
             FileNotFoundError: The model file is gone.
             ValueError: The device cannot be used.
         """
-        from crossimage.inference.translator import load
+        from crossimage.inference.load import load
 
         return load(self.run, device)

@@ -18,7 +18,7 @@ from crossimage.data.images.label_maps import read_label_map
 from crossimage.data.images.pixels import ImageError
 from crossimage.data.images.resize import resize_shortest_side, resize_to_cover
 from crossimage.data.sources.find import further_images
-from crossimage.inference.failures import ends_all, refusal, unwritable
+from crossimage.inference.files.failures import ends_all, refusal, unwritable
 from crossimage.inference.files.items import Item
 from crossimage.inference.files.large import LargeFile, LargeFiles
 from crossimage.inference.files.options import FileOptions

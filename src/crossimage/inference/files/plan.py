@@ -16,10 +16,11 @@ from torch import Tensor
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.files import Opacity
 from crossimage.data.sources.find import LeftOut
-from crossimage.inference.file_names import endings_of, name_outputs
 from crossimage.inference.files.items import FolderItems, Item, Items
 from crossimage.inference.files.ledger import Wanted, input_state
+from crossimage.inference.files.names import endings_of, name_outputs
 from crossimage.inference.files.options import FileOptions
+from crossimage.inference.files.records import Records, style_for, styles_of
 from crossimage.inference.files.results import FolderResults, Results
 from crossimage.inference.halves import HalfRule
 from crossimage.inference.incoming import Incoming
@@ -28,7 +29,6 @@ from crossimage.inference.inputs import FilesLike, ImageLike, fit_codes
 from crossimage.inference.output_types import suffix_for
 from crossimage.inference.outputs import SHEET
 from crossimage.inference.predictor import Draw, Predictor
-from crossimage.inference.records import Records, style_for, styles_of
 from crossimage.inference.references import Reference, find_references, reference_styles
 from crossimage.inference.stores.addresses import local_path, store_address
 from crossimage.inference.stores.places import open_results

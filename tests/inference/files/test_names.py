@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from crossimage.inference.file_names import name_outputs
+from crossimage.inference.files.names import name_outputs
 from crossimage.inference.incoming import Incoming
 from crossimage.inference.input_files import InputFile
 from crossimage.inference.input_files import find_inputs as find
