@@ -33,7 +33,7 @@ def test_values_by_name_leave_the_others_off(yes, no):
 
 
 def test_vectors_are_taken_as_they_are():
-    one, many = torch.tensor([0.3, 0, 1]), torch.eye(3).int()
+    one, many = torch.tensor([0.0, 1, 1]), torch.eye(3).int()
     assert torch.equal(ONE.vectors(one, 2), one.expand(2, 3))
     assert torch.equal(ONE.vectors(one[None], 2), one.expand(2, 3))
     assert torch.equal(ONE.vectors(many, 3), torch.eye(3))
@@ -91,11 +91,52 @@ def test_names_are_unique_and_groups_known():
         Labels([FACES], [("Brown_Hair", "Male")])
 
 
+BLENDS = Labels([FACES, MOODS], [HAIR], blends=True)
+
+
+@pytest.mark.parametrize(
+    "to, vector",
+    [
+        ({"Male": 0.5, "Black_Hair": "0.25", "Blond_Hair": 0.75}, [0.25, 0.75, 0.5, 0, 0, 1, 0]),
+        ({"Black_Hair": 0.25}, [0.25, 0, 0, 0, 0, 1, 0]),
+        ({"angry": 0.3, "happy": 0.7}, [0, 0, 0, 0.3, 0.7, 0, 1]),
+    ],
+)
+def test_labels_that_blend_have_values_between(to, vector):
+    expected = torch.tensor([vector, vector])
+    assert torch.equal(BLENDS.vectors(to, 2), expected)
+    assert torch.equal(BLENDS.vectors(expected, 2), expected)
+
+
+@pytest.mark.parametrize(
+    "to, words",
+    [
+        ({"Male": 1.5}, "the value of Male must be a number from 0 to 1, found 1.5"),
+        ({"Male": -0.1}, "the value of Male must be a number from 0 to 1, found -0.1"),
+        ({"Male": "nan"}, "the value of Male must be a number from 0 to 1, found 'nan'"),
+        ({"Black_Hair": 0.6, "Blond_Hair": 0.6}, "give one of them.*at most 1, found 1.2"),
+        ({"angry": 0.5, "happy": 0.75}, "give one of them.*whose values add up to 1, found 1.25"),
+        ({"angry": 0.5}, "set one of them to 1, or several to values .* to 1, found 0.5"),
+        (torch.full((7,), -0.5), "numbers from 0 to 1, found -0.5 to -0.5"),
+    ],
+)
+def test_the_bounds_of_values_between_are_named(to, words):
+    with pytest.raises(ValueError, match=words):
+        BLENDS.vectors(to, 1)
+
+
+def test_labels_that_do_not_blend_are_0_or_1():
+    with pytest.raises(ValueError, match="the value of Male must be 1 or 0, found 0.5"):
+        ONE.vectors({"Male": 0.5}, 1)
+    with pytest.raises(ValueError, match="must hold 1 and 0, and nothing between"):
+        ONE.vectors(torch.tensor([0.5, 0.5, 0]), 1)
+
+
 def test_a_target_is_a_name_or_values_by_name():
     assert parse_target("Blond_Hair") == "Blond_Hair"
     assert parse_target("Male=1, Blond_Hair=0") == {"Male": "1", "Blond_Hair": "0"}
     for text, part in (("Male=1,Young", "Young"), ("Male=", "Male="), ("=1", "=1")):
-        with pytest.raises(ValueError, match=f"'{part}' is not understood: expected name=1"):
+        with pytest.raises(ValueError, match=f"'{part}' is not understood: expected name=value, "):
             parse_target(text)
 
 
@@ -106,7 +147,7 @@ def test_what_is_no_target_is_named(to: object) -> None:
 
 
 def test_vectors_that_are_no_numbers_are_refused() -> None:
-    with pytest.raises(ValueError, match="finite"):
+    with pytest.raises(ValueError, match="numbers from 0 to 1, found nan to nan"):
         Labels([LabelSet(("Male",), False)]).vectors(torch.tensor([float("nan")]), 1)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from numbers import Real
@@ -34,6 +36,7 @@ To = str | Mapping[str, object] | Tensor
 EVERY_COLUMN = "*"
 """Stands for every column whose values need an explanation."""
 _LONGEST = 200  # bytes of a label's name, which becomes part of file names
+_ROUNDING = 1e-3  # by which values that should add up to 1 may miss it
 _LISTED = 50  # labels that an error message names at most
 
 
@@ -101,6 +104,7 @@ class Labels:
     Args:
         sets: The labels of each data set.
         exclusive: Groups of mutually exclusive attributes, such as hair colours.
+        blends: Whether targets may have values between 0 and 1.
 
     Attributes:
         size: Length of a vector.
@@ -112,8 +116,14 @@ class Labels:
         ValueError: Two labels share a name, or a group names an unknown label.
     """
 
-    def __init__(self, sets: Sequence[LabelSet], exclusive: Sequence[Sequence[str]] = ()) -> None:
-        self.sets = tuple(sets)
+    def __init__(
+        self,
+        sets: Sequence[LabelSet],
+        exclusive: Sequence[Sequence[str]] = (),
+        *,
+        blends: bool = False,
+    ) -> None:
+        self.sets, self.blends = tuple(sets), blends
         self.names = tuple(name for labels in sets for name in labels.names)
         for name, count in Counter(self.names).items():
             if count > 1:
@@ -152,8 +162,10 @@ class Labels:
         """Return label vectors (count, size) of a target.
 
         Args:
-            to: A label's name (it is 1, all others 0); values 0 or 1 by name (all others are 0); or
-                a tensor (size,), (1, size) or (count, size).
+            to: A label's name (it is 1, all others 0); values by name (all others are 0); or a
+                tensor (size,), (1, size) or (count, size). Values are 0 or 1; if the labels blend,
+                also between, where those of labels that exclude one another add up to at most 1,
+                and those of classes to 1.
             count: Number of vectors.
 
         Raises:
@@ -161,22 +173,13 @@ class Labels:
                 different data sets, or a tensor of another shape.
         """
         if isinstance(to, Tensor):
-            given = to[None] if to.ndim == 1 else to
-            if given.ndim != 2 or given.shape[1] != self.size or len(given) not in {1, count}:
-                mask = f" and the mask of {len(self.sets)} data sets" if len(self.sets) > 1 else ""
-                raise ValueError(
-                    f"expected label vectors (1 or {count}, {self.size}) of {', '.join(self.names)}"
-                    f"{mask}, found {tuple(to.shape)}"
-                )
-            if not given.isfinite().all():
-                raise ValueError("label vectors must be finite numbers")
-            return given.float().expand(count, self.size)
+            return self._checked(to, count).expand(count, self.size)
         if not isinstance(to, str | Mapping) or not all(isinstance(name, str) for name in to):
             raise ValueError(
                 f"expected a label's name, values by name or label vectors (a tensor), found {to!r}"
             )
         values = {to: 1} if isinstance(to, str) else dict(to)
-        chosen = {self.index(name): _binary(name, value) for name, value in values.items()}
+        chosen = {self.index(name): self._value(name, value) for name, value in values.items()}
         if not chosen:
             raise ValueError(f"found no label, expected some of {', '.join(self.names)}")
         numbers = {n for n, s in enumerate(self.slices) for i in chosen if s.start <= i < s.stop}
@@ -184,17 +187,59 @@ class Labels:
             raise ValueError(
                 f"{', '.join(values)} belong to different data sets; give labels of one at a time"
             )
-        for group in self.groups:
-            both = [name for name in group if chosen.get(self.names.index(name))]
-            if len(both) > 1:
-                raise ValueError(f"{' and '.join(both)} are mutually exclusive; give one of them")
         number = numbers.pop()
-        if self.sets[number].categorical and 1.0 not in chosen.values():
-            one_of = ", ".join(self.sets[number].names)
-            raise ValueError(f"an image is one of {one_of}; set one of them to 1")
+        self._check_exclusive(chosen, self.sets[number])
         span = self.slices[number]
         row = self.vector_of(number, [chosen.get(i, 0.0) for i in range(span.start, span.stop)])
         return torch.tensor([row]).expand(count, self.size)
+
+    def _checked(self, vectors: Tensor, count: int) -> Tensor:
+        """Return label vectors that a user gives, (1, size) or (count, size)."""
+        given = vectors[None] if vectors.ndim == 1 else vectors
+        if given.ndim != 2 or given.shape[1] != self.size or len(given) not in {1, count}:
+            mask = f" and the mask of {len(self.sets)} data sets" if len(self.sets) > 1 else ""
+            raise ValueError(
+                f"expected label vectors (1 or {count}, {self.size}) of {', '.join(self.names)}"
+                f"{mask}, found {tuple(vectors.shape)}"
+            )
+        given = given.float()
+        if not ((given >= 0) & (given <= 1)).all():
+            raise ValueError(
+                f"label vectors must hold numbers from 0 to 1, found {given.min():g} to "
+                f"{given.max():g}"
+            )
+        if not self.blends and not ((given == 1).sum(1) + (given == 0).sum(1) == self.size).all():
+            raise ValueError("label vectors of this method must hold 1 and 0, and nothing between")
+        return given
+
+    def _value(self, name: str, value: object) -> float:
+        """Return the value of a label as a number."""
+        number = math.nan
+        if isinstance(value, str | Real):
+            with suppress(ValueError):
+                number = float(value)
+        if 0 <= number <= 1 and (self.blends or number in (0, 1)):
+            return number
+        expected = "a number from 0 to 1" if self.blends else "1 or 0"
+        raise ValueError(f"the value of {name} must be {expected}, found {value!r}")
+
+    def _check_exclusive(self, chosen: Mapping[int, float], labels: LabelSet) -> None:
+        """Refuse values of a data set's labels that no image can have together."""
+        for group in self.groups:
+            exact = labels.categorical and group == labels.names
+            of = {name: chosen.get(self.names.index(name), 0.0) for name in group}
+            total = sum(of.values())
+            if total > 1 + _ROUNDING:
+                both = " and ".join(name for name, value in of.items() if value)
+                sums = f"whose values add up to {'' if exact else 'at most '}1"
+                several = f", or several {sums}, found {total:g}" if self.blends else ""
+                raise ValueError(f"{both} are mutually exclusive; give one of them{several}")
+            if exact and total < 1 - _ROUNDING:
+                several = f", or several to values that add up to 1, found {total:g}"
+                raise ValueError(
+                    f"an image is one of {', '.join(group)}; set one of them to 1"
+                    f"{several if self.blends else ''}"
+                )
 
     def switched(self, vectors: Tensor) -> list[tuple[str, Tensor]]:
         """Return the vectors with each label in turn changed.
@@ -242,8 +287,10 @@ class LabelledConfig(Config):
             a column holds more than one other value. What is neither 1 nor 0 is missing.
         missing: Whether images without a value of a label are left out (skip) or stop the run
             (refuse).
+        blends: Whether networks take values of labels between 0 and 1; not a setting.
     """
 
+    blends: ClassVar[bool] = False
     attributes: Names = ()
     exclusive: Groups = ()
     label_sets: Counts = ()
@@ -292,7 +339,7 @@ class LabelledConfig(Config):
             LabelSet(tuple(islice(names, size)), categorical)
             for size, categorical in zip(sizes, kinds, strict=True)
         ]
-        return Labels(sets, self.exclusive)
+        return Labels(sets, self.exclusive, blends=self.blends)
 
     @property
     def _sizes(self) -> tuple[int, ...]:
@@ -376,7 +423,7 @@ class ClassPairsConfig(LabelledConfig):
 
 
 def parse_target(text: str, names: Sequence[str] = ()) -> To:
-    """Parse ``Blond_Hair`` or ``Male=1,Young=0`` into a target for :meth:`Labels.vectors`.
+    """Parse ``Blond_Hair`` or ``Male=1,Young=0.5`` into a target for :meth:`Labels.vectors`.
 
     A name that holds a comma may stand in double quotes: ``"a,b"=1,Young=0``.
 
@@ -395,11 +442,14 @@ def parse_target(text: str, names: Sequence[str] = ()) -> To:
     if "=" not in text:
         return text
     values: dict[str, object] = {}
+    example = names[0] if names else "Male"
     for part in re.findall(r'(?:"(?:[^"]|"")*"|[^,"]|"(?=[^"]*$))+|(?<=,)(?=,|$)|^(?=,)', text):
         name, equals, value = part.rpartition("=")
         name, value = name.strip(), value.strip()
         if not (name and equals and value):
-            raise ValueError(f"'{part}' is not understood: expected name=1 or name=0")
+            raise ValueError(
+                f"'{part}' is not understood: expected name=value, such as {example}=1"
+            )
         if len(name) > 1 and name[0] == name[-1] == '"':
             name = name[1:-1].replace('""', '"')
         values[name] = value
@@ -453,11 +503,3 @@ def label_index(name: str, names: Sequence[str]) -> int:
         known = ", ".join(names[:_LISTED])
         raise ValueError(f"there is no label '{name}', only {known}{more}{hint}")
     return index
-
-
-def _binary(name: str, value: object) -> float:
-    if isinstance(value, str) and value in {"0", "1"}:
-        value = int(value)
-    if isinstance(value, Real) and value in (0, 1):
-        return float(value)
-    raise ValueError(f"the value of {name} must be 1 or 0, found {value!r}")

@@ -58,6 +58,7 @@ def test_a_model_with_labels_says_what_it_translates_to(model: Translator) -> No
         ({"Male": 1, "Young": 0}, [0, 0, 1, 0]),
         ({"Male": True, "Black_Hair": 1}, [1, 0, 1, 0]),
         ({"Male": 0}, [0, 0, 0, 0]),
+        ({"Male": 0.5, "Black_Hair": 0.25, "Blond_Hair": 0.75}, [0.25, 0.75, 0.5, 0]),
         (torch.tensor([0.0, 1, 0, 1]), [0, 1, 0, 1]),
         (torch.tensor([[0, 1, 0, 1]]), [0, 1, 0, 1]),
     ],
@@ -79,7 +80,7 @@ def test_every_image_may_have_labels_of_its_own(model: Translator) -> None:
     [
         ("Blond", "no label 'Blond', only .*did you mean 'Blond_Hair'"),
         ({"Mal": 1}, "did you mean 'Male'"),
-        ({"Male": 2}, "Male must be 1 or 0, found 2"),
+        ({"Male": 2}, "Male must be a number from 0 to 1, found 2"),
         ({"Black_Hair": 1, "Blond_Hair": 1}, "are mutually exclusive"),
         ({}, "found no label"),
         (None, "to is missing; expected some of Black_Hair"),
@@ -153,15 +154,26 @@ def test_names_of_labels_are_made_fit_for_files(inputs: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("to", "same"), [("Male", "Male"), ("male=1,Young=0", "Male"), ("Male=1, Young=1", None)]
+    ("to", "same"),
+    [
+        ("Male", "Male"),
+        ("male=1,Young=0", "Male"),
+        ("Male=1, Young=1", {"Male": 1, "Young": 1}),
+        ("Male=0.25,Young=.5", {"Male": 0.25, "Young": 0.5}),
+    ],
 )
 def test_command(
-    to: str, same: str | None, file: Path, model: Translator, inputs: Path, tmp_path: Path
+    to: str,
+    same: str | dict[str, float],
+    file: Path,
+    model: Translator,
+    inputs: Path,
+    tmp_path: Path,
 ) -> None:
     given = [str(inputs / "ann.png"), "--out", str(tmp_path), "--to", to, "--device", "cpu"]
     assert main(["translate", str(file), *given]) == 0
     with Image.open(tmp_path / "ann.png") as result:
-        expected = model.translate(inputs / "ann.png", same or {"Male": 1, "Young": 1})
+        expected = model.translate(inputs / "ann.png", same)
         assert result.tobytes() == expected.tobytes()
 
 
@@ -179,8 +191,11 @@ def test_command_to_all(
     [
         ([], "to is missing; expected some of Black_Hair, Blond_Hair, Male, Young"),
         (["--to", "Yuong"], "did you mean 'Young'?"),
-        (["--to", "Male=maybe"], "the value of Male must be 1 or 0, found 'maybe'"),
-        (["--to", "Male=1,Young"], "'Young' is not understood: expected name=1 or name=0"),
+        (["--to", "Male=maybe"], "the value of Male must be a number from 0 to 1, found 'maybe'"),
+        (
+            ["--to", "Male=1,Young"],
+            "'Young' is not understood: expected name=value, such as Black_Hair=1",
+        ),
     ],
 )
 def test_mistakes_on_the_command_line_are_one_sentence(

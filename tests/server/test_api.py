@@ -105,6 +105,28 @@ def test_labels_are_targets() -> None:
         assert post(server).status_code == 422
 
 
+def test_labels_may_be_blended_where_the_networks_take_numbers() -> None:
+    model = tiny("stargan", domains="fair,young", label_sets=2)
+    with client(model, tiny("stargan_v2", domains="cat,dog")) as server:
+        first, second = server.get("/v1/models").json()["models"]
+        assert first["labels_blend"] and not second["labels_blend"]
+        fields = {"image": base64_of(picture(32, 32)), "to": {"fair": 0.25, "young": 1}}
+        answer = server.post("/v1/translate", json=fields)
+        expected = model.translate(Image.open(io.BytesIO(picture(32, 32))), fields["to"])
+        assert np.array_equal(pixels(answer.content), np.asarray(expected))
+        in_query = post(server, "?to=fair%3D0.25,young%3D1", picture(32, 32))
+        assert in_query.content == answer.content
+        for to, sentence in (
+            ({"fair": 1.5}, "less than or equal to 1"),
+            ({"fair": "0.5"}, "valid number"),
+            ("fair=2", "fair must be a number from 0 to 1, found '2'"),
+        ):
+            refused = server.post("/v1/translate", json=fields | {"to": to})
+            assert refused.status_code == 422 and sentence in refused.json()["error"]
+        refused = server.post("/v1/translate", json=fields | {"to": {"cat": 0.5}, "model": "m1"})
+        assert "cat must be 1 or 0, found 0.5" in refused.json()["error"]
+
+
 @pytest.mark.parametrize(
     ("query", "status", "word"),
     [

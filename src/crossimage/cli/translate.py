@@ -80,8 +80,8 @@ def translate(
         out: Folder for the results, which keep the names of the inputs; - writes a single result to
             stdout.
         to: The target domain; by default the only possible one, or the second one. For models with
-            labels: a label, values such as Male=1,Young=0 (labels not named are 0), or all, which
-            gives an image per label and sheet.png.
+            labels: a label, values such as Male=1,Young=0 (labels not named are 0; for stargan also
+            values between), or all, which gives an image per label and sheet.png.
         samples: Translations per input, each with a random style or noise.
         reference: Images of the target domain whose style is used, named like the inputs; with
             several, each input gets one translation per reference. For few-shot models (FUNIT), a

@@ -56,7 +56,8 @@ def video(
         out: The film to write, by its suffix (mp4, m4v, mov, mkv, gif or webp); without a suffix, a
             folder of numbered frames.
         to: The target domain; by default the only possible one, or the second one. For models with
-            labels: a label, or values such as Male=1,Young=0 (labels not named are 0).
+            labels: a label, or values such as Male=1,Young=0 (labels not named are 0; for stargan
+            also values between).
         reference: An image of the target domain whose style the film gets; for few-shot models
             (FUNIT) images of one class, or their folder.
         seed: Makes the random style reproducible.

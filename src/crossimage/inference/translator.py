@@ -167,8 +167,9 @@ class Translator(Predictor):
         Args:
             x: Images of the source domain.
             to: Name of the target domain; if omitted, the only possible one or else the second.
-                For methods with labels: a label's name; values 0 or 1 by label, where labels that
-                are not named are 0; or label vectors (N, L) or (1, L).
+                For methods with labels: a label's name; values by label, where labels that are not
+                named are 0; or label vectors (N, L) or (1, L). Values are 0 or 1, and for StarGAN
+                also between.
             style: Style codes (N, style_dim), or (1, style_dim) for all images: a tensor, an array
                 or nested lists.
             reference: N images of the target domain, or one for all, whose style is used; a folder

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -104,6 +105,7 @@ class StarGANConfig(LabelledConfig):
         weights: Weights of the loss terms.
     """
 
+    blends: ClassVar[bool] = True
     channels: Channels = (3,)
     resize: SideOrZero = 128
     crop: Size = (128, 128)

@@ -45,6 +45,7 @@ class ServedModel:
             "domains": list(translator.domains),
             "targets": [] if networks.few_shot else list(translator.targets[:_MOST_LABELS]),
             "labels": bool(networks.labels),
+            "labels_blend": bool(networks.labels and networks.labels.blends),
             "needs_reference": networks.few_shot,
             "style_numbers": networks.style_dim,
             "random_styles": translator.has_prior,

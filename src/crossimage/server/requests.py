@@ -44,7 +44,10 @@ _MOST_VALUES = 2 * _MOST_NUMBERS  # of JSON
 _LARGEST = 3.4e38  # what float32 holds
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-To = Annotated[str, Field(max_length=2000)] | dict[str, Literal[0, 1]]
+To = (
+    Annotated[str, Field(max_length=2000)]
+    | dict[str, Annotated[float, Field(strict=True, ge=0, le=1)]]
+)
 
 
 def _decode(text: object) -> bytes:

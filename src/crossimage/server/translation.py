@@ -23,7 +23,7 @@ from crossimage.inference.output_types import suffix_of
 from crossimage.inference.outputs import Original, fill_output, read_original
 from crossimage.inference.predictor import Draw, Predictor
 from crossimage.inference.references import reference_styles
-from crossimage.labels import To
+from crossimage.labels import To, parse_target
 from crossimage.server.requests import StyleRequest, TranslateRequest
 from crossimage.utils.seeds import fresh_seed, seed_of
 
@@ -96,7 +96,7 @@ def check_pixels(model: Predictor, request: TranslateRequest | StyleRequest) -> 
     if isinstance(request, StyleRequest):
         return _pixels(model, request.image, "the reference", None, 1)
     networks = model.networks
-    letter = model.source_letter(model.resolve_target(request.to))
+    letter = model.source_letter(_target_of(model, request.to))
     rule, scale = HalfRule(networks, letter), networks.upscales
     total = _pixels(model, request.image, request.name, request.size, scale, rule)
     size = _reference_size(model, request.size)
@@ -139,7 +139,7 @@ def choose(model: Predictor, request: TranslateRequest) -> Choice:
         ValueError: Something does not fit the model, or a reference can't be used.
     """
     networks = model.networks
-    to = model.resolve_target(request.to)
+    to = _target_of(model, request.to)
     if not isinstance(to, str):  # checked label vectors
         to = networks.labels.vectors(to, 1) if networks.labels else to
     given = request.reference is not None or request.style is not None
@@ -269,4 +269,12 @@ def style_of(
     if len(images) > 1 and not model.networks.few_shot:
         raise ValueError(f"{model.method} takes the style of one reference, found {len(images)}")
     references = [EncodedImage(data, "the reference") for data in images]
-    return reference_styles(model, [[*references]], model.resolve_target(to), size=size).cpu()
+    return reference_styles(model, [[*references]], _target_of(model, to), size=size).cpu()
+
+
+def _target_of(model: Predictor, to: To | None) -> To:
+    """Return the target of a request, in which labels may have values: ``Male=1,Young=0``."""
+    labels = model.networks.labels
+    if labels and isinstance(to, str):
+        to = parse_target(to, labels.names)
+    return model.resolve_target(to)

@@ -120,7 +120,8 @@ def test_outputs_are_those_of_the_translator(faces: Path) -> None:
     [
         (None, "--to is missing: run has labels; give one of Dark, Fair, Male, or"),
         ("Mail", "there is no label 'Mail'.*did you mean 'Male'"),
-        ("Male=2", "the value of Male must be 1 or 0"),
+        ("Male=2", "the value of Male must be a number from 0 to 1, found '2'"),
+        ("Male=0.5", "the value of Male must be 1 or 0 to evaluate a model.*found 0.5"),
         ("Dark=1,Fair=1", "Dark and Fair are mutually exclusive"),
     ],
 )

@@ -27,7 +27,9 @@ pytestmark = pytest.mark.slow
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A page with the built-in model and one of labels."""
     labels = tmp_path_factory.mktemp("labels") / "labels.safetensors"
-    tiny("stargan").save(labels)
+    names, sets = ("Fair_Hair", "Blond_Hair", "Young", "happy", "sad"), {"label_sets": (3, 2)}
+    groups = {"exclusive": [names[:2]], "categorical": (False, True)}
+    tiny("stargan", domains=names, **sets, **groups).save(labels)
     words = [sys.executable, "-m", "crossimage", "demo", "builtin:outlines", str(labels)]
     process = subprocess.Popen([*words, "--port", "0"], stdout=subprocess.PIPE, text=True)
     assert process.stdout
@@ -101,11 +103,38 @@ def test_labels_are_toggles_and_what_a_model_lacks_is_hidden(
     panel = desktop.find_elements(By.CSS_SELECTOR, ".panel")[1]
     assert not panel.find_element(By.CSS_SELECTOR, ".styles").is_displayed()
     assert not panel.find_element(By.CSS_SELECTOR, ".reference").is_displayed()
-    assert not panel.find_element(By.CSS_SELECTOR, ".between").is_displayed()
-    before = command(desktop, 1)
-    toggle = panel.find_elements(By.CSS_SELECTOR, ".toggle input")[1]
-    desktop.execute_script("arguments[0].click()", toggle)
-    wait(desktop, lambda b: command(b, 1) != before)
+    assert "Fair_Hair=1,Blond_Hair=0,Young=0" in command(desktop, 1)
+    choose(desktop, panel, 1)
+    wait(desktop, lambda b: "Fair_Hair=0,Blond_Hair=1,Young=0" in command(b, 1))
+    choose(desktop, panel, 2)
+    wait(desktop, lambda b: "Fair_Hair=0,Blond_Hair=1,Young=1" in command(b, 1))
+    for _ in range(2):  # of another data set, where one is always chosen
+        choose(desktop, panel, 4)
+        wait(desktop, lambda b: "--to sad=1" in command(b, 1))
+        choose(desktop, panel, 3)
+        wait(desktop, lambda b: "--to happy=1" in command(b, 1))
+    choose(desktop, panel, 3)
+    assert panel.find_elements(By.CSS_SELECTOR, ".toggle input")[3].is_selected()
+
+
+def choose(browser: webdriver.Chrome, panel: Any, number: int) -> None:
+    toggle = panel.find_elements(By.CSS_SELECTOR, ".toggle input")[number]
+    browser.execute_script("arguments[0].click()", toggle)
+
+
+def test_labels_are_blended_between_two_results(desktop: webdriver.Chrome, address: str) -> None:
+    opened(desktop, address)
+    panel = desktop.find_elements(By.CSS_SELECTOR, ".panel")[1]
+    for number, end in ((0, ".first"), (1, ".second")):
+        panel.find_element(By.CSS_SELECTOR, end).send_keys(Keys.ENTER)
+        if not number:
+            choose(desktop, panel, 1)
+            wait(desktop, lambda b: "Blond_Hair=1" in command(b, 1))
+    wait(desktop, lambda b: "Fair_Hair=0.5,Blond_Hair=0.5,Young=0" in command(b, 1))
+    panel.find_element(By.CSS_SELECTOR, ".mix input").send_keys(Keys.ARROW_RIGHT * 5)
+    wait(desktop, lambda b: "Fair_Hair=0.25,Blond_Hair=0.75,Young=0" in command(b, 1))
+    if folder := os.environ.get("SCREENSHOTS"):
+        panel.screenshot(str(Path(folder) / "demo-labels.png"))
 
 
 def test_another_target_keeps_the_input_where_it_can(
@@ -115,11 +144,10 @@ def test_another_target_keeps_the_input_where_it_can(
     desktop.find_elements(By.CSS_SELECTOR, "#samples .thumb")[2].click()
     wait(desktop, lambda b: "testA/00002.png" in command(b) and "testA/00002.png" in command(b, 1))
     first, labels = desktop.find_elements(By.CSS_SELECTOR, ".panel")
-    choose = "arguments[0].querySelectorAll('.toggle input')[arguments[1]].click()"
-    desktop.execute_script(choose, labels, 1)
+    choose(desktop, labels, 1)
     wait(desktop, lambda b: "Blond_Hair=1" in command(b, 1))
     assert "testA/00002.png" in command(desktop, 1)
-    desktop.execute_script(choose, first, 0)  # to a, whose inputs are those of b
+    choose(desktop, first, 0)  # to a, whose inputs are those of b
     wait(desktop, lambda b: "testB/00000.png" in command(b) and "testB/00000.png" in command(b, 1))
     Image.new("RGB", (64, 64), "red").save(tmp_path / "mine.png")
     field = desktop.find_element(By.ID, "file")
@@ -130,7 +158,7 @@ def test_another_target_keeps_the_input_where_it_can(
         wait(desktop, lambda b: "00001.png" in command(b))
     field.send_keys(str(tmp_path / "mine.png"))
     wait(desktop, lambda b: "mine.png" in command(b))
-    desktop.execute_script(choose, first, 1)
+    choose(desktop, first, 1)
     wait(desktop, lambda b: "--to b" in command(b))
     assert "mine.png" in command(desktop) and "mine.png" in command(desktop, 1)
 

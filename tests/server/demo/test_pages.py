@@ -124,9 +124,10 @@ def test_commands_of_every_method_make_the_same_file(
             to = {facts["targets"][0]: 1} if facts["labels"] else facts["targets"][-1]
         wishes: list[dict[str, Any]] = [] if facts["needs_reference"] else [{"seed": 2}]
         wishes += [{"references": [reference["id"]]}] if facts["references"] else []
+        wishes += [{"to": {facts["targets"][0]: 0.35}}] if facts["labels_blend"] else []
         wishes += [{"style": [0.1] * facts["style_numbers"]}] if facts["style_numbers"] else []
         for wish in wishes:
-            fields = {"model": 0, "image": given["id"], "to": to, **wish}
+            fields = {"model": 0, "image": given["id"], "to": to} | wish
             made = client.post("/demo/translate", json=fields)
             assert made.status_code == 200, made.text
             assert same_by_command(made.json(), tmp_path)

@@ -64,12 +64,18 @@ def find_change(labels: Labels, to: str) -> Change:
 
     Raises:
         ValueError: There are no such labels, or they exclude each other or are of different data
-            sets.
+            sets, or a value is between 0 and 1, which no real image has.
     """
     wanted = parse_target(to, labels.names)
     vector = labels.vectors(wanted, 1)[0]
     names = [wanted] if isinstance(wanted, str) else dict(wanted)
     values = {index: float(vector[index]) for index in map(labels.index, names)}
+    for index, value in values.items():
+        if value not in (0, 1):
+            raise ValueError(
+                f"the value of {labels.names[index]} must be 1 or 0 to evaluate a model, whose "
+                f"results are compared with real images, found {value:g}"
+            )
     set_ones = {labels.names[index] for index, value in values.items() if value}
     cleared = {
         labels.index(name) for group in labels.groups if set_ones & {*group} for name in group

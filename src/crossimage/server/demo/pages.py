@@ -115,6 +115,9 @@ class DemoPages:
             "of": {name: "" if single else translator.letter(name) for name in targets},
             "letter": networks.letters[0],
             "groups": [list(group) for group in networks.labels.groups] if networks.labels else [],
+            "sets": [[each.names, each.categorical] for each in networks.labels.sets]
+            if networks.labels else [],
+            "styles_of_all": translator.maps_codes,
             "random": translator.multimodal,
             "references": networks.style_dim > 0
             and networks.kind.encode_style is not Method.encode_style,

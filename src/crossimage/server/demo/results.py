@@ -143,7 +143,7 @@ def _target(to: To) -> str:
     """Return a target as ``--to`` takes it."""
     if not isinstance(to, Mapping):
         return str(to)
-    return ",".join(f"{_quoted(name)}={value}" for name, value in to.items())
+    return ",".join(f"{_quoted(name)}={value:.9g}" for name, value in to.items())
 
 
 def _quoted(name: str) -> str:

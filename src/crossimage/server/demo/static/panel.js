@@ -16,7 +16,7 @@ export class Panel {
     find(".styles").hidden = !facts.random;
     find(".reference").hidden = !facts.references;
     find(".reference-file").multiple = Boolean(facts.needs_reference);
-    find(".between").hidden = !facts.style_numbers;
+    find(".between").hidden = !facts.style_numbers && !facts.labels_blend;
     find(".more").addEventListener("click", () => { this.count += STYLES; this.fill(); });
     find(".wipe input").addEventListener("input", (event) => this.wipe(event.target.value));
     find(".copy").addEventListener("click", () => this.copy());
@@ -33,8 +33,6 @@ export class Panel {
   targets() {
     const {facts} = this, box = this.find(".targets");
     box.hidden = facts.targets.length < 2;
-    const grouped = new Map();
-    facts.groups.forEach((names, number) => names.forEach((name) => grouped.set(name, number)));
     facts.targets.forEach((name, number) => {
       const label = document.createElement("label"), field = document.createElement("input"), text = document.createElement("span");
       label.className = "toggle";
@@ -46,8 +44,10 @@ export class Panel {
       text.textContent = name;
       field.addEventListener("change", () => {
         if (!alone && field.checked) for (const other of box.querySelectorAll("input")) {
-          if (other !== field && grouped.has(name) && grouped.get(name) === grouped.get(other.value)) other.checked = false;
+          if (other !== field && this.excludes(name, other.value)) other.checked = false;
         }
+        const [, classes] = facts.sets.find(([names]) => names.includes(name)) ?? [];
+        if (classes) field.checked = true; // an image always has one
         this.turn();
       });
       label.append(field, text);
@@ -58,17 +58,21 @@ export class Panel {
     const {facts} = this, chosen = [...this.find(".targets").querySelectorAll("input:checked")].map((one) => one.value);
     if (!facts.targets.length) return null;
     if (!facts.labels) return chosen[0] ?? facts.targets[0];
-    const exclusive = new Set(facts.groups.flat());
-    const values = {};
-    for (const name of facts.targets) if (!exclusive.has(name) || chosen.includes(name)) values[name] = Number(chosen.includes(name));
-    return Object.keys(values).length ? values : {[facts.targets[0]]: 1};
+    const [names, classes] = facts.sets.find(([own]) => own.includes(chosen[0])) ?? facts.sets[0];
+    return Object.fromEntries(names.filter((name) => !classes || chosen.includes(name)).map((name) => [name, Number(chosen.includes(name))]));
+  }
+  excludes(name, other) { // labels of a group, and those of other data sets, whose labels are not known together
+    const {groups, sets} = this.facts;
+    return groups.some((names) => names.includes(name) && names.includes(other)) || !sets.some(([names]) => names.includes(name) && names.includes(other));
   }
   get source() { return (typeof this.to === "string" && this.facts.source[this.to]) || this.facts.letter; }
   get of() { return (typeof this.to === "string" && this.facts.of[this.to]) || this.facts.letter; }
   turn() { // another target
     this.references = [];
-    this.ends = [null, null];
-    this.find(".mix input").disabled = true;
+    if (!this.facts.labels_blend && !this.facts.styles_of_all) {
+      this.ends = [null, null];
+      this.find(".mix input").disabled = true;
+    }
     this.offerReferences();
     this.slidersFor();
     this.turned(this);
@@ -168,7 +172,7 @@ export class Panel {
   }
   async select(how, button = null) { // only the newest wish counts while one is being carried out
     if (button || how.references) press(this.find(".grid").children, button);
-    this.pending = {how, moved: Boolean(how.style)};
+    this.pending = {how, moved: Boolean(how.style ?? how.to)};
     if (this.working) return;
     this.working = true;
     while (this.pending) {
@@ -191,13 +195,14 @@ export class Panel {
     link.href = url;
     link.download = made.name;
     this.style = made.style;
+    this.labels = wish.to ?? this.to;
     if (!moved) {
       this.base = made.style;
       for (const one of this.find(".axes").querySelectorAll("input")) one.value = 0;
     }
     this.find("code").textContent = made.command;
     this.find(".notes").textContent = made.notes.join(" ");
-    this.find(".which").textContent = wish.style ? "a style of your own" : wish.references ? "the style of the reference" : this.facts.random ? `seed ${wish.seed}` : "";
+    this.find(".which").textContent = wish.to ? "between the two results" : wish.style ? "a style of your own" : wish.references ? "the style of the reference" : this.facts.random ? `seed ${wish.seed}` : "";
     this.element.dataset.ready = String((Number(this.element.dataset.ready) || 0) + 1);
     this.wipe(this.find(".wipe input").value);
   }
@@ -207,8 +212,8 @@ export class Panel {
     this.select({style: this.base.map((number, i) => number + amounts.reduce((sum, amount, k) => sum + amount * this.steps[k][i], 0))});
   }
   end(which) {
-    if (!this.style) return;
-    this.ends[which] = this.style;
+    if (!this.image) return;
+    this.ends[which] = {style: this.style, labels: this.labels};
     say(which ? "This result is the second." : "This result is the first.");
     const ready = this.ends[0] && this.ends[1];
     this.find(".mix input").disabled = !ready;
@@ -216,7 +221,13 @@ export class Panel {
   }
   mix() {
     const t = Number(this.find(".mix input").value), [first, second] = this.ends;
-    this.select({style: first.map((number, i) => (1 - t) * number + t * second[i])});
+    const between = (a = 0, b = 0) => (1 - t) * a + t * b, how = {};
+    if (first.style) how.style = first.style.map((number, i) => between(number, second.style[i]));
+    if (this.facts.labels_blend) {
+      const names = Object.keys({...first.labels, ...second.labels});
+      how.to = Object.fromEntries(names.map((name) => [name, Number(between(first.labels[name], second.labels[name]).toFixed(4))]));
+    }
+    this.select(how);
   }
   wipe(percent) {
     this.find(".before").style.clipPath = `inset(0 ${100 - percent}% 0 0)`;
