@@ -20,6 +20,9 @@ from crossimage.cli.app import main
 from crossimage.config import build
 from crossimage.methods import METHODS
 from tests.conftest import SMALL, as_arguments, small
+from tests.faults.commands.world import World
+from tests.faults.named_commands import COMMANDS as NAMED
+from tests.faults.named_commands import PREPARE, WRITES_NOTHING_NEW, Named
 from tests.faults.names import AWKWARD, with_suffix
 
 ALL = os.environ.get("AWKWARD_NAMES") == "all"
@@ -130,6 +133,46 @@ def test_awkward_names_change_nothing(
     if command == "data make split":
         images = {path.read_bytes() for path in (tmp_path / world / "testA").iterdir()}
         assert {p.read_bytes() for p in out.rglob("*.png")} <= images
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Inputs of all commands."""
+    return World(tmp_path_factory.mktemp("world") / "world")
+
+
+def named_draws() -> list[tuple[str, str]]:
+    """Return commands on all kinds of inputs, each with a name."""
+    if ALL:
+        return [(command, name) for command in NAMED for name in AWKWARD]
+    chance = random.Random(8)
+    return [(command, chance.choice(AWKWARD)) for command in NAMED]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="such names do not exist there")
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [pytest.param(c, n, id=f"{c}-{AWKWARD.index(n)}") for c, n in named_draws()],
+)
+def test_all_commands_take_awkward_names(
+    command: str, name: str, inputs: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "inputs").mkdir()
+    world = Named(inputs, tmp_path / "inputs", name)
+    out = tmp_path / "results" / name
+    out.parent.mkdir()
+    PREPARE.get(command, lambda: None)()
+    status = main([str(word) for word in NAMED[command](world, out)])
+    said = capsys.readouterr()
+    assert status == 0, said.err
+    assert "Traceback" not in said.err + said.out
+    assert is_quiet(said.err + said.out)
+    results = [path for path in out.parent.rglob("*") if path.is_file()]
+    assert bool(results) == (command not in WRITES_NOTHING_NEW)
+    assert not [path for path in results if path.name.endswith(".tmp") and path.name != name]
 
 
 def test_relative_names_that_look_like_options_are_files(

@@ -100,7 +100,7 @@ def test_names_may_be_as_long_as_the_file_system_allows(tmp_path, letter):
     assert [(tmp_path / name).read_bytes() for name in names] == [b"first", b"second"]
 
 
-@pytest.mark.parametrize("name", ["step-00000007.pt", "x" * 255])
+@pytest.mark.parametrize("name", ["step-00000007.pt", "x" * 255, "two\nlines"])
 def test_what_a_killed_process_left_is_known_by_its_name(tmp_path, name):
     stale = temporary_path(tmp_path / name)
     stale.touch()

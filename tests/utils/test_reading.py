@@ -13,8 +13,10 @@ import pytest
 import torch
 from PIL import Image
 
+from crossimage.data.films.decoding import frames
 from crossimage.data.images.files import read_image, verify
 from crossimage.data.images.metadata import read_metadata
+from crossimage.data.make.originals import _read_idx
 from crossimage.data.sources.table_text import read_text as read_table
 from crossimage.evaluation.galleries.moments import read_moments
 from crossimage.utils import reading
@@ -31,6 +33,8 @@ from crossimage.utils.tensor_files.safetensors_files import read_safetensors, wr
 from crossimage.utils.tensor_files.torch_files import read_pickle
 from crossimage.utils.texts.json_text import read_json
 from crossimage.utils.texts.yaml_text import read_yaml_text
+from tests.data.films.films import write_film
+from tests.data.make.test_digits import idx
 
 SOURCE = Path(reading.__file__).parents[1]
 SENTENCE = (
@@ -141,6 +145,10 @@ def files(folder: Path) -> Iterator[tuple[Path, Callable[[Path], object]]]:
     yield folder / "recipe.yaml", read_yaml_text
     (folder / "facts.json").write_text("{}")
     yield folder / "facts.json", read_json
+    (folder / "train-labels-idx1-ubyte").write_bytes(idx(np.arange(10, dtype=np.uint8)))
+    yield folder / "train-labels-idx1-ubyte", _read_idx
+    write_film(folder / "film.mp4", 5)
+    yield folder / "film.mp4", lambda path: sum(1 for _ in frames(path))
     with zipfile.ZipFile(folder / "images.zip", "w") as archive:
         archive.writestr("a.png", b"")
     yield folder / "images.zip", kind_of
@@ -183,8 +191,6 @@ OPENED_OTHERWISE = {
     "utils/reading.py",
     "data/images/encoded.py",  # files in memory
     "data/shards/member.py",
-    "data/films/opening.py",  # by FFmpeg
-    "data/make/digits.py",  # by h5py
     "data/make/palettes/__init__.py",  # parts of this package
     "recipes/__init__.py",
     "recipes/sources.py",

@@ -22,7 +22,7 @@ CHECKPOINTS = "checkpoints"
 """The folder of a run's checkpoints."""
 
 _NAME = re.compile(r"step-(\d+)\.pt")
-_OLD_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")  # of versions before 0.2
+_OLD_TEMPORARY = re.compile(r"\..+\.\d+\.tmp", re.DOTALL)  # of versions before 0.2
 
 
 def checkpoint_path(run: Path, step: int) -> Path:

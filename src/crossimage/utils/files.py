@@ -27,7 +27,7 @@ _CANNOT_LINK = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errn
 
 _TRIES = 20  # of removing a folder
 _MAX_NAME = 200  # bytes of a name that leave room for what a temporary name adds
-_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
+_TEMPORARY = re.compile(r"\.(?s:.+)\.[0-9a-f]{16}\.tmp")
 
 _ONLY_ITSELF = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"))
 """Flags that open no link's target; not every system has all of them."""

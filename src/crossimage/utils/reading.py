@@ -130,21 +130,33 @@ class DataFile(io.FileIO):
 
     Args:
         path: The file.
+
+    Attributes:
+        failed: The first read that failed, if any, since a reader may take no notice of it.
     """
 
     def __init__(self, path: str) -> None:
         """Open the file."""
         super().__init__(path, "rb")
         self._path = path
+        self.failed: FailedReadError | None = None
 
     def readinto(self, buffer: Any) -> int:
         """Read into a buffer."""
-        return named(self._path, lambda: super(DataFile, self).readinto(buffer))
+        return self._noting(lambda: super(DataFile, self).readinto(buffer))
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read so many bytes, or up to the end."""
-        return named(self._path, lambda: super(DataFile, self).read(size))
+        return self._noting(lambda: super(DataFile, self).read(size))
 
     def readall(self) -> bytes:
         """Read up to the end."""
-        return named(self._path, super().readall)
+        return self._noting(super().readall)
+
+    def _noting(self, read: Callable[[], _Result]) -> _Result:
+        """Read, and note a failure."""
+        try:
+            return named(self._path, read)
+        except FailedReadError as error:
+            self.failed = self.failed or error
+            raise

@@ -12,7 +12,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from crossimage.data.films.opening import open_film, pyav
+from crossimage.data.films.opening import OpenFilm, pyav
 from crossimage.utils.reading import read_data
 from crossimage.video.encoding import Encoder, packets
 from crossimage.video.film import Frame, Source
@@ -83,14 +83,13 @@ class FilmFileSink:
             video = _add_video(result, read_data(parts[0]), self._encoder.tick)
             sources = [self._video(parts, video)]
             if self._copied:
-                container, _ = open_film(self._facts.path)
-                stack.enter_context(container)
+                film = stack.enter_context(OpenFilm(self._facts.path))
                 others = {
-                    index: result.add_stream_from_template(container.streams[index])
+                    index: result.add_stream_from_template(film.container.streams[index])
                     for index in self._copied
                 }
-                _describe(container, result, others)
-                sources.append(self._others(container, others))
+                _describe(film.container, result, others)
+                sources.append(self._others(film, others))
             for _, packet in heapq.merge(*sources, key=itemgetter(0)):
                 result.mux(packet)
         self._check(out)
@@ -114,10 +113,10 @@ class FilmFileSink:
                 yield time, packet
                 index += 1
 
-    def _others(self, container: Any, streams: dict[int, Any]) -> Iterator[tuple[Fraction, Any]]:
+    def _others(self, film: OpenFilm, streams: dict[int, Any]) -> Iterator[tuple[Fraction, Any]]:
         """Yield the packets of sound and subtitles, each with its time in seconds."""
         last = Fraction(0)
-        for packet in container.demux([container.streams[index] for index in streams]):
+        for packet in film.packets([film.container.streams[index] for index in streams]):
             if not packet.size or (packet.dts is None and packet.pts is None):
                 continue
             shift = round(self._offset / packet.time_base)
@@ -131,11 +130,11 @@ class FilmFileSink:
 
     def _choose(self, out: Path) -> tuple[list[int], list[str]]:
         """Return the streams that are copied, and sentences about the others."""
-        container, stream = open_film(self._facts.path)
         copied, lost = [], Counter[str]()
-        with container:
+        with OpenFilm(self._facts.path) as film:
+            container = film.container
             for one in container.streams:
-                if one.index == stream.index:
+                if one.index == film.stream.index:
                     continue
                 if one.name == _CHAPTERS and container.chapters():
                     continue
@@ -163,9 +162,8 @@ class FilmFileSink:
 
     def _check(self, out: Path) -> None:
         """Refuse a result that is not complete, such as on a disk that loses what is written."""
-        container, stream = open_film(out)
-        with container:
-            found = sum(bool(packet.size) for packet in container.demux(stream))
+        with OpenFilm(out) as film:
+            found = sum(bool(packet.size) for packet in film.packets(film.stream))
         expected = len(self._facts.times)
         if found != expected:
             raise ValueError(

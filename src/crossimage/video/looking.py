@@ -10,7 +10,7 @@ from typing import Any
 
 from crossimage.data.films.complete import check_complete
 from crossimage.data.films.decoding import decoded, restamped, stamp
-from crossimage.data.films.opening import FilmError, open_film, pyav
+from crossimage.data.films.opening import FilmError, OpenFilm, pyav
 from crossimage.data.films.pixels import has_alpha, refusal
 from crossimage.data.images.checks.limit import max_pixels
 from crossimage.utils.progress import ProgressCallback
@@ -106,8 +106,8 @@ def look_through(
     Raises:
         FilmError: It is not a film, its colours cannot be converted, or its frames differ in size.
     """
-    container, stream = open_film(path)
-    with container:
+    with OpenFilm(path) as film:
+        container, stream = film.container, film.stream
         check_complete(path)
         if stream.width * stream.height > max_pixels():
             raise FilmError(
@@ -152,7 +152,7 @@ def look_through(
 
         if progress:
             progress(LOOKING, 0, max(1, total))
-        frames = _to_the_end(decoded(container, stream, broken, seen), path)
+        frames = _to_the_end(decoded(film, broken, seen), path)
         frames = restamped(frames, rate_of(stream)) if guess else _watched(frames, look)
         for count, frame in enumerate(frames, 1):
             _examine(path, frame, look, count)

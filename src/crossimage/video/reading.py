@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from crossimage.data.films.decoding import decoded, progressive, restamped, stamp
-from crossimage.data.films.opening import FilmError, open_film
+from crossimage.data.films.opening import FilmError, OpenFilm
 from crossimage.data.films.pixels import turned, upright
 from crossimage.utils.progress import ProgressCallback
 from crossimage.video.film import Facts, Frame
@@ -92,15 +92,15 @@ class FilmFile:
 
     def _decode(self, first: Fraction, seek: bool) -> Iterator[tuple[Fraction, Any]]:
         """Yield the good frames from one on; none if seeking leads behind it."""
-        container, stream = open_film(self._path)
-        with container:
+        with OpenFilm(self._path) as film:
+            stream = film.stream
             stream.thread_type = "AUTO" if self._seeks else "NONE"
             good, last = self._look.good, None
             # from two frames earlier, for a deinterlaced frame depends on its neighbours
             begin = good[max(0, good.index(first) - 2)]
             if seek:
-                container.seek(int(begin / stream.time_base), stream=stream)
-            frames = decoded(container, stream, broken=lambda packet: None)
+                film.container.seek(int(begin / stream.time_base), stream=stream)
+            frames = decoded(film, broken=lambda packet: None)
             if self._look.guessed:
                 frames = restamped(frames, rate_of(stream))
             if self._look.interlaced:
@@ -128,8 +128,8 @@ def _nearest(stamps: Sequence[Fraction], good: frozenset[Fraction]) -> list[Frac
 
 def _placement(path: Path) -> tuple[Fraction, Fraction]:
     """Return what is added to a film's time stamps, and the aspect ratio of its pixels."""
-    container, stream = open_film(path)
-    with container:
+    with OpenFilm(path) as film:
+        container = film.container
         # recorded streams begin at an arbitrary time
         arbitrary = bool(container.format.flags & RECORDED)
         begins = [
@@ -138,4 +138,4 @@ def _placement(path: Path) -> tuple[Fraction, Fraction]:
             if one.start_time is not None and one.time_base
         ]
         offset = -min(begins) if arbitrary and begins else Fraction(0)
-        return offset, Fraction(stream.sample_aspect_ratio or 1)
+        return offset, Fraction(film.stream.sample_aspect_ratio or 1)

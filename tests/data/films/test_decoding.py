@@ -31,6 +31,21 @@ def test_a_film_is_turned_as_it_states(tmp_path: Path, rotation: int, red: str) 
     assert near(centre[red], TOP)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["ffconcat version 1.0\nfile other.mp4\n",
+     "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:2.0,\nother.ts\n#EXT-X-ENDLIST\n"],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["film.mp4", "film.m3u8"])
+def test_a_list_of_other_files_is_no_film(tmp_path: Path, name: str, text: str) -> None:
+    other = write_film(tmp_path / "other.mp4")
+    write_film(tmp_path / "other.ts", codec="mpeg2video", rate=25)
+    (tmp_path / name).write_text(text)
+    with pytest.raises(FilmError, match="is not a film"):
+        probe_film(tmp_path / name)
+    probe_film(other)
+
+
 def test_other_files_are_no_films(tmp_path: Path) -> None:
     Image.new("RGB", (32, 32)).save(tmp_path / "image.png")
     Image.new("RGB", (32, 32)).save(tmp_path / "image.jpg")

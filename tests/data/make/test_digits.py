@@ -1,8 +1,5 @@
-import bz2
 import gzip
 import shlex
-import sys
-import types
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +7,9 @@ import pytest
 from PIL import Image
 
 from crossimage.config import Config
-from crossimage.data.make.digits import CLOTHES, MAKERS, find_digits
+from crossimage.data.make.digits import CLOTHES, MAKERS
 from crossimage.recipes import list_recipes
 from tests.conftest import open_dataset
-from tests.golden import SHARED
 
 MNIST = [
     ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -223,101 +219,6 @@ def test_fewer_training_images_are_chosen_at_random(originals, tmp_path):
         MAKERS["mnist2usps"](tmp_path / "none", originals=folder, count=0)
 
 
-def test_missing_originals_are_named(tmp_path):
-    write_mnist(tmp_path / "data")
-    with pytest.raises(
-        FileNotFoundError,
-        match=r"data holds no usps; expected the files usps_16x16_uint8.npz, or usps.bz2 and "
-        r"usps.t.bz2, or usps.h5 in it or below",
-    ):
-        MAKERS["mnist2usps"](tmp_path / "out", originals=tmp_path / "data")
-    (tmp_path / "data" / "t10k-labels-idx1-ubyte.gz").unlink()
-    with pytest.raises(FileNotFoundError, match=r"holds no mnist; .* t10k-labels-idx1-ubyte in it"):
-        find_digits("mnist", tmp_path / "data")
-    with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere"):
-        find_digits("mnist", tmp_path / "nowhere")
-    with pytest.raises(FileNotFoundError, match=r"train_32x32.mat and test_32x32.mat"):
-        find_digits("svhn", tmp_path / "data")
-    assert not (tmp_path / "out").exists()
-
-
-def test_other_data_sets_with_the_names_of_mnist(tmp_path):
-    write_mnist(tmp_path / "FashionMNIST" / "raw", seed=7)
-    found, _ = find_digits("mnist", tmp_path).values()
-    assert len(found.images) == 40  # alone it is what is meant
-    mine = write_mnist(tmp_path / "MNIST" / "raw", gz=False)
-    assert np.array_equal(find_digits("mnist", tmp_path)["train"].images, mine[0][0])
-    (tmp_path / "MNIST").rename(tmp_path / "x")
-    with pytest.raises(ValueError, match=r"mnist may be .*FashionMNIST/raw or .*x/raw"):
-        find_digits("mnist", tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b"broken", "is not an IDX file"),
-        (b"", "is not an IDX file"),
-        (idx(np.zeros((4, 28, 28), np.uint8))[:-5], "can't be read as mnist"),
-        (idx(np.zeros((4, 28, 28), np.uint8)), r"images \(4, 28, 28\) and labels \(40,\)"),
-    ],
-)
-def test_broken_originals_are_named(tmp_path, data, words):
-    write_mnist(tmp_path, gz=False)
-    (tmp_path / "train-images-idx3-ubyte").write_bytes(data)
-    with pytest.raises(ValueError, match=words) as error:
-        find_digits("mnist", tmp_path)
-    assert "train-images-idx3-ubyte" in str(error.value)
-
-
-def test_a_broken_archive_is_named(tmp_path):
-    write_mnist(tmp_path)
-    (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(b"\x1f\x8bbroken")
-    with pytest.raises(ValueError, match="can't be read as mnist"):
-        find_digits("mnist", tmp_path)
-
-
-def test_usps_as_torchvision_loads_it(tmp_path):
-    images, labels = random_digits(0, 12, 16)
-    for name in ("usps.bz2", "usps.t.bz2"):
-        with bz2.open(tmp_path / name, "wt") as file:
-            for pixels, label in zip(images, labels, strict=True):
-                values = " ".join(f"{i}:{v}" for i, v in enumerate(pixels.ravel() / 127.5 - 1, 1))
-                file.write(f"{label + 1} {values}\n")
-    found = find_digits("usps", tmp_path)["test"]
-    assert np.abs(found.images.astype(int) - images).max() <= 1
-    assert np.array_equal(found.labels, labels)
-
-
-def test_svhn(tmp_path, monkeypatch):
-    X = np.random.default_rng(0).integers(0, 256, (32, 32, 3, 20), np.uint8)
-    y = (1 + np.arange(20) % 10)[:, None].astype(np.uint8)
-    for name in ("train_32x32.mat", "test_32x32.mat"):
-        (tmp_path / name).touch()
-    reader = types.ModuleType("scipy.io")
-    reader.loadmat = lambda _: {"X": X, "y": y}
-    monkeypatch.setitem(sys.modules, "scipy", types.ModuleType("scipy"))
-    monkeypatch.setitem(sys.modules, "scipy.io", reader)
-    found = find_digits("svhn", tmp_path)["train"]
-    assert np.array_equal(found.images[3], X[..., 3])
-    assert found.labels.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0] * 2  # 10 stands for 0
-    write_mnist(tmp_path / "mnist")
-    MAKERS["svhn2mnist"](tmp_path / "out", originals=tmp_path, count=5)
-    path = next((tmp_path / "out" / "trainA").rglob("*.png"))
-    assert np.array_equal(pixels_of(path), X[..., int(path.stem)])
-
-
-@pytest.mark.parametrize(
-    ("name", "paths", "package"),
-    [("usps", ["usps.h5"], "h5py"), ("svhn", ["train_32x32.mat", "test_32x32.mat"], "scipy")],
-)
-def test_a_missing_package_is_named(tmp_path, monkeypatch, name, paths, package):
-    monkeypatch.setitem(sys.modules, package, None)
-    for path in paths:
-        (tmp_path / path).touch()
-    with pytest.raises(ValueError, match=f"{package} is not installed; pip install {package}"):
-        find_digits(name, tmp_path)
-
-
 def test_photos_are_needed(originals, photos, tmp_path):
     folder, *_ = originals
 
@@ -341,20 +242,6 @@ def test_existing_files_are_never_touched(originals, tmp_path):
     (tmp_path / "mine" / "diary.txt").write_text("dear")
     with pytest.raises(ValueError, match="mine exists and is not empty"):
         MAKERS["mnist2usps"](tmp_path / "mine", originals=originals[0])
-
-
-REAL = SHARED / "data"
-
-
-@pytest.mark.skipif(not REAL.is_dir(), reason=f"there are no real data sets at {REAL}")
-def test_the_real_digits():
-    mnist, usps = find_digits("mnist", REAL), find_digits("usps", REAL)
-    assert [d.images.shape for d in mnist.values()] == [(60000, 28, 28), (10000, 28, 28)]
-    assert [d.images.shape for d in usps.values()] == [(7291, 16, 16), (2007, 16, 16)]
-    assert mnist["train"].labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
-    assert np.bincount(usps["test"].labels).tolist() == [
-        359, 264, 198, 166, 200, 160, 170, 147, 166, 177,
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["mnist2usps", "usps2mnist", "mnist", "fashion_classes"])

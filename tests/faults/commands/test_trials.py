@@ -1,13 +1,17 @@
 """Commands that are killed, stopped, doubled, or whose disk fails: the suite tries a few."""
 
+import os
 import random
+import tempfile
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests.faults.commands.bench import Bench
 from tests.faults.commands.disks import CALLS, Fault, library
 from tests.faults.commands.trials import KINDS, try_some
+from tests.faults.harness import PATIENCE
 
 QUICK = ("import", "translate", "data make outlines", "study make")
 
@@ -41,3 +45,24 @@ def test_disturbed_commands_leave_nothing_behind_and_end_alike_when_run_again(
     names = READING if kind == "reads" else QUICK
     outcome = try_some(kind, 4, seed=8, names=names, most=40, world=world)
     assert outcome.errors == [] and outcome.tried >= 2
+
+
+def _leave() -> None:
+    """Leave files where Python and other programs make temporary ones."""
+    Path(tempfile.gettempdir(), "by-python").touch()
+    Path(os.environ["TMPDIR"], "by-others").touch()
+    Path(tempfile.mkdtemp(), "below").touch()
+
+
+@pytest.mark.slow
+def test_what_a_command_leaves_in_its_temporary_folder_is_found(
+    tmp_path: Path, world: Path
+) -> None:
+    bench = Bench(tmp_path, 0, world=world)
+    place = bench.place("data make outlines")
+    process = bench.start("data make outlines", place, _leave)
+    process.join(PATIENCE)
+    assert process.exitcode == 0
+    assert len({*(place / "temporary").iterdir()}) == 3
+    left = bench.leftovers(place)
+    assert "temporary/by-python" in left and "temporary/by-others" in left

@@ -12,6 +12,7 @@ import sqlite3
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,10 @@ from crossimage.data.make.object_classes import MAKERS as CLASSES
 from crossimage.data.make.outlines import MAKERS
 from crossimage.methods import METHODS
 from crossimage.study.make import make_study
+from crossimage.study.sheets import export_study
 from crossimage.study.simulate import simulate
 from tests.conftest import SMALL, small
+from tests.faults.commands.originals import make_originals
 from tests.faults.harness import PATIENCE, SERVER, start, train_command
 from tests.faults.import_mutants import originals
 
@@ -67,7 +70,8 @@ class World:
         self.images, self.frames = self.data / "testA", folder / "frames"
         self.model, self.gan = folder / "munit.safetensors", folder / "gan.safetensors"
         self.checkpoint, self.runtime = folder / "tensors.safetensors", folder / "runtime"
-        self.study, self.answers = folder / "study", folder / "answers.json"
+        self.study, self.answers = folder / RESULTS / "study", folder / "answers.json"
+        self.originals = folder / "originals"
         if not (folder / "complete").exists():
             self._make()
 
@@ -95,7 +99,25 @@ class World:
         settings = {"questions": 3, "answers": 2, "trials": 3, "checks": 1}
         make_study(self.study, "preference", names, data=names["one"], changes=settings)
         simulate(self.study, {"one": 1.0, "two": 0.0})
+        self._answer(self.folder / "sheets.zip")
+        make_originals(self.originals)
         (self.folder / "complete").touch()
+
+    def _answer(self, sheets: Path) -> None:
+        """Answer the first sheet of the study as a browser does."""
+        export_study(self.study, sheets)
+        with zipfile.ZipFile(sheets) as archive:
+            page = archive.read("sheet-1.html").decode()
+        name = re.search(r'data-study="(\w+)"', page)
+        forms = re.findall(r'data-question="(\d+)"\s+data-ordering="([^"]+)"', page)
+        assert name
+        answers = [
+            {"question": int(number), "ordering": json.loads(unescape(order)), "answer": 0,
+             "milliseconds": 900, "exposures": []}
+            for number, order in forms
+        ]  # fmt: skip
+        form = {"study": name[1], "sheet": 1, "id": f"{1:024x}", "platform": ""}
+        self.answers.write_text(json.dumps({**form, "answers": answers}))
 
     @property
     def runs(self) -> tuple[Path, Path]:
@@ -164,6 +186,10 @@ def _fit(seed: int) -> Callable[[World, Path], list[object]]:
     ]  # fmt: skip
 
 
+def _digits(name: str, *words: object) -> Callable[[World, Path], list[object]]:
+    return lambda w, out: [*_made(name, *words)(w, out), "--from", w.originals]
+
+
 def _video(name: str, seed: int = 0) -> Callable[[World, Path], list[object]]:
     return lambda w, out: ["video", w.model, w.frames, "--out", out / name, "--seed", seed]
 
@@ -230,6 +256,22 @@ COMMANDS: dict[str, Command] = {
     "data make combine": Command(
         lambda w, out: [*_made("combine")(w, out), "--a", w.images, "--b", w.data / "testB"]
     ),
+    "data make grey": Command(
+        lambda w, out: [*_made("grey")(w, out), "--photos", w.data / "trainB"]
+    ),
+    "data make labels": Command(
+        lambda w, out: [*_made("labels")(w, out), "--from", w.originals / "labels"]
+    ),
+    "data make frames": Command(
+        lambda w, out: [*_made("frames", "--every", 3)(w, out), "--film", w.originals / "film.mp4"]
+    ),
+    "data make mnist2usps": Command(_digits("mnist2usps", "--count", 20)),
+    "data make svhn2mnist": Command(_digits("svhn2mnist")),
+    "data make mnist2mnistm": Command(
+        lambda w, out: [*_digits("mnist2mnistm")(w, out), "--photos", w.originals / "photos"]
+    ),
+    "data make mnist": Command(_digits("mnist")),
+    "data make fashion_classes": Command(_digits("fashion_classes")),
     "data make split": Command(lambda w, out: [*_made("split")(w, out), "--from", w.images]),
     "study make": Command(
         lambda w, out: [
@@ -237,6 +279,9 @@ COMMANDS: dict[str, Command] = {
             w.images, "--out", out / "study", "--set", "questions=3", "answers=2", "trials=3",
             "checks=1",
         ]
+    ),
+    "study import": Command(
+        lambda w, out: [*_study("import")(w, out), w.answers]
     ),
     "study analyse": Command(_study("analyse")),
     "study export": Command(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from crossimage.data.films.complete import check_complete
-from crossimage.data.films.opening import FilmError, open_film, pyav
+from crossimage.data.films.opening import FilmError, OpenFilm, pyav
 from crossimage.data.films.pixels import Pixels, refusal, upright
 
 _COMPLETE = 0.95  # of the frames that the header states, which may be a few too many
@@ -24,13 +24,14 @@ def frames(path: Path) -> Iterator[tuple[float, Pixels]]:
         FilmError: The file holds no film, its data ends or is damaged after some frames, or its
             colours cannot be converted.
         FileNotFoundError: There is no such file.
+        FailedReadError: The file cannot be read.
     """
     av = pyav("reading films")
-    container, stream = open_film(path)
-    with container:
+    with OpenFilm(path) as film:
+        stream = film.stream
         start, count = None, 0
         try:
-            for frame in progressive(decoded(container, stream)):
+            for frame in progressive(decoded(film)):
                 if reason := refusal(frame):
                     raise FilmError(f"{path} {reason}")
                 time = (
@@ -49,29 +50,29 @@ def frames(path: Path) -> Iterator[tuple[float, Pixels]]:
 
 
 def decoded(
-    container: Any,
-    stream: Any,
+    film: OpenFilm,
     broken: Callable[[Any], None] | None = None,
     seen: Callable[[Any], None] | None = None,
 ) -> Iterator[Any]:
-    """Yield the decoded frames of a stream, from where its container stands.
+    """Yield the decoded frames of a film, from where it stands.
 
     Args:
-        container: The film.
-        stream: Its moving images.
+        film: The film.
         broken: Called with each packet that cannot be decoded; None: the error is raised.
         seen: Called with each packet before it is decoded.
 
     Raises:
-        av.FFmpegError: A packet cannot be decoded, or the file cannot be read.
+        FailedReadError: The file cannot be read.
+        av.FFmpegError: A packet cannot be decoded.
     """
     av = pyav("reading films")
-    for packet in container.demux(stream):
+    for packet in film.packets(film.stream):
         if seen is not None and packet.size:
             seen(packet)
         try:
             found = packet.decode()
         except av.FFmpegError:
+            film.check_read()
             if broken is None:
                 raise
             broken(packet)

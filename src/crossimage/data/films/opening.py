@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from crossimage.utils.files import check_not_special
+from crossimage.utils.reading import DataFile
 
-_STILL = ("image2", "tty")
+_BUFFER = 2**16
+_NO_FILM = ("image2", "tty")
 """Formats, in FFmpeg's names, that are not films; so are all whose names end in ``_pipe``."""
 
 
@@ -38,49 +41,111 @@ def probe_film(path: Path) -> None:
         FilmError: The file holds no film that can be read.
         FileNotFoundError: There is no such file.
     """
-    container, _ = open_film(path)
-    container.close()
+    OpenFilm(path).close()
 
 
-def open_film(path: Path) -> tuple[Any, Any]:
-    """Open a film.
+class OpenFilm:
+    """An open film, which is closed at the end of a ``with`` statement.
 
     Args:
         path: The file.
 
-    Returns:
-        Its container and the stream of its moving images, in PyAV's classes; covers of music and
-        other still images do not count.
+    Attributes:
+        container: Its container, in PyAV's class.
+        stream: The stream of its moving images; covers of music and other still images do not
+            count.
 
     Raises:
         FilmError: The file holds no film that can be read.
         FileNotFoundError: There is no such file.
+        OSError: It can't be read.
     """
-    av = pyav("reading films")
-    from av.stream import Disposition
 
+    def __init__(self, path: Path) -> None:
+        _check_there(path)
+        self._file = DataFile(str(path))
+        try:
+            self.container, self.stream = self._open(path)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> OpenFilm:
+        """Return the film."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the film."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the film and its file."""
+        self.container.close()
+        self._file.close()
+
+    def packets(self, *streams: Any) -> Iterator[Any]:
+        """Yield the packets of streams, from where the film stands.
+
+        Raises:
+            FailedReadError: The file can't be read; FFmpeg may take that for the end.
+            av.FFmpegError: It is damaged.
+        """
+        try:
+            yield from self.container.demux(*streams)
+        finally:
+            self.check_read()
+
+    def check_read(self) -> None:
+        """Raise the read that failed, if one did.
+
+        Raises:
+            FailedReadError: One did.
+        """
+        if self._file.failed is not None:
+            raise self._file.failed from None
+
+    def _open(self, path: Path) -> tuple[Any, Any]:
+        """Return the container and the stream of the moving images."""
+        av = pyav("reading films")
+        # a film is one file: a play list may not name others, here or anywhere
+        options = {"protocol_whitelist": "none"}
+        try:
+            container = av.open(
+                self._file, metadata_errors="replace", options=options, buffer_size=_BUFFER
+            )
+        except (av.FFmpegError, OSError) as error:
+            self.check_read()
+            reason = f"{error.strerror} (a film whose beginning or end is missing, or another file)"
+            if not path.stat().st_size:
+                reason = "it is empty"
+            raise FilmError(f"{path} is not a film: {reason}") from None
+        try:
+            return container, _moving_images(path, container)
+        except BaseException:
+            container.close()
+            raise
+
+
+def _check_there(path: Path) -> None:
     if path.is_dir() or not path.exists():
         found = "is a folder" if path.is_dir() else "does not exist"
         raise FileNotFoundError(f"{path} {found}; expected a film")
     check_not_special(path)
-    try:
-        container = av.open(str(path), metadata_errors="replace")
-    except (av.FFmpegError, OSError) as error:
-        reason = f"{error.strerror} (a film whose beginning or end is missing, or another file)"
-        if not path.stat().st_size:
-            reason = "it is empty"
-        raise FilmError(f"{path} is not a film: {reason}") from None
+
+
+def _moving_images(path: Path, container: Any) -> Any:
+    """Return the stream of a film's moving images."""
+    from av.stream import Disposition
+
     kind = container.format.name
     still = Disposition.attached_pic | Disposition.timed_thumbnails
     moving = [stream for stream in container.streams.video if not stream.disposition & still]
-    if not moving or kind in _STILL or kind.endswith("_pipe"):
-        container.close()
+    if not moving or kind in _NO_FILM or kind.endswith("_pipe"):
         raise FilmError(f"{path} is not a film: it has no moving images")
     stream = max(moving, key=lambda s: bool(s.disposition & Disposition.default))
     if stream.metadata.get("alpha_mode") == "1":
-        container.close()
         raise FilmError(
             f"{path} keeps its transparency apart from its colours (VP8 or VP9 with alpha), which "
             "can't be read here; render it onto a background first"
         )
-    return container, stream
+    return stream

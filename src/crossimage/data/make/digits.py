@@ -8,16 +8,11 @@ into a random patch of a photo (Ganin et al., Domain-Adversarial Training of Neu
 
 from __future__ import annotations
 
-import gzip
-import os
 import shlex
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,14 +23,13 @@ from rich.progress import track
 
 from crossimage.data.images.files import probe, read_image, to_pil
 from crossimage.data.make.made import Made, training_command
+from crossimage.data.make.originals import Pixels, Splits, find_digits
 from crossimage.data.sources.find import find_files
 from crossimage.data.sources.folders import SPLITS, Split
 from crossimage.utils.files import new_folder
-from crossimage.utils.reading import FailedReadError, open_data, read_data, reads_noticed
 from crossimage.utils.writing.folders import make_folder
 from crossimage.utils.writing.pictures import save_png
 
-Pixels = NDArray[np.uint8]
 Indices = NDArray[np.int64]
 
 CLOTHES = (
@@ -46,13 +40,6 @@ CLOTHES = (
 _HELD_OUT = 4  # one photo in 4 provides the patches of the test digits
 
 
-class Digits(NamedTuple):
-    """Images (N, H, W) or (N, H, W, 3) and their classes (N,), 0 to 9."""
-
-    images: Pixels
-    labels: NDArray[Any]
-
-
 _RECIPES = {
     "mnist2usps": "unit_da/mnist2usps_small",
     "usps2mnist": "unit_da/usps2mnist_small",
@@ -61,7 +48,6 @@ _RECIPES = {
     "mnistm2mnist": "dtn/mnistm2mnist_small",
 }
 
-Splits = Mapping[Split, Digits]
 Painter = Callable[[Split, Indices], Iterator[tuple[int, Pixels]]]
 """Yields the images of some digits of a split, in any order, each with the digit's index."""
 
@@ -295,151 +281,3 @@ def _blended(digits: Splits, photos: Path, seed: int) -> Painter:
                 yield int(indices[row]), np.abs(patch - digit).astype(np.uint8)
 
     return paint
-
-
-def find_digits(name: str, folder: Path) -> Splits:
-    """Read the original files of a data set, which are together in one folder.
-
-    Args:
-        name: ``mnist``, ``fashionmnist``, ``usps`` or ``svhn``.
-        folder: The folder to search, at any depth.
-
-    Raises:
-        FileNotFoundError: The files are missing.
-        ValueError: Several folders hold such files, or they cannot be read.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}; expected one that holds {name}")
-    for files, read in _ORIGINALS[name]:
-        paths = _find(name, folder, files)
-        if paths is None:
-            continue
-        try:
-            with reads_noticed():
-                splits = read(*paths)
-        except FailedReadError:
-            raise
-        except (OSError, EOFError, ValueError, KeyError, zlib.error, zipfile.BadZipFile) as error:
-            raise ValueError(
-                f"{paths[0]} and related files can't be read as {name}: {error}"
-            ) from None
-        for digits in splits:
-            _check(digits, paths[0])
-        return dict(zip(SPLITS, splits, strict=True))
-    wanted = ", or ".join(" and ".join(f[0] for f in files) for files, _ in _ORIGINALS[name])
-    raise FileNotFoundError(f"{folder} holds no {name}; expected the files {wanted} in it or below")
-
-
-def _find(name: str, folder: Path, files: Sequence[Sequence[str]]) -> list[Path] | None:
-    """Return one path per file, all in the same folder; each file may have several names."""
-    matches = {}
-    for root, folders, present in os.walk(folder):
-        folders.sort()
-        paths = [next((n for n in names if n in present), None) for names in files]
-        if all(paths):
-            matches[Path(root)] = [Path(root, path) for path in paths if path]
-    # other data sets use MNIST's file names, too
-    if len(matches) > 1:
-        own = [root for root in matches if name in map(_normalised, root.relative_to(folder).parts)]
-        if len(own) != 1:
-            raise ValueError(
-                f"{name} may be {' or '.join(map(str, matches))}; keep only the right one"
-            )
-        return matches[own[0]]
-    return next(iter(matches.values()), None)
-
-
-def _normalised(folder: str) -> str:
-    """Return a folder's name without case and separators: ``Fashion-MNIST`` is ``fashionmnist``."""
-    return folder.lower().replace("-", "").replace("_", "")
-
-
-def _check(digits: Digits, path: Path) -> None:
-    images, labels = digits
-    shape = images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3)
-    if not shape or images.dtype != np.uint8 or labels.shape != (len(images),) or not len(images):
-        raise ValueError(
-            f"{path} and related files hold {images.dtype} images {images.shape} and labels "
-            f"{labels.shape}; expected 8-bit images (N, H, W) or (N, H, W, 3) and labels (N,)"
-        )
-    if labels.min() < 0 or labels.max() > 9:
-        raise ValueError(
-            f"{path} and related files have labels from {labels.min()} to {labels.max()}; "
-            "expected 0 to 9"
-        )
-
-
-def _read_idx(path: Path) -> Pixels:
-    """Read an IDX file of bytes: two zeros, 8, the number of axes, their lengths, the values."""
-    data = gzip.decompress(read_data(path)) if path.suffix == ".gz" else read_data(path)
-    if len(data) < 4 or data[:3] != b"\0\0\x08":
-        raise ValueError(f"{path} is not an IDX file of bytes")
-    shape = np.frombuffer(data, ">i4", data[3], 4)
-    return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape)
-
-
-def _read_mnist(*paths: Path) -> list[Digits]:
-    train, train_labels, test, test_labels = map(_read_idx, paths)
-    return [Digits(train, train_labels), Digits(test, test_labels)]
-
-
-def _read_usps_arrays(path: Path) -> list[Digits]:
-    with open_data(path) as data, np.load(data) as file:
-        return [Digits(file[f"{split}_images"], file[f"{split}_labels"]) for split in SPLITS]
-
-
-def _read_usps_text(train: Path, test: Path) -> list[Digits]:
-    from torchvision.datasets import USPS
-
-    both = [USPS(train.parent, train=True), USPS(test.parent, train=False)]
-    return [Digits(usps.data, np.array(usps.targets)) for usps in both]
-
-
-def _read_usps_hdf(path: Path) -> list[Digits]:
-    splits = []
-    with _package("h5py").File(path) as file:
-        for split in SPLITS:
-            images = np.round(np.asarray(file[split]["data"]) * 255).astype(np.uint8)
-            splits.append(Digits(images.reshape(-1, 16, 16), np.asarray(file[split]["target"])))
-    return splits
-
-
-def _read_svhn(*paths: Path) -> list[Digits]:
-    splits = []
-    for path in paths:
-        file = _package("scipy.io").loadmat(path)
-        # images are along the last axis, and the class of 0 is 10
-        splits.append(Digits(file["X"].transpose(3, 0, 1, 2), file["y"].ravel() % 10))
-    return splits
-
-
-def _package(name: str) -> Any:
-    """Import a package that only these files need."""
-    try:
-        return import_module(name)
-    except ImportError:
-        package = name.split(".")[0]
-        raise ValueError(f"{package} is not installed; pip install {package}") from None
-
-
-def _idx(name: str, kind: str) -> tuple[str, ...]:
-    """Return the names that a file of MNIST may have."""
-    names = f"{name}-{kind}-ubyte", f"{name}.{kind}-ubyte"
-    return tuple(n + suffix for n in names for suffix in ("", ".gz"))
-
-
-_MNIST = [
-    _idx(f"{split}-{what}", kind)
-    for split in ("train", "t10k")
-    for what, kind in (("images", "idx3"), ("labels", "idx1"))
-]
-_ORIGINALS: dict[str, list[tuple[Sequence[Sequence[str]], Callable[..., list[Digits]]]]] = {
-    "mnist": [(_MNIST, _read_mnist)],
-    "fashionmnist": [(_MNIST, _read_mnist)],
-    "usps": [
-        ([("usps_16x16_uint8.npz",)], _read_usps_arrays),
-        ([("usps.bz2",), ("usps.t.bz2",)], _read_usps_text),
-        ([("usps.h5",)], _read_usps_hdf),
-    ],
-    "svhn": [([("train_32x32.mat",), ("test_32x32.mat",)], _read_svhn)],
-}

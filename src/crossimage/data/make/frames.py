@@ -18,6 +18,7 @@ from crossimage.data.make.photo_pairs import shrunk
 from crossimage.data.sources.find import LeftOut, describe
 from crossimage.utils.files import new_folder
 from crossimage.utils.progress import ProgressCallback, track
+from crossimage.utils.reading import FailedReadError
 from crossimage.utils.writing.folders import make_folder
 from crossimage.utils.writing.pictures import save_png
 
@@ -114,6 +115,8 @@ def _find(film: Path) -> tuple[list[Path], list[LeftOut]]:
     for path in _files(film):
         try:
             probe_film(path)
+        except FailedReadError:
+            films.append(path)  # whose problem is told when its frames are read
         except FilmError:
             left_out.append(LeftOut(_NO_FILM, path.suffix.lower() or "no suffix", str(path)))
         else:
@@ -146,6 +149,6 @@ def _write(
                 count += 1
                 image = Image.fromarray(shrunk(pixels, size))
                 save_png(image, base.with_name(f"{base.name}_{count:06}.png"))
-    except FilmError as error:
+    except (FilmError, FailedReadError) as error:
         return count, str(error)
     return count, None

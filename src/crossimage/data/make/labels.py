@@ -71,9 +71,11 @@ def make_labels(
         maps = [p for p in paths if isinstance(read[p], set) and p.parent in folders]
         others = [p for p in paths if not isinstance(read[p], str) and p not in set(maps)]
         if not maps:
+            unreadable = f"; {len(problems)} can't be read: {problems[0]}" if problems else ""
             raise ValueError(
                 f"{originals} holds no label maps of class numbers among {len(paths)} images; "
                 "expected single-channel images, such as PNGs, of at most 64 different values"
+                f"{unreadable}"
             )
         jobs = [
             *(partial(_paint, path, parent / name, table)

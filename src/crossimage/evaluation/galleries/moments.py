@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import math
-import struct
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from crossimage.evaluation.options import Resize
-from crossimage.utils.reading import FailedReadError, open_data, reads_noticed
+from crossimage.utils.tensor_files.npz_files import read_arrays
 
 _EXPECTED = "expected a folder of images, or .npz statistics with mu and sigma"
 _LARGEST = (
     8 << 24
 ) + 4096  # bytes of an array: a covariance of 4,096 features in float64, and its header
-_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, KeyError, RuntimeError)
 _TOLERANCE = 1e-3  # of the largest value of a covariance, for what rounding may have done to it
 
 
@@ -82,51 +76,13 @@ def read_moments(path: Path) -> Moments:
         FileNotFoundError: The file does not exist.
         ValueError: It is not such a file, or holds values that no statistics can have.
     """
-    try:
-        with reads_noticed(), open_data(path) as content:
-            if content.read(2) != b"PK" or not zipfile.is_zipfile(content):
-                raise ValueError(f"{path} is damaged or not an .npz file; {_EXPECTED}")
-            _check_sizes(path, content)
-            content.seek(0)
-            with np.load(content, allow_pickle=False) as file:
-                missing = [name for name in ("mu", "sigma") if name not in file]
-                if missing:
-                    raise ValueError(
-                        f"{path} holds {', '.join(file.files) or 'nothing'}, but no "
-                        f"{' and no '.join(missing)}; {_EXPECTED}"
-                    )
-                mean, covariance = (np.asarray(file[name]) for name in ("mu", "sigma"))
-    except (FileNotFoundError, FailedReadError):
-        raise
-    except _DAMAGE as error:
-        raise ValueError(f"{path} is damaged ({error}); copy or download it again") from None
-    except ValueError as error:
-        if str(path) in str(error):
-            raise
-        raise ValueError(f"{path} is not an .npz file of numbers; {_EXPECTED}") from None
+    arrays = read_arrays(path, ("mu", "sigma"), largest=_LARGEST, expected=_EXPECTED)
+    mean, covariance = arrays["mu"], arrays["sigma"]
     _check(path, mean, covariance)
     to_tensor = torch.from_numpy
     return Moments(
         path, to_tensor(mean.astype(np.float64)), to_tensor(covariance.astype(np.float64))
     )
-
-
-def _check_sizes(path: Path, file: IO[bytes]) -> None:
-    """Refuse arrays that are larger than statistics, or than their bytes, before they are read."""
-    with zipfile.ZipFile(file) as archive:
-        for entry in archive.infolist():
-            if entry.filename not in ("mu.npy", "sigma.npy"):
-                continue
-            with archive.open(entry) as content:
-                first = np.lib.format.read_magic(content) == (1, 0)
-                read = np.lib.format.read_array_header_1_0
-                shape, _, dtype = (read if first else np.lib.format.read_array_header_2_0)(content)
-            size = math.prod(shape) * dtype.itemsize
-            if max(size, entry.file_size) > _LARGEST or size > entry.file_size:
-                raise ValueError(
-                    f"{path} states {size:,} bytes for {entry.filename} and holds "
-                    f"{entry.file_size:,}; expected at most {_LARGEST:,}, all of them held"
-                )
 
 
 def _check(path: Path, mean: np.ndarray, covariance: np.ndarray) -> None:

@@ -28,7 +28,7 @@ _NAMES = re.compile(
 """Names of test images of pytorch-CycleGAN-and-pix2pix, pix2pixHD and BicycleGAN."""
 _INPUT = re.compile(r"input(\d{3,})")
 _OUTPUT = re.compile(r"(?:(input\d{3,})_)?output(\d{3,})?")
-_STYLE_FOLDER = re.compile(r"(.+)_(\d{2,})")
+_STYLE_FOLDER = re.compile(r"(.+)_(\d{2,})", re.DOTALL)
 _BESIDE = ("image beside the results", "images beside the results")
 
 

@@ -23,7 +23,7 @@ from crossimage.utils.names import did_you_mean, look_up
 Group = tuple[str, tuple[Path, ...]]
 """Name of an input, and the files of its outputs."""
 
-_NUMBERED = re.compile(r"(.+)_([1-9]\d*)")
+_NUMBERED = re.compile(r"(.+)_([1-9]\d*)", re.DOTALL)
 _SHEETS = re.compile(r"\d+-images")
 _MOST_SAMPLES = 50  # outputs per input
 _EARLIER_RUN = (
