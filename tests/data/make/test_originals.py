@@ -110,7 +110,8 @@ def test_svhn(tmp_path, monkeypatch):
     [("usps", ["usps.h5"], "h5py"), ("svhn", ["train_32x32.mat", "test_32x32.mat"], "scipy")],
 )
 def test_a_missing_package_is_named(tmp_path, monkeypatch, name, paths, package):
-    monkeypatch.setitem(sys.modules, package, None)
+    for module in (package, f"{package}.io"):
+        monkeypatch.setitem(sys.modules, module, None)
     for path in paths:
         (tmp_path / path).touch()
     with pytest.raises(ValueError, match=f"{package} is not installed; pip install {package}"):
