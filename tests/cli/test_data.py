@@ -23,7 +23,7 @@ def test_data_make_and_inspect(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert [len(list((out / f).iterdir())) for f in ("trainA", "testA")] == [3, 2]
     said = capsys.readouterr().out
     assert "3 training and 2 test images per domain" in said
-    assert f"next: crossimage train munit/outlines --data {out} --out runs/data\n" in said
+    assert f"next: crossimage train munit/outlines --data {out}\n" in said
     assert crossimage("data", "inspect", out) == 0
     assert "3" in capsys.readouterr().out
     assert crossimage("data", "make", "outline", "--out", tmp_path / "more") == 2
@@ -110,7 +110,7 @@ def test_data_make_digits(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     assert said == (
         f"usps2mnist written to {tmp_path / 'out'}: 7 images in trainA, 20 images in testA, "
         "7 images in trainB, 20 images in testB\nnext: crossimage train "
-        f"unit_da/usps2mnist_small --data {tmp_path / 'out'} --out runs/out\n"
+        f"unit_da/usps2mnist_small --data {tmp_path / 'out'}\n"
     )
     assert len(list((tmp_path / "out" / "trainA").glob("*/*.png"))) == 7
 
@@ -134,6 +134,29 @@ def test_data_make_takes_the_strengths_of_each_maker_and_names_the_next_command(
     assert "exists and is not empty" in capsys.readouterr().err
     assert crossimage("data", "make", "edges", "--out", tmp_path / "more") == 2
     assert "edges needs --photos" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "needed", "optional", "foreign"),
+    [
+        ("edges", {"out", "photos"}, {"hed", "size", "workers"}, {"factor", "from", "film", "b"}),
+        ("combine", {"out", "a", "b"}, {"test-count"}, {"photos", "seed", "palette"}),
+        ("mnist", {"out", "from"}, {"count"}, {"photos", "fps"}),
+    ],
+)
+def test_the_help_of_a_maker_lists_its_own_options(
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    needed: set[str],
+    optional: set[str],
+    foreign: set[str],
+) -> None:
+    assert crossimage("data", "make", name, "--help") == 0
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert f"usage: crossimage data make {name} " in said
+    described = dict(re.findall(r" --([\w-]+) [A-Z]\S* (.*?)(?= --[\w-]+ [A-Z]|$)", said))
+    assert {option for option, text in described.items() if "(required)" in text} == needed
+    assert optional <= described.keys() and not foreign & described.keys()
 
 
 def test_names_that_are_no_text_are_shown(tmp_path: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import tyro
 from tyro.conf import Positional
 
 from crossimage.cli.arguments import (
+    NUMBERS,
     Data,
     MaxPixels,
     Name,
@@ -17,7 +18,7 @@ from crossimage.cli.arguments import (
     Settings,
     limit_pixels,
 )
-from crossimage.cli.commands import Commands
+from crossimage.cli.commands import Commands, with_plain_help
 from crossimage.cli.train import configured
 from crossimage.utils.files import as_path
 from crossimage.utils.names import did_you_mean
@@ -198,8 +199,8 @@ def data_make(
         flag = "--from" if key == "originals" else f"--{key.replace('_', '-')}"
         if value is not None and key not in taken:
             raise ValueError(f"{name} does not take {flag}")
-        if value is None and key in taken and taken[key].default is inspect.Parameter.empty:
-            raise ValueError(f"{name} needs {flag}; see `crossimage data make --help`")
+        if value is None and key in taken and _is_needed(taken[key]):
+            raise ValueError(f"{name} needs {flag}; see `crossimage data make {name} --help`")
     options = {key: value for key, value in given.items() if value is not None}
     with StderrProgress() as progress:
         if "progress" in taken:
@@ -207,6 +208,30 @@ def data_make(
         made = makers[name](as_path(out, "--out"), **options)
     print_line(f"{name} written to {out}: {made.summary}")
     print_line(f"next: {made.following}")
+
+
+def print_maker_help(name: str) -> None:
+    """Print the help of ``crossimage data make NAME``: only the options that this maker takes."""
+    taken = _parameters(find_makers()[name])
+
+    def make(**options: Any) -> None:
+        data_make(name, **options)
+
+    own = inspect.signature(data_make)
+    options = [
+        parameter.replace(
+            kind=inspect.Parameter.KEYWORD_ONLY,
+            default=taken[key].default if key in taken and _is_needed(taken[key]) else None,
+        )
+        for key, parameter in own.parameters.items()
+        if key in taken or key == "max_pixels"
+    ]
+    make.__signature__ = own.replace(parameters=options)  # type: ignore[attr-defined]
+    hints = get_type_hints(data_make, include_extras=True)
+    make.__annotations__ = {option.name: hints[option.name] for option in options}
+    make.__doc__ = data_make.__doc__
+    prog = f"crossimage data make {name}"
+    tyro.cli(with_plain_help(make), prog=prog, args=["--help"], registry=NUMBERS)
 
 
 def find_makers() -> dict[str, Callable[..., Made]]:
@@ -225,6 +250,10 @@ def find_makers() -> dict[str, Callable[..., Made]]:
         **MAKERS, **OBJECTS, **DIGITS, **PHOTO_MAKERS, "noise_sketches": make_noise_sketches,
         "labels": make_labels, "combine": combine, "split": make_split, "frames": make_frames,
     }  # fmt: skip
+
+
+def _is_needed(parameter: inspect.Parameter) -> bool:
+    return parameter.default is inspect.Parameter.empty
 
 
 def _parameters(maker: Callable[..., object]) -> Mapping[str, inspect.Parameter]:

@@ -35,6 +35,28 @@ def test_training_reads_them_as_side_by_side_pairs_of_the_folders_names(tmp_path
         assert (np.asarray(image)[:, :24] == left).all()
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "names"),
+    [
+        ("labels/train", "photos/train", "labels,photos"),
+        ("1,5", "2", "1_5,2"),
+        ("same/x", "deeper/same/x", "TMP,deeper"),
+    ],
+)
+def test_domains_are_named_by_what_distinguishes_the_folders(
+    tmp_path: Path, a: str, b: str, names: str
+) -> None:
+    folders = {
+        name: photos(tmp_path / path, TWENTY[:3], (24, 24)) for name, path in (("a", a), ("b", b))
+    }
+    _, following = combine(tmp_path / "out", **folders)
+    names = names.replace("TMP", tmp_path.name)
+    assert following.endswith(f" domains={names}")
+    data = following.split("--data ")[1].split(" ")[0]
+    config = Config(domains=tuple(names.split(",")), resize=16, crop=(16, 16))
+    assert len(find_source(data, config, "paired").domains) == 2
+
+
 def test_files_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
     given = both(tmp_path, TWENTY)
     for workers in (1, 4):

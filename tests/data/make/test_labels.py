@@ -72,7 +72,7 @@ def test_folders_with_letters_are_trained_from_the_labels(
     (given / "train").rmdir()
     shutil.rmtree(given / "test")
     _, following = make_labels(tmp_path / "out", originals=given)
-    assert following.split("runs/out")[1].split() == settings
+    assert following.split("/out")[1].split() == settings
 
 
 def test_the_table_of_colours_serves_evaluation(tmp_path: Path) -> None:

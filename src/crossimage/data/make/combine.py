@@ -12,7 +12,7 @@ from PIL import Image
 
 from crossimage.data.images.files import probe, read_image, to_array
 from crossimage.data.images.pixels import BombError, ImageError
-from crossimage.data.make.made import Made, summarise, training_command
+from crossimage.data.make.made import Made, check_apart, summarise, training_command
 from crossimage.data.make.parallel import threads
 from crossimage.data.make.photo_pairs import held_out, png_names
 from crossimage.data.sources.find import LeftOut, describe, same_name
@@ -65,9 +65,13 @@ def combine(
 
     Raises:
         FileNotFoundError: A folder is missing.
-        ValueError: There are no pairs, only one folder has test images, training would not take
-            the results for side-by-side pairs, or ``out`` exists and is not empty.
+        ValueError: Both folders are the same, there are no pairs, only one folder has test images,
+            training would not take the results for side-by-side pairs, or ``out`` is below a folder
+            or exists and is not empty.
     """
+    if a.resolve() == b.resolve():
+        raise ValueError(f"--a and --b are the same folder, {a}; give two folders")
+    check_apart(out, a, b)
     domains = find_images(str(a)), find_images(str(b))
     if bool(domains[0].test) != bool(domains[1].test):
         split, other = (a, b) if domains[0].test else (b, a)
@@ -105,12 +109,18 @@ def combine(
         if len(broken) == len(jobs):
             raise ValueError(f"none of the pairs of {a} and {b} can be read; {broken[0]}")
     problems += broken
-    written = f"{len(jobs) - len(broken)} pairs of {a.name} (left) and {b.name} (right)"
-    names = f"domains={a.resolve().name},{b.resolve().name}"
+    left, right = _names(a, b)
+    written = f"{len(jobs) - len(broken)} pairs of {left} (left) and {right} (right)"
     return Made(
         summarise(written, describe(left_out, len(problems)), problems),
-        training_command("pix2pix/pairs_small", out, names),
+        training_command("pix2pix/pairs_small", out, f"domains={left},{right}"),
     )
+
+
+def _names(a: Path, b: Path) -> tuple[str, str]:
+    """Return names of two domains: those of their folders, or of the first parents that differ."""
+    upwards = [[part.replace(",", "_") for part in p.resolve().parts[:0:-1]] for p in (a, b)]
+    return next(((x, y) for x, y in zip(*upwards, strict=False) if x != y), ("a", "b"))
 
 
 def _matched(

@@ -14,7 +14,7 @@ from PIL import Image
 
 from crossimage.data.images.class_ids import names_classes, read_class_ids
 from crossimage.data.images.pixels import BombError, ImageError
-from crossimage.data.make.made import Made, summarise, training_command
+from crossimage.data.make.made import Made, check_apart, summarise, training_command
 from crossimage.data.make.palettes import IdColours, distinct_colours, read_id_colours
 from crossimage.data.make.parallel import threads
 from crossimage.data.make.photo_pairs import png_names
@@ -52,11 +52,12 @@ def make_labels(
 
     Raises:
         FileNotFoundError: The folder or the palette is missing.
-        ValueError: There are no label maps, the palette lacks one of their numbers, or ``out``
-            exists and is not empty.
+        ValueError: There are no label maps, the palette lacks one of their numbers, or ``out`` is
+            below ``originals`` or exists and is not empty.
     """
     if not originals.is_dir():
         raise FileNotFoundError(f"{originals} is not a folder; expected a data set or label maps")
+    check_apart(out, originals)
     table = distinct_colours() if palette is None else read_id_colours(palette)
     paths, left_out = find_files(originals)
     with new_folder(out) as parent, threads(workers) as pool:

@@ -21,9 +21,22 @@ class Made(NamedTuple):
 
 
 def training_command(recipe: str, out: Path, *settings: str) -> str:
-    """Return the command that trains a recipe on the data set in ``out``."""
-    run = f"runs/{out.resolve().name}"
-    return shlex.join(["crossimage", "train", recipe, "--data", str(out), "--out", run, *settings])
+    """Return the command that trains a recipe on the data set in ``out``, in a new run."""
+    return shlex.join(["crossimage", "train", recipe, "--data", str(out), *settings])
+
+
+def check_apart(out: Path, *inputs: Path) -> None:
+    """Refuse to write into a folder of inputs, where results would count as inputs later.
+
+    Raises:
+        ValueError: ``out`` is below an input folder.
+    """
+    for folder in inputs:
+        if folder.resolve() in out.resolve().parents:
+            raise ValueError(
+                f"{out} is inside {folder}, so its images would later count as images of {folder}; "
+                "choose a folder elsewhere"
+            )
 
 
 def summarise(written: str, left_out: str | None, problems: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ from crossimage.data.images.pixels import BombError, ImageError
 from crossimage.data.make.degradations import blurred, noisy, reduced
 from crossimage.data.make.edges import SIDE, opencv, to_edges
 from crossimage.data.make.hed import HedEdges
-from crossimage.data.make.made import Made, summarise, training_command
+from crossimage.data.make.made import Made, check_apart, summarise, training_command
 from crossimage.data.make.parallel import threads
 from crossimage.data.make.sketches import to_sketch
 from crossimage.data.sources.find import describe
@@ -108,11 +108,12 @@ def make_pairs(
     Raises:
         FileNotFoundError: The folder is missing.
         ValueError: There are no photos or none can be read, they have a split and ``test_count`` is
-            given, too many would be held out, a number is too small, or ``out`` exists and is not
-            empty.
+            given, too many would be held out, a number is too small, or ``out`` is below ``photos``
+            or exists and is not empty.
     """
     if size is not None and size < _SMALLEST:
         raise ValueError(f"size must be at least {_SMALLEST} pixels, found {size}")
+    check_apart(out, photos)
     domain = find_images(str(photos))
     splits: dict[Split, Sequence[Path]] = {"train": domain.train, "test": domain.test}
     if domain.test and test_count is not None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from crossimage.data.images.files import decode, verify
 from crossimage.data.images.pixels import BombError, ImageError
-from crossimage.data.make.made import Made, summarise
+from crossimage.data.make.made import Made, check_apart, summarise
 from crossimage.data.make.parallel import threads
 from crossimage.data.near_duplicates import Fingerprint, families, find_alike, fingerprint
 from crossimage.data.sources.find import LeftOut, describe, find_files, same_name, visible_folders
@@ -55,11 +55,12 @@ def make_split(
 
     Raises:
         FileNotFoundError: The folder is missing.
-        ValueError: It has splits or no images, no training images would remain, or ``out`` exists
-            and is not empty.
+        ValueError: It has splits or no images, no training images would remain, or ``out`` is
+            below ``originals`` or exists and is not empty.
     """
     if not originals.is_dir():
         raise FileNotFoundError(f"{originals} is not a folder; expected a folder of images")
+    check_apart(out, originals)
     known = split_folders(visible_folders(originals))
     if known:
         names = ", ".join(name for group in known.values() for name in group)

@@ -1,0 +1,35 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crossimage.data.make.combine import combine
+from crossimage.data.make.labels import make_labels
+from crossimage.data.make.made import Made
+from crossimage.data.make.photo_pairs import PHOTO_MAKERS
+from crossimage.data.make.split import make_split
+from tests.data.make.test_photo_pairs import contents, photos
+
+
+@pytest.mark.parametrize(
+    ("maker", "inputs"),
+    [
+        *((PHOTO_MAKERS[name], ["photos"]) for name in PHOTO_MAKERS),
+        (make_labels, ["originals"]),
+        (make_split, ["originals"]),
+        (combine, ["a", "b"]),
+    ],
+)
+def test_results_are_not_written_among_the_inputs_of_a_later_call(
+    tmp_path: Path, maker: Callable[..., Made], inputs: list[str]
+) -> None:
+    folders = {name: photos(tmp_path / name, ["1.png", "2.png"]) for name in inputs}
+    before = contents(tmp_path)
+    for folder in folders.values():
+        (tmp_path / "link").unlink(missing_ok=True)
+        (tmp_path / "link").symlink_to(folder)
+        for out in (folder / "deep/out", tmp_path / "link/out"):
+            with pytest.raises(ValueError, match=f"is inside {folder}, .* choose a folder else"):
+                maker(out, **folders)
+    (tmp_path / "link").unlink()
+    assert contents(tmp_path) == before
