@@ -67,7 +67,7 @@ def _row(path: Path, images: Path | None, options: argparse.Namespace) -> str:
                 psnr = f"{int8.about.psnr:.1f} dB"
         megabytes = [f"{file.stat().st_size / 1e6:.1f}" for file in sizes] + [""]
         height, width = model.networks.fixed_size or (options.size, options.size)
-        source = model.source_letter(model.resolve_target(_target(model)))
+        source = model.target(_target(model)).source
         x = torch.rand(1, model.channels(source), height, width) * 2 - 1
         taken = _times({name: _way(each, x) for name, each in ways.items()}, options)
         milliseconds = [f"{taken[name]:.0f}" if name in taken else "" for name in _ORDER]

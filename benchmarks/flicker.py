@@ -48,8 +48,8 @@ def translated(
     model: crossimage.Translator, frames: list[Pixels], pooled: bool, to: str | None, seed: int
 ) -> list[Pixels]:
     """Translate frames with one style and seed."""
-    goal = model.resolve_target(to)
-    target, channels = model.encode_target(goal, 1), model.channels(model.source_letter(goal))
+    goal = model.target(to)
+    target, channels = goal.encode(1), model.channels(goal.source)
     inputs = [model.fit_size(from_array(frame, channels)[None]) for frame in frames]
     draw = model.draw(seed, "", 0, target)
     context: AbstractContextManager[None] = nullcontext()

@@ -63,10 +63,11 @@ def compare(model: Translator, folder: Path, options: argparse.Namespace) -> Non
     for number in range(count):
         coarse = Image.fromarray(generator.integers(0, 256, (32, 32, 3), np.uint8))
         coarse.resize((size, size)).save(inputs / f"{number:05}.jpg", quality=95)
-    channels = model.channels(model.source_letter(to))
+    target = model.target(to)
+    channels = model.channels(target.source)
     x = model.fit_size(torch.rand(together, channels, size, size) * 2 - 1).to(model.device)
     styles = model.sample_style(together) if model.networks.style_dim else None
-    goal = model.encode_target(to, together)
+    goal = target.encode(together)
 
     def networks() -> None:
         for _ in range(count // together):

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from crossimage.inference.pooling import key_frames, pool_statistics
-from crossimage.inference.predictor import Draw, Predictor
+from crossimage.inference.predictor import Predictor
 from crossimage.inference.strips.statistics import FixedStatistics, norms_from
 from crossimage.inference.strips.whole import measured_of
+from crossimage.inference.styles import Draw
 from crossimage.methods.base import Method
 from tests.inference.strips.test_engine import ANY_SIZE, image, predictor, style_of, target_of
 

@@ -72,7 +72,7 @@ def test_an_image_has_k_outputs_in_its_row() -> None:
     model = predictor("munit")
     x = torch.rand(2, 3, 17, 20) * 2 - 1
     draws = [[model.draw(0, name, k) for k in range(3)] for name in "xy"]
-    y = model.predict(x, model.encode_target("b", 2), draws)
+    y = model.predict(x, model.target("b").encode(2), draws)
     assert y.shape == (2, 3, 3, 17, 20)
     alone = model.translate_batch(x[1:], "b", draws[1][2].style)
     torch.testing.assert_close(y[1, 2], alone[0])
@@ -91,21 +91,21 @@ def test_noise_of_the_networks_is_drawn_for_each_output_alone() -> None:
 def test_targets_have_their_exact_names_and_letters() -> None:
     model = predictor("munit", domains="Edges,shoes")
     assert model.targets == model.domains == ("Edges", "shoes")
-    assert model.resolve_target(None) == "shoes"
-    assert model.resolve_target("edges") == "Edges"
-    assert (model.letter("Edges"), model.source_letter("Edges")) == ("a", "b")
-    assert model.encode_target("shoes", 4) == "b"
+    assert model.target(None).to == "shoes"
+    edges = model.target("edges")
+    assert (edges.to, edges.letter, edges.source) == ("Edges", "a", "b")
+    assert model.target("shoes").encode(4) == "b"
     with pytest.raises(ValueError, match="no domain 'boots'"):
-        model.resolve_target("boots")
+        model.target("boots")
 
 
 def test_targets_with_labels_are_vectors_per_image() -> None:
     model = predictor("stargan", domains="young,old")
     assert model.targets == ("young", "old")
-    target = model.encode_target("Old", 3)
+    target = model.target("Old").encode(3)
     assert torch.equal(torch.as_tensor(target), torch.tensor([[0.0, 1.0]]).expand(3, 2))
     with pytest.raises(ValueError, match="to is missing; expected some of young, old"):
-        model.resolve_target(None)
+        model.target(None)
 
 
 def test_seeded_answers_of_networks_with_dropout_are_right_in_threads() -> None:
@@ -143,7 +143,7 @@ def test_answers_in_threads_are_right_while_memory_is_estimated(
     monkeypatch.setattr("crossimage.inference.strips.engine._ROOMY", 10**12)
     # two models, as when one thread has just loaded another one
     models = [predictor(method, **settings) for _ in range(2)]
-    target = models[0].encode_target(models[0].targets[-1], 1)
+    target = models[0].target(models[0].targets[-1]).encode(1)
     x = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
     start = threading.Barrier(4)
 

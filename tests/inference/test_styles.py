@@ -142,7 +142,7 @@ def test_files_have_the_styles_of_python_for_every_label_and_truncation(
     ])  # fmt: skip
     x = torch.full((1, 3, 8, 8), 100 / 127.5 - 1)
     for name in CLASSES:
-        target = mapped.encode_target(name, 1)
+        target = mapped.target(name).encode(1)
         y = mapped.predict(x, target, [[mapped.draw(4, "a.png", 0, target, 0.5)]])[0, 0]
         written = np.asarray(Image.open(tmp_path / "o" / f"a_{name}.png"))
         expected = ((y.permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255)

@@ -43,7 +43,7 @@ def open_galleries(
         FileNotFoundError: A folder or a file of the data set is missing.
         ValueError: The data does not fit the model, or the target is unknown.
     """
-    if model.networks.layout == "classes" and model.has_prior and options.to is None:
+    if model.networks.layout == "classes" and model.random_styles.exist and options.to is None:
         return open_domain_pairs(title, model, data, options.seed)
     return (open_gallery(title, model, data, options),)
 

@@ -137,7 +137,7 @@ def _inputs(
             names = networks.labels.names
             target = given["labels"] = networks.labels.vectors(names[number % len(names)], 1)
         if networks.few_shot:
-            given["style"] = reference_styles(predictor, [[path]], letter)
+            given["style"] = reference_styles(predictor, [[path]], predictor.target(None))
         elif networks.style_dim:
             style = predictor.draw(0, path.name, 0, target).style
             assert style is not None

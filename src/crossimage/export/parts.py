@@ -86,7 +86,7 @@ def parts_of(predictor: Predictor, letter: str) -> list[Function]:
                 max(networks.min_style_size, 4),
             )  # fmt: skip
         )
-    if predictor.maps_codes:
+    if predictor.random_styles.are_mapped:
         parts.append(
             Function(
                 "mapping",

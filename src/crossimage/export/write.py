@@ -107,7 +107,7 @@ def _target(predictor: Predictor, to: str | None) -> str:
                 "leave out --to"
             )
         return networks.letters[0]
-    return predictor.letter(predictor.resolve_target(to))
+    return predictor.target(to).letter
 
 
 def _letter(predictor: Predictor, letter: str) -> str:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from crossimage.inference.predictor import Draw, Predictor, Target
+from crossimage.inference.predictor import Predictor
 from crossimage.inference.strips.sources import TensorRows
 from crossimage.inference.strips.statistics import FixedStatistics, Pooling
 from crossimage.inference.strips.trace import Untraceable
 from crossimage.inference.strips.whole import WholeImages
+from crossimage.inference.styles import Draw
+from crossimage.inference.targets import EncodedTarget
 from crossimage.utils.memory import is_out_of_memory
 
 KEY_FRAMES = 8
@@ -32,7 +34,7 @@ def key_frames(total: int, most: int = KEY_FRAMES) -> list[int]:
 
 
 def pool_statistics(
-    predictor: Predictor, frames: Tensor, target: Target, draw: Draw
+    predictor: Predictor, frames: Tensor, target: EncodedTarget, draw: Draw
 ) -> FixedStatistics:
     """Return the statistics of all norms over frames, as if these were one large image.
 

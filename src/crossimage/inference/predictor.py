@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Literal, NamedTuple, SupportsIndex, get_args
+from typing import Literal, SupportsIndex, get_args
 
 import torch
 from torch import Tensor
@@ -18,22 +18,19 @@ from crossimage.inference.inputs import domain_index
 from crossimage.inference.strips.engine import StripEngine
 from crossimage.inference.strips.statistics import OWN, FixedStatistics
 from crossimage.inference.strips.whole import WholeImages
+from crossimage.inference.styles import Draw, RandomStyles
+from crossimage.inference.targets import EncodedTarget, Target, select, target_names
 from crossimage.labels import To
 from crossimage.methods import METHODS
 from crossimage.methods.base import Method
 from crossimage.networks.layers.convolution import arrange
-from crossimage.utils.arguments import find_device, has_bf16, seed_number, seeded, whole
+from crossimage.utils.arguments import find_device, has_bf16, seed_number, whole
 from crossimage.utils.memory import is_out_of_memory
 from crossimage.utils.seeds import OwnRandomNumbers, fresh_seed, seed_of
 
-__all__ = ["Draw", "Precision", "Predictor", "Target"]
+__all__ = ["Precision", "Predictor"]
 
 Precision = Literal["fp32", "bf16"]
-
-Target = str | Tensor
-"""A target in the form that networks take: a domain's letter, or label vectors (N, L)."""
-
-_MEAN_OF = 10_000  # random styles whose mean is a domain's mean style
 
 _MIN_SIZE = 4  # pixels per side, for layers that pad by reflecting three pixels
 
@@ -42,18 +39,6 @@ _warned: set[str] = set()  # types of devices whose emulation of bf16 was report
 
 _FIXED: ContextVar[Mapping[int, WholeImages] | None] = ContextVar("fixed statistics", default=None)
 """What translates with fixed statistics in this thread, by the ``id`` of its predictor."""
-
-
-class Draw(NamedTuple):
-    """The randomness of one output.
-
-    Attributes:
-        style: Its style code (1, style_dim); None for methods without styles.
-        seed: Seed of the networks' own random numbers (dropout).
-    """
-
-    style: Tensor | None
-    seed: int
 
 
 class Predictor:
@@ -75,6 +60,7 @@ class Predictor:
         device: Where the networks compute.
         precision: Arithmetic of translations.
         strips: Translates what does not fit in memory as a whole.
+        random_styles: Draws styles.
 
     Raises:
         ValueError: The device or the precision does not exist, or the memory is not an amount.
@@ -95,13 +81,13 @@ class Predictor:
         if precision == "bf16":
             _warn_of_emulation(self.device)
         self.networks = networks.to(self.device).eval().requires_grad_(False)
-        self._mean_styles: dict[object, Tensor] = {}
         if precision == "bf16":  # whose convolutions prefer this memory layout
             arrange(self.networks)
         self.strips = StripEngine(
             self.networks, self.device, bf16=precision == "bf16", memory=memory, name=self.method,
             smallest=_MIN_SIZE,
         )  # fmt: skip
+        self.random_styles = RandomStyles(networks, self.device, self.method)
 
     @property
     def method(self) -> str:
@@ -122,26 +108,12 @@ class Predictor:
     @property
     def targets(self) -> tuple[str, ...]:
         """Names of the domains, or labels, that images can be translated to."""
-        networks = self.networks
-        if networks.labels:
-            return networks.labels.names
-        return tuple(networks.names[letter] for letter in networks.targets)
-
-    @property
-    def has_prior(self) -> bool:
-        """Whether styles can be drawn at random."""
-        networks = self.networks
-        return bool(networks.style_dim) and not (networks.few_shot or networks.optional_style)
+        return target_names(self.networks)
 
     @property
     def multimodal(self) -> bool:
         """Whether an input has many random outputs, by style or by the networks' own noise."""
-        return self.has_prior or self.networks.stochastic
-
-    @property
-    def maps_codes(self) -> bool:
-        """Whether random styles are made by a network, from random codes and a target."""
-        return self.networks.kind.style_from is not Method.style_from
+        return self.random_styles.exist or self.networks.stochastic
 
     def letter(self, domain: object) -> str:
         """Return the method's letter for a domain's name.
@@ -154,20 +126,12 @@ class Predictor:
             return letters[0]
         return letters[domain_index(domain, self.domains)]
 
-    def source_letter(self, to: To) -> str:
-        """Return the letter of the domain whose images are translated to a target."""
-        letters = self.networks.letters
-        if len(letters) == 1:
-            return letters[0]
-        assert isinstance(to, str) and len(letters) == 2
-        return letters[1 - letters.index(self.letter(to))]
-
     def channels(self, letter: str) -> int:
         """Return the number of channels of a domain's images."""
         return self.config.channels[self.networks.letters.index(letter)]
 
-    def resolve_target(self, to: To | None) -> To:
-        """Return a target by its exact name; the only or the second domain if omitted.
+    def target(self, to: To | None) -> Target:
+        """Return a target; the only or the second domain if omitted.
 
         Few-shot methods have no targets of a name; theirs is the letter of their images.
 
@@ -182,33 +146,28 @@ class Predictor:
                 raise ValueError(
                     f"this {self.method} translates to what the reference images show: leave out to"
                 )
-            return networks.letters[0]
+            return self._target_of(networks.letters[0])
         if networks.labels:
             if to is None:
                 raise ValueError(f"to is missing; expected some of {', '.join(self.targets)}")
             if not isinstance(to, Tensor):
                 networks.labels.vectors(to, 1)
-            return to
-        if to is None:
-            return self.targets[-1]
-        name = networks.names[self.letter(to)]
-        if name not in self.targets:
+            return self._target_of(to)
+        target = self._target_of(self.targets[-1] if to is None else to)
+        if target.to not in self.targets:
             raise ValueError(
                 f"this {self.method} model translates only to {' and '.join(self.targets)}"
             )
-        return name
+        return target
 
-    def encode_target(self, to: To, count: int) -> Target:
-        """Return the target of ``count`` images as the networks take it.
-
-        Raises:
-            ValueError: The domain or label is unknown.
-        """
-        if self.networks.few_shot:
-            return self.networks.letters[0]
-        if self.networks.labels:
-            return self.networks.labels.vectors(to, count).to(self.device)
-        return self.letter(to)
+    def _target_of(self, domain: To) -> Target:
+        """Return a domain or labels as a target, whether or not the model translates to it."""
+        networks, letter = self.networks, self.letter(domain)
+        if networks.labels or networks.few_shot:
+            labels = None if networks.few_shot else networks.labels
+            return Target(domain, letter, letter, labels, self.device)
+        source = letter if len(networks.letters) == 1 else networks.other(letter)
+        return Target(networks.names[letter], letter, source, None, self.device)
 
     def fit_size(self, x: Tensor) -> Tensor:
         """Resize and center-crop images (N, C, H, W) if the networks accept only one size."""
@@ -247,102 +206,31 @@ class Predictor:
                 ``seed`` is not a valid integer, or the truncation does not apply.
         """
         self.require_styles()
-        self.check_truncation(truncation)
+        self.random_styles.check_truncation(truncation)
         count = whole(n, "n", 1)
-        if domain is None:
-            target = None
-        elif self.networks.labels:
-            target = self.encode_target(domain, count)
-        else:
-            target = self.letter(domain)
-        codes = self._codes(count, seed)
-        return self._styles_of(codes, target, truncation).cpu()
+        target = None if domain is None else self._target_of(domain).encode(count)
+        codes = self.random_styles.codes(count, seed)
+        return self.random_styles.from_codes(codes, target, truncation).cpu()
 
-    def check_truncation(self, truncation: float) -> None:
-        """Refuse a truncation that is not in [0, 1], or of styles that no network makes.
+    def reference_style(self, x: Tensor, target: Target) -> Tensor:
+        """Encode the styles (N, style_dim) of images (N, C, H, W) of a target domain.
 
         Raises:
-            ValueError: It does not apply.
-        """
-        if isinstance(truncation, bool) or not isinstance(truncation, int | float):
-            raise ValueError(f"truncation must be a number from 0 to 1, found {truncation!r}")
-        if not 0 <= truncation <= 1:
-            raise ValueError(f"truncation must be a number from 0 to 1, found {truncation:g}")
-        if truncation != 1 and not self.maps_codes:
-            raise ValueError(
-                f"this {self.method} has no network that makes styles, so there is no mean style "
-                "to move them towards: leave out truncation"
-            )
-
-    def _codes(self, n: int, seed: SupportsIndex | None) -> Tensor:
-        """Draw random codes (n, latent_dim) on the CPU."""
-        if self.networks.few_shot:
-            raise ValueError(
-                f"{self.method} has no random styles: give reference images of the class to "
-                "translate to"
-            )
-        if self.networks.optional_style:
-            raise ValueError(f"{self.method} has no random styles: give a reference image, or none")
-        generator = seeded(fresh_seed() if seed is None else seed)
-        length = self.networks.latent_dim
-        # One by one, so that the first codes do not depend on how many follow.
-        return torch.stack([torch.randn(length, generator=generator) for _ in range(n)])
-
-    def _styles_of(self, codes: Tensor, target: Target | None, truncation: float = 1.0) -> Tensor:
-        """Return the styles (n, style_dim) of random codes (n, latent_dim).
-
-        Args:
-            codes: The codes.
-            target: A letter, label vectors (1, L) or (n, L), or None if it does not matter.
-            truncation: See :meth:`sample_style`.
-        """
-        if not self.maps_codes:
-            return codes
-        if target is None:
-            raise ValueError(
-                f"the random styles of this {self.method} depend on their domain: give one of "
-                f"{', '.join(self.targets)}"
-            )
-        codes, styles = codes.to(self.device), []
-        # One by one, so that rounding does not depend on the others.
-        for i, code in enumerate(codes):
-            own = target if isinstance(target, str) else target[min(i, len(target) - 1)][None]
-            with torch.no_grad():
-                style = self.networks.style_from(code[None], own).float()
-            if truncation != 1:
-                style = torch.lerp(self._mean_style(own), style, truncation)
-            styles.append(style)
-        return torch.cat(styles)
-
-    def _mean_style(self, target: Target) -> Tensor:
-        """Return the mean style (1, style_dim) of a letter or of a label vector (1, L)."""
-        key = target if isinstance(target, str) else tuple(target[0].tolist())
-        if key not in self._mean_styles:
-            generator = torch.Generator().manual_seed(0)
-            codes = torch.randn(_MEAN_OF, self.networks.latent_dim, generator=generator)
-            many = target if isinstance(target, str) else target.expand(_MEAN_OF, -1)
-            with torch.no_grad():
-                styles = self.networks.style_from(codes.to(self.device), many).float()
-            self._mean_styles[key] = styles.mean(0, keepdim=True)
-        return self._mean_styles[key]
-
-    def reference_style(self, x: Tensor, domain: To) -> Tensor:
-        """Encode the styles (N, style_dim) of images (N, C, H, W) of a domain.
-
-        Args:
-            x: The images.
-            domain: Their domain: its name, or with labels a target as for translation.
-
-        Raises:
-            ValueError: The domain is unknown, or the method has no styles.
+            ValueError: The method has no styles, or the target's label vectors are of another
+                number.
         """
         self.require_styles()
         padded, _, _ = pad_to(x, 1, max(self.networks.min_style_size, _MIN_SIZE))
         with torch.no_grad():
-            return self.networks.encode_style(padded, self.encode_target(domain, len(x))).float()
+            return self.networks.encode_style(padded, target.encode(len(x))).float()
 
     def draw(
-        self, seed: int, name: str, k: int, target: Target | None = None, truncation: float = 1.0
+        self,
+        seed: int,
+        name: str,
+        k: int,
+        target: EncodedTarget | None = None,
+        truncation: float = 1.0,
     ) -> Draw:
         """Draw the style and the seed of one output.
 
@@ -356,19 +244,19 @@ class Predictor:
                 random styles are made by a network.
             truncation: See :meth:`sample_style`.
         """
-        own = seed_of(seed, name, k)
+        own, styles = seed_of(seed, name, k), self.random_styles
         if self.networks.optional_style:
             return Draw(torch.zeros(1, self.networks.style_dim), own)
-        if not self.has_prior:
+        if not styles.exist:
             return Draw(None, own)
-        return Draw(self._styles_of(self._codes(1, own), target, truncation).cpu(), own)
+        return Draw(styles.from_codes(styles.codes(1, own), target, truncation).cpu(), own)
 
-    def predict(self, x: Tensor, target: Target, draws: Sequence[Sequence[Draw]]) -> Tensor:
+    def predict(self, x: Tensor, target: EncodedTarget, draws: Sequence[Sequence[Draw]]) -> Tensor:
         """Translate each image several times, encoding it once.
 
         Args:
             x: Images (N, C, H, W) on the networks' device.
-            target: The target as :meth:`encode_target` returns it.
+            target: The target as :meth:`Target.encode` returns it.
             draws: N lists of k draws, one for each output.
 
         Returns:
@@ -378,7 +266,7 @@ class Predictor:
             # One at a time, because noise drawn for a batch would depend on all of its images.
             rows = []
             for i, own in enumerate(draws):
-                row = target if isinstance(target, str) else target[i : i + 1]
+                row = select(target, slice(i, i + 1))
                 images = [
                     self.translate_batch(x[i : i + 1], row, self._join_styles([draw]), draw.seed)
                     for draw in own
@@ -393,7 +281,7 @@ class Predictor:
     def translate_batch(
         self,
         x: Tensor,
-        target: Target,
+        target: EncodedTarget,
         style: Tensor | None,
         seed: SupportsIndex | None = None,
     ) -> Tensor:
@@ -401,7 +289,7 @@ class Predictor:
 
         Args:
             x: Images (N, C, H, W) on the networks' device.
-            target: The target as :meth:`encode_target` returns it.
+            target: The target as :meth:`Target.encode` returns it.
             style: Style codes (N k, style_dim), k consecutive ones per image; None for methods
                 without styles.
             seed: Seed of the networks' own random numbers.
@@ -420,7 +308,9 @@ class Predictor:
         with torch.no_grad(), self._seeded(seed):
             return self._translate_within_memory(x, target, style)
 
-    def _translate_within_memory(self, x: Tensor, target: Target, style: Tensor | None) -> Tensor:
+    def _translate_within_memory(
+        self, x: Tensor, target: EncodedTarget, style: Tensor | None
+    ) -> Tensor:
         """Translate images together, or else one by one, or else in strips."""
         several = 1 if style is None else len(style) // len(x)
         if self.strips.fits((len(x), *x.shape[1:]), target, several):
@@ -438,13 +328,12 @@ class Predictor:
             return self.strips.translate_tensor(x, target, style, statistics)
         outputs = []
         for i in range(len(x) * several):
-            image = i // several
-            own = target if isinstance(target, str) else target[image : image + 1]
+            image = slice(i // several, i // several + 1)
             code = None if style is None else style[i : i + 1]
-            outputs.append(self._translate_within_memory(x[image : image + 1], own, code))
+            outputs.append(self._translate_within_memory(x[image], select(target, image), code))
         return torch.cat(outputs)
 
-    def _translate_whole(self, x: Tensor, target: Target, style: Tensor | None) -> Tensor:
+    def _translate_whole(self, x: Tensor, target: EncodedTarget, style: Tensor | None) -> Tensor:
         padded, rows, columns = self.pad(x)
         if (fixed := self._fixed) is not None:
             several = 1 if style is None else len(style) // len(x)
@@ -507,7 +396,7 @@ class Predictor:
         """
         if self.networks.targets:
             raise ValueError(f"this {self.method} does not make images from noise; use translate")
-        codes = self._codes(whole(n, "n", 1), seed)
+        codes = self.random_styles.codes(whole(n, "n", 1), seed)
         for z in torch.split(codes, whole(batch_size, "batch_size", 1)):
             with torch.no_grad():
                 images = self.networks.generate(z.to(self.device))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from crossimage.data.sources.find import find_files
 from crossimage.inference.halves import HalfRule
 from crossimage.inference.inputs import ImageLike, ReferencesLike, as_list, read_inputs
 from crossimage.inference.predictor import Predictor
-from crossimage.labels import To
+from crossimage.inference.targets import Target
 from crossimage.utils.files import as_path
 
 Image = ImageLike | EncodedImage
@@ -73,13 +74,15 @@ def find_references(
     return references
 
 
-def given_styles(predictor: Predictor, given: ReferencesLike, to: To, half: HalfRule) -> Tensor:
+def given_styles(
+    predictor: Predictor, given: ReferencesLike, target: Target, half: HalfRule
+) -> Tensor:
     """Return the style codes of references in any form that users give them.
 
     Args:
         predictor: The trained model.
         given: The references.
-        to: Their domain; with several label vectors (N, L), each reference has its own.
+        target: Their target; with several label vectors (N, L), each reference has its own.
         half: Which part of them is used.
 
     Returns:
@@ -88,20 +91,21 @@ def given_styles(predictor: Predictor, given: ReferencesLike, to: To, half: Half
 
     Raises:
         FileNotFoundError: The path of an image does not exist.
-        ValueError: An image is unreadable, or the domain or the number of references does not fit.
+        ValueError: An image is unreadable, or the target or the number of references does not fit.
     """
     few_shot = predictor.networks.few_shot
     if few_shot and (tensors := _tensors_of(given)):
-        styles = torch.cat([_encode(predictor, images, to, half) for images in tensors])
+        styles = torch.cat([_encode(predictor, images, target, half) for images in tensors])
         return styles.mean(0, keepdim=True)
+    to = target.to
     many = isinstance(to, Tensor) and to.ndim == 2 and len(to) > 1
     if isinstance(given, Tensor):
         if many and len(given) == 1:
             given = given.expand(len(to), -1, -1, -1)
-        return _encode(predictor, given, to, half)
+        return _encode(predictor, given, target, half)
     references = find_references(given, few_shot)
     if few_shot or not many:
-        return reference_styles(predictor, references, to, half)
+        return reference_styles(predictor, references, target, half)
     if len(references) == 1:
         references *= len(to)
     if len(references) != len(to):
@@ -109,14 +113,14 @@ def given_styles(predictor: Predictor, given: ReferencesLike, to: To, half: Half
             f"reference holds {len(references)} images, expected 1 or one for each of the "
             f"{len(to)} label vectors"
         )
-    pairs = zip(references, to, strict=True)
-    return torch.cat([reference_styles(predictor, [one], row[None], half) for one, row in pairs])
+    pairs = ((one, replace(target, to=row)) for one, row in zip(references, to, strict=True))
+    return torch.cat([reference_styles(predictor, [one], own, half) for one, own in pairs])
 
 
 def reference_styles(
     predictor: Predictor,
     references: Sequence[Reference],
-    to: To,
+    target: Target,
     half: HalfRule | None = None,
     size: int | None = None,
 ) -> Tensor:
@@ -125,17 +129,16 @@ def reference_styles(
     Args:
         predictor: The trained model.
         references: The references.
-        to: Their domain.
+        target: Their target.
         half: Which part of them is used; None: by the model's training data.
         size: Shortest side that they are resized to first, in pixels.
 
     Raises:
         FileNotFoundError: The path of an image does not exist.
-        ValueError: An image is unreadable, or the domain does not fit the model.
+        ValueError: An image is unreadable, or the target does not fit the model.
     """
-    return torch.cat(
-        [_encode(predictor, images, to, half, size).mean(0, keepdim=True) for images in references]
-    )
+    styles = (_encode(predictor, images, target, half, size) for images in references)
+    return torch.cat([style.mean(0, keepdim=True) for style in styles])
 
 
 def _tensors_of(given: ReferencesLike) -> list[Tensor]:
@@ -150,12 +153,12 @@ def _tensors_of(given: ReferencesLike) -> list[Tensor]:
 def _encode(
     predictor: Predictor,
     images: Tensor | Reference,
-    to: To,
+    target: Target,
     half: HalfRule | None,
     size: int | None = None,
 ) -> Tensor:
     """Return the style code of each image."""
-    letter = predictor.letter(to)
+    letter = target.letter
     half = half or HalfRule(predictor.networks, letter, reference=True)
     inputs = read_inputs(
         images, predictor.channels(letter), predictor.config.range_of(letter),
@@ -163,7 +166,7 @@ def _encode(
     )  # fmt: skip
     resized = (b if size is None else resize_shortest_side(b, size) for b in inputs.batches)
     batches = [predictor.fit_size(batch.to(predictor.device)) for batch in resized]
-    return torch.cat([predictor.reference_style(batch, to) for batch in batches])
+    return torch.cat([predictor.reference_style(batch, target) for batch in batches])
 
 
 def _check_one_class(folder: Path, images: Sequence[Path]) -> None:

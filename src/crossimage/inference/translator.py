@@ -32,9 +32,10 @@ from crossimage.inference.inputs import (
     read_inputs,
 )
 from crossimage.inference.output_types import ResultDepth
-from crossimage.inference.predictor import Predictor, Target
+from crossimage.inference.predictor import Predictor
 from crossimage.inference.references import given_styles
 from crossimage.inference.sample_files import sample_files
+from crossimage.inference.targets import EncodedTarget, Target, repeat, select
 from crossimage.labels import To
 from crossimage.utils.arguments import whole
 from crossimage.utils.files import as_path
@@ -203,24 +204,24 @@ class Translator(Predictor):
             UserWarning: The values of a tensor are those of images in [0, 1], or exceed [-1, 1] by
                 far; or files are taken for side-by-side pairs.
         """
-        to = self.resolve_target(to)
+        target = self.target(to)
         k = self._check_samples(samples, style, reference)
-        self.check_truncation(truncation)
+        self.random_styles.check_truncation(truncation)
         if truncation != 1 and (style is not None or reference is not None):
             raise ValueError(
                 "truncation applies to random styles, so it excludes style and reference"
             )
-        inputs = self._read(x, self.source_letter(to), half)
-        target = self.encode_target(to, len(inputs))
-        styles = self._given_styles(len(inputs), to, style, reference, half)
+        inputs = self._read(x, target.source, half)
+        encoded = target.encode(len(inputs))
+        styles = self._given_styles(len(inputs), target, style, reference, half)
         if styles is None and self.networks.optional_style:
             styles = torch.zeros(len(inputs), 1, self.networks.style_dim, device=self.device)
         elif styles is None and self.networks.style_dim:
-            styles = self._random_styles(len(inputs), k, target, seed, truncation)
+            styles = self._random_styles(len(inputs), k, encoded, seed, truncation)
         # Several outputs come from several styles, or else from noise that each pass draws anew.
         passes = 1 if styles is not None else k
         with self._seeded(seed):
-            parts = [self._translate(inputs.batches, target, styles) for _ in range(passes)]
+            parts = [self._translate(inputs.batches, encoded, styles) for _ in range(passes)]
         outputs = parts[0]
         if passes > 1:
             outputs = [torch.cat(images, 1) for images in zip(*parts, strict=True)]
@@ -282,13 +283,13 @@ class Translator(Predictor):
             ValueError: As for :meth:`translate`.
         """
         steps = whole(steps, "steps", 2)
-        to = self.resolve_target(to)
-        inputs = self._read(x, self.source_letter(to))
+        target = self.target(to)
+        inputs = self._read(x, target.source)
         first, last = (self._fit_style(style, len(inputs), "style") for style in (start, end))
         weight = torch.linspace(0, 1, steps, device=self.device)[:, None]
         styles = torch.lerp(first[:, None], last[:, None], weight)
-        target = self.encode_target(to, len(inputs))
-        return inputs.results(self._translate(inputs.batches, target, styles), several=True)
+        outputs = self._translate(inputs.batches, target.encode(len(inputs)), styles)
+        return inputs.results(outputs, several=True)
 
     def encode_style(self, y: ImagesLike, domain: To | None = None) -> Tensor:
         """Encode the styles of images of a domain.
@@ -305,12 +306,11 @@ class Translator(Predictor):
             ValueError: The images or the domain do not fit, or the method has no styles.
         """
         self.require_styles()
-        if domain is None:
-            if not self.networks.few_shot:
-                raise ValueError(f"domain is missing; expected one of {', '.join(self.domains)}")
-            domain = self.resolve_target(None)
-        inputs = self._read(y, self.letter(domain))
-        styles = [self.reference_style(batch, domain) for batch in inputs.batches]
+        if domain is None and not self.networks.few_shot:
+            raise ValueError(f"domain is missing; expected one of {', '.join(self.domains)}")
+        target = self.target(None) if domain is None else self._target_of(domain)
+        inputs = self._read(y, target.letter)
+        styles = [self.reference_style(batch, target) for batch in inputs.batches]
         return torch.cat(styles).to(inputs.device)
 
     def encode_content(self, x: ImagesLike, domain: str) -> Tensor:
@@ -376,7 +376,7 @@ class Translator(Predictor):
         batch, given = inputs.joined(), None
         height, width = batch.shape[2:]
         if condition is not None:
-            source = self.source_letter(self.networks.names[letter])
+            source = self._target_of(self.networks.names[letter]).source
             given = self._read(condition, source).joined()
             if (len(given), *given.shape[2:]) != (len(batch), height, width):
                 raise ValueError(
@@ -553,15 +553,14 @@ class Translator(Predictor):
         return replace(inputs, batches=batches)
 
     def _translate(
-        self, batches: Sequence[Tensor], target: Target, styles: Tensor | None
+        self, batches: Sequence[Tensor], target: EncodedTarget, styles: Tensor | None
     ) -> list[Tensor]:
         """Translate batches to outputs (N, k, C, H, W); styles are (all N, k, style_dim)."""
         outputs, first = [], 0
         for batch in batches:
             rows = slice(first, first := first + len(batch))
             codes = None if styles is None else styles[rows].flatten(0, 1)
-            own = target if isinstance(target, str) else target[rows]
-            y = self.translate_batch(batch, own, codes)
+            y = self.translate_batch(batch, select(target, rows), codes)
             outputs.append(y.reshape(len(batch), -1, *y.shape[1:]))
         return outputs
 
@@ -582,7 +581,7 @@ class Translator(Predictor):
         return k
 
     def _given_styles(
-        self, count: int, to: To, style: Codes | None, reference: ReferencesLike | None,
+        self, count: int, target: Target, style: Codes | None, reference: ReferencesLike | None,
         half: Half | None,
     ) -> Tensor | None:  # fmt: skip
         """Return style codes (count, 1, style_dim) as requested; None if none are given."""
@@ -592,8 +591,8 @@ class Translator(Predictor):
             return self._fit_style(style, count, "style")[:, None]
         if reference is not None:
             self.require_styles()
-            rule = HalfRule(self.networks, self.letter(to), half, reference=True)
-            codes = given_styles(self, reference, to, rule)
+            rule = HalfRule(self.networks, target.letter, half, reference=True)
+            codes = given_styles(self, reference, target, rule)
             _warn(rule, "reference")
             return self._fit_style(codes, count, "reference")[:, None]
         return None
@@ -602,16 +601,15 @@ class Translator(Predictor):
         self,
         count: int,
         k: int,
-        target: Target,
+        target: EncodedTarget,
         seed: SupportsIndex | None,
         truncation: float,
     ) -> Tensor:
         """Return random style codes (count, k, style_dim)."""
         # All first outputs come first, so that they are the same for every k.
-        codes = self._codes(count * k, seed)
-        many = target if isinstance(target, str) else target.repeat(k, 1)
-        styles = self._styles_of(codes, many, truncation).to(self.device)
-        return styles.reshape(k, count, -1).transpose(0, 1)
+        codes = self.random_styles.codes(count * k, seed)
+        styles = self.random_styles.from_codes(codes, repeat(target, k), truncation)
+        return styles.to(self.device).reshape(k, count, -1).transpose(0, 1)
 
     def _fit_style(self, style: Codes, count: int, name: str) -> Tensor:
         """Return given style codes as (count, style_dim) on the networks' device."""

@@ -48,7 +48,7 @@ class ServedModel:
             "labels_blend": bool(networks.labels and networks.labels.blends),
             "needs_reference": networks.few_shot,
             "style_numbers": networks.style_dim,
-            "random_styles": translator.has_prior,
+            "random_styles": translator.random_styles.exist,
             "fixed_size": None if networks.fixed_size is None else list(networks.fixed_size),
             "upscales": networks.upscales,
             "sha256": self.sha256,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import NamedTuple
 
@@ -16,13 +16,14 @@ from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.files import LoadedImage, load_image, probe
 from crossimage.data.images.label_maps import read_label_map
 from crossimage.data.images.resize import resize_shortest_side
-from crossimage.inference.files.plan import target_letter
 from crossimage.inference.halves import HalfRule
 from crossimage.inference.inputs import fit_codes
 from crossimage.inference.output_types import suffix_of
 from crossimage.inference.outputs import Original, fill_output, read_original
-from crossimage.inference.predictor import Draw, Predictor
+from crossimage.inference.predictor import Predictor
 from crossimage.inference.references import reference_styles
+from crossimage.inference.styles import Draw
+from crossimage.inference.targets import Target
 from crossimage.labels import To, parse_target
 from crossimage.server.requests import StyleRequest, TranslateRequest
 from crossimage.utils.seeds import fresh_seed, seed_of
@@ -36,14 +37,14 @@ class Task:
 
     Attributes:
         x: The image (C, H, W) in [-1, 1] on the CPU.
-        to: The target.
+        target: The target.
         draw: The style of the result, and the seed of noise.
         seed: The seed of the request; None if nothing is random.
         original: What the result keeps of the input.
     """
 
     x: Tensor
-    to: To
+    target: Target
     draw: Draw
     seed: int | None
     original: Original
@@ -53,7 +54,7 @@ class Task:
         """What tasks that are translated together have in common; None: this one is alone."""
         if self.x.shape[1] * self.x.shape[2] > _LARGE:  # together they only take more memory
             return None
-        return tuple(self.x.shape), self.to if isinstance(self.to, str) else None
+        return tuple(self.x.shape), to if isinstance(to := self.target.to, str) else None
 
 
 class Result(NamedTuple):
@@ -74,12 +75,12 @@ class Choice(NamedTuple):
     """What an image is translated to.
 
     Attributes:
-        to: The target.
+        target: The target.
         draw: The style of the result, and the seed of noise.
         seed: The seed of the request; None if nothing is random.
     """
 
-    to: To
+    target: Target
     draw: Draw
     seed: int | None
 
@@ -96,8 +97,8 @@ def check_pixels(model: Predictor, request: TranslateRequest | StyleRequest) -> 
     if isinstance(request, StyleRequest):
         return _pixels(model, request.image, "the reference", None, 1)
     networks = model.networks
-    letter = model.source_letter(_target_of(model, request.to))
-    rule, scale = HalfRule(networks, letter), networks.upscales
+    rule = HalfRule(networks, _target_of(model, request.to).source)
+    scale = networks.upscales
     total = _pixels(model, request.image, request.name, request.size, scale, rule)
     size = _reference_size(model, request.size)
     for reference in request.reference or ():
@@ -139,11 +140,11 @@ def choose(model: Predictor, request: TranslateRequest) -> Choice:
         ValueError: Something does not fit the model, or a reference can't be used.
     """
     networks = model.networks
-    to = _target_of(model, request.to)
-    if not isinstance(to, str):  # checked label vectors
-        to = networks.labels.vectors(to, 1) if networks.labels else to
+    target = _target_of(model, request.to)
+    if not isinstance(target.to, str):  # checked label vectors
+        target = replace(target, to=target.encode(1))
     given = request.reference is not None or request.style is not None
-    model.check_truncation(request.truncation)
+    model.random_styles.check_truncation(request.truncation)
     if given and request.truncation != 1:
         raise ValueError("truncation applies to random styles, so it excludes style and reference")
     if networks.few_shot and not given:
@@ -152,11 +153,10 @@ def choose(model: Predictor, request: TranslateRequest) -> Choice:
             "none: give some"
         )
     seed = fresh_seed() if request.seed is None else request.seed
-    random = networks.stochastic or (model.has_prior and not given)
+    random = networks.stochastic or (model.random_styles.exist and not given)
     if not given:
-        target = model.encode_target(to, 1)
-        draw = model.draw(seed, request.name, 0, target, request.truncation)
-        return Choice(to, draw, seed if random else None)
+        draw = model.draw(seed, request.name, 0, target.encode(1), request.truncation)
+        return Choice(target, draw, seed if random else None)
     if request.reference is not None:
         size = _reference_size(model, request.size)
         style = style_of(model, request.reference, request.to, size)
@@ -165,7 +165,7 @@ def choose(model: Predictor, request: TranslateRequest) -> Choice:
     else:
         assert request.style is not None
         style = fit_codes([request.style], 1, networks.style_dim, "style")
-    return Choice(to, Draw(style, seed_of(seed, request.name, 0)), seed if random else None)
+    return Choice(target, Draw(style, seed_of(seed, request.name, 0)), seed if random else None)
 
 
 def _reference_size(model: Predictor, size: int | None) -> int | None:
@@ -186,7 +186,7 @@ def read_task(model: Predictor, request: TranslateRequest, choice: Choice | None
     """
     choice = choice or choose(model, request)
     networks, config = model.networks, model.config
-    letter = model.source_letter(choice.to)
+    letter = choice.target.source
     file = EncodedImage(request.image, request.name)
     if networks.classes:
         if request.size is not None:
@@ -221,7 +221,7 @@ def translate_tasks(model: Predictor, tasks: Sequence[Task]) -> list[Tensor]:
         tasks: Tasks of equal keys.
     """
     x = torch.stack([task.x for task in tasks]).to(model.device)
-    parts = [model.encode_target(task.to, 1) for task in tasks]
+    parts = [task.target.encode(1) for task in tasks]
     tensors = [part for part in parts if isinstance(part, Tensor)]
     target = torch.cat(tensors) if tensors else parts[0]
     y = model.predict(x, target, [[task.draw] for task in tasks])
@@ -244,7 +244,7 @@ def encode_result(model: Predictor, task: Task, image: Tensor, request: Translat
     if request.format == "npy":
         np.save(buffer, image.clamp(-1, 1).permute(1, 2, 0).contiguous().numpy())
         return Result(buffer.getvalue(), width, height)
-    values = model.config.range_of(target_letter(model, task.to))
+    values = model.config.range_of(task.target.letter)
     name = f"the result{suffix_of(request.format)}"
     fill_output(buffer, name, image, values, task.original, request.depth)
     return Result(buffer.getvalue(), width, height)
@@ -272,9 +272,9 @@ def style_of(
     return reference_styles(model, [[*references]], _target_of(model, to), size=size).cpu()
 
 
-def _target_of(model: Predictor, to: To | None) -> To:
+def _target_of(model: Predictor, to: To | None) -> Target:
     """Return the target of a request, in which labels may have values: ``Male=1,Young=0``."""
     labels = model.networks.labels
     if labels and isinstance(to, str):
         to = parse_target(to, labels.names)
-    return model.resolve_target(to)
+    return model.target(to)

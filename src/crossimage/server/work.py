@@ -65,7 +65,9 @@ class Work:
         pixels = yield submit(check_pixels, model, asked)
         with self._room_for(pixels):
             choice = None
-            if asked.reference is not None or model.maps_codes:  # networks make the style
+            if (
+                asked.reference is not None or model.random_styles.are_mapped
+            ):  # networks make the style
                 choice = yield served.engine.call(lambda: choose(model, asked))
             task: Task = yield submit(read_task, model, asked, choice)
             image: Tensor = yield served.engine.batch(

@@ -26,6 +26,7 @@ from crossimage.data.sources.folders import Domain, Split
 from crossimage.data.sources.leaks import SECONDS as LEAK_SECONDS
 from crossimage.data.sources.leaks import find_leaks
 from crossimage.data.sources.summary import describe_splits
+from crossimage.inference.targets import target_names
 from crossimage.methods import find_method
 from crossimage.methods.base import Method
 from crossimage.recipes import resolve
@@ -471,7 +472,7 @@ class _Run:
             config=self.dataset.config,
             step=step,
             first_step=first_step,
-            targets=_targets(method),
+            targets=target_names(method),
             accuracies={} if reason else read_accuracies(self.out),
             stopped_by=reason,
             warnings=tuple(self.listener.warnings),
@@ -494,13 +495,6 @@ class _Run:
     def _images(self) -> str:
         domains = self.dataset.domains
         return " and ".join(f"{len(domain.train)} images of {domain.name}" for domain in domains)
-
-
-def _targets(method: Method) -> tuple[str, ...]:
-    """Names of the domains or labels that a method translates to, in their order."""
-    if method.labels:
-        return tuple(method.labels.names)
-    return tuple(method.names[letter] for letter in method.targets)
 
 
 def _use(method: Method, run: Path) -> list[str]:

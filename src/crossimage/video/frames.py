@@ -14,8 +14,9 @@ from torch.nn.functional import interpolate
 from crossimage.data.images.files import from_array, to_array
 from crossimage.data.images.resize import resize_shortest_side
 from crossimage.inference.pooling import key_frames, pool_statistics
-from crossimage.inference.predictor import Draw, Predictor
-from crossimage.labels import To
+from crossimage.inference.predictor import Predictor
+from crossimage.inference.styles import Draw
+from crossimage.inference.targets import Target
 from crossimage.video.film import Frame, Pixels, Source
 
 Statistics = Literal["pooled", "frame"]
@@ -27,7 +28,7 @@ class FrameTranslator:
 
     Args:
         predictor: The trained model.
-        to: The target, as :meth:`Predictor.resolve_target` returns it.
+        target: The target.
         draw: The style and the seed of the whole film.
         size: Shortest side that frames are resized to, in pixels; None: they keep their size.
         side_by_side: Whether results show the input, too, left of the output.
@@ -37,16 +38,16 @@ class FrameTranslator:
     def __init__(
         self,
         predictor: Predictor,
-        to: To,
+        target: Target,
         draw: Draw,
         *,
         size: int | None = None,
         side_by_side: bool = False,
         batch_size: int = 4,
     ) -> None:
-        self._predictor, self._to, self._draw = predictor, to, draw
+        self._predictor, self._target, self._draw = predictor, target, draw
         self._size, self._side_by_side, self._batch_size = size, side_by_side, batch_size
-        self._channels = predictor.channels(predictor.source_letter(to))
+        self._channels = predictor.channels(target.source)
 
     def translate(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Yield the translation of each frame.
@@ -74,14 +75,12 @@ class FrameTranslator:
             return nullcontext()
         count = len(source.facts.times)
         chosen = torch.cat([self._read(_frame_at(source, i)) for i in key_frames(count)])
-        target = self._predictor.encode_target(self._to, 1)
-        pooled = pool_statistics(self._predictor, chosen, target, self._draw)
+        pooled = pool_statistics(self._predictor, chosen, self._target.encode(1), self._draw)
         return self._predictor.fixed_statistics(pooled)
 
     def _together(self, frames: Sequence[Frame]) -> Iterator[Frame]:
         x = torch.cat([self._read(frame.pixels) for frame in frames])
-        target = self._predictor.encode_target(self._to, len(x))
-        y = self._predictor.predict(x, target, [[self._draw]] * len(x))[:, 0]
+        y = self._predictor.predict(x, self._target.encode(len(x)), [[self._draw]] * len(x))[:, 0]
         for frame, inputs, output in zip(frames, x, y, strict=True):
             yield Frame(frame.time, self._shown(inputs, output))
 

@@ -17,14 +17,16 @@ from crossimage.checkpoints.model_file import model_hash
 from crossimage.config import to_dict
 from crossimage.data.sources.find import LeftOut, describe
 from crossimage.inference.files.options import FileOptions
-from crossimage.inference.files.plan import draw_rule, named_images, target_letter
+from crossimage.inference.files.plan import draw_rule, named_images
 from crossimage.inference.halves import HalfRule
 from crossimage.inference.incoming import Incoming
 from crossimage.inference.inputs import ImageLike
 from crossimage.inference.large_images import is_large, large_images
-from crossimage.inference.predictor import Draw, Predictor
+from crossimage.inference.predictor import Predictor
 from crossimage.inference.references import find_references
 from crossimage.inference.strips.engine import FELL_BACK, TooLargeError
+from crossimage.inference.styles import Draw
+from crossimage.inference.targets import Target
 from crossimage.labels import To
 from crossimage.utils.arguments import seed_number
 from crossimage.utils.machine.threads import computing_with
@@ -109,10 +111,10 @@ def translate_film(
         raise ValueError(f"the result {out} would overwrite the film; choose another --out")
     if predictor.networks.classes:
         raise ValueError(f"this {predictor.method} translates label maps, which no film holds")
-    to = predictor.resolve_target(to)
+    target = predictor.target(to)
     given = None if seed is None else seed_number(seed)
     with Incoming() as incoming:
-        style = _Style(predictor, to, options, incoming, out)
+        style = _Style(predictor, target, options, incoming, out)
     source = open_source(film, progress)
     sink = open_sink(out, source)
     made_from = {
@@ -121,7 +123,7 @@ def translate_film(
         "config": _digest(to_dict(predictor.config)),
         "precision": predictor.precision,
         "device": predictor.device.type,
-        "target": to.tolist() if isinstance(to, torch.Tensor) else to,
+        "target": target.to.tolist() if isinstance(target.to, torch.Tensor) else target.to,
         "reference": style.reference,
         "seed": given,
         "truncation": truncation,
@@ -140,8 +142,8 @@ def translate_film(
         computing_with(parts.threads),
     ):
         frames = FrameTranslator(
-            predictor, to, style.draw(parts.drawn), size=options.size, side_by_side=side_by_side,
-            batch_size=options.batch_size,
+            predictor, target, style.draw(parts.drawn), size=options.size,
+            side_by_side=side_by_side, batch_size=options.batch_size,
         )  # fmt: skip
         try:
             _translate(source, sink, frames, statistics, parts, progress)
@@ -167,7 +169,7 @@ class _Style:
 
     Args:
         predictor: The trained model.
-        to: The target.
+        target: The target.
         options: The options, with the reference.
         incoming: Keeps what is downloaded.
         out: The result.
@@ -178,9 +180,14 @@ class _Style:
     """
 
     def __init__(
-        self, predictor: Predictor, to: To, options: FileOptions, incoming: Incoming, out: Path
+        self,
+        predictor: Predictor,
+        target: Target,
+        options: FileOptions,
+        incoming: Incoming,
+        out: Path,
     ) -> None:
-        self._predictor, self._to, self._options = predictor, to, options
+        self._predictor, self._target, self._options = predictor, target, options
         left_out: list[LeftOut] = []
         few_shot = predictor.networks.few_shot
         references = []
@@ -194,8 +201,8 @@ class _Style:
             raise ValueError(
                 f"a film has one style, and there are {len(references)} references; give one"
             )
-        half = HalfRule(predictor.networks, target_letter(predictor, to), None, reference=True)
-        self._rule = draw_rule(predictor, [to], 1, references, options, 0, half)
+        half = HalfRule(predictor.networks, target.letter, None, reference=True)
+        self._rule = draw_rule(predictor, [target], 1, references, options, 0, half)
         self._references = references
         self.reference = None
         if references:
@@ -208,8 +215,8 @@ class _Style:
     def draw(self, seed: int) -> Draw:
         """Return the style of the film and the seed of the networks' own random numbers."""
         if self._references:
-            return self._rule("", 0, self._to)._replace(seed=seed)
-        target = self._predictor.encode_target(self._to, 1)
+            return self._rule("", 0, self._target)._replace(seed=seed)
+        target = self._target.encode(1)
         return self._predictor.draw(seed, "", 0, target, self._options.truncation)
 
 

@@ -60,7 +60,7 @@ def test_random_styles_are_those_of_translations(
     item = next(galleries[0].items(1, 4))
     assert item.input is not None
     own = model(Tinted, *CLASSES)
-    to = own.encode_target("dog", 1)
+    to = own.target("dog").encode(1)
     draws = [own.draw(0, item.path.name, k, to) for k in range(4)]
     styles = torch.cat([draw.style for draw in draws if draw.style is not None])
     expected = (item.input.float() / 127.5 - 1 + styles[:, :, None, None]) / 2

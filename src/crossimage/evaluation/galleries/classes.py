@@ -13,7 +13,9 @@ from crossimage.evaluation.galleries.checks import Tested, name_of
 from crossimage.evaluation.galleries.images import ImageStream, as_uint8, to_rgb
 from crossimage.evaluation.galleries.model import ModelGallery, PreparedInput, preparation
 from crossimage.evaluation.galleries.references import ReferenceStyles
-from crossimage.inference.predictor import Draw, Predictor, Target
+from crossimage.inference.predictor import Predictor
+from crossimage.inference.styles import Draw
+from crossimage.inference.targets import EncodedTarget
 
 
 class ClassGallery(ModelGallery):
@@ -68,7 +70,7 @@ class ClassGallery(ModelGallery):
         """Raise an error: no image has a partner of another class; see :meth:`Gallery.pair_up`."""
         raise ValueError(f"no image has a partner in the class {self.target}")
 
-    def _draw(self, one: PreparedInput, k: int, target: Target) -> Draw:
+    def _draw(self, one: PreparedInput, k: int, target: EncodedTarget) -> Draw:
         if self._styles:
             return self._styles.draw(self.name_of(one.path), k)
         return super()._draw(one, k, target)

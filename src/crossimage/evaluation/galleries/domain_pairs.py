@@ -58,7 +58,7 @@ def open_domain_pairs(
         styles = None
         if mode == "reference":
             read = partial(images.centred, 0)
-            styles = ReferenceStyles(model, tests_of(target), read, target, 1, seed)
+            styles = ReferenceStyles(model, tests_of(target), read, model.target(target), 1, seed)
         return ClassGallery(
             model, images, tests_of(source), target, images.labels.vectors(target, 1)[0],
             real[target], styles, seed, data, f"{source} to {target}",

@@ -61,14 +61,14 @@ def open_few_shot(
                 f"{count} needs as many of each class: add images, or give --references "
                 f"{min(len(pool[one]) for one in targets)}"
             )
-    (letter,) = model.networks.letters
+    target = model.target(None)
     parts = []
     for name in targets:
         paths = [path for source in known if source != name for path in sources[source]]
-        styles = ReferenceStyles(model, pool[name], partial(images.centred, 0), letter, count, seed)
+        styles = ReferenceStyles(model, pool[name], partial(images.centred, 0), target, count, seed)
         parts.append(
             ClassGallery(
-                model, images, paths, name, letter,
+                model, images, paths, name, target.letter,
                 stream_of(images, pool[name]), styles, seed, data, f"to {name}",
                 title=name,
                 few_shot=True,

@@ -113,14 +113,14 @@ class ModelFilm(FilmGallery):
                 f"the target of this {model.method} is what references show: translate {film} with "
                 "crossimage video, and name the result with --fake"
             )
-        target = model.resolve_target(to)
+        target = model.target(to)
         facts = {
-            "method": model.method, "model": title, "target": str(target),
+            "method": model.method, "model": title, "target": str(target.to),
             "preparation": "frames of their size, statistics of norms pooled over key frames",
         }  # fmt: skip
         super().__init__(title, film, facts)
         self.depends_on_seed = model.multimodal
-        draw = model.draw(seed, "", 0, model.encode_target(target, 1))
+        draw = model.draw(seed, "", 0, target.encode(1))
         self._frames = FrameTranslator(model, target, draw)
 
     def results(self, count: int) -> Iterator[Tensor]:

@@ -18,7 +18,9 @@ from crossimage.evaluation.galleries.checks import (
     training_images_among,
 )
 from crossimage.evaluation.galleries.images import as_uint8, prefetch, to_rgb
-from crossimage.inference.predictor import Draw, Predictor, Target
+from crossimage.inference.predictor import Predictor
+from crossimage.inference.styles import Draw
+from crossimage.inference.targets import EncodedTarget, select
 from crossimage.training.recorded import recorded_data, recorded_domains
 
 _BATCH_SIZE = 16
@@ -159,20 +161,17 @@ class ModelGallery(TrainedGallery):
         for first in range(0, count, _BATCH_SIZE):
             indices = range(first, min(count, first + _BATCH_SIZE))
             draws = [
-                [
-                    self._draw(one, k, target if isinstance(target, str) else target[i : i + 1])
-                    for k in indices
-                ]
+                [self._draw(one, k, select(target, slice(i, i + 1))) for k in indices]
                 for i, one in enumerate(batch)
             ]
             outputs.append(to_rgb(as_uint8(model.predict(x, target, draws))).cpu())
         return torch.cat(outputs, 1)
 
-    def _draw(self, one: PreparedInput, k: int, target: Target) -> Draw:
+    def _draw(self, one: PreparedInput, k: int, target: EncodedTarget) -> Draw:
         """Return the randomness of an input's output of index ``k``."""
         return self.model.draw(self.seed, self.name_of(one.path), k, target)
 
-    def _batch_target(self, batch: Sequence[PreparedInput]) -> Target:
+    def _batch_target(self, batch: Sequence[PreparedInput]) -> EncodedTarget:
         """Return the targets of a batch as the networks take them."""
         goals = [one.goal for one in batch]
         if isinstance(goals[0], str):

@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from crossimage.inference.predictor import Draw, Predictor
-from crossimage.labels import To
+from crossimage.inference.predictor import Predictor
+from crossimage.inference.styles import Draw
+from crossimage.inference.targets import Target
 from crossimage.utils.seeds import seed_of
 
 
@@ -23,18 +24,18 @@ class ReferenceStyles:
         model: The trained model.
         paths: Images of the class, at least K.
         read: Reads one (C, H, W) in [-1, 1].
-        to: The class, as the target of a translation.
+        target: The class.
         count: K.
         seed: Seed of the draws.
     """
 
     def __init__(
-        self, model: Predictor, paths: Sequence[Path], read: Callable[[Path], Tensor], to: To,
-        count: int, seed: int,
+        self, model: Predictor, paths: Sequence[Path], read: Callable[[Path], Tensor],
+        target: Target, count: int, seed: int,
     ) -> None:  # fmt: skip
         assert len(paths) >= count
         self._model, self._paths, self._read = model, paths, read
-        self._to, self._count, self._seed = to, count, seed
+        self._target, self._count, self._seed = target, count, seed
         self._styles: dict[Path, Tensor] = {}
 
     def draw(self, name: str, k: int) -> Draw:
@@ -57,5 +58,5 @@ class ReferenceStyles:
         """Return the style (1, style_dim) of an image, on the CPU."""
         if path not in self._styles:
             x = self._model.fit_size(self._read(path)[None]).to(self._model.device)
-            self._styles[path] = self._model.reference_style(x, self._to).cpu()
+            self._styles[path] = self._model.reference_style(x, self._target).cpu()
         return self._styles[path]

@@ -46,9 +46,8 @@ class TranslationGallery(ModelGallery):
         self, title: str, model: Predictor, data: Tested, to: str | None, seed: int
     ) -> None:
         networks = model.networks
-        name = model.resolve_target(to)
-        assert isinstance(name, str)
-        self._letter = model.encode_target(name, 1)
+        goal = model.target(to)
+        name, self._letter = str(goal.to), goal.letter
         self._images = build_dataset(find_tested(data, model), model.config)
         self._scale = networks.upscales if networks.layout == "super_resolution" else 0
         self._source, self._target = (

@@ -67,7 +67,7 @@ class Site:
         for name, content in self._runtime.items():
             _put(folder / "runtime" / name, content)
         mapping = beside(exported, "mapping")
-        mapped = self._predictor.maps_codes and mapping.is_file()
+        mapped = self._predictor.random_styles.are_mapped and mapping.is_file()
         _put(folder / "model.onnx", read_data(exported))
         if mapped:
             _put(folder / "mapping.onnx", read_data(mapping))
@@ -99,7 +99,7 @@ class Site:
             "upscales": networks.upscales,
             "style_dim": networks.style_dim,
             "code_dim": networks.latent_dim if networks.style_dim else 0,
-            "random": bool(model.has_prior and networks.style_dim),
+            "random": bool(model.random_styles.exist),
         }
 
 

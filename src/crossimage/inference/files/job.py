@@ -22,14 +22,15 @@ from crossimage.inference.files.failures import ends_all, refusal, unwritable
 from crossimage.inference.files.items import Item
 from crossimage.inference.files.large import LargeFile, LargeFiles
 from crossimage.inference.files.options import FileOptions
-from crossimage.inference.files.plan import Plan, target_letter
+from crossimage.inference.files.plan import Plan
 from crossimage.inference.files.results import Written
 from crossimage.inference.large_images import is_large, large_images
 from crossimage.inference.output_types import note_lost_depth, note_type
 from crossimage.inference.outputs import Original, fill_output, read_original
-from crossimage.inference.predictor import Draw, Predictor
+from crossimage.inference.predictor import Predictor
 from crossimage.inference.strips.engine import FELL_BACK, TooLargeError
-from crossimage.labels import To
+from crossimage.inference.styles import Draw
+from crossimage.inference.targets import Target
 from crossimage.utils.manifest import Entry
 from crossimage.utils.memory import is_out_of_memory
 
@@ -68,9 +69,9 @@ class Job:
         self._list, self._on_written = list_name, on_written
         self._predictor, self._plan, self._options = predictor, plan, options
         self._pool, self._advance = pool, advance
-        self._source = predictor.source_letter(plan.targets[0])
+        self._source = plan.targets[0].source
         self._channels = predictor.channels(self._source)
-        self._range = predictor.config.range_of(target_letter(predictor, plan.targets[0]))
+        self._range = predictor.config.range_of(plan.targets[0].letter)
         self._originals: dict[int, Original] = {}
         self._notes: dict[str, tuple[Path, int]] = {}
         self._writes: dict[str, tuple[Item, Future[Written]]] = {}
@@ -242,7 +243,7 @@ class Job:
             self._originals.pop(item.number)
 
     def _outputs(
-        self, batch: Sequence[tuple[Item, Tensor]], target: To, indices: Sequence[int]
+        self, batch: Sequence[tuple[Item, Tensor]], target: Target, indices: Sequence[int]
     ) -> Iterator[tuple[Item, int, Tensor]]:
         """Yield an input, a sample's index and the output; halve what does not fit in memory."""
         if not batch:
@@ -338,7 +339,7 @@ class Job:
 
 
 def _predict(
-    predictor: Predictor, images: list[Tensor], to: To, draws: Sequence[Sequence[Draw]]
+    predictor: Predictor, images: list[Tensor], target: Target, draws: Sequence[Sequence[Draw]]
 ) -> Tensor | None:
     """Translate images of one size to outputs (N, k, C, H, W) on the CPU.
 
@@ -347,7 +348,7 @@ def _predict(
     """
     try:
         x = torch.stack(images).to(predictor.device)
-        return predictor.predict(x, predictor.encode_target(to, len(x)), draws).cpu()
+        return predictor.predict(x, target.encode(len(x)), draws).cpu()
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

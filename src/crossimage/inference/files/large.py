@@ -17,14 +17,15 @@ from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.tiff_writing import BIG_LOST, is_big
 from crossimage.data.images.writing import TIFF, Rows, fill_rows
 from crossimage.inference.files.options import FileOptions
-from crossimage.inference.files.plan import Plan, target_letter
+from crossimage.inference.files.plan import Plan
 from crossimage.inference.files.results import Written
 from crossimage.inference.output_types import depth_of
 from crossimage.inference.outputs import Original, read_original, report_progress
-from crossimage.inference.predictor import Draw, Predictor
+from crossimage.inference.predictor import Predictor
 from crossimage.inference.strips.engine import Strips, TooLargeError
 from crossimage.inference.strips.sources import FileRows, Header, Reading, read_header
-from crossimage.labels import To
+from crossimage.inference.styles import Draw
+from crossimage.inference.targets import Target
 from crossimage.utils.memory import show_size
 
 _USUAL = 4_000
@@ -49,7 +50,7 @@ class LargeFiles:
     def __init__(self, predictor: Predictor, plan: Plan, options: FileOptions) -> None:
         self._predictor, self._plan, self._options = predictor, plan, options
         config = predictor.config
-        letter = predictor.source_letter(plan.targets[0])
+        letter = plan.targets[0].source
         self._reading = Reading(
             predictor.channels(letter), config.range_of(letter), config.data_rules, options.alpha
         )
@@ -93,7 +94,7 @@ class LargeFiles:
             return not header.in_rows
         size = (1, self._reading.channels, header.height, header.width)
         predictor = self._predictor
-        return predictor.strips.fits(size, predictor.encode_target(self._plan.targets[0], 1))
+        return predictor.strips.fits(size, self._plan.targets[0].encode(1))
 
     def _header(self, file: ImageFile) -> Header:
         return read_header(file, self._reading.rules)
@@ -167,7 +168,7 @@ class LargeFile:
         self.original = original._replace(
             loaded=self._rows.about, notes=(*original.notes, note, *self._lost(original))
         )
-        self._range = predictor.config.range_of(target_letter(predictor, plan.targets[0]))
+        self._range = predictor.config.range_of(plan.targets[0].letter)
 
     def __enter__(self) -> Self:
         """Return the file."""
@@ -187,7 +188,7 @@ class LargeFile:
         """Return H, W and C of a result."""
         scale = self._predictor.networks.upscales
         _, _, height, width = self._rows.shape
-        letter = target_letter(self._predictor, self._plan.targets[0])
+        letter = self._plan.targets[0].letter
         return height * scale, width * scale, self._predictor.channels(letter)
 
     def preview(self) -> Tensor:
@@ -225,17 +226,17 @@ class LargeFile:
             )
         return torch.cat(previews, 1), written
 
-    def _draw(self, name: str, k: int, target: To) -> Draw:
+    def _draw(self, name: str, k: int, target: Target) -> Draw:
         return self._plan.draw(name, k % self._plan.samples, target)
 
     def _translate(
-        self, target: To, style: Tensor | None, output: str, advance: Callable[[float], None]
+        self, target: Target, style: Tensor | None, output: str, advance: Callable[[float], None]
     ) -> Strips:
         is_tiff = output.lower().endswith(TIFF)
         in_memory = 0 if is_tiff else _ENCODING * math.prod(self._shape())
         try:
             return self._predictor.strips.translate(
-                self._rows, self._predictor.encode_target(target, 1), style,
+                self._rows, target.encode(1), style,
                 folder=self._plan.results.scratch, beside=in_memory, advance=advance,
             )  # fmt: skip
         except TooLargeError as error:

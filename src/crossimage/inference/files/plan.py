@@ -28,10 +28,12 @@ from crossimage.inference.input_files import as_inputs, find_inputs
 from crossimage.inference.inputs import FilesLike, ImageLike, fit_codes
 from crossimage.inference.output_types import suffix_for
 from crossimage.inference.outputs import SHEET
-from crossimage.inference.predictor import Draw, Predictor
+from crossimage.inference.predictor import Predictor
 from crossimage.inference.references import Reference, find_references, reference_styles
 from crossimage.inference.stores.addresses import local_path, store_address
 from crossimage.inference.stores.places import open_results
+from crossimage.inference.styles import Draw
+from crossimage.inference.targets import Target
 from crossimage.labels import To
 from crossimage.utils.arguments import whole
 from crossimage.utils.files import RealPaths, as_path
@@ -78,10 +80,10 @@ class Plan(NamedTuple):
 
     items: Items
     planned: int
-    targets: Sequence[To]
+    targets: Sequence[Target]
     samples: int
     results: Results
-    draw: Callable[[str, int, To], Draw]
+    draw: Callable[[str, int, Target], Draw]
     sheet: bool
     left_out: list[LeftOut]
     incoming: Incoming
@@ -102,7 +104,7 @@ class Plan(NamedTuple):
                 self.records.entry(
                     output,
                     input=name,
-                    target=target,
+                    target=target.to,
                     style=style_for(item.drawn, style),
                     half=half,
                     random=self.random,
@@ -161,10 +163,10 @@ def make_plan(
     samples = len(references) or options.samples
     labels = predictor.targets if predictor.networks.labels and not few_shot else ()
     every = isinstance(to, str) and to == ALL_LABELS and bool(labels) and ALL_LABELS not in labels
-    targets: Sequence[To] = labels if every else [predictor.resolve_target(to)]
+    targets: Sequence[Target] = [predictor.target(to) for to in (labels if every else [to])]
     _check_alpha(predictor, targets[0], options.alpha)
     if isinstance(to, Tensor):
-        predictor.encode_target(to, 1)  # all files get the same labels
+        targets[0].encode(1)  # all files get the same labels
     suffix = partial(suffix_for, format=options.format, depth=options.depth)
     titles = (
         labels if samples == 1 else [f"{label}_{k + 1}" for label in labels for k in range(samples)]
@@ -198,10 +200,8 @@ def make_plan(
         else:
             _protect_objects(items, results)
     seed = int(torch.randint(2**62, ())) if options.seed is None else whole(options.seed, "seed")
-    half = HalfRule(predictor.networks, predictor.source_letter(targets[0]), options.half)
-    style_half = HalfRule(
-        predictor.networks, target_letter(predictor, targets[0]), options.half, reference=True
-    )
+    half = HalfRule(predictor.networks, targets[0].source, options.half)
+    style_half = HalfRule(predictor.networks, targets[0].letter, options.half, reference=True)
     draw = draw_rule(predictor, targets, samples, references, options, seed, style_half)
     records = Records(predictor, seed, _settings(options))
     chosen = bool(references) or options.style is not None
@@ -246,15 +246,15 @@ def named_images(
 
 def draw_rule(
     predictor: Predictor,
-    targets: Sequence[To],
+    targets: Sequence[Target],
     samples: int,
     references: Sequence[Reference],
     options: FileOptions,
     seed: int,
     half: HalfRule,
-) -> Callable[[str, int, To], Draw]:
+) -> Callable[[str, int, Target], Draw]:
     """Return the function that gives an output's style and seed."""
-    predictor.check_truncation(options.truncation)
+    predictor.random_styles.check_truncation(options.truncation)
     code = None
     if options.style is not None:
         predictor.require_styles()
@@ -266,41 +266,35 @@ def draw_rule(
         )
     size = options.size if predictor.networks.few_shot else None
     styles = [
-        (to, reference_styles(predictor, references, to, half, size).cpu())
-        for to in (targets if references else ())
+        (target, reference_styles(predictor, references, target, half, size).cpu())
+        for target in (targets if references else ())
     ]
     if references:
         samples = 1
     if not predictor.multimodal and (samples > 1 or options.same_style):
         raise ValueError(f"this {predictor.method} has no styles: it gives one output per input")
 
-    def draw(name: str, k: int, to: To) -> Draw:
+    def draw(name: str, k: int, wanted: Target) -> Draw:
         name = "" if options.same_style else name
         if code is not None:
             return Draw(code, seed_of(seed, name, k))
         for target, codes in styles:
-            if target is to:
+            if target is wanted:
                 return Draw(codes[k : k + 1], seed_of(seed, name, k))
-        return predictor.draw(seed, name, k, predictor.encode_target(to, 1), options.truncation)
+        return predictor.draw(seed, name, k, wanted.encode(1), options.truncation)
 
     return draw
 
 
-def _check_alpha(predictor: Predictor, to: To, alpha: Opacity) -> None:
+def _check_alpha(predictor: Predictor, target: Target, alpha: Opacity) -> None:
     """Refuse to treat opacity apart if the model translates it.
 
     Raises:
         ValueError: It has images of 4 channels.
     """
-    letters = (predictor.source_letter(to), target_letter(predictor, to))
+    letters = (target.source, target.letter)
     if alpha != "white" and 4 in map(predictor.channels, letters):
         raise ValueError(f"this model has images of 4 channels; leave out alpha={alpha}")
-
-
-def target_letter(predictor: Predictor, to: To) -> str:
-    """Return the letter of the domain that outputs for a target belong to."""
-    letters = predictor.networks.letters
-    return letters[0] if len(letters) == 1 else predictor.letter(to)
 
 
 def _protect_objects(items: Sequence[Item], results: Results) -> None:

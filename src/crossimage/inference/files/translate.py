@@ -273,7 +273,7 @@ def _list_name(options: FileOptions) -> str:
 
 def _write_sheet(plan: Plan, rows: Sequence[list[Tensor]]) -> None:
     """Write the sheet of all labels, one row per input."""
-    titles = ["input", *(str(label) for label in plan.targets for _ in range(plan.samples))]
+    titles = ["input", *(str(target.to) for target in plan.targets for _ in range(plan.samples))]
     columns = [torch.cat(column) for column in zip(*rows, strict=True)]
     contact_sheet = sheet([Panel("", list(zip(titles, columns, strict=True)))])
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from crossimage.inference.references import reference_styles
+from crossimage.inference.targets import Target
 from crossimage.inference.translator import Translator
-from crossimage.labels import To
 
 _FEWEST = 8
 """Images whose styles say how styles vary; with fewer, random styles do."""
@@ -34,7 +34,9 @@ class Directions(NamedTuple):
     of: str
 
 
-def style_directions(model: Translator, to: To, images: Sequence[Path]) -> Directions | None:
+def style_directions(
+    model: Translator, target: Target, images: Sequence[Path]
+) -> Directions | None:
     """Return the principal directions of styles for a target.
 
     The styles are those that a network makes of random codes, where one does (StarGAN v2), and
@@ -43,7 +45,7 @@ def style_directions(model: Translator, to: To, images: Sequence[Path]) -> Direc
 
     Args:
         model: The model.
-        to: The target.
+        target: The target.
         images: Images of the target.
 
     Returns:
@@ -51,15 +53,15 @@ def style_directions(model: Translator, to: To, images: Sequence[Path]) -> Direc
         no styles, or none are known.
 
     Raises:
-        ValueError: An image is unreadable, or the target is unknown.
+        ValueError: An image is unreadable.
     """
     if not model.networks.style_dim:
         return None
-    if len(images) >= _FEWEST and not model.maps_codes:
-        styles = reference_styles(model, [[image] for image in images], to).cpu()
+    if len(images) >= _FEWEST and not model.random_styles.are_mapped:
+        styles = reference_styles(model, [[image] for image in images], target).cpu()
         of = f"the styles of {len(images)} images"
-    elif model.has_prior:
-        styles = model.sample_style(_RANDOM, to, seed=0)
+    elif model.random_styles.exist:
+        styles = model.sample_style(_RANDOM, target.to, seed=0)
         of = f"{_RANDOM} random styles"
     else:
         return None

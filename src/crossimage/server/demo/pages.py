@@ -111,13 +111,13 @@ class DemoPages:
         single = bool(networks.labels) or networks.few_shot
         return shown.served.facts() | {
             "given": shown.served.given,
-            "source": {name: "" if single else translator.source_letter(name) for name in targets},
+            "source": {name: "" if single else translator.target(name).source for name in targets},
             "of": {name: "" if single else translator.letter(name) for name in targets},
             "letter": networks.letters[0],
             "groups": [list(group) for group in networks.labels.groups] if networks.labels else [],
             "sets": [[each.names, each.categorical] for each in networks.labels.sets]
             if networks.labels else [],
-            "styles_of_all": translator.maps_codes,
+            "styles_of_all": translator.random_styles.are_mapped,
             "random": translator.multimodal,
             "references": networks.style_dim > 0
             and networks.kind.encode_style is not Method.encode_style,
@@ -207,7 +207,5 @@ class DemoPages:
 
 def _directions(shown: ShownModel, to: To | None) -> Directions | None:
     translator, styles = shown.served.translator, shown.samples.styles
-    target = translator.resolve_target(to)
-    letters = translator.networks.letters
-    letter = letters[0] if len(letters) == 1 else translator.letter(target)
-    return style_directions(translator, target, styles.get(letter, ()))
+    target = translator.target(to)
+    return style_directions(translator, target, styles.get(target.letter, ()))

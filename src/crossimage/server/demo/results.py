@@ -96,13 +96,13 @@ def _style_of(model: Translator, wish: Wish) -> list[float] | None:
     networks = model.networks
     if not networks.style_dim:
         return None
-    to = model.resolve_target(wish.to)
+    target = model.target(wish.to)
     if wish.references:
         found = find_references(list(wish.references), networks.few_shot)
         size = wish.size if networks.few_shot else None
-        codes = reference_styles(model, found[:1], to, size=size)
+        codes = reference_styles(model, found[:1], target, size=size)
     else:
-        drawn = model.draw(wish.seed, wish.image.name, 0, model.encode_target(to, 1)).style
+        drawn = model.draw(wish.seed, wish.image.name, 0, target.encode(1)).style
         assert drawn is not None
         codes = drawn
     numbers: list[float] = codes[0].tolist()
@@ -162,7 +162,7 @@ def preview_image(model: Translator, image: Path, to: To | None, size: int | Non
         ValueError: It is unreadable, or can't be shown.
     """
     networks = model.networks
-    letter = model.source_letter(model.resolve_target(to))
+    letter = model.target(to).source
     if networks.classes:
         with Image.open(image) as palette:
             shown = palette.convert("RGB")
