@@ -198,7 +198,7 @@ OPENED_OTHERWISE = {
     "utils/machine/groups.py",
     "utils/memory.py",
     "cli/pipes.py",  # results that were just written
-    "inference/stores/objects.py",  # of stores, whose errors are told there
+    "data/stores/objects.py",  # of stores, whose errors are told there
     "inference/stores/results.py",
     "inference/stores/shards.py",
     "server/demo/results.py",

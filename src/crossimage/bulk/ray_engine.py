@@ -21,6 +21,7 @@ from typing import Any
 from crossimage.bulk.cluster import Cluster, check_nodes, connected, room_for
 from crossimage.bulk.ray_worker import Task, Worker
 from crossimage.data.sources.find import describe
+from crossimage.data.stores.addresses import store_address
 from crossimage.inference.files.items import Item
 from crossimage.inference.files.ledger import Done, Ledger
 from crossimage.inference.files.options import FileOptions
@@ -30,7 +31,6 @@ from crossimage.inference.incoming import Incoming
 from crossimage.inference.inputs import FilesLike
 from crossimage.inference.outputs import report_progress
 from crossimage.inference.predictor import Predictor
-from crossimage.inference.stores.addresses import store_address
 from crossimage.labels import To
 
 _BLOCK = 128  # inputs that a worker takes at a time

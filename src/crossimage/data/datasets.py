@@ -25,6 +25,7 @@ from crossimage.data.loader import LoadedBatch, Sample
 from crossimage.data.shards.member import is_member
 from crossimage.data.sources.folders import Domain, Split
 from crossimage.data.sources.side_by_side import half_of
+from crossimage.data.stores.addresses import LostStoreError
 from crossimage.data.unreadable import Unreadable
 from crossimage.utils.seeds import seed_of
 
@@ -99,7 +100,7 @@ class Images(Dataset[Sample]):
         try:
             for group, number_in_group in self._groups_of(number):
                 self._add(sample, group, number_in_group)
-        except ValueError as error:
+        except (ValueError, LostStoreError) as error:
             sample.error = str(error)
         return sample
 
@@ -427,7 +428,7 @@ class UnpairedImages(Images):
         try:
             for name, index in self._companions.items() if sample.error is None else ():
                 self._add_companion(sample, name, index, number)
-        except ValueError as error:
+        except (ValueError, LostStoreError) as error:
             sample.error = str(error)
         return sample
 

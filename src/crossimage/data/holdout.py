@@ -14,6 +14,7 @@ from crossimage.config import Layout
 from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.labelled import LabelledDomain
 from crossimage.data.sources.leaks import digest_of
+from crossimage.data.stores.addresses import LostStoreError
 from crossimage.utils.reading import open_data
 
 MOST_HELD_OUT = 50
@@ -185,6 +186,8 @@ def _hash_of_ends(path: Path) -> bytes:
             start = file.read(_PART)
             file.seek(max(len(start), size - _PART))
             return hashlib.blake2b(b"%d " % size + start + file.read(), digest_size=16).digest()
+    except LostStoreError:
+        raise
     except OSError:
         return b""
 

@@ -28,11 +28,11 @@ from crossimage.data.sources.find import (
     without_results,
 )
 from crossimage.data.sources.lists import find_entry, list_entries
+from crossimage.data.stores.addresses import local_path, store_address
+from crossimage.data.stores.find import find_objects, is_in
 from crossimage.inference.incoming import Incoming
 from crossimage.inference.inputs import read_file
 from crossimage.inference.outputs import report_progress
-from crossimage.inference.stores.addresses import local_path, store_address
-from crossimage.inference.stores.objects import find_objects, is_in
 from crossimage.inference.web import is_address, without_secrets
 from crossimage.utils.files import RealPaths, as_path
 from crossimage.utils.manifest import is_manifest, known_files

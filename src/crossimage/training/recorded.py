@@ -8,6 +8,7 @@ from pathlib import Path
 from crossimage.data.build import find_source
 from crossimage.data.sources.domains.data_set import DataSet, read_data_set
 from crossimage.data.sources.folders import Domain
+from crossimage.data.stores.addresses import store_address
 from crossimage.inference.predictor import Predictor
 from crossimage.training.resume import read_facts
 
@@ -21,7 +22,10 @@ def recorded_data(run: Path | None) -> DataSet | None:
         folder, data = Path(record.get("folder", ".")), read_data_set(record["data"])
         if isinstance(data, str):
             return str(folder / data) if (folder / data).exists() else data
-        return {name: [str(folder / path) for path in paths] for name, paths in data.items()}
+        return {
+            name: [path if store_address(path, web=True) else str(folder / path) for path in paths]
+            for name, paths in data.items()
+        }
     return None
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from crossimage.checkpoints.model_file import save_model
 from crossimage.data.loader import LoadedBatch
+from crossimage.data.stores.addresses import is_lost
 from crossimage.methods.base import Method
 from crossimage.training.best.evaluations import Evaluations
 from crossimage.training.listener import Listener, TrainingProgress
@@ -331,6 +332,10 @@ class Recorder:
         good = self.newest()
         if good is None:
             return ValueError(f"{problem}; then run it again")
+        if is_lost(problem):
+            return ValueError(
+                f"{problem}; the run is saved in {good}, and the same command continues it"
+            )
         return ValueError(
             f"{problem}; the run is saved in {good}: after files were removed or repaired, "
             f"{self.listener.again(self.run)} continues it; with other settings, "

@@ -83,8 +83,8 @@ def _check_local(path: str | Path, name: str) -> None:
         how = f" (`{copy} {folder} FOLDER`)" if copy else ""
         remedy = f"copy the files{how}, and give the local path"
     raise ValueError(
-        f"{name}: {address} is not a local path, and only `crossimage translate` and `crossimage "
-        f"ledger` use stores; {remedy}"
+        f"{name}: {address} is not a local path; only `crossimage translate`, `crossimage ledger` "
+        f"and the paths by name of --data (a=DIR,b=DIR) use stores; {remedy}"
     )
 
 

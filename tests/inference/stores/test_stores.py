@@ -12,13 +12,14 @@ import pytest
 
 from crossimage.bulk.audit import audit, repair
 from crossimage.cli.translate import ledger
-from crossimage.inference.stores import addresses
-from crossimage.inference.stores.addresses import StoreError, local_path, store_address, told
+from crossimage.data.stores import addresses
+from crossimage.data.stores.addresses import StoreError, local_path, store_address, told
 from crossimage.inference.stores.places import open_results
 from crossimage.inference.translator import Translator
 from crossimage.methods.munit import MUNIT, MUNITConfig
 from crossimage.utils.manifest import sha256_of
 from tests.data.shards.helpers import images, png, write_tar
+from tests.data.stores.servers import use_server
 from tests.inference.files.test_translate import SHAPE
 
 fsspec = pytest.importorskip("fsspec", reason="the extra scale is not installed")
@@ -52,14 +53,6 @@ def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         yield "s3://bucket/place"
     system = fsspec.filesystem(request.param)
     system.rm("/bucket" if request.param == "memory" else "bucket", recursive=True)
-
-
-def use_server(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
-    for name, value in (("AWS_ENDPOINT_URL", endpoint), ("AWS_ACCESS_KEY_ID", "x"),
-                        ("AWS_SECRET_ACCESS_KEY", "x"), ("AWS_DEFAULT_REGION", "us-east-1"),
-                        ("AWS_EC2_METADATA_DISABLED", "true")):  # fmt: skip
-        monkeypatch.setenv(name, value)
-    fsspec.filesystem("s3").clear_instance_cache()
 
 
 def put(address: str, files: dict[str, bytes]) -> None:

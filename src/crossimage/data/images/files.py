@@ -37,6 +37,7 @@ from crossimage.data.images.pixels import (
 )
 from crossimage.data.images.quiet import libraries_quiet
 from crossimage.data.shards.index import find_member
+from crossimage.data.stores.addresses import LostStoreError
 from crossimage.utils.intensities import from_uint8, to_uint8
 from crossimage.utils.memory import is_out_of_memory
 from crossimage.utils.reading import FailedReadError, open_data, reads_noticed
@@ -349,6 +350,7 @@ def opened(
         FileNotFoundError: There is no such file.
         ImageError: The file is unreadable, truncated or not a regular file.
         BombError: The header announces too many pixels.
+        LostStoreError: The store that holds it can't be reached.
     """
     path = (find_member(file) or Path(file)) if isinstance(file, str) else file
     format_known = ""
@@ -381,7 +383,7 @@ def opened(
                     header,
                     lambda size: _read_by_pillow(path, image, size, rules, profiles),
                 )
-    except (ImageError, BombError, FileNotFoundError):
+    except (ImageError, BombError, FileNotFoundError, LostStoreError):
         raise
     except FailedReadError as error:
         raise ImageError(str(error)) from None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 from crossimage.data.images.formats import EXPECTED
-from crossimage.data.shards.index import LINK, read_index
+from crossimage.data.shards.index import LINK, Index, read_index
 from crossimage.data.shards.member import Member, Source
 from crossimage.data.shards.names import expand_shards, shown_shards
 from crossimage.data.sources.find import LeftOut, describe, judge
+from crossimage.data.stores.addresses import shown, told
+
+_THREADS = 8  # that read the indexes of tar files in stores
 
 
 class FoundMembers(NamedTuple):
@@ -55,10 +59,9 @@ def find_members(given: Iterable[str | Path | Source]) -> FoundMembers:
     shards = [one if isinstance(one, Path) else Path(one.path) for one in places]
     images: list[tuple[str, int, Member]] = []
     left_out: list[LeftOut] = []
-    for number, (shard, place) in enumerate(zip(shards, places, strict=True)):
-        index = read_index(place)
+    for number, (shard, index) in enumerate(zip(shards, _indexes(places), strict=True)):
         left_out += [
-            LeftOut(entry.reason, shard.name, f"{shard}/{entry.name}#{at}")
+            LeftOut(entry.reason, shard.name, f"{shown(shard)}/{entry.name}#{at}")
             for at, entry in enumerate(index.not_used)
         ]
         for path in index.members:
@@ -77,6 +80,20 @@ def find_members(given: Iterable[str | Path | Source]) -> FoundMembers:
     images.sort(key=lambda entry: entry[:2])
     top = _shared_folder([name for name, _, _ in images])
     return FoundMembers(tuple(path for *_, path in images), tuple(left_out), tuple(shards), top)
+
+
+def _indexes(places: Sequence[Path | Source]) -> Iterator[Index]:
+    """Yield the index of each tar file; several of a store are read at a time."""
+    if all(isinstance(place, Path) for place in places):
+        yield from map(read_index, places)
+        return
+    with ThreadPoolExecutor(_THREADS) as pool:
+        yield from pool.map(_stored_index, places)
+
+
+def _stored_index(place: Path | Source) -> Index:
+    with told(str(place if isinstance(place, Path) else place.path)):
+        return read_index(place)
 
 
 def _shared_folder(names: list[str]) -> str:

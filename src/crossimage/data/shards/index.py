@@ -157,10 +157,11 @@ class _Walk:
         if not at:
             self._check_plain(block)
         if not block:
+            what = "it has no end mark, as if cut short"
+            if "://" in self._shard.path:
+                raise self._damaged(what)
             size = f"truncate -s +{2 * _BLOCK} {shlex.quote(self._shard.path)}"
-            raise self._damaged(
-                f"it has no end mark, as if cut short; if nothing is missing, add it: {size}", ""
-            )
+            raise self._damaged(f"{what}; if nothing is missing, add it: {size}", "")
         try:
             header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         except tarfile.HeaderError:
@@ -214,6 +215,11 @@ class _Walk:
         path = self._shard.path
         for magic, kind, suffixes, command in _COMPRESSED:
             if start.startswith(magic):
+                if "://" in path:
+                    raise ValueError(
+                        f"{path} is compressed ({kind}), so that no single image can be read from "
+                        f"it; download it, unpack it with {command}, and upload the plain tar file"
+                    )
                 named = path.lower().endswith(suffixes)
                 source = path if named else f"{path}{suffixes[0]}"
                 rename = "" if named else f"mv {shlex.quote(path)} {shlex.quote(source)} && "

@@ -23,11 +23,14 @@ from crossimage.data.sources.find import (
     FoundFiles,
     LeftOut,
     check_image,
+    describe,
     find_files,
     visible_folders,
 )
 from crossimage.data.sources.lists import read_list
 from crossimage.data.sources.split_names import SplitName, one_of, split_folders
+from crossimage.data.stores.addresses import store_address
+from crossimage.data.stores.find import find_objects
 from crossimage.utils.files import as_path
 
 Split = Literal["train", "test"]
@@ -143,7 +146,7 @@ def find_images(data: str, names: Sequence[str] = (), rules: DataRules = 3) -> D
     Layouts: ``DIR/train[, DIR/test]``, where ``val`` replaces a missing ``test``; images anywhere
     below ``DIR`` if it has no folder ``train``, except those that
     :func:`~crossimage.data.sources.choose.choose` reserves for testing; a list file with one path
-    per line; tar shards.
+    per line; tar shards; a folder in a store.
 
     Args:
         data: The folder, the list file, or the shards.
@@ -154,10 +157,12 @@ def find_images(data: str, names: Sequence[str] = (), rules: DataRules = 3) -> D
         FileNotFoundError: The folder or a listed file is missing.
         ValueError: The path is empty, the folder has no images, or there is more than one name.
     """
-    folder = as_path(data, "the path of the data set")
+    folder = as_path(data, "the path of the data set", stores=True)
     if names_shards(folder):
         found = find_members([folder])
         domain = from_shards(found.shards[0].stem, found, found.images)
+    elif address := store_address(folder, web=True):
+        domain = from_store(folder.name, address)
     elif folder.is_file():
         domain = from_list(folder.stem, folder, rules)
     elif not folder.is_dir():
@@ -309,6 +314,28 @@ def from_shards(name: str, found: FoundMembers, images: Sequence[Member], part: 
         test_from=f"{choice.test_from} in {place}" if test else "",
         left_out=found.left_out + choice.left_out,
     )  # fmt: skip
+
+
+def from_store(name: str, address: str) -> Domain:
+    """Return the images below an address as a domain; their folders may name splits.
+
+    Raises:
+        FileNotFoundError: There is nothing of that name.
+        ValueError: There are no images, or it is the address of a web server, which has no folders.
+        OSError: The store can't be used.
+    """
+    if store_address(address) is None:
+        raise ValueError(
+            f"{address} does not name tar files, and of web servers nothing else is read; expected "
+            "such as https://host/a-{000..099}.tar"
+        )
+    objects = find_objects(address)
+    images = tuple(image for image, _ in objects.images)
+    if not images:
+        holds = describe(objects.left_out) or "no files at all"
+        raise ValueError(f"{address}: there is no image ({holds}); expected {EXPECTED}")
+    found = FoundMembers(images, tuple(objects.left_out), (Path(objects.folder),), "")
+    return from_shards(name, found, images)
 
 
 def required(folder: Path, rules: DataRules) -> FoundFiles:

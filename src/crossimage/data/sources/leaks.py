@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossimage.data.sources.folders import Domain
+from crossimage.data.stores.addresses import LostStoreError
 from crossimage.utils.reading import open_data
 
 SECONDS = 5.0
@@ -102,5 +103,7 @@ def digest_of(path: Path) -> bytes | None:
     try:
         with open_data(path) as file:
             return hashlib.file_digest(file, "blake2b").digest()
+    except LostStoreError:
+        raise
     except OSError:
         return None

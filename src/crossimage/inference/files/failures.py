@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-from crossimage.inference.stores.addresses import StoreError
+from crossimage.data.stores.addresses import LostStoreError, StoreError
 from crossimage.utils.memory import is_out_of_memory
 
 _END = {
@@ -25,6 +25,8 @@ def refusal(path: Path, error: Exception) -> str:
         return f"{path} needs more memory than there is; make the image smaller"
     if isinstance(error, RecursionError):
         return f"{path} is nested too deeply to be read; save it again with an image editor"
+    if isinstance(error, LostStoreError):
+        raise error
     if isinstance(error, OSError) and error.strerror:
         return f"{path} can't be read: {error.strerror}"
     if isinstance(error, ValueError | OSError):

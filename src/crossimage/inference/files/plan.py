@@ -16,6 +16,7 @@ from torch import Tensor
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.files import Opacity
 from crossimage.data.sources.find import LeftOut
+from crossimage.data.stores.addresses import local_path, store_address
 from crossimage.inference.files.items import FolderItems, Item, Items
 from crossimage.inference.files.ledger import Wanted, input_state
 from crossimage.inference.files.names import endings_of, name_outputs
@@ -30,7 +31,6 @@ from crossimage.inference.output_types import suffix_for
 from crossimage.inference.outputs import SHEET
 from crossimage.inference.predictor import Predictor
 from crossimage.inference.references import Reference, find_references, reference_styles
-from crossimage.inference.stores.addresses import local_path, store_address
 from crossimage.inference.stores.places import open_results
 from crossimage.inference.styles import Draw
 from crossimage.inference.targets import Target

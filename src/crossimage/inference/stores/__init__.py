@@ -1,1 +1,1 @@
-"""Stores of objects, such as S3: inputs from them and results in them, by fsspec."""
+"""Results in stores of objects, such as S3, and in tar shards."""

@@ -13,9 +13,9 @@ from typing import IO, Any, Self
 from uuid import uuid4
 
 from crossimage.data.images.encoded import EncodedImage, ImageFile
+from crossimage.data.stores.addresses import connect, told
+from crossimage.data.stores.objects import version_of
 from crossimage.inference.files.results import State, Written
-from crossimage.inference.stores.addresses import connect, told
-from crossimage.inference.stores.objects import version_of
 from crossimage.utils.manifest import Entry, is_manifest, line_of
 from crossimage.utils.writing.scratch import scratch_folder
 

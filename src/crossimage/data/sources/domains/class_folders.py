@@ -18,6 +18,7 @@ from crossimage.data.sources.domains.named import (
 from crossimage.data.sources.find import find_files, visible_folders
 from crossimage.data.sources.folders import SPLITS, Domain, find_images, train_folder
 from crossimage.data.sources.split_names import one_of, split_folders
+from crossimage.data.stores.addresses import store_address
 from crossimage.utils.files import as_path
 
 _TABLES = (".csv", ".tsv")
@@ -114,5 +115,5 @@ def _joined(name: str, parts: Sequence[Domain]) -> Domain:
         train_from=" and ".join(dict.fromkeys(part.train_from for part in parts)),
         test_from=" and ".join(dict.fromkeys(part.test_from for part in parts if part.test)),
         left_out=tuple(entry for part in parts for entry in part.left_out),
-        roots=tuple(dict.fromkeys(root for root in roots if root.is_dir())),
+        roots=tuple(dict.fromkeys(root for root in roots if root.is_dir() or store_address(root))),
     )

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from crossimage.data.sources.find import same_name
+from crossimage.data.stores.addresses import local_path
+from crossimage.data.stores.addresses import shown as shown_place
 from crossimage.utils.files import as_path
 
 DataSet = str | Mapping[str, Sequence[str]]
@@ -41,7 +43,7 @@ def read_data_set(data: object) -> DataSet:
             "data is a path, a text such as 'cats=DIR,dogs=DIR', or a mapping such as {'cats': "
             f"[paths], 'dogs': [paths]}}; found {type(data).__name__}"
         )
-    text = str(as_path(os.fspath(data), "the path of the data set"))
+    text = _place(os.fspath(data), "the path of the data set")
     parts = text.split(",")
     if "=" not in text or not isinstance(data, str) or os.path.exists(text):
         return text
@@ -79,7 +81,7 @@ def _by_name(data: Mapping[object, object]) -> DataSet:
             raise ValueError(
                 f"data: expected a path or a list of paths of {name}, found {given!r:.60}"
             )
-        paths_of[name.strip()] = tuple(str(as_path(path, f"a path of {name}")) for path in given)
+        paths_of[name.strip()] = tuple(_place(path, f"a path of {name}") for path in given)
     _check_names([str(name).strip() for name in data])
     return paths_of
 
@@ -145,7 +147,15 @@ def _exists(entry: str) -> bool:
 def _path_of(text: str) -> str:
     """Return a path without the spaces around it, unless it is called so."""
     path = os.path.expanduser(text)
-    return path if path.strip() and os.path.exists(path) else os.path.expanduser(text.strip())
+    if not path.strip() or not os.path.exists(path):
+        path = text.strip()
+    return _place(path, "a path") if path else path
+
+
+def _place(path: str | Path, name: str) -> str:
+    """Return a path as text; an address of a store as it is, of ``file:///folder`` the folder."""
+    place = as_path(path, name, stores=True)
+    return shown_place(local_path(place))
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -26,10 +26,12 @@ from crossimage.data.sources.folders import (
     from_list,
     from_one_folder,
     from_shards,
+    from_store,
     in_folders,
     train_folder,
 )
 from crossimage.data.sources.split_names import one_of, split_folders, split_of
+from crossimage.data.stores.addresses import store_address
 
 _LISTS = (".txt", ".lst", ".list")
 
@@ -40,7 +42,8 @@ def named_domain(name: str, paths: Sequence[Path], rules: DataRules = 3) -> Doma
     A path is a folder, an image or a list file. A folder's own folders ``train`` and ``test`` are
     its splits; a folder such as ``DIR/train/cats`` or ``DIR/trainA`` has its test images in
     ``DIR/test/cats`` or ``DIR/testA``. Images that are given one by one belong to the pair of their
-    place in the list. Tar shards are named by paths, ranges and patterns.
+    place in the list. Tar shards are named by paths, ranges and patterns. Both folders and shards
+    may be in stores.
 
     Raises:
         FileNotFoundError: A path or a listed file is missing.
@@ -175,6 +178,8 @@ def _one_path(name: str, path: Path, rules: DataRules, *, in_split: bool = True)
         rules: The rules by which files are found.
         in_split: Whether a folder in ``train`` has test images beside it.
     """
+    if address := store_address(path, web=True):
+        return from_store(name, address)
     if path.is_file():
         if check_image(path, rules):
             return Domain(name, (path,), train_root=path.parent, train_from=str(path))
