@@ -70,7 +70,7 @@ def _row(path: Path, images: Path | None, options: argparse.Namespace) -> str:
         source = model.target(_target(model)).source
         x = torch.rand(1, model.channels(source), height, width) * 2 - 1
         taken = _times({name: _way(each, x) for name, each in ways.items()}, options)
-        milliseconds = [f"{taken[name]:.0f}" if name in taken else "" for name in _ORDER]
+        milliseconds = [f"{taken[name]:.3g}" if name in taken else "" for name in _ORDER]
     return (
         f"| `{model.method}` | {width} | {exact.difference:.0e} | {megabytes[0]} | {megabytes[1]} "
         f"| {megabytes[2]} | {psnr or ''} | {' | '.join(milliseconds)} |"

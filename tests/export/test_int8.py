@@ -49,9 +49,9 @@ def test_int8_is_near_fp32_and_the_file_says_how_near(name: str, tmp_path: Path)
     assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
     weights = {tensor.name: tensor.dims for tensor in graph.initializer}
     in_fp32 = [weights.get(n.input[1]) for n in graph.node if n.op_type == "Conv"]
-    # those from and to images, and they alone
-    assert any(in_fp32) and all(min(sides[:2]) <= 3 for sides in in_fp32 if sides)
-    assert None in in_fp32
+    # those from and to images, and at most a third of the others
+    wide = [sides for sides in in_fp32 if not sides or min(sides[:2]) > 3]
+    assert len(wide) < len(in_fp32) and sum(map(bool, wide)) <= len(wide) // 3
     exact, int8 = (crossimage.load(tmp_path / f"{name}.onnx") for name in ("exact", "int8"))
     held_out = folder / "000.png"
     x, y = (

@@ -18,6 +18,7 @@ from torch import Tensor
 from crossimage.data.images.formats import EXPECTED
 from crossimage.data.images.resize import resize_shortest_side
 from crossimage.data.sources.find import describe, find_files
+from crossimage.export.mixed import costly_convolutions, psnr
 from crossimage.inference.exported.graph import Graph
 from crossimage.inference.exported.onnx_file import require
 from crossimage.inference.halves import HalfRule
@@ -35,6 +36,7 @@ LEAST_PSNR = 30.0
 _EVERY = 5
 """Of so many images, one is held out to measure the PSNR."""
 _MOST = 80  # images that are used, evenly spaced
+_TRIED = 8  # of them, on which convolutions are compared
 _FEW_CHANNELS = 3
 """Convolutions from or to so many channels stay in fp32: with them, int8 is no faster and least
 exact, since they are as wide as images. Those to images in blocks of pixels have more."""
@@ -83,7 +85,7 @@ def quantised(
 
     Activations have 8 bits and weights 7, since CPUs without VNNI add up products of two 8-bit
     values in 16 bits, which overflow. All other operators stay in fp32, as do convolutions from
-    images.
+    images and those that cost the PSNR most.
 
     Args:
         model: The graph of a translation in fp32.
@@ -96,21 +98,26 @@ def quantised(
     """
     held_out = images[::_EVERY]
     calibration = [path for i, path in enumerate(images) if i % _EVERY]
-    result = _quantise(model, _inputs(predictor, letter, calibration))
+
+    def inputs(paths: Sequence[Path]) -> Iterator[dict[str, Tensor]]:
+        return _inputs(predictor, letter, paths)
+
+    prepared = _prepared(model)
+    kept = _narrow(prepared)
+    result = _quantise(prepared, inputs(calibration), kept)
+    tried = list(inputs(calibration[:: math.ceil(len(calibration) / _TRIED)]))
+    if costly := costly_convolutions(prepared, result, tried):
+        result = _quantise(prepared, inputs(calibration), kept + costly)
     exact = Graph(model.SerializeToString(), "the graph in fp32")
     fast = Graph(result.SerializeToString(), "the graph in int8")
-    squares, values = 0.0, 0
-    for given in _inputs(predictor, letter, held_out):
-        error = (fast(given).clamp(-1, 1) - exact(given).clamp(-1, 1)).double().square()
-        squares, values = squares + error.sum().item(), values + error.numel()
-    psnr = 10 * math.log10(4 / max(squares / values, 1e-12))
-    if not psnr >= LEAST_PSNR:
+    found = psnr((fast(given), exact(given)) for given in inputs(held_out))
+    if not found >= LEAST_PSNR:
         raise ValueError(
             f"--int8: translations of {len(held_out)} held-out images in {images[0].parent} have a "
-            f"PSNR of {psnr:.1f} dB against fp32, and less than {LEAST_PSNR:g} is not written; "
+            f"PSNR of {found:.1f} dB against fp32, and less than {LEAST_PSNR:g} is not written; "
             "leave out --int8, or give a folder with more images like those to translate"
         )
-    return result, Measured(round(psnr, 2), len(calibration), len(held_out))
+    return result, Measured(round(found, 2), len(calibration), len(held_out))
 
 
 def _inputs(
@@ -145,12 +152,27 @@ def _inputs(
         yield given
 
 
-def _quantise(model: ModelProto, inputs: Iterator[dict[str, Tensor]]) -> ModelProto:
+def _prepared(model: ModelProto) -> ModelProto:
+    """Return a graph in the form that onnxruntime quantises, whose nodes have names."""
+    onnx: Any = require("onnx")
+    preparation: Any = require("onnxruntime.quantization.shape_inference")
+    with _steps() as folder:
+        first, second = folder / "given.onnx", folder / "prepared.onnx"
+        onnx.save(model, first)
+        preparation.quant_pre_process(str(first), str(second), skip_symbolic_shape=True)
+        prepared: ModelProto = onnx.load(second)
+    for number, node in enumerate(prepared.graph.node):
+        node.name = str(number)
+    return prepared
+
+
+def _quantise(
+    prepared: ModelProto, inputs: Iterator[dict[str, Tensor]], kept: Sequence[str]
+) -> ModelProto:
     """Return the graph with convolutions between nodes that quantise, in operators of ONNX."""
     onnx: Any = require("onnx")
     quantization: Any = require("onnxruntime.quantization")
-    preparation: Any = require("onnxruntime.quantization.shape_inference")
-    names = {entry.name for entry in model.graph.input}
+    names = {entry.name for entry in prepared.graph.input}
 
     class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
         """The inputs, one image at a time."""
@@ -161,25 +183,39 @@ def _quantise(model: ModelProto, inputs: Iterator[dict[str, Tensor]]) -> ModelPr
                 return None
             return {k: v.float().contiguous().numpy() for k, v in given.items() if k in names}
 
+    with _steps() as folder:
+        first, second = folder / "prepared.onnx", folder / "quantised.onnx"
+        onnx.save(prepared, first)
+        quantization.quantize_static(
+            str(first), str(second), Reader(), quant_format=quantization.QuantFormat.QDQ,
+            op_types_to_quantize=["Conv"], nodes_to_exclude=list(kept), per_channel=True,
+            reduce_range=True, activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+            # ranges are means over the images of the least and largest values, since few are larger
+            extra_options={"CalibMovingAverage": True},
+        )  # fmt: skip
+        result: ModelProto = onnx.load(second)
+    del result.metadata_props[:]
+    used = [entry for entry in result.opset_import if entry.domain in ("", "ai.onnx")]
+    del result.opset_import[:]
+    result.opset_import.extend(used)
+    return result
+
+
+@contextmanager
+def _steps() -> Iterator[Path]:
+    """Run onnxruntime's steps with a folder for their files, without their notes.
+
+    Raises:
+        ValueError: A step fails.
+    """
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)  # the package writes its notes there
     try:
         with _own_scratch() as folder, torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            first, second, third = (str(folder / f"{i}.onnx") for i in range(3))
-            onnx.save(model, first)
-            preparation.quant_pre_process(first, second, skip_symbolic_shape=True)
-            prepared = onnx.load(second)
-            kept = _name_narrow(prepared)
-            onnx.save(prepared, second)
-            quantization.quantize_static(
-                second, third, Reader(), quant_format=quantization.QuantFormat.QDQ,
-                op_types_to_quantize=["Conv"], nodes_to_exclude=kept, per_channel=True,
-                reduce_range=True, activation_type=quantization.QuantType.QUInt8,
-                weight_type=quantization.QuantType.QInt8,
-            )  # fmt: skip
-            result: ModelProto = onnx.load(third)
+            yield folder
     except (ValueError, OSError):
         raise
     except Exception as error:  # the package's errors have no class in common
@@ -188,11 +224,6 @@ def _quantise(model: ModelProto, inputs: Iterator[dict[str, Tensor]]) -> ModelPr
         ) from error
     finally:
         root.setLevel(level)
-    del result.metadata_props[:]
-    used = [entry for entry in result.opset_import if entry.domain in ("", "ai.onnx")]
-    del result.opset_import[:]
-    result.opset_import.extend(used)
-    return result
 
 
 @contextmanager
@@ -207,13 +238,12 @@ def _own_scratch() -> Iterator[Path]:
             tempfile.tempdir = before
 
 
-def _name_narrow(model: ModelProto) -> list[str]:
-    """Name all nodes, and return the names of convolutions from or to few channels."""
+def _narrow(model: ModelProto) -> list[str]:
+    """Return the names of convolutions from or to few channels."""
     shapes = {tensor.name: tensor.dims for tensor in model.graph.initializer}
-    narrow = []
-    for number, node in enumerate(model.graph.node):
-        node.name = str(number)
-        sides = shapes.get(node.input[1], ()) if node.op_type == "Conv" else ()
-        if sides and min(sides[:2]) <= _FEW_CHANNELS:
-            narrow.append(node.name)
-    return narrow
+    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
+    return [
+        node.name
+        for node in convolutions
+        if min(shapes.get(node.input[1], (_FEW_CHANNELS + 1,))[:2]) <= _FEW_CHANNELS
+    ]
