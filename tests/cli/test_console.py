@@ -1,5 +1,6 @@
 """What the command line prints about a training run."""
 
+import html
 import io
 import shlex
 import shutil
@@ -47,6 +48,8 @@ def test_the_end_names_the_model_the_samples_and_the_next_command(
     assert capsys.readouterr().out == (
         f"{out} has finished its 2 steps; to train longer:\n  {longer}\n"
     )
+    page = html.unescape((out / "index.html").read_text())
+    assert f"<code>{longer}</code>" in page and "<dd>finished</dd>" in page
     program, *arguments = shlex.split(longer)
     assert program == "crossimage" and main(arguments) == 0
     assert "continuing" in capsys.readouterr().out and list_runs(out)[0].step == 4

@@ -44,6 +44,22 @@ def test_a_run_is_continued_from_any_folder(
     assert os.path.samefile(os.getcwd(), place if place == "/" else run.parents[1] / place)
 
 
+def test_commands_to_copy_say_in_which_folder_they_apply(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun_in = Path.cwd()
+    monkeypatch.chdir("runs")
+    assert main(["train", "--resume", "one"]) == 0
+    heading, command = capsys.readouterr().out.splitlines()[-2:]
+    assert heading == f"train longer, in {begun_in}:"
+    assert f"To be run in <code>{begun_in}</code>" in (run / "index.html").read_text()
+    monkeypatch.chdir(begun_in)
+    assert main(shlex.split(command)[1:]) == 0
+    assert yaml.safe_load((run / "config.yaml").read_text())["steps"] == 12
+    assert main(["train", "--resume", str(run)]) == 0
+    assert "to train longer:\n" in capsys.readouterr().out
+
+
 def test_settings_that_may_change_follow_the_run(run: Path) -> None:
     assert main(["train", "--resume", str(run), "steps=8", "--workers", "0"]) == 0
     assert yaml.safe_load((run / "config.yaml").read_text())["steps"] == 8

@@ -6,33 +6,9 @@ from crossimage.doctor.report import write_report
 from tests.data.make.test_split import save, smooth
 from tests.doctor.helpers import label_maps
 from tests.doctor.test_report import examined
-from tests.study.web.browser import chromium
+from tests.study.web.browser import chromium, faults, prefer
 
 pytestmark = pytest.mark.slow
-
-CONTRASTS = """
-const luminance = (rgb) => {
-  const [r, g, b] = rgb.map((v) => v / 255).map(
-    (v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-};
-const parse = (text) => text.match(/[\\d.]+/g).map(Number);
-const behind = (element) => {
-  for (let e = element; e; e = e.parentElement) {
-    const colour = parse(getComputedStyle(e).backgroundColor);
-    if (colour.length < 4 || colour[3] > 0) return colour.slice(0, 3);
-  }
-  return [255, 255, 255];
-};
-const found = [];
-for (const e of document.querySelectorAll("main *")) {
-  if (![...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim())) continue;
-  const pair = [luminance(parse(getComputedStyle(e).color).slice(0, 3)), luminance(behind(e))];
-  const ratio = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
-  if (ratio < 4.5) found.push(`${e.tagName} ${e.textContent.trim().slice(0, 40)} ${ratio}`);
-}
-return found;
-"""
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +28,6 @@ def test_the_page_fits_the_screen_and_its_text_can_be_read(
     page: str, screen: tuple[int, int, float], scheme: str
 ) -> None:
     with chromium(*screen) as browser:
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        prefer(browser, scheme)
         browser.get(page)
-        root = "document.documentElement"
-        wide, inner = browser.execute_script(f"return [{root}.scrollWidth, {root}.clientWidth]")
-        assert wide <= inner
-        assert browser.execute_script(CONTRASTS) == []
-        unloaded = "return [...document.images].filter((i) => !i.naturalWidth || !i.alt).length"
-        assert browser.execute_script(unloaded) == 0
+        assert faults(browser) == []

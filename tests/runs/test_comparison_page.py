@@ -8,9 +8,8 @@ import pytest
 from crossimage.cli.app import main
 from crossimage.runs.comparison import compare_runs
 from crossimage.runs.comparison_page import write_comparison
-from tests.doctor.test_browser import CONTRASTS
 from tests.runs.folders import LOSSES, report, run_folder
-from tests.study.web.browser import chromium
+from tests.study.web.browser import chromium, faults, prefer
 from tests.training.test_run_page import _Page
 
 
@@ -122,13 +121,9 @@ def test_the_page_fits_the_screen_can_be_read_and_is_used_by_keys(
     report(runs[0] / "report.json", {"x": "x"}, {"fid": 20.5})
     page_of(*runs)
     with chromium(*screen) as browser:
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        prefer(browser, scheme)
         browser.get(Path("compare.html").resolve().as_uri())
-        root = "document.documentElement"
-        wide, inner = browser.execute_script(f"return [{root}.scrollWidth, {root}.clientWidth]")
-        assert wide <= inner
-        assert browser.execute_script(CONTRASTS) == []
+        assert faults(browser) == []
         count = "return [...document.querySelectorAll('{}')].filter((e) => e.offsetParent).length"
         assert browser.execute_script(count.format(".by-step")) == 2
         assert browser.execute_script(count.format(".sheets")) == 1

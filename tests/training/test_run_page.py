@@ -126,18 +126,37 @@ def test_the_page_has_the_command_of_the_run_and_those_that_come_next(tmp_path: 
     run.mkdir()
     use = ["translate", str(run), "IMAGES"]
 
-    def codes() -> str:
-        write_page(run, title="t", facts={}, use=use)
-        return _Page((run / "index.html").read_text(encoding="utf-8")).text
+    def page(ended: dict[str, str] | None = None) -> _Page:
+        write_page(run, title="t", facts={}, use=use, ended=ended)
+        return _Page((run / "index.html").read_text(encoding="utf-8"))
 
     for damaged in ("", "[]", '{"command": 7}', '{"command": "\'"}', '{"command": ""}'):
         (run / "environment.json").write_text(damaged)
-        assert "Commands" not in codes()
+        assert "Commands" not in page().text
     for program in ("/venv/bin/crossimage", "/venv/lib/crossimage/__main__.py"):
         command = f"{program} train munit --data 'my <photos>' --out 'a run'"
-        (run / "environment.json").write_text(json.dumps({"command": command}))
-        text = codes()
+        facts = {"command": command, "folder": "/home/a & b"}
+        (run / "environment.json").write_text(json.dumps(facts))
+        text = page().text
         assert "crossimage train munit --data 'my <photos>'" in text and "/venv" not in text
         assert f"crossimage train --resume '{run}'" in text and "translate" not in text
+        assert "To be run in /home/a & b." in text
     (run / "model.safetensors").touch()
-    assert f"crossimage translate '{run}' IMAGES --out DIR" in codes()
+    assert f"crossimage translate '{run}' IMAGES --out DIR" in page().text
+    assert page().all("input", id="live")
+    last = page({"train longer": "crossimage train munit steps=9"})
+    assert "crossimage train munit steps=9" in last.text and "--resume" not in last.text
+    assert "crossimage train munit --data" in last.text and not last.all("input", id="live")
+
+
+def test_every_image_and_control_of_the_page_has_a_name(tmp_path: Path) -> None:
+    (tmp_path / "samples").mkdir()
+    for step in (0, 2000):
+        (tmp_path / "samples" / f"step-{step:08d}.jpg").touch()
+    page = _page(tmp_path)
+    names = [image["alt"] for image in page.all("img")]
+    assert names == [
+        "Sample sheet at step 2,000", "Sample sheet at step 0",
+        "Sample sheet at step 2,000, in full size",
+    ]  # fmt: skip
+    assert all(one["aria-label"] for one in page.all("input", type="range"))

@@ -36,11 +36,13 @@ class ConsoleListener(Listener):
 
     Args:
         arguments: The command's own arguments, for messages that advise another one.
+        folder: The folder in which these arguments apply; None: that of the command.
     """
 
-    def __init__(self, arguments: Sequence[str] = ()) -> None:
+    def __init__(self, arguments: Sequence[str] = (), folder: Path | None = None) -> None:
         super().__init__()
         self.arguments = list(arguments)
+        self._place = f", in {folder}" if folder else ""
         # paths appear as they are: brackets are not markup, and long lines are not wrapped
         self.console = Console(
             markup=False,
@@ -71,7 +73,16 @@ class ConsoleListener(Listener):
     def again(self, out: Path, *, init: bool = False) -> str:
         """Return the command to run."""
         words = anew(self.arguments, out) if init else [*self.arguments, "--accept-data-change"]
-        return f"`{shlex.join(['crossimage', *words])}`"
+        return f"`{shlex.join(['crossimage', *words])}`{self._place}"
+
+    def next_commands(self, result: TrainingResult) -> dict[str, str]:
+        """Return the commands that use the model, and that go on with the run."""
+        task, use = model_use(result)
+        if result.stopped_by:
+            goal, words = "continue it", ["train", "--resume", str(result.run)]
+        else:
+            goal, words = "train longer", longer(self.arguments, result)
+        return {task: use, goal: shlex.join(["crossimage", *words])}
 
     @contextmanager
     def watch(self, step: int, steps: int) -> Iterator[None]:
@@ -115,10 +126,11 @@ class ConsoleListener(Listener):
             ended = f"has finished its {result.step} steps"
             if result.stopped_early and result.standing:
                 ended = f"ended early at step {result.step}: {result.standing.reason}"
-            self.console.print(printable(f"{result.run} {ended}; to train longer:\n  {command}"))
+            advice = f"{ended}; to train longer{self._place}:\n  {command}"
+            self.console.print(printable(f"{result.run} {advice}"))
             return 0
         self.console.print(Rule(f"{result.step} steps", align="left"), soft_wrap=False)
-        for line in [*closing_lines(result), "train longer:", f"  {command}"]:
+        for line in [*closing_lines(result), f"train longer{self._place}:", f"  {command}"]:
             self.console.print(printable(line))
         return 0
 
@@ -158,11 +170,7 @@ class _Cut(TextColumn):
 
 def closing_lines(result: TrainingResult) -> list[str]:
     """Return what a finished run has made, and commands to copy, each on a line of its own."""
-    if result.targets:
-        task, use = "translate images", ["translate", str(result.run), "IMAGES"]
-        use += ["--reference", "CLASS"] if result.few_shot else ["--to", result.targets[-1]]
-    else:
-        task, use = "make images", ["sample", str(result.run)]
+    task, use = model_use(result)
     skipped, standing = result.skipped_steps, result.standing
     return [
         *_early(result),
@@ -174,8 +182,18 @@ def closing_lines(result: TrainingResult) -> list[str]:
         *([f"skipped  moves of {skipped:,} of {result.step:,} steps"] if skipped else []),
         "",
         f"{task}:",
-        f"  {shlex.join(['crossimage', *use])} --out DIR",
+        f"  {use}",
     ]
+
+
+def model_use(result: TrainingResult) -> tuple[str, str]:
+    """Return what a model is for, and the command that does it."""
+    if result.targets:
+        task, use = "translate images", ["translate", str(result.run), "IMAGES"]
+        use += ["--reference", "CLASS"] if result.few_shot else ["--to", result.targets[-1]]
+    else:
+        task, use = "make images", ["sample", str(result.run)]
+    return task, f"{shlex.join(['crossimage', *use])} --out DIR"
 
 
 def out_of(arguments: Sequence[str]) -> Path | None:

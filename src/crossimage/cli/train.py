@@ -92,7 +92,8 @@ def run_train(arguments: list[str]) -> int:
 
     overrides = parse_overrides(rest)
     run = known.pop("resume")
-    with _resumed(run, known, overrides, rest) if run else nullcontext(arguments) as words:
+    resumed = _resumed(run, known, overrides, rest) if run else nullcontext((arguments, None))
+    with resumed as (words, folder):
         # what is misspelt is named before PyTorch is loaded
         if known["recipe"] is not None:
             _settings_of(known["recipe"], overrides)
@@ -102,7 +103,7 @@ def run_train(arguments: list[str]) -> int:
         from crossimage.cli.console import ConsoleListener
         from crossimage.training.processes.lost import tied_together
 
-        listener = ConsoleListener(["train", *words])
+        listener = ConsoleListener(["train", *words], folder)
         known["devices"] = known["devices"] or 1
         if known["init_from"] is not None:
             known["init_from"] = model_path(known["init_from"], "--init")
@@ -156,11 +157,12 @@ def _check_complete(known: dict[str, Any]) -> None:
 @contextmanager
 def _resumed(
     run: Path, known: dict[str, Any], overrides: dict[str, Any], rest: list[str]
-) -> Iterator[list[str]]:
+) -> Iterator[tuple[list[str], Path | None]]:
     """Complete the arguments by what a run has recorded, and work in the folder it was begun in.
 
     Yields:
-        The arguments of a command that would continue the run without ``--resume``.
+        The arguments of a command that would continue the run without ``--resume``, and the folder
+        in which they apply, unless it is the current one.
     """
     from crossimage.training.resume import RecordedRun
 
@@ -180,14 +182,15 @@ def _resumed(
     else:
         folder = here
     known |= {"recipe": str(recorded.recipe), "out": recorded.run}
-    if folder.resolve() == here:
+    elsewhere = folder.resolve() if folder.resolve() != here else None
+    if not elsewhere:
         known |= {"recipe": str(run / "config.yaml"), "out": run}
     known["devices"] = known["devices"] or recorded.devices
     for key, value in recorded.settings.items():
         overrides.setdefault(key, value)
     data = known["data"] if isinstance(known["data"], str) else "DIR"
     with chdir(folder):
-        yield [known["recipe"], "--data", data, "--out", str(known["out"]), *rest]
+        yield [known["recipe"], "--data", data, "--out", str(known["out"]), *rest], elsewhere
 
 
 def _check_options(arguments: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,14 @@ def compare_runs(runs: Sequence[Path]) -> Comparison:
     )
 
 
+def _time(recorded: object) -> str | None:
+    """Return a time as people write it, to the minute; None if it is not one."""
+    try:
+        return datetime.fromisoformat(str(recorded)).strftime("%Y-%m-%d %H:%M %Z").strip()
+    except ValueError:
+        return None
+
+
 def _facts(records: Sequence[RunRecord]) -> list[Row]:
     def row(name: str, value: Callable[[RunRecord], Any]) -> Row:
         values = [value(record) for record in records]
@@ -121,7 +130,7 @@ def _facts(records: Sequence[RunRecord]) -> list[Row]:
         row("processes", fact("processes")),
         row("threads", fact("threads")),
         row("arithmetic", fact("precision")),
-        row("started", fact("started")),
+        row("started", lambda r: _time(r.facts.get("started"))),
     ]
     versions = dict.fromkeys(
         name for record in records for name in _mapping(record.facts.get("versions"))

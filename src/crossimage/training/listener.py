@@ -6,6 +6,10 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crossimage.training.result import TrainingResult
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,14 @@ class Listener:
                 "and another out)"
             )
         return "the same command with --accept-data-change (in Python: accept_data_change=True)"
+
+    def next_commands(self, result: TrainingResult) -> dict[str, str]:
+        """Return the commands that come next after a run, by purpose, for its page.
+
+        Args:
+            result: The run, which has finished or was stopped.
+        """
+        return {}
 
     def watch(self, step: int, steps: int) -> AbstractContextManager[None]:
         """Enclose the training loop.

@@ -18,6 +18,7 @@ from crossimage.methods.base import Method
 from crossimage.training.best.evaluations import Evaluations
 from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.loss_table import LossRow, append_row, drop_rows_after
+from crossimage.training.result import TrainingResult
 from crossimage.training.resume import read_facts
 from crossimage.training.run_page import write_page
 from crossimage.training.schedule.forecast import Forecast
@@ -84,6 +85,7 @@ class Recorder:
         self._last_page = self._last_image = 0
         self._failed: set[str] = set()
         self._last_skipped: SkippedMove | None = None
+        self._result: TrainingResult | None = None
 
     @contextmanager
     def recording(self, step: int, seconds: float) -> Iterator[None]:
@@ -305,7 +307,20 @@ class Recorder:
         warnings = {"warnings": " · ".join(self.listener.warnings)}
         facts = self.facts | (warnings if self.listener.warnings else {})
         with self._accessory("the page index.html"):
-            write_page(self.run, title=self.run.resolve().name, facts=facts, use=self._use)
+            title = self.run.resolve().name
+            ended = self.listener.next_commands(self._result) if self._result else None
+            write_page(self.run, title=title, facts=facts, use=self._use, ended=ended)
+
+    def ended(self, result: TrainingResult) -> None:
+        """Write the page of a run that has finished or was stopped, with the commands to go on."""
+        if not self.writes:
+            return
+        self._result = result
+        self.facts.pop("time left", None)
+        self.facts["state"] = "stopped" if result.stopped_by else "finished"
+        if result.stopped_early:
+            self.facts["state"] = "ended early"
+        self.page()
 
     def diverged(self, reason: str) -> ValueError:
         """Return the error of a run that cannot go on because numbers are not finite."""

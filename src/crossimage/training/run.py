@@ -309,10 +309,12 @@ class _Run:
             listener.warn(unreadable)
         if sentence := trainer.skipped.summary(trainer.step):
             listener.warn(sentence)
-        return self._result(
+        result = self._result(
             trainer.method, first_step, trainer.step, trainer.skipped, plan, trainer.standing,
             stopped_by,
         )  # fmt: skip
+        trainer.recorder.ended(result)
+        return result
 
     def _standing_of(self, state: Mapping[str, Any] | None) -> Standing | None:
         """Return the best and the last figure of a checkpoint, with the patience set now."""

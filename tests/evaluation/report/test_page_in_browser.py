@@ -13,7 +13,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from crossimage.evaluation.report.page import write_report
 from crossimage.evaluation.report.strips import Block, strip
 from tests.evaluation.report.test_page import runs
-from tests.study.web.browser import chromium
+from tests.study.web.browser import chromium, faults, prefer
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,10 @@ def test_a_phone_shows_all_figures_without_sideways_scrolling_and_keys_compare_i
     evaluations[0].blocks[:] = [Block("Random inputs", [shown])]
     _, path = write_report(tmp_path, "two models", {}, evaluations)
     with chromium(390, 800, 2.0) as browser:
-        browser.get(path.as_uri())
+        for scheme in ("dark", "light"):
+            prefer(browser, scheme)
+            browser.get(path.as_uri())
+            assert faults(browser) == []
         wide = "return [...document.querySelectorAll('html, .scroll')].map(e => e.scrollWidth)"
         assert max(browser.execute_script(wide)) <= 390
         browser.find_element(By.CSS_SELECTOR, ".compare summary").send_keys(Keys.ENTER)

@@ -17,7 +17,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from crossimage.study.settings import PROTOCOLS
 from crossimage.study.store import Store, Vote
 from tests.study.people import Server, make_small, serving
-from tests.study.web.browser import chromium
+from tests.study.web.browser import chromium, faults
 
 pytestmark = pytest.mark.slow
 
@@ -167,8 +167,7 @@ def test_images_have_a_whole_number_of_screen_pixels_per_pixel(
         sizes = browser.execute_script(SIZES)
         factors = {round(side, 2) for pair in sizes for side in pair}
         assert len(factors) == 1 and factors.pop() in {*range(1, 60)}
-        overflow = "return document.documentElement.scrollWidth <= innerWidth"
-        assert browser.execute_script(overflow)
+        assert faults(browser) == []
         picture(browser, f"zoom-{screen[2]:g}")
 
 

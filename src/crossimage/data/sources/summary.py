@@ -40,7 +40,7 @@ def describe_names(domains: Sequence[Domain], wanted: Sequence[str]) -> list[str
     if wanted or not in_folders or domains[0].called or names != sorted(names):
         return []
     other = shlex.quote(f"domains={','.join(names[::-1])}")
-    return [f"the domains are in alphabetical order, {_and(names)}; {other} sets the other one"]
+    return [f"the domains are in alphabetical order, {_and(names)}; {other} reverses it"]
 
 
 def describe_pairs(domains: Sequence[Domain]) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 Points = list[tuple[float, float]]
 
 WIDTH, HEIGHT = 340, 170
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 8, 22
+_LEFT, _RIGHT, _TOP, _BOTTOM = 54, 12, 10, 26
 FRAME = {
     "width": WIDTH, "height": HEIGHT, "left": _LEFT, "right": WIDTH - _RIGHT, "top": _TOP,
     "bottom": HEIGHT - _BOTTOM,
