@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from crossimage.bulk.cluster import Cluster, parse_engine
+from crossimage.bulk.cluster import Cluster, check_reachable, parse_engine
 from crossimage.bulk.ray_engine import translate_with_ray
 from crossimage.cli.app import main
 from crossimage.inference.files.options import FileOptions
@@ -160,6 +161,24 @@ def test_a_cluster_that_cannot_be_reached_is_named(
         assert main([*arguments, "--seed", "1", "--engine", engine]) == 2
         error = capsys.readouterr().err
         assert "no Ray cluster can be reached at" in error and "expected HOST:PORT" in error
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b""])
+def test_a_server_other_than_ray_is_named_at_once(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            connection.recv(100)
+            connection.sendall(answer)
+            connection.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(ValueError, match="what answers there is not Ray"):
+            check_reachable(address)
+        thread.join()
 
 
 def test_engines_have_an_address() -> None:

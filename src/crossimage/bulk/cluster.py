@@ -14,6 +14,8 @@ NAME = "ray"
 """The engine's name; ``ray://ADDRESS`` names a cluster, too."""
 
 _CONNECT_SECONDS = 10
+_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+_SETTINGS = 4  # the kind of the frame with which a gRPC server, such as Ray's, answers
 _NODE_SECONDS = 60
 
 
@@ -95,7 +97,7 @@ def connected(cluster: Cluster) -> Iterator[Any]:
             ray.init(include_dashboard=False, **quiet)
         else:
             if cluster.address != "auto":
-                _check_reachable(cluster.address)
+                check_reachable(cluster.address)
             try:
                 ray.init(address=cluster.address, **quiet)
             except (ConnectionError, RuntimeError, ValueError) as error:
@@ -113,18 +115,26 @@ def connected(cluster: Cluster) -> Iterator[Any]:
             ray.shutdown()
 
 
-def _check_reachable(address: str) -> None:
-    """Refuse an address at which nothing answers.
+def check_reachable(address: str) -> None:
+    """Refuse an address at which nothing answers, or something other than Ray.
+
+    Ray itself would go on trying for about a minute.
 
     Raises:
-        ValueError: Nothing answers within ten seconds.
+        ValueError: Nothing answers within ten seconds as Ray does.
     """
     host, _, port = address.rpartition(":")
     reason = "it is not HOST:PORT"
     if host and port.isdecimal():
         try:
-            socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
-            return
+            with socket.create_connection((host, int(port)), _CONNECT_SECONDS) as connection:
+                connection.sendall(_GREETING)
+                answer = b""
+                while len(answer) < 9 and (more := connection.recv(9 - len(answer))):
+                    answer += more
+            if answer[3:4] == bytes((_SETTINGS,)):
+                return
+            reason = "what answers there is not Ray"
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error) or "no answer"
     raise ValueError(
