@@ -5,24 +5,20 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from crossimage.checkpoints.contents import check_complete, check_weights
-from crossimage.checkpoints.run_folder import InUseError, lock, newest_checkpoint
+from crossimage.checkpoints.contents import check_complete
+from crossimage.checkpoints.run_folder import newest_checkpoint
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import EARLIER_DEFAULTS, build, read_yaml, to_dict, write_yaml
 from crossimage.data.build import build_dataset, find_source
-from crossimage.data.datasets import Images
-from crossimage.data.sources.domains.data_set import DataSet, read_data_set, recorded, shown
+from crossimage.data.sources.domains.data_set import DataSet, read_data_set, recorded
 from crossimage.data.sources.find import describe
-from crossimage.data.sources.folders import Domain, Split
 from crossimage.data.sources.leaks import SECONDS as LEAK_SECONDS
 from crossimage.data.sources.leaks import find_leaks
 from crossimage.data.sources.summary import describe_splits
@@ -31,35 +27,28 @@ from crossimage.methods import find_method
 from crossimage.methods.base import Method
 from crossimage.recipes import resolve
 from crossimage.training.accuracy import read_accuracies, write_accuracies
-from crossimage.training.best.evaluations import Evaluations
 from crossimage.training.best.standing import Standing, is_kept
 from crossimage.training.best.validator import Validator
-from crossimage.training.checks import check_config, check_continues, data_changes, restoring
+from crossimage.training.checks import check_config, check_continues, data_changes
 from crossimage.training.environment import environment
 from crossimage.training.listener import Listener
-from crossimage.training.processes.communication import Processes
-from crossimage.training.processes.fabric import arithmetic, open_fabric, world_of
-from crossimage.training.processes.threads import RunThreads, threads_of
-from crossimage.training.recorder import Recorder
+from crossimage.training.processes.fabric import world_of
+from crossimage.training.processes.threads import RunThreads
 from crossimage.training.result import TrainingResult
-from crossimage.training.run_names import REQUEST, candidates
+from crossimage.training.run_names import claim_folder
 from crossimage.training.schedule.durations import option
-from crossimage.training.schedule.forecast import Forecast, forecast, shorter
 from crossimage.training.schedule.rehearsal import fit_to_time
 from crossimage.training.schedule.request import Plan, Request
-from crossimage.training.step.game import check_players
+from crossimage.training.setup import Setup
 from crossimage.training.step.skipping import SkippedSteps, count_of
 from crossimage.training.stops import STOP_REQUESTED
-from crossimage.training.trainer import Trainer
-from crossimage.training.warm_start import load_fixed, load_weights, network_settings
-from crossimage.utils.arguments import find_device
+from crossimage.training.warm_start import network_settings
 from crossimage.utils.files import write_text
 from crossimage.utils.machine.threads import computing_with
 from crossimage.utils.rank import is_first_process
-from crossimage.utils.seeds import seed_of
 
 if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+    pass
 
 
 def run_training(
@@ -129,30 +118,15 @@ def run_training(
     try:
         with (
             computing_with(torch.get_num_threads()),
-            _folder(out, data, asked, world_of(devices)) as folder,
+            claim_folder(out, data, asked, world_of(devices)) as folder,
         ):
             if out is None:
                 listener.say(f"the run is {folder}")
-            run = _Run(
-                recipe,
-                name,
-                method,
-                data,
-                source.notes,
-                dataset,
-                folder,
-                init_from,
-                devices,
-                device,
-                by_epochs,
-                request,
-                accept_data_change,
-                source.validation,
-                validator,
-                RunThreads(listener),
-                listener,
-            )
-            return run.train()
+            setup = Setup(
+                recipe, name, method, data, dataset, source.validation, validator, folder,
+                init_from, devices, device, RunThreads(listener), listener,
+            )  # fmt: skip
+            return _Run(setup, source.notes, by_epochs, request, accept_data_change).train()
     except OSError as error:
         if error.errno is None:
             raise
@@ -175,109 +149,40 @@ def _data_rules(run: Path) -> dict[str, Any]:
     return {key: saved[key] for key in EARLIER_DEFAULTS}
 
 
-@contextmanager
-def _folder(
-    out: Path | None, data: DataSet, asked: Mapping[str, Any], processes: int
-) -> Iterator[Path]:
-    """Lock the folder of a run, which is the given one or the next that is free."""
-    if out is not None:
-        with _exclusive(out) if is_first_process() else nullcontext():
-            yield out
-        return
-    if processes > 1:
-        raise ValueError("the processes of a run need its name: add --out RUN")
-    with ExitStack() as stack:
-        for run in candidates(data, asked["method"], asked):
-            with suppress(InUseError):
-                stack.enter_context(_exclusive(run))
-                break
-        yield run
-
-
-@contextmanager
-def _exclusive(out: Path) -> Iterator[None]:
-    """Lock the run's folder; remove it again if it is new and nothing was written."""
-    new = not out.exists() or os.listdir(out) == [REQUEST]
-    with lock(out):
-        try:
-            yield
-        except BaseException:
-            with suppress(OSError):
-                if new and {*os.listdir(out)} <= {".lock", REQUEST}:
-                    (out / ".lock").unlink()
-                    (out / REQUEST).unlink(missing_ok=True)
-                    out.rmdir()
-            raise
-
-
 @dataclass(frozen=True)
 class _Run:
     """A run whose settings and data have been checked.
 
     Attributes:
-        recipe: The recipe, as users name it.
-        name: The method's name.
-        method: Its class.
-        data: The data set, as users name it.
+        setup: What it trains, and with what.
         notes: What the user should know about its domains.
-        dataset: Its samples.
-        out: The run's folder.
-        init_from: A model whose weights a new run starts from.
-        devices: Processes of this machine.
-        device: The kind of device, or one GPU.
         by_epochs: Whether its length is set in epochs.
         request: A time that the user requests.
         accept_data_change: Whether its images may differ from those before.
-        validation: Its domains, with the validation images in place of test images.
-        validator: Makes what evaluates it on its way.
-        threads: The threads that it computes with.
-        listener: Receives progress and messages.
     """
 
-    recipe: str
-    name: str
-    method: type[Method]
-    data: DataSet
+    setup: Setup
     notes: tuple[str, ...]
-    dataset: Images
-    out: Path
-    init_from: Path | None
-    devices: int
-    device: str
     by_epochs: bool
     request: Request | None
     accept_data_change: bool
-    validation: tuple[Domain, ...]
-    validator: Callable[[], Validator] | None
-    threads: RunThreads
-    listener: Listener
-
-    @cached_property
-    def fingerprint(self) -> dict[str, str]:
-        """Digests of the training images, by domain."""
-        return self.dataset.fingerprint()
-
-    @cached_property
-    def fabric(self) -> Fabric:
-        """Device, precision and processes, launched on first use."""
-        return open_fabric(self.dataset.config.precision, self.devices, self.device)
 
     def train(self) -> TrainingResult:
         """Train, or continue from the newest checkpoint."""
-        out, listener = self.out, self.listener
-        checkpoints = Checkpoints(out, self.dataset.config.keep)
+        setup, out, listener = self.setup, self.setup.out, self.setup.listener
+        checkpoints = Checkpoints(out, setup.dataset.config.keep)
         first_step, state = checkpoints.load_newest(listener.warn) or (0, None)
         if state:
             check_complete(state, checkpoints.path_of(first_step))
         plan = Plan.of(state)
         changes = self._check_continues(state, plan) if state else []
-        config = self.dataset.config
-        classifies = bool(self.method.labelled)
+        config = setup.dataset.config
+        classifies = bool(setup.method.labelled)
         standing = self._standing_of(state)
         ended = first_step >= config.steps or bool(standing and standing.exhausted)
         complete = read_accuracies(out) or not classifies
         if ended and complete and (standing is None or is_kept(out, standing, first_step)):
-            method = self.method(config, training=False)
+            method = setup.method(config, training=False)
             skipped = count_of(state or {})
             return self._result(method, first_step, first_step, skipped, plan, standing)
 
@@ -285,8 +190,8 @@ class _Run:
         plan = chosen or plan
         if chosen and state:  # the trial has made steps from it
             _, state = checkpoints.load_newest(listener.warn) or (0, None)
-        trainer = self._trainer(checkpoints, changes, state, plan)
-        config = self.dataset.config
+        trainer = setup.trainer(checkpoints, changes, state, plan)
+        config = setup.dataset.config
         if state:
             listener.say(f"continuing {out} from step {first_step}")
             del state  # as large as the weights and the optimizers together
@@ -294,14 +199,11 @@ class _Run:
                 trainer.save()  # the plan; if it is lost, the same command would choose another end
         first = trainer.processes.first
         if first:
-            settings = {"method": self.name, **to_dict(config)}
-            write_text(out / "config.yaml", write_yaml(settings))
-            facts = environment(recorded(self.data), trainer.fabric) | {"data_changes": changes}
+            write_text(out / "config.yaml", write_yaml(setup.settings))
+            facts = environment(recorded(setup.data), trainer.fabric) | {"data_changes": changes}
             write_text(out / "environment.json", json.dumps(facts, indent=2))
         self._say_what_is_used()
-        for line in self.dataset.describe_labels():
-            listener.say(line)
-        listener.say(f"training {self.name} on {self._images()} for {config.steps} steps in {out}")
+        listener.say(f"training {setup.name} on {setup.images} for {config.steps} steps in {out}")
         stopped_by = trainer.fit()
         if classifies and not stopped_by and first:
             write_accuracies(trainer, out)
@@ -318,7 +220,7 @@ class _Run:
 
     def _standing_of(self, state: Mapping[str, Any] | None) -> Standing | None:
         """Return the best and the last figure of a checkpoint, with the patience set now."""
-        config = self.dataset.config
+        config = self.setup.dataset.config
         if not state or not config.evaluate_every or "validation" not in state:
             return None
         return replace(Standing.from_plain(state["validation"]), patience=config.patience)
@@ -338,121 +240,44 @@ class _Run:
         request = self.request
         if request is None or plan.holds(request):
             return None
-        config, begun = self.dataset.config, state is not None
+        setup, config, begun = self.setup, self.setup.dataset.config, state is not None
         if request.finish and not begun:
             raise ValueError(
-                f"{self.out} holds no run that {request} could end; use "
+                f"{setup.out} holds no run that {request} could end; use "
                 f"--budget {option(request.seconds)} for a new run of that length"
             )
         if begun and not request.finish:
-            raise plan.refuse_budget(self.out, request, config.steps)
-        self.listener.say(f"{request}: timing some steps, which are then discarded ...")
-        self.dataset.config = fit_to_time(
+            raise plan.refuse_budget(setup.out, request, config.steps)
+        setup.listener.say(f"{request}: timing some steps, which are then discarded ...")
+        setup.dataset.config = fit_to_time(
             config,
             request,
-            lambda: self._trainer(checkpoints, changes, state, plan, Listener()),
-            self.listener.say,
+            lambda: setup.trainer(checkpoints, changes, state, plan, Listener()),
+            setup.listener.say,
         )
         return plan.with_request(request, config, state["step"] if state else 0)
 
     def _check_continues(self, state: Mapping[str, Any], plan: Plan) -> list[str]:
         """Check that the run can be continued, and return all changes of its data so far."""
-        dataset, earlier = self.dataset, state.get("data_changes", [])
-        changes = data_changes(state, self.fingerprint)
+        setup, dataset, earlier = self.setup, self.setup.dataset, state.get("data_changes", [])
+        changes = data_changes(state, setup.fingerprint)
         if self.by_epochs and (changes or earlier):
             # keep the schedule of the images with which the run began
             saved = state["config"]
             dataset.config = replace(
                 dataset.config, steps=saved["steps"], decay_steps=saved["decay_steps"]
             )
-        if state["config"]["method"] == self.name:
+        if state["config"]["method"] == setup.name:
             dataset.config = plan.adopt(dataset.config, state["config"])
         refused = [] if self.accept_data_change else changes
         check_continues(
-            self.out,
-            state,
-            self.method,
-            self.name,
-            dataset.config,
-            refused,
-            self.listener,
-            self.device,
-        )
+            setup.out, state, setup.method, setup.name, dataset.config, refused, setup.listener,
+            setup.device,
+        )  # fmt: skip
         new = [f"from step {state['step']}, {change}" for change in changes]
         for change in new:
-            self.listener.say(f"the data has changed: {change}")
+            setup.listener.say(f"the data has changed: {change}")
         return [*earlier, *new]
-
-    def _trainer(
-        self,
-        checkpoints: Checkpoints,
-        changes: list[str],
-        state: dict[str, Any] | None,
-        plan: Plan,
-        listener: Listener | None = None,
-    ) -> Trainer:
-        """Build a trainer of the current config, at the step of a checkpoint if there is one."""
-        config, dataset = self.dataset.config, self.dataset
-        listener = listener or self.listener
-        torch.manual_seed(seed_of(config.seed, "initialisation"))
-        with computing_with(1):  # first weights do not depend on the number of threads
-            method = self.method(config)
-        check_players(method)
-        if is_first_process():
-            before, device = threads_of(state, self.out), find_device(self.device)
-            self.threads.choose(config, method, before, world_of(self.devices), device)
-        fabric = self.fabric
-        self.threads.share(Processes(fabric))
-        if state:
-            method.loaded = tuple(method.fixed())
-        elif self.init_from:
-            load_fixed(method, self.init_from)
-        method.build_fixed_networks()
-        if self.init_from and not state:
-            listener.say(load_weights(method, self.init_from, listener.warn))
-        # methods that generate from noise have no inputs, and would show the same samples twice
-        tested = method.targets and dataset.has_tests
-        splits: tuple[Split, ...] = ("train", "test") if tested else ("train",)
-        recorder = Recorder(
-            self.out,
-            listener,
-            config.steps,
-            config.page_every,
-            {"method": self.name, "data": shown(self.data), "images": self._images()}
-            | ({"changes of the data": "; ".join(changes)} if changes else {}),
-            {split: dataset.fixed(split, config.sample_count) for split in splits},
-            fabric.is_global_zero,
-            checkpoints.newest_path,
-            None if state or plan.entries else self._forecast(),
-            _use(method, self.out),
-        )
-        labels: dict[str, Any] = {
-            "config": {"method": self.name, **to_dict(config)},
-            "data": self.fingerprint,
-            "data_changes": changes,
-            "arithmetic": arithmetic(config.precision, self.device),
-            **({"threads": self.threads.count} if self.threads.count else {}),
-            **({"plan": plan.plain()} if plan.entries else {}),
-        }
-        evaluations = None
-        if config.evaluate_every and self.validator:
-            evaluations = Evaluations(self.validator(), self.validation, config, self.out, listener)
-        trainer = Trainer(
-            method, config, dataset, fabric, checkpoints, recorder, labels, evaluations
-        )
-        if state:
-            path = checkpoints.path_of(state["step"])
-            with restoring(path):
-                check_weights(state, trainer.method.tensors(), path)
-                trainer.restore(state)
-        return trainer
-
-    def _forecast(self) -> Forecast:
-        """Return what says how long the run will take, and what takes less."""
-        if self.fabric.device.type != "cpu":
-            count = self.fabric.world_size
-            return forecast(f"these {count} GPUs" if count > 1 else "this GPU", None)
-        return forecast("this CPU", shorter(self.recipe, self.name))
 
     def _result(
         self,
@@ -469,15 +294,15 @@ class _Run:
             requested = stopped_by == STOP_REQUESTED
             reason = "on_progress" if requested else signal.Signals(stopped_by).name
         return TrainingResult(
-            run=self.out,
-            method=self.name,
-            config=self.dataset.config,
+            run=self.setup.out,
+            method=self.setup.name,
+            config=self.setup.dataset.config,
             step=step,
             first_step=first_step,
             targets=target_names(method),
-            accuracies={} if reason else read_accuracies(self.out),
+            accuracies={} if reason else read_accuracies(self.setup.out),
             stopped_by=reason,
-            warnings=tuple(self.listener.warnings),
+            warnings=tuple(self.setup.listener.warnings),
             skipped_steps=skipped.total,
             few_shot=method.few_shot,
             fitted=bool(plan.entries),
@@ -485,22 +310,14 @@ class _Run:
         )
 
     def _say_what_is_used(self) -> None:
-        """Say which images are for training, testing or both, and which are left out."""
-        domains = self.dataset.domains
+        """Say which images serve training, testing or both, which are left out, and the labels."""
+        dataset, listener = self.setup.dataset, self.setup.listener
+        domains = dataset.domains
         for line in (*self.notes, *describe_splits(domains)):
-            self.listener.say(line)
+            listener.say(line)
         if left_out := describe(entry for domain in domains for entry in domain.left_out):
-            self.listener.say(left_out)
+            listener.say(left_out)
         if is_first_process() and (leaks := find_leaks(domains, LEAK_SECONDS).sentence()):
-            self.listener.warn(leaks)
-
-    def _images(self) -> str:
-        domains = self.dataset.domains
-        return " and ".join(f"{len(domain.train)} images of {domain.name}" for domain in domains)
-
-
-def _use(method: Method, run: Path) -> list[str]:
-    """Return the arguments of the command that uses the model of a run."""
-    if not method.targets:
-        return ["sample", str(run)]
-    return ["translate", str(run), "IMAGES", *(["--reference", "CLASS"] if method.few_shot else [])]
+            listener.warn(leaks)
+        for line in dataset.describe_labels():
+            listener.say(line)

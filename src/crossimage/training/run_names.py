@@ -1,20 +1,23 @@
-"""Folders of runs that users do not name: ``runs/<data>-<method>-001``."""
+"""Folders of runs: those that users name, and ``runs/<data>-<method>-001``."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from crossimage.checkpoints.run_folder import newest_checkpoint
+from crossimage.checkpoints.run_folder import InUseError, lock, newest_checkpoint
 from crossimage.config import read_yaml
 from crossimage.data.sources.domains.data_set import DataSet
 from crossimage.training.best.standing import has_ended_early
 from crossimage.utils.files import write_text
+from crossimage.utils.rank import is_first_process
 from crossimage.utils.reading import read_text
 from crossimage.utils.writing.folders import make_folder
 
@@ -25,6 +28,52 @@ REQUEST = ".request"
 """The file in which a run keeps what was asked for, to be found again."""
 
 _LONGEST = 40  # characters of a name that come from the data
+
+
+@contextmanager
+def claim_folder(
+    out: Path | None, data: DataSet, asked: Mapping[str, Any], processes: int
+) -> Iterator[Path]:
+    """Lock the folder of a run, which is the given one or the next that is free.
+
+    Args:
+        out: The folder that the user names; None: the best of :func:`candidates`.
+        data: The data set.
+        asked: Settings, data and options, as plain data.
+        processes: Number of processes, which share a folder only if it is named.
+
+    Raises:
+        ValueError: Another process works in the folder, it cannot be written, or several processes
+            need its name.
+    """
+    if out is not None:
+        with _exclusive(out) if is_first_process() else nullcontext():
+            yield out
+        return
+    if processes > 1:
+        raise ValueError("the processes of a run need its name: add --out RUN")
+    with ExitStack() as stack:
+        for run in candidates(data, asked["method"], asked):
+            with suppress(InUseError):
+                stack.enter_context(_exclusive(run))
+                break
+        yield run
+
+
+@contextmanager
+def _exclusive(out: Path) -> Iterator[None]:
+    """Lock the run's folder; remove it again if it is new and nothing was written."""
+    new = not out.exists() or os.listdir(out) == [REQUEST]
+    with lock(out):
+        try:
+            yield
+        except BaseException:
+            with suppress(OSError):
+                if new and {*os.listdir(out)} <= {".lock", REQUEST}:
+                    (out / ".lock").unlink()
+                    (out / REQUEST).unlink(missing_ok=True)
+                    out.rmdir()
+            raise
 
 
 def candidates(
