@@ -8,7 +8,6 @@ from crossimage.bulk.audit import audit, repair
 from crossimage.cli.app import main
 from crossimage.inference.files.results import FolderResults
 from crossimage.inference.translator import Translator
-from crossimage.utils.files import temporary_path
 from crossimage.utils.manifest import (
     ManifestWriter,
     list_lines,
@@ -16,6 +15,7 @@ from crossimage.utils.manifest import (
     read_manifest,
     sha256_of,
 )
+from crossimage.utils.writing.temporary import temporary_path
 
 
 def hashes(folder: Path) -> dict[str, str]:

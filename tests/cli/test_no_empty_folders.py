@@ -127,7 +127,7 @@ def test_a_full_disk_at_the_first_result_leaves_no_folder(
     def fail(path: Path) -> tuple[Path, int]:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr(files, "_create", fail)
+    monkeypatch.setattr(files, "create_file", fail)
     monkeypatch.setattr(Path, "write_bytes", lambda path, _: fail(path))
     status, left = left_by(name, world, tmp_path / "place")
     assert status in (1, 2, 3) and not left

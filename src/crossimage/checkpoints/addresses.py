@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 
 from crossimage.checkpoints.from_hub import download_model, parse_address
-from crossimage.utils.files import as_path
 from crossimage.utils.names import did_you_mean
+from crossimage.utils.paths import as_path
 from crossimage.utils.texts.shown import cut
 
 BUILTIN = Path(__file__).parent / "builtin"

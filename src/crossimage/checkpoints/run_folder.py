@@ -14,9 +14,9 @@ from pathlib import Path
 
 import portalocker
 
-from crossimage.utils.files import open_regular, remove_leftovers
 from crossimage.utils.reading import read_text
 from crossimage.utils.writing.folders import make_folder
+from crossimage.utils.writing.temporary import open_regular, remove_leftovers
 
 CHECKPOINTS = "checkpoints"
 """The folder of a run's checkpoints."""

@@ -13,8 +13,8 @@ from crossimage.cli.arguments import (
     Model,
 )
 from crossimage.cli.commands import with_plain_help
-from crossimage.utils.files import as_path, expanded
 from crossimage.utils.names import did_you_mean
+from crossimage.utils.paths import as_path, expanded
 from crossimage.utils.streams import printable
 
 

@@ -20,8 +20,8 @@ from crossimage.cli.arguments import (
 )
 from crossimage.cli.commands import Commands, with_plain_help
 from crossimage.cli.train import configured
-from crossimage.utils.files import as_path
 from crossimage.utils.names import did_you_mean
+from crossimage.utils.paths import as_path
 from crossimage.utils.reading import failed_read
 from crossimage.utils.streams import print_error, print_line
 

@@ -25,7 +25,7 @@ from crossimage.cli.arguments import (
 from crossimage.cli.commands import with_plain_help
 from crossimage.cli.overrides import collect_settings, parse_overrides
 from crossimage.evaluation.options import NO_DATA, ClassifierName, File, Options, SegmenterName
-from crossimage.utils.files import as_path
+from crossimage.utils.paths import as_path
 from crossimage.utils.streams import print_error, print_line
 
 if TYPE_CHECKING:

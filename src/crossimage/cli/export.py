@@ -9,7 +9,7 @@ import tyro
 from tyro.conf import Positional
 
 from crossimage.cli.arguments import Changes, Model, check_early
-from crossimage.utils.files import as_path
+from crossimage.utils.paths import as_path
 from crossimage.utils.streams import print_line
 
 Repo = Annotated[str, tyro.conf.arg(metavar="OWNER/NAME")]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
-from crossimage.utils.files import as_path
+from crossimage.utils.paths import as_path
 from crossimage.utils.writing.scratch import scratch_folder
 
 PIPE = "-"

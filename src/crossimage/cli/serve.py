@@ -16,7 +16,7 @@ from crossimage.cli.arguments import (
     limit_pixels,
     use_threads,
 )
-from crossimage.utils.files import as_path
+from crossimage.utils.paths import as_path
 from crossimage.utils.streams import print_line
 
 

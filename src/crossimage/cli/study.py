@@ -10,7 +10,7 @@ from tyro.conf import Positional
 
 from crossimage.cli.arguments import Changes, Hosts, MaxPixels, Name, limit_pixels
 from crossimage.cli.commands import Commands
-from crossimage.utils.files import as_path
+from crossimage.utils.paths import as_path
 from crossimage.utils.streams import print_line
 
 study_app = Commands("Ask people which results are better: make a study, serve it, analyse it.")

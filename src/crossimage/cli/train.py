@@ -14,10 +14,10 @@ from tyro.conf import Positional
 
 from crossimage.cli.arguments import NUMBERS, MaxPixels, limit_pixels
 from crossimage.cli.commands import with_plain_help
-from crossimage.utils.files import as_path
 from crossimage.utils.machine.slurm import adopt_slurm_tasks
 from crossimage.utils.names import check_device_name
-from crossimage.utils.setting_names import setting_of
+from crossimage.utils.paths import as_path
+from crossimage.utils.texts.setting_names import setting_of
 
 
 def train(

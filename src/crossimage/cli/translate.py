@@ -26,7 +26,7 @@ from crossimage.cli.arguments import (
     use_threads,
 )
 from crossimage.cli.pipes import PIPE, check_single, read_pipes, results_folder, write_stdout
-from crossimage.utils.files import as_path
+from crossimage.utils.paths import as_path
 from crossimage.utils.progress import StderrProgress
 from crossimage.utils.streams import print_error, print_line, printable
 

@@ -18,7 +18,7 @@ from crossimage.cli.arguments import (
     limit_pixels,
     use_threads,
 )
-from crossimage.utils.files import as_path
+from crossimage.utils.paths import as_path
 from crossimage.utils.progress import StderrProgress
 from crossimage.utils.streams import print_error, printable
 

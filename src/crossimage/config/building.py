@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 from pydantic import TypeAdapter, ValidationError
 
 from crossimage.config.base import Config
-from crossimage.utils.setting_names import setting_of
+from crossimage.utils.texts.setting_names import setting_of
 from crossimage.utils.texts.shown import cut, few, shown
 
 C = TypeVar("C", bound=Config)

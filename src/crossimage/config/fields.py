@@ -17,9 +17,9 @@ from pydantic import (
     Tag,
 )
 
-from crossimage.utils.files import expanded
 from crossimage.utils.names import did_you_mean
 from crossimage.utils.numbers import whole_number
+from crossimage.utils.paths import expanded
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from crossimage.utils.files import check_not_special
+from crossimage.utils.paths import check_not_special
 from crossimage.utils.texts.yaml_text import SyntaxFault, parse_yaml, read_yaml_text
 
 

@@ -18,8 +18,8 @@ from crossimage.evaluation.report.result import EvaluationResult, report_result
 from crossimage.evaluation.study import add_study
 from crossimage.inference.load import load
 from crossimage.inference.translator import Translator
-from crossimage.utils.files import as_path
 from crossimage.utils.names import titles_of
+from crossimage.utils.paths import as_path
 from crossimage.utils.progress import ProgressCallback
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from crossimage.evaluation.metrics import METRICS, check_names
-from crossimage.utils.files import as_path
+from crossimage.utils.paths import as_path
 from crossimage.utils.texts.help_text import stated_default
 
 Metrics = Annotated[

@@ -34,8 +34,8 @@ from crossimage.inference.incoming import Incoming
 from crossimage.inference.inputs import read_file
 from crossimage.inference.outputs import report_progress
 from crossimage.inference.web import is_address, without_secrets
-from crossimage.utils.files import RealPaths, as_path
 from crossimage.utils.manifest import is_manifest, known_files
+from crossimage.utils.paths import RealPaths, as_path
 from crossimage.utils.progress import ProgressCallback
 
 _LIST = ".txt"

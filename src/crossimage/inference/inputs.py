@@ -22,8 +22,8 @@ from crossimage.data.shards.index import find_member
 from crossimage.inference.halves import HalfRule
 from crossimage.inference.input_checks import Array, check_array, check_tensor
 from crossimage.inference.web import download, is_address, without_secrets
-from crossimage.utils.files import as_path
 from crossimage.utils.names import did_you_mean, look_up
+from crossimage.utils.paths import as_path
 
 __all__ = [
     "Array", "Codes", "FileLike", "FilesLike", "ImageLike", "ImageSource", "ImagesLike", "Inputs",

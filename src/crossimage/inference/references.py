@@ -17,7 +17,7 @@ from crossimage.inference.halves import HalfRule
 from crossimage.inference.inputs import ImageLike, ReferencesLike, as_list, read_inputs
 from crossimage.inference.predictor import Predictor
 from crossimage.inference.targets import Target
-from crossimage.utils.files import as_path
+from crossimage.utils.paths import as_path
 
 Image = ImageLike | EncodedImage
 

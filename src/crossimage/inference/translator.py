@@ -38,7 +38,7 @@ from crossimage.inference.sample_files import sample_files
 from crossimage.inference.targets import EncodedTarget, Target, repeat, select
 from crossimage.labels import To
 from crossimage.utils.arguments import whole
-from crossimage.utils.files import as_path
+from crossimage.utils.paths import as_path
 from crossimage.utils.progress import ProgressCallback
 
 __all__ = ["Translator"]

@@ -38,8 +38,8 @@ from crossimage.interop.mapping import (
     check_finite,
     nest,
 )
-from crossimage.utils.files import as_path, check_not_special
 from crossimage.utils.names import did_you_mean
+from crossimage.utils.paths import as_path, check_not_special
 from crossimage.utils.seeds import OwnRandomNumbers
 from crossimage.utils.texts.shown import cut
 

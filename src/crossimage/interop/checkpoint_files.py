@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from crossimage.utils.files import check_not_special
+from crossimage.utils.paths import check_not_special
 from crossimage.utils.tensor_files.safetensors_files import is_safetensors, read_safetensors
 from crossimage.utils.tensor_files.torch_files import Unread, read_pickle
 from crossimage.utils.texts.shown import cut

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from crossimage.config import read_yaml
-from crossimage.utils.files import expanded
 from crossimage.utils.names import did_you_mean
+from crossimage.utils.paths import expanded
 from crossimage.utils.texts.shown import cut
 from crossimage.utils.texts.yaml_text import read_yaml_text, repeated_key
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from crossimage.inference.predictor import Precision
 from crossimage.server.listening import addresses, listen, run_server, web_needed
-from crossimage.utils.files import check_not_special
+from crossimage.utils.paths import check_not_special
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp

@@ -17,7 +17,7 @@ from crossimage.evaluation.galleries.results import results_in
 from crossimage.evaluation.options import Options
 from crossimage.inference.load import load
 from crossimage.study.images import StudyImage, StudyImages
-from crossimage.utils.files import as_path
+from crossimage.utils.paths import as_path
 
 Progress = Callable[[str, int, int], None]
 

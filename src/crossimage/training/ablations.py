@@ -19,7 +19,7 @@ from crossimage.training.best.validator import Validator
 from crossimage.training.listener import Listener
 from crossimage.training.result import TrainingResult
 from crossimage.training.run import run_training
-from crossimage.utils.files import expanded
+from crossimage.utils.paths import expanded
 from crossimage.utils.texts.shown import cut
 from crossimage.utils.texts.yaml_text import parse_yaml, read_yaml_text
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
 
-from crossimage.utils.files import open_regular, write_text
+from crossimage.utils.files import write_text
 from crossimage.utils.reading import open_data, read_data
+from crossimage.utils.writing.temporary import open_regular
 
 _COMMON = ("step", "seconds", "learning_rate")
 

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from crossimage.utils.files import check_not_special
+from crossimage.utils.paths import check_not_special
 from crossimage.utils.reading import DataFile, open_data
 from crossimage.utils.tensor_files.archives import open_archive
 

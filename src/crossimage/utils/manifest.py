@@ -20,9 +20,10 @@ from typing import IO, Any
 
 import portalocker
 
-from crossimage.utils.files import atomic, name_file, open_regular
+from crossimage.utils.files import atomic, name_file
 from crossimage.utils.reading import open_data
 from crossimage.utils.texts.json_text import parse_json
+from crossimage.utils.writing.temporary import open_regular
 
 NAME = "crossimage.jsonl"
 """Name of the list of a single process."""

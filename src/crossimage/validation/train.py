@@ -18,7 +18,7 @@ from crossimage.training.notebook.bar import listener_for
 from crossimage.training.processes.fabric import world_of
 from crossimage.training.result import TrainingResult
 from crossimage.training.run import run_training
-from crossimage.utils.files import as_path
+from crossimage.utils.paths import as_path
 from crossimage.validation.by_metric import by_metric
 
 

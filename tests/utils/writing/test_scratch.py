@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from crossimage.utils import files
+from crossimage.utils.writing import temporary
 from crossimage.utils.writing.scratch import scratch_folder
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(files, "_swept", set())
+    monkeypatch.setattr(temporary, "_swept", set())
     return tmp_path
 
 
@@ -54,6 +54,6 @@ def test_the_folder_of_a_killed_process_is_removed_by_the_next_and_that_of_a_liv
             assert left.is_dir()
         other.send_signal(signal.SIGKILL)
     assert left.is_dir()
-    monkeypatch.setattr(files, "_swept", set())
+    monkeypatch.setattr(temporary, "_swept", set())
     with scratch_folder():
         assert not left.exists()

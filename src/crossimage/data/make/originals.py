@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossimage.data.sources.folders import SPLITS, Split
-from crossimage.utils.files import check_not_special
+from crossimage.utils.paths import check_not_special
 from crossimage.utils.reading import FailedReadError, open_data, reads_noticed
 from crossimage.utils.tensor_files.npz_files import read_arrays
 

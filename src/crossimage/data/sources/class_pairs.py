@@ -14,7 +14,7 @@ from crossimage.data.sources.find import LeftOut, same_name, visible_folders
 from crossimage.data.sources.folders import SPLITS, Domain, Split, train_folder
 from crossimage.data.sources.split_names import split_folders
 from crossimage.labels import label_index
-from crossimage.utils.files import as_path
+from crossimage.utils.paths import as_path
 
 PHOTOS = "photos"
 SETS = ("sketches", "edges")

@@ -31,7 +31,7 @@ from crossimage.data.sources.lists import read_list
 from crossimage.data.sources.split_names import SplitName, one_of, split_folders
 from crossimage.data.stores.addresses import store_address
 from crossimage.data.stores.find import find_objects
-from crossimage.utils.files import as_path
+from crossimage.utils.paths import as_path
 
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, Split] = ("train", "test")

@@ -25,8 +25,8 @@ from crossimage.data.sources.tables import (
     tables_in,
 )
 from crossimage.labels import EVERY_COLUMN, LabelSet, LabelValues, check_names, label_index
-from crossimage.utils.files import as_path
 from crossimage.utils.names import did_you_mean, look_up
+from crossimage.utils.paths import as_path
 
 Values = tuple[int, ...]
 """The labels of an image: 1 or 0 for each label of its data set."""

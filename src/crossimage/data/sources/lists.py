@@ -8,7 +8,7 @@ from pathlib import Path
 from crossimage.config import DataRules
 from crossimage.data.images.formats import EXPECTED
 from crossimage.data.sources.find import NameIndex, check_image
-from crossimage.utils.files import expanded
+from crossimage.utils.paths import expanded
 from crossimage.utils.reading import read_data
 
 

@@ -29,7 +29,7 @@ from crossimage.evaluation.options import ClassifierName
 from crossimage.evaluation.report.figures import Figure, share_of
 from crossimage.training.processes.fabric import arithmetic
 from crossimage.utils.arguments import find_device
-from crossimage.utils.files import expanded
+from crossimage.utils.paths import expanded
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.seeds import OwnRandomNumbers, seed_of
 from crossimage.utils.tensor_files.published import read_weights

@@ -26,7 +26,7 @@ from crossimage.evaluation.networks.segmenter import (
 )
 from crossimage.evaluation.options import SegmenterName
 from crossimage.evaluation.report.figures import Figure
-from crossimage.utils.files import expanded
+from crossimage.utils.paths import expanded
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.seeds import OwnRandomNumbers, seed_of
 from crossimage.utils.tensor_files.published import read_weights

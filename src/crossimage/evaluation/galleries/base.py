@@ -17,7 +17,7 @@ from crossimage.evaluation.galleries.images import ImageStream, images_in, prefe
 from crossimage.evaluation.galleries.moments import Moments, read_moments
 from crossimage.evaluation.galleries.official import targets_of
 from crossimage.evaluation.galleries.results import Group, results_in
-from crossimage.utils.files import check_not_special
+from crossimage.utils.paths import check_not_special
 
 
 @dataclass(frozen=True)

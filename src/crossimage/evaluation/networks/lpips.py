@@ -18,8 +18,8 @@ from torchvision.models import AlexNet_Weights, SqueezeNet1_1_Weights, VGG16_Wei
 from crossimage.evaluation.galleries.images import check_rgb
 from crossimage.evaluation.options import Backbone
 from crossimage.evaluation.report.figures import library
-from crossimage.utils.files import expanded
 from crossimage.utils.intensities import from_uint8
+from crossimage.utils.paths import expanded
 from crossimage.utils.seeds import OwnRandomNumbers
 from crossimage.utils.tensor_files.published import Weights, read_weights
 

@@ -29,7 +29,7 @@ from crossimage.evaluation.networks.torchvision_inception import (
 )
 from crossimage.evaluation.networks.vgg import ContentDistance, open_content_distance
 from crossimage.evaluation.options import Backbone, Resize
-from crossimage.utils.files import expanded
+from crossimage.utils.paths import expanded
 
 NetworkName = Literal[
     "features", "torchvision_features", "lpips", "classifier", "unseen_classifier", "segmenter",

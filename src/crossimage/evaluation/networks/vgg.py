@@ -17,7 +17,7 @@ from torchvision.models import VGG16_Weights, vgg16
 from crossimage.evaluation.galleries.images import check_rgb
 from crossimage.evaluation.report.figures import library
 from crossimage.networks.layers.normalisation import instance_norm
-from crossimage.utils.files import expanded
+from crossimage.utils.paths import expanded
 from crossimage.utils.tensor_files.published import read_weights
 
 RELU4_3, RELU5_3 = 23, 30

@@ -10,10 +10,11 @@ from crossimage.data.images.files import load_image, to_pil
 from crossimage.export.web.runtime import runtime_files
 from crossimage.inference.exported.about import beside
 from crossimage.inference.predictor import Predictor
-from crossimage.utils.files import atomic, is_temporary, write_text
+from crossimage.utils.files import atomic, write_text
 from crossimage.utils.reading import read_data
 from crossimage.utils.writing.folders import make_folder
 from crossimage.utils.writing.pictures import encoded
+from crossimage.utils.writing.temporary import is_temporary
 
 STATIC = Path(__file__).parent / "static"
 _LARGEST_SAMPLE = 1024  # pixels of its longer side

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crossimage.inference.exported.about import About
-from crossimage.utils.files import check_not_special
+from crossimage.utils.paths import check_not_special
 from crossimage.utils.reading import open_data
 from crossimage.utils.texts.shown import cut, first_line
 

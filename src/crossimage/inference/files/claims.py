@@ -15,9 +15,9 @@ from pathlib import Path
 
 import portalocker
 
-from crossimage.utils.files import open_regular
 from crossimage.utils.manifest import open_shared
 from crossimage.utils.writing.folders import make_folder
+from crossimage.utils.writing.temporary import open_regular
 
 _LIST = re.compile(r"crossimage-(\d+)-of-(\d+)-\w+\.jsonl")
 

@@ -14,8 +14,8 @@ import numpy as np
 from crossimage.data.sources.find import LeftOut, walk_images
 from crossimage.inference.files.names import output_names
 from crossimage.inference.outputs import SHEET
-from crossimage.utils.files import RealPaths
 from crossimage.utils.manifest import is_manifest, known_files
+from crossimage.utils.paths import RealPaths
 
 
 class Item(NamedTuple):

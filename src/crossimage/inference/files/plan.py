@@ -36,8 +36,8 @@ from crossimage.inference.styles import Draw
 from crossimage.inference.targets import Target
 from crossimage.labels import To
 from crossimage.utils.arguments import whole
-from crossimage.utils.files import RealPaths, as_path
 from crossimage.utils.manifest import Entry, sha256_of
+from crossimage.utils.paths import RealPaths, as_path
 from crossimage.utils.seeds import seed_of
 
 ALL_LABELS = "all"

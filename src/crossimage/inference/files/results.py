@@ -13,10 +13,11 @@ from types import TracebackType
 from typing import IO, NamedTuple, Protocol, Self
 
 from crossimage.data.images.encoded import ImageFile
-from crossimage.utils.files import atomic, leftovers
+from crossimage.utils.files import atomic
 from crossimage.utils.manifest import Entry, ManifestWriter, list_names, rewrite_list
 from crossimage.utils.reading import open_data
 from crossimage.utils.writing.folders import make_folder
+from crossimage.utils.writing.temporary import leftovers
 
 
 class Written(NamedTuple):

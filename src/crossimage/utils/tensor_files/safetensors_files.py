@@ -20,8 +20,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from crossimage.utils.files import check_not_special
 from crossimage.utils.foreign_files import kind_of
+from crossimage.utils.paths import check_not_special
 from crossimage.utils.reading import open_data
 from crossimage.utils.texts.json_text import parse_json
 from crossimage.utils.texts.shown import cut, shown

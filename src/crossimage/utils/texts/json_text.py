@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from crossimage.utils.files import check_not_special
+from crossimage.utils.paths import check_not_special
 from crossimage.utils.reading import read_data
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from crossimage.utils.files import create_folder, sweep_once
+from crossimage.utils.writing.temporary import create_folder, sweep_once
 
 
 @contextmanager

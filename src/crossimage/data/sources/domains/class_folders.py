@@ -19,7 +19,7 @@ from crossimage.data.sources.find import find_files, visible_folders
 from crossimage.data.sources.folders import SPLITS, Domain, find_images, train_folder
 from crossimage.data.sources.split_names import one_of, split_folders
 from crossimage.data.stores.addresses import store_address
-from crossimage.utils.files import as_path
+from crossimage.utils.paths import as_path
 
 _TABLES = (".csv", ".tsv")
 

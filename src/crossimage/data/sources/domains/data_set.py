@@ -9,7 +9,7 @@ from pathlib import Path
 from crossimage.data.sources.find import same_name
 from crossimage.data.stores.addresses import local_path
 from crossimage.data.stores.addresses import shown as shown_place
-from crossimage.utils.files import as_path
+from crossimage.utils.paths import as_path
 
 DataSet = str | Mapping[str, Sequence[str]]
 """A path (or several paths of tables, separated by commas), or paths of each domain by its name."""

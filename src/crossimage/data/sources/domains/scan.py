@@ -29,7 +29,7 @@ from crossimage.data.sources.folders import (
     train_folder,
 )
 from crossimage.data.sources.split_names import split_folders
-from crossimage.utils.files import as_path
+from crossimage.utils.paths import as_path
 
 
 def scan_domains(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from crossimage.config import keys
 from crossimage.methods import METHODS
-from crossimage.utils.setting_names import names_elsewhere, setting_of
+from crossimage.utils.texts.setting_names import names_elsewhere, setting_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 

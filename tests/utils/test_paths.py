@@ -1,0 +1,43 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from crossimage.utils.paths import as_path
+
+
+def test_an_empty_path_is_refused_and_a_dot_is_not():
+    assert as_path(".", "--out") == Path()
+    with pytest.raises(ValueError, match="--out is empty"):
+        as_path("", "--out")
+
+
+def test_a_leading_tilde_is_the_home_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert as_path("~/runs", "--out") == as_path(Path("~/runs"), "--out") == tmp_path / "runs"
+    assert as_path("~no-such-user.png", "x") == Path("~no-such-user.png")
+    assert as_path("a/~/b", "x") == Path("a/~/b")
+
+
+def test_what_is_no_path_is_refused() -> None:
+    with pytest.raises(ValueError, match="--out: expected a path, found NoneType"):
+        as_path(None, "--out")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("address", "name", "advice"),
+    [
+        ("s3://bucket/run", "--out", "aws s3 cp --recursive FOLDER s3://bucket/run"),
+        ("gs://bucket/a", "a path of a", "gcloud storage cp --recursive gs://bucket/a FOLDER"),
+        ("s3://bucket/a-{00..09}.tar", "a", "aws s3 cp --recursive s3://bucket FOLDER"),
+        ("https://example.org/a.zip", "--data", "curl -O https://example.org/a.zip"),
+        ("memory://bucket/a", "--data", "copy the files"),
+    ],
+)
+def test_an_address_is_no_local_path(address, name, advice):
+    for given in (address, Path(address)):
+        with pytest.raises(ValueError, match=f"^{name}: .*{re.escape(advice)}"):
+            as_path(given, name)
+    assert as_path(address, name, stores=True) == Path(address)
