@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch_fidelity import feature_extractor_inceptionv3 as inception
 from torch_fidelity import utils
 
-from crossimage.data.images.writing import write_image
+from crossimage.data.images.files import to_pil
 from crossimage.evaluation.galleries.images import images_in
 from crossimage.evaluation.metrics.statistics import statistics_of
 from crossimage.evaluation.networks.open import open_features
@@ -125,7 +125,7 @@ def write_images(folder: Path, count: int, size: int) -> None:
     for number in range(count):
         coarse = torch.rand(1, 3, 16, 16) * 2 - 1
         smooth = nn.functional.interpolate(coarse, (size, size), mode="bicubic").clamp(-1, 1)
-        write_image(folder / f"{number:05}.png", smooth[0])
+        to_pil(smooth[0]).save(folder / f"{number:05}.png")
 
 
 def describe() -> str:

@@ -39,7 +39,7 @@ from crossimage.training.run_names import claim_folder
 from crossimage.training.schedule.durations import option
 from crossimage.training.schedule.rehearsal import fit_to_time
 from crossimage.training.schedule.request import Plan, Request
-from crossimage.training.setup import Setup
+from crossimage.training.setup import RunSetup
 from crossimage.training.step.skipping import SkippedSteps, count_of
 from crossimage.training.stops import STOP_REQUESTED
 from crossimage.training.warm_start import network_settings
@@ -122,7 +122,7 @@ def run_training(
         ):
             if out is None:
                 listener.say(f"the run is {folder}")
-            setup = Setup(
+            setup = RunSetup(
                 recipe, name, method, data, dataset, source.validation, validator, folder,
                 init_from, devices, device, RunThreads(listener), listener,
             )  # fmt: skip
@@ -161,7 +161,7 @@ class _Run:
         accept_data_change: Whether its images may differ from those before.
     """
 
-    setup: Setup
+    setup: RunSetup
     notes: tuple[str, ...]
     by_epochs: bool
     request: Request | None

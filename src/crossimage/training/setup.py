@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Setup:
+class RunSetup:
     """What a run trains, and where and with what it computes.
 
     Attributes:

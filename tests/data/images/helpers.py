@@ -6,6 +6,9 @@ import zlib
 import numpy as np
 import torch
 
+from crossimage.data.images.writing import fill_image
+from crossimage.utils.files import atomic
+
 RNG = np.random.default_rng(0)
 
 
@@ -26,6 +29,12 @@ def png16(path, array):
         + chunk(b"IDAT", zlib.compress(lines))
         + chunk(b"IEND", b"")
     )
+
+
+def write_image(path, x, *args):
+    """An image file as results are written."""
+    with atomic(path) as file:
+        fill_image(file, path, x, *args)
 
 
 def picture(*shape):

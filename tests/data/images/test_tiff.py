@@ -15,14 +15,13 @@ from crossimage.data.images.files import (
     verify,
 )
 from crossimage.data.images.pixels import BombError, ImageError
-from crossimage.data.images.writing import write_image
-from tests.data.images.helpers import RNG, as_tensor, picture
+from tests.data.images.helpers import RNG, as_tensor, picture, write_image
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
 def test_float_tiff_keeps_its_range(tmp_path, channels):
     x = torch.rand(channels, 6, 9) * 2 - 1
-    write_image(tmp_path / "x.tif", x, value_range=(-3, 500))
+    write_image(tmp_path / "x.tif", x, (-3, 500))
     raw = tifffile.imread(tmp_path / "x.tif")
     assert raw.dtype == np.float32
     assert raw.min() < 100 < 400 < raw.max()

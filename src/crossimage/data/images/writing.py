@@ -21,7 +21,6 @@ from crossimage.data.images.colour_profiles import standard_profile
 from crossimage.data.images.metadata import MAKER_NOTE, Metadata, joined_texts
 from crossimage.data.images.pixels import Depth
 from crossimage.data.images.tiff_writing import rows_per_strip, write_tiff
-from crossimage.utils.files import atomic
 from crossimage.utils.intensities import to_uint8
 
 EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff")
@@ -52,7 +51,8 @@ Rows = tuple[Tensor, Tensor | None, Tensor | None]
 _MAX_EXIF = 65_000  # bytes, in a JPEG
 
 
-def write_image(
+def fill_image(
+    file: IO[bytes],
     path: str | Path,
     x: Tensor,
     value_range: tuple[float, float] | None = None,
@@ -63,13 +63,14 @@ def write_image(
     alpha: Tensor | None = None,
     metadata: Metadata | None = None,
 ) -> None:
-    """Write an image file in the format of its suffix, atomically.
+    """Write an image to an open file in the format of its suffix.
 
     Colours are sRGB, and the file says so. JPEGs have a quality of 95 and all of their chroma
     (4:4:4); WebP files are lossless.
 
     Args:
-        path: The file to write.
+        file: The file, which can be sought.
+        path: Its name, which has the suffix and stands in messages.
         x: Float tensor (C, H, W) in [-1, 1]; values outside are clipped.
         value_range: The values of -1 and 1 in files of more than 8 bits; by default these are in
             [-1, 1] in floating-point files, and use the full range of 16 bits.
@@ -84,41 +85,6 @@ def write_image(
     Raises:
         ValueError: The suffix is unknown, or its format cannot hold that many channels, opacity or
             that depth.
-        OSError: The file cannot be written.
-    """
-    with atomic(Path(path)) as file:
-        fill_image(
-            file, path, x, value_range, gaps, nodata, depth=depth, alpha=alpha, metadata=metadata
-        )
-
-
-def fill_image(
-    file: IO[bytes],
-    path: str | Path,
-    x: Tensor,
-    value_range: tuple[float, float] | None = None,
-    gaps: Tensor | None = None,
-    nodata: float | None = None,
-    *,
-    depth: Depth | None = None,
-    alpha: Tensor | None = None,
-    metadata: Metadata | None = None,
-) -> None:
-    """Write an image to an open file in the format of its suffix; see :func:`write_image`.
-
-    Args:
-        file: The file, which can be sought.
-        path: Its name, which has the suffix and stands in messages.
-        x: As for :func:`write_image`.
-        value_range: As for :func:`write_image`.
-        gaps: As for :func:`write_image`.
-        nodata: As for :func:`write_image`.
-        depth: As for :func:`write_image`.
-        alpha: As for :func:`write_image`.
-        metadata: As for :func:`write_image`.
-
-    Raises:
-        ValueError: As for :func:`write_image`.
         OSError: The file cannot be written.
     """
     rows = iter([(x, alpha, gaps)])
@@ -151,15 +117,15 @@ def fill_rows(
         path: Its name, which has the suffix and stands in messages.
         rows: Some rows after the other, from the first to the last.
         shape: C, H and W of the image.
-        value_range: As for :func:`write_image`.
+        value_range: As for :func:`fill_image`.
         gaps: Whether there may be pixels without a value.
-        nodata: As for :func:`write_image`.
-        depth: As for :func:`write_image`.
+        nodata: As for :func:`fill_image`.
+        depth: As for :func:`fill_image`.
         alpha: Whether there is opacity.
-        metadata: As for :func:`write_image`.
+        metadata: As for :func:`fill_image`.
 
     Raises:
-        ValueError: As for :func:`write_image`.
+        ValueError: As for :func:`fill_image`.
         OSError: The file cannot be written.
     """
     path, metadata = Path(path), metadata or Metadata()
