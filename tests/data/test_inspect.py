@@ -9,7 +9,8 @@ from PIL import Image
 from rich.console import Console
 
 from crossimage.config import Config
-from crossimage.data.inspect import inspect, print_report
+from crossimage.data.data_report import print_report
+from crossimage.data.inspect import inspect
 from crossimage.labels import LabelledConfig
 
 

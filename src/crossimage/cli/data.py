@@ -63,7 +63,7 @@ def data_inspect(
         recipe = settings[0] if named else None
         method, config = configured(recipe, overrides)
 
-    from crossimage.data.inspect import print_report
+    from crossimage.data.data_report import print_report
     from crossimage.data.sources.domains.data_set import read_data_set
     from crossimage.doctor.examination import examine
     from crossimage.doctor.report import sentences, write_report

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from crossimage.data.data_report import DataReport, SplitReport
 from crossimage.data.datasets import Images
 from crossimage.data.images.class_ids import names_classes
-from crossimage.data.inspect import DataReport, SplitReport
 from crossimage.data.near_duplicates import families, find_alike
 from crossimage.data.sources.find import visible_folders
 from crossimage.data.sources.folders import SPLITS, Domain, Split

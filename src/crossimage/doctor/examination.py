@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from crossimage.config import Config
-from crossimage.data.inspect import DataReport, inspect
+from crossimage.data.data_report import DataReport
+from crossimage.data.inspect import inspect
 from crossimage.doctor.diagnosis import Diagnosis, Warning, diagnose
 from crossimage.doctor.fitting import Fitting, find_fitting
 from crossimage.doctor.looks import Looks
