@@ -146,6 +146,32 @@ def check_rgb(x: Tensor) -> None:
         )
 
 
+def check_pairs(x: Tensor, y: Tensor, network: str, smallest: int) -> None:
+    """Check that two tensors hold RGB images of 8 bits that a network can compare in pairs.
+
+    Args:
+        x: The images.
+        y: Their partners.
+        network: Name of the network, for error messages.
+        smallest: The least height and width that it takes.
+
+    Raises:
+        ValueError: They are not (N, 3, H, W) of uint8, differ in shape, or are too small.
+    """
+    check_rgb(x)
+    check_rgb(y)
+    if x.shape != y.shape:
+        raise ValueError(
+            f"found images {tuple(x.shape)} and {tuple(y.shape)}; {network} compares images of "
+            "the same size"
+        )
+    if min(x.shape[2:]) < smallest:
+        raise ValueError(
+            f"found images of {x.shape[3]} x {x.shape[2]} pixels; {network} needs at least "
+            f"{smallest} x {smallest}"
+        )
+
+
 def resize_shortest(x: Tensor, size: int) -> Tensor:
     """Resize images (..., H, W) so that their shortest side is ``size``."""
     if min(x.shape[-2:]) == size:

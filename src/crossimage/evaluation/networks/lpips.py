@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torchmetrics.functional.image.lpips import _NoTrainLpips  # the network without its weights
 from torchvision.models import AlexNet_Weights, SqueezeNet1_1_Weights, VGG16_Weights
 
-from crossimage.evaluation.galleries.images import check_rgb
+from crossimage.evaluation.galleries.images import check_pairs
 from crossimage.evaluation.options import Backbone
 from crossimage.evaluation.report.figures import library
 from crossimage.utils.intensities import from_uint8
@@ -74,18 +74,7 @@ class LPIPS:
         Raises:
             ValueError: They are not such images, differ in shape, or are too small.
         """
-        check_rgb(x)
-        check_rgb(y)
-        if x.shape != y.shape:
-            raise ValueError(
-                f"found images {tuple(x.shape)} and {tuple(y.shape)}; LPIPS compares images of "
-                "the same size"
-            )
-        if min(x.shape[2:]) < self._min_size:
-            raise ValueError(
-                f"found images of {x.shape[3]} x {x.shape[2]} pixels; LPIPS with {self.name} "
-                f"needs at least {self._min_size} x {self._min_size}"
-            )
+        check_pairs(x, y, f"LPIPS with {self.name}", self._min_size)
         both = zip(torch.split(x, _BATCH_SIZE), torch.split(y, _BATCH_SIZE), strict=True)
         distances = [self._network(self._signed(a), self._signed(b)).reshape(-1) for a, b in both]
         return torch.cat(distances).cpu()

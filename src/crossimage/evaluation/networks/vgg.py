@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import VGG16_Weights, vgg16
 
-from crossimage.evaluation.galleries.images import check_rgb
+from crossimage.evaluation.galleries.images import check_pairs
 from crossimage.evaluation.report.figures import library
 from crossimage.networks.layers.normalisation import instance_norm
 from crossimage.utils.paths import expanded
@@ -129,18 +129,7 @@ class ContentDistance:
         Raises:
             ValueError: They are not such images, differ in size, or are too small.
         """
-        check_rgb(x)
-        check_rgb(y)
-        if x.shape != y.shape:
-            raise ValueError(
-                f"found images {tuple(x.shape)} and {tuple(y.shape)}; the perceptual distance "
-                "compares images of the same size"
-            )
-        if min(x.shape[2:]) < _MIN_SIZE:
-            raise ValueError(
-                f"found images of {x.shape[3]} x {x.shape[2]} pixels; relu5_3 of VGG16 needs at "
-                f"least {_MIN_SIZE} x {_MIN_SIZE}"
-            )
+        check_pairs(x, y, "relu5_3 of VGG16", _MIN_SIZE)
         parts = zip(torch.split(x, _BATCH_SIZE), torch.split(y, _BATCH_SIZE), strict=True)
         return torch.cat([self._distances(a, b) for a, b in parts]).cpu()
 
