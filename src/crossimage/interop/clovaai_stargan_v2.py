@@ -15,7 +15,6 @@ from typing import Any
 from torch import Tensor
 
 from crossimage.config import build
-from crossimage.interop.junyanz import refuse_config
 from crossimage.interop.mapping import (
     CheckpointFile,
     ConvertedModel,
@@ -27,6 +26,7 @@ from crossimage.interop.mapping import (
     networks_of,
     note_shapes,
 )
+from crossimage.interop.networks import refuse_config
 from crossimage.methods.stargan_v2 import AFHQ, StarGANv2, StarGANv2Config
 from crossimage.networks.stargan_v2.generator import halvings
 from crossimage.networks.stargan_v2.landmarks import (

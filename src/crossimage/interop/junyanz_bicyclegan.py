@@ -15,18 +15,11 @@ from torch import Tensor, nn
 
 from crossimage.interop import junyanz
 from crossimage.interop.junyanz import (
-    Network,
     NormHints,
-    configure,
     conv_channels,
-    discriminator_settings,
     is_patch,
     is_unet,
-    load_network,
-    no_dropout,
     patch_discriminator,
-    refuse_config,
-    role_notes,
 )
 from crossimage.interop.junyanz_options import check_shapes, choose_direction
 from crossimage.interop.mapping import (
@@ -38,6 +31,15 @@ from crossimage.interop.mapping import (
     choose_settings,
     networks_of,
     note_shapes,
+)
+from crossimage.interop.networks import (
+    Network,
+    configure,
+    discriminator_settings,
+    load_network,
+    no_dropout,
+    refuse_config,
+    role_notes,
 )
 from crossimage.methods.bicyclegan import BicycleGAN, BicycleGANConfig
 from crossimage.networks.layers.blocks import NormName

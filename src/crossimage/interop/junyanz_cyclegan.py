@@ -11,18 +11,11 @@ from typing import Any
 from torch import Tensor
 
 from crossimage.interop.junyanz import (
-    check_same_blurs,
-    configure,
-    discriminator_settings,
     is_patch,
     is_resnet,
-    load_network,
     norm_hints,
     patch_discriminator,
-    published_size,
-    refuse_config,
     resnet_generator,
-    role_notes,
 )
 from crossimage.interop.junyanz_options import (
     check_shapes,
@@ -36,6 +29,15 @@ from crossimage.interop.mapping import (
     check_options,
     networks_of,
     note_shapes,
+)
+from crossimage.interop.networks import (
+    check_same_blurs,
+    configure,
+    discriminator_settings,
+    load_network,
+    published_size,
+    refuse_config,
+    role_notes,
 )
 from crossimage.methods.cyclegan import CycleGAN, CycleGANConfig
 

@@ -13,22 +13,15 @@ from typing import Any
 from torch import Tensor
 
 from crossimage.interop.junyanz import (
-    configure,
     count_halvings,
-    discriminator_settings,
     image_channels,
     is_antialiased,
     is_patch,
     is_resnet,
     is_unet,
-    load_network,
-    no_dropout,
     norm_hints,
     patch_discriminator,
-    published_size,
-    refuse_config,
     resnet_generator,
-    role_notes,
     unet,
 )
 from crossimage.interop.junyanz_options import (
@@ -44,6 +37,15 @@ from crossimage.interop.mapping import (
     choose_settings,
     networks_of,
     note_shapes,
+)
+from crossimage.interop.networks import (
+    configure,
+    discriminator_settings,
+    load_network,
+    no_dropout,
+    published_size,
+    refuse_config,
+    role_notes,
 )
 from crossimage.methods.pix2pix import Pix2Pix, Pix2PixConfig
 

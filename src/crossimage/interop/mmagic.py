@@ -12,8 +12,9 @@ from typing import Any, Literal, get_args
 
 from torch import Tensor
 
-from crossimage.interop.junyanz import Network, conv_channels
+from crossimage.interop.junyanz import conv_channels
 from crossimage.interop.mapping import CheckpointFile
+from crossimage.interop.networks import Network
 from crossimage.networks.layers.blocks import NormName
 
 Order = Literal["bgr", "rgb"]

@@ -6,12 +6,6 @@ from typing import Any
 
 from torch import Tensor
 
-from crossimage.interop.junyanz import (
-    configure,
-    discriminator_settings,
-    load_network,
-    published_size,
-)
 from crossimage.interop.mapping import (
     CheckpointFile,
     ConvertedModel,
@@ -33,6 +27,12 @@ from crossimage.interop.mmagic import (
     shapes_of,
     split_domains,
     to_rgb,
+)
+from crossimage.interop.networks import (
+    configure,
+    discriminator_settings,
+    load_network,
+    published_size,
 )
 from crossimage.methods.cyclegan import CycleGAN, CycleGANConfig
 

@@ -6,12 +6,6 @@ from typing import Any
 
 from torch import Tensor
 
-from crossimage.interop.junyanz import (
-    configure,
-    discriminator_settings,
-    load_network,
-    published_size,
-)
 from crossimage.interop.mapping import (
     CheckpointFile,
     ConvertedModel,
@@ -34,6 +28,12 @@ from crossimage.interop.mmagic import (
     split_domains,
     to_rgb,
     unet,
+)
+from crossimage.interop.networks import (
+    configure,
+    discriminator_settings,
+    load_network,
+    published_size,
 )
 from crossimage.methods.pix2pix import Pix2Pix, Pix2PixConfig
 

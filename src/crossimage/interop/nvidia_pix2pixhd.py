@@ -11,16 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from crossimage.interop.junyanz import (
-    NormHints,
-    configure,
-    count_halvings,
-    is_resnet,
-    load_network,
-    refuse_config,
-    resnet_generator,
-    role_notes,
-)
+from crossimage.interop.junyanz import NormHints, count_halvings, is_resnet, resnet_generator
 from crossimage.interop.mapping import (
     CheckpointFile,
     ConvertedModel,
@@ -30,6 +21,7 @@ from crossimage.interop.mapping import (
     networks_of,
     note_shapes,
 )
+from crossimage.interop.networks import configure, load_network, refuse_config, role_notes
 from crossimage.methods.pix2pix import Pix2Pix, Pix2PixConfig
 
 FILES = Files(("G",), ("D",))

@@ -12,17 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from crossimage.interop.junyanz import (
-    Network,
-    configure,
-    conv_channels,
-    count_halvings,
-    load_network,
-    norm_of,
-    published_size,
-    refuse_config,
-    role_notes,
-)
+from crossimage.interop.junyanz import conv_channels, count_halvings, norm_of
 from crossimage.interop.mapping import (
     CheckpointFile,
     ConvertedModel,
@@ -30,6 +20,14 @@ from crossimage.interop.mapping import (
     check_options,
     networks_of,
     note_shapes,
+)
+from crossimage.interop.networks import (
+    Network,
+    configure,
+    load_network,
+    published_size,
+    refuse_config,
+    role_notes,
 )
 from crossimage.methods.cyclegan import CycleGAN, CycleGANConfig
 

@@ -17,15 +17,11 @@ from torch import Tensor, nn
 from crossimage.config import build
 from crossimage.interop.file_names import read_name
 from crossimage.interop.junyanz import (
-    Network,
     conv_channels,
-    discriminator_settings,
     image_channels,
     is_patch,
     is_resnet,
-    load_network,
     patch_discriminator,
-    refuse_config,
     resnet_generator,
 )
 from crossimage.interop.mapping import (
@@ -40,6 +36,7 @@ from crossimage.interop.mapping import (
     networks_of,
     note_shapes,
 )
+from crossimage.interop.networks import Network, discriminator_settings, load_network, refuse_config
 from crossimage.methods.sketch_to_photo import SketchToPhoto, SketchToPhotoConfig
 from crossimage.networks.pretrained import StyleFeatures
 

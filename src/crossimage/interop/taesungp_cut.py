@@ -12,20 +12,13 @@ from typing import Any
 from torch import Tensor
 
 from crossimage.interop.junyanz import (
-    Network,
-    check_same_blurs,
-    configure,
-    discriminator_settings,
     image_channels,
     is_antialiased,
     is_patch,
     is_resnet,
-    load_network,
     norm_hints,
     patch_discriminator,
-    refuse_config,
     resnet_generator,
-    role_notes,
 )
 from crossimage.interop.junyanz_options import check_shapes, choose_direction, choose_test_mode
 from crossimage.interop.mapping import (
@@ -38,6 +31,15 @@ from crossimage.interop.mapping import (
     load_weights,
     networks_of,
     note_shapes,
+)
+from crossimage.interop.networks import (
+    Network,
+    check_same_blurs,
+    configure,
+    discriminator_settings,
+    load_network,
+    refuse_config,
+    role_notes,
 )
 from crossimage.methods.cut import CUT, CUTConfig
 from crossimage.methods.sincut import SinCUT

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from crossimage.config import build
-from crossimage.interop.junyanz import refuse_config, role_notes
 from crossimage.interop.mapping import (
     CheckpointFile,
     ConvertedModel,
@@ -26,6 +25,7 @@ from crossimage.interop.mapping import (
     networks_of,
     note_shapes,
 )
+from crossimage.interop.networks import refuse_config, role_notes
 from crossimage.interop.taesungp_cut import (
     FILES,
     ROLES,

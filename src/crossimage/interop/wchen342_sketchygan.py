@@ -16,7 +16,6 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrize import is_parametrized
 
 from crossimage.config import build
-from crossimage.interop.junyanz import refuse_config
 from crossimage.interop.mapping import (
     CheckpointFile,
     ConvertedModel,
@@ -28,6 +27,7 @@ from crossimage.interop.mapping import (
     networks_of,
     note_shapes,
 )
+from crossimage.interop.networks import refuse_config
 from crossimage.methods.sketchygan import SketchyGAN, SketchyGANConfig
 from crossimage.networks.masked_residual import HALVINGS, ClassBatchNorm, NoiseLayer
 

@@ -14,7 +14,6 @@ from typing import Any
 from torch import Tensor
 
 from crossimage.config import build
-from crossimage.interop.junyanz import refuse_config, role_notes
 from crossimage.interop.mapping import (
     CheckpointFile,
     ConvertedModel,
@@ -27,6 +26,7 @@ from crossimage.interop.mapping import (
     networks_of,
     note_shapes,
 )
+from crossimage.interop.networks import refuse_config, role_notes
 from crossimage.methods.stargan import CELEBA, StarGAN, StarGANConfig
 
 FILES = Files(("G",), ("D",))
