@@ -138,20 +138,25 @@ class ConsoleListener(Listener):
 def progress_bar(console: Console) -> Progress:
     """Return the bar of a run: one line, in which losses are cut before anything else.
 
-    Bar, step and time left are there down to 60 columns, as in the cell of a notebook.
+    Bar, step and time left are there down to 40 columns: below 60, as in a split window, the bar is
+    shorter, and speed and losses are left out.
     """
+    narrow = console.width < 60
 
     def fixed() -> Column:
         return Column(no_wrap=True)
 
-    return Progress(
-        BarColumn(bar_width=12, table_column=fixed()),
-        MofNCompleteColumn(table_column=fixed()),
-        TimeRemainingColumn(table_column=fixed()),
-        TextColumn("left", table_column=fixed()),
+    figures = [
         TextColumn("{task.fields[rate]}", markup=False, table_column=fixed()),
         # the only column that may shrink
         _Cut("{task.fields[losses]}", markup=False, table_column=Column()),
+    ]
+    return Progress(
+        BarColumn(bar_width=6 if narrow else 12, table_column=fixed()),
+        MofNCompleteColumn(table_column=fixed()),
+        TimeRemainingColumn(table_column=fixed()),
+        TextColumn("left", table_column=fixed()),
+        *([] if narrow else figures),
         console=console,
         disable=not console.is_terminal,
         speed_estimate_period=600,
