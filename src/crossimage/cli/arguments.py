@@ -134,7 +134,7 @@ def parse_shard(text: str | None, seed: int | None) -> tuple[int, int] | None:
     if not digits or not 1 <= int(k) <= int(n):
         raise ValueError(
             f"--shard {cut(text)!r} is not a part of the inputs; expected K/N with K from 1 to N, "
-            "such as --shard 3/16"
+            "of at most nine digits, such as --shard 3/16"
         )
     if seed is None:
         raise ValueError("--shard needs --seed, so that all shards draw the same styles")

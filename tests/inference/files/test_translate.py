@@ -654,8 +654,11 @@ def test_shards_refuse_results_of_another_translation(
     model: Translator, photos: Path, tmp_path: Path
 ) -> None:
     model.translate_files(photos, tmp_path, seed=1, shard=(1, 2))
-    for options, what in (({"seed": 2}, "seed"), ({"seed": 1, "size": 8}, "settings")):
-        with pytest.raises(ValueError, match=f"another {what}"):
+    for options, what in (
+        ({"seed": 2}, "another seed"),
+        ({"seed": 1, "size": 8}, "other settings"),
+    ):
+        with pytest.raises(ValueError, match=what):
             model.translate_files(photos, tmp_path, shard=(2, 2), **options)
     parameter = next(model.networks.parameters())
     parameter.copy_(parameter + 1)

@@ -175,6 +175,20 @@ def test_a_bucket_without_permission_ends_the_translation(
         translate(model, "memory://bucket/in", "memory://bucket/out")
 
 
+def test_a_missing_bucket_ends_the_translation(
+    model: Translator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("memory://bucket/in", images(3))
+    system = type(fsspec.filesystem("memory"))
+
+    def missing(*_: object, **__: object) -> None:
+        raise FileNotFoundError("The specified object does not exist")
+
+    monkeypatch.setattr(system, "pipe_file", missing)
+    with pytest.raises(StoreError, match=r"^memory://bucket/out.*: the bucket does not exist"):
+        translate(model, "memory://bucket/in", "memory://bucket/out")
+
+
 def test_no_network_and_no_credentials_are_told() -> None:
     exceptions = pytest.importorskip("botocore.exceptions")
     for error, reason in (

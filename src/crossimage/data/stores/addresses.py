@@ -105,8 +105,12 @@ def _limits(scheme: str) -> dict[str, Any]:
 
 
 @contextmanager
-def told(address: str) -> Iterator[None]:
+def told(address: str, *, writing: bool = False) -> Iterator[None]:
     """Turn errors of a store into a sentence about an address.
+
+    Args:
+        address: The address.
+        writing: Whether an object is written there, which needs nothing but a bucket.
 
     Raises:
         FileNotFoundError: There is no such object or bucket.
@@ -120,7 +124,7 @@ def told(address: str) -> Iterator[None]:
     except FileNotFoundError as error:
         if lost := _lost_behind(error):
             raise LostStoreError(f"{address}: {lost}") from None
-        bucket = _NO_BUCKET.search(str(error)) is not None
+        bucket = writing or _NO_BUCKET.search(str(error)) is not None
         what = (
             "the bucket does not exist; make it, or correct the name"
             if bucket

@@ -45,14 +45,14 @@ class Records:
         )
 
     def difference(self, earlier: Entry) -> str | None:
-        """Return what an earlier result was made with that is another now; None if nothing."""
+        """Return what an earlier result was made with that is different now; None if nothing."""
         mine = self._common
         settings = {k: v for k, v in earlier.settings.items() if k != "half"}
         if earlier.model != mine.model:
-            return "model"
+            return "another model"
         if earlier.seed not in (None, mine.seed):
-            return "seed"
-        return "settings" if settings != mine.settings else None
+            return "another seed"
+        return "other settings" if settings != mine.settings else None
 
     def job(self, results: int, shards: int | None = None) -> Entry:
         """Describe a run that makes a number of results, those that are there already included.

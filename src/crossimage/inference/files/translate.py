@@ -245,7 +245,7 @@ def check_same(ledger: Ledger, plan: Plan) -> None:
     for earlier in ledger.entries():
         if earlier.kind == RESULT and (other := plan.records.difference(earlier)):
             raise ValueError(
-                f"{plan.results} holds results with another {other} ({earlier.output}), "
+                f"{plan.results} holds results with {other} ({earlier.output}), "
                 "expected those of the same translation; choose another folder for the results"
             )
 

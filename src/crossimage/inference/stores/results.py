@@ -82,7 +82,7 @@ class StoreResults:
             file.seek(0)
             data = file.read()
         path = self._path(name)
-        with told(self.shown(name)):
+        with told(self.shown(name), writing=True):
             self._system.pipe_file(path, data)
             info = self._system.info(path)
         state = State(len(data), version_of(info))
@@ -105,7 +105,7 @@ class StoreResults:
                 self._parts += 1
                 start = list_name.removesuffix(".jsonl")
                 part = f"{start}-{self._id}-{self._parts:06}.jsonl"
-                with told(self.shown(part)):
+                with told(self.shown(part), writing=True):
                     self._system.pipe_file(self._path(part), b"".join(lines))
                 lines.clear()
         self._last = time.monotonic()
