@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 import crossimage
-from crossimage.export.int8 import find_images
+from crossimage.export.int8 import check_images, find_images
 from crossimage.export.write import export_model
 from tests.inference.exported.graphs import onnx
 from tests.inference.strips.test_engine import predictor
@@ -33,6 +33,19 @@ def test_at_most_eighty_images_are_used_evenly(tmp_path: Path) -> None:
 def test_one_image_is_not_enough(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds 1 image, and at least 2 of the source domain"):
         find_images(save_images(tmp_path / "a", 1))
+
+
+@pytest.mark.parametrize("content", ["", "no image", "cut"])
+def test_a_broken_image_is_named_before_anything_is_computed(content: str, tmp_path: Path) -> None:
+    folder = save_images(tmp_path / "images", 3)
+    broken = folder / "001.png"
+    broken.write_bytes(broken.read_bytes()[:60] if content == "cut" else content.encode())
+    model = predictor("munit")
+    with pytest.raises(ValueError, match=r"^--int8: .*001.png .*; remove it from the folder"):
+        check_images(model, "b", find_images(folder))
+    with pytest.raises(ValueError, match="001.png"):
+        export_model(model, tmp_path / "m.onnx", int8=folder)
+    assert not list(tmp_path.glob("*.onnx"))
 
 
 @pytest.mark.slow

@@ -41,3 +41,18 @@ def test_an_address_is_no_local_path(address, name, advice):
         with pytest.raises(ValueError, match=f"^{name}: .*{re.escape(advice)}"):
             as_path(given, name)
     assert as_path(address, name, stores=True) == Path(address)
+
+
+@pytest.mark.parametrize("address", ["hf://jane/shoes", "hf:/jane/shoes@v1", "builtin:outlines"])
+def test_addresses_of_models_are_no_files(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = address.replace("hf:/j", "hf://j")
+    with pytest.raises(ValueError, match=f"^a file: {expected} is the address of a model.*info"):
+        as_path(address, "a file")
+    with pytest.raises(ValueError, match=expected):
+        as_path(Path(address), "a file")
+    monkeypatch.chdir(tmp_path)
+    Path(address).parent.mkdir(parents=True, exist_ok=True)
+    Path(address).touch()
+    assert as_path(Path(address), "a file").is_file()

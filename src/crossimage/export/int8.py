@@ -78,6 +78,21 @@ def find_images(folder: Path) -> list[Path]:
     return [found.images[int(i * step)] for i in range(min(_MOST, count))]
 
 
+def check_images(predictor: Predictor, letter: str, images: Sequence[Path]) -> None:
+    """Check that all images can be read, before what takes long.
+
+    Raises:
+        ValueError: One can't be used.
+    """
+    try:
+        for _ in _inputs(predictor, letter, images):
+            pass
+    except ValueError as error:
+        raise ValueError(
+            f"--int8: {error}; remove it from the folder, or give a folder of other images"
+        ) from None
+
+
 def quantised(
     model: ModelProto, predictor: Predictor, letter: str, images: Sequence[Path]
 ) -> tuple[ModelProto, Measured]:

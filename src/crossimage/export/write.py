@@ -11,7 +11,7 @@ from torch import Tensor
 from crossimage.checkpoints.model_file import model_hash
 from crossimage.config import to_dict
 from crossimage.export.graphs import NotExportable, build_graph
-from crossimage.export.int8 import find_images, quantised
+from crossimage.export.int8 import check_images, find_images, quantised
 from crossimage.export.parts import Function, parts_of
 from crossimage.export.verify import TOLERANCE, largest_difference
 from crossimage.inference.exported.about import About, beside
@@ -61,7 +61,8 @@ def export_model(
     require("onnx"), require("onnxscript"), require("onnxruntime")
     letter = _target(predictor, to)
     _check(predictor, path)
-    images = [] if int8 is None else find_images(int8)  # before what takes long
+    images = [] if int8 is None else find_images(int8)
+    check_images(predictor, letter, images)
     functions, models, difference = parts_of(predictor, letter), {}, 0.0
     for function in functions:
         model, found = _graph(predictor, function)

@@ -9,6 +9,7 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
 _ELSEWHERE = re.compile(r"(s3a?|gs|gcs|az|abfss?|memory|https?|ftp):/+(.*)", re.I | re.DOTALL)
+_MODEL = re.compile(r"(builtin:|hf:/)/?(.+)", re.DOTALL)  # an address of a model
 _COPY = {"s3": "aws s3 cp --recursive", "gs": "gcloud storage cp --recursive"}
 """Commands that copy folders from or to a store."""
 
@@ -40,6 +41,12 @@ def _check_local(path: str | Path, name: str) -> None:
     Raises:
         ValueError: It is one.
     """
+    if (model := _MODEL.fullmatch(str(path))) and not os.path.lexists(path):
+        address = f"{model[1]}{'' if model[1] == 'builtin:' else '/'}{model[2]}"
+        raise ValueError(
+            f"{name}: {address} is the address of a model, and here a local file or folder is "
+            f"expected; `crossimage info {address}` names the model's file"
+        )
     match = _ELSEWHERE.fullmatch(str(path))
     if match is None:
         return
