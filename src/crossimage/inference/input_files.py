@@ -176,6 +176,8 @@ def _sources(
             name = getattr(given, "name", None)
             name = name if isinstance(name, str) else "image"
             yield InputFile(incoming.add(read_file(given), name), Path())
+        elif isinstance(given, str | Path) and _names_stored_shards(given):
+            yield from _members(given, found)
         elif isinstance(given, str | Path) and (address := store_address(given)):
             objects = find_objects(address)
             found.left_out += objects.left_out
@@ -204,10 +206,7 @@ def _named(path: Path, out: Path, found: FoundInputs, alone: bool) -> Iterator[I
     if path.is_dir():
         yield from _images_in(path, path, out, found)
     elif names_shards(path):
-        members = find_members([path])
-        found.left_out += members.left_out
-        for member in members.images:
-            yield InputFile(member, Path(members.below_top(member)).parent)
+        yield from _members(path, found)
     elif path.is_file():
         if path.suffix.lower() == _LIST and _is_list(path, alone):
             yield from _listed(path)
@@ -223,6 +222,19 @@ def _named(path: Path, out: Path, found: FoundInputs, alone: bool) -> Iterator[I
         yield from _listed(as_path(str(path)[1:], "the path of a list"))
     else:
         yield from _matches(path, out, found)
+
+
+def _names_stored_shards(given: str | Path) -> bool:
+    """Return whether an input names tar files in a store or on a web server."""
+    return store_address(given, web=True) is not None and names_shards(given)
+
+
+def _members(shards: str | Path, found: FoundInputs) -> Iterator[InputFile]:
+    """Yield the images in tar files."""
+    members = find_members([shards])
+    found.left_out += members.left_out
+    for member in members.images:
+        yield InputFile(member, Path(members.below_top(member)).parent)
 
 
 def _matches(pattern: Path, out: Path, found: FoundInputs) -> Iterator[InputFile]:

@@ -19,7 +19,7 @@ from crossimage.inference.translator import Translator
 from crossimage.methods.munit import MUNIT, MUNITConfig
 from crossimage.utils.manifest import sha256_of
 from tests.data.shards.helpers import images, png, write_tar
-from tests.data.stores.servers import use_server
+from tests.data.stores.servers import use_server, web_server
 from tests.inference.files.test_translate import SHAPE
 
 fsspec = pytest.importorskip("fsspec", reason="the extra scale is not installed")
@@ -142,6 +142,12 @@ def test_patterns_single_objects_and_shards_are_inputs(
     in_folder = translate(model, str(tmp_path / "a.tar"), tmp_path / "local").written
     in_store = translate(model, f"{store}/a.tar", tmp_path / "remote").written
     assert [sha256_of(p) for p in in_folder] == [sha256_of(p) for p in in_store]
+    put(store, {"b-0.tar": shard})
+    with web_server({"b-0.tar": shard}) as address:
+        for place in (store, address):
+            out = tmp_path / f"range-{place[:4]}"
+            written = translate(model, f"{place}/b-{{0..0}}.tar", out).written
+            assert [sha256_of(p) for p in in_folder] == [sha256_of(p) for p in written]
 
 
 def test_inputs_in_a_store_are_not_overwritten(model: Translator, store: str) -> None:
