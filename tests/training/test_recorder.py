@@ -11,9 +11,11 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from crossimage import train
+from crossimage.config import Config
 from crossimage.training.listener import Listener
 from crossimage.training.loss_table import read_rows
 from crossimage.training.recorder import Recorder
+from crossimage.training.result import TrainingResult
 from crossimage.utils.contact_sheet import Panel, sheet
 from tests.conftest import small
 
@@ -32,6 +34,16 @@ def run(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def recorder(run: Path) -> Recorder:
     return Recorder(run, Listener(), 9, 9, {}, {}, True, lambda: None)
+
+
+def test_the_page_of_a_stopped_run_names_the_step_that_was_saved(tmp_path: Path) -> None:
+    stopped = TrainingResult(
+        run=tmp_path, method="gan", config=Config(), step=7, first_step=0, targets=(),
+        accuracies={}, stopped_by="SIGINT", warnings=(),
+    )  # fmt: skip
+    recorder(tmp_path).ended(stopped)
+    page = (tmp_path / "index.html").read_text()
+    assert "<dd>7 of 9</dd>" in page and "<dd>stopped</dd>" in page and "time left" not in page
 
 
 def test_metrics_have_a_column_a_term_and_a_row_an_interval(run: Path) -> None:

@@ -317,6 +317,7 @@ class Recorder:
             return
         self._result = result
         self.facts.pop("time left", None)
+        self.facts["step"] = f"{result.step:,} of {self.steps:,}"
         self.facts["state"] = "stopped" if result.stopped_by else "finished"
         if result.stopped_early:
             self.facts["state"] = "ended early"
