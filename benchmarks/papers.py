@@ -43,8 +43,9 @@ class Row:
         name: Name of the row in it.
         hours: Hours of one core that one seed takes.
         prepare: Commands that all rows of the table share, such as making data.
-        commands: Commands of one seed; ``{data}``, ``{work}``, ``{run}`` and ``{seed}`` stand for
-            the data sets, the folder of all runs, that of this seed, and the seed.
+        commands: Commands of one seed; ``{data}``, ``{work}``, ``{run}``, ``{seed}`` and ``{here}``
+            stand for the data sets, the folder of all runs, that of this seed, the seed, and
+            benchmarks/papers.
         figures: By figure, the file that holds it, seen from the run's folder, and its name there:
             ``accuracy.json usps``, or ``report/report.json fid`` of ``crossimage evaluate``; or a
             number that needs no measurement.
@@ -156,6 +157,7 @@ def measure(row: Row, seed: int, data: Path, work: Path) -> None:
     run = work / row.table / f"{row.name}-{seed}"
     run.parent.mkdir(parents=True, exist_ok=True)
     places = {"data": str(data), "work": str(work), "run": str(run), "seed": str(seed)}
+    places["here"] = str(SPECS)
     run_all(row.prepare, places, work / row.table / "prepared.json")
     finished = run_all(row.commands, places, run.with_suffix(".json"))
     figures = {
@@ -163,6 +165,7 @@ def measure(row: Row, seed: int, data: Path, work: Path) -> None:
         for name, where in row.figures.items()
     }
     shown = {"data": "DATA", "work": "WORK", "run": f"WORK/{row.table}/{row.name}-{seed}"}
+    shown["here"] = "benchmarks/papers"
     commands = [c.format(**shown, seed=seed) for c in (*row.prepare, *row.commands)]
     record(row, {
         "seed": seed, "figures": figures, "commands": commands, **origin(run),

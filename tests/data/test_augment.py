@@ -39,6 +39,22 @@ def test_images_too_long_for_any_box_give_their_middle():
     assert random_box(100, 10, config, generator()) == (44, 0, 11, 10)
 
 
+def test_areas_above_1_show_the_whole_image_smaller_within_the_colour_of_its_border():
+    config = replace(
+        PLAIN, resized_crop=1.0, resized_crop_scale=(4.0, 4.0), resized_crop_ratio=(1.0, 1.0)
+    )
+    image = torch.full((3, 20, 20), 51, dtype=torch.uint8)
+    image[:, 2:-2, 2:-2] = 255
+    places = set()
+    for seed in range(8):
+        (x,) = augment([image], config, generator(seed), lambda: [])
+        assert x.shape == (3, 8, 8) and torch.isclose(x.amin(), torch.tensor(51 / 127.5 - 1))
+        white = (x > 0.5).nonzero()[:, 1:]
+        assert 4 <= len(white.unique(dim=0)) <= 16, "a quarter of the 64 pixels, but its border"
+        places.add(tuple(white.float().mean(0).tolist()))
+    assert len(places) > 1, "it lies at different places"
+
+
 def test_images_that_belong_together_are_cut_alike():
     config = replace(PLAIN, resized_crop=1.0, resized_crop_scale=(0.2, 0.6), flip=True)
     for seed in range(5):
@@ -72,7 +88,7 @@ def test_what_is_off_draws_nothing():
     assert jitter([x], PLAIN, draw)[0] is x and torch.equal(draw.get_state(), before)
 
 
-@pytest.mark.parametrize("values", [(0, 0.5), (0.8, 0.5)])
+@pytest.mark.parametrize("values", [(0, 0.5), (0.8, 0.5), (1.5, 1.2)])
 def test_impossible_boxes_are_refused(values):
     with pytest.raises(ValueError, match="resized_crop_scale must be"):
         build(Config, {"resized_crop_scale": values})

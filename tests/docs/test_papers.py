@@ -128,7 +128,7 @@ def test_every_recorded_row_has_a_place_and_every_recipe_exists(
     for row in rows:
         table = papers.tables.read(row.table)
         assert papers.entry(table, row.name)["name"] == row.name
-        places = {"data": "d", "work": "w", "run": "r", "seed": "0"}
+        places = {"data": "d", "work": "w", "run": "r", "seed": "0", "here": "h"}
         for command in (*row.prepare, *row.commands):
             words = shlex.split(command.format(**places))
             if words[:2] == ["crossimage", "train"]:

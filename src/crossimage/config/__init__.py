@@ -26,6 +26,7 @@ from crossimage.config.building import (
 )
 from crossimage.config.fields import (
     AUGMENTATIONS,
+    Areas,
     Augmentations,
     Betas,
     Channels,
@@ -68,7 +69,8 @@ from crossimage.config.yaml_files import read_yaml, write_yaml
 
 # fmt: off
 __all__ = [
-    "AUGMENTATIONS", "Augmentations", "Betas", "C", "Channels", "ClassesConfig", "Companion",
+    "AUGMENTATIONS", "Areas", "Augmentations", "Betas", "C", "Channels", "ClassesConfig",
+    "Companion",
     "Config", "Counts", "DataRules", "Depth", "DepthOrZero", "EARLIER_DEFAULTS", "Epochs",
     "Facts", "FilePath", "Flags", "Fraction", "Groups", "Half", "Halves", "Halvings",
     "HalvingsOrZero", "Indices", "Items", "ItemsOrZero", "Layout", "Letter", "Names",

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from crossimage.config.fields import (
     AUGMENTATIONS,
+    Areas,
     Augmentations,
     Betas,
     Channels,
@@ -27,7 +28,6 @@ from crossimage.config.fields import (
     Range,
     Ranges,
     Share,
-    Shares,
     SideOrZero,
     Size,
     Workers,
@@ -118,7 +118,8 @@ class Config:
         flip: Mirror half of the training images.
         resized_crop: Share of the training images of which a random part is resized to the crop,
             instead of the usual crop.
-        resized_crop_scale: Lowest and highest area of that part, as shares of the image's.
+        resized_crop_scale: Lowest and highest area of that part, relative to the image's, up to 4.
+            Above 1 the image is shown smaller, with the median colour of its border around it.
         resized_crop_ratio: Lowest and highest ratio of its width to its height.
         smallest_zoom: Before the usual crop, training images are shrunk by random factors from this
             to 1, one for the width and one for the height (1: never). All images of a domain in a
@@ -197,7 +198,7 @@ class Config:
     crop: Size = (256, 256)
     flip: bool = True
     resized_crop: Share = 0.0
-    resized_crop_scale: Shares = (0.8, 1.0)
+    resized_crop_scale: Areas = (0.8, 1.0)
     resized_crop_ratio: Range = (0.9, 1.1)
     smallest_zoom: Share = 1.0
     brightness: Share = 0.0

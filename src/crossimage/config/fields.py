@@ -98,6 +98,8 @@ PositiveFloat = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf
 NonNegativeFloat = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1)]
 Shares = Annotated[tuple[Share, Share], BeforeValidator(_separated)]
+_Area = Annotated[float, BeforeValidator(_number), Field(ge=0, le=4)]
+Areas = Annotated[tuple[_Area, _Area], BeforeValidator(_separated)]
 Fraction = Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_separated)]
 Groups = Annotated[tuple[Names, ...], BeforeValidator(_grouped)]

@@ -94,19 +94,20 @@ def random_box(
 ) -> tuple[int, int, int, int]:
     """Draw the part of an image that a resized crop shows.
 
+    With areas above 1 it may be larger than the image, which then lies somewhere within it.
+
     Returns:
-        Its top, left, height and width in pixels.
+        Its top and left, negative outside the image, and its height and width, in pixels.
     """
     scale, ratio = config.resized_crop_scale, config.resized_crop_ratio
+    beyond = scale[1] > 1
     logs = math.log(ratio[0]), math.log(ratio[1])
     for _ in range(_TRIES):
         area = height * width * (scale[0] + _draw(generator) * (scale[1] - scale[0]))
         shape = math.exp(logs[0] + _draw(generator) * (logs[1] - logs[0]))
         w, h = max(1, round(math.sqrt(area * shape))), max(1, round(math.sqrt(area / shape)))
-        if w <= width and h <= height:
-            top = int(torch.randint(height - h + 1, (), generator=generator))
-            left = int(torch.randint(width - w + 1, (), generator=generator))
-            return top, left, h, w
+        if beyond or (w <= width and h <= height):
+            return _place(height, h, generator), _place(width, w, generator), h, w
     shape = min(max(width / height, ratio[0]), ratio[1])
     w, h = min(width, max(1, round(height * shape))), min(height, max(1, round(width / shape)))
     return (height - h) // 2, (width - w) // 2, h, w
@@ -130,6 +131,21 @@ def _draw(generator: Generator) -> float:
     return float(torch.rand((), generator=generator))
 
 
+def _place(side: int, part: int, generator: Generator) -> int:
+    """Draw where a part of a side begins; one that is longer than the side begins before it."""
+    start = int(torch.randint(abs(side - part) + 1, (), generator=generator))
+    return start if part <= side else -start
+
+
 def _cut(image: Tensor, box: tuple[int, int, int, int]) -> Tensor:
+    """Cut a box from an image; outside the image it has the median colour of the border."""
     top, left, height, width = box
-    return image[:, top : top + height, left : left + width]
+    inside = image[:, max(0, top) : top + height, max(0, left) : left + width]
+    if inside.shape[1:] == (height, width):
+        return inside
+    border = torch.cat([image[:, [0, -1], :].flatten(1), image[:, 1:-1, [0, -1]].flatten(1)], 1)
+    colour = border.float().median(1).values.to(image.dtype)
+    cut = colour[:, None, None].repeat(1, height, width)
+    y, x = max(0, -top), max(0, -left)
+    cut[:, y : y + inside.shape[1], x : x + inside.shape[2]] = inside
+    return cut

@@ -35,3 +35,19 @@ def test_label_maps_are_told_from_photos_and_a_tenth_is_held_out(
     photo, labels = train.read(0)
     assert photo.shape == labels.shape == (3, 40, 80)
     assert palette.distance(labels, Path("a.png")) == 0
+
+
+def test_photos_do_not_pass_for_label_maps_in_colours_of_another_table(
+    data: Path, tmp_path: Path
+) -> None:
+    """In a lossy format the nearest colour counts, so a photo would have classes, too."""
+    for domain in ("photo", "label"):
+        (tmp_path / domain).mkdir()
+        for file in (data / "train" / domain).iterdir():
+            Image.open(file).save(tmp_path / domain / f"{file.stem}.jpg", quality=95)
+    (tmp_path / "ids.csv").write_text(
+        "name,r,g,b\n" + "".join(f"c{i},{i},{i},{i}\n" for i in range(4))
+    )
+    with pytest.raises(ValueError, match="neither .* holds label maps in the table's colours"):
+        find_photo_pairs(str(tmp_path), read_palette(tmp_path / "ids.csv"), 0)
+    find_photo_pairs(str(tmp_path), read_palette(data / "classes.csv"), 0)

@@ -19,6 +19,9 @@ from crossimage.utils.seeds import seed_of
 
 _HELD_OUT = 0.1  # share of the pairs, where there is no test folder
 _PROBED = 3  # images of each domain that are examined to tell photos from label maps
+_FARTHEST = (
+    16.0  # levels, of 255, that colours of lossy label maps are from the table's, in the mean
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ def find_photo_pairs(data: DataSet, palette: Palette, seed: int) -> tuple[PhotoP
 
     Raises:
         FileNotFoundError: A folder or a file is missing.
-        ValueError: The images are not pairs of photos and label maps, or there is only one.
+        ValueError: The images are not pairs of photos and label maps in these colours, or there is
+            only one.
     """
     domains = align(scan_domains(data))
     distances = [_distance(domain, palette) for domain in domains]
@@ -73,6 +77,12 @@ def find_photo_pairs(data: DataSet, palette: Palette, seed: int) -> tuple[PhotoP
         raise ValueError(
             f"{domains[0].train_root} and {domains[1].train_root} fit the table's colours equally "
             "well; expected photos in one of them and label maps in the other"
+        )
+    if min(distances) > _FARTHEST:
+        raise ValueError(
+            f"neither {domains[0].train_root} nor {domains[1].train_root} holds label maps in the "
+            f"table's colours, from which theirs are {distances[0]:.0f} and {distances[1]:.0f} "
+            "levels of 255 away; give the table of these label maps"
         )
     labels, photos = sorted(domains, key=lambda d: distances[domains.index(d)])
     halves, files = (photos.half, labels.half), (photos.train, labels.train)

@@ -58,7 +58,7 @@ class IdColours:
         return table[inverse.reshape(ids.shape)]
 
     def as_text(self) -> str:
-        """Return the table as ``crossimage evaluate --classes`` reads it, one line per colour."""
+        """Return the table as ``fit-segmenter --palette`` reads it, one line per colour."""
         names: dict[Colour, str] = {}
         for number, colour in self.colours.items():
             names.setdefault(colour, self.names[number])
