@@ -61,7 +61,9 @@ _PLAIN = ["--features", "random", "--metrics", "fid,kid", "--device", "cpu"]
 COMMANDS: dict[str, Words] = {
     "video (mp4)": lambda w, out: ["video", w.model, w.film, "--out", _file(out, ".mp4")],
     "video (gif)": lambda w, out: ["video", w.model, w.frames, "--out", _file(out, ".gif")],
-    "video (frames)": lambda w, out: ["video", w.model, w.film, "--out", out],
+    "video (frames)": lambda w, out: [  # a dot would begin a suffix
+        "video", w.model, w.film, "--out", out.with_name(out.name.replace(".", "") or "x"),
+    ],
     "evaluate": lambda w, out: [
         "evaluate", *w.runs, "--data", w.data, *_PLAIN, "--out", out,
     ],

@@ -12,7 +12,7 @@ AWKWARD = (
     "\u56fe\u50cf", "e\u0301", "\U0001f600", "CON", "x" * 255, "\u00e9" * 127,
     "..up", "a..b", "\u00e9", "[a]*?", "{}", "%2e%2e", "-1", "null", "1e3", "0x10", "no",
     "2026-11-29", "cr\rlf", "a.png", "a.tmp", "@here", "hf:x", "memory:x", "file:x", "C:x",
-    "\ufeffbom", "\u2028", "=1+1", "</script>", "{{x}}", "--", "x_1", "real_B", "\u0130\u0131",
+    "\ufeffbom", "\u2028", "=1+1", "<script>", "{{x}}", "--", "x_1", "real_B", "\u0130\u0131",
     "test", "trainA",
 )  # fmt: skip
 """Names of a folder; :func:`with_suffix` makes names of files of them."""

@@ -20,6 +20,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from crossimage.utils.streams import print_error, printable
+
 T = TypeVar("T")
 
 _SILENCE = 10  # seconds without a line, at most
@@ -109,7 +111,7 @@ class StderrProgress:
                 *([_SpeedColumn(self._speeds[description])] if description in self._speeds else []),
                 TimeRemainingColumn(), console=Console(stderr=True, emoji=False),
             )  # fmt: skip
-            self._bar.add_task(description, total=total)
+            self._bar.add_task(printable(description), total=total)
             self._bar.start()
         self._bar.update(self._bar.task_ids[0], completed=done)
         if done >= total:
@@ -138,7 +140,7 @@ class StderrProgress:
             if description in self._speeds and passed > 0:
                 speed = f" · {_speed(done / passed, self._speeds[description])}"
             line = f"{description} · {done}/{total}{speed} · {_time(passed)}{left}"
-            print(line, file=sys.stderr, flush=True)
+            print_error(line)
 
 
 class _SpeedColumn(ProgressColumn):

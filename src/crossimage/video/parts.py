@@ -21,6 +21,7 @@ from crossimage.utils.writing.folders import make_folder
 LENGTH = 24
 """Frames of a part."""
 
+_MAX_NAME = 240  # bytes of a name that leave room for ".parts"
 _RECORD, _LOCK, _JOINED = "made-from.json", "lock", "joined"
 
 
@@ -139,7 +140,10 @@ def kept_parts(
 
 def parts_folder(out: Path) -> Path:
     """Return the folder of the parts of a result."""
-    return out.with_name(f"{out.name}.parts")
+    name, encoded = out.name, os.fsencode(out.name)
+    if len(encoded) > _MAX_NAME:
+        name = f"{name[:40]}.{hashlib.sha256(encoded).hexdigest()[:16]}"
+    return out.with_name(f"{name}.parts")
 
 
 def drop_parts(out: Path) -> None:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from crossimage.config import DataRules
 from crossimage.data.images import pillow, tiff
+from crossimage.data.images.checks.pieces import open_piecewise
 from crossimage.data.images.checks.regular import check_regular
 from crossimage.data.images.checks.size import pillow_limit, too_large
 from crossimage.data.images.checks.tiff_pages import check_pages
@@ -373,7 +374,7 @@ def opened(
                         )
                         return
             # given a path, Pillow memory-maps some files and gets rotated TIFFs wrong
-            with open_data(path) as data, Image.open(data, formats=formats) as image:
+            with open_piecewise(path) as pieces, Image.open(pieces, formats=formats) as image:
                 if layout is not None:
                     image.seek(layout.page)
                 header = pillow.info(path, image)

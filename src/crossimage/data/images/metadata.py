@@ -13,13 +13,14 @@ from PIL import ExifTags, Image
 
 from crossimage.config import DataRules
 from crossimage.data.images import tiff
+from crossimage.data.images.checks.pieces import open_piecewise
 from crossimage.data.images.checks.regular import check_regular
 from crossimage.data.images.checks.size import pillow_limit
 from crossimage.data.images.checks.tiff_pages import check_pages
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.formats import HEAD, format_of
 from crossimage.data.images.pixels import ImageError
-from crossimage.utils.reading import FailedReadError, open_data, reads_noticed
+from crossimage.utils.reading import FailedReadError, reads_noticed
 
 _ORIENTATION, _EXIF, _GPS = 274, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
@@ -133,7 +134,7 @@ def read_metadata(path: ImageFile, rules: DataRules = 3) -> Metadata:
         check_regular(path)
         with (
             warnings.catch_warnings(), pillow_limit.raised(), reads_noticed(),
-            open_data(path) as data,
+            open_piecewise(path) as data,
         ):  # fmt: skip
             warnings.simplefilter("ignore")  # about broken parts
             name = format_of(data.read(HEAD))
