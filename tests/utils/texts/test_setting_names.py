@@ -7,7 +7,7 @@ from crossimage.config import keys
 from crossimage.methods import METHODS
 from crossimage.utils.texts.setting_names import names_elsewhere, setting_of
 
-PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
+PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
 
 
 def test_every_key_that_a_hint_names_exists() -> None:
