@@ -46,7 +46,7 @@ def test_frozen_layers_are_the_same_in_both_forms(maps, pad, kind) -> None:
     layer = frozen(
         PaddedConv2d(CHANNELS, 130, 3, 1, 1, padding_mode=pad)
         if kind == "same"
-        else UpsampledConv(CHANNELS, CHANNELS, 5, 1, 2, padding_mode=pad)
+        else UpsampledConv(CHANNELS, CHANNELS // 2, 5, 1, 2, padding_mode=pad)
     )
     assert is_winograd(maps, layer.weight)
     found = layer(maps)
@@ -91,7 +91,7 @@ def test_layers_are_traced_without_values(maps, kind) -> None:
 
 def test_networks_know_what_their_kernels_take() -> None:
     wide = PaddedConv2d(CHANNELS, CHANNELS, 3, 1, 1)
-    doubled = UpsampledConv(CHANNELS, CHANNELS, 5, 1, 2)
+    doubled = UpsampledConv(CHANNELS, CHANNELS // 2, 5, 1, 2)
     narrow = PaddedConv2d(64, CHANNELS, 3, 1, 1)
     networks = torch.nn.Sequential(wide, doubled, narrow)
-    assert prepared_bytes(networks) == 4 * CHANNELS**2 * (2 * 9 + 3 * 25)
+    assert prepared_bytes(networks) == 4 * CHANNELS**2 * (2 * 9 + 3 * 25 / 2)

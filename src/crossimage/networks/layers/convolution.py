@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from crossimage.networks.layers.narrow import is_narrow, narrow_conv
 from crossimage.networks.layers.plain import is_plain
 from crossimage.networks.layers.prepared import prepared
+from crossimage.networks.layers.saving import recomputing
 from crossimage.networks.layers.winograd import is_winograd, transformed, winograd_conv
 
 _PIXELS, _WEIGHTS, _HEAVY = 256, 2**18, 2**21
@@ -31,10 +32,11 @@ class PaddedConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve feature maps (N, I, H, W) to (N, O, h, w)."""
-        padding = _paddings(self)
+        maps, weight, padding = x, self.weight, _paddings(self)
         if self.padding_mode != "zeros":
-            x, padding = self.pad(x), (0, 0)
-        return _convolve(x, self.weight, self.bias, self.stride, padding)
+            maps, padding = self.pad(x), (0, 0)
+        with recomputing(x, maps, self.pad, weight):
+            return _convolve(maps, weight, self.bias, self.stride, padding)
 
     def pad(self, x: Tensor) -> Tensor:
         """Pad feature maps (N, I, H, W) by the layer's mode, other than zeros."""
@@ -117,6 +119,15 @@ def _is_heavy(layer: nn.Conv2d | nn.ConvTranspose2d, weights: int) -> bool:
     return layer.weight.device.type == "cpu" and layer.weight.numel() >= weights
 
 
+def _matrix(weight: Tensor) -> Tensor:
+    """Return a weight as a matrix, in the precision that products are computed in."""
+    device = weight.device.type
+    if torch.is_autocast_enabled(device) and weight.dtype == torch.float32:
+        # before it is a view: gradients of several uses are then added in place
+        weight = weight.to(torch.get_autocast_dtype(device))
+    return weight.flatten(1)
+
+
 def conv_by_product(
     x: Tensor,
     weight: Tensor,
@@ -128,7 +139,7 @@ def conv_by_product(
     height, width = weight.shape[2:]
     x = padded(x, (padding[1], padding[1], padding[0], padding[0]), "constant")
     patches = x.unfold(2, height, stride[0]).unfold(3, width, stride[1])  # (N, I, h, w, kh, kw)
-    y = F.linear(patches.permute(0, 2, 3, 1, 4, 5).flatten(3), weight.flatten(1), bias)
+    y = F.linear(patches.permute(0, 2, 3, 1, 4, 5).flatten(3), _matrix(weight), bias)
     return y.permute(0, 3, 1, 2)
 
 
@@ -142,7 +153,7 @@ def transposed_by_product(
     """Compute ``conv_transpose2d(x, weight, bias, stride, padding)``."""
     height, width = weight.shape[2:]
     h, w = x.shape[2:]
-    patches = x.flatten(2).transpose(1, 2) @ weight.flatten(1)  # (N, h w, O kh kw)
+    patches = x.flatten(2).transpose(1, 2) @ _matrix(weight)  # (N, h w, O kh kw)
     size = (
         (h - 1) * stride[0] - 2 * padding[0] + height,
         (w - 1) * stride[1] - 2 * padding[1] + width,

@@ -23,6 +23,7 @@ from crossimage.networks.layers.blocks import (
 from crossimage.networks.layers.convolution import padded
 from crossimage.networks.layers.plain import is_plain
 from crossimage.networks.layers.prepared import prepared
+from crossimage.networks.layers.saving import recomputing
 from crossimage.networks.layers.winograd import is_winograd, transformed, winograd_conv
 
 
@@ -78,11 +79,17 @@ def upsampled_conv(x: Tensor, weight: Tensor, bias: Tensor | None, pad: str) -> 
     mode = "constant" if pad == "zeros" else "replicate"
     bias4 = None if bias is None else bias.repeat(4)
     x, rows, columns = _WithEdges.apply(x) if pad == "reflect" else (x, x, x)
-    maps = padded(x, (1, 1, 1, 1), mode)
+
+    def border(x: Tensor) -> Tensor:
+        return padded(x, (1, 1, 1, 1), mode)
+
+    maps = border(x)
     if is_winograd(x, weight):
         y = winograd_conv(maps, prepared(weight, _transformed_fold), bias4)
     else:
-        y = F.conv2d(maps, _fold(weight), bias4)
+        folded = _fold(weight)
+        with recomputing(x, maps, border, folded):
+            y = F.conv2d(maps, folded, bias4)
     # interleave the four positions; in channels-last memory this moves whole pixels
     y = y.permute(0, 2, 3, 1).reshape(n, h, w, 2, 2, -1).transpose(2, 3)
     y = y.reshape(n, 2 * h, 2 * w, -1)

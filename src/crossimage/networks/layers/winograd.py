@@ -46,9 +46,9 @@ def prepared_bytes(networks: nn.Module) -> int:
     wide = [
         weight
         for weight in networks.parameters()
-        if weight.ndim == 4 and weight.device.type == "cpu" and min(weight.shape[:2]) >= _WIDE
+        if weight.ndim == 4 and weight.device.type == "cpu" and _is_wide(weight)
     ]
-    # twice the weights; kernels of 5 x 5 are folded before upsampling, which adds almost half
+    # twice the weights; folding the kernels of an upsampling adds almost half
     return sum((2 if weight.shape[2] == 3 else 3) * weight.nbytes for weight in wide)
 
 
@@ -58,7 +58,7 @@ def is_winograd(x: Tensor, weight: Tensor) -> bool:
     Args:
         x: Feature maps (N, I, H, W).
         weight: Kernels (O, I, 3, 3) of a convolution of stride 1 without groups or dilation, or
-            what they are made from.
+            (O, I, 5, 5) of a doubled input, which are folded to (4 O, I, 3, 3).
     """
     if not (_AVAILABLE and is_frozen(weight)):
         return False
@@ -66,8 +66,13 @@ def is_winograd(x: Tensor, weight: Tensor) -> bool:
         return False
     if x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
         return False
-    wide = min(weight.shape[:2]) >= _WIDE and x.shape[3] >= _SIDE
+    wide = _is_wide(weight) and x.shape[3] >= _SIDE
     return wide and x.dtype == weight.dtype == torch.float32
+
+
+def _is_wide(weight: Tensor) -> bool:
+    outputs, inputs, rows, _ = weight.shape
+    return min(4 * outputs if rows == 5 else outputs, inputs) >= _WIDE
 
 
 def winograd_conv(x: Tensor, kernels: Tensor, bias: Tensor | None) -> Tensor:
