@@ -36,8 +36,16 @@ def photos(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Arguments that `crossimage train` passes on, in place of a training run."""
+def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any]]:
+    """Arguments that `crossimage train` passes on, in place of a training run.
+
+    The working folder holds a data set D and the lists a.txt and b.txt, which are empty.
+    """
+    folder = tmp_path / "here"
+    (folder / "D").mkdir(parents=True)
+    for name in ("a.txt", "b.txt"):
+        (folder / name).touch()
+    monkeypatch.chdir(folder)
     received: list[dict[str, Any]] = []
 
     def train(**arguments: Any) -> None:

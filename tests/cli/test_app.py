@@ -115,6 +115,7 @@ def test_user_errors_are_one_sentence(
         raise OSError(errno.ENOSPC, "No space left on device", "R/config.yaml")
 
     monkeypatch.setattr("crossimage.training.run.run_training", full)
+    (tmp_path / "none").mkdir()
     assert "R/config.yaml: the disk is full" in expect(*train)
 
 
@@ -171,7 +172,7 @@ def test_too_little_memory_is_one_sentence(
 
     monkeypatch.setattr("crossimage.training.run.run_training", fail)
     monkeypatch.setenv("RANK", "1")  # it may be one process alone that has too little
-    assert crossimage("train", "munit", "--data", "D", "--out", "R") == 2
+    assert crossimage("train", "munit", "--data", ".", "--out", "R") == 2
     said = capsys.readouterr().err
     assert said.startswith("crossimage: ") and said.count("\n") == 1
     assert all(word in said for word in words)
@@ -209,7 +210,7 @@ def test_what_apples_gpu_lacks_is_named_with_a_way_that_the_command_has(
 
     monkeypatch.setattr("crossimage.training.run.run_training", fail)
     monkeypatch.setattr("crossimage.inference.load.load", fail)
-    rest = ["munit", "--data", "D"] if command == "train" else ["builtin:outlines"]
+    rest = ["munit", "--data", "."] if command == "train" else ["builtin:outlines"]
     assert crossimage(command, *rest, "--out", "R") == 2
     said = capsys.readouterr().err
     assert said.startswith("crossimage: Apple's GPU (mps)") and said.count("\n") == 1
@@ -222,7 +223,7 @@ def test_errors_of_ours_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr("crossimage.training.run.run_training", fail)
     with pytest.raises(RuntimeError, match="shapes"):
-        crossimage("train", "munit", "--data", "D", "--out", "R")
+        crossimage("train", "munit", "--data", ".", "--out", "R")
 
 
 @pytest.mark.parametrize("rank", ["RANK", "LOCAL_RANK"])
@@ -246,7 +247,7 @@ def test_interruption(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
         raise KeyboardInterrupt
 
     monkeypatch.setattr("crossimage.training.run.run_training", interrupt)
-    assert crossimage("train", "munit", "--data", "D", "--out", "R") == 130
+    assert crossimage("train", "munit", "--data", ".", "--out", "R") == 130
     assert capsys.readouterr().err == "crossimage: interrupted\n"
 
 

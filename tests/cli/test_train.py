@@ -1,5 +1,8 @@
 """``crossimage train`` and ``crossimage recipes``: arguments, help, listing."""
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,8 @@ from crossimage.config import build, keys
 from crossimage.methods import METHODS
 from crossimage.methods.munit import MUNITConfig
 from crossimage.methods.srgan import SRGANConfig
+from crossimage.recipes import list_recipes, resolve
+from crossimage.recipes.keys import check_values
 from tests.cli.conftest import crossimage
 
 
@@ -116,7 +121,48 @@ def test_tilde_is_the_home_folder_in_paths_and_settings(
     calls: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "d").mkdir()
     words = ("--data=~/d", "--out=~/runs/x", "--init=~/runs/y", "features=~/vgg.pth")
     assert crossimage("train", "srgan", *words) == 0
     assert calls[0]["out"] == tmp_path / "runs/x" and calls[0]["init_from"] == tmp_path / "runs/y"
     assert build(SRGANConfig, calls[0]["overrides"]).features == tmp_path / "vgg.pth"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--data", "nowhere"], "there is no nowhere, which --data names"),
+        (["--data", "a=D,b=nowhere"], "there is no nowhere, which --data names"),
+        (["--data", "D,nowhere.csv"], "there is no nowhere.csv, which --data names"),
+        (["--data", "D", "steps=abc"], "munit: steps: expected a whole number, .* found 'abc'"),
+        (["--data", "D", "batch_size=0"], "munit: batch_size: .* equal to 1, found 0"),
+        (["--data", "D", "weights.cycle=x"], "munit: weights.cycle: .* found 'x'"),
+        (["--data", "D", "--threads", "x"], "munit: threads: expected a whole number"),
+        (["--data", "D", "--budget", "1x"], "--budget '1x' is not a duration"),
+        (["--data", "D", "--budget", "1m", "steps=3"], "leave out --budget or steps"),
+    ],
+)
+def test_mistakes_are_named_before_pytorch_is_loaded(
+    tmp_path: Path, words: list[str], sentence: str
+) -> None:
+    (tmp_path / "D").mkdir()
+    script = (
+        "import sys; from crossimage.cli.app import main\n"
+        "status = main(sys.argv[1:]); assert 'torch' not in sys.modules; sys.exit(status)"
+    )
+    command = [sys.executable, "-c", script, "train", "munit", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert re.search(sentence, done.stderr), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings"),
+    [(name, []) for name, _ in list_recipes()]
+    + [("stargan", ["missing=skip", "positive=1,yes", "negative=0,no"])],
+)
+def test_values_that_a_method_takes_are_not_refused_early(recipe: str, settings: list[str]) -> None:
+    method, known = resolve(recipe)
+    given = parse_overrides(settings)
+    build(METHODS[method].Config, known, given, source=recipe)
+    check_values(method, recipe, known, given)

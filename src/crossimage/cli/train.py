@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager, nullcontext
@@ -14,6 +15,7 @@ from tyro.conf import Positional
 
 from crossimage.cli.arguments import NUMBERS, MaxPixels, limit_pixels
 from crossimage.cli.commands import with_plain_help
+from crossimage.training.schedule.request import Request
 from crossimage.utils.machine.slurm import adopt_slurm_tasks
 from crossimage.utils.names import check_device_name
 from crossimage.utils.paths import as_path
@@ -94,11 +96,13 @@ def run_train(arguments: list[str]) -> int:
     run = known.pop("resume")
     resumed = _resumed(run, known, overrides, rest) if run else nullcontext((arguments, None))
     with resumed as (words, folder):
-        # what is misspelt is named before PyTorch is loaded
+        # mistakes are named before PyTorch is loaded, as far as they can be seen without
         if known["recipe"] is not None:
             _settings_of(known["recipe"], overrides)
         check_device_name(known["device"])
         _check_complete(known)
+        Request.read(known["budget"], known["finish"], overrides)
+        _check_data(known["data"], resumed=bool(run))
         from crossimage.checkpoints.addresses import model_path
         from crossimage.cli.console import ConsoleListener
         from crossimage.training.processes.lost import tied_together
@@ -125,12 +129,13 @@ def _settings_of(recipe: str, overrides: Mapping[str, Any]) -> tuple[str, dict[s
         ValueError: The recipe or method is unknown, or a setting is.
     """
     from crossimage.recipes import resolve
-    from crossimage.recipes.keys import check_keys
+    from crossimage.recipes.keys import check_keys, check_values
 
     method, settings = resolve(recipe)
     check_keys(method, settings, recipe)
     options = [f"--{name.replace('_', '-')}" for name in inspect.signature(train).parameters]
     check_keys(method, overrides, recipe, options[1:])
+    check_values(method, recipe, settings, overrides)
     return method, settings
 
 
@@ -152,6 +157,25 @@ def _check_complete(known: dict[str, Any]) -> None:
         )
     if known["devices"] == 0:
         raise ValueError("devices must be at least 1, found 0")
+
+
+def _check_data(data: object, *, resumed: bool) -> None:
+    """Refuse a data set that is not there."""
+    from crossimage.data.sources.domains.data_set import read_data_set
+
+    found = read_data_set(data)
+    if isinstance(found, str):
+        paths = [found] if os.path.lexists(as_path(found, "--data")) else found.split(",")
+    else:
+        paths = [path for several in found.values() for path in several]
+    for path in paths:
+        several = set("*?[{") & set(path)  # the shards of a pattern
+        if not several and not os.path.lexists(as_path(path.strip() or ".", "--data")):
+            moved = "; if the images are elsewhere now, add --data DIR" if resumed else ""
+            raise FileNotFoundError(
+                f"there is no {path}, which --data names{moved}; `crossimage train --help` says "
+                "what --data takes"
+            )
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from crossimage.config.building import (
     C,
     build,
     differences,
+    explain_invalid,
     explain_unknown,
     flatten,
     keys,
@@ -76,7 +77,8 @@ __all__ = [
     "HalvingsOrZero", "Indices", "Items", "ItemsOrZero", "Layout", "Letter", "Names",
     "NonNegativeFloat", "NonNegativeInt", "PositiveFloat", "PositiveInt", "Range", "Ranges",
     "Share", "Shares", "Side", "SideOrZero", "Size", "SuperResolutionConfig", "Width",
-    "WidthOrZero", "Workers", "build", "differences", "explain_unknown", "flatten", "keys",
-    "merged", "micro_batch_size", "read_yaml", "settings", "to_dict", "write_yaml",
+    "WidthOrZero", "Workers", "build", "differences", "explain_invalid", "explain_unknown",
+    "flatten", "keys", "merged", "micro_batch_size", "read_yaml", "settings", "to_dict",
+    "write_yaml",
 ]
 # fmt: on

@@ -82,6 +82,16 @@ def _explain(cls: type, problem: Any) -> str:
     key = ".".join(str(part) for part in problem["loc"] if part not in ("", "by letter"))
     if problem["type"] == "unexpected_keyword_argument":
         return explain_unknown(key, list(keys(cls)))
+    return explain_invalid(key, problem)
+
+
+def explain_invalid(key: str, problem: Any) -> str:
+    """Return a clause on an invalid value.
+
+    Args:
+        key: The dotted name of the setting; empty if the problem concerns several.
+        problem: What pydantic says about it.
+    """
     message = problem["msg"].removeprefix("Value error, ")
     if not key:
         return cut(message, 600)

@@ -1,4 +1,4 @@
-"""Refusal of misspelt settings of built-in methods, without importing PyTorch."""
+"""Refusal of misspelt settings and wrong values of built-in methods, without PyTorch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from crossimage.config import explain_unknown
+from pydantic import TypeAdapter, ValidationError
+
+from crossimage.config import explain_invalid, explain_unknown, merged
 from crossimage.recipes.sources import settings_of
 from crossimage.utils.texts.shown import few
 
@@ -42,6 +44,48 @@ def check_keys(
         advice = f"; `{shlex.join(['crossimage', 'train', recipe, '--help'])}` lists the settings"
         said = few([*sentences, *unknown[_NAMED:]], _NAMED)
         raise ValueError(f"{recipe}: {said}{'' if ';' in said else advice}")
+
+
+def check_values(method: str, recipe: str, *layers: Mapping[str, Any]) -> None:
+    """Refuse values that a setting of a built-in method cannot have, without importing it.
+
+    What several settings must agree on is seen when the config is built.
+
+    Args:
+        method: Name of the method.
+        recipe: The recipe or method, as the user named it.
+        layers: Nested settings, such as a recipe and a user's overrides.
+
+    Raises:
+        ValueError: A value is invalid.
+    """
+    values, sentences = merged(*layers), []
+    for setting in settings_of(method):
+        if not setting.is_known:
+            continue
+        try:
+            TypeAdapter(setting.type).validate_python(value_of(values, setting.name))
+        except KeyError:  # it has its default
+            continue
+        except ValidationError as error:
+            for problem in error.errors(include_url=False):
+                below = (str(part) for part in problem["loc"] if part not in ("", "by letter"))
+                sentences.append(explain_invalid(".".join([setting.name, *below]), problem))
+    if sentences:
+        raise ValueError(f"{recipe}: {few(sentences, _NAMED)}")
+
+
+def value_of(values: Mapping[str, Any], name: str) -> Any:
+    """Return the value of a setting by its dotted name.
+
+    Raises:
+        KeyError: It is not set.
+    """
+    for part in name.split("."):
+        if not isinstance(values, Mapping):
+            raise KeyError(name)
+        values = values[part]
+    return values
 
 
 def _leaves(settings: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

@@ -55,6 +55,11 @@ class Setting:
         """Its type."""
         return _evaluated(self._module, self._field.annotation)
 
+    @property
+    def is_known(self) -> bool:
+        """Whether its type holds no validator of a method's own, which is left out here."""
+        return not _leaves_out(self.type)
+
     @cached_property
     def default(self) -> Any:
         """Its value unless a recipe states another one."""
@@ -142,6 +147,10 @@ def _named(module: str, name: str) -> Any:
     for source, original in _imported(tree, name):
         return _named(source, original)
     return _unchanged
+
+
+def _leaves_out(kind: Any) -> bool:
+    return kind is _unchanged or any(map(_leaves_out, typing.get_args(kind)))
 
 
 def _unchanged(value: Any) -> Any:

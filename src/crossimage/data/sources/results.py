@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from crossimage.data.images.files import decode, probe
 from crossimage.utils.manifest import REPORT, RESULT, SHEET, Entry, is_manifest, known_files
 
 SHEET_NAME = "sheet.png"
@@ -90,6 +89,8 @@ def _shows_samples(path: Path, neighbours: Sequence[Path]) -> bool:
     """Return whether a file has the size of a grid of images named 0001 and so on."""
     if not all(image.stem.isdecimal() and len(image.stem) >= 4 for image in neighbours):
         return False
+    from crossimage.data.images.files import probe  # which loads PyTorch
+
     sheet, image, shown = probe(path), probe(neighbours[0]), min(len(neighbours), _COLUMNS**2)
     columns = math.ceil(math.sqrt(shown))
     rows = math.ceil(shown / columns)
@@ -108,6 +109,8 @@ def _shows_labels(path: Path, neighbours: Sequence[Path]) -> bool:
     first = next(iter(labels.values()))
     if "" in labels or len(first) < 2 or any(own != first for own in labels.values()):
         return False
+    from crossimage.data.images.files import decode
+
     sheet = decode(path, 3)
     if min(sheet.shape[1:]) <= 2 * _MARGIN:
         return False
