@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 WANTED_PSNR = 37.0
-"""Decibels for which convolutions stay in fp32; on other images it is usually 0.5 less."""
+"""Decibels on the calibration images for which convolutions stay in fp32; on others it is less."""
 _MOST = 3  # one of so many convolutions at most
 
 
