@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -46,9 +46,6 @@ from crossimage.training.warm_start import network_settings
 from crossimage.utils.files import write_text
 from crossimage.utils.machine.threads import computing_with
 from crossimage.utils.rank import is_first_process
-
-if TYPE_CHECKING:
-    pass
 
 
 def run_training(
