@@ -19,22 +19,28 @@ def test_only_a_long_run_is_forecast_with_a_shorter_one() -> None:
 
 @pytest.mark.parametrize("recipe", [name for name, _ in list_recipes()])
 def test_a_shorter_recipe_is_a_small_one_of_the_same_method(recipe: str) -> None:
-    method, small = recipe.partition("/")[0], dict(list_recipes())
-    clause = shorter(recipe, method)
-    if clause is None:
-        assert small[recipe].startswith("Small: ") or not any(
-            name.startswith(f"{method}/") and text.startswith("Small: ")
-            for name, text in small.items()
-        )
-    else:
-        name = clause.split("`")[1]
-        assert name.startswith(f"{method}/") and small[name].startswith("Small: ")
+    method, texts = recipe.partition("/")[0], dict(list_recipes())
+    small = [
+        name
+        for name, text in texts.items()
+        if name.startswith(f"{method}/") and text.startswith("Small: ")
+    ]
+    name = shorter(recipe, method).split("`")[1]
+    assert (name == "--budget 20m") if recipe in small or not small else name in small
 
 
-def test_a_recipe_of_the_same_name_is_preferred() -> None:
-    clause = shorter("bicyclegan/edges2shoes", "bicyclegan")
-    assert clause == "`bicyclegan/edges2shoes_small` takes a quarter of an hour"
-
-
-def test_a_method_without_recipes_has_no_shorter_one() -> None:
-    assert shorter("regression", "regression") is None
+@pytest.mark.parametrize(
+    ("recipe", "clause"),
+    [
+        ("bicyclegan/edges2shoes", "`bicyclegan/edges2shoes_small` takes a quarter of an hour"),
+        ("munit/summer2winter_yosemite", "`munit/photos_small` takes 5 to 6 minutes"),
+        ("unit_da/usps2mnist", "`unit_da/usps2mnist_small` takes about a quarter of an hour"),
+        ("unit_da/usps2mnist_augmented", "`unit_da/usps2mnist_small` takes about a quarter of"),
+        ("cyclegan/photos_small", "a new run with `--budget 20m` takes 20 minutes"),
+        ("regression", "a new run with `--budget 20m` takes 20 minutes"),
+    ],
+)
+def test_a_recipe_of_a_like_name_is_preferred_and_without_one_a_budget(
+    recipe: str, clause: str
+) -> None:
+    assert shorter(recipe, recipe.partition("/")[0]).startswith(clause)

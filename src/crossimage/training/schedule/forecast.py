@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 
@@ -16,7 +17,8 @@ LONG = 2 * 3600.0
 
 
 _TIME = re.compile(
-    r"(?:about )?(?:an|a quarter of an|half an|\d+|a few) (?:minutes?|hours?)|\bminutes\b"
+    r"(?:(?:about|under) )?(?:an|a quarter of an|half an|two|\d+(?: to \d+)?) (?:minutes|hours?)"
+    r"|\bminutes\b"
 )
 
 
@@ -38,16 +40,17 @@ def forecast(device: str, suggestion: str | None) -> Forecast:
     return sentence
 
 
-def shorter(recipe: str, method: str) -> str | None:
-    """Return a clause about the small recipe of a method that is closest to another recipe.
+def shorter(recipe: str, method: str) -> str:
+    """Return a clause about a shorter run.
 
     Args:
         recipe: Name of the recipe or method that is trained.
         method: The method's name.
 
     Returns:
-        A clause with its name and how long it takes, if its description tells; None if the method
-        has none, or if the recipe is itself small.
+        A clause about the small recipe of the method whose name is most like the recipe's, and how
+        long it takes, if its description tells; about ``--budget`` if the method has none, or if
+        the recipe is itself small.
     """
     small = {
         name: text
@@ -55,9 +58,10 @@ def shorter(recipe: str, method: str) -> str | None:
         if name.startswith(f"{method}/") and text.startswith("Small: ")
     }
     if not small or recipe in small:
-        return None
+        return "a new run with `--budget 20m` takes 20 minutes"
     wanted = (f"{recipe}_small", f"{method}/photos_small")
-    name = next((name for name in wanted if name in small), min(small))
+    alike = max(sorted(small), key=lambda name: len(os.path.commonprefix([name, recipe])))
+    name = next((name for name in wanted if name in small), alike)
     found = _TIME.search(small[name])
     if not found:
         return f"`{name}` is made for a CPU"
