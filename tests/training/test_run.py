@@ -226,7 +226,7 @@ def two_channels(data: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "settings", "sentence"),
     [
-        (gone, {}, "folder"),
+        (gone, {}, "there is no"),
         (empty, {}, "it is empty"),
         (no_images, {}, "1 x .txt"),
         (all_broken, {}, "none of the images of domain a can be read"),
