@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -69,7 +70,7 @@ def combine(
             training would not take the results for side-by-side pairs, or ``out`` is below a folder
             or exists and is not empty.
     """
-    if a.resolve() == b.resolve():
+    if os.path.realpath(a) == os.path.realpath(b):
         raise ValueError(f"--a and --b are the same folder, {a}; give two folders")
     check_apart(out, a, b)
     domains = find_images(str(a)), find_images(str(b))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +33,8 @@ def check_apart(out: Path, *inputs: Path) -> None:
         ValueError: ``out`` is below an input folder.
     """
     for folder in inputs:
-        if folder.resolve() in out.resolve().parents:
+        # unlike resolve, which fails where links lead in a circle
+        if Path(os.path.realpath(folder)) in Path(os.path.realpath(out)).parents:
             raise ValueError(
                 f"{out} is inside {folder}, so its images would later count as images of {folder}; "
                 "choose a folder elsewhere"
