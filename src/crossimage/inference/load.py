@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from crossimage.checkpoints.addresses import check_model, model_path
+from crossimage.checkpoints.addresses import model_path
 from crossimage.checkpoints.load import change_settings, load_networks
 from crossimage.inference.display import run_folder_of
 from crossimage.inference.exported.load import is_onnx, load_exported
@@ -49,7 +49,6 @@ def load(
             discriminators to load.
     """
     read_size(memory)  # before the model is read
-    check_model(path)
     path = model_path(path)
     exported = is_onnx(path)
     if exported:
