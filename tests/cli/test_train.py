@@ -166,3 +166,12 @@ def test_values_that_a_method_takes_are_not_refused_early(recipe: str, settings:
     given = parse_overrides(settings)
     build(METHODS[method].Config, known, given, source=recipe)
     check_values(method, recipe, known, given)
+
+
+@pytest.mark.parametrize("place", ["s3://bucket/", "https://host/", "memory://"])
+@pytest.mark.parametrize("kind", ["photos", "a.tar", "a-{000..003}.tar"])
+def test_data_in_stores_is_looked_up_by_the_training(
+    calls: list[dict[str, Any]], place: str, kind: str
+) -> None:
+    assert crossimage("train", "munit", "--data", f"a={place}{kind},b=D", "--out", "R") == 0
+    assert len(calls) == 1

@@ -160,14 +160,16 @@ def _check_complete(known: dict[str, Any]) -> None:
 
 
 def _check_data(data: object, *, resumed: bool) -> None:
-    """Refuse a data set that is not there."""
+    """Refuse a data set that is not there; stores are asked only when the images are looked up."""
     from crossimage.data.sources.domains.data_set import read_data_set
+    from crossimage.data.stores.addresses import store_address
 
     found = read_data_set(data)
     if isinstance(found, str):
         paths = [found] if os.path.lexists(as_path(found, "--data")) else found.split(",")
     else:
-        paths = [path for several in found.values() for path in several]
+        named = [path for several in found.values() for path in several]
+        paths = [path for path in named if not store_address(path, web=True)]
     for path in paths:
         several = set("*?[{") & set(path)  # the shards of a pattern
         if not several and not os.path.lexists(as_path(path.strip() or ".", "--data")):
