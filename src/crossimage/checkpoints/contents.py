@@ -105,7 +105,7 @@ def problem_of(state: object, step: int | None = None) -> str | None:
     return None
 
 
-def check_complete(state: Mapping[str, Any], path: Path, needed: Sequence[str] = NEEDED) -> None:
+def check_entries(state: Mapping[str, Any], path: Path, needed: Sequence[str] = NEEDED) -> None:
     """Check that a state has all that is needed.
 
     Args:

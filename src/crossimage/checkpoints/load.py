@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from crossimage.checkpoints.contents import check_complete, check_weights
+from crossimage.checkpoints.contents import check_entries, check_weights
 from crossimage.checkpoints.families import family_of
 from crossimage.checkpoints.model_file import load_model
 from crossimage.checkpoints.training_state import Checkpoints, is_sealed
@@ -186,7 +186,7 @@ def _from_checkpoint(path: Path) -> Trained:
     if not is_sealed(path):
         _check_origin(path)
     state = Checkpoints.load(path)
-    check_complete(state, path, ("step", "method", "average", "config"))
+    check_entries(state, path, ("step", "method", "average", "config"))
     values = EARLIER_DEFAULTS | state["config"]
     cls = find_method(values.pop("method"), path)
     config = build(cls.Config, values, source=str(path))
@@ -212,7 +212,7 @@ def _completed(networks: Method, newest: tuple[int, dict[str, Any]], run: Path) 
     cls, config = type(networks), networks.config
     step, state = newest
     path = run / "checkpoints" / f"step-{step:08d}.pt"
-    check_complete(state, path, ("method",))
+    check_entries(state, path, ("method",))
     _check_fits(state, outline(lambda: cls(config, training=True), path), path)
     complete = cls(config, training=True)
     # The weights of the model file take precedence, because they may be running averages.

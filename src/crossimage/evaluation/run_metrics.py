@@ -24,7 +24,7 @@ from crossimage.utils.progress import track
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenMetrics:
     """The metrics to compute for a gallery.
 
     Attributes:
@@ -37,7 +37,7 @@ class Choice:
     missing: dict[str, str]
 
 
-def choose(wanted: Sequence[str], setups: Iterable[Setup]) -> list[Choice]:
+def choose(wanted: Sequence[str], setups: Iterable[Setup]) -> list[ChosenMetrics]:
     """Choose the metrics to compute for every gallery.
 
     Args:
@@ -63,7 +63,7 @@ def choose(wanted: Sequence[str], setups: Iterable[Setup]) -> list[Choice]:
     choices = []
     for refused in refusals:
         missing = {name: reason for name, reason in refused.items() if name in reported}
-        choices.append(Choice(tuple(name for name in names if name not in refused), missing))
+        choices.append(ChosenMetrics(tuple(name for name in names if name not in refused), missing))
     if not any(choice.names for choice in choices):
         # of the others, those of pairs may become possible by asking for them
         reported |= {metric.name for metric in metrics if metric.needs_pairs and not metric.network}
@@ -117,7 +117,7 @@ def run_metrics(setup: Setup, names: Collection[str]) -> Evaluation:
 
     Args:
         setup: The gallery, and everything that metrics are constructed from.
-        names: The metrics of its :class:`Choice`.
+        names: The metrics of its :class:`ChosenMetrics`.
 
     Raises:
         ValueError: An image can't be read.

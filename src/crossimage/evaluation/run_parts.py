@@ -24,7 +24,7 @@ def run_parts(setup: Setup, names: Collection[str]) -> Evaluation:
 
     Args:
         setup: The gallery, and everything that metrics are constructed from.
-        names: The metrics of its :class:`~crossimage.evaluation.run_metrics.Choice`.
+        names: The metrics of its :class:`~crossimage.evaluation.run_metrics.ChosenMetrics`.
 
     Raises:
         ValueError: An image can't be read.

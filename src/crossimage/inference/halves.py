@@ -16,7 +16,7 @@ Half = Literal["left", "right", "whole"]
 """A half of an image, or all of it."""
 
 
-class Part(NamedTuple):
+class UsedHalf(NamedTuple):
     """The part of an image that is used.
 
     Attributes:
@@ -75,27 +75,27 @@ class HalfRule:
         self._may_be_pairs = networks.layout == "paired" and config.crop[0] == config.crop[1]
         self.notes: dict[str, dict[str, None]] = {}
 
-    def part(self, height: int, width: int) -> Part:
+    def part(self, height: int, width: int) -> UsedHalf:
         """Return the part that is used of a file's image of a size."""
         if self._given is not None:
-            return Part(self._given)
+            return UsedHalf(self._given)
         if self._half is None:
             if self._may_be_pairs and not self._quiet and width == 2 * height:
-                return Part(
+                return UsedHalf(
                     "whole",
                     "twice as wide as high, like a side-by-side pair, but used whole; half=left or "
                     "half=right uses one half",
                 )
-            return Part("whole")
+            return UsedHalf("whole")
         if has_shape_of(width, height, self._aspect):
-            return Part(
+            return UsedHalf(
                 self._half,
                 f"only the {self._half} half, {self._domain}, is used, as of side-by-side pairs; "
                 "half=whole uses all of it",
             )
         if self._quiet:
-            return Part("whole")
-        return Part(
+            return UsedHalf("whole")
+        return UsedHalf(
             "whole",
             "used whole, not having the shape of the side-by-side pairs that the model was trained "
             "on; half=left or half=right uses one half",

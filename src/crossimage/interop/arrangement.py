@@ -19,7 +19,7 @@ from crossimage.interop.mapping import CheckpointFile, Files, Format
 
 
 @dataclass
-class Part:
+class NetworkTensors:
     """The tensors of one network.
 
     Attributes:
@@ -33,7 +33,9 @@ class Part:
     role: str | None
 
 
-def parts_of(contents: Sequence[Contents], files: Files, others: Sequence[str]) -> list[Part]:
+def parts_of(
+    contents: Sequence[Contents], files: Files, others: Sequence[str]
+) -> list[NetworkTensors]:
     """Divide files into networks.
 
     Args:
@@ -48,9 +50,9 @@ def parts_of(contents: Sequence[Contents], files: Files, others: Sequence[str]) 
         label = "{} ({})" if len(networks) > 1 else "{}"
         said = known.get(canonical(content.role or ""), content.role)
         parts += [
-            Part(Path(label.format(content.path, role)), state, role)
+            NetworkTensors(Path(label.format(content.path, role)), state, role)
             for role, state in networks.items()
-        ] or [Part(content.path, content.state, said)]
+        ] or [NetworkTensors(content.path, content.state, said)]
     return parts
 
 

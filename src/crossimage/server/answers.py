@@ -16,7 +16,7 @@ _REASONS = {404: "there is nothing at this address", 405: "this method is not an
 _RETRY, _RETRY_ELSEWHERE = "1", "30"  # seconds after which a client may ask again
 
 
-def refusal(refused: Refused) -> Response:
+def refusal_response(refused: Refused) -> Response:
     """Return the answer that says why a request is refused."""
     return JSONResponse(
         {"error": refused.reason}, refused.status, {"Connection": "close", **refused.headers}

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from crossimage.server.answers import refusal, refused_by
+from crossimage.server.answers import refusal_response, refused_by
 from crossimage.server.guard import Refused
 from crossimage.server.models import Models, ServedModel
 from crossimage.server.openapi import document
@@ -132,7 +132,7 @@ class Api:
                 self._check_token(request)
                 response = await handler(request)
             except Exception as error:
-                response = refusal(refused_by(error))
+                response = refusal_response(refused_by(error))
             self._telemetry.requests.labels(path, response.status_code).inc()
             return response
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from crossimage.server.answers import refusal, refused_by
+from crossimage.server.answers import refusal_response, refused_by
 from crossimage.server.engine import BusyError, ClosedError
 from crossimage.server.guard import HEADERS, Guard, Limits, Refused
 
@@ -41,12 +41,12 @@ def guarded(
         exception_handlers={**dict.fromkeys(_EXPECTED, _refused), Exception: _failed},
     )
     limits = Limits("request", max_bytes, _PATIENCE, together=_TOGETHER * max_bytes, query=8192)
-    return Guard(app, limits, hosts, headers, refuse=refusal)
+    return Guard(app, limits, hosts, headers, refuse=refusal_response)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    return refusal(refused_by(error))
+    return refusal_response(refused_by(error))
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    return refusal(Refused(500, "the server has failed; its log says why"))
+    return refusal_response(Refused(500, "the server has failed; its log says why"))

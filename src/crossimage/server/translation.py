@@ -71,7 +71,7 @@ class Result(NamedTuple):
     height: int
 
 
-class Choice(NamedTuple):
+class ChosenTarget(NamedTuple):
     """What an image is translated to.
 
     Attributes:
@@ -133,7 +133,7 @@ def _pixels(
     return max(counts)
 
 
-def choose(model: Predictor, request: TranslateRequest) -> Choice:
+def choose(model: Predictor, request: TranslateRequest) -> ChosenTarget:
     """Return what the image of a request is translated to.
 
     Raises:
@@ -156,7 +156,7 @@ def choose(model: Predictor, request: TranslateRequest) -> Choice:
     random = networks.stochastic or (model.random_styles.exist and not given)
     if not given:
         draw = model.draw(seed, request.name, 0, target.encode(1), request.truncation)
-        return Choice(target, draw, seed if random else None)
+        return ChosenTarget(target, draw, seed if random else None)
     if request.reference is not None:
         size = _reference_size(model, request.size)
         style = style_of(model, request.reference, request.to, size)
@@ -165,7 +165,9 @@ def choose(model: Predictor, request: TranslateRequest) -> Choice:
     else:
         assert request.style is not None
         style = fit_codes([request.style], 1, networks.style_dim, "style")
-    return Choice(target, Draw(style, seed_of(seed, request.name, 0)), seed if random else None)
+    return ChosenTarget(
+        target, Draw(style, seed_of(seed, request.name, 0)), seed if random else None
+    )
 
 
 def _reference_size(model: Predictor, size: int | None) -> int | None:
@@ -173,7 +175,7 @@ def _reference_size(model: Predictor, size: int | None) -> int | None:
     return size if model.networks.few_shot else None
 
 
-def read_task(model: Predictor, request: TranslateRequest, choice: Choice | None) -> Task:
+def read_task(model: Predictor, request: TranslateRequest, choice: ChosenTarget | None) -> Task:
     """Read the image of a request.
 
     Args:

@@ -12,7 +12,7 @@ RATINGS = ((1, "bad"), (2, "poor"), (3, "fair"), (4, "good"), (5, "excellent"))
 
 
 @dataclass(frozen=True)
-class Choice:
+class Button:
     """A button.
 
     Attributes:
@@ -48,7 +48,7 @@ class ShownTrial:
     prompt: str
     input: str | None
     images: tuple[str, ...]
-    choices: tuple[Choice, ...]
+    choices: tuple[Button, ...]
     exposure: int
     position: int
     total: int
@@ -64,13 +64,13 @@ def shown_trial(settings: Settings, handout: Handout, total: int) -> ShownTrial:
     )
     exposure = round(1000 * settings.exposure)
     if len(names) == 1:
-        choices = tuple(Choice(n, f"{n} – {word}", str(n), None) for n, word in RATINGS)
+        choices = tuple(Button(n, f"{n} – {word}", str(n), None) for n, word in RATINGS)
         images = tuple(names)
     else:
         inside = not exposure
         keys = ("←", "→") if len(names) == 2 else tuple(str(n + 1) for n in range(len(names)))
         choices = tuple(
-            Choice(n, _label(n), keys[n], name if inside else None) for n, name in enumerate(names)
+            Button(n, _label(n), keys[n], name if inside else None) for n, name in enumerate(names)
         )
         images = () if inside else tuple(names)
     note = {

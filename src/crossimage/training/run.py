@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from crossimage.checkpoints.contents import check_complete
+from crossimage.checkpoints.contents import check_entries
 from crossimage.checkpoints.run_folder import newest_checkpoint
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import EARLIER_DEFAULTS, build, read_yaml, to_dict, write_yaml
@@ -38,7 +38,7 @@ from crossimage.training.result import TrainingResult
 from crossimage.training.run_names import claim_folder
 from crossimage.training.schedule.durations import option
 from crossimage.training.schedule.rehearsal import fit_to_time
-from crossimage.training.schedule.request import Plan, Request
+from crossimage.training.schedule.request import Request, Requests
 from crossimage.training.setup import RunSetup
 from crossimage.training.step.skipping import SkippedSteps, count_of
 from crossimage.training.stops import STOP_REQUESTED
@@ -170,9 +170,9 @@ class _Run:
         checkpoints = Checkpoints(out, setup.dataset.config.keep)
         first_step, state = checkpoints.load_newest(listener.warn) or (0, None)
         if state:
-            check_complete(state, checkpoints.path_of(first_step))
-        plan = Plan.of(state)
-        changes = self._check_continues(state, plan) if state else []
+            check_entries(state, checkpoints.path_of(first_step))
+        requests = Requests.of(state)
+        changes = self._check_continues(state, requests) if state else []
         config = setup.dataset.config
         classifies = bool(setup.method.labelled)
         standing = self._standing_of(state)
@@ -181,19 +181,19 @@ class _Run:
         if ended and complete and (standing is None or is_kept(out, standing, first_step)):
             method = setup.method(config, training=False)
             skipped = count_of(state or {})
-            return self._result(method, first_step, first_step, skipped, plan, standing)
+            return self._result(method, first_step, first_step, skipped, requests, standing)
 
-        chosen = self._choose_steps(checkpoints, changes, state, plan)
-        plan = chosen or plan
+        chosen = self._choose_steps(checkpoints, changes, state, requests)
+        requests = chosen or requests
         if chosen and state:  # the trial has made steps from it
             _, state = checkpoints.load_newest(listener.warn) or (0, None)
-        trainer = setup.trainer(checkpoints, changes, state, plan)
+        trainer = setup.trainer(checkpoints, changes, state, requests)
         config = setup.dataset.config
         if state:
             listener.say(f"continuing {out} from step {first_step}")
             del state  # as large as the weights and the optimizers together
             if chosen:
-                trainer.save()  # the plan; if it is lost, the same command would choose another end
+                trainer.save()  # the request, or the same command would choose another end
         first = trainer.processes.first
         if first:
             write_text(out / "config.yaml", write_yaml(setup.settings))
@@ -209,7 +209,7 @@ class _Run:
         if sentence := trainer.skipped.summary(trainer.step):
             listener.warn(sentence)
         result = self._result(
-            trainer.method, first_step, trainer.step, trainer.skipped, plan, trainer.standing,
+            trainer.method, first_step, trainer.step, trainer.skipped, requests, trainer.standing,
             stopped_by,
         )  # fmt: skip
         trainer.recorder.ended(result)
@@ -227,15 +227,15 @@ class _Run:
         checkpoints: Checkpoints,
         changes: list[str],
         state: dict[str, Any] | None,
-        plan: Plan,
-    ) -> Plan | None:
+        requests: Requests,
+    ) -> Requests | None:
         """Fit the run to the time that is requested; None if it is not, or has been fitted before.
 
         Raises:
             ValueError: The time does not apply to the run, or is too short.
         """
         request = self.request
-        if request is None or plan.holds(request):
+        if request is None or requests.holds(request):
             return None
         setup, config, begun = self.setup, self.setup.dataset.config, state is not None
         if request.finish and not begun:
@@ -244,17 +244,17 @@ class _Run:
                 f"--budget {option(request.seconds)} for a new run of that length"
             )
         if begun and not request.finish:
-            raise plan.refuse_budget(setup.out, request, config.steps)
+            raise requests.refuse_budget(setup.out, request, config.steps)
         setup.listener.say(f"{request}: timing some steps, which are then discarded ...")
         setup.dataset.config = fit_to_time(
             config,
             request,
-            lambda: setup.trainer(checkpoints, changes, state, plan, Listener()),
+            lambda: setup.trainer(checkpoints, changes, state, requests, Listener()),
             setup.listener.say,
         )
-        return plan.with_request(request, config, state["step"] if state else 0)
+        return requests.with_request(request, config, state["step"] if state else 0)
 
-    def _check_continues(self, state: Mapping[str, Any], plan: Plan) -> list[str]:
+    def _check_continues(self, state: Mapping[str, Any], requests: Requests) -> list[str]:
         """Check that the run can be continued, and return all changes of its data so far."""
         setup, dataset, earlier = self.setup, self.setup.dataset, state.get("data_changes", [])
         changes = data_changes(state, setup.fingerprint)
@@ -265,7 +265,7 @@ class _Run:
                 dataset.config, steps=saved["steps"], decay_steps=saved["decay_steps"]
             )
         if state["config"]["method"] == setup.name:
-            dataset.config = plan.adopt(dataset.config, state["config"])
+            dataset.config = requests.adopt(dataset.config, state["config"])
         refused = [] if self.accept_data_change else changes
         check_continues(
             setup.out, state, setup.method, setup.name, dataset.config, refused, setup.listener,
@@ -282,7 +282,7 @@ class _Run:
         first_step: int,
         step: int,
         skipped: SkippedSteps,
-        plan: Plan,
+        requests: Requests,
         standing: Standing | None,
         stopped_by: int = 0,
     ) -> TrainingResult:
@@ -302,7 +302,7 @@ class _Run:
             warnings=tuple(self.setup.listener.warnings),
             skipped_steps=skipped.total,
             few_shot=method.few_shot,
-            fitted=bool(plan.entries),
+            fitted=bool(requests.entries),
             standing=standing,
         )
 

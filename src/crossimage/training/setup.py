@@ -26,10 +26,10 @@ from crossimage.training.processes.fabric import arithmetic, open_fabric, world_
 from crossimage.training.processes.threads import RunThreads, threads_of
 from crossimage.training.recorder import Recorder
 from crossimage.training.schedule.forecast import Forecast, forecast, shorter
-from crossimage.training.schedule.request import Plan
+from crossimage.training.schedule.request import Requests
 from crossimage.training.step.game import check_players
 from crossimage.training.trainer import Trainer
-from crossimage.training.warm_start import load_fixed, load_weights
+from crossimage.training.warm_start import load_fixed, warm_start
 from crossimage.utils.arguments import find_device
 from crossimage.utils.machine.threads import computing_with
 from crossimage.utils.rank import is_first_process
@@ -99,7 +99,7 @@ class RunSetup:
         checkpoints: Checkpoints,
         changes: list[str],
         state: dict[str, Any] | None,
-        plan: Plan,
+        requests: Requests,
         listener: Listener | None = None,
     ) -> Trainer:
         """Build a trainer of the current config, at the step of a checkpoint if there is one."""
@@ -120,7 +120,7 @@ class RunSetup:
             load_fixed(method, self.init_from)
         method.build_fixed_networks()
         if self.init_from and not state:
-            listener.say(load_weights(method, self.init_from, listener.warn))
+            listener.say(warm_start(method, self.init_from, listener.warn))
         # methods that generate from noise have no inputs, and would show the same samples twice
         tested = method.targets and dataset.has_tests
         splits: tuple[Split, ...] = ("train", "test") if tested else ("train",)
@@ -134,7 +134,7 @@ class RunSetup:
             {split: dataset.fixed(split, config.sample_count) for split in splits},
             fabric.is_global_zero,
             checkpoints.newest_path,
-            None if state or plan.entries else self._forecast(),
+            None if state or requests.entries else self._forecast(),
             _use(method, self.out),
         )
         labels: dict[str, Any] = {
@@ -143,7 +143,7 @@ class RunSetup:
             "data_changes": changes,
             "arithmetic": arithmetic(config.precision, self.device),
             **({"threads": self.threads.count} if self.threads.count else {}),
-            **({"plan": plan.plain()} if plan.entries else {}),
+            **({"plan": requests.plain()} if requests.entries else {}),
         }
         evaluations = None
         if config.evaluate_every and self.validator:

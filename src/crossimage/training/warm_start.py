@@ -56,7 +56,7 @@ def load_fixed(method: Method, model: Path) -> None:
             method.loaded += (name,)
 
 
-def load_weights(method: Method, model: Path, report: Callable[[str], None]) -> str:
+def warm_start(method: Method, model: Path, report: Callable[[str], None]) -> str:
     """Load the weights of a model or run into a method whose other weights stay random.
 
     Args:

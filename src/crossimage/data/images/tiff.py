@@ -167,7 +167,7 @@ def _packed_bits(page: Any, dtype: Any) -> int:
     return bits if 1 < bits < 8 * np.dtype(dtype).itemsize else 0
 
 
-def check_complete(page: Any) -> None:
+def check_page(page: Any) -> None:
     """Check that all strips or tiles of a page are in the file; missing ones would be black.
 
     Raises:
@@ -257,7 +257,7 @@ def read(
     """
     page = file.series[layout.series].keyframe
     if rules != 1:
-        check_complete(page)
+        check_page(page)
     try:
         with nullcontext() if page.compression in _SILENT else libraries_quiet():
             values = _decode(file, layout)

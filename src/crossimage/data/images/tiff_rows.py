@@ -61,7 +61,7 @@ class TiffRows:
                 layout = tiff.read_layout(file, self._rules)
             page = None if layout is None else file.series[layout.series].pages[0]
             if page is not None:
-                tiff.check_complete(page)
+                tiff.check_page(page)
         except NotInRowsError:
             raise
         except Exception as error:  # such files are read, and reported, as a whole

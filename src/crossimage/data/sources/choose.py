@@ -16,7 +16,7 @@ _HIGH = frozenset({"hr", "gt", "original"})
 _SCALE = re.compile(r"x\d+")
 
 
-class Choice(NamedTuple):
+class ChosenImages(NamedTuple):
     """The images of a folder.
 
     Attributes:
@@ -34,7 +34,7 @@ class Choice(NamedTuple):
     left_out: tuple[LeftOut, ...] = ()
 
 
-def choose(images: Sequence[Path], root: Path) -> Choice:
+def choose(images: Sequence[Path], root: Path) -> ChosenImages:
     """Choose the training and the test images of a folder without the folder ``train``.
 
     Folders whose names mean a split (``test``, ``val``) hold its images, and all others are for
@@ -89,7 +89,7 @@ def choose(images: Sequence[Path], root: Path) -> Choice:
         elif split not in (trained, tested):
             left_out += _left_out(OTHER_SPLIT, sorted(group), root)
     train_from, test_from = (", ".join(sorted(places[split])) for split in (trained, tested))
-    return Choice(train, test, train_from, test_from, left_out)
+    return ChosenImages(train, test, train_from, test_from, left_out)
 
 
 def largest(images: Sequence[Path], root: Path) -> tuple[tuple[Path, ...], tuple[LeftOut, ...]]:

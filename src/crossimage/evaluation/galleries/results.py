@@ -32,7 +32,7 @@ _EARLIER_RUN = (
 _OTHER_TARGET = ("result of another target", "results of other targets")
 
 
-class FolderResults(NamedTuple):
+class FoundResults(NamedTuple):
     """The results in a folder.
 
     Attributes:
@@ -46,7 +46,7 @@ class FolderResults(NamedTuple):
     target: str
 
 
-def results_in(folder: Path, to: str | None = None, known: Collection[str] = ()) -> FolderResults:
+def results_in(folder: Path, to: str | None = None, known: Collection[str] = ()) -> FoundResults:
     """Find the results in a folder.
 
     Args:
@@ -99,7 +99,7 @@ def results_in(folder: Path, to: str | None = None, known: Collection[str] = ())
     total = sum(len(paths) for _, paths in groups)
     sentence = f"{total} {'result' if total == 1 else 'results'}, grouped as {_shape(groups)} {how}"
     others = describe(left_out)
-    return FolderResults(groups, f"{sentence}, {others}" if others else sentence, target)
+    return FoundResults(groups, f"{sentence}, {others}" if others else sentence, target)
 
 
 def real_beside(folder: Path, to: str | None = None) -> Path:

@@ -15,7 +15,7 @@ _END = {
 """Errors of writing that every further file would meet, too."""
 
 
-def refusal(path: Path, error: Exception) -> str:
+def skip_reason(path: Path, error: Exception) -> str:
     """Return the sentence on why an input is skipped.
 
     Raises:

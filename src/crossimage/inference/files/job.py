@@ -18,7 +18,7 @@ from crossimage.data.images.label_maps import read_label_map
 from crossimage.data.images.pixels import ImageError
 from crossimage.data.images.resize import resize_shortest_side, resize_to_cover
 from crossimage.data.sources.find import further_images
-from crossimage.inference.files.failures import ends_all, refusal, unwritable
+from crossimage.inference.files.failures import ends_all, skip_reason, unwritable
 from crossimage.inference.files.items import Item
 from crossimage.inference.files.large import LargeFile, LargeFiles
 from crossimage.inference.files.options import FileOptions
@@ -160,7 +160,7 @@ class Job:
             try:
                 original, entries = future.result()
             except Exception as error:
-                self._skip(item, refusal(item.path, error))
+                self._skip(item, skip_reason(item.path, error))
                 self._advance(len(self._plan.targets) * self._plan.samples)
             else:
                 self._entries.update(zip(item.outputs, entries, strict=True))
@@ -193,7 +193,7 @@ class Job:
             original = self._read_image(path) if self._alone.fits(file) else None
             large = None if original else self._alone.open(file, item.outputs[0])
         except Exception as error:
-            self._skip(item, refusal(path, error))
+            self._skip(item, skip_reason(path, error))
             self._advance(len(item.outputs))
             return
         if original:
@@ -216,7 +216,7 @@ class Job:
         try:
             preview, written = large.write(output, item.drawn, k)
         except (ImageError, TooLargeError, MemoryError) as error:
-            self._skip(item, refusal(path, error))
+            self._skip(item, skip_reason(path, error))
         except (ValueError, OSError) as error:
             if ends_all(error):
                 raise

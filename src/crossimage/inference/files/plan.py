@@ -44,7 +44,7 @@ ALL_LABELS = "all"
 """The target that stands for every label of a method with labels, one after the other."""
 
 
-class Part(NamedTuple):
+class Share(NamedTuple):
     """Inputs that a process translates for another one.
 
     Attributes:
@@ -136,7 +136,7 @@ def make_plan(
     to: To | None,
     options: FileOptions,
     incoming: Incoming,
-    part: Part | None = None,
+    share: Share | None = None,
 ) -> Plan:
     """Find the inputs and name the outputs, before anything is translated.
 
@@ -147,7 +147,7 @@ def make_plan(
         to: Name of the target domain, labels, or ``all`` of them.
         options: All other choices.
         incoming: Keeps the images that are not files.
-        part: Inputs that another process has found and named already, in place of ``paths``.
+        share: Inputs that another process has found and named already, in place of ``paths``.
     """
     out = local_path(out)
     results = open_results(out)
@@ -172,11 +172,11 @@ def make_plan(
         labels if samples == 1 else [f"{label}_{k + 1}" for label in labels for k in range(samples)]
     )
     wanted = titles if every else samples
-    items: Items | None = None if part is None else part.items
+    items: Items | None = None if share is None else share.items
     skipped: list[tuple[Path, str]] = []
     given = as_inputs(paths)
     folder = _single_folder(given)
-    if part is None and folder is not None and not references:
+    if share is None and folder is not None and not references:
         found_again = FolderItems(folder, out, suffix, endings_of(wanted))
         if found_again.is_plain and len(found_again):
             items = found_again
@@ -206,7 +206,7 @@ def make_plan(
     records = Records(predictor, seed, _settings(options))
     chosen = bool(references) or options.style is not None
     styles = styles_of(samples, options.same_style, references, options.style)
-    planned = len(items) * len(targets) * samples if part is None else part.planned
+    planned = len(items) * len(targets) * samples if share is None else share.planned
     return Plan(
         items, planned, targets, samples, results, draw, every, left_out, incoming,
         skipped, records, styles, chosen or predictor.multimodal, half,

@@ -15,7 +15,7 @@ from torch import Tensor
 from crossimage.data.images.resize import margins
 from crossimage.inference.strips.budget import Budget, untiled_bytes
 from crossimage.inference.strips.maps import Input
-from crossimage.inference.strips.plan import Plan, Survey
+from crossimage.inference.strips.plan import StripPlan, Survey
 from crossimage.inference.strips.run import Run
 from crossimage.inference.strips.sources import RowSource, TensorRows
 from crossimage.inference.strips.statistics import OWN, NormStatistics
@@ -53,7 +53,7 @@ class Strips(NamedTuple):
 
     shape: Size
     rows: Iterator[tuple[int, Tensor]]
-    plan: Plan
+    plan: StripPlan
 
 
 class StripEngine:
@@ -202,7 +202,7 @@ class StripEngine:
         size: tuple[int, int],
         folder: Path | None,
         beside: int,
-    ) -> Plan:
+    ) -> StripPlan:
         if rows is not None:
             return survey.of_height(rows)
         return_memory()

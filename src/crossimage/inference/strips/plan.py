@@ -41,7 +41,7 @@ class PlannedPass(NamedTuple):
         return max((rows for rows, peak in self.peaks.items() if peak <= limit), default=0)
 
 
-class Plan(NamedTuple):
+class StripPlan(NamedTuple):
     """How a translation is carried out.
 
     Attributes:
@@ -110,7 +110,7 @@ class Survey:
         most = max(1, min(height, MOST_ROWS * height // self._height))
         return [1 << i for i in range(most.bit_length())]
 
-    def plan(self, limit: int) -> Plan | None:
+    def plan(self, limit: int) -> StripPlan | None:
         """Return how to stay within a number of bytes; None if even the lowest strips do not."""
         in_memory = [p.rows_within(limit - p.kept) for p in self.passes]
         enough = [
@@ -122,18 +122,18 @@ class Survey:
         in_file = [p.rows_within(limit) for p in self.passes]
         return self._plan(in_file, in_file=True) if all(in_file) else None
 
-    def of_height(self, rows: int, *, in_file: bool = False) -> Plan:
+    def of_height(self, rows: int, *, in_file: bool = False) -> StripPlan:
         """Return a plan for strips of a number of rows of the image."""
         own = [max(1, rows * p.height // self._height) for p in self.passes]
         return self._plan(own, in_file=in_file)
 
-    def _plan(self, rows: Sequence[int], *, in_file: bool) -> Plan:
+    def _plan(self, rows: Sequence[int], *, in_file: bool) -> StripPlan:
         peaks = [
             p.peaks.get(n, 0) + (0 if in_file else p.kept)
             for n, p in zip(rows, self.passes, strict=True)
         ]
         work = [p.work for p in self.passes]
-        return Plan(rows, in_file, work, max(p.kept for p in self.passes), max(peaks))
+        return StripPlan(rows, in_file, work, max(p.kept for p in self.passes), max(peaks))
 
     @property
     def least(self) -> int:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from crossimage.inference.strips.maps import Maps
 from crossimage.inference.strips.passes import Passes
-from crossimage.inference.strips.plan import Plan
+from crossimage.inference.strips.plan import StripPlan
 from crossimage.inference.strips.stash import FileStash, MemoryStash, Stash
 from crossimage.inference.strips.statistics import OWN, NormStatistics
 from crossimage.inference.strips.trace import Traced
@@ -31,7 +31,7 @@ class Run:
     def __init__(
         self,
         traced: Traced,
-        plan: Plan,
+        plan: StripPlan,
         device: torch.device,
         folder: Path | None = None,
         advance: Callable[[float], None] | None = None,

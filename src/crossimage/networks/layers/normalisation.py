@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from crossimage.networks.layers.derivatives import differentiable_gradients
 from crossimage.networks.layers.plain import is_plain
-from crossimage.networks.layers.statistics import is_large, statistics_of, sums_of
+from crossimage.networks.layers.statistics import needs_strips, statistics_of, sums_of
 
 
 class InstanceNorm(nn.Module):
@@ -90,7 +90,7 @@ def _by_batch_norm(x: Tensor, scale: Tensor | None, shift: Tensor | None, eps: f
         scale, shift = torch.ones(x.shape[:2], dtype=dtype), torch.zeros(x.shape[:2], dtype=dtype)
     scale, shift = scale.to(dtype), shift.to(dtype)
     y: Tensor
-    if not is_large(x[:1]):
+    if not needs_strips(x[:1]):
         y = _PerSample.apply(_dense(x), scale.contiguous(), shift.contiguous(), eps)
         return y
     parts = [

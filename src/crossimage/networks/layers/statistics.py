@@ -18,7 +18,7 @@ LARGE = 1 << 16
 _STRIP = 1 << 14
 
 
-def is_large(sample: Tensor) -> bool:
+def needs_strips(sample: Tensor) -> bool:
     """Return whether a sample (1, C, H, W) has to be added up in strips."""
     return sample.shape[2:].numel() > LARGE and not sample.is_contiguous()
 
@@ -31,7 +31,7 @@ def statistics_of(sample: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         dtype: Precision of the results, at least fp32.
     """
     unused = torch.zeros(sample.shape[1], dtype=dtype)
-    if not is_large(sample):
+    if not needs_strips(sample):
         return torch.batch_norm_update_stats(sample, unused, unused.clone(), 0.0)
     counts, means, variances = [], [], []
     for strip in _strips(sample):
@@ -59,7 +59,7 @@ def sums_of(
     """
     mean, inverse = mean.contiguous(), inverse.contiguous()
     ones = torch.ones_like(mean)
-    large = is_large(sample)
+    large = needs_strips(sample)
     pairs = zip(_strips(gradient), _strips(sample), strict=True) if large else [(gradient, sample)]
     sums = [
         torch.ops.aten.native_batch_norm_backward(

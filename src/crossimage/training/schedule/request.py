@@ -68,7 +68,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Requests:
     """What a run has recorded: requests and, for each, the lengths of the schedule before it.
 
     Attributes:
@@ -78,23 +78,23 @@ class Plan:
     entries: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
-    def of(cls, state: Mapping[str, Any] | None) -> Plan:
-        """Return the plan of a checkpoint; empty for runs without any."""
+    def of(cls, state: Mapping[str, Any] | None) -> Requests:
+        """Return the requests of a checkpoint; empty for runs without any."""
         return cls(tuple(state.get("plan", ())) if state else ())
 
     def plain(self) -> list[dict[str, Any]]:
         """Return it as plain data, for a checkpoint."""
         return [dict(entry) for entry in self.entries]
 
-    def with_request(self, request: Request, config: Config, step: int) -> Plan:
-        """Return the plan with a request that is made at a step."""
+    def with_request(self, request: Request, config: Config, step: int) -> Requests:
+        """Return these and a request that is made at a step."""
         entry = {
             "finish": request.finish,
             "seconds": request.seconds,
             "step": step,
             "before": lengths(config),
         }
-        return Plan((*self.entries, entry))
+        return Requests((*self.entries, entry))
 
     def adopt(self, config: C, saved: Mapping[str, Any]) -> C:
         """Return the config with the lengths that a run has chosen in place of the recipe's.

@@ -11,7 +11,7 @@ from crossimage.config import DataRules
 from crossimage.data.sources.find import same_name
 
 
-class Choice(NamedTuple):
+class ChosenDomain(NamedTuple):
     """A domain of the data that is used.
 
     Attributes:
@@ -31,7 +31,7 @@ def choose_names(
     *,
     rules: DataRules = 3,
     flexible: bool = False,
-) -> list[Choice]:
+) -> list[ChosenDomain]:
     """Choose domains by name.
 
     Names are the same regardless of case, of separators and of a plural's s, if that is
@@ -54,15 +54,15 @@ def choose_names(
         ValueError: The data has other names.
     """
     if not wanted:
-        return [Choice(name, name) for name in found]
+        return [ChosenDomain(name, name) for name in found]
     match = _match(found, wanted) if rules == 3 else {w: w for w in wanted if w in found}
     if len(match) == len(wanted):
-        return [Choice(match[name], name) for name in wanted]
+        return [ChosenDomain(match[name], name) for name in wanted]
     by_order = are_letters(found) or are_letters(wanted) or (rules != 3 and not match)
     if by_order and len(found) == len(wanted):
-        return [Choice(*both) for both in zip(found, wanted, strict=True)]
+        return [ChosenDomain(*both) for both in zip(found, wanted, strict=True)]
     if flexible or by_order:
-        return [Choice(name, name) for name in found]
+        return [ChosenDomain(name, name) for name in found]
     missing = next(name for name in wanted if name not in match)
     raise ValueError(
         f"{place} holds {_listed(found)}, and no '{missing}': expected {_listed(wanted)}"

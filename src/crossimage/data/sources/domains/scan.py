@@ -17,7 +17,7 @@ from crossimage.data.sources.domains.named import (
     in_domain_folders,
     named_domain,
 )
-from crossimage.data.sources.domains.names import Choice, choose_names
+from crossimage.data.sources.domains.names import ChosenDomain, choose_names
 from crossimage.data.sources.domains.shards import halves_of, in_shards
 from crossimage.data.sources.find import check_image, visible_folders
 from crossimage.data.sources.folders import (
@@ -155,7 +155,7 @@ def find_two_scales(
     return replace(images, name=names[0]), replace(images, name=names[1])
 
 
-Found = tuple[tuple[Domain, ...], list[Choice]]
+Found = tuple[tuple[Domain, ...], list[ChosenDomain]]
 """Domains, and the names that they have in the data and from now on, unless they have none."""
 
 
@@ -166,7 +166,7 @@ def _from_paths(
     paths = {name: paths_of(data, name) for name in data}
     lists = all(path.is_file() for own in paths.values() for path in own)
     if rules != 3 and lists and len(names) == len(data):  # were renamed in their order
-        chosen = [Choice(*both) for both in zip(data, names, strict=True)]
+        chosen = [ChosenDomain(*both) for both in zip(data, names, strict=True)]
         return tuple(named_domain(found, paths[found], rules) for found, _ in chosen), chosen
     chosen = choose_names(
         [*data], names, f"--data {shown(data)}", lambda name: paths[name][0],

@@ -10,7 +10,7 @@ from crossimage.config import DataRules
 from crossimage.data.shards.find import find_members
 from crossimage.data.shards.member import Member
 from crossimage.data.shards.names import shown_shards
-from crossimage.data.sources.domains.names import Choice, choose_names
+from crossimage.data.sources.domains.names import ChosenDomain, choose_names
 from crossimage.data.sources.folders import Domain, from_shards
 from crossimage.data.sources.side_by_side import check_side_by_side
 
@@ -23,7 +23,7 @@ _EXPECTED = (
 
 def in_shards(
     given: str, names: Sequence[str], paired: bool, flexible: bool
-) -> tuple[tuple[Domain, ...], list[Choice]]:
+) -> tuple[tuple[Domain, ...], list[ChosenDomain]]:
     """Return the domains in one set of tar files.
 
     Members such as ``0001.edges.png`` and ``0001.shoes.png`` are of the domains ``edges`` and
