@@ -12,6 +12,8 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
+_PATIENCE = 0.005  # seconds that a job waits for others of its kind
+
 
 class BusyError(Exception):
     """So many requests are waiting that no further one is accepted."""
@@ -46,15 +48,14 @@ class Engine:
     Args:
         waiting: Jobs that may wait; further ones are refused.
         batch_size: Jobs that are done together.
-        patience: Seconds that a job waits for others of its kind.
 
     Attributes:
         batches: Batches done.
         images: Jobs done in them.
     """
 
-    def __init__(self, waiting: int = 64, batch_size: int = 8, patience: float = 0.005) -> None:
-        self._most, self._batch_size, self._patience = waiting, batch_size, patience
+    def __init__(self, waiting: int = 64, batch_size: int = 8) -> None:
+        self._most, self._batch_size = waiting, batch_size
         self._jobs: deque[_Job[Any]] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -134,7 +135,7 @@ class Engine:
             if first.key is None:
                 return [self._jobs.popleft()]
             if self._together:
-                deadline = time.monotonic() + self._patience
+                deadline = time.monotonic() + _PATIENCE
                 while not self._closed and self._alike(first) < self._batch_size:
                     if not self._changed.wait(deadline - time.monotonic()):
                         break

@@ -76,9 +76,7 @@ def _exclusive(out: Path) -> Iterator[None]:
             raise
 
 
-def candidates(
-    data: DataSet, method: str, asked: Mapping[str, Any], parent: Path = PARENT
-) -> Iterator[Path]:
+def candidates(data: DataSet, method: str, asked: Mapping[str, Any]) -> Iterator[Path]:
     """Yield the folders that a run may have, the best one first.
 
     These are unfinished runs for which the same was asked, the newest first, and then folders that
@@ -88,7 +86,6 @@ def candidates(
         data: The data set.
         method: Name of the method.
         asked: Settings, data and options, as plain data.
-        parent: The folder of the runs.
 
     Raises:
         OSError: A folder cannot be made.
@@ -96,16 +93,16 @@ def candidates(
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
     stem = f"{_slug(data)}-{method}"
     numbered = re.compile(re.escape(stem) + r"-(\d{3,})")
-    found = parent.iterdir() if parent.is_dir() else ()
+    found = PARENT.iterdir() if PARENT.is_dir() else ()
     numbers = sorted(
         (int(m[1]) for run in found if (m := numbered.fullmatch(run.name))), reverse=True
     )
     for number in numbers:
-        run = parent / f"{stem}-{number:03d}"
+        run = PARENT / f"{stem}-{number:03d}"
         if _asked(run) == digest and is_unfinished(run):
             yield run
     for number in count(numbers[0] + 1 if numbers else 1):
-        run = parent / f"{stem}-{number:03d}"
+        run = PARENT / f"{stem}-{number:03d}"
         try:
             make_folder(run, exist_ok=False)
         except FileExistsError:  # another process took the number

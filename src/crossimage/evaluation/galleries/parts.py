@@ -12,6 +12,8 @@ from crossimage.evaluation.galleries.images import ImageStream
 from crossimage.evaluation.galleries.model import ModelGallery, TrainedGallery
 from crossimage.inference.predictor import Predictor
 
+_SHOWN = 6  # titles of parts in a sentence
+
 
 class PartedGallery(TrainedGallery):
     """Outputs of one model to several targets, each with real images of its own.
@@ -82,7 +84,7 @@ class PartedGallery(TrainedGallery):
         return [path for path in self._tested if path not in known]
 
 
-def part_titles(parts: Sequence[Gallery], most: int = 6) -> str:
+def part_titles(parts: Sequence[Gallery]) -> str:
     """Return the titles of the first parts, for a reader."""
-    shown = ", ".join(part.title for part in parts[:most])
-    return f"{shown}, ..." if len(parts) > most else shown
+    shown = ", ".join(part.title for part in parts[:_SHOWN])
+    return f"{shown}, ..." if len(parts) > _SHOWN else shown

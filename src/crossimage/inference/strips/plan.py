@@ -122,10 +122,10 @@ class Survey:
         in_file = [p.rows_within(limit) for p in self.passes]
         return self._plan(in_file, in_file=True) if all(in_file) else None
 
-    def of_height(self, rows: int, *, in_file: bool = False) -> StripPlan:
-        """Return a plan for strips of a number of rows of the image."""
+    def of_height(self, rows: int) -> StripPlan:
+        """Return a plan for strips of a number of rows of the image, with maps in memory."""
         own = [max(1, rows * p.height // self._height) for p in self.passes]
-        return self._plan(own, in_file=in_file)
+        return self._plan(own, in_file=False)
 
     def _plan(self, rows: Sequence[int], *, in_file: bool) -> StripPlan:
         peaks = [
