@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -24,6 +23,8 @@ from rich.rule import Rule
 from rich.table import Column
 from rich.text import Text
 
+from crossimage.training.advice.longer import extension, next_folder
+from crossimage.training.advice.use import Use
 from crossimage.training.best.standing import Standing
 from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.result import TrainingResult
@@ -77,12 +78,12 @@ class ConsoleListener(Listener):
 
     def next_commands(self, result: TrainingResult) -> dict[str, str]:
         """Return the commands that use the model, and that go on with the run."""
-        task, use = model_use(result)
+        use = Use.of(result)
         if result.stopped_by:
             goal, words = "continue it", ["train", "--resume", str(result.run)]
         else:
             goal, words = "train longer", longer(self.arguments, result)
-        return {task: use, goal: shlex.join(["crossimage", *words])}
+        return {use.task: use.command, goal: shlex.join(["crossimage", *words])}
 
     @contextmanager
     def watch(self, step: int, steps: int) -> Iterator[None]:
@@ -175,7 +176,7 @@ class _Cut(TextColumn):
 
 def closing_lines(result: TrainingResult) -> list[str]:
     """Return what a finished run has made, and commands to copy, each on a line of its own."""
-    task, use = model_use(result)
+    use = Use.of(result)
     skipped, standing = result.skipped_steps, result.standing
     return [
         *_early(result),
@@ -186,19 +187,9 @@ def closing_lines(result: TrainingResult) -> list[str]:
         f"page     {result.page_path}",
         *([f"skipped  moves of {skipped:,} of {result.step:,} steps"] if skipped else []),
         "",
-        f"{task}:",
-        f"  {use}",
+        f"{use.task}:",
+        f"  {use.command}",
     ]
-
-
-def model_use(result: TrainingResult) -> tuple[str, str]:
-    """Return what a model is for, and the command that does it."""
-    if result.targets:
-        task, use = "translate images", ["translate", str(result.run), "IMAGES"]
-        use += ["--reference", "CLASS"] if result.few_shot else ["--to", result.targets[-1]]
-    else:
-        task, use = "make images", ["sample", str(result.run)]
-    return task, f"{shlex.join(['crossimage', *use])} --out DIR"
 
 
 def out_of(arguments: Sequence[str]) -> Path | None:
@@ -225,9 +216,7 @@ def anew(arguments: Sequence[str], run: Path) -> list[str]:
             rest = rest if equals else rest[1:]
         elif word != "--accept-data-change":
             words.append(word)
-    folders = (run.with_name(f"{run.name}-{number}") for number in count(2))
-    new = next(folder for folder in folders if not folder.exists())
-    return [*words, "--init", str(run), "--out", str(new)]
+    return [*words, "--init", str(run), "--out", str(next_folder(run))]
 
 
 def _early(result: TrainingResult) -> list[str]:
@@ -254,13 +243,11 @@ def longer(arguments: Sequence[str], result: TrainingResult) -> list[str]:
         arguments: The arguments of that run.
         result: What it has made.
     """
-    config, words = result.config, list(arguments)
-    if not result.stopped_early and (config.decay_steps or result.fitted):
-        # its learning rate has fallen to zero, or its schedule was made for this length
-        return anew(words, result.run)
-    name, value = ("patience", config.patience) if result.stopped_early else ("steps", config.steps)
-    if name == "steps":  # epochs win over steps
-        words = [word for word in words if not word.startswith("epochs=")]
-    words = [word for word in words if not word.startswith(f"{name}=")]
+    changed = extension(result)
+    if not changed:
+        return anew(arguments, result.run)
+    # epochs win over steps
+    replaced = tuple(f"{name}=" for name in [*changed, *(["epochs"] if "steps" in changed else [])])
+    words = [word for word in arguments if not word.startswith(replaced)]
     out = [] if out_of(words) else ["--out", str(result.run)]
-    return [*words, *out, f"{name}={2 * value}"]
+    return [*words, *out, *(f"{name}={value}" for name, value in changed.items())]

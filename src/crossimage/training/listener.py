@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from crossimage.training.advice.call import Call
     from crossimage.training.result import TrainingResult
 
 
@@ -82,13 +83,18 @@ class Listener:
     Args:
         on_progress: Called whenever losses are logged, and by the clock; the run stops if it
             returns False.
+        call: The call of :func:`crossimage.train` that runs; None: it is another program's.
 
     Attributes:
         warnings: The warnings so far.
     """
 
-    def __init__(self, on_progress: Callable[[TrainingProgress], object] | None = None) -> None:
-        self.on_progress = on_progress
+    def __init__(
+        self,
+        on_progress: Callable[[TrainingProgress], object] | None = None,
+        call: Call | None = None,
+    ) -> None:
+        self.on_progress, self.call = on_progress, call
         self.warnings: list[str] = []
 
     def say(self, sentence: str) -> None:
@@ -114,12 +120,12 @@ class Listener:
         return "the same command with --accept-data-change (in Python: accept_data_change=True)"
 
     def next_commands(self, result: TrainingResult) -> dict[str, str]:
-        """Return the commands that come next after a run, by purpose, for its page.
+        """Return the commands or calls that come next after a run, by purpose, for its page.
 
         Args:
             result: The run, which has finished or was stopped.
         """
-        return {}
+        return self.call.following(result) if self.call else {}
 
     def watch(self, step: int, steps: int) -> AbstractContextManager[None]:
         """Enclose the training loop.

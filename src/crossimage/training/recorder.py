@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from crossimage.checkpoints.model_file import save_model
 from crossimage.data.loader import LoadedBatch
 from crossimage.data.stores.addresses import is_lost
 from crossimage.methods.base import Method
+from crossimage.training.advice.use import Use
 from crossimage.training.best.evaluations import Evaluations
 from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.loss_table import LossRow, append_row, drop_rows_after
@@ -52,7 +53,7 @@ class Recorder:
         writes: False on all processes but the first, which then write and report nothing.
         newest: Returns the newest checkpoint, for messages.
         forecast: Says how long a long run will take; None: the run is not a new one.
-        use: Arguments of the command that uses the model, for the page.
+        use: What uses the model, for the page.
 
     Attributes:
         stop_requested: Whether the listener has asked to stop.
@@ -69,7 +70,7 @@ class Recorder:
         writes: bool,
         newest: Callable[[], Path | None],
         forecast: Forecast | None = None,
-        use: Sequence[str] = (),
+        use: Use | None = None,
     ) -> None:
         self._use = use
         self.run, self.listener, self.facts = run, listener, facts

@@ -198,6 +198,8 @@ class _Run:
         if first:
             write_text(out / "config.yaml", write_yaml(setup.settings))
             facts = environment(recorded(setup.data), trainer.fabric) | {"data_changes": changes}
+            if listener.call:
+                facts["call"] = str(listener.call.having(out=out))
             write_text(out / "environment.json", json.dumps(facts, indent=2))
         self._say_what_is_used()
         listener.say(f"training {setup.name} on {setup.images} for {config.steps} steps in {out}")

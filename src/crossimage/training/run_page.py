@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from crossimage.training.advice.use import Use
 from crossimage.training.loss_table import read_rows
 from crossimage.training.resume import read_facts
 from crossimage.utils.files import write_text
@@ -26,8 +28,8 @@ def write_page(
     *,
     title: str,
     facts: Mapping[str, str],
-    use: Sequence[str] = (),
-    ended: Mapping[str, str] | None = None,
+    use: Use | None = None,
+    ended: dict[str, str] | None = None,
 ) -> None:
     """Write ``RUN/index.html`` from ``RUN/metrics.csv`` and the sample sheets.
 
@@ -35,8 +37,8 @@ def write_page(
         run: The run's folder; losses and samples may still be missing.
         title: Heading of the page.
         facts: Values below it by caption: method, data, step, speed, time left.
-        use: Arguments of the command that uses the model; it is shown once there is a model.
-        ended: If the run has ended, the commands that come next, by purpose.
+        use: What uses the model; it is shown once there is a model.
+        ended: If the run has ended, the commands or calls that come next, by purpose.
 
     Raises:
         OSError: The page cannot be written; a previous one is kept.
@@ -46,11 +48,13 @@ def write_page(
         player, _, term = name.partition("/")
         players.setdefault(player, []).append((term, plot_of([points])))
     record = read_facts(run / "environment.json")
-    command = _command(record.get("command"))
-    commands = {}
-    if command and "--resume" not in command:  # what is resumed may have started elsewhere
-        commands["started with"] = shlex.join(command)
-    commands |= _while_it_trains(run, use, bool(command)) if ended is None else ended
+    called = isinstance(record.get("call"), str)
+    commands = _started_with(run, record, going=ended is None)
+    if ended is not None:  # a call that continues the run is the one that started it
+        repeated = set(ended.values())
+        commands = {name: text for name, text in commands.items() if text not in repeated} | ended
+    elif use and (run / "model.safetensors").exists():
+        commands["use its model"] = use.call if called else use.command
     page = page_template("run.html").render(
         printable=printable,
         title=title,
@@ -58,6 +62,7 @@ def write_page(
         players=players,
         frame=FRAME,
         commands=commands,
+        called=called,
         folder=str(record.get("folder", "")),
         ended=ended is not None,
         sheets=[(step, f"samples/{path.name}") for step, path in sheet_files(run)],
@@ -76,14 +81,17 @@ def _command(recorded: object) -> list[str]:
     return []
 
 
-def _while_it_trains(run: Path, use: Sequence[str], resumable: bool) -> dict[str, str]:
-    """Return the commands that continue a run that is training, and use its model, by caption."""
+def _started_with(run: Path, record: Mapping[str, Any], *, going: bool) -> dict[str, str]:
+    """Return the command or call that started a run, and what continues it, by caption."""
+    if isinstance(call := record.get("call"), str):
+        return {"started with; the same call continues it" if going else "started with": call}
     commands = {}
-    if resumable:
-        resume = shlex.join(["crossimage", "train", "--resume", str(run)])
-        commands["continue it if it stops"] = resume
-    if use and (run / "model.safetensors").exists():
-        commands["use its model"] = f"{shlex.join(['crossimage', *use])} --out DIR"
+    command = _command(record.get("command"))
+    if command and "--resume" not in command:  # what is resumed may have started elsewhere
+        commands["started with"] = shlex.join(command)
+    if command and going:
+        resume = ["crossimage", "train", "--resume", str(run)]
+        commands["continue it if it stops"] = shlex.join(resume)
     return commands
 
 

@@ -16,7 +16,9 @@ from crossimage.config import to_dict
 from crossimage.data.datasets import Images
 from crossimage.data.sources.domains.data_set import DataSet, shown
 from crossimage.data.sources.folders import Domain, Split
+from crossimage.inference.targets import target_names
 from crossimage.methods.base import Method
+from crossimage.training.advice.use import Use
 from crossimage.training.best.evaluations import Evaluations
 from crossimage.training.best.validator import Validator
 from crossimage.training.checks import restoring
@@ -135,7 +137,7 @@ class RunSetup:
             fabric.is_global_zero,
             checkpoints.newest_path,
             None if state or requests.entries else self._forecast(),
-            _use(method, self.out),
+            Use(self.out, target_names(method), method.few_shot),
         )
         labels: dict[str, Any] = {
             "config": self.settings,
@@ -164,10 +166,3 @@ class RunSetup:
             count = self.fabric.world_size
             return forecast(f"these {count} GPUs" if count > 1 else "this GPU", None)
         return forecast("this CPU", shorter(self.recipe, self.name))
-
-
-def _use(method: Method, run: Path) -> list[str]:
-    """Return the arguments of the command that uses the model of a run."""
-    if not method.targets:
-        return ["sample", str(run)]
-    return ["translate", str(run), "IMAGES", *(["--reference", "CLASS"] if method.few_shot else [])]

@@ -12,6 +12,7 @@ import torch
 
 from crossimage.checkpoints.addresses import model_path
 from crossimage.data.sources.domains.data_set import Data, read_data_set
+from crossimage.training.advice.call import Call
 from crossimage.training.best.validator import OwnValidator, Validate
 from crossimage.training.listener import TrainingProgress
 from crossimage.training.notebook.bar import listener_for
@@ -92,6 +93,14 @@ def train(
     figure = str(settings.get("best_metric", ""))
     if validate and not settings.get("evaluate_every"):
         raise ValueError("validate is called every evaluate_every steps; set evaluate_every, too")
+    given = {
+        "out": out, "init_from": init_from, "budget": budget, "finish": finish,
+        "device": None if device == "auto" else device,
+        "accept_data_change": accept_data_change or None, "on_progress": on_progress,
+        "validate": validate,
+    }  # fmt: skip
+    given = {name: value for name, value in given.items() if value is not None}
+    listener = listener_for(on_progress, Call(str(recipe), {"data": data, **given, **settings}))
     start = model_path(init_from, "init_from") if init_from is not None else None
     generators = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices=generators):
@@ -106,8 +115,13 @@ def train(
             device=device,
             accept_data_change=accept_data_change,
             validator=partial(OwnValidator, validate, figure) if validate else by_metric,
-            listener=listener_for(on_progress),
+            listener=listener,
         )
     if result.stopped_by not in (None, "on_progress"):
-        signal.raise_signal(signal.Signals[result.stopped_by])
+        sentence = f"stopped at step {result.step} and saved; the same call continues {result.run}"
+        try:
+            signal.raise_signal(signal.Signals[result.stopped_by])
+        except KeyboardInterrupt as interruption:
+            interruption.add_note(sentence)
+            raise
     return result

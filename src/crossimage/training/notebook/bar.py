@@ -10,6 +10,7 @@ from importlib import import_module
 from time import monotonic
 from typing import Any
 
+from crossimage.training.advice.call import Call
 from crossimage.training.listener import Listener, TrainingProgress
 
 _PAUSE = 0.5  # seconds between two updates, at least
@@ -22,14 +23,18 @@ def in_notebook() -> bool:
     return hasattr(ipython.get_ipython() if ipython else None, "kernel")
 
 
-def listener_for(on_progress: Callable[[TrainingProgress], object] | None) -> Listener:
+def listener_for(on_progress: Callable[[TrainingProgress], object] | None, call: Call) -> Listener:
     """Return what shows a run started from Python: in a notebook a bar, unless there is a callback.
 
     Elsewhere nothing is shown.
+
+    Args:
+        on_progress: The callback.
+        call: The call that starts the run.
     """
     if on_progress is None and in_notebook():
-        return NotebookListener()
-    return Listener(on_progress)
+        return NotebookListener(call)
+    return Listener(on_progress, call)
 
 
 class Bar:
@@ -69,8 +74,8 @@ class Bar:
 class NotebookListener(Listener):
     """Prints messages and shows a bar below them."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, call: Call | None = None) -> None:
+        super().__init__(call=call)
         self._bar: Bar | None = None
         self._handle: Any = None
         self._updated = 0.0
