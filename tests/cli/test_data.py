@@ -214,10 +214,12 @@ def test_data_inspect_measures_and_reports_and_its_status_is_the_verdict(
     said = capsys.readouterr().out
     assert re.search(r"Estimate from \d steps? on .*; the 40 steps configured take about ", said)
     assert "Ready to train, with " in said
+    assert f"next: crossimage train {small} --data {data}\n" in said
     assert said.endswith(f"report: {tmp_path / 'report' / 'report.html'}\n")
     assert (tmp_path / "report/report.json").exists()
     for number in range(3):
         (data / "trainA" / f"{number}.png").write_bytes(b"broken")
         (data / "trainA" / f"0000{number}.png").write_bytes(b"broken")
     assert crossimage("data", "inspect", data, small) == 1
-    assert capsys.readouterr().out.endswith("Training would stop: 1 problem.\n")
+    again = f"next: crossimage data inspect {data} {small}\n"
+    assert capsys.readouterr().out.endswith(f"Training would stop: 1 problem.\n{again}")

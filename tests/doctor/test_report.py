@@ -32,6 +32,7 @@ def test_the_page_holds_everything_and_needs_no_network(tmp_path: Path) -> None:
     assert all(re.search(r'alt="[^"]{8,}"', image) for image in images)
     assert 'alt="Training sample 0: cats"' in page
     assert "cats, in\n    train and test" in page
+    assert f"crossimage data inspect {tmp_path / 'data'}</pre>" in page
 
 
 def test_the_figures_are_plain_data(tmp_path: Path) -> None:
@@ -44,6 +45,7 @@ def test_the_figures_are_plain_data(tmp_path: Path) -> None:
     assert report["splits"][0]["images"] == 4
     assert report["colours"][0]["class_numbers"] == list(range(12))
     assert report["estimate"] is None
+    assert report["next"].startswith("crossimage data make labels ")
 
 
 def test_a_folder_of_photos_is_read_although_it_has_no_domains(tmp_path: Path) -> None:

@@ -57,9 +57,11 @@ def data_inspect(
     limit_pixels(max_pixels)
     recipe, method, config = None, None, None
     overrides: dict[str, Any] = {}
+    words: tuple[str, ...] = ()
     if settings:
         named = "=" not in settings[0]
-        overrides = parse_overrides(settings[named:])
+        words = tuple(settings[named:])
+        overrides = parse_overrides(words)
         recipe = settings[0] if named else None
         method, config = configured(recipe, overrides)
 
@@ -81,8 +83,8 @@ def data_inspect(
     try:
         with StderrProgress(skip_short=True) as progress:
             examination = examine(
-                data, recipe, method, config, overrides, known=known, estimate=not no_estimate,
-                progress=progress,
+                data, recipe, method, config, overrides, known=known, words=words,
+                estimate=not no_estimate, progress=progress,
             )  # fmt: skip
     except (ValueError, OSError) as error:  # not what the method trains on, or not there
         print_error(f"crossimage: {failed_read(error) or error}")

@@ -30,10 +30,14 @@ class Warning:
     Attributes:
         text: What was found, and what to do.
         command: A command that helps; None if there is none.
+        first: Whether this command makes the data set that training needs.
+        settings: Settings that help, as ``key=value``.
     """
 
     text: str
     command: str | None = None
+    first: bool = False
+    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -238,6 +242,7 @@ def _label_maps(diagnosis: Diagnosis, domains: Mapping[str, Domain]) -> list[War
                 f"The images of {name} are label maps of the class numbers {low} to {high}, which "
                 f"{black} to a network; give each class its colour.",
                 shlex.join(command),
+                first=True,
             )
         )
     return warnings
@@ -266,10 +271,12 @@ def _values(report: DataReport, images: Images) -> list[Warning]:
         high = split.limits[1]
         if split.split == "train" and 0 < high <= split.full / _SMALL_PART:
             full = 2 ** max(8, int(high).bit_length()) - 1
+            setting = f"value_range.{letter}=0,{full}"
             warnings.append(
                 Warning(
                     f"The 16-bit images of {split.domain} hold values up to {high:g} of "
-                    f"{split.full}, so they are nearly black; set `value_range.{letter}=0,{full}`."
+                    f"{split.full}, so they are nearly black; set `{setting}`.",
+                    settings=(setting,),
                 )
             )
     return warnings
@@ -337,6 +344,8 @@ def _opacity(domains: Mapping[str, Domain], looks: Looks, images: Images) -> lis
     return [
         Warning(
             f"{counted(total, 'training image')} of {' and '.join(found)} {verb(total, 'have')} "
-            f"transparent parts, which become white; set `channels={wanted}` to keep their opacity."
+            f"transparent parts, which become white; set `channels={wanted}` to keep their "
+            "opacity.",
+            settings=(f"channels={wanted}",),
         )
     ]

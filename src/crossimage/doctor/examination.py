@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from crossimage.doctor.diagnosis import Diagnosis, Warning, diagnose
 from crossimage.doctor.fitting import Fitting, find_fitting
 from crossimage.doctor.looks import Looks
 from crossimage.doctor.measure import CannotTrainError, Estimate, measure
+from crossimage.doctor.next_step import NextStep, find_next_step
 from crossimage.methods.base import Method
 from crossimage.utils.progress import ProgressCallback
 
@@ -28,6 +29,7 @@ class Examination:
         estimate: What training takes on this device; None if it was not measured.
         unmeasured: Why it could not be measured; None if it was, or was not asked for.
         fitting: Recipes that can learn from the data, the most suitable ones first.
+        next_step: The command that comes next; None if no recipe fits.
     """
 
     diagnosis: Diagnosis
@@ -36,6 +38,7 @@ class Examination:
     estimate: Estimate | None
     unmeasured: str | None
     fitting: tuple[Fitting, ...]
+    next_step: NextStep | None
 
 
 def examine(
@@ -46,6 +49,7 @@ def examine(
     overrides: Mapping[str, Any],
     *,
     known: Mapping[str, Any],
+    words: Sequence[str] = (),
     estimate: bool = True,
     progress: ProgressCallback | None = None,
 ) -> Examination:
@@ -58,6 +62,7 @@ def examine(
         config: Its settings; None: those that all methods share.
         overrides: Settings that override the recipe's.
         known: What :func:`crossimage.data.inspect.inspect` must know of the method.
+        words: The same settings as the user gives them, ``key=value``, for commands to copy.
         estimate: Whether to measure training steps.
         progress: Receives the number of images read.
 
@@ -84,7 +89,8 @@ def examine(
         if progress:
             progress("measuring training steps", 1, 1)
     fitting = () if recipe else tuple(find_fitting(data))
-    return Examination(diagnosis, recipe, report.images.config, measured, unmeasured, fitting)
+    step = find_next_step(diagnosis, recipe, words, measured, fitting)
+    return Examination(diagnosis, recipe, report.images.config, measured, unmeasured, fitting, step)
 
 
 def _inspect(

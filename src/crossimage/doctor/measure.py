@@ -31,6 +31,7 @@ class Estimate:
         memory: Largest memory of the process in bytes, on an accelerator that of its tensors; None
             if unknown.
         total: Steps that are configured.
+        accelerated: Whether the device is not a CPU.
     """
 
     device: str
@@ -38,6 +39,7 @@ class Estimate:
     seconds: float
     memory: int | None
     total: int
+    accelerated: bool = False
 
     @property
     def total_seconds(self) -> float:
@@ -92,7 +94,14 @@ def measure(
         raise RuntimeError(f"steps could not be measured: {reason}")
     later = sorted(times[1:] or times)
     seconds = later[len(later) // 2] if later else float("inf")
-    return Estimate(facts["device"], len(later), seconds, facts.get("memory"), facts["total"])
+    return Estimate(
+        facts["device"],
+        len(later),
+        seconds,
+        facts.get("memory"),
+        facts["total"],
+        facts["accelerated"],
+    )
 
 
 def run_steps(request: Mapping[str, Any], say: Any) -> None:
@@ -139,7 +148,8 @@ def run_steps(request: Mapping[str, Any], say: Any) -> None:
         threads.choose(config, method, None, 1, find_device("auto"))
         fabric = open_fabric(config.precision, 1)
         threads.share(Processes(fabric))
-        say({"total": total, "device": _name_of(fabric.device)})
+        accelerated = fabric.device.type != "cpu"
+        say({"total": total, "device": _name_of(fabric.device), "accelerated": accelerated})
         check_players(method)
         method.build_fixed_networks()
         with scratch_folder() as folder:

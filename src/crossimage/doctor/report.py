@@ -25,7 +25,7 @@ _RECIPES = 6  # on the terminal
 
 
 def sentences(examination: Examination) -> Iterator[str]:
-    """Yield what the doctor adds to what was read: warnings, estimate, recipes, the verdict."""
+    """Yield what the doctor adds: warnings, estimate, recipes, the verdict and what comes next."""
     diagnosis = examination.diagnosis
     for warning in diagnosis.warnings:
         yield f"warning: {warning.text}"
@@ -40,6 +40,8 @@ def sentences(examination: Examination) -> Iterator[str]:
         more = f" and {len(names) - _RECIPES} more" if len(names) > _RECIPES else ""
         yield f"recipes and methods that fit: {', '.join(names[:_RECIPES])}{more}"
     yield diagnosis.verdict
+    if step := examination.next_step:
+        yield f"next: {step.command}"
 
 
 def describe_estimate(estimate: Estimate) -> str:
@@ -131,6 +133,7 @@ def as_json(examination: Examination) -> dict[str, Any]:
             "memory_bytes": estimate.memory, "steps": estimate.total,
             "seconds": None if math.isinf(estimate.seconds) else estimate.total_seconds,
         },
+        "next": examination.next_step and printable(examination.next_step.command),
         "recipes": [fitting.name for fitting in examination.fitting],
         "training": [printable(text) for text in (*report.sources, *report.training)],
         "left_out": report.left_out and printable(report.left_out),
@@ -164,6 +167,7 @@ def _page(examination: Examination) -> str:
         estimate=estimate and describe_estimate(estimate),
         unmeasured=examination.unmeasured,
         fitting=examination.fitting,
+        next_step=examination.next_step,
         sentences=[*report.sources, *([report.left_out] if report.left_out else [])],
         training=report.training,
         tallest=max((max(c.tone.histogram) for c in diagnosis.colours), default=1.0),

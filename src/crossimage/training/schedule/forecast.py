@@ -40,6 +40,25 @@ def forecast(device: str, suggestion: str | None) -> Forecast:
     return sentence
 
 
+def shorter_recipe(recipe: str, method: str | None = None) -> str | None:
+    """Return the small recipe of a method whose name is most like that of a recipe.
+
+    Args:
+        recipe: Name of the recipe or method that is trained.
+        method: The method's name; None: the recipe's name begins with it.
+
+    Returns:
+        Its name; None if the method has no small recipe, or if the recipe is itself small.
+    """
+    method = method or recipe.partition("/")[0]
+    small = _small_recipes(method)
+    if not small or recipe in small:
+        return None
+    wanted = (f"{recipe}_small", f"{method}/photos_small")
+    alike = max(sorted(small), key=lambda name: len(os.path.commonprefix([name, recipe])))
+    return next((name for name in wanted if name in small), alike)
+
+
 def shorter(recipe: str, method: str) -> str:
     """Return a clause about a shorter run.
 
@@ -48,21 +67,22 @@ def shorter(recipe: str, method: str) -> str:
         method: The method's name.
 
     Returns:
-        A clause about the small recipe of the method whose name is most like the recipe's, and how
-        long it takes, if its description tells; about ``--budget`` if the method has none, or if
-        the recipe is itself small.
+        A clause about :func:`shorter_recipe` and how long it takes, if its description tells; about
+        ``--budget`` if there is none.
     """
-    small = {
+    name = shorter_recipe(recipe, method)
+    if name is None:
+        return "a new run with `--budget 20m` takes 20 minutes"
+    found = _TIME.search(_small_recipes(method)[name])
+    if not found:
+        return f"`{name}` is made for a CPU"
+    return f"`{name}` takes {'a few minutes' if found[0] == 'minutes' else found[0]}"
+
+
+def _small_recipes(method: str) -> dict[str, str]:
+    """Return the descriptions of the small recipes of a method, by name."""
+    return {
         name: text
         for name, text in list_recipes()
         if name.startswith(f"{method}/") and text.startswith("Small: ")
     }
-    if not small or recipe in small:
-        return "a new run with `--budget 20m` takes 20 minutes"
-    wanted = (f"{recipe}_small", f"{method}/photos_small")
-    alike = max(sorted(small), key=lambda name: len(os.path.commonprefix([name, recipe])))
-    name = next((name for name in wanted if name in small), alike)
-    found = _TIME.search(small[name])
-    if not found:
-        return f"`{name}` is made for a CPU"
-    return f"`{name}` takes {'a few minutes' if found[0] == 'minutes' else found[0]}"
