@@ -31,13 +31,13 @@ class Warning:
         text: What was found, and what to do.
         command: A command that helps; None if there is none.
         first: Whether this command makes the data set that training needs.
-        settings: Settings that help, as ``key=value``.
+        settings: Settings that help, by key, such as ``value_range.a``.
     """
 
     text: str
     command: str | None = None
     first: bool = False
-    settings: tuple[str, ...] = ()
+    settings: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -271,12 +271,12 @@ def _values(report: DataReport, images: Images) -> list[Warning]:
         high = split.limits[1]
         if split.split == "train" and 0 < high <= split.full / _SMALL_PART:
             full = 2 ** max(8, int(high).bit_length()) - 1
-            setting = f"value_range.{letter}=0,{full}"
+            key = f"value_range.{letter}"
             warnings.append(
                 Warning(
                     f"The 16-bit images of {split.domain} hold values up to {high:g} of "
-                    f"{split.full}, so they are nearly black; set `{setting}`.",
-                    settings=(setting,),
+                    f"{split.full}, so they are nearly black; set `{key}=0,{full}`.",
+                    settings={key: (0, full)},
                 )
             )
     return warnings
@@ -340,12 +340,12 @@ def _opacity(domains: Mapping[str, Domain], looks: Looks, images: Images) -> lis
     if not found:
         return []
     total = sum(found.values())
-    wanted = ",".join(str(4 if name in found else channels[name]) for name in domains)
+    wanted = tuple(4 if name in found else channels[name] for name in domains)
     return [
         Warning(
             f"{counted(total, 'training image')} of {' and '.join(found)} {verb(total, 'have')} "
-            f"transparent parts, which become white; set `channels={wanted}` to keep their "
-            "opacity.",
-            settings=(f"channels={wanted}",),
+            "transparent parts, which become white; set "
+            f"`channels={','.join(map(str, wanted))}` to keep their opacity.",
+            settings={"channels": wanted},
         )
     ]

@@ -89,7 +89,7 @@ def examine(
         if progress:
             progress("measuring training steps", 1, 1)
     fitting = () if recipe else tuple(find_fitting(data))
-    step = find_next_step(diagnosis, recipe, words, measured, fitting)
+    step = find_next_step(diagnosis, recipe, words, overrides, measured, fitting)
     return Examination(diagnosis, recipe, report.images.config, measured, unmeasured, fitting, step)
 
 

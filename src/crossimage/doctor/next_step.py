@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from crossimage.config import build
 from crossimage.doctor.diagnosis import Diagnosis
 from crossimage.doctor.fitting import Fitting
 from crossimage.doctor.measure import Estimate
+from crossimage.methods import find_method
+from crossimage.recipes import resolve
 from crossimage.training.schedule.forecast import LONG, shorter_recipe
+
+Advice = dict[str, tuple[int, ...]]
+"""Settings that warnings advise, by key."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,7 @@ def find_next_step(
     diagnosis: Diagnosis,
     recipe: str | None,
     words: Sequence[str],
+    overrides: Mapping[str, Any],
     estimate: Estimate | None,
     fitting: Sequence[Fitting],
 ) -> NextStep | None:
@@ -38,6 +46,7 @@ def find_next_step(
         diagnosis: What was found.
         recipe: The recipe or method that is named; None if none is.
         words: The settings given, as ``key=value``.
+        overrides: The same settings, nested.
         estimate: What training takes here; None if it is unknown.
         fitting: Recipes that can learn from the data, the most suitable ones first.
     """
@@ -53,6 +62,10 @@ def find_next_step(
         if warning.first and warning.command:
             return NextStep("Make the data set that training needs:", warning.command)
     text = "Train:"
+    given = {word.partition("=")[0] for word in words}
+    advice: Advice = {}
+    for warning in diagnosis.warnings:
+        advice |= {key: value for key, value in warning.settings.items() if key not in given}
     if recipe is None:
         if not fitting:
             return None
@@ -63,8 +76,28 @@ def find_next_step(
         settings += [] if instead else ["--budget", "1h"]
         recipe = instead or recipe
         text = "Train what takes less time on this device:"
-    given = {word.partition("=")[0] for word in settings}
-    for warning in diagnosis.warnings:
-        settings += [word for word in warning.settings if word.partition("=")[0] not in given]
+    advice = next((one for one in _versions(advice) if _accepts(recipe, overrides, one)), {})
+    settings += [f"{key}={','.join(map(str, value))}" for key, value in advice.items()]
     command = ["crossimage", "train", recipe, "--data", data, *settings]
     return NextStep(text, shlex.join(command))
+
+
+def _versions(advice: Advice) -> Iterator[Advice]:
+    """Yield what warnings advise, and the same for methods that need domains of equal channels."""
+    yield advice
+    if channels := advice.get("channels"):
+        yield advice | {"channels": (max(channels),) * len(channels)}
+
+
+def _accepts(recipe: str, overrides: Mapping[str, Any], advice: Advice) -> bool:
+    """Return whether a recipe can have the settings that warnings advise."""
+    nested: dict[str, Any] = {}
+    for key, value in advice.items():
+        name, dot, part = key.partition(".")
+        nested[name] = {**nested.get(name, {}), part: value} if dot else value
+    try:
+        method, settings = resolve(recipe)
+        build(find_method(method, recipe).Config, settings, overrides, nested, source=recipe)
+    except (ValueError, OSError):
+        return False
+    return True
