@@ -37,7 +37,7 @@ WITHIN_A_LAYER = {
 LARGEST_FOLDER = 19
 ONE_FILE_PER_PAPER = {"methods", "interop"}
 """Folders that grow with every paper and every format, beside a fixed number of other files."""
-ROOT_MODULES = {"__init__", "__main__", "_version", "labels", "losses"}
+ROOT_MODULES = {"__init__", "__main__", "_version", "losses"}
 
 
 def modules() -> dict[str, Path]:

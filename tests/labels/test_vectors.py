@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from crossimage.config import Facts, build, to_dict
-from crossimage.labels import LabelledConfig, Labels, LabelSet, parse_target
+from crossimage.labels import Labels, LabelSet
 
 HAIR = ("Black_Hair", "Blond_Hair")
 FACES = LabelSet((*HAIR, "Male"), False)
 MOODS = LabelSet(("angry", "happy"), True)
 ONE = Labels([FACES], [HAIR])
 TWO = Labels([FACES, MOODS], [HAIR])
+BLENDS = Labels([FACES, MOODS], [HAIR], blends=True)
 
 
 def test_a_vector_holds_the_labels_of_every_data_set_and_then_the_mask():
@@ -91,9 +91,6 @@ def test_names_are_unique_and_groups_known():
         Labels([FACES], [("Brown_Hair", "Male")])
 
 
-BLENDS = Labels([FACES, MOODS], [HAIR], blends=True)
-
-
 @pytest.mark.parametrize(
     "to, vector",
     [
@@ -132,14 +129,6 @@ def test_labels_that_do_not_blend_are_0_or_1():
         ONE.vectors(torch.tensor([0.5, 0.5, 0]), 1)
 
 
-def test_a_target_is_a_name_or_values_by_name():
-    assert parse_target("Blond_Hair") == "Blond_Hair"
-    assert parse_target("Male=1, Blond_Hair=0") == {"Male": "1", "Blond_Hair": "0"}
-    for text, part in (("Male=1,Young", "Young"), ("Male=", "Male="), ("=1", "=1")):
-        with pytest.raises(ValueError, match=f"'{part}' is not understood: expected name=value, "):
-            parse_target(text)
-
-
 @pytest.mark.parametrize("to", [1, ["Male"], {1: 1}, None])
 def test_what_is_no_target_is_named(to: object) -> None:
     with pytest.raises(ValueError, match="expected a label's name"):
@@ -154,73 +143,3 @@ def test_vectors_that_are_no_numbers_are_refused() -> None:
 def test_numbers_of_arrays_are_values_too() -> None:
     labels = Labels([LabelSet(("Male", "Young"), False)])
     assert labels.vectors({"Male": np.int64(1)}, 1).tolist() == [[1.0, 0.0]]
-
-
-FACTS = Facts(("Male", "angry", "happy"), epoch=9, label_sets=(1, 2), categorical=(False, True))
-
-
-def test_a_config_completed_by_facts_makes_the_labels_of_all_data_sets() -> None:
-    config = build(LabelledConfig, {"attributes": "male,angry,happy"}).complete(FACTS)
-    assert config.attributes == config.domains == config.labels.names
-    assert config.labels.sets == (LabelSet(("Male",), False), MOODS)
-    assert config.labels.size == 5
-
-
-def test_exclusive_attributes_are_groups_of_the_labels() -> None:
-    settings = {"attributes": "Black_Hair,Blond_Hair,Male", "exclusive": "black_hair,blond_hair"}
-    assert build(LabelledConfig, settings).labels.groups == [HAIR]
-    with pytest.raises(ValueError, match=r"at least two labels.*found a group of 1: Male"):
-        build(LabelledConfig, settings, {"exclusive": [["Male"]]})
-
-
-def test_domains_that_are_not_the_labels_of_the_data_are_refused() -> None:
-    config = build(LabelledConfig, {"domains": "Male,Young"})
-    with pytest.raises(ValueError, match=r"domains=Male,Young are not the labels .*angry, happy"):
-        config.complete(FACTS)
-
-
-def test_label_sets_that_do_not_add_up_are_refused() -> None:
-    with pytest.raises(ValueError, match="do not fit the 2 labels Male, Young"):
-        build(LabelledConfig, {"domains": "Male,Young", "label_sets": [1]})
-
-
-@pytest.mark.parametrize(
-    "text, expected",
-    [
-        ("hair=blond", "hair=blond"),
-        ("a,b", "a,b"),
-        ("hair=blond=1,Male=0", {"hair=blond": "1", "Male": "0"}),
-        ('"a,b"=1, Male=0', {"a,b": "1", "Male": "0"}),
-        ('"a,b"', "a,b"),
-        ('"a ""b"""=0', {'a "b"': "0"}),
-        ('6"=1,Male=1', {'6"': "1", "Male": "1"}),
-    ],
-)
-def test_labels_with_signs_in_their_names_may_be_asked_for(text, expected):
-    names = ("hair=blond", "a,b", "Male", '6"', 'a "b"')
-    assert parse_target(text, names) == expected
-    labels = Labels([LabelSet(names, False)])
-    assert labels.vectors(parse_target(text, names), 1).shape == (1, 5)
-
-
-@pytest.mark.parametrize(
-    "given, expected",
-    [
-        ({"gender": "F"}, {"gender": ("F",)}),
-        ({"edema": "0,-1"}, {"edema": ("0", "-1")}),
-        ({"edema": [0, -1]}, {"edema": ("0", "-1")}),
-        ({"x": True}, {"x": ("true",)}),
-        ({"a": {"b": 1}}, {"a.b": ("1",)}),
-        ("F", {"*": ("F",)}),
-    ],
-)
-def test_what_counts_as_1_may_be_written_in_several_ways(given, expected):
-    config = build(LabelledConfig, {"positive": given})
-    assert config.positive == expected
-    assert build(LabelledConfig, to_dict(config)) == config
-
-
-def test_an_unknown_label_is_refused_with_what_to_do():
-    assert build(LabelledConfig, {"missing": "skip"}).missing == "skip"
-    with pytest.raises(ValueError, match="the mask tells data sets apart.*use skip"):
-        build(LabelledConfig, {"missing": "unknown"})
