@@ -78,7 +78,7 @@ def test_processes_see_together_what_one_sees(unequal):
 PROGRAM = """
 import multiprocessing, sys, time
 from crossimage.config import Config
-from crossimage.data.datasets import UnpairedImages
+from crossimage.data.unpaired import UnpairedImages
 from crossimage.data.loader import load_batches
 from crossimage.data.sources.domains.scan import scan_domains
 from tests.golden import SHARED

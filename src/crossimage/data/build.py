@@ -14,7 +14,7 @@ from typing import Any
 from crossimage.config import Companion, Config, DataRules, Facts, Layout
 from crossimage.data.class_images import ClassImages
 from crossimage.data.class_pairs import ClassPairs
-from crossimage.data.datasets import Images, PairedImages, SingleImages, UnpairedImages
+from crossimage.data.datasets import Images, PairedImages, SingleImages
 from crossimage.data.holdout import describe_held_out, hold_out
 from crossimage.data.labelled import LabelledImages
 from crossimage.data.shards.names import names_shards
@@ -34,6 +34,7 @@ from crossimage.data.sources.pairs import align
 from crossimage.data.sources.side_by_side import check_not_side_by_side
 from crossimage.data.sources.summary import describe_names
 from crossimage.data.super_resolution import SuperResolutionImages
+from crossimage.data.unpaired import UnpairedImages
 from crossimage.data.validation import describe_validation, split_validation
 from crossimage.labels import ClassPairsConfig, LabelledConfig, ReferencesConfig
 

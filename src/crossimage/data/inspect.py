@@ -11,7 +11,7 @@ from crossimage.config import Companion, Config, DataRules, Layout
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.class_pairs import ClassPairs
 from crossimage.data.data_report import DataReport, SplitReport
-from crossimage.data.datasets import Images, check_sizes
+from crossimage.data.datasets import Images
 from crossimage.data.images.files import verify
 from crossimage.data.images.pixels import BombError, ImageError, ImageInfo, Pixels
 from crossimage.data.images.resize import size_before_crop
@@ -21,7 +21,7 @@ from crossimage.data.sources.find import describe, further_images
 from crossimage.data.sources.folders import SPLITS, Domain, Split
 from crossimage.data.sources.labelled import LabelledDomain
 from crossimage.data.sources.leaks import find_leaks
-from crossimage.data.sources.pairs import unmatched
+from crossimage.data.sources.pairs import check_sizes, unmatched
 from crossimage.data.sources.summary import describe_pairs, describe_splits
 from crossimage.data.unreadable import too_many
 from crossimage.utils.progress import ProgressCallback, track

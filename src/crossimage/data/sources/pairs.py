@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from crossimage.config import DataRules
+from crossimage.data.images.pixels import ImageError
 from crossimage.data.sources.find import same_name
 from crossimage.data.sources.folders import SPLITS, Domain, Split
 
@@ -75,6 +76,24 @@ def matched_by(domains: Sequence[Domain]) -> str:
     if domains[0].half is not None:
         return "as the left and the right half of a file"
     return "by their line in the lists" if domains[0].lines else "by name"
+
+
+def check_sizes(pair: Sequence[tuple[tuple[int, int], Path]]) -> None:
+    """Check that the images of a pair have the same width and height.
+
+    Args:
+        pair: Width, height and path of each image.
+
+    Raises:
+        ImageError: Their sizes differ.
+    """
+    (size, first), *others = pair
+    for other, path in others:
+        if other != size:
+            raise ImageError(
+                f"{first} is {size[0]} x {size[1]} and {path} is {other[0]} x {other[1]}; expected "
+                "images of the same size in a pair"
+            )
 
 
 def _in_order(domains: Sequence[Domain], split: Split) -> list[tuple[Path, ...]]:
