@@ -6,11 +6,10 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import IO, NamedTuple, Protocol, Self
+from typing import IO, Any, NamedTuple, Protocol, Self
 
 from crossimage.data.images.encoded import ImageFile
 from crossimage.utils.files import atomic
@@ -46,26 +45,15 @@ class State(NamedTuple):
     modified: int
 
 
-class Results(Protocol):
+class Results(AbstractContextManager["Results"], Protocol):
     """A place for results.
 
     Files are named by paths relative to it, with ``/``. A file is complete or absent, whatever
-    becomes of the process that writes it.
+    becomes of the process that writes it. The lists are closed when the context ends.
     """
 
     def __str__(self) -> str:
         """Return the place as messages name it."""
-
-    def __enter__(self) -> Self:
-        """Return the place."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the lists."""
 
     def shown(self, name: str) -> str:
         """Return a file as messages name it."""
@@ -147,7 +135,7 @@ class FolderResults:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._place = os.path.join(str(folder), "")
-        self._lists: dict[str, ManifestWriter] = {}
+        self._open, self._lists = ExitStack(), dict[str, ManifestWriter]()
 
     def __str__(self) -> str:
         """Return the folder's path."""
@@ -157,16 +145,10 @@ class FolderResults:
         """Return the place."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: Any) -> None:
         """Close the lists, and flush them to the disk."""
-        for writer in self._lists.values():
-            writer.__exit__(kind, error, trace)
         self._lists.clear()
+        self._open.__exit__(*error)
 
     def shown(self, name: str) -> str:
         """Return a file's path."""
@@ -187,7 +169,8 @@ class FolderResults:
     def add(self, list_name: str, entries: Iterable[Entry]) -> None:
         """Append lines to a list, which is made for the first."""
         if list_name not in self._lists:
-            self._lists[list_name] = ManifestWriter(self.folder, list_name)
+            writer = ManifestWriter(self.folder, list_name)
+            self._lists[list_name] = self._open.enter_context(writer)
         self._lists[list_name].add(*entries)
 
     def list_names(self) -> list[str]:

@@ -11,8 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 from uuid import uuid4
 
 from crossimage.data.images.encoded import ImageFile
@@ -76,18 +75,13 @@ class ShardResults:
         """Return the place."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: Any) -> None:
         """Complete all shards, and close the lists."""
         try:
             with self._lock:
                 self._complete_all()
         finally:
-            self._place.__exit__(kind, error, trace)
+            self._place.__exit__(*error)
             self._open.close()
 
     def shown(self, name: str) -> str:
