@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from crossimage.data.sources.find import describe
+from crossimage.data.left_out import describe
 from crossimage.inference.incoming import Incoming
 from crossimage.inference.input_files import FoundInputs
 from crossimage.inference.input_files import find_inputs as find

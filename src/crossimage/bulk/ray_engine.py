@@ -20,7 +20,7 @@ from typing import Any
 
 from crossimage.bulk.cluster import Cluster, check_nodes, connected, room_for
 from crossimage.bulk.ray_worker import Task, Worker
-from crossimage.data.sources.find import describe
+from crossimage.data.left_out import describe
 from crossimage.data.stores.addresses import store_address
 from crossimage.inference.files.items import Item
 from crossimage.inference.files.ledger import Done, Ledger

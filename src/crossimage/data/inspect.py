@@ -15,9 +15,9 @@ from crossimage.data.datasets import Images
 from crossimage.data.images.files import verify
 from crossimage.data.images.pixels import BombError, ImageError, ImageInfo, Pixels
 from crossimage.data.images.resize import size_before_crop
+from crossimage.data.left_out import describe, further_images
 from crossimage.data.sources.domains.data_set import DataSet, read_data_set, shown
 from crossimage.data.sources.domains.scan import scan_domains
-from crossimage.data.sources.find import describe, further_images
 from crossimage.data.sources.folders import SPLITS, Domain, Split
 from crossimage.data.sources.labelled import LabelledDomain
 from crossimage.data.sources.leaks import find_leaks

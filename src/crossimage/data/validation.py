@@ -9,7 +9,8 @@ from typing import Any
 
 from crossimage.config import DataRules, Layout
 from crossimage.data.holdout import HELD_OUT_OF, D, hold_out
-from crossimage.data.sources.find import OTHER_SPLIT, LeftOut, find_files
+from crossimage.data.left_out import OTHER_SPLIT, LeftOut
+from crossimage.data.sources.find import find_files
 from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.pairs import align
 from crossimage.data.sources.split_names import split_folders, split_in

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from crossimage.data.images.formats import EXPECTED
 from crossimage.data.images.resize import resize_shortest_side
-from crossimage.data.sources.find import describe, find_files
+from crossimage.data.left_out import describe
+from crossimage.data.sources.find import find_files
 from crossimage.export.mixed import costly_convolutions, psnr
 from crossimage.inference.exported.graph import Graph
 from crossimage.inference.exported.onnx_file import require

@@ -12,16 +12,13 @@ from typing import Any, NamedTuple
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.formats import EXPECTED
 from crossimage.data.images.pixels import ImageError
+from crossimage.data.left_out import RESULT, TWICE, LeftOut, describe
 from crossimage.data.shards.find import find_members
 from crossimage.data.shards.index import find_member
 from crossimage.data.shards.names import names_shards
 from crossimage.data.sources.find import (
-    RESULT,
-    TWICE,
-    LeftOut,
     NameIndex,
     check_image,
-    describe,
     find_cycle,
     find_files,
     judge,

@@ -17,8 +17,8 @@ from crossimage.checkpoints.run_folder import newest_checkpoint
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import EARLIER_DEFAULTS, build, read_yaml, to_dict, write_yaml
 from crossimage.data.build import build_dataset, find_source
+from crossimage.data.left_out import describe
 from crossimage.data.sources.domains.data_set import DataSet, read_data_set, recorded
-from crossimage.data.sources.find import describe
 from crossimage.data.sources.leaks import SECONDS as LEAK_SECONDS
 from crossimage.data.sources.leaks import find_leaks
 from crossimage.data.sources.summary import describe_splits

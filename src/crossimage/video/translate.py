@@ -15,7 +15,7 @@ import torch
 from crossimage._version import __version__
 from crossimage.checkpoints.model_file import model_hash
 from crossimage.config import to_dict
-from crossimage.data.sources.find import LeftOut, describe
+from crossimage.data.left_out import LeftOut, describe
 from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.plan import draw_rule, named_images
 from crossimage.inference.halves import HalfRule

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from crossimage.data.left_out import describe
 from crossimage.data.sources.class_pairs import facts_of_class_pairs, find_class_pairs, sets_in
-from crossimage.data.sources.find import describe
 
 
 def write(root: Path, *names: str) -> None:

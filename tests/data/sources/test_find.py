@@ -10,8 +10,9 @@ from PIL import Image
 
 from crossimage.config import Config
 from crossimage.data.inspect import inspect
+from crossimage.data.left_out import describe
 from crossimage.data.sources.domains.scan import scan_domains
-from crossimage.data.sources.find import check_image, describe, find_files, visible_folders
+from crossimage.data.sources.find import check_image, find_files, visible_folders
 from crossimage.data.sources.labelled import find_labelled
 from crossimage.data.sources.pairs import align
 from crossimage.data.sources.tables import read_table

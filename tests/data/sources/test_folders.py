@@ -1,8 +1,8 @@
 import pytest
 from PIL import Image
 
+from crossimage.data.left_out import describe
 from crossimage.data.sources.domains.scan import scan_domains
-from crossimage.data.sources.find import describe
 from crossimage.data.sources.folders import find_images
 from tests.data.helpers import dataset
 

@@ -9,8 +9,8 @@ import torch
 from crossimage.config import Config
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.inspect import inspect
+from crossimage.data.left_out import describe
 from crossimage.data.loader import load_batches
-from crossimage.data.sources.find import describe
 from crossimage.methods import METHODS
 from tests.data.helpers import flat, noise, pets, same, save
 from tests.data.shards.helpers import images, png, write_tar

@@ -13,10 +13,11 @@ from PIL import Image
 
 from crossimage.data.images.files import probe, read_image, to_array
 from crossimage.data.images.pixels import BombError, ImageError
+from crossimage.data.left_out import LeftOut, describe
 from crossimage.data.make.made import Made, check_apart, summarise, training_command
 from crossimage.data.make.parallel import threads
 from crossimage.data.make.photo_pairs import held_out, png_names
-from crossimage.data.sources.find import LeftOut, describe, same_name
+from crossimage.data.sources.find import same_name
 from crossimage.data.sources.folders import SPLITS, Domain, Split, find_images
 from crossimage.data.sources.side_by_side import has_shape_of
 from crossimage.utils.files import new_folder

@@ -12,10 +12,10 @@ from PIL import Image
 
 from crossimage.data.films.decoding import frames
 from crossimage.data.films.opening import FilmError, probe_film, pyav
+from crossimage.data.left_out import LeftOut, describe
 from crossimage.data.make.made import Made, summarise, training_command
 from crossimage.data.make.parallel import threads
 from crossimage.data.make.photo_pairs import shrunk
-from crossimage.data.sources.find import LeftOut, describe
 from crossimage.utils.files import new_folder
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.reading import FailedReadError

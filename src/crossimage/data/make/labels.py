@@ -14,11 +14,12 @@ from PIL import Image
 
 from crossimage.data.images.class_ids import names_classes, read_class_ids
 from crossimage.data.images.pixels import BombError, ImageError
+from crossimage.data.left_out import describe
 from crossimage.data.make.made import Made, check_apart, summarise, training_command
 from crossimage.data.make.palettes import IdColours, distinct_colours, read_id_colours
 from crossimage.data.make.parallel import threads
 from crossimage.data.make.photo_pairs import png_names
-from crossimage.data.sources.find import describe, find_files
+from crossimage.data.sources.find import find_files
 from crossimage.data.sources.split_names import split_folders
 from crossimage.utils.files import new_folder, write_text
 from crossimage.utils.progress import ProgressCallback, track

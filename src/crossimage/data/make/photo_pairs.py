@@ -20,13 +20,13 @@ from PIL import Image
 
 from crossimage.data.images.files import read_image, to_array
 from crossimage.data.images.pixels import BombError, ImageError
+from crossimage.data.left_out import describe
 from crossimage.data.make.degradations import blurred, noisy, reduced
 from crossimage.data.make.edges import SIDE, opencv, to_edges
 from crossimage.data.make.hed import HedEdges
 from crossimage.data.make.made import Made, check_apart, summarise, training_command
 from crossimage.data.make.parallel import threads
 from crossimage.data.make.sketches import to_sketch
-from crossimage.data.sources.find import describe
 from crossimage.data.sources.folders import Split, find_images
 from crossimage.utils.files import new_folder
 from crossimage.utils.progress import ProgressCallback, track

@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 from crossimage.data.images.files import decode, verify
 from crossimage.data.images.pixels import BombError, ImageError
+from crossimage.data.left_out import LeftOut, describe
 from crossimage.data.make.made import Made, check_apart, summarise
 from crossimage.data.make.parallel import threads
 from crossimage.data.near_duplicates import Fingerprint, families, find_alike, fingerprint
-from crossimage.data.sources.find import LeftOut, describe, find_files, same_name, visible_folders
+from crossimage.data.sources.find import find_files, same_name, visible_folders
 from crossimage.data.sources.split_names import split_folders
 from crossimage.utils.files import new_folder
 from crossimage.utils.progress import ProgressCallback, track

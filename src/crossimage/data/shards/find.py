@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crossimage.data.images.formats import EXPECTED
+from crossimage.data.left_out import LeftOut, describe
 from crossimage.data.shards.index import LINK, Index, read_index
 from crossimage.data.shards.member import Member, Source
 from crossimage.data.shards.names import expand_shards, shown_shards
-from crossimage.data.sources.find import LeftOut, describe, judge
+from crossimage.data.sources.find import judge
 from crossimage.data.stores.addresses import shown, told
 
 _THREADS = 8  # that read the indexes of tar files in stores

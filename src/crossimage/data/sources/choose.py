@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from crossimage.data.sources.find import LOW_RESOLUTION, OTHER_SPLIT, OUTSIDE, LeftOut
+from crossimage.data.left_out import LOW_RESOLUTION, OTHER_SPLIT, OUTSIDE, LeftOut
 from crossimage.data.sources.split_names import SplitName, split_in, split_of
 
 _LOW = re.compile(r"lr(bic|bicubic|unknown|mild|difficult|wild)?(x?\d+)?")

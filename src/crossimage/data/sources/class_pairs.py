@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from crossimage.config import DataRules, Facts
+from crossimage.data.left_out import LeftOut
 from crossimage.data.sources.domains.data_set import DataSet, paths_of, read_data_set
 from crossimage.data.sources.domains.scan import scan_domains
-from crossimage.data.sources.find import LeftOut, same_name, visible_folders
+from crossimage.data.sources.find import same_name, visible_folders
 from crossimage.data.sources.folders import SPLITS, Domain, Split, train_folder
 from crossimage.data.sources.split_names import split_folders
 from crossimage.labels import label_index

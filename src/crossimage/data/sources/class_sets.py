@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from crossimage.config import DataRules
+from crossimage.data.left_out import LeftOut
 from crossimage.data.sources.domains.data_set import DataSet, shown
-from crossimage.data.sources.find import LeftOut
 from crossimage.data.sources.labelled import LabelledDomain, Values, find_labelled
 from crossimage.labels import LabelSet, LabelValues
 

@@ -1,16 +1,31 @@
-"""Find the image files below a folder, and report what is left out."""
+"""Find the image files below a folder, and what is left out."""
 
 from __future__ import annotations
 
 import os
 import unicodedata
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from crossimage.config import DataRules
 from crossimage.data.images.formats import HEAD, SUFFIXES, is_image
+from crossimage.data.left_out import (
+    BROKEN_LINK,
+    BY_PATH,
+    CYCLE,
+    FORMAT,
+    JUNK_FILE,
+    JUNK_FOLDER,
+    NO_ACCESS,
+    NOT_IMAGE,
+    NOT_LISTED,
+    RESULT,
+    RUN,
+    SHEET,
+    SPECIAL,
+    LeftOut,
+)
 from crossimage.data.shards.index import find_member
 from crossimage.data.shards.member import is_member
 from crossimage.data.sources.results import entries_below, is_own, split_results
@@ -34,48 +49,7 @@ _UNSUPPORTED = frozenset(
         ".orf", ".rw2", ".svs", ".ndpi", ".czi", ".lif", ".qoi", ".sgi",
     }
 )  # fmt: skip
-_NAMED = 3
-
-# reasons for leaving a file or folder out, for one and for several
-_NOT_IMAGE = ("not an image", "not images")
-_FORMAT = ("image of an unsupported format", "images of unsupported formats")
-_JUNK_FOLDER = ("junk folder", "junk folders")
-_JUNK_FILE = ("junk file", "junk files")
-_NO_ACCESS = ("unreadable folder", "unreadable folders")
-_CYCLE = ("link to a folder that contains it", "links to folders that contain them")
-_BROKEN_LINK = ("broken link", "broken links")
-_FURTHER = ("further image in a file", "further images in files")
-_SPECIAL = ("special file", "special files")
-RUN = ("training run", "training runs")
-OTHER_SPLIT = ("folder of another split", "folders of other splits")
-NO_SPLIT = ("folder whose name is not a split", "folders whose names are not splits")
-OTHER_IMAGES = ("image of another split", "images of another split")
-WITHOUT_LABELS = ("image without labels", "images without labels")
-SHEET = ("contact sheet", "contact sheets")
-NOT_LISTED = ("file that no translation wrote", "files that no translation wrote")
-LOW_RESOLUTION = ("folder of low resolution", "folders of low resolution")
-OUTSIDE = ("image outside the folders of splits", "images outside the folders of splits")
-TWICE = ("input given twice", "inputs given twice")
-RESULT = ("result of an earlier translation", "results of an earlier translation")
 _RUN_PARTS = ("checkpoints", "samples", "logs")
-_BY_PATH = (
-    _FURTHER, _NO_ACCESS, _CYCLE, _BROKEN_LINK, _SPECIAL, RUN, OTHER_SPLIT, NO_SPLIT,
-    LOW_RESOLUTION, TWICE,
-)  # fmt: skip
-
-
-class LeftOut(NamedTuple):
-    """A file or folder that is not used.
-
-    Attributes:
-        reason: Why, as a noun for one and for several.
-        name: How the summary names it: by path, name or suffix.
-        path: Its path.
-    """
-
-    reason: tuple[str, str]
-    name: str
-    path: str
 
 
 class FoundFiles(NamedTuple):
@@ -119,11 +93,8 @@ def find_files(folder: Path, rules: DataRules = 3) -> FoundFiles:
     images, left_out, entries = _find(folder, rules)
     if rules == 1:
         return FoundFiles(tuple(images), tuple(left_out))
-    others, results, sheets = split_results(images, entries)
-    left_out += [LeftOut(SHEET, path.name, str(path)) for path in sheets]
-    if others:
-        left_out += [_own_result(path) for path in results]
-    return FoundFiles(tuple(others or results), tuple(left_out))
+    kept = _set_results_aside(images, entries, left_out)
+    return FoundFiles(tuple(kept), tuple(left_out))
 
 
 def walk_images(folder: str, folders: list[LeftOut], files: list[LeftOut]) -> Iterator[str]:
@@ -154,11 +125,7 @@ def without_results(paths: Sequence[Path], left_out: list[LeftOut]) -> list[Path
     entries: dict[str, Entry] = {}
     for folder in dict.fromkeys(path.parent for path in paths):
         entries |= entries_below(folder, ())
-    others, results, sheets = split_results(paths, entries)
-    left_out += [LeftOut(SHEET, path.name, str(path)) for path in sheets]
-    if others:
-        left_out += [_own_result(path) for path in results]
-    return others or results
+    return _set_results_aside(paths, entries, left_out)
 
 
 def find_results(folder: Path) -> FoundResults:
@@ -171,8 +138,15 @@ def find_results(folder: Path) -> FoundResults:
     return FoundResults(tuple(results or others), tuple(left_out), entries)
 
 
-def _own_result(path: Path) -> LeftOut:
-    return LeftOut(RESULT, str(path.parent), str(path))
+def _set_results_aside(
+    images: Sequence[Path], entries: dict[str, Entry], left_out: list[LeftOut]
+) -> list[Path]:
+    """Return images without the results among them, unless there is nothing else."""
+    others, results, sheets = split_results(images, entries)
+    left_out += [LeftOut(SHEET, path.name, str(path)) for path in sheets]
+    if others:
+        left_out += [LeftOut(RESULT, str(path.parent), str(path)) for path in results]
+    return others or results
 
 
 def _find(folder: Path, rules: DataRules) -> tuple[list[Path], list[LeftOut], dict[str, Entry]]:
@@ -217,7 +191,7 @@ def is_run(folder: Path) -> bool:
 
 def check_image(path: Path, rules: DataRules = 3) -> bool:
     """Return whether a file that the user names is an image by its suffix or content."""
-    return _refuse(path, path.is_file(), rules) in (None, _JUNK_FILE)
+    return _refuse(path, path.is_file(), rules) in (None, JUNK_FILE)
 
 
 def judge(path: Path, below: str | None = None) -> LeftOut | None:
@@ -232,33 +206,8 @@ def judge(path: Path, below: str | None = None) -> LeftOut | None:
         parts = (path.inside if below is None else below).split("/")[:-1]
         junk = next((part for part in parts if _is_junk(part)), None)
         if junk is not None:
-            return LeftOut(_JUNK_FOLDER, junk, str(path.parent))
+            return LeftOut(JUNK_FOLDER, junk, str(path.parent))
     return _judge(path, path.is_file(), 2)
-
-
-def describe(left_out: Iterable[LeftOut], unreadable: int = 0) -> str | None:
-    """Count what was left out by reason, in one line; None if nothing was.
-
-    Args:
-        left_out: Files and folders; each counts once.
-        unreadable: Number of images that cannot be read.
-    """
-    parts = [f"{unreadable} unreadable"] if unreadable else []
-    by_reason: dict[tuple[str, str], list[str]] = {}
-    for entry in dict.fromkeys(left_out):
-        by_reason.setdefault(entry.reason, []).append(entry.name)
-    for reason, names in by_reason.items():
-        counts, total = Counter(names).most_common(), len(names)
-        plain = total == counts[0][1] or reason in _BY_PATH
-        shown = [name if plain else f"{number} {name}" for name, number in counts[:_NAMED]]
-        more = ", ..." if len(counts) > _NAMED else ""
-        parts.append(f"{total} {reason[total > 1]} ({', '.join(shown)}{more})")
-    return f"left out: {', '.join(parts)}" if parts else None
-
-
-def further_images(path: Path, count: int) -> list[LeftOut]:
-    """Return the other images of a file as left out, since only one per file is read."""
-    return [LeftOut(_FURTHER, str(path), f"{path}#{number}") for number in range(count)]
 
 
 def same_name(name: str) -> str:
@@ -314,17 +263,17 @@ def _walk(
     except FileNotFoundError:
         return
     except OSError as error:
-        left_out.append(LeftOut(_NO_ACCESS, f"{folder}: {error.strerror}", folder))
+        left_out.append(LeftOut(NO_ACCESS, f"{folder}: {error.strerror}", folder))
         return
     for entry in entries:
         if not _is(entry.is_dir):
             yield entry.path, _is(entry.is_file)
         elif _is_junk(entry.name):
-            left_out.append(LeftOut(_JUNK_FOLDER, entry.name, entry.path))
+            left_out.append(LeftOut(JUNK_FOLDER, entry.name, entry.path))
         elif (inside_run and entry.name in _RUN_PARTS) or is_run(Path(entry.path)):
             left_out.append(LeftOut(RUN, entry.name, entry.path))
         elif entry.is_symlink() and _leads_back(os.path.realpath(entry.path), parents):
-            left_out.append(LeftOut(_CYCLE, entry.path, entry.path))
+            left_out.append(LeftOut(CYCLE, entry.path, entry.path))
         else:
             yield from _walk(entry.path, parents, left_out)
 
@@ -349,7 +298,7 @@ def find_cycle(path: Path, base: Path) -> LeftOut | None:
         here /= part
         real = os.path.realpath(here)
         if here.is_symlink() and here.is_dir() and _leads_back(real, parents):
-            return LeftOut(_CYCLE, str(here), str(here))
+            return LeftOut(CYCLE, str(here), str(here))
         parents = (*parents, real)
     return None
 
@@ -377,8 +326,8 @@ def _judge(path: str | Path, is_file: bool, rules: DataRules) -> LeftOut | None:
     if reason is None:
         return None
     suffix = os.path.splitext(path)[1].lower() or "no suffix"
-    name = os.path.basename(path) if reason is _JUNK_FILE else suffix
-    return LeftOut(reason, str(path) if reason in _BY_PATH else name, str(path))
+    name = os.path.basename(path) if reason is JUNK_FILE else suffix
+    return LeftOut(reason, str(path) if reason in BY_PATH else name, str(path))
 
 
 def _refuse(path: str | Path, is_file: bool, rules: DataRules) -> tuple[str, str] | None:
@@ -386,11 +335,11 @@ def _refuse(path: str | Path, is_file: bool, rules: DataRules) -> tuple[str, str
     name = os.path.basename(path)
     suffix = os.path.splitext(name)[1].lower()
     if rules == 1:
-        return None if suffix in _EARLIER_SUFFIXES else _NOT_IMAGE
+        return None if suffix in _EARLIER_SUFFIXES else NOT_IMAGE
     if _is_junk(name) or name.lower().endswith(_UNFINISHED):
-        return _JUNK_FILE
+        return JUNK_FILE
     if not is_file:
-        return _SPECIAL if os.path.exists(path) else _BROKEN_LINK
+        return SPECIAL if os.path.exists(path) else BROKEN_LINK
     if suffix in SUFFIXES:
         return None
     try:
@@ -400,4 +349,4 @@ def _refuse(path: str | Path, is_file: bool, rules: DataRules) -> tuple[str, str
         head = b""
     if is_image(suffix, head):
         return None
-    return _FORMAT if suffix in _UNSUPPORTED else _NOT_IMAGE
+    return FORMAT if suffix in _UNSUPPORTED else NOT_IMAGE

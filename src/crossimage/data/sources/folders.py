@@ -12,21 +12,13 @@ from typing import Literal
 
 from crossimage.config import DataRules, Facts
 from crossimage.data.images.formats import EXPECTED
+from crossimage.data.left_out import NO_SPLIT, OTHER_SPLIT, LeftOut, describe
 from crossimage.data.shards.find import FoundMembers, find_members
 from crossimage.data.shards.index import is_shard
 from crossimage.data.shards.member import Member
 from crossimage.data.shards.names import names_shards, shown_shards
 from crossimage.data.sources.choose import choose
-from crossimage.data.sources.find import (
-    NO_SPLIT,
-    OTHER_SPLIT,
-    FoundFiles,
-    LeftOut,
-    check_image,
-    describe,
-    find_files,
-    visible_folders,
-)
+from crossimage.data.sources.find import FoundFiles, check_image, find_files, visible_folders
 from crossimage.data.sources.lists import read_list
 from crossimage.data.sources.split_names import SplitName, one_of, split_folders
 from crossimage.data.stores.addresses import store_address

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossimage.config import DataRules, Facts
+from crossimage.data.left_out import WITHOUT_LABELS, LeftOut
 from crossimage.data.sources.columns import TableLabels, read_labels
 from crossimage.data.sources.domains.class_folders import find_classes
 from crossimage.data.sources.domains.data_set import DataSet, read_data_set
 from crossimage.data.sources.domains.named import domain_folders
-from crossimage.data.sources.find import WITHOUT_LABELS, LeftOut, visible_folders
+from crossimage.data.sources.find import visible_folders
 from crossimage.data.sources.folders import Domain, Split, train_folder
 from crossimage.data.sources.partition import tables_of_splits
 from crossimage.data.sources.split_names import may_hold_splits

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from crossimage.config import DataRules
 from crossimage.data.images.formats import EXPECTED, SUFFIXES
-from crossimage.data.sources.find import OTHER_IMAGES, LeftOut, NameIndex, visible_folders
+from crossimage.data.left_out import OTHER_IMAGES, LeftOut
+from crossimage.data.sources.find import NameIndex, visible_folders
 from crossimage.data.sources.folders import Split
 from crossimage.data.sources.partition import (
     Splits,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from crossimage.data.left_out import LeftOut
 from crossimage.data.shards.find import find_members
 from crossimage.data.shards.index import is_shard
 from crossimage.data.shards.member import Member, member
-from crossimage.data.sources.find import LeftOut, judge
+from crossimage.data.sources.find import judge
 from crossimage.data.stores.addresses import connect, told
 from crossimage.data.stores.objects import MAGIC, StoredFile, version_of
 

@@ -21,7 +21,8 @@ from torchvision.transforms.v2 import functional as transforms
 from crossimage.config import DataRules
 from crossimage.data.images.files import decode, probe
 from crossimage.data.images.formats import EXPECTED
-from crossimage.data.sources.find import describe, find_files
+from crossimage.data.left_out import describe
+from crossimage.data.sources.find import find_files
 from crossimage.utils.intensities import to_uint8
 from crossimage.utils.reading import open_data
 

@@ -18,7 +18,8 @@ from glob import escape
 from pathlib import Path
 from typing import NamedTuple
 
-from crossimage.data.sources.find import LeftOut, find_results
+from crossimage.data.left_out import LeftOut
+from crossimage.data.sources.find import find_results
 
 _NAMES = re.compile(
     r"(?P<stem>.+)_(?:(?P<fake>fake)(?:_(?P<to>[AB]))?|synthesized_image|random_sample(?P<sample>\d+)"

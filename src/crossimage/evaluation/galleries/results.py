@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crossimage.data.images.formats import EXPECTED
-from crossimage.data.sources.find import LeftOut, describe, find_results
+from crossimage.data.left_out import LeftOut, describe
+from crossimage.data.sources.find import find_results
 from crossimage.evaluation.galleries.official import OfficialFile, official_results, targets_of
 from crossimage.utils.manifest import RESULT, Entry, from_earlier_runs
 from crossimage.utils.names import did_you_mean, look_up

@@ -11,7 +11,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from crossimage.data.sources.find import LeftOut, walk_images
+from crossimage.data.left_out import LeftOut
+from crossimage.data.sources.find import walk_images
 from crossimage.inference.files.names import output_names
 from crossimage.inference.outputs import SHEET
 from crossimage.utils.manifest import is_manifest, known_files

@@ -17,7 +17,7 @@ from crossimage.data.images.files import LoadedImage, load_image, read_image
 from crossimage.data.images.label_maps import read_label_map
 from crossimage.data.images.pixels import ImageError
 from crossimage.data.images.resize import resize_shortest_side, resize_to_cover
-from crossimage.data.sources.find import further_images
+from crossimage.data.left_out import further_images
 from crossimage.inference.files.failures import ends_all, skip_reason, unwritable
 from crossimage.inference.files.items import Item
 from crossimage.inference.files.large import LargeFile, LargeFiles

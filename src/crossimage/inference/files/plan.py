@@ -15,7 +15,7 @@ from torch import Tensor
 
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.files import Opacity
-from crossimage.data.sources.find import LeftOut
+from crossimage.data.left_out import LeftOut
 from crossimage.data.stores.addresses import local_path, store_address
 from crossimage.inference.files.items import FolderItems, Item, Items
 from crossimage.inference.files.ledger import Wanted, input_state

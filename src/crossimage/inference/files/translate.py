@@ -15,7 +15,7 @@ from uuid import uuid4
 import torch
 from torch import Tensor
 
-from crossimage.data.sources.find import describe
+from crossimage.data.left_out import describe
 from crossimage.inference.files.claims import claimed
 from crossimage.inference.files.items import Item, Items, Share
 from crossimage.inference.files.job import MAX_SHEET_INPUTS, Job

@@ -8,17 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from crossimage.config import DataRules
+from crossimage.data.left_out import OTHER_SPLIT, OUTSIDE, LeftOut
 from crossimage.data.shards.find import find_members
 from crossimage.data.shards.names import names_shards
-from crossimage.data.sources.find import (
-    OTHER_SPLIT,
-    OUTSIDE,
-    LeftOut,
-    check_image,
-    find_files,
-    judge,
-    visible_folders,
-)
+from crossimage.data.sources.find import check_image, find_files, judge, visible_folders
 from crossimage.data.sources.folders import (
     SPLITS,
     Domain,
