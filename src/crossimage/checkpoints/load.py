@@ -13,6 +13,7 @@ from torch import Tensor
 from crossimage.checkpoints.contents import check_entries, check_weights
 from crossimage.checkpoints.families import family_of
 from crossimage.checkpoints.model_file import load_model
+from crossimage.checkpoints.run_folder import checkpoint_path
 from crossimage.checkpoints.training_state import Checkpoints, is_sealed
 from crossimage.config import EARLIER_DEFAULTS, build, to_dict
 from crossimage.methods import find_method
@@ -211,7 +212,7 @@ def _completed(networks: Method, newest: tuple[int, dict[str, Any]], run: Path) 
     """Add the players that only training needs, from the newest checkpoint of a run."""
     cls, config = type(networks), networks.config
     step, state = newest
-    path = run / "checkpoints" / f"step-{step:08d}.pt"
+    path = checkpoint_path(run, step)
     check_entries(state, path, ("method",))
     _check_fits(state, outline(lambda: cls(config, training=True), path), path)
     complete = cls(config, training=True)

@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from crossimage.checkpoints.run_folder import InUseError, lock, newest_checkpoint
+from crossimage.checkpoints.run_folder import InUseError, checkpoints_of, lock
 from crossimage.config import read_yaml
 from crossimage.data.sources.domains.data_set import DataSet
 from crossimage.training.best.standing import has_ended_early
@@ -113,14 +113,14 @@ def candidates(data: DataSet, method: str, asked: Mapping[str, Any]) -> Iterator
 
 def is_unfinished(run: Path) -> bool:
     """Return whether a run has steps to go, as far as its folder tells."""
-    newest = newest_checkpoint(run)
-    if newest is None:
+    checkpoints = checkpoints_of(run)
+    if not checkpoints:
         return True
     try:
         steps = read_yaml(run / "config.yaml").get("steps")
     except (OSError, ValueError):
         return False
-    step = int(newest.stem.rpartition("-")[2])
+    step, _ = checkpoints[0]
     return isinstance(steps, int) and step < steps and not has_ended_early(run, step)
 
 
