@@ -310,23 +310,13 @@ class Store:
             if row is None:
                 raise NotYours("this question was not handed out to you")
             question, order = question_of(row), json.loads(row["ordering"])
-            answer = _answer(question, order, shown)
-            before = db.execute(
-                "SELECT answer FROM vote WHERE person = ? AND question = ?", (person.id, row["id"])
-            ).fetchone()
-            if before is not None:
-                if before["answer"] != answer:
-                    raise OtherAnswer("this question was answered before; the first answer counts")
-                return question
-            db.execute(
-                "INSERT INTO vote VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    person.id, row["id"], answer, time.time(), milliseconds,
-                    json.dumps(list(exposures)),
-                ),
-            )  # fmt: skip
-            if question.kind == "check" and answer != question.known:
-                db.execute("UPDATE person SET wrong = wrong + 1 WHERE id = ?", (person.id,))
+            answer, before = _answer(question, order, shown), self._answer_of(person, row["id"])
+            if before is None:
+                self._add_vote(
+                    person, row["id"], question, answer, time.time(), milliseconds, exposures
+                )
+            elif before != answer:
+                raise OtherAnswer("this question was answered before; the first answer counts")
         return question
 
     def import_votes(
@@ -366,31 +356,35 @@ class Store:
                 question = questions.get(number)
                 if question is None or sorted(order) != list(range(len(question.options))):
                     raise ValueError(f"the study has no question {number} with these options")
-                answer = _answer(question, order, place)
-                before = db.execute(
-                    "SELECT answer FROM vote WHERE person = ? AND question = ?", (person.id, number)
-                ).fetchone()
-                if before is not None:
-                    if before["answer"] != answer:
-                        raise OtherAnswer(f"question {number} was answered before, and differently")
-                    continue
-                db.execute(
-                    "INSERT INTO handout VALUES (?, ?, ?, ?, ?, ?, 1)",
-                    (
-                        person.id,
-                        number,
-                        secrets.token_urlsafe(16),
-                        json.dumps(order),
-                        position,
-                        now,
-                    ),
-                )
-                db.execute(
-                    "INSERT INTO vote VALUES (?, ?, ?, ?, ?, ?)",
-                    (person.id, number, answer, now, taken, json.dumps(exposures)),
-                )
-                if question.kind == "check" and answer != question.known:
-                    db.execute("UPDATE person SET wrong = wrong + 1 WHERE id = ?", (person.id,))
+                answer, before = _answer(question, order, place), self._answer_of(person, number)
+                if before is None:
+                    token = secrets.token_urlsafe(16)
+                    db.execute(
+                        "INSERT INTO handout VALUES (?, ?, ?, ?, ?, ?, 1)",
+                        (person.id, number, token, json.dumps(order), position, now),
+                    )
+                    self._add_vote(person, number, question, answer, now, taken, exposures)
+                elif before != answer:
+                    raise OtherAnswer(f"question {number} was answered before, and differently")
+
+    def _answer_of(self, person: Person, number: int) -> int | None:
+        """Return a person's answer to a question; None if there is none yet."""
+        row = self._db.execute(
+            "SELECT answer FROM vote WHERE person = ? AND question = ?", (person.id, number)
+        ).fetchone()
+        return None if row is None else int(row["answer"])
+
+    def _add_vote(
+        self, person: Person, number: int, question: Question, answer: int, at: float,
+        milliseconds: int | None, exposures: Sequence[float],
+    ) -> None:  # fmt: skip
+        """Store a vote on a question that was handed out, and count a wrong answer to a check."""
+        self._db.execute(
+            "INSERT INTO vote VALUES (?, ?, ?, ?, ?, ?)",
+            (person.id, number, answer, at, milliseconds, json.dumps(list(exposures))),
+        )
+        if question.kind == "check" and answer != question.known:
+            self._db.execute("UPDATE person SET wrong = wrong + 1 WHERE id = ?", (person.id,))
 
     def votes(self) -> list[Vote]:
         """Return all votes, in the order in which they were stored."""
