@@ -169,7 +169,7 @@ def read_table(file: Path, rules: DataRules = 3, split: SplitName | None = None)
     by the column that holds image names; if there are several, by ``file``, ``filename``,
     ``image``, ``image_id``, ``path`` or ``name``. In CelebA's format, cells are separated by
     spaces, and a header line with the names of the labels is followed by lines of an image and its
-        values. The splits come from a column, see
+    values. The splits come from a column, see
     :func:`~crossimage.data.sources.partition.split_column`; from ``list_eval_partition.txt`` or
     ``.csv`` next to the table; or from the folders in the names of the images. By default, an image
     in a folder ``train``, ``test`` or ``val`` belongs to that split.
@@ -201,21 +201,8 @@ def read_table(file: Path, rules: DataRules = 3, split: SplitName | None = None)
             f"{file} names no images; expected a header line, then one line per image, and nothing "
             "else above or between them"
         )
-    (header, names), *entries = lines
-    names = [name.strip() for name in names]
-    unnamed: set[str] = set()
-    if rules != 1:
-        _check_header(file, header, names)
-        names = [name or f"column {number}" for number, name in enumerate(names, start=1)]
-        unnamed = {f"column {n}" for n, name in enumerate(lines[0][1], start=1) if not name.strip()}
-    for name, count in Counter(names).items():
-        if len(name) > LONGEST:
-            raise ValueError(
-                f"{file} has a column name of {len(name):,} characters, '{cut(name, 40)}'; "
-                f"expected at most {LONGEST}"
-            )
-        if count > 1:
-            raise ValueError(f"{file} has two columns '{name}'; give each its own name")
+    header, *entries = lines
+    names, unnamed = _column_names(file, header, rules)
     for line, cells in entries:
         if len(cells) != len(names):
             raise ValueError(
@@ -242,6 +229,40 @@ def read_table(file: Path, rules: DataRules = 3, split: SplitName | None = None)
         for (path, split), (line, cells) in zip(located, entries, strict=True)
     ]
     rows.sort(key=lambda row: row.path)
+    _refuse_repeated(file, rows)
+    unlisted = _count_unlisted(row.path for row in rows) if rows and rules != 1 else 0
+    return Table(
+        file, tuple(names[i] for i in columns), tuple(rows), unnamed, described, unlisted,
+        splits_from, every_tenth=rules != 3,
+    )  # fmt: skip
+
+
+def _column_names(file: Path, header: Line, rules: DataRules) -> tuple[list[str], frozenset[str]]:
+    """Return the names of all columns, and which of them are placeholders.
+
+    Raises:
+        ValueError: The line is not a header, two columns share a name, or one is too long.
+    """
+    line, cells = header
+    names = [cell.strip() for cell in cells]
+    placeholders: dict[int, str] = {}
+    if rules != 1:
+        _check_header(file, line, names)
+        placeholders = {i: f"column {i + 1}" for i, name in enumerate(names) if not name}
+        names = [placeholders.get(i, name) for i, name in enumerate(names)]
+    for name, count in Counter(names).items():
+        if len(name) > LONGEST:
+            raise ValueError(
+                f"{file} has a column name of {len(name):,} characters, '{cut(name, 40)}'; "
+                f"expected at most {LONGEST}"
+            )
+        if count > 1:
+            raise ValueError(f"{file} has two columns '{name}'; give each its own name")
+    return names, frozenset(placeholders.values())
+
+
+def _refuse_repeated(file: Path, rows: Sequence[Row]) -> None:
+    """Refuse two rows, sorted by path, of the same image."""
     for one, other in zip(rows, rows[1:], strict=False):
         if one.path == other.path:
             first, second = sorted((one.line, other.line))
@@ -250,11 +271,6 @@ def read_table(file: Path, rules: DataRules = 3, split: SplitName | None = None)
                 f"{file}, line {second}: {one.path} is already in line {first}, with {values} "
                 "values; remove one of the lines"
             )
-    unlisted = _count_unlisted(row.path for row in rows) if rows and rules != 1 else 0
-    return Table(
-        file, tuple(names[i] for i in columns), tuple(rows), frozenset(unnamed), described,
-        unlisted, splits_from, every_tenth=rules != 3,
-    )  # fmt: skip
 
 
 def _check_header(file: Path, line: int, names: Sequence[str]) -> None:
