@@ -209,6 +209,20 @@ def _plan(
     images: Images, splits: Sequence[SplitReport], layout: Layout, *, chosen: bool
 ) -> list[str]:
     """Return what training would do; settings of no recipe (not ``chosen``) are called so."""
+    plan = _describe_preparation(images, layout, chosen=chosen)
+    for split in splits:
+        if split.enlarged and split.split == "train":
+            plan.append(
+                f"{split.enlarged} of {counted(split.count, 'image')} of {split.domain} "
+                f"{verb(split.enlarged, 'are')} smaller and would be enlarged."
+            )
+    plan += [sentence for split in splits for sentence in _describe_flat(split)]
+    plan += [sentence for split in splits for sentence in _describe_values(split, images)]
+    return plan + _describe_epochs(images, layout, chosen=chosen)
+
+
+def _describe_preparation(images: Images, layout: Layout, *, chosen: bool) -> list[str]:
+    """Return sentences on how images are resized, cropped and split."""
     domains, config = images.domains, images.config
     height, width = config.crop
     resizes = config.resize and images.resizes
@@ -234,27 +248,31 @@ def _plan(
         )
     if layout == "paired":
         plan.append("The images of a pair are cropped at the same position and mirrored together.")
-    for split in splits:
-        if split.enlarged and split.split == "train":
-            plan.append(
-                f"{split.enlarged} of {counted(split.count, 'image')} of {split.domain} "
-                f"{verb(split.enlarged, 'are')} smaller and would be enlarged."
-            )
-    for split in splits:
-        name = f"{split.domain} ({split.split})"
-        if split.blank:
-            plan.append(
-                f"{name}: {len(split.blank)} of {counted(split.count, 'image')} "
-                f"{verb(len(split.blank), 'are')} blank, with the same colour everywhere: "
-                f"{_listed(split.blank)}."
-            )
-        if split.flat_channels:
-            plan.append(
-                f"{name}: {len(split.flat_channels)} of {counted(split.count, 'image')} "
-                f"{verb(len(split.flat_channels), 'have')} a channel that is the same everywhere."
-            )
-    plan += [sentence for split in splits for sentence in _describe_values(split, images)]
+    return plan
+
+
+def _describe_flat(split: SplitReport) -> list[str]:
+    """Return sentences on images that are blank, or have a blank channel."""
+    name, sentences = f"{split.domain} ({split.split})", []
+    if split.blank:
+        sentences.append(
+            f"{name}: {len(split.blank)} of {counted(split.count, 'image')} "
+            f"{verb(len(split.blank), 'are')} blank, with the same colour everywhere: "
+            f"{_listed(split.blank)}."
+        )
+    if split.flat_channels:
+        sentences.append(
+            f"{name}: {len(split.flat_channels)} of {counted(split.count, 'image')} "
+            f"{verb(len(split.flat_channels), 'have')} a channel that is the same everywhere."
+        )
+    return sentences
+
+
+def _describe_epochs(images: Images, layout: Layout, *, chosen: bool) -> list[str]:
+    """Return sentences on how often training would see each image."""
+    domains, config = images.domains, images.config
     turns = len(domains) if layout == "labelled" else 1
+    plan = []
     if turns > 1:
         plan.append("The data sets take turns: each step sees images of one of them.")
     sizes = " and ".join(
