@@ -117,7 +117,7 @@ class FolderItems:
         return not (ordered[1:] == ordered[:-1]).any()
 
 
-class Share:
+class EveryNth:
     """Every n-th of the inputs.
 
     Args:

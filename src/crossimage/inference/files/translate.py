@@ -17,7 +17,7 @@ from torch import Tensor
 
 from crossimage.data.left_out import describe
 from crossimage.inference.files.claims import claimed
-from crossimage.inference.files.items import Item, Items, Share
+from crossimage.inference.files.items import EveryNth, Item, Items
 from crossimage.inference.files.job import MAX_SHEET_INPUTS, Job
 from crossimage.inference.files.ledger import Done, Ledger, from_earlier_runs
 from crossimage.inference.files.options import FileOptions
@@ -226,7 +226,7 @@ def _carry_out(
 
 def _share(plan: Plan, options: FileOptions) -> Items:
     """Return the inputs of this process: every n-th one for a shard of n."""
-    return plan.items if options.shard is None else Share(plan.items, *options.shard)
+    return plan.items if options.shard is None else EveryNth(plan.items, *options.shard)
 
 
 def _claimed(plan: Plan, options: FileOptions, list_name: str) -> AbstractContextManager[None]:
