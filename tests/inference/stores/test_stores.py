@@ -13,7 +13,7 @@ import pytest
 from crossimage.bulk.audit import audit, repair
 from crossimage.cli.translate import ledger
 from crossimage.data.stores import addresses
-from crossimage.data.stores.addresses import StoreError, local_path, store_address, told
+from crossimage.data.stores.addresses import StoreError, explaining, local_path, store_address
 from crossimage.inference.stores.places import open_results
 from crossimage.inference.translator import Translator
 from crossimage.methods.munit import MUNIT, MUNITConfig
@@ -203,9 +203,9 @@ def test_no_network_and_no_credentials_are_told() -> None:
         (TimeoutError("slow"), "can't be reached"),
         (exceptions.ClientError({"Error": {"Code": "500"}}, "PutObject"), "the store answers"),
     ):
-        with pytest.raises(StoreError, match=rf"s3://b/x: .*{reason}"), told("s3://b/x"):
+        with pytest.raises(StoreError, match=rf"s3://b/x: .*{reason}"), explaining("s3://b/x"):
             raise error
-    with pytest.raises(KeyError), told("s3://b/x"):
+    with pytest.raises(KeyError), explaining("s3://b/x"):
         raise KeyError("a fault of our own")
 
 

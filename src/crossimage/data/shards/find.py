@@ -13,7 +13,7 @@ from crossimage.data.shards.index import LINK, Index, read_index
 from crossimage.data.shards.member import Member, Source
 from crossimage.data.shards.names import expand_shards, shown_shards
 from crossimage.data.sources.find import judge
-from crossimage.data.stores.addresses import shown, told
+from crossimage.data.stores.addresses import explaining, shown
 
 _THREADS = 8  # that read the indexes of tar files in stores
 
@@ -93,7 +93,7 @@ def _indexes(places: Sequence[Path | Source]) -> Iterator[Index]:
 
 
 def _stored_index(place: Path | Source) -> Index:
-    with told(str(place if isinstance(place, Path) else place.path)):
+    with explaining(str(place if isinstance(place, Path) else place.path)):
         return read_index(place)
 
 

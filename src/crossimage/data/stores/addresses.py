@@ -71,7 +71,7 @@ def connect(address: str) -> tuple[Any, str]:
     try:
         from fsspec.core import url_to_fs
 
-        with told(address):
+        with explaining(address):
             system, path = url_to_fs(address, **_limits(scheme))
             if scheme in ("s3", "s3a"):
                 system.retries = _TRIES
@@ -105,7 +105,7 @@ def _limits(scheme: str) -> dict[str, Any]:
 
 
 @contextmanager
-def told(address: str, *, writing: bool = False) -> Iterator[None]:
+def explaining(address: str, *, writing: bool = False) -> Iterator[None]:
     """Turn errors of a store into a sentence about an address.
 
     Args:

@@ -10,7 +10,7 @@ from crossimage.data.shards.find import find_members
 from crossimage.data.shards.index import is_shard
 from crossimage.data.shards.member import Member, member
 from crossimage.data.sources.find import judge
-from crossimage.data.stores.addresses import connect, told
+from crossimage.data.stores.addresses import connect, explaining
 from crossimage.data.stores.objects import MAGIC, StoredFile, version_of
 
 
@@ -42,7 +42,7 @@ def find_objects(address: str) -> FoundObjects:
     """
     system, root = connect(address)
     scheme = address.partition("://")[0]
-    with told(address):
+    with explaining(address):
         system.invalidate_cache()
         pattern = any(sign in root for sign in MAGIC)
         if pattern:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from hashlib import blake2b
 from typing import IO, Any, NamedTuple
 
-from crossimage.data.stores.addresses import LostStoreError, StoreError, connect, told
+from crossimage.data.stores.addresses import LostStoreError, StoreError, connect, explaining
 
 MAGIC = "*?["
 """Signs of patterns."""
@@ -63,7 +63,7 @@ class StoredFile(NamedTuple):
             OSError: It can't be read.
         """
         system, path = connect(self.address)
-        with told(self.address):
+        with explaining(self.address):
             file: IO[bytes] = system.open(path, "rb", block_size=_BLOCK)
         return file
 
@@ -97,7 +97,7 @@ def stored_files(addresses: Sequence[str]) -> Iterator[list[StoredFile]]:
     system.invalidate_cache()
     if len(addresses) > 1 and not scheme.startswith("http"):
         for parent in {connect(address)[1].rpartition("/")[0] for address in addresses}:
-            with suppress(FileNotFoundError), told(addresses[0]):
+            with suppress(FileNotFoundError), explaining(addresses[0]):
                 system.ls(parent)  # all at once: each is then looked up in this list
 
     def look_up(address: str) -> list[StoredFile]:
@@ -118,7 +118,7 @@ def _with_facts(system: Any, address: str) -> list[tuple[str, int, int]]:
     """Return the names of the objects that an address or a pattern names, lengths and versions."""
     _, path = connect(address)
     infos = []
-    with suppress(FileNotFoundError), told(address):
+    with suppress(FileNotFoundError), explaining(address):
         if any(sign in path for sign in MAGIC):
             infos = [*system.glob(path, detail=True).values()]
         else:
@@ -150,7 +150,7 @@ def _read(address: str, start: int, size: int) -> bytes:
     for pause in (*_PAUSES, None):
         try:
             system, path = connect(address)
-            with told(address):
+            with explaining(address):
                 data: bytes = system.cat_file(path, start=start, end=start + size)
             return data
         except LostStoreError:

@@ -12,7 +12,7 @@ from typing import IO, Any, Self
 from uuid import uuid4
 
 from crossimage.data.images.encoded import EncodedImage, ImageFile
-from crossimage.data.stores.addresses import connect, told
+from crossimage.data.stores.addresses import connect, explaining
 from crossimage.data.stores.objects import version_of
 from crossimage.inference.files.results import State, Written
 from crossimage.utils.manifest import Entry, is_manifest, line_of
@@ -76,7 +76,7 @@ class StoreResults:
             file.seek(0)
             data = file.read()
         path = self._path(name)
-        with told(self.shown(name), writing=True):
+        with explaining(self.shown(name), writing=True):
             self._system.pipe_file(path, data)
             info = self._system.info(path)
         state = State(len(data), version_of(info))
@@ -99,7 +99,7 @@ class StoreResults:
                 self._parts += 1
                 start = list_name.removesuffix(".jsonl")
                 part = f"{start}-{self._id}-{self._parts:06}.jsonl"
-                with told(self.shown(part), writing=True):
+                with explaining(self.shown(part), writing=True):
                     self._system.pipe_file(self._path(part), b"".join(lines))
                 lines.clear()
         self._last = time.monotonic()
@@ -107,7 +107,7 @@ class StoreResults:
     def list_names(self) -> list[str]:
         """Return the names of the lists, sorted."""
         try:
-            with told(self.address):
+            with explaining(self.address):
                 self._system.invalidate_cache()
                 names = self._system.ls(self._root, detail=False)
         except FileNotFoundError:  # nothing was written yet
@@ -117,13 +117,13 @@ class StoreResults:
     def list_file(self, list_name: str) -> Path:
         """Return a copy of a list."""
         path = self.scratch / list_name
-        with told(self.shown(list_name)):
+        with explaining(self.shown(list_name)):
             path.write_bytes(self._system.cat_file(self._path(list_name)))
         return path
 
     def rewrite(self, list_name: str, keep: Callable[[bytes], bool]) -> bool:
         """Rewrite a list; a store can't tell whether a process adds lines meanwhile."""
-        with told(self.shown(list_name)):
+        with explaining(self.shown(list_name)):
             lines = self._system.cat_file(self._path(list_name)).splitlines(keepends=True)
             kept = b"".join(line for line in lines if line.endswith(b"\n") and keep(line))
             self._system.pipe_file(self._path(list_name), kept)
@@ -139,12 +139,12 @@ class StoreResults:
 
     def sha256(self, name: str) -> str:
         """Return the SHA-256 of an object."""
-        with told(self.shown(name)), self._system.open(self._path(name), "rb") as file:
+        with explaining(self.shown(name)), self._system.open(self._path(name), "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def image(self, name: str) -> ImageFile:
         """Return a result in memory."""
-        with told(self.shown(name)):
+        with explaining(self.shown(name)):
             return EncodedImage(self._system.cat_file(self._path(name)), self.shown(name))
 
     def names(self) -> Iterator[str]:
@@ -157,7 +157,7 @@ class StoreResults:
     def remove(self, name: str) -> None:
         """Remove an object, if there is one."""
         try:
-            with told(self.shown(name)):
+            with explaining(self.shown(name)):
                 self._system.rm_file(self._path(name))
         except FileNotFoundError:
             pass
@@ -179,7 +179,7 @@ class StoreResults:
         if self._known is None:
             known: dict[str, Any] = {}
             try:
-                with told(self.address):
+                with explaining(self.address):
                     self._system.invalidate_cache()
                     known = self._system.find(self._root, detail=True)
             except FileNotFoundError:
