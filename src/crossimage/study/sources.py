@@ -155,7 +155,7 @@ def _of_folder(
     results = Results(name, attribute)
     for group, paths in found.groups:
         item = _text(group)
-        shown = _input_of(item, inputs, wanted) if wanted.inputs else None
+        shown = _input_of(item, inputs) if wanted.inputs else None
         results.by_item[item] = Result(
             images.add(read_rgb(paths[0])), images.add(read_rgb(shown)) if shown else None
         )
@@ -192,7 +192,7 @@ def _inputs(data: str | None) -> dict[str, list[Path]]:
     return inputs
 
 
-def _input_of(item: str, inputs: dict[str, list[Path]], wanted: Wanted) -> Path | None:
+def _input_of(item: str, inputs: dict[str, list[Path]]) -> Path | None:
     paths = inputs.get(item) or inputs.get(Path(item).name) or []
     if len(paths) > 1:
         raise ValueError(

@@ -113,8 +113,8 @@ def read_labels(
     if rules == 1:
         return _read_as_before(table, chosen)
     settings = settings or LabelValues()
-    positive = _by_column(table, "positive", settings.positive)
-    negative = _by_column(table, "negative", settings.negative)
+    positive = _by_column(table, settings.positive)
+    negative = _by_column(table, settings.negative)
     meanings: dict[str, _Meaning] = {}
     unused: list[str] = []
     unclear: dict[str, str] = {}
@@ -134,17 +134,8 @@ def read_labels(
             meaning = _meaning_from_settings(table, name, counts, *set_here)
         else:
             meaning = _detected_meaning(table, name, counts, bool(wanted), minus_is_unclear)
-            if isinstance(meaning, str):
-                given = [
-                    tuple(
-                        word
-                        for word in words.get(EVERY_COLUMN, ())
-                        if _named(word, counts) & counts.keys()
-                    )
-                    for words in (settings.positive, settings.negative)
-                ]
-                if any(given):
-                    meaning = _meaning_from_settings(table, name, counts, *given)
+            if isinstance(meaning, str) and any(words := _for_every_column(settings, counts)):
+                meaning = _meaning_from_settings(table, name, counts, *words)
         if isinstance(meaning, str):
             unclear[name] = meaning
         elif meaning is None:
@@ -205,9 +196,7 @@ def _word(cell: str) -> str:
     return text
 
 
-def _by_column(
-    table: Table, key: str, values: Mapping[str, Sequence[str]]
-) -> dict[str, tuple[str, ...]]:
+def _by_column(table: Table, values: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
     """Return the settings for the columns of this table, by the columns' own names."""
     by_column = {}
     for given, words in values.items():
@@ -217,6 +206,17 @@ def _by_column(
         if index is not None:
             by_column[table.columns[index]] = tuple(words)
     return by_column
+
+
+def _for_every_column(
+    settings: LabelValues, counts: _Counts
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the words for 1 and for 0 that are set for every column, and that a column holds."""
+    positive, negative = (
+        tuple(word for word in words.get(EVERY_COLUMN, ()) if _named(word, counts) & counts.keys())
+        for words in (settings.positive, settings.negative)
+    )
+    return positive, negative
 
 
 def _meaning_from_settings(

@@ -36,7 +36,7 @@ class Scanner(Protocol):
     device: torch.device
 
     def scan(
-        self, source: Maps, visit: Callable[[Tensor], None] | None, stash: bool, name: str
+        self, source: Maps, visit: Callable[[Tensor], None] | None, stash: bool
     ) -> Stash | None:
         """Read all rows of maps once.
 
@@ -44,7 +44,6 @@ class Scanner(Protocol):
             source: The maps.
             visit: Called with each strip; it may not keep it.
             stash: Whether to keep the rows.
-            name: Name of the pass.
 
         Returns:
             The kept maps, if wanted.
@@ -102,7 +101,7 @@ class Passes(fx.Interpreter):
         if len(n.users) < 2:
             return value
         self._check_overwriting(n)
-        return value if isinstance(value, Stash) else self._scanner.scan(value, None, True, n.name)
+        return value if isinstance(value, Stash) else self._scanner.scan(value, None, True)
 
     def _lazy(self, n: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Maps:
         operation: Any = n.target
@@ -140,7 +139,7 @@ class Passes(fx.Interpreter):
         source, statistics = args[0], self._statistics.known(n.name)
         if statistics is None:
             moments = Moments()
-            source = self._scan(source, None if self._planning else moments.add, n.name)
+            source = self._scan(source, None if self._planning else moments.add)
             if self._planning:
                 return Pointwise([source], lambda xs: xs[0], like)
             statistics = self._statistics.measured(n.name, moments.statistics)
@@ -152,15 +151,15 @@ class Passes(fx.Interpreter):
 
     def _softmax(self, n: fx.Node, source: Maps, like: Tensor) -> Maps:
         softmax = ColumnSoftmax()
-        source = self._scan(source, None if self._planning else softmax.add, n.name)
+        source = self._scan(source, None if self._planning else softmax.add)
         return Pointwise([source], lambda xs: softmax.shares(xs[0]), like)
 
-    def _scan(self, source: Maps, visit: Callable[[Tensor], None] | None, name: str) -> Maps:
+    def _scan(self, source: Maps, visit: Callable[[Tensor], None] | None) -> Maps:
         """Pass over maps once, and keep them if that is worth it."""
         per_pixel = source.size() / source.dtype.itemsize / self._pixels
         most = _STASHED_IF_COSTLY if source.work > _COSTLY else _STASHED
         stash = not isinstance(source, Stash) and per_pixel <= most
-        return self._scanner.scan(source, visit, stash, name) or source
+        return self._scanner.scan(source, visit, stash) or source
 
     def _check_overwriting(self, n: fx.Node) -> None:
         for user in n.users:

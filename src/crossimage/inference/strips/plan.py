@@ -83,10 +83,10 @@ class Survey:
         self._height = image.height
         result = Passes(traced, self, planning=True, statistics=statistics).maps_of(image)
         self.channels = result.shape[1]
-        self.scan(result, None, False, "result")
+        self.scan(result, None, False)
 
     def scan(
-        self, source: Maps, visit: Callable[[Tensor], None] | None, stash: bool, name: str
+        self, source: Maps, visit: Callable[[Tensor], None] | None, stash: bool
     ) -> Stash | None:
         """Note what a pass takes."""
         kept = None

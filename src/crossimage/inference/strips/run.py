@@ -48,7 +48,7 @@ class Run:
         yield from self._read(result)
 
     def scan(
-        self, source: Maps, visit: Callable[[Tensor], None] | None, stash: bool, name: str
+        self, source: Maps, visit: Callable[[Tensor], None] | None, stash: bool
     ) -> Stash | None:
         """Read all rows of maps once."""
         kept = self._stash(source) if stash else None
