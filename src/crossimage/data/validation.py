@@ -23,7 +23,7 @@ _OF_TESTS = ("test", "test_class_indices", "test_values", "test_root", "test_fro
 
 
 def split_validation(
-    layout: Layout, domains: Sequence[D], rules: DataRules = 3
+    layout: Layout, domains: Sequence[D], rules: DataRules
 ) -> tuple[tuple[D, ...], tuple[D, ...]]:
     """Return domains without their validation images, and the domains of these.
 

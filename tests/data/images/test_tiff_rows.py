@@ -43,11 +43,11 @@ def test_rows_are_those_of_the_whole_image(
     path = tmp_path / "x.tif"
     tifffile.imwrite(path, values, photometric="rgb", **options)
     whole = load_image(path, 3, (0, 255)).values
-    with TiffRows(path) as rows:
+    with TiffRows(path, 3) as rows:
         assert (rows.info.height, rows.info.width) == (50, 40)
         for top, bottom in ((0, 50), (0, 1), (7, 33), (49, 50), (3, 20)):
             pixels = rows.read(top, bottom)
-            part = from_pixels(pixels, rows.info, 3, (0, 255), "x", 2, "white").values
+            part = from_pixels(pixels, rows.info, 3, (0, 255), "x", 3, "white").values
             assert np.array_equal(normalise(part), whole[:, top:bottom])
 
 
@@ -60,7 +60,7 @@ def test_files_that_are_not_in_rows_are_said_to_be_so(tmp_path: Path) -> None:
     (tmp_path / "broken.tif").write_bytes(b"II*\0" + b"\0" * 20)
     for path in tmp_path.iterdir():
         with pytest.raises(NotInRowsError):
-            TiffRows(path)
+            TiffRows(path, 3)
 
 
 def test_damaged_rows_are_named(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_damaged_rows_are_named(tmp_path: Path) -> None:
         start = file.pages[0].dataoffsets[3]  # type: ignore[union-attr]
     data[start : start + 40] = bytes(40)
     path.write_bytes(data)
-    with TiffRows(path) as rows:
+    with TiffRows(path, 3) as rows:
         rows.read(0, 30)
         with pytest.raises(ImageError, match=r"x\.tif can't be read"):
             rows.read(0, 35)

@@ -135,10 +135,10 @@ def load_image(
 
 def load_encoded(
     path: str | ImageFile,
-    channels: int = 3,
-    value_range: tuple[float, float] | None = None,
-    rules: DataRules = 2,
-    opacity: Opacity = "white",
+    channels: int,
+    value_range: tuple[float, float] | None,
+    rules: DataRules,
+    opacity: Opacity,
 ) -> LoadedImage:
     """Read an image file like :func:`load_image`, but leave the values of 8-bit images as uint8."""
     with opened(path, rules) as (info, read):

@@ -107,7 +107,7 @@ def _decode(
     return fill_gaps(decoded, path)
 
 
-def from_image(image: Image.Image, rules: DataRules = 3) -> Pixels:
+def from_image(image: Image.Image, rules: DataRules) -> Pixels:
     """Return the pixels of a Pillow image, upright and in sRGB."""
     profile = image.info.get("icc_profile")
     image = ImageOps.exif_transpose(image)

@@ -277,7 +277,7 @@ def as_pixels(
     values: NDArray[Any],
     path: ImageFile,
     layout: Layout,
-    rules: DataRules = 2,
+    rules: DataRules,
     profiles: bool = True,
     *,
     part: bool = False,

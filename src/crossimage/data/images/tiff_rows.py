@@ -41,7 +41,7 @@ class TiffRows:
         NotInRowsError: The image can only be read as a whole.
     """
 
-    def __init__(self, path: ImageFile, rules: DataRules = 2) -> None:
+    def __init__(self, path: ImageFile, rules: DataRules) -> None:
         self._path, self._rules = path, rules
         check_regular(path)
         self._data = open_data(path)

@@ -16,7 +16,7 @@ _NAMED = 20  # classes named at most in an error message
 def classified(
     domains: Sequence[Domain],
     with_classes: Collection[int],
-    rules: DataRules = 3,
+    rules: DataRules,
     *,
     unseen: bool = False,
 ) -> tuple[Domain, ...]:

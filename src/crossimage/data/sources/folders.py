@@ -256,7 +256,7 @@ def _without_split(folder: Path, rules: DataRules) -> tuple[LeftOut, ...]:
     )
 
 
-def from_one_folder(folder: Path, rules: DataRules = 3) -> Domain:
+def from_one_folder(folder: Path, rules: DataRules) -> Domain:
     """Return the images below a folder that has no folder of training images."""
     images, left_out = required(folder, rules)
     name = folder.resolve().name

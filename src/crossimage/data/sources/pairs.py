@@ -42,7 +42,7 @@ def align(domains: Sequence[Domain], rules: DataRules = 3) -> tuple[Domain, ...]
     )
 
 
-def unmatched(domains: Sequence[Domain], rules: DataRules = 3) -> list[str]:
+def unmatched(domains: Sequence[Domain], rules: DataRules) -> list[str]:
     """Return a sentence for every image without a partner; see :func:`align`."""
     if domains[0].lines:
         return _unequal_lists(domains) if rules == 1 else _unequal_lines(domains)

@@ -33,7 +33,7 @@ class Splits(NamedTuple):
     origin: str = ""
 
 
-def split_column(file: Path, names: Sequence[str], rules: DataRules = 3) -> int | None:
+def split_column(file: Path, names: Sequence[str], rules: DataRules) -> int | None:
     """Return the index of a table's split column; None if there is none.
 
     Args:
@@ -58,7 +58,7 @@ def split_column(file: Path, names: Sequence[str], rules: DataRules = 3) -> int 
 
 
 def read_splits(
-    file: Path, column: str, cells: Iterable[tuple[int, str]], rules: DataRules = 3
+    file: Path, column: str, cells: Iterable[tuple[int, str]], rules: DataRules
 ) -> Splits:
     """Read the splits from a column.
 
@@ -94,7 +94,7 @@ def listed_splits(
     file: Path,
     roots: Sequence[Path],
     files: Sequence[tuple[int, str]],
-    rules: DataRules = 3,
+    rules: DataRules,
 ) -> Splits:
     """Read the splits from CelebA's list next to a table, as text or CSV.
 

@@ -24,7 +24,7 @@ _TWO_SQUARES = 2.0
 
 
 def check_side_by_side(
-    train: Sequence[Path], test: Sequence[Path], paired: bool, layouts: str, rules: DataRules = 3
+    train: Sequence[Path], test: Sequence[Path], paired: bool, layouts: str, rules: DataRules
 ) -> float:
     """Check, from the headers of all files, that they are side-by-side pairs.
 

@@ -29,7 +29,7 @@ from crossimage.data.stores.addresses import store_address
 _LISTS = (".txt", ".lst", ".list")
 
 
-def named_domain(name: str, paths: Sequence[Path], rules: DataRules = 3) -> Domain:
+def named_domain(name: str, paths: Sequence[Path], rules: DataRules) -> Domain:
     """Return the domain whose images are at some paths.
 
     A path is a folder, an image or a list file. A folder's own folders ``train`` and ``test`` are
@@ -82,7 +82,7 @@ def named_domain(name: str, paths: Sequence[Path], rules: DataRules = 3) -> Doma
     )
 
 
-def domain_folders(folder: Path, rules: DataRules = 3) -> dict[str, Path]:
+def domain_folders(folder: Path, rules: DataRules) -> dict[str, Path]:
     """Return the folders below one without ``train`` that are domains: those that hold images.
 
     Folders that are called like a split, such as ``test``, are none.
@@ -93,9 +93,7 @@ def domain_folders(folder: Path, rules: DataRules = 3) -> dict[str, Path]:
     return {name: path for name, path in others.items() if find_files(path, rules).images}
 
 
-def in_domain_folders(
-    folder: Path, names: Sequence[str], rules: DataRules = 3
-) -> tuple[Domain, ...]:
+def in_domain_folders(folder: Path, names: Sequence[str], rules: DataRules) -> tuple[Domain, ...]:
     """Return the domains in ``DIR/<domain>``.
 
     Their test images are in ``DIR/test/<domain>`` or ``DIR/<domain>/test``. Images directly in the
