@@ -192,6 +192,8 @@ def test_an_unknown_name_lists_the_methods_of_packages_too(
     ("attributes", "base"),
     [
         ({"layout": "labelled"}, "crossimage.labels.LabelledConfig"),
+        ({"layout": "classes"}, "crossimage.labels.ReferencesConfig"),
+        ({"layout": "class_pairs"}, "crossimage.labels.ClassPairsConfig"),
         ({"layout": "super_resolution"}, "crossimage.config.SuperResolutionConfig"),
         ({"labelled": ("a",)}, "crossimage.config.ClassesConfig"),
     ],

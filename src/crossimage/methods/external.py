@@ -132,9 +132,9 @@ def check_method(method: object, source: str) -> type[Method]:
         (bool(method.labelled), "classes", ClassesConfig),
     ):
         if learns and not issubclass(config, base):
+            package = base.__module__.rpartition(".")[0]
             raise ValueError(
-                f"{source} learns from {data}; derive its Config from "
-                f"{base.__module__.removesuffix('.base')}.{base.__name__}"
+                f"{source} learns from {data}; derive its Config from {package}.{base.__name__}"
             )
     return method
 
