@@ -15,6 +15,10 @@ Prints a table with a row per model and one for the real images:
   all outputs divided by the standard deviation (plus 2 levels), where that is largest. At a place
   that looks alike in all outputs it is above 1; for N unrelated images it is about 1 / sqrt(N).
   The mean in levels of 0 to 255, row and column follow.
+- uneven (with --mirror): where half of the training images are mirrored, nothing but the networks
+  themselves can make one side brighter. The mean of all outputs and of those of mirrored inputs,
+  minus its mirror image, halved: the largest difference in levels, row and column. Only for
+  methods that translate, trained with mirroring (flip=true).
 - border: colour of the outermost 2 pixels, the mean difference between the largest and the smallest
   channel, in levels.
 - saturated: outputs of which 95 % are pure black or white in all channels.
@@ -38,6 +42,8 @@ from torchvision.utils import make_grid
 
 from crossimage.data.images.files import to_pil
 from crossimage.evaluation.compare import open_galleries
+from crossimage.evaluation.galleries.base import Gallery
+from crossimage.evaluation.galleries.model import ModelGallery, PreparedInput
 from crossimage.evaluation.options import Options
 from crossimage.inference.load import load
 from crossimage.utils.names import titles_of
@@ -54,6 +60,7 @@ class Figures:
 
     Attributes:
         spectrum: Mean power of the luma (H, W), zero frequency in the centre.
+        mean: Mean luma (H, W), in levels.
         axes: Mean power along the axes in each band.
         diagonals: Mean power along the diagonals in each band.
         residual: Mean over the images of the luma without its local mean (H, W), in levels.
@@ -64,6 +71,7 @@ class Figures:
     """
 
     spectrum: Tensor
+    mean: Tensor
     axes: Tensor
     diagonals: Tensor
     residual: Tensor
@@ -78,6 +86,13 @@ class Figures:
         row, column = divmod(int(shared.abs().argmax()), shared.shape[1])
         level = self.residual[row, column]
         return f"{shared[row, column].abs():.2f} ({level:+.0f} at {row}, {column})"
+
+    def uneven(self, mirrored: Figures) -> str:
+        """Describe what does not move to the other side when the inputs are mirrored."""
+        kept = (self.mean + mirrored.mean) / 2
+        odd = (kept - kept.flip(1)) / 2
+        row, column = divmod(int(odd.argmax()), odd.shape[1])
+        return f"{odd[row, column]:.0f} (at {row}, {column})"
 
     def peak(self, real: Figures) -> str:
         """Describe the frequency with the largest power relative to that of real images."""
@@ -103,6 +118,7 @@ def main() -> None:
     parser.add_argument("--to", help="target domain; default: the models' own")
     parser.add_argument("--samples", type=int, help="outputs per input of multimodal models")
     parser.add_argument("--inputs", type=int, help="test images; default: all")
+    parser.add_argument("--mirror", action="store_true", help="translate mirrored inputs, too")
     parser.add_argument("--maps", type=Path, help="PNG file for spectra and shared residuals")
     options = parser.parse_args()
     rows: dict[str, Figures] = {}
@@ -114,10 +130,28 @@ def main() -> None:
                 print(heading())
                 print(line("real images", rows["real"], rows["real"]), flush=True)
             items = gallery.items(options.inputs, options.samples)
-            rows[gallery.title] = measure(item.outputs for item in items)
-            print(line(gallery.title, rows[gallery.title], rows["real"]), flush=True)
+            own = rows[gallery.title] = measure(item.outputs for item in items)
+            mirrored = None
+            if options.mirror:
+                items = mirror(gallery).items(options.inputs, options.samples)
+                mirrored = measure(item.outputs for item in items)
+            print(line(gallery.title, own, rows["real"], mirrored), flush=True)
     if options.maps:
         draw(rows, options.maps)
+
+
+def mirror(gallery: Gallery) -> ModelGallery:
+    """Let a gallery translate its inputs mirrored."""
+    if not isinstance(gallery, ModelGallery):
+        raise ValueError(f"{gallery.title} has no inputs; leave out --mirror")
+    load = gallery.load
+
+    def load_mirrored(index: int) -> PreparedInput:
+        one = load(index)
+        return one._replace(x=one.x.flip(-1))
+
+    gallery.load = load_mirrored  # type: ignore[method-assign]
+    return gallery
 
 
 def measure(batches: Iterable[Tensor]) -> Figures:
@@ -127,11 +161,11 @@ def measure(batches: Iterable[Tensor]) -> Figures:
         batches: Batches (n, 3, H, W) of uint8, all of one size, of at least 16 pixels.
     """
     count, border, saturated, constant = 0, 0.0, 0, 0
-    spectrum = residual = squares = torch.zeros(())
+    spectrum = mean = residual = squares = torch.zeros(())
     for batch in batches:
         x = batch.float()
         luma = (x * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1)
-        spectrum = spectrum + power(luma).sum(0)
+        spectrum, mean = spectrum + power(luma).sum(0), mean + luma.sum(0)
         padded = F.pad(luma[:, None], (4, 4, 4, 4), mode="reflect")
         high = luma - F.avg_pool2d(padded, 9, 1)[:, 0]
         residual, squares = residual + high.sum(0), squares + high.square().sum(0)
@@ -146,7 +180,7 @@ def measure(batches: Iterable[Tensor]) -> Figures:
     deviation = (squares / count - residual.square()).clamp_min(0).sqrt()
     axes, diagonals = profiles(spectrum)
     return Figures(
-        spectrum, axes, diagonals, residual, deviation,
+        spectrum, mean / count, axes, diagonals, residual, deviation,
         border / count, saturated / count, constant / count,
     )  # fmt: skip
 
@@ -189,15 +223,16 @@ def heading() -> str:
         for name in ("axes", "diagonals")
         for lower, upper in zip(BANDS, BANDS[1:], strict=False)
     ]
-    cells = ["", *bands, "peak", "glint", "border", "saturated", "constant"]
+    cells = ["", *bands, "peak", "glint", "uneven", "border", "saturated", "constant"]
     return f"| {' | '.join(cells)} |\n|{'---|' * len(cells)}"
 
 
-def line(title: str, own: Figures, real: Figures) -> str:
+def line(title: str, own: Figures, real: Figures, mirrored: Figures | None = None) -> str:
     """Return a row of the table."""
     ratios = [*(own.axes / real.axes), *(own.diagonals / real.diagonals)]
     cells = [f"{ratio:.2f}" for ratio in ratios]
-    cells += [own.peak(real), own.glint(), f"{own.border:.1f}"]
+    cells += [own.peak(real), own.glint()]
+    cells += [own.uneven(mirrored) if mirrored else "", f"{own.border:.1f}"]
     cells += [f"{own.saturated:.1%}", f"{own.constant:.1%}"]
     return f"| {title} | {' | '.join(cells)} |"
 

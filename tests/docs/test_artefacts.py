@@ -86,6 +86,22 @@ def test_a_spot_in_every_image_is_found_at_its_place(artefacts: ModuleType, real
     assert 20 <= int(row.strip(",")) <= 22 and 40 <= int(column.strip(")")) <= 42
 
 
+def test_a_spot_that_stays_where_it_is_in_mirrored_images_is_uneven(
+    artefacts: ModuleType, real: Tensor
+) -> None:
+    spot = torch.zeros(64, 64)
+    spot[20:23, 40:43] = 90
+
+    def uneven(first: Tensor, second: Tensor) -> list[str]:
+        return artefacts.measure([first]).uneven(artefacts.measure([second])).split()
+
+    assert float(uneven(real, real.flip(3))[0]) == 0
+    assert float(uneven(plus(real, spot), plus(real, spot).flip(3))[0]) == 0  # the input's own
+    level, _, row, column = uneven(plus(real, spot), plus(real.flip(3), spot))
+    assert 30 < float(level) < 50
+    assert 20 <= int(row.strip(",")) <= 22 and 40 <= int(column.strip(")")) <= 42
+
+
 def test_colour_at_the_border_is_measured_there_only(artefacts: ModuleType) -> None:
     inside = torch.full((4, 3, 64, 64), 255, dtype=torch.uint8)
     inside[:, 1:, 10:50, 10:50] = 0
