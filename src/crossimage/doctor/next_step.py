@@ -91,6 +91,8 @@ def _versions(advice: Advice) -> Iterator[Advice]:
 
 def _accepts(recipe: str, overrides: Mapping[str, Any], advice: Advice) -> bool:
     """Return whether a recipe can have the settings that warnings advise."""
+    if not advice:
+        return True
     nested: dict[str, Any] = {}
     for key, value in advice.items():
         name, dot, part = key.partition(".")
