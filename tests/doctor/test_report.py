@@ -48,6 +48,17 @@ def test_the_figures_are_plain_data(tmp_path: Path) -> None:
     assert report["next"].startswith("crossimage data make labels ")
 
 
+def test_settings_in_sentences_are_shown_as_code(tmp_path: Path) -> None:
+    for number in range(4):
+        save(tmp_path / f"data/train/cats/{number}.png", smooth(number))
+        image = smooth(9 + number).convert("RGBA")
+        image.putalpha(smooth(number).convert("L"))
+        save(tmp_path / f"data/train/dogs/{number}.png", image)
+    write_report(examined(tmp_path / "data"), tmp_path / "out")
+    page = (tmp_path / "out/report.html").read_text("utf-8")
+    assert "set <code>channels=3,4</code> to keep their opacity." in page and "`" not in page
+
+
 def test_a_folder_of_photos_is_read_although_it_has_no_domains(tmp_path: Path) -> None:
     photos(tmp_path / "photos", ["1.png", "2.png"])
     examination = examined(tmp_path / "photos")

@@ -205,8 +205,9 @@ def _lacking_on_mps(error: Exception, arguments: list[str]) -> str | None:
     text = str(error)
     if not isinstance(error, NotImplementedError | TypeError) or "MPS" not in text:
         return None
-    chooses = arguments[:1] in (["translate"], ["sample"], ["video"], ["evaluate"])
-    on_cpu = "--device cpu" if chooses else "the environment variable DISABLE_MPS=1"
+    chooses = {"demo", "evaluate", "sample", "serve", "train", "translate", "video"}
+    has_option = bool(chooses & set(arguments[:1]))
+    on_cpu = "--device cpu" if has_option else "the environment variable DISABLE_MPS=1"
     again = "run the same command again with"
     if "float64" in text:
         return (
