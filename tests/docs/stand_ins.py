@@ -440,7 +440,10 @@ STAND_INS: dict[str, StandIns] = {
     ),
     "docs/first_hour.md": StandIns({"DATA": pairs}),
     "docs/munit.md": StandIns(SKETCHES | {"DATA": pairs, "edges2shoes": pairs}),
-    "docs/pix2pix.md": StandIns({"facades": pairs, "labels.png": image, "PHOTOS": PHOTOS}),
+    "docs/pix2pix.md": StandIns(
+        {"facades": pairs, "PHOTOS": PHOTOS}
+        | dict.fromkeys(("labels.png", "holed.png", "filled.png"), image)
+    ),
     "docs/sketches.md": StandIns({"runs/shoes": partial(model, method="munit"), "tidy.png": image}),
     "docs/sketch_to_photo.md": StandIns(
         {
