@@ -183,6 +183,22 @@ def test_fixed_statistics_are_those_of_their_thread_only() -> None:
     assert torch.equal(answer(), alone)
 
 
+@pytest.mark.parametrize("method", ["munit", "cyclegan", "pix2pix", "srgan"])
+def test_translations_in_fp32_are_those_of_fp64(method: str) -> None:
+    model = predictor(method)
+    x = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    style = torch.randn(2, model.networks.style_dim) if model.networks.style_dim else None
+    found = model.translate_batch(x, "b", style)
+    for i in range(2):  # an image alone is translated as in a batch
+        one = None if style is None else style[i : i + 1]
+        alone = model.translate_batch(x[i : i + 1], "b", one)
+        torch.testing.assert_close(alone, found[i : i + 1], rtol=0, atol=5e-6)
+    exact = model.networks.double()
+    with torch.no_grad():
+        expected = exact.translate(x.double(), "b", None if style is None else style.double())
+    torch.testing.assert_close(found.double(), expected, rtol=0, atol=1e-5)
+
+
 def test_emulated_bf16_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("crossimage.inference.predictor.has_bf16", lambda device: False)
     monkeypatch.setattr("crossimage.inference.predictor._warned", set())

@@ -361,3 +361,10 @@ def test_a_fixed_network_is_kept_in_the_model_and_moved_by_nobody(
     model_x = crossimage.load(tmp_path / "new", device="cpu")
     x = torch.zeros(1, 3, 8, 8)
     torch.testing.assert_close(model_x.translate(x), model_x.networks.translate(x, "b"))
+
+
+def test_maps_are_repeated_for_each_style_and_keep_their_memory_layout_for_one() -> None:
+    x = torch.randn(2, 3, 4, 4).contiguous(memory_format=torch.channels_last)
+    assert torch.equal(repeat_per_style(x, torch.zeros(4, 8)), x[[0, 0, 1, 1]])
+    alone = repeat_per_style(x, torch.zeros(2, 8))
+    assert torch.equal(alone, x) and alone.stride() == x.stride()

@@ -24,6 +24,7 @@ from crossimage.labels import To
 from crossimage.methods import METHODS
 from crossimage.methods.base import Method
 from crossimage.networks.layers.convolution import arrange
+from crossimage.networks.layers.winograd import ONEDNN
 from crossimage.utils.arguments import find_device, has_bf16, seed_number, whole
 from crossimage.utils.memory import is_out_of_memory
 from crossimage.utils.seeds import OwnRandomNumbers, fresh_seed, seed_of
@@ -81,8 +82,8 @@ class Predictor:
         if precision == "bf16":
             _warn_of_emulation(self.device)
         self.networks = networks.to(self.device).eval().requires_grad_(False)
-        if precision == "bf16":  # whose convolutions prefer this memory layout
-            arrange(self.networks)
+        if precision == "bf16" or (self.device.type == "cpu" and ONEDNN):
+            arrange(self.networks)  # convolutions are faster in this memory layout
         self.strips = StripEngine(
             self.networks, self.device, bf16=precision == "bf16", memory=memory, name=self.method,
             smallest=_MIN_SIZE,

@@ -440,4 +440,5 @@ class Method(ABC, nn.Module):
 
 def repeat_per_style(x: Tensor, style: Tensor) -> Tensor:
     """Repeat each of N images or feature maps k times in a row, for N k style codes."""
-    return x.repeat_interleave(style.shape[0] // x.shape[0], 0)
+    times = style.shape[0] // x.shape[0]
+    return x if times == 1 else x.repeat_interleave(times, 0)  # which would lose the memory layout

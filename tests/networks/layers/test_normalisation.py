@@ -258,3 +258,22 @@ def test_an_image_normalised_by_itself_in_test_mode_is_accurate_at_any_size() ->
     x = torch.randn(1, 2, 1024, 1024).mul_(2).add_(3).contiguous(memory_format=torch.channels_last)
     deviation, mean = torch.std_mean(x.double(), (2, 3), correction=0, keepdim=True)
     torch.testing.assert_close(norm(x).double(), (x - mean) / deviation, rtol=0, atol=5e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", [(256, 256), (64, 64), (61, 45), (300, 301)])
+def test_translations_in_fp32_are_normalised_to_the_last_bits(size: tuple[int, int]) -> None:
+    x = torch.randn(2, 6, *size).mul_(2).add_(3).contiguous(memory_format=torch.channels_last)
+    x[:, 1] = 0.3
+    scale, shift = torch.rand(2, 6) + 0.5, torch.randn(2, 6)
+    exact = x.double()
+    variance, mean = torch.var_mean(exact, (2, 3), correction=0, keepdim=True)
+    expected = (exact - mean) * (scale[:, :, None, None] / (variance + 1e-5).sqrt())
+    expected[:, 1] = 0  # constant
+    expected += shift[:, :, None, None]
+    found = adaptive_instance_norm(x, shift, scale)
+    assert found.stride() == x.stride()
+    torch.testing.assert_close(found.double(), expected, rtol=0, atol=5e-6)
+    found_mean, found_variance = statistics.statistics_of(x[:1], torch.float32)
+    torch.testing.assert_close(found_mean.double(), mean[0, :, 0, 0], rtol=3e-6, atol=0)
+    torch.testing.assert_close(found_variance.double(), variance[0, :, 0, 0], rtol=1e-6, atol=1e-12)

@@ -18,7 +18,12 @@ from torch import Tensor, nn
 
 from crossimage.networks.layers.derivatives import differentiable_gradients
 from crossimage.networks.layers.plain import is_plain
-from crossimage.networks.layers.statistics import needs_strips, statistics_of, sums_of
+from crossimage.networks.layers.statistics import (
+    adds_up_badly,
+    needs_strips,
+    statistics_of,
+    sums_of,
+)
 
 
 class InstanceNorm(nn.Module):
@@ -90,6 +95,8 @@ def _by_batch_norm(x: Tensor, scale: Tensor | None, shift: Tensor | None, eps: f
         scale, shift = torch.ones(x.shape[:2], dtype=dtype), torch.zeros(x.shape[:2], dtype=dtype)
     scale, shift = scale.to(dtype), shift.to(dtype)
     y: Tensor
+    if not torch.is_grad_enabled() and adds_up_badly(x[:1]):
+        return _accurately(_dense(x), scale, shift, eps)
     if not needs_strips(x[:1]):
         y = _PerSample.apply(_dense(x), scale.contiguous(), shift.contiguous(), eps)
         return y
@@ -98,6 +105,20 @@ def _by_batch_norm(x: Tensor, scale: Tensor | None, shift: Tensor | None, eps: f
         for sample, weight, bias in zip(torch.split(x, 1), scale, shift, strict=True)
     ]
     return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _accurately(x: Tensor, scale: Tensor, shift: Tensor, eps: float) -> Tensor:
+    """Normalise every sample by accurate statistics, without gradients."""
+    y, unused = torch.empty_like(x), scale.new_empty(0)
+    for sample, weight, bias, part in zip(
+        x.chunk(len(x)), scale.unbind(), shift.unbind(), y.chunk(len(y)), strict=True
+    ):
+        mean, variance = statistics_of(sample, weight.dtype)
+        weight = weight.masked_fill(is_constant(variance, mean), 0.0)
+        torch.native_batch_norm(
+            sample, weight, bias, mean, variance, False, 0.0, eps, out=(part, unused, unused)
+        )
+    return y
 
 
 class _PerSample(torch.autograd.Function):
