@@ -16,10 +16,12 @@ from crossimage.config import Companion, Config, Layout
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.datasets import Images
 from crossimage.methods import METHODS
+from crossimage.utils.machine.usage_reports import send_no_reports
 
 # One thread per test process and per run it starts: pytest-xdist runs a process per core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+send_no_reports()
 
 SMALL: dict[str, dict[str, Any]] = {
     "munit": {

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from crossimage.utils.machine.usage_reports import send_no_reports
 from crossimage._version import __version__
 
 NAME = "ray"
@@ -83,6 +84,7 @@ def room_for(ray: Any, cluster: Cluster) -> int:
 @contextmanager
 def connected(cluster: Cluster) -> Iterator[Any]:
     """Connect to the cluster, or start one on this machine; yields the module ``ray``."""
+    send_no_reports()
     try:
         import ray
         import ray.data

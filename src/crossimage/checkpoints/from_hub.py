@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple, NoReturn
 
+from crossimage.utils.machine.usage_reports import send_no_reports
 from crossimage.utils.texts.shown import cut, few, first_line
 
 MODEL, EXPORTED = "model.safetensors", "model.onnx"
@@ -77,6 +78,7 @@ def require_hub() -> ModuleType:
     Raises:
         ValueError: It is not installed.
     """
+    send_no_reports()
     try:
         import huggingface_hub
     except ImportError:

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -140,3 +143,13 @@ def test_methods_without_styles_and_methods_with_labels(tmp_path: Path) -> None:
     model = crossimage.load(write(tmp_path / "b.onnx", translation(0), labelled))
     assert model.targets == ("x", "y", "z")
     torch.testing.assert_close(model.translate(x, "y"), -x)
+
+
+def test_using_a_model_writes_no_file_and_reports_to_nobody(path: Path, tmp_path: Path) -> None:
+    code = "import crossimage, sys; print(crossimage.load(sys.argv[1]).translate)"
+    unset = ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")
+    home = {"HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    environment = {k: v for k, v in os.environ.items() if k not in unset} | home
+    words = [sys.executable, "-c", code, str(path)]
+    subprocess.run(words, env=environment, check=True, capture_output=True)
+    assert list(tmp_path.iterdir()) == []

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crossimage.inference.exported.about import About
+from crossimage.utils.machine.usage_reports import send_no_reports
 from crossimage.utils.paths import check_not_special
 from crossimage.utils.reading import open_data
 from crossimage.utils.texts.shown import cut, first_line
@@ -54,6 +55,7 @@ def require(package: str) -> ModuleType:
     """
     from importlib import import_module
 
+    send_no_reports()
     try:
         return import_module(package)
     except ImportError:
