@@ -30,6 +30,7 @@ from tests.faults import (
 )
 from tests.faults.archives import mutants as archives
 from tests.faults.commands import trials
+from tests.faults.crafted import tables, tars, tensors, yamls
 from tests.faults.harness import Victims
 from tests.faults.image_mutants import Mutant, Outcome
 
@@ -43,6 +44,10 @@ FILES: dict[str, Files] = {
     "archives": (archives.mutants, archives.check),
     "imports": (import_mutants.mutants, import_mutants.check),
     "recipes and tables": (text_mutants.mutants, text_mutants.check),
+    "crafted tensors": (tensors.mutants, tensors.check),
+    "crafted tar files": (tars.mutants, tars.check),
+    "crafted YAML": (yamls.mutants, yamls.check),
+    "crafted tables": (tables.mutants, tables.check),
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.faults import import_mutants, model_mutants, text_mutants
 from tests.faults.archives import mutants as archives
+from tests.faults.crafted import tables, tars, tensors, yamls
 from tests.faults.fuzz import runs_of
 from tests.faults.image_mutants import Mutant, Outcome
 
@@ -17,14 +18,17 @@ READERS = [
     (import_mutants.mutants, import_mutants.check, 80),
     (archives.mutants, archives.check, 112),
     (text_mutants.mutants, text_mutants.check, 150),
+    (tensors.mutants, tensors.check, 48),
+    (tars.mutants, tars.check, 30),
+    (yamls.mutants, yamls.check, 60),
+    (tables.mutants, tables.check, 39),
 ]
+KINDS = ["models", "imports", "archives", "texts", "tensors", "tars", "yamls", "tables"]
 MOST = 300 * 2**20
 """Bytes of memory that refusing a file may take."""
 
 
-@pytest.mark.parametrize(
-    ("mutants", "check", "count"), READERS, ids=["models", "imports", "archives", "texts"]
-)
+@pytest.mark.parametrize(("mutants", "check", "count"), READERS, ids=KINDS)
 def test_files_are_read_or_refused_in_a_sentence(
     mutants: Callable[[int], Iterator[Mutant]],
     check: Callable[[Sequence[Mutant]], Outcome],
@@ -36,7 +40,7 @@ def test_files_are_read_or_refused_in_a_sentence(
     assert 0 < outcome.read < count
 
 
-@pytest.mark.parametrize("mutants", [reader[0] for reader in READERS], ids=["m", "i", "a", "t"])
+@pytest.mark.parametrize("mutants", [reader[0] for reader in READERS], ids=KINDS)
 def test_the_same_seed_gives_the_same_files(mutants: Callable[[int], Iterator[Mutant]]) -> None:
     assert list(islice(mutants(5), 8)) == list(islice(mutants(5), 8))
     assert list(islice(mutants(5), 8)) != list(islice(mutants(6), 8))

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from crossimage.utils.machine.usage_reports import send_no_reports
 from crossimage._version import __version__
+from crossimage.utils.machine.usage_reports import send_no_reports
+from crossimage.utils.numbers import digits
 
 NAME = "ray"
 """The engine's name; ``ray://ADDRESS`` names a cluster, too."""
@@ -127,7 +128,7 @@ def check_reachable(address: str) -> None:
     """
     host, _, port = address.rpartition(":")
     reason = "it is not HOST:PORT"
-    if host and port.isdecimal():
+    if host and digits(port, 5) is not None:
         try:
             with socket.create_connection((host, int(port)), _CONNECT_SECONDS) as connection:
                 connection.sendall(_GREETING)

@@ -23,6 +23,7 @@ from crossimage.config import EARLIER_DEFAULTS, Config, build, to_dict
 from crossimage.methods import find_method, method_name
 from crossimage.methods.base import Method
 from crossimage.utils.files import atomic
+from crossimage.utils.numbers import digits
 from crossimage.utils.tensor_files.outline import check_shapes, check_size, outline, shapes_of
 from crossimage.utils.tensor_files.safetensors_files import (
     Safetensors,
@@ -214,7 +215,8 @@ def _check_format(path: Path, file: Safetensors) -> None:
             "foreign checkpoints are imported with `crossimage import`"
         )
     version = str(metadata.get("format_version"))
-    if not version.isdigit() or int(version) > FORMAT_VERSION:
+    number = digits(version)
+    if number is None or number > FORMAT_VERSION:
         raise ValueError(
             f"{path} has format version '{cut(version)}' (written by crossimage "
             f"{cut(metadata.get('version', 'unknown'))}), and this crossimage {__version__} reads "

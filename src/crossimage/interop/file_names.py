@@ -11,6 +11,7 @@ from typing import NamedTuple
 from crossimage.interop.checkpoint_files import canonical, spellings
 from crossimage.interop.mapping import CheckpointFile, Files
 from crossimage.utils.foreign_files import kind_of
+from crossimage.utils.numbers import digits
 
 _PATTERNS = [
     re.compile(pattern)
@@ -143,7 +144,7 @@ def find_run(folder: Path, epoch: str | None) -> Run:
     elif len(found) == 1 or "latest" in found:
         chosen = "latest" if "latest" in found else next(iter(found))
     else:
-        last = max(found, key=lambda name: (name.isdigit(), int(name) if name.isdigit() else 0))
+        last = max(found, key=lambda name: digits(name, 18) or 0)
         raise ValueError(
             f"{folder} holds checkpoints of several epochs ({_listed(list(found))}) and no latest "
             f"one; choose one as in epoch={last}"

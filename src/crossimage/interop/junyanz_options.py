@@ -52,9 +52,9 @@ def expected_shapes(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of the networks that options tell, by dotted name."""
     expected = {ours: config[theirs] for theirs, ours in _NAMES.items() if theirs in config}
     name = str(config.get("netG", ""))
-    if match := re.fullmatch(r"resnet_(\d+)blocks", name):
+    if match := re.fullmatch(r"resnet_([0-9]{1,6})blocks", name):
         expected |= {"generator": "resnet", "residual_blocks": int(match[1])}
-    if match := re.fullmatch(r"unet_(\d+)", name):
+    if match := re.fullmatch(r"unet_([0-9]{1,6})", name):
         expected |= {"generator": "unet", "downsamples": int(match[1]).bit_length() - 1}
     if config.get("netD") in ("basic", "n_layers"):
         layers = config.get("n_layers_D") if config["netD"] == "n_layers" else 3

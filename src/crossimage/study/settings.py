@@ -139,10 +139,7 @@ def make_settings(protocol: str, given: Mapping[str, Any], where: str = "--set")
         ValueError: The protocol or a setting is unknown, or a value is not allowed.
     """
     if protocol not in PROTOCOLS:
-        hint = did_you_mean(protocol, PROTOCOLS)
-        raise ValueError(
-            f"unknown protocol '{protocol}', expected one of {', '.join(PROTOCOLS)}{hint}"
-        )
+        raise ValueError(_unknown(protocol))
     for key in given:
         if key not in Settings.model_fields:
             hint = did_you_mean(str(key), list(Settings.model_fields))
@@ -173,7 +170,15 @@ def read_settings(path: Path) -> Settings:
         raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict) or "protocol" not in data:
         raise ValueError(f"{path} holds no settings of a study; expected protocol, methods, ...")
-    return make_settings(str(data.pop("protocol")), data, str(path))
+    protocol = str(data.pop("protocol"))
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"{path}: {_unknown(protocol)}")
+    return make_settings(protocol, data, str(path))
+
+
+def _unknown(protocol: str) -> str:
+    hint = did_you_mean(cut(protocol), PROTOCOLS)
+    return f"unknown protocol '{cut(protocol)}', expected one of {', '.join(PROTOCOLS)}{hint}"
 
 
 def write_settings(path: Path, settings: Settings) -> None:

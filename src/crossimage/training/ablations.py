@@ -72,6 +72,7 @@ def find_variants(names: Sequence[str]) -> list[Variant]:
     if not names:
         raise ValueError(f"nothing to train: give recipes, or a list such as {lists()[0]}")
     variants: list[Variant] = []
+    files: list[str] = []  # what begins a message about each of them
     for name in names:
         path = _built_in().get(name) or (expanded(Path(name)) if name.endswith(_SUFFIXES) else None)
         entries = _read_list(path) if path and path.is_file() else None
@@ -80,14 +81,19 @@ def find_variants(names: Sequence[str]) -> list[Variant]:
             variants.append(Variant(name, name))
         else:
             variants += entries
+        files += [f"{path}: " if entries is not None else ""] * (len(variants) - len(files))
     folders = [variant.folder for variant in variants]
-    for variant in variants:
+    for file, variant in zip(files, variants, strict=True):
         if not variant.folder or folders.count(variant.folder) > 1:
             raise ValueError(
-                f"the name '{variant.name}' leads to the run folder '{variant.folder}', which is "
-                "empty or taken; give every training a different name"
+                f"{file}the name '{cut(variant.name)}' leads to the run folder "
+                f"'{cut(variant.folder)}', which is empty or taken; give every training a "
+                "different name"
             )
-        resolve(variant.recipe)
+        try:
+            resolve(variant.recipe)
+        except (FileNotFoundError, ValueError) as error:
+            raise type(error)(f"{file}{error}") from None
     return variants
 
 

@@ -1,10 +1,23 @@
-"""Numbers from users."""
+"""Numbers from users and files."""
 
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 
 _MAX_DIGITS = 18
+
+
+def digits(text: str, most: int = 9) -> int | None:
+    """Return the number that digits from 0 to 9 stand for.
+
+    Args:
+        text: The digits.
+        most: Largest number of digits.
+
+    Returns:
+        The number; None if the text is empty, longer, or has anything else in it.
+    """
+    return int(text) if len(text) <= most and text.isascii() and text.isdecimal() else None
 
 
 def whole_number(text: str) -> int:

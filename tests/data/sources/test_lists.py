@@ -15,3 +15,13 @@ def test_lists_of_any_unicode_encoding_are_read(encoding: str, tmp_path: Path) -
     text = f"{mark}# comment\r\n\r\ngröße.png\r\n"
     (tmp_path / "list.txt").write_bytes(text.encode(encoding))
     assert read_list(tmp_path / "list.txt") == [(tmp_path / "größe.png", 3)]
+
+
+@pytest.mark.parametrize(
+    "line", ["x" * 300 + ".png", "a,b\t" * 100_000, "folder/" * 2000 + "x.png"]
+)
+def test_lines_that_can_be_no_name_are_shown_in_part(line: str, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(line)
+    with pytest.raises(FileNotFoundError, match=r"list\.txt, line 1: there is no file") as caught:
+        read_list(tmp_path / "list.txt")
+    assert len(str(caught.value)) < 500

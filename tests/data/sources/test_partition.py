@@ -159,3 +159,13 @@ def test_a_table_that_contradicts_its_name_is_refused(put: Put, tmp_path: Path) 
     with pytest.raises(ValueError, match=r"train.csv, line 3: the split is test by column"):
         find_labelled(str(tmp_path))
     assert len(find_labelled(str(tmp_path / "train.csv"))[0].train) == 2
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe\xff", b"\x81\x8d\x8f,0", b"a.png,0\0\0", b"," + b"x" * 200_000]
+)
+def test_a_list_of_splits_that_is_no_text_is_named(put: Put, content: bytes) -> None:
+    path = put("t.csv", "file,x\na.png,1\nb.png,0\n", "a.png", "b.png")
+    (path.parent / "list_eval_partition.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=r"list_eval_partition\.csv"):
+        read_table(path)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from crossimage.data.shards.member import Member, Shard, Source, member
+from crossimage.utils.numbers import digits
+from crossimage.utils.texts.shown import cut
 
 _BLOCK = tarfile.BLOCKSIZE
 _MOST_TEXT = 1 << 20  # bytes of a long name, or of a member's extended attributes
@@ -127,7 +129,7 @@ class _Walk:
                     told |= self._attributes(text, here)
                 continue
             data = self._after_map(header, data)
-            size = int(told["size"]) if told.get("size", "").isdecimal() else header.size
+            size = self._size(told, header, at)
             holds = header.isreg() or header.type not in tarfile.SUPPORTED_TYPES
             name = told.get("path", header.name)
             at = data + (_padded(size) if holds else 0)
@@ -189,14 +191,25 @@ class _Walk:
         records: dict[str, str] = {}
         while text:
             length, _, rest = text.partition(b" ")
-            if not length.isdigit() or not len(length) < int(length) <= len(text):
+            count = digits(length.decode("ascii", "replace"))
+            if count is None or not len(length) < count <= len(text):
                 raise self._damaged(f"the attributes at byte {at:,} can't be understood")
-            key, _, value = rest[: int(length) - len(length) - 1].partition(b"=")
+            key, _, value = rest[: count - len(length) - 1].partition(b"=")
             records[key.decode("utf-8", "replace")] = value.removesuffix(b"\n").decode(
                 "utf-8", "surrogateescape"
             )
-            text = text[int(length) :]
+            text = text[count:]
         return records
+
+    def _size(self, told: dict[str, str], header: tarfile.TarInfo, at: int) -> int:
+        """Return the size of a member, which attributes tell if it is too large for its header."""
+        if "size" not in told:
+            return header.size
+        if (size := digits(told["size"], 18)) is None:
+            raise self._damaged(
+                f"the attributes before byte {at:,} state the size '{cut(told['size'], 40)}'"
+            )
+        return size
 
     def _after_map(self, header: tarfile.TarInfo, at: int) -> int:
         """Return where the data begins: after the blocks with the map of a sparse file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -226,10 +227,15 @@ class NameIndex:
 
     def find(self, path: Path) -> Path | None:
         """Return the path of the file, folder or member of a shard; None if there is none."""
-        if path.exists():
-            return path
-        if member := find_member(path):
-            return member
+        try:
+            if path.exists():
+                return path
+            if member := find_member(path):
+                return member
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:  # no file has such a name
+                return None
+            raise
         if path.name.isascii() and str(path.parent).isascii() or path.parent == path:
             return None
         parent = self.find(path.parent)

@@ -10,6 +10,7 @@ from crossimage.data.images.formats import EXPECTED
 from crossimage.data.sources.find import NameIndex, check_image
 from crossimage.utils.paths import expanded
 from crossimage.utils.reading import read_data
+from crossimage.utils.texts.shown import cut
 
 
 def read_list(file: Path, rules: DataRules = 3) -> list[tuple[Path, int]]:
@@ -68,7 +69,7 @@ def find_entry(file: Path, number: int, text: str, index: NameIndex, rules: Data
     named = expanded(Path(text))
     path = index.find(file.parent / named) or index.find(named)
     if path is None or not path.is_file():
-        raise FileNotFoundError(f"{file}, line {number}: there is no file {text}")
+        raise FileNotFoundError(f"{file}, line {number}: there is no file {cut(text)}")
     if not check_image(path, rules):
-        raise ValueError(f"{file}, line {number}: {text} is not an image; expected {EXPECTED}")
+        raise ValueError(f"{file}, line {number}: {cut(text)} is not an image; expected {EXPECTED}")
     return path

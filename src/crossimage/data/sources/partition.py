@@ -11,7 +11,7 @@ from typing import NamedTuple
 from crossimage.config import DataRules
 from crossimage.data.sources.find import same_name
 from crossimage.data.sources.split_names import SplitName, split_in, split_of
-from crossimage.utils.reading import read_text
+from crossimage.data.sources.table_text import read_text
 from crossimage.utils.texts.shown import cut
 
 _COLUMNS = ("split", "partition", "set", "subset")
@@ -167,9 +167,12 @@ def tables_of_splits(tables: Sequence[Path]) -> dict[SplitName, Path] | None:
 
 
 def _lines(partition: Path) -> Iterator[list[str]]:
-    text = read_text(partition, encoding="utf-8-sig")
+    text = read_text(partition).text
     if partition.suffix.lower() == ".csv":
-        for cells in csv.reader(text.splitlines()):
-            yield [cell.strip() for cell in cells]
+        try:
+            for cells in csv.reader(text.splitlines()):
+                yield [cell.strip() for cell in cells]
+        except csv.Error as error:
+            raise ValueError(f"{partition} is not a table ({error}); expected CSV") from None
     else:
         yield from (line.split() for line in text.splitlines())

@@ -9,7 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from crossimage.utils.numbers import digits
 from crossimage.utils.reading import read_text
+from crossimage.utils.texts.shown import cut
 
 VOID = 255
 """Class index of pixels that belong to no class."""
@@ -101,7 +103,7 @@ def read_palette(path: Path) -> Palette:
         ) from None
     if not rows or [cell.strip().lower() for cell in rows[0]] != _COLUMNS:
         raise ValueError(
-            f"{path} begins with '{','.join(rows[0]) if rows else ''}', expected the line "
+            f"{path} begins with '{cut(','.join(rows[0])) if rows else ''}', expected the line "
             "'name,r,g,b', and below it one colour per line, such as 'road,128,64,128'"
         )
     lines = [
@@ -122,11 +124,12 @@ def read_palette(path: Path) -> Palette:
 
 def _entry(where: str, row: list[str]) -> tuple[str, tuple[int, int, int]]:
     cells = [cell.strip() for cell in row]
-    parts = [int(cell) for cell in cells[1:] if cell.isdecimal() and int(cell) <= 255]
+    numbers = [digits(cell) for cell in cells[1:]]
+    parts = [number for number in numbers if number is not None and number <= 255]
     if len(cells) != 4 or not cells[0] or len(parts) != 3:
         raise ValueError(
-            f"{where}: found '{','.join(row)}', expected a name and three numbers from 0 to 255, "
-            "such as 'road,128,64,128'"
+            f"{where}: found '{cut(','.join(row))}', expected a name and three numbers from "
+            "0 to 255, such as 'road,128,64,128'"
         )
     return cells[0], (parts[0], parts[1], parts[2])
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, TypeAdapter, ValidationError
 
 from crossimage._version import __version__
+from crossimage.utils.numbers import digits
 from crossimage.utils.texts.json_text import parse_json
 from crossimage.utils.texts.shown import cut
 
@@ -76,7 +77,8 @@ class About:
                 "nothing says how its images are prepared; export a model of crossimage instead"
             )
         version = metadata.get("format_version", "")
-        if not (version.isdigit() and version.isascii() and int(version[:9]) <= FORMAT_VERSION):
+        number = digits(version)
+        if number is None or number > FORMAT_VERSION:
             raise ValueError(
                 f"{path} has format version '{cut(version)}' (written by crossimage "
                 f"{cut(metadata.get('version', 'unknown'))}), and this crossimage {__version__} "

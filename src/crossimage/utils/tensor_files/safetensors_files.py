@@ -148,7 +148,7 @@ class Safetensors:
         self._start = 8 + length
         self._file.seek(8)
         try:
-            header = parse_json(self._file.read(length).decode())
+            header = parse_json(self._file.read(length).decode(), once=True)
         except ValueError as error:
             raise self._damage(f"its header is not JSON ({cut(error)})") from None
         if not isinstance(header, dict):

@@ -9,6 +9,7 @@ LONGEST = 200
 """Largest number of characters of a value that a message shows."""
 
 _DIGITS = 40
+_LINE_BREAKS = {ord(c): repr(c)[1:-1] for c in "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"}
 
 
 class _Short(reprlib.Repr):
@@ -36,9 +37,13 @@ def shown(value: object) -> str:
 
 
 def cut(text: object, longest: int = LONGEST) -> str:
-    """Return a text such as a name or another library's message, cut after some characters."""
+    """Return a text such as a name or another library's message, in one line.
+
+    It is cut after some characters, and line breaks in it are shown as Python writes them.
+    """
     text = str(text)
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+    text = text if len(text) <= longest else f"{text[: longest - 3]}..."
+    return text.translate(_LINE_BREAKS)
 
 
 def first_line(error: BaseException) -> str:

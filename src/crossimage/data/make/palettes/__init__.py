@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossimage.utils.names import did_you_mean
+from crossimage.utils.numbers import digits
 from crossimage.utils.reading import read_text
+from crossimage.utils.texts.shown import cut
 
 Colour = tuple[int, int, int]
 
@@ -118,11 +120,16 @@ def read_id_colours(name: str) -> IdColours:
             f"there is no palette {name}; expected a file of lines 'id,name,r,g,b', or one of "
             f"{', '.join(known_palettes())}{did_you_mean(name, known_palettes())}"
         )
-    rows = [row for row in csv.reader(text.splitlines()) if any(cell.strip() for cell in row)]
+    try:
+        rows = [row for row in csv.reader(text.splitlines()) if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise ValueError(
+            f"{name} is not a table ({error}); expected lines 'id,name,r,g,b'"
+        ) from None
     head = [cell.strip().lower() for cell in rows[0]] if rows else []
     if head not in _COLUMNS:
         raise ValueError(
-            f"{name} begins with '{','.join(rows[0]) if rows else ''}', expected the line "
+            f"{name} begins with '{cut(','.join(rows[0])) if rows else ''}', expected the line "
             "'id,name,r,g,b', and below it one class per line, such as '3,road,128,64,128'"
         )
     colours: dict[int, Colour] = {}
@@ -130,10 +137,11 @@ def read_id_colours(name: str) -> IdColours:
     for line, row in enumerate(rows[1:]):
         cells = [cell.strip() for cell in row]
         cells = cells if head[0] == "id" else [str(line), *cells]
-        numbers = [int(cell) for cell in (cells[0], *cells[2:]) if cell.isdecimal()]
+        found = [digits(cell) for cell in (cells[0], *cells[2:])]
+        numbers = [number for number in found if number is not None]
         if len(cells) != 5 or len(numbers) != 4 or max(numbers[1:]) > 255:
             raise ValueError(
-                f"{name}: found '{','.join(row)}', expected '{','.join(head)}', such as "
+                f"{name}: found '{cut(','.join(row))}', expected '{','.join(head)}', such as "
                 f"'{'3,' if head[0] == 'id' else ''}road,128,64,128'"
             )
         if numbers[0] in colours:
