@@ -32,6 +32,70 @@ def test_help_and_recipes_need_no_torch() -> None:
     assert "precision=bf16" in done.stdout
 
 
+def _impossible(run: str, folder: Path) -> list[tuple[list[str], str]]:
+    """Return commands with impossible numbers and missing files, and what is said about them."""
+    (folder / "in").mkdir()
+    there, none = f"{folder}/in", f"{folder}/none"
+    whole = {
+        "translate": [run, there, "--out", "o"],
+        "sample": [run, "--out", "o"],
+        "video": [run, there, "--out", "o.mp4"],
+        "serve": [run],
+        "demo": [run],
+        "evaluate": [run, "--data", there],
+        "export": [run, "o.onnx"],
+        "push": [run, "me/x"],
+        "study make": ["preference", f"a={there}", "--out", "s"],
+        "evaluate fit-classifier": ["--data", there, "--out", "c.safetensors"],
+        "evaluate fit-segmenter": ["--data", there, "--palette", run, "--out", "s.safetensors"],
+        "evaluate invariance": ["--data", there],
+        "data make edges": ["--out", "e"],
+        "import": [run, "--out", "m.safetensors"],
+    }
+    numbers = {
+        "--threads": ("translate", "sample", "video", "serve", "demo", "evaluate"),
+        "--batch-size": ("translate", "sample", "video", "serve"),
+        "--size": ("translate", "video", "evaluate fit-classifier", "data make edges"),
+        "--epochs": ("evaluate fit-classifier", "evaluate fit-segmenter"),
+    }
+    paths = {
+        "--reference": ("translate", "video"),
+        "--real": ("evaluate",),
+        "--film": ("evaluate",),
+        "--study": ("evaluate",),
+        "--token-file": ("serve",),
+        "--int8": ("export",),
+        "--report": ("push",),
+        "--data": ("study make", "evaluate invariance", "evaluate fit-classifier"),
+        "--weights": ("evaluate fit-classifier", "evaluate fit-segmenter", "evaluate invariance"),
+        "--from": ("data make edges",),
+        "--config": ("import",),
+    }
+    wrong = [
+        ([*command.split(), *whole[command], flag, value], said)
+        for given, value, text in (
+            (numbers, "0", "{} must be "), (paths, none, "there is no " + none + ", which {} names")
+        )
+        for flag, commands in given.items()
+        for command in commands
+        for said in [text.format(flag)]
+    ]  # fmt: skip
+    return [
+        *wrong,
+        (["translate", run, there, none, "--out", "o"], f"there is no {none}; expected an image"),
+        (["translate", run, there, "--out", "o", "--format", "gfi"], "format 'gfi' is unknown"),
+        (["translate", run, there, "--out", "o", "--truncation", "3"], "truncation must be"),
+        (["translate", run, there, "--out", "o", "--memory", "lots"], "found 'lots', expected an"),
+        (["video", run, none, "--out", "o.mp4"], f"there is no {none}; expected a film"),
+        (["ledger", none], f"there is no {none}; expected the folder of results"),
+        (["serve", run, "--port", "99999"], "--port 99999 is not a port"),
+        (["import", "nvlabs-munit", none, "--out", "m.safetensors"], f"there is no {none}"),
+        (["study", "analyse", none], f"there is no {none}; expected the folder of a study"),
+        (["push", run, "mex"], "'mex' does not name a repository"),
+        (["export", run, "o.txt"], "expected the name of a file that ends in .onnx"),
+    ]
+
+
 def test_what_is_misspelt_is_named_without_torch(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
@@ -60,6 +124,7 @@ def test_what_is_misspelt_is_named_without_torch(tmp_path: Path) -> None:
         (["push", "builtin:outlin", "me/x"], "did you mean 'outlines'?"),
         (["evaluate", str(run), "--data", "x", "--metrics", "fidd"], "did you mean 'fid'?"),
         (["evaluate", str(run)], "--data is missing"),
+        *_impossible(str(run), tmp_path),
     ]
     code = (
         "import sys; from crossimage.cli.app import main\n"
@@ -69,8 +134,8 @@ def test_what_is_misspelt_is_named_without_torch(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert not done.returncode, done.stderr
-    for line, (_, said) in zip(done.stderr.splitlines(), wrong, strict=True):
-        assert said in line
+    for line, (arguments, said) in zip(done.stderr.splitlines(), wrong, strict=True):
+        assert said in line, arguments
 
 
 def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from crossimage.study.make import make_study, named_methods
+from crossimage.study.make import make_study
 from crossimage.study.power import people_needed, votes_needed
-from crossimage.study.settings import PROTOCOLS, read_settings
+from crossimage.study.settings import PROTOCOLS, named_methods, read_settings
 from crossimage.study.store import Store
 from tests.study.people import SMALL, Visitor, answer_all, folders, make_small, serving
 

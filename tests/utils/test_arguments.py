@@ -1,10 +1,9 @@
-"""Checks of devices, integers and seeds."""
+"""Checks of devices, and generators from seeds."""
 
-import numpy as np
 import pytest
 import torch
 
-from crossimage.utils.arguments import exact, find_device, seeded, whole
+from crossimage.utils.arguments import exact, find_device, seeded
 
 
 def test_a_device_that_cannot_be_used_is_named() -> None:
@@ -46,14 +45,6 @@ def test_float64_is_computed_on_the_cpu_where_the_gpu_has_none() -> None:
     for x in (values, values.as_subclass(OnApple)):
         found = exact(x)
         assert found.dtype == torch.float64 and torch.equal(found, expected)
-
-
-def test_integers_of_any_type_are_accepted_and_others_refused() -> None:
-    assert whole(np.int64(3), "samples") == 3 and isinstance(whole(np.int64(3), "samples"), int)
-    with pytest.raises(ValueError, match=r"samples must be a whole number, found 2\.5"):
-        whole(2.5, "samples")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="samples must be at least 1, found 0"):
-        whole(0, "samples", 1)
 
 
 def test_a_seed_means_the_same_every_time_and_has_at_most_64_bits() -> None:

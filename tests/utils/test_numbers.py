@@ -1,8 +1,9 @@
 """Numbers from users."""
 
+import numpy as np
 import pytest
 
-from crossimage.utils.numbers import digits, whole_number
+from crossimage.utils.numbers import digits, whole, whole_number
 
 
 @pytest.mark.parametrize(("text", "number"), [("7", 7), ("-2e2", -200), ("1.50e1", 15), ("0", 0)])
@@ -24,3 +25,11 @@ def test_digits_are_a_number(text: str, number: int) -> None:
 @pytest.mark.parametrize("text", ["", "-1", " 1", "1_0", "\u0663", "\u00b2", "1" * 10, "9" * 5000])
 def test_anything_else_is_none(text: str) -> None:
     assert digits(text) is None
+
+
+def test_integers_of_any_type_are_accepted_and_others_refused() -> None:
+    assert whole(np.int64(3), "samples") == 3 and isinstance(whole(np.int64(3), "samples"), int)
+    with pytest.raises(ValueError, match=r"samples must be a whole number, found 2\.5"):
+        whole(2.5, "samples")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="samples must be at least 1, found 0"):
+        whole(0, "samples", 1)

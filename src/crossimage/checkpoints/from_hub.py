@@ -54,6 +54,15 @@ def parse_repo(text: str, name: str, example: str) -> str:
     return text
 
 
+def check_repo(repo: str) -> None:
+    """Refuse what is not the owner and name of a repository that a model can be put into.
+
+    Raises:
+        ValueError: It is not ``owner/name``.
+    """
+    parse_repo(repo, f"'{cut(repo)}'", "jane/shoes")
+
+
 def parse_address(text: str) -> Address:
     """Return the address of a model on the hub.
 

@@ -21,11 +21,10 @@ from crossimage.cli.checkpoints import import_, run_import
 from crossimage.cli.commands import Commands
 from crossimage.cli.completion import completer
 from crossimage.cli.data import data_app, find_makers, print_maker_help
-from crossimage.cli.demo import demo
 from crossimage.cli.export import export, push
 from crossimage.cli.overrides import collect_settings
 from crossimage.cli.runs import compare, info, runs
-from crossimage.cli.serve import serve
+from crossimage.cli.serve import demo, serve
 from crossimage.cli.study import study_app
 from crossimage.cli.train import recipes, run_train, train
 from crossimage.cli.translate import ledger, sample, translate

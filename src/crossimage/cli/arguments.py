@@ -13,14 +13,10 @@ from tyro.constructors import (
     PrimitiveTypeInfo,
 )
 
-from crossimage.checkpoints.addresses import check_model
 from crossimage.data.images.checks.limit import set_max_pixels
-from crossimage.utils.names import check_device_name
 from crossimage.utils.numbers import whole_number
 from crossimage.utils.streams import print_error
 from crossimage.utils.texts.shown import cut
-
-MOST_THREADS = 1024
 
 NUMBERS = ConstructorRegistry()
 """How tyro reads the arguments of all commands."""
@@ -88,26 +84,8 @@ def limit_pixels(most: int | None) -> None:
         set_max_pixels(most)
 
 
-def check_early(device: str, *models: str) -> None:
-    """Refuse a device or models that do not exist before PyTorch is loaded, which takes seconds.
-
-    Raises:
-        FileNotFoundError: A model does not exist.
-        ValueError: There is no device of this name, or a path is empty.
-    """
-    check_device_name(device)
-    for model in models:
-        check_model(model, "the model's path")
-
-
 def use_threads(wanted: int | None = None, device: str = "auto") -> None:
-    """Follow ``--threads``, or leave busy cores to other programs and say so.
-
-    Raises:
-        ValueError: It is not a number of threads.
-    """
-    if wanted is not None and not 1 <= wanted <= MOST_THREADS:
-        raise ValueError(f"--threads must be from 1 to {MOST_THREADS}, found {wanted}")
+    """Follow ``--threads``, or leave busy cores to other programs and say so."""
     import torch
 
     from crossimage.utils.arguments import find_device

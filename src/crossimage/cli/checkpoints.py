@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glob import escape
 from pathlib import Path
 
 import tyro
@@ -13,6 +14,8 @@ from crossimage.cli.arguments import (
     Model,
 )
 from crossimage.cli.commands import with_plain_help
+from crossimage.cli.early import check_paths
+from crossimage.data.stores.missing import is_missing, missing
 from crossimage.utils.names import did_you_mean
 from crossimage.utils.paths import as_path, expanded
 from crossimage.utils.streams import printable
@@ -54,6 +57,11 @@ def run_import(arguments: list[str]) -> None:
         if word.startswith("-"):
             raise ValueError(f"'{word}' is not understood: expected a file or key=value")
     options = dict(word.removeprefix("--").split("=", 1) for word in settings)
+    check_paths(config=None if config is None else str(config))
+    for number, word in enumerate(files):
+        may_be_format = number == 0 and "." not in word
+        if not may_be_format and is_missing(word, "the path of a checkpoint") and not _begins(word):
+            raise missing(word, advice="expected a file of a checkpoint")
     from crossimage.interop import FORMATS, import_model
 
     format = None
@@ -64,3 +72,9 @@ def run_import(arguments: list[str]) -> None:
     for note in import_model(files, target, format, options, config):
         print(printable(note))
     print(printable(f"model written to {out}"))
+
+
+def _begins(word: str) -> bool:
+    """Return whether names of files begin like a path, as those of TensorFlow's checkpoints do."""
+    path = expanded(Path(word))
+    return path.parent.is_dir() and any(path.parent.glob(f"{escape(path.name)}.*"))

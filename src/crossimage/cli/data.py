@@ -19,7 +19,9 @@ from crossimage.cli.arguments import (
     limit_pixels,
 )
 from crossimage.cli.commands import Commands, with_plain_help
+from crossimage.cli.early import check_counts, check_data, check_paths
 from crossimage.cli.train import configured
+from crossimage.data.sources.domains.data_set import read_data_set
 from crossimage.utils.names import did_you_mean
 from crossimage.utils.paths import as_path
 from crossimage.utils.reading import failed_read
@@ -65,12 +67,6 @@ def data_inspect(
         recipe = settings[0] if named else None
         method, config = configured(recipe, overrides)
 
-    from crossimage.data.data_report import print_report
-    from crossimage.data.sources.domains.data_set import read_data_set
-    from crossimage.doctor.examination import examine
-    from crossimage.doctor.report import sentences, write_report
-    from crossimage.utils.progress import StderrProgress
-
     read_data_set(data)  # what is no data set at all is a mistake in the arguments
     known: dict[str, Any] = {}
     if method:
@@ -81,6 +77,12 @@ def data_inspect(
             "flexible": "domains" not in overrides and not method.has_direction(config),
         }
     try:
+        check_data(data, "")
+        from crossimage.data.data_report import print_report
+        from crossimage.doctor.examination import examine
+        from crossimage.doctor.report import sentences, write_report
+        from crossimage.utils.progress import StderrProgress
+
         with StderrProgress(skip_short=True) as progress:
             examination = examine(
                 data, recipe, method, config, overrides, known=known, words=words,
@@ -172,6 +174,8 @@ def data_make(
     from crossimage.utils.progress import StderrProgress
 
     limit_pixels(max_pixels)
+    check_paths(**{"from": originals}, photos=photos, a=a, b=b, film=film, hed=hed)
+    check_counts(size=size, workers=workers)
     makers = find_makers()
     if name not in makers:
         hint = did_you_mean(name, makers)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import tyro
 from tyro.conf import Positional
@@ -18,11 +18,11 @@ from crossimage.cli.arguments import (
     Changes,
     MaxPixels,
     Threads,
-    check_early,
     limit_pixels,
     use_threads,
 )
 from crossimage.cli.commands import with_plain_help
+from crossimage.cli.early import check_counts, check_data, check_early, check_paths
 from crossimage.cli.overrides import collect_settings, parse_overrides
 from crossimage.evaluation.options import NO_DATA, ClassifierName, File, Options, SegmenterName
 from crossimage.utils.paths import as_path
@@ -41,6 +41,8 @@ Written = Annotated[str, tyro.conf.arg(metavar="FILE")]
 Chosen = Annotated[Options, tyro.conf.arg(name="")]
 
 _DEFAULT = Options()
+
+T = TypeVar("T")
 
 
 def evaluate(
@@ -87,7 +89,9 @@ def evaluate(
     limit_pixels(max_pixels)
     settings = parse_overrides(set)
     options.check()
-    check_early(options.device, *runs)
+    check_early(*runs, device=options.device, threads=threads)
+    check_data(data)
+    check_paths(fake=fake, real=real, film=film, study=study)
     if runs and data is None and film is None and fake is None and real is None:
         raise ValueError(NO_DATA)
     use_threads(threads, options.device)
@@ -151,24 +155,13 @@ def fit_classifier(
     """
     limit_pixels(max_pixels)
     path = as_path(out, "--out")
+    _check_fit(data, size, epochs, weights, device)
     from crossimage.evaluation.fitting.classifier import fit_classifier as fit
-    from crossimage.utils.arguments import find_device
-    from crossimage.utils.progress import StderrProgress
 
-    use_threads(device=device)
-    with StderrProgress(lines={"training": epochs}) as progress:
-        accuracy = fit(
-            data,
-            path,
-            network=network,
-            size=size,
-            epochs=epochs,
-            flip=flip,
-            weights=weights,
-            seed=seed,
-            device=find_device(device),
-            progress=progress,
-        )
+    accuracy = _fit(
+        fit, data, path, epochs, device,
+        network=network, size=size, flip=flip, weights=weights, seed=seed,
+    )  # fmt: skip
     low, high = accuracy.interval or (accuracy.value, accuracy.value)
     print_line(
         f"{accuracy.value:.2%} of {accuracy.count} held-out images classified correctly (95 % "
@@ -211,29 +204,37 @@ def fit_segmenter(
     """
     limit_pixels(max_pixels)
     path, table = as_path(out, "--out"), as_path(palette, "--palette")
+    _check_fit(data, size, epochs, weights, device)
+    check_paths(palette=palette)
     from crossimage.evaluation.fitting.segmenter import fit_segmenter as fit
-    from crossimage.utils.arguments import find_device
-    from crossimage.utils.progress import StderrProgress
 
-    use_threads(device=device)
-    with StderrProgress(lines={"training": epochs}) as progress:
-        figures = fit(
-            data,
-            path,
-            palette=table,
-            network=network,
-            size=size,
-            epochs=epochs,
-            weights=weights,
-            seed=seed,
-            device=find_device(device),
-            progress=progress,
-        )
+    figures = _fit(
+        fit, data, path, epochs, device,
+        palette=table, network=network, size=size, weights=weights, seed=seed,
+    )  # fmt: skip
     pixel, classes, iou = (f"{figure.value:.3f}" for figure in figures)
     print_line(
         f"{figures[0].count} held-out photos: per-pixel accuracy {pixel}, per-class accuracy "
         f"{classes}, mean class IoU {iou}; segmenter written to {path}"
     )
+
+
+def _check_fit(data: str, size: int | None, epochs: int, weights: str | None, device: str) -> None:
+    """Refuse what no network can be trained on or from, before PyTorch is loaded."""
+    check_early(device=device)
+    check_counts(size=size, epochs=epochs)
+    check_data(data)
+    check_paths(weights=None if weights == "imagenet" else weights)
+
+
+def _fit(fit: Callable[..., T], data: str, out: Path, epochs: int, device: str, **more: Any) -> T:
+    """Train a network for metrics, with its progress on stderr."""
+    from crossimage.utils.arguments import find_device
+    from crossimage.utils.progress import StderrProgress
+
+    use_threads(device=device)
+    with StderrProgress(lines={"training": epochs}) as progress:
+        return fit(data, out, epochs=epochs, device=find_device(device), progress=progress, **more)
 
 
 def invariance(
@@ -261,6 +262,9 @@ def invariance(
     """
     limit_pixels(max_pixels)
     folder = as_path(out, "--out")
+    check_early(device=device)
+    check_data(data)
+    check_paths(weights=None if weights == "random" else weights)
     from crossimage.evaluation.metrics.invariance import check_invariance
     from crossimage.evaluation.report.page import Evaluation
     from crossimage.evaluation.report.result import report_result
@@ -303,12 +307,13 @@ def ablate(
 def _ablate(
     recipes: Sequence[str], data: str, out: Path, options: Options, settings: Sequence[str]
 ) -> None:
+    options.check()
+    check_early(device=options.device)
+    check_data(data)
     from crossimage.cli.console import ConsoleListener
-    from crossimage.cli.overrides import parse_overrides
     from crossimage.training.ablations import check_variants, find_variants, train_variant
     from crossimage.validation.by_metric import by_metric
 
-    options.check()
     shared = parse_overrides([*(word for word in recipes if "=" in word), *settings])
     variants = find_variants([word for word in recipes if "=" not in word])
     check_variants(variants, shared)

@@ -8,7 +8,10 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
-from crossimage.cli.arguments import Changes, Model, check_early
+from crossimage.checkpoints.from_hub import check_repo
+from crossimage.cli.arguments import Changes, Model
+from crossimage.cli.early import check_early, check_paths
+from crossimage.inference.exported.about import check_name
 from crossimage.utils.paths import as_path
 from crossimage.utils.streams import print_line
 
@@ -48,17 +51,19 @@ def export(
         set: Settings that may be changed after training, such as test_mode=eval; also without
             --set.
     """
-    check_early("cpu", model)
+    check_early(model)
+    path = as_path(out, "OUT.onnx")
+    check_name(path)
+    check_paths(int8=int8, sample=sample, runtime=runtime)
+    if web is None and (sample or runtime):
+        raise ValueError("--sample and --runtime are of a page; add --web DIR, or leave them out")
     from crossimage.cli.overrides import parse_overrides
     from crossimage.export.web.write import Site
     from crossimage.export.write import export_model
     from crossimage.inference.load import load
 
-    path = as_path(out, "OUT.onnx")
     folder = None if int8 is None else as_path(int8, "--int8")
     loaded = load(model, "cpu", settings=parse_overrides(set))
-    if web is None and (sample or runtime):
-        raise ValueError("--sample and --runtime are of a page; add --web DIR, or leave them out")
     site = None
     if web is not None:
         places = (None if each is None else Path(each) for each in (runtime, sample))
@@ -100,7 +105,9 @@ def push(
             newest ones in the run's folder and in evaluation.
         out: Write the folder that would be uploaded here instead, and upload nothing.
     """
-    check_early("cpu", model)
+    check_early(model)
+    check_paths(report=report)
+    check_repo(repo)
     from crossimage.hub.push import CARD, prepare, push_model
 
     given = None if report is None else as_path(report, "--report")

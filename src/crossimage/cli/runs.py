@@ -8,7 +8,8 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
-from crossimage.cli.arguments import Model, check_early
+from crossimage.cli.arguments import Model
+from crossimage.cli.early import check_early
 from crossimage.utils.paths import as_path
 from crossimage.utils.streams import print_line
 
@@ -39,7 +40,7 @@ def info(model: Positional[Model]) -> None:
     Args:
         model: A run folder, a model file or a checkpoint.
     """
-    check_early("cpu", model)
+    check_early(model)
     from crossimage.runs.info import describe
 
     facts = describe(model)

@@ -1,4 +1,4 @@
-"""``crossimage serve``."""
+"""``crossimage serve`` and ``crossimage demo``: models behind an address."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from crossimage.cli.arguments import (
     MaxPixels,
     Models,
     Threads,
-    check_early,
     limit_pixels,
     use_threads,
 )
+from crossimage.cli.early import check_early, check_paths
+from crossimage.server.listening import check_port
 from crossimage.utils.paths import as_path
 from crossimage.utils.streams import print_line
 
@@ -59,17 +60,51 @@ def serve(
     """
     if not models:
         raise ValueError("name a model to serve: a run folder, a model file or an address")
-    check_early(device, *models)
+    check_early(*models, device=device, threads=threads, memory=memory)
+    check_paths(token_file=token_file)
     from crossimage.server.serve import ServeOptions, serve_models
 
     limit_pixels(max_pixels)
-    use_threads(threads, device)
     options = ServeOptions(
         host, port, allow_host, device, precision, memory, batch_size, waiting, max_bytes, timeout,
         None if token_file is None else as_path(token_file, "--token-file"),
     )  # fmt: skip
+    options.check()
+    use_threads(threads, device)
     serve_models(models, options, _announce)
 
 
 def _announce(address: str) -> None:
     print_line(f"serving at {address}; Ctrl-C stops it")
+
+
+def demo(
+    models: Positional[Models] = (),
+    *,
+    port: int = 8000,
+    host: str = "127.0.0.1",
+    allow_host: Hosts = (),
+    device: str = "auto",
+    threads: Threads = None,
+) -> None:
+    """Try trained models on a page in the browser until interrupted.
+
+    Args:
+        models: Runs, model files, exported models (.onnx) or addresses (hf://OWNER/NAME), shown
+            side by side; none: the built-in model, builtin:outlines.
+        port: Port; 0 is any that is free.
+        host: Address at which to listen; 0.0.0.0 for this machine's whole network.
+        allow_host: Further names of the server, for a reverse proxy.
+        device: Where to compute: auto, cpu, cuda, cuda:1, ...
+        threads: Threads that compute on the CPU; by default one per core that nothing else uses.
+    """
+    check_early(*models, device=device, threads=threads)
+    check_port(port)
+    from crossimage.server.demo.run import run_demo
+
+    use_threads(threads, device)
+    run_demo(models, host, port, device, allow_host, _announce_page)
+
+
+def _announce_page(address: str) -> None:
+    print_line(f"the page: {address}")

@@ -10,6 +10,10 @@ from tyro.conf import Positional
 
 from crossimage.cli.arguments import Changes, Hosts, MaxPixels, Name, limit_pixels
 from crossimage.cli.commands import Commands
+from crossimage.cli.early import check_data, check_early, check_paths
+from crossimage.cli.overrides import parse_overrides
+from crossimage.data.stores.missing import is_missing, missing
+from crossimage.study.settings import check_protocol, named_methods
 from crossimage.utils.paths import as_path
 from crossimage.utils.streams import print_line
 
@@ -55,12 +59,21 @@ def study_make(
         max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
             images are refused.
     """
-    from crossimage.cli.overrides import parse_overrides
-    from crossimage.study.make import make_study, named_methods, remake_study
+    limit_pixels(max_pixels)
+    folder, changes = as_path(out, "--out"), parse_overrides(set)
+    check_paths(config=config)
+    named = named_methods(methods)
+    if config is None:
+        check_protocol(protocol)
+        for name, path in named.items():
+            if path in methods:
+                check_early(path)
+            elif is_missing(path, "the folder of a method"):
+                raise missing(path, advice=f"expected the folder of the results of {name}")
+        check_data(data)
+    from crossimage.study.make import make_study, remake_study
     from crossimage.utils.progress import StderrProgress
 
-    limit_pixels(max_pixels)
-    folder = as_path(out, "--out")
     with StderrProgress() as progress:
         if config is not None:
             if protocol or methods or data or to or set or add:
@@ -70,10 +83,10 @@ def study_make(
             made = make_study(
                 folder,
                 protocol,
-                named_methods(methods),
+                named,
                 data=data,
                 to=to,
-                changes=parse_overrides(set),
+                changes=changes,
                 add=add,
                 progress=progress,
             )
@@ -155,8 +168,6 @@ def study_analyse(studies: Positional[Studies]) -> None:
     Args:
         studies: Folders of studies; the files are written to the folder analysis of each.
     """
-    from crossimage.study.analysis.analyse import analyse_study
-
     if not studies:
         raise ValueError("no study is named; expected the folder of one or more")
     folders = [as_path(study, "the study") for study in studies]
@@ -167,6 +178,11 @@ def study_analyse(studies: Positional[Studies]) -> None:
                 f"{folder} is a file; `{command}` adds a file of answers to its study, which can "
                 "then be analysed"
             )
+    for study in folders:
+        if not study.exists():
+            raise missing(str(study), advice="expected the folder of a study")
+    from crossimage.study.analysis.analyse import analyse_study
+
     for study in folders:
         analysis = analyse_study(study)
         if len(studies) > 1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager, nullcontext
@@ -15,6 +14,7 @@ from tyro.conf import Positional
 
 from crossimage.cli.arguments import NUMBERS, MaxPixels, limit_pixels
 from crossimage.cli.commands import with_plain_help
+from crossimage.cli.early import check_data
 from crossimage.training.schedule.request import Request
 from crossimage.utils.machine.slurm import adopt_slurm_tasks
 from crossimage.utils.names import check_device_name
@@ -102,7 +102,7 @@ def run_train(arguments: list[str]) -> int:
         check_device_name(known["device"])
         _check_complete(known)
         Request.read(known["budget"], known["finish"], overrides)
-        _check_data(known["data"], resumed=bool(run))
+        check_data(known["data"], moved=bool(run))
         from crossimage.checkpoints.addresses import model_path
         from crossimage.cli.console import ConsoleListener
         from crossimage.training.processes.lost import tied_together
@@ -157,27 +157,6 @@ def _check_complete(known: dict[str, Any]) -> None:
         )
     if known["devices"] == 0:
         raise ValueError("devices must be at least 1, found 0")
-
-
-def _check_data(data: object, *, resumed: bool) -> None:
-    """Refuse a data set that is not there; stores are asked only when the images are looked up."""
-    from crossimage.data.sources.domains.data_set import read_data_set
-    from crossimage.data.stores.addresses import store_address
-
-    found = read_data_set(data)
-    if isinstance(found, str):
-        paths = [found] if os.path.lexists(as_path(found, "--data")) else found.split(",")
-    else:
-        named = [path for several in found.values() for path in several]
-        paths = [path for path in named if not store_address(path, web=True)]
-    for path in paths:
-        several = set("*?[{") & set(path)  # the shards of a pattern
-        if not several and not os.path.lexists(as_path(path.strip() or ".", "--data")):
-            moved = "; if the images are elsewhere now, add --data DIR" if resumed else ""
-            raise FileNotFoundError(
-                f"there is no {path}, which --data names{moved}; `crossimage train --help` says "
-                "what --data takes"
-            )
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,14 +19,15 @@ from crossimage.cli.arguments import (
     Run,
     Style,
     Threads,
-    check_early,
     count,
     limit_pixels,
     parse_shard,
     parse_style,
     use_threads,
 )
+from crossimage.cli.early import check_counts, check_early, check_inputs
 from crossimage.cli.pipes import PIPE, check_single, read_pipes, results_folder, write_stdout
+from crossimage.data.stores.missing import is_missing, missing
 from crossimage.utils.paths import as_path
 from crossimage.utils.progress import StderrProgress
 from crossimage.utils.streams import print_error, print_line, printable
@@ -131,7 +133,10 @@ def translate(
     from crossimage.cli.overrides import parse_overrides
 
     limit_pixels(max_pixels)
-    check_early(device, run)
+    check_early(run, device=device, threads=threads, memory=memory)
+    check_counts(samples=samples, batch_size=batch_size, size=size)
+    check_inputs(inputs, "the path of an input")
+    check_inputs(reference, "a reference", "--reference")
     part = parse_shard(shard, seed)
     cluster = _cluster(engine, workers, gpus, threads, device, out)
     if out == PIPE:
@@ -139,12 +144,17 @@ def translate(
     images, references = read_pipes(inputs, reference)
     from crossimage.config import Config, build
     from crossimage.inference.files.options import FileOptions
+
+    ranges = build(Config, {"value_range": value_range}, source="crossimage translate").value_range
+    options = FileOptions(
+        samples, references or None, same_style, seed, truncation, size, half, format, alpha,
+        depth, batch_size, skip_existing, style=parse_style(style), shard=part,
+    ).check()  # fmt: skip
     from crossimage.inference.files.translate import ignore, translate_all
     from crossimage.inference.load import load
     from crossimage.labels import parse_target
 
     use_threads(threads, device)
-    ranges = build(Config, {"value_range": value_range}, source="crossimage translate").value_range
     with results_folder(out) as folder, StderrProgress(skip_short=True) as progress:
         loading: dict[str, Any] = {
             "precision": precision,
@@ -155,10 +165,7 @@ def translate(
         model = load(run, "cpu" if cluster else device, **loading)
         labels = model.networks.labels
         target = parse_target(to, labels.names) if to and labels else to
-        options = FileOptions(
-            samples, references or None, same_style, seed, truncation, size, half, format, alpha,
-            depth, batch_size, skip_existing, progress, parse_style(style), part,
-        )  # fmt: skip
+        options = replace(options, progress=progress)
         written: list[Path] = []  # for stdout, which takes a single one
         if cluster:
             from crossimage.bulk.ray_engine import translate_with_ray
@@ -231,6 +238,8 @@ def ledger(out: Positional[Out], *, repair: bool = False) -> None:
             unfinished, so that the same translation makes the rest.
     """
     folder = as_path(out, "the folder of results", stores=True)
+    if is_missing(out, "the folder of results"):
+        raise missing(out, advice="expected the folder of results that crossimage translate wrote")
     from crossimage.bulk.audit import audit
     from crossimage.bulk.audit import repair as repair_list
     from crossimage.inference.stores.places import open_results
@@ -290,8 +299,12 @@ def sample(
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
         threads: Threads that compute on the CPU; by default one per core that nothing else uses.
     """
-    check_early(device, run)
+    check_early(run, device=device, threads=threads)
+    check_counts(samples=samples, batch_size=batch_size)
     folder = as_path(out, "--out")
+    from crossimage.inference.output_types import suffix_of
+
+    suffix_of(format)
     from crossimage.inference.load import load
 
     use_threads(threads, device)

@@ -13,11 +13,12 @@ from crossimage.cli.arguments import (
     References,
     Run,
     Threads,
-    check_early,
     count,
     limit_pixels,
     use_threads,
 )
+from crossimage.cli.early import check_counts, check_early, check_inputs
+from crossimage.data.stores.missing import missing
 from crossimage.utils.paths import as_path
 from crossimage.utils.progress import StderrProgress
 from crossimage.utils.streams import print_error, printable
@@ -82,8 +83,12 @@ def video(
     from crossimage.cli.overrides import parse_overrides
 
     limit_pixels(max_pixels)
-    check_early(device, run)
+    check_early(run, device=device, threads=threads, memory=memory)
+    check_counts(batch_size=batch_size, size=size)
+    check_inputs(reference, "a reference", "--reference")
     source, result = as_path(film, "the path of the film"), as_path(out, "--out")
+    if not source.exists():
+        raise missing(film, advice="expected a film or a folder of numbered frames")
     from crossimage.inference.load import load
     from crossimage.labels import parse_target
     from crossimage.video.translate import TRANSLATING, translate_film

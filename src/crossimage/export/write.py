@@ -14,7 +14,7 @@ from crossimage.export.graphs import NotExportable, build_graph
 from crossimage.export.int8 import check_images, find_images, quantised
 from crossimage.export.parts import Function, parts_of
 from crossimage.export.verify import TOLERANCE, largest_difference
-from crossimage.inference.exported.about import About, beside
+from crossimage.inference.exported.about import About, beside, check_name
 from crossimage.inference.exported.graph import Graph
 from crossimage.inference.exported.onnx_file import require, sealed
 from crossimage.inference.predictor import Predictor
@@ -120,8 +120,7 @@ def _check(predictor: Predictor, path: Path) -> None:
     networks, method = predictor.networks, predictor.method
     if networks.file_hash:
         raise ValueError("the model is an exported one already; give the run that it is from")
-    if path.suffix != ".onnx" or path.is_dir():
-        raise ValueError(f"{path}: expected the name of a file that ends in .onnx")
+    check_name(path)
     if networks.stochastic:
         remedy = (
             "add test_mode=eval, which drops none"

@@ -15,7 +15,7 @@ from crossimage.checkpoints.addresses import model_path
 from crossimage.checkpoints.from_hub import (
     EXPORTED,
     MODEL,
-    parse_repo,
+    check_repo,
     require_hub,
     reraise,
 )
@@ -131,7 +131,7 @@ def check_words(repo: str, licence: str | None) -> None:
     Raises:
         ValueError: One is missing or malformed.
     """
-    parse_repo(repo, f"'{cut(repo)}'", "jane/shoes")
+    check_repo(repo)
     if not licence:
         raise ValueError(
             "--license is missing: the licence under which others may use the weights, such as "

@@ -5,9 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, get_args
 
-from crossimage.data.images.files import Opacity
-from crossimage.data.images.pixels import Depth
-from crossimage.data.images.writing import DEEP, EXTENSIONS, TIFF, WITH_OPACITY, whole_range
+from crossimage.data.images.formats import (
+    DEEP,
+    EXTENSIONS,
+    TIFF,
+    WITH_OPACITY,
+    Depth,
+    Opacity,
+    whole_range,
+)
 from crossimage.utils.names import did_you_mean
 
 ResultDepth = Literal["auto"] | Depth

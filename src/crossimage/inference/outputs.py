@@ -14,8 +14,9 @@ from torch.nn.functional import interpolate
 from crossimage.config import DataRules
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.files import LoadedImage
+from crossimage.data.images.formats import TIFF
 from crossimage.data.images.metadata import PLACE_LOST, Metadata, read_metadata
-from crossimage.data.images.writing import TIFF, fill_image, holds_gaps, lost_metadata
+from crossimage.data.images.writing import fill_image, holds_gaps, lost_metadata
 from crossimage.inference.output_types import ResultDepth, depth_of
 from crossimage.utils.progress import ProgressCallback, StderrProgress
 

@@ -15,9 +15,9 @@ from crossimage.inference.files.results import FolderResults, Written
 from crossimage.inference.output_types import suffix_of
 from crossimage.inference.outputs import SHEET, check_folder, report_progress
 from crossimage.inference.predictor import Predictor
-from crossimage.utils.arguments import whole
 from crossimage.utils.manifest import NAME, Entry
 from crossimage.utils.manifest import SHEET as SHEET_KIND
+from crossimage.utils.numbers import whole
 from crossimage.utils.progress import ProgressCallback
 
 _GRID = 8  # columns, and at most as many rows, of the sheet of samples

@@ -10,6 +10,7 @@ from torch import Tensor
 from crossimage.inference.targets import EncodedTarget, repeat, select, target_names
 from crossimage.methods.base import Method
 from crossimage.utils.arguments import seeded
+from crossimage.utils.numbers import check_fraction
 from crossimage.utils.seeds import fresh_seed
 
 _MEAN_OF = 10_000  # random styles whose mean is a target's mean style
@@ -57,10 +58,7 @@ class RandomStyles:
         Raises:
             ValueError: It does not apply.
         """
-        if isinstance(truncation, bool) or not isinstance(truncation, int | float):
-            raise ValueError(f"truncation must be a number from 0 to 1, found {truncation!r}")
-        if not 0 <= truncation <= 1:
-            raise ValueError(f"truncation must be a number from 0 to 1, found {truncation:g}")
+        check_fraction(truncation, "truncation")
         if truncation != 1 and not self.are_mapped:
             raise ValueError(
                 f"this {self._name} has no network that makes styles, so there is no mean style "

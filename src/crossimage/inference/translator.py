@@ -14,7 +14,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from crossimage.checkpoints.model_file import save_model
-from crossimage.data.images.files import Opacity
+from crossimage.data.images.formats import Opacity
 from crossimage.inference.display import as_html, facts_of
 from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.translate import TranslatedFiles, translate_files
@@ -37,7 +37,7 @@ from crossimage.inference.references import given_styles
 from crossimage.inference.sample_files import sample_files
 from crossimage.inference.targets import EncodedTarget, Target, repeat, select
 from crossimage.labels import To
-from crossimage.utils.arguments import whole
+from crossimage.utils.numbers import whole
 from crossimage.utils.paths import as_path
 from crossimage.utils.progress import ProgressCallback
 

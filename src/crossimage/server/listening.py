@@ -28,14 +28,23 @@ def web_needed() -> Iterator[None]:
         ) from None
 
 
+def check_port(port: int) -> None:
+    """Refuse a number that is not a port.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if not 0 <= port <= _MAX_PORT:
+        raise ValueError(f"--port {port} is not a port; expected 0 to {_MAX_PORT}")
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens.
 
     Raises:
         ValueError: The port is in use or not a port, or the address is not one of this machine.
     """
-    if not 0 <= port <= _MAX_PORT:  # getaddrinfo would divide, and take the remainder
-        raise ValueError(f"--port {port} is not a port; expected 0 to {_MAX_PORT}")
+    check_port(port)  # of others, getaddrinfo would take the remainder
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         one = socket.socket(family, socket.SOCK_STREAM)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crossimage.inference.predictor import Precision
-from crossimage.server.listening import addresses, listen, run_server, web_needed
+from crossimage.server.listening import addresses, check_port, listen, run_server, web_needed
 from crossimage.utils.paths import check_not_special
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
+
+    from crossimage.inference.predictor import Precision
 
 TOKEN = "CROSSIMAGE_TOKEN"
 """The environment variable that may hold the token."""
@@ -64,6 +65,7 @@ class ServeOptions:
                 raise ValueError(
                     f"--{name.replace('_', '-')} must be greater than 0, found {value}"
                 )
+        check_port(self.port)
 
 
 def serve_models(

@@ -20,7 +20,6 @@ from crossimage.study.settings import IMAGES, Settings, make_settings, read_sett
 from crossimage.study.sources import Progress, Results, Wanted, match, read_method
 from crossimage.study.store import Store
 from crossimage.utils.files import new_folder
-from crossimage.utils.names import titles_of
 
 
 @dataclass(frozen=True)
@@ -38,31 +37,6 @@ class Made:
     settings: Settings
     questions: int
     notes: list[str]
-
-
-def named_methods(arguments: Sequence[str]) -> dict[str, str]:
-    """Return methods by name from runs, model files and ``NAME=DIR``.
-
-    Raises:
-        ValueError: Two have the same name, or one has no name.
-    """
-    given = [
-        ("", argument) if Path(argument).exists() or "=" not in argument
-        else tuple(argument.split("=", 1))
-        for argument in arguments
-    ]  # fmt: skip
-    titles = iter(titles_of([path for name, path in given if not name]))
-    methods: dict[str, str] = {}
-    for argument, (name, path) in zip(arguments, given, strict=True):
-        title = name or next(titles)
-        if argument.startswith("=") or not path:
-            raise ValueError(f"'{argument}' is not understood: expected NAME=DIR")
-        if title in methods:
-            raise ValueError(f"two methods have the name '{title}'; give one another, as NAME=DIR")
-        if title.startswith("("):
-            raise ValueError(f"'{title}' is not a name of a method; leave out the bracket")
-        methods[title] = path
-    return methods
 
 
 def make_study(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from crossimage.utils.files import write_text
-from crossimage.utils.names import did_you_mean
+from crossimage.utils.names import did_you_mean, titles_of
 from crossimage.utils.texts.shown import cut, shown
 from crossimage.utils.texts.yaml_text import parse_yaml, read_yaml_text
 
@@ -91,7 +91,7 @@ class Settings(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
 
-DEFAULTS: dict[Protocol, dict[str, Any]] = {
+DEFAULTS: dict[str, dict[str, Any]] = {
     "preference": {
         "question": "Which translation looks more accurate?",
         "questions": 500,
@@ -127,6 +127,41 @@ PLANNED = (
 """Settings that determine the questions: changing them needs a new study."""
 
 
+def named_methods(arguments: Sequence[str]) -> dict[str, str]:
+    """Return methods by name from runs, model files and ``NAME=DIR``.
+
+    Raises:
+        ValueError: Two have the same name, or one has no name.
+    """
+    given = [
+        ("", argument) if Path(argument).exists() or "=" not in argument
+        else tuple(argument.split("=", 1))
+        for argument in arguments
+    ]  # fmt: skip
+    titles = iter(titles_of([path for name, path in given if not name]))
+    methods: dict[str, str] = {}
+    for argument, (name, path) in zip(arguments, given, strict=True):
+        title = name or next(titles)
+        if argument.startswith("=") or not path:
+            raise ValueError(f"'{argument}' is not understood: expected NAME=DIR")
+        if title in methods:
+            raise ValueError(f"two methods have the name '{title}'; give one another, as NAME=DIR")
+        if title.startswith("("):
+            raise ValueError(f"'{title}' is not a name of a method; leave out the bracket")
+        methods[title] = path
+    return methods
+
+
+def check_protocol(protocol: str) -> None:
+    """Refuse a protocol that does not exist.
+
+    Raises:
+        ValueError: It does not; the message has the nearest one.
+    """
+    if protocol not in PROTOCOLS:
+        raise ValueError(_unknown(protocol))
+
+
 def make_settings(protocol: str, given: Mapping[str, Any], where: str = "--set") -> Settings:
     """Return the settings of a study: those given, over the defaults of the protocol.
 
@@ -138,8 +173,7 @@ def make_settings(protocol: str, given: Mapping[str, Any], where: str = "--set")
     Raises:
         ValueError: The protocol or a setting is unknown, or a value is not allowed.
     """
-    if protocol not in PROTOCOLS:
-        raise ValueError(_unknown(protocol))
+    check_protocol(protocol)
     for key in given:
         if key not in Settings.model_fields:
             hint = did_you_mean(str(key), list(Settings.model_fields))

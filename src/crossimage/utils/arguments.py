@@ -1,16 +1,15 @@
-"""Checks of arguments: devices, integers and seeds; what a device lacks."""
+"""Checks of devices, and what a device lacks; generators from seeds."""
 
 from __future__ import annotations
 
 import os
-from operator import index
 from typing import SupportsIndex
 
 import torch
 from torch import Tensor
 
 from crossimage.utils.names import check_device_name
-from crossimage.utils.texts.shown import shown
+from crossimage.utils.numbers import seed_number
 
 
 def find_device(name: str | torch.device) -> torch.device:
@@ -51,26 +50,6 @@ def exact(values: Tensor) -> Tensor:
     return (values.cpu() if values.device.type == "mps" else values).double()
 
 
-def whole(value: SupportsIndex, name: str, least: int | None = None) -> int:
-    """Convert an integer of any type to ``int``.
-
-    Args:
-        value: The integer, such as NumPy's.
-        name: Its name in the error message.
-        least: The smallest value allowed.
-
-    Raises:
-        ValueError: It is not an integer, or smaller than ``least``.
-    """
-    try:
-        number = index(value)
-    except TypeError:
-        raise ValueError(f"{name} must be a whole number, found {shown(value)}") from None
-    if least is not None and number < least:
-        raise ValueError(f"{name} must be at least {least}, found {shown(number)}")
-    return number
-
-
 def seeded(seed: SupportsIndex) -> torch.Generator:
     """Return a generator on the CPU, so that a seed means the same on every device.
 
@@ -78,18 +57,6 @@ def seeded(seed: SupportsIndex) -> torch.Generator:
         ValueError: The seed is not an integer or needs more than 64 bits.
     """
     return torch.Generator().manual_seed(seed_number(seed))
-
-
-def seed_number(seed: SupportsIndex) -> int:
-    """Return a seed as a number.
-
-    Raises:
-        ValueError: It is not an integer or needs more than 64 bits.
-    """
-    number = whole(seed, "seed")
-    if not -(2**63) <= number < 2**64:
-        raise ValueError(f"seed must have at most 64 bits, found {shown(number)}")
-    return number
 
 
 def _has_mps() -> bool:

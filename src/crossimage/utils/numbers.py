@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from operator import index
+from typing import SupportsIndex
+
+from crossimage.utils.texts.shown import shown
 
 _MAX_DIGITS = 18
 
@@ -33,3 +37,45 @@ def whole_number(text: str) -> int:
     except InvalidOperation:
         pass
     raise ValueError("expected a whole number, such as 100000 or 1e5")
+
+
+def whole(value: SupportsIndex, name: str, least: int | None = None) -> int:
+    """Convert an integer of any type to ``int``.
+
+    Args:
+        value: The integer, such as NumPy's.
+        name: Its name in the error message.
+        least: The smallest value allowed.
+
+    Raises:
+        ValueError: It is not an integer, or smaller than ``least``.
+    """
+    try:
+        number = index(value)
+    except TypeError:
+        raise ValueError(f"{name} must be a whole number, found {shown(value)}") from None
+    if least is not None and number < least:
+        raise ValueError(f"{name} must be at least {least}, found {shown(number)}")
+    return number
+
+
+def check_fraction(value: object, name: str) -> None:
+    """Refuse what is not a number from 0 to 1.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"{name} must be a number from 0 to 1, found {shown(value)}")
+
+
+def seed_number(seed: SupportsIndex) -> int:
+    """Return a seed as a number.
+
+    Raises:
+        ValueError: It is not an integer or needs more than 64 bits.
+    """
+    number = whole(seed, "seed")
+    if not -(2**63) <= number < 2**64:
+        raise ValueError(f"seed must have at most 64 bits, found {shown(number)}")
+    return number

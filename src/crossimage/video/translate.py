@@ -28,8 +28,8 @@ from crossimage.inference.strips.engine import FELL_BACK, TooLargeError
 from crossimage.inference.styles import Draw
 from crossimage.inference.targets import Target
 from crossimage.labels import To
-from crossimage.utils.arguments import seed_number
 from crossimage.utils.machine.threads import computing_with
+from crossimage.utils.numbers import seed_number
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.seeds import fresh_seed
 from crossimage.video.film import Sink, Source

@@ -16,8 +16,8 @@ from crossimage.data.images.files import (
     to_pil,
     verify,
 )
+from crossimage.data.images.formats import EXTENSIONS
 from crossimage.data.images.pixels import BombError, ImageError
-from crossimage.data.images.writing import EXTENSIONS
 from tests.data.images.helpers import as_tensor, picture, png16, write_image
 
 

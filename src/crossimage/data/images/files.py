@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tifffile
@@ -25,10 +25,9 @@ from crossimage.data.images.checks.size import pillow_limit, too_large
 from crossimage.data.images.checks.tiff_pages import check_pages
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.flat import flatness
-from crossimage.data.images.formats import HEAD, format_of
+from crossimage.data.images.formats import HEAD, Depth, Opacity, format_of
 from crossimage.data.images.pixels import (
     BombError,
-    Depth,
     ImageError,
     ImageInfo,
     Pixels,
@@ -45,9 +44,6 @@ from crossimage.utils.reading import FailedReadError, open_data, reads_noticed
 
 Size = tuple[int, int]
 """Height and width."""
-
-Opacity = Literal["white", "keep", "drop"]
-"""What becomes of transparent parts: white, kept in the result, or as if they were opaque."""
 
 _DEPTHS: dict[torch.dtype, Depth] = {torch.uint8: "8", torch.uint16: "16"}
 

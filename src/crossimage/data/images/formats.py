@@ -1,6 +1,8 @@
-"""The image formats that are read, recognised by their first bytes."""
+"""The image formats that are read, recognised by their first bytes, and those that are written."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 SUFFIXES = frozenset(
     {
@@ -15,6 +17,25 @@ SUFFIXES = frozenset(
 
 EXPECTED = ".jpg, .png, .webp, .tif, .bmp, .gif, .avif, .jp2, .ppm, .heic or their variants"
 """The formats, for error messages."""
+
+EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff")
+"""Suffixes of the files that can be written."""
+
+TIFF = (".tif", ".tiff")
+"""Suffixes of the files that hold any number of channels, and floating-point values."""
+DEEP = (".png", *TIFF)
+"""Suffixes of the files that hold 16 bits per channel."""
+WITH_OPACITY = (".png", ".webp", *TIFF)
+"""Suffixes of the files that hold opacity."""
+
+Depth = Literal["8", "16", "float"]
+"""How values are stored: with 8 or 16 bits, or in floating point, as are other whole numbers."""
+
+Opacity = Literal["white", "keep", "drop"]
+"""What becomes of transparent parts: white, kept in the result, or as if they were opaque."""
+
+MOST = 65535
+"""The largest value of 16 bits."""
 
 HEAD = 32
 """Number of bytes at the start of a file that identify its format."""
@@ -67,3 +88,11 @@ def is_image(suffix: str, head: bytes) -> bool:
     """
     name = format_of(head)
     return name in _CERTAIN or (name is not None and not suffix)
+
+
+def whole_range(value_range: tuple[float, float] | None) -> tuple[float, float]:
+    """Return the values of -1 and 1 in files of 16 bits: the given ones if they are whole."""
+    if value_range is None:
+        return 0.0, float(MOST)
+    low, high = value_range
+    return (low, high) if low >= 0 and high <= MOST and high - low > 255 else (0.0, float(MOST))

@@ -27,9 +27,6 @@ class BombError(ValueError):
     """An image with more pixels than are decoded at once."""
 
 
-Depth = Literal["8", "16", "float"]
-"""How values are stored: with 8 or 16 bits, or in floating point, as are other whole numbers."""
-
 Flatness = Literal["blank", "flat channel", "varied"]
 """Whether all channels of an image are constant, some, or none."""
 

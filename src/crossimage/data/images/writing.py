@@ -18,20 +18,18 @@ from torch import Tensor
 
 from crossimage.data.images import deep_png
 from crossimage.data.images.colour_profiles import standard_profile
+from crossimage.data.images.formats import (
+    DEEP,
+    EXTENSIONS,
+    MOST,
+    TIFF,
+    WITH_OPACITY,
+    Depth,
+    whole_range,
+)
 from crossimage.data.images.metadata import MAKER_NOTE, Metadata, joined_texts
-from crossimage.data.images.pixels import Depth
 from crossimage.data.images.tiff_writing import rows_per_strip, write_tiff
 from crossimage.utils.intensities import to_uint8
-
-EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff")
-"""Suffixes of the files that can be written."""
-
-TIFF = (".tif", ".tiff")
-"""Suffixes of the files that hold any number of channels, and floating-point values."""
-DEEP = (".png", *TIFF)
-"""Suffixes of the files that hold 16 bits per channel."""
-WITH_OPACITY = (".png", ".webp", *TIFF)
-"""Suffixes of the files that hold opacity."""
 
 _FORMATS = {
     ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG",
@@ -43,7 +41,6 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "WEBP": {"lossless": True, "exact": True},
 }
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-_MOST = 65535
 _DTYPES: dict[Depth, Any] = {"8": np.uint8, "16": np.uint16, "float": np.float32}
 
 Rows = tuple[Tensor, Tensor | None, Tensor | None]
@@ -214,7 +211,7 @@ def holds_gaps(suffix: str, depth: Depth, nodata: float | None) -> bool:
     """
     if suffix not in TIFF or depth == "float":
         return suffix in TIFF
-    most = _MOST if depth == "16" else 255
+    most = MOST if depth == "16" else 255
     return nodata is not None and 0 <= nodata <= most and nodata == int(nodata)
 
 
@@ -275,18 +272,10 @@ def _array(
     if depth == "16":
         low, high = whole_range(value_range)
         values = (x.clamp(-1, 1).add(1) * ((high - low) / 2) + low).round()
-        return _joined(values, None if opacity is None else (opacity * _MOST).round(), np.uint16)
+        return _joined(values, None if opacity is None else (opacity * MOST).round(), np.uint16)
     low, high = value_range or (-1.0, 1.0)
     scaled = x.clamp(-1, 1).add(1).mul((high - low) / 2).add(low)
     return _joined(scaled, opacity, np.float32)
-
-
-def whole_range(value_range: tuple[float, float] | None) -> tuple[float, float]:
-    """Return the values of -1 and 1 in files of 16 bits: the given ones if they are whole."""
-    if value_range is None:
-        return 0.0, float(_MOST)
-    low, high = value_range
-    return (low, high) if low >= 0 and high <= _MOST and high - low > 255 else (0.0, float(_MOST))
 
 
 def _joined(values: Tensor, opacity: Tensor | None, dtype: Any) -> NDArray[Any]:

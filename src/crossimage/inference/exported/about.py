@@ -99,6 +99,16 @@ class About:
         return about
 
 
+def check_name(path: Path) -> None:
+    """Refuse a name that no exported model can have.
+
+    Raises:
+        ValueError: It does not end in ``.onnx``, or is that of a folder.
+    """
+    if path.suffix != ".onnx" or path.is_dir():
+        raise ValueError(f"{path}: expected the name of a file that ends in .onnx")
+
+
 def beside(path: Path, part: Part) -> Path:
     """Return the file of another part of the model exported to ``path``."""
     return path if part == "translation" else path.with_suffix(f".{part}.onnx")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import SupportsIndex
+from typing import TYPE_CHECKING, SupportsIndex
 
-from crossimage.data.images.files import Opacity
-from crossimage.inference.halves import Half
-from crossimage.inference.inputs import ImageLike
+from crossimage.data.images.formats import Opacity
 from crossimage.inference.output_types import ResultDepth, check_types
-from crossimage.utils.arguments import whole
+from crossimage.utils.numbers import check_fraction, whole
 from crossimage.utils.progress import ProgressCallback
+
+if TYPE_CHECKING:  # which need PyTorch
+    from crossimage.inference.halves import Half
+    from crossimage.inference.inputs import ImageLike
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class FileOptions:
             batch_size=whole(self.batch_size, "batch_size", 1),
             size=None if self.size is None else whole(self.size, "size", 1),
         )
+        check_fraction(self.truncation, "truncation")
         if self.reference is not None and checked.samples > 1:
             raise ValueError("samples and reference are mutually exclusive: give one of them")
         if self.reference is not None and self.truncation != 1:

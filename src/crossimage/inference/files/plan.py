@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from crossimage.data.images.encoded import EncodedImage
-from crossimage.data.images.files import Opacity
+from crossimage.data.images.formats import Opacity
 from crossimage.data.left_out import LeftOut
 from crossimage.data.stores.addresses import local_path, store_address
 from crossimage.inference.files.items import FolderItems, Item, Items
@@ -35,8 +35,8 @@ from crossimage.inference.stores.places import open_results
 from crossimage.inference.styles import Draw
 from crossimage.inference.targets import Target
 from crossimage.labels import To
-from crossimage.utils.arguments import whole
 from crossimage.utils.manifest import Entry, sha256_of
+from crossimage.utils.numbers import whole
 from crossimage.utils.paths import RealPaths, as_path
 from crossimage.utils.seeds import seed_of
 

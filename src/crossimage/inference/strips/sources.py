@@ -14,12 +14,12 @@ from crossimage.config import DataRules
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.files import (
     LoadedImage,
-    Opacity,
     from_pixels,
     load_encoded,
     normalise,
     probe,
 )
+from crossimage.data.images.formats import Opacity
 from crossimage.data.images.pixels import ImageError
 from crossimage.data.images.tiff_rows import NotInRowsError, TiffRows
 
