@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from shutil import which
 
 import pytest
 
@@ -61,6 +62,20 @@ def test_all_recipes_methods_and_keys_are_known() -> None:
         assert complete(f"crossimage train {name} ", app) == expected
 
 
+def run_shell(command: list[str], folder: Path) -> list[str]:
+    """Return the lines that a shell prints, with `crossimage` on its path."""
+    program = folder / "bin" / "crossimage"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m crossimage "$@"\n')
+    program.chmod(0o755)
+    path = f"{program.parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        command, env=os.environ | {"PATH": path, "HOME": str(folder)}, cwd=folder,
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.splitlines()
+
+
 @pytest.mark.parametrize(
     ("line", "replies"),
     [
@@ -73,9 +88,6 @@ def test_all_recipes_methods_and_keys_are_known() -> None:
     ],
 )
 def test_bash_completes_a_line(line: str, replies: list[str], tmp_path: Path) -> None:
-    command = tmp_path / "crossimage"
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m crossimage "$@"\n')
-    command.chmod(0o755)
     script = """
 eval "$(crossimage completion bash)"
 COMP_LINE=$1 COMP_POINT=${#1}
@@ -83,11 +95,42 @@ _crossimage 2>/dev/null
 printf '%s\n' "${COMPREPLY[@]}"
 complete -p crossimage
 """
-    done = subprocess.run(
-        ["bash", "-c", script, "bash", line],
-        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    *found, registered = done.stdout.splitlines()
+    *found, registered = run_shell(["bash", "-c", script, "bash", line], tmp_path)
     assert [word for word in found if word] == replies
     assert registered == "complete -o default -F _crossimage crossimage"
+
+
+IN_SHELLS = [
+    ("crossimage tr", ["train", "translate"]),
+    ("crossimage train munit/o", ["munit/outlines"]),
+    ("crossimage train --data 'my photos' cyclegan precision=b", ["precision=bf16"]),
+    ("crossimage train cyclegan prec", ["precision="]),
+    ("crossimage info builtin:ou", ["builtin:outlines"]),
+    ("crossimage translate run my", ["my photos/"]),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not which("fish"), reason="fish is not installed")
+@pytest.mark.parametrize(("line", "replies"), IN_SHELLS)
+def test_fish_completes_a_line(line: str, replies: list[str], tmp_path: Path) -> None:
+    (tmp_path / "my photos").mkdir()
+    script = "crossimage completion fish | source; complete -C $argv[1]"
+    assert run_shell(["fish", "-c", script, line], tmp_path) == replies
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not which("zsh"), reason="zsh is not installed")
+@pytest.mark.parametrize(("line", "replies"), IN_SHELLS)
+def test_zsh_completes_a_line(line: str, replies: list[str], tmp_path: Path) -> None:
+    # the functions of zsh's completion system, which needs a terminal, print what they are given
+    script = """
+compdef() { :; }
+compadd() { while [[ $1 != -- ]] { shift }; shift; print -rl -- "$@"; }
+_files() { print FILES; }
+eval "$(crossimage completion zsh)"
+words=("${(z)1}") CURRENT=${#words}
+_crossimage
+"""
+    found = [word for word in run_shell(["zsh", "-fc", script, "zsh", line], tmp_path) if word]
+    assert found == (["FILES"] if replies == ["my photos/"] else replies)

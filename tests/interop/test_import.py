@@ -186,7 +186,7 @@ def test_command(
         (["nvlabs-unet", "{}"], "unknown format 'nvlabs-unet'; did you mean 'nvlabs-unit'?"),
         (["{}", "paddin=zero"], "unknown option 'paddin'; did you mean 'padding'?"),
         (["{}", "--fast"], "'--fast' is not understood"),
-        (["other.pt"], "other.pt does not exist"),
+        (["other.pt"], "there is no other.pt; expected a file"),
         ([], "no checkpoint file is given"),
         (["{}", "--config", "missing.yaml"], "missing.yaml"),
     ],

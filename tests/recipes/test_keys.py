@@ -8,7 +8,7 @@ import pytest
 from crossimage.config import build, keys
 from crossimage.methods import METHODS
 from crossimage.recipes import resolve
-from crossimage.recipes.keys import check_keys, keys_of
+from crossimage.recipes.keys import check_keys, check_values, keys_of
 from tests.conftest import SMALL
 
 
@@ -71,3 +71,17 @@ def test_a_recipe_that_states_a_setting_twice_is_refused(tmp_path: Path) -> None
     recipe.write_text("method: munit\nsteps: 2\nsteps: 3\n")
     with pytest.raises(ValueError, match=r"mine\.yaml: 'steps' is stated twice; keep one"):
         resolve(str(recipe))
+
+
+@pytest.mark.parametrize("value", [3, "x", [1, 2], True, 0.5])
+@pytest.mark.parametrize("method", ["munit", "pix2pix", "stargan_v2"])
+def test_a_group_given_a_value_gets_the_same_sentence_as_from_the_config(
+    method: str, value: object
+) -> None:
+    groups = {key.partition(".")[0] for key in keys(METHODS[method].Config) if "." in key}
+    for group in groups:
+        with pytest.raises(ValueError, match=f"{group} is a group of settings") as ours:
+            check_values(method, method, {group: value})
+        with pytest.raises(ValueError) as theirs:
+            build(METHODS[method].Config, {group: value}, source=method)
+        assert str(ours.value) == str(theirs.value)

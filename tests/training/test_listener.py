@@ -22,7 +22,7 @@ def test_the_text_is_one_line() -> None:
     [
         (0.05, "20.0 s/it", "4 h 26 min"),
         (0.1, "0.10 it/s", "2 h 13 min"),
-        (80, "80.00 it/s", "0 min 10 s"),
+        (80, "80.00 it/s", "10 s"),
     ],
 )
 def test_slow_and_fast_steps_have_readable_units(rate: float, speed: str, time_left: str) -> None:

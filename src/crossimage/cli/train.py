@@ -12,9 +12,11 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import Positional
 
+from crossimage.checkpoints.run_folder import newest_checkpoint
 from crossimage.cli.arguments import NUMBERS, MaxPixels, limit_pixels
 from crossimage.cli.commands import with_plain_help
 from crossimage.cli.early import check_data
+from crossimage.data.sources.domains.data_set import as_text
 from crossimage.training.schedule.request import Request
 from crossimage.utils.machine.slurm import adopt_slurm_tasks
 from crossimage.utils.names import check_device_name
@@ -101,7 +103,9 @@ def run_train(arguments: list[str]) -> int:
             _settings_of(known["recipe"], overrides)
         check_device_name(known["device"])
         _check_complete(known)
-        Request.read(known["budget"], known["finish"], overrides)
+        request = Request.read(known["budget"], known["finish"], overrides)
+        if request and request.finish and known["out"] and not newest_checkpoint(known["out"]):
+            raise request.refuse_finish(known["out"])
         check_data(known["data"], moved=bool(run))
         from crossimage.checkpoints.addresses import model_path
         from crossimage.cli.console import ConsoleListener
@@ -193,7 +197,7 @@ def _resumed(
     known["devices"] = known["devices"] or recorded.devices
     for key, value in recorded.settings.items():
         overrides.setdefault(key, value)
-    data = known["data"] if isinstance(known["data"], str) else "DIR"
+    data = as_text(known["data"])
     with chdir(folder):
         yield [known["recipe"], "--data", data, "--out", str(known["out"]), *rest], elsewhere
 

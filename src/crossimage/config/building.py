@@ -95,6 +95,11 @@ def explain_invalid(key: str, problem: Any) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if not key:
         return cut(message, 600)
+    if problem["type"] == "dataclass_type":
+        return (
+            f"{cut(key)} is a group of settings, found {shown(problem['input'])}; set them one by "
+            f"one, as {cut(key)}.NAME=VALUE"
+        )
     return (
         f"{cut(key)}: {cut(message[0].lower() + message[1:], 400)}, found {shown(problem['input'])}"
     )

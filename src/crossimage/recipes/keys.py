@@ -60,7 +60,13 @@ def check_values(method: str, recipe: str, *layers: Mapping[str, Any]) -> None:
         ValueError: A value is invalid.
     """
     values, sentences = merged(*layers), []
-    for setting in settings_of(method):
+    settings = settings_of(method)
+    names = [setting.name.partition(".") for setting in settings]
+    for group in dict.fromkeys(group for group, dot, _ in names if dot):
+        if not isinstance(value := values.get(group, {}), Mapping):
+            wrong = {"type": "dataclass_type", "msg": "", "input": value}
+            sentences.append(explain_invalid(group, wrong))
+    for setting in settings:
         if not setting.is_known:
             continue
         try:

@@ -48,13 +48,15 @@ class TrainingProgress:
 
     @property
     def time_left(self) -> str:
-        """Estimated time until the last step: ``2 min 05 s``, ``3 h 07 min`` or ``50 d 03 h``."""
+        """Time until the last step: ``7 s``, ``2 min 05 s``, ``3 h 07 min``, ``50 d 03 h``."""
         minutes, seconds = divmod(int(self.seconds_left), 60)
         hours, minutes = divmod(minutes, 60)
         days, hours_of_day = divmod(hours, 24)
         if days > 1:
             return f"{days} d {hours_of_day:02d} h"
-        return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"
+        if hours:
+            return f"{hours} h {minutes:02d} min"
+        return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
 
     @property
     def short_losses(self) -> str:

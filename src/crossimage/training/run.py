@@ -36,7 +36,6 @@ from crossimage.training.processes.fabric import world_of
 from crossimage.training.processes.threads import RunThreads
 from crossimage.training.result import TrainingResult
 from crossimage.training.run_names import claim_folder
-from crossimage.training.schedule.durations import option
 from crossimage.training.schedule.rehearsal import fit_to_time
 from crossimage.training.schedule.request import Request, Requests
 from crossimage.training.setup import RunSetup
@@ -179,6 +178,8 @@ class _Run:
         ended = first_step >= config.steps or bool(standing and standing.exhausted)
         complete = read_accuracies(out) or not classifies
         if ended and complete and (standing is None or is_kept(out, standing, first_step)):
+            if self.request and not requests.holds(self.request):
+                listener.warn(f"{self.request} changes nothing: {out} has ended already")
             method = setup.method(config, training=False)
             skipped = count_of(state or {})
             return self._result(method, first_step, first_step, skipped, requests, standing)
@@ -241,10 +242,7 @@ class _Run:
             return None
         setup, config, begun = self.setup, self.setup.dataset.config, state is not None
         if request.finish and not begun:
-            raise ValueError(
-                f"{setup.out} holds no run that {request} could end; use "
-                f"--budget {option(request.seconds)} for a new run of that length"
-            )
+            raise request.refuse_finish(setup.out)
         if begun and not request.finish:
             raise requests.refuse_budget(setup.out, request, config.steps)
         setup.listener.say(f"{request}: timing some steps, which are then discarded ...")

@@ -36,6 +36,13 @@ class Request:
         """Return it as an option of the command line."""
         return f"{self.name} {option(self.seconds)}"
 
+    def refuse_finish(self, run: Path) -> ValueError:
+        """Return the error of a folder that holds no run that could be ended."""
+        return ValueError(
+            f"{run} holds no run that {self} could end; use --budget {option(self.seconds)} for a "
+            "new run of that length"
+        )
+
     @classmethod
     def read(
         cls, budget: str | None, finish: str | None, overrides: Mapping[str, Any]

@@ -62,6 +62,15 @@ def shown(data: DataSet) -> str:
     )
 
 
+def as_text(data: DataSet) -> str:
+    """Return a data set as an option takes it; several paths of a domain need a list of files."""
+    if isinstance(data, str):
+        return data
+    return ",".join(
+        f"{name}={paths[0] if len(paths) == 1 else f'{name}.txt'}" for name, paths in data.items()
+    )
+
+
 def recorded(data: DataSet) -> str | dict[str, list[str]]:
     """Return a data set as plain data, for JSON."""
     return data if isinstance(data, str) else {name: [*paths] for name, paths in data.items()}
