@@ -62,6 +62,16 @@ def test_a_finished_run_stays_as_it_is(run: Path, folders: Path) -> None:
     assert {path: contents(run)[path] for path in before} == before
 
 
+@pytest.mark.parametrize("asked", [{"finish": "5m"}, {"budget": "5m"}])
+def test_a_time_for_a_run_that_has_ended_changes_nothing_and_the_run_says_so(
+    asked: dict[str, str], run: Path, folders: Path
+) -> None:
+    result = train(str(run / "config.yaml"), folders, run, domains=("a", "b"), **asked)
+    assert result.first_step == result.step == 6
+    ((name, time),) = asked.items()
+    assert result.warnings == (f"--{name} {time} changes nothing: {run} has ended already",)
+
+
 def test_more_steps_continue_a_finished_run(run: Path, folders: Path, tmp_path: Path) -> None:
     longer = small(steps=10)
     assert train("munit", folders, run, **longer).stopped_by is None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from crossimage.data.sources.domains.data_set import read_data_set, shown
+from crossimage.data.sources.domains.data_set import as_text, read_data_set, shown
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +72,9 @@ def test_what_is_wrong_is_said(data: object, words: str) -> None:
 def test_something_else_is_no_data_set() -> None:
     with pytest.raises(TypeError, match="found int"):
         read_data_set(3)
+
+
+def test_domains_are_told_as_an_option_takes_them() -> None:
+    data = read_data_set({"cats": "a", "dogs": ["b"]})
+    assert as_text(data) == "cats=a,dogs=b" and read_data_set(as_text(data)) == data
+    assert as_text({"cats": ("a", "b"), "dogs": ("c",)}) == "cats=cats.txt,dogs=c"  # a list of them
