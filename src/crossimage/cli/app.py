@@ -240,5 +240,5 @@ def _print_commands() -> None:
     """List the commands; tyro would take twice as long, since it inspects each of them."""
     print("usage: crossimage COMMAND ...\n\nImage-to-image translation between domains.\n")
     for name, command in COMMANDS.items():
-        print(f"  {name:11}{command.__doc__.splitlines()[0]}")
+        print(f"  {name:12}{command.__doc__.splitlines()[0]}")
     print("\nRun `crossimage COMMAND --help` for details, --version for the version.")
