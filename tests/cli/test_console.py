@@ -36,7 +36,7 @@ def test_the_end_names_the_model_the_samples_and_the_next_command(
     start += "training images: 7 of edges (trainA), 5 of shoes (trainB)\n"
     start += "test images: 2 of edges (testA), 2 of shoes (testB)\n"
     start += f"training munit on 7 images of edges and 5 images of shoes for 2 steps in {out}\n"
-    assert said.partition("\n")[0].startswith("computing with 1 thread")
+    assert said.partition("\n")[0].startswith("using 1 thread")
     assert said.partition("\n")[2].startswith(start)
     for part in ("model.safetensors", "samples", "index.html"):
         assert str(out / part) in said

@@ -147,7 +147,7 @@ def test_mistakes_are_one_sentence(
     assert "--samples must be at least 1" in expect(run, *data, "--samples", 0)
     assert "has no domain 'shoe'; " not in expect(run, *data, "--to", "zzz")
     assert "nowhere" in expect("nowhere", *data, *RANDOM)
-    assert "x.st, which --classifier names, does not exist" in expect(
+    assert "x.st, given with --classifier, does not exist" in expect(
         run, *data, "--classifier", "x.st"
     )
     assert "holds no images" in expect("--fake", tmp_path / "run", "--real", folders)

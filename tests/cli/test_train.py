@@ -131,9 +131,9 @@ def test_tilde_is_the_home_folder_in_paths_and_settings(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--data", "nowhere"], "there is no nowhere, which --data names"),
-        (["--data", "a=D,b=nowhere"], "there is no nowhere, which --data names"),
-        (["--data", "D,nowhere.csv"], "there is no nowhere.csv, which --data names"),
+        (["--data", "nowhere"], "there is no nowhere, given with --data"),
+        (["--data", "a=D,b=nowhere"], "there is no nowhere, given with --data"),
+        (["--data", "D,nowhere.csv"], "there is no nowhere.csv, given with --data"),
         (["--data", "D", "steps=abc"], "munit: steps: expected a whole number, .* found 'abc'"),
         (["--data", "D", "batch_size=0"], "munit: batch_size: .* equal to 1, found 0"),
         (["--data", "D", "weights.cycle=x"], "munit: weights.cycle: .* found 'x'"),

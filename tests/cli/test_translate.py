@@ -134,7 +134,7 @@ def test_busy_cores_are_left_to_other_programs(
     command = "translate", run, photos, "--out", tmp_path / "out", "--device", "cpu"
     assert crossimage(*command) == 0 and used.pop() == 1
     said = capsys.readouterr().err
-    assert "computing with 1 thread: other programs keep 2.8 of 4 cores busy" in said
+    assert "using 1 thread: other programs keep 2.8 of 4 cores busy" in said
     assert crossimage(*command, "--threads", 3) == 0 and used.pop() == 3
     assert capsys.readouterr().err == ""
     assert crossimage(*command, "--threads", 0) == 2

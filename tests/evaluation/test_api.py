@@ -104,5 +104,5 @@ def test_a_list_of_models_is_refused_with_the_way_to_pass_them() -> None:
 def test_missing_models_and_networks_are_named(folders: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
         crossimage.evaluate("nowhere", data=folders, **RANDOM)
-    with pytest.raises(FileNotFoundError, match="none, which --classifier names, does not exist"):
+    with pytest.raises(FileNotFoundError, match="none, given with --classifier, does not exist"):
         crossimage.evaluate(model(), data=folders, classifier="none", **RANDOM)

@@ -74,7 +74,7 @@ def completer(commands: Commands) -> Command:
 
         Args:
             shell: The shell.
-            line: Print how this command line, up to the cursor, can go on, one way per line.
+            line: Print how this command line, up to the cursor, can continue, one way per line.
         """
         if line is None:
             print(f"# {_INSTALL[shell]}\n{_SCRIPTS[shell]}", end="")

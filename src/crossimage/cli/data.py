@@ -51,7 +51,7 @@ def data_inspect(
         out: Folder for report.html, with previews, and report.json; earlier ones are replaced.
         no_estimate: Do not measure the time and memory of a few training steps, which is done if a
             recipe or method is named.
-        max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
+        max_pixels: Most pixels an image may have, by default 268,435,456; larger
             images are refused.
     """
     from crossimage.cli.overrides import parse_overrides
@@ -164,11 +164,11 @@ def data_make(
         factor: How many times smaller photos become, before they are enlarged again (4).
         palette: Colours of the classes: camvid, cityscapes, cityscapes_train or a file of lines
             id,name,r,g,b (those of PASCAL VOC).
-        every: Take one frame in so many.
-        fps: Take so many frames per second of film (1).
+        every: Take every N-th frame.
+        fps: Frames to take per second of video (1).
         val_count: Validation images per domain of split (a tenth).
         workers: Images processed at the same time (as many as there are cores).
-        max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
+        max_pixels: Most pixels an image may have, by default 268,435,456; larger
             images are refused.
     """
     from crossimage.utils.progress import StderrProgress

@@ -79,11 +79,11 @@ def evaluate(
         study: Folder of a study with people that was analysed, whose figures are added.
         out: Folder for report.json and report.html; earlier reports there are kept, and the new one
             gets a number.
-        max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
+        max_pixels: Most pixels an image may have, by default 268,435,456; larger
             images are refused.
-        threads: Threads that compute on the CPU; by default one per core that nothing else uses.
+        threads: CPU threads to use; by default one per core that nothing else uses.
         set: Settings that may be changed after training, such as test_mode=eval or
-            value_range=0,4095; also without --set.
+            value_range=0,4095; --set may be omitted.
         options: What is evaluated.
     """
     limit_pixels(max_pixels)
@@ -150,7 +150,7 @@ def fit_classifier(
         weights: imagenet, or a file of these weights, to start from; by default random ones.
         seed: Seed of the initialisation, the split and the order of the images.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
-        max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
+        max_pixels: Most pixels an image may have, by default 268,435,456; larger
             images are refused.
     """
     limit_pixels(max_pixels)
@@ -199,7 +199,7 @@ def fit_segmenter(
         weights: imagenet, or a file of these weights, to start from; by default random ones.
         seed: Seed of the initialisation, the split and the order of the images.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
-        max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
+        max_pixels: Most pixels an image may have, by default 268,435,456; larger
             images are refused.
     """
     limit_pixels(max_pixels)
@@ -257,7 +257,7 @@ def invariance(
         weights: A file of the network's weights, or random; by default those of the cache.
         seed: Seed of the choice of the scenes that are compared.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
-        max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
+        max_pixels: Most pixels an image may have, by default 268,435,456; larger
             images are refused.
     """
     limit_pixels(max_pixels)
@@ -295,7 +295,7 @@ def ablate(
             key=value.
         data: The data set.
         out: Folder of the runs and of the report.
-        max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
+        max_pixels: Most pixels an image may have, by default 268,435,456; larger
             images are refused.
         options: What is evaluated.
     """

@@ -41,15 +41,14 @@ def export(
             and OUT.mapping.onnx.
         to: The target domain; by default the only possible one, or the second one. Models with
             labels or references have it as an input instead.
-        int8: Let convolutions compute in int8; a folder of images to translate, on which the ranges
-            of their values are measured.
-        web: Also write a page here that translates in the visitor's browser: static files for any
-            web host.
+        int8: Run convolutions in int8, calibrated on this folder of images to translate.
+        web: Folder for a page that translates in the visitor's browser: static files for any web
+            host.
         sample: An image that visitors of the page can try at once.
         runtime: The unpacked npm package onnxruntime-web, which the page needs; by default npm
             fetches it once.
-        set: Settings that may be changed after training, such as test_mode=eval; also without
-            --set.
+        set: Settings that may be changed after training, such as test_mode=eval; --set may
+            be omitted.
     """
     check_early(model)
     path = as_path(out, "OUT.onnx")
@@ -94,11 +93,11 @@ def push(
     report: File = None,
     out: Folder = None,
 ) -> None:
-    """Put a trained model on the Hugging Face hub, with a card that describes it.
+    """Upload a trained model, with a model card, to the Hugging Face Hub.
 
     Args:
         model: A run folder, a model file or an exported model (.onnx).
-        repo: The repository, which is made if it does not exist.
+        repo: The repository, created if it does not exist.
         license: The licence of the weights: apache-2.0, cc-by-4.0, cc-by-nc-4.0, other, ...
         private: Make the repository private.
         report: A report.json of `crossimage evaluate`, whose figures the card shows; by default the

@@ -35,7 +35,7 @@ def runs(folder: Positional[Folder] = "runs") -> None:
 
 
 def info(model: Positional[Model]) -> None:
-    """Say what a run, a model file or a checkpoint is, and how it is used.
+    """Say what a run, a model file or a checkpoint is, and how to use it.
 
     Args:
         model: A run folder, a model file or a checkpoint.

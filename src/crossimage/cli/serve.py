@@ -42,21 +42,21 @@ def serve(
 
     Args:
         models: Run folders, model files, exported models (.onnx), hf://OWNER/NAME or builtin:NAME.
-        host: Address at which to listen; 0.0.0.0 for this machine's whole network.
-        port: Port; 0 is any that is free.
-        allow_host: Further names of the server, for a reverse proxy.
+        host: Address to listen on; 0.0.0.0 for this machine's whole network.
+        port: Port; 0 picks a free one.
+        allow_host: Other host names to accept, such as a reverse proxy's.
         token_file: File with the token that clients need; by default the environment variable
             CROSSIMAGE_TOKEN, and no token if that is not set.
         device: Where the networks compute; auto is the GPU if there is one.
         precision: Arithmetic of translations.
-        memory: Memory to use, such as 2GB; auto: what is free. Images that do not fit as a whole
+        memory: Memory to use, such as 2GB; auto: all that is free. Images that do not fit
             are translated in strips of rows, with the same results.
         batch_size: Images of one size that are translated together.
-        waiting: Requests that may wait for a device; further ones are answered 503.
-        timeout: Seconds in which a request is answered.
-        max_bytes: Bytes of a request.
-        max_pixels: Pixels of an image that are decoded at once; larger images are refused.
-        threads: Threads that compute on the CPU; by default one per core that nothing else uses.
+        waiting: Requests that may wait for a device; more get 503.
+        timeout: Most seconds until a request is answered.
+        max_bytes: Most bytes in a request.
+        max_pixels: Most pixels an image may have; larger images are refused.
+        threads: CPU threads to use; by default one per core that nothing else uses.
     """
     if not models:
         raise ValueError("name a model to serve: a run folder, a model file or an address")
@@ -87,16 +87,16 @@ def demo(
     device: str = "auto",
     threads: Threads = None,
 ) -> None:
-    """Try trained models on a page in the browser until interrupted.
+    """Try trained models in the browser; Ctrl-C stops it.
 
     Args:
         models: Runs, model files, exported models (.onnx) or addresses (hf://OWNER/NAME), shown
             side by side; none: the built-in model, builtin:outlines.
-        port: Port; 0 is any that is free.
-        host: Address at which to listen; 0.0.0.0 for this machine's whole network.
-        allow_host: Further names of the server, for a reverse proxy.
+        port: Port; 0 picks a free one.
+        host: Address to listen on; 0.0.0.0 for this machine's whole network.
+        allow_host: Other host names to accept, such as a reverse proxy's.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
-        threads: Threads that compute on the CPU; by default one per core that nothing else uses.
+        threads: CPU threads to use; by default one per core that nothing else uses.
     """
     check_early(*models, device=device, threads=threads)
     check_port(port)

@@ -56,7 +56,7 @@ def study_make(
         set: Settings of the study, such as questions=100 or trials=20; study.yaml lists them all.
         config: Make a study again, with the settings of an earlier one.
         add: Add questions to a study; its votes are kept.
-        max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
+        max_pixels: Most pixels an image may have, by default 268,435,456; larger
             images are refused.
     """
     limit_pixels(max_pixels)
@@ -111,9 +111,9 @@ def study_serve(
 
     Args:
         study: Folder of the study.
-        port: Port; 0 is any that is free.
-        host: Address at which to listen; 0.0.0.0 for this machine's whole network.
-        allow_host: Further names of the server, for a reverse proxy.
+        port: Port; 0 picks a free one.
+        host: Address to listen on; 0.0.0.0 for this machine's whole network.
+        allow_host: Other host names to accept, such as a reverse proxy's.
     """
     from crossimage.study.web.serve import serve_study
 

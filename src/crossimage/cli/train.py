@@ -53,14 +53,14 @@ def train(
         init: Run, model file, checkpoint or address of a model (hf://OWNER/NAME) whose networks and
             weights a new run starts from, including the discriminators if it is a run or
             checkpoint.
-        budget: Time that a new run shall take, such as 90s, 20m, 2h or 1d: the number of steps is
+        budget: Time for a new run, such as 90s, 20m, 2h or 1d: the number of steps is
             chosen by their speed, and the schedule is scaled to it.
-        finish: Time in which a run that has begun shall end; its learning rate falls to 0 by then.
+        finish: Finish a run already started within this time; its learning rate falls to 0.
         devices: Number of processes on this machine, each with its own device (1).
         device: Where to compute: auto, cpu, cuda, cuda:1, mps, ...
-        accept_data_change: Continue a run although its images are others than before, such as after
+        accept_data_change: Continue a run although its images have changed, such as after
             unreadable ones were removed; the run records the change.
-        max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
+        max_pixels: Most pixels an image may have, by default 268,435,456; larger
             images are refused.
     """
     limit_pixels(max_pixels)

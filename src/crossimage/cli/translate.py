@@ -119,16 +119,16 @@ def translate(
         gpus: With --engine, the share of a GPU that each worker takes, such as 1 or 0.25.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
         precision: bf16 is about three times as fast on hardware that supports it, but not exact.
-        memory: Memory to use, such as 2GB; auto: what is free. Images that do not fit as a whole
+        memory: Memory to use, such as 2GB; auto: all that is free. Images that do not fit
             are translated in strips of rows, with the same results.
-        threads: Threads that compute on the CPU; by default one per core that nothing else uses.
+        threads: CPU threads to use; by default one per core that nothing else uses.
             With --engine, the CPUs of each worker, by default 1.
         value_range: Lowest and highest value of images of more than 8 bits; by default those that
             the model was trained with.
-        max_pixels: Pixels of an image that are decoded at once, by default 268,435,456; larger
+        max_pixels: Most pixels an image may have, by default 268,435,456; larger
             images are refused.
         set: Settings that may be changed after training, such as test_mode=eval or
-            value_range=0,4095; also without --set.
+            value_range=0,4095; --set may be omitted.
     """
     from crossimage.cli.overrides import parse_overrides
 
@@ -297,7 +297,7 @@ def sample(
         format: File type of the images (png, jpg, webp, bmp, tif).
         batch_size: Images that the networks generate at a time.
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
-        threads: Threads that compute on the CPU; by default one per core that nothing else uses.
+        threads: CPU threads to use; by default one per core that nothing else uses.
     """
     check_early(run, device=device, threads=threads)
     check_counts(samples=samples, batch_size=batch_size)

@@ -48,7 +48,7 @@ def video(
 ) -> None:
     """Translate a film with a trained model, all frames with one style.
 
-    Time stamps, sound and subtitles are kept. Interrupted and started again, the command goes on
+    Time stamps, sound and subtitles are kept. If interrupted, the same command continues
     after the last finished part of 24 frames.
 
     Args:
@@ -72,10 +72,10 @@ def video(
             noise of their own (dropout).
         device: Where to compute: auto, cpu, cuda, cuda:1, ...
         precision: bf16 is about three times as fast on hardware that supports it, but not exact.
-        memory: Memory to use, such as 2GB; auto: what is free. Frames that do not fit as a whole
+        memory: Memory to use, such as 2GB; auto: all that is free. Frames that do not fit
             are translated in strips of rows, with the same results.
-        threads: Threads that compute on the CPU; by default one per core that nothing else uses.
-        max_pixels: Pixels of a frame that are decoded at once, by default 268,435,456; larger
+        threads: CPU threads to use; by default one per core that nothing else uses.
+        max_pixels: Most pixels a frame may have, by default 268,435,456; larger
             ones are refused.
         set: Settings that may be changed after training, such as test_mode=eval; also without
             --set.

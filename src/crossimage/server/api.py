@@ -38,7 +38,7 @@ class Api:
     Args:
         models: Its models.
         token: What clients prove themselves by (``Authorization: Bearer ...``); empty: nothing.
-        timeout: Seconds in which a request is answered.
+        timeout: Most seconds until a request is answered.
 
     Attributes:
         routes: What it answers.

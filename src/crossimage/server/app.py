@@ -32,8 +32,8 @@ def guarded(
 
     Args:
         routes: The API, and pages if there are any.
-        max_bytes: Bytes of a request.
-        hosts: Further names of the server, for reverse proxies.
+        max_bytes: Most bytes in a request.
+        hosts: Other host names to accept, such as a reverse proxy's.
         headers: The headers of all answers.
     """
     app = Starlette(

@@ -70,7 +70,7 @@ class Guard:
     Args:
         app: What answers the others.
         limits: The limits of bodies.
-        hosts: Further names of the server, for reverse proxies.
+        hosts: Other host names to accept, such as a reverse proxy's.
         headers: The headers of all answers.
         refuse: Makes the answer to a request that is refused.
     """

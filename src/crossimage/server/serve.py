@@ -28,16 +28,16 @@ class ServeOptions:
     """How models are served.
 
     Attributes:
-        host: Address at which to listen.
-        port: Port; 0: any that is free.
-        hosts: Further names of the server, for reverse proxies.
+        host: Address to listen on.
+        port: Port; 0 picks a free one.
+        hosts: Other host names to accept, such as a reverse proxy's.
         device: Where the networks compute.
         precision: Arithmetic of translations.
         memory: Memory that translations may take, such as ``2GB``; ``auto``: what is free.
         batch_size: Images that are translated together.
-        waiting: Requests that may wait; further ones are answered 503.
-        max_bytes: Bytes of a request.
-        timeout: Seconds in which a request is answered.
+        waiting: Requests that may wait; more get 503.
+        max_bytes: Most bytes in a request.
+        timeout: Most seconds until a request is answered.
         token_file: A file that holds the token; None: the environment variable, if it is set.
     """
 

@@ -75,8 +75,8 @@ def run_training(
         devices: Processes of this machine, each with its own device; ``torchrun`` sets their
             number itself.
         device: The kind of device, or one GPU such as ``cuda:1``.
-        budget: Time that a new run shall take, such as ``20m``.
-        finish: Time in which a run that has begun shall end.
+        budget: Time for a new run, such as ``20m``.
+        finish: Time within which a run already started ends.
         accept_data_change: Continue a run although its images have changed.
         validator: Makes what evaluates the run on its way, if its setting ``evaluate_every`` is not
             0.

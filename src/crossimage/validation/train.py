@@ -55,10 +55,10 @@ def train(
             the same was asked is continued, and otherwise the next number is taken.
         init_from: A run, model file or checkpoint, whose networks and weights a new run starts
             from.
-        budget: Time that a new run shall take, such as ``"90s"``, ``"20m"``, ``"2h"`` or ``"1d"``.
+        budget: Time for a new run, such as ``"90s"``, ``"20m"``, ``"2h"`` or ``"1d"``.
             Some steps are timed first, and then the number of steps is chosen and the schedule
             scaled to it. The run records them, so that the same call continues it.
-        finish: Time in which a run that has begun shall end: its learning rate falls to 0 by then.
+        finish: Time within which a run already started ends: its learning rate falls to 0 by then.
             The run records the last step, so that the same call continues it.
         device: Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         accept_data_change: Continue a run although its images have changed, for example because

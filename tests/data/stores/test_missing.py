@@ -54,4 +54,4 @@ def test_what_is_there_or_is_looked_up_later_is_not_missing(given: str, here: Pa
 )
 def test_the_nearest_name_in_the_folder_is_suggested(given: str, near: str) -> None:
     error = missing(given, "--real", "expected a folder")
-    assert str(error) == f"there is no {given}, which --real names{near}"
+    assert str(error) == f"there is no {given}, given with --real{near}"

@@ -60,8 +60,7 @@ def test_a_new_run_takes_what_is_free_and_says_why(machine: SimpleNamespace) -> 
     count, heard = choose()
     assert count == 3
     assert heard.said == [
-        "computing with 3 threads: other programs keep 5.1 of 8 cores busy (threads=N sets another "
-        "number)"
+        "using 3 threads: other programs keep 5.1 of 8 cores busy (threads=N sets another number)"
     ]
 
 
@@ -84,7 +83,7 @@ def test_processes_share_the_cores_and_one_is_left_to_those_that_load_images(
 
 def test_a_continued_run_takes_as_many_as_before(machine: SimpleNamespace) -> None:
     count, heard = choose(4)
-    assert count == 4 and heard.said == ["computing with 4 threads: as before"]
+    assert count == 4 and heard.said == ["using 4 threads: as before"]
     machine.others = 6.0
     count, heard = choose(4)
     assert count == 4 and "although other programs keep 6.0 of 8 cores busy" in heard.said[0]

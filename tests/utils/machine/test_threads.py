@@ -33,17 +33,15 @@ def test_busy_cores_are_left_to_those_who_use_them(others: float, count: int) ->
     if chosen.fewer:
         assert f"other programs keep {others:.1f} of 8 cores busy (say so)" in str(chosen)
     else:
-        assert str(chosen) == "computing with 8 threads: it may use 8 cores, and nothing else does"
+        assert str(chosen) == "using 8 threads: it may use 8 cores, and nothing else does"
 
 
 def test_a_number_that_is_set_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_threads(3, load=load(8.0)).count == 3
     more = choose_threads(9, load=load(0.0))
-    assert str(more) == "computing with 9 threads: as set, more than the 8 cores it may use"
+    assert str(more) == "using 9 threads: as set, more than the 8 cores it may use"
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
-    assert (
-        str(choose_threads(load=load(8.0))) == "computing with 8 threads: as OMP_NUM_THREADS sets"
-    )
+    assert str(choose_threads(load=load(8.0))) == "using 8 threads: as OMP_NUM_THREADS sets"
 
 
 def test_quotas_and_the_programs_own_number_are_limits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +51,7 @@ def test_quotas_and_the_programs_own_number_are_limits(monkeypatch: pytest.Monke
     monkeypatch.setattr(module, "cores", lambda: 2)
     assert choose_threads(load=load(0.0)).count == 2
     monkeypatch.setattr(module, "cores", lambda: 1)
-    assert str(choose_threads(load=load(0.0))) == "computing with 1 thread: it may use 1 core"
+    assert str(choose_threads(load=load(0.0))) == "using 1 thread: it may use 1 core"
 
 
 def test_small_work_takes_few_threads_and_says_so() -> None:

@@ -43,8 +43,8 @@ def make_frames(
     Args:
         out: The folder to create; removed after an error.
         film: A film, or a folder of films.
-        every: Take one frame in so many.
-        fps: Take so many frames per second of the film. By default, if ``every`` is not given
+        every: Take every N-th frame.
+        fps: Frames to take per second of the video. By default, if ``every`` is not given
             either, one.
         size: Shorter side in pixels to which larger frames are reduced; None: they keep theirs.
         workers: Films read at the same time; None: as many as there are cores.

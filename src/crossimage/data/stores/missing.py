@@ -50,7 +50,7 @@ def missing(path: str, flag: str = "", advice: str = "") -> FileNotFoundError:
         advice: What to do, a clause, where no name is near.
     """
     place = local_path(as_path(path, "the path", stores=True))
-    names = f", which {flag} names" if flag else ""
+    names = f", given with {flag}" if flag else ""
     advice = f"; {advice}" if advice else ""
     return FileNotFoundError(f"there is no {path}{names}{_nearest(place, path) or advice}")
 

@@ -25,10 +25,10 @@ def run_demo(
 
     Args:
         models: Runs, model files, exported models and addresses; none: the built-in model.
-        host: Address at which to listen.
-        port: Port; 0: any that is free.
+        host: Address to listen on.
+        port: Port; 0 picks a free one.
         device: Where the networks compute.
-        hosts: Further names of the server, for reverse proxies.
+        hosts: Other host names to accept, such as a reverse proxy's.
         announce: Called with the address of the page.
 
     Raises:

@@ -39,7 +39,7 @@ class StudyApp:
         settings: Its settings.
         store: Its database.
         admin_token: Opens the admin page.
-        hosts: Further names of the server, for reverse proxies.
+        hosts: Other host names to accept, such as a reverse proxy's.
     """
 
     def __init__(

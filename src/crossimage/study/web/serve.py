@@ -65,9 +65,9 @@ def serve_study(
 
     Args:
         folder: Folder of the study.
-        host: Address at which to listen.
-        port: Port; 0: any that is free.
-        hosts: Further names of the server, for reverse proxies.
+        host: Address to listen on.
+        port: Port; 0 picks a free one.
+        hosts: Other host names to accept, such as a reverse proxy's.
         announce: Called with the address of the page and that of the admin page.
 
     Raises:

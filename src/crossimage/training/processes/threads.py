@@ -118,7 +118,7 @@ class RunThreads:
                 else f"this process may use {numbered(there, 'core')}"
             )
             busy = f", although {used} (threads=N sets another number; {differ})"
-        self._listener.say(f"computing with {numbered(before)}: as before{busy}")
+        self._listener.say(f"using {numbered(before)}: as before{busy}")
         return before
 
 

@@ -35,7 +35,7 @@ class Threads:
 
     def __str__(self) -> str:
         """Describe the choice in one line."""
-        return f"computing with {numbered(self.count)}: {self.why}"
+        return f"using {numbered(self.count)}: {self.why}"
 
 
 def numbered(count: int, noun: str = "thread") -> str:
