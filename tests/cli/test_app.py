@@ -74,7 +74,7 @@ def _impossible(run: str, folder: Path) -> list[tuple[list[str], str]]:
     wrong = [
         ([*command.split(), *whole[command], flag, value], said)
         for given, value, text in (
-            (numbers, "0", "{} must be "), (paths, none, "there is no " + none + ", which {} names")
+            (numbers, "0", "{} must be "), (paths, none, "there is no " + none + ", given with {}")
         )
         for flag, commands in given.items()
         for command in commands

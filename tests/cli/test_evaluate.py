@@ -283,7 +283,7 @@ def test_files_of_weights_are_named_if_they_do_not_exist_and_a_gap_if_they_are_w
     other = {"--features": "--lpips-weights", "--lpips-weights": "--features"}[flag]
     command = (*command, other, "random", "--out", tmp_path / "out")
     assert evaluate(*command, flag, tmp_path / "no.pth") == 2
-    assert f"no.pth, which {flag} names, does not exist" in capsys.readouterr().err
+    assert f"no.pth, given with {flag}, does not exist" in capsys.readouterr().err
     torch.save({"weight": torch.zeros(3)}, tmp_path / "wrong.pth")
     assert evaluate(*command, flag, tmp_path / "wrong.pth") == 0
     assert "wrong.pth does not hold" in capsys.readouterr().out

@@ -38,7 +38,7 @@ def test_info_knows_exported_models(exported: Path, capsys: pytest.CaptureFixtur
     [
         (["m.pb"], "m.pb: expected the name of a file that ends in .onnx"),
         (["m.onnx", "--to", "boots"], "the model has no domain 'boots'"),
-        (["m.onnx", "--int8", "nowhere"], "there is no nowhere, which --int8 names"),
+        (["m.onnx", "--int8", "nowhere"], "there is no nowhere, given with --int8"),
         (["m.onnx", "--int8", ""], "--int8 is empty"),
         (["m.onnx", "width=3"], "'width' must match the trained weights"),
     ],

@@ -35,7 +35,7 @@ def test_amounts_below_one_are_refused(key: str, value: int) -> None:
 )  # fmt: skip
 def test_files_that_do_not_exist_are_named_with_their_option(key: str, tmp_path: Path) -> None:
     flag = f"--{key.replace('_', '-')}"
-    with pytest.raises(FileNotFoundError, match=f"x.pth, which {flag} names, does not exist"):
+    with pytest.raises(FileNotFoundError, match=f"x.pth, given with {flag}, does not exist"):
         Options(**{key: str(tmp_path / "x.pth")}).check()  # type: ignore[arg-type]
     (tmp_path / "x.pth").touch()
     Options(**{key: str(tmp_path / "x.pth")}).check()  # type: ignore[arg-type]

@@ -130,7 +130,7 @@ class Options:
             ("--vgg-weights", self.vgg_weights, ("random",)),
         ):
             if file is not None and file not in others and not as_path(file, flag).is_file():
-                raise FileNotFoundError(f"{file}, which {flag} names, does not exist")
+                raise FileNotFoundError(f"{file}, given with {flag}, does not exist")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options that were chosen, without those left open, as plain data."""
