@@ -88,6 +88,7 @@ def _impossible(run: str, folder: Path) -> list[tuple[list[str], str]]:
         (["translate", run, there, "--out", "o", "--memory", "lots"], "found 'lots', expected an"),
         (["video", run, none, "--out", "o.mp4"], f"there is no {none}; expected a film"),
         (["ledger", none], f"there is no {none}; expected the folder of results"),
+        (["ledger", f"{none}/%06d.tar"], f"there is no {none}; expected the folder of results"),
         (["serve", run, "--port", "99999"], "--port 99999 is not a port"),
         (["import", "nvlabs-munit", none, "--out", "m.safetensors"], f"there is no {none}"),
         (["study", "analyse", none], f"there is no {none}; expected the folder of a study"),

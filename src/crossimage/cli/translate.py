@@ -233,13 +233,18 @@ def ledger(out: Positional[Out], *, repair: bool = False) -> None:
     The exit status is 1 if results are missing, altered or not made.
 
     Args:
-        out: The folder.
+        out: The folder, or DIR/%06d.tar for tar files in it.
         repair: Drop the lines of missing and altered results and what killed processes left
             unfinished, so that the same translation makes the rest.
     """
+    from crossimage.inference.stores.shards import PATTERN
+
     folder = as_path(out, "the folder of results", stores=True)
-    if is_missing(out, "the folder of results"):
-        raise missing(out, advice="expected the folder of results that crossimage translate wrote")
+    place = str(folder.parent) if folder.name == PATTERN else out
+    if is_missing(place, "the folder of results"):
+        raise missing(
+            place, advice="expected the folder of results that crossimage translate wrote"
+        )
     from crossimage.bulk.audit import audit
     from crossimage.bulk.audit import repair as repair_list
     from crossimage.inference.stores.places import open_results
