@@ -27,7 +27,8 @@ def main() -> None:
         for row in csv.DictReader(table):
             folder = options.out / row["split"] / names[row[options.column]]
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / row["file"]).symlink_to(options.folder.resolve() / row["split"] / row["file"])
+            if not (link := folder / row["file"]).is_symlink():
+                link.symlink_to(options.folder.resolve() / row["split"] / row["file"])
 
 
 if __name__ == "__main__":
