@@ -44,11 +44,18 @@ class Variant:
         name: Its name in the table.
         recipe: The recipe, method or ``.yaml`` file that it follows.
         settings: Settings that differ from the recipe.
+        file: The list that it is from; None if it is a recipe or method itself.
     """
 
     name: str
     recipe: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    file: Path | None = field(default=None, compare=False)
+
+    @property
+    def origin(self) -> str:
+        """What error messages name: the list and the recipe."""
+        return f"{self.file}: {self.recipe}" if self.file else self.recipe
 
     @property
     def folder(self) -> str:
@@ -72,7 +79,6 @@ def find_variants(names: Sequence[str]) -> list[Variant]:
     if not names:
         raise ValueError(f"nothing to train: give recipes, or a list such as {lists()[0]}")
     variants: list[Variant] = []
-    files: list[str] = []  # what begins a message about each of them
     for name in names:
         path = _built_in().get(name) or (expanded(Path(name)) if name.endswith(_SUFFIXES) else None)
         entries = _read_list(path) if path and path.is_file() else None
@@ -81,9 +87,9 @@ def find_variants(names: Sequence[str]) -> list[Variant]:
             variants.append(Variant(name, name))
         else:
             variants += entries
-        files += [f"{path}: " if entries is not None else ""] * (len(variants) - len(files))
     folders = [variant.folder for variant in variants]
-    for file, variant in zip(files, variants, strict=True):
+    for variant in variants:
+        file = f"{variant.file}: " if variant.file else ""
         if not variant.folder or folders.count(variant.folder) > 1:
             raise ValueError(
                 f"{file}the name '{cut(variant.name)}' leads to the run folder "
@@ -115,7 +121,7 @@ def check_variants(variants: Sequence[Variant], overrides: Mapping[str, Any]) ->
     for variant in variants:
         method, settings = resolve(variant.recipe)
         config = find_method(method, variant.recipe).Config
-        build(config, settings, _merged(variant.settings, overrides), source=variant.recipe)
+        build(config, settings, _merged(variant.settings, overrides), source=variant.origin)
 
 
 def train_variant(
@@ -185,4 +191,4 @@ def _read_list(path: Path) -> list[Variant] | None:
             "trainings, each with name, recipe and, where something differs from the recipe, "
             "settings"
         ) from None
-    return [Variant(entry.name, entry.recipe, entry.settings) for entry in entries]
+    return [Variant(entry.name, entry.recipe, entry.settings, path) for entry in entries]
