@@ -41,7 +41,7 @@ import crossimage
 from crossimage.data.images.files import read_image, to_pil
 from crossimage.data.images.resize import resize_to_cover
 from crossimage.data.sources.folders import find_images
-from crossimage.evaluation.networks.inception import FeatureNetwork
+from crossimage.evaluation.networks.inception import FeatureExtractor
 from crossimage.evaluation.networks.open import open_features
 from crossimage.utils.files import write_text
 
@@ -100,7 +100,7 @@ def main() -> None:
 
 
 def measure(
-    images: int, kind: str, seed: int, options: argparse.Namespace, network: FeatureNetwork
+    images: int, kind: str, seed: int, options: argparse.Namespace, network: FeatureExtractor
 ) -> dict[str, Any]:
     """Train on a part of the images, and return the figures of the run."""
     run = options.runs / f"{images}-{kind.replace(',', '-')}-{seed}"
@@ -157,7 +157,7 @@ def read(paths: Sequence[Path], size: int) -> Tensor:
     return torch.cat([resize_to_cover(x.reshape(1, *x.shape[-3:]), (size, size)) for x in images])
 
 
-def features(network: FeatureNetwork, x: Tensor) -> Tensor:
+def features(network: FeatureExtractor, x: Tensor) -> Tensor:
     """Return features (N, D) of images in [-1, 1]."""
     pixels = ((x + 1) * 127.5).round().to(torch.uint8)
     parts = torch.split(pixels, 50)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from crossimage.config import Companion, Config, Layout
 from crossimage.data.build import build_dataset, find_source
-from crossimage.data.datasets import Images
+from crossimage.data.datasets import ImageDataset
 from crossimage.methods import METHODS
 from crossimage.utils.machine.usage_reports import send_no_reports
 
@@ -192,7 +192,7 @@ def open_dataset(
     layout: Layout = "unpaired",
     class_letters: Collection[str] = (),
     companions: Mapping[str, Companion] | None = None,
-) -> Images:
+) -> ImageDataset:
     """The samples of a data set, with the config completed by the data's facts."""
     source = find_source(str(data), config, layout, class_letters, companions)
     return build_dataset(source, config.complete(source.facts))

@@ -23,7 +23,7 @@ import crossimage
 from crossimage import train
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import build
-from crossimage.data.datasets import Images
+from crossimage.data.datasets import ImageDataset
 from crossimage.data.loader import LoadedBatch, Sample, collate
 from crossimage.inference.translator import Translator
 from crossimage.methods import METHODS
@@ -294,16 +294,16 @@ def test_a_continued_run_is_the_uninterrupted_one(
 
 def poison_sample(monkeypatch: pytest.MonkeyPatch, *numbers: int) -> None:
     """Put a pixel that is not finite into every image of some samples."""
-    real = Images.__getitem__
+    real = ImageDataset.__getitem__
 
-    def poisoned(self: Images, number: int) -> Sample:
+    def poisoned(self: ImageDataset, number: int) -> Sample:
         sample = real(self, number)
         if number in numbers:
             for image in sample.images.values():
                 image[:, 5, 5] = float("inf")
         return sample
 
-    monkeypatch.setattr(Images, "__getitem__", poisoned)
+    monkeypatch.setattr(ImageDataset, "__getitem__", poisoned)
 
 
 def poison_loss(monkeypatch: pytest.MonkeyPatch, name: str, step: int, player: str) -> None:

@@ -12,8 +12,7 @@ import pytest
 import torch
 
 from crossimage.config import Config
-from crossimage.data import datasets
-from crossimage.data import deaths as deaths_of
+from crossimage.data import datasets, worker_crashes
 from crossimage.data import loader as batches
 from crossimage.data.loader import Sample, collate, load_batches
 from crossimage.utils.signals import STOP_SIGNALS
@@ -251,5 +250,5 @@ def test_a_file_that_ended_its_reader_is_tried_again_in_a_process_of_its_own(une
     )
     known = {data.domains[0].name: {path: reason}}
     assert not any(data.still_unreadable(known).values())  # it has been repaired
-    monkeypatch.setattr(deaths_of, "_TRY", "import os; os.abort()")
+    monkeypatch.setattr(worker_crashes, "_TRY", "import os; os.abort()")
     assert data.still_unreadable(known)[data.domains[0].name] == {path: reason}

@@ -8,14 +8,14 @@ from PIL import Image
 
 from crossimage import train
 from crossimage.config import build
-from crossimage.data.datasets import Images
+from crossimage.data.datasets import ImageDataset
 from crossimage.data.images.files import read_image
 from crossimage.data.images.resize import shrink
 from crossimage.methods.srgan import SRGANConfig
 from tests.conftest import open_dataset, small
 
 
-def opened(data: Path, **changes: Any) -> Images:
+def opened(data: Path, **changes: Any) -> ImageDataset:
     config = build(SRGANConfig, small("srgan", **changes))
     return open_dataset(data, config, "super_resolution")
 

@@ -10,8 +10,8 @@ from PIL import Image
 
 from crossimage.config import Config
 from crossimage.data.inspect import inspect
+from crossimage.doctor.appearance import Appearances
 from crossimage.doctor.diagnosis import Diagnosis, diagnose
-from crossimage.doctor.looks import Looks
 from tests.data.make.test_split import save, smooth
 
 
@@ -39,11 +39,11 @@ def label_maps(folder: Path, count: int = 4, classes: int = 12) -> Path:
 
 
 def diagnosed(folder: Path, config: Config | None = None, **known: Any) -> Diagnosis:
-    looks = Looks()
+    appearances = Appearances()
     report = inspect(
-        str(folder), config or Config(resize=32, crop=(32, 32)), look=looks.add, **known
+        str(folder), config or Config(resize=32, crop=(32, 32)), on_image=appearances.add, **known
     )
-    return diagnose(report, looks)
+    return diagnose(report, appearances)
 
 
 def warned(diagnosis: Diagnosis) -> str:

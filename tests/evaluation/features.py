@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from crossimage.evaluation.metrics.distribution import (
     Statistics,
 )
-from crossimage.evaluation.networks.inception import FeatureNetwork
+from crossimage.evaluation.networks.inception import FeatureExtractor
 
 CPU = torch.device("cpu")
 DIM, CLASSES = 24, 7
@@ -20,7 +20,7 @@ class Averages(nn.Module):
         return features, features[:, :CLASSES] * 2
 
 
-FEATURES = FeatureNetwork(
+FEATURES = FeatureExtractor(
     Averages(), DIM, CPU, "first pixels", "torch 0", "averages", comparable=True
 )
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from crossimage.data.datasets import Images
+from crossimage.data.datasets import ImageDataset
 from crossimage.data.loader import Sample
 from tests.conftest import slow, small
 from tests.faults.harness import (
@@ -76,16 +76,16 @@ def test_two_processes_are_two_micro_batches_bit_for_bit(
 
 def poison_three_samples() -> None:
     """Put pixels that are not finite into samples that only the second process sees."""
-    real = Images.__getitem__
+    real = ImageDataset.__getitem__
 
-    def poisoned(self: Images, number: int) -> Sample:
+    def poisoned(self: ImageDataset, number: int) -> Sample:
         sample = real(self, number)
         if number in (3, 6, 15):
             for image in sample.images.values():
                 image[:] = float("nan")
         return sample
 
-    Images.__getitem__ = poisoned  # type: ignore[method-assign]
+    ImageDataset.__getitem__ = poisoned  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize("method", ["munit", slow("cyclegan")])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from crossimage.checkpoints.run_folder import lock
-from crossimage.runs.comparison import Comparison, Row, compare_runs, duration
+from crossimage.runs.comparison import Comparison, ComparisonRow, compare_runs, duration
 from tests.runs.folders import report, run_folder
 
 
@@ -16,7 +16,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path / "work")
 
 
-def named(rows: list[Row]) -> dict[str, list[str]]:
+def named(rows: list[ComparisonRow]) -> dict[str, list[str]]:
     return {row.name: row.values for row in rows}
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import numpy as np
 from PIL import Image
 
-from crossimage.study.make import Made, make_study
+from crossimage.study.make import MadeStudy, make_study
 
 
 def folders(root: Path, *names: str, count: int = 12, size: int = 24) -> dict[str, str]:
@@ -39,7 +39,7 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 
 
-def make_small(root: Path, protocol: str, size: int = 24, **changes: Any) -> Made:
+def make_small(root: Path, protocol: str, size: int = 24, **changes: Any) -> MadeStudy:
     """Make a small study of a protocol in ``root / "study"``."""
     names = ("one", "two") if protocol != "choice" else ("one", "two", "three")
     methods = folders(root, *names, size=size)

@@ -15,7 +15,7 @@ from crossimage.data.films.opening import FilmError
 from crossimage.data.images.checks.limit import max_pixels_kept, set_max_pixels
 from crossimage.data.images.pixels import BombError
 from crossimage.video.animations import Animation, AnimationSink, is_animation
-from crossimage.video.film import Facts, Frame, Pixels
+from crossimage.video.film import FilmInfo, Frame, Pixels
 
 
 def shapes(count: int, size: tuple[int, int] = (32, 24)) -> list[Image.Image]:
@@ -39,10 +39,10 @@ class Film:
     def __init__(self, images: list[Image.Image], durations: list[int], **facts: Any) -> None:
         stamps = [Fraction(sum(durations[:i]), 1000) for i in range(len(durations) + 1)]
         self.images = [np.asarray(image) for image in images]
-        self.facts = Facts(Path("film"), images[0].size, stamps[:-1], stamps[-1], **facts)
+        self.info = FilmInfo(Path("film"), images[0].size, stamps[:-1], stamps[-1], **facts)
 
     def frames(self, start: int = 0) -> Any:
-        for time, pixels in list(zip(self.facts.times, self.images, strict=True))[start:]:
+        for time, pixels in list(zip(self.info.times, self.images, strict=True))[start:]:
             yield Frame(time, pixels)
 
 
@@ -66,35 +66,35 @@ def test_time_stamps_and_loops_are_kept(tmp_path: Path, suffix: str) -> None:
     path = saved(tmp_path / f"a{suffix}", images, duration=durations, loop=0)
     film = Animation(path)
     assert is_animation(path)
-    assert film.facts.size == (32, 24)
-    assert [float(t) for t in film.facts.times] == [0, 0.04, 0.24, 0.31]
-    assert float(film.facts.end) == 0.41
-    assert film.facts.loops == 0
+    assert film.info.size == (32, 24)
+    assert [float(t) for t in film.info.times] == [0, 0.04, 0.24, 0.31]
+    assert float(film.info.end) == 0.41
+    assert film.info.loops == 0
     again = written(tmp_path / f"b{suffix}", Film(images, durations, loops=3))
-    assert list(again.facts.times) == list(film.facts.times)
-    assert again.facts.end == film.facts.end
-    assert again.facts.loops == 3
+    assert list(again.info.times) == list(film.info.times)
+    assert again.info.end == film.info.end
+    assert again.info.loops == 3
     assert np.array_equal(pixels(film, 2)[0], pixels(film)[2])
 
 
 def test_a_gif_that_says_nothing_is_played_once(tmp_path: Path) -> None:
     images = shapes(3)
-    assert Animation(saved(tmp_path / "a.gif", images, duration=50)).facts.loops == 1
-    assert written(tmp_path / "b.gif", Film(images, [50] * 3, loops=1)).facts.loops == 1
-    assert written(tmp_path / "c.gif", Film(images, [50] * 3)).facts.loops == 0
+    assert Animation(saved(tmp_path / "a.gif", images, duration=50)).info.loops == 1
+    assert written(tmp_path / "b.gif", Film(images, [50] * 3, loops=1)).info.loops == 1
+    assert written(tmp_path / "c.gif", Film(images, [50] * 3)).info.loops == 0
 
 
 def test_frames_without_a_duration_last_as_long_as_in_browsers(tmp_path: Path) -> None:
     film = Animation(saved(tmp_path / "a.gif", shapes(3), duration=[0, 10, 20]))
-    assert [float(t) for t in film.facts.times] == [0, 0.1, 0.2]
-    assert float(film.facts.end) == 0.22
-    assert any("2 of 3 frames" in note for note in film.facts.notes)
+    assert [float(t) for t in film.info.times] == [0, 0.1, 0.2]
+    assert float(film.info.end) == 0.22
+    assert any("2 of 3 frames" in note for note in film.info.notes)
 
 
 def test_a_single_image_is_a_film_of_one_frame(tmp_path: Path) -> None:
     for suffix in (".gif", ".webp"):
         film = Animation(saved(tmp_path / f"a{suffix}", shapes(1)))
-        assert len(film.facts.times) == len(pixels(film)) == 1
+        assert len(film.info.times) == len(pixels(film)) == 1
 
 
 def test_partial_frames_are_drawn_on_what_is_left_behind(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_transparent_parts_are_white(tmp_path: Path) -> None:
         )
         film = Animation(path)
         assert pixels(film)[0][0, 6].tolist() == [255, 255, 255]
-        assert any("transparent parts" in note for note in film.facts.notes)
+        assert any("transparent parts" in note for note in film.info.notes)
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp"])
@@ -175,7 +175,7 @@ def test_what_is_still_stays_exactly_the_same_in_a_gif(tmp_path: Path) -> None:
 
 def test_equal_frames_are_kept_in_a_gif(tmp_path: Path) -> None:
     film = written(tmp_path / "a.gif", Film([shapes(1)[0]] * 3, [50] * 3))
-    assert len(film.facts.times) == 3
+    assert len(film.info.times) == 3
 
 
 def test_frames_too_short_for_a_gif_are_said(tmp_path: Path) -> None:

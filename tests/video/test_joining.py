@@ -54,7 +54,7 @@ def test_sound_subtitles_titles_and_chapters_are_kept(
         assert container.metadata["title"] == "A square grows"
         assert container.streams.audio[0].metadata["language"] == "fin"
         assert container.chapters()[0]["metadata"]["title"] == "Beginning"
-    assert open_source(out).facts.times == source.facts.times
+    assert open_source(out).info.times == source.info.times
 
 
 def test_what_a_format_cannot_hold_is_named(tmp_path: Path) -> None:
@@ -79,8 +79,8 @@ def test_time_stamps_are_kept_exactly(tmp_path: Path, settings: dict[str, Any]) 
     film = write_film(tmp_path / "film.mp4", 10, **settings)
     source, _ = copied(film, tmp_path / "out.mp4", length=4)
     result = open_source(tmp_path / "out.mp4")
-    assert result.facts.times == source.facts.times
-    assert result.facts.end == source.facts.end
+    assert result.info.times == source.info.times
+    assert result.info.end == source.info.end
 
 
 def test_an_offset_between_image_and_sound_is_kept(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_colours_are_those_of_players_that_follow_the_tags(
     sink = open_sink(tmp_path / "out.mp4", source)
     pixels = np.broadcast_to(np.array(COLOUR, np.uint8), (size[1], size[0], 3)).copy()
     pixels[-1], pixels[:, -1] = 90, 90
-    frames = [Frame(time, pixels) for time in source.facts.times]
+    frames = [Frame(time, pixels) for time in source.info.times]
     part = tmp_path / "part"
     part.write_bytes(sink.part(frames))
     sink.join([part], tmp_path / "out.mp4")
@@ -128,7 +128,7 @@ def test_colours_are_those_of_players_that_follow_the_tags(
 def test_the_shape_of_pixels_is_kept(tmp_path: Path) -> None:
     wide = {"codec": "libx264", "sample_aspect_ratio": Fraction(4, 3)}
     copied(write_film(tmp_path / "film.mp4", 2, **wide), tmp_path / "out.mp4")
-    assert open_source(tmp_path / "out.mp4").facts.aspect == Fraction(4, 3)
+    assert open_source(tmp_path / "out.mp4").info.aspect == Fraction(4, 3)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])

@@ -23,11 +23,11 @@ def frames(folder: Path, *names: str, size: tuple[int, int] = (8, 6)) -> Path:
 def test_frames_are_read_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     folder = frames(tmp_path / "f", "shot 9.png", "shot 10.png", "shot 11.png")
     film = FrameFolder(folder)
-    assert film.facts.size == (8, 6)
-    assert film.facts.times == [0, Fraction(1, 25), Fraction(2, 25)]
+    assert film.info.size == (8, 6)
+    assert film.info.times == [0, Fraction(1, 25), Fraction(2, 25)]
     assert [int(frame.pixels[0, 0, 0]) for frame in film.frames()] == [0, 10, 20]
     assert [int(frame.pixels[0, 0, 0]) for frame in film.frames(2)] == [20]
-    assert any("25 frames per second are assumed" in note for note in film.facts.notes)
+    assert any("25 frames per second are assumed" in note for note in film.info.notes)
 
 
 def test_a_missing_number_is_named(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_a_missing_number_is_named(tmp_path: Path) -> None:
 
 def test_numbers_in_equal_steps_are_a_film_and_said(tmp_path: Path) -> None:
     folder = frames(tmp_path / "f", *(f"cam_{i:05}.png" for i in (390, 420, 450)))
-    assert any("steps of 30" in note for note in FrameFolder(folder).facts.notes)
+    assert any("steps of 30" in note for note in FrameFolder(folder).info.notes)
 
 
 @pytest.mark.parametrize("name", ["poster.png", "other_00003.png"])
@@ -71,7 +71,7 @@ def test_other_files_are_counted(tmp_path: Path) -> None:
     folder = frames(tmp_path / "f", "frame_1.png", "frame_2.png")
     (folder / "notes.txt").write_text("x")
     (folder / ".DS_Store").write_bytes(b"x")
-    assert any("holds 2 files that are not images" in n for n in FrameFolder(folder).facts.notes)
+    assert any("holds 2 files that are not images" in n for n in FrameFolder(folder).info.notes)
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:

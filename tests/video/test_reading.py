@@ -48,7 +48,7 @@ def test_a_film_can_be_read_from_any_frame_on(
 ) -> None:
     film = FilmFile(write_film(tmp_path / f"film{suffix}", 20, 25, **settings))
     whole = list(film.frames())
-    assert [frame.time for frame in whole] == list(film.facts.times)
+    assert [frame.time for frame in whole] == list(film.info.times)
     assert len(whole) == 20
     for start in (1, 6, 13, 19):
         for one, other in zip(whole[start:], film.frames(start), strict=True):
@@ -58,21 +58,21 @@ def test_a_film_can_be_read_from_any_frame_on(
 
 def test_times_are_exact_and_those_of_the_film(tmp_path: Path) -> None:
     film = FilmFile(write_film(tmp_path / "film.mp4", 20, stamps=IRREGULAR))
-    assert film.facts.times == [Fraction(stamp, 100) for stamp in IRREGULAR]
-    assert film.facts.size == (64, 48)
+    assert film.info.times == [Fraction(stamp, 100) for stamp in IRREGULAR]
+    assert film.info.size == (64, 48)
     late = FilmFile(write_film(tmp_path / "late.mp4", 3, stamps=[50, 60, 70]))
-    assert late.facts.times[0] == Fraction(1, 2)
+    assert late.info.times[0] == Fraction(1, 2)
 
 
 def test_films_cut_from_a_stream_begin_at_zero(tmp_path: Path) -> None:
     film = FilmFile(write_film(tmp_path / "film.ts", 5, 25, codec="mpeg2video"))
     assert film.offset < 0
-    assert film.facts.times == [Fraction(number, 25) for number in range(5)]
+    assert film.info.times == [Fraction(number, 25) for number in range(5)]
 
 
 def test_frames_that_refer_to_later_ones_get_their_times_in_avi(tmp_path: Path) -> None:
     film = FilmFile(write_film(tmp_path / "film.avi", 20, 25, codec="libx264"))
-    assert film.facts.times == [Fraction(number, 25) for number in range(20)]
+    assert film.info.times == [Fraction(number, 25) for number in range(20)]
     assert near(list(film.frames())[19].pixels[15, 15], SQUARE)
 
 
@@ -87,7 +87,7 @@ def test_a_broken_frame_is_named_and_replaced_by_the_last_good_one(
     )
     damage(path, 17)
     film = FilmFile(path)
-    (note,) = film.facts.notes
+    (note,) = film.info.notes
     assert note == f"1 frame of {path} is broken and replaced by the last good one: 18 (at 0.85 s)"
     whole = list(film.frames())
     assert [frame.time for frame in whole] == [Fraction(number, 20) for number in range(40)]
@@ -125,9 +125,9 @@ def test_frames_that_depend_on_a_broken_first_one_are_broken(tmp_path: Path) -> 
 
 def test_streams_without_time_stamps_are_as_fast_as_they_state(tmp_path: Path) -> None:
     film = FilmFile(write_film(tmp_path / "film.h264", 20, rate=10, codec="libx264"))
-    assert film.facts.times == [Fraction(number, 10) for number in range(20)]
-    assert film.facts.end == 2
-    assert any("missing or wrong" in note for note in film.facts.notes)
+    assert film.info.times == [Fraction(number, 10) for number in range(20)]
+    assert film.info.end == 2
+    assert any("missing or wrong" in note for note in film.info.notes)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
@@ -163,7 +163,7 @@ def test_frames_that_an_edit_list_cuts_are_not_shown(tmp_path: Path) -> None:
     edit = struct.pack(">4siii", version, 1, length // 2, scale * 5 // 10)  # 5 of 20 frames later
     path.write_bytes(data[:at] + edit + data[at + 16 :])
     film = FilmFile(path)
-    assert film.facts.times == [Fraction(number, 10) for number in range(10)]
+    assert film.info.times == [Fraction(number, 10) for number in range(10)]
     first = next(film.frames()).pixels
     assert near(first[3, 3], SQUARE) and not near(first[9, 9], SQUARE)  # the sixth frame
     assert np.array_equal(list(film.frames())[7].pixels, next(film.frames(7)).pixels)
@@ -186,8 +186,8 @@ def _cut(film: Path, out: Path, begin: int) -> Path:
 def test_a_film_cut_between_key_frames_begins_where_it_was_cut(tmp_path: Path) -> None:
     film = write_film(tmp_path / "film.mp4", 40, codec="libx264", options={"g": "20"})
     cut = FilmFile(_cut(film, tmp_path / "cut.mp4", 7))
-    assert cut.facts.times == [Fraction(number, 10) for number in range(33)]
-    assert not cut.facts.notes
+    assert cut.info.times == [Fraction(number, 10) for number in range(33)]
+    assert not cut.info.notes
     assert np.array_equal(next(cut.frames()).pixels, next(FilmFile(film).frames(7)).pixels)
 
 
@@ -195,8 +195,8 @@ def test_broken_frames_that_are_not_shown_do_not_count(tmp_path: Path) -> None:
     film = write_film(tmp_path / "film.mp4", 40, codec="mpeg4", options={"g": "5"})
     path = _cut(film, tmp_path / "cut.mp4", 7)
     cut = FilmFile(damage(damage(path, 31), 1))  # the second is the last one before the cut
-    assert cut.facts.times == [Fraction(number, 10) for number in range(33)]
-    assert [note.partition(" of ")[0] for note in cut.facts.notes] == ["1 frame"]
+    assert cut.info.times == [Fraction(number, 10) for number in range(33)]
+    assert [note.partition(" of ")[0] for note in cut.info.notes] == ["1 frame"]
 
 
 def test_a_film_that_changes_its_size_is_refused(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_a_film_that_changes_while_it_is_read_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".mp4", ".ts"])
 def test_interlaced_films_are_the_same_from_any_frame_on(tmp_path: Path, suffix: str) -> None:
     film = FilmFile(write_interlaced(tmp_path / f"film{suffix}", 16))
-    assert any("is interlaced; the result has one whole image" in note for note in film.facts.notes)
+    assert any("is interlaced; the result has one whole image" in note for note in film.info.notes)
     whole = list(film.frames())
     assert [frame.time for frame in whole] == [Fraction(number, 25) for number in range(16)]
     for start in (1, 2, 9, 15):
@@ -238,8 +238,8 @@ def test_interlaced_films_are_the_same_from_any_frame_on(tmp_path: Path, suffix:
 
 def test_the_shape_of_pixels_turns_with_the_film(tmp_path: Path) -> None:
     wide = {"codec": "libx264", "sample_aspect_ratio": Fraction(4, 3)}
-    assert FilmFile(write_film(tmp_path / "a.mp4", 2, **wide)).facts.aspect == Fraction(4, 3)
+    assert FilmFile(write_film(tmp_path / "a.mp4", 2, **wide)).info.aspect == Fraction(4, 3)
     turned = FilmFile(write_film(tmp_path / "b.mp4", 2, rotation=90, **wide))
-    assert turned.facts.aspect == Fraction(3, 4)
-    assert turned.facts.size == (48, 64)
+    assert turned.info.aspect == Fraction(3, 4)
+    assert turned.info.size == (48, 64)
     assert next(turned.frames()).pixels.shape == image(0).transpose(1, 0, 2).shape

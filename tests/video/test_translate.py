@@ -59,7 +59,7 @@ def test_all_frames_have_one_style_and_their_times(
     )
     assert (done.path, done.frames, done.kept, list(done.notes)) == (out, COUNT, 0, [])
     source, translated = open_source(film), open_source(out)
-    assert translated.facts.times == source.facts.times
+    assert translated.info.times == source.info.times
     assert calls[-1] == (TRANSLATING, COUNT, COUNT)
     draw = model.draw(3, "", 0, "b")
     for index in (0, 25, 59):
@@ -237,7 +237,7 @@ def test_side_by_side_shows_the_input_left_of_the_output(
 def test_size_and_odd_sizes(model: Predictor, tmp_path: Path) -> None:
     film = write_film(tmp_path / "film.mp4", 3, size=(70, 50))
     translate_film(model, film, tmp_path / "out.mp4", size=33)
-    assert open_source(tmp_path / "out.mp4").facts.size == (46, 34)
+    assert open_source(tmp_path / "out.mp4").info.size == (46, 34)
 
 
 def test_a_reference_gives_the_style(model: Predictor, tmp_path: Path) -> None:

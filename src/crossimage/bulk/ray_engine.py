@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from crossimage.bulk.cluster import Cluster, check_nodes, connected, room_for
-from crossimage.bulk.ray_worker import Task, Worker
+from crossimage.bulk.ray_worker import Worker, WorkerTask
 from crossimage.data.left_out import describe
 from crossimage.data.stores.addresses import store_address
 from crossimage.inference.files.items import Item
@@ -79,7 +79,7 @@ def translate_with_ray(
                 "--engine ray takes files that all machines see, and not addresses; download the "
                 "images first"
             )
-        task = Task(
+        task = WorkerTask(
             model, loading, model_hash(predictor.networks), out.absolute(), to, options,
             plan.planned, cluster.threads,
         )  # fmt: skip
@@ -149,7 +149,7 @@ def _waiting(
     advance: Callable[[int], None],
 ) -> Iterator[Item]:
     """Yield the inputs that are not done, and count the others."""
-    for item, is_done in done.split(plan.items, plan.wanted, pool):
+    for item, is_done in done.split(plan.items, plan.expected, pool):
         if is_done:
             totals.existing += each
             advance(each)
@@ -158,7 +158,7 @@ def _waiting(
 
 
 def _run(
-    ray: Any, task: Task, cluster: Cluster, first: Item, waiting: Iterator[Item]
+    ray: Any, task: WorkerTask, cluster: Cluster, first: Item, waiting: Iterator[Item]
 ) -> Iterator[dict[str, Any]]:
     """Give inputs to workers, and yield what these report of each block.
 

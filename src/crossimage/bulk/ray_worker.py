@@ -20,7 +20,7 @@ from crossimage.inference.incoming import Incoming
 
 
 @dataclass(frozen=True)
-class Task:
+class WorkerTask:
     """What all workers of a translation do, as plain data.
 
     Attributes:
@@ -56,7 +56,7 @@ class Worker:
         ValueError: The model is not the one of the process that started the translation.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: WorkerTask) -> None:
         import torch
 
         from crossimage.checkpoints.model_file import model_hash

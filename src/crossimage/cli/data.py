@@ -28,7 +28,7 @@ from crossimage.utils.reading import failed_read
 from crossimage.utils.streams import print_error, print_line
 
 if TYPE_CHECKING:
-    from crossimage.data.make.made import Made
+    from crossimage.data.make.made import MadeDataset
 
 data_app = Commands("Inspect a data set, or make one.")
 
@@ -240,7 +240,7 @@ def print_maker_help(name: str) -> None:
     tyro.cli(with_plain_help(make), prog=prog, args=["--help"], registry=NUMBERS)
 
 
-def find_makers() -> dict[str, Callable[..., Made]]:
+def find_makers() -> dict[str, Callable[..., MadeDataset]]:
     """Return the functions that make data sets, by the name of what they make."""
     from crossimage.data.make.combine import combine
     from crossimage.data.make.digits import MAKERS as DIGITS

@@ -14,7 +14,7 @@ from typing import Any
 from crossimage.config import Companion, Config, DataRules, Facts, Layout
 from crossimage.data.class_images import ClassImages
 from crossimage.data.class_pairs import ClassPairs
-from crossimage.data.datasets import Images, PairedImages, SingleImages
+from crossimage.data.datasets import ImageDataset, PairedImages, SingleImages
 from crossimage.data.holdout import describe_held_out, hold_out
 from crossimage.data.labelled import LabelledImages
 from crossimage.data.shards.names import names_shards
@@ -61,7 +61,7 @@ class Source:
     validation: tuple[Domain, ...] = ()
 
 
-_DATASETS: dict[Layout, Callable[[Any, Any], Images]] = {
+_DATASETS: dict[Layout, Callable[[Any, Any], ImageDataset]] = {
     "unpaired": UnpairedImages,
     "paired": PairedImages,
     "single": SingleImages,
@@ -189,7 +189,7 @@ def _find_companion(
     return replace(found, test=())
 
 
-def build_dataset(source: Source, config: Config) -> Images:
+def build_dataset(source: Source, config: Config) -> ImageDataset:
     """Return the samples of a source, prepared according to a completed config.
 
     Raises:

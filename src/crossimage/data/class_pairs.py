@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from crossimage.data.augment import jitter, zoom_of_step
-from crossimage.data.datasets import Group, Images
+from crossimage.data.datasets import Group, ImageDataset
 from crossimage.data.images.pixels import ImageError
 from crossimage.data.labelled import mixed
 from crossimage.data.loader import LoadedBatch, Sample
@@ -19,7 +19,7 @@ from crossimage.labels import ClassPairsConfig
 from crossimage.utils.seeds import seed_of
 
 
-class ClassPairs(Images):
+class ClassPairs(ImageDataset):
     """Samples of a drawing under ``x``, its photo under ``photo``, and another under ``real``.
 
     A sample is from the sketches with a probability that grows over the run, as

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from crossimage.data.datasets import Images
+from crossimage.data.datasets import ImageDataset
 from crossimage.utils.streams import printable
 
 
@@ -83,7 +83,7 @@ class DataReport:
     problems: list[str]
     left_out: str | None = None
     sources: list[str] = field(default_factory=list)
-    images: Images | None = field(default=None, repr=False)
+    images: ImageDataset | None = field(default=None, repr=False)
 
 
 def print_report(report: DataReport, console: Console | None = None) -> None:

@@ -16,7 +16,6 @@ from torch.utils.data import Dataset
 
 from crossimage.config import Config
 from crossimage.data.augment import Zoom, augment, zoom_of_step
-from crossimage.data.deaths import is_deadly, noted, still_deadly
 from crossimage.data.images.checks.limit import max_pixels
 from crossimage.data.images.files import decode, normalise
 from crossimage.data.images.pixels import BombError, ImageError
@@ -28,6 +27,7 @@ from crossimage.data.sources.pairs import check_sizes
 from crossimage.data.sources.side_by_side import half_of
 from crossimage.data.stores.addresses import LostStoreError
 from crossimage.data.unreadable import Unreadable
+from crossimage.data.worker_crashes import is_deadly, recording, still_deadly
 from crossimage.utils.seeds import seed_of
 
 Row = tuple[Path, ...]
@@ -37,7 +37,7 @@ Group = tuple[int, ...]
 """Indices of the domains whose images are drawn together."""
 
 
-class Images(Dataset[Sample]):
+class ImageDataset(Dataset[Sample]):
     """Endless numbered samples of one image per domain.
 
     The domains form groups. Images of one group are drawn, cropped and flipped together; different
@@ -341,7 +341,7 @@ class Images(Dataset[Sample]):
         """Decode a file, unless that is known to end the process."""
         if self.deadly and (reason := self.deadly.get(str(path))):
             raise ImageError(reason)
-        with noted(path):
+        with recording(path):
             return decode(path, channels, value_range, size, self.config.data_rules)
 
     def _resize_row(self, images: list[Tensor], paths: Row) -> list[Tensor]:
@@ -390,7 +390,7 @@ class Images(Dataset[Sample]):
         return f"none of the {several if len(group) > 1 else f'images of domain {names}'}"
 
 
-class SingleImages(Images):
+class SingleImages(ImageDataset):
     """Samples of the images of one domain, under the letter ``x``.
 
     Args:
@@ -405,7 +405,7 @@ class SingleImages(Images):
         super().__init__(domains, config, [(0,)], "x")
 
 
-class PairedImages(Images):
+class PairedImages(ImageDataset):
     """Pairs of images, which share crop and flip.
 
     A pair whose images have different sizes counts as unreadable.

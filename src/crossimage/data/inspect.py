@@ -11,7 +11,7 @@ from crossimage.config import Companion, Config, DataRules, Layout
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.class_pairs import ClassPairs
 from crossimage.data.data_report import DataReport, SplitReport
-from crossimage.data.datasets import Images
+from crossimage.data.datasets import ImageDataset
 from crossimage.data.images.files import verify
 from crossimage.data.images.pixels import BombError, ImageError, ImageInfo, Pixels
 from crossimage.data.images.resize import size_before_crop
@@ -29,7 +29,7 @@ from crossimage.utils.texts.counts import counted, verb
 
 _LISTED = 5  # blank images named at most
 
-Look = Callable[[Path, ImageInfo, Pixels], object]
+OnImage = Callable[[Path, ImageInfo, Pixels], object]
 """Receives the path, the header and the pixels of an image."""
 
 _Files = Mapping[Path, ImageInfo | Exception]
@@ -44,7 +44,7 @@ def inspect(
     class_letters: Collection[str] = (),
     companions: Mapping[str, Companion] | None = None,
     flexible: bool = False,
-    look: Look | None = None,
+    on_image: OnImage | None = None,
     progress: ProgressCallback | None = None,
 ) -> DataReport:
     """Read every image of a data set.
@@ -56,7 +56,7 @@ def inspect(
         class_letters: Letters of the domains whose images need classes.
         companions: Further images of each sample by name, for the layout ``unpaired``.
         flexible: Whether the data's own names take the place of the config's ``domains``.
-        look: Receives path, header and pixels of every image that can be read.
+        on_image: Receives path, header and pixels of every image that can be read.
         progress: Receives the number of images read.
 
     Raises:
@@ -79,7 +79,7 @@ def inspect(
     config = config.complete(source.facts)
     images = build_dataset(source, config)
     paths = (path for domain in images.domains for path in (*domain.train, *domain.test))
-    files = dict(_read(list(dict.fromkeys(paths)), config.data_rules, look, progress))
+    files = dict(_read(list(dict.fromkeys(paths)), config.data_rules, on_image, progress))
     domains = images.domains
     if not images.resizes:
         files |= _too_small(files, config)
@@ -111,13 +111,13 @@ def inspect(
 def _read(
     paths: Sequence[Path],
     rules: DataRules,
-    look: Look | None,
+    on_image: OnImage | None,
     progress: ProgressCallback | None,
 ) -> Iterable[tuple[Path, ImageInfo | Exception]]:
     """Decode files; yield the header of each, or the reason why it cannot be read."""
     for path in track(paths, "reading images", len(paths), progress):
         try:
-            yield path, verify(path, rules, partial(look, path) if look else None)
+            yield path, verify(path, rules, partial(on_image, path) if on_image else None)
         except (ValueError, FileNotFoundError) as error:
             yield path, error
 
@@ -134,7 +134,7 @@ def _too_small(files: _Files, config: Config) -> dict[Path, ImageInfo | Exceptio
     }
 
 
-def _lost(images: Images, split: Split, files: _Files) -> dict[Path, Exception]:
+def _lost(images: ImageDataset, split: Split, files: _Files) -> dict[Path, Exception]:
     """Return intact images whose pairs cannot be used: a partner is broken or of another size."""
     lost: dict[Path, Exception] = {}
     for group in images.groups:
@@ -206,7 +206,7 @@ def _count_labels(report: SplitReport, domain: Domain, split: Split) -> None:
 
 
 def _plan(
-    images: Images, splits: Sequence[SplitReport], layout: Layout, *, chosen: bool
+    images: ImageDataset, splits: Sequence[SplitReport], layout: Layout, *, chosen: bool
 ) -> list[str]:
     """Return what training would do; settings of no recipe (not ``chosen``) are called so."""
     plan = _describe_preparation(images, layout, chosen=chosen)
@@ -221,7 +221,7 @@ def _plan(
     return plan + _describe_epochs(images, layout, chosen=chosen)
 
 
-def _describe_preparation(images: Images, layout: Layout, *, chosen: bool) -> list[str]:
+def _describe_preparation(images: ImageDataset, layout: Layout, *, chosen: bool) -> list[str]:
     """Return sentences on how images are resized, cropped and split."""
     domains, config = images.domains, images.config
     height, width = config.crop
@@ -268,7 +268,7 @@ def _describe_flat(split: SplitReport) -> list[str]:
     return sentences
 
 
-def _describe_epochs(images: Images, layout: Layout, *, chosen: bool) -> list[str]:
+def _describe_epochs(images: ImageDataset, layout: Layout, *, chosen: bool) -> list[str]:
     """Return sentences on how often training would see each image."""
     domains, config = images.domains, images.config
     turns = len(domains) if layout == "labelled" else 1
@@ -304,7 +304,7 @@ def _known(split: SplitReport) -> bool:
     return all(depth in ("1-bit", "8-bit", "16-bit") for depth in split.depths)
 
 
-def _describe_values(split: SplitReport, images: Images) -> list[str]:
+def _describe_values(split: SplitReport, images: ImageDataset) -> list[str]:
     """Return sentences on how pixel values are mapped to the range of the networks."""
     name, config = f"{split.domain} ({split.split})", images.config
     (limits,) = {
@@ -335,7 +335,7 @@ def _describe_values(split: SplitReport, images: Images) -> list[str]:
     return sentences
 
 
-def _problems(splits: Sequence[SplitReport], images: Images) -> list[str]:
+def _problems(splits: Sequence[SplitReport], images: ImageDataset) -> list[str]:
     problems, config = [], images.config
     channels_of = {d.name: n for d, n in zip(images.domains, images.channels, strict=True)}
     letters = zip(images.domains, images.letters, strict=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from crossimage.data.datasets import Group, Images
+from crossimage.data.datasets import Group, ImageDataset
 from crossimage.data.images.pixels import ImageError
 from crossimage.data.loader import LoadedBatch, Sample
 from crossimage.data.sources.folders import SPLITS, Split
@@ -18,7 +18,7 @@ from crossimage.labels import LabelledConfig
 from crossimage.utils.seeds import seed_of
 
 
-class LabelledImages(Images):
+class LabelledImages(ImageDataset):
     """Samples of an image and its label vector, under the letter ``x``.
 
     Several data sets take turns, each for all samples of a step. ``target`` holds the label vector

@@ -19,9 +19,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from crossimage.config import Config
-from crossimage.data.deaths import Board, Deaths
 from crossimage.data.sampler import StepSampler
 from crossimage.data.unreadable import Unreadable
+from crossimage.data.worker_crashes import CurrentFiles, WorkerCrashes
 from crossimage.utils.signals import STOP_SIGNALS
 
 _DYING = 10.0  # seconds that a worker which broke its connection may take to die
@@ -100,7 +100,7 @@ def load_batches(
         ValueError: The batch cannot be divided evenly.
     """
     StepSampler(config.samples, config.accumulate, rank, world, start)  # checks the numbers
-    board = Board(config.workers) if config.workers else None
+    files = CurrentFiles(config.workers) if config.workers else None
 
     def begin(delivered: int) -> Iterator[LoadedBatch]:
         """Start loading after a number of micro-batches."""
@@ -112,16 +112,16 @@ def load_batches(
             num_workers=config.workers,
             collate_fn=collate,
             pin_memory=pin,
-            worker_init_fn=partial(_start_worker, os.getpid(), board) if config.workers else None,
+            worker_init_fn=partial(_start_worker, os.getpid(), files) if files else None,
             # a separate generator leaves the run's random state untouched
             generator=torch.Generator(),
         )
-        with _stop_requests_held(), _deaths_left_to_us():
+        with _stop_requests_held(), _sigchld_restored():
             return iter(batches)
 
-    if board is None:
+    if files is None:
         return begin(0)
-    return _LastingBatches(begin, board, getattr(dataset, "deadly", {}))
+    return _LastingBatches(begin, files, getattr(dataset, "deadly", {}))
 
 
 class _Later(Sampler[list[int]]):
@@ -142,14 +142,17 @@ class _LastingBatches(Iterator[LoadedBatch]):
 
     Args:
         begin: Starts loading after a number of micro-batches.
-        board: What the workers are reading.
+        files: The files that the workers are reading.
         deadly: Reasons why files are not read, by path; files that end a worker are added.
     """
 
     def __init__(
-        self, begin: Callable[[int], Iterator[LoadedBatch]], board: Board, deadly: dict[str, str]
+        self,
+        begin: Callable[[int], Iterator[LoadedBatch]],
+        files: CurrentFiles,
+        deadly: dict[str, str],
     ) -> None:
-        self._begin, self._board, self._deaths = begin, board, Deaths(deadly)
+        self._begin, self._files, self._crashes = begin, files, WorkerCrashes(deadly)
         self._delivered = 0
         self._running: Any = begin(0)
 
@@ -164,14 +167,14 @@ class _LastingBatches(Iterator[LoadedBatch]):
                 batch: LoadedBatch = next(self._running)
             except (RuntimeError, OSError, EOFError):
                 died = self._died()
-                if not died or not self._deaths.judge(died, self._board):
+                if not died or not self._crashes.judge(died, self._files):
                     raise
             else:
                 self._delivered += 1
-                self._deaths.survived()
+                self._crashes.survived()
                 return batch
             self._running._shutdown_workers()
-            self._board.clear()
+            self._files.clear()
             self._running = self._begin(self._delivered)
 
     def _died(self) -> dict[int, int]:
@@ -185,7 +188,7 @@ class _LastingBatches(Iterator[LoadedBatch]):
 
 
 @contextmanager
-def _deaths_left_to_us() -> Iterator[None]:
+def _sigchld_restored() -> Iterator[None]:
     """Keep PyTorch from raising an error in the middle of a step when a worker dies.
 
     It is noticed when the next batch is awaited.
@@ -216,13 +219,13 @@ def _stop_requests_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start_worker(training: int, board: Board | None, number: int) -> None:
+def _start_worker(training: int, files: CurrentFiles | None, number: int) -> None:
     """Prepare a worker process: end with the training process, but survive stop requests."""
     parent = training if multiprocessing.get_start_method() == "fork" else os.getppid()
     if os.getppid() != parent:  # it has died already
         os._exit(1)
-    if board is not None:
-        board.sit_down(number)
+    if files is not None:
+        files.attach(number)
     _outlive_stop_requests(parent)
 
 

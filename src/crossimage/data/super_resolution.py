@@ -8,14 +8,14 @@ from pathlib import Path
 from torch import Tensor
 
 from crossimage.config import SuperResolutionConfig
-from crossimage.data.datasets import Group, Images
+from crossimage.data.datasets import Group, ImageDataset
 from crossimage.data.images.pixels import ImageError
 from crossimage.data.images.resize import shrink
 from crossimage.data.loader import LoadedBatch, Sample
 from crossimage.data.sources.folders import Domain, Split
 
 
-class SuperResolutionImages(Images):
+class SuperResolutionImages(ImageDataset):
     """Samples of a crop of an image, under ``b``, and a small version of it, under ``a``.
 
     Images are never resized; those smaller than the crop count as unreadable.

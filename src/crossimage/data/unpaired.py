@@ -8,14 +8,14 @@ import torch
 
 from crossimage.config import Config
 from crossimage.data.augment import zoom_of_step
-from crossimage.data.datasets import Images
+from crossimage.data.datasets import ImageDataset
 from crossimage.data.loader import Sample
 from crossimage.data.sources.folders import Domain
 from crossimage.data.stores.addresses import LostStoreError
 from crossimage.utils.seeds import seed_of
 
 
-class UnpairedImages(Images):
+class UnpairedImages(ImageDataset):
     """Samples with an independently drawn image of each domain, and perhaps companions.
 
     A companion is a further image, any one of its domain or of a folder of its own each time,

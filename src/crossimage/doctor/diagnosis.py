@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crossimage.data.data_report import DataReport, SplitReport
-from crossimage.data.datasets import Images
+from crossimage.data.datasets import ImageDataset
 from crossimage.data.images.class_ids import names_classes
 from crossimage.data.near_duplicates import families, find_alike
 from crossimage.data.sources.find import visible_folders
 from crossimage.data.sources.folders import SPLITS, Domain, Split
 from crossimage.data.sources.split_names import split_folders
-from crossimage.doctor.looks import Look, Looks, Tone, mean_tone, numbers_of
+from crossimage.doctor.appearance import Appearance, Appearances, Tone, mean_tone, numbers_of
 from crossimage.utils.texts.counts import counted, verb
 
 _FEW = 50  # training images of a domain
@@ -104,12 +104,12 @@ class Diagnosis:
         return "Ready to train."
 
 
-def diagnose(report: DataReport, looks: Looks, *, sized: bool = True) -> Diagnosis:
+def diagnose(report: DataReport, appearances: Appearances, *, sized: bool = True) -> Diagnosis:
     """Draw conclusions from what was read.
 
     Args:
         report: What :func:`crossimage.data.inspect.inspect` returns.
-        looks: What each image looks like.
+        appearances: The appearance of each image.
         sized: Whether the sizes that training would use are chosen already.
     """
     diagnosis = Diagnosis(report, list(report.problems))
@@ -118,29 +118,29 @@ def diagnose(report: DataReport, looks: Looks, *, sized: bool = True) -> Diagnos
     domains = {domain.name: domain for domain in images.domains}
     shown = {split.domain for split in report.splits}
     for domain in (domain for name, domain in domains.items() if name in shown):
-        _colours(diagnosis, domain, looks)
+        _colours(diagnosis, domain, appearances)
     for domain in _with_own_files(list(domains.values())):
-        _duplicates(diagnosis, domain, looks)
+        _duplicates(diagnosis, domain, appearances)
     diagnosis.alike.sort(key=lambda pair: pair.splits[0] == pair.splits[1])
     diagnosis.warnings += [
         *_leaks(diagnosis), *_label_maps(diagnosis, domains), *_values(report, images),
         *_broken_and_blank(report.splits), *_sizes(report.splits, sized),
-        *_copies(diagnosis, domains), *_opacity(domains, looks, images),
+        *_copies(diagnosis, domains), *_opacity(domains, appearances, images),
     ]  # fmt: skip
     return diagnosis
 
 
-def _colours(diagnosis: Diagnosis, domain: Domain, looks: Looks) -> None:
+def _colours(diagnosis: Diagnosis, domain: Domain, appearances: Appearances) -> None:
     part = 0 if domain.half is None else 1 + domain.half
     for split in SPLITS:
-        known = [looks[path] for path in domain.files(split) if path in looks]
+        known = [appearances[path] for path in domain.files(split) if path in appearances]
         if known:
             numbers = () if part else tuple(sorted(_class_numbers(known)))
-            tone = mean_tone([look.tones[part] for look in known])
+            tone = mean_tone([each.tones[part] for each in known])
             diagnosis.colours.append(Colours(domain.name, split, tone, numbers))
 
 
-def _class_numbers(known: Sequence[Look]) -> set[int]:
+def _class_numbers(known: Sequence[Appearance]) -> set[int]:
     numbers = numbers_of(known)
     return numbers if names_classes(numbers) else set()
 
@@ -153,10 +153,10 @@ def _with_own_files(domains: Sequence[Domain]) -> list[Domain]:
     return list(first.values())
 
 
-def _duplicates(diagnosis: Diagnosis, domain: Domain, looks: Looks) -> None:
+def _duplicates(diagnosis: Diagnosis, domain: Domain, appearances: Appearances) -> None:
     """Find images of a domain that look the same."""
-    entries = [(p, split) for split in SPLITS for p in domain.files(split) if p in looks]
-    alike = find_alike([looks[path].fingerprint for path, _ in entries])
+    entries = [(p, split) for split in SPLITS for p in domain.files(split) if p in appearances]
+    alike = find_alike([appearances[path].fingerprint for path, _ in entries])
     for pair in alike:
         (first, split), (second, other) = entries[pair.first], entries[pair.second]
         if first != second:
@@ -258,7 +258,7 @@ def _palette(folder: Path, numbers: set[int]) -> str | None:
     return None
 
 
-def _values(report: DataReport, images: Images) -> list[Warning]:
+def _values(report: DataReport, images: ImageDataset) -> list[Warning]:
     """Warn of images of 16 bits that use a small part of their range."""
     config, warnings = images.config, []
     for split in report.splits:
@@ -328,11 +328,13 @@ def _sizes(splits: Sequence[SplitReport], sized: bool) -> list[Warning]:
     return warnings
 
 
-def _opacity(domains: Mapping[str, Domain], looks: Looks, images: Images) -> list[Warning]:
+def _opacity(
+    domains: Mapping[str, Domain], appearances: Appearances, images: ImageDataset
+) -> list[Warning]:
     """Warn of transparent parts that training would not see."""
     channels = {d.name: n for d, n in zip(images.domains, images.channels, strict=True)}
     counts = {
-        name: sum(looks[path].opacity for path in domain.train if path in looks)
+        name: sum(appearances[path].opacity for path in domain.train if path in appearances)
         for name, domain in domains.items()
         if channels[name] != 4
     }

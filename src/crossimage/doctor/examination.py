@@ -9,9 +9,9 @@ from typing import Any
 from crossimage.config import Config
 from crossimage.data.data_report import DataReport
 from crossimage.data.inspect import inspect
+from crossimage.doctor.appearance import Appearances
 from crossimage.doctor.diagnosis import Diagnosis, Warning, diagnose
 from crossimage.doctor.fitting import Fitting, find_fitting
-from crossimage.doctor.looks import Looks
 from crossimage.doctor.measure import CannotTrainError, Estimate, measure
 from crossimage.doctor.next_step import NextStep, find_next_step
 from crossimage.methods.base import Method
@@ -70,10 +70,10 @@ def examine(
         FileNotFoundError: The data set is missing.
         ValueError: The method cannot read the data at all.
     """
-    looks = Looks()
-    report, reason = _inspect(data, config, known, looks, progress)
+    appearances = Appearances()
+    report, reason = _inspect(data, config, known, appearances, progress)
     assert report.images is not None
-    diagnosis = diagnose(report, looks, sized=config is not None)
+    diagnosis = diagnose(report, appearances, sized=config is not None)
     if reason:
         diagnosis.warnings.insert(0, Warning(reason))
     measured, unmeasured = None, None
@@ -97,7 +97,7 @@ def _inspect(
     data: Any,
     config: Config | None,
     known: Mapping[str, Any],
-    looks: Looks,
+    appearances: Appearances,
     progress: ProgressCallback | None,
 ) -> tuple[DataReport, str | None]:
     """Read a data set; if no method is named and it has no two domains, as one folder of images.
@@ -106,14 +106,14 @@ def _inspect(
         What was read, and why it was read as one folder; None if it was not.
     """
     try:
-        return inspect(data, config, look=looks.add, progress=progress, **known), None
+        return inspect(data, config, on_image=appearances.add, progress=progress, **known), None
     except (ValueError, FileNotFoundError) as problem:
         if known or config is not None:
             raise
         error = problem
     try:
         one = Config(channels=(3,))
-        report = inspect(data, one, layout="single", look=looks.add, progress=progress)
+        report = inspect(data, one, layout="single", on_image=appearances.add, progress=progress)
     except (ValueError, FileNotFoundError):
         raise error from None
     sizes = [size for split in report.splits for size in split.sizes]

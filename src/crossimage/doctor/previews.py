@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 from torch import Tensor
 
-from crossimage.data.datasets import Images
+from crossimage.data.datasets import ImageDataset
 from crossimage.data.images.files import decode, normalise, to_pil
 from crossimage.data.images.resize import resize_shortest_side
 
@@ -47,7 +47,7 @@ class SamplePreview:
     files: tuple[str, ...]
 
 
-def sample_previews(images: Images, count: int) -> list[SamplePreview]:
+def sample_previews(images: ImageDataset, count: int) -> list[SamplePreview]:
     """Return training samples as a method sees them: cropped, mirrored, with their channels.
 
     Samples whose files cannot be read are left out.
@@ -64,14 +64,12 @@ def sample_previews(images: Images, count: int) -> list[SamplePreview]:
     return shown
 
 
-def file_preview(path: Path, caption: str, half: int | None = None) -> Preview | None:
+def file_preview(path: Path, caption: str) -> Preview | None:
     """Return a whole file, reduced; None if it cannot be shown."""
     try:
         values = normalise(decode(path)).contiguous()
     except (ValueError, OSError):
         return None
-    if half is not None:
-        values = values.chunk(2, 2)[half]
     return preview(values, caption)
 
 

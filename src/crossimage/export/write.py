@@ -24,7 +24,7 @@ from crossimage.utils.writing.folders import make_folder
 _EXAMPLE = (40, 48)  # least height and width
 
 
-class Written(NamedTuple):
+class ExportedFiles(NamedTuple):
     """An exported model.
 
     Attributes:
@@ -40,7 +40,7 @@ class Written(NamedTuple):
 
 def export_model(
     predictor: Predictor, path: Path, to: str | None = None, int8: Path | None = None
-) -> Written:
+) -> ExportedFiles:
     """Write a trained model as ONNX.
 
     Every graph is compared with the networks before anything is written. References and random
@@ -89,7 +89,7 @@ def export_model(
         with atomic(beside(path, part), durable=True) as file:
             file.write(sealed(models[part]))
         files.insert(0, beside(path, part))
-    return Written(files, difference, about)
+    return ExportedFiles(files, difference, about)
 
 
 def _target(predictor: Predictor, to: str | None) -> str:

@@ -36,7 +36,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Facts:
+class CardFacts:
     """What a card tells besides the model itself.
 
     Attributes:
@@ -58,7 +58,7 @@ class Facts:
     sha256: str
 
 
-def write_card(model: Predictor, facts: Facts) -> str:
+def write_card(model: Predictor, facts: CardFacts) -> str:
     """Return the card of a model as Markdown.
 
     Args:
@@ -70,7 +70,7 @@ def write_card(model: Predictor, facts: Facts) -> str:
     )
 
 
-def _front_matter(model: Predictor, facts: Facts) -> str:
+def _front_matter(model: Predictor, facts: CardFacts) -> str:
     translates = bool(model.networks.targets)
     values: dict[str, Any] = {
         "license": facts.licence,
@@ -83,7 +83,7 @@ def _front_matter(model: Predictor, facts: Facts) -> str:
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
-def _sections(model: Predictor, facts: Facts) -> Iterator[str]:
+def _sections(model: Predictor, facts: CardFacts) -> Iterator[str]:
     name = facts.repo.rpartition("/")[2]
     yield f"# {plain(name)}"
     yield _summary(model)
@@ -126,7 +126,7 @@ def _summary(model: Predictor) -> str:
     return f"{what} that translates images of **{plain(networks.names[source])}** into {names}."
 
 
-def _use(model: Predictor, facts: Facts) -> str:
+def _use(model: Predictor, facts: CardFacts) -> str:
     extras = "hub,export" if facts.exported else "hub"
     words = ["crossimage", "translate", f"hf://{facts.repo}", "IMAGES"]
     call = 'model.translate("image.png", seed=0)'
@@ -164,7 +164,7 @@ def paper_of(model: Predictor) -> str:
     return paragraphs[0] + (f"\n\n{match[1]}" if match else "")
 
 
-def _settings(model: Predictor, facts: Facts) -> str:
+def _settings(model: Predictor, facts: CardFacts) -> str:
     networks, config = model.networks, model.config
     height, width = networks.fixed_size or config.crop
     exported = f"ONNX, {facts.exported}" if facts.exported else ""
@@ -205,7 +205,7 @@ def _evaluation(figures: Mapping[str, ReportedFigure]) -> str:
     return "By `crossimage evaluate`; ± is half the 95 % interval.\n\n" + "\n".join(rows)
 
 
-def _limits(model: Predictor, facts: Facts) -> Iterator[str]:
+def _limits(model: Predictor, facts: CardFacts) -> Iterator[str]:
     networks = model.networks
     height, width = networks.fixed_size or model.config.crop
     if networks.targets:

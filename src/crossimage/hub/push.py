@@ -21,7 +21,7 @@ from crossimage.checkpoints.from_hub import (
 )
 from crossimage.checkpoints.load import load_networks
 from crossimage.checkpoints.model_file import model_hash, save_model
-from crossimage.hub.card import Facts, Origin, shortened, without_folders, write_card
+from crossimage.hub.card import CardFacts, Origin, shortened, without_folders, write_card
 from crossimage.inference.display import run_folder_of
 from crossimage.inference.exported.about import Part, beside
 from crossimage.inference.exported.load import is_onnx, load_exported
@@ -185,7 +185,7 @@ def prepare(
         notes.append("the card does not say how the model was trained, which is not recorded")
     exported = networks.about.precision if isinstance(networks, ExportedMethod) else None
     samples = f"samples{newest.suffix}" if newest else None
-    facts = Facts(repo, licence, origin, figures, samples, exported, model_hash(networks))
+    facts = CardFacts(repo, licence, origin, figures, samples, exported, model_hash(networks))
     card = write_card(predictor, facts)
     with new_folder(folder) as new:
         _write_files(path, networks, new)

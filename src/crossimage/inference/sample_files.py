@@ -11,7 +11,7 @@ from torch import Tensor
 
 from crossimage.data.images.writing import fill_image
 from crossimage.inference.files.records import Records
-from crossimage.inference.files.results import FolderResults, Written
+from crossimage.inference.files.results import FolderResults, WrittenFile
 from crossimage.inference.output_types import suffix_of
 from crossimage.inference.outputs import SHEET, check_folder, report_progress
 from crossimage.inference.predictor import Predictor
@@ -45,7 +45,7 @@ def sample_files(
     records = Records(predictor, own_seed, {})
     with FolderResults(out) as results, report_progress("sampling", n, progress) as advance:
 
-        def write(name: str, image: Tensor, values: tuple[float, float] | None) -> Written:
+        def write(name: str, image: Tensor, values: tuple[float, float] | None) -> WrittenFile:
             return results.write(name, lambda file: fill_image(file, name, image, values))
 
         for images in batches:

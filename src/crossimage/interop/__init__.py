@@ -29,7 +29,7 @@ from crossimage.interop import (
 )
 from crossimage.interop.arrangement import arrange, note_left_out, other_order, parts_of
 from crossimage.interop.checkpoint_files import Contents, read_checkpoint
-from crossimage.interop.file_names import Run, check_names, find_run, options_beside
+from crossimage.interop.file_names import ForeignRun, check_names, find_run, options_beside
 from crossimage.interop.junyanz_options import read_options
 from crossimage.interop.mapping import (
     CheckpointFile,
@@ -153,7 +153,7 @@ def import_model(
     return notes + converted.notes
 
 
-def _find(paths: list[Path], epoch: str | None) -> Run:
+def _find(paths: list[Path], epoch: str | None) -> ForeignRun:
     """Return the files to read: those given, or those of the folder given.
 
     Raises:
@@ -173,7 +173,7 @@ def _find(paths: list[Path], epoch: str | None) -> Run:
         raise ValueError(
             f"epoch={epoch} chooses among the checkpoints of a folder, and {paths[0]} is a file"
         )
-    return Run(paths, [None] * len(paths), options_beside(paths))
+    return ForeignRun(paths, [None] * len(paths), options_beside(paths))
 
 
 def _read_config(paths: list[Path]) -> dict[str, Any] | None:

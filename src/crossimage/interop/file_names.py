@@ -31,7 +31,7 @@ _OPTIONS = ("test_opt.txt", "opt.txt", "train_opt.txt")
 _BELOW = ("", "checkpoints", "models")
 
 
-class Name(NamedTuple):
+class CheckpointName(NamedTuple):
     """What a file's name says in the style of the official programs.
 
     Attributes:
@@ -43,11 +43,11 @@ class Name(NamedTuple):
     epoch: str
 
 
-def read_name(path: Path) -> Name | None:
+def read_name(path: Path) -> CheckpointName | None:
     """Return what a file's name says; None for names that no official program gives."""
     stem = re.sub(r" ?\(\d+\)$", "", path.stem)  # a browser's second download
     match = next((m for pattern in _PATTERNS if (m := pattern.fullmatch(stem))), None)
-    return Name(match["role"], match["epoch"]) if match else None
+    return CheckpointName(match["role"], match["epoch"]) if match else None
 
 
 def check_names(paths: Sequence[Path], sources: Sequence[CheckpointFile], files: Files) -> None:
@@ -103,7 +103,7 @@ def _number(epoch: str) -> str:
 
 
 @dataclass
-class Run:
+class ForeignRun:
     """The files of one epoch of a training run.
 
     Attributes:
@@ -119,7 +119,7 @@ class Run:
     notes: list[str] = field(default_factory=list)
 
 
-def find_run(folder: Path, epoch: str | None) -> Run:
+def find_run(folder: Path, epoch: str | None) -> ForeignRun:
     """Find the files of a training run as they lie on disk.
 
     Args:
@@ -158,7 +158,7 @@ def find_run(folder: Path, epoch: str | None) -> Run:
     others = [path.name for path in _files(paths[0].parent) if read_name(path) is None]
     if others:
         notes.append(f"left out, since their names are of no network: {_listed(others)}")
-    return Run(paths, list(networks), options_beside(paths), notes)
+    return ForeignRun(paths, list(networks), options_beside(paths), notes)
 
 
 def options_beside(paths: Sequence[Path]) -> list[Path]:

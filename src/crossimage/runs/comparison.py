@@ -20,7 +20,7 @@ NONE = "–"
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparisonRow:
     """A line of a table.
 
     Attributes:
@@ -53,10 +53,10 @@ class Comparison:
     """
 
     records: list[RunRecord]
-    facts: list[Row]
-    settings: list[Row]
+    facts: list[ComparisonRow]
+    settings: list[ComparisonRow]
     same_settings: int
-    figures: list[Row]
+    figures: list[ComparisonRow]
     notes: list[str]
 
     @property
@@ -111,10 +111,10 @@ def _time(recorded: object) -> str | None:
         return None
 
 
-def _facts(records: Sequence[RunRecord]) -> list[Row]:
-    def row(name: str, value: Callable[[RunRecord], Any]) -> Row:
+def _facts(records: Sequence[RunRecord]) -> list[ComparisonRow]:
+    def row(name: str, value: Callable[[RunRecord], Any]) -> ComparisonRow:
         values = [value(record) for record in records]
-        return Row(name, [UNKNOWN if value is None else str(value) for value in values])
+        return ComparisonRow(name, [UNKNOWN if value is None else str(value) for value in values])
 
     def fact(name: str) -> Callable[[RunRecord], Any]:
         return lambda record: record.facts.get(name)
@@ -164,7 +164,7 @@ def _commit(git: dict[str, Any]) -> str | None:
     return git["commit"][:12] + (" with changes" if git.get("changed") else "")
 
 
-def _settings(records: Sequence[RunRecord]) -> tuple[list[Row], int]:
+def _settings(records: Sequence[RunRecord]) -> tuple[list[ComparisonRow], int]:
     """Return the settings that differ, and the number of those that do not."""
     known = {record.summary.method: keys_of(record.summary.method) for record in records}
     several = len(known) > 1
@@ -180,7 +180,7 @@ def _settings(records: Sequence[RunRecord]) -> tuple[list[Row], int]:
 
     rows, same = [], 0
     for key in dict.fromkeys(key for record in records for key in record.settings):
-        row = Row(key, [value(record, key) for record in records])
+        row = ComparisonRow(key, [value(record, key) for record in records])
         if row.differs:
             rows.append(row)
         else:
@@ -189,13 +189,15 @@ def _settings(records: Sequence[RunRecord]) -> tuple[list[Row], int]:
     return sorted(rows, key=lambda row: ABSENT in row.values), same
 
 
-def _figures(records: Sequence[RunRecord]) -> list[Row]:
+def _figures(records: Sequence[RunRecord]) -> list[ComparisonRow]:
     rows = []
     for name in dict.fromkeys(name for record in records for name in record.figures):
         found = [record.figures.get(name) for record in records]
         measured = {figure.measured for figure in found if figure}
         note = "measured differently, so not comparable" if len(measured) > 1 else ""
-        rows.append(Row(name, [figure.text if figure else NONE for figure in found], note))
+        rows.append(
+            ComparisonRow(name, [figure.text if figure else NONE for figure in found], note)
+        )
     return rows
 
 

@@ -16,7 +16,7 @@ from crossimage._version import __version__
 from crossimage.runs.comparison import Comparison
 from crossimage.utils.files import write_text
 from crossimage.utils.html import page_template
-from crossimage.utils.plots.curves import FRAME, Plot, Points, plot_of
+from crossimage.utils.plots.curves import FRAME, CurvePlot, Points, plot_of
 from crossimage.utils.reading import open_data
 from crossimage.utils.streams import printable
 from crossimage.utils.writing.folders import make_folder
@@ -42,8 +42,8 @@ class Curves:
 
     name: str
     runs: list[int]
-    by_step: Plot
-    by_time: Plot
+    by_step: CurvePlot
+    by_time: CurvePlot
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class Task:
         return tuple(self.x.shape), to if isinstance(to := self.target.to, str) else None
 
 
-class Result(NamedTuple):
+class EncodedResult(NamedTuple):
     """A translation.
 
     Attributes:
@@ -230,7 +230,9 @@ def translate_tasks(model: Predictor, tasks: Sequence[Task]) -> list[Tensor]:
     return [image[0] for image in y.cpu()]
 
 
-def encode_result(model: Predictor, task: Task, image: Tensor, request: TranslateRequest) -> Result:
+def encode_result(
+    model: Predictor, task: Task, image: Tensor, request: TranslateRequest
+) -> EncodedResult:
     """Encode a translation (C, H, W) as `crossimage translate` writes it.
 
     ``npy`` is a float32 array (H, W, C) in [-1, 1].
@@ -245,11 +247,11 @@ def encode_result(model: Predictor, task: Task, image: Tensor, request: Translat
     buffer = BytesIO()
     if request.format == "npy":
         np.save(buffer, image.clamp(-1, 1).permute(1, 2, 0).contiguous().numpy())
-        return Result(buffer.getvalue(), width, height)
+        return EncodedResult(buffer.getvalue(), width, height)
     values = model.config.range_of(task.target.letter)
     name = f"the result{suffix_of(request.format)}"
     fill_output(buffer, name, image, values, task.original, request.depth)
-    return Result(buffer.getvalue(), width, height)
+    return EncodedResult(buffer.getvalue(), width, height)
 
 
 def style_of(

@@ -17,7 +17,7 @@ from crossimage.server.models import ServedModel
 from crossimage.server.requests import StyleRequest, TranslateRequest
 from crossimage.server.steps import Steps, run_steps
 from crossimage.server.translation import (
-    Result,
+    EncodedResult,
     Task,
     check_pixels,
     choose,
@@ -42,7 +42,7 @@ class Work:
 
     def translate(
         self, served: ServedModel, asked: TranslateRequest
-    ) -> Future[tuple[Task, Result]]:
+    ) -> Future[tuple[Task, EncodedResult]]:
         """Translate an image."""
         return run_steps(self._translate(served, asked))
 
@@ -60,7 +60,7 @@ class Work:
 
     def _translate(
         self, served: ServedModel, asked: TranslateRequest
-    ) -> Steps[tuple[Task, Result]]:
+    ) -> Steps[tuple[Task, EncodedResult]]:
         model, submit = served.translator, self._pool.submit
         pixels = yield submit(check_pixels, model, asked)
         with self._room_for(pixels):
@@ -75,7 +75,7 @@ class Work:
                 task,
                 lambda tasks: translate_tasks(model, tasks),
             )
-            result: Result = yield submit(encode_result, model, task, image, asked)
+            result: EncodedResult = yield submit(encode_result, model, task, image, asked)
         return task, result
 
     def _style(self, served: ServedModel, asked: StyleRequest) -> Steps[Tensor]:

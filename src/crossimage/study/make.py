@@ -17,13 +17,13 @@ from crossimage.study.power import plan_sentence
 from crossimage.study.protocols import Material, make_questions
 from crossimage.study.questions import Question
 from crossimage.study.settings import IMAGES, Settings, make_settings, read_settings, write_settings
-from crossimage.study.sources import Progress, Results, Wanted, match, read_method
+from crossimage.study.sources import MethodResults, Progress, Requirements, match, read_method
 from crossimage.study.store import Store
 from crossimage.utils.files import new_folder
 
 
 @dataclass(frozen=True)
-class Made:
+class MadeStudy:
     """What was made.
 
     Attributes:
@@ -43,7 +43,7 @@ def make_study(
     out: Path, protocol: str, methods: Mapping[str, str], *, data: str | None = None,
     to: Sequence[str] = (), changes: Mapping[str, Any] | None = None, add: bool = False,
     progress: Progress | None = None,
-) -> Made:  # fmt: skip
+) -> MadeStudy:  # fmt: skip
     """Make a study, or add questions to one.
 
     Args:
@@ -74,7 +74,7 @@ def make_study(
     return replace(made, folder=out)
 
 
-def remake_study(out: Path, config: Path, progress: Progress | None = None) -> Made:
+def remake_study(out: Path, config: Path, progress: Progress | None = None) -> MadeStudy:
     """Make a study again from the settings of an earlier one.
 
     Raises:
@@ -99,7 +99,7 @@ def _check_new(out: Path) -> None:
 
 def _fill(
     folder: Path, settings: Settings, given: Mapping[str, Any], progress: Progress | None
-) -> Made:
+) -> MadeStudy:
     secret = secrets.token_hex(16)
     store = Store(folder / database.FILE, create=True)
     try:
@@ -116,7 +116,7 @@ def _fill(
 def _extend(
     out: Path, protocol: str, methods: Mapping[str, str], data: str | None, to: Sequence[str],
     given: dict[str, Any], progress: Progress | None,
-) -> Made:  # fmt: skip
+) -> MadeStudy:  # fmt: skip
     store = Store(out / database.FILE)
     try:
         before = read_settings(out / settings_file.FILE)
@@ -177,19 +177,19 @@ def _questions(
     if settings.baseline and settings.baseline not in names:
         raise ValueError(f"baseline={settings.baseline} is none of {', '.join(names)}")
     images = StudyImages(folder / IMAGES, secret)
-    wanted = Wanted(
+    requirements = Requirements(
         inputs=protocol in ("preference", "choice"),
         real=None if protocol == "real-or-fake" else 0,
         limit=settings.questions if protocol == "preference" and not existing else None,
         seed=settings.seed,
         data=settings.data,
     )
-    results: dict[str, list[Results]] = {}
+    results: dict[str, list[MethodResults]] = {}
     items: dict[str, list[str]] = {}
     notes: list[str] = []
     for attribute in settings.to or [""]:
         own = [
-            read_method(name, path, attribute, wanted, images, progress)
+            read_method(name, path, attribute, requirements, images, progress)
             for name, path in settings.methods.items()
         ]
         items[attribute], left_out = match(own)
@@ -247,9 +247,9 @@ def _with_amounts(settings: Settings, questions: Sequence[Question]) -> list[Que
 
 def _made(
     folder: Path, settings: Settings, questions: Sequence[Question], notes: list[str]
-) -> Made:
+) -> MadeStudy:
     count = sum(question.kind == "trial" for question in questions)
     if settings.protocol != "opinion":
         each, people = settings.trials or 1, settings.people or 1
         notes = [*notes, plan_sentence(each, settings.person_correlation, people)]
-    return Made(folder, settings, count, notes)
+    return MadeStudy(folder, settings, count, notes)

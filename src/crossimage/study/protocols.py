@@ -11,7 +11,7 @@ from typing import NamedTuple
 from crossimage.study.images import StudyImage, StudyImages, coarse, scramble
 from crossimage.study.questions import REAL, SCRAMBLED, Option, Question, choose_pairs
 from crossimage.study.settings import Settings
-from crossimage.study.sources import Results
+from crossimage.study.sources import MethodResults
 
 ORIGINAL = "original"
 """Name of the method that stands for the true images, in opinion studies."""
@@ -31,7 +31,7 @@ class Material(NamedTuple):
     """
 
     settings: Settings
-    results: Mapping[str, Sequence[Results]]
+    results: Mapping[str, Sequence[MethodResults]]
     items: Mapping[str, Sequence[str]]
     images: StudyImages
     existing: frozenset[str]
@@ -91,7 +91,7 @@ def _choice(material: Material) -> list[Question]:
 
 
 def _of_input(
-    item: str, attribute: str, options: tuple[Option, ...], results: Sequence[Results]
+    item: str, attribute: str, options: tuple[Option, ...], results: Sequence[MethodResults]
 ) -> Question:
     shown = next((p for one in results if (p := one.by_item[item].input)), None)
     if shown is None:

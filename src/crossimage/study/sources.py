@@ -23,7 +23,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Result:
+class StudyResult:
     """A result for one input.
 
     Attributes:
@@ -38,7 +38,7 @@ class Result:
 
 
 @dataclass
-class Results:
+class MethodResults:
     """The results of one method for one target.
 
     Attributes:
@@ -51,13 +51,13 @@ class Results:
 
     method: str
     attribute: str
-    by_item: dict[str, Result] = field(default_factory=dict)
+    by_item: dict[str, StudyResult] = field(default_factory=dict)
     real: list[StudyImage] = field(default_factory=list)
     direction: str = ""
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Requirements:
     """What a protocol needs of its methods.
 
     Attributes:
@@ -76,16 +76,16 @@ class Wanted:
 
 
 def read_method(
-    name: str, path: str, attribute: str, wanted: Wanted, images: StudyImages,
+    name: str, path: str, attribute: str, requirements: Requirements, images: StudyImages,
     progress: Progress | None,
-) -> Results:  # fmt: skip
+) -> MethodResults:  # fmt: skip
     """Read the results of a method and write their images into the study.
 
     Args:
         name: Name of the method.
         path: A run folder, a model file, or a folder of results.
         attribute: Name of the target; empty for the default.
-        wanted: What is needed.
+        requirements: What is needed.
         images: Receives the images.
         progress: Receives the progress; None: not reported.
 
@@ -94,8 +94,8 @@ def read_method(
         ValueError: The data does not fit, or images can't be read.
     """
     if scheme_of(path)[0] or is_model(as_path(path, name)):
-        return _of_model(name, path, attribute, wanted, images, progress)
-    return _of_folder(name, Path(path), attribute, wanted, images)
+        return _of_model(name, path, attribute, requirements, images, progress)
+    return _of_folder(name, Path(path), attribute, requirements, images)
 
 
 def is_model(path: Path) -> bool:
@@ -106,10 +106,10 @@ def is_model(path: Path) -> bool:
 
 
 def _of_model(
-    name: str, path: str, attribute: str, wanted: Wanted, images: StudyImages,
+    name: str, path: str, attribute: str, requirements: Requirements, images: StudyImages,
     progress: Progress | None,
-) -> Results:  # fmt: skip
-    if wanted.data is None:
+) -> MethodResults:  # fmt: skip
+    if requirements.data is None:
         raise ValueError(f"--data is missing: the data set whose test images {name} translates")
     model = load(path)
     if not (model.networks.labels or model.networks.targets):
@@ -117,22 +117,22 @@ def _of_model(
             f"{name} is a {model.method}, which makes images from noise; studies compare "
             "translations, so save its images and give the folder as NAME=DIR"
         )
-    options = Options(to=attribute or None, seed=wanted.seed)
-    gallery = open_gallery(name, model, wanted.data, options)
-    results = Results(name, attribute, direction=gallery.facts.get("direction", ""))
+    options = Options(to=attribute or None, seed=requirements.seed)
+    gallery = open_gallery(name, model, requirements.data, options)
+    results = MethodResults(name, attribute, direction=gallery.facts.get("direction", ""))
     root = Path(commonpath([file.parent for file in gallery.paths]))
-    count = len(evenly_spaced(gallery.total, wanted.limit))
-    for index, item in enumerate(gallery.items(wanted.limit, 1)):
+    count = len(evenly_spaced(gallery.total, requirements.limit))
+    for index, item in enumerate(gallery.items(requirements.limit, 1)):
         if progress:
             progress(f"translating with {name}", index, count)
         key = _item(item.path.relative_to(root))
         assert key not in results.by_item, "inputs of a gallery have different names"
-        results.by_item[key] = Result(
+        results.by_item[key] = StudyResult(
             images.add(item.outputs[0]),
-            images.add(item.input) if wanted.inputs and item.input is not None else None,
+            images.add(item.input) if requirements.inputs and item.input is not None else None,
             images.add(item.target) if item.target is not None else None,
         )
-    results.real = _real(gallery, wanted.real, images)
+    results.real = _real(gallery, requirements.real, images)
     return results
 
 
@@ -143,25 +143,25 @@ def _real(gallery: Gallery, count: int | None, images: StudyImages) -> list[Stud
 
 
 def _of_folder(
-    name: str, folder: Path, attribute: str, wanted: Wanted, images: StudyImages
-) -> Results:
+    name: str, folder: Path, attribute: str, requirements: Requirements, images: StudyImages
+) -> MethodResults:
     below = folder / attribute
     if attribute and below.is_dir():
         found = results_in(below)
     else:
         has_list = bool(list(folder.glob("crossimage.jsonl"))) if attribute else False
         found = results_in(folder, attribute if has_list else None)
-    inputs = _inputs(wanted.data) if wanted.inputs else {}
-    results = Results(name, attribute)
+    inputs = _inputs(requirements.data) if requirements.inputs else {}
+    results = MethodResults(name, attribute)
     for group, paths in found.groups:
         item = _text(group)
-        shown = _input_of(item, inputs) if wanted.inputs else None
-        results.by_item[item] = Result(
+        shown = _input_of(item, inputs) if requirements.inputs else None
+        results.by_item[item] = StudyResult(
             images.add(read_rgb(paths[0])), images.add(read_rgb(shown)) if shown else None
         )
-    if wanted.real != 0 and wanted.data is not None:
-        real = images_in(as_path(wanted.data, "--data")).paths
-        chosen = [real[index] for index in evenly_spaced(len(real), wanted.real)]
+    if requirements.real != 0 and requirements.data is not None:
+        real = images_in(as_path(requirements.data, "--data")).paths
+        chosen = [real[index] for index in evenly_spaced(len(real), requirements.real)]
         results.real = [images.add(read_rgb(path)) for path in chosen]
     return results
 
@@ -202,7 +202,7 @@ def _input_of(item: str, inputs: dict[str, list[Path]]) -> Path | None:
     return paths[0] if paths else None
 
 
-def match(methods: Sequence[Results]) -> tuple[list[str], list[str]]:
+def match(methods: Sequence[MethodResults]) -> tuple[list[str], list[str]]:
     """Return the inputs that all methods have for one target, and notes on those left out.
 
     Args:

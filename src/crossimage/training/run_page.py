@@ -18,7 +18,7 @@ from crossimage.training.loss_table import read_rows
 from crossimage.training.resume import read_facts
 from crossimage.utils.files import write_text
 from crossimage.utils.html import page_template
-from crossimage.utils.plots.curves import FRAME, Plot, Points, plot_of
+from crossimage.utils.plots.curves import FRAME, CurvePlot, Points, plot_of
 from crossimage.utils.sheet_files import sheet_files
 from crossimage.utils.streams import printable
 
@@ -43,7 +43,7 @@ def write_page(
     Raises:
         OSError: The page cannot be written; a previous one is kept.
     """
-    players: dict[str, list[tuple[str, Plot]]] = {}
+    players: dict[str, list[tuple[str, CurvePlot]]] = {}
     for name, points in _losses(run / "metrics.csv").items():
         player, _, term = name.partition("/")
         players.setdefault(player, []).append((term, plot_of([points])))

@@ -13,7 +13,7 @@ import torch
 from crossimage.checkpoints.contents import check_weights
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import to_dict
-from crossimage.data.datasets import Images
+from crossimage.data.datasets import ImageDataset
 from crossimage.data.sources.domains.data_set import DataSet, shown
 from crossimage.data.sources.folders import Domain, Split
 from crossimage.inference.targets import target_names
@@ -65,7 +65,7 @@ class RunSetup:
     name: str
     method: type[Method]
     data: DataSet
-    dataset: Images
+    dataset: ImageDataset
     validation: tuple[Domain, ...]
     validator: Callable[[], Validator] | None
     out: Path

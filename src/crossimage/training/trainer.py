@@ -15,7 +15,7 @@ from torch import Tensor
 
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import Config
-from crossimage.data.datasets import Images
+from crossimage.data.datasets import ImageDataset
 from crossimage.data.loader import LoadedBatch, load_batches
 from crossimage.data.unreadable import UnreadableFiles
 from crossimage.methods.base import Batch, Method, Noise
@@ -54,7 +54,7 @@ class Trainer:
         self,
         method: Method,
         config: Config,
-        dataset: Images,
+        dataset: ImageDataset,
         fabric: Fabric,
         checkpoints: Checkpoints,
         recorder: Recorder,

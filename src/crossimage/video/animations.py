@@ -15,7 +15,7 @@ from crossimage.data.films.opening import FilmError
 from crossimage.data.images.files import from_pil, probe, to_array
 from crossimage.utils.memory import is_out_of_memory
 from crossimage.utils.reading import FailedReadError, open_data, reads_noticed
-from crossimage.video.film import Facts, Frame, Source
+from crossimage.video.film import FilmInfo, FilmSource, Frame
 from crossimage.video.gif_blocks import check_gif, common_palette, gif_data
 from crossimage.video.parts_of_images import lost, packed, unpacked
 
@@ -45,7 +45,7 @@ class Animation:
         path: The file.
 
     Attributes:
-        facts: What is known of the film.
+        info: What is known of the film.
 
     Raises:
         FilmError: It ends early, or is damaged.
@@ -77,7 +77,7 @@ class Animation:
             )
         if transparent:
             notes.append(f"transparent parts of {path} are white")
-        self.facts = Facts(path, self._size, times, time, loops=loops, notes=notes)
+        self.info = FilmInfo(path, self._size, times, time, loops=loops, notes=notes)
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """Yield the frames from the one with an index on; earlier ones are decoded, too.
@@ -85,7 +85,7 @@ class Animation:
         Raises:
             FilmError: The film has changed since it was opened.
         """
-        times = self.facts.times
+        times = self.info.times
         found = self._decoded(start)
         for time in times[start:]:
             image, _ = next(found, (None, 0))
@@ -138,11 +138,11 @@ class AnimationSink:
         notes: What users should know about the result.
     """
 
-    def __init__(self, out: Path, source: Source) -> None:
-        facts = source.facts
+    def __init__(self, out: Path, source: FilmSource) -> None:
+        info = source.info
         self._gif = out.suffix.lower() == ".gif"
-        stamps = [*facts.times, facts.end]
-        self._plays = facts.loops or 0
+        stamps = [*info.times, info.end]
+        self._plays = info.loops or 0
         notes = lost(source, "a GIF" if self._gif else "WebP", times=False)
         unit = 100 if self._gif else 1000
         ticks = [round(stamp * unit) for stamp in stamps]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from crossimage.data.films.opening import pyav
-from crossimage.video.film import Facts, Frame, Pixels
+from crossimage.video.film import FilmInfo, Frame, Pixels
 
 ENCODER = "libx264"
 _QUALITY = {"preset": "medium", "crf": "18"}
@@ -32,7 +32,7 @@ class Encoder:
     """Encodes frames in parts.
 
     Args:
-        facts: The film, of whose time stamps and pixels' shape the result's follow.
+        info: The film, of whose time stamps and pixels' shape the result's follow.
 
     Attributes:
         tick: Unit of time stamps, in seconds.
@@ -41,12 +41,12 @@ class Encoder:
         ValueError: There is no encoder.
     """
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, info: FilmInfo) -> None:
         check_encoder()
-        ticks = lcm(*(time.denominator for time in (*facts.times, facts.end)))
+        ticks = lcm(*(time.denominator for time in (*info.times, info.end)))
         self.tick = Fraction(1, ticks if ticks <= _FINEST else _COARSE)
-        self._aspect = facts.aspect
-        self._rate = Fraction(len(facts.times)) / max(facts.end - facts.times[0], self.tick)
+        self._aspect = info.aspect
+        self._rate = Fraction(len(info.times)) / max(info.end - info.times[0], self.tick)
 
     def encode(self, frames: Iterable[Frame]) -> bytes:
         """Encode consecutive frames; the same frames give the same bytes.

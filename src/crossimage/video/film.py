@@ -28,7 +28,7 @@ class Frame(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Facts:
+class FilmInfo:
     """What is known of a film.
 
     Attributes:
@@ -50,11 +50,11 @@ class Facts:
     notes: Sequence[str] = ()
 
 
-class Source(Protocol):
+class FilmSource(Protocol):
     """A film that can be read any number of times, from any frame on."""
 
     @property
-    def facts(self) -> Facts:
+    def info(self) -> FilmInfo:
         """What is known of the film."""
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
@@ -65,7 +65,7 @@ class Source(Protocol):
         """
 
 
-class Sink(Protocol):
+class FilmSink(Protocol):
     """Writes films of one kind, in parts, so that a killed translation can go on after the last.
 
     A part is a function of its frames only. Both steps give the same bytes for the same input.

@@ -17,9 +17,9 @@ from crossimage.inference.pooling import key_frames, pool_statistics
 from crossimage.inference.predictor import Predictor
 from crossimage.inference.styles import Draw
 from crossimage.inference.targets import Target
-from crossimage.video.film import Frame, Pixels, Source
+from crossimage.video.film import FilmSource, Frame, Pixels
 
-Statistics = Literal["pooled", "frame"]
+StatisticsMode = Literal["pooled", "frame"]
 """Whether norms use statistics pooled over key frames, or those of each frame."""
 
 
@@ -64,7 +64,7 @@ class FrameTranslator:
         if waiting:
             yield from self._together(waiting)
 
-    def statistics(self, source: Source, kind: Statistics) -> AbstractContextManager[None]:
+    def statistics(self, source: FilmSource, kind: StatisticsMode) -> AbstractContextManager[None]:
         """Return the context in which norms have the statistics of a kind.
 
         Args:
@@ -73,7 +73,7 @@ class FrameTranslator:
         """
         if kind == "frame":
             return nullcontext()
-        count = len(source.facts.times)
+        count = len(source.info.times)
         chosen = torch.cat([self._read(_frame_at(source, i)) for i in key_frames(count)])
         pooled = pool_statistics(self._predictor, chosen, self._target.encode(1), self._draw)
         return self._predictor.fixed_statistics(pooled)
@@ -101,7 +101,7 @@ class FrameTranslator:
         return np.concatenate([_rgb(x), output], axis=1)
 
 
-def _frame_at(source: Source, index: int) -> Pixels:
+def _frame_at(source: FilmSource, index: int) -> Pixels:
     """Return the image of one frame of a film."""
     return next(source.frames(index)).pixels
 

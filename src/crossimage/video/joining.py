@@ -15,7 +15,7 @@ from typing import Any
 from crossimage.data.films.opening import OpenFilm, pyav
 from crossimage.utils.reading import read_data
 from crossimage.video.encoding import Encoder, packets
-from crossimage.video.film import Frame, Source
+from crossimage.video.film import FilmSource, Frame
 from crossimage.video.reading import FilmFile
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
@@ -51,9 +51,9 @@ class FilmFileSink:
         notes: What the result lacks, one sentence each.
     """
 
-    def __init__(self, out: Path, source: Source) -> None:
+    def __init__(self, out: Path, source: FilmSource) -> None:
         self._format = FORMATS[out.suffix.lower()]
-        self._facts, self._encoder = source.facts, Encoder(source.facts)
+        self._info, self._encoder = source.info, Encoder(source.info)
         self._offset = source.offset if isinstance(source, FilmFile) else Fraction(0)
         self._copied: list[int] = []
         self.notes: Sequence[str] = ()
@@ -83,7 +83,7 @@ class FilmFileSink:
             video = _add_video(result, read_data(parts[0]), self._encoder.tick)
             sources = [self._video(parts, video)]
             if self._copied:
-                film = stack.enter_context(OpenFilm(self._facts.path))
+                film = stack.enter_context(OpenFilm(self._info.path))
                 others = {
                     index: result.add_stream_from_template(film.container.streams[index])
                     for index in self._copied
@@ -101,12 +101,12 @@ class FilmFileSink:
 
     def _video(self, parts: Sequence[Path], stream: Any) -> Iterator[tuple[Fraction, Any]]:
         """Yield the packets of the parts, each with its time in seconds."""
-        facts, tick = self._facts, self._encoder.tick
-        ends = [*facts.times[1:], facts.end]
+        info, tick = self._info, self._encoder.tick
+        ends = [*info.times[1:], info.end]
         index = 0
         for part in parts:
             for packet in packets(read_data(part)):
-                time = facts.times[index]
+                time = info.times[index]
                 packet.pts = packet.dts = round(time / tick)
                 packet.duration = max(1, round(ends[index] / tick) - packet.pts)
                 packet.time_base, packet.stream = tick, stream
@@ -131,7 +131,7 @@ class FilmFileSink:
     def _choose(self, out: Path) -> tuple[list[int], list[str]]:
         """Return the streams that are copied, and sentences about the others."""
         copied, lost = [], Counter[str]()
-        with OpenFilm(self._facts.path) as film:
+        with OpenFilm(self._info.path) as film:
             container = film.container
             for one in container.streams:
                 if one.index == film.stream.index:
@@ -147,7 +147,7 @@ class FilmFileSink:
             return copied, []
         what = ", ".join(f"{number} of {kind}" for kind, number in lost.items())
         advice = "; --out with the suffix .mkv keeps more kinds" if out.suffix != ".mkv" else ""
-        return copied, [f"streams of {self._facts.path} that {out} can't hold: {what}{advice}"]
+        return copied, [f"streams of {self._info.path} that {out} can't hold: {what}{advice}"]
 
     def _holds(self, stream: Any) -> bool:
         """Return whether the format of the result can hold a stream."""
@@ -164,7 +164,7 @@ class FilmFileSink:
         """Refuse a result that is not complete, such as on a disk that loses what is written."""
         with OpenFilm(out) as film:
             found = sum(bool(packet.size) for packet in film.packets(film.stream))
-        expected = len(self._facts.times)
+        expected = len(self._info.times)
         if found != expected:
             raise ValueError(
                 f"{out} holds {found} of {expected} frames after it was written; check its disk, "

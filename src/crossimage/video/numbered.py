@@ -12,7 +12,7 @@ from crossimage.data.films.opening import FilmError
 from crossimage.data.images.files import probe, read_image, to_array
 from crossimage.data.images.formats import HEAD, is_image
 from crossimage.utils.reading import open_data
-from crossimage.video.film import Facts, Frame, Source
+from crossimage.video.film import FilmInfo, FilmSource, Frame
 from crossimage.video.parts_of_images import kept_as_images, lost, packed
 
 RATE = 25
@@ -32,7 +32,7 @@ class FrameFolder:
         folder: The folder.
 
     Attributes:
-        facts: What is known of the film.
+        info: What is known of the film.
 
     Raises:
         FilmError: The images are not consecutive frames of one size.
@@ -62,7 +62,7 @@ class FrameFolder:
             notes.append(f"{folder} holds {others} files that are not images; they are left out")
         count = len(self._paths)
         times = [Fraction(index, RATE) for index in range(count)]
-        self.facts = Facts(folder, size, times, Fraction(count, RATE), notes=notes)
+        self.info = FilmInfo(folder, size, times, Fraction(count, RATE), notes=notes)
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """Yield the frames from the one with an index on.
@@ -70,7 +70,7 @@ class FrameFolder:
         Raises:
             ImageError: An image is not readable.
         """
-        for time, path in list(zip(self.facts.times, self._paths, strict=True))[start:]:
+        for time, path in list(zip(self.info.times, self._paths, strict=True))[start:]:
             yield Frame(time, to_array(read_image(str(path))))
 
 
@@ -88,7 +88,7 @@ class FrameFolderSink:
         ValueError: The folder holds something else.
     """
 
-    def __init__(self, out: Path, source: Source) -> None:
+    def __init__(self, out: Path, source: FilmSource) -> None:
         if out.is_dir():
             others = [path.name for path in out.iterdir() if not _OWN.fullmatch(path.name)]
             if others:

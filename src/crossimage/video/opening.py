@@ -6,14 +6,14 @@ from pathlib import Path
 
 from crossimage.utils.progress import ProgressCallback
 from crossimage.video.animations import SUFFIXES, Animation, AnimationSink, is_animation
-from crossimage.video.film import Sink, Source
+from crossimage.video.film import FilmSink, FilmSource
 from crossimage.video.joining import FORMATS, FilmFileSink
 from crossimage.video.numbered import FrameFolder, FrameFolderSink
 from crossimage.video.parts import drop_parts
 from crossimage.video.reading import FilmFile
 
 
-def open_source(path: Path, progress: ProgressCallback | None = None) -> Source:
+def open_source(path: Path, progress: ProgressCallback | None = None) -> FilmSource:
     """Open a film and look through all of its frames.
 
     Args:
@@ -55,7 +55,7 @@ def check_out(out: Path) -> None:
         )
 
 
-def open_sink(out: Path, source: Source) -> Sink:
+def open_sink(out: Path, source: FilmSource) -> FilmSink:
     """Return what writes the translation of a film.
 
     Args:

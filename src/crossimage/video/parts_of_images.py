@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from crossimage.utils.reading import open_data
-from crossimage.video.film import Frame, Pixels, Source
+from crossimage.video.film import FilmSource, Frame, Pixels
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # of every file, so that the same frames give the same bytes
 
@@ -42,7 +42,7 @@ def unpacked(parts: Sequence[Path]) -> Iterator[Pixels]:
             yield np.asarray(image.convert("RGB"))
 
 
-def lost(source: Source, kind: str, *, times: bool) -> list[str]:
+def lost(source: FilmSource, kind: str, *, times: bool) -> list[str]:
     """Return what a kind of result does not keep of a film, one sentence each.
 
     Args:
@@ -50,18 +50,18 @@ def lost(source: Source, kind: str, *, times: bool) -> list[str]:
         kind: What the result is, such as ``a GIF``.
         times: Whether time stamps are not kept.
     """
-    facts = source.facts
+    info = source.info
     notes = []
-    if facts.path.is_file():
-        film = facts.loops is None
+    if info.path.is_file():
+        film = info.loops is None
         if film:
             what = "time stamps, sound or subtitles" if times else "sound or subtitles"
             notes.append(f"{kind} keeps no {what}")
         elif times:
             notes.append(f"{kind} keeps no time stamps")
-    if facts.aspect != 1:
+    if info.aspect != 1:
         notes.append(
-            f"the pixels of {facts.path} are {float(facts.aspect):.3g} times as wide as high, and "
+            f"the pixels of {info.path} are {float(info.aspect):.3g} times as wide as high, and "
             f"{kind} has square ones"
         )
     return notes

@@ -11,9 +11,9 @@ from crossimage.data.films.decoding import decoded, progressive, restamped, stam
 from crossimage.data.films.opening import FilmError, OpenFilm
 from crossimage.data.films.pixels import turned, upright
 from crossimage.utils.progress import ProgressCallback
-from crossimage.video.film import Facts, Frame
-from crossimage.video.looking import RECORDED, look_through, rate_of
-from crossimage.video.remarks import other_remarks, remarks_on_broken
+from crossimage.video.film import FilmInfo, Frame
+from crossimage.video.frame_scan import RECORDED, rate_of, scan_frames
+from crossimage.video.scan_notes import broken_frame_notes, other_notes
 
 
 class FilmFile:
@@ -27,7 +27,7 @@ class FilmFile:
         progress: Receives the number of frames looked at.
 
     Attributes:
-        facts: What is known of the film.
+        info: What is known of the film.
         offset: What is added to the time stamps of its streams, in seconds.
 
     Raises:
@@ -38,26 +38,26 @@ class FilmFile:
 
     def __init__(self, path: Path, progress: ProgressCallback | None = None) -> None:
         self._path = path
-        look = look_through(path, threads=True, progress=progress)
-        guess = look.guess
-        if look.damaged or guess:
+        scan = scan_frames(path, threads=True, progress=progress)
+        guess = scan.guess
+        if scan.damaged or guess:
             # with several threads, it may depend on chance which frames of a damaged film are good
-            look = look_through(path, threads=False, guess=guess)
-        if look.first is None:
+            scan = scan_frames(path, threads=False, guess=guess)
+        if scan.first is None:
             raise FilmError(f"{path} has no frame that can be decoded")
-        self._look = look
-        self._good = frozenset(look.good)
-        stamps = sorted(self._good | look.missing)
+        self._look = scan
+        self._good = frozenset(scan.good)
+        stamps = sorted(self._good | scan.missing)
         self._shown = _nearest(stamps, self._good)
-        self._seeks = not (look.damaged or look.guessed)
-        notes = [*remarks_on_broken(path, look, stamps), *other_remarks(path, look)]
+        self._seeks = not (scan.damaged or scan.guessed)
+        notes = [*broken_frame_notes(path, scan, stamps), *other_notes(path, scan)]
         self.offset, aspect = _placement(path)
-        width, height = look.first.width, look.first.height
-        if turned(look.first):
+        width, height = scan.first.width, scan.first.height
+        if turned(scan.first):
             width, height, aspect = height, width, 1 / aspect
         times = [time + self.offset for time in stamps]
-        end = times[-1] + look.length
-        self.facts = Facts(path, (width, height), times, end, aspect, notes=notes)
+        end = times[-1] + scan.length
+        self.info = FilmInfo(path, (width, height), times, end, aspect, notes=notes)
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """Yield the frames from the one with an index on, exactly as without a start.
@@ -78,7 +78,7 @@ class FilmFile:
                     )
                 pixels = upright(frame)
             assert pixels is not None
-            yield Frame(self.facts.times[index], pixels)
+            yield Frame(self.info.times[index], pixels)
 
     def _from(self, first: Fraction) -> Iterator[tuple[Fraction, Any]]:
         """Yield the good frames from one on, each with its time stamp."""

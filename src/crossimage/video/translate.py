@@ -32,8 +32,8 @@ from crossimage.utils.machine.threads import computing_with
 from crossimage.utils.numbers import seed_number
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.seeds import fresh_seed
-from crossimage.video.film import Sink, Source
-from crossimage.video.frames import FrameTranslator, Statistics
+from crossimage.video.film import FilmSink, FilmSource
+from crossimage.video.frames import FrameTranslator, StatisticsMode
 from crossimage.video.opening import check_out, open_sink, open_source
 from crossimage.video.parts import LENGTH, Parts, digest, kept_parts
 
@@ -68,7 +68,7 @@ def translate_film(
     seed: SupportsIndex | None = None,
     truncation: float = 1.0,
     size: int | None = None,
-    statistics: Statistics = "pooled",
+    statistics: StatisticsMode = "pooled",
     side_by_side: bool = False,
     batch_size: int = 4,
     progress: ProgressCallback | None = None,
@@ -134,7 +134,7 @@ def translate_film(
         "kind": type(sink).__name__,
         "versions": [__version__, torch.__version__],
     }
-    count = len(source.facts.times)
+    count = len(source.info.times)
     drawn = fresh_seed() if given is None else given
     parts_needed, threads = -(-count // LENGTH), torch.get_num_threads()
     with (
@@ -159,8 +159,8 @@ def translate_film(
                 )
             raise
         kept = min(count, parts.kept * LENGTH)
-        notes = [*source.facts.notes, *sink.notes, *style.notes]
-        notes += _notes(predictor, source, options.size, parts, out)
+        notes = [*source.info.notes, *sink.notes, *style.notes]
+        notes += _notes(predictor, source, options.size, parts)
     return TranslatedFilm(out, count, kept, notes)
 
 
@@ -221,15 +221,15 @@ class _Style:
 
 
 def _translate(
-    source: Source,
-    sink: Sink,
+    source: FilmSource,
+    sink: FilmSink,
     frames: FrameTranslator,
-    statistics: Statistics,
+    statistics: StatisticsMode,
     parts: Parts,
     progress: ProgressCallback | None,
 ) -> None:
     """Make all parts that are not finished."""
-    count = len(source.facts.times)
+    count = len(source.info.times)
     first = parts.finished * LENGTH
     if first >= count:
         return
@@ -240,17 +240,17 @@ def _translate(
 
 
 def _notes(
-    predictor: Predictor, source: Source, size: int | None, parts: Parts, out: Path
+    predictor: Predictor, source: FilmSource, size: int | None, parts: Parts
 ) -> Iterator[str]:
     """Yield what users should know about the translation."""
-    width, height = source.facts.size
+    width, height = source.info.size
     if parts.replaced:
         yield (
             f"{parts.folder} held parts of another film, or made with another model or other "
             "options, which were not used"
         )
     if size is None and is_large(predictor, (height, width)):
-        yield large_images(predictor.config, len(source.facts.times))
+        yield large_images(predictor.config, len(source.info.times))
     if predictor.strips.fell_back:
         yield FELL_BACK
 

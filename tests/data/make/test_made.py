@@ -5,7 +5,7 @@ import pytest
 
 from crossimage.data.make.combine import combine
 from crossimage.data.make.labels import make_labels
-from crossimage.data.make.made import Made
+from crossimage.data.make.made import MadeDataset
 from crossimage.data.make.photo_pairs import PHOTO_MAKERS
 from crossimage.data.make.split import make_split
 from tests.data.make.test_photo_pairs import contents, photos
@@ -21,7 +21,7 @@ from tests.data.make.test_photo_pairs import contents, photos
     ],
 )
 def test_results_are_not_written_among_the_inputs_of_a_later_call(
-    tmp_path: Path, maker: Callable[..., Made], inputs: list[str]
+    tmp_path: Path, maker: Callable[..., MadeDataset], inputs: list[str]
 ) -> None:
     folders = {name: photos(tmp_path / name, ["1.png", "2.png"]) for name in inputs}
     before = contents(tmp_path)

@@ -8,7 +8,7 @@ from PIL import Image
 from crossimage.data.sources.labelled import find_labelled
 from crossimage.data.sources.partition import splits_by_folder, tables_of_splits
 from crossimage.data.sources.summary import describe_splits
-from crossimage.data.sources.tables import Table, find_table, read_table
+from crossimage.data.sources.tables import AttributeTable, find_table, read_table
 
 Put = Callable[..., Path]
 
@@ -28,7 +28,7 @@ def put(tmp_path: Path) -> Put:
     return write
 
 
-def splits(table: Table) -> dict[str, str]:
+def splits(table: AttributeTable) -> dict[str, str]:
     return {row.path.name: row.split for row in table.rows}
 
 

@@ -11,7 +11,7 @@ import torch
 
 from crossimage.config import Config
 from crossimage.data.build import build_dataset, find_source
-from crossimage.data.datasets import Images
+from crossimage.data.datasets import ImageDataset
 from crossimage.data.loader import load_batches
 from crossimage.data.shards.find import find_members
 from crossimage.data.stores import objects
@@ -80,12 +80,12 @@ def put(address: str, files: dict[str, bytes]) -> None:
         system.pipe_file(f"{root}/{name}", data)
 
 
-def samples(data: object, config: Config = PLAIN) -> Images:
+def samples(data: object, config: Config = PLAIN) -> ImageDataset:
     found = find_source(data, config, "unpaired")
     return build_dataset(found, config.complete(found.facts))
 
 
-def assert_alike(one: Images, other: Images) -> None:
+def assert_alike(one: ImageDataset, other: ImageDataset) -> None:
     assert one.fingerprint() == other.fingerprint()
     for number in range(20):
         assert all(torch.equal(one[number].images[k], other[number].images[k]) for k in "ab")

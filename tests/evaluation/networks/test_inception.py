@@ -10,7 +10,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
 from crossimage.evaluation.networks.inception import (
-    FeatureNetwork,
+    FeatureExtractor,
     resize_clean,
     resize_tensorflow,
 )
@@ -28,7 +28,7 @@ def weights(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def inception(weights: Path) -> FeatureNetwork:
+def inception(weights: Path) -> FeatureExtractor:
     return open_features(str(weights), CPU)
 
 
@@ -37,7 +37,9 @@ def pictures(count: int = 2, height: int = 40, width: int = 56) -> torch.Tensor:
     return torch.randint(0, 256, (count, 3, height, width), generator=generator).byte()
 
 
-def test_inception_sees_what_torch_fidelity_sees(weights: Path, inception: FeatureNetwork) -> None:
+def test_inception_sees_what_torch_fidelity_sees(
+    weights: Path, inception: FeatureExtractor
+) -> None:
     theirs = FeatureExtractorInceptionV3(
         "inception-v3-compat", ["2048", "logits_unbiased"], str(weights)
     )
@@ -75,7 +77,7 @@ def test_each_way_of_resizing_has_features_and_a_name_of_its_own(weights: Path) 
     torch.testing.assert_close(usual(whole).features, clean(whole).features)
 
 
-def test_other_weights_than_the_published_are_not_comparable(inception: FeatureNetwork) -> None:
+def test_other_weights_than_the_published_are_not_comparable(inception: FeatureExtractor) -> None:
     assert not inception.comparable
     assert "other weights (weights.pth)" in inception.name
 
@@ -132,7 +134,7 @@ def test_random_features_are_always_the_same_and_marked() -> None:
     assert "random" in first.name
 
 
-def test_nothing_in_the_networks_learns(inception: FeatureNetwork) -> None:
+def test_nothing_in_the_networks_learns(inception: FeatureExtractor) -> None:
     for features in (open_features("random", CPU), inception):
         assert not any(p.requires_grad for p in features.network.parameters())
         assert not features.network.training

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torchvision.models import inception_v3
 from torchvision.transforms.v2 import functional as transforms
 
-from crossimage.evaluation.networks.inception import FeatureNetwork, at_size, random_features
+from crossimage.evaluation.networks.inception import FeatureExtractor, at_size, random_features
 from crossimage.evaluation.networks.open import open_features
 from tests.evaluation.inception import write_random_weights
 
@@ -32,7 +32,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def features(weights: Path) -> FeatureNetwork:
+def features(weights: Path) -> FeatureExtractor:
     return open_features(str(weights), CPU, torchvision=True)
 
 
@@ -43,7 +43,7 @@ def pixels(size: int) -> Tensor:
 
 @pytest.mark.parametrize("size", [32, 299, 360])
 def test_features_are_those_of_torchvision(
-    size: int, weights: Path, features: FeatureNetwork
+    size: int, weights: Path, features: FeatureExtractor
 ) -> None:
     network = inception_v3(aux_logits=True, init_weights=False).eval()
     network.load_state_dict(torch.load(weights, weights_only=True))
@@ -61,7 +61,7 @@ def test_features_are_those_of_torchvision(
 
 
 def test_files_are_recognised_by_their_content(
-    weights: Path, features: FeatureNetwork, tmp_path: Path
+    weights: Path, features: FeatureExtractor, tmp_path: Path
 ) -> None:
     assert features.variant == "torchvision" and not features.comparable
     assert "torchvision's Inception-v3 with other weights" in features.name

@@ -19,7 +19,7 @@ import crossimage
 from crossimage.cli.app import main
 from crossimage.inference.incoming import Incoming
 from crossimage.server.app import guarded
-from crossimage.server.demo.images import Images
+from crossimage.server.demo.images import PageImages
 from crossimage.server.demo.pages import PAGE_HEADERS, STATIC, DemoPages
 from crossimage.server.demo.samples import Samples, find_samples
 from crossimage.server.models import Models, load_models
@@ -35,7 +35,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
             one.name: find_samples(one.translator, one.given, tmp_path_factory.mktemp("made"))
             for one in models
         }
-        pages = DemoPages(models, samples, Images(incoming))
+        pages = DemoPages(models, samples, PageImages(incoming))
         app = guarded(pages.routes(), 2**20, ["testserver"], PAGE_HEADERS)
         yield TestClient(app)
         models.close()
@@ -112,7 +112,7 @@ def test_commands_of_every_method_make_the_same_file(
     with Incoming() as incoming:
         models = Models(load_models(["model.safetensors"], "cpu"))
         nothing = Samples({}, {})
-        pages = DemoPages(models, {"model": nothing}, Images(incoming))
+        pages = DemoPages(models, {"model": nothing}, PageImages(incoming))
         client = TestClient(guarded(pages.routes(), 2**20, ["testserver"]))
         (facts,) = client.get("/demo/models").json()
         given, reference = (

@@ -9,7 +9,7 @@ import pytest
 
 import crossimage
 from crossimage.training.listener import TrainingProgress
-from crossimage.training.notebook.bar import Bar, NotebookListener, in_notebook
+from crossimage.training.notebook.bar import NotebookBar, NotebookListener, in_notebook
 from tests.conftest import small
 
 Shown = list[tuple[str, dict[str, str]]]
@@ -72,7 +72,7 @@ def test_elsewhere_training_prints_nothing(
 
 
 def test_losses_are_cut_before_step_and_time_left() -> None:
-    bar = Bar(250_000, 1_000_000)
+    bar = NotebookBar(250_000, 1_000_000)
     losses = {f"generators/term<{number}>": number + 0.5 for number in range(30)}
     bar.progress = TrainingProgress(250_000, 1_000_000, 40.0, 5.0, 1e-4, losses)
     forms = bar._repr_mimebundle_()

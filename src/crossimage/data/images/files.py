@@ -224,19 +224,19 @@ def probe(path: str | ImageFile, rules: DataRules = 3) -> ImageInfo:
 def verify(
     path: str | ImageFile,
     rules: DataRules = 3,
-    look: Callable[[ImageInfo, Pixels], object] | None = None,
+    on_image: Callable[[ImageInfo, Pixels], object] | None = None,
 ) -> ImageInfo:
     """Decode a whole image file and return its header; raise the errors of :func:`read_image`.
 
     Args:
         path: As for :func:`read_image`.
         rules: As for :func:`read_image`.
-        look: Receives the header and the pixels.
+        on_image: Receives the header and the pixels.
     """
     with opened(path, rules) as (info, read):
         pixels = read(None)
-    if look:
-        look(info, pixels)
+    if on_image:
+        on_image(info, pixels)
     gaps = 0 if pixels.gaps is None else int(pixels.gaps.sum())
     return replace(info, flatness=flatness(pixels), limits=limits(pixels), gaps=gaps)
 

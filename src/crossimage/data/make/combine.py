@@ -14,7 +14,7 @@ from PIL import Image
 from crossimage.data.images.files import probe, read_image, to_array
 from crossimage.data.images.pixels import BombError, ImageError
 from crossimage.data.left_out import LeftOut, describe
-from crossimage.data.make.made import Made, check_apart, summarise, training_command
+from crossimage.data.make.made import MadeDataset, check_apart, summarise, training_command
 from crossimage.data.make.parallel import threads
 from crossimage.data.make.photo_pairs import held_out, png_names
 from crossimage.data.sources.find import same_name
@@ -47,7 +47,7 @@ def combine(
     test_count: int | None = None,
     workers: int | None = None,
     progress: ProgressCallback | None = None,
-) -> Made:
+) -> MadeDataset:
     """Write the images of two folders side by side, those of the same name in one file.
 
     Names are compared without suffix and case. Of two sizes of one shape the smaller is taken. If
@@ -113,7 +113,7 @@ def combine(
     problems += broken
     left, right = _names(a, b)
     written = f"{len(jobs) - len(broken)} pairs of {left} (left) and {right} (right)"
-    return Made(
+    return MadeDataset(
         summarise(written, describe(left_out, len(problems)), problems),
         training_command("pix2pix/pairs_small", out, f"domains={left},{right}"),
     )

@@ -22,7 +22,7 @@ from rich.markup import escape
 from rich.progress import track
 
 from crossimage.data.images.files import probe, read_image, to_pil
-from crossimage.data.make.made import Made, training_command
+from crossimage.data.make.made import MadeDataset, training_command
 from crossimage.data.make.originals import Pixels, Splits, find_digits
 from crossimage.data.sources.find import find_files
 from crossimage.data.sources.folders import SPLITS, Split
@@ -54,7 +54,7 @@ Painter = Callable[[Split, Indices], Iterator[tuple[int, Pixels]]]
 
 def make_digits(
     source: str, target: str, out: Path, *, originals: Path, seed: int = 0, count: int | None = None
-) -> Made:
+) -> MadeDataset:
     """Write the digits of two data sets as A, the source, and B, the target.
 
     The folders are trainA/<class>, trainB, testA/<class> and testB/<class>: the classes of the
@@ -79,7 +79,7 @@ def make_digits(
     """
     both = [find_digits(name, originals) for name in (source, target)]
     summary = _write(out, both, [_plain(digits) for digits in both], seed, count)
-    return Made(summary, _following(f"{source}2{target}", out))
+    return MadeDataset(summary, _following(f"{source}2{target}", out))
 
 
 def make_mnistm(
@@ -90,7 +90,7 @@ def make_mnistm(
     photos: Path,
     seed: int = 0,
     count: int | None = None,
-) -> Made:
+) -> MadeDataset:
     """Write MNIST and MNIST-M as A, the source, and B, in the folders of :func:`make_digits`.
 
     An image of MNIST-M is |patch - digit|, for each colour of a random patch of the digit's size.
@@ -119,12 +119,12 @@ def make_mnistm(
         painters.reverse()
     summary = _write(out, [mnist, mnist], painters, seed, count)
     name = "mnist2mnistm" if source == "mnist" else "mnistm2mnist"
-    return Made(summary, _following(name, out))
+    return MadeDataset(summary, _following(name, out))
 
 
 def make_images(
     name: str, out: Path, *, originals: Path, seed: int = 0, count: int | None = None
-) -> Made:
+) -> MadeDataset:
     """Write a data set's training images into the folder ``train``, without their classes.
 
     Args:
@@ -146,10 +146,12 @@ def make_images(
     indices = _choose(len(digits["train"].labels), count, [seed])
     with new_folder(out) as parent:
         _write_folder(parent / "train", "train", indices, _plain(digits))
-    return Made(f"{len(indices)} images", training_command("gan/fashion", out))
+    return MadeDataset(f"{len(indices)} images", training_command("gan/fashion", out))
 
 
-def make_classes(out: Path, *, originals: Path, seed: int = 0, count: int | None = None) -> Made:
+def make_classes(
+    out: Path, *, originals: Path, seed: int = 0, count: int | None = None
+) -> MadeDataset:
     """Write Fashion-MNIST into class folders, train/<class> and test/<class>.
 
     Args:
@@ -175,10 +177,10 @@ def make_classes(out: Path, *, originals: Path, seed: int = 0, count: int | None
             written.append(f"{len(indices)} images in {split}")
             names = np.array(CLOTHES)[digits[split].labels]
             _write_folder(parent / split, split, indices, _plain(digits), names)
-    return Made(", ".join(written), training_command("funit/fashion", out))
+    return MadeDataset(", ".join(written), training_command("funit/fashion", out))
 
 
-MAKERS: dict[str, Callable[..., Made]] = {
+MAKERS: dict[str, Callable[..., MadeDataset]] = {
     "mnist2usps": partial(make_digits, "mnist", "usps"),
     "usps2mnist": partial(make_digits, "usps", "mnist"),
     "svhn2mnist": partial(make_digits, "svhn", "mnist"),

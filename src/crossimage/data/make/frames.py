@@ -13,7 +13,7 @@ from PIL import Image
 from crossimage.data.films.decoding import frames
 from crossimage.data.films.opening import FilmError, probe_film, pyav
 from crossimage.data.left_out import LeftOut, describe
-from crossimage.data.make.made import Made, summarise, training_command
+from crossimage.data.make.made import MadeDataset, summarise, training_command
 from crossimage.data.make.parallel import threads
 from crossimage.data.make.photo_pairs import shrunk
 from crossimage.utils.files import new_folder
@@ -34,7 +34,7 @@ def make_frames(
     size: int | None = None,
     workers: int | None = None,
     progress: ProgressCallback | None = None,
-) -> Made:
+) -> MadeDataset:
     """Write frames of a film, or of every film below a folder, as numbered PNGs.
 
     The images of ``day/street.mp4`` are ``day/street_000001.png`` and so on, so that sub-folders
@@ -91,7 +91,7 @@ def make_frames(
             raise ValueError(f"no frame of {film} can be read; {problems[0]}")
     several = f"{len(films)} films" if len(films) > 1 else films[0].name
     summary = summarise(f"{written} frames of {several}", describe(left_out), problems)
-    return Made(summary, _following(out, names))
+    return MadeDataset(summary, _following(out, names))
 
 
 def _following(out: Path, names: Sequence[Path]) -> str:

@@ -15,7 +15,7 @@ from PIL import Image
 from crossimage.data.images.class_ids import names_classes, read_class_ids
 from crossimage.data.images.pixels import BombError, ImageError
 from crossimage.data.left_out import describe
-from crossimage.data.make.made import Made, check_apart, summarise, training_command
+from crossimage.data.make.made import MadeDataset, check_apart, summarise, training_command
 from crossimage.data.make.palettes import IdColours, distinct_colours, read_id_colours
 from crossimage.data.make.parallel import threads
 from crossimage.data.make.photo_pairs import png_names
@@ -34,7 +34,7 @@ def make_labels(
     palette: str | None = None,
     workers: int | None = None,
     progress: ProgressCallback | None = None,
-) -> Made:
+) -> MadeDataset:
     """Copy a data set, with its label maps in colours, and write the table of these colours.
 
     Label maps are recognised by folder: single-channel images of few different values, some other
@@ -91,7 +91,7 @@ def make_labels(
     shown = ", ".join(sorted({f.relative_to(originals).as_posix() for f in folders}))
     written = f"{len(maps)} label maps in colours ({shown})"
     written += f", {len(others)} other images" if others else ""
-    return Made(
+    return MadeDataset(
         summarise(written, describe(left_out, len(problems)), problems),
         _following(originals, out, folders),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 
-class Made(NamedTuple):
+class MadeDataset(NamedTuple):
     """The result of a maker.
 
     Attributes:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from crossimage.data.make.made import Made
+from crossimage.data.make.made import MadeDataset
 from crossimage.data.make.outlines import TEXTURES, DrawnObject, draw_object
 from crossimage.data.make.shapes import KINDS
 from crossimage.utils.files import new_folder
@@ -34,7 +34,7 @@ def make_object_classes(
     count: int = 6000,
     test_count: int = 1000,
     size: int = 64,
-) -> Made:
+) -> MadeDataset:
     """Write train/CLASS and test/CLASS with objects as those of ``outlines``, but none of them.
 
     Args:
@@ -72,7 +72,7 @@ def make_object_classes(
             )
     summary = f"{count} training and {test_count} test images of {classes} classes, {size} px"
     words = ("--data", str(out), "--out", f"{out.resolve().name}.safetensors", "--size", str(size))
-    return Made(summary, shlex.join(["crossimage", "evaluate", "fit-classifier", *words]))
+    return MadeDataset(summary, shlex.join(["crossimage", "evaluate", "fit-classifier", *words]))
 
 
 def _kind(drawn: DrawnObject) -> str:
@@ -83,7 +83,7 @@ def _style(drawn: DrawnObject) -> str:
     return f"{HUES[int(drawn.hue * len(HUES))]}_{drawn.texture}"
 
 
-MAKERS: dict[str, Callable[..., Made]] = {
+MAKERS: dict[str, Callable[..., MadeDataset]] = {
     "object_kinds": partial(make_object_classes, class_of=_kind, classes=len(KINDS)),
     "object_styles": partial(
         make_object_classes, class_of=_style, classes=len(HUES) * len(TEXTURES)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from crossimage.data.make.made import Made, training_command
+from crossimage.data.make.made import MadeDataset, training_command
 from crossimage.data.make.shapes import KINDS, Points, Random, Shape
 from crossimage.utils.files import new_folder
 from crossimage.utils.writing.pictures import save_png
@@ -35,7 +35,7 @@ def make_outlines(
     test_count: int = 20,
     size: int = 64,
     paired: bool = False,
-) -> Made:
+) -> MadeDataset:
     """Write the folders trainA, trainB, testA and testB.
 
     A holds black outlines on white, B shapes of the same kinds, each in one colour and texture. No
@@ -71,10 +71,10 @@ def make_outlines(
                 save_png(draw(rng, size), parent / folder / f"{number:05d}.png")
     recipe = "pix2pix/outlines" if paired else "munit/outlines"
     summary = f"{count} training and {test_count} test images per domain, {size} px"
-    return Made(summary, training_command(recipe, out))
+    return MadeDataset(summary, training_command(recipe, out))
 
 
-MAKERS: dict[str, Callable[..., Made]] = {
+MAKERS: dict[str, Callable[..., MadeDataset]] = {
     "outlines": make_outlines,
     "outline_pairs": partial(make_outlines, paired=True),
 }

@@ -24,7 +24,7 @@ from crossimage.data.left_out import describe
 from crossimage.data.make.degradations import blurred, noisy, reduced
 from crossimage.data.make.edges import SIDE, opencv, to_edges
 from crossimage.data.make.hed import HedEdges
-from crossimage.data.make.made import Made, check_apart, summarise, training_command
+from crossimage.data.make.made import MadeDataset, check_apart, summarise, training_command
 from crossimage.data.make.parallel import threads
 from crossimage.data.make.sketches import to_sketch
 from crossimage.data.sources.folders import Split, find_images
@@ -81,7 +81,7 @@ def make_pairs(
     size: int | None = None,
     workers: int | None = None,
     progress: ProgressCallback | None = None,
-) -> Made:
+) -> MadeDataset:
     """Write pairs of a changed photo and the photo into ``train`` and ``test``.
 
     The files are PNGs in a folder per domain and have the names of the photos, sub-folders
@@ -143,10 +143,10 @@ def make_pairs(
     written = f"{len(jobs) - len(problems)} pairs of {names[0]} and {names[1]}"
     summary = summarise(written, describe(domain.left_out, len(problems)), problems)
     # folders in alphabetical order could be the other way round, such as photo and sketch
-    return Made(summary, training_command(recipe, out, f"domains={','.join(names)}"))
+    return MadeDataset(summary, training_command(recipe, out, f"domains={','.join(names)}"))
 
 
-def make_edges(out: Path, *, hed: Path | None = None, **options: Any) -> Made:
+def make_edges(out: Path, *, hed: Path | None = None, **options: Any) -> MadeDataset:
     """Write pairs of a photo's edges and the photo, as :func:`make_pairs` does.
 
     Args:
@@ -164,30 +164,30 @@ def make_edges(out: Path, *, hed: Path | None = None, **options: Any) -> Made:
     return make_pairs(("edges", "photo"), change, "pix2pix/pairs_small", out, **options)
 
 
-def make_blur(out: Path, *, blur_px: float = 2.0, **options: Any) -> Made:
+def make_blur(out: Path, *, blur_px: float = 2.0, **options: Any) -> MadeDataset:
     """Write pairs of a blurred photo and the photo; see :func:`blurred`, :func:`make_pairs`."""
     return _restored(("blurred", "photo"), partial(blurred, blur_px=blur_px), out, options)
 
 
-def make_noise(out: Path, *, noise_levels: float = 25.0, **options: Any) -> Made:
+def make_noise(out: Path, *, noise_levels: float = 25.0, **options: Any) -> MadeDataset:
     """Write pairs of a noisy photo and the photo; see :func:`noisy`, :func:`make_pairs`."""
     change = partial(noisy, noise_levels=noise_levels)
     return _restored(("noisy", "photo"), change, out, options)
 
 
-def make_small(out: Path, *, factor: float = 4.0, **options: Any) -> Made:
+def make_small(out: Path, *, factor: float = 4.0, **options: Any) -> MadeDataset:
     """Write pairs of a reduced photo and the photo; see :func:`reduced`, :func:`make_pairs`."""
     return _restored(("low", "photo"), partial(reduced, factor=factor), out, options)
 
 
 def _restored(
     names: tuple[str, str], change: Change, out: Path, options: Mapping[str, Any]
-) -> Made:
+) -> MadeDataset:
     change(np.zeros((1, 1, 3), np.uint8), np.random.default_rng(0))  # refuses a wrong strength
     return make_pairs(names, change, "pix2pix/restoration_small", out, **options)
 
 
-PHOTO_MAKERS: Mapping[str, Callable[..., Made]] = {
+PHOTO_MAKERS: Mapping[str, Callable[..., MadeDataset]] = {
     "edges": partial(make_edges, size=SIDE),
     "grey": partial(make_pairs, ("grey", "color"), to_gray, "pix2pix/colorization_small"),
     "holes": partial(make_pairs, ("holes", "photo"), with_hole, "pix2pix/inpainting_small"),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from crossimage.data.make.made import Made
+from crossimage.data.make.made import MadeDataset
 from crossimage.utils.files import new_folder
 from crossimage.utils.writing.pictures import save_png
 
@@ -91,7 +91,9 @@ def _components(mask: Mask) -> NDArray[np.int64]:
         labels = grown
 
 
-def make_noise_sketches(out: Path, *, seed: int = 0, count: int = 400, size: int = 256) -> Made:
+def make_noise_sketches(
+    out: Path, *, seed: int = 0, count: int = 400, size: int = 256
+) -> MadeDataset:
     """Write sketches of two to six random strokes into one folder.
 
     The same seed results in the same images.
@@ -124,7 +126,7 @@ def make_noise_sketches(out: Path, *, seed: int = 0, count: int = 400, size: int
             image = image.resize((size, size), Image.Resampling.BOX)
             save_png(image, parent / f"{number:05}.png")
     words = ["train", "sketch_to_photo/edges2shoes", "--data", "DIR", f"noise_sketches={out}"]
-    return Made(f"{count} sketches of {size} px", shlex.join(["crossimage", *words]))
+    return MadeDataset(f"{count} sketches of {size} px", shlex.join(["crossimage", *words]))
 
 
 def _stroke(rng: np.random.Generator) -> Values:

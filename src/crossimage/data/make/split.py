@@ -14,7 +14,7 @@ from typing import NamedTuple
 from crossimage.data.images.files import decode, verify
 from crossimage.data.images.pixels import BombError, ImageError
 from crossimage.data.left_out import LeftOut, describe
-from crossimage.data.make.made import Made, check_apart, summarise
+from crossimage.data.make.made import MadeDataset, check_apart, summarise
 from crossimage.data.make.parallel import threads
 from crossimage.data.near_duplicates import Fingerprint, families, find_alike, fingerprint
 from crossimage.data.sources.find import find_files, same_name, visible_folders
@@ -36,7 +36,7 @@ def make_split(
     val_count: int | None = None,
     workers: int | None = None,
     progress: ProgressCallback | None = None,
-) -> Made:
+) -> MadeDataset:
     """Copy a folder of images into ``train``, ``val`` and ``test``, with its sub-folders.
 
     Images are chosen by content. Those that belong together are on one side: images of the same
@@ -90,7 +90,7 @@ def make_split(
             pass
     counts = Counter(split_of.values())
     written = ", ".join(f"{counts[split]} {split}" for split in ("train", "val", "test"))
-    return Made(
+    return MadeDataset(
         summarise(f"{written} images", describe(left_out, len(problems)), problems),
         shlex.join(["crossimage", "data", "inspect", str(out)]),
     )

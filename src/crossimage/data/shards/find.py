@@ -10,7 +10,7 @@ from typing import NamedTuple
 from crossimage.data.images.formats import EXPECTED
 from crossimage.data.left_out import LeftOut, describe
 from crossimage.data.shards.index import LINK, Index, read_index
-from crossimage.data.shards.member import Member, Source
+from crossimage.data.shards.member import ByteSource, Member
 from crossimage.data.shards.names import expand_shards, shown_shards
 from crossimage.data.sources.find import judge
 from crossimage.data.stores.addresses import explaining, shown
@@ -38,7 +38,7 @@ class FoundMembers(NamedTuple):
         return path.inside[len(self.top) + 1 if self.top else 0 :]
 
 
-def find_members(given: Iterable[str | Path | Source]) -> FoundMembers:
+def find_members(given: Iterable[str | Path | ByteSource]) -> FoundMembers:
     """Find the images in tar files.
 
     They are recognised as in folders. The order depends on the names of the members alone, so
@@ -51,7 +51,7 @@ def find_members(given: Iterable[str | Path | Source]) -> FoundMembers:
         FileNotFoundError: A tar file is missing.
         ValueError: One is compressed, damaged or cut short, or they hold no images.
     """
-    places: list[Path | Source] = []
+    places: list[Path | ByteSource] = []
     names: list[str | Path] = []
     for one in given:
         names += [one] if isinstance(one, str | Path) else []
@@ -83,7 +83,7 @@ def find_members(given: Iterable[str | Path | Source]) -> FoundMembers:
     return FoundMembers(tuple(path for *_, path in images), tuple(left_out), tuple(shards), top)
 
 
-def _indexes(places: Sequence[Path | Source]) -> Iterator[Index]:
+def _indexes(places: Sequence[Path | ByteSource]) -> Iterator[Index]:
     """Yield the index of each tar file; several of a store are read at a time."""
     if all(isinstance(place, Path) for place in places):
         yield from map(read_index, places)
@@ -92,7 +92,7 @@ def _indexes(places: Sequence[Path | Source]) -> Iterator[Index]:
         yield from pool.map(_stored_index, places)
 
 
-def _stored_index(place: Path | Source) -> Index:
+def _stored_index(place: Path | ByteSource) -> Index:
     with explaining(str(place if isinstance(place, Path) else place.path)):
         return read_index(place)
 

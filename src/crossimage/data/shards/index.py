@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from crossimage.data.shards.member import Member, Shard, Source, member
+from crossimage.data.shards.member import ByteSource, Member, Shard, member
 from crossimage.utils.numbers import digits
 from crossimage.utils.texts.shown import cut
 
@@ -66,7 +66,7 @@ def is_shard(path: str | Path) -> bool:
     return stem.endswith(".tar") or name.endswith(short)
 
 
-def read_index(path: Path | Source) -> Index:
+def read_index(path: Path | ByteSource) -> Index:
     """Return the members of a tar file; it is read again only if its size or time have changed.
 
     Args:
@@ -102,7 +102,7 @@ def _by_path(index: Index) -> dict[Path, Member]:
 
 
 @lru_cache(maxsize=1024)
-def _read_index(shard: Source) -> Index:
+def _read_index(shard: ByteSource) -> Index:
     with shard.open() as file:
         return _Walk(file, shard).index()
 
@@ -110,7 +110,7 @@ def _read_index(shard: Source) -> Index:
 class _Walk:
     """Goes from header to header of a tar file."""
 
-    def __init__(self, file: IO[bytes], shard: Source) -> None:
+    def __init__(self, file: IO[bytes], shard: ByteSource) -> None:
         self._file, self._shard = file, shard
 
     def index(self) -> Index:

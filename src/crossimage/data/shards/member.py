@@ -18,7 +18,7 @@ else:
     from pathlib import PosixPath as _SystemPath
 
 
-class Source(Protocol):
+class ByteSource(Protocol):
     """What members are parts of: a tar file, or an object of a store."""
 
     @property
@@ -90,7 +90,7 @@ class Member(_SystemPath):
     """
 
     __slots__ = ("_place",)
-    _place: tuple[Source, int, int]
+    _place: tuple[ByteSource, int, int]
 
     def __str__(self) -> str:
         """Return the path; that of an object with both slashes of its address."""
@@ -153,7 +153,7 @@ class Member(_SystemPath):
         return member, (self._place[0], self.inside, *self._place[1:])
 
 
-def member(shard: Source, name: str, start: int, size: int) -> Member:
+def member(shard: ByteSource, name: str, start: int, size: int) -> Member:
     """Return a member.
 
     Args:

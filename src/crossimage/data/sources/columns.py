@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from crossimage.config import DataRules
-from crossimage.data.sources.tables import Row, Table
+from crossimage.data.sources.tables import AttributeRow, AttributeTable
 from crossimage.labels import EVERY_COLUMN, LabelValues
 from crossimage.utils.names import look_up
 from crossimage.utils.texts.shown import cut
@@ -45,7 +45,7 @@ class TableLabels:
         notes: Sentences on how the table was read and what is not used.
     """
 
-    table: Table
+    table: AttributeTable
     names: tuple[str, ...]
     values: Mapping[Path, tuple[int, ...]]
     notes: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ class _Counts(Counter[str]):
 
 
 def read_labels(
-    table: Table,
+    table: AttributeTable,
     chosen: Sequence[str] = (),
     settings: LabelValues | None = None,
     rules: DataRules = 3,
@@ -154,7 +154,7 @@ def read_labels(
     return _cells_as_labels(table, names, meanings, settings.missing == "skip", unused, explained)
 
 
-def _read_as_before(table: Table, chosen: Sequence[str]) -> TableLabels:
+def _read_as_before(table: AttributeTable, chosen: Sequence[str]) -> TableLabels:
     @lru_cache(1000)
     def meaning(cell: str) -> int | None:
         return _AS_BEFORE.get(cell.strip().casefold())
@@ -179,7 +179,9 @@ def _read_as_before(table: Table, chosen: Sequence[str]) -> TableLabels:
     return TableLabels(table, names, values)
 
 
-def _not_a_label(table: Table, name: str, row: Row, cell: str, more: str = "") -> ValueError:
+def _not_a_label(
+    table: AttributeTable, name: str, row: AttributeRow, cell: str, more: str = ""
+) -> ValueError:
     found = cut(cell.strip())
     return ValueError(
         f'{table.file}: {name} holds "{found}" in line {row.line}; expected 1 or 0{more}'
@@ -196,7 +198,9 @@ def _word(cell: str) -> str:
     return text
 
 
-def _by_column(table: Table, values: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+def _by_column(
+    table: AttributeTable, values: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[str, ...]]:
     """Return the settings for the columns of this table, by the columns' own names."""
     by_column = {}
     for given, words in values.items():
@@ -220,7 +224,7 @@ def _for_every_column(
 
 
 def _meaning_from_settings(
-    table: Table,
+    table: AttributeTable,
     name: str,
     counts: _Counts,
     positive: Sequence[str],
@@ -267,7 +271,7 @@ def _named(word: str, counts: _Counts) -> frozenset[str]:
 
 
 def _detected_meaning(
-    table: Table, name: str, counts: _Counts, asked: bool, minus_is_unclear: bool
+    table: AttributeTable, name: str, counts: _Counts, asked: bool, minus_is_unclear: bool
 ) -> _Meaning | str | None:
     """Return the meaning of a column, why it is unclear, or None if it is not a label."""
     present = counts.keys() - _BLANK
@@ -324,7 +328,7 @@ def _beside_blanks(name: str, counts: _Counts, word: str) -> str:
 
 
 def _exceptions(
-    table: Table,
+    table: AttributeTable,
     name: str,
     counts: _Counts,
     words: Sequence[str],
@@ -353,7 +357,7 @@ def _setting(key: str, name: str, counts: _Counts, words: Collection[str]) -> st
 
 
 def _refuse_unclear(
-    table: Table, unclear: Mapping[str, str], clear: Sequence[str], chosen: Sequence[str]
+    table: AttributeTable, unclear: Mapping[str, str], clear: Sequence[str], chosen: Sequence[str]
 ) -> None:
     if not unclear:
         return
@@ -365,7 +369,7 @@ def _refuse_unclear(
     raise ValueError(f"{table.file}: {unclear[first]}{out}{more}")
 
 
-def _refuse_unnamed(table: Table, names: Sequence[str]) -> None:
+def _refuse_unnamed(table: AttributeTable, names: Sequence[str]) -> None:
     for name in names:
         if name in table.unnamed:
             raise ValueError(
@@ -380,7 +384,7 @@ def _attributes(names: Sequence[str]) -> str:
 
 
 def _cells_as_labels(
-    table: Table,
+    table: AttributeTable,
     names: tuple[str, ...],
     meanings: Mapping[str, _Meaning],
     skip: bool,
@@ -391,7 +395,7 @@ def _cells_as_labels(
     columns = [(name, at[name], lru_cache(1000)(meanings[name].of)) for name in names]
     values: dict[Path, tuple[int, ...]] = {}
     rows, without = [], dict.fromkeys(names, 0)
-    first: dict[str, Row] = {}
+    first: dict[str, AttributeRow] = {}
     for row in table.rows:
         own = [meaning(row.cells[index]) for _, index, meaning in columns]
         if None in own:

@@ -19,7 +19,7 @@ from crossimage.data.sources.partition import tables_of_splits
 from crossimage.data.sources.split_names import may_hold_splits
 from crossimage.data.sources.tables import (
     CELEBA,
-    Table,
+    AttributeTable,
     find_table,
     read_split_tables,
     read_table,
@@ -118,10 +118,11 @@ def find_labelled(
         if names.count(name) > 1:
             raise ValueError(f"two data sets are called '{name}'; rename a folder or a table")
     known = [
-        source.columns if isinstance(source, Table) else source.classes for _, source in sources
+        source.columns if isinstance(source, AttributeTable) else source.classes
+        for _, source in sources
     ]
     _check_settings(
-        values or LabelValues(), [s.columns for _, s in sources if isinstance(s, Table)]
+        values or LabelValues(), [s.columns for _, s in sources if isinstance(s, AttributeTable)]
     )
     union = tuple(dict.fromkeys(label for labels in known for label in labels))
     exact = set(union)
@@ -136,7 +137,7 @@ def find_labelled(
             raise ValueError(
                 f"{name} has none of {', '.join(chosen)}; its labels: {', '.join(labels)}"
             )
-        if isinstance(source, Table):
+        if isinstance(source, AttributeTable):
             data_set = _from_table(name, source, own, values, rules)
             if rules != 1 and not wanted:
                 _check_no_splits(source, data_set.label_set.names)
@@ -148,7 +149,7 @@ def find_labelled(
     return tuple(data_sets)
 
 
-def _check_no_splits(table: Table, labels: Sequence[str]) -> None:
+def _check_no_splits(table: AttributeTable, labels: Sequence[str]) -> None:
     """Refuse a label that nobody asked for whose name suggests that it marks test images."""
     flags = [name for name in labels if may_hold_splits(name)]
     if flags and not table.splits_from:
@@ -182,7 +183,9 @@ def facts_of_labelled(data_sets: Sequence[LabelledDomain]) -> Facts:
     )
 
 
-def _open_all(data: DataSet, rules: DataRules, unseen: bool) -> list[tuple[str, Table | Domain]]:
+def _open_all(
+    data: DataSet, rules: DataRules, unseen: bool
+) -> list[tuple[str, AttributeTable | Domain]]:
     """Return the names of all data sets, and their tables or images with their classes."""
     if not isinstance(data, str):
         images = find_classes(data, rules)
@@ -192,7 +195,7 @@ def _open_all(data: DataSet, rules: DataRules, unseen: bool) -> list[tuple[str, 
     return [_open(as_path(part, f"a path of {data}"), rules, unseen) for part in parts]
 
 
-def _open(path: Path, rules: DataRules, unseen: bool) -> tuple[str, Table | Domain]:
+def _open(path: Path, rules: DataRules, unseen: bool) -> tuple[str, AttributeTable | Domain]:
     """Return a data set's name, and its table or its images with their classes."""
     if path.is_file():
         return path.stem, read_table(path, rules)
@@ -244,7 +247,11 @@ def _from_classes(name: str, images: Domain, chosen: Sequence[str], unseen: bool
 
 
 def _from_table(
-    name: str, table: Table, chosen: Sequence[str], values: LabelValues | None, rules: DataRules
+    name: str,
+    table: AttributeTable,
+    chosen: Sequence[str],
+    values: LabelValues | None,
+    rules: DataRules,
 ) -> LabelledDomain:
     """Return the images of a table with some of its attributes, or all."""
     labels = read_labels(table, chosen, values, rules)
@@ -264,7 +271,7 @@ def _from_table(
 
 
 def _from_two_tables(
-    name: str, labels: TableLabels, tests: Table, values: LabelValues | None
+    name: str, labels: TableLabels, tests: AttributeTable, values: LabelValues | None
 ) -> LabelledDomain:
     """Return the training images of one table and the test images of another."""
     missing = [label for label in labels.names if label not in tests.columns]

@@ -39,7 +39,7 @@ _TESTS = 2000  # at most, if the table has no split; as many as in the official 
 
 
 @dataclass(frozen=True)
-class Row:
+class AttributeRow:
     """The line of a table about one image.
 
     Attributes:
@@ -56,7 +56,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
+class AttributeTable:
     """A table of attributes.
 
     Attributes:
@@ -74,15 +74,15 @@ class Table:
 
     file: Path
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[AttributeRow, ...]
     unnamed: frozenset[str] = frozenset()
     text: str = ""
     unlisted: int = 0
     splits_from: str = ""
-    tests: Table | None = None
+    tests: AttributeTable | None = None
     every_tenth: bool = False
 
-    def split(self, split: Split) -> list[Row]:
+    def split(self, split: Split) -> list[AttributeRow]:
         """Return the rows of the training or the test images.
 
         If no row has a split, all are for training or, before rules 3, every tenth is for testing,
@@ -144,7 +144,7 @@ def find_table(folder: Path, rules: DataRules = 3) -> Path | None:
     return tables[0] if tables else None
 
 
-def read_split_tables(tables: Mapping[SplitName, Path]) -> Table:
+def read_split_tables(tables: Mapping[SplitName, Path]) -> AttributeTable:
     """Read tables such as ``train.csv`` and ``test.csv``; the latter becomes ``tests``.
 
     Args:
@@ -161,7 +161,7 @@ def read_split_tables(tables: Mapping[SplitName, Path]) -> Table:
     return replace(train, tests=read_table(tables[tested], split=tested))
 
 
-def read_table(file: Path, rules: DataRules = 3, split: SplitName | None = None) -> Table:
+def read_table(file: Path, rules: DataRules = 3, split: SplitName | None = None) -> AttributeTable:
     """Read a table: text with a header line and a line per image, or in the format of CelebA.
 
     Cells are separated by commas, semicolons, tabs or bars; see
@@ -225,13 +225,13 @@ def read_table(file: Path, rules: DataRules = 3, split: SplitName | None = None)
         splits = splits_of_table(file, splits, (line for line, _ in files), split)
     located, splits_from = _locate(file, files, splits, rules)
     rows = [
-        Row(path, line, split, tuple(cells[i] for i in columns))
+        AttributeRow(path, line, split, tuple(cells[i] for i in columns))
         for (path, split), (line, cells) in zip(located, entries, strict=True)
     ]
     rows.sort(key=lambda row: row.path)
     _refuse_repeated(file, rows)
     unlisted = _count_unlisted(row.path for row in rows) if rows and rules != 1 else 0
-    return Table(
+    return AttributeTable(
         file, tuple(names[i] for i in columns), tuple(rows), unnamed, described, unlisted,
         splits_from, every_tenth=rules != 3,
     )  # fmt: skip
@@ -261,7 +261,7 @@ def _column_names(file: Path, header: Line, rules: DataRules) -> tuple[list[str]
     return names, frozenset(placeholders.values())
 
 
-def _refuse_repeated(file: Path, rows: Sequence[Row]) -> None:
+def _refuse_repeated(file: Path, rows: Sequence[AttributeRow]) -> None:
     """Refuse two rows, sorted by path, of the same image."""
     for one, other in zip(rows, rows[1:], strict=False):
         if one.path == other.path:

@@ -16,7 +16,7 @@ _HELD_OUT = 0.1  # share of every class without a test folder (StarGAN, section 
 
 
 @dataclass(frozen=True)
-class ClassImages:
+class LabelledPaths:
     """Images with their classes.
 
     Attributes:
@@ -28,7 +28,9 @@ class ClassImages:
     labels: tuple[int, ...]
 
 
-def find_class_images(data: DataSet, seed: int) -> tuple[tuple[str, ...], ClassImages, ClassImages]:
+def find_class_images(
+    data: DataSet, seed: int
+) -> tuple[tuple[str, ...], LabelledPaths, LabelledPaths]:
     """Return the names of the classes, the images to train on, and the held-out images.
 
     Layouts: ``DIR/train/<class>``, with ``DIR/test/<class>`` (or ``val``) held out; or class
@@ -49,9 +51,9 @@ def find_class_images(data: DataSet, seed: int) -> tuple[tuple[str, ...], ClassI
             f"{domain.train_root} holds one class, {domain.classes[0]}; a classifier needs at "
             "least two class folders"
         )
-    train = ClassImages(domain.train, domain.class_indices)
+    train = LabelledPaths(domain.train, domain.class_indices)
     if domain.test:
-        return domain.classes, train, ClassImages(domain.test, domain.test_class_indices)
+        return domain.classes, train, LabelledPaths(domain.test, domain.test_class_indices)
     chosen: set[int] = set()
     for number, name in enumerate(domain.classes):
         indices = [index for index, label in enumerate(train.labels) if label == number]
@@ -67,6 +69,6 @@ def find_class_images(data: DataSet, seed: int) -> tuple[tuple[str, ...], ClassI
     return domain.classes, _subset(train, rest), _subset(train, sorted(chosen))
 
 
-def _subset(images: ClassImages, indices: Sequence[int]) -> ClassImages:
+def _subset(images: LabelledPaths, indices: Sequence[int]) -> LabelledPaths:
     paths = tuple(images.paths[index] for index in indices)
-    return ClassImages(paths, tuple(images.labels[index] for index in indices))
+    return LabelledPaths(paths, tuple(images.labels[index] for index in indices))

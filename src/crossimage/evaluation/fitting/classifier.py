@@ -15,7 +15,7 @@ from torch.nn import functional
 from torchvision.transforms.v2 import functional as transforms
 
 from crossimage.data.sources.domains.data_set import Data, read_data_set
-from crossimage.evaluation.fitting.class_folders import ClassImages, find_class_images
+from crossimage.evaluation.fitting.class_folders import LabelledPaths, find_class_images
 from crossimage.evaluation.galleries.images import ImageStream, center_square, prefetch, read_rgb
 from crossimage.evaluation.networks.classifier import (
     CLASSIFIERS,
@@ -111,7 +111,7 @@ def fit_classifier(
 
 
 def accuracy(
-    classifier: Classifier, examples: ClassImages, progress: ProgressCallback | None = None
+    classifier: Classifier, examples: LabelledPaths, progress: ProgressCallback | None = None
 ) -> Figure:
     """Return the share of real images that a classifier classifies correctly.
 
@@ -170,7 +170,7 @@ def _load_published(model: ClassifierNetwork, network: ClassifierName, weights: 
 
 
 def _train(
-    model: ClassifierNetwork, examples: ClassImages, epochs: int, flip: bool, seed: int,
+    model: ClassifierNetwork, examples: LabelledPaths, epochs: int, flip: bool, seed: int,
     rate: float, progress: ProgressCallback | None,
 ) -> None:  # fmt: skip
     """Train on the model's device."""
@@ -196,7 +196,7 @@ def autocast(device: torch.device) -> torch.autocast:
 
 
 def _stream(
-    examples: ClassImages, size: int, epochs: int, flip: bool, seed: int
+    examples: LabelledPaths, size: int, epochs: int, flip: bool, seed: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield images (n, 3, size, size) of uint8 with labels (n,), reshuffled every epoch."""
     read = partial(_crop, examples, size, flip, seed)
@@ -216,7 +216,7 @@ def _batches(items: Sequence[T]) -> list[Sequence[T]]:
 
 
 def _crop(
-    examples: ClassImages, size: int, flip: bool, seed: int, position: tuple[int, int]
+    examples: LabelledPaths, size: int, flip: bool, seed: int, position: tuple[int, int]
 ) -> Tensor:
     """Return a random crop (3, size, size) of an image, randomly enlarged and flipped."""
     epoch, index = position

@@ -33,11 +33,11 @@ class FilmGallery(Gallery):
 
     def __init__(self, title: str, film: Path, facts: dict[str, str]) -> None:
         self.source = open_source(film)
-        count = len(self.source.facts.times)
+        count = len(self.source.info.times)
         super().__init__(
             title=title, real=ImageStream(()),
             paths=[film / f"frame {number}" for number in range(1, count + 1)], max_outputs=1,
-            facts={"film": str(film)} | facts, notes=list(self.source.facts.notes),
+            facts={"film": str(film)} | facts, notes=list(self.source.info.notes),
             item_kind="frames", is_film=True,
         )  # fmt: skip
 
@@ -76,8 +76,8 @@ class FilmPair(FilmGallery):
     def __init__(self, film: Path, fake: Path) -> None:
         super().__init__(str(fake), film, {"results": str(fake), "preparation": "as they are"})
         self._fake = open_source(fake)
-        self.notes += self._fake.facts.notes
-        counts = [self.total, len(self._fake.facts.times)]
+        self.notes += self._fake.info.notes
+        counts = [self.total, len(self._fake.info.times)]
         if counts[0] != counts[1]:
             raise ValueError(
                 f"{film} has {counts[0]} frames and {fake} has {counts[1]}; expected a translation "

@@ -33,7 +33,7 @@ _EARLIER_RUN = (
 _OTHER_TARGET = ("result of another target", "results of other targets")
 
 
-class FoundResults(NamedTuple):
+class ResultGroups(NamedTuple):
     """The results in a folder.
 
     Attributes:
@@ -47,7 +47,7 @@ class FoundResults(NamedTuple):
     target: str
 
 
-def results_in(folder: Path, to: str | None = None, known: Collection[str] = ()) -> FoundResults:
+def results_in(folder: Path, to: str | None = None, known: Collection[str] = ()) -> ResultGroups:
     """Find the results in a folder.
 
     Args:
@@ -100,7 +100,7 @@ def results_in(folder: Path, to: str | None = None, known: Collection[str] = ())
     total = sum(len(paths) for _, paths in groups)
     sentence = f"{total} {'result' if total == 1 else 'results'}, grouped as {_shape(groups)} {how}"
     others = describe(left_out)
-    return FoundResults(groups, f"{sentence}, {others}" if others else sentence, target)
+    return ResultGroups(groups, f"{sentence}, {others}" if others else sentence, target)
 
 
 def real_beside(folder: Path, to: str | None = None) -> Path:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from crossimage.evaluation.galleries.base import Gallery, GalleryItem
 from crossimage.evaluation.metrics import METRICS
-from crossimage.evaluation.networks.inception import FeatureNetwork
+from crossimage.evaluation.networks.inception import FeatureExtractor
 from crossimage.evaluation.networks.open import MetricNetworks, NetworkName
 from crossimage.evaluation.report.figures import Direction, Figure
 from crossimage.evaluation.report.strips import SHOWN, Block, strip
@@ -74,7 +74,7 @@ class Setup:
     _shared: dict[Callable[[Setup], Accumulator], Accumulator] = field(default_factory=dict)
 
     @property
-    def features(self) -> FeatureNetwork:
+    def features(self) -> FeatureExtractor:
         """The network of features that the gallery's protocol asks for."""
         networks = self.networks
         return networks.torchvision_features if self.gallery.torchvision else networks.features

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from crossimage.evaluation.galleries.images import ImageStream
-from crossimage.evaluation.networks.inception import FeatureNetwork
+from crossimage.evaluation.networks.inception import FeatureExtractor
 from crossimage.utils.files import atomic
 from crossimage.utils.reading import read_data
 from crossimage.utils.seeds import seed_of
@@ -51,7 +51,7 @@ class Statistics:
         sizes: Number of images by split (splits,).
     """
 
-    def __init__(self, network: FeatureNetwork, seed: int = 0) -> None:
+    def __init__(self, network: FeatureExtractor, seed: int = 0) -> None:
         self.network, self.seed, self.count = network, seed, 0
         self._generator = torch.Generator().manual_seed(seed_of(seed, "statistics"))
         self._order = torch.zeros(0)
@@ -109,7 +109,9 @@ class Statistics:
         return {name: x.cpu().contiguous() for name, x in state.items()}
 
     @classmethod
-    def from_state(cls, state: dict[str, Tensor], network: FeatureNetwork, seed: int) -> Statistics:
+    def from_state(
+        cls, state: dict[str, Tensor], network: FeatureExtractor, seed: int
+    ) -> Statistics:
         """Restore what :meth:`state` returned; more images can't be added to it.
 
         Raises:
@@ -143,7 +145,7 @@ class Statistics:
 
 def statistics_of(
     images: ImageStream,
-    network: FeatureNetwork,
+    network: FeatureExtractor,
     seed: int = 0,
     cache: Path | None = None,
     track: Callable[[Iterable[Tensor]], Iterable[Tensor]] = iter,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torchvision import models
 
 from crossimage.evaluation.galleries.images import center_square
-from crossimage.evaluation.networks.inception import FeatureNetwork
+from crossimage.evaluation.networks.inception import FeatureExtractor
 from crossimage.evaluation.networks.network_file import LARGEST_SIZE, read_network, write_network
 from crossimage.evaluation.options import ClassifierName
 from crossimage.evaluation.report.figures import library, wilson_interval
@@ -116,7 +116,7 @@ class Classifier:
 
     classes: tuple[str, ...]
     size: int
-    features: FeatureNetwork
+    features: FeatureExtractor
 
     @property
     def name(self) -> str:
@@ -162,7 +162,7 @@ def freeze_classifier(
     network = network.eval().requires_grad_(False)
     seen = f" ({held_out})" if held_out else ""
     title = f"a {CLASSIFIERS[name].title} trained on {len(classes)} classes{seen}"
-    features = FeatureNetwork(
+    features = FeatureExtractor(
         network, network.dim, network.mean.device, title, library("torchvision"),
         f"classifier {digest}", comparable=False,
         warning=_no_better_than_chance(held_out, max(chance, 1 / len(classes))),

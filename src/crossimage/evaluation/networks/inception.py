@@ -33,7 +33,7 @@ class FeaturesAndLogits(NamedTuple):
 
 
 @dataclass(frozen=True)
-class FeatureNetwork:
+class FeatureExtractor:
     """A frozen network in use.
 
     Attributes:
@@ -76,7 +76,7 @@ class FeatureNetwork:
         return FeaturesAndLogits(features, logits)
 
 
-def random_features(device: torch.device, resize: Resize = "tensorflow") -> FeatureNetwork:
+def random_features(device: torch.device, resize: Resize = "tensorflow") -> FeatureExtractor:
     """Open a small network of random weights, always the same, to try things out.
 
     Args:
@@ -92,7 +92,7 @@ def random_features(device: torch.device, resize: Resize = "tensorflow") -> Feat
         .to(device)
     )
     name = "a small network of random weights"
-    return FeatureNetwork(
+    return FeatureExtractor(
         network, network.dim, device, name, library("torch"),
         f"random {library('torch')}{' clean' if clean else ''}", comparable=False,
         preparation=_described("clean", _RANDOM_SIZE) if clean else "",
@@ -102,7 +102,7 @@ def random_features(device: torch.device, resize: Resize = "tensorflow") -> Feat
 
 def open_inception(
     file: Path | None, device: torch.device, resize: Resize = "tensorflow"
-) -> FeatureNetwork:
+) -> FeatureExtractor:
     """Open the Inception-v3 that most published figures are made with.
 
     Args:
@@ -121,7 +121,7 @@ def open_inception(
     if not weights.published:
         name = f"{name} with other weights ({weights.path.name})"
     clean = resize == "clean"
-    return FeatureNetwork(
+    return FeatureExtractor(
         _inception(weights, _RESIZE[resize]).to(device).to(memory_format=torch.channels_last),
         2048, device, name,
         library("torch-fidelity"), f"inception {weights.digest}{' clean' if clean else ''}",
@@ -141,7 +141,7 @@ def inception_weights(published: WeightsEnum | str, file: Path | None) -> Weight
     )  # fmt: skip
 
 
-def at_size(network: FeatureNetwork, size: int) -> FeatureNetwork:
+def at_size(network: FeatureExtractor, size: int) -> FeatureExtractor:
     """Return a network that sees images as they are after resizing to a square.
 
     They are resized to ``size`` x ``size`` pixels of 8 bits (bilinear, antialiased), and only then

@@ -14,7 +14,7 @@ from torch import Tensor
 from crossimage.evaluation.networks.classifier import load_classifier
 from crossimage.evaluation.networks.face import FaceNetwork, open_face
 from crossimage.evaluation.networks.inception import (
-    FeatureNetwork,
+    FeatureExtractor,
     at_size,
     inception_weights,
     open_inception,
@@ -148,16 +148,16 @@ class MetricNetworks:
         return self.failures[name]
 
     @cached_property
-    def features(self) -> FeatureNetwork:
+    def features(self) -> FeatureExtractor:
         """The network behind FID, KID and the inception score."""
         return self._sized(open_features(self.features_name, self.device, self.resize))
 
     @cached_property
-    def torchvision_features(self) -> FeatureNetwork:
+    def torchvision_features(self) -> FeatureExtractor:
         """The same for protocols whose Inception-v3 is torchvision's, unless another is named."""
         return self._sized(open_features(self.features_name, self.device, self.resize, True))
 
-    def _sized(self, network: FeatureNetwork) -> FeatureNetwork:
+    def _sized(self, network: FeatureExtractor) -> FeatureExtractor:
         return network if self.size is None else at_size(network, self.size)
 
     @cached_property
@@ -197,7 +197,7 @@ class MetricNetworks:
 
 def open_features(
     spec: str, device: torch.device, resize: Resize = "tensorflow", torchvision: bool = False
-) -> FeatureNetwork:
+) -> FeatureExtractor:
     """Open a feature network.
 
     Args:

@@ -13,7 +13,7 @@ from torchvision.models import Inception_V3_Weights, inception_v3
 
 from crossimage.evaluation.networks.inception import (
     INCEPTION_SIZE,
-    FeatureNetwork,
+    FeatureExtractor,
     resize_clean,
     resize_smooth,
 )
@@ -35,7 +35,7 @@ def is_torchvision(weights: Weights) -> bool:
 
 def torchvision_inception(
     weights: Weights, device: torch.device, resize: Resize = "tensorflow"
-) -> FeatureNetwork:
+) -> FeatureExtractor:
     """Return torchvision's Inception-v3 in use.
 
     Images are resized to 299 x 299 pixels as Pillow does (bilinear, antialiased), and normalised
@@ -66,7 +66,7 @@ def torchvision_inception(
     if not weights.published:
         name = f"{name} with other weights ({weights.path.name})"
     how = "clean-fid does (bicubic" if clean else "Pillow does (bilinear"
-    return FeatureNetwork(
+    return FeatureExtractor(
         network.eval().requires_grad_(False).to(device), network.dim, device, name,
         library("torchvision"), f"torchvision {weights.digest}{' clean' if clean else ''}",
         weights.published,

@@ -12,7 +12,7 @@ from typing import Any
 from crossimage._version import __version__
 from crossimage.evaluation.report.figures import Direction, Figure
 from crossimage.evaluation.report.noise import MEANING, TIED, pairs, ties
-from crossimage.evaluation.report.plots import ROW, WIDTH, Histogram, Plot, draw, plot_of
+from crossimage.evaluation.report.plots import ROW, WIDTH, FigurePlot, Histogram, draw, plot_of
 from crossimage.evaluation.report.strips import Block
 from crossimage.utils.files import write_new, write_text
 from crossimage.utils.html import page_template
@@ -284,7 +284,7 @@ def _tied(name: str, evaluations: Sequence[Evaluation]) -> set[int]:
     return ties(_by_run(name, evaluations), _best(name, evaluations))
 
 
-def _plot(name: str, evaluations: Sequence[Evaluation]) -> Plot:
+def _plot(name: str, evaluations: Sequence[Evaluation]) -> FigurePlot:
     figures = _by_run(name, evaluations)
     return plot_of(name, _direction(figures).hint, figures)
 

@@ -39,7 +39,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Plot:
+class FigurePlot:
     """The plot of one figure, with a bar per run.
 
     Attributes:
@@ -104,7 +104,7 @@ class Drawing:
     ticks: list[tuple[float, str]]
 
 
-def plot_of(name: str, hint: str, figures: Sequence[tuple[int, Figure]]) -> Plot:
+def plot_of(name: str, hint: str, figures: Sequence[tuple[int, Figure]]) -> FigurePlot:
     """Lay out the plot of one figure.
 
     Args:
@@ -132,7 +132,7 @@ def plot_of(name: str, hint: str, figures: Sequence[tuple[int, Figure]]) -> Plot
                 figure.comparable,
             )
         )  # fmt: skip
-    return Plot(name, hint, 2 * _TOP + ROW * len(figures), position(0), bars)
+    return FigurePlot(name, hint, 2 * _TOP + ROW * len(figures), position(0), bars)
 
 
 def draw(histogram: Histogram) -> Drawing:

@@ -23,7 +23,7 @@ from crossimage.inference.files.items import Item
 from crossimage.inference.files.large import LargeFile, LargeFiles
 from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.plan import Plan
-from crossimage.inference.files.results import Written
+from crossimage.inference.files.results import WrittenFile
 from crossimage.inference.large_images import is_large, large_images
 from crossimage.inference.output_types import note_lost_depth, note_type
 from crossimage.inference.outputs import Original, fill_output, read_original
@@ -74,7 +74,7 @@ class Job:
         self._range = predictor.config.range_of(plan.targets[0].letter)
         self._originals: dict[int, Original] = {}
         self._notes: dict[str, tuple[Path, int]] = {}
-        self._writes: dict[str, tuple[Item, Future[Written]]] = {}
+        self._writes: dict[str, tuple[Item, Future[WrittenFile]]] = {}
         self._entries: dict[str, Entry] = {}
         self._failed: set[int] = set()
         self._waiting: list[Item] = []  # large inputs of the chunk
@@ -302,13 +302,13 @@ class Job:
         original = self._originals[item.number]
         self._writes[name] = item, self._pool.submit(self._save, name, image, original)
 
-    def _save(self, name: str, image: Tensor, original: Original) -> Written:
+    def _save(self, name: str, image: Tensor, original: Original) -> WrittenFile:
         depth = self._options.depth
         return self._plan.results.write(
             name, lambda file: fill_output(file, name, image, self._range, original, depth)
         )
 
-    def _finish(self, writes: Mapping[str, tuple[Item, Future[Written]]]) -> None:
+    def _finish(self, writes: Mapping[str, tuple[Item, Future[WrittenFile]]]) -> None:
         """Wait for outputs and list them; those that cannot be written are skipped."""
         lines = []
         try:

@@ -19,7 +19,7 @@ from crossimage.data.images.tiff_writing import BIG_LOST, is_big
 from crossimage.data.images.writing import Rows, fill_rows
 from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.plan import Plan
-from crossimage.inference.files.results import Written
+from crossimage.inference.files.results import WrittenFile
 from crossimage.inference.output_types import depth_of
 from crossimage.inference.outputs import Original, read_original, report_progress
 from crossimage.inference.predictor import Predictor
@@ -196,7 +196,7 @@ class LargeFile:
         """Return a small version of the image (C, h, w), of some of its pixels."""
         return _preview(self._rows)
 
-    def write(self, output: str, drawn: str, k: int) -> tuple[Tensor, Written]:
+    def write(self, output: str, drawn: str, k: int) -> tuple[Tensor, WrittenFile]:
         """Translate the image, and write the result.
 
         Args:

@@ -32,7 +32,7 @@ _OTHER = "made from another image, or with another model or other settings"
 T = TypeVar("T")
 
 
-class Wanted(NamedTuple):
+class ExpectedOutputs(NamedTuple):
     """An input, and its results as they would be made now.
 
     Attributes:
@@ -146,7 +146,7 @@ class Done:
         self.outdated: dict[str, int] = {}
 
     def split(
-        self, items: Iterable[T], wanted: Callable[[T], Wanted], pool: Executor
+        self, items: Iterable[T], expected: Callable[[T], ExpectedOutputs], pool: Executor
     ) -> Iterator[tuple[T, bool]]:
         """Yield the inputs in their order, each with whether it is done.
 
@@ -154,12 +154,12 @@ class Done:
 
         Args:
             items: The inputs.
-            wanted: Returns an input's file and its outputs as they would be made now.
+            expected: Returns an input's file and its outputs as they would be made now.
             pool: Threads that read files.
         """
         iterator = iter(items)
         while some := list(islice(iterator, _AT_ONCE)):
-            judged = [self._judge(wanted(item)) for item in some]
+            judged = [self._judge(expected(item)) for item in some]
             waiting = [pool.submit(one) if callable(one) else one for one in judged]
             for item, one in zip(some, waiting, strict=True):
                 reason = one if isinstance(one, str) else one.result()
@@ -167,14 +167,14 @@ class Done:
                     self.outdated[reason] = self.outdated.get(reason, 0) + 1
                 yield item, not reason
 
-    def _judge(self, wanted: Wanted) -> str | Callable[[], str]:
+    def _judge(self, expected: ExpectedOutputs) -> str | Callable[[], str]:
         """Return why an input is not done, the empty string if it is, or what finds out."""
         unsure: list[tuple[Entry, bool, bool]] = []
         try:
-            now = input_state(wanted.path)
+            now = input_state(expected.path)
         except OSError:  # reported when it is read
             return _NEW
-        for entry in wanted.outputs:
+        for entry in expected.outputs:
             earlier = self._ledger.find(entry.output)
             if earlier is None or earlier.kind != RESULT:
                 return _NEW
@@ -187,7 +187,7 @@ class Done:
             read_output = not state[1] or tuple(earlier.output_state) != tuple(state)
             if read_input or read_output:
                 unsure.append((earlier, read_input, read_output))
-        return partial(self._read, wanted.path, unsure) if unsure else ""
+        return partial(self._read, expected.path, unsure) if unsure else ""
 
     def _read(self, path: Path, unsure: Sequence[tuple[Entry, bool, bool]]) -> str:
         """Compare hashes; see :meth:`_judge`."""

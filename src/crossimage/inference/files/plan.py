@@ -18,7 +18,7 @@ from crossimage.data.images.formats import Opacity
 from crossimage.data.left_out import LeftOut
 from crossimage.data.stores.addresses import local_path, store_address
 from crossimage.inference.files.items import FolderItems, Item, Items
-from crossimage.inference.files.ledger import Wanted, input_state
+from crossimage.inference.files.ledger import ExpectedOutputs, input_state
 from crossimage.inference.files.names import endings_of, name_outputs
 from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.records import Records, style_for, styles_of
@@ -94,11 +94,11 @@ class Plan(NamedTuple):
     half: HalfRule
     notes: list[str]
 
-    def wanted(self, item: Item) -> Wanted:
+    def expected(self, item: Item) -> ExpectedOutputs:
         """Describe the outputs of an input, without reading all of it."""
         half = self.half.part_of(self.incoming.image(item.path))
         name = self.incoming.names.get(item.path, item.path.as_posix())
-        return Wanted(
+        return ExpectedOutputs(
             item.path,
             [
                 self.records.entry(
@@ -125,7 +125,7 @@ class Plan(NamedTuple):
         sha256 = sha256_of(item.path)
         return [
             replace(entry, input_sha256=sha256, input_state=state)
-            for entry in self.wanted(item).outputs
+            for entry in self.expected(item).outputs
         ]
 
 
@@ -274,14 +274,14 @@ def draw_rule(
     if not predictor.multimodal and (samples > 1 or options.same_style):
         raise ValueError(f"this {predictor.method} has no styles: it gives one output per input")
 
-    def draw(name: str, k: int, wanted: Target) -> Draw:
+    def draw(name: str, k: int, to: Target) -> Draw:
         name = "" if options.same_style else name
         if code is not None:
             return Draw(code, seed_of(seed, name, k))
         for target, codes in styles:
-            if target is wanted:
+            if target is to:
                 return Draw(codes[k : k + 1], seed_of(seed, name, k))
-        return predictor.draw(seed, name, k, wanted.encode(1), options.truncation)
+        return predictor.draw(seed, name, k, to.encode(1), options.truncation)
 
     return draw
 

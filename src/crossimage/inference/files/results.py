@@ -19,7 +19,7 @@ from crossimage.utils.writing.folders import make_folder
 from crossimage.utils.writing.temporary import leftovers
 
 
-class Written(NamedTuple):
+class WrittenFile(NamedTuple):
     """A file that was written.
 
     Attributes:
@@ -58,7 +58,7 @@ class Results(AbstractContextManager["Results"], Protocol):
     def shown(self, name: str) -> str:
         """Return a file as messages name it."""
 
-    def write(self, name: str, fill: Callable[[IO[bytes]], None]) -> Written:
+    def write(self, name: str, fill: Callable[[IO[bytes]], None]) -> WrittenFile:
         """Write a file.
 
         Args:
@@ -154,7 +154,7 @@ class FolderResults:
         """Return a file's path."""
         return str(self.folder / name)
 
-    def write(self, name: str, fill: Callable[[IO[bytes]], None]) -> Written:
+    def write(self, name: str, fill: Callable[[IO[bytes]], None]) -> WrittenFile:
         """Write a file under a temporary name, and rename it when it is complete."""
         path = self.folder / name
         make_folder(path.parent)
@@ -164,7 +164,7 @@ class FolderResults:
             file.seek(0)
             sha256 = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]
             state = os.fstat(file.fileno())
-        return Written(sha256.hexdigest(), state.st_size, state.st_mtime_ns)
+        return WrittenFile(sha256.hexdigest(), state.st_size, state.st_mtime_ns)
 
     def add(self, list_name: str, entries: Iterable[Entry]) -> None:
         """Append lines to a list, which is made for the first."""

@@ -188,7 +188,7 @@ def _carry_out(
             if done is None:
                 yield from mine
                 return
-            for item, is_done in done.split(mine, plan.wanted, pool):
+            for item, is_done in done.split(mine, plan.expected, pool):
                 if not is_done:
                     yield item
                     continue

@@ -14,7 +14,7 @@ from uuid import uuid4
 from crossimage.data.images.encoded import EncodedImage, ImageFile
 from crossimage.data.stores.addresses import connect, explaining
 from crossimage.data.stores.objects import version_of
-from crossimage.inference.files.results import State, Written
+from crossimage.inference.files.results import State, WrittenFile
 from crossimage.utils.manifest import Entry, is_manifest, line_of
 from crossimage.utils.writing.scratch import scratch_folder
 
@@ -69,7 +69,7 @@ class StoreResults:
         """Return an object's address."""
         return f"{self.address}/{name}"
 
-    def write(self, name: str, fill: Callable[[IO[bytes]], None]) -> Written:
+    def write(self, name: str, fill: Callable[[IO[bytes]], None]) -> WrittenFile:
         """Write an object, which appears when it is complete."""
         with SpooledTemporaryFile(_SPOOL) as file:
             fill(file)
@@ -84,7 +84,7 @@ class StoreResults:
             raise OSError(f"{self.shown(name)} has {info.get('size')} bytes, wrote {len(data)}")
         if self._known is not None:
             self._known[name] = state
-        return Written(hashlib.sha256(data).hexdigest(), *state)
+        return WrittenFile(hashlib.sha256(data).hexdigest(), *state)
 
     def add(self, list_name: str, entries: Iterable[Entry]) -> None:
         """Keep lines until they become an object."""

@@ -17,7 +17,7 @@ from uuid import uuid4
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.shards.index import read_index
 from crossimage.data.shards.member import Member
-from crossimage.inference.files.results import FolderResults, State, Written
+from crossimage.inference.files.results import FolderResults, State, WrittenFile
 from crossimage.utils.manifest import JOB, Entry, sha256_of
 from crossimage.utils.writing.folders import make_folder
 from crossimage.utils.writing.scratch import scratch_folder
@@ -88,7 +88,7 @@ class ShardResults:
         """Return a result as messages name it."""
         return str(self.folder / PATTERN / name)
 
-    def write(self, name: str, fill: Callable[[IO[bytes]], None]) -> Written:
+    def write(self, name: str, fill: Callable[[IO[bytes]], None]) -> WrittenFile:
         """Add a result to the shard in progress."""
         with SpooledTemporaryFile(_SPOOL) as file:
             fill(file)
@@ -104,7 +104,7 @@ class ShardResults:
                 shard.members.add(name)
                 shard.bytes += size
                 shard.full = len(shard.members) >= _MOST or shard.bytes > _BYTES
-        return Written(sha256.hexdigest(), size, 0)
+        return WrittenFile(sha256.hexdigest(), size, 0)
 
     def _open_shard(self, name: str) -> _Unfinished:
         """Return the shard that takes a result."""

@@ -16,7 +16,7 @@ from crossimage.data.images.resize import margins
 from crossimage.inference.strips.budget import Budget, untiled_bytes
 from crossimage.inference.strips.maps import Input
 from crossimage.inference.strips.plan import StripPlan, Survey
-from crossimage.inference.strips.run import Run
+from crossimage.inference.strips.run import StripRun
 from crossimage.inference.strips.sources import RowSource, TensorRows
 from crossimage.inference.strips.statistics import OWN, NormStatistics
 from crossimage.inference.strips.trace import Traced, Untraceable, trace
@@ -188,7 +188,7 @@ class StripEngine:
         plan = self._plan(survey, rows, (height, width), folder, beside)
         scale = self._method.upscales
         outputs = (n if style is None else len(style), survey.channels)
-        run = Run(traced, plan, self._device, folder, advance, statistics)
+        run = StripRun(traced, plan, self._device, folder, advance, statistics)
         rows_of_result = _cropped(
             run.strips(image), slice(top * scale, (top + height) * scale),
             slice(left * scale, (left + width) * scale),

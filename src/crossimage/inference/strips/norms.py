@@ -22,7 +22,7 @@ from crossimage.networks.pretrained import STATISTICS_EPS, with_statistics
 from crossimage.utils.arguments import exact
 
 
-class Statistics(NamedTuple):
+class ChannelStatistics(NamedTuple):
     """Statistics of the channels of maps.
 
     Attributes:
@@ -36,7 +36,7 @@ class Statistics(NamedTuple):
     pixels: int
 
 
-class Moments:
+class ChannelMoments:
     """Mean and variance of every channel, merged over strips in float64.
 
     Chan, Golub, LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances,
@@ -61,13 +61,13 @@ class Moments:
         self._mean, self._count = self._mean + apart * (count / total), total
 
     @property
-    def statistics(self) -> Statistics:
+    def statistics(self) -> ChannelStatistics:
         """Return the statistics of all rows that were added."""
-        return Statistics(self._mean, self._squares / self._count, self._count)
+        return ChannelStatistics(self._mean, self._squares / self._count, self._count)
 
 
 def affine_of(
-    operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], statistics: Statistics
+    operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], statistics: ChannelStatistics
 ) -> tuple[Tensor, Tensor]:
     """Return the scale and the shift (N, C) in float64 that a norm amounts to.
 
@@ -121,7 +121,7 @@ def _instance_norm(
     return factor, offset
 
 
-def _layer_norm(layer: LayerNorm, statistics: Statistics) -> tuple[Tensor, Tensor]:
+def _layer_norm(layer: LayerNorm, statistics: ChannelStatistics) -> tuple[Tensor, Tensor]:
     means, variances, pixels = statistics
     mean = means.mean(1, keepdim=True)
     variance = (variances + (means - mean).square()).mean(1, keepdim=True)

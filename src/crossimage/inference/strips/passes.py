@@ -20,7 +20,7 @@ from crossimage.inference.strips.layers import (
     reach_of,
 )
 from crossimage.inference.strips.maps import Constant, Local, Maps, Pointwise
-from crossimage.inference.strips.norms import ColumnSoftmax, Moments, affine_of, scaled
+from crossimage.inference.strips.norms import ChannelMoments, ColumnSoftmax, affine_of, scaled
 from crossimage.inference.strips.stash import Stash
 from crossimage.inference.strips.statistics import OWN, NormStatistics
 from crossimage.inference.strips.trace import Traced, Untraceable
@@ -138,7 +138,7 @@ class Passes(fx.Interpreter):
     ) -> Maps:
         source, statistics = args[0], self._statistics.known(n.name)
         if statistics is None:
-            moments = Moments()
+            moments = ChannelMoments()
             source = self._scan(source, None if self._planning else moments.add)
             if self._planning:
                 return Pointwise([source], lambda xs: xs[0], like)

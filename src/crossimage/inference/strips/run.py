@@ -16,7 +16,7 @@ from crossimage.inference.strips.statistics import OWN, NormStatistics
 from crossimage.inference.strips.trace import Traced
 
 
-class Run:
+class StripRun:
     """A translation in progress.
 
     Args:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from crossimage.inference.strips.norms import Statistics
+from crossimage.inference.strips.norms import ChannelStatistics
 
 
 class NormStatistics:
@@ -18,11 +18,11 @@ class NormStatistics:
     of all sizes.
     """
 
-    def known(self, name: str) -> Statistics | None:
+    def known(self, name: str) -> ChannelStatistics | None:
         """Return the statistics of a norm if they are known before its input is."""
         return None
 
-    def measured(self, name: str, statistics: Statistics) -> Statistics:
+    def measured(self, name: str, statistics: ChannelStatistics) -> ChannelStatistics:
         """Return the statistics that a norm uses, from those of its input."""
         return statistics
 
@@ -41,9 +41,9 @@ class Pooling(NormStatistics):
     """
 
     def __init__(self) -> None:
-        self.statistics: dict[str, Statistics] = {}
+        self.statistics: dict[str, ChannelStatistics] = {}
 
-    def measured(self, name: str, statistics: Statistics) -> Statistics:
+    def measured(self, name: str, statistics: ChannelStatistics) -> ChannelStatistics:
         """Return the statistics of all images together."""
         self.statistics[name] = pooled(statistics)
         return self.statistics[name]
@@ -60,12 +60,12 @@ class FixedStatistics(NormStatistics):
         seed: Seed of the networks' own random numbers.
     """
 
-    norms: Mapping[str, Statistics]
+    norms: Mapping[str, ChannelStatistics]
     target: str | Tensor
     style: Tensor | None
     seed: int
 
-    def known(self, name: str) -> Statistics:
+    def known(self, name: str) -> ChannelStatistics:
         """Return the statistics of a norm."""
         return self.norms[name]
 
@@ -98,15 +98,15 @@ class FixedStatistics(NormStatistics):
         }
 
 
-def norms_from(tensors: Mapping[str, Tensor]) -> dict[str, Statistics]:
+def norms_from(tensors: Mapping[str, Tensor]) -> dict[str, ChannelStatistics]:
     """Return the statistics that :meth:`FixedStatistics.tensors` describes, to the last bit."""
     return {
-        name: Statistics(values[:1], values[1:2], int(values[2, 0]))
+        name: ChannelStatistics(values[:1], values[1:2], int(values[2, 0]))
         for name, values in tensors.items()
     }
 
 
-def pooled(statistics: Statistics) -> Statistics:
+def pooled(statistics: ChannelStatistics) -> ChannelStatistics:
     """Return the statistics (1, C) of all images together, the same in any order of the images.
 
     A map of a single pixel has no statistics of its own and is normalised to 0. That stays so,
@@ -117,7 +117,7 @@ def pooled(statistics: Statistics) -> Statistics:
     variance = _mean(variances + (means - mean).square())
     if count == 1:
         variance = torch.zeros_like(variance)
-    return Statistics(mean, variance, count * len(means))
+    return ChannelStatistics(mean, variance, count * len(means))
 
 
 def _mean(values: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, fx
 from torch.fx.node import map_aggregate
 
 from crossimage.inference.strips.layers import is_norm, is_other_norm
-from crossimage.inference.strips.norms import Moments, Statistics, affine_of, scaled
+from crossimage.inference.strips.norms import ChannelMoments, ChannelStatistics, affine_of, scaled
 from crossimage.inference.strips.statistics import FixedStatistics, NormStatistics
 from crossimage.inference.strips.trace import Size, Traced, Untraceable, trace
 from crossimage.methods.base import Method
@@ -144,14 +144,14 @@ class _LockStep(fx.Interpreter):
         return _Values(values)
 
 
-def measured_of(images: Sequence[Tensor]) -> Statistics:
+def measured_of(images: Sequence[Tensor]) -> ChannelStatistics:
     """Return the statistics (N, C) of N maps (1, C, H, W)."""
     each = []
     for image in images:
-        moments = Moments()
+        moments = ChannelMoments()
         moments.add(image.contiguous())  # whose sums do not depend on the number of threads
         each.append(moments.statistics)
-    return Statistics(
+    return ChannelStatistics(
         torch.cat([one.mean for one in each]), torch.cat([one.variance for one in each]),
         each[0].pixels,
     )  # fmt: skip

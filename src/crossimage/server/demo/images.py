@@ -15,7 +15,7 @@ MAX_BYTES = 32 * 2**20
 _KEPT, _KEPT_BYTES = 64, 512 * 2**20
 
 
-class Images:
+class PageImages:
     """Images by their number on the page; the oldest that visitors brought are forgotten.
 
     Args:

@@ -20,7 +20,7 @@ from crossimage.labels import To
 from crossimage.methods.base import Method
 from crossimage.server.demo.directions import Directions, style_directions
 from crossimage.server.demo.fields import PreviewFields, TargetFields, WishFields
-from crossimage.server.demo.images import Images
+from crossimage.server.demo.images import PageImages
 from crossimage.server.demo.results import Wish, preview_image, translate_image
 from crossimage.server.demo.samples import Samples
 from crossimage.server.guard import HEADERS
@@ -62,7 +62,7 @@ class DemoPages:
         images: The images of the page.
     """
 
-    def __init__(self, models: Models, samples: Mapping[str, Samples], images: Images) -> None:
+    def __init__(self, models: Models, samples: Mapping[str, Samples], images: PageImages) -> None:
         self._models = [ShownModel(each, samples[each.name]) for each in models]
         self._images = images
         self._numbers = {

@@ -47,7 +47,7 @@ class Wish:
     shown: Mapping[Path, str] | None = None
 
 
-class Made(NamedTuple):
+class DemoResult(NamedTuple):
     """A translation.
 
     Attributes:
@@ -63,7 +63,7 @@ class Made(NamedTuple):
     notes: list[str]
 
 
-def translate_image(model: Translator, name: str, wish: Wish) -> Made:
+def translate_image(model: Translator, name: str, wish: Wish) -> DemoResult:
     """Translate an image exactly as the command line does, with its files and by its code.
 
     Args:
@@ -83,7 +83,7 @@ def translate_image(model: Translator, name: str, wish: Wish) -> Made:
         if done.skipped:
             raise ValueError(done.skipped[0][1])
         image = done.written[0].read_bytes()
-    return Made(
+    return DemoResult(
         image,
         style if style is not None else _style_of(model, wish),
         command_for(model, name, wish),

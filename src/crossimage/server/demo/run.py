@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from crossimage.checkpoints.addresses import builtin_names
 from crossimage.inference.incoming import Incoming
-from crossimage.server.demo.images import MAX_BYTES, Images
+from crossimage.server.demo.images import MAX_BYTES, PageImages
 from crossimage.server.demo.samples import find_samples
 from crossimage.server.listening import addresses, listen, run_server, web_needed
 from crossimage.server.models import Models, load_models
@@ -52,7 +52,7 @@ def run_demo(
                     own = folder / str(index)
                     own.mkdir()
                     samples[one.name] = find_samples(one.translator, one.given, own)
-                pages = DemoPages(served, samples, Images(incoming))
+                pages = DemoPages(served, samples, PageImages(incoming))
                 routes = [*pages.routes(), *api.routes]
                 app = guarded(routes, MAX_BYTES, hosts, PAGE_HEADERS)
                 if announce:

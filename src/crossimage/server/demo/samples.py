@@ -27,7 +27,7 @@ MAKE_OUTLINES = f"crossimage data make outlines --out {_OUTLINES}"
 """Makes the sample inputs of the built-in model, under the paths that the page shows."""
 
 
-class Sample(NamedTuple):
+class DemoSample(NamedTuple):
     """An image that the page offers.
 
     Attributes:
@@ -50,7 +50,7 @@ class Samples(NamedTuple):
         made_by: The command that makes the files, if they are temporary; empty if they exist.
     """
 
-    inputs: Mapping[str, Sequence[Sample]]
+    inputs: Mapping[str, Sequence[DemoSample]]
     styles: Mapping[str, Sequence[Path]]
     made_by: str = ""
 
@@ -68,7 +68,7 @@ def find_samples(model: Translator, name: str, folder: Path) -> Samples:
     domains = recorded_domains(recorded_data(model._run_folder), model)
     if model.networks.layout == "super_resolution":
         return _reduced(model, domains[:1], folder)
-    inputs: dict[str, list[Sample]] = {}
+    inputs: dict[str, list[DemoSample]] = {}
     styles: dict[str, list[Path]] = {}
     for index, domain in enumerate(domains):
         letter = _letter(model, index)
@@ -90,17 +90,17 @@ def _letter(model: Translator, index: int) -> str:
     return letters[index % len(letters)]  # drawings and photos alternate in ``class_pairs``
 
 
-def _by_class(domain: Domain) -> list[Sample]:
+def _by_class(domain: Domain) -> list[DemoSample]:
     """Return a domain's test images, or else its training images, the classes in turn."""
     split: tuple[Path, ...] = domain.test or domain.train
     if not isinstance(domain, LabelledDomain) or not domain.label_set.categorical:
-        return [Sample(path, str(path)) for path in split]
+        return [DemoSample(path, str(path)) for path in split]
     known = domain.test_values if domain.test else domain.values
     names = domain.label_set.names
-    groups: dict[str, list[Sample]] = {}
+    groups: dict[str, list[DemoSample]] = {}
     for path, values in zip(split, known, strict=False):
         group = next((n for n, has in zip(names, values, strict=True) if has), path.parent.name)
-        groups.setdefault(group, []).append(Sample(path, str(path), group))
+        groups.setdefault(group, []).append(DemoSample(path, str(path), group))
     per_class = max(2, MOST // max(1, len(groups)))
     return [sample for found in groups.values() for sample in _spread(found, per_class)]
 
@@ -111,7 +111,7 @@ def _outlines(folder: Path) -> Samples:
     make_outlines(made, count=_STYLES, test_count=MOST)
     inputs = {
         letter: [
-            Sample(path, f"{_OUTLINES}/{path.parent.name}/{path.name}")
+            DemoSample(path, f"{_OUTLINES}/{path.parent.name}/{path.name}")
             for path in sorted((made / f"test{letter.upper()}").iterdir())
         ]
         for letter in "ab"
@@ -123,7 +123,7 @@ def _outlines(folder: Path) -> Samples:
 def _reduced(model: Translator, domains: Sequence[Domain], folder: Path) -> Samples:
     """Return small versions of the images that a super-resolution model was trained on."""
     scale, config = model.networks.upscales, model.config
-    made: list[Sample] = []
+    made: list[DemoSample] = []
     for domain in domains:
         for path in _spread(domain.test or domain.train, MOST):
             with suppress(ValueError, OSError):  # unreadable images are not offered
@@ -131,7 +131,7 @@ def _reduced(model: Translator, domains: Sequence[Domain], folder: Path) -> Samp
                 height, width = (min(side, 512) // scale * scale for side in x.shape[1:])
                 file = folder / f"{path.stem}.png"
                 save_png(to_pil(shrink(x[None, :, :height, :width], scale)[0]), file)
-                made.append(Sample(file))
+                made.append(DemoSample(file))
     return Samples({"a": made}, {})
 
 

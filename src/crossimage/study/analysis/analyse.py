@@ -16,7 +16,7 @@ from crossimage.evaluation.report.page import (
     report_page,
 )
 from crossimage.study.analysis.counted import as_csv, sort_votes
-from crossimage.study.analysis.figures import StudyFigures, Table, figures_of
+from crossimage.study.analysis.figures import ReportTable, StudyFigures, figures_of
 from crossimage.study.failures import storing
 from crossimage.study.settings import FILE, Settings, write_settings
 from crossimage.study.store import FILE as DATABASE
@@ -130,7 +130,7 @@ def _directions(methods: Sequence[Evaluation]) -> dict[str, list[str]]:
     }
 
 
-def _plain(table: Table) -> dict[str, Any]:
+def _plain(table: ReportTable) -> dict[str, Any]:
     return {"title": table.title, "head": table.head, "rows": table.rows, "note": table.note}
 
 

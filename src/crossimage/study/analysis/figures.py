@@ -31,7 +31,7 @@ CENTRED = neither("higher is better; the mean of all methods is 0")
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """A table of the report.
 
     Attributes:
@@ -57,7 +57,7 @@ class StudyFigures:
     """
 
     methods: list[Evaluation]
-    tables: list[Table] = field(default_factory=list)
+    tables: list[ReportTable] = field(default_factory=list)
 
 
 def figures_of(counted: Counted, settings: Settings) -> StudyFigures:
@@ -75,7 +75,7 @@ def figures_of(counted: Counted, settings: Settings) -> StudyFigures:
     figures: dict[str, list[Figure]] = {method: [] for method in methods}
     missing: dict[str, dict[str, str]] = {method: {} for method in methods}
     histograms: dict[str, list[Histogram]] = {method: [] for method in methods}
-    tables: list[Table] = []
+    tables: list[ReportTable] = []
     if protocol == "preference":
         _preference(votes, settings, figures, missing)
     elif protocol == "choice":
@@ -161,7 +161,9 @@ def _choice(votes: Sequence[Vote], settings: Settings, figures: dict[str, list[F
                 )  # fmt: skip
 
 
-def _fooled(votes: Sequence[Vote], settings: Settings, figures: dict[str, list[Figure]]) -> Table:
+def _fooled(
+    votes: Sequence[Vote], settings: Settings, figures: dict[str, list[Figure]]
+) -> ReportTable:
     for method in figures:
         own = [vote for vote in votes if vote.question.group == method]
         if own:
@@ -183,13 +185,13 @@ def _fooled(votes: Sequence[Vote], settings: Settings, figures: dict[str, list[F
         rows.append([method, *cells])
     head = ["", *(f"questions {10 * block + 1} to {10 * block + 10}" for block in blocks)]
     note = "Percent fooled, and number of votes: whether people learn over time."
-    return Table("Percent fooled over trials", head, rows, note)
+    return ReportTable("Percent fooled over trials", head, rows, note)
 
 
 def _opinions(
     votes: Sequence[Vote], settings: Settings, figures: dict[str, list[Figure]],
     histograms: dict[str, list[Histogram]],
-) -> list[Table]:  # fmt: skip
+) -> list[ReportTable]:  # fmt: skip
     counts: list[list[str]] = []
     means: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for method in figures:
@@ -220,8 +222,10 @@ def _opinions(
         for item, by_method in sorted(means.items())
     ]
     return [
-        Table("Ratings", ["", *map(str, range(1, 6))], counts, "Number of votes."),
-        Table("Mean rating per image", ["", *names], rows, "In brackets the number of votes."),
+        ReportTable("Ratings", ["", *map(str, range(1, 6))], counts, "Number of votes."),
+        ReportTable(
+            "Mean rating per image", ["", *names], rows, "In brackets the number of votes."
+        ),
     ]
 
 
@@ -246,7 +250,7 @@ def wins_of(votes: Sequence[Vote]) -> tuple[list[tuple[str, str]], list[int]]:
 
 def _strengths(
     votes: Sequence[Vote], settings: Settings, figures: dict[str, list[Figure]]
-) -> Table:
+) -> ReportTable:
     wins, people = wins_of(votes)
     methods = [m for m in figures if any(m in pair for pair in wins)]
     for method, (value, interval) in strengths_of(wins, people, methods, settings.seed).items():
@@ -273,30 +277,30 @@ def _strengths(
         for i, method in enumerate(methods)
     ]
     note = "How often the method of the row wins over that of the column."
-    return Table("Wins", ["", *methods], rows, note)
+    return ReportTable("Wins", ["", *methods], rows, note)
 
 
-def _left_out(counted: Counted) -> Table:
+def _left_out(counted: Counted) -> ReportTable:
     rows = [[reason, str(number)] for reason, number in counted.left_out.items()]
     rows.insert(0, ["counted", str(len(counted.votes))])
     note = f"Votes of {counted.people} people count; {counted.excluded} people are excluded."
-    return Table("Votes", ["", "votes"], rows, note)
+    return ReportTable("Votes", ["", "votes"], rows, note)
 
 
-def _agreement(votes: Sequence[Vote], settings: Settings) -> Table:
+def _agreement(votes: Sequence[Vote], settings: Settings) -> ReportTable:
     alpha = agreement(votes, settings)
     kind = "interval" if settings.protocol == "opinion" else "nominal"
     value = "–" if alpha is None else f"{alpha:.3f}"
     note = "1 is perfect agreement, 0 that of chance; questions with two or more answers."
-    return Table("Agreement", ["", "value"], [[f"Krippendorff's alpha, {kind}", value]], note)
+    return ReportTable("Agreement", ["", "value"], [[f"Krippendorff's alpha, {kind}", value]], note)
 
 
-def _times(votes: Sequence[Vote]) -> Table:
+def _times(votes: Sequence[Vote]) -> ReportTable:
     seconds = np.array([vote.seconds for vote in votes])
     low, middle, high = np.percentile(seconds, (25, 50, 75))
     row = ["seconds", f"{low:.1f}", f"{middle:.1f}", f"{high:.1f}", f"{seconds.max():.1f}"]
     head = ["", "first quartile", "median", "third quartile", "longest"]
-    return Table("Time per answer", head, [row])
+    return ReportTable("Time per answer", head, [row])
 
 
 def _chosen(vote: Vote) -> str:

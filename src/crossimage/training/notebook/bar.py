@@ -37,7 +37,7 @@ def listener_for(on_progress: Callable[[TrainingProgress], object] | None, call:
     return Listener(on_progress, call)
 
 
-class Bar:
+class NotebookBar:
     """The state of a bar, which notebooks display as HTML, and others as a line.
 
     Args:
@@ -76,7 +76,7 @@ class NotebookListener(Listener):
 
     def __init__(self, call: Call | None = None) -> None:
         super().__init__(call=call)
-        self._bar: Bar | None = None
+        self._bar: NotebookBar | None = None
         self._handle: Any = None
         self._updated = 0.0
 
@@ -92,7 +92,7 @@ class NotebookListener(Listener):
     @contextmanager
     def watch(self, step: int, steps: int) -> Iterator[None]:
         """Show the bar while the run trains; its last state stays."""
-        self._bar = bar = Bar(step, steps)
+        self._bar = bar = NotebookBar(step, steps)
         display = import_module("IPython.display").display  # not installed with this package
         self._handle = display(bar, display_id=True)
         self._updated = monotonic()

@@ -35,7 +35,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Plot:
+class CurvePlot:
     """Curves on common axes.
 
     Attributes:
@@ -51,7 +51,7 @@ class Plot:
 
 def plot_of(
     series: Sequence[Points], *, smoothed: bool = True, label: Callable[[float], str] | None = None
-) -> Plot:
+) -> CurvePlot:
     """Lay out curves on common axes.
 
     The highest and lowest fiftieth of a curve's values may lie beyond the axis, at its edge.
@@ -88,7 +88,7 @@ def plot_of(
         return " ".join(f"{to_x(x):.1f},{to_y(y):.1f}" for x, y in line)
 
     marks = [x for x in _ticks(first, last) if label or x == int(x)]
-    return Plot(
+    return CurvePlot(
         curves=[
             Curve(f"{points[-1][1]:.4g}", polyline(raw), polyline(smooth))
             for points, raw, smooth in zip(series, raws, smooths, strict=True)

@@ -20,7 +20,7 @@ _MAX_VALUES = 1_500_000
 _MARK = object()
 
 
-class Name(NamedTuple):
+class GlobalName(NamedTuple):
     """A class or function that a pickle names."""
 
     name: str
@@ -261,11 +261,11 @@ class _Machine:
         self.stack.append({_key(value) for value in self._marked()})
 
     def _global(self, argument: str) -> None:
-        self.stack.append(Name(argument.replace(" ", ".", 1)))
+        self.stack.append(GlobalName(argument.replace(" ", ".", 1)))
 
     def _stack_global(self, _: Any) -> None:
         name, module = self.stack.pop(), self.stack.pop()
-        self.stack.append(Name(f"{module}.{name}"))
+        self.stack.append(GlobalName(f"{module}.{name}"))
 
     def _reduce(self, _: Any) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
@@ -277,7 +277,7 @@ class _Machine:
 
     def _inst(self, argument: str) -> None:
         module, _, name = argument.partition(" ")
-        self.stack.append(_called(Name(f"{module}.{name}"), tuple(self._marked())))
+        self.stack.append(_called(GlobalName(f"{module}.{name}"), tuple(self._marked())))
 
     def _obj(self, _: Any) -> None:
         function, *arguments = self._marked()
@@ -290,14 +290,14 @@ class _Machine:
 
     def _binpersid(self, _: Any) -> None:
         marker, kind, key, _location, size, *_view = self.stack.pop()
-        if marker != "storage" or not isinstance(kind, Name) or not _is_count(size):
+        if marker != "storage" or not isinstance(kind, GlobalName) or not _is_count(size):
             raise ValueError("it refers to something other than the memory of tensors")
         self.stack.append(Storage(str(key), kind.name.rpartition(".")[2], size))
 
 
 def _called(function: Any, arguments: Any) -> Any:
     """Return what calling a function would make, as far as it is a tensor or plain data."""
-    name = function.name if isinstance(function, Name) else ""
+    name = function.name if isinstance(function, GlobalName) else ""
     if name in _TENSORS:
         storage, offset, shape, strides = arguments[:4]
         numbers = [offset, *shape, *strides]
@@ -331,7 +331,7 @@ def _is_count(value: Any) -> bool:
 
 def _key(value: Any) -> Any:
     """Return a key of a dictionary; keys that cannot be hashed safely are refused."""
-    if isinstance(value, str | int | float | bytes | None | Name | Other):
+    if isinstance(value, str | int | float | bytes | None | GlobalName | Other):
         return value
     if type(value) is tuple and all(isinstance(v, str | int | float | None) for v in value):
         return value

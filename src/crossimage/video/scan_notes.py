@@ -1,4 +1,4 @@
-"""What is to be said about a film after a look through its frames."""
+"""Notes for the user on a film whose frames have been scanned."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from crossimage.data.films.opening import FilmError
-from crossimage.video.looking import MOST_BROKEN, Look
+from crossimage.video.frame_scan import MOST_BROKEN, FrameScan
 
 _NAMED = 5
 """Broken frames that a note names."""
@@ -15,14 +15,14 @@ _COMPLETE = Fraction(95, 100)
 """Share of the stated frames or duration that a film must hold."""
 
 
-def remarks_on_broken(path: Path, look: Look, stamps: Sequence[Fraction]) -> list[str]:
-    """Return what is to be said about broken frames.
+def broken_frame_notes(path: Path, scan: FrameScan, stamps: Sequence[Fraction]) -> list[str]:
+    """Return the notes on broken frames.
 
     Raises:
         FilmError: There are too many, or the film ends early.
     """
-    frames, duration = look.stated
-    held = stamps[-1] + look.length
+    frames, duration = scan.stated
+    held = stamps[-1] + scan.length
     short = held < _COMPLETE * duration
     # an edit list may cut frames that the file states
     if len(stamps) < _COMPLETE * frames - 1 and (short or not duration):
@@ -35,11 +35,11 @@ def remarks_on_broken(path: Path, look: Look, stamps: Sequence[Fraction]) -> lis
             f"{path} ends early: it states {float(duration):.2f} seconds and holds "
             f"{float(held):.2f}; get the whole file"
         )
-    missing = sorted(look.missing)
-    number = len(missing) + look.unstamped
+    missing = sorted(scan.missing)
+    number = len(missing) + scan.unstamped
     if not number:
         return []
-    share = number / (len(stamps) + look.unstamped)
+    share = number / (len(stamps) + scan.unstamped)
     named = ", ".join(
         f"{stamps.index(time) + 1} (at {float(time - stamps[0]):.2f} s)"
         for time in missing[:_NAMED]
@@ -56,30 +56,30 @@ def remarks_on_broken(path: Path, look: Look, stamps: Sequence[Fraction]) -> lis
     return [f"{number} frames of {path} are broken and replaced by the last good ones{which}"]
 
 
-def other_remarks(path: Path, look: Look) -> list[str]:
-    """Return what else is to be said about a film."""
+def other_notes(path: Path, scan: FrameScan) -> list[str]:
+    """Return all other notes on a film."""
     notes = []
-    frames, duration = look.stated
-    found = len(look.good) + len(look.missing) + look.left_out + look.repeated + look.unstamped
-    if frames > found and look.good[-1] + 2 * look.length < duration:
+    frames, duration = scan.stated
+    found = len(scan.good) + len(scan.missing) + scan.left_out + scan.repeated + scan.unstamped
+    if frames > found and scan.good[-1] + 2 * scan.length < duration:
         notes.append(f"{path} states {frames} frames and holds {found}")
-    if look.left_out:
+    if scan.left_out:
         notes.append(
-            f"{look.left_out} frames of {path} are left out, for they depend on frames before its "
+            f"{scan.left_out} frames of {path} are left out, for they depend on frames before its "
             "beginning"
         )
-    if look.repeated:
+    if scan.repeated:
         notes.append(
-            f"{look.repeated} frames of {path} are left out, for their time stamps are not later "
+            f"{scan.repeated} frames of {path} are left out, for their time stamps are not later "
             "than those of the frames before them"
         )
-    if look.guessed:
+    if scan.guessed:
         notes.append(
             f"the time stamps of {path} are missing or wrong; its frames get those that follow "
             "from its rate"
         )
-    if look.interlaced:
+    if scan.interlaced:
         notes.append(f"{path} is interlaced; the result has one whole image per frame")
-    if look.transparent:
+    if scan.transparent:
         notes.append(f"the transparent parts of {path} are white, as in training")
     return notes

@@ -1,4 +1,4 @@
-"""A look through all frames of a film, before anything is done with it."""
+"""A scan of all frames of a film, before anything else is done with it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _RATE = Fraction(25)
 RECORDED = 0x0200
 """FFmpeg's flag of formats whose time stamps may begin anywhere and jump, as in recordings."""
 
-LOOKING = "looking through the frames"
+SCANNING = "looking through the frames"
 """Description of the first task of progress."""
 
 
 @dataclass
-class Look:
-    """What a look through all frames has found.
+class FrameScan:
+    """The result of decoding all frames of a film once.
 
     Attributes:
         good: Time stamps of the frames that can be shown, ascending.
@@ -92,9 +92,9 @@ class Look:
         return bool(self.missing) or self.unstamped > 0
 
 
-def look_through(
+def scan_frames(
     path: Path, threads: bool, progress: ProgressCallback | None = None, guess: bool = False
-) -> Look:
+) -> FrameScan:
     """Decode all frames of a film.
 
     Args:
@@ -120,7 +120,7 @@ def look_through(
             duration = stream.duration * stream.time_base
         elif container.duration:
             duration = Fraction(container.duration, 1_000_000)
-        look = Look(stated=(stream.frames, duration), guessed=guess)
+        scan = FrameScan(stated=(stream.frames, duration), guessed=guess)
         total = stream.frames or int(duration * rate_of(stream))
         key: Fraction | None = None
         # only recordings begin between key frames; elsewhere the first frame is one, or is broken
@@ -138,43 +138,43 @@ def look_through(
             if packet.is_discard:
                 return  # cut by an edit list, but frames that are shown may depend on it
             if key is None or time < key:
-                look.early.add(time)
+                scan.early.add(time)
             else:
-                look.expected.add(time)
+                scan.expected.add(time)
 
         def broken(packet: Any) -> None:
             if packet.is_discard:
                 return
             if guess or packet.pts is None:
-                look.unstamped += bool(packet.size)
+                scan.unstamped += bool(packet.size)
             elif key is not None and packet.pts * packet.time_base >= key:
-                look.failed.add(packet.pts * packet.time_base)
+                scan.failed.add(packet.pts * packet.time_base)
 
         if progress:
-            progress(LOOKING, 0, max(1, total))
+            progress(SCANNING, 0, max(1, total))
         frames = _to_the_end(decoded(film, broken, seen), path)
-        frames = restamped(frames, rate_of(stream)) if guess else _watched(frames, look)
+        frames = restamped(frames, rate_of(stream)) if guess else _watched(frames, scan)
         for count, frame in enumerate(frames, 1):
-            _examine(path, frame, look, count)
+            _examine(path, frame, scan, count)
             time = stamp(frame)
             if time is None:
                 continue
             if frame.is_corrupt:
-                look.failed.add(time)
-            elif look.good and time <= look.good[-1]:
-                look.repeated += 1
+                scan.failed.add(time)
+            elif scan.good and time <= scan.good[-1]:
+                scan.repeated += 1
             else:
-                look.good.append(time)
-                look.first = look.first or frame
+                scan.good.append(time)
+                scan.first = scan.first or frame
                 last = frame
             if progress:
-                progress(LOOKING, min(count, max(1, total) - 1), max(1, total))
+                progress(SCANNING, min(count, max(1, total) - 1), max(1, total))
         if progress:
-            progress(LOOKING, max(1, total), max(1, total))
-        if look.first is not None:
+            progress(SCANNING, max(1, total), max(1, total))
+        if scan.first is not None:
             length = (last.duration or 0) * last.time_base
-            look.length = length or 1 / rate_of(stream)
-    return look
+            scan.length = length or 1 / rate_of(stream)
+    return scan
 
 
 def _to_the_end(frames: Iterator[Any], path: Path) -> Iterator[Any]:
@@ -191,7 +191,7 @@ def _shows(packet: Any) -> bool:
     return bool(bytes(packet)[0] >> 4 & 1)
 
 
-def _examine(path: Path, frame: Any, look: Look, number: int) -> None:
+def _examine(path: Path, frame: Any, scan: FrameScan, number: int) -> None:
     """Note what kind of frame it is.
 
     Raises:
@@ -200,10 +200,10 @@ def _examine(path: Path, frame: Any, look: Look, number: int) -> None:
     if reason := refusal(frame):
         raise FilmError(f"{path} {reason}")
     if frame.interlaced_frame:
-        look.interlaced = True
+        scan.interlaced = True
     if has_alpha(frame):
-        look.transparent = True
-    first = look.first
+        scan.transparent = True
+    first = scan.first
     if first is not None and (frame.width, frame.height) != (first.width, first.height):
         raise FilmError(
             f"{path} changes its size: frame {number} has {frame.width} x {frame.height} pixels, "
@@ -211,19 +211,19 @@ def _examine(path: Path, frame: Any, look: Look, number: int) -> None:
         )
 
 
-def _watched(frames: Iterator[Any], look: Look) -> Iterator[Any]:
+def _watched(frames: Iterator[Any], scan: FrameScan) -> Iterator[Any]:
     """Yield frames, and count those with faulty time stamps."""
     last: list[int | None] = [None, None]
     for frame in frames:
-        faulty = list(look.faulty)
+        faulty = list(scan.faulty)
         for i, number in enumerate((frame.pts, frame.dts)):
             before = last[i]
             if number is None or (before is not None and number <= before):
                 faulty[i] += 1
             else:
                 last[i] = number
-        look.faulty = (faulty[0], faulty[1])
-        look.decoded += 1
+        scan.faulty = (faulty[0], faulty[1])
+        scan.decoded += 1
         yield frame
 
 

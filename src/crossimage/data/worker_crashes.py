@@ -1,4 +1,4 @@
-"""Loader processes that die: which file each was reading, and what becomes of it."""
+"""Loader processes that crash: which file each was reading, and whether to read it again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from crossimage.data.shards.index import find_member
 _PATH_BYTES = 4096
 _SIGN = "it ended the process that read it"
 _KILLED = ("SIGKILL", "SIGTERM")  # by the system or a user, perhaps not because of the file
-_MANY = 3  # deaths without a batch in between
+_MANY = 3  # crashes without a batch in between
 _TRY = """
 import sys
 from crossimage.data.images.files import decode
@@ -29,7 +29,7 @@ except ValueError:
 _place: memoryview | None = None
 
 
-class Board:
+class CurrentFiles:
     """Notes which file each loader process is reading, in memory that survives the process.
 
     Args:
@@ -39,8 +39,8 @@ class Board:
     def __init__(self, workers: int) -> None:
         self._notes = RawArray("B", workers * _PATH_BYTES)
 
-    def sit_down(self, worker: int) -> None:
-        """Let this process note its files under its number."""
+    def attach(self, worker: int) -> None:
+        """Make this process record its files, under its number."""
         global _place
         whole = memoryview(self._notes).cast("B")
         _place = whole[worker * _PATH_BYTES : (worker + 1) * _PATH_BYTES]
@@ -56,8 +56,8 @@ class Board:
 
 
 @contextmanager
-def noted(path: Path) -> Iterator[None]:
-    """Note that this process is reading a file, if it is one that loads images."""
+def recording(path: Path) -> Iterator[None]:
+    """Record that this process is reading a file, if it is a loader process."""
     if _place is None:
         yield
         return
@@ -69,7 +69,7 @@ def noted(path: Path) -> Iterator[None]:
         _place[0] = 0
 
 
-class Deaths:
+class WorkerCrashes:
     """Judges the files that loader processes were reading when they died.
 
     A file that crashes its reader is deadly at once. A process that was killed may have been
@@ -84,16 +84,16 @@ class Deaths:
         self._killed: Counter[str] = Counter()
         self._in_a_row = 0
 
-    def judge(self, statuses: Mapping[int, int], board: Board) -> bool:
+    def judge(self, statuses: Mapping[int, int], files: CurrentFiles) -> bool:
         """Note deadly files; return whether loading should go on.
 
         Args:
             statuses: The exit status of each process that died, by its number.
-            board: What they were reading.
+            files: The files that they were reading.
         """
         self._in_a_row += 1
         for worker, status in statuses.items():
-            path, how = board.file_of(worker), _name(status)
+            path, how = files.file_of(worker), _name(status)
             if path is None:
                 continue
             self._killed[path] += 1

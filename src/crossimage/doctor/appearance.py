@@ -1,4 +1,4 @@
-"""What images look like: their colours, fingerprints and class numbers."""
+"""The appearance of images: their colours, fingerprints and class numbers."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class Tone:
 
 
 @dataclass(frozen=True)
-class Look:
-    """What one file looks like.
+class Appearance:
+    """The appearance of one file.
 
     Attributes:
         fingerprint: See :mod:`crossimage.data.near_duplicates`.
@@ -62,11 +62,11 @@ class Look:
     numbers: frozenset[int] | None
 
 
-class Looks(dict[Path, Look]):
-    """What each file looks like, by path; files whose colours are unknown are absent."""
+class Appearances(dict[Path, Appearance]):
+    """The appearance of each file, by path; files whose colours are unknown are absent."""
 
     def add(self, path: Path, info: ImageInfo, pixels: Pixels) -> None:
-        """Look at a decoded file; one of other channels or of unknown range has no colours."""
+        """Add a decoded file, unless its channels or range of values rule out a conversion."""
         try:
             colours = convert(pixels, 3, None, str(path))
         except ValueError:
@@ -82,7 +82,9 @@ class Looks(dict[Path, Look]):
         left, right = (_tone(part) for part in parts[1:])
         opacity = pixels.alpha and bool((pixels.values[-1] != pixels.values[-1].max()).any())
         numbers = _numbers(path, pixels)
-        self[path] = Look(fingerprint(colours), (_tone(values), left, right), opacity, numbers)
+        self[path] = Appearance(
+            fingerprint(colours), (_tone(values), left, right), opacity, numbers
+        )
 
 
 def mean_tone(tones: Sequence[Tone]) -> Tone:
@@ -96,13 +98,13 @@ def mean_tone(tones: Sequence[Tone]) -> Tone:
     )
 
 
-def numbers_of(looks: Iterable[Look]) -> set[int]:
+def numbers_of(appearances: Iterable[Appearance]) -> set[int]:
     """Return the class numbers of images that all may be label maps; otherwise nothing."""
     found: set[int] = set()
-    for look in looks:
-        if look.numbers is None:
+    for appearance in appearances:
+        if appearance.numbers is None:
             return set()
-        found |= look.numbers
+        found |= appearance.numbers
     return found
 
 
