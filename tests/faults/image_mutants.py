@@ -32,7 +32,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from crossimage.data.images import deep_png
+from crossimage.data.images.checks.png import chunk
+from crossimage.data.images.codecs import deep_png
 
 Mutant = tuple[str, bytes]
 """The file's name, which says how it was made, and its bytes."""
@@ -330,7 +331,7 @@ def _png_chunk(random: Random, data: bytes) -> bytes:
     chunks[chosen] = name, content
     if random.random() < 0.1:
         chunks.insert(random.randrange(len(chunks)), random.choice(chunks))
-    return data[:8] + b"".join(deep_png.chunk(name, content) for name, content in chunks)
+    return data[:8] + b"".join(chunk(name, content) for name, content in chunks)
 
 
 def _tiff_entry(random: Random, data: bytes) -> bytes:
@@ -452,7 +453,7 @@ def _interlaced(array: NDArray[np.uint16]) -> bytes:
             rows += b"\0" + row.astype(">u2").tobytes()
     header = struct.pack(">IIBBBBB", width, height, 16, {1: 0, 2: 4, 3: 2, 4: 6}[channels], 0, 0, 1)
     parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(deep_png.chunk(*part) for part in parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
 
 def _tiffs() -> dict[str, bytes]:

@@ -86,7 +86,7 @@ def made(folder: Path, names: list[str], model: Path) -> Path:
     for below in ("trainA", "trainB", "testA", "testB"):
         (folder / below).mkdir(parents=True)
         for number, name in enumerate(names):
-            turned = np.roll(pixels, number + len(below), 0) ^ (number * 7)
+            turned = np.roll(pixels, number + len(below), 0) ^ (number * 7 % 256)
             path = folder / below / with_suffix(name, ".png")
             Image.fromarray(turned).save(path)
     shutil.copyfile(model, folder / with_suffix(names[0], ".safetensors"))

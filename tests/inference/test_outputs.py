@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from crossimage import Translator
 from crossimage.config import build
-from crossimage.data.images.deep_png import encode
+from crossimage.data.images.codecs.deep_png import encode
 from crossimage.data.images.files import probe, read_image
 from crossimage.inference.files.translate import TranslatedFiles
 from crossimage.methods.cyclegan import CycleGAN, CycleGANConfig

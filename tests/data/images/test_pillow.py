@@ -1,3 +1,5 @@
+import struct
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,7 @@ from PIL import Image
 
 from crossimage.data.images.files import decode, probe, read_image
 from crossimage.data.images.pixels import ImageError
-from tests.data.images.helpers import RNG, picture, png16
+from tests.data.images.helpers import RNG, picture, png16, png_of_bits
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -107,3 +109,43 @@ def test_a_truncated_sixteen_bit_png_is_an_image_error(tmp_path):
     (tmp_path / "x.png").write_bytes((tmp_path / "x.png").read_bytes()[:-1500])
     with pytest.raises(ImageError, match="damaged or truncated"):
         read_image(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_a_transparent_gray_is_transparent_at_every_depth(tmp_path, bits):
+    values = np.arange(16).reshape(2, 8) % 2**bits
+    values = values.astype(np.uint16 if bits == 16 else np.uint8)
+    transparent = (b"tRNS", struct.pack(">H", 1))
+    (tmp_path / "x.png").write_bytes(png_of_bits(values, bits, transparent))
+    wanted = np.where(values == 1, 1.0, values * (2 / (2**bits - 1)) - 1)
+    np.testing.assert_allclose(read_image(tmp_path / "x.png", 1)[0], wanted, atol=1e-6)
+    assert probe(tmp_path / "x.png").channels == 2
+    assert read_image(tmp_path / "x.png", 4)[3].unique().tolist() == [-1, 1]
+
+
+@pytest.mark.parametrize("highest", [300, 1023, 4095, 65535])
+@pytest.mark.parametrize("plain", [False, True])
+def test_values_of_a_pnm_are_those_that_it_states(tmp_path, highest, plain):
+    values = np.array([[0, 1, highest // 2, highest]])
+    head = f"{'P2' if plain else 'P5'}\n4 1\n{highest}\n".encode()
+    text = " ".join(map(str, values[0])).encode() + b"\n"
+    (tmp_path / "x.pgm").write_bytes(head + (text if plain else values.astype(">u2").tobytes()))
+    wanted = values * (2 / highest) - 1
+    for value_range in (None, (0, highest)):
+        x = read_image(tmp_path / "x.pgm", 1, value_range)
+        np.testing.assert_allclose(x[0], wanted, atol=1e-4)
+    assert probe(tmp_path / "x.pgm").full == highest
+
+
+def test_a_gamma_in_place_of_a_profile_is_told(tmp_path):
+    values = np.zeros((2, 2), np.uint8)
+    for gamma, told in ((100_000, True), (45_455, False)):
+        stated = (b"gAMA", struct.pack(">I", gamma))
+        (tmp_path / "x.png").write_bytes(png_of_bits(values, 8, stated))
+        assert (probe(tmp_path / "x.png").ignored_profile is not None) == told
+
+
+def test_a_pfm_with_colours_is_named(tmp_path):
+    (tmp_path / "x.pfm").write_bytes(b"PF\n1 1\n-1.0\n" + bytes(12))
+    with pytest.raises(ImageError, match=r"x\.pfm can't be read: PFM images with colours"):
+        read_image(tmp_path / "x.pfm")

@@ -245,3 +245,26 @@ def test_gaps_of_an_image_are_written_as_gaps(tmp_path):
     assert tifffile.imread(tmp_path / "stated.tif")[1, 2] == -9999
     for name in ("nan.tif", "stated.tif"):
         assert torch.equal(load_image(tmp_path / name, 1, (0, 10)).gaps, gaps)
+
+
+@pytest.mark.parametrize("dtype", ["u2", "i2", "f4"])
+def test_white_is_the_lowest_value_of_a_range_where_the_file_says_so(tmp_path, dtype):
+    values = np.array([[0, 250, 1000]]).astype(dtype)
+    tifffile.imwrite(tmp_path / "x.tif", values, photometric="miniswhite")
+    x = read_image(tmp_path / "x.tif", 1, (0, 1000))
+    np.testing.assert_allclose(x[0], [[1, 0.5, -1]], atol=1e-4)
+    assert verify(tmp_path / "x.tif").limits == (0, 1000)
+
+
+def test_a_palette_of_8_bits_is_no_black_one(tmp_path):
+    colours = np.random.default_rng(0).integers(0, 256, (3, 256)).astype(np.uint16)
+    indices = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    tifffile.imwrite(tmp_path / "x.tif", indices, photometric="palette", colormap=colours)
+    x = read_image(tmp_path / "x.tif")
+    np.testing.assert_allclose(x, colours[:, indices] / 127.5 - 1, atol=1e-6)
+
+
+def test_a_kind_that_is_not_supported_is_named(tmp_path):
+    tifffile.imwrite(tmp_path / "x.tif", np.zeros((4, 4), np.uint16), photometric="cfa")
+    with pytest.raises(ImageError, match=r"x\.tif can't be read: TIFFs of this kind .* cfa"):
+        read_image(tmp_path / "x.tif")

@@ -82,6 +82,6 @@ def test_what_is_no_table_is_refused_by_line(tmp_path: Path, text: str, sentence
 def test_missing_and_binary_tables_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no table of classes .*none\.csv"):
         read_palette(tmp_path / "none.csv")
-    (tmp_path / "noise.csv").write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(ValueError, match=r"noise\.csv is not a text table"):
+    (tmp_path / "noise.csv").write_bytes(b"\xff\xfe\x00\xd8\x81")
+    with pytest.raises(ValueError, match=r"noise\.csv is not a table"):
         read_palette(tmp_path / "noise.csv")

@@ -10,6 +10,7 @@ from PIL import Image
 
 from crossimage.data.images.files import verify
 from crossimage.data.images.pixels import ImageError
+from crossimage.data.images.stored import stored_values
 from crossimage.utils.reading import FailedReadError, open_data, reads_noticed
 
 MANY = 64
@@ -38,7 +39,7 @@ def read_class_ids(path: Path) -> NDArray[np.int64] | None:
                 return None
             if image.mode == "P" and not _is_gray(image):
                 return None
-            ids = np.asarray(image).astype(np.int64)
+            ids = stored_values(path, image).astype(np.int64)
             if image.mode == "1":  # a mask of black and white
                 ids = ids * 255
     except FailedReadError as error:

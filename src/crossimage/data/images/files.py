@@ -49,6 +49,7 @@ _DEPTHS: dict[torch.dtype, Depth] = {torch.uint8: "8", torch.uint16: "16"}
 
 _TIFF = (".tif", ".tiff")
 _UNKNOWN = "it is not an image of a known format"
+_COLOUR_PFM = b"PF"
 _NUMBER = re.compile(r"\d+")
 
 
@@ -302,9 +303,15 @@ def _formats(path: ImageFile, rules: DataRules) -> tuple[str, ...]:
     if rules == 1:
         return ("TIFF",) if path.suffix.lower() in _TIFF else pillow.EARLIER_FORMATS
     with open_data(path) as data:
-        name = format_of(data.read(HEAD))
+        head = data.read(HEAD)
+    name = format_of(head)
     if name is None:
         raise UnidentifiedImageError
+    if head.startswith(_COLOUR_PFM):
+        raise ImageError(
+            f"{path} can't be read: PFM images with colours are not supported; save it as a "
+            "floating-point TIFF"
+        )
     if name == "HEIF":
         _register_heif(path)
     return (name,)
@@ -350,13 +357,13 @@ def opened(
         LostStoreError: The store that holds it can't be reached.
     """
     path = (find_member(file) or Path(file)) if isinstance(file, str) else file
-    format_known = ""
+    format_known, layout = "", None
     try:
         check_regular(path)
         with warnings.catch_warnings(), pillow_limit.raised(), reads_noticed():
             # broken metadata and large but acceptable images need no warning
             warnings.simplefilter("ignore")
-            formats, layout = _formats(path, rules), None
+            formats = _formats(path, rules)
             format_known = formats[0] if len(formats) == 1 else ""
             if formats == ("TIFF",):
                 with open_data(path) as data:
@@ -393,6 +400,11 @@ def opened(
         ) from None
     except UnidentifiedImageError:
         what = f"its {format_known} header is damaged" if format_known else _UNKNOWN
+        if layout is not None:
+            what = (
+                f"TIFFs of this kind ({layout.channels} x {layout.dtype} per pixel, stored as "
+                f"{layout.kind}) are not supported; save it as gray or RGB"
+            )
         raise ImageError(f"{path} can't be read: {what}") from None
     except Exception as error:  # decoders fail in more ways than they document
         if is_out_of_memory(error):

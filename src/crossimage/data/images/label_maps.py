@@ -16,6 +16,7 @@ from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.files import opened
 from crossimage.data.images.formats import HEAD, format_of
 from crossimage.data.images.quiet import libraries_quiet
+from crossimage.data.images.stored import stored_values
 from crossimage.utils.reading import open_data, read_data
 
 _MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
@@ -67,7 +68,7 @@ def _stored(file: ImageFile) -> tuple[NDArray[Any], str]:
         if format_of(read_data(file)[:HEAD]) == "PNG":
             png.check(file)
         with open_data(file) as data, Image.open(data) as image, libraries_quiet():
-            return np.asarray(image), image.mode
+            return stored_values(file, image), image.mode
 
 
 def _encode(numbers: Tensor, channels: int, classes: int, name: str) -> Tensor:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, ImagePalette
 
 from crossimage.config import DataRules
-from crossimage.data.images import deep_png, jpeg
 from crossimage.data.images.checks import png
 from crossimage.data.images.checks.size import check_size
+from crossimage.data.images.codecs import deep_png, jpeg, jpeg2000
 from crossimage.data.images.colour_profiles import Mode, cmyk_to_srgb, problem, to_srgb
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.pixels import (
@@ -18,8 +18,10 @@ from crossimage.data.images.pixels import (
     Pixels,
     check_finite,
     fill_gaps,
+    stretched,
     upright,
 )
+from crossimage.data.images.stored import highest_value
 
 EARLIER_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 
@@ -29,26 +31,48 @@ _PLAIN = {"1": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"} | {
 }
 _DEPTHS = {"1": "1-bit", "I": "32-bit", "F": "float32"}
 _ORIENTATION = 274
+_SRGB_GAMMA = 0.45455  # as PNG states it
+_COLOUR_MAP = 320  # of a TIFF
 
 
 def info(path: ImageFile, image: Image.Image) -> ImageInfo:
     """Describe an opened file from its header; check its size."""
     width, height = image.size
-    mode, deep = _plain_mode(image), _deep_png(path, image)
+    mode, deep, full = _plain_mode(image), _deep_png(path, image), 65535
+    if packed := jpeg2000.bits(path, image):
+        deep, full = len(image.getbands()), 2**packed - 1
+    elif _is_deep_pnm(image):
+        full = highest_value(path, image)
     deep_gray = mode.startswith("I;16") or _is_deep_pnm(image)
     channels = deep or len(Image.new(mode, (1, 1)).getbands())
     value_bytes = 2 if deep or deep_gray else 4 if mode in ("I", "F") else 1
     check_size(path, width, height, channels * value_bytes)
-    # Pillow would decode a whole PNG in search of EXIF data after the pixels, and has already
-    # rotated the size of a TIFF
-    has_exif = "exif" in image.info if image.format == "PNG" else image.format != "TIFF"
-    if has_exif and image.getexif().get(_ORIENTATION, 1) > 4:
+    if _orientation_of(path, image) > 4:
         width, height = height, width
-    ignored = problem(image.info.get("icc_profile"), _profile_mode(image))
+    ignored = problem(image.info.get("icc_profile"), _profile_mode(image)) or _other_gamma(image)
     if deep:
-        return ImageInfo(width, height, deep, MODES[deep], "16-bit", ignored_profile=ignored)
+        return ImageInfo(
+            width, height, deep, MODES[deep], "16-bit", ignored_profile=ignored, full=full
+        )
     depth = "16-bit" if deep_gray else _DEPTHS.get(image.mode, "8-bit")
-    return ImageInfo(width, height, channels, image.mode, depth, ignored_profile=ignored)
+    return ImageInfo(width, height, channels, image.mode, depth, ignored_profile=ignored, full=full)
+
+
+def _other_gamma(image: Image.Image) -> str | None:
+    """Return the gamma that a PNG states in place of a profile, unless it is nearly sRGB's."""
+    known = {"icc_profile", "srgb", "gamma"} & image.info.keys()
+    gamma = image.info["gamma"] if image.format == "PNG" and known == {"gamma"} else 0
+    if gamma <= 0 or abs(gamma - _SRGB_GAMMA) < 0.02:
+        return None
+    return f"it is a gamma of {gamma:.2f} without a profile"
+
+
+def _orientation_of(path: ImageFile, image: Image.Image) -> int:
+    if image.format == "PNG":
+        return png.orientation(path)
+    if image.format == "TIFF":  # Pillow has already rotated its size
+        return 1
+    return int(image.getexif().get(_ORIENTATION, 1))
 
 
 def read(
@@ -84,7 +108,12 @@ def _decode(
         found = png.check(path)
         if found.depth == 16:
             values = torch.from_numpy(deep_png.decode(path, image, found))
-            return Pixels(values, alpha=found.channels in (2, 4))
+            return Pixels(values, alpha=len(values) in (2, 4))
+        if image.mode == "L" and "transparency" in image.info:  # a value of 2 or 4 bits
+            image.info["transparency"] *= 255 // (2**found.depth - 1)
+    if rules != 1 and (packed := jpeg2000.bits(path, image)):
+        levels, stretch = stretched(jpeg2000.read(path, image, packed), packed)
+        return Pixels(torch.from_numpy(levels), alpha=len(levels) in (2, 4), stretch=stretch)
     reduced = target_size is not None and _reduce(image, *target_size)
     if image.format in ("JPEG", "MPO") and (rules != 1 or not reduced):
         array = jpeg.read(path, image) if rules != 1 else jpeg.read_intact(path, image)
@@ -97,13 +126,18 @@ def _decode(
                 array = np.ascontiguousarray(turned.transpose(1, 2, 0))
             # the channels stay side by side in memory
             return Pixels(torch.from_numpy(array).permute(2, 0, 1), alpha=False)
+    if image.format == "TIFF" and image.mode == "P" and rules != 1:
+        colours = image.tag_v2.get(_COLOUR_MAP, ())  # type: ignore[attr-defined]
+        if max(colours, default=256) < 256:  # 8 bits, against the standard, as libtiff allows
+            image.palette = ImagePalette.raw("RGB;L", bytes(colours))
     deep_pnm = _is_deep_pnm(image)
+    stretch = 65535 / highest_value(path, image) if deep_pnm else 1.0
     ImageOps.exif_transpose(image, in_place=True)
     decoded = pixels(cmyk_to_srgb(image, profile) if image.mode == "CMYK" else image)
     if rules == 1:
         return check_finite(decoded, path)
     if deep_pnm:
-        decoded = decoded._replace(values=decoded.values.to(torch.uint16))
+        decoded = decoded._replace(values=decoded.values.to(torch.uint16), stretch=stretch)
     return fill_gaps(decoded, path)
 
 
@@ -141,7 +175,8 @@ def _reduce(image: Image.Image, height: int, width: int) -> bool:
 
 def _deep_png(path: ImageFile, image: Image.Image) -> int:
     """Return the channels of a PNG of 16 bits, which Pillow would cut to 8 bits; else 0."""
-    return png.deep_channels(path) if image.format == "PNG" else 0
+    channels = png.deep_channels(path) if image.format == "PNG" else 0
+    return channels + (channels in (1, 3) and "transparency" in image.info)
 
 
 def _is_deep_pnm(image: Image.Image) -> bool:

@@ -73,6 +73,8 @@ class Pixels(NamedTuple):
         gaps: Which pixels (H, W) hold no value; None if all do. Their values mean nothing.
         nodata: The no-data value of the file, if it states one.
         stretch: The factor by which values of fewer than 16 bits were stretched to 16.
+        mirror: In files whose lowest value is white, the sum of a value here and in the file; None
+            in all others.
     """
 
     values: Tensor
@@ -80,6 +82,7 @@ class Pixels(NamedTuple):
     gaps: Tensor | None = None
     nodata: float | None = None
     stretch: float = 1.0
+    mirror: float | None = None
 
 
 def upright(values: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -95,6 +98,13 @@ def upright(values: NDArray[Any], orientation: int) -> NDArray[Any]:
     if orientation in (7, 8):
         values = values[:, ::-1]
     return values
+
+
+def stretched(values: NDArray[Any], bits: int) -> tuple[NDArray[Any], float]:
+    """Spread values of fewer bits over the range of their type; return the factor, too."""
+    most, full = 2**bits - 1, int(np.iinfo(values.dtype).max)
+    table = (np.arange(most + 1) * (full / most)).round().astype(values.dtype)
+    return table[np.minimum(values, most)], full / most
 
 
 def check_finite(pixels: Pixels, name: str | ImageFile) -> Pixels:
@@ -146,6 +156,8 @@ def limits(pixels: Pixels) -> tuple[float, float] | None:
     if pixels.gaps is not None:
         colours = colours[:, ~pixels.gaps]
     low, high = float(colours.min()), float(colours.max())
+    if pixels.mirror is not None:
+        low, high = pixels.mirror - high, pixels.mirror - low
     if pixels.stretch == 1:
         return low, high
     return float(round(low / pixels.stretch)), float(round(high / pixels.stretch))
@@ -208,6 +220,8 @@ def scale(
             "translate) to say which values are black and white, or convert it to 8 or 16 bits"
         )
     low, high = (limit * pixels.stretch for limit in value_range)
+    if pixels.mirror is not None:
+        low, high = pixels.mirror - high, pixels.mirror - low
     scaled = values.float().sub_(low) if full else values.sub(low)
     scaled = scaled.mul_(2 / (high - low)).sub_(1).clamp_(-1, 1)
     if alpha and full:

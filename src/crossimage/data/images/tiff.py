@@ -25,6 +25,7 @@ from crossimage.data.images.pixels import (
     Pixels,
     check_finite,
     fill_gaps,
+    stretched,
     upright,
 )
 from crossimage.data.images.quiet import libraries_quiet
@@ -62,6 +63,7 @@ class Layout:
         nodata: The no-data value, if the file states one.
         profile: The embedded colour profile.
         bits: Bits per value, if these are fewer than those of ``dtype``; otherwise 0.
+        kind: What the values are, such as ``palette`` or ``separated`` (CMYK).
     """
 
     height: int
@@ -82,6 +84,7 @@ class Layout:
     nodata: float | None = None
     profile: bytes | None = None
     bits: int = 0
+    kind: str = ""
 
     @property
     def full(self) -> int:
@@ -156,6 +159,7 @@ def read_layout(file: TiffFile, rules: DataRules = 3) -> Layout | None:
         nodata=_nodata(page),
         profile=_tag(page, _PROFILE),
         bits=0 if rules < 3 else _packed_bits(page, series.dtype),
+        kind=str(getattr(page.photometric, "name", page.photometric)).lower(),
     )
 
 
@@ -293,13 +297,18 @@ def as_pixels(
         part: Whether they are a part of the image, in which all pixels may be gaps.
     """
     empty = _equal(values, layout.nodata)
-    stretch = 1.0
+    stretch, mirror, colours = 1.0, None, layout.channels - layout.alpha
     if layout.bits and values.dtype in (np.uint8, np.uint16):
-        values, stretch = _stretched(values, layout.bits)
+        values, stretch = stretched(values, layout.bits)
     if values.dtype not in (np.uint8, np.uint16):
         values = values.astype(np.float32)
+        if layout.inverted and rules != 1:
+            mirror = 0.0
+            values[:colours] *= -1
     elif layout.inverted:
-        values = np.iinfo(values.dtype).max - values
+        most = np.iinfo(values.dtype).max
+        mirror = float(most)
+        values = np.concatenate([most - values[:colours], values[colours:]])
     if layout.premultiplied:
         values = _straight(values)
     values = np.ascontiguousarray(upright(values, layout.orientation))
@@ -309,15 +318,9 @@ def as_pixels(
     if empty is not None:
         empty = np.ascontiguousarray(upright(empty[None], layout.orientation)[0])
     pixels = fill_gaps(pixels, path, empty, layout.nodata, part=part)
-    pixels = pixels._replace(stretch=stretch if values.dtype == np.uint16 else 1.0)
+    stretch = stretch if values.dtype == np.uint16 else 1.0
+    pixels = pixels._replace(stretch=stretch, mirror=mirror)
     return to_srgb(pixels, layout.profile if profiles else None, path)
-
-
-def _stretched(values: NDArray[Any], bits: int) -> tuple[NDArray[Any], float]:
-    """Spread values of fewer bits over the range of their type; return the factor, too."""
-    most, full = 2**bits - 1, int(np.iinfo(values.dtype).max)
-    table = (np.arange(most + 1) * (full / most)).round().astype(values.dtype)
-    return table[np.minimum(values, most)], full / most
 
 
 def _largest(file: TiffFile) -> tuple[int, TiffPageSeries]:

@@ -16,7 +16,7 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from crossimage.data.images import deep_png
+from crossimage.data.images.codecs import deep_png
 from crossimage.data.images.colour_profiles import standard_profile
 from crossimage.data.images.formats import (
     DEEP,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from crossimage.data.sources.table_text import read_text
 from crossimage.utils.numbers import digits
-from crossimage.utils.reading import read_text
 from crossimage.utils.texts.shown import cut
 
 VOID = 255
@@ -85,7 +86,8 @@ class Palette:
 def read_palette(path: Path) -> Palette:
     """Read a table of classes: CSV with the columns ``name,r,g,b``, one line per colour.
 
-    Classes are numbered in the order of the table; a class may have several colours. The classes
+    Other encodings and separators are detected as in tables of attributes. Classes are numbered in
+    the order of the table; a class may have several colours. The classes
     ``void`` and ``ignore`` do not count. Label maps that hold class numbers instead
     of colours are gray images: number 7 is the colour 7, 7, 7.
 
@@ -96,20 +98,19 @@ def read_palette(path: Path) -> Palette:
     if not path.is_file():
         raise FileNotFoundError(f"there is no table of classes {path}; expected CSV: name,r,g,b")
     try:
-        rows = list(csv.reader(read_text(path, encoding="utf-8-sig").splitlines()))
-    except (UnicodeDecodeError, csv.Error) as error:
+        rows = list(read_text(path).lines())
+    except csv.Error as error:
         raise ValueError(
             f"{path} is not a text table ({error}); expected CSV: name,r,g,b"
         ) from None
-    if not rows or [cell.strip().lower() for cell in rows[0]] != _COLUMNS:
+    if not rows or [cell.strip().lower() for cell in rows[0][1]] != _COLUMNS:
         raise ValueError(
-            f"{path} begins with '{cut(','.join(rows[0])) if rows else ''}', expected the line "
+            f"{path} begins with '{cut(','.join(rows[0][1])) if rows else ''}', expected the line "
             "'name,r,g,b', and below it one colour per line, such as 'road,128,64,128'"
         )
     lines = [
         (f"{path}, line {number}", *_entry(f"{path}, line {number}", row))
-        for number, row in enumerate(rows[1:], start=2)
-        if any(cell.strip() for cell in row)
+        for number, row in rows[1:]
     ]
     names = tuple(dict.fromkeys(name for _, name, _ in lines if not _is_void(name)))
     if not 2 <= len(names) < VOID:
@@ -122,7 +123,7 @@ def read_palette(path: Path) -> Palette:
     return Palette(names, tuple(known), tuple(known.values()))
 
 
-def _entry(where: str, row: list[str]) -> tuple[str, tuple[int, int, int]]:
+def _entry(where: str, row: Sequence[str]) -> tuple[str, tuple[int, int, int]]:
     cells = [cell.strip() for cell in row]
     numbers = [digits(cell) for cell in cells[1:]]
     parts = [number for number in numbers if number is not None and number <= 255]

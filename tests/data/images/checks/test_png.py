@@ -8,9 +8,11 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from crossimage.data.images import deep_png
+from crossimage.data.images.checks.png import chunk
+from crossimage.data.images.codecs import deep_png
 from crossimage.data.images.files import probe, read_image, verify
 from crossimage.data.images.pixels import ImageError
+from tests.data.images.helpers import png_of_bits
 from tests.faults.image_mutants import originals
 
 DEEP = [name for name in originals() if name.endswith(".png") and name[:4] in ("deep", "inte")]
@@ -76,7 +78,35 @@ def test_a_flipped_bit_is_found_by_the_checksum(tmp_path, name):
 def test_a_png_that_cannot_hold_its_pixels_is_refused_before_memory_is_taken(tmp_path: Path):
     header = struct.pack(">IIBBBBB", 9_000, 9_000, 16, 6, 0, 0, 0)
     parts = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(2**20))), (b"IEND", b""))
-    data = b"\x89PNG\r\n\x1a\n" + b"".join(deep_png.chunk(*part) for part in parts)
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
     (tmp_path / "x.png").write_bytes(data + bytes(2**20))
     with pytest.raises(ImageError, match=r"its 1,.* bytes of data are too few for 9000 x 9000"):
         verify(tmp_path / "x.png")
+
+
+def orientation_chunks():
+    exif = Image.Exif()
+    exif[274] = 6
+    data = exif.tobytes()
+    words = f"\nexif\n{len(data):8}\n{data.hex()}\n".encode()
+    xmp = b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/>'
+    return {
+        "EXIF": (b"eXIf", data.removeprefix(b"Exif\0\0")),
+        "EXIF as text": (b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(words)),
+        "XMP": (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp),
+    }
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("form", orientation_chunks())
+def test_the_orientation_counts_in_any_form_and_place(tmp_path, form, bits, after):
+    chunk_of_it = orientation_chunks()[form]
+    values = np.arange(12, dtype=np.uint8 if bits == 8 else np.uint16).reshape(3, 4)
+    before, behind = ([], [chunk_of_it]) if after else ([chunk_of_it], [])
+    (tmp_path / "x.png").write_bytes(png_of_bits(values, bits, *before, after=behind))
+    x = read_image(tmp_path / "x.png", 1)[0]
+    shown = ((x + 1) / 2 * (2**bits - 1)).round().numpy()
+    assert np.array_equal(shown, np.rot90(values, -1))
+    info = probe(tmp_path / "x.png")
+    assert (info.height, info.width) == (4, 3)

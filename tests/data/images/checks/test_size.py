@@ -12,8 +12,8 @@ from PIL import Image
 
 import crossimage
 from crossimage.cli.app import main
-from crossimage.data.images import deep_png
 from crossimage.data.images.checks.limit import max_pixels, max_pixels_kept
+from crossimage.data.images.checks.png import chunk
 from crossimage.data.images.files import probe, read_image, verify
 from crossimage.data.images.pixels import BombError, ImageError
 
@@ -28,7 +28,7 @@ def png(path: Path, width: int, height: int, bits: int = 8, kind: int = 2, size:
     """Write a PNG whose header says anything."""
     header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
     parts = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(size))), (b"IEND", b""))
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(deep_png.chunk(*part) for part in parts))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts))
     return path
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
+from collections.abc import Iterator
+from io import BytesIO
 from typing import NamedTuple
 
 from PIL import Image
@@ -16,7 +19,10 @@ _START = 8  # bytes before the first chunk
 _SMALLEST = 1 / 1032  # of what deflate compresses to
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _CHECKED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT")
-_EXIF = b"eXIf"
+_METADATA = re.compile(rb"eXIf|tEXt|zTXt|iTXt")
+_PART = 2**17  # bytes at the start and at the end of a file that are searched for metadata
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_ORIENTATION = 274
 
 
 class PngData(NamedTuple):
@@ -25,20 +31,28 @@ class PngData(NamedTuple):
     Attributes:
         channels: Values per pixel, including opacity.
         depth: Bits per value.
-        orientation: The EXIF number, 1 to 8.
     """
 
     channels: int
     depth: int
-    orientation: int
 
 
 def deep_channels(file: ImageFile) -> int:
     """Return the channels of a PNG of 16 bits, which Pillow would cut to 8 bits; else 0."""
+    bits, kind = _header(file)
+    return _CHANNELS.get(kind, 0) if bits == 16 else 0
+
+
+def depth(file: ImageFile) -> int:
+    """Return the bits per value of a PNG, according to its header."""
+    return _header(file)[0]
+
+
+def _header(file: ImageFile) -> tuple[int, int]:
+    """Return the bits per value and the number of the kind of colours; zeros if they are cut."""
     with open_data(file) as opened:
         header = opened.read(_START + 18)
-    deep = len(header) == _START + 18 and header[24] == 16
-    return _CHANNELS.get(header[25], 0) if deep else 0
+    return (header[24], header[25]) if len(header) == _START + 18 else (0, 0)
 
 
 def check(file: ImageFile) -> PngData:
@@ -51,7 +65,7 @@ def check(file: ImageFile) -> PngData:
         ImageError: A checksum is wrong, or the data is too short for the size in the header.
     """
     data = read_data(file)
-    view, at, encoded, orientation = memoryview(data), _START, 0, 1
+    view, at, encoded = memoryview(data), _START, 0
     header: tuple[int, ...] | None = None
     while at + 12 <= len(data):
         size, name = struct.unpack_from(">I4s", data, at)
@@ -70,28 +84,59 @@ def check(file: ImageFile) -> PngData:
             header = struct.unpack_from(">IIBBBBB", data, at + 8)
         elif name == b"IDAT":
             encoded += size
-        elif name == _EXIF:
-            orientation = _orientation(data[at + 8 : end])
         elif name == b"IEND":
             break
         at = end + 4
     if header is None or header[3] not in _CHANNELS:
         raise ImageError(f"{file} can't be read: its header is damaged")
-    width, height, depth, kind = header[:4]
+    width, height, bits, kind = header[:4]
     channels = _CHANNELS[kind]
-    if height * (width * channels * depth // 8) * _SMALLEST > encoded:
+    if height * (width * channels * bits // 8) * _SMALLEST > encoded:
         raise ImageError(
             f"{file} can't be read: its {encoded:,} bytes of data are too few for {width} x "
             f"{height} pixels; it is damaged or truncated"
         )
-    return PngData(channels, depth, orientation)
+    return PngData(channels, bits)
 
 
-def _orientation(exif: bytes) -> int:
-    found = Image.Exif()
-    try:
-        found.load(exif)
-        orientation = found.get(0x0112, 1)
-    except Exception:  # broken EXIF data turns nothing
+def orientation(file: ImageFile) -> int:
+    """Return the orientation of a PNG, by EXIF data or XMP before or after its pixels.
+
+    Returns:
+        The EXIF number, 1 to 8.
+    """
+    with open_data(file) as opened:
+        start = opened.read(_PART)
+        size = opened.seek(0, 2)
+        opened.seek(max(len(start), size - _PART))
+        end = opened.read()
+    metadata = [found for part in (start, end) for found in _metadata(part)]
+    if not metadata:
         return 1
-    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+    # Pillow, which knows all forms of such data, would decode the whole image in search of them
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+    pixel = chunk(b"IDAT", zlib.compress(b"\0\0"))
+    one_pixel = b"".join([_SIGNATURE, header, *metadata, pixel, chunk(b"IEND", b"")])
+    try:
+        with Image.open(BytesIO(one_pixel), formats=("PNG",)) as image:
+            found = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # broken metadata turns nothing
+        return 1
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    """Return a chunk of a PNG file, with its checksum."""
+    checked = name + data
+    return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+
+def _metadata(part: bytes) -> Iterator[bytes]:
+    """Yield the chunks of metadata in a part of a file, which their checksums tell."""
+    for match in _METADATA.finditer(part):
+        at = match.start() - 4
+        size = int.from_bytes(part[max(at, 0) : at + 4], "big")
+        data = part[at + 8 : at + 8 + size]
+        found = chunk(match[0], data)
+        if at >= 0 and part[at : at + size + 12] == found:
+            yield found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from crossimage.data.sources.table_text import read_text
 from crossimage.utils.names import did_you_mean
 from crossimage.utils.numbers import digits
-from crossimage.utils.reading import read_text
 from crossimage.utils.texts.shown import cut
 
 Colour = tuple[int, int, int]
@@ -111,17 +111,18 @@ def read_id_colours(name: str) -> IdColours:
             gray value.
     """
     path = Path(name).expanduser()
-    if path.is_file():
-        text = read_text(path, encoding="utf-8-sig", errors="replace")
-    elif name in known_palettes():
-        text = files(__name__).joinpath(f"{name}.csv").read_text(encoding="utf-8")
-    else:
+    if not path.is_file() and name not in known_palettes():
         raise FileNotFoundError(
             f"there is no palette {name}; expected a file of lines 'id,name,r,g,b', or one of "
             f"{', '.join(known_palettes())}{did_you_mean(name, known_palettes())}"
         )
+    rows: list[Sequence[str]]
     try:
-        rows = [row for row in csv.reader(text.splitlines()) if any(cell.strip() for cell in row)]
+        if path.is_file():
+            rows = [row for _, row in read_text(path).lines()]
+        else:
+            text = files(__name__).joinpath(f"{name}.csv").read_text(encoding="utf-8")
+            rows = [row for row in csv.reader(text.splitlines()) if row]
     except csv.Error as error:
         raise ValueError(
             f"{name} is not a table ({error}); expected lines 'id,name,r,g,b'"

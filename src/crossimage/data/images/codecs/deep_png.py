@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from crossimage.data.images.checks.png import PngData
+from crossimage.data.images.checks.png import PngData, chunk, orientation
 from crossimage.data.images.encoded import ImageFile
+from crossimage.data.images.formats import MOST
 from crossimage.data.images.pixels import ImageError, upright
 from crossimage.utils.reading import open_data
 
@@ -68,12 +69,6 @@ def _filtered(array: NDArray[np.uint16]) -> bytes:
     return filtered.tobytes()
 
 
-def chunk(name: bytes, data: bytes) -> bytes:
-    """Return a chunk of a PNG file, with its checksum."""
-    checked = name + data
-    return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
-
-
 def decode(file: ImageFile, image: Image.Image, png: PngData) -> NDArray[np.uint16]:
     """Decode an opened PNG of 16 bits.
 
@@ -83,13 +78,17 @@ def decode(file: ImageFile, image: Image.Image, png: PngData) -> NDArray[np.uint
         png: What :func:`crossimage.data.images.checks.png.check` found.
 
     Returns:
-        An array (C, H, W), upright.
+        An array (C, H, W), upright; if the file calls one colour transparent, with opacity.
     """
     try:
         values = _values(file, image, png.channels)
     except (OSError, SyntaxError, ValueError):
         raise ImageError(f"{file} can't be read: its data is damaged or truncated") from None
-    return np.ascontiguousarray(upright(values, png.orientation))
+    if (transparent := image.info.get("transparency")) is not None and png.channels in (1, 3):
+        colour = np.array(transparent).reshape(-1, 1, 1)
+        opaque = (values != colour).any(0, keepdims=True)
+        values = np.concatenate([values, np.where(opaque, MOST, 0).astype(np.uint16)])
+    return np.ascontiguousarray(upright(values, orientation(file)))
 
 
 def _values(file: ImageFile, image: Image.Image, channels: int) -> NDArray[np.uint16]:

@@ -1,0 +1,1 @@
+"""Formats that Pillow does not decode, or not fully."""
