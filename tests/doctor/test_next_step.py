@@ -6,11 +6,11 @@ import pytest
 
 from crossimage.data.data_report import DataReport
 from crossimage.doctor.diagnosis import Diagnosis, Warning
-from crossimage.doctor.fitting import Fitting
 from crossimage.doctor.measure import Estimate
 from crossimage.doctor.next_step import find_next_step
+from crossimage.doctor.suitable_recipes import SuitableRecipe
 
-PHOTOS = Fitting("munit/photos_small", "two sets of photos", False, True, False)
+PHOTOS = SuitableRecipe("munit/photos_small", "two sets of photos", False, True, False)
 
 
 def _command(
@@ -20,12 +20,12 @@ def _command(
     words: Sequence[str] = (),
     seconds: float = 0.1,
     accelerated: bool = False,
-    fitting: Sequence[Fitting] = (PHOTOS,),
+    recipes: Sequence[SuitableRecipe] = (PHOTOS,),
 ) -> str | None:
     diagnosis = Diagnosis(DataReport("my photos", [], [], []), list(problems), list(warnings))
     estimate = Estimate("this device", 3, seconds, None, 1000, accelerated)
     measured = estimate if recipe else None
-    step = find_next_step(diagnosis, recipe, words, {}, measured, fitting)
+    step = find_next_step(diagnosis, recipe, words, {}, measured, recipes)
     return step and step.command
 
 
@@ -34,7 +34,7 @@ def test_images_that_are_ready_are_trained_on() -> None:
     assert _command() == f"crossimage train munit/photos_small {data}"
     named = _command(recipe="munit/photos_small", words=["crop=64"])
     assert named == f"crossimage train munit/photos_small {data} crop=64"
-    assert _command(fitting=[]) is None
+    assert _command(recipes=[]) is None
 
 
 def test_problems_are_solved_first() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from crossimage.cli.app import main
-from crossimage.runs.listing import summary_of
+from crossimage.runs.listing import read_summary
 from crossimage.utils.files import atomic, write_text
 
 ODD: tuple[Any, ...] = (
@@ -130,7 +130,7 @@ def test_a_run_is_listed_while_it_is_trained(run: Path) -> None:
             table.write("2.0\n")
 
     def read() -> None:
-        summary = summary_of(run)
+        summary = read_summary(run)
         assert summary is not None and summary.data == "photos" and summary.figure
 
     beside(write, read, 200)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crossimage.training.advice.use import Use
+from crossimage.training.advice.use import UsageHint
 from crossimage.training.run_page import write_page
 
 HEADER = ["step", "seconds", "learning_rate", "discriminators/adversarial", "generators/cycle"]
@@ -125,7 +125,7 @@ def test_the_page_needs_no_network(tmp_path: Path) -> None:
 def test_the_page_has_the_command_of_the_run_and_those_that_come_next(tmp_path: Path) -> None:
     run = tmp_path / "a run"
     run.mkdir()
-    use = Use(run, ("A", "B"), few_shot=False)
+    use = UsageHint(run, ("A", "B"), few_shot=False)
 
     def page(ended: dict[str, str] | None = None) -> _Page:
         write_page(run, title="t", facts={}, use=use, ended=ended)
@@ -154,7 +154,7 @@ def test_the_page_of_a_run_from_python_has_its_call(tmp_path: Path) -> None:
     call = "crossimage.train('munit', data='photos', out='run')"
     (tmp_path / "environment.json").write_text(json.dumps({"command": "notebook", "call": call}))
     (tmp_path / "model.safetensors").touch()
-    use = Use(tmp_path, ("A", "B"), few_shot=False)
+    use = UsageHint(tmp_path, ("A", "B"), few_shot=False)
     write_page(tmp_path, title="t", facts={}, use=use)
     text = _Page((tmp_path / "index.html").read_text(encoding="utf-8")).text
     assert call in text and "the same call continues it" in text and use.call in text

@@ -23,7 +23,7 @@ from crossimage.bulk.ray_worker import Worker, WorkerTask
 from crossimage.data.left_out import describe
 from crossimage.data.stores.addresses import store_address
 from crossimage.inference.files.items import Item
-from crossimage.inference.files.ledger import Done, Ledger
+from crossimage.inference.files.ledger import DoneInputs, Ledger
 from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.plan import Plan, make_plan
 from crossimage.inference.files.translate import Totals, check_same
@@ -90,7 +90,7 @@ def translate_with_ray(
             report_progress("translating images", plan.planned, progress) as advance,
         ):
             check_same(ledger, plan)
-            done = Done(ledger, plan.results, any_seed=False)
+            done = DoneInputs(ledger, plan.results, any_seed=False)
             each = len(plan.targets) * plan.samples
             waiting = _waiting(plan, done, pool, totals, each, advance)
             first = next(waiting, None)
@@ -142,7 +142,7 @@ def check_options(options: FileOptions, paths: FilesLike) -> None:
 
 def _waiting(
     plan: Plan,
-    done: Done,
+    done: DoneInputs,
     pool: ThreadPoolExecutor,
     totals: Totals,
     each: int,

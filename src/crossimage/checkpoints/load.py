@@ -54,7 +54,7 @@ def change_settings(networks: Method, settings: Mapping[str, Any], source: str) 
     networks.apply_test_settings()
 
 
-class Trained(NamedTuple):
+class LoadedWeights(NamedTuple):
     """All networks of a model or run that there are weights of.
 
     Attributes:
@@ -102,7 +102,7 @@ def load_networks(path: Path, discriminators: bool = False) -> Method:
     return networks
 
 
-def load_trained(path: Path, report: Callable[[str], None]) -> Trained:
+def load_trained(path: Path, report: Callable[[str], None]) -> LoadedWeights:
     """Load all networks of a run folder, model file or checkpoint, on the CPU.
 
     The players that only training needs are in checkpoints. Those that translate have the weights
@@ -123,15 +123,15 @@ def load_trained(path: Path, report: Callable[[str], None]) -> Trained:
             return _from_checkpoint(path)
         networks = load_networks(path)
         if not path.is_dir() or len(networks.players()) == len(networks.player_order):
-            return Trained(networks, None)
+            return LoadedWeights(networks, None)
         try:
             newest = Checkpoints(path, keep=1).load_newest(report)
         except ValueError as error:  # all are damaged
             report(str(error))
             newest = None
         if newest is None:
-            return Trained(networks, None)
-        return Trained(_completed(networks, newest, path), newest[0])
+            return LoadedWeights(networks, None)
+        return LoadedWeights(_completed(networks, newest, path), newest[0])
 
 
 def _is_archive(path: Path) -> bool:
@@ -183,7 +183,7 @@ def _tensor_names(content: Mapping[str, Any], prefix: str = "") -> Iterator[str]
             yield f"{prefix}{key}"
 
 
-def _from_checkpoint(path: Path) -> Trained:
+def _from_checkpoint(path: Path) -> LoadedWeights:
     if not is_sealed(path):
         _check_origin(path)
     state = Checkpoints.load(path)
@@ -194,7 +194,7 @@ def _from_checkpoint(path: Path) -> Trained:
     _check_fits(state, outline(lambda: cls(config, training=True), path), path)
     networks = cls(config, training=True)
     networks.load_state_dict(state["method"] | (state["average"] or {}), strict=False)
-    return Trained(networks.eval(), state["step"])
+    return LoadedWeights(networks.eval(), state["step"])
 
 
 def _with_discriminators(networks: Method, run: Path) -> Method:

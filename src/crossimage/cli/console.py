@@ -24,8 +24,8 @@ from rich.table import Column
 from rich.text import Text
 
 from crossimage.training.advice.longer import extension, next_folder
-from crossimage.training.advice.use import Use
-from crossimage.training.best.standing import Standing
+from crossimage.training.advice.use import UsageHint
+from crossimage.training.best.standing import BestSoFar
 from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.result import TrainingResult
 from crossimage.utils.rank import is_first_process
@@ -78,7 +78,7 @@ class ConsoleListener(Listener):
 
     def next_commands(self, result: TrainingResult) -> dict[str, str]:
         """Return the commands that use the model, and that go on with the run."""
-        use = Use.of(result)
+        use = UsageHint.of(result)
         if result.stopped_by:
             goal, words = "continue it", ["train", "--resume", str(result.run)]
         else:
@@ -176,7 +176,7 @@ class _Cut(TextColumn):
 
 def closing_lines(result: TrainingResult) -> list[str]:
     """Return what a finished run has made, and commands to copy, each on a line of its own."""
-    use = Use.of(result)
+    use = UsageHint.of(result)
     skipped, standing = result.skipped_steps, result.standing
     return [
         *_early(result),
@@ -229,7 +229,7 @@ def _early(result: TrainingResult) -> list[str]:
     return [f"ended    early, after {steps}: no better {standing.figure} in {times}"]
 
 
-def _figures(standing: Standing) -> list[str]:
+def _figures(standing: BestSoFar) -> list[str]:
     """Return the last and the best figure of a run."""
     known = [("last", standing.last), ("best", standing.best)]
     parts = [f"{name} {one.value:.4g} at step {one.step:,}" for name, one in known if one]

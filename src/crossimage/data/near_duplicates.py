@@ -27,7 +27,7 @@ _BLOCK = 1024
 _MOST = 20  # similar images that are kept per image and block, as in films of a fixed camera
 
 
-class Alike(NamedTuple):
+class NearDuplicate(NamedTuple):
     """Two images that look the same.
 
     Attributes:
@@ -48,7 +48,7 @@ def fingerprint(image: Tensor) -> Fingerprint:
     return ((small + 1) * 127.5).numpy().astype(np.float32).ravel()
 
 
-def find_alike(prints: Sequence[Fingerprint]) -> list[Alike]:
+def find_near_duplicates(prints: Sequence[Fingerprint]) -> list[NearDuplicate]:
     """Find pairs of images that look the same, by their fingerprints.
 
     Two images look the same if their fingerprints correlate almost perfectly and are about as
@@ -90,7 +90,7 @@ def find_alike(prints: Sequence[Fingerprint]) -> list[Alike]:
                 if both[i, j] and difference > _EQUAL:
                     continue
                 pair = sorted((int(order[first]), int(order[second])))
-                found.append(Alike(pair[0], pair[1], difference))
+                found.append(NearDuplicate(pair[0], pair[1], difference))
     return sorted(found)
 
 

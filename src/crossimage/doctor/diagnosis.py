@@ -10,7 +10,7 @@ from pathlib import Path
 from crossimage.data.data_report import DataReport, SplitReport
 from crossimage.data.datasets import ImageDataset
 from crossimage.data.images.class_ids import names_classes
-from crossimage.data.near_duplicates import families, find_alike
+from crossimage.data.near_duplicates import families, find_near_duplicates
 from crossimage.data.sources.find import visible_folders
 from crossimage.data.sources.folders import SPLITS, Domain, Split
 from crossimage.data.sources.split_names import split_folders
@@ -41,7 +41,7 @@ class Warning:
 
 
 @dataclass(frozen=True)
-class Likeness:
+class NearDuplicatePair:
     """Two images of a domain that look the same.
 
     Attributes:
@@ -91,7 +91,7 @@ class Diagnosis:
     problems: list[str]
     warnings: list[Warning] = field(default_factory=list)
     colours: list[Colours] = field(default_factory=list)
-    alike: list[Likeness] = field(default_factory=list)
+    alike: list[NearDuplicatePair] = field(default_factory=list)
     copies: dict[tuple[str, Split], int] = field(default_factory=dict)
 
     @property
@@ -156,11 +156,11 @@ def _with_own_files(domains: Sequence[Domain]) -> list[Domain]:
 def _duplicates(diagnosis: Diagnosis, domain: Domain, appearances: Appearances) -> None:
     """Find images of a domain that look the same."""
     entries = [(p, split) for split in SPLITS for p in domain.files(split) if p in appearances]
-    alike = find_alike([appearances[path].fingerprint for path, _ in entries])
+    alike = find_near_duplicates([appearances[path].fingerprint for path, _ in entries])
     for pair in alike:
         (first, split), (second, other) = entries[pair.first], entries[pair.second]
         if first != second:
-            diagnosis.alike.append(Likeness(domain.name, first, second, (split, other)))
+            diagnosis.alike.append(NearDuplicatePair(domain.name, first, second, (split, other)))
     for group in families(len(entries), [(pair.first, pair.second) for pair in alike]):
         for split in SPLITS:
             inside = len({entries[i][0] for i in group if entries[i][1] == split})

@@ -11,9 +11,9 @@ from crossimage.data.data_report import DataReport
 from crossimage.data.inspect import inspect
 from crossimage.doctor.appearance import Appearances
 from crossimage.doctor.diagnosis import Diagnosis, Warning, diagnose
-from crossimage.doctor.fitting import Fitting, find_fitting
 from crossimage.doctor.measure import CannotTrainError, Estimate, measure
 from crossimage.doctor.next_step import NextStep, find_next_step
+from crossimage.doctor.suitable_recipes import SuitableRecipe, find_suitable_recipes
 from crossimage.methods.base import Method
 from crossimage.utils.progress import ProgressCallback
 
@@ -28,7 +28,7 @@ class Examination:
         config: Its settings, completed by the data.
         estimate: What training takes on this device; None if it was not measured.
         unmeasured: Why it could not be measured; None if it was, or was not asked for.
-        fitting: Recipes that can learn from the data, the most suitable ones first.
+        recipes: Recipes that can learn from the data, the most suitable ones first.
         next_step: The command that comes next; None if no recipe fits.
     """
 
@@ -37,7 +37,7 @@ class Examination:
     config: Config
     estimate: Estimate | None
     unmeasured: str | None
-    fitting: tuple[Fitting, ...]
+    recipes: tuple[SuitableRecipe, ...]
     next_step: NextStep | None
 
 
@@ -88,9 +88,9 @@ def examine(
             unmeasured = str(error)
         if progress:
             progress("measuring training steps", 1, 1)
-    fitting = () if recipe else tuple(find_fitting(data))
-    step = find_next_step(diagnosis, recipe, words, overrides, measured, fitting)
-    return Examination(diagnosis, recipe, report.images.config, measured, unmeasured, fitting, step)
+    recipes = () if recipe else tuple(find_suitable_recipes(data))
+    step = find_next_step(diagnosis, recipe, words, overrides, measured, recipes)
+    return Examination(diagnosis, recipe, report.images.config, measured, unmeasured, recipes, step)
 
 
 def _inspect(

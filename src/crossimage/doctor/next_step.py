@@ -9,8 +9,8 @@ from typing import Any
 
 from crossimage.config import build
 from crossimage.doctor.diagnosis import Diagnosis
-from crossimage.doctor.fitting import Fitting
 from crossimage.doctor.measure import Estimate
+from crossimage.doctor.suitable_recipes import SuitableRecipe
 from crossimage.methods import find_method
 from crossimage.recipes import resolve
 from crossimage.training.schedule.forecast import LONG, shorter_recipe
@@ -38,7 +38,7 @@ def find_next_step(
     words: Sequence[str],
     overrides: Mapping[str, Any],
     estimate: Estimate | None,
-    fitting: Sequence[Fitting],
+    recipes: Sequence[SuitableRecipe],
 ) -> NextStep | None:
     """Return the command that comes next; None if no recipe is named, and none fits.
 
@@ -48,7 +48,7 @@ def find_next_step(
         words: The settings given, as ``key=value``.
         overrides: The same settings, nested.
         estimate: What training takes here; None if it is unknown.
-        fitting: Recipes that can learn from the data, the most suitable ones first.
+        recipes: Recipes that can learn from the data, the most suitable ones first.
     """
     data, settings = diagnosis.report.data, list(words)
     if diagnosis.problems:
@@ -67,9 +67,9 @@ def find_next_step(
     for warning in diagnosis.warnings:
         advice |= {key: value for key, value in warning.settings.items() if key not in given}
     if recipe is None:
-        if not fitting:
+        if not recipes:
             return None
-        recipe = fitting[0].name
+        recipe = recipes[0].name
     elif estimate and estimate.total_seconds > LONG and not estimate.accelerated:
         instead = shorter_recipe(recipe)
         settings = [word for word in settings if not word.startswith(("steps=", "epochs="))]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from crossimage._version import __version__
-from crossimage.doctor.diagnosis import Diagnosis, Likeness
+from crossimage.doctor.diagnosis import Diagnosis, NearDuplicatePair
 from crossimage.doctor.examination import Examination
 from crossimage.doctor.measure import LIMIT, Estimate
 from crossimage.doctor.previews import file_preview, sample_previews
@@ -35,8 +35,8 @@ def sentences(examination: Examination) -> Iterator[str]:
         yield describe_estimate(examination.estimate)
     if examination.unmeasured:
         yield f"no estimate: {examination.unmeasured}"
-    if examination.fitting:
-        names = [fitting.name for fitting in examination.fitting]
+    if examination.recipes:
+        names = [recipe.name for recipe in examination.recipes]
         more = f" and {len(names) - _RECIPES} more" if len(names) > _RECIPES else ""
         yield f"recipes and methods that fit: {', '.join(names[:_RECIPES])}{more}"
     yield diagnosis.verdict
@@ -134,7 +134,7 @@ def as_json(examination: Examination) -> dict[str, Any]:
             "seconds": None if math.isinf(estimate.seconds) else estimate.total_seconds,
         },
         "next": examination.next_step and printable(examination.next_step.command),
-        "recipes": [fitting.name for fitting in examination.fitting],
+        "recipes": [recipe.name for recipe in examination.recipes],
         "training": [printable(text) for text in (*report.sources, *report.training)],
         "left_out": report.left_out and printable(report.left_out),
     }  # fmt: skip
@@ -166,7 +166,7 @@ def _page(examination: Examination) -> str:
         further=max(0, len(diagnosis.alike) - _PAIRS),
         estimate=estimate and describe_estimate(estimate),
         unmeasured=examination.unmeasured,
-        fitting=examination.fitting,
+        recipes=examination.recipes,
         next_step=examination.next_step,
         sentences=[*report.sources, *([report.left_out] if report.left_out else [])],
         training=report.training,
@@ -175,11 +175,11 @@ def _page(examination: Examination) -> str:
     )
 
 
-def _varied(alike: Sequence[Likeness]) -> list[Likeness]:
+def _varied(alike: Sequence[NearDuplicatePair]) -> list[NearDuplicatePair]:
     """Return pairs of images that look the same, those first that show no image twice."""
     seen: set[Path] = set()
-    first: list[Likeness] = []
-    later: list[Likeness] = []
+    first: list[NearDuplicatePair] = []
+    later: list[NearDuplicatePair] = []
     for pair in alike:
         known = pair.first in seen or pair.second in seen
         (later if known else first).append(pair)
@@ -187,7 +187,7 @@ def _varied(alike: Sequence[Likeness]) -> list[Likeness]:
     return first + later
 
 
-def _pair_previews(diagnosis: Diagnosis) -> Iterator[tuple[Likeness, list[Any]]]:
+def _pair_previews(diagnosis: Diagnosis) -> Iterator[tuple[NearDuplicatePair, list[Any]]]:
     for pair in _varied(diagnosis.alike)[:_PAIRS]:
         images = [
             file_preview(path, f"{path.name} ({split})")

@@ -43,7 +43,7 @@ _FEW_CHANNELS = 3
 exact, since they are as wide as images. Those to images in blocks of pixels have more."""
 
 
-class Measured(NamedTuple):
+class Int8Quality(NamedTuple):
     """What int8 costs.
 
     Attributes:
@@ -96,7 +96,7 @@ def check_images(predictor: Predictor, letter: str, images: Sequence[Path]) -> N
 
 def quantised(
     model: ModelProto, predictor: Predictor, letter: str, images: Sequence[Path]
-) -> tuple[ModelProto, Measured]:
+) -> tuple[ModelProto, Int8Quality]:
     """Return a graph whose convolutions compute in int8, and what that costs.
 
     Activations have 8 bits and weights 7, since CPUs without VNNI add up products of two 8-bit
@@ -133,7 +133,7 @@ def quantised(
             f"PSNR of {found:.1f} dB against fp32, and less than {LEAST_PSNR:g} is not written; "
             "leave out --int8, or give a folder with more images like those to translate"
         )
-    return result, Measured(round(found, 2), len(calibration), len(held_out))
+    return result, Int8Quality(round(found, 2), len(calibration), len(held_out))
 
 
 def _inputs(

@@ -14,7 +14,7 @@ from crossimage.export.graphs import NotExportable, build_graph
 from crossimage.export.int8 import check_images, find_images, quantised
 from crossimage.export.parts import Function, parts_of
 from crossimage.export.verify import TOLERANCE, largest_difference
-from crossimage.inference.exported.about import About, beside, check_name
+from crossimage.inference.exported.about import ExportMetadata, beside, check_name
 from crossimage.inference.exported.graph import Graph
 from crossimage.inference.exported.onnx_file import require, sealed
 from crossimage.inference.predictor import Predictor
@@ -35,7 +35,7 @@ class ExportedFiles(NamedTuple):
 
     files: list[Path]
     difference: float
-    about: About
+    about: ExportMetadata
 
 
 def export_model(
@@ -68,7 +68,7 @@ def export_model(
         model, found = _graph(predictor, function)
         models[function.part], difference = model, max(difference, found)
     networks = predictor.networks
-    about = About(
+    about = ExportMetadata(
         "translation", predictor.method, to_dict(predictor.config), _letter(predictor, letter),
         model_hash(networks), _bytes_per_pixel(predictor, letter),
     )  # fmt: skip

@@ -28,7 +28,7 @@ from crossimage.inference.exported.load import is_onnx, load_exported
 from crossimage.inference.exported.method import ExportedMethod
 from crossimage.inference.predictor import Predictor
 from crossimage.methods.base import Method
-from crossimage.runs.listing import summary_of
+from crossimage.runs.listing import read_summary
 from crossimage.runs.reports import figures_of
 from crossimage.training.resume import read_facts
 from crossimage.utils.files import new_folder, write_text
@@ -212,7 +212,7 @@ def _write_files(path: Path, networks: Method, folder: Path) -> None:
 def _origin(run: Path | None) -> Origin:
     """Return where a run's model comes from, without the places of its files."""
     facts = read_facts(run / "environment.json") if run else {}
-    summary = summary_of(run) if run else None
+    summary = read_summary(run) if run else None
     command, data, device = (facts.get(key) for key in ("command", "data", "device"))
     texts = [data] if isinstance(data, str) else list(data) if isinstance(data, dict | list) else []
     return Origin(

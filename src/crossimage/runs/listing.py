@@ -17,7 +17,7 @@ State = Literal["running", "finished", "ended early", "stopped", "diverged", "no
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run, as its folder tells.
+    """A run as recorded in its folder.
 
     Attributes:
         run: The folder.
@@ -54,7 +54,7 @@ def list_runs(folder: Path) -> list[RunSummary]:
         raise FileNotFoundError(
             f"there is no folder {folder}; name the folder of your runs: crossimage runs DIR"
         )
-    found = [summary for path in sorted(_places(folder)) if (summary := summary_of(path))]
+    found = [summary for path in sorted(_places(folder)) if (summary := read_summary(path))]
     if not found:
         raise ValueError(f"{folder} holds no run; a run is started with `crossimage train`")
     return found
@@ -67,8 +67,8 @@ def _places(folder: Path) -> list[Path]:
     ]
 
 
-def summary_of(run: Path) -> RunSummary | None:
-    """Return what a folder tells; None if it is not that of a run."""
+def read_summary(run: Path) -> RunSummary | None:
+    """Read the summary of a run from its folder; None if it is not the folder of a run."""
     try:
         settings = read_yaml(run / "config.yaml")
     except (OSError, ValueError):
@@ -91,23 +91,24 @@ def summary_of(run: Path) -> RunSummary | None:
     facts = read_facts(run / "environment.json")
     if state == "stopped" and "diverged" in facts:
         state = "diverged"
-    data = facts.get("data")
-    data = data if isinstance(data, str | dict | list) else ""
     changed = _changed(newest) if newest else None
     return RunSummary(
         run,
         settings["method"],
-        data
-        if isinstance(data, str)
-        else ",".join(map(str, data))
-        if isinstance(data, dict | list)
-        else "",
+        _data_set(facts.get("data")),
         step,
         total,
         state,
         _best(run) or _figure(run),
         datetime.fromtimestamp(changed) if changed is not None else None,
     )
+
+
+def _data_set(data: object) -> str:
+    """Return a recorded data set as the user named it; empty if it is not recorded."""
+    if isinstance(data, dict | list):
+        return ",".join(map(str, data))
+    return data if isinstance(data, str) else ""
 
 
 def _best(run: Path) -> str:

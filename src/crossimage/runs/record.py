@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from crossimage.config import read_yaml
-from crossimage.runs.listing import RunSummary, summary_of
+from crossimage.runs.listing import RunSummary, read_summary
 from crossimage.runs.reports import ReportedFigure, reported_figures
 from crossimage.training.loss_table import LossRow, read_table
 from crossimage.training.resume import read_facts
@@ -100,7 +100,7 @@ def read_run(run: Path, title: str) -> RunRecord:
     if not file.is_file():
         raise ValueError(f"{run} is not the folder of a run: it has no config.yaml; {listed}")
     settings = read_yaml(file)  # says what is wrong with it
-    summary = summary_of(run)
+    summary = read_summary(run)
     if summary is None:
         raise ValueError(f"{file} does not name the method of a run, so it is not one; {listed}")
     settings.pop("method")

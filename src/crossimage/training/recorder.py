@@ -15,7 +15,7 @@ from crossimage.checkpoints.model_file import save_model
 from crossimage.data.loader import LoadedBatch
 from crossimage.data.stores.addresses import is_lost
 from crossimage.methods.base import Method
-from crossimage.training.advice.use import Use
+from crossimage.training.advice.use import UsageHint
 from crossimage.training.best.evaluations import Evaluations
 from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.loss_table import LossRow, append_row, drop_rows_after
@@ -70,7 +70,7 @@ class Recorder:
         writes: bool,
         newest: Callable[[], Path | None],
         forecast: Forecast | None = None,
-        use: Use | None = None,
+        use: UsageHint | None = None,
     ) -> None:
         self._use = use
         self.run, self.listener, self.facts = run, listener, facts

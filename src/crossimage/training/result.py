@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crossimage.config import Config
-from crossimage.training.best.standing import MODEL, Standing
+from crossimage.training.best.standing import MODEL, BestSoFar
 from crossimage.training.loss_table import LossRow, read_rows
 from crossimage.utils.sheet_files import sheet_files
 
@@ -56,7 +56,7 @@ class TrainingResult:
     skipped_steps: int = 0
     few_shot: bool = False
     fitted: bool = False
-    standing: Standing | None = None
+    standing: BestSoFar | None = None
 
     @property
     def stopped_early(self) -> bool:

@@ -27,7 +27,7 @@ from crossimage.methods import find_method
 from crossimage.methods.base import Method
 from crossimage.recipes import resolve
 from crossimage.training.accuracy import read_accuracies, write_accuracies
-from crossimage.training.best.standing import Standing, is_kept
+from crossimage.training.best.standing import BestSoFar, is_kept
 from crossimage.training.best.validator import Validator
 from crossimage.training.checks import check_config, check_continues, data_changes
 from crossimage.training.environment import environment
@@ -218,12 +218,12 @@ class _Run:
         trainer.recorder.ended(result)
         return result
 
-    def _standing_of(self, state: Mapping[str, Any] | None) -> Standing | None:
+    def _standing_of(self, state: Mapping[str, Any] | None) -> BestSoFar | None:
         """Return the best and the last figure of a checkpoint, with the patience set now."""
         config = self.setup.dataset.config
         if not state or not config.evaluate_every or "validation" not in state:
             return None
-        return replace(Standing.from_plain(state["validation"]), patience=config.patience)
+        return replace(BestSoFar.from_plain(state["validation"]), patience=config.patience)
 
     def _choose_steps(
         self,
@@ -283,7 +283,7 @@ class _Run:
         step: int,
         skipped: SkippedSteps,
         requests: Requests,
-        standing: Standing | None,
+        standing: BestSoFar | None,
         stopped_by: int = 0,
     ) -> TrainingResult:
         reason = None

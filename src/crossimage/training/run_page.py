@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from crossimage.training.advice.use import Use
+from crossimage.training.advice.use import UsageHint
 from crossimage.training.loss_table import read_rows
 from crossimage.training.resume import read_facts
 from crossimage.utils.files import write_text
@@ -28,7 +28,7 @@ def write_page(
     *,
     title: str,
     facts: Mapping[str, str],
-    use: Use | None = None,
+    use: UsageHint | None = None,
     ended: dict[str, str] | None = None,
 ) -> None:
     """Write ``RUN/index.html`` from ``RUN/metrics.csv`` and the sample sheets.

@@ -18,7 +18,7 @@ from crossimage.data.sources.domains.data_set import DataSet, shown
 from crossimage.data.sources.folders import Domain, Split
 from crossimage.inference.targets import target_names
 from crossimage.methods.base import Method
-from crossimage.training.advice.use import Use
+from crossimage.training.advice.use import UsageHint
 from crossimage.training.best.evaluations import Evaluations
 from crossimage.training.best.validator import Validator
 from crossimage.training.checks import restoring
@@ -137,7 +137,7 @@ class RunSetup:
             fabric.is_global_zero,
             checkpoints.newest_path,
             None if state or requests.entries else self._forecast(),
-            Use(self.out, target_names(method), method.few_shot),
+            UsageHint(self.out, target_names(method), method.few_shot),
         )
         labels: dict[str, Any] = {
             "config": self.settings,

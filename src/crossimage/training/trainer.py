@@ -20,7 +20,7 @@ from crossimage.data.loader import LoadedBatch, load_batches
 from crossimage.data.unreadable import UnreadableFiles
 from crossimage.methods.base import Batch, Method, Noise
 from crossimage.training.best.evaluations import Evaluations
-from crossimage.training.best.standing import Standing
+from crossimage.training.best.standing import BestSoFar
 from crossimage.training.processes.communication import Processes
 from crossimage.training.recorder import Recorder
 from crossimage.training.schedule import timetable
@@ -85,7 +85,7 @@ class Trainer:
         return self.stepper.skipped
 
     @property
-    def standing(self) -> Standing | None:
+    def standing(self) -> BestSoFar | None:
         """The best and the last figure of the run; None if it is not evaluated."""
         return self.evaluations.standing if self.evaluations else None
 
@@ -351,7 +351,7 @@ class Trainer:
         self.recorder.restore(state["recorder"])
         if self.evaluations and "validation" in state:
             self.evaluations.restore(
-                Standing.from_plain(state["validation"]), self.translator, self.step,
+                BestSoFar.from_plain(state["validation"]), self.translator, self.step,
                 first=self.processes.first,
             )  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crossimage.config import build, to_dict
-from crossimage.inference.exported.about import About, Part, beside
+from crossimage.inference.exported.about import ExportMetadata, Part, beside
 from crossimage.inference.exported.onnx_file import sealed
 from crossimage.methods import METHODS
 from tests.conftest import small
@@ -21,9 +21,9 @@ STYLE_DIM = 3
 IMAGE = ["n", 3, "height", "width"]
 
 
-def about_of(method: str = "munit", to: str = "b", **settings: Any) -> About:
+def about_of(method: str = "munit", to: str = "b", **settings: Any) -> ExportMetadata:
     config = to_dict(build(METHODS[method].Config, small(method, **settings)))
-    return About("translation", method, config, to, "0" * 64)
+    return ExportMetadata("translation", method, config, to, "0" * 64)
 
 
 def graph_of(nodes: list[Any], inputs: dict[str, list[Any]], output: list[Any]) -> Any:
@@ -62,7 +62,7 @@ def style() -> Any:
     return graph_of(nodes, {"image": IMAGE}, ["n", 3])
 
 
-def write(path: Path, model: Any, about: About, part: Part = "translation") -> Path:
+def write(path: Path, model: Any, about: ExportMetadata, part: Part = "translation") -> Path:
     """Write a model as the exporter does."""
     model = onnx.ModelProto.FromString(model.SerializeToString())
     for key, value in sorted(replace(about, part=part).metadata({}).items()):

@@ -16,7 +16,7 @@ from crossimage.data.images.pixels import BombError, ImageError
 from crossimage.data.left_out import LeftOut, describe
 from crossimage.data.make.made import MadeDataset, check_apart, summarise
 from crossimage.data.make.parallel import threads
-from crossimage.data.near_duplicates import Fingerprint, families, find_alike, fingerprint
+from crossimage.data.near_duplicates import Fingerprint, families, find_near_duplicates, fingerprint
 from crossimage.data.sources.find import find_files, same_name, visible_folders
 from crossimage.data.sources.split_names import split_folders
 from crossimage.utils.files import new_folder
@@ -143,7 +143,9 @@ def _divide(
     """Return the split of every image."""
     paths, images = list(usable), list(usable.values())
     known = [(i, x.fingerprint) for i, x in enumerate(images) if x.fingerprint is not None]
-    together = [(known[p.first][0], known[p.second][0]) for p in find_alike([f for _, f in known])]
+    together = [
+        (known[p.first][0], known[p.second][0]) for p in find_near_duplicates([f for _, f in known])
+    ]
     for keys in ([image.content for image in images], _names(paths, originals)):
         first: dict[str, int] = {}
         together += [(first.setdefault(key, index), index) for index, key in enumerate(keys)]

@@ -21,7 +21,7 @@ FORMAT, FORMAT_VERSION = "crossimage", 1
 
 
 @dataclass(frozen=True)
-class About:
+class ExportMetadata:
     """The facts about a graph.
 
     Attributes:

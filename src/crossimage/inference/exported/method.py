@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from torch import Tensor, nn
 
-from crossimage.inference.exported.about import About, Part, beside
+from crossimage.inference.exported.about import ExportMetadata, Part, beside
 from crossimage.inference.exported.graph import Graph
 from crossimage.inference.exported.onnx_file import OnnxFile, read_onnx
 from crossimage.methods.base import Batch, Method, Noise, Update, repeat_per_style
@@ -161,5 +161,5 @@ class ExportedMethod(Method):
         self._refuse("score images with discriminators")
 
 
-def _identity(about: About) -> tuple[object, ...]:
+def _identity(about: ExportMetadata) -> tuple[object, ...]:
     return about.model_sha256, about.method, about.config, about.to

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from crossimage.inference.exported.about import About
+from crossimage.inference.exported.about import ExportMetadata
 from crossimage.utils.machine.usage_reports import send_no_reports
 from crossimage.utils.paths import check_not_special
 from crossimage.utils.reading import open_data
@@ -43,7 +43,7 @@ class OnnxFile(NamedTuple):
 
     path: Path
     content: bytes
-    about: About
+    about: ExportMetadata
     sha256: str
 
 
@@ -97,7 +97,7 @@ def read_onnx(path: Path) -> OnnxFile:
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     if _SEAL not in metadata and not model.graph.node:
         raise ValueError(f"{path} is not an ONNX file: it holds no graph; export the model again")
-    about = About.read(metadata, path)
+    about = ExportMetadata.read(metadata, path)
     seal = _seal_of(b"")
     if content[-len(seal) :] != _seal_of(content[: -len(seal)]):
         raise ValueError(

@@ -129,7 +129,7 @@ class Ledger:
         return parse_line(handle.read(int(self._lengths[at])))
 
 
-class Done:
+class DoneInputs:
     """Tells which inputs need no translation.
 
     Args:

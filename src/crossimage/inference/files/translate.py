@@ -19,7 +19,7 @@ from crossimage.data.left_out import describe
 from crossimage.inference.files.claims import claimed
 from crossimage.inference.files.items import EveryNth, Item, Items
 from crossimage.inference.files.job import MAX_SHEET_INPUTS, Job
-from crossimage.inference.files.ledger import Done, Ledger, from_earlier_runs
+from crossimage.inference.files.ledger import DoneInputs, Ledger, from_earlier_runs
 from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.plan import Plan, make_plan
 from crossimage.inference.files.results import FolderResults
@@ -180,7 +180,7 @@ def _carry_out(
             "translating images", len(mine) * each, shown or options.progress
         ) as advance,
     ):
-        done = None if ledger is None else Done(ledger, plan.results, options.seed is None)
+        done = None if ledger is None else DoneInputs(ledger, plan.results, options.seed is None)
         if ledger is not None and options.shard is not None:
             check_same(ledger, plan)
 

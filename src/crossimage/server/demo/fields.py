@@ -28,7 +28,7 @@ class PreviewFields(TargetFields):
     size: Size | None = None
 
 
-class WishFields(PreviewFields):
+class DemoFields(PreviewFields):
     """A translation of an image of the page."""
 
     image: str

@@ -19,9 +19,9 @@ from crossimage.data.images.files import probe
 from crossimage.labels import To
 from crossimage.methods.base import Method
 from crossimage.server.demo.directions import Directions, style_directions
-from crossimage.server.demo.fields import PreviewFields, TargetFields, WishFields
+from crossimage.server.demo.fields import DemoFields, PreviewFields, TargetFields
 from crossimage.server.demo.images import PageImages
-from crossimage.server.demo.results import Wish, preview_image, translate_image
+from crossimage.server.demo.results import DemoRequest, preview_image, translate_image
 from crossimage.server.demo.samples import Samples
 from crossimage.server.guard import HEADERS
 from crossimage.server.models import Models, ServedModel
@@ -154,15 +154,15 @@ class DemoPages:
 
     async def translate(self, request: Request) -> Response:
         """Translate an image."""
-        asked = checked(parse_json(await request.body()), WishFields)
+        asked = checked(parse_json(await request.body()), DemoFields)
         shown = self._find(asked.model)
-        wish = self._wish(asked)
+        wanted = self._request_of(asked)
         made = await self._call(
-            shown, lambda: translate_image(shown.served.translator, shown.served.given, wish)
+            shown, lambda: translate_image(shown.served.translator, shown.served.given, wanted)
         )
         return JSONResponse(
             {"image": b64encode(made.image).decode(), "style": made.style, "command": made.command,
-             "notes": made.notes, "name": f"{wish.image.stem}.png"}
+             "notes": made.notes, "name": f"{wanted.image.stem}.png"}
         )  # fmt: skip
 
     async def directions(self, request: Request) -> Response:
@@ -180,13 +180,13 @@ class DemoPages:
             return JSONResponse({"steps": [], "shares": [], "of": ""})
         return JSONResponse({"steps": found.steps.tolist(), "shares": found.shares, "of": found.of})
 
-    def _wish(self, asked: WishFields) -> Wish:
+    def _request_of(self, asked: DemoFields) -> DemoRequest:
         """Return what is asked for.
 
         Raises:
             ValueError: An image is not known here.
         """
-        return Wish(
+        return DemoRequest(
             self._images.find(asked.image),
             asked.to,
             asked.seed,

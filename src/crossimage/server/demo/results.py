@@ -25,7 +25,7 @@ _MOST_SHOWN = 1024  # pixels of a side of a preview
 
 
 @dataclass(frozen=True)
-class Wish:
+class DemoRequest:
     """What a visitor asks for.
 
     Attributes:
@@ -63,73 +63,73 @@ class DemoResult(NamedTuple):
     notes: list[str]
 
 
-def translate_image(model: Translator, name: str, wish: Wish) -> DemoResult:
+def translate_image(model: Translator, name: str, request: DemoRequest) -> DemoResult:
     """Translate an image exactly as the command line does, with its files and by its code.
 
     Args:
         model: The model.
         name: What the user calls it.
-        wish: What is asked for. The numbers of a style are rounded to four digits after the point.
+        request: The request. The numbers of its style are rounded to four decimal places.
 
     Raises:
-        ValueError: The image can't be used, or the wish does not fit the model.
+        ValueError: The image can't be used, or the request does not fit the model.
     """
-    style = None if wish.style is None else [round(number, _DIGITS) for number in wish.style]
+    style = None if request.style is None else [round(number, _DIGITS) for number in request.style]
     with scratch_folder() as folder:
         done = model.translate_files(
-            [wish.image], folder, wish.to, reference=list(wish.references) or None,
-            seed=wish.seed, style=style, size=wish.size, format="png",
+            [request.image], folder, request.to, reference=list(request.references) or None,
+            seed=request.seed, style=style, size=request.size, format="png",
         )  # fmt: skip
         if done.skipped:
             raise ValueError(done.skipped[0][1])
         image = done.written[0].read_bytes()
     return DemoResult(
         image,
-        style if style is not None else _style_of(model, wish),
-        command_for(model, name, wish),
+        style if style is not None else _style_of(model, request),
+        command_for(model, name, request),
         done.notes,
     )
 
 
-def _style_of(model: Translator, wish: Wish) -> list[float] | None:
+def _style_of(model: Translator, request: DemoRequest) -> list[float] | None:
     """Return the style of a translation whose style was drawn, or is that of references."""
     networks = model.networks
     if not networks.style_dim:
         return None
-    target = model.target(wish.to)
-    if wish.references:
-        found = find_references(list(wish.references), networks.few_shot)
-        size = wish.size if networks.few_shot else None
+    target = model.target(request.to)
+    if request.references:
+        found = find_references(list(request.references), networks.few_shot)
+        size = request.size if networks.few_shot else None
         codes = reference_styles(model, found[:1], target, size=size)
     else:
-        drawn = model.draw(wish.seed, wish.image.name, 0, target.encode(1)).style
+        drawn = model.draw(request.seed, request.image.name, 0, target.encode(1)).style
         assert drawn is not None
         codes = drawn
     numbers: list[float] = codes[0].tolist()
     return [round(number, _DIGITS) for number in numbers]
 
 
-def command_for(model: Translator, name: str, wish: Wish) -> str:
+def command_for(model: Translator, name: str, request: DemoRequest) -> str:
     """Return the command that writes the same image into the folder ``translated``."""
-    shown = wish.shown or {}
+    shown = request.shown or {}
 
     def path(file: Path) -> str:
         return shown.get(file) or file.name
 
-    words = ["crossimage", "translate", name, _plain(path(wish.image)), "--out", "translated"]
-    if wish.to is not None and not model.networks.few_shot:
-        words += ["--to", _target(wish.to)]
-    if wish.style is not None:
-        words.append("--style=" + ",".join(map(_number, wish.style)))
-    elif wish.references:
-        words += ["--reference", *(_plain(path(file)) for file in wish.references)]
-    if (wish.style is None and not wish.references and model.multimodal) or (
+    words = ["crossimage", "translate", name, _plain(path(request.image)), "--out", "translated"]
+    if request.to is not None and not model.networks.few_shot:
+        words += ["--to", _target(request.to)]
+    if request.style is not None:
+        words.append("--style=" + ",".join(map(_number, request.style)))
+    elif request.references:
+        words += ["--reference", *(_plain(path(file)) for file in request.references)]
+    if (request.style is None and not request.references and model.multimodal) or (
         model.networks.stochastic
     ):
-        words += ["--seed", str(wish.seed)]
-    if wish.size is not None:
-        words += ["--size", str(wish.size)]
-    if wish.image.suffix.lower() != ".png":
+        words += ["--seed", str(request.seed)]
+    if request.size is not None:
+        words += ["--size", str(request.size)]
+    if request.image.suffix.lower() != ".png":
         words += ["--format", "png"]
     return shlex.join(words)
 

@@ -14,7 +14,7 @@ from crossimage.study.store import Vote
 
 
 @dataclass(frozen=True)
-class Counted:
+class CountedVotes:
     """The votes of a study, sorted.
 
     Attributes:
@@ -48,13 +48,13 @@ def reason_against(vote: Vote, settings: Settings) -> str:
     return ""
 
 
-def sort_votes(votes: Sequence[Vote], settings: Settings) -> Counted:
+def sort_votes(votes: Sequence[Vote], settings: Settings) -> CountedVotes:
     """Sort votes into those that count and others, counted by reason."""
     reasons = [reason_against(vote, settings) for vote in votes]
     kept = [vote for vote, reason in zip(votes, reasons, strict=True) if not reason]
     excluded = {vote.person for vote in votes if vote.wrong >= settings.wrong_checks}
     left_out = Counter(reason for reason in reasons if reason)
-    return Counted(kept, dict(left_out), len({vote.person for vote in kept}), len(excluded))
+    return CountedVotes(kept, dict(left_out), len({vote.person for vote in kept}), len(excluded))
 
 
 def agreement(votes: Sequence[Vote], settings: Settings) -> float | None:

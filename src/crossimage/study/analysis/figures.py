@@ -18,7 +18,7 @@ from crossimage.evaluation.report.figures import (
 )
 from crossimage.evaluation.report.page import Evaluation
 from crossimage.evaluation.report.plots import Histogram
-from crossimage.study.analysis.counted import Counted, agreement
+from crossimage.study.analysis.counted import CountedVotes, agreement
 from crossimage.study.analysis.statistics import (
     clustered_mean,
     strengths_of,
@@ -60,7 +60,7 @@ class StudyFigures:
     tables: list[ReportTable] = field(default_factory=list)
 
 
-def figures_of(counted: Counted, settings: Settings) -> StudyFigures:
+def figures_of(counted: CountedVotes, settings: Settings) -> StudyFigures:
     """Return the figures of a study.
 
     Raises:
@@ -280,7 +280,7 @@ def _strengths(
     return ReportTable("Wins", ["", *methods], rows, note)
 
 
-def _left_out(counted: Counted) -> ReportTable:
+def _left_out(counted: CountedVotes) -> ReportTable:
     rows = [[reason, str(number)] for reason, number in counted.left_out.items()]
     rows.insert(0, ["counted", str(len(counted.votes))])
     note = f"Votes of {counted.people} people count; {counted.excluded} people are excluded."

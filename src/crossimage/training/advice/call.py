@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crossimage.training.advice.longer import extension, next_folder
-from crossimage.training.advice.use import Use
+from crossimage.training.advice.use import UsageHint
 
 if TYPE_CHECKING:
     from crossimage.training.result import TrainingResult
@@ -49,7 +49,7 @@ class Call:
         Args:
             result: The run that this call has made.
         """
-        use, call = Use.of(result), self.having(out=result.run)
+        use, call = UsageHint.of(result), self.having(out=result.run)
         if result.stopped_by:
             return {use.task: use.call, "continue it": str(call)}
         call = call.without("finish", "accept_data_change")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Use:
+class UsageHint:
     """What uses the model of a run.
 
     Attributes:
@@ -26,7 +26,7 @@ class Use:
     few_shot: bool
 
     @classmethod
-    def of(cls, result: TrainingResult) -> Use:
+    def of(cls, result: TrainingResult) -> UsageHint:
         """Return what uses the model of a run that has ended."""
         return cls(result.run, result.targets, result.few_shot)
 

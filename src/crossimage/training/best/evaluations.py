@@ -16,8 +16,8 @@ from crossimage.inference.translator import Translator
 from crossimage.methods.base import Method
 from crossimage.training.best.standing import (
     MODEL,
-    Evaluated,
-    Standing,
+    BestSoFar,
+    ModelFigure,
     read_standing,
     write_standing,
 )
@@ -27,7 +27,7 @@ from crossimage.training.schedule.lengths import starts
 from crossimage.utils.seeds import OwnRandomNumbers
 
 
-class Found(NamedTuple):
+class EvaluationOutcome(NamedTuple):
     """The result of an evaluation.
 
     Attributes:
@@ -69,7 +69,7 @@ class Evaluations:
         self.validator, self.validation = validator, validation
         self.run, self.listener = run, listener
         self.every, self.steps = config.evaluate_every, config.steps
-        self.standing = Standing(patience=config.patience)
+        self.standing = BestSoFar(patience=config.patience)
         self._last_stage = starts(config, 0)[-1]
         self._networks: Method | None = None
 
@@ -93,7 +93,7 @@ class Evaluations:
         for sentence in self.validator.open(self._model(method, device), self.validation):
             self.listener.say(sentence)
 
-    def compute(self, method: Method, device: torch.device, step: int) -> Found | None:
+    def compute(self, method: Method, device: torch.device, step: int) -> EvaluationOutcome | None:
         """Return the figures of a model; None if they cannot be computed this time.
 
         Args:
@@ -116,9 +116,9 @@ class Evaluations:
                     "run goes on without it"
                 )
                 return None
-        return Found(validator.figure, validator.better, figures)
+        return EvaluationOutcome(validator.figure, validator.better, figures)
 
-    def note(self, step: int, found: Found) -> bool:
+    def note(self, step: int, found: EvaluationOutcome) -> bool:
         """Take an evaluation into account, and return whether its model is the best so far.
 
         Args:
@@ -151,7 +151,7 @@ class Evaluations:
         """Write the standing to ``validation.json``."""
         write_standing(self.run, self.standing)
 
-    def restore(self, standing: Standing, method: Method, step: int, *, first: bool) -> None:
+    def restore(self, standing: BestSoFar, method: Method, step: int, *, first: bool) -> None:
         """Continue from a checkpoint.
 
         Its best model is in the file already, unless it is that of the checkpoint itself: then a
@@ -176,7 +176,7 @@ class Evaluations:
         if first:
             self.write()
 
-    def _lost(self, best: Evaluated) -> str:
+    def _lost(self, best: ModelFigure) -> str:
         """Return why the file of the best model is not the one of a checkpoint; empty if it is."""
         path = self.run / MODEL
         if not path.is_file():

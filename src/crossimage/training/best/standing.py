@@ -21,7 +21,7 @@ MODEL = "best.safetensors"
 """The file of a run's best model."""
 
 
-class Evaluated(NamedTuple):
+class ModelFigure(NamedTuple):
     """The figure of a model.
 
     Attributes:
@@ -34,7 +34,7 @@ class Evaluated(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Standing:
+class BestSoFar:
     """The best and the last figure of a run.
 
     Attributes:
@@ -49,13 +49,13 @@ class Standing:
 
     figure: str = ""
     better: Literal["higher", "lower"] = "higher"
-    best: Evaluated | None = None
-    last: Evaluated | None = None
+    best: ModelFigure | None = None
+    last: ModelFigure | None = None
     stale: int = 0
     patience: int = 0
     figures: Mapping[str, float] = field(default_factory=dict)
 
-    def after(self, step: int, figures: Mapping[str, float], *, counts: bool = True) -> Standing:
+    def after(self, step: int, figures: Mapping[str, float], *, counts: bool = True) -> BestSoFar:
         """Return the standing after an evaluation; figures that are not finite never become best.
 
         Args:
@@ -63,7 +63,7 @@ class Standing:
             figures: Its figures.
             counts: Whether the evaluation counts for ``patience``.
         """
-        last = Evaluated(step, figures[self.figure])
+        last = ModelFigure(step, figures[self.figure])
         if self._improves(last.value):
             return replace(self, best=last, last=last, stale=0, figures=figures)
         return replace(self, last=last, stale=self.stale + counts, figures=figures)
@@ -81,7 +81,7 @@ class Standing:
         """Whether the run ends early."""
         return bool(self.patience) and self.stale >= self.patience
 
-    def describe(self, which: Evaluated) -> str:
+    def describe(self, which: ModelFigure) -> str:
         """Return a figure as text, such as ``kid 0.0312 at step 600``."""
         return f"{self.figure} {which.value:.4g} at step {which.step:,}"
 
@@ -101,7 +101,7 @@ class Standing:
         }
 
     @classmethod
-    def from_plain(cls, values: object) -> Standing:
+    def from_plain(cls, values: object) -> BestSoFar:
         """Return what :meth:`plain` returned.
 
         Raises:
@@ -110,7 +110,7 @@ class Standing:
         return TypeAdapter(cls).validate_python(values)
 
 
-def write_standing(run: Path, standing: Standing) -> None:
+def write_standing(run: Path, standing: BestSoFar) -> None:
     """Write the standing of a run to its folder."""
     values = standing.plain()
     for key in ("best", "last"):
@@ -120,7 +120,7 @@ def write_standing(run: Path, standing: Standing) -> None:
     write_text(run / FILE, json.dumps(values, indent=2) + "\n")
 
 
-def read_standing(run: Path) -> Standing | None:
+def read_standing(run: Path) -> BestSoFar | None:
     """Read the standing of a run from its folder; None if there is none, or it is damaged."""
     try:
         values = read_json(run / FILE)
@@ -128,12 +128,12 @@ def read_standing(run: Path) -> Standing | None:
             if values[key]:
                 values[key] = (values[key]["step"], float(values[key]["value"]))
         values["figures"] = {name: float(value) for name, value in values["figures"].items()}
-        return Standing.from_plain(values)
+        return BestSoFar.from_plain(values)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError):
         return None
 
 
-def is_kept(run: Path, standing: Standing, step: int) -> bool:
+def is_kept(run: Path, standing: BestSoFar, step: int) -> bool:
     """Return whether the file of the best model is written, if it is that of a checkpoint.
 
     Args:

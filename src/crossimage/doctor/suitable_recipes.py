@@ -22,7 +22,7 @@ _ANY_FOLDER: tuple[Layout, ...] = ("single", "super_resolution")
 
 
 @dataclass(frozen=True)
-class Fitting:
+class SuitableRecipe:
     """A recipe that can learn from a data set.
 
     Attributes:
@@ -40,7 +40,7 @@ class Fitting:
     paired: bool
 
 
-def find_fitting(data: Any) -> list[Fitting]:
+def find_suitable_recipes(data: Any) -> list[SuitableRecipe]:
     """Return the recipes that can learn from a data set, the most suitable ones first.
 
     A recipe fits if its method can read the data, and if it names no domains or those of the data.
@@ -53,7 +53,7 @@ def find_fitting(data: Any) -> list[Fitting]:
     data = read_data_set(data)
     known = list_recipes()
     methods = dict.fromkeys(name.partition("/")[0] for name, _ in known)
-    found: list[tuple[Layout, Fitting]] = []
+    found: list[tuple[Layout, SuitableRecipe]] = []
     for name, description in [*known, *((method, "published settings") for method in methods)]:
         method, settings = resolve(name)
         cls = find_method(method, name)
@@ -69,11 +69,11 @@ def find_fitting(data: Any) -> list[Fitting]:
             continue  # methods that zoom far into one large image, and all others
         small = description.startswith(_SMALL)
         paired = cls.layout == "paired" and source.domains[0].half is not None
-        fitting = Fitting(name, description.removeprefix(_SMALL), bool(wanted), small, paired)
-        found.append((cls.layout, fitting))
+        recipe = SuitableRecipe(name, description.removeprefix(_SMALL), bool(wanted), small, paired)
+        found.append((cls.layout, recipe))
     if any(layout not in _ANY_FOLDER for layout, _ in found):
         found = [entry for entry in found if entry[0] not in _ANY_FOLDER]
-    return sorted((fitting for _, fitting in found), key=_rank)
+    return sorted((recipe for _, recipe in found), key=_rank)
 
 
 def _key(cls: type[Method], config: Config) -> str:
@@ -105,11 +105,11 @@ def _is_few(source: Source) -> bool:
     return sum(len(domain.train) for domain in source.domains) <= max(2, len(source.domains))
 
 
-def _rank(fitting: Fitting) -> tuple[object, ...]:
+def _rank(recipe: SuitableRecipe) -> tuple[object, ...]:
     """Return what sorts recipes: own names, pairs, small ones, any photos, published ones."""
-    experiment = fitting.name.partition("/")[2]
+    experiment = recipe.name.partition("/")[2]
     general = experiment.startswith(("photos", "pairs"))
     return (
-        not fitting.named, not fitting.paired, not fitting.small, not general, not experiment,
-        fitting.name,
+        not recipe.named, not recipe.paired, not recipe.small, not general, not experiment,
+        recipe.name,
     )  # fmt: skip

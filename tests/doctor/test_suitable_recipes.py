@@ -1,29 +1,29 @@
 from pathlib import Path
 
-from crossimage.doctor.fitting import find_fitting
+from crossimage.doctor.suitable_recipes import find_suitable_recipes
 from tests.data.make.test_photo_pairs import photos
 from tests.data.make.test_split import save, smooth
 from tests.doctor.helpers import domains
 
 
 def names(data: Path) -> list[str]:
-    return [fitting.name for fitting in find_fitting(str(data))]
+    return [recipe.name for recipe in find_suitable_recipes(str(data))]
 
 
 def test_two_domains_fit_methods_without_pairs_but_not_those_with(tmp_path: Path) -> None:
-    fitting = names(domains(tmp_path))
-    assert {"munit", "cyclegan/outlines"} <= set(fitting)
-    assert not any(name.startswith(("pix2pix", "srgan", "gan", "sincut")) for name in fitting)
-    assert "munit/edges2shoes" not in fitting
+    recipes = names(domains(tmp_path))
+    assert {"munit", "cyclegan/outlines"} <= set(recipes)
+    assert not any(name.startswith(("pix2pix", "srgan", "gan", "sincut")) for name in recipes)
+    assert "munit/edges2shoes" not in recipes
 
 
 def test_recipes_that_name_the_domains_come_first(tmp_path: Path) -> None:
     for name in ("edges", "shoes"):
         photos(tmp_path, [f"train/{name}/{number}.png" for number in range(3)], (64, 64))
-    fitting = find_fitting(str(tmp_path))
-    assert fitting[0].name.endswith("edges2shoes_small")
-    assert fitting[0].named and fitting[0].small
-    assert {f.name for f in fitting if f.named} >= {"pix2pix/edges2shoes", "munit/edges2shoes"}
+    recipes = find_suitable_recipes(str(tmp_path))
+    assert recipes[0].name.endswith("edges2shoes_small")
+    assert recipes[0].named and recipes[0].small
+    assert {f.name for f in recipes if f.named} >= {"pix2pix/edges2shoes", "munit/edges2shoes"}
 
 
 def test_small_recipes_for_any_pairs_come_before_others(tmp_path: Path) -> None:
@@ -34,14 +34,14 @@ def test_small_recipes_for_any_pairs_come_before_others(tmp_path: Path) -> None:
 def test_names_that_training_takes_for_those_of_a_recipe_count_as_its_names(tmp_path: Path) -> None:
     files = [f"train/{name}/{number}.png" for name in ("Photos", "labels") for number in range(3)]
     photos(tmp_path, files, (64, 64))
-    assert find_fitting(str(tmp_path))[0].name == "pix2pix/facades_small"
+    assert find_suitable_recipes(str(tmp_path))[0].name == "pix2pix/facades_small"
 
 
 def test_one_folder_fits_methods_of_one_folder(tmp_path: Path) -> None:
     photos(tmp_path, ["1.png", "2.png", "3.png"], (64, 64))
-    fitting = set(names(tmp_path))
-    assert {"srgan/x4_small", "gan"} <= fitting
-    assert not any(name.startswith(("munit", "pix2pix")) for name in fitting)
+    recipes = set(names(tmp_path))
+    assert {"srgan/x4_small", "gan"} <= recipes
+    assert not any(name.startswith(("munit", "pix2pix")) for name in recipes)
 
 
 def test_a_single_image_per_domain_fits_sincut_only(tmp_path: Path) -> None:
