@@ -149,6 +149,16 @@ def test_figures_come_from_the_newest_reports_that_name_the_run(tmp_path: Path) 
     assert notes == {"fid": "measured differently, so not comparable", "kid": ""}
 
 
+def test_figures_of_a_method_without_random_styles_are_compared(tmp_path: Path) -> None:
+    a, b, c = (run_folder(tmp_path / name) for name in "abc")
+    report(a / "report.json", {"a": str(a)}, {"fid": 30.0}, seed=3)
+    report(b / "report.json", {"b": str(b)}, {"fid": 20.0}, seed=None)
+    report(c / "report.json", {"c": str(c)}, {"fid": 25.0}, seed=4)
+    assert [row.note for row in compare_runs([a, b]).figures] == [""]
+    (row,) = compare_runs([a, b, c]).figures
+    assert row.note == "measured differently, so not comparable"
+
+
 def test_figures_have_their_intervals_and_gaps(tmp_path: Path) -> None:
     a, b = run_folder(tmp_path / "a"), run_folder(tmp_path / "b")
     report(a / "report.json", {"a": "a"}, {"lpips": 0.25}, interval=[0.2, 0.3])

@@ -103,7 +103,7 @@ def test_the_sheet_shows_test_images_only_where_all_domains_have_some(
         for name in without:
             shutil.rmtree(copy / name)
         train(method, copy, out / "run", **small(method, steps=1))
-        assert any("train images" in title for title in titles)
+        assert any("training images" in title for title in titles)
         assert any("test images" in title for title in titles) == (not without)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from crossimage.inference.predictor import Predictor
-from crossimage.runs.reports import ReportedFigure
+from crossimage.runs.reports import NO_SEED, ReportedFigure
 from crossimage.utils.texts.shown import cut
 
 
@@ -199,7 +199,7 @@ def _evaluation(figures: Mapping[str, ReportedFigure]) -> str:
         return "The model was not evaluated, or nothing about it is recorded."
     rows = ["| Figure | Value | n | Seed | Measured |", "|---|---|---|---|---|"]
     for name, figure in figures.items():
-        seed = "–" if figure.seed == "None" else figure.seed
+        seed = "–" if figure.seed == NO_SEED else figure.seed
         cells = (name, figure.text, figure.count, seed, figure.protocol)
         rows.append(f"| {' | '.join(plain(each) for each in cells)} |")
     return "By `crossimage evaluate`; ± is half the 95 % interval.\n\n" + "\n".join(rows)

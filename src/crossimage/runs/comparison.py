@@ -11,6 +11,7 @@ from typing import Any
 from crossimage.config import EARLIER_DEFAULTS
 from crossimage.recipes.keys import keys_of
 from crossimage.runs.record import RunRecord, read_run
+from crossimage.runs.reports import NO_SEED
 from crossimage.utils.names import titles_of
 from crossimage.utils.texts.setting_text import as_text
 
@@ -37,6 +38,11 @@ class ComparisonRow:
     def differs(self) -> bool:
         """Whether its values are not all the same."""
         return len(set(self.values)) > 1
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether all methods have such a setting."""
+        return ABSENT not in self.values
 
 
 @dataclass(frozen=True)
@@ -186,15 +192,17 @@ def _settings(records: Sequence[RunRecord]) -> tuple[list[ComparisonRow], int]:
         else:
             same += 1
     # what only some methods have comes after what can be compared
-    return sorted(rows, key=lambda row: ABSENT in row.values), same
+    return sorted(rows, key=lambda row: not row.everywhere), same
 
 
 def _figures(records: Sequence[RunRecord]) -> list[ComparisonRow]:
     rows = []
     for name in dict.fromkeys(name for record in records for name in record.figures):
         found = [record.figures.get(name) for record in records]
-        measured = {figure.measured for figure in found if figure}
-        note = "measured differently, so not comparable" if len(measured) > 1 else ""
+        ways = {figure.way for figure in found if figure}
+        seeds = {figure.seed for figure in found if figure and figure.seed != NO_SEED}
+        same = len(ways) < 2 and len(seeds) < 2
+        note = "" if same else "measured differently, so not comparable"
         rows.append(
             ComparisonRow(name, [figure.text if figure else NONE for figure in found], note)
         )

@@ -12,6 +12,8 @@ from crossimage.utils.names import titles_of
 
 DEFAULT_FOLDER = Path("evaluation")
 """Where ``crossimage evaluate`` writes reports unless another folder is named."""
+NO_SEED = str(None)
+"""Seed of a figure behind which nothing is random, such as of a method without styles."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class ReportedFigure:
 
     Attributes:
         text: Its value, with half the width of its interval.
-        measured: How it was measured, such as protocol, seed and data; equal if comparable.
+        measured: How it was measured: protocol, count, seed, data and more.
         report: The report.
     """
 
@@ -40,8 +42,13 @@ class ReportedFigure:
 
     @property
     def seed(self) -> str:
-        """Seed of the random choices; ``None`` where nothing is random."""
+        """Seed of the random choices; ``NO_SEED`` where nothing is random."""
         return self.measured[2]
+
+    @property
+    def way(self) -> tuple[str, ...]:
+        """How it was measured, without the seed; the same for figures that can be compared."""
+        return self.measured[:2] + self.measured[3:]
 
 
 def reported_figures(run: Path) -> tuple[dict[str, ReportedFigure], list[Path]]:

@@ -33,6 +33,8 @@ from crossimage.utils.sheet_files import is_spaced, save_sheet
 VALIDATION = "validation"
 """What the figures of evaluations are listed under, as losses are under their player."""
 
+_SPLITS = {"train": "training"}
+"""Names of splits on sheets, where they differ from those of folders."""
 _REPORTED = 3
 """Number of skipped steps that are reported one by one; further ones are only counted."""
 
@@ -284,7 +286,7 @@ class Recorder:
             return
         with self._accessory("a sample sheet"):
             panels = [
-                Panel(f"{title} · {split} images", columns)
+                Panel(f"{title} · {_SPLITS.get(split, split)} images", columns)
                 for split, inputs in self.inputs.items()
                 for title, columns in preview(inputs)
             ]

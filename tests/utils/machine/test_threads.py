@@ -41,7 +41,7 @@ def test_a_number_that_is_set_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     more = choose_threads(9, load=load(0.0))
     assert str(more) == "using 9 threads: as set, more than the 8 cores it may use"
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
-    assert str(choose_threads(load=load(8.0))) == "using 8 threads: as OMP_NUM_THREADS sets"
+    assert str(choose_threads(load=load(8.0))) == "using 8 threads: as OMP_NUM_THREADS says"
 
 
 def test_quotas_and_the_programs_own_number_are_limits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,7 @@ def choose_threads(
         more = f", more than the {numbered(there, 'core')} it may use" if wanted > there else ""
         return Threads(wanted, f"as set{more}")
     if variable := threads_set():
-        return Threads(torch.get_num_threads(), f"as {variable} sets")
+        return Threads(torch.get_num_threads(), f"as {variable} says")
     most = min(torch.get_num_threads(), there)
     if enough is not None and enough < most:
         why = f"networks and images are so small that more than {enough} would gain little"
