@@ -1,3 +1,5 @@
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -6,10 +8,13 @@ from crossimage.checkpoints import addresses
 from crossimage.checkpoints.addresses import check_model, model_path, scheme_of
 
 
-def test_a_path_stays_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/jane")
+def test_a_path_stays_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("runs/shoes", "shoes", "builtin:shoes"):
+        Path(name).mkdir(parents=True)
     assert model_path("runs/shoes") == model_path(Path("runs/shoes")) == Path("runs/shoes")
-    assert model_path("~/shoes") == Path("/home/jane/shoes")
+    assert model_path("~/shoes") == tmp_path / "shoes"
     assert model_path("./builtin:shoes") == Path("builtin:shoes")
     with pytest.raises(ValueError, match="MODEL is empty"):
         model_path("", "MODEL")
@@ -71,6 +76,42 @@ def test_a_page_of_the_hub_is_refused_with_the_address_of_its_model(
     for check in (model_path, check_model):
         with pytest.raises(ValueError, match=f"is a page of the hub; .*, {address}$"):
             check(page)
+
+
+@pytest.mark.parametrize("check", [model_path, check_model])
+@pytest.mark.parametrize(
+    ("given", "near"),
+    [
+        ("runs/outlinse", "runs/outlines"),
+        ("run/outlines", "runs/outlines"),
+        ("outlines", "runs/outlines"),
+        ("outlinse", "runs/outlines"),
+        ("runs/outlines/model.safetensor", "runs/outlines/model.safetensors"),
+        ("small.onx", "small.onnx"),
+    ],
+)
+def test_the_nearest_model_is_suggested(
+    check: Callable[[str], object], given: str, near: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "outlines").mkdir(parents=True)
+    (tmp_path / "runs" / "outlinse2").mkdir()  # which holds no model
+    for file in ("runs/outlines/model.safetensors", "small.onnx", "outlinse.txt"):
+        (tmp_path / file).touch()
+    with pytest.raises(FileNotFoundError, match=f"; did you mean '{re.escape(near)}'.$"):
+        check(given)
+
+
+@pytest.mark.parametrize("check", [model_path, check_model])
+def test_models_of_other_frameworks_are_told_before_near_names(
+    check: Callable[[str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("model.ckpt.index", "model.ckpt.data-00000-of-00001", "model.safetensors"):
+        (tmp_path / name).touch()
+    with pytest.raises(ValueError, match=r"model\.ckpt is not a model .* a TensorFlow model; "):
+        check("model.ckpt")
 
 
 @pytest.mark.parametrize("text", ["jane/shoes", "hf:jane/shoes", "HF://jane/shoes"])

@@ -80,8 +80,22 @@ def test_a_damaged_checkpoint_is_skipped_with_a_warning(run: Path, networks: MUN
 
 
 def test_what_is_missing_is_named(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"holds no model\.safetensors; .* a run folder"):
+    with pytest.raises(FileNotFoundError, match=rf"a run folder .*; did you mean '{run}'.$"):
         load_networks(run / "checkpoints")
+    runs = tmp_path / "all" / "runs"
+    for name in ("a", "b", "samples"):
+        (runs / name).mkdir(parents=True)
+    for name in ("a", "b"):
+        (runs / name / "model.safetensors").touch()
+    with pytest.raises(FileNotFoundError, match=rf"did you mean '{runs}/a' or '{runs}/b'.$"):
+        load_networks(runs)
+    tensorflow = tmp_path / "all" / "tensorflow"
+    tensorflow.mkdir()
+    with pytest.raises(FileNotFoundError, match=r"holds no model\.safetensors; .* checkpoint$"):
+        load_networks(tensorflow)
+    (tensorflow / "saved.ckpt.meta").write_bytes(b"graph")
+    with pytest.raises(ValueError, match=r"holds saved\.ckpt\.meta, and .* a TensorFlow model"):
+        load_networks(tensorflow)
     with pytest.raises(FileNotFoundError, match="nothing does not exist"):
         load_networks(tmp_path / "nothing")
     with pytest.raises(ValueError, match="holds no discriminators; expected a run folder"):

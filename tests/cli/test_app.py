@@ -97,12 +97,32 @@ def _impossible(run: str, folder: Path) -> list[tuple[list[str], str]]:
     ]
 
 
+def _of_models(model: str) -> list[list[str]]:
+    """Return a call of each command that takes a model."""
+    return [
+        ["translate", model, "x.png", "--out", "o"],
+        ["video", model, "x.mp4", "--out", "o.mp4"],
+        ["sample", model, "--out", "o"],
+        ["demo", model],
+        ["serve", model],
+        ["export", model, "x.onnx"],
+        ["push", model, "me/x"],
+        ["evaluate", model, "--data", "x"],
+        ["info", model],
+        ["study", "make", "preference", model, "--data", "x", "--out", "o"],
+        ["train", "munit", "--data", ".", "--init", model],
+    ]
+
+
 def test_what_is_misspelt_is_named_without_torch(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
     (run / "config.yaml").write_text("method: munit\nsteps: 2\n")
     (run / "environment.json").write_text('{"data": "x"}')
     (run / "model.safetensors").touch()
+    tensorflow = tmp_path / "runs.ckpt"
+    for suffix in (".index", ".data-00000-of-00001"):
+        tensorflow.with_name(tensorflow.name + suffix).touch()
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("method: cyclegan\nstepz: 2\n")
     wrong = [
@@ -118,6 +138,16 @@ def test_what_is_misspelt_is_named_without_torch(tmp_path: Path) -> None:
         (["translate", f"{tmp_path}/rum", "x.png", "--out", "o"], f"did you mean '{run}'?"),
         (["translate", str(run), "x.png", "--out", "o", "--device", "cuda:"], "'cuda:'"),
         (["info", f"{tmp_path}/none"], "none does not exist; expected a model file"),
+        (["compare", f"{tmp_path}/rum", str(run)], f"did you mean '{run}'?"),
+        (["runs", str(tmp_path / "rnu")], f"did you mean '{run}'?"),
+        (
+            ["train", "munit", "--data", str(tmp_path), "--init", f"{tmp_path}/rum"],
+            f"did you mean '{run}'?",
+        ),
+        *(
+            (words, "looks like a file of a TensorFlow model; crossimage imports PyTorch")
+            for words in _of_models(str(tensorflow))
+        ),
         (["sample", "builtin:outlin", "--out", "o"], "did you mean 'outlines'?"),
         (["serve", "builtin:outlin"], "did you mean 'outlines'?"),
         (["demo", "builtin:outlin"], "did you mean 'outlines'?"),

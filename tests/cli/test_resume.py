@@ -90,7 +90,9 @@ def test_a_run_that_does_not_tell_where_its_images_are_asks(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--resume", "nowhere"], "there is no run nowhere to resume"),
+        (["--resume", "nowhere"], "there is no run nowhere to resume; a new one is started with"),
+        (["--resume", "runs/ones"], "no run runs/ones to resume; did you mean 'runs/one'?"),
+        (["--resume", "one"], "no run one to resume; did you mean 'runs/one'?"),
         (["--resume", "photos"], "photos is not the folder of a run: it has no config.yaml"),
         (["--resume", "runs/one/model.safetensors"], "is a file, but --resume takes the folder"),
         (["--resume", "runs/one", "--out", "two"], "leave out --out, or use --init runs/one"),

@@ -125,7 +125,8 @@ def test_what_is_not_a_run_is_refused(tmp_path: Path) -> None:
         ([], "found none"),
         ([a], f"only {a}; `crossimage info {a}` describes it"),
         ([a, tmp_path / "." / "a"], "are the same run"),
-        ([a, tmp_path / "none"], "there is no run .*none"),
+        ([a, tmp_path / "none"], "there is no run .*none; `crossimage runs DIR` lists"),
+        ([a, tmp_path / "aa"], f"there is no run .*aa; did you mean '{a}'"),
         ([a, other], "has no config.yaml"),
         ([a, file], "is a file; expected the folder of a run"),
     ]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from itertools import islice
 from pathlib import Path
 
 from crossimage.checkpoints.from_hub import download_model, parse_address
-from crossimage.utils.names import did_you_mean
+from crossimage.utils.foreign_files import kind_of
+from crossimage.utils.names import did_you_mean, nearest_path
 from crossimage.utils.paths import as_path
 from crossimage.utils.texts.shown import cut
 
@@ -16,7 +16,6 @@ BUILTIN = Path(__file__).parent / "builtin"
 """Folder of the models that the package ships, as ``NAME.safetensors``."""
 
 _MODELS = (".safetensors", ".onnx")
-_LOOKED_AT = 1000  # files of a folder, for suggestions
 
 _ADDRESS = re.compile(r"(builtin:|hf:/{1,2})(.*)", re.DOTALL)
 _PAGE = re.compile(
@@ -36,8 +35,9 @@ def model_path(model: str | Path, name: str = "the model's path") -> Path:
         name: What it is called in error messages.
 
     Raises:
-        FileNotFoundError: There is no such built-in model, or none on the hub.
-        ValueError: It is empty or malformed or a page of the hub, or the hub's model cannot be had.
+        FileNotFoundError: There is nothing at the path, no such built-in model, or none on the hub.
+        ValueError: It is empty or malformed, a page of the hub or the name of a TensorFlow model,
+            or the hub's model cannot be had.
         OSError: The hub cannot be reached, or the file cannot be written.
     """
     scheme, rest = scheme_of(model)
@@ -51,28 +51,24 @@ def model_path(model: str | Path, name: str = "the model's path") -> Path:
             f"{name}: {cut(str(model))} is a page of the hub; give the address of its model, "
             f"hf://{page[1]}{at}"
         )
-    return as_path(model, name)
-
-
-def check_model(model: str | Path, name: str = "the model's path") -> None:
-    """Refuse a model that is not on this machine and not an address, without loading PyTorch.
-
-    Args:
-        model: As for :func:`model_path`.
-        name: What it is called in error messages.
-
-    Raises:
-        FileNotFoundError: The path does not exist, or there is no such built-in model.
-        ValueError: It is empty.
-    """
-    if scheme_of(model)[0] == "hf":
-        return
-    path = model_path(model, name)
+    path = as_path(model, name)
     if not os.path.lexists(path):
+        if kind := kind_of(path):
+            raise ValueError(f"{path} is not a model of crossimage: {kind}")
         raise FileNotFoundError(
             f"{cut(str(path))} does not exist; expected a model file (.safetensors) or a run "
             f"folder{_nearest(path)}"
         )
+    return path
+
+
+def check_model(model: str | Path, name: str = "the model's path") -> None:
+    """Refuse a model that is not on this machine and not on the hub, without loading PyTorch.
+
+    Args and errors are those of :func:`model_path`; nothing is downloaded.
+    """
+    if scheme_of(model)[0] != "hf":
+        model_path(model, name)
 
 
 def scheme_of(model: object) -> tuple[str, str]:
@@ -89,18 +85,18 @@ def builtin_names() -> list[str]:
 
 def _nearest(path: Path) -> str:
     """Return a hint with the run or model whose name is nearest, or with an address of the hub."""
-    places = [path.parent, *([Path("runs")] if path.parent == Path() else [])]
-    known = [
-        str(found)
-        for place in places
-        if place.is_dir()
-        for found in islice(place.iterdir(), _LOOKED_AT)
-        if found.suffix in _MODELS or (found / "model.safetensors").is_file()
-    ]
-    same = [found for found in known if Path(found).name == path.name]
-    near = f"; did you mean '{same[0]}'?" if same else did_you_mean(str(path), known)
-    like = None if near or path.parent.is_dir() else _LIKE_REPOSITORY.fullmatch(str(path))
-    return f"; a model on the hub would be hf://{like[1]}" if like else near
+    places = [path, *([Path("runs") / path] if path.parent == Path() else [])]
+    found = [*filter(is_model, places), *(nearest_path(place, is_model) for place in places)]
+    if near := next(filter(None, found), None):
+        return f"; did you mean '{near}'?"
+    like = None if path.parent.is_dir() else _LIKE_REPOSITORY.fullmatch(str(path))
+    return f"; a model on the hub would be hf://{like[1]}" if like else ""
+
+
+def is_model(path: Path) -> bool:
+    """Return whether a path is a model file or the folder of a run that holds one, by its name."""
+    file = path if path.suffix in _MODELS else path / "model.safetensors"
+    return os.path.isfile(file)
 
 
 def _builtin(name: str) -> Path:

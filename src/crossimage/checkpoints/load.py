@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from crossimage.checkpoints.addresses import is_model
 from crossimage.checkpoints.contents import check_entries, check_weights
 from crossimage.checkpoints.families import family_of
 from crossimage.checkpoints.model_file import load_model
@@ -87,12 +88,17 @@ def load_networks(path: Path, discriminators: bool = False) -> Method:
         return load_trained(path, _warn).networks
     file = path / "model.safetensors" if path.is_dir() else path
     if path.is_dir() and not file.is_file():
-        files = (found for found in path.iterdir() if found.is_file())
+        files = [found for found in sorted(path.iterdir()) if found.is_file()]
+        for found in files:
+            if (kind := kind_of(found)) and kind.is_model:
+                raise ValueError(f"{path} holds {found.name}, and {kind}")
         other = any(found.suffix in _ARCHIVES and not is_sealed(found) for found in files)
         hint = f", or import the checkpoints of another codebase: {_import_of(path)}"
+        near = [f"'{model}'" for model in (path.parent, *sorted(path.iterdir())) if is_model(model)]
         raise FileNotFoundError(
             f"{path} holds no model.safetensors; expected a model file or a run folder in which "
-            f"`crossimage train` has saved a checkpoint{hint if other else ''}"
+            "`crossimage train` has saved a checkpoint"
+            + (hint if other else f"; did you mean {' or '.join(near[:3])}?" if near else "")
         )
     # Building networks draws random weights, on the CPU.
     with OwnRandomNumbers(0):

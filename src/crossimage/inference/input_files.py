@@ -32,6 +32,7 @@ from crossimage.inference.inputs import read_file
 from crossimage.inference.outputs import report_progress
 from crossimage.inference.web import is_address, without_secrets
 from crossimage.utils.manifest import is_manifest, known_files
+from crossimage.utils.names import near_path_hint
 from crossimage.utils.paths import RealPaths, as_path
 from crossimage.utils.progress import ProgressCallback
 
@@ -243,6 +244,7 @@ def _matches(pattern: Path, out: Path, found: FoundInputs) -> Iterator[InputFile
     if not names:
         raise FileNotFoundError(
             f"{pattern} is not a file or folder, and as a pattern it matches none"
+            f"{near_path_hint(pattern)}"
         )
     listed = _without_cycles([base / name for name in names], base, found)
     folders = [path for path in listed if path.is_dir()]

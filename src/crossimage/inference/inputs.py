@@ -22,7 +22,7 @@ from crossimage.data.shards.index import find_member
 from crossimage.inference.halves import HalfRule
 from crossimage.inference.input_checks import Array, check_array, check_tensor
 from crossimage.inference.web import download, is_address, without_secrets
-from crossimage.utils.names import did_you_mean, look_up
+from crossimage.utils.names import did_you_mean, look_up, near_path_hint
 from crossimage.utils.paths import as_path
 
 __all__ = [
@@ -265,7 +265,7 @@ def _read(
         raise ValueError(f"{path} is a folder, expected an image; translate_files takes folders")
     found = path if path.is_file() else find_member(path)
     if found is None:
-        raise FileNotFoundError(f"there is no image {path}")
+        raise FileNotFoundError(f"there is no image {path}{near_path_hint(path)}")
     return read_image(found, channels, value_range, rules)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from crossimage.checkpoints.run_folder import is_locked, newest_checkpoint
 from crossimage.config import read_yaml
 from crossimage.training.best.standing import has_ended_early, read_standing
 from crossimage.training.resume import read_facts
+from crossimage.utils.names import near_path_hint
 
 State = Literal["running", "finished", "ended early", "stopped", "diverged", "not begun"]
 
@@ -51,9 +53,9 @@ def list_runs(folder: Path) -> list[RunSummary]:
         ValueError: There is no run.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(
-            f"there is no folder {folder}; name the folder of your runs: crossimage runs DIR"
-        )
+        advice = "; name the folder of your runs: `crossimage runs DIR`"
+        hint = near_path_hint(folder, os.path.isdir) or advice
+        raise FileNotFoundError(f"there is no folder {folder}{hint}")
     found = [summary for path in sorted(_places(folder)) if (summary := read_summary(path))]
     if not found:
         raise ValueError(f"{folder} holds no run; a run is started with `crossimage train`")

@@ -13,7 +13,7 @@ from crossimage.config import read_yaml
 from crossimage.runs.listing import RunSummary, read_summary
 from crossimage.runs.reports import ReportedFigure, reported_figures
 from crossimage.training.loss_table import LossRow, read_table
-from crossimage.training.resume import read_facts
+from crossimage.training.resume import near_run_hint, read_facts
 from crossimage.utils.plots.curves import Points
 from crossimage.utils.sheet_files import sheet_files
 
@@ -93,7 +93,7 @@ def read_run(run: Path, title: str) -> RunRecord:
     """
     listed = "`crossimage runs DIR` lists the runs in a folder"
     if not run.exists():
-        raise FileNotFoundError(f"there is no run {run}; {listed}")
+        raise FileNotFoundError(f"there is no run {run}{near_run_hint(run) or f'; {listed}'}")
     if not run.is_dir():
         raise ValueError(f"{run} is a file; expected the folder of a run, and {listed}")
     file = run / "config.yaml"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crossimage.config import read_yaml
+from crossimage.utils.names import near_path_hint
 from crossimage.utils.texts.json_text import read_json
 
 if TYPE_CHECKING:
@@ -45,9 +46,8 @@ class RecordedRun:
             ValueError: It is not the folder of a run.
         """
         if not run.exists():
-            raise FileNotFoundError(
-                f"there is no run {run} to resume; a new one is started with `{_START}`"
-            )
+            hint = near_run_hint(run) or f"; a new one is started with `{_START}`"
+            raise FileNotFoundError(f"there is no run {run} to resume{hint}")
         recipe = run / "config.yaml"
         if not run.is_dir():
             raise ValueError(
@@ -76,6 +76,15 @@ class RecordedRun:
             folder=Path(folder if isinstance(folder, str) and os.path.isdir(folder) else "."),
             devices=processes if isinstance(processes, int) and processes > 0 else 1,
         )
+
+
+def near_run_hint(run: Path) -> str:
+    """Return a hint with the run whose path is nearest; empty if none is near."""
+
+    def is_run(path: Path) -> bool:
+        return os.path.isfile(path / "config.yaml")
+
+    return near_path_hint(run, is_run) or near_path_hint(Path("runs") / run, is_run)
 
 
 def read_facts(path: Path) -> dict[str, Any]:

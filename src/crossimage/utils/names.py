@@ -1,10 +1,15 @@
-"""Names from users, in upper or lower case, and possibly misspelt."""
+"""Names and paths from users, in upper or lower case, and possibly misspelt."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
+
+_LOOKED_AT = 1000  # files of a folder, for suggestions
 
 
 def look_up(name: str, names: Sequence[str]) -> int | None:
@@ -26,6 +31,55 @@ def did_you_mean(name: str, names: Iterable[str], cutoff: float = 0.6) -> str:
     known = {candidate.casefold(): candidate for candidate in names}
     near = difflib.get_close_matches(name.casefold(), known, 1, cutoff)
     return f"; did you mean '{known[near[0]]}'?" if near else ""
+
+
+def near_path_hint(path: Path, fits: Callable[[Path], bool] = os.path.exists) -> str:
+    """Return a hint with the nearest existing path, to append to a clause; empty if none is near.
+
+    Args:
+        path: A path where there is nothing.
+        fits: Whether a path is of the kind that is looked for.
+    """
+    near = nearest_path(path, fits)
+    return f"; did you mean '{near}'?" if near else ""
+
+
+def nearest_path(path: Path, fits: Callable[[Path], bool] = os.path.exists) -> Path | None:
+    """Return the existing path that a misspelt one most likely stands for; None if none is near.
+
+    Names of folders on the way may be misspelt, too, a file may have another suffix, and a path of
+    Windows may be meant in Linux.
+
+    Args:
+        path: A path where there is nothing.
+        fits: Whether a path is of the kind that is looked for.
+    """
+    if (respelt := _respelt(path)) != path:
+        return respelt if fits(respelt) else nearest_path(respelt, fits)
+    folder = path.parent
+    if not os.path.isdir(folder):
+        above = nearest_path(folder, os.path.isdir) if folder != path else None
+        if above is None or fits(above / path.name):
+            return above and above / path.name
+        folder = above
+    try:
+        beside = sorted(filter(fits, islice(folder.iterdir(), _LOOKED_AT)))
+    except OSError:  # it can't be read
+        return None
+    names = {found.stem.casefold(): found for found in beside}
+    names |= {found.stem.casefold(): found for found in beside if found.suffix == path.suffix}
+    near = difflib.get_close_matches(path.stem.casefold(), names, 1)
+    return names[near[0]] if near else None
+
+
+def _respelt(path: Path) -> Path:
+    """Return a path without quotes that a shell has left, and one of Windows as Linux has it."""
+    text = str(path).strip(" '\"")
+    if os.sep == "/":
+        text = text.replace("\\", "/")
+        if re.match("[A-Za-z]:/", text):  # drives are folders in Linux below Windows
+            text = f"/mnt/{text[0].lower()}{text[2:]}"
+    return Path(text) if text else path
 
 
 DEVICES = (

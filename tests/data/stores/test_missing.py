@@ -49,6 +49,7 @@ def test_what_is_there_or_is_looked_up_later_is_not_missing(given: str, here: Pa
         ("photos/cats.jpg", "; did you mean 'photos/cat.jpg'?"),
         ("photos/cat.png", "; did you mean 'photos/cat.jpg'?"),
         ("photos/x.jpg", "; expected a folder"),  # as short as it is, only its suffix is alike
+        ("photo/cat.jpg", "; did you mean 'photos/cat.jpg'?"),
         ("none/x", "; expected a folder"),
     ],
 )

@@ -23,6 +23,7 @@ from crossimage.data.sources.lists import read_list
 from crossimage.data.sources.split_names import SplitName, one_of, split_folders
 from crossimage.data.stores.addresses import store_address
 from crossimage.data.stores.find import find_objects
+from crossimage.utils.names import near_path_hint
 from crossimage.utils.paths import as_path
 
 Split = Literal["train", "test"]
@@ -158,7 +159,9 @@ def find_images(data: str, names: Sequence[str] = (), rules: DataRules = 3) -> D
     elif folder.is_file():
         domain = from_list(folder.stem, folder, rules)
     elif not folder.is_dir():
-        raise FileNotFoundError(f"{data} is not a folder; expected a folder of images")
+        raise FileNotFoundError(
+            f"{data} is not a folder; expected a folder of images{near_path_hint(folder)}"
+        )
     elif train_folder(folder, rules):
         (domain,) = in_folders(folder, [(folder.resolve().name, "", "")], rules)
     else:

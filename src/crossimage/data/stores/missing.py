@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from difflib import get_close_matches
-from itertools import islice
 from pathlib import Path
 
 from crossimage.data.stores.addresses import local_path
+from crossimage.utils.names import near_path_hint
 from crossimage.utils.paths import as_path
 
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:.*", re.DOTALL)  # a drive has a single letter
 _WILDCARD = re.compile(r"[*?\[{]")
-_LOOKED_AT = 1000  # files of a folder, for suggestions
 
 
 def is_missing(text: str, name: str) -> bool:
@@ -49,19 +47,7 @@ def missing(path: str, flag: str = "", advice: str = "") -> FileNotFoundError:
         flag: The option that names it; empty for others.
         advice: What to do, a clause, where no name is near.
     """
-    place = local_path(as_path(path, "the path", stores=True))
+    hint = near_path_hint(local_path(as_path(path, "the path", stores=True)))
+    hint = hint or (f"; {advice}" if advice else "")
     names = f", given with {flag}" if flag else ""
-    advice = f"; {advice}" if advice else ""
-    return FileNotFoundError(f"there is no {path}{names}{_nearest(place, path) or advice}")
-
-
-def _nearest(place: Path, path: str) -> str:
-    """Return a hint with the nearest path in the same folder, whatever its suffix."""
-    try:
-        beside = sorted(islice(place.parent.iterdir(), _LOOKED_AT))
-    except OSError:  # there is no folder, or it can't be read
-        return ""
-    names = {found.stem.casefold(): found.name for found in beside}
-    names |= {f.stem.casefold(): f.name for f in beside if f.suffix == place.suffix}
-    near = get_close_matches(place.stem.casefold(), names, 1)
-    return f"; did you mean '{Path(path).with_name(names[near[0]])}'?" if near else ""
+    return FileNotFoundError(f"there is no {path}{names}{hint}")

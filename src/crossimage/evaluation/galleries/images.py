@@ -24,6 +24,7 @@ from crossimage.data.images.formats import EXPECTED
 from crossimage.data.left_out import describe
 from crossimage.data.sources.find import find_files
 from crossimage.utils.intensities import to_uint8
+from crossimage.utils.names import near_path_hint
 from crossimage.utils.reading import open_data
 
 T = TypeVar("T")
@@ -193,7 +194,8 @@ def images_in(folder: Path, batch_size: int = 32) -> ImageStream:
         ValueError: It holds no images.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}; expected a folder of images")
+        hint = near_path_hint(folder)
+        raise FileNotFoundError(f"there is no folder {folder}; expected a folder of images{hint}")
     found = find_files(folder)
     left_out = describe(found.left_out)
     if not found.images:

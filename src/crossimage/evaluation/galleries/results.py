@@ -19,7 +19,7 @@ from crossimage.data.left_out import LeftOut, describe
 from crossimage.data.sources.find import find_results
 from crossimage.evaluation.galleries.official import OfficialFile, official_results, targets_of
 from crossimage.utils.manifest import RESULT, Entry, from_earlier_runs
-from crossimage.utils.names import did_you_mean, look_up
+from crossimage.utils.names import did_you_mean, look_up, near_path_hint
 
 Group = tuple[str, tuple[Path, ...]]
 """Name of an input, and the files of its outputs."""
@@ -60,7 +60,8 @@ def results_in(folder: Path, to: str | None = None, known: Collection[str] = ())
         ValueError: There are no results, or those of several targets, or of none called ``to``.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}; expected a folder of images")
+        hint = near_path_hint(folder)
+        raise FileNotFoundError(f"there is no folder {folder}; expected a folder of images{hint}")
     found = find_results(folder)
     left_out = list(found.left_out)
     if not found.images:

@@ -25,6 +25,7 @@ from crossimage.data.sources.folders import (
 )
 from crossimage.data.sources.split_names import one_of, split_folders, split_of
 from crossimage.data.stores.addresses import store_address
+from crossimage.utils.names import near_path_hint
 
 _LISTS = (".txt", ".lst", ".list")
 
@@ -179,7 +180,7 @@ def _one_path(name: str, path: Path, rules: DataRules, *, in_split: bool = True)
         kind = "list file " if path.suffix.lower() in _LISTS else ""
         raise FileNotFoundError(
             f"there is no {kind}{path}, which is to hold images of {name}; expected a folder, an "
-            "image, a list file or tar files"
+            f"image, a list file or tar files{near_path_hint(path)}"
         )
     if in_split and (split := _in_split(path, rules)) is not None:
         letter, below = split

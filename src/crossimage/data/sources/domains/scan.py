@@ -29,6 +29,7 @@ from crossimage.data.sources.folders import (
     train_folder,
 )
 from crossimage.data.sources.split_names import split_folders
+from crossimage.utils.names import near_path_hint
 from crossimage.utils.paths import as_path
 
 
@@ -83,7 +84,7 @@ def scan_domains(
         if not folder.is_dir():
             raise FileNotFoundError(
                 f"{given} is not a folder; expected the folder of a data set, or the folders or "
-                "lists of its domains as A=DIR,B=DIR"
+                f"lists of its domains as A=DIR,B=DIR{near_path_hint(folder)}"
             )
         domains, chosen = _from_splits(folder, names, paired, rules, flexible)
     text = shown(given)
