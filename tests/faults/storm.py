@@ -30,7 +30,7 @@ from tests.faults import (
 )
 from tests.faults.archives import mutants as archives
 from tests.faults.commands import trials
-from tests.faults.crafted import tables, tars, tensors, yamls
+from tests.faults.crafted import arrays, digits, tables, tars, tensors, yamls
 from tests.faults.harness import Victims
 from tests.faults.image_mutants import Mutant, Outcome
 
@@ -48,6 +48,8 @@ FILES: dict[str, Files] = {
     "crafted tar files": (tars.mutants, tars.check),
     "crafted YAML": (yamls.mutants, yamls.check),
     "crafted tables": (tables.mutants, tables.check),
+    "crafted arrays": (arrays.mutants, arrays.check),
+    "crafted digits": (digits.mutants, digits.check),
 }
 
 

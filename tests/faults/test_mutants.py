@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults import import_mutants, model_mutants, text_mutants
 from tests.faults.archives import mutants as archives
-from tests.faults.crafted import tables, tars, tensors, yamls
+from tests.faults.crafted import arrays, digits, tables, tars, tensors, yamls
 from tests.faults.fuzz import runs_of
 from tests.faults.image_mutants import Mutant, Outcome
 
@@ -22,8 +22,11 @@ READERS = [
     (tars.mutants, tars.check, 30),
     (yamls.mutants, yamls.check, 60),
     (tables.mutants, tables.check, 39),
+    (arrays.mutants, arrays.check, 46),
+    (digits.mutants, digits.check, 21),
 ]
-KINDS = ["models", "imports", "archives", "texts", "tensors", "tars", "yamls", "tables"]
+KINDS = ["models", "imports", "archives", "texts", "tensors", "tars", "yamls", "tables",
+         "arrays", "digits"]  # fmt: skip
 MOST = 300 * 2**20
 """Bytes of memory that refusing a file may take."""
 

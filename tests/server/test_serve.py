@@ -1,6 +1,7 @@
 """`crossimage serve`: a process that answers, drains and ends."""
 
 import contextlib
+import os
 import signal
 import socket
 import threading
@@ -114,3 +115,38 @@ def test_tokens_come_from_a_file_or_the_environment(
     (tmp_path / "token").write_text("short")
     with pytest.raises(ValueError, match="at least 8 printable ASCII"):
         read_token(tmp_path / "token")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("of-the-file".encode("utf-16"), "not text in UTF-8"),
+        ("of-the-file".encode("utf-16-le"), "printable ASCII"),
+        (b"\x89PNG\r\n\x1a\n" * 20, "not text in UTF-8"),
+        (b"x" * 5_000_000, "more than 4,096 bytes"),
+        (b"", "printable ASCII"),
+        (b"two lines\nof text", "printable ASCII"),
+    ],
+)
+def test_files_that_hold_no_token_are_refused(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "token").write_bytes(content)
+    with pytest.raises(ValueError, match=words) as refusal:
+        read_token(tmp_path / "token")
+    assert str(tmp_path / "token") in str(refusal.value)
+
+
+def test_a_token_file_as_windows_writes_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes("\ufeffof-the-file\r\n".encode())
+    assert read_token(tmp_path / "token") == "of-the-file"
+
+
+def test_what_is_no_token_file_ends_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, pipe = tmp_path / "munit.safetensors", tmp_path / "pipe"
+    tiny("munit").save(model)
+    os.mkfifo(pipe)
+    for path in (tmp_path, pipe, tmp_path / "missing"):
+        assert main(["serve", str(model), "--port", "0", "--token-file", str(path)]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("crossimage: ") and str(path) in said and "Traceback" not in said

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from crossimage.server.listening import addresses, check_port, listen, run_server, web_needed
 from crossimage.utils.paths import check_not_special
+from crossimage.utils.reading import open_data
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -20,6 +21,7 @@ TOKEN = "CROSSIMAGE_TOKEN"
 """The environment variable that may hold the token."""
 
 _SHORTEST_TOKEN = 8
+_LONGEST_TOKEN = 4096  # bytes of its file
 _GRACE = 25  # seconds for the last answers
 
 
@@ -112,7 +114,7 @@ def read_token(file: Path | None) -> str:
         file: The file that holds it; None: the environment variable ``CROSSIMAGE_TOKEN``.
 
     Raises:
-        ValueError: It is too short, or the file is no text.
+        ValueError: It is too short or too long, or the file is no text.
         OSError: The file can't be read.
     """
     if file is None:
@@ -121,10 +123,14 @@ def read_token(file: Path | None) -> str:
             return ""
     else:
         check_not_special(file)
+        with open_data(file) as content:
+            data = content.read(_LONGEST_TOKEN + 1)
+        if len(data) > _LONGEST_TOKEN:
+            raise ValueError(f"{file} has more than {_LONGEST_TOKEN:,} bytes; expected a token")
         try:
-            token, where = file.read_text(encoding="utf-8").strip(), str(file)
+            token, where = data.decode("utf-8-sig").strip(), str(file)
         except UnicodeDecodeError:
-            raise ValueError(f"{file} is not text; expected a token") from None
+            raise ValueError(f"{file} is not text in UTF-8; expected a token") from None
     if len(token) < _SHORTEST_TOKEN or not token.isprintable() or not token.isascii():
         raise ValueError(
             f"the token in {where} must have at least {_SHORTEST_TOKEN} printable ASCII "

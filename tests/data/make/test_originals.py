@@ -5,12 +5,12 @@ import gzip
 import io
 import os
 import sys
-import types
 import zipfile
 
 import numpy as np
 import pytest
 
+from crossimage.data.make import foreign_arrays
 from crossimage.data.make.digits import MAKERS
 from crossimage.data.make.originals import find_digits
 from tests.data.make.test_digits import idx, pixels_of, random_digits, write_mnist, write_usps
@@ -53,7 +53,7 @@ def test_other_data_sets_with_the_names_of_mnist(tmp_path):
     [
         (b"broken", "is not an IDX file"),
         (b"\0\0\x08\3" + b"\xff" * 12, r"states \(-1, -1, -1\) bytes"),
-        (b"\0\0\x08\3" + b"\x7f" * 12 + bytes(9), "expected at most 536,870,912"),
+        (b"\0\0\x08\3" + b"\x7f" * 12 + bytes(9), "expected at most 268,435,456"),
         (b"", "is not an IDX file"),
         (idx(np.zeros((4, 28, 28), np.uint8))[:-5], r"states \(4, 28, 28\) bytes, and holds 3,131"),
         (idx(np.zeros((4, 28, 28), np.uint8)), r"images \(4, 28, 28\) and labels \(40,\)"),
@@ -86,16 +86,12 @@ def test_usps_as_torchvision_loads_it(tmp_path):
     assert np.array_equal(found.labels, labels)
 
 
-def test_svhn(tmp_path, monkeypatch):
+def test_svhn(tmp_path):
+    scipy_io = pytest.importorskip("scipy.io")
     X = np.random.default_rng(0).integers(0, 256, (32, 32, 3, 20), np.uint8)
     y = (1 + np.arange(20) % 10)[:, None].astype(np.uint8)
     for name in ("train_32x32.mat", "test_32x32.mat"):
-        (tmp_path / name).touch()
-    reader = types.ModuleType("scipy.io")
-    reader.whosmat = lambda _: [("X", X.shape, "uint8"), ("y", y.shape, "uint8")]
-    reader.loadmat = lambda _, variable_names: {"X": X, "y": y}
-    monkeypatch.setitem(sys.modules, "scipy", types.ModuleType("scipy"))
-    monkeypatch.setitem(sys.modules, "scipy.io", reader)
+        scipy_io.savemat(tmp_path / name, {"X": X, "y": y})
     found = find_digits("svhn", tmp_path)["train"]
     assert np.array_equal(found.images[3], X[..., 3])
     assert found.labels.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0] * 2  # 10 stands for 0
@@ -103,6 +99,30 @@ def test_svhn(tmp_path, monkeypatch):
     MAKERS["svhn2mnist"](tmp_path / "out", originals=tmp_path, count=5)
     path = next((tmp_path / "out" / "trainA").rglob("*.png"))
     assert np.array_equal(pixels_of(path), X[..., int(path.stem)])
+
+
+def test_usps_in_hdf5(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    images, labels = random_digits(0, 12, 16)
+    with h5py.File(tmp_path / "usps.h5", "w") as file:
+        for split in ("train", "test"):
+            file[f"{split}/data"] = (images.reshape(-1, 256) / 255).astype(np.float32)
+            file[f"{split}/target"] = labels
+    found = find_digits("usps", tmp_path)["test"]
+    assert np.array_equal(found.images, images) and np.array_equal(found.labels, labels)
+    whole = (tmp_path / "usps.h5").read_bytes()
+    (tmp_path / "usps.h5").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"usps.h5 can't be read: .*copy or download it again"):
+        find_digits("usps", tmp_path)
+
+
+def test_a_file_on_which_its_reader_crashes_is_refused(tmp_path, monkeypatch):
+    pytest.importorskip("scipy.io")
+    for name in ("train_32x32.mat", "test_32x32.mat"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(foreign_arrays, "_PROGRAM", "import os; os.abort()")
+    with pytest.raises(ValueError, match=r"train_32x32.mat is damaged: scipy crashed on it"):
+        find_digits("svhn", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +182,7 @@ def test_files_of_matlab_that_are_damaged_are_named(tmp_path, content):
     pytest.importorskip("scipy")
     for name in ("train_32x32.mat", "test_32x32.mat"):
         (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match=r"train_32x32.mat and related files can't be read"):
+    with pytest.raises(ValueError, match=r"train_32x32.mat can't be read"):
         find_digits("svhn", tmp_path)
 
 

@@ -30,7 +30,8 @@ class Entry:
         content: Its bytes, before they are compressed.
         method: How they are compressed: 0, or 8 for deflate.
         flags: The bits of both headers.
-        both: What both headers say, by field: crc, packed, size, method, name, extra, offset.
+        both: What both headers say, by field: crc, packed, size, method, name, extra, offset,
+            system, outside (what a system says of a file, such as that it is a link).
         local: The same for the header before the bytes alone.
         listed: The same for the header in the list of entries alone.
         after: Bytes behind the content.
@@ -72,7 +73,7 @@ def write(entries: list[Entry], comment: bytes = b"", prefix: bytes = b"", **end
         facts = {
             "crc": zlib.crc32(entry.content), "packed": len(packed), "size": len(entry.content),
             "method": entry.method, "name": entry.name, "extra": b"", "offset": out.tell(),
-            "flags": entry.flags,
+            "flags": entry.flags, "system": 0, "outside": 0,
         } | entry.both  # fmt: skip
         if entry.written:
             out.write(_header(_LOCAL, facts | entry.local) + packed + entry.after)
@@ -99,8 +100,10 @@ def _header(form: struct.Struct, facts: dict) -> bytes:
     sizes = [facts["packed"], facts["size"], len(name), len(extra)]
     if form is _LOCAL:
         return form.pack(b"PK\3\4", 20, *numbers, *sizes) + name + extra
-    rest = [0, 0, 0, 0, facts["offset"]]
-    return form.pack(b"PK\1\2", 20, 20, *numbers, *sizes, *rest) + name + extra
+    rest = [0, 0, 0, facts["outside"], facts["offset"]]
+    return (
+        form.pack(b"PK\1\2", 20 | facts["system"] << 8, 20, *numbers, *sizes, *rest) + name + extra
+    )
 
 
 Trick = Callable[[Random, list[Entry], list[Entry]], tuple[str, bytes]]
@@ -113,13 +116,19 @@ def _of(entries: list[Entry], end: bytes) -> int:
     return next(i for i, entry in enumerate(entries) if entry.name.endswith(end))
 
 
+def _place(random: Random, entries: list[Entry]) -> int:
+    """Return the index of a tensor or of the pickle; in other archives, of any entry."""
+    data = [i for i, entry in enumerate(entries) if b"/data" in entry.name]
+    return random.choice(data or range(len(entries)))
+
+
 def _some(random: Random, entries: list[Entry]) -> Entry:
-    return random.choice([entry for entry in entries if b"/data" in entry.name])
+    return entries[_place(random, entries)]
 
 
 def doubled(random: Random, entries: list[Entry], others: list[Entry]) -> tuple[str, bytes]:
     """One name twice, with other contents, in either order, perhaps as another spelling."""
-    place = random.choice([i for i, e in enumerate(entries) if b"/data" in e.name])
+    place = _place(random, entries)
     twin = deepcopy(others[place])
     name = twin.name
     twin.name = random.choice((name, name, name.upper(), name + b"\0x", b"./" + name, name + b"/"))
@@ -337,7 +346,50 @@ def more(random: Random, entries: list[Entry], others: list[Entry]) -> tuple[str
     return SAME, write([*entries, *new])
 
 
-TRICKS: tuple[Trick, ...] = (
+def links(random: Random, entries: list[Entry], _: list[Entry]) -> tuple[str, bytes]:
+    """Entries that are links, folders or devices, by the system that they say to be from."""
+    entry = _some(random, entries)
+    kind = random.choice((0o120777, 0o40755, 0o20666, 0o10666, 0o104755))
+    entry.listed["outside"], entry.listed["system"] = kind << 16, random.choice((3, 0, 255))
+    if random.random() < 0.5:
+        entry.content = random.choice((b"/etc/passwd", b"../../secret", b"", entries[0].name))
+        return "", write(entries)
+    return SAME, write(entries)
+
+
+def cut(random: Random, entries: list[Entry], others: list[Entry]) -> tuple[str, bytes]:
+    """An archive without some of its bytes: of its list, of its end, or of an entry."""
+    data = write(entries)
+    begin = data.rfind(b"PK\5\6")
+    length, start = struct.unpack_from("<2L", data, begin + 12)
+    first, last = random.choice(((start, begin), (begin, len(data)), (0, start)))
+    place = random.randrange(first, last)
+    kind = random.randrange(3)
+    if kind == 0:
+        return SAME, data[:place]
+    if kind == 1:
+        return SAME, data[:place] + data[place + random.choice((1, 46, length)) :]
+    return SAME, data[:place] + write(others)[place:]
+
+
+def many(random: Random, entries: list[Entry], _: list[Entry]) -> tuple[str, bytes]:
+    """Very many entries, or names and fields of the most bytes that they can have."""
+    kind = random.randrange(3)
+    if kind == 0:
+        new = [Entry(b"x%d" % i, b"") for i in range(random.choice((1_000, 65_500, 70_000)))]
+        entries += new[: 0xFFFF - len(entries)]
+    elif kind == 1:
+        entries += [Entry(b"%d" % i + b"n" * 65_000, b"") for i in range(random.choice((9, 200)))]
+    else:
+        for i in range(random.choice((9, 200))):
+            entries.append(Entry(b"x%d" % i, b"", both={"extra": b"\xca\xfe\0\0" * 16_000}))
+    return SAME, write(entries)
+
+
+PLAIN: tuple[Trick, ...] = (
     doubled, sizes, deflated, bomb, large, ends_of_64_bits, described_after, overlapping, names,
-    two_directories, ends, flags, hidden, facts, more,
+    two_directories, ends, flags, hidden, links, cut, many,
 )  # fmt: skip
+"""Tricks of all archives."""
+TRICKS: tuple[Trick, ...] = (*PLAIN, facts, more)
+"""Tricks of PyTorch's archives."""

@@ -10,13 +10,13 @@ import gzip
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from crossimage.data.make.foreign_arrays import MissingPackageError, read_foreign_arrays
 from crossimage.data.sources.folders import SPLITS, Split
 from crossimage.utils.paths import check_not_special
 from crossimage.utils.reading import FailedReadError, open_data, reads_noticed
@@ -24,8 +24,12 @@ from crossimage.utils.tensor_files.npz_files import read_arrays
 
 Pixels = NDArray[np.uint8]
 
-_LARGEST = 2**29
+_LARGEST = 2**28
 """Bytes that the images of a split may have; SVHN's training images have 225 million."""
+_MOST_USPS = 20_000
+"""Images that a split of USPS may have as text or in HDF5; the training images are 7,291."""
+_LARGEST_HDF = 2**26
+"""Bytes that USPS as HDF5 may have; it has 10 million."""
 _LINE = 2**14
 """Characters that a line of USPS as text may have."""
 
@@ -63,7 +67,7 @@ def find_digits(name: str, folder: Path) -> Splits:
         try:
             with reads_noticed():
                 splits = read(*paths)
-        except (FailedReadError, _MissingPackageError):
+        except (FailedReadError, MissingPackageError):
             raise
         except Exception as error:  # of readers in other packages, which raise all kinds
             if isinstance(error, ValueError) and any(str(path) in str(error) for path in paths):
@@ -132,16 +136,19 @@ def _read_idx(path: Path) -> Pixels:
     """Read an IDX file of bytes: two zeros, 8, the number of axes, their lengths, the values."""
     with open_data(path) as raw:
         file = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
-        data = file.read(_LARGEST + 2**10)
-    if len(data) < 4 or data[:3] != b"\0\0\x08":
-        raise ValueError(f"{path} is not an IDX file of bytes")
-    shape = np.frombuffer(data, ">i4", data[3], 4).tolist()
-    held = len(data) - 4 - 4 * data[3]
-    if min(shape, default=0) > 0:
-        _check_size(path, "values", shape, 1)
-    if min(shape, default=0) < 1 or held != math.prod(shape):
-        raise ValueError(f"{path} states {tuple(shape)} bytes, and holds {held:,}")
-    return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape)
+        head = file.read(4)
+        if len(head) < 4 or head[:3] != b"\0\0\x08" or head[3] > 4:
+            raise ValueError(f"{path} is not an IDX file of bytes")
+        axes = file.read(4 * head[3])
+        shape = np.frombuffer(axes, ">i4").tolist() if len(axes) == 4 * head[3] else []
+        if min(shape, default=0) > 0:
+            _check_size(path, "values", shape, 1)
+        expected = math.prod(shape) if min(shape, default=0) > 0 else 0
+        data = file.read(expected + 1)
+    if not expected or len(data) != expected:
+        held = f"{len(data):,}" if len(data) <= expected else "more"
+        raise ValueError(f"{path} states {tuple(shape)} bytes, and holds {held}")
+    return np.frombuffer(data, np.uint8).reshape(shape)
 
 
 def _read_mnist(*paths: Path) -> list[Digits]:
@@ -172,27 +179,26 @@ def _read_lines(path: Path) -> Digits:
             pixels = np.array([value.rpartition(b":")[2] for value in values], np.float32)
             images.append(((pixels + 1) / 2 * 255).clip(0, 255).astype(np.uint8))
             labels.append(int(label) - 1)
-            _check_size(path, "pixels", [len(images), 256], 1)
+            _check_count(path, len(images))
     return Digits(np.array(images, np.uint8).reshape(-1, 16, 16), np.array(labels, np.int64))
 
 
 def _read_usps_hdf(path: Path) -> list[Digits]:
+    names = [f"{split}/{name}" for split in SPLITS for name in ("data", "target")]
+    arrays = read_foreign_arrays(path, dict.fromkeys(names, _LARGEST_HDF))
     splits = []
-    with open_data(path) as content, _package("h5py").File(content, "r") as file:
-        for split in SPLITS:
-            data, target = (_own_array(path, file, f"{split}/{n}") for n in ("data", "target"))
-            images = np.round(data.clip(0, 1) * 255).astype(np.uint8)
-            splits.append(Digits(images.reshape(-1, 16, 16), target))
+    for data, target in zip(arrays[::2], arrays[1::2], strict=True):
+        _check_count(path, len(data) if data.ndim else 0)
+        if not np.isfinite(data).all():
+            raise ValueError(f"{path} holds NaN or infinite values; download it again")
+        images = np.round(data.clip(0, 1) * 255).astype(np.uint8)
+        splits.append(Digits(images.reshape(-1, 16, 16), target))
     return splits
 
 
-def _own_array(path: Path, file: Any, name: str) -> NDArray[Any]:
-    """Read an array of an HDF5 file that is in the file itself."""
-    found = file[name]
-    if found.file != file or found.external or found.is_virtual:
-        raise ValueError(f"{path} refers to other files; expected USPS in one file")
-    _check_size(path, name, found.shape, found.dtype.itemsize)
-    return np.asarray(found)
+def _check_count(path: Path, count: int) -> None:
+    if count > _MOST_USPS:
+        raise ValueError(f"{path} has more images than USPS; expected at most {_MOST_USPS:,}")
 
 
 def _read_svhn(*paths: Path) -> list[Digits]:
@@ -200,28 +206,11 @@ def _read_svhn(*paths: Path) -> list[Digits]:
 
 
 def _read_matlab(path: Path) -> Digits:
-    reader = _package("scipy.io")
-    with open_data(path) as content:
-        for name, shape, _ in reader.whosmat(content):
-            if name in ("X", "y"):
-                _check_size(path, name, shape, 1)
-        content.seek(0)
-        file = reader.loadmat(content, variable_names=["X", "y"])
+    images, labels = read_foreign_arrays(path, {"X": _LARGEST, "y": _LARGEST})
+    if images.ndim != 4 or labels.dtype.kind not in "iu":
+        raise ValueError(f"{path} holds X {images.shape} and y of {labels.dtype}, expected SVHN")
     # images are along the last axis, and the class of 0 is 10
-    return Digits(file["X"].transpose(3, 0, 1, 2), file["y"].ravel() % 10)
-
-
-def _package(name: str) -> Any:
-    """Import a package that only these files need."""
-    try:
-        return import_module(name)
-    except ImportError:
-        package = name.split(".")[0]
-        raise _MissingPackageError(f"{package} is not installed; pip install {package}") from None
-
-
-class _MissingPackageError(ValueError):
-    """A package that a kind of file needs is not installed."""
+    return Digits(images.transpose(3, 0, 1, 2), labels.ravel() % 10)
 
 
 def _idx(name: str, kind: str) -> tuple[str, ...]:

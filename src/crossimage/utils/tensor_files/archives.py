@@ -36,7 +36,8 @@ def open_archive(file: IO[bytes]) -> zipfile.ZipFile:
 def check_plain(file: IO[bytes], archive: zipfile.ZipFile, behind: int = 0) -> None:
     """Refuse an archive in which another reader could find other entries or contents.
 
-    PyTorch reads archives with a library of its own, and what was checked must be what it reads.
+    PyTorch reads archives with a library of its own, and what was checked must be what it reads;
+    and other programs that read a file must find in it what is found here.
 
     Args:
         file: The file.
@@ -58,7 +59,7 @@ def check_plain(file: IO[bytes], archive: zipfile.ZipFile, behind: int = 0) -> N
         raise zipfile.BadZipFile("two of its entries have one name")
     for entry in entries:
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise zipfile.BadZipFile("an entry is compressed in a way that PyTorch does not read")
+            raise zipfile.BadZipFile("an entry is compressed by another method than deflate")
         if entry.compress_type == zipfile.ZIP_STORED and entry.compress_size != entry.file_size:
             raise zipfile.BadZipFile("an entry has two sizes")
         if size < 1 << 32 and _LARGE in _tags(entry.extra):
