@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from crossimage.doctor.measure import CannotTrainError, measure, run_steps
+from crossimage.doctor.measure import CannotTrainError, measure, time_training
 from tests.conftest import small
 from tests.doctor.helpers import domains
 
@@ -28,7 +28,7 @@ def test_no_more_steps_are_made_than_are_configured(tmp_path: Path) -> None:
         "recipe": "cyclegan", "data": str(domains(tmp_path)),
         "overrides": settings("cyclegan", steps=2),
     }  # fmt: skip
-    run_steps(request, said.append)
+    time_training(request, said.append)
     assert said[0]["total"] == 2
     assert [answer["step"] for answer in said[1:]] == [0, 1]
 

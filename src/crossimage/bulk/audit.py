@@ -19,7 +19,7 @@ _AT_ONCE = 256  # files that threads look at together
 
 @dataclass
 class Audit:
-    """What the lists of a place are worth.
+    """The result of comparing the lists of a place with its files.
 
     Attributes:
         complete: Number of files that are as listed.

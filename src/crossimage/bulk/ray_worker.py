@@ -1,4 +1,4 @@
-"""What runs on the machines of a Ray cluster: workers that translate."""
+"""The workers that translate on the machines of a Ray cluster."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from crossimage.inference.incoming import Incoming
 
 @dataclass(frozen=True)
 class WorkerTask:
-    """What all workers of a translation do, as plain data.
+    """The work that all workers of a translation share, as plain data.
 
     Attributes:
         model: Path or address of the model.

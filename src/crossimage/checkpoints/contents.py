@@ -1,4 +1,4 @@
-"""What a checkpoint has to hold, beyond bytes that match their checksum."""
+"""Required contents of a checkpoint, beyond bytes that match their checksum."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ def _cached(hub: ModuleType, address: Address) -> Path | None:
 
 
 def is_unreachable(error: BaseException) -> bool:
-    """Return whether an error means that the hub did not answer, or was told not to be asked."""
+    """Return whether an error means that the hub did not answer, or that offline mode is on."""
     status = _status(error)
     if status is not None:
         return status >= 500 or status == 429

@@ -56,7 +56,7 @@ def change_settings(networks: Method, settings: Mapping[str, Any], source: str) 
 
 
 class LoadedWeights(NamedTuple):
-    """All networks of a model or run that there are weights of.
+    """All networks of a model or run whose weights exist.
 
     Attributes:
         networks: The method, with the players that it has weights of.

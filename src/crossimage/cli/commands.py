@@ -1,4 +1,4 @@
-"""Commands, groups of commands, and what is said about misspelt ones."""
+"""Commands, groups of commands, and the errors for misspelt ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings that all methods share, and what a data source determines of them."""
+"""The settings that all methods share, and those among them that the data determines."""
 
 from __future__ import annotations
 

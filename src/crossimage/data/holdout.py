@@ -70,7 +70,7 @@ def describe_held_out(before: Sequence[Domain], after: Sequence[Domain], share: 
 
     Args:
         before: The domains as they were found.
-        after: The same domains, of which images are held out.
+        after: The same domains, with some images held out.
         share: The share of each.
     """
     pairs = [(old, new) for old, new in zip(before, after, strict=True) if not old.test]
@@ -197,7 +197,7 @@ _SETS: tuple[Layout, ...] = ("labelled", "classes")
 
 
 def _groups(layout: Layout, domains: Sequence[Domain]) -> list[list[_Reference]]:
-    """Return the groups of which a share is held out each."""
+    """Return the groups; the same share of each is held out."""
     if layout in ("paired", "super_resolution") or domains[0].half is not None:
         every = range(len(domains))
         rows = range(len(domains[0].train))

@@ -54,9 +54,9 @@ def split_validation(
         if not domain.test:
             raise ValueError(
                 f"evaluate_every needs validation images, and {domain.name} has only "
-                f"{len(domain.train)} training images, of which none can be held out; add images, "
-                f"at least {round(1 / VALIDATION)} in all per domain or class, or a folder val "
-                "beside the folder test, or leave out evaluate_every"
+                f"{len(domain.train)} training images, too few to hold any out; add images, at "
+                f"least {round(1 / VALIDATION)} in all per domain or class, or a folder val beside "
+                "the folder test, or leave out evaluate_every"
             )
     rest = (
         replace(own, **{key: getattr(domain, key) for key in _OF_TESTS if hasattr(domain, key)})

@@ -8,9 +8,15 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+if TYPE_CHECKING:  # what only the process that trains imports
+    from crossimage.config import Config
+    from crossimage.data.datasets import ImageDataset
+    from crossimage.methods.base import Method
+    from crossimage.training.trainer import Trainer
 
 LIMIT = 60.0
 """Seconds that a measurement takes at most, starting the process included."""
@@ -104,8 +110,8 @@ def measure(
     )
 
 
-def run_steps(request: Mapping[str, Any], say: Any) -> None:
-    """Make a few training steps, and say what they took.
+def time_training(request: Mapping[str, Any], say: Any) -> None:
+    """Make a few training steps, and report what they took.
 
     Args:
         request: Recipe, data and overrides of :func:`measure`.
@@ -113,12 +119,6 @@ def run_steps(request: Mapping[str, Any], say: Any) -> None:
             step and the memory so far; or a problem.
     """
     from crossimage.checkpoints.training_state import Checkpoints
-    from crossimage.config import build
-    from crossimage.data.build import build_dataset, find_source
-    from crossimage.data.sources.domains.data_set import read_data_set
-    from crossimage.methods import find_method
-    from crossimage.recipes import resolve
-    from crossimage.training.checks import check_config
     from crossimage.training.listener import Listener
     from crossimage.training.processes.communication import Processes
     from crossimage.training.processes.fabric import open_fabric
@@ -130,20 +130,8 @@ def run_steps(request: Mapping[str, Any], say: Any) -> None:
     from crossimage.utils.writing.scratch import scratch_folder
 
     try:
-        name, settings = resolve(request["recipe"])
-        method_class = find_method(name, request["recipe"])
-        config = build(method_class.Config, settings, request["overrides"])
-        source = find_source(
-            read_data_set(request["data"]), config, method_class.layout,
-            method_class.needs_labels(config), method_class.companions(config),
-            flexible="domains" not in request["overrides"]
-            and not method_class.has_direction(config),
-        )  # fmt: skip
-        config = config.complete(source.facts)
-        check_config(method_class, config, 1)
-        total, config = config.steps, replace(config, compile=False)
-        dataset = build_dataset(source, config)
-        method = method_class(config)
+        config, dataset, method = _prepared(request)
+        total = config.steps
         threads = RunThreads(Listener())
         threads.choose(config, method, None, 1, find_device("auto"))
         fabric = open_fabric(config.precision, 1)
@@ -158,23 +146,57 @@ def run_steps(request: Mapping[str, Any], say: Any) -> None:
                 folder, Listener(), total, config.page_every, {}, {}, False, lambda: None
             )
             trainer = Trainer(method, config, dataset, fabric, checkpoints, recorder, {})
-            batches = trainer.batches()
-            began = time.monotonic()
-            for step in range(min(total, 1 + _STEPS)):
-                start = time.monotonic()
-                loaded, problem = trainer.take(batches)
-                if problem:
-                    raise ValueError(problem)
-                trainer.stepper.train_step(loaded)
-                if fabric.device.type == "cuda":
-                    torch.cuda.synchronize()
-                elif fabric.device.type == "mps":
-                    torch.mps.synchronize()
-                say({"step": step, "seconds": time.monotonic() - start, "memory": _memory()})
-                if time.monotonic() - began > _ENOUGH:
-                    break
+            _time_steps(trainer, min(total, 1 + _STEPS), say)
     except (ValueError, OSError) as error:
         say({"problem": str(error)})
+
+
+def _prepared(request: Mapping[str, Any]) -> tuple[Config, ImageDataset, Method]:
+    """Return the config, without compilation, the dataset and the networks of a request.
+
+    Raises:
+        ValueError: The settings are invalid, or the method cannot read the data.
+    """
+    from crossimage.config import build
+    from crossimage.data.build import build_dataset, find_source
+    from crossimage.data.sources.domains.data_set import read_data_set
+    from crossimage.methods import find_method
+    from crossimage.recipes import resolve
+    from crossimage.training.checks import check_config
+
+    name, settings = resolve(request["recipe"])
+    method_class = find_method(name, request["recipe"])
+    config = build(method_class.Config, settings, request["overrides"])
+    source = find_source(
+        read_data_set(request["data"]), config, method_class.layout,
+        method_class.needs_labels(config), method_class.companions(config),
+        flexible="domains" not in request["overrides"]
+        and not method_class.has_direction(config),
+    )  # fmt: skip
+    config = config.complete(source.facts)
+    check_config(method_class, config, 1)
+    config = replace(config, compile=False)
+    return config, build_dataset(source, config), method_class(config)
+
+
+def _time_steps(trainer: Trainer, steps: int, say: Any) -> None:
+    """Make training steps, and report the seconds that each took and the memory so far."""
+    batches = trainer.batches()
+    device = trainer.fabric.device.type
+    began = time.monotonic()
+    for step in range(steps):
+        start = time.monotonic()
+        loaded, problem = trainer.take(batches)
+        if problem:
+            raise ValueError(problem)
+        trainer.stepper.train_step(loaded)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        elif device == "mps":
+            torch.mps.synchronize()
+        say({"step": step, "seconds": time.monotonic() - start, "memory": _memory()})
+        if time.monotonic() - began > _ENOUGH:
+            break
 
 
 def _name_of(device: torch.device) -> str:
@@ -199,4 +221,4 @@ def _memory() -> int | None:
 
 
 if __name__ == "__main__":
-    run_steps(json.load(sys.stdin), lambda answer: print(json.dumps(answer), flush=True))
+    time_training(json.load(sys.stdin), lambda answer: print(json.dumps(answer), flush=True))

@@ -1,4 +1,4 @@
-"""The command that comes next after an examination, by its verdict."""
+"""The command that follows an examination, chosen by its verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a network to an ONNX graph of its own: PyTorch's exporter, and what it leaves to tidy up."""
+"""From a network to an ONNX graph: PyTorch's exporter, and the clean-up after it."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _constant_switches(networks: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporter's own notes, which are about its inside, from the terminal."""
+    """Keep the exporter's notes about its internals off the terminal."""
     level = logging.root.manager.disable
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

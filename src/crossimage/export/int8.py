@@ -1,4 +1,4 @@
-"""Convolutions in int8: ranges measured on images, and the PSNR of what comes out."""
+"""Convolutions in int8: ranges measured on images, and the PSNR of the outputs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ exact, since they are as wide as images. Those to images in blocks of pixels hav
 
 
 class Int8Quality(NamedTuple):
-    """What int8 costs.
+    """The loss of quality that int8 causes.
 
     Attributes:
         psnr: PSNR of its translations against those in fp32, in dB, over all values in [-1, 1].

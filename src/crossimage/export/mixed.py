@@ -1,4 +1,4 @@
-"""Which convolutions of a graph in int8 stay in fp32, as int8 costs most there."""
+"""Choice of the convolutions that stay in fp32, where int8 costs the most quality."""
 
 from __future__ import annotations
 

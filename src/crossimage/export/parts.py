@@ -17,7 +17,7 @@ _SMALL = 32  # pixels of a side of most examples
 
 
 class Function(NamedTuple):
-    """What one graph computes.
+    """The function that one graph computes.
 
     Attributes:
         part: Its name.

@@ -37,7 +37,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What a card tells besides the model itself.
+    """The contents of a card that the model itself does not hold.
 
     Attributes:
         repo: Owner and name on the hub.

@@ -35,7 +35,7 @@ def check_folder(out: Path) -> None:
 
 
 class Original(NamedTuple):
-    """What a result keeps of its input.
+    """The properties of an input that its results keep.
 
     Attributes:
         size: Height and width of the input as it enters the networks.

@@ -1,4 +1,4 @@
-"""Random styles: the codes that are drawn, and the networks that make styles of them."""
+"""Random styles: the codes that are drawn, and the networks that turn them into styles."""
 
 from __future__ import annotations
 

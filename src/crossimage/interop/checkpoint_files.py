@@ -1,4 +1,4 @@
-"""What a checkpoint file holds: the tensors of its networks, and what stands beside them."""
+"""Contents of a checkpoint file: the tensors of its networks, and everything else."""
 
 from __future__ import annotations
 

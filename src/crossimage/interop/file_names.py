@@ -1,4 +1,4 @@
-"""What names of checkpoint files say, and the files of a training run's folder."""
+"""Information in the names of checkpoint files, and the files of a training run's folder."""
 
 from __future__ import annotations
 

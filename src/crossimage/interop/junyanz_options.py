@@ -1,6 +1,6 @@
 """The options of the official CycleGAN, pix2pix and BicycleGAN code, as ``train_opt.txt`` has them.
 
-What the tensors show too is compared with them, and what they do not show is taken from them.
+Settings that the tensors determine are compared with the options; all others are taken from them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Networks that importers find in checkpoints: what they are, their settings and their weights."""
+"""Networks that importers find in checkpoints: their kinds, settings and weights."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ class StarGANv2(Method):
         return super().optimizers() | {"mapping_network": adam}
 
     def loss_weights(self, step: int) -> LossWeights:
-        """Return the weights of the loss terms, of which that of the diversity falls to 0."""
+        """Return the weights of the loss terms; that of diversity falls linearly to 0."""
         w, steps = self.config.weights, self.config.diversity_steps
         left = max(0.0, 1 - step / steps) if steps else 1.0
         return replace(w, diversity=w.diversity * left)

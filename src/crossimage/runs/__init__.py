@@ -1,1 +1,1 @@
-"""What the folders of runs and the files of models tell about themselves."""
+"""Listing, describing and comparing runs and model files."""

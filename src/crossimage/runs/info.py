@@ -1,4 +1,4 @@
-"""What a run, a model file or a checkpoint is, line by line."""
+"""Description of a run, a model file or a checkpoint, line by line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that the folder of a run tells about it."""
+"""Everything that the folder of a run records about it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from crossimage.utils.sheet_files import sheet_files
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run, as its folder tells; it may have moved, be unfinished or lack files.
+    """A run as recorded in its folder; it may have moved, be unfinished or lack files.
 
     Attributes:
         title: What it is called beside others.

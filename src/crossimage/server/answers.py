@@ -1,4 +1,4 @@
-"""What a server answers when a request fails."""
+"""Answers of a server to requests that fail."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def refusal_response(refused: Refused) -> Response:
 
 
 def refused_by(error: Exception) -> Refused:
-    """Return what a client is told about an error.
+    """Return the message for a client about an error.
 
     Raises:
         Exception: The error itself, if it is a mistake of ours.

@@ -1,4 +1,4 @@
-"""The API for products: translations, styles, and what the models are."""
+"""The API for products: translations, styles, and descriptions of the models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is refused before any page sees it: other hosts, long or slow bodies, and odd requests."""
+"""Refusal of requests before any page sees them: other hosts, long or slow bodies, odd requests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Limits:
-    """What bodies of requests may be.
+    """Limits on the bodies of requests.
 
     Attributes:
         what: What a body is called in answers.

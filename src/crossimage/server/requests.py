@@ -1,4 +1,4 @@
-"""What clients may ask for: the fields of requests, checked."""
+"""Requests of clients, with their fields checked."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from crossimage.utils.files import new_folder
 
 @dataclass(frozen=True)
 class MadeStudy:
-    """What was made.
+    """The study that was made.
 
     Attributes:
         folder: Folder of the study.

@@ -1,4 +1,4 @@
-"""How many people a study needs."""
+"""Number of people that a study needs."""
 
 from __future__ import annotations
 

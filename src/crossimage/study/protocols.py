@@ -20,7 +20,7 @@ NEAREST = "(nearest neighbour)"
 
 
 class Material(NamedTuple):
-    """What questions are made of.
+    """The material that questions are made from.
 
     Attributes:
         settings: The settings.

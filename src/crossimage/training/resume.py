@@ -1,4 +1,4 @@
-"""What a run's folder records of the command that began it, so that its name is enough to go on."""
+"""The command that started a run, recorded in its folder, so that its name suffices to resume."""
 
 from __future__ import annotations
 

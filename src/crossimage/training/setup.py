@@ -1,4 +1,4 @@
-"""What a run trains, and the trainer that is built from it."""
+"""The setup of a run, and the trainer that is built from it."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ class RunSetup:
         return trainer
 
     def _forecast(self) -> Forecast:
-        """Return what says how long the run will take, and what takes less."""
+        """Return sentences on how long the run will take, and on what takes less."""
         if self.fabric.device.type != "cpu":
             count = self.fabric.world_size
             return forecast(f"these {count} GPUs" if count > 1 else "this GPU", None)

@@ -1,4 +1,4 @@
-"""Files that are taken for models and are not: what their bytes look like, and what to do."""
+"""Files that users mistake for models: recognised by their bytes, with advice."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def _by_archive(path: Path) -> Kind | None:
 
 
 class _Bounded(io.BufferedReader):
-    """A file of which few bytes are read at once, since headers say any length and any place."""
+    """A file read in small pieces only, since damaged headers state any length and position."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read bytes, or refuse to read many."""

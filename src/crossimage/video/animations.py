@@ -165,7 +165,7 @@ class AnimationSink:
         return packed(frames)
 
     def join(self, parts: Sequence[Path], out: Path) -> None:
-        """Write the film; see :meth:`crossimage.video.film.Sink.join`."""
+        """Write the film; see :meth:`crossimage.video.film.FilmSink.join`."""
         if self._gif:
             self._join_gif(parts, out)
         else:

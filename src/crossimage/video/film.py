@@ -1,4 +1,4 @@
-"""What films of every kind have in common: frames with time stamps, sources and sinks."""
+"""Interfaces shared by all kinds of films: frames with time stamps, sources and sinks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class FilmInfo:
-    """What is known of a film.
+    """Properties of a film.
 
     Attributes:
         path: Its file or folder.
@@ -55,7 +55,7 @@ class FilmSource(Protocol):
 
     @property
     def info(self) -> FilmInfo:
-        """What is known of the film."""
+        """Properties of the film."""
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """Yield the frames from the one with an index on, exactly as without a start.

@@ -115,44 +115,13 @@ def scan_frames(
                 f"{max_pixels():,} that are decoded at once (--max-pixels)"
             )
         stream.thread_type = "AUTO" if threads else "NONE"
-        duration = Fraction(0)
-        if stream.duration:
-            duration = stream.duration * stream.time_base
-        elif container.duration:
-            duration = Fraction(container.duration, 1_000_000)
+        duration = _stated_duration(container, stream)
         scan = FrameScan(stated=(stream.frames, duration), guessed=guess)
         total = stream.frames or int(duration * rate_of(stream))
-        key: Fraction | None = None
-        # only recordings begin between key frames; elsewhere the first frame is one, or is broken
-        anywhere = bool(container.format.flags & RECORDED)
-
-        def seen(packet: Any) -> None:
-            nonlocal key
-            if guess or packet.pts is None or packet.size <= _EMPTY:
-                return
-            if stream.codec_context.name.startswith("vp8") and not _shows(packet):
-                return
-            time = packet.pts * packet.time_base
-            if key is None and (packet.is_keyframe or not anywhere):
-                key = time
-            if packet.is_discard:
-                return  # cut by an edit list, but frames that are shown may depend on it
-            if key is None or time < key:
-                scan.early.add(time)
-            else:
-                scan.expected.add(time)
-
-        def broken(packet: Any) -> None:
-            if packet.is_discard:
-                return
-            if guess or packet.pts is None:
-                scan.unstamped += bool(packet.size)
-            elif key is not None and packet.pts * packet.time_base >= key:
-                scan.failed.add(packet.pts * packet.time_base)
-
+        packets = _PacketRecord(film, scan)
         if progress:
             progress(SCANNING, 0, max(1, total))
-        frames = _to_the_end(decoded(film, broken, seen), path)
+        frames = _to_the_end(decoded(film, packets.broken, packets.seen), path)
         frames = restamped(frames, rate_of(stream)) if guess else _watched(frames, scan)
         for count, frame in enumerate(frames, 1):
             _examine(path, frame, scan, count)
@@ -175,6 +144,54 @@ def scan_frames(
             length = (last.duration or 0) * last.time_base
             scan.length = length or 1 / rate_of(stream)
     return scan
+
+
+class _PacketRecord:
+    """Records what the packets of a film say about its frames, as they are decoded.
+
+    Args:
+        film: The film.
+        scan: Receives the time stamps of the packets.
+    """
+
+    def __init__(self, film: OpenFilm, scan: FrameScan) -> None:
+        self._scan = scan
+        self._is_vp8 = film.stream.codec_context.name.startswith("vp8")
+        # only recordings begin between key frames; elsewhere the first frame is one, or is broken
+        self._begins_anywhere = bool(film.container.format.flags & RECORDED)
+        self._first_key: Fraction | None = None
+
+    def seen(self, packet: Any) -> None:
+        """Record a packet before it is decoded."""
+        if self._scan.guessed or packet.pts is None or packet.size <= _EMPTY:
+            return
+        if self._is_vp8 and not _shows(packet):
+            return
+        time = packet.pts * packet.time_base
+        if self._first_key is None and (packet.is_keyframe or not self._begins_anywhere):
+            self._first_key = time
+        if packet.is_discard:
+            return  # cut by an edit list, but frames that are shown may depend on it
+        if self._first_key is None or time < self._first_key:
+            self._scan.early.add(time)
+        else:
+            self._scan.expected.add(time)
+
+    def broken(self, packet: Any) -> None:
+        """Record a packet that cannot be decoded."""
+        if packet.is_discard:
+            return
+        if self._scan.guessed or packet.pts is None:
+            self._scan.unstamped += bool(packet.size)
+        elif self._first_key is not None and packet.pts * packet.time_base >= self._first_key:
+            self._scan.failed.add(packet.pts * packet.time_base)
+
+
+def _stated_duration(container: Any, stream: Any) -> Fraction:
+    """Return the duration that a file states, in seconds; 0 if it states none."""
+    if stream.duration:
+        return Fraction(stream.duration * stream.time_base)
+    return Fraction(container.duration or 0, 1_000_000)
 
 
 def _to_the_end(frames: Iterator[Any], path: Path) -> Iterator[Any]:

@@ -61,11 +61,11 @@ class FilmFileSink:
             self._copied, self.notes = self._choose(out)
 
     def part(self, frames: Iterable[Frame]) -> bytes:
-        """Encode consecutive frames; see :class:`crossimage.video.film.Sink`."""
+        """Encode consecutive frames; see :class:`crossimage.video.film.FilmSink`."""
         return self._encoder.encode(frames)
 
     def join(self, parts: Sequence[Path], out: Path) -> None:
-        """Write the film that consists of parts; see :class:`crossimage.video.film.Sink`.
+        """Write the film that consists of parts; see :class:`crossimage.video.film.FilmSink`.
 
         Raises:
             OSError: It cannot be written.

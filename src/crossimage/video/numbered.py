@@ -105,7 +105,7 @@ class FrameFolderSink:
         return packed(frames)
 
     def join(self, parts: Sequence[Path], out: Path) -> None:
-        """Write the frames of all parts; see :meth:`crossimage.video.film.Sink.join`."""
+        """Write the frames of all parts; see :meth:`crossimage.video.film.FilmSink.join`."""
         out.mkdir()
         for number, data in enumerate(kept_as_images(parts), 1):
             (out / f"frame_{number:05}.png").write_bytes(data)

@@ -14,11 +14,11 @@ from crossimage.video.reading import FilmFile
 
 
 def open_source(path: Path, progress: ProgressCallback | None = None) -> FilmSource:
-    """Open a film and look through all of its frames.
+    """Open a film and scan all of its frames.
 
     Args:
         path: A film: a film file, a GIF, an animated WebP, or a folder of numbered frames.
-        progress: Receives the number of frames looked at.
+        progress: Receives the number of frames scanned.
 
     Raises:
         FileNotFoundError: There is no such file.

@@ -24,10 +24,10 @@ class FilmFile:
 
     Args:
         path: The file.
-        progress: Receives the number of frames looked at.
+        progress: Receives the number of frames scanned.
 
     Attributes:
-        info: What is known of the film.
+        info: Properties of the film.
         offset: What is added to the time stamps of its streams, in seconds.
 
     Raises:

@@ -94,7 +94,7 @@ def translate_film(
             ``frame``, which flicker.
         side_by_side: Write input and output next to each other.
         batch_size: Frames that pass through the networks together.
-        progress: Receives the number of frames looked at, and of those translated.
+        progress: Receives the number of frames scanned, and of frames translated.
 
     Raises:
         FileNotFoundError: There is no such film.
@@ -175,7 +175,7 @@ class _Style:
         out: The result.
 
     Attributes:
-        reference: What tells the style of a reference from others; None without one.
+        reference: Identifies the style of the reference; None without one.
         notes: What users should know about the references.
     """
 

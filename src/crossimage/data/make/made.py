@@ -1,4 +1,4 @@
-"""What a maker tells the user: what it wrote, what it left out, and the command that comes next."""
+"""Summaries for users of data makers: what was written or left out, and the next command."""
 
 from __future__ import annotations
 

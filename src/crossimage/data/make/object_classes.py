@@ -35,7 +35,7 @@ def make_object_classes(
     test_count: int = 1000,
     size: int = 64,
 ) -> MadeDataset:
-    """Write train/CLASS and test/CLASS with objects as those of ``outlines``, but none of them.
+    """Write train/CLASS and test/CLASS with new objects of the kinds that ``outlines`` draws.
 
     Args:
         out: The folder to create; removed after an error.

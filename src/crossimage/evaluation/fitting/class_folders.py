@@ -1,4 +1,4 @@
-"""Real images in class folders, to train classifiers on and to test them with."""
+"""Real images in class folders, for training and testing classifiers."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ A = TypeVar("A", bound=Accumulator)
 
 @dataclass
 class Setup:
-    """What the metrics of one gallery are constructed from.
+    """Everything that the metrics of one gallery are constructed from.
 
     Attributes:
         gallery: Inputs and their outputs.
@@ -75,7 +75,7 @@ class Setup:
 
     @property
     def features(self) -> FeatureExtractor:
-        """The network of features that the gallery's protocol asks for."""
+        """The feature network that the gallery's protocol prescribes."""
         networks = self.networks
         return networks.torchvision_features if self.gallery.torchvision else networks.features
 

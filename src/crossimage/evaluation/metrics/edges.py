@@ -1,4 +1,4 @@
-"""Kept lines: whether the edges of an input are where those of its outputs are.
+"""Kept lines: whether outputs have their edges where their input has them.
 
 The F-score of edges as in the Berkeley segmentation benchmark (Martin et al., "Learning to Detect
 Natural Image Boundaries Using Local Brightness, Color, and Texture Cues", 2004), with the edges of

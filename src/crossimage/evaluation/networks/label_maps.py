@@ -1,4 +1,4 @@
-"""Pairs of photos and label maps, to train segmenters on."""
+"""Pairs of photos and label maps, for training segmenters."""
 
 from __future__ import annotations
 

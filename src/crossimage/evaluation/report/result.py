@@ -21,7 +21,7 @@ from crossimage.utils.manifest import add_report
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """What :func:`crossimage.evaluate` returns.
+    """The result of :func:`crossimage.evaluate`.
 
     ``result["munit"]["fid"].value`` is a value; ``print(result)`` shows all of them as a table.
 

@@ -1,4 +1,4 @@
-"""What an exported file says about itself: the metadata of its graph."""
+"""Metadata of an exported model, kept in its graph."""
 
 from __future__ import annotations
 

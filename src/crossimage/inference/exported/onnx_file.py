@@ -1,4 +1,4 @@
-"""ONNX files, which come from outside and are not believed.
+"""ONNX files, which come from outside and are not trusted.
 
 A file of ours ends in a **seal**, the SHA-256 of all bytes before it, in the form of one more
 entry of the metadata: a protocol buffer may be continued by appending to it.

@@ -1,4 +1,4 @@
-"""What goes wrong with one file of many, and what ends all."""
+"""Failures of single files among many, and those that end the whole job."""
 
 from __future__ import annotations
 

@@ -152,53 +152,30 @@ def make_plan(
     out = local_path(out)
     results = open_results(out)
     left_out: list[LeftOut] = []
-    few_shot = predictor.networks.few_shot
-
-    def named(reference: ImageLike) -> list[ImageLike | EncodedImage]:
-        return named_images(reference, out, incoming, left_out)
-
     references = (
-        [] if options.reference is None else find_references(options.reference, few_shot, named)
+        []
+        if options.reference is None
+        else find_references(
+            options.reference,
+            predictor.networks.few_shot,
+            lambda image: named_images(image, out, incoming, left_out),
+        )
     )
     samples = len(references) or options.samples
-    labels = predictor.targets if predictor.networks.labels and not few_shot else ()
-    every = isinstance(to, str) and to == ALL_LABELS and bool(labels) and ALL_LABELS not in labels
-    targets: Sequence[Target] = [predictor.target(to) for to in (labels if every else [to])]
+    labels = _all_labels(predictor, to)
+    targets = [predictor.target(each) for each in labels] or [predictor.target(to)]
     _check_alpha(predictor, targets[0], options.alpha)
     if isinstance(to, Tensor):
         targets[0].encode(1)  # all files get the same labels
-    suffix = partial(suffix_for, format=options.format, depth=options.depth)
-    titles = (
-        labels if samples == 1 else [f"{label}_{k + 1}" for label in labels for k in range(samples)]
-    )
-    wanted = titles if every else samples
-    items: Items | None = None if share is None else share.items
-    skipped: list[tuple[Path, str]] = []
-    given = as_inputs(paths)
-    folder = _single_folder(given)
-    if share is None and folder is not None and not references:
-        found_again = FolderItems(folder, out, suffix, endings_of(wanted))
-        if found_again.is_plain and len(found_again):
-            items = found_again
-            left_out += found_again.left_out
-    if items is None:
-        found = find_inputs(given, out, incoming, options.progress)
-        left_out += found.left_out
-        skipped = found.skipped
-        names = name_outputs(found.files, suffix, wanted)
-        items = [
-            Item(
-                number,
-                source.path,
-                (source.folder / source.path.name).as_posix(),
-                [name.as_posix() for name in group],
-            )
-            for number, (source, group) in enumerate(zip(found.files, names, strict=True))
-        ]
-        if isinstance(results, FolderResults):
-            _protect(items, references, out, every)
-        else:
-            _protect_objects(items, results)
+    if share is None:
+        outputs = _titles(labels, samples) if labels else samples
+        items, others, skipped = _find_items(
+            paths, out, results, references, outputs, options, incoming
+        )
+        left_out += others
+        planned = len(items) * len(targets) * samples
+    else:
+        items, skipped, planned = share.items, [], share.planned
     seed = int(torch.randint(2**62, ())) if options.seed is None else whole(options.seed, "seed")
     half = HalfRule(predictor.networks, targets[0].source, options.half)
     style_half = HalfRule(predictor.networks, targets[0].letter, options.half, reference=True)
@@ -206,12 +183,79 @@ def make_plan(
     records = Records(predictor, seed, _settings(options))
     chosen = bool(references) or options.style is not None
     styles = styles_of(samples, options.same_style, references, options.style)
-    planned = len(items) * len(targets) * samples if share is None else share.planned
     return Plan(
-        items, planned, targets, samples, results, draw, every, left_out, incoming,
+        items, planned, targets, samples, results, draw, bool(labels), left_out, incoming,
         skipped, records, styles, chosen or predictor.multimodal, half,
         style_half.sentences("reference"),
     )  # fmt: skip
+
+
+def _all_labels(predictor: Predictor, to: To | None) -> Sequence[str]:
+    """Return every label if ``to`` stands for all of them; otherwise none."""
+    networks = predictor.networks
+    labels = predictor.targets if networks.labels and not networks.few_shot else ()
+    # a label may itself be called "all"
+    every = isinstance(to, str) and to == ALL_LABELS and ALL_LABELS not in labels
+    return labels if every else ()
+
+
+def _titles(labels: Sequence[str], samples: int) -> Sequence[str]:
+    """Return what is appended to the names of an input's outputs for all labels."""
+    if samples == 1:
+        return labels
+    return [f"{label}_{k + 1}" for label in labels for k in range(samples)]
+
+
+def _find_items(
+    paths: FilesLike,
+    out: Path,
+    results: Results,
+    references: Sequence[Reference],
+    outputs: int | Sequence[str],
+    options: FileOptions,
+    incoming: Incoming,
+) -> tuple[Items, list[LeftOut], list[tuple[Path, str]]]:
+    """Find the inputs and name their outputs.
+
+    Args:
+        paths: Files, folders, patterns, lists, addresses and encoded images.
+        out: Folder for the outputs.
+        results: The same folder as a place of results.
+        references: Images that must not be overwritten either.
+        outputs: Outputs per input, or the titles of those for all labels.
+        options: All other choices.
+        incoming: Keeps the images that are not files.
+
+    Returns:
+        The inputs; what the given folders hold besides images; and the inputs that could not be
+        downloaded, each with the reason.
+
+    Raises:
+        ValueError: An output would overwrite an input or a reference.
+    """
+    suffix = partial(suffix_for, format=options.format, depth=options.depth)
+    given = as_inputs(paths)
+    folder = _single_folder(given)
+    if folder is not None and not references:
+        in_folder = FolderItems(folder, out, suffix, endings_of(outputs))
+        if in_folder.is_plain and len(in_folder):
+            return in_folder, in_folder.left_out, []
+    found = find_inputs(given, out, incoming, options.progress)
+    names = name_outputs(found.files, suffix, outputs)
+    items = [
+        Item(
+            number,
+            source.path,
+            (source.folder / source.path.name).as_posix(),
+            [name.as_posix() for name in group],
+        )
+        for number, (source, group) in enumerate(zip(found.files, names, strict=True))
+    ]
+    if isinstance(results, FolderResults):
+        _protect(items, references, out, sheet=not isinstance(outputs, int))
+    else:
+        _protect_objects(items, results)
+    return items, found.left_out, found.skipped
 
 
 def _single_folder(given: Sequence[object]) -> Path | None:

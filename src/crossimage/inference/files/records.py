@@ -1,4 +1,4 @@
-"""What a result was made from, for the list of results in its folder."""
+"""Records of how a result was made, for the list of results in its folder."""
 
 from __future__ import annotations
 

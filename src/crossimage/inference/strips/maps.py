@@ -16,7 +16,7 @@ Size = tuple[int, int, int, int]
 
 
 class Maps(ABC):
-    """Feature maps (N, C, H, W) of which any rows can be read.
+    """Feature maps (N, C, H, W) from which any rows can be read.
 
     Args:
         like: A tensor of their shape and type; it needs no memory.

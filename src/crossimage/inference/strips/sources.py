@@ -28,7 +28,7 @@ _SCANNED = 2**24  # pixels that are searched for gaps at a time
 
 
 class RowSource(Protocol):
-    """An image, or a batch of them, of which any rows can be read."""
+    """An image, or a batch of images, from which any rows can be read."""
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

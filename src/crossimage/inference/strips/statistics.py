@@ -1,4 +1,4 @@
-"""What norms normalise by: each image's own statistics, or those of several images, then fixed."""
+"""Statistics that norms normalise by: each image's own, those of several images, or fixed ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from crossimage.inference.strips.norms import ChannelStatistics
 
 
 class NormStatistics:
-    """What norms normalise by: the statistics of each image.
+    """The statistics that norms normalise by: here those of each image.
 
     Norms have the names of their nodes in the graph of a translation, which are the same for images
     of all sizes.

@@ -1,4 +1,4 @@
-"""What translating computes from frozen weights once and keeps as long as they live."""
+"""Values computed once from frozen weights for translation, kept as long as the weights live."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the script of the page asks for."""
+"""Fields of the requests that the page's script sends."""
 
 from __future__ import annotations
 

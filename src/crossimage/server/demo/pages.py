@@ -1,4 +1,4 @@
-"""The page on which models are tried, and what its script asks for."""
+"""The page on which models are tried, and the requests of its script."""
 
 from __future__ import annotations
 

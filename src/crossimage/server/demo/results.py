@@ -26,7 +26,7 @@ _MOST_SHOWN = 1024  # pixels of a side of a preview
 
 @dataclass(frozen=True)
 class DemoRequest:
-    """What a visitor asks for.
+    """A translation that a visitor requests.
 
     Attributes:
         image: The input's file, whose name determines random styles.

@@ -1,4 +1,4 @@
-"""What the admin page shows."""
+"""Contents of the admin page."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What can be done with a run, as commands and as calls to copy."""
+"""Next steps for a run, as commands and as calls to copy."""

@@ -1,4 +1,4 @@
-"""How a run that has ended trains longer."""
+"""How to train a finished run for longer."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UsageHint:
-    """What uses the model of a run.
+    """How to use the model of a run.
 
     Attributes:
         run: The run's folder.
@@ -27,7 +27,7 @@ class UsageHint:
 
     @classmethod
     def of(cls, result: TrainingResult) -> UsageHint:
-        """Return what uses the model of a run that has ended."""
+        """Return how to use the model of a run that has ended."""
         return cls(result.run, result.targets, result.few_shot)
 
     @property

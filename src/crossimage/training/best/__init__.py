@@ -1,1 +1,1 @@
-"""The best model of a run: evaluations on the way, the model that is kept, and early stopping."""
+"""The best model of a run: evaluations during training, the model kept, and early stopping."""

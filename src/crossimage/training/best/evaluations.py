@@ -1,4 +1,4 @@
-"""The evaluations of a run on its way, and the model that they choose."""
+"""Evaluations during a run, and the best model that they choose."""
 
 from __future__ import annotations
 

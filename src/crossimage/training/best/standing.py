@@ -1,4 +1,4 @@
-"""Which model of a run is the best so far, in its checkpoints and in ``RUN/validation.json``."""
+"""The best model of a run so far, kept in its checkpoints and in ``RUN/validation.json``."""
 
 from __future__ import annotations
 

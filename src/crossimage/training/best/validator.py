@@ -1,4 +1,4 @@
-"""What computes the figures of a model while it is trained."""
+"""Interface of the objects that compute the figures of a model during training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from crossimage.data.sources.folders import Domain
 from crossimage.inference.translator import Translator
 
 Validate = Callable[[Translator], Mapping[str, float]]
-"""A user's function that returns a model's figures by name, of which more is better."""
+"""A user's function that returns a model's figures by name; higher is better."""
 
 
 class Validator(ABC):

@@ -1,1 +1,1 @@
-"""Training by the clock: what is due when, how long a run takes, and how long it shall take."""
+"""Training by the clock: what is due when, and how long a run takes or may take."""

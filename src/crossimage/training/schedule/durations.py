@@ -1,4 +1,4 @@
-"""Durations: as users write them, and as they are told."""
+"""Durations: parsed from what users write, and formatted for messages."""
 
 from __future__ import annotations
 

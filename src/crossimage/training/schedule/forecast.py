@@ -23,7 +23,7 @@ _TIME = re.compile(
 
 
 def forecast(device: str, suggestion: str | None) -> Forecast:
-    """Return what says how long a new run will take.
+    """Return a sentence on how long a new run will take.
 
     Args:
         device: Where it trains, such as ``this CPU``.

@@ -1,4 +1,4 @@
-"""How many steps fit into a time: some are made on trial, timed and discarded."""
+"""Number of steps that fit into a given time, measured by steps that are then discarded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a run shall take: what users request, and what a run has recorded of it."""
+"""Requested durations of training: those of the command line, and those that a run has recorded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ C = TypeVar("C", bound=Config)
 
 @dataclass(frozen=True)
 class Request:
-    """A time that training shall take.
+    """A requested duration of training.
 
     Attributes:
         finish: Whether the time is that until the end of a run that has begun; otherwise it is that

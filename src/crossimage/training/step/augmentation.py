@@ -1,4 +1,4 @@
-"""Augmentation of what the discriminators see in a training step, and its strength from then on."""
+"""Augmentation of the images that discriminators see, and its strength over the run."""
 
 from __future__ import annotations
 

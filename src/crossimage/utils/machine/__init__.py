@@ -1,1 +1,1 @@
-"""What the machine lends to this process: cores, and threads on them."""
+"""Resources of the machine that this process may use: cores, and threads on them."""

@@ -1,4 +1,4 @@
-"""What the help of commands says."""
+"""Texts in the help of commands."""
 
 from __future__ import annotations
 

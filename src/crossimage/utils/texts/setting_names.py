@@ -1,4 +1,4 @@
-"""Names that other codebases of the field have for our settings."""
+"""Names of our settings in other codebases of the field."""
 
 from __future__ import annotations
 

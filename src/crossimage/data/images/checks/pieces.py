@@ -1,4 +1,4 @@
-"""A bound on the pieces in which a file is read, each of which costs time however small it is."""
+"""A limit on the number of reads from a file, since even the smallest read takes time."""
 
 from __future__ import annotations
 

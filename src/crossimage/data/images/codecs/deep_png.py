@@ -1,4 +1,4 @@
-"""PNG files of 16 bits, of which Pillow keeps only gray images."""
+"""PNG files of 16 bits; Pillow keeps that depth for gray images only."""
 
 from __future__ import annotations
 

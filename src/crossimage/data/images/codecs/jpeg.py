@@ -59,7 +59,7 @@ def read(path: ImageFile, image: Image.Image) -> NDArray[np.uint8] | None:
 
 
 def read_intact(path: ImageFile, image: Image.Image) -> NDArray[np.uint8] | None:
-    """Decode an upright gray or colour JPEG of which nothing is missing; None: any other.
+    """Decode a complete, upright gray or colour JPEG; None for any other.
 
     By the earlier rules Pillow, which fills in missing parts, reads those.
 
