@@ -54,3 +54,11 @@ def test_other_tables_are_one_sentence(tmp_path: Path, text: str, message: str) 
 def test_a_table_that_colours_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="gray value of its number.*one of camvid"):
         read_id_colours(str(ROOT / "docs/palettes/camvid.csv"))
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_spreadsheets_write_tables(tmp_path: Path, separator: str, encoding: str) -> None:
+    text = "id,name,r,g,b\n7,Straße,0,0,250\n9,land,0,200,0\n".replace(",", separator)
+    (tmp_path / "mine.csv").write_bytes(text.replace("\n", "\r\n").encode(encoding))
+    assert read_id_colours(str(tmp_path / "mine.csv")).names == {7: "Straße", 9: "land"}

@@ -99,7 +99,8 @@ def test_linked_files_and_folders_are_followed(tmp_path):
         save(store / "deep" / f"{number}.png")
     data = tmp_path / "data"
     (data / "train" / "own").mkdir(parents=True)
-    (data / "train" / "own" / "1.png").symlink_to(store / "deep" / "1.png")
+    save(tmp_path / "other.png")
+    (data / "train" / "own" / "1.png").symlink_to(tmp_path / "other.png")
     (data / "train" / "linked").symlink_to(store)
     expected = ["linked/deep/0.png", "linked/deep/1.png", "linked/deep/2.png", "own/1.png"]
     assert found(data / "train") == expected

@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -150,3 +151,31 @@ def test_lists_of_unequal_length_name_the_first_line_without_a_partner(tmp_path,
         ValueError, match=r"^b.txt lists 4 images and a.txt 2; .*b.txt, line 4 is the first without"
     ):
         pairs("A=a.txt,B=b.txt", EARLIER)
+
+
+def test_numbers_at_the_end_of_names_are_no_suffixes(tmp_path):
+    for number in (1, 2):
+        for folder in ("trainA", "trainB"):
+            touch(tmp_path / folder / f"{number}.png")
+            (tmp_path / folder / f"{number}.png").rename(tmp_path / folder / f"scan.00{number}")
+    a, b = align(scan_domains(str(tmp_path)))
+    assert [p.name for p in a.train] == [p.name for p in b.train] == ["scan.001", "scan.002"]
+    (tmp_path / "trainA" / "scan.001").unlink()
+    (tmp_path / "trainB" / "scan.002").unlink()
+    with pytest.raises(ValueError, match=r"scan\.002 has no partner"):
+        align(scan_domains(str(tmp_path)))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.parametrize("layout", ["train{}", "train/{}", "{}"])
+@pytest.mark.parametrize("whole", [False, True])
+def test_domains_that_links_make_the_same_are_refused(tmp_path, layout, whole):
+    a, b = (tmp_path / layout.format(letter) for letter in "AB")
+    touch(a / "1.png")
+    if whole:
+        b.symlink_to(a)
+    else:
+        b.mkdir()
+        (b / "2.png").symlink_to(a / "1.png")
+    with pytest.raises(ValueError, match="1 image is in both [aA] and [bB]"):
+        scan_domains(str(tmp_path), paired=False)

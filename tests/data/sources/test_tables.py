@@ -1,3 +1,4 @@
+import os
 import unicodedata
 
 import pytest
@@ -182,3 +183,23 @@ def test_earlier_rules_take_the_first_line_for_names_and_the_first_column_for_im
     file.write_bytes("ö".encode("cp1252"))
     with pytest.raises(ValueError, match="is not a table"):
         read_table(file, rules=1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.parametrize("again", ["x/../a.png", "./a.png", "link.png", "folder/a.png"])
+def test_an_image_may_have_one_line_however_it_is_named(put, tmp_path, again):
+    file = put("t.csv", f"file,smile\na.png,1\nx/b.png,0\n{again},0\n", "a.png", "x/b.png")
+    (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
+    (tmp_path / "folder").symlink_to(tmp_path)
+    with pytest.raises(ValueError, match=r"line 4: .* is already in line 2, with different"):
+        read_table(file)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_the_list_of_splits_is_read_like_a_table(put, tmp_path, separator, encoding):
+    file = put("t.csv", "file,smile\né.png,1\nb.png,0\n", "é.png", "b.png")
+    text = "image_id,partition\né.png,2\nb.png,0\n".replace(",", separator)
+    (tmp_path / "list_eval_partition.csv").write_bytes(text.encode(encoding))
+    table = read_table(file)
+    assert named(table.split("train")) == ["b"] and named(table.split("test")) == ["é"]

@@ -85,3 +85,13 @@ def test_missing_and_binary_tables_are_named(tmp_path: Path) -> None:
     (tmp_path / "noise.csv").write_bytes(b"\xff\xfe\x00\xd8\x81")
     with pytest.raises(ValueError, match=r"noise\.csv is not a table"):
         read_palette(tmp_path / "noise.csv")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_spreadsheets_write_tables_of_colours(
+    tmp_path: Path, separator: str, encoding: str
+) -> None:
+    text = "name,r,g,b\nStraße,128,64,128\nsky,0,0,255\n".replace(",", separator)
+    (tmp_path / "classes.csv").write_bytes(text.replace("\n", "\r\n").encode(encoding))
+    assert read_palette(tmp_path / "classes.csv").names == ("Straße", "sky")

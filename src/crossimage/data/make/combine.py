@@ -17,7 +17,7 @@ from crossimage.data.left_out import LeftOut, describe
 from crossimage.data.make.made import MadeDataset, check_apart, summarise, training_command
 from crossimage.data.make.parallel import threads
 from crossimage.data.make.photo_pairs import held_out, png_names
-from crossimage.data.sources.find import same_name
+from crossimage.data.sources.find import shared_name
 from crossimage.data.sources.folders import SPLITS, Domain, Split, find_images
 from crossimage.data.sources.side_by_side import has_shape_of
 from crossimage.utils.files import new_folder
@@ -155,7 +155,7 @@ def _by_key(domain: Domain, split: Split) -> dict[str, Path]:
     root = domain.root(split)
     for path in domain.files(split):
         below = path.relative_to(root) if root.is_dir() else Path(path.name)
-        other = found.setdefault(same_name(below.with_suffix("").as_posix()).casefold(), path)
+        other = found.setdefault(shared_name(below).casefold(), path)
         if other != path:
             raise ValueError(
                 f"{other} and {path} have the same name without suffix and case, by which images "

@@ -17,7 +17,7 @@ from crossimage.data.left_out import LeftOut, describe
 from crossimage.data.make.made import MadeDataset, check_apart, summarise
 from crossimage.data.make.parallel import threads
 from crossimage.data.near_duplicates import Fingerprint, families, find_near_duplicates, fingerprint
-from crossimage.data.sources.find import find_files, same_name, visible_folders
+from crossimage.data.sources.find import find_files, shared_name, visible_folders
 from crossimage.data.sources.split_names import split_folders
 from crossimage.utils.files import new_folder
 from crossimage.utils.progress import ProgressCallback, track
@@ -188,9 +188,8 @@ def _top(path: Path, originals: Path) -> str:
 
 def _names(paths: Sequence[Path], originals: Path) -> list[str]:
     """Return the part of each image's path that its partners in other sub-folders share."""
-    below = (path.relative_to(originals).with_suffix("") for path in paths)
-    parts = (name.parts[1:] if len(name.parts) > 1 else name.parts for name in below)
-    return [same_name("/".join(name)).casefold() for name in parts]
+    parts = (path.relative_to(originals).parts for path in paths)
+    return [shared_name(Path(*(own[1:] or own))).casefold() for own in parts]
 
 
 def _copy(path: Path, file: Path) -> None:

@@ -11,7 +11,7 @@ from crossimage.config import DataRules, Facts
 from crossimage.data.left_out import LeftOut
 from crossimage.data.sources.domains.data_set import DataSet, paths_of, read_data_set
 from crossimage.data.sources.domains.scan import scan_domains
-from crossimage.data.sources.find import same_name, visible_folders
+from crossimage.data.sources.find import shared_name, visible_folders
 from crossimage.data.sources.folders import SPLITS, Domain, Split, train_folder
 from crossimage.data.sources.split_names import split_folders
 from crossimage.labels import label_index
@@ -218,4 +218,4 @@ def _by_name(photos: Domain, split: Split) -> dict[str, Path]:
 
 
 def _key(domain: Domain, path: Path, split: Split) -> str:
-    return same_name(domain.below_root(path, split).with_suffix("").as_posix())
+    return shared_name(domain.below_root(path, split))

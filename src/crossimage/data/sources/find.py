@@ -219,6 +219,18 @@ def same_name(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def shared_name(path: Path) -> str:
+    """Return the name that images of a pair share: without suffix, in one Unicode form.
+
+    A number at the end, as in ``scan.002``, is no suffix.
+
+    Args:
+        path: The path of an image below its folder.
+    """
+    whole = path.suffix[1:].isdecimal()
+    return same_name((path if whole else path.with_suffix("")).as_posix())
+
+
 class NameIndex:
     """Files by name, regardless of the Unicode form of their names."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
 from pathlib import Path
 
 from crossimage.config import DataRules
 from crossimage.data.images.formats import EXPECTED
 from crossimage.data.sources.find import NameIndex, check_image
+from crossimage.data.sources.table_text import decoded, lines_of
 from crossimage.utils.paths import expanded
-from crossimage.utils.reading import read_data
 from crossimage.utils.texts.shown import cut
 
 
@@ -39,13 +38,8 @@ def list_entries(file: Path) -> list[tuple[int, str]]:
     """
     if not file.is_file():
         raise FileNotFoundError(f"there is no list file {file}; expected one image path per line")
-    try:
-        content = read_data(file)
-        marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as of PowerShell
-        lines = content.decode("utf-16" if marked else "utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise ValueError(f"{file} is not a text file; expected one image path per line") from None
-    texts = ((number, line.strip()) for number, line in enumerate(lines, start=1))
+    content, _ = decoded(file, "a text file", "one image path per line")
+    texts = ((number, line.strip()) for number, line in enumerate(lines_of(content), start=1))
     entries = [(number, text) for number, text in texts if text and not text.startswith("#")]
     if not entries:
         raise ValueError(f"{file} lists no images; expected one path per line")
@@ -66,8 +60,10 @@ def find_entry(file: Path, number: int, text: str, index: NameIndex, rules: Data
         FileNotFoundError: There is no such file.
         ValueError: The file is not an image.
     """
-    named = expanded(Path(text))
-    path = index.find(file.parent / named) or index.find(named)
+    spellings = [text, text.replace("\\", "/")] if "\\" in text else [text]  # as on Windows
+    named = [expanded(Path(spelling)) for spelling in spellings]
+    candidates = (path for name in named for path in (file.parent / name, name))
+    path = next(filter(None, map(index.find, candidates)), None)
     if path is None or not path.is_file():
         raise FileNotFoundError(f"{file}, line {number}: there is no file {cut(text)}")
     if not check_image(path, rules):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from crossimage.config import DataRules
 from crossimage.data.images.pixels import ImageError
-from crossimage.data.sources.find import same_name
+from crossimage.data.sources.find import same_name, shared_name
 from crossimage.data.sources.folders import SPLITS, Domain, Split
 
 
@@ -123,14 +123,13 @@ def _own_names(domain: Domain, split: Split) -> list[str]:
     if domain.lines and split == "train":
         position = {line: str(number) for number, line in enumerate(sorted(domain.lines))}
         return [position[line] for line in domain.lines]
-    names = (_shared_part(domain, path, split) for path in files)
-    return [same_name(name) for name in names]
+    return [_shared_part(domain, path, split) for path in files]
 
 
 def _shared_part(domain: Domain, path: Path, split: Split) -> str:
     """Return the part of an image's path that its partners share."""
     name = domain.below_root(path, split)
-    shared = (name if domain.half is not None else name.with_suffix("")).as_posix()
+    shared = same_name(name.as_posix()) if domain.half is not None else shared_name(name)
     return shared.removesuffix(f".{domain.part}") if domain.part else shared
 
 

@@ -167,12 +167,8 @@ def tables_of_splits(tables: Sequence[Path]) -> dict[SplitName, Path] | None:
 
 
 def _lines(partition: Path) -> Iterator[list[str]]:
-    text = read_text(partition).text
-    if partition.suffix.lower() == ".csv":
-        try:
-            for cells in csv.reader(text.splitlines()):
-                yield [cell.strip() for cell in cells]
-        except csv.Error as error:
-            raise ValueError(f"{partition} is not a table ({error}); expected CSV") from None
-    else:
-        yield from (line.split() for line in text.splitlines())
+    try:
+        for _, cells in read_text(partition).lines():
+            yield [cell.strip() for cell in cells]
+    except csv.Error as error:
+        raise ValueError(f"{partition} is not a table ({error}); expected CSV") from None

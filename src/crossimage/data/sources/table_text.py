@@ -68,14 +68,23 @@ def read_text(file: Path) -> TableText:
     Raises:
         ValueError: The file is not text, or its encoding is unclear.
     """
-    text, encoding = _decode(file, read_data(file))
+    text, encoding = decoded(file, "a table", "a text file such as CSV")
     mark = re.match(r"sep=(.)\r?\n", text)
     if mark and mark[1] in _SEPARATORS:
         return TableText(text[mark.end() :], encoding, mark[1], skipped=1)
     return TableText(text, encoding, _separator(text, file.suffix.lower() in (".csv", ".tsv")))
 
 
-def _decode(file: Path, content: bytes) -> tuple[str, str]:
+def decoded(file: Path, kind: str, expected: str) -> tuple[str, str]:
+    """Return the text of a file and the name of its encoding; see :func:`read_text`.
+
+    Args:
+        file: The file.
+        kind: What it is meant to be, for error messages.
+        expected: What it is expected to hold.
+    """
+    content = read_data(file)
+    refusal = f"{file} is not {kind}; expected {expected}"
     try:
         for mark, codec, name in _MARKS:
             if content.startswith(mark):
@@ -84,10 +93,10 @@ def _decode(file: Path, content: bytes) -> tuple[str, str]:
             # every other byte of a text's ASCII characters is zero
             odd, even = content[1::2].count(0), content[::2].count(0)
             if len(content) % 2 or max(odd, even) < len(content) // 4 or min(odd, even):
-                raise ValueError(f"{file} is not a table; expected a text file such as CSV")
+                raise ValueError(refusal)
             return content.decode("utf-16-le" if odd else "utf-16-be"), "UTF-16"
     except UnicodeDecodeError:
-        raise ValueError(f"{file} is not a table; expected a text file such as CSV") from None
+        raise ValueError(refusal) from None
     for codec, name in (("utf-8", "UTF-8"), ("cp1252", "Windows-1252")):
         try:
             text = content.decode(codec)
@@ -110,9 +119,14 @@ def _western(text: str) -> bool:
     )
 
 
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text, which end with LF, CR or both, and with nothing else."""
+    return re.split(r"\r\n|\r|\n", text)
+
+
 def _split(text: str, separator: str) -> Iterator[Line]:
     if separator == WHITESPACE:
-        yield from enumerate((line.split() for line in text.splitlines()), start=1)
+        yield from enumerate((line.split() for line in lines_of(text)), start=1)
         return
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
     for cells in reader:
@@ -140,5 +154,5 @@ def _separator(text: str, comma_separated: bool) -> str:
     agreement, _, separator = best
     if separator and (comma_separated or agreement >= 0.5):
         return separator
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    first = next((line for line in lines_of(text) if line.strip()), "")
     return "," if comma_separated and len(first.split()) < 2 else WHITESPACE

@@ -26,6 +26,7 @@ from crossimage.data.sources.partition import (
 )
 from crossimage.data.sources.split_names import SplitName, split_folders
 from crossimage.data.sources.table_text import WHITESPACE, Line, TableText, read_text
+from crossimage.utils.paths import RealPaths
 from crossimage.utils.reading import open_data
 from crossimage.utils.reading import read_text as read_encoded
 from crossimage.utils.texts.shown import LONGEST, cut
@@ -262,9 +263,12 @@ def _column_names(file: Path, header: Line, rules: DataRules) -> tuple[list[str]
 
 
 def _refuse_repeated(file: Path, rows: Sequence[AttributeRow]) -> None:
-    """Refuse two rows, sorted by path, of the same image."""
-    for one, other in zip(rows, rows[1:], strict=False):
-        if one.path == other.path:
+    """Refuse two rows of the same image, whatever links lead to it."""
+    known: dict[str, AttributeRow] = {}
+    real = RealPaths()
+    for other in rows:
+        one = known.setdefault(real.of(other.path), other)
+        if one is not other:
             first, second = sorted((one.line, other.line))
             values = "the same" if one.cells == other.cells else "different"
             raise ValueError(

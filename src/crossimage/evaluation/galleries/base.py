@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from crossimage.data.images.files import probe
+from crossimage.data.sources.find import shared_name
 from crossimage.evaluation.galleries.checks import gray_on_one_side, jpegs_on_one_side
 from crossimage.evaluation.galleries.images import ImageStream, images_in, prefetch, read_rgb
 from crossimage.evaluation.galleries.moments import Moments, read_moments
@@ -277,7 +278,7 @@ def _different_sizes(result: Path, real: Path) -> list[str]:
 
 
 def _name(path: Path, root: Path) -> str:
-    return path.relative_to(root).with_suffix("").as_posix()
+    return shared_name(path.relative_to(root))
 
 
 def _stacked(images: list[Tensor], paths: tuple[Path, ...]) -> Tensor:

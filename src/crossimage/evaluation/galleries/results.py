@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from crossimage.data.images.formats import EXPECTED
 from crossimage.data.left_out import LeftOut, describe
-from crossimage.data.sources.find import find_results
+from crossimage.data.sources.find import find_results, shared_name
 from crossimage.evaluation.galleries.official import OfficialFile, official_results, targets_of
 from crossimage.utils.manifest import RESULT, Entry, from_earlier_runs
 from crossimage.utils.names import did_you_mean, look_up, near_path_hint
@@ -231,4 +231,4 @@ def _title(target: object) -> str:
 
 
 def _name(path: Path, root: Path) -> str:
-    return path.relative_to(root).with_suffix("").as_posix()
+    return shared_name(path.relative_to(root))

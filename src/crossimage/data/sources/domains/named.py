@@ -26,6 +26,8 @@ from crossimage.data.sources.folders import (
 from crossimage.data.sources.split_names import one_of, split_folders, split_of
 from crossimage.data.stores.addresses import store_address
 from crossimage.utils.names import near_path_hint
+from crossimage.utils.paths import RealPaths
+from crossimage.utils.texts.counts import counted, verb
 
 _LISTS = (".txt", ".lst", ".list")
 
@@ -147,17 +149,19 @@ def check_apart(domains: Sequence[Domain], data: str) -> None:
         ValueError: An image is in several domains.
     """
     owners: dict[str, tuple[str, Path]] = {}
+    real = RealPaths()
     shared: list[tuple[Path, str, str]] = []
     for domain in domains:
         for path in () if domain.lines else domain.train:
-            other, _ = owners.setdefault(os.path.realpath(path), (domain.name, path))
+            other, _ = owners.setdefault(real.of(path), (domain.name, path))
             if other != domain.name:
                 shared.append((path, other, domain.name))
     if shared:
-        path, one, other = shared[0]
+        (path, one, other), count = shared[0], len(shared)
         raise ValueError(
-            f"{data}: {len(shared):,} images are in both {one} and {other}, such as {path}; give "
-            "each domain a folder of its own, neither the other's nor inside it"
+            f"{data}: {counted(count, 'image')} {verb(count, 'are')} in both {one} and {other}, "
+            f"such as {path}; give each domain a folder of its own, neither the other's nor inside "
+            "it"
         )
 
 

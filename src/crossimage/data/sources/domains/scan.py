@@ -96,7 +96,7 @@ def scan_domains(
         )
     elif names and len(names) == len(domains):
         domains = tuple(replace(d, name=n) for d, n in zip(domains, names, strict=True))
-    if rules == 3 and chosen and (not isinstance(given, str) or not train_folder(Path(given))):
+    if rules == 3 and all(domain.half is None for domain in domains):
         check_apart(domains, text)
     return domains
 
