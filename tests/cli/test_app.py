@@ -35,7 +35,7 @@ def test_help_and_recipes_need_no_torch() -> None:
 def _impossible(run: str, folder: Path) -> list[tuple[list[str], str]]:
     """Return commands with impossible numbers and missing files, and what is said about them."""
     (folder / "in").mkdir()
-    there, none = f"{folder}/in", f"{folder}/none"
+    there, none, file = f"{folder}/in", f"{folder}/none", f"{run}/config.yaml"
     whole = {
         "translate": [run, there, "--out", "o"],
         "sample": [run, "--out", "o"],
@@ -86,6 +86,15 @@ def _impossible(run: str, folder: Path) -> list[tuple[list[str], str]]:
         (["translate", run, there, "--out", "o", "--format", "gfi"], "format 'gfi' is unknown"),
         (["translate", run, there, "--out", "o", "--truncation", "3"], "truncation must be"),
         (["translate", run, there, "--out", "o", "--memory", "lots"], "found 'lots', expected an"),
+        (["translate", run, there, "--out", file], f"{file} is a file; expected a folder for"),
+        (["translate", run, there, "--out", "o.png"], "o.png is named like an image; expected a"),
+        (["sample", run, "--out", file], f"{file} is a file; expected a folder for"),
+        (["video", run, there, "--out", "o.mp5"], "films are written as .mp4, .m4v, .mov"),
+        (["evaluate", "ablate", "munot", "--data", there, "--out", "o"], "did you mean 'munit'?"),
+        (["evaluate", "ablate", "munit", "--data", none, "--out", "o"], f"there is no {none}"),
+        (["evaluate", "--fake", str(folder)], "holds no images"),
+        (["data", "make", "edgse", "--out", "o"], "did you mean 'edges'?"),
+        (["train", "munit", "--data", there, "--finish", "9m"], "runs holds no run that --finish"),
         (["video", run, none, "--out", "o.mp4"], f"there is no {none}; expected a film"),
         (["ledger", none], f"there is no {none}; expected the folder of results"),
         (["ledger", f"{none}/%06d.tar"], f"there is no {none}; expected the folder of results"),
@@ -163,7 +172,9 @@ def test_what_is_misspelt_is_named_without_torch(tmp_path: Path) -> None:
         "    assert main(arguments) == 2\n"
         "assert 'torch' not in sys.modules"
     )
-    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=tmp_path
+    )
     assert not done.returncode, done.stderr
     for line, (arguments, said) in zip(done.stderr.splitlines(), wrong, strict=True):
         assert said in line, arguments

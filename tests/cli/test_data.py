@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from crossimage.cli.data import MAKERS, find_makers
 from crossimage.methods.munit import MUNIT
 from tests.cli.conftest import crossimage
 from tests.data.films.films import write_film
@@ -94,6 +95,7 @@ def test_data_make_digits(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     assert "--from is empty" in expect("mnist2usps", "--from", "")
     assert "holds no mnist; expected the files" in expect("mnist2usps", "--from", tmp_path)
     assert "did you mean 'svhn2mnist'" in expect("svhn2mnst")
+    assert sorted(MAKERS) == sorted(find_makers())
 
     images, labels = np.zeros((20, 16, 16), np.uint8), np.arange(20) % 10
     np.savez(

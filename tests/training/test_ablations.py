@@ -89,7 +89,7 @@ def test_settings_for_all_win_over_those_of_a_variant(
 ) -> None:
     calls: list[tuple[Any, ...]] = []
     monkeypatch.setattr(
-        "crossimage.training.ablations.run_training",
+        "crossimage.training.run.run_training",
         lambda *arguments, listener, validator: calls.append(arguments),
     )
     variants = [

@@ -20,7 +20,7 @@ from crossimage.cli import evaluate as cli_evaluate
 from crossimage.cli.checkpoints import import_, run_import
 from crossimage.cli.commands import Commands
 from crossimage.cli.completion import completer
-from crossimage.cli.data import data_app, find_makers, print_maker_help
+from crossimage.cli.data import MAKERS, data_app, print_maker_help
 from crossimage.cli.export import export, push
 from crossimage.cli.overrides import collect_settings
 from crossimage.cli.runs import compare, info, runs
@@ -155,7 +155,7 @@ def _run(arguments: list[str]) -> int:
         return cli_evaluate.main(arguments[1:])
     else:
         asks = {"-h", "--help"} & set(arguments[3:])
-        if asks and arguments[:2] == ["data", "make"] and arguments[2] in find_makers():
+        if asks and arguments[:2] == ["data", "make"] and arguments[2] in MAKERS:
             print_maker_help(arguments[2])
         if arguments[:1] in (["translate"], ["export"]):
             arguments = collect_settings(arguments, ("--same-style", "--skip-existing"))

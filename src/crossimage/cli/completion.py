@@ -14,6 +14,7 @@ from tyro.conf import Positional
 
 from crossimage.checkpoints.addresses import builtin_names
 from crossimage.cli.commands import Command, Commands
+from crossimage.cli.data import MAKERS
 from crossimage.cli.evaluate import COMMANDS as EVALUATIONS
 from crossimage.evaluation.metrics import METRICS
 from crossimage.recipes.described import describe, literals
@@ -38,6 +39,7 @@ _crossimage() {
     compadd -S '' -- ${(M)words_found:#*=}
     compadd -- ${words_found:#*=}
   else
+    compset -P '--*='
     _files
   fi
 }
@@ -49,7 +51,10 @@ function __crossimage
   if count $found >/dev/null
     printf '%s\n' $found
   else
-    __fish_complete_path (commandline -ct)
+    set -l option (string match -r -- '^(?:--[^=]*=)?' (commandline -ct))
+    for path in (__fish_complete_path (string replace -- "$option" '' (commandline -ct)))
+      printf '%s\n' $option$path
+    end
   end
 end
 complete -c crossimage -f -a '(__crossimage)'
@@ -128,7 +133,7 @@ def complete(line: str, commands: Commands) -> list[str]:
         found = _recipes() if recipe is None else _settings(recipe, current)
         return _starting(current, [*options, "--help", *found])
     if group.__name__ == "data_make" and not named:
-        return _starting(current, [*options, "--help", *_makers()])
+        return _starting(current, [*options, "--help", *MAKERS])
     if group.__name__ == "evaluate" and not named:
         return _starting(current, [*options, "--help", *EVALUATIONS])
     positional = next(iter(inspect.signature(group).parameters), "")
@@ -182,12 +187,6 @@ def _recipes() -> list[str]:
 
     recipes = [name for name, _ in list_recipes()]
     return sorted({name.partition("/")[0] for name in recipes}) + recipes
-
-
-def _makers() -> list[str]:
-    from crossimage.cli.data import find_makers
-
-    return list(find_makers())
 
 
 def _settings(recipe: str, current: str) -> list[str]:

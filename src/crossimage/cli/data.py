@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_type_hints
 
 import tyro
 from tyro.conf import Positional
@@ -20,7 +20,7 @@ from crossimage.cli.arguments import (
 )
 from crossimage.cli.commands import Commands, with_plain_help
 from crossimage.cli.early import check_counts, check_data, check_paths
-from crossimage.cli.train import configured
+from crossimage.cli.train import configured, settings_of
 from crossimage.data.sources.domains.data_set import read_data_set
 from crossimage.utils.names import did_you_mean
 from crossimage.utils.paths import as_path
@@ -29,6 +29,14 @@ from crossimage.utils.streams import print_error, print_line
 
 if TYPE_CHECKING:
     from crossimage.data.make.made import MadeDataset
+
+MAKERS = (
+    "edges", "grey", "holes", "sketches", "blur", "noise", "small", "labels", "combine", "split",
+    "frames", "outlines", "outline_pairs", "object_kinds", "object_styles", "noise_sketches",
+    "mnist2usps", "usps2mnist", "svhn2mnist", "mnist2mnistm", "mnistm2mnist", "mnist", "fashion",
+    "fashion_classes",
+)  # fmt: skip
+"""The data sets that can be made, in the order of the help; importing what makes them is slow."""
 
 data_app = Commands("Inspect a data set, or make one.")
 
@@ -65,9 +73,16 @@ def data_inspect(
         words = tuple(settings[named:])
         overrides = parse_overrides(words)
         recipe = settings[0] if named else None
-        method, config = configured(recipe, overrides)
+        if recipe is not None:
+            settings_of(recipe, overrides)  # its mistakes are told before those of the data
 
     read_data_set(data)  # what is no data set at all is a mistake in the arguments
+    try:
+        check_data(data, "")
+    except (ValueError, OSError) as error:
+        _refuse(error)
+    if settings:
+        method, config = configured(recipe, overrides)
     known: dict[str, Any] = {}
     if method:
         known = {
@@ -77,7 +92,6 @@ def data_inspect(
             "flexible": "domains" not in overrides and not method.has_direction(config),
         }
     try:
-        check_data(data, "")
         from crossimage.data.data_report import print_report
         from crossimage.doctor.examination import examine
         from crossimage.doctor.report import sentences, write_report
@@ -88,10 +102,8 @@ def data_inspect(
                 data, recipe, method, config, overrides, known=known, words=words,
                 estimate=not no_estimate, progress=progress,
             )  # fmt: skip
-    except (ValueError, OSError) as error:  # not what the method trains on, or not there
-        print_error(f"crossimage: {failed_read(error) or error}")
-        print_line("Training would stop: 1 problem.")
-        raise SystemExit(1) from error
+    except (ValueError, OSError) as error:  # not what the method trains on
+        _refuse(error)
     diagnosis = examination.diagnosis
     diagnosis.report.problems[:] = diagnosis.problems
     print_report(diagnosis.report)
@@ -102,6 +114,13 @@ def data_inspect(
         print_line(f"report: {as_path(out, '--out') / 'report.html'}")
     if diagnosis.problems:
         raise SystemExit(1)
+
+
+def _refuse(error: Exception) -> NoReturn:
+    """Report data that can't be inspected, and exit."""
+    print_error(f"crossimage: {failed_read(error) or error}")
+    print_line("Training would stop: 1 problem.")
+    raise SystemExit(1) from error
 
 
 @data_app.named("make")
@@ -176,10 +195,11 @@ def data_make(
     limit_pixels(max_pixels)
     check_paths(**{"from": originals}, photos=photos, a=a, b=b, film=film, hed=hed)
     check_counts(size=size, workers=workers)
+    folder = as_path(out, "--out")
+    if name not in MAKERS:
+        hint = did_you_mean(name, MAKERS)
+        raise ValueError(f"unknown data set '{name}', expected one of {', '.join(MAKERS)}{hint}")
     makers = find_makers()
-    if name not in makers:
-        hint = did_you_mean(name, makers)
-        raise ValueError(f"unknown data set '{name}', expected one of {', '.join(makers)}{hint}")
     given: dict[str, Any] = {
         "originals": None if originals is None else as_path(originals, "--from"),
         "photos": None if photos is None else as_path(photos, "--photos"),
@@ -211,7 +231,7 @@ def data_make(
     with StderrProgress() as progress:
         if "progress" in taken:
             options["progress"] = progress
-        made = makers[name](as_path(out, "--out"), **options)
+        made = makers[name](folder, **options)
     print_line(f"{name} written to {out}: {made.summary}")
     print_line(f"next: {made.following}")
 

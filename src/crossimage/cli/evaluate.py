@@ -94,6 +94,10 @@ def evaluate(
     check_paths(fake=fake, real=real, film=film, study=study)
     if runs and data is None and film is None and fake is None and real is None:
         raise ValueError(NO_DATA)
+    if fake is not None and real is None and film is None and not runs and data is None:
+        from crossimage.evaluation.galleries.results import real_beside
+
+        real_beside(as_path(fake, "--fake"), options.to)
     use_threads(threads, options.device)
     _evaluate(
         runs, data=data, fake=fake, real=real, film=film, study=study, out=out, options=options,
@@ -309,13 +313,14 @@ def _ablate(
 ) -> None:
     options.check()
     check_early(device=options.device)
-    check_data(data)
-    from crossimage.cli.console import ConsoleListener
     from crossimage.training.ablations import check_variants, find_variants, train_variant
-    from crossimage.validation.by_metric import by_metric
 
     shared = parse_overrides([*(word for word in recipes if "=" in word), *settings])
     variants = find_variants([word for word in recipes if "=" not in word])
+    check_data(data)
+    from crossimage.cli.console import ConsoleListener
+    from crossimage.validation.by_metric import by_metric
+
     check_variants(variants, shared)
     for variant in variants:
         listener = ConsoleListener()

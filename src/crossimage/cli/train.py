@@ -17,6 +17,7 @@ from crossimage.cli.arguments import NUMBERS, MaxPixels, limit_pixels
 from crossimage.cli.commands import with_plain_help
 from crossimage.cli.early import check_data
 from crossimage.data.sources.domains.data_set import as_text
+from crossimage.training.run_names import PARENT
 from crossimage.training.schedule.request import Request
 from crossimage.utils.machine.slurm import adopt_slurm_tasks
 from crossimage.utils.names import check_device_name
@@ -100,12 +101,14 @@ def run_train(arguments: list[str]) -> int:
     with resumed as (words, folder):
         # mistakes are named before PyTorch is loaded, as far as they can be seen without
         if known["recipe"] is not None:
-            _settings_of(known["recipe"], overrides)
+            settings_of(known["recipe"], overrides)
         check_device_name(known["device"])
         _check_complete(known)
         request = Request.read(known["budget"], known["finish"], overrides)
-        if request and request.finish and known["out"] and not newest_checkpoint(known["out"]):
-            raise request.refuse_finish(known["out"])
+        if request and request.finish:
+            out = known["out"]
+            if not any(map(newest_checkpoint, [out] if out else PARENT.glob("*"))):
+                raise request.refuse_finish(out or PARENT)
         check_data(known["data"], moved=bool(run))
         from crossimage.checkpoints.addresses import model_path
         from crossimage.cli.console import ConsoleListener
@@ -125,7 +128,7 @@ def run_train(arguments: list[str]) -> int:
         return listener.report(result)
 
 
-def _settings_of(recipe: str, overrides: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def settings_of(recipe: str, overrides: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return a recipe's method and settings, refusing unknown ones and those that override them.
 
     Raises:
@@ -227,7 +230,7 @@ def _print_settings(recipe: str) -> None:
     """Print every setting of a recipe's method, its value in the recipe and its meaning."""
     from crossimage.recipes.described import describe
 
-    settings = describe(*_settings_of(recipe, {}), recipe)
+    settings = describe(*settings_of(recipe, {}), recipe)
     print(f"usage: crossimage train {recipe} --data DIR [--out RUN] [OPTIONS] [key=value ...]\n")
     print("`crossimage train --help` describes the options, such as --budget and --finish.\n")
     print("Settings with their values in this recipe; change them as key=value or --key value:\n")
@@ -254,7 +257,7 @@ def configured(recipe: str | None, overrides: dict[str, Any] | None = None) -> t
 
     if recipe is None:
         return None, build(Config, overrides or {})
-    method, settings = _settings_of(recipe, overrides or {})
+    method, settings = settings_of(recipe, overrides or {})
     from crossimage.methods import find_method
 
     cls = find_method(method, recipe)

@@ -22,6 +22,7 @@ from crossimage.data.stores.missing import missing
 from crossimage.utils.paths import as_path
 from crossimage.utils.progress import StderrProgress
 from crossimage.utils.streams import print_error, printable
+from crossimage.video.suffixes import check_suffix
 
 Film = Annotated[str, tyro.conf.arg(metavar="FILM")]
 
@@ -87,6 +88,7 @@ def video(
     check_counts(batch_size=batch_size, size=size)
     check_inputs(reference, "a reference", "--reference")
     source, result = as_path(film, "the path of the film"), as_path(out, "--out")
+    check_suffix(result)
     if not source.exists():
         raise missing(film, advice="expected a film or a folder of numbered frames")
     from crossimage.inference.load import load

@@ -23,6 +23,23 @@ _FLOATING = (".pfm",)  # files of floating-point values that are not written
 _ABLE = {"16": DEEP, "float": TIFF}
 
 
+def check_folder(out: Path) -> None:
+    """Refuse a path for results that is a file, or that is meant to be one.
+
+    Raises:
+        ValueError: It is a file, or would be a new folder named like an image.
+    """
+    if out.is_dir():
+        return
+    if out.exists():
+        raise ValueError(f"{out} is a file; expected a folder for the results")
+    if out.suffix.lower() in EXTENSIONS:
+        raise ValueError(
+            f"{out} is named like an image; expected a folder for the results, which keep the "
+            "names of the inputs, such as results"
+        )
+
+
 def check_types(format: str | None, depth: ResultDepth, alpha: Opacity) -> None:
     """Check that results of a type can hold what is asked for.
 

@@ -24,16 +24,6 @@ SHEET = "sheet.png"
 """Name of the contact sheet that is written next to the outputs."""
 
 
-def check_folder(out: Path) -> None:
-    """Refuse a path for outputs that is a file.
-
-    Raises:
-        ValueError: It is a file.
-    """
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"{out} is a file; expected a folder for the results")
-
-
 class Original(NamedTuple):
     """The properties of an input that its results keep.
 

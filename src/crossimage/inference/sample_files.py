@@ -12,8 +12,8 @@ from torch import Tensor
 from crossimage.data.images.writing import fill_image
 from crossimage.inference.files.records import Records
 from crossimage.inference.files.results import FolderResults, WrittenFile
-from crossimage.inference.output_types import suffix_of
-from crossimage.inference.outputs import SHEET, check_folder, report_progress
+from crossimage.inference.output_types import check_folder, suffix_of
+from crossimage.inference.outputs import SHEET, report_progress
 from crossimage.inference.predictor import Predictor
 from crossimage.utils.manifest import NAME, Entry
 from crossimage.utils.manifest import SHEET as SHEET_KIND

@@ -7,21 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from crossimage.config import build
 from crossimage.data.sources.domains.data_set import DataSet
-from crossimage.methods import find_method
 from crossimage.recipes import resolve
-from crossimage.training.best.validator import Validator
 from crossimage.training.listener import Listener
 from crossimage.training.result import TrainingResult
-from crossimage.training.run import run_training
 from crossimage.utils.paths import expanded
 from crossimage.utils.texts.shown import cut
 from crossimage.utils.texts.yaml_text import parse_yaml, read_yaml_text
+
+if TYPE_CHECKING:
+    from crossimage.training.best.validator import Validator  # which imports PyTorch
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -118,6 +118,8 @@ def check_variants(variants: Sequence[Variant], overrides: Mapping[str, Any]) ->
     Raises:
         ValueError: The settings of a variant cannot be used.
     """
+    from crossimage.methods import find_method  # which imports PyTorch
+
     for variant in variants:
         method, settings = resolve(variant.recipe)
         config = find_method(method, variant.recipe).Config
@@ -146,6 +148,8 @@ def train_variant(
         ValueError: The settings or the data cannot be used, or the training diverged.
         FileNotFoundError: A file is missing.
     """
+    from crossimage.training.run import run_training  # which imports PyTorch
+
     settings = _merged(variant.settings, overrides)
     return run_training(
         variant.recipe, data, out / variant.folder, settings, validator=validator, listener=listener

@@ -19,8 +19,6 @@ from crossimage.video.film import FilmInfo, FilmSource, Frame
 from crossimage.video.gif_blocks import check_gif, common_palette, gif_data
 from crossimage.video.parts_of_images import lost, packed, unpacked
 
-SUFFIXES = (".gif", ".webp")
-
 _QUICK, _SLOWED = 10, 100
 """Frames of up to 10 ms are shown for 100 ms, as by browsers."""
 _LEAST, _MOST = 2, 65535  # hundredths of a second that a GIF shows a frame

@@ -17,9 +17,7 @@ from crossimage.utils.reading import read_data
 from crossimage.video.encoding import Encoder, packets
 from crossimage.video.film import FilmSource, Frame
 from crossimage.video.reading import FilmFile
-
-FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
-"""FFmpeg's names of the formats of results, by suffix."""
+from crossimage.video.suffixes import FORMATS
 
 _COPIED = ("audio", "subtitle")
 """Types of streams whose packets are copied."""

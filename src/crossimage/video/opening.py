@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from crossimage.utils.progress import ProgressCallback
-from crossimage.video.animations import SUFFIXES, Animation, AnimationSink, is_animation
+from crossimage.video.animations import Animation, AnimationSink, is_animation
 from crossimage.video.film import FilmSink, FilmSource
-from crossimage.video.joining import FORMATS, FilmFileSink
+from crossimage.video.joining import FilmFileSink
 from crossimage.video.numbered import FrameFolder, FrameFolderSink
 from crossimage.video.parts import drop_parts
 from crossimage.video.reading import FilmFile
+from crossimage.video.suffixes import ANIMATIONS, check_suffix
 
 
 def open_source(path: Path, progress: ProgressCallback | None = None) -> FilmSource:
@@ -37,12 +38,7 @@ def check_out(out: Path) -> None:
     Raises:
         ValueError: No kind of film has its suffix, or it would replace a folder.
     """
-    known = [*FORMATS, *SUFFIXES]
-    if out.suffix and out.suffix.lower() not in known:
-        raise ValueError(
-            f"{out} has the suffix {out.suffix}; films are written as {', '.join(known)}, and "
-            "folders of frames without a suffix"
-        )
+    check_suffix(out)
     if out.is_dir() and (out.suffix or any(out.iterdir())):
         if not out.suffix:
             drop_parts(out)
@@ -68,6 +64,6 @@ def open_sink(out: Path, source: FilmSource) -> FilmSink:
     check_out(out)
     if not out.suffix:
         return FrameFolderSink(out, source)
-    if out.suffix.lower() in SUFFIXES:
+    if out.suffix.lower() in ANIMATIONS:
         return AnimationSink(out, source)
     return FilmFileSink(out, source)

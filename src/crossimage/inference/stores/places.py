@@ -6,7 +6,7 @@ from pathlib import Path
 
 from crossimage.data.stores.addresses import local_path, store_address
 from crossimage.inference.files.results import FolderResults, Results
-from crossimage.inference.outputs import check_folder
+from crossimage.inference.output_types import check_folder
 from crossimage.inference.stores.results import StoreResults
 from crossimage.inference.stores.shards import PATTERN, ShardResults
 

@@ -40,7 +40,7 @@ class Request:
         """Return the error of a folder that holds no run that could be ended."""
         return ValueError(
             f"{run} holds no run that {self} could end; use --budget {option(self.seconds)} for a "
-            "new run of that length"
+            f"new run of that length, or `crossimage train --resume RUN {self}` for another run"
         )
 
     @classmethod
