@@ -1,6 +1,6 @@
 import pytest
 
-from crossimage.cli.overrides import collect_settings, parse_overrides
+from crossimage.cli.overrides import collect_settings, options_last, parse_overrides
 from crossimage.config import Config, build
 
 
@@ -54,3 +54,17 @@ def test_settings_among_the_arguments_of_a_model_are_collected(tmp_path, monkeyp
     ]  # fmt: skip
     assert collect_settings(["run", "--set", "k=1", "k2=2"]) == ["run", "--set", "k=1", "k2=2"]
     assert collect_settings(["run", "in.png"]) == ["run", "in.png"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "a=x,b=y munit crop=32 --no-estimate --out o",
+        "a=x,b=y --no-estimate munit --out o crop=32",
+        "--no-estimate a=x,b=y --out o munit crop=32",
+        "a=x,b=y munit --no-estimate crop=32 --out o",
+    ],
+)
+def test_options_may_stand_between_settings(arguments: str) -> None:
+    moved = options_last(arguments.split(), ("--no-estimate",))
+    assert moved == ["a=x,b=y", "munit", "crop=32", "--no-estimate", "--out", "o"]

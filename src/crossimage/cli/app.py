@@ -22,7 +22,7 @@ from crossimage.cli.commands import Commands
 from crossimage.cli.completion import completer
 from crossimage.cli.data import MAKERS, data_app, print_maker_help
 from crossimage.cli.export import export, push
-from crossimage.cli.overrides import collect_settings
+from crossimage.cli.overrides import collect_settings, options_last
 from crossimage.cli.runs import compare, info, runs
 from crossimage.cli.serve import demo, serve
 from crossimage.cli.study import study_app
@@ -161,6 +161,8 @@ def _run(arguments: list[str]) -> int:
             arguments = collect_settings(arguments, ("--same-style", "--skip-existing"))
         if arguments[:1] == ["video"]:
             arguments = collect_settings(arguments, ("--side-by-side",))
+        if arguments[:2] == ["data", "inspect"]:
+            arguments = options_last(arguments, ("--no-estimate",))
         app.run(arguments)
     return 0
 

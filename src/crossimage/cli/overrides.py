@@ -34,6 +34,23 @@ def collect_settings(arguments: Iterable[str], flags: Sequence[str] = ()) -> lis
     return [*rest, "--set", *settings] if settings else rest
 
 
+def options_last(arguments: Iterable[str], flags: Sequence[str]) -> list[str]:
+    """Move options and their values behind all other arguments, which may then follow options.
+
+    Args:
+        arguments: The arguments of a command.
+        flags: Options that take no value.
+    """
+    others: list[str] = []
+    options: list[str] = []
+    last = ""
+    for argument in arguments:
+        is_value = last.startswith("--") and "=" not in last and last not in flags
+        (options if is_value or argument.startswith("-") else others).append(argument)
+        last = "" if is_value else argument
+    return [*others, *options]
+
+
 def parse_overrides(arguments: Iterable[str]) -> dict[str, Any]:
     """Parse ``key=value``, ``--key=value`` and ``--key value`` into a nested mapping.
 
