@@ -49,6 +49,8 @@ def info(path: ImageFile, image: Image.Image) -> ImageInfo:
     check_size(path, width, height, channels * value_bytes)
     if _orientation_of(path, image) > 4:
         width, height = height, width
+    if image.format == "JPEG2000" and (profile := jpeg2000.profile(path)):
+        image.info["icc_profile"] = profile  # Pillow leaves it out
     ignored = problem(image.info.get("icc_profile"), _profile_mode(image)) or _other_gamma(image)
     if deep:
         return ImageInfo(

@@ -1,7 +1,10 @@
-"""JPEG 2000 of more than 8 bits."""
+"""JPEG 2000 of more than 8 bits, and with colour profiles."""
+
+import struct
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 
 from crossimage.data.images.files import ImageError, probe, read_image
@@ -36,3 +39,25 @@ def test_deep_colours_need_a_package(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "imagecodecs", None)
     with pytest.raises(ImageError, match=r"12 bits, .*`pip install 'crossimage\[formats\]'"):
         read_image(tmp_path / "x.jp2")
+
+
+@pytest.mark.parametrize("bits", [8, 12])
+@pytest.mark.parametrize("way", [2, 3])
+def test_the_embedded_profile_is_followed(tmp_path, bits, way):
+    codecs = pytest.importorskip("imagecodecs")
+    wide = codecs.cms_profile("adobergb")
+    values = RNG.integers(0, 2**bits, (6, 8, 3)).astype(np.uint8 if bits == 8 else np.uint16)
+    data = codecs.jpeg2k_encode(values, level=0, bitspersample=bits, reversible=True)
+    at = data.index(b"jp2h") - 4
+    old = data[data.index(b"colr") - 4 :][:15]
+    new = struct.pack(">I4sBBB", 11 + len(wide), b"colr", way, 0, 0) + wide
+    size = int.from_bytes(data[at : at + 4], "big") + len(new) - len(old)
+    changed = struct.pack(">I", size) + data[at + 4 :].replace(old, new, 1)
+    (tmp_path / "x.jp2").write_bytes(data[:at] + changed)
+    deep = (values.astype(np.float64) * 65535 / (2**bits - 1)).round().astype(np.uint16)
+    stored = deep if bits > 8 else values
+    tifffile.imwrite(tmp_path / "x.tif", stored, photometric="rgb", iccprofile=wide)
+    expected = read_image(tmp_path / "x.tif")
+    torch.testing.assert_close(read_image(tmp_path / "x.jp2"), expected, atol=1e-3, rtol=0)
+    plain = torch.from_numpy(values * (2 / (2**bits - 1)) - 1).permute(2, 0, 1).float()
+    assert (expected - plain).abs().max() > 0.05

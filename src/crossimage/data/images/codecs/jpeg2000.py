@@ -1,6 +1,8 @@
-"""JPEG 2000 of more than 8 bits, whose brightest colours Pillow turns black."""
+"""JPEG 2000: more than 8 bits, whose brightest colours Pillow turns black, and colour profiles."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,8 @@ _SIZES = b"\xff\x4f\xff\x51"  # start of the image, and of the segment with its 
 _BITS = 42  # bytes from there to the bits of the first channel
 _HEADER = 2**20  # bytes that are searched, since a colour profile may come first
 _GRAY = "I;16"
+_BOX = 8  # bytes of the length and the name of a part of the file
+_PROFILES = (2, 3)  # numbers of the ways in which colours are described by a profile
 
 
 def bits(file: ImageFile, image: Image.Image) -> int:
@@ -56,5 +60,28 @@ def read(file: ImageFile, image: Image.Image, bits: int) -> NDArray[np.uint16]:
             "package imagecodecs; run `pip install 'crossimage[formats]'`, or convert the images "
             "to PNG"
         ) from None
-    values = np.atleast_3d(jpeg2k_decode(read_data(file))).transpose(2, 0, 1)
+    data = read_data(file)
+    if profile(file):  # which the package would follow in a way of its own
+        data = data[data.find(_SIZES) :]
+    values = np.atleast_3d(jpeg2k_decode(data)).transpose(2, 0, 1)
     return np.ascontiguousarray(values, dtype=np.uint16)
+
+
+def profile(file: ImageFile) -> bytes | None:
+    """Return the embedded colour profile of a JPEG 2000 file; None if there is none."""
+    with open_data(file) as opened:
+        start = opened.read(_HEADER)
+    header = next((data for name, data in _boxes(start) if name == b"jp2h"), b"")
+    colours = [data for name, data in _boxes(header) if name == b"colr" and len(data) > 3]
+    return next((data[3:] for data in colours if data[0] in _PROFILES), None)
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the names and contents of the parts of a file, up to one that is not complete."""
+    at = 0
+    while at + _BOX <= len(data):
+        size, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + _BOX]
+        if size < _BOX:  # the last one, or one of several gigabytes
+            return
+        yield name, data[at + _BOX : at + size]
+        at += size
