@@ -113,7 +113,8 @@ def find_source(
         facts = facts_of_class_pairs(domains)
         return Source(layout, domains, facts, notes=tuple(notes), validation=validation)
     if config.data_rules == 3 and layout in ("unpaired", "paired"):
-        notes = [*describe_names(domains, config.domains), *notes]
+        typed = tuple(data) if isinstance(data, Mapping) else ()  # in the order that was meant
+        notes = [*describe_names(domains, config.domains or typed), *notes]
     others = {
         name: (companion.letter, _find_companion(name, companion, domains, config.data_rules))
         for name, companion in (companions or {}).items()

@@ -42,5 +42,5 @@ def plan_sentence(votes_each: int, correlation: float, people: int) -> str:
     return (
         f"to tell 50 from 55 % with 80 % power, a comparison needs {votes} independent votes: "
         f"{needed} people with {votes_each} votes each, if the votes of one person correlate by "
-        f"{correlation:g}; {people} people are planned for"
+        f"{correlation:g}; this study plans for {people}"
     )

@@ -84,6 +84,9 @@ def test_without_names_the_alphabetical_order_is_said(tmp_path: Path) -> None:
     config = replace(PLAIN, domains=())
     notes = find_source(made(tmp_path, "photos", "labels"), config, "paired").notes
     assert "alphabetical order, labels and photos; domains=photos,labels" in notes[0]
+    typed = {name: [str(tmp_path / name)] for name in ("labels", "photos")}
+    notes = find_source(typed, config, "paired").notes
+    assert not any("alphabetical" in note for note in notes)  # the order was chosen
     other = find(str(tmp_path), "photos,labels", "paired")
     assert roots(other) == {"photos": "photos", "labels": "labels"}
 
