@@ -68,11 +68,11 @@ def test_the_official_checkpoint_of_imaginaire_is_named(tmp_path: Path) -> None:
 def test_models_of_crossimage_need_no_import(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(safetensors.torch.save({"x": torch.zeros(1)}, {"format": "crossimage"}))
-    with pytest.raises(ValueError, match="is of crossimage already; use it as it is"):
+    with pytest.raises(ValueError, match="is a model of crossimage already; use it as it is"):
         import_model([path], tmp_path / "new.safetensors")
     run = {"method": {}, "config": {"method": "munit"}, "average": None, "step": 1}
     torch.save(run, tmp_path / "step-00000001.pt")
-    with pytest.raises(ValueError, match="is of crossimage already"):
+    with pytest.raises(ValueError, match="is a model of crossimage already"):
         import_model([tmp_path / "step-00000001.pt"], tmp_path / "new.safetensors")
 
 

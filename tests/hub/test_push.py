@@ -104,7 +104,7 @@ def _card(model: Path, out: Path) -> str:
     ("repo", "licence", "sentence"),
     [
         ("jane/shoes", None, "--license is missing: the licence under which"),
-        ("jane/shoes", "Apache License 2.0", "by identifiers of small letters"),
+        ("jane/shoes", "Apache License 2.0", "by identifiers in lower case"),
         ("shoes", "mit", "'shoes' does not name a repository"),
         ("hf://jane/shoes", "mit", "does not name a repository"),
         ("jane/shoes/2", "mit", "does not name a repository"),
@@ -165,7 +165,7 @@ def test_tokens_and_rights_are_told_apart(
         push_model(model_file, "jane/shoes", "mit")
     monkeypatch.delenv("HF_TOKEN")
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", "/nonexistent")
-    with pytest.raises(PermissionError, match="nobody is logged in"):
+    with pytest.raises(PermissionError, match="you are not logged in"):
         push_model(model_file, "jane/shoes", "mit")
 
 

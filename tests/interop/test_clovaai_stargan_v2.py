@@ -143,8 +143,8 @@ def test_a_landmark_network_inside_the_file_is_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"domains": "a,b"}, "knows 4 domains, and 2 different names are given; expected their"),
-        ({}, "knows 4 domains, and no different names are given"),
+        ({"domains": "a,b"}, "has 4 domains, and 2 different names are given; expected their"),
+        ({}, "has 4 domains, and no different names are given"),
         ({"domains": "a,b,c,c"}, "and 3 different names"),
         ({"domain": "a,b,c,d"}, "unknown option 'domain'; did you mean 'domains'"),
     ],

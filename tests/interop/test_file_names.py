@@ -192,7 +192,7 @@ def test_files_of_other_names_in_a_folder_are_left_out_by_name(
     (run.parent / "config.yaml").write_text(yaml.safe_dump(config))
     for given in (run, run.parent, run / "gen_00000010.pt"):
         notes = "; ".join(import_model([given], tmp_path / "m.safetensors"))
-        assert ("left out, since their names are of no network: optimizer.pt" in notes) == (
+        assert ("left out, since their names belong to no network: optimizer.pt" in notes) == (
             given.is_dir()
         )
         assert "options from " in notes

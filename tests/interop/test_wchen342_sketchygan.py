@@ -87,7 +87,7 @@ def test_variables_of_no_network_are_left_out_and_named(method: SketchyGAN, tmp_
     }
     save_file(own | beside, tmp_path / "all.safetensors")
     notes = import_model([tmp_path / "all.safetensors"], tmp_path / "model.safetensors")
-    assert "left out, since they are of no network: critic, global_step" in notes
+    assert "left out, since they belong to no network: critic, global_step" in notes
     assert "left out: 2 tensors of the optimizers" in notes
     assert any("stabilisation=dragan" in note for note in notes)
 

@@ -162,13 +162,13 @@ def test_the_generator_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("labels", "known", "options", "message"),
     [
-        (3, 3, {}, "knows 3 labels, and no names are given; expected 3 .* as attributes=x,y"),
-        (5, 5, {"attributes": "a,b"}, "knows 5 labels, and 2 names are given"),
+        (3, 3, {}, "has 3 labels, and no names are given; expected 3 .* as attributes=x,y"),
+        (5, 5, {"attributes": "a,b"}, "has 5 labels, and 2 names are given"),
         (5, 5, {"attributes": "a,b,c,d,a"}, "'a' is named twice"),
-        (5, None, {"attributes": "a", "attributes2": "b"}, "knows 3 labels of two data sets"),
-        (5, 3, {"attributes": "a,b,c"}, "knows 3 labels of two data sets.* attributes2=z"),
+        (5, None, {"attributes": "a", "attributes2": "b"}, "has 3 labels of two data sets"),
+        (5, 3, {"attributes": "a,b,c"}, "has 3 labels of two data sets.* attributes2=z"),
         (5, 5, {"attributes2": "a,b,c,d,e"}, "expected 5 in their order as attributes=x,y"),
-        (5, 4, {}, "D.ckpt knows 4 labels, and .*G.ckpt takes label vectors of 5"),
+        (5, 4, {}, "D.ckpt has 4 labels, and .*G.ckpt takes label vectors of 5"),
         (5, 5, {"attribute": "a"}, "unknown option 'attribute'; did you mean 'attributes'"),
     ],
 )

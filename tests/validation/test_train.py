@@ -205,7 +205,7 @@ def test_after_a_damaged_checkpoint_the_file_is_not_taken_for_an_earlier_model(
     newest.write_bytes(newest.read_bytes()[:-9])
     result = train(data, tmp_path, Scripted(3))
     assert result.standing is not None and result.standing.best == (6, 3.0)
-    assert "is the model of step 6, which the checkpoint knows nothing of" in "".join(
+    assert "is the model of step 6, which the checkpoint does not record" in "".join(
         result.warnings
     )
 

@@ -99,10 +99,10 @@ def translate_with_ray(
                 with connected(cluster) as ray:
                     check_nodes(ray, [str(out.absolute().parent), str(first.path)])
                     for row in _run(ray, task, cluster, first, waiting):
-                        told = json.loads(row["told"])
+                        report = json.loads(row["report"])
                         totals.written += int(row["written"])
-                        totals.skipped += [(Path(path), why) for path, why in told["skipped"]]
-                        notes.update(told["notes"])
+                        totals.skipped += [(Path(path), why) for path, why in report["skipped"]]
+                        notes.update(report["notes"])
                         advance(int(row["done"]) * each)
     if totals.skipped and not totals.written and not totals.existing:
         raise ValueError(

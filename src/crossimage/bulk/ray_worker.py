@@ -80,8 +80,8 @@ class Worker:
             batch: Columns ``number``, ``path``, ``drawn`` and ``outputs`` (JSON) of the inputs.
 
         Returns:
-            A single row: the number of results ``written``, and ``told``, what else is worth
-            knowing, as JSON.
+            A single row: the number of results ``written``, the number of inputs ``done``, and
+            the skipped inputs and notes as JSON, ``report``.
         """
         columns = (batch["number"], batch["path"], batch["drawn"], batch["outputs"])
         items = [
@@ -106,8 +106,8 @@ class Worker:
                     self._model, plan, task.options, pool, lambda number: None, self._list, wrote
                 )
                 job.run(items)
-        told = {
+        report = {
             "skipped": [[str(path), reason] for path, reason in job.skipped],
             "notes": job.notes(),
         }
-        return {"written": [written], "done": [len(items)], "told": [json.dumps(told)]}
+        return {"written": [written], "done": [len(items)], "report": [json.dumps(report)]}

@@ -229,7 +229,7 @@ def _translated(error: Exception, what: str, lacking: str) -> Exception:
         )
     if "GatedRepoError" in names:
         return PermissionError(
-            f"{what} is gated: its owner lets people in one by one; ask for access on its page, "
+            f"{what} is gated: its owner grants access individually; request it on its page, "
             "and log in with `hf auth login`"
         )
     if "RevisionNotFoundError" in names:

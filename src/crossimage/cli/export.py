@@ -55,7 +55,9 @@ def export(
     check_name(path)
     check_paths(int8=int8, sample=sample, runtime=runtime)
     if web is None and (sample or runtime):
-        raise ValueError("--sample and --runtime are of a page; add --web DIR, or leave them out")
+        raise ValueError(
+            "--sample and --runtime belong to a page; add --web DIR, or leave them out"
+        )
     from crossimage.cli.overrides import parse_overrides
     from crossimage.export.web.write import Site
     from crossimage.export.write import export_model

@@ -189,7 +189,7 @@ def _resumed(
     here = Path.cwd()
     if known["data"] is None:
         if recorded.data is None:
-            raise ValueError(f"{run} does not tell where its images are; add --data DIR")
+            raise ValueError(f"{run} does not record where its images are; add --data DIR")
         known["data"], folder = recorded.data, recorded.folder
     else:
         folder = here

@@ -313,7 +313,7 @@ def _sizes(splits: Sequence[SplitReport], sized: bool) -> list[Warning]:
             warnings.append(
                 Warning(
                     f"{split.domain} has {counted(split.count, 'training image')}; with fewer than "
-                    f"{_FEW}, discriminators soon know them by heart."
+                    f"{_FEW}, discriminators soon memorise them."
                 )
             )
         if sized and split.enlarged * 2 > split.count:

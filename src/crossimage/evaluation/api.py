@@ -138,7 +138,7 @@ def evaluate(
         asked, galleries = _film(moving, as_path(fake, "--fake"))
     elif fake is not None or real is not None:
         if settings:
-            raise ValueError("settings are of models: leave them out for --fake and --real")
+            raise ValueError("settings apply to models: leave them out with --fake and --real")
         asked, galleries = _folders(models, images, fake, real, to)
     else:
         asked, galleries = _models(models, titles, images, options, settings or {}, moving)
@@ -177,7 +177,7 @@ def _models(
     data: DataSet | None, options: Options, settings: Mapping[str, Any], film: Path | None,
 ) -> Galleries:  # fmt: skip
     if settings and any(isinstance(model, Translator) for model in models):
-        raise ValueError("settings are of models named by paths; give them to crossimage.load")
+        raise ValueError("settings apply to models given as paths; pass them to crossimage.load")
     if not models:
         raise ValueError("nothing to evaluate: give runs and --data, or --fake and --real")
     if data is None and film is None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from crossimage.data.images.pixels import ImageError
+from crossimage.evaluation.galleries.base import GalleryItem
 from crossimage.evaluation.metrics import METRICS, check_names
 from crossimage.evaluation.metrics.base import (
     INPUTS,
@@ -147,10 +148,7 @@ def run_metrics(setup: Setup, names: Collection[str]) -> Evaluation:
             accumulators.append(RandomStrips(inputs, amounts.seed, gallery.item_kind))
             accumulators.append(setup.shared(PairCheck))
         for item in track(items, title, inputs, setup.progress):
-            for accumulator in accumulators:
-                if accumulator not in failures:
-                    with noting(failures, accumulator):
-                        accumulator.update(item)
+            update_all(accumulators, item, failures)
         for metric in metrics:
             if metric.accumulator not in failures:
                 with noting(failures, metric.accumulator):
@@ -171,13 +169,23 @@ def _compare(kinds: Sequence[type[Metric]]) -> bool:
 
 @contextmanager
 def noting(failures: dict[Accumulator, str], accumulator: Accumulator) -> Iterator[None]:
-    """Note why an accumulator can't go on; unreadable images are errors of the whole."""
+    """Note why an accumulator can't go on; unreadable images end the whole evaluation."""
     try:
         yield
     except ImageError:
         raise
     except ValueError as error:
         failures[accumulator] = str(error)
+
+
+def update_all(
+    accumulators: Iterable[Accumulator], item: GalleryItem, failures: dict[Accumulator, str]
+) -> None:
+    """Update the accumulators that have not failed with an input; note those that fail now."""
+    for accumulator in accumulators:
+        if accumulator not in failures:
+            with noting(failures, accumulator):
+                accumulator.update(item)
 
 
 def _passes(kinds: Sequence[type[Metric]]) -> list[list[type[Metric]]]:

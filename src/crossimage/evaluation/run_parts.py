@@ -13,7 +13,7 @@ from crossimage.evaluation.metrics import METRICS
 from crossimage.evaluation.metrics.base import Accumulator, RandomStrips, Setup, load_metric
 from crossimage.evaluation.report.figures import Figure
 from crossimage.evaluation.report.page import Evaluation
-from crossimage.evaluation.run_metrics import figures_of, noting
+from crossimage.evaluation.run_metrics import figures_of, noting, update_all
 from crossimage.utils.progress import track
 
 
@@ -45,10 +45,7 @@ def run_parts(setup: Setup, names: Collection[str]) -> Evaluation:
         metrics = [kind(part) for kind in kinds if kind.over_parts == "mean"]
         own = [*dict.fromkeys(metric.accumulator for metric in metrics)]
         for _, item in items:
-            for accumulator in (*whole, *own):
-                if accumulator not in failures:
-                    with noting(failures, accumulator):
-                        accumulator.update(item)
+            update_all((*whole, *own), item, failures)
         for metric in metrics:
             if metric.accumulator not in failures:
                 with noting(failures, metric.accumulator):

@@ -102,7 +102,7 @@ def push_model(
     check_words(repo, licence)
     if hub.get_token() is None:
         raise PermissionError(
-            "nobody is logged in to the hub; run `hf auth login` with a token that may write, or "
+            "you are not logged in to the hub; run `hf auth login` with a token that may write, or "
             "set HF_TOKEN"
         )
     with scratch_folder() as temporary:
@@ -139,8 +139,8 @@ def check_words(repo: str, licence: str | None) -> None:
         )
     if not _LICENCE.fullmatch(licence):
         raise ValueError(
-            f"--license is '{cut(licence)}', and the hub knows licences by identifiers of small "
-            "letters, such as apache-2.0, cc-by-4.0 or other"
+            f"--license is '{cut(licence)}', and the hub knows licences by identifiers in "
+            "lower case, such as apache-2.0, cc-by-4.0 or other"
         )
 
 

@@ -76,7 +76,7 @@ def read_checkpoint(path: Path) -> Contents:
         own = {"method", "config", "average"} <= content.keys()
     if own:
         raise ValueError(
-            f"{path} is of crossimage already; use it as it is, with `crossimage translate`"
+            f"{path} is a model of crossimage already; use it as it is, with `crossimage translate`"
         )
     found = Contents(path, {})
     _collect(found, content, "")

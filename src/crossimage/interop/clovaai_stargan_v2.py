@@ -136,7 +136,7 @@ def _domains(
     names = [name.strip() for name in text.split(",") if name.strip()]
     if len(set(names)) != count:
         raise ValueError(
-            f"{source.path} knows {count} domains, and {len(set(names)) or 'no'} different names "
+            f"{source.path} has {count} domains, and {len(set(names)) or 'no'} different names "
             "are given; expected their names as domains=A,B,..., in the order of the class folders"
         )
     _, notes = choose_settings({"domains": ",".join(names)}, options)

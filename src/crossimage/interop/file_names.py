@@ -157,7 +157,7 @@ def find_run(folder: Path, epoch: str | None) -> ForeignRun:
     paths = list(networks.values())
     others = [path.name for path in _files(paths[0].parent) if read_name(path) is None]
     if others:
-        notes.append(f"left out, since their names are of no network: {_listed(others)}")
+        notes.append(f"left out, since their names belong to no network: {_listed(others)}")
     return ForeignRun(paths, list(networks), options_beside(paths), notes)
 
 

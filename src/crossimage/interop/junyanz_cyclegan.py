@@ -92,8 +92,8 @@ def convert(
         check_same_blurs(generator, discriminator, sources[2])
         shapes |= discriminator_settings(discriminator)
     if config:
-        told = {key: value for key, value in config.items() if key not in options}
-        check_shapes(told, {**shapes, "generator": "resnet"}, channels)
+        stated = {key: value for key, value in config.items() if key not in options}
+        check_shapes(stated, {**shapes, "generator": "resnet"}, channels)
     chosen: dict[str, Any] = {}
     chosen["test_mode"], note = choose_test_mode(options, config, shapes["norm"], shapes["dropout"])
     notes = [*direction_notes, note]

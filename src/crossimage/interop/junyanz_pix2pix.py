@@ -91,8 +91,8 @@ def convert(
     if discriminator:
         shapes |= discriminator_settings(discriminator)
     if config:
-        told = {key: value for key, value in config.items() if key not in options}
-        check_shapes(told, shapes, channels)
+        stated = {key: value for key, value in config.items() if key not in options}
+        check_shapes(stated, shapes, channels)
     # Dropout has no tensors, but in residual blocks it shifts the index of the layers after it.
     unseen = {} if residual else {"dropout": 0.5}
     chosen, notes = choose_settings(unseen, options, no_dropout(config))

@@ -102,7 +102,7 @@ def convert(
         "images that are translated together",
     ]
     if others:
-        notes.append(f"left out, since they are of no network: {', '.join(others)}")
+        notes.append(f"left out, since they belong to no network: {', '.join(others)}")
     if moments := sum(map(_is_moment, source.state)):
         notes.append(f"left out: {moments} tensors of the optimizers")
     return ConvertedModel(method, discriminator, notes)

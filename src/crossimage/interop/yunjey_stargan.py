@@ -139,7 +139,7 @@ def _labels(
     several = len(given) > 1 or count == inputs - 2
     if inputs < 1 or (len(sources) > 1 and count not in {inputs, inputs - 2}):
         raise ValueError(
-            f"{sources[-1].path} knows {count} labels, and {path} takes label vectors of {inputs} "
+            f"{sources[-1].path} has {count} labels, and {path} takes label vectors of {inputs} "
             f"numbers; expected the discriminator of that generator, with {inputs} labels, or "
             f"{inputs - 2} of two data sets"
         )
@@ -151,7 +151,7 @@ def _labels(
         example = "attributes=x,y,... attributes2=z,..." if several else "attributes=x,y,..."
         sets = " of two data sets, in addition to the mask" if several else ""
         raise ValueError(
-            f"{path} knows {expected} labels{sets}, and {named or 'no'} names are given; expected "
+            f"{path} has {expected} labels{sets}, and {named or 'no'} names are given; expected "
             f"{expected} in their order as {example}"
         )
     names = [name for labels in given for name in labels]

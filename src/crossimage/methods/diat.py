@@ -201,7 +201,8 @@ class DIAT(Method):
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         """Move denoising network, discriminator and transform network; later enhancement alone."""
-        w, x_a, x_b = self.config.weights, batch.images["a"], batch.images["b"]
+        T, D, w = self.generators, self.discriminators, self.config.weights
+        x_a, x_b = batch.images["a"], batch.images["b"]
         if w.enhancement and batch.step >= self.config.transform_steps:
             with torch.no_grad():
                 smooth = self.denoisers(x_b)
@@ -212,11 +213,11 @@ class DIAT(Method):
             noisy = x_b + self.config.noise * batch.noise(*x_b.shape[1:])
             yield Update("denoisers", {"denoise": mse_loss(self.denoisers(noisy), x_b)})
 
-        x_ab = self.generators(x_a)
-        on_b, on_ab = score_real_and_fake(self.discriminators, x_b, x_ab)
+        x_ab = T(x_a)
+        on_b, on_ab = score_real_and_fake(D, x_b, x_ab)
         yield Update("discriminators", {"adversarial": discriminator_loss(on_b, on_ab, "nsgan")})
 
-        losses = {"adversarial": generator_loss(self.discriminators(x_ab), "nsgan")}
+        losses = {"adversarial": generator_loss(D(x_ab), "nsgan")}
         if w.identity:
             losses["identity"] = self._identity(x_ab, x_a)
         if w.smooth:

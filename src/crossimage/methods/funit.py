@@ -3,9 +3,9 @@
 Liu, Huang, Mallya, Karras, Aila, Lehtinen, Kautz: Few-Shot Unsupervised Image-to-Image
 Translation. ICCV 2019, https://arxiv.org/abs/1905.01723.
 
-A content encoder E_x and a class encoder E_y give the codes of which the decoder F_x makes an
-image. The class code of K images of a class is the mean of their codes, and the class may be one
-that no training image had: x̄ = G(x, {y_1, ..., y_K}) = F_x(E_x(x), mean_k E_y(y_k)). Training
+A content encoder E_x and a class encoder E_y give the codes from which the decoder F_x makes an
+image. The class code of K images is the mean of their codes, and their class may be one that no
+training image has: x̄ = G(x, {y_1, ..., y_K}) = F_x(E_x(x), mean_k E_y(y_k)). Training
 takes K = 1. The discriminator has one map of scores for each training class, D^c, and features
 f(x), the mean over the pixels of its last layer but one.
 
@@ -204,10 +204,10 @@ class FUNIT(Method):
         c_x, c_y = batch.labels["x"], batch.labels["target"]
 
         # encode once; translation and reconstruction share a pass through the decoder
-        content = G.content(x)
-        own, wanted = G.style(torch.cat([x, y])).chunk(2)
+        z_x = G.content(x)
+        z_own, z_y = G.style(torch.cat([x, y])).chunk(2)
         translation, reconstruction = G.decode(
-            torch.cat([content, content]), torch.cat([wanted, own])
+            torch.cat([z_x, z_x]), torch.cat([z_y, z_own])
         ).chunk(2)
 
         real = y.detach().requires_grad_()
@@ -223,7 +223,7 @@ class FUNIT(Method):
         scores, features = D(torch.cat([translation, reconstruction]))
         scores = _of_class(scores, torch.cat([c_y, c_x]))
         losses = {
-            "adversarial": generator_loss([scores], "hinge"),  # of equally many: their halved sum
+            "adversarial": generator_loss([scores], "hinge"),  # a mean: half the sum of both
             "image": l1_loss(reconstruction, x),
             "features": 2 * l1_loss(_means(features), expected),  # the sum of both means
         }

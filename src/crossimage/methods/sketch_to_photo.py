@@ -17,7 +17,7 @@ Objective of the first stage (equations 1 to 4)::
                       + w.identity (|T(g_b) - g_b| + |T'(a) - a|)
 
 The second stage learns C, a decoder of the fixed features phi of a gray photo. In a fifth of the
-samples these features get the statistics of a reference's (AdaIN), and its style is asked for.
+samples these features get the statistics of a reference's (AdaIN), so that C_r adopts its style.
 
 Objective of the second stage (equations 5 to 8), where L is the lightness of an image::
 
@@ -297,18 +297,18 @@ class SketchToPhoto(Method):
 
     def _learn_shapes(self, batch: Batch) -> Iterator[Update]:
         w, D_a, D_b = self.config.weights, self.discriminators["a"], self.discriminators["gray"]
-        T, back = self.shape, self.redrawing
+        T, T_prime = self.shape, self.redrawing
         T.begun.fill_(True)
         x_a, g_b = batch.images["a"], lightness(batch.images["b"])
         g_ab = T(self._with_noise(batch), attend=True)
-        x_ba = back(g_b)
+        x_ba = T_prime(g_b)
         losses = {
             "adversarial": generator_loss(D_b(g_ab), "lsgan") + generator_loss(D_a(x_ba), "lsgan")
         }
         if w.cycle:
-            losses["cycle"] = l1_loss(back(g_ab), x_a) + l1_loss(T(x_ba), g_b)
+            losses["cycle"] = l1_loss(T_prime(g_ab), x_a) + l1_loss(T(x_ba), g_b)
         if w.identity:
-            losses["identity"] = l1_loss(T(g_b), g_b) + l1_loss(back(x_a), x_a)
+            losses["identity"] = l1_loss(T(g_b), g_b) + l1_loss(T_prime(x_a), x_a)
         yield Update(("shape", "redrawing"), losses)
 
         on_b = self._score("gray", g_b, g_ab, batch.noise)
@@ -316,7 +316,7 @@ class SketchToPhoto(Method):
         yield Update("discriminators", {"adversarial": on_a + on_b})
 
     def _with_noise(self, batch: Batch) -> Tensor:
-        """Return sketches, over some of which a noise sketch or a patch of another is laid."""
+        """Return a^: sketches, some multiplied by a noise sketch or a patch of another sketch."""
         c, x = self.config, batch.images["a"]
         chance, *corner = batch.noise.uniform(3)[:, :, None, None, None].unbind(1)
         inside = torch.ones_like(chance, dtype=torch.bool)

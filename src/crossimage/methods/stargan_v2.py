@@ -35,7 +35,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn.functional import l1_loss, one_hot
 
 from crossimage.config import (
     Betas,
@@ -244,20 +244,20 @@ class StarGANv2(Method):
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         """Move D twice, then G, F and E together, then G alone."""
-        G, Fm, E = self.generators, self.mapping_network, self.style_encoder
+        G, F, E = self.generators, self.mapping_network, self.style_encoder
         x, own = batch.images["x"], batch.labels["x"]
         references = batch.images["reference"], batch.images["reference_2"]
         to, masks = batch.labels["target"], self._masks(x)
         z = [batch.noise(self.latent_dim) for _ in range(2)]
 
         with torch.no_grad():
-            fake = G(x, Fm(z[0], to), masks)
+            fake = G(x, F(z[0], to), masks)
         yield Update("discriminators", self._discriminator_terms(x, own, fake, to))
         with torch.no_grad():
             fake = G(x, E(references[0], to), masks)
         yield Update("discriminators", self._discriminator_terms(x, own, fake, to))
 
-        styles = [Fm(code, to) for code in z]
+        styles = [F(code, to) for code in z]
         yield Update(
             ("generators", "mapping_network", "style_encoder"),
             self._generator_terms(x, own, to, styles, masks),
@@ -292,7 +292,7 @@ class StarGANv2(Method):
             losses["diversity"] = -(fake - other).float().abs().mean()
         if w.cycle:
             back = G(fake, E(x, own), self._masks(fake))
-            losses["cycle"] = F.l1_loss(back.float(), x)
+            losses["cycle"] = l1_loss(back.float(), x)
         return losses
 
     @staticmethod
@@ -335,7 +335,7 @@ class StarGANv2(Method):
         columns = [("input", x)]
         codes = fixed.noise(self.latent_dim), fresh(self.latent_dim)
         for index, name in enumerate(self.labels.names):
-            domain = F.one_hot(torch.full((len(x),), index), len(self.labels.names)).to(to)
+            domain = one_hot(torch.full((len(x),), index), len(self.labels.names)).to(to)
             columns += [
                 (name, self.translate(x, domain, self.style_from(z, domain))) for z in codes
             ]

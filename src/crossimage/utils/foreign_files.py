@@ -55,7 +55,7 @@ _ONNX = Kind("an ONNX model", _EXPORTED)
 _IMAGE = Kind("an image", "give the file of a model in its place")
 _OLDEST = Kind(
     "a PyTorch checkpoint of the oldest kind, a tar archive",
-    "if you trust it, save it anew in Python with torch.save(torch.load(path, "
+    "if you trust it, save it again in Python with torch.save(torch.load(path, "
     "weights_only=False), 'weights.pth'), and give that file",
 )
 _UNPACK = "unpack it, and give the checkpoint inside"

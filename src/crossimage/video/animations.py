@@ -88,7 +88,9 @@ class Animation:
         for time in times[start:]:
             image, _ = next(found, (None, 0))
             if image is None or len(times) != image.info["frames"]:
-                raise FilmError(f"{self._path} has changed while it was read; run it again")
+                raise FilmError(
+                    f"{self._path} has changed while it was read; run the command again"
+                )
             yield Frame(time, to_array(from_pil(image)))
 
     def _decoded(self, start: int) -> Iterator[tuple[Image.Image, int]]:
@@ -118,7 +120,7 @@ class Animation:
                 raise
             raise FilmError(
                 f"{self._path} is damaged: frame {number + 1} can't be decoded ({error}); make it "
-                "anew, or copy it again"
+                "again, or copy it"
             ) from error
 
 

@@ -45,7 +45,7 @@ class FilmFile:
             scan = scan_frames(path, threads=False, guess=guess)
         if scan.first is None:
             raise FilmError(f"{path} has no frame that can be decoded")
-        self._look = scan
+        self._scan = scan
         self._good = frozenset(scan.good)
         stamps = sorted(self._good | scan.missing)
         self._shown = _nearest(stamps, self._good)
@@ -82,7 +82,7 @@ class FilmFile:
 
     def _from(self, first: Fraction) -> Iterator[tuple[Fraction, Any]]:
         """Yield the good frames from one on, each with its time stamp."""
-        if self._seeks and first > self._look.good[0]:
+        if self._seeks and first > self._scan.good[0]:
             found = self._decode(first, seek=True)
             if (head := next(found, None)) is not None:
                 yield head
@@ -95,15 +95,15 @@ class FilmFile:
         with OpenFilm(self._path) as film:
             stream = film.stream
             stream.thread_type = "AUTO" if self._seeks else "NONE"
-            good, last = self._look.good, None
+            good, last = self._scan.good, None
             # from two frames earlier, for a deinterlaced frame depends on its neighbours
             begin = good[max(0, good.index(first) - 2)]
             if seek:
                 film.container.seek(int(begin / stream.time_base), stream=stream)
             frames = decoded(film, broken=lambda packet: None)
-            if self._look.guessed:
+            if self._scan.guessed:
                 frames = restamped(frames, rate_of(stream))
-            if self._look.interlaced:
+            if self._scan.interlaced:
                 frames = progressive(frames)
             for frame in frames:
                 time = stamp(frame)

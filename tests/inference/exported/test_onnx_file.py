@@ -42,7 +42,7 @@ def test_what_is_no_onnx_file_is_refused(content: bytes, sentence: str, tmp_path
 
 
 def test_a_missing_file_and_a_pipe_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="there is no model"):
+    with pytest.raises(FileNotFoundError, match="m.onnx does not exist; expected a model file"):
         crossimage.load(tmp_path / "m.onnx")
     os.mkfifo(tmp_path / "p.onnx")
     with pytest.raises(ValueError, match="it is a pipe"):
@@ -131,7 +131,7 @@ def test_a_graph_that_cannot_run_is_one_sentence(path: Path) -> None:
         ("config", "{}[", "incomplete or wrong metadata"),
         ("config", '{"width": 99999999999}', "width|cannot be built"),
         ("model_sha256", "xyz", "incomplete or wrong metadata"),
-        ("to", "q", "translates to 'q', which its method has not"),
+        ("to", "q", "translates to 'q', which its method does not have"),
         ("format_version", "9", "format version '9'.*upgrade"),
         ("bytes_per_pixel", "-1", "incomplete or wrong metadata"),
     ],

@@ -5,8 +5,8 @@ import pytest
 from crossimage.config import build
 from crossimage.methods import METHODS
 from crossimage.recipes import list_recipes, resolve
+from crossimage.training.schedule.learning_rate import decayed_learning_rate
 from crossimage.training.schedule.lengths import finishing, lengths, scaled, starts
-from crossimage.training.schedule.rates import decayed
 from tests.test_invariants import STAGES
 
 RECIPES = [name for name, _ in list_recipes()]
@@ -38,7 +38,11 @@ def test_all_lengths_keep_their_shares_of_the_run(recipe: str, steps: int) -> No
         if key in before.stages and length:
             assert (new < steps) == (length < before.steps), key
     if before.decay_steps:
-        assert decayed(1.0, after, steps) == 0 < decayed(1.0, after, steps - 1)
+        assert (
+            decayed_learning_rate(1.0, after, steps)
+            == 0
+            < decayed_learning_rate(1.0, after, steps - 1)
+        )
 
 
 def test_a_run_of_the_same_length_keeps_its_schedule() -> None:
@@ -55,10 +59,10 @@ def test_the_rate_falls_from_where_it_is_to_0_at_the_chosen_end(recipe: str, sha
     left = max(3, (before.steps - step) // 3)
     after = finishing(before, step, left)
     assert after.steps == step + left
-    now = decayed(1.0, before, step)
-    assert decayed(1.0, after, step) == pytest.approx(now, rel=0.02)
-    assert decayed(1.0, after, step + left) == 0
-    rates = [decayed(1.0, after, at) for at in range(step, step + left)]
+    now = decayed_learning_rate(1.0, before, step)
+    assert decayed_learning_rate(1.0, after, step) == pytest.approx(now, rel=0.02)
+    assert decayed_learning_rate(1.0, after, step + left) == 0
+    rates = [decayed_learning_rate(1.0, after, at) for at in range(step, step + left)]
     assert rates == sorted(rates, reverse=True) and rates[-1] > 0
     for key in before.stages:
         old, new = getattr(before, key), getattr(after, key)

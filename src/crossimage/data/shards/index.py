@@ -117,27 +117,27 @@ class _Walk:
         """Return the members."""
         found: dict[str, Member] = {}
         others: list[NotUsed] = []
-        at, told = 0, dict[str, str]()  # what the headers before a member tell of it
+        at, attributes = 0, dict[str, str]()  # from the headers before a member
         while (header := self._header(at)) is not None:
             here, data = at, at + _BLOCK
             if header.type in _NAMES or header.type in _ATTRIBUTES:
                 text = self._text(header, data)
                 at = data + _padded(header.size)
                 if header.type == tarfile.GNUTYPE_LONGNAME:
-                    told["path"] = text.rstrip(b"\0").decode("utf-8", "surrogateescape")
+                    attributes["path"] = text.rstrip(b"\0").decode("utf-8", "surrogateescape")
                 elif header.type in _ATTRIBUTES and header.type != tarfile.XGLTYPE:
-                    told |= self._attributes(text, here)
+                    attributes |= self._attributes(text, here)
                 continue
             data = self._after_map(header, data)
-            size = self._size(told, header, at)
+            size = self._size(attributes, header, at)
             holds = header.isreg() or header.type not in tarfile.SUPPORTED_TYPES
-            name = told.get("path", header.name)
+            name = attributes.get("path", header.name)
             at = data + (_padded(size) if holds else 0)
             if holds and data + size > self._shard.size:
                 raise self._damaged(f"it ends within {_shown(name)}: it is cut short")
             sparse = header.type == tarfile.GNUTYPE_SPARSE
-            sparse = sparse or any(key.startswith("GNU.sparse.") for key in told)
-            told = {}
+            sparse = sparse or any(key.startswith("GNU.sparse.") for key in attributes)
+            attributes = {}
             if header.isdir():
                 continue
             parts = [part for part in name.split("/") if part not in ("", ".")]
@@ -201,13 +201,13 @@ class _Walk:
             text = text[count:]
         return records
 
-    def _size(self, told: dict[str, str], header: tarfile.TarInfo, at: int) -> int:
+    def _size(self, attributes: dict[str, str], header: tarfile.TarInfo, at: int) -> int:
         """Return the size of a member, which attributes tell if it is too large for its header."""
-        if "size" not in told:
+        if "size" not in attributes:
             return header.size
-        if (size := digits(told["size"], 18)) is None:
+        if (size := digits(attributes["size"], 18)) is None:
             raise self._damaged(
-                f"the attributes before byte {at:,} state the size '{cut(told['size'], 40)}'"
+                f"the attributes before byte {at:,} state the size '{cut(attributes['size'], 40)}'"
             )
         return size
 

@@ -75,7 +75,7 @@ class TranslationAccuracy(Metric):
     def refusal(cls, setup: Setup) -> str | None:
         """Return why the metric does not apply; see :meth:`Metric.refusal`."""
         if not setup.gallery.few_shot:
-            return "it is of few-shot models; the metric error evaluates the classes of others"
+            return "it applies to few-shot models only; for other models, use the metric error"
         if reason := super().refusal(setup):
             return reason
         classifier = cls._classifier_of(setup)

@@ -43,6 +43,7 @@ def load_exported(path: Path) -> ExportedMethod:
     expected = original.targets if not original.labels else ("",)
     if about.to not in expected:
         raise ValueError(
-            f"{path} translates to '{about.to}', which its method has not; export the model again"
+            f"{path} translates to '{about.to}', which its method does not have; export the "
+            "model again"
         )
     return ExportedMethod(file, original).eval()

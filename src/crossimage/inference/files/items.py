@@ -67,7 +67,7 @@ class FolderItems:
         self._folder, self._suffix_for, self._endings = str(folder), suffix_for, endings
         self.left_out: list[LeftOut] = []
         self._number = 0
-        self.is_plain = self._look(out)
+        self.is_plain = self._survey(out)
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -85,7 +85,7 @@ class FolderItems:
     def _outputs(self, drawn: str) -> list[str]:
         return output_names(drawn, self._suffix_for, self._endings)
 
-    def _look(self, out: Path) -> bool:
+    def _survey(self, out: Path) -> bool:
         """Go through the folder once, and return whether it is plain."""
         real = RealPaths()
         place = os.path.join(os.path.realpath(out), "")

@@ -25,7 +25,8 @@ def open_results(out: Path) -> Results:
     if address := store_address(out):
         if out.name == PATTERN:
             raise ValueError(
-                f"{address} asks for tar files in a store; write them to a folder, and copy them"
+                f"{address}: tar files can't be written to a store; write them to a folder, and "
+                "copy them"
             )
         return StoreResults(address)
     if out.name == PATTERN:

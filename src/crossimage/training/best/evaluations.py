@@ -184,8 +184,8 @@ class Evaluations:
         known = read_standing(self.run)
         if known and known.best and known.best.step != best.step:
             return (
-                f"{path} is the model of step {known.best.step}, which the checkpoint knows "
-                "nothing of"
+                f"{path} is the model of step {known.best.step}, which the checkpoint "
+                "does not record"
             )
         return ""
 

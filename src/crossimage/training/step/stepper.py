@@ -17,7 +17,7 @@ from crossimage.methods.base import Batch, Method, Noise
 from crossimage.networks.layers.convolution import arrange
 from crossimage.training.processes.communication import Processes
 from crossimage.training.recorder import Recorder
-from crossimage.training.schedule.rates import decayed
+from crossimage.training.schedule.learning_rate import decayed_learning_rate
 from crossimage.training.step import compile as compiling
 from crossimage.training.step.augmentation import StepAugmentation
 from crossimage.training.step.game import check_gradient, check_update, explain_no_move
@@ -269,7 +269,7 @@ class Stepper:
             rate: A player's rate before any decay; by default the config's.
         """
         rate = self.config.learning_rate if rate is None else rate
-        return float(decayed(rate, self.config, step) * self.method.rate_factor(step))
+        return float(decayed_learning_rate(rate, self.config, step) * self.method.rate_factor(step))
 
     def all_finite(self) -> bool:
         """Return whether all weights are finite."""

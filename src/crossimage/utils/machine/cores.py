@@ -29,7 +29,7 @@ class Load:
     """
 
     def __init__(self) -> None:
-        self._began = _look()
+        self._began = _read_times()
 
     def others(self, seconds: float = 0.3) -> float:
         """Return how many cores other processes used on average; on cores that are ours, too.
@@ -40,7 +40,7 @@ class Load:
         if self._began is None:
             return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
         time.sleep(max(0.0, seconds - (time.perf_counter() - self._began.wall)))
-        now = _look()
+        now = _read_times()
         if now is None:
             return 0.0
         busy = now.busy - self._began.busy - (now.own - self._began.own)
@@ -61,7 +61,7 @@ class _Times(NamedTuple):
     own: float
 
 
-def _look() -> _Times | None:
+def _read_times() -> _Times | None:
     """Read the times of the cores that this process may use; None where there are none."""
     if not hasattr(os, "sysconf"):  # Windows
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from crossimage.config import Config
 
 
-def decayed(rate: float, config: Config, step: int) -> float:
+def decayed_learning_rate(rate: float, config: Config, step: int) -> float:
     """Return a learning rate after ``step`` steps.
 
     It is multiplied by ``decay_factor`` every ``decay_every`` steps, and falls linearly to 0 over
