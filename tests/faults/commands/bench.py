@@ -17,6 +17,7 @@ from tests.faults.commands.disks import Fault, count_calls
 from tests.faults.commands.world import COMMANDS, RESULTS, World, results
 from tests.faults.harness import PATIENCE, start
 
+_FIRST = 2 * PATIENCE
 SKIPPED = 3
 """Exit status of a command that left results out, and named them."""
 
@@ -65,6 +66,10 @@ class Bench:
                 (place / below).mkdir(parents=True)
         return place
 
+    def patience(self, name: str) -> float:
+        """Return the seconds within which a command ends; more where the machine is busy."""
+        return max(PATIENCE, 4 * self.seconds.get(name, _FIRST))
+
     def start(
         self, name: str, place: Path, prepare: Callable[[], object] | None = None,
         before: bool = False,
@@ -86,7 +91,7 @@ class Bench:
         with said_by(place).open("w"):
             pass
         process = self.start(name, place, before=before)
-        process.join(PATIENCE)
+        process.join(self.patience(name))
         code, said = process.exitcode, said_by(place).read_text(errors="replace")
         process.kill()
         process.join()
@@ -149,7 +154,7 @@ class Bench:
         counts = place.with_name(f"{name} calls.json")
         watched = self.world.folder if self.reads else place
         process = self.start(name, place, partial(count_calls, watched, counts))
-        process.join(PATIENCE)
+        process.join(self.patience(name))
         self.seconds[name] = time.monotonic() - began
         said = said_by(place).read_text(errors="replace")
         assert process.exitcode == 0, f"{name}, undisturbed: {process.exitcode}: {said[-800:]}"

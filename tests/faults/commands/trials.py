@@ -25,7 +25,6 @@ from pathlib import Path
 from tests.faults.commands.bench import SKIPPED, Bench, printed, said_by
 from tests.faults.commands.disks import Fault, library
 from tests.faults.commands.world import COMMANDS, results
-from tests.faults.harness import PATIENCE
 from tests.faults.image_mutants import Outcome
 
 _ADVICE = {
@@ -68,7 +67,7 @@ def killed(bench: Bench) -> Trial:
     place = bench.place(name)
     process = bench.start(name, place)
     hit = bench.kill(name, process, place, signal.SIGKILL)
-    process.join(PATIENCE)
+    process.join(bench.patience(name))
     hit = hit and process.exitcode == -signal.SIGKILL
     problem = bench.torn(name, place) or bench.again(name, place)
     return Trial(name, "killed", hit, problem, place)
@@ -84,7 +83,7 @@ def stopped(bench: Bench) -> Trial:
         time.sleep(0.01)  # until it has begun: before, it is ended by the signal itself
     hit = bench.kill(name, process, place, number)
     began = time.monotonic()
-    process.join(PATIENCE)
+    process.join(bench.patience(name))
     taken = time.monotonic() - began
     code, said = process.exitcode, printed(place)
     hit = hit and code != 0
@@ -92,7 +91,7 @@ def stopped(bench: Bench) -> Trial:
     if code is None:
         process.kill()
         process.join()
-        problem = f"still running after {PATIENCE} s"
+        problem = f"still running after {bench.patience(name):.0f} s"
     elif hit:
         lines = [line for line in said.splitlines() if line.startswith("crossimage: ")]
         if code == -number and not said:
@@ -134,7 +133,7 @@ def doubled(bench: Bench) -> Trial:
     hit = both[0].is_alive()
     both.append(bench.start(name, place))
     for process in both:
-        process.join(PATIENCE)
+        process.join(bench.patience(name))
     said = printed(place)
     codes = [process.exitcode for process in both]
     problem = ""
@@ -164,7 +163,7 @@ def failing(bench: Bench, reads: bool = False) -> Trial:
     calls = ("read",) if reads else ("open", "write", "rename", "fsync", "mkdir")
     fault = Fault.draw(bench.random, below, bench.calls[name] or Counter(), calls)
     process = bench.start(name, place, fault.inject)
-    process.join(PATIENCE)
+    process.join(bench.patience(name))
     code = process.exitcode
     if code is None:
         process.kill()
@@ -215,6 +214,12 @@ KINDS: Mapping[str, Callable[[Bench], Trial]] = {
     "disks": failing,
     "reads": partial(failing, reads=True),
 }
+_MIXED = "mixed"
+"""Kills, signals, twins and failing disks by chance, which share what undisturbed commands give."""
+
+
+def _mixed(bench: Bench) -> Trial:
+    return KINDS[bench.random.choice(("kills", "signals", "twins", "disks"))](bench)
 
 
 def try_some(
@@ -236,7 +241,7 @@ def try_some(
 def main() -> int:
     """Disturb as many commands as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("kind", choices=list(KINDS))
+    parser.add_argument("kind", choices=[*KINDS, _MIXED])
     parser.add_argument("--count", type=int, default=20)
     parser.add_argument("--most", type=int, default=4000, help="trials, also those too late")
     parser.add_argument("--seed", type=int, default=0)
@@ -250,7 +255,7 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
         if shim := library(folder):
             os.environ["LD_PRELOAD"] = str(shim)  # of the server that the commands are forked from
-        elif options.kind in ("disks", "reads"):
+        elif options.kind in ("disks", "reads", _MIXED):
             print("there is no C compiler, or another system than Linux")
             return 2
         bench = Bench(
@@ -258,7 +263,7 @@ def main() -> int:
         )
         hits, tried, errors, by_name = 0, 0, [], Counter[str]()
         while hits < options.count and tried < options.most:
-            trial = KINDS[options.kind](bench)
+            trial = KINDS.get(options.kind, _mixed)(bench)
             tried, hits = tried + 1, hits + trial.hit
             by_name[trial.name] += trial.hit
             if trial.problem:
