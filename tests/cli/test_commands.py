@@ -1,8 +1,12 @@
 """Names of commands."""
 
+import inspect
+
 import pytest
 
-from crossimage.cli.app import main
+from crossimage.cli.app import COMMANDS, main
+from crossimage.cli.commands import Commands
+from crossimage.cli.evaluate import COMMANDS as EVALUATIONS
 
 
 @pytest.mark.parametrize(
@@ -32,3 +36,13 @@ def test_unknown_options_point_to_the_help_of_the_command(
     assert main([*command, "x", "--out", "y", "--nonsense"]) == 2
     said = " ".join(capsys.readouterr().err.replace("│", " ").split())
     assert f"crossimage {' '.join(command)} --help" in said
+
+
+def test_descriptions_fit_a_terminal_of_80_columns() -> None:
+    """Nothing else wraps them, and a terminal breaks words."""
+    groups = [command for command in COMMANDS.values() if isinstance(command, Commands)]
+    commands = [*COMMANDS.values(), *EVALUATIONS.values()]
+    for command in [*commands, *(each for group in groups for each in group.known.values())]:
+        description = inspect.cleandoc(command.__doc__).partition("\n\nArgs:")[0]
+        for paragraph in description.split("\n\n"):
+            assert len(" ".join(paragraph.split())) <= 80, paragraph

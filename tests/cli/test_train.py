@@ -121,7 +121,8 @@ def test_tilde_is_the_home_folder_in_paths_and_settings(
     calls: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "d").mkdir()
+    for folder in ("d", "runs/y"):
+        (tmp_path / folder).mkdir(parents=True)
     words = ("--data=~/d", "--out=~/runs/x", "--init=~/runs/y", "features=~/vgg.pth")
     assert crossimage("train", "srgan", *words) == 0
     assert calls[0]["out"] == tmp_path / "runs/x" and calls[0]["init_from"] == tmp_path / "runs/y"

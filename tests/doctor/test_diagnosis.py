@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from crossimage.config import Config
+from crossimage.methods.cyclegan import CycleGAN, LossWeights
 from tests.cli.conftest import crossimage
 from tests.data.make.test_split import save, smooth
 from tests.doctor.helpers import diagnosed, domains, label_maps, warned
@@ -154,6 +155,8 @@ def test_opacity_few_images_and_enlargement_are_warnings(tmp_path: Path) -> None
     assert "`channels=3,4`" in text
     assert "cats has 49 training images" in text
     assert "49 of 49 images of cats are smaller than training needs" in text
+    alike = CycleGAN.Config(resize=64, crop=(64, 64), holdout=0, weights=LossWeights(identity=5))
+    assert "`channels=4,4`" in warned(diagnosed(tmp_path, alike))
     kept = Config(resize=32, crop=(32, 32), channels=(3, 4), holdout=0)
     assert "transparent" not in warned(diagnosed(tmp_path, kept))
 

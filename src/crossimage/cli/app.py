@@ -35,6 +35,7 @@ from crossimage.utils.rank import is_first_process
 from crossimage.utils.reading import failed_read
 from crossimage.utils.signals import Stop, raising_stops
 from crossimage.utils.streams import open_missing_streams, print_error, silence
+from crossimage.utils.texts.help_text import fill
 from crossimage.utils.writing.failures import file_of, reason_of
 from crossimage.utils.writing.folders import no_empty_folders, remove_empty_folders
 
@@ -242,5 +243,5 @@ def _print_commands() -> None:
     """List the commands; tyro would take twice as long, since it inspects each of them."""
     print("usage: crossimage COMMAND ...\n\nImage-to-image translation between domains.\n")
     for name, command in COMMANDS.items():
-        print(f"  {name:12}{command.__doc__.splitlines()[0]}")
+        print(fill(command.__doc__.splitlines()[0], f"  {name:12}", " " * 14))
     print("\nRun `crossimage COMMAND --help` for details, --version for the version.")

@@ -75,7 +75,7 @@ def completer(commands: Commands) -> Command:
     """Return the command that completes the commands of a group."""
 
     def completion(shell: Positional[Shell], line: Text = None) -> None:
-        """Print a script that completes commands, options, recipes and settings in a shell.
+        """Print a script that completes commands, options and settings in a shell.
 
         Args:
             shell: The shell.

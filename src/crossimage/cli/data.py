@@ -49,7 +49,7 @@ def data_inspect(
     no_estimate: bool = False,
     max_pixels: MaxPixels = None,
 ) -> None:
-    """Read every image of a data set; say what is wrong with it and what training would do.
+    """Read every image of a data set; say what is wrong and what training would do.
 
     The exit status is 1 if training would stop.
 

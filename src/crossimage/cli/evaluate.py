@@ -61,8 +61,7 @@ def evaluate(
 ) -> None:
     """Evaluate trained models, or a folder of results, and write a report.
 
-    Also: `crossimage evaluate fit-classifier`, `fit-segmenter`, `invariance` and `ablate`, each
-    with its own --help.
+    Also: fit-classifier, fit-segmenter, invariance and ablate, each with --help.
 
     Args:
         runs: Run folders or model files, evaluated side by side.
@@ -250,10 +249,11 @@ def invariance(
     device: str = "auto",
     max_pixels: MaxPixels = None,
 ) -> None:
-    """Check on pairs whether the perceptual distance sees the scene rather than the domain.
+    """Check on pairs whether the perceptual distance sees the scene, not the domain.
 
-    MUNIT, appendix C: with instance normalisation, images of one scene are closer to each other
-    than images of one domain.
+    With instance normalisation, images of one scene are closer than of one domain.
+
+    This is MUNIT's appendix C.
 
     Args:
         data: Pairs of images of one scene in two domains.

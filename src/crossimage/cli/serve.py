@@ -38,7 +38,7 @@ def serve(
     max_pixels: MaxPixels = 2**24,
     threads: Threads = None,
 ) -> None:
-    """Serve models to programs over HTTP until interrupted; docs/serve.md shows requests.
+    """Serve models to programs over HTTP until interrupted (see docs/serve.md).
 
     Args:
         models: Run folders, model files, exported models (.onnx), hf://OWNER/NAME or builtin:NAME.

@@ -130,9 +130,9 @@ def _announce(address: str, admin: str) -> None:
 
 @study_app.named("export")
 def study_export(study: Positional[Name], *, out: File) -> None:
-    """Write a study as static pages, one per person, for a plain web host or a crowd platform.
+    """Write a study as static pages, for a plain web host or a crowd platform.
 
-    Each page saves its answers as a file, which `crossimage study import` adds to the study.
+    Each person has a page, which saves the answers as a file for `study import`.
 
     Args:
         study: Folder of the study.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager, nullcontext
 from pathlib import Path
@@ -22,6 +21,7 @@ from crossimage.training.schedule.request import Request
 from crossimage.utils.machine.slurm import adopt_slurm_tasks
 from crossimage.utils.names import check_device_name
 from crossimage.utils.paths import as_path
+from crossimage.utils.texts.help_text import fill
 from crossimage.utils.texts.setting_names import setting_of
 
 
@@ -231,14 +231,16 @@ def _print_settings(recipe: str) -> None:
     from crossimage.recipes.described import describe
 
     settings = describe(*settings_of(recipe, {}), recipe)
-    print(f"usage: crossimage train {recipe} --data DIR [--out RUN] [OPTIONS] [key=value ...]\n")
-    print("`crossimage train --help` describes the options, such as --budget and --finish.\n")
-    print("Settings with their values in this recipe; change them as key=value or --key value:\n")
+    usage = f"crossimage train {recipe} --data DIR [--out RUN] [OPTIONS] [key=value ...]"
+    print(fill(usage, "usage: ", " " * 7))
+    print("\n`crossimage train --help` describes the options, such as --budget and --finish.\n")
+    text = "Settings with their values in this recipe; change them as key=value or --key value:"
+    print(f"{fill(text)}\n")
     for setting in settings:
         choices = f" One of {', '.join(setting.choices)}." if setting.choices else ""
         text = setting.text + choices
         print(f"  {setting.name}={setting.value}")
-        print(textwrap.fill(text, 88, initial_indent=" " * 6, subsequent_indent=" " * 6))
+        print(fill(text, " " * 6, " " * 6))
 
 
 def configured(recipe: str | None, overrides: dict[str, Any] | None = None) -> tuple[Any, Any]:

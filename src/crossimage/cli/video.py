@@ -49,8 +49,9 @@ def video(
 ) -> None:
     """Translate a film with a trained model, all frames with one style.
 
-    Time stamps, sound and subtitles are kept. If interrupted, the same command continues
-    after the last finished part of 24 frames.
+    Time stamps, sound and subtitles are kept.
+
+    If interrupted, the same command continues after the last part of 24 frames.
 
     Args:
         run: A run folder or a model file.

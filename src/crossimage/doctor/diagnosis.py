@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from crossimage.data.data_report import DataReport, SplitReport
@@ -343,6 +343,10 @@ def _opacity(
         return []
     total = sum(found.values())
     wanted = tuple(4 if name in found else channels[name] for name in domains)
+    try:
+        replace(images.config, channels=wanted)
+    except ValueError:  # the method needs the same number in all domains
+        wanted = (4,) * len(wanted)
     return [
         Warning(
             f"{counted(total, 'training image')} of {' and '.join(found)} {verb(total, 'have')} "

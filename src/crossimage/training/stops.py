@@ -35,8 +35,8 @@ class StopRequests:
         if number == signal.SIGINT:
             with suppress(RuntimeError):  # it may have interrupted other output
                 self._announce(
-                    "stopping after this step, to save the run; Ctrl-C again stops at once, and "
-                    "loses the steps since the last checkpoint"
+                    "stopping after this step, to save the run; interrupting it again stops at "
+                    "once, and loses the steps since the last checkpoint"
                 )
 
     @contextmanager
