@@ -169,7 +169,7 @@ def _bytes_per_pixel(predictor: Predictor, letter: str) -> float:
 
 
 def _facts(predictor: Predictor, letter: str) -> dict[str, Any]:
-    """Return what a reader needs who does not know the method."""
+    """Return facts for readers of the file that do not know the method."""
     networks, config = predictor.networks, predictor.config
     source = letter if len(networks.letters) == 1 else networks.other(letter)
     return {

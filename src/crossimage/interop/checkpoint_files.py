@@ -129,7 +129,7 @@ def _collect(found: Contents, content: Mapping[str, Any], prefix: str) -> None:
 
 
 def _check_complete(found: Contents) -> None:
-    """Refuse what is no tensor and stands beside the tensors of a layer, such as its biases.
+    """Refuse a layer some of whose entries, such as its biases, are not tensors.
 
     Without them it would be taken for another layer. Layers may keep values of their own as
     ``_extra_state``.

@@ -114,7 +114,7 @@ def read_token(file: Path | None) -> str:
         file: The file that holds it; None: the environment variable ``CROSSIMAGE_TOKEN``.
 
     Raises:
-        ValueError: It is too short or too long, or the file is no text.
+        ValueError: It is too short or too long, or the file is not text.
         OSError: The file can't be read.
     """
     if file is None:

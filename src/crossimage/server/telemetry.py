@@ -17,7 +17,7 @@ class Telemetry:
     """The counters of one server.
 
     Args:
-        models: Its models, whose engines are looked at when somebody asks.
+        models: Its models, whose engines are read when the figures are requested.
     """
 
     def __init__(self, models: Models) -> None:
@@ -43,7 +43,7 @@ class Telemetry:
 
 
 class _Engines(Collector):
-    """The queues of engines, read when somebody asks."""
+    """The queues of engines, read when the figures are requested."""
 
     def __init__(self, models: Models) -> None:
         self._models = models

@@ -172,7 +172,7 @@ def _item(path: Path) -> str:
 
 
 def _text(name: str) -> str:
-    """Escape the bytes of a name that are no text, which databases refuse."""
+    """Escape the bytes of a name that are not text, which databases refuse."""
     return name.encode(errors="backslashreplace").decode()
 
 

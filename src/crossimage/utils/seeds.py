@@ -1,4 +1,4 @@
-"""Seeds derived from their purpose, and random numbers that disturb nobody else's."""
+"""Seeds derived from their purpose, and random numbers that leave the global generators alone."""
 
 from __future__ import annotations
 

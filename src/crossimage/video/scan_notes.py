@@ -65,12 +65,12 @@ def other_notes(path: Path, scan: FrameScan) -> list[str]:
         notes.append(f"{path} states {frames} frames and holds {found}")
     if scan.left_out:
         notes.append(
-            f"{scan.left_out} frames of {path} are left out, for they depend on frames before its "
-            "beginning"
+            f"{scan.left_out} frames of {path} are left out, since they depend on frames before "
+            "its beginning"
         )
     if scan.repeated:
         notes.append(
-            f"{scan.repeated} frames of {path} are left out, for their time stamps are not later "
+            f"{scan.repeated} frames of {path} are left out, since their time stamps are not later "
             "than those of the frames before them"
         )
     if scan.guessed:

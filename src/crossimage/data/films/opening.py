@@ -16,7 +16,7 @@ _NO_FILM = ("image2", "tty")
 
 
 class FilmError(ValueError):
-    """A file that is no film, or a film that cannot be read; the message names the file."""
+    """A file that is not a film, or a film that cannot be read; the message names the file."""
 
 
 def pyav(needed_by: str) -> Any:

@@ -108,7 +108,7 @@ def _readings(text: str, most: int) -> Iterator[str]:
 
 
 def _choices(text: str, most: int) -> list[str] | None:
-    """Return what one pair of braces stands for; None if it is no range and no list."""
+    """Return what one pair of braces stands for; None if it is neither a range nor a list."""
     if match := _RANGE.fullmatch(text):
         first, last = int(match[1]), int(match[2])
         digits = len(match[1]) if match[1].startswith("0") else 0

@@ -51,7 +51,7 @@ class Flicker(Metric):
         if not factor or y.shape[1:] != (factor * x.shape[1], factor * x.shape[2]):
             raise ValueError(
                 f"frames of the film are {_size(x)} and those of the result {_size(y)} pixels; "
-                "expected the same size or a multiple, for a pixel is compared with itself"
+                "expected the same size or a multiple, since each pixel is compared with itself"
             )
         if self._before is not None:
             self._add(x, y, *self._before, factor)

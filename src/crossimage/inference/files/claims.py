@@ -1,7 +1,7 @@
 """Parts of a translation that processes are at work on, so that no two do the same.
 
 A process holds a lock on its list from its start on. The system releases it when the process ends,
-however it ends, so that a killed process bars nobody.
+however it ends, so that a killed process blocks no other.
 """
 
 from __future__ import annotations

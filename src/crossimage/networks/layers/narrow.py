@@ -160,7 +160,7 @@ def _sides(x: Tensor, weight: Tensor, padding: tuple[int, int]) -> tuple[int, in
 
 
 def _surely_even(side: int) -> bool:
-    """Return whether a side is even, and if it is a symbol, whatever it stands for."""
+    """Return whether a side is even; a symbolic one must be so for every value."""
     from torch.fx.experimental.symbolic_shapes import statically_known_true  # takes long
 
     return statically_known_true(side % 2 == 0)

@@ -121,7 +121,7 @@ def announce() -> None:
 
 
 def leave() -> None:
-    """Have nobody miss this process, which ends without an error."""
+    """Remove this process from those that are missed when they end: it ends without an error."""
     while _HELD:
         _HELD.popitem()[1].remove()
 
