@@ -94,6 +94,7 @@ def _impossible(run: str, folder: Path) -> list[tuple[list[str], str]]:
         (["evaluate", "ablate", "munit", "--data", none, "--out", "o"], f"there is no {none}"),
         (["evaluate", "--fake", str(folder)], "holds no images"),
         (["data", "make", "edgse", "--out", "o"], "did you mean 'edges'?"),
+        (["train", "munit", there], f"the data set is given as --data {there}"),
         (["train", "munit", "--data", there, "--finish", "9m"], "runs holds no run that --finish"),
         (["video", run, none, "--out", "o.mp4"], f"there is no {none}; expected a film"),
         (["ledger", none], f"there is no {none}; expected the folder of results"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager, nullcontext
 from pathlib import Path
@@ -95,6 +96,8 @@ def run_train(arguments: list[str]) -> int:
         rest, known["recipe"] = [known["recipe"], *rest], None  # a setting, not a recipe
     from crossimage.cli.overrides import parse_overrides
 
+    if rest and known["data"] is None and os.path.exists(rest[0]):
+        raise ValueError(f"'{rest[0]}' is not a setting; the data set is given as --data {rest[0]}")
     overrides = parse_overrides(rest)
     run = known.pop("resume")
     resumed = _resumed(run, known, overrides, rest) if run else nullcontext((arguments, None))
