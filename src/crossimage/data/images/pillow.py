@@ -8,7 +8,7 @@ from PIL import Image, ImageOps, ImagePalette
 
 from crossimage.config import DataRules
 from crossimage.data.images.checks import png
-from crossimage.data.images.checks.size import check_size
+from crossimage.data.images.checks.size import SMALL, check_size
 from crossimage.data.images.codecs import deep_png, jpeg, jpeg2000
 from crossimage.data.images.colour_profiles import Mode, cmyk_to_srgb, problem, to_srgb
 from crossimage.data.images.encoded import ImageFile
@@ -30,6 +30,7 @@ _PLAIN = {"1": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"} | {
     mode: mode for mode in ("L", "LA", "RGB", "RGBA", "I;16", "I;16L", "I;16B", "I", "F")
 }
 _DEPTHS = {"1": "1-bit", "I": "32-bit", "F": "float32"}
+_WEBP_BYTES = 16  # of a pixel while it is decoded: canvases of the animation, and copies
 _ORIENTATION = 274
 _SRGB_GAMMA = 0.45455  # as PNG states it
 _COLOUR_MAP = 320  # of a TIFF
@@ -46,7 +47,8 @@ def info(path: ImageFile, image: Image.Image) -> ImageInfo:
     deep_gray = mode.startswith("I;16") or _is_deep_pnm(image)
     channels = deep or len(Image.new(mode, (1, 1)).getbands())
     value_bytes = 2 if deep or deep_gray else 4 if mode in ("I", "F") else 1
-    check_size(path, width, height, channels * value_bytes)
+    large_webp = image.format == "WEBP" and width * height > SMALL
+    check_size(path, width, height, _WEBP_BYTES if large_webp else channels * value_bytes)
     if _orientation_of(path, image) > 4:
         width, height = height, width
     if image.format == "JPEG2000" and (profile := jpeg2000.profile(path)):

@@ -62,6 +62,16 @@ def test_a_limit_that_is_no_positive_number_is_refused(wrong):
         max_pixels()
 
 
+def test_pixels_of_large_webp_files_count_as_four(tmp_path):
+    Image.new("RGB", (8_200, 8_200)).save(tmp_path / "x.webp", quality=1, method=0)
+    with pytest.raises(BombError, match=r"67,240,000|268,960,000") as refusal:
+        probe(tmp_path / "x.webp")
+    assert "--max-pixels 268960000" in str(refusal.value)
+    Image.new("RGB", (20, 10)).save(tmp_path / "x.webp")
+    crossimage.set_max_pixels(200)
+    assert probe(tmp_path / "x.webp").width == 20
+
+
 @pytest.mark.parametrize("values", [np.zeros((100, 100, 3), np.uint16), np.zeros((100, 100, 7))])
 def test_deep_pixels_and_many_channels_count_for_more(tmp_path, values):
     tifffile.imwrite(tmp_path / "x.tif", values)

@@ -14,7 +14,8 @@ from crossimage.data.images.pixels import BombError, ImageError
 
 _SIDE = 2**20
 _BYTES = 4  # of a pixel of 8 bits with colours and opacity, which counts as one
-_SMALL = 64_000_000  # pixels that any file may have
+SMALL = 64_000_000
+"""Pixels that any file may have."""
 _DENSITY = 512  # pixels per byte; photos have up to 100, and blank ones up to 350
 
 
@@ -38,7 +39,7 @@ def check_size(file: ImageFile, width: int, height: int, pixel_bytes: int = _BYT
         what += f" of {pixel_bytes} bytes, which count as {count:,}"
     if count > max_pixels():
         raise too_large(what, count)
-    if chosen_max_pixels() is not None or count <= _SMALL:
+    if chosen_max_pixels() is not None or count <= SMALL:
         return
     if count > _DENSITY * (size := length(file)):
         raise BombError(
