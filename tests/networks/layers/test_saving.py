@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from crossimage.networks.layers import saving
 from crossimage.networks.layers.blocks import ConvBlock, ResidualBlock
+from crossimage.networks.layers.convolution import conv_by_product
 from crossimage.networks.layers.upsampling import UpsampleBlock
 
 
@@ -64,3 +65,37 @@ def test_a_change_in_place_before_the_backward_pass_is_refused(monkeypatch) -> N
     x += 1
     with pytest.raises(RuntimeError, match="changed in place"):
         y.sum().backward()
+
+
+def test_all_passes_of_a_graph_share_one_copy_of_a_large_weight_in_half_precision() -> None:
+    weight = nn.Parameter(torch.randn(4, 3, 4, 4))
+    inputs = [torch.randn(n, 3, 8, 8, requires_grad=True) for n in (1, 2)]
+
+    def gradient(shared: bool) -> Tensor:
+        outputs, copies = [], set()
+        with torch.autocast("cpu"):
+            for x in inputs:
+                outputs.append(conv_by_product(x, weight, None, (2, 2), (1, 1)))
+                copies.add(saving.matrix_of(weight).data_ptr())
+                if not shared:
+                    saving._matrices.clear()
+        assert len(copies) == (1 if shared else 2)
+        (found,) = torch.autograd.grad(torch.cat(outputs).float().square().sum(), weight)
+        return found
+
+    together, apart = gradient(True), gradient(False)
+    torch.testing.assert_close(together, apart, rtol=0.02, atol=0.02 * float(apart.abs().max()))
+
+
+def test_the_copy_lives_as_long_as_the_graph_and_follows_the_weight() -> None:
+    weight = nn.Parameter(torch.randn(4, 3, 4, 4))
+    x = torch.randn(1, 3, 8, 8, requires_grad=True)
+    with torch.autocast("cpu"):
+        y = conv_by_product(x, weight, None, (2, 2), (1, 1))
+        kept = saving._matrices[weight].value
+        assert kept() is not None
+        with torch.no_grad():
+            weight.add_(1)
+        assert torch.equal(saving.matrix_of(weight), weight.bfloat16().flatten(1))
+    y.sum().backward()
+    assert kept() is None

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from crossimage.networks.layers.narrow import is_narrow, narrow_conv
 from crossimage.networks.layers.plain import is_plain
 from crossimage.networks.layers.prepared import prepared
-from crossimage.networks.layers.saving import recomputing
+from crossimage.networks.layers.saving import matrix_of, recomputing
 from crossimage.networks.layers.winograd import is_winograd, transformed, winograd_conv
 
 _PIXELS, _WEIGHTS, _HEAVY = 256, 2**18, 2**21
@@ -119,15 +119,6 @@ def _is_heavy(layer: nn.Conv2d | nn.ConvTranspose2d, weights: int) -> bool:
     return layer.weight.device.type == "cpu" and layer.weight.numel() >= weights
 
 
-def _matrix(weight: Tensor) -> Tensor:
-    """Return a weight as a matrix, in the precision that products are computed in."""
-    device = weight.device.type
-    if torch.is_autocast_enabled(device) and weight.dtype == torch.float32:
-        # before it is a view: gradients of several uses are then added in place
-        weight = weight.to(torch.get_autocast_dtype(device))
-    return weight.flatten(1)
-
-
 def conv_by_product(
     x: Tensor,
     weight: Tensor,
@@ -139,8 +130,17 @@ def conv_by_product(
     height, width = weight.shape[2:]
     x = padded(x, (padding[1], padding[1], padding[0], padding[0]), "constant")
     patches = x.unfold(2, height, stride[0]).unfold(3, width, stride[1])  # (N, I, h, w, kh, kw)
-    y = F.linear(patches.permute(0, 2, 3, 1, 4, 5).flatten(3), _matrix(weight), bias)
+    y = _linear(patches.permute(0, 2, 3, 1, 4, 5).flatten(3), matrix_of(weight), bias)
     return y.permute(0, 3, 1, 2)
+
+
+def _linear(x: Tensor, matrix: Tensor, bias: Tensor | None) -> Tensor:
+    if matrix.dtype == torch.float32:
+        return F.linear(x, matrix, bias)
+    # the gradient of a first factor is no view, so that those of several uses are added in place
+    columns = x.flatten(0, -2).t()
+    y = matrix @ columns if bias is None else torch.addmm(bias[:, None], matrix, columns)
+    return y.t().reshape(*x.shape[:-1], -1)
 
 
 def transposed_by_product(
@@ -153,7 +153,7 @@ def transposed_by_product(
     """Compute ``conv_transpose2d(x, weight, bias, stride, padding)``."""
     height, width = weight.shape[2:]
     h, w = x.shape[2:]
-    patches = x.flatten(2).transpose(1, 2) @ _matrix(weight)  # (N, h w, O kh kw)
+    patches = x.flatten(2).transpose(1, 2) @ matrix_of(weight)  # (N, h w, O kh kw)
     size = (
         (h - 1) * stride[0] - 2 * padding[0] + height,
         (w - 1) * stride[1] - 2 * padding[1] + width,

@@ -7,15 +7,26 @@ the time of the convolution. Values are the same to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 _LARGE = 2**20
 """Maps and weights of fewer values together cost more time than their memory is worth."""
+
+_matrices: MutableMapping[Tensor, _Matrix] = WeakTensorKeyDictionary()
+"""By weight: its matrix in half precision, for as long as an autograd graph needs it."""
+
+
+class _Matrix(NamedTuple):
+    version: int
+    address: int
+    value: weakref.ref[Tensor]
 
 
 class _Recipe(NamedTuple):
@@ -61,3 +72,25 @@ def _unpack(kept: Tensor | _Recipe) -> Tensor:
     if kept.source._version != kept.version:
         raise RuntimeError("a tensor that the backward pass needs was changed in place")
     return kept.make(kept.source)
+
+
+def matrix_of(weight: Tensor) -> Tensor:
+    """Return a weight (O, ...) as a matrix (O, I), in the precision that products are computed in.
+
+    All passes of an autograd graph share one copy in half precision, in which their gradients are
+    then added. Autocast does likewise with the weights that it casts itself.
+    """
+    device = weight.device.type
+    if not torch.is_autocast_enabled(device) or weight.dtype != torch.float32:
+        return weight.flatten(1)
+    dtype = torch.get_autocast_dtype(device)
+    trained = weight.is_leaf and weight.requires_grad and torch.is_grad_enabled()
+    if not trained or torch.compiler.is_compiling():
+        return weight.to(dtype).flatten(1)
+    state = weight._version, weight.data_ptr()
+    found = _matrices.get(weight)
+    matrix = found.value() if found is not None and found[:2] == state else None
+    if matrix is None or matrix.dtype != dtype:
+        matrix = weight.to(dtype).flatten(1)
+        _matrices[weight] = _Matrix(*state, weakref.ref(matrix))
+    return matrix
