@@ -1,5 +1,6 @@
 import pytest
 
+from crossimage.cli.app import main
 from crossimage.cli.overrides import collect_settings, options_last, parse_overrides
 from crossimage.config import Config, build
 
@@ -68,3 +69,28 @@ def test_settings_among_the_arguments_of_a_model_are_collected(tmp_path, monkeyp
 def test_options_may_stand_between_settings(arguments: str) -> None:
     moved = options_last(arguments.split(), ("--no-estimate",))
     assert moved == ["a=x,b=y", "munit", "crop=32", "--no-estimate", "--out", "o"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        ("translate RUN a.png --out o --reference b.png --reference c.png", "--reference"),
+        ("translate RUN a.png --out=o --out p", "--out"),
+        ("train munit --data d --steps 3 --steps 5", "--steps"),
+        ("train munit --data d --batch-size 3 --batch_size 5", "--batch-size"),
+        ("evaluate RUN --data d --metrics fid --metrics kid", "--metrics"),
+        ("data make combine --a A --a B --b C --out o", "--a"),
+        ("study make --set a=A --set b=B --out o", "--set"),
+        ("import gen.pt --config a.yaml --config b.yaml --out o", "--config"),
+    ],
+)
+def test_an_option_is_given_only_once(
+    arguments: str, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments.split()) == 2
+    assert f"{option} is given more than once; give it once" in capsys.readouterr().err
+
+
+def test_settings_of_a_model_may_follow_several_set_options() -> None:
+    arguments = ["translate", "run", "--set", "a=1", "--set", "b=2"]
+    assert collect_settings(arguments) == ["translate", "run", "--set", "a=1", "b=2"]

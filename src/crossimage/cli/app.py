@@ -22,7 +22,7 @@ from crossimage.cli.commands import Commands
 from crossimage.cli.completion import completer
 from crossimage.cli.data import MAKERS, data_app, print_maker_help
 from crossimage.cli.export import export, push
-from crossimage.cli.overrides import collect_settings, options_last
+from crossimage.cli.overrides import collect_settings, options_last, refuse_repeated
 from crossimage.cli.runs import compare, info, runs
 from crossimage.cli.serve import demo, serve
 from crossimage.cli.study import study_app
@@ -148,6 +148,13 @@ def _run(arguments: list[str]) -> int:
         print(f"crossimage {__version__}")
         return 0
     app.check(arguments)
+    if arguments[:1] in (["translate"], ["export"]):
+        arguments = collect_settings(arguments, ("--same-style", "--skip-existing"))
+    if arguments[:1] == ["video"]:
+        arguments = collect_settings(arguments, ("--side-by-side",))
+    if arguments[:2] == ["data", "inspect"]:
+        arguments = options_last(arguments, ("--no-estimate",))
+    refuse_repeated(arguments)
     if arguments[:1] == ["train"]:
         return run_train(arguments[1:])
     elif arguments[:1] == ["import"]:
@@ -158,12 +165,6 @@ def _run(arguments: list[str]) -> int:
         asks = {"-h", "--help"} & set(arguments[3:])
         if asks and arguments[:2] == ["data", "make"] and arguments[2] in MAKERS:
             print_maker_help(arguments[2])
-        if arguments[:1] in (["translate"], ["export"]):
-            arguments = collect_settings(arguments, ("--same-style", "--skip-existing"))
-        if arguments[:1] == ["video"]:
-            arguments = collect_settings(arguments, ("--side-by-side",))
-        if arguments[:2] == ["data", "inspect"]:
-            arguments = options_last(arguments, ("--no-estimate",))
         app.run(arguments)
     return 0
 

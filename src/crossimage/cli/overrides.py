@@ -34,6 +34,24 @@ def collect_settings(arguments: Iterable[str], flags: Sequence[str] = ()) -> lis
     return [*rest, "--set", *settings] if settings else rest
 
 
+def refuse_repeated(arguments: Sequence[str]) -> None:
+    """Refuse an option that is given more than once, of which only the last one would count.
+
+    Raises:
+        ValueError: An option is repeated.
+    """
+    seen: set[str] = set()
+    for argument in arguments:
+        option = argument.partition("=")[0].replace("_", "-")
+        if not option.startswith("--"):
+            continue
+        if option in seen:
+            raise ValueError(
+                f"{cut(option)} is given more than once; give it once, followed by all its values"
+            )
+        seen.add(option)
+
+
 def options_last(arguments: Iterable[str], flags: Sequence[str]) -> list[str]:
     """Move options and their values behind all other arguments, which may then follow options.
 
