@@ -32,6 +32,13 @@ def test_help_and_recipes_need_no_torch() -> None:
     assert "precision=bf16" in done.stdout
 
 
+def _with(arguments: list[str], flag: str, value: str) -> list[str]:
+    if flag not in arguments:
+        return [*arguments, flag, value]
+    at = arguments.index(flag) + 1
+    return [*arguments[:at], value, *arguments[at + 1 :]]
+
+
 def _impossible(run: str, folder: Path) -> list[tuple[list[str], str]]:
     """Return commands with impossible numbers and missing files, and what is said about them."""
     (folder / "in").mkdir()
@@ -72,7 +79,7 @@ def _impossible(run: str, folder: Path) -> list[tuple[list[str], str]]:
         "--config": ("import",),
     }
     wrong = [
-        ([*command.split(), *whole[command], flag, value], said)
+        ([*command.split(), *_with(whole[command], flag, value)], said)
         for given, value, text in (
             (numbers, "0", "{} must be "), (paths, none, "there is no " + none + ", given with {}")
         )
