@@ -91,7 +91,13 @@ def test_a_folder_is_evaluated_without_a_report(tmp_path: Path) -> None:
         ([""], {"data": "d"}, "is empty; give a path"),
     ],
 )
-def test_wrong_calls_are_refused(models: list[str], options: dict[str, Any], sentence: str) -> None:
+def test_wrong_calls_are_refused(
+    models: list[str], options: dict[str, Any], sentence: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    for folder in models:
+        Path(folder).mkdir(exist_ok=True)
     with pytest.raises(ValueError, match=sentence):
         crossimage.evaluate(*models, **options)
 
