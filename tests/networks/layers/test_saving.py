@@ -99,3 +99,15 @@ def test_the_copy_lives_as_long_as_the_graph_and_follows_the_weight() -> None:
         assert torch.equal(saving.matrix_of(weight), weight.bfloat16().flatten(1))
     y.sum().backward()
     assert kept() is None
+
+
+def test_a_fused_step_while_a_graph_lives_leaves_no_old_copy() -> None:
+    weight = nn.Parameter(torch.randn(4, 3, 4, 4))
+    optimizer = torch.optim.Adam([weight], fused=True)
+    x = torch.randn(1, 3, 8, 8, requires_grad=True)
+    with torch.autocast("cpu"):
+        y = conv_by_product(x, weight, None, (2, 2), (1, 1))
+        y.sum().backward(retain_graph=True)
+        optimizer.step()
+        saving.forget_matrices()
+        assert torch.equal(saving.matrix_of(weight), weight.bfloat16().flatten(1))

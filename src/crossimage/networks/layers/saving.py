@@ -78,7 +78,8 @@ def matrix_of(weight: Tensor) -> Tensor:
     """Return a weight (O, ...) as a matrix (O, I), in the precision that products are computed in.
 
     All passes of an autograd graph share one copy in half precision, in which their gradients are
-    then added. Autocast does likewise with the weights that it casts itself.
+    then added. Autocast does likewise with the weights that it casts itself. Whoever changes the
+    weights calls :func:`forget_matrices`, since fused optimizers don't count their changes.
     """
     device = weight.device.type
     if not torch.is_autocast_enabled(device) or weight.dtype != torch.float32:
@@ -94,3 +95,8 @@ def matrix_of(weight: Tensor) -> Tensor:
         matrix = weight.to(dtype).flatten(1)
         _matrices[weight] = _Matrix(*state, weakref.ref(matrix))
     return matrix
+
+
+def forget_matrices() -> None:
+    """Let the passes that follow copy the weights anew."""
+    _matrices.clear()

@@ -15,6 +15,7 @@ from crossimage.data.loader import LoadedBatch
 from crossimage.data.sampler import rows
 from crossimage.methods.base import Batch, Method, Noise
 from crossimage.networks.layers.convolution import arrange
+from crossimage.networks.layers.saving import forget_matrices
 from crossimage.training.processes.communication import Processes
 from crossimage.training.recorder import Recorder
 from crossimage.training.schedule.learning_rate import decayed_learning_rate
@@ -235,6 +236,7 @@ class Stepper:
             self._scaler.update()
         for optimizer in optimizers:
             optimizer.zero_grad(set_to_none=True)
+        forget_matrices()
         return finite
 
     def _report_skipped(self, descent: _Descent, micro_batches: list[LoadedBatch]) -> None:
