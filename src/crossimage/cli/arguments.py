@@ -73,11 +73,6 @@ Style = Annotated[str | None, tyro.conf.arg(metavar="NUMBER,...")]
 MaxPixels = Annotated[int | None, tyro.conf.arg(metavar="N")]
 
 
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun, such as ``2 images``."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def limit_pixels(most: int | None) -> None:
     """Follow ``--max-pixels``, if it is given."""
     if most is not None:

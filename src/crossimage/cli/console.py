@@ -30,6 +30,7 @@ from crossimage.training.listener import Listener, TrainingProgress
 from crossimage.training.result import TrainingResult
 from crossimage.utils.rank import is_first_process
 from crossimage.utils.streams import LastingStream, print_error, printable
+from crossimage.utils.texts.counts import counted
 
 
 class ConsoleListener(Listener):
@@ -124,13 +125,13 @@ class ConsoleListener(Listener):
             return 128 + signal.Signals[result.stopped_by] if is_first_process() else 0
         command = shlex.join(["crossimage", *longer(self.arguments, result)])
         if result.first_step >= result.step:
-            ended = f"has finished its {result.step} steps"
+            ended = f"has finished its {counted(result.step, 'step')}"
             if result.stopped_early and result.standing:
                 ended = f"ended early at step {result.step}: {result.standing.reason}"
             advice = f"{ended}; to train longer{self._place}:\n  {command}"
             self.console.print(printable(f"{result.run} {advice}"))
             return 0
-        self.console.print(Rule(f"{result.step} steps", align="left"), soft_wrap=False)
+        self.console.print(Rule(counted(result.step, "step"), align="left"), soft_wrap=False)
         for line in [*closing_lines(result), f"train longer{self._place}:", f"  {command}"]:
             self.console.print(printable(line))
         return 0
@@ -185,7 +186,7 @@ def closing_lines(result: TrainingResult) -> list[str]:
         *(_figures(standing) if standing else []),
         f"samples  {result.samples_path}",
         f"page     {result.page_path}",
-        *([f"skipped  moves of {skipped:,} of {result.step:,} steps"] if skipped else []),
+        *([f"skipped  moves of {skipped:,} of {counted(result.step, 'step')}"] if skipped else []),
         "",
         f"{use.task}:",
         f"  {use.command}",

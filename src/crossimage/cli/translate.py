@@ -19,7 +19,6 @@ from crossimage.cli.arguments import (
     Run,
     Style,
     Threads,
-    count,
     limit_pixels,
     parse_shard,
     parse_style,
@@ -33,6 +32,7 @@ from crossimage.inference.output_types import check_folder, suffix_of
 from crossimage.utils.paths import as_path
 from crossimage.utils.progress import StderrProgress
 from crossimage.utils.streams import print_error, print_line, printable
+from crossimage.utils.texts.counts import counted
 
 if TYPE_CHECKING:
     from crossimage.bulk.cluster import Cluster
@@ -191,10 +191,10 @@ def translate(
         if line:
             print_error(line.replace("\n", "\\n"))  # in names
     skipped = len(report.skipped)
-    also = f"; {count(skipped, 'input')} skipped" if skipped else ""
+    also = f"; {counted(skipped, 'input')} skipped" if skipped else ""
     there = f"; {report.existing} already there" if report.existing else ""
     if out != PIPE:
-        print_line(f"{count(report.written, 'image')} written to {printable(out)}{there}{also}")
+        print_line(f"{counted(report.written, 'image')} written to {printable(out)}{there}{also}")
     if skipped:
         raise SystemExit(SOME_SKIPPED)
 
@@ -321,4 +321,4 @@ def sample(
         written = load(run, device).sample_files(
             samples, folder, seed=seed, format=format, batch_size=batch_size, progress=progress
         )
-    print_line(f"{count(len(written), 'image')} written to {printable(out)}")
+    print_line(f"{counted(len(written), 'image')} written to {printable(out)}")

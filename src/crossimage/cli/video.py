@@ -13,7 +13,6 @@ from crossimage.cli.arguments import (
     References,
     Run,
     Threads,
-    count,
     limit_pixels,
     use_threads,
 )
@@ -22,6 +21,7 @@ from crossimage.data.stores.missing import missing
 from crossimage.utils.paths import as_path
 from crossimage.utils.progress import StderrProgress
 from crossimage.utils.streams import print_error, printable
+from crossimage.utils.texts.counts import counted
 from crossimage.video.suffixes import check_suffix
 
 Film = Annotated[str, tyro.conf.arg(metavar="FILM")]
@@ -115,4 +115,4 @@ def video(
     for line in done.notes:
         print_error(line.replace("\n", "\\n"))
     kept = f"; {done.kept} of them were finished by an earlier run" if done.kept else ""
-    print(f"{count(done.frames, 'frame')} written to {printable(out)}{kept}")
+    print(f"{counted(done.frames, 'frame')} written to {printable(out)}{kept}")

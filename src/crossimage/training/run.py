@@ -45,6 +45,7 @@ from crossimage.training.warm_start import network_settings
 from crossimage.utils.files import write_text
 from crossimage.utils.machine.threads import computing_with
 from crossimage.utils.rank import is_first_process
+from crossimage.utils.texts.counts import counted
 
 
 def run_training(
@@ -203,7 +204,8 @@ class _Run:
                 facts["call"] = str(listener.call.having(out=out))
             write_text(out / "environment.json", json.dumps(facts, indent=2))
         self._say_what_is_used()
-        listener.say(f"training {setup.name} on {setup.images} for {config.steps} steps in {out}")
+        steps = counted(config.steps, "step")
+        listener.say(f"training {setup.name} on {setup.images} for {steps} in {out}")
         stopped_by = trainer.fit()
         if classifies and not stopped_by and first:
             write_accuracies(trainer, out)

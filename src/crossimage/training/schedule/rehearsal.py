@@ -14,6 +14,7 @@ from crossimage.training.schedule.request import Request
 from crossimage.training.schedule.speed import Speed
 from crossimage.training.trainer import Trainer
 from crossimage.utils.contact_sheet import sheet
+from crossimage.utils.texts.counts import counted
 
 C = TypeVar("C", bound=Config)
 
@@ -66,10 +67,10 @@ def fit_to_time(
     if request.finish:
         count = min(count, config.steps - step)
         fitted = finishing(config, step, count)
-        whole = f"{count:,} further steps, up to step {fitted.steps:,},"
+        whole = f"{counted(count, 'further step')}, up to step {fitted.steps:,},"
     else:
         fitted = scaled(config, count)
-        whole = f"{count:,} steps"
+        whole = counted(count, "step")
     say(f"{request}: {whole} of {milliseconds / 1000:.2g} s on this {device}")
     return fitted
 
