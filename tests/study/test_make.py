@@ -188,3 +188,16 @@ def test_two_images_that_may_be_the_input_are_refused(tmp_path: Path) -> None:
     folders(tmp_path / "data", "testA", "testB")
     text = refused(tmp_path, "preference", methods, data=str(tmp_path / "data"))
     assert "may both be the input" in text
+
+
+def test_inputs_may_have_another_unicode_form_or_a_number_at_the_end(tmp_path: Path) -> None:
+    made = folders(tmp_path, "a", "b", "input")
+    names = {"photo00.png": "caf\u00e9.png", "photo01.png": "scan.001", "photo02.png": "scan.002"}
+    for folder in made:
+        for old, new in names.items():
+            renamed = new.replace("\u00e9", "e\u0301") if folder == "input" else new
+            (tmp_path / folder / old).rename(tmp_path / folder / renamed)
+    data = made.pop("input")
+    study = make_study(tmp_path / "s", "preference", made, data=data, changes={"questions": 12})
+    items = {question.item for question in questions(study.folder)}
+    assert {"caf\u00e9", "scan.001", "scan.002"} < items

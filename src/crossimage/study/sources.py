@@ -9,7 +9,7 @@ from os.path import commonpath
 from pathlib import Path
 
 from crossimage.checkpoints.addresses import scheme_of
-from crossimage.data.sources.find import find_files, is_run
+from crossimage.data.sources.find import find_files, is_run, shared_name
 from crossimage.evaluation.compare import open_gallery
 from crossimage.evaluation.galleries.base import Gallery, evenly_spaced
 from crossimage.evaluation.galleries.images import images_in, read_rgb
@@ -168,7 +168,7 @@ def _of_folder(
 
 def _item(path: Path) -> str:
     """Return what a study calls an image: its path without the suffix."""
-    return _text(path.with_suffix("").as_posix())
+    return _text(shared_name(path))
 
 
 def _text(name: str) -> str:
