@@ -230,5 +230,5 @@ def test_checkpoints_of_the_oldest_kind_are_named(tmp_path: Path) -> None:
     with tarfile.open(file, "w") as archive:
         for name in ("sys_info", "storages", "tensors", "pickle"):
             archive.addfile(tarfile.TarInfo(name))
-    with pytest.raises(ValueError, match="a PyTorch checkpoint of the oldest kind.*save it anew"):
+    with pytest.raises(ValueError, match="a PyTorch checkpoint of the oldest kind.*save it again"):
         read_pickle(file)

@@ -137,7 +137,7 @@ def test_patterns_single_objects_and_shards_are_inputs(
     shard = write_tar(tmp_path / "a.tar", images(3)).read_bytes()
     put(store, {"x.png": png(1), "y.png": png(2), "a.tar": shard, "deep/z.png": png(3)})
     for given, count in (("x.png", 1), ("*.png", 2), ("**/*.png", 3), ("a.tar", 3), ("*.tar", 3)):
-        out = tmp_path / f"out-{given.replace(chr(42), chr(95)).replace(chr(47), chr(95))}"
+        out = tmp_path / f"{given.replace(chr(42), chr(95)).replace(chr(47), chr(95))}-out"
         assert len(translate(model, f"{store}/{given}", out).written) == count, given
     in_folder = translate(model, str(tmp_path / "a.tar"), tmp_path / "local").written
     in_store = translate(model, f"{store}/a.tar", tmp_path / "remote").written
