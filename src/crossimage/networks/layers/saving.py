@@ -3,6 +3,9 @@
 Autograd keeps the padded maps beside the unpadded ones, and under autocast a copy of the weight in
 half precision. Both are computed again when the backward pass needs them, which takes a fraction of
 the time of the convolution. Values are the same to the last bit.
+
+Convolutions that are computed as matrix products share one copy of their weight in half precision
+(:func:`matrix_of`); the gradients of several passes are then added in half precision.
 """
 
 from __future__ import annotations
