@@ -1,12 +1,12 @@
-"""Flicker of films translated with statistics of norms of each frame and pooled over key frames.
+"""Flicker of videos translated with statistics of norms of each frame and pooled over key frames.
 
     python benchmarks/flicker.py runs/munit runs/unit --sheet sheet.png
-    python benchmarks/flicker.py runs/cyclegan --film street --frames 40
+    python benchmarks/flicker.py runs/cyclegan --video street --frames 40
 
-Without --film, the film is made: outlines of a circle that moves and of a square that rests, and a
-bar that enters at half time. Prints the metrics of `crossimage evaluate --film`, and for the made
-film the drift, of 255 levels: how much the output changes when the bar enters, in the half of the
-image that is farther from it.
+Without --video, the video is made: outlines of a circle that moves and of a square that rests, and
+a bar that enters at half time. Prints the metrics of `crossimage evaluate --video`, and for the
+made video the drift, of 255 levels: how much the output changes when the bar enters, in the half of
+the image that is farther from it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from PIL import Image, ImageDraw
 import crossimage
 from crossimage.data.images.files import from_array, to_array
 from crossimage.inference.pooling import key_frames, pool_statistics
-from crossimage.video.film import Pixels
+from crossimage.video.base import Pixels
 from crossimage.video.opening import open_source
 
 SIZE, SCALE, ENTRY = (192, 64), 3, 12
 METRICS = ("flicker", "flicker_still")
 
 
-def made_film() -> list[Pixels]:
+def made_video() -> list[Pixels]:
     """Return frames of outlines on white, antialiased."""
     frames = []
     for number in range(2 * ENTRY):
@@ -82,17 +82,17 @@ def sheet(rows: list[list[Pixels]]) -> Image.Image:
 
 
 def main() -> None:
-    """Translate a film with every model in both ways, and print the figures."""
+    """Translate a video with every model in both ways, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="+", help="run folders or model files")
-    parser.add_argument("--film", type=Path, help="a film, GIF, WebP or folder of frames")
+    parser.add_argument("--video", type=Path, help="a video, GIF, WebP or folder of frames")
     parser.add_argument("--frames", type=int, help="translate the first frames only")
     parser.add_argument("--to", help="the target")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sheet", type=Path, help="write a contact sheet")
     options = parser.parse_args()
-    film = options.film and [frame.pixels for frame in open_source(options.film).frames()]
-    frames = (film or made_film())[: options.frames]
+    video = options.video and [frame.pixels for frame in open_source(options.video).frames()]
+    frames = (video or made_video())[: options.frames]
     rows = [frames]
     print(f"| model | statistics | {' | '.join(METRICS)} | drift |\n|---|---|---|---|---|")
     for name in options.models:
@@ -102,10 +102,10 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 inputs = written(Path(folder) / "inputs", frames)
                 outputs = written(Path(folder) / "outputs", rows[-1])
-                result = crossimage.evaluate(film=inputs, fake=outputs, metrics="flicker")
+                result = crossimage.evaluate(video=inputs, fake=outputs, metrics="flicker")
             values = {figure.name: figure.value for one in result for figure in one.figures}
             figures = [f"{values[name]:.3f}" if name in values else "–" for name in METRICS]
-            moved = "–" if film else f"{drift(rows[-1]):.3f}"
+            moved = "–" if video else f"{drift(rows[-1]):.3f}"
             kind = "pooled" if pooled else "frame"
             print(f"| {name} | {kind} | {' | '.join(figures)} | {moved} |", flush=True)
     if options.sheet:

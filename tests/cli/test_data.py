@@ -14,7 +14,7 @@ from PIL import Image
 from crossimage.cli.data import MAKERS, find_makers
 from crossimage.methods.munit import MUNIT
 from tests.cli.conftest import crossimage
-from tests.data.films.films import write_film
+from tests.data.videos.videos import write_video
 
 
 def test_data_make_and_inspect(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_data_make_takes_the_strengths_of_each_maker_and_names_the_next_command(
 @pytest.mark.parametrize(
     ("name", "needed", "optional", "foreign"),
     [
-        ("edges", {"out", "photos"}, {"hed", "size", "workers"}, {"factor", "from", "film", "b"}),
+        ("edges", {"out", "photos"}, {"hed", "size", "workers"}, {"factor", "from", "video", "b"}),
         ("combine", {"out", "a", "b"}, {"test-count"}, {"photos", "seed", "palette"}),
         ("mnist", {"out", "from"}, {"count"}, {"photos", "fps"}),
     ],
@@ -193,9 +193,9 @@ def test_data_make_splits_combines_colours_and_takes_frames(
     both = [tmp_path / "in" / name for name in ("label", "photo")]
     combined = made("combine", "--a", both[0], "--b", both[1], "--out", tmp_path / "combined")
     assert combined[0].endswith(": 10 pairs of label (left) and photo (right)")
-    film = write_film(tmp_path / "film.mp4")
-    frames = made("frames", "--film", film, "--out", tmp_path / "frames", "--fps", 2)
-    assert frames[0].endswith(": 4 frames of film.mp4")
+    video = write_video(tmp_path / "video.mp4")
+    frames = made("frames", "--video", video, "--out", tmp_path / "frames", "--fps", 2)
+    assert frames[0].endswith(": 4 frames of video.mp4")
     make = ("data", "make", "combine", "--a", both[0], "--out", tmp_path / "more")
     assert crossimage(*make) == 2
     assert "combine needs --b" in capsys.readouterr().err

@@ -18,7 +18,7 @@ FURTHER = {
         "train", "munit", "--data", w.data, "--out", out / "run", "--init", w.model,
     ],
     "video (file)": lambda w, out: [
-        "video", w.model, w.data / "trainA" / "00000.png", "--out", out / "film.mp4",
+        "video", w.model, w.data / "trainA" / "00000.png", "--out", out / "video.mp4",
     ],
     "fit-segmenter": lambda w, out: [
         "evaluate", "fit-segmenter", "--data", w.data, "--palette", w.answers, "--out",
@@ -28,7 +28,7 @@ FURTHER = {
         "evaluate", "invariance", "--data", w.data, "--weights", "random", "--out", out / "report",
     ],
     "data make mnist": lambda w, out: ["data", "make", "mnist", "--from", w.data, "--out", out],
-    "data make frames": lambda w, out: ["data", "make", "frames", "--film", w.data, "--out", out],
+    "data make frames": lambda w, out: ["data", "make", "frames", "--video", w.data, "--out", out],
     "data make labels": lambda w, out: ["data", "make", "labels", "--photos", w.data, "--out", out],
     "data make grey": lambda w, out: ["data", "make", "grey", "--photos", w.images, "--out", out],
 }  # fmt: skip

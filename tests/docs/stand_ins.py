@@ -20,8 +20,8 @@ from crossimage.checkpoints.model_file import save_model
 from crossimage.config import build
 from crossimage.methods import METHODS
 from tests.conftest import small
-from tests.data.films.films import write_film
 from tests.data.make.test_digits import write_mnist, write_usps
+from tests.data.videos.videos import write_video
 from tests.interop.junyanz_networks import resnet, saved
 from tests.interop.nvlabs_networks import Discriminator, MUNITGenerator
 from tests.methods.test_sketch_to_photo import vgg_file
@@ -245,7 +245,7 @@ STAND_INS: dict[str, StandIns] = {
         files=SKETCHES
         | {
             "DIR": pairs,
-            "walk.mp4": partial(write_film, count=3),
+            "walk.mp4": partial(write_video, count=3),
             "table-1.yaml": table_1,
             "CLASSES": with_classes,
             "faces/labels.csv": table,
@@ -306,7 +306,7 @@ STAND_INS: dict[str, StandIns] = {
             "CAMVID": raw_label_maps,
             "LABELS": PHOTOS,
             "SCENES": PHOTOS,
-            "film.mp4": write_film,
+            "walk.mp4": write_video,
         }
     ),
     "docs/diat.md": StandIns({"DATA": pairs, "faces": pairs, "face.jpg": image}),
@@ -418,7 +418,7 @@ STAND_INS: dict[str, StandIns] = {
         SKETCHES
         | {
             "runs/shoes": partial(model, method="munit"),
-            "walk.mp4": partial(write_film, count=3),
+            "walk.mp4": partial(write_video, count=3),
         },
         replace={"--size 256": "--size 32"},
     ),

@@ -23,7 +23,7 @@ class Named:
         self.folder, self.name = folder, name
         self.model, self.gan = self._of(world.model), self._of(world.gan)
         self.checkpoint = self._of(world.checkpoint)
-        self.film, self.answers = self._of(world.originals / "film.mp4"), self._of(world.answers)
+        self.video, self.answers = self._of(world.originals / "video.mp4"), self._of(world.answers)
         self.runs = self._of(world.runs[0]), self._of(world.runs[1])
         self.data, self.study = self._of(world.data), self._of(world.study)
         self.frames, self.runtime = self._of(world.frames), self._of(world.runtime)
@@ -59,10 +59,10 @@ def _made(*words: object) -> Callable[[Path], list[object]]:
 _PLAIN = ["--features", "random", "--metrics", "fid,kid", "--device", "cpu"]
 
 COMMANDS: dict[str, Words] = {
-    "video (mp4)": lambda w, out: ["video", w.model, w.film, "--out", _file(out, ".mp4")],
+    "video (mp4)": lambda w, out: ["video", w.model, w.video, "--out", _file(out, ".mp4")],
     "video (gif)": lambda w, out: ["video", w.model, w.frames, "--out", _file(out, ".gif")],
     "video (frames)": lambda w, out: [  # a dot would begin a suffix
-        "video", w.model, w.film, "--out", out.with_name(out.name.replace(".", "") or "x"),
+        "video", w.model, w.video, "--out", out.with_name(out.name.replace(".", "") or "x"),
     ],
     "evaluate": lambda w, out: [
         "evaluate", *w.runs, "--data", w.data, *_PLAIN, "--out", out,
@@ -95,7 +95,7 @@ COMMANDS: dict[str, Words] = {
     "study import": lambda w, _: ["study", "import", w.study, w.answers],
     "study export": lambda w, out: ["study", "export", w.study, "--out", _file(out, ".zip")],
     "data make labels": lambda w, out: [*_made("labels", "--from", w.originals / "labels")(out)],
-    "data make frames": lambda w, out: [*_made("frames", "--film", w.film, "--every", 3)(out)],
+    "data make frames": lambda w, out: [*_made("frames", "--video", w.video, "--every", 3)(out)],
     "data make edges": lambda w, out: [*_made("edges", "--photos", w.images)(out)],
     "data make mnist": lambda w, out: [*_made("mnist", "--from", w.originals)(out)],
     "data inspect": lambda w, out: ["data", "inspect", w.classes, "--out", out, "--no-estimate"],

@@ -41,7 +41,7 @@ def draw_of(model: Predictor) -> Draw:
     return Draw(style_of(model.networks), 7)
 
 
-def film(networks: Method, count: int = 3, side: int = 32) -> Tensor:
+def video(networks: Method, count: int = 3, side: int = 32) -> Tensor:
     """Frames with an object that moves from frame to frame."""
     height, width = networks.fixed_size or (side, side + 13)
     frames = image(networks, height, width).repeat(count, 1, 1, 1)
@@ -71,7 +71,7 @@ def test_a_single_key_frame_is_translated_as_by_its_own_statistics(
     name: str, settings: dict[str, Any]
 ) -> None:
     model = predictor(name, **settings)
-    frame = film(model.networks, 1)
+    frame = video(model.networks, 1)
     alone = own(model, frame)
     assert (pooled(model, frame) - alone).abs().max() <= 1e-5
     again = own(model, frame)
@@ -81,7 +81,7 @@ def test_a_single_key_frame_is_translated_as_by_its_own_statistics(
 @pytest.mark.parametrize(("name", "settings"), FEW, ids=[name for name, _ in FEW])
 def test_the_order_of_the_key_frames_does_not_matter(name: str, settings: dict[str, Any]) -> None:
     model = predictor(name, **settings)
-    frames = film(model.networks)
+    frames = video(model.networks)
     assert torch.equal(pooled(model, frames), pooled(model, frames, frames[[2, 0, 1]]))
 
 
@@ -122,7 +122,7 @@ def test_frames_too_large_for_memory_are_pooled_and_translated_in_strips(
     name: str, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = predictor(name, **settings)
-    frames = film(model.networks)
+    frames = video(model.networks)
     whole = pooled(model, frames)
     monkeypatch.setattr(model.strips, "fits", lambda *sizes: False)
     assert (pooled(model, frames) - whole).abs().max() <= 1e-5
@@ -170,14 +170,14 @@ def test_dropout_and_noise_are_the_same_in_all_frames() -> None:
         "test_mode": "train",
     }
     model = predictor("cyclegan", **settings)
-    frame = film(model.networks, 1)
+    frame = video(model.networks, 1)
     first, second = pooled(model, frame.repeat(2, 1, 1, 1))
     assert torch.equal(first, second)
 
 
 def test_statistics_survive_being_written_to_a_file() -> None:
     model = predictor("munit")
-    frames, target, draw = film(model.networks), target_of(model.networks), draw_of(model)
+    frames, target, draw = video(model.networks), target_of(model.networks), draw_of(model)
     statistics = pool_statistics(model, frames, target, draw)
     restored = FixedStatistics(norms_from(statistics.tensors()), target, draw.style, draw.seed)
     outputs = []
@@ -189,7 +189,7 @@ def test_statistics_survive_being_written_to_a_file() -> None:
 
 def test_another_style_or_target_than_the_statistics_were_pooled_for_is_refused() -> None:
     model = predictor("munit")
-    frames, draw = film(model.networks), draw_of(model)
+    frames, draw = video(model.networks), draw_of(model)
     with model.fixed_statistics(pool_statistics(model, frames, "b", draw)):
         with pytest.raises(ValueError, match="pooled for another target; pool them again"):
             model.predict(frames[:1], "a", [[draw]])
@@ -212,7 +212,7 @@ def test_norms_that_cannot_be_pooled_are_refused_by_name() -> None:
             parent, _, last = name.rpartition(".")
             setattr(generator.get_submodule(parent), last, nn.GroupNorm(1, 3))
     with pytest.raises(ValueError, match="GroupNorm can't be fixed; use those of each"):
-        pool_statistics(model, film(model.networks), "b", Draw(None, 0))
+        pool_statistics(model, video(model.networks), "b", Draw(None, 0))
 
 
 def test_key_frames_are_evenly_spaced() -> None:

@@ -168,7 +168,7 @@ def test_answers_in_threads_are_right_while_memory_is_estimated(
 def test_fixed_statistics_are_those_of_their_thread_only() -> None:
     model = predictor("munit")
     x = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    draw = model.draw(1, "film", 0)
+    draw = model.draw(1, "video", 0)
 
     def answer() -> Tensor:
         return model.predict(x[1:], "b", [[draw]])

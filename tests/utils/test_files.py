@@ -77,8 +77,8 @@ def test_a_missing_folder_is_an_error(tmp_path):
 def test_errors_of_ffmpeg_whose_name_is_fixed_name_the_result(tmp_path):
     av = pytest.importorskip("av", reason="needs the extra `video`")
     error = av.error.OSError(errno.ENOSPC, "full")
-    name_file(error, tmp_path / "film.mp4")
-    assert error.filename == str(tmp_path / "film.mp4") and error.filename in str(error)
+    name_file(error, tmp_path / "video.mp4")
+    assert error.filename == str(tmp_path / "video.mp4") and error.filename in str(error)
 
 
 @pytest.mark.parametrize("letter", ["x", "ö", "\udcf6"])

@@ -13,11 +13,11 @@ import pytest
 import torch
 from PIL import Image
 
-from crossimage.data.films.decoding import frames
 from crossimage.data.images.files import read_image, verify
 from crossimage.data.images.metadata import read_metadata
 from crossimage.data.make.originals import _read_idx
 from crossimage.data.sources.table_text import read_text as read_table
+from crossimage.data.videos.decoding import frames
 from crossimage.evaluation.galleries.moments import read_moments
 from crossimage.utils import reading
 from crossimage.utils.foreign_files import kind_of
@@ -33,8 +33,8 @@ from crossimage.utils.tensor_files.safetensors_files import read_safetensors, wr
 from crossimage.utils.tensor_files.torch_files import read_pickle
 from crossimage.utils.texts.json_text import read_json
 from crossimage.utils.texts.yaml_text import read_yaml_text
-from tests.data.films.films import write_film
 from tests.data.make.test_digits import idx
+from tests.data.videos.videos import write_video
 
 SOURCE = Path(reading.__file__).parents[1]
 SENTENCE = (
@@ -147,8 +147,8 @@ def files(folder: Path) -> Iterator[tuple[Path, Callable[[Path], object]]]:
     yield folder / "facts.json", read_json
     (folder / "train-labels-idx1-ubyte").write_bytes(idx(np.arange(10, dtype=np.uint8)))
     yield folder / "train-labels-idx1-ubyte", _read_idx
-    write_film(folder / "film.mp4", 5)
-    yield folder / "film.mp4", lambda path: sum(1 for _ in frames(path))
+    write_video(folder / "video.mp4", 5)
+    yield folder / "video.mp4", lambda path: sum(1 for _ in frames(path))
     with zipfile.ZipFile(folder / "images.zip", "w") as archive:
         archive.writestr("a.png", b"")
     yield folder / "images.zip", kind_of

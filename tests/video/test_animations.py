@@ -1,4 +1,4 @@
-"""GIF and animated WebP files as films."""
+"""GIF and animated WebP files as videos."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from crossimage.data.films.opening import FilmError
 from crossimage.data.images.checks.limit import max_pixels_kept, set_max_pixels
 from crossimage.data.images.pixels import BombError
+from crossimage.data.videos.opening import VideoError
 from crossimage.video.animations import Animation, AnimationSink, is_animation
-from crossimage.video.film import FilmInfo, Frame, Pixels
+from crossimage.video.base import Frame, Pixels, VideoInfo
 
 
 def shapes(count: int, size: tuple[int, int] = (32, 24)) -> list[Image.Image]:
@@ -33,22 +33,22 @@ def saved(path: Path, images: list[Image.Image], **options: Any) -> Path:
     return path
 
 
-class Film:
-    """A film in memory."""
+class Video:
+    """A video in memory."""
 
     def __init__(self, images: list[Image.Image], durations: list[int], **facts: Any) -> None:
         stamps = [Fraction(sum(durations[:i]), 1000) for i in range(len(durations) + 1)]
         self.images = [np.asarray(image) for image in images]
-        self.info = FilmInfo(Path("film"), images[0].size, stamps[:-1], stamps[-1], **facts)
+        self.info = VideoInfo(Path("video"), images[0].size, stamps[:-1], stamps[-1], **facts)
 
     def frames(self, start: int = 0) -> Any:
         for time, pixels in list(zip(self.info.times, self.images, strict=True))[start:]:
             yield Frame(time, pixels)
 
 
-def written(out: Path, film: Film) -> Animation:
-    sink, part = AnimationSink(out, film), out.with_suffix(".part")
-    part.write_bytes(sink.part(film.frames()))
+def written(out: Path, video: Video) -> Animation:
+    sink, part = AnimationSink(out, video), out.with_suffix(".part")
+    part.write_bytes(sink.part(video.frames()))
     sink.join([part], out)
     first = out.read_bytes()
     sink.join([part], out)
@@ -56,45 +56,45 @@ def written(out: Path, film: Film) -> Animation:
     return Animation(out)
 
 
-def pixels(film: Animation, start: int = 0) -> list[Pixels]:
-    return [frame.pixels for frame in film.frames(start)]
+def pixels(video: Animation, start: int = 0) -> list[Pixels]:
+    return [frame.pixels for frame in video.frames(start)]
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp"])
 def test_time_stamps_and_loops_are_kept(tmp_path: Path, suffix: str) -> None:
     images, durations = shapes(4), [40, 200, 70, 100]
     path = saved(tmp_path / f"a{suffix}", images, duration=durations, loop=0)
-    film = Animation(path)
+    video = Animation(path)
     assert is_animation(path)
-    assert film.info.size == (32, 24)
-    assert [float(t) for t in film.info.times] == [0, 0.04, 0.24, 0.31]
-    assert float(film.info.end) == 0.41
-    assert film.info.loops == 0
-    again = written(tmp_path / f"b{suffix}", Film(images, durations, loops=3))
-    assert list(again.info.times) == list(film.info.times)
-    assert again.info.end == film.info.end
+    assert video.info.size == (32, 24)
+    assert [float(t) for t in video.info.times] == [0, 0.04, 0.24, 0.31]
+    assert float(video.info.end) == 0.41
+    assert video.info.loops == 0
+    again = written(tmp_path / f"b{suffix}", Video(images, durations, loops=3))
+    assert list(again.info.times) == list(video.info.times)
+    assert again.info.end == video.info.end
     assert again.info.loops == 3
-    assert np.array_equal(pixels(film, 2)[0], pixels(film)[2])
+    assert np.array_equal(pixels(video, 2)[0], pixels(video)[2])
 
 
 def test_a_gif_that_says_nothing_is_played_once(tmp_path: Path) -> None:
     images = shapes(3)
     assert Animation(saved(tmp_path / "a.gif", images, duration=50)).info.loops == 1
-    assert written(tmp_path / "b.gif", Film(images, [50] * 3, loops=1)).info.loops == 1
-    assert written(tmp_path / "c.gif", Film(images, [50] * 3)).info.loops == 0
+    assert written(tmp_path / "b.gif", Video(images, [50] * 3, loops=1)).info.loops == 1
+    assert written(tmp_path / "c.gif", Video(images, [50] * 3)).info.loops == 0
 
 
 def test_frames_without_a_duration_last_as_long_as_in_browsers(tmp_path: Path) -> None:
-    film = Animation(saved(tmp_path / "a.gif", shapes(3), duration=[0, 10, 20]))
-    assert [float(t) for t in film.info.times] == [0, 0.1, 0.2]
-    assert float(film.info.end) == 0.22
-    assert any("2 of 3 frames" in note for note in film.info.notes)
+    video = Animation(saved(tmp_path / "a.gif", shapes(3), duration=[0, 10, 20]))
+    assert [float(t) for t in video.info.times] == [0, 0.1, 0.2]
+    assert float(video.info.end) == 0.22
+    assert any("2 of 3 frames" in note for note in video.info.notes)
 
 
-def test_a_single_image_is_a_film_of_one_frame(tmp_path: Path) -> None:
+def test_a_single_image_is_a_video_of_one_frame(tmp_path: Path) -> None:
     for suffix in (".gif", ".webp"):
-        film = Animation(saved(tmp_path / f"a{suffix}", shapes(1)))
-        assert len(film.info.times) == len(pixels(film)) == 1
+        video = Animation(saved(tmp_path / f"a{suffix}", shapes(1)))
+        assert len(video.info.times) == len(pixels(video)) == 1
 
 
 def test_partial_frames_are_drawn_on_what_is_left_behind(tmp_path: Path) -> None:
@@ -120,9 +120,9 @@ def test_transparent_parts_are_white(tmp_path: Path) -> None:
         path = saved(
             tmp_path / f"a{suffix}", [image, other], duration=50, disposal=2, lossless=True
         )
-        film = Animation(path)
-        assert pixels(film)[0][0, 6].tolist() == [255, 255, 255]
-        assert any("transparent parts" in note for note in film.info.notes)
+        video = Animation(path)
+        assert pixels(video)[0][0, 6].tolist() == [255, 255, 255]
+        assert any("transparent parts" in note for note in video.info.notes)
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp"])
@@ -131,7 +131,7 @@ def test_a_truncated_file_is_named(tmp_path: Path, suffix: str, share: float) ->
     path = saved(tmp_path / f"a{suffix}", shapes(5), duration=50)
     data = path.read_bytes()
     path.write_bytes(data[: int(share * len(data))])
-    with pytest.raises(FilmError, match=f"a{suffix} ends early"):
+    with pytest.raises(VideoError, match=f"a{suffix} ends early"):
         Animation(path)
 
 
@@ -149,7 +149,7 @@ def test_a_damaged_gif_is_named(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-1] = 0x7F
     path.write_bytes(data)
-    with pytest.raises(FilmError, match="is damaged after 3 frames"):
+    with pytest.raises(VideoError, match="is damaged after 3 frames"):
         Animation(path)
 
 
@@ -167,17 +167,17 @@ def test_frames_larger_than_the_limit_are_refused_before_they_are_decoded(tmp_pa
 
 
 def test_what_is_still_stays_exactly_the_same_in_a_gif(tmp_path: Path) -> None:
-    film = pixels(written(tmp_path / "a.gif", Film(shapes(4), [50] * 4)))
-    for frame in film[1:]:
-        assert np.array_equal(frame[14:], film[0][14:])
-    assert abs(film[3].astype(int) - np.asarray(shapes(4)[3]).astype(int)).mean() < 3
+    video = pixels(written(tmp_path / "a.gif", Video(shapes(4), [50] * 4)))
+    for frame in video[1:]:
+        assert np.array_equal(frame[14:], video[0][14:])
+    assert abs(video[3].astype(int) - np.asarray(shapes(4)[3]).astype(int)).mean() < 3
 
 
 def test_equal_frames_are_kept_in_a_gif(tmp_path: Path) -> None:
-    film = written(tmp_path / "a.gif", Film([shapes(1)[0]] * 3, [50] * 3))
-    assert len(film.info.times) == 3
+    video = written(tmp_path / "a.gif", Video([shapes(1)[0]] * 3, [50] * 3))
+    assert len(video.info.times) == 3
 
 
 def test_frames_too_short_for_a_gif_are_said(tmp_path: Path) -> None:
-    sink = AnimationSink(tmp_path / "a.gif", Film(shapes(3), [10, 10, 50]))
+    sink = AnimationSink(tmp_path / "a.gif", Video(shapes(3), [10, 10, 50]))
     assert any("2 frames would be shown for less than 20 ms" in note for note in sink.notes)

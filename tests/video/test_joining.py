@@ -6,19 +6,19 @@ import av
 import numpy as np
 import pytest
 
-from crossimage.video.film import Frame
-from crossimage.video.joining import FilmFileSink
+from crossimage.video.base import Frame
+from crossimage.video.joining import VideoFileSink
 from crossimage.video.opening import open_sink, open_source
-from crossimage.video.reading import FilmFile
-from tests.data.films.films import near, write_film
-from tests.video.films import write_with_sound
+from crossimage.video.reading import VideoFile
+from tests.data.videos.videos import near, write_video
+from tests.video.videos import write_with_sound
 
 COLOUR = (200, 60, 20)
 
 
-def copied(film: Path, out: Path, length: int = 7) -> tuple[FilmFile, FilmFileSink]:
-    """Write a film that consists of the same frames, in parts."""
-    source = open_source(film)
+def copied(video: Path, out: Path, length: int = 7) -> tuple[VideoFile, VideoFileSink]:
+    """Write a video that consists of the same frames, in parts."""
+    source = open_source(video)
     sink = open_sink(out, source)
     frames = list(source.frames())
     parts = []
@@ -41,14 +41,14 @@ def packets(path: Path, kind: str) -> list[tuple[float, bytes]]:
 def test_sound_subtitles_titles_and_chapters_are_kept(
     tmp_path: Path, before: str, after: str
 ) -> None:
-    film = write_with_sound(tmp_path / f"film{before}")
+    video = write_with_sound(tmp_path / f"video{before}")
     out = tmp_path / f"out{after}"
-    source, sink = copied(film, out)
+    source, sink = copied(video, out)
     assert not sink.notes
-    sound = [packet for packet in packets(film, "audio") if after != ".mkv" or packet[0] >= 0]
+    sound = [packet for packet in packets(video, "audio") if after != ".mkv" or packet[0] >= 0]
     assert packets(out, "audio") == sound
     assert [packet for packet in packets(out, "subtitle") if len(packet[1]) > 2] == [
-        packet for packet in packets(film, "subtitle") if len(packet[1]) > 2
+        packet for packet in packets(video, "subtitle") if len(packet[1]) > 2
     ]
     with av.open(str(out)) as container:
         assert container.metadata["title"] == "A square grows"
@@ -58,11 +58,11 @@ def test_sound_subtitles_titles_and_chapters_are_kept(
 
 
 def test_what_a_format_cannot_hold_is_named(tmp_path: Path) -> None:
-    film = write_with_sound(tmp_path / "film.mkv")
-    _, sink = copied(film, tmp_path / "out.mp4")
+    video = write_with_sound(tmp_path / "video.mkv")
+    _, sink = copied(video, tmp_path / "out.mp4")
     (note,) = sink.notes
     assert "out.mp4 can't hold: 1 of subtitle (srt); --out with the suffix .mkv keeps more" in note
-    assert len(packets(tmp_path / "out.mp4", "audio")) == len(packets(film, "audio"))
+    assert len(packets(tmp_path / "out.mp4", "audio")) == len(packets(video, "audio"))
 
 
 @pytest.mark.parametrize(
@@ -76,28 +76,28 @@ def test_what_a_format_cannot_hold_is_named(tmp_path: Path) -> None:
     ids=str,
 )
 def test_time_stamps_are_kept_exactly(tmp_path: Path, settings: dict[str, Any]) -> None:
-    film = write_film(tmp_path / "film.mp4", 10, **settings)
-    source, _ = copied(film, tmp_path / "out.mp4", length=4)
+    video = write_video(tmp_path / "video.mp4", 10, **settings)
+    source, _ = copied(video, tmp_path / "out.mp4", length=4)
     result = open_source(tmp_path / "out.mp4")
     assert result.info.times == source.info.times
     assert result.info.end == source.info.end
 
 
 def test_an_offset_between_image_and_sound_is_kept(tmp_path: Path) -> None:
-    film = write_with_sound(tmp_path / "film.ts")
-    copied(film, tmp_path / "out.mp4")
+    video = write_with_sound(tmp_path / "video.ts")
+    copied(video, tmp_path / "out.mp4")
 
     def offset(path: Path) -> float:
         return min(packets(path, "video"))[0] - min(packets(path, "audio"))[0]
 
-    assert abs(offset(film) - offset(tmp_path / "out.mp4")) < 0.001
+    assert abs(offset(video) - offset(tmp_path / "out.mp4")) < 0.001
 
 
 @pytest.mark.parametrize("size", [(64, 48), (63, 47), (33, 48), (2, 2), (5, 3)])
 def test_colours_are_those_of_players_that_follow_the_tags(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    source = open_source(write_film(tmp_path / "film.mp4", 2))
+    source = open_source(write_video(tmp_path / "video.mp4", 2))
     sink = open_sink(tmp_path / "out.mp4", source)
     pixels = np.broadcast_to(np.array(COLOUR, np.uint8), (size[1], size[0], 3)).copy()
     pixels[-1], pixels[:, -1] = 90, 90
@@ -127,16 +127,16 @@ def test_colours_are_those_of_players_that_follow_the_tags(
 
 def test_the_shape_of_pixels_is_kept(tmp_path: Path) -> None:
     wide = {"codec": "libx264", "sample_aspect_ratio": Fraction(4, 3)}
-    copied(write_film(tmp_path / "film.mp4", 2, **wide), tmp_path / "out.mp4")
+    copied(write_video(tmp_path / "video.mp4", 2, **wide), tmp_path / "out.mp4")
     assert open_source(tmp_path / "out.mp4").info.aspect == Fraction(4, 3)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_the_same_frames_give_the_same_bytes(tmp_path: Path, suffix: str) -> None:
-    film = write_with_sound(tmp_path / "film.mkv")
+    video = write_with_sound(tmp_path / "video.mkv")
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
-        copied(film, tmp_path / name / f"out{suffix}")
+        copied(video, tmp_path / name / f"out{suffix}")
     first, second = (
         (tmp_path / name / f"out{suffix}").read_bytes() for name in ("first", "second")
     )
@@ -144,14 +144,14 @@ def test_the_same_frames_give_the_same_bytes(tmp_path: Path, suffix: str) -> Non
 
 
 def test_frames_beyond_the_encoder_are_refused(tmp_path: Path) -> None:
-    source = open_source(write_film(tmp_path / "film.mp4", 2))
+    source = open_source(write_video(tmp_path / "video.mp4", 2))
     wide = Frame(Fraction(0), np.zeros((2, 20_000, 3), np.uint8))
     with pytest.raises(ValueError, match=r"20000 x 2 pixels can't be written as H\.264 .*--size"):
         open_sink(tmp_path / "out.mp4", source).part([wide])
 
 
 def test_an_incomplete_result_is_noticed(tmp_path: Path) -> None:
-    source = open_source(write_film(tmp_path / "film.mp4", 6))
+    source = open_source(write_video(tmp_path / "video.mp4", 6))
     sink = open_sink(tmp_path / "out.mp4", source)
     (tmp_path / "part").write_bytes(sink.part(list(source.frames())[:4]))
     with pytest.raises(ValueError, match=r"out\.mp4 holds 4 of 6 frames after it was written"):
@@ -161,8 +161,8 @@ def test_an_incomplete_result_is_noticed(tmp_path: Path) -> None:
 def test_other_suffixes_and_a_missing_encoder_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = open_source(write_film(tmp_path / "film.mp4", 2))
-    with pytest.raises(ValueError, match=r"out\.xyz has the suffix \.xyz; films are written as"):
+    source = open_source(write_video(tmp_path / "video.mp4", 2))
+    with pytest.raises(ValueError, match=r"out\.xyz has the suffix \.xyz; videos are written as"):
         open_sink(tmp_path / "out.xyz", source)
     monkeypatch.setattr("crossimage.video.encoding.ENCODER", "libx999")
     with pytest.raises(ValueError, match=r"lacks the encoder libx999.*; run `pip install"):

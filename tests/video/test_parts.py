@@ -12,7 +12,7 @@ from crossimage.video.opening import check_out
 def test_parts_beside_a_complete_folder_of_frames_are_removed_unless_in_use(
     used: bool, tmp_path: Path
 ) -> None:
-    out, parts = tmp_path / "film", tmp_path / "film.parts"
+    out, parts = tmp_path / "video", tmp_path / "video.parts"
     for folder, name in ((out, "frame_00001.png"), (parts, "part-000000"), (parts, "lock")):
         folder.mkdir(exist_ok=True)
         (folder / name).touch()

@@ -7,11 +7,11 @@ import av
 import numpy as np
 import pytest
 
-from crossimage.data.films.opening import FilmError
 from crossimage.data.images.checks.limit import max_pixels_kept, set_max_pixels
-from crossimage.video.reading import FilmFile
-from tests.data.films.films import SQUARE, image, near, write_film
-from tests.data.films.test_pixels import write_interlaced
+from crossimage.data.videos.opening import VideoError
+from crossimage.video.reading import VideoFile
+from tests.data.videos.test_pixels import write_interlaced
+from tests.data.videos.videos import SQUARE, image, near, write_video
 
 IRREGULAR = [0, 3, 5, 9, 20, 21, 30, 40, 41, 45, 50, 60, 70, 80, 90, 91, 92, 93, 99, 120]
 
@@ -43,37 +43,37 @@ def damage(path: Path, number: int, count: int = 1) -> Path:
     ],
     ids=str,
 )
-def test_a_film_can_be_read_from_any_frame_on(
+def test_a_video_can_be_read_from_any_frame_on(
     tmp_path: Path, suffix: str, settings: dict[str, Any]
 ) -> None:
-    film = FilmFile(write_film(tmp_path / f"film{suffix}", 20, 25, **settings))
-    whole = list(film.frames())
-    assert [frame.time for frame in whole] == list(film.info.times)
+    video = VideoFile(write_video(tmp_path / f"video{suffix}", 20, 25, **settings))
+    whole = list(video.frames())
+    assert [frame.time for frame in whole] == list(video.info.times)
     assert len(whole) == 20
     for start in (1, 6, 13, 19):
-        for one, other in zip(whole[start:], film.frames(start), strict=True):
+        for one, other in zip(whole[start:], video.frames(start), strict=True):
             assert one.time == other.time
             assert np.array_equal(one.pixels, other.pixels)
 
 
-def test_times_are_exact_and_those_of_the_film(tmp_path: Path) -> None:
-    film = FilmFile(write_film(tmp_path / "film.mp4", 20, stamps=IRREGULAR))
-    assert film.info.times == [Fraction(stamp, 100) for stamp in IRREGULAR]
-    assert film.info.size == (64, 48)
-    late = FilmFile(write_film(tmp_path / "late.mp4", 3, stamps=[50, 60, 70]))
+def test_times_are_exact_and_those_of_the_video(tmp_path: Path) -> None:
+    video = VideoFile(write_video(tmp_path / "video.mp4", 20, stamps=IRREGULAR))
+    assert video.info.times == [Fraction(stamp, 100) for stamp in IRREGULAR]
+    assert video.info.size == (64, 48)
+    late = VideoFile(write_video(tmp_path / "late.mp4", 3, stamps=[50, 60, 70]))
     assert late.info.times[0] == Fraction(1, 2)
 
 
-def test_films_cut_from_a_stream_begin_at_zero(tmp_path: Path) -> None:
-    film = FilmFile(write_film(tmp_path / "film.ts", 5, 25, codec="mpeg2video"))
-    assert film.offset < 0
-    assert film.info.times == [Fraction(number, 25) for number in range(5)]
+def test_videos_cut_from_a_stream_begin_at_zero(tmp_path: Path) -> None:
+    video = VideoFile(write_video(tmp_path / "video.ts", 5, 25, codec="mpeg2video"))
+    assert video.offset < 0
+    assert video.info.times == [Fraction(number, 25) for number in range(5)]
 
 
 def test_frames_that_refer_to_later_ones_get_their_times_in_avi(tmp_path: Path) -> None:
-    film = FilmFile(write_film(tmp_path / "film.avi", 20, 25, codec="libx264"))
-    assert film.info.times == [Fraction(number, 25) for number in range(20)]
-    assert near(list(film.frames())[19].pixels[15, 15], SQUARE)
+    video = VideoFile(write_video(tmp_path / "video.avi", 20, 25, codec="libx264"))
+    assert video.info.times == [Fraction(number, 25) for number in range(20)]
+    assert near(list(video.frames())[19].pixels[15, 15], SQUARE)
 
 
 @pytest.mark.parametrize(
@@ -82,18 +82,18 @@ def test_frames_that_refer_to_later_ones_get_their_times_in_avi(tmp_path: Path) 
 def test_a_broken_frame_is_named_and_replaced_by_the_last_good_one(
     tmp_path: Path, suffix: str, codec: str
 ) -> None:
-    path = write_film(
-        tmp_path / f"film{suffix}", 40, 20, codec=codec, options={"g": "4", "bf": "0"}
+    path = write_video(
+        tmp_path / f"video{suffix}", 40, 20, codec=codec, options={"g": "4", "bf": "0"}
     )
     damage(path, 17)
-    film = FilmFile(path)
-    (note,) = film.info.notes
+    video = VideoFile(path)
+    (note,) = video.info.notes
     assert note == f"1 frame of {path} is broken and replaced by the last good one: 18 (at 0.85 s)"
-    whole = list(film.frames())
+    whole = list(video.frames())
     assert [frame.time for frame in whole] == [Fraction(number, 20) for number in range(40)]
     assert np.array_equal(whole[17].pixels, whole[16].pixels)
     for start in (17, 18, 30):
-        again = list(film.frames(start))
+        again = list(video.frames(start))
         assert all(
             np.array_equal(one.pixels, other.pixels)
             for one, other in zip(whole[start:], again, strict=True)
@@ -101,42 +101,42 @@ def test_a_broken_frame_is_named_and_replaced_by_the_last_good_one(
 
 
 def test_more_than_a_twentieth_of_broken_frames_is_refused(tmp_path: Path) -> None:
-    path = write_film(tmp_path / "film.mkv", 40, codec="mpeg4", options={"g": "1"})
+    path = write_video(tmp_path / "video.mkv", 40, codec="mpeg4", options={"g": "1"})
     damage(path, 10, 3)
     with pytest.raises(
-        FilmError, match=r"film.mkv is damaged: 3 of 40 frames are broken.* 11 \(at"
+        VideoError, match=r"video.mkv is damaged: 3 of 40 frames are broken.* 11 \(at"
     ):
-        FilmFile(path)
+        VideoFile(path)
 
 
 def test_a_first_frame_that_is_broken_is_replaced_by_the_first_good_one(tmp_path: Path) -> None:
-    path = write_film(tmp_path / "film.mkv", 40, codec="mpeg4", options={"g": "1"})
-    film = FilmFile(damage(path, 0))
-    first, second = list(film.frames())[:2]
+    path = write_video(tmp_path / "video.mkv", 40, codec="mpeg4", options={"g": "1"})
+    video = VideoFile(damage(path, 0))
+    first, second = list(video.frames())[:2]
     assert (first.time, second.time) == (0, Fraction(1, 10))
     assert np.array_equal(first.pixels, second.pixels)
 
 
 def test_frames_that_depend_on_a_broken_first_one_are_broken(tmp_path: Path) -> None:
-    path = write_film(tmp_path / "film.mp4", 40, codec="libx264", options={"g": "10"})
-    with pytest.raises(FilmError, match=r"film.mp4 is damaged: 10 of 40 frames are broken"):
-        FilmFile(damage(path, 0))
+    path = write_video(tmp_path / "video.mp4", 40, codec="libx264", options={"g": "10"})
+    with pytest.raises(VideoError, match=r"video.mp4 is damaged: 10 of 40 frames are broken"):
+        VideoFile(damage(path, 0))
 
 
 def test_streams_without_time_stamps_are_as_fast_as_they_state(tmp_path: Path) -> None:
-    film = FilmFile(write_film(tmp_path / "film.h264", 20, rate=10, codec="libx264"))
-    assert film.info.times == [Fraction(number, 10) for number in range(20)]
-    assert film.info.end == 2
-    assert any("missing or wrong" in note for note in film.info.notes)
+    video = VideoFile(write_video(tmp_path / "video.h264", 20, rate=10, codec="libx264"))
+    assert video.info.times == [Fraction(number, 10) for number in range(20)]
+    assert video.info.end == 2
+    assert any("missing or wrong" in note for note in video.info.notes)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
-def test_a_truncated_film_is_refused(tmp_path: Path, suffix: str) -> None:
-    path = write_film(tmp_path / f"film{suffix}", 60, size=(160, 120))
+def test_a_truncated_video_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = write_video(tmp_path / f"video{suffix}", 60, size=(160, 120))
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(FilmError, match=rf"film\{suffix} (ends early|is not a film)"):
-        FilmFile(path)
+    with pytest.raises(VideoError, match=rf"video\{suffix} (ends early|is not a video)"):
+        VideoFile(path)
 
 
 def test_files_without_moving_images_are_refused(tmp_path: Path) -> None:
@@ -147,14 +147,14 @@ def test_files_without_moving_images_are_refused(tmp_path: Path) -> None:
         sound.sample_rate = 8000
         container.mux(stream.encode(sound))
         container.mux(stream.encode())
-    with pytest.raises(FilmError, match=r"sound\.mp4 is not a film: it has no moving images"):
-        FilmFile(path)
-    with pytest.raises(FileNotFoundError, match="is a folder; expected a film"):
-        FilmFile(tmp_path)
+    with pytest.raises(VideoError, match=r"sound\.mp4 is not a video: it has no moving images"):
+        VideoFile(path)
+    with pytest.raises(FileNotFoundError, match="is a folder; expected a video"):
+        VideoFile(tmp_path)
 
 
 def test_frames_that_an_edit_list_cuts_are_not_shown(tmp_path: Path) -> None:
-    path = write_film(tmp_path / "film.mp4", 20, 10)
+    path = write_video(tmp_path / "video.mp4", 20, 10)
     data = path.read_bytes()
     at = data.index(b"elst") + 4
     version, entries, length, begin = struct.unpack(">4siii", data[at : at + 16])
@@ -162,16 +162,16 @@ def test_frames_that_an_edit_list_cuts_are_not_shown(tmp_path: Path) -> None:
     scale = struct.unpack(">i", data[(mdhd := data.index(b"mdhd")) + 16 : mdhd + 20])[0]
     edit = struct.pack(">4siii", version, 1, length // 2, scale * 5 // 10)  # 5 of 20 frames later
     path.write_bytes(data[:at] + edit + data[at + 16 :])
-    film = FilmFile(path)
-    assert film.info.times == [Fraction(number, 10) for number in range(10)]
-    first = next(film.frames()).pixels
+    video = VideoFile(path)
+    assert video.info.times == [Fraction(number, 10) for number in range(10)]
+    first = next(video.frames()).pixels
     assert near(first[3, 3], SQUARE) and not near(first[9, 9], SQUARE)  # the sixth frame
-    assert np.array_equal(list(film.frames())[7].pixels, next(film.frames(7)).pixels)
+    assert np.array_equal(list(video.frames())[7].pixels, next(video.frames(7)).pixels)
 
 
-def _cut(film: Path, out: Path, begin: int) -> Path:
-    """Copy a film without encoding it again; frames before one are there, but are not shown."""
-    with av.open(str(film)) as given, av.open(str(out), "w") as container:
+def _cut(video: Path, out: Path, begin: int) -> Path:
+    """Copy a video without encoding it again; frames before one are there, but are not shown."""
+    with av.open(str(video)) as given, av.open(str(out), "w") as container:
         stream = given.streams.video[0]
         copied = container.add_stream_from_template(stream)
         for packet in given.demux(stream):
@@ -183,63 +183,63 @@ def _cut(film: Path, out: Path, begin: int) -> Path:
     return out
 
 
-def test_a_film_cut_between_key_frames_begins_where_it_was_cut(tmp_path: Path) -> None:
-    film = write_film(tmp_path / "film.mp4", 40, codec="libx264", options={"g": "20"})
-    cut = FilmFile(_cut(film, tmp_path / "cut.mp4", 7))
+def test_a_video_cut_between_key_frames_begins_where_it_was_cut(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "video.mp4", 40, codec="libx264", options={"g": "20"})
+    cut = VideoFile(_cut(video, tmp_path / "cut.mp4", 7))
     assert cut.info.times == [Fraction(number, 10) for number in range(33)]
     assert not cut.info.notes
-    assert np.array_equal(next(cut.frames()).pixels, next(FilmFile(film).frames(7)).pixels)
+    assert np.array_equal(next(cut.frames()).pixels, next(VideoFile(video).frames(7)).pixels)
 
 
 def test_broken_frames_that_are_not_shown_do_not_count(tmp_path: Path) -> None:
-    film = write_film(tmp_path / "film.mp4", 40, codec="mpeg4", options={"g": "5"})
-    path = _cut(film, tmp_path / "cut.mp4", 7)
-    cut = FilmFile(damage(damage(path, 31), 1))  # the second is the last one before the cut
+    video = write_video(tmp_path / "video.mp4", 40, codec="mpeg4", options={"g": "5"})
+    path = _cut(video, tmp_path / "cut.mp4", 7)
+    cut = VideoFile(damage(damage(path, 31), 1))  # the second is the last one before the cut
     assert cut.info.times == [Fraction(number, 10) for number in range(33)]
     assert [note.partition(" of ")[0] for note in cut.info.notes] == ["1 frame"]
 
 
-def test_a_film_that_changes_its_size_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "film.ts"
+def test_a_video_that_changes_its_size_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "video.ts"
     with open(path, "wb") as file:
         for size in ((64, 48), (96, 64)):
-            part = write_film(tmp_path / "part.ts", 10, codec="mpeg2video", size=size)
+            part = write_video(tmp_path / "part.ts", 10, codec="mpeg2video", size=size)
             file.write(part.read_bytes())
-    with pytest.raises(FilmError, match=r"changes its size: .*96 x 64 pixels.* 64 x 48"):
-        FilmFile(path)
+    with pytest.raises(VideoError, match=r"changes its size: .*96 x 64 pixels.* 64 x 48"):
+        VideoFile(path)
 
 
 def test_frames_beyond_the_limit_of_pixels_are_refused(tmp_path: Path) -> None:
-    path = write_film(tmp_path / "film.mp4", 2)
+    path = write_video(tmp_path / "video.mp4", 2)
     with max_pixels_kept():
         set_max_pixels(1000)
-        with pytest.raises(FilmError, match=r"64 x 48 pixels, more than the 1,000 .*--max-pixels"):
-            FilmFile(path)
+        with pytest.raises(VideoError, match=r"64 x 48 pixels, more than the 1,000 .*--max-pixels"):
+            VideoFile(path)
 
 
-def test_a_film_that_changes_while_it_is_read_is_named(tmp_path: Path) -> None:
-    path = write_film(tmp_path / "film.mkv", 20, codec="mpeg4", options={"g": "1"})
-    film = FilmFile(path)
+def test_a_video_that_changes_while_it_is_read_is_named(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "video.mkv", 20, codec="mpeg4", options={"g": "1"})
+    video = VideoFile(path)
     damage(path, 9)
-    with pytest.raises(FilmError, match=r"film\.mkv has changed .* frame 10 of 20 is no longer"):
-        list(film.frames())
+    with pytest.raises(VideoError, match=r"video\.mkv has changed .* frame 10 of 20 is no longer"):
+        list(video.frames())
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".ts"])
-def test_interlaced_films_are_the_same_from_any_frame_on(tmp_path: Path, suffix: str) -> None:
-    film = FilmFile(write_interlaced(tmp_path / f"film{suffix}", 16))
-    assert any("is interlaced; the result has one whole image" in note for note in film.info.notes)
-    whole = list(film.frames())
+def test_interlaced_videos_are_the_same_from_any_frame_on(tmp_path: Path, suffix: str) -> None:
+    video = VideoFile(write_interlaced(tmp_path / f"video{suffix}", 16))
+    assert any("is interlaced; the result has one whole image" in note for note in video.info.notes)
+    whole = list(video.frames())
     assert [frame.time for frame in whole] == [Fraction(number, 25) for number in range(16)]
     for start in (1, 2, 9, 15):
-        for one, other in zip(whole[start:], film.frames(start), strict=True):
+        for one, other in zip(whole[start:], video.frames(start), strict=True):
             assert np.array_equal(one.pixels, other.pixels)
 
 
-def test_the_shape_of_pixels_turns_with_the_film(tmp_path: Path) -> None:
+def test_the_shape_of_pixels_turns_with_the_video(tmp_path: Path) -> None:
     wide = {"codec": "libx264", "sample_aspect_ratio": Fraction(4, 3)}
-    assert FilmFile(write_film(tmp_path / "a.mp4", 2, **wide)).info.aspect == Fraction(4, 3)
-    turned = FilmFile(write_film(tmp_path / "b.mp4", 2, rotation=90, **wide))
+    assert VideoFile(write_video(tmp_path / "a.mp4", 2, **wide)).info.aspect == Fraction(4, 3)
+    turned = VideoFile(write_video(tmp_path / "b.mp4", 2, rotation=90, **wide))
     assert turned.info.aspect == Fraction(3, 4)
     assert turned.info.size == (48, 64)
     assert next(turned.frames()).pixels.shape == image(0).transpose(1, 0, 2).shape

@@ -11,16 +11,16 @@ import pytest
 import torch
 from PIL import Image
 
-from crossimage.data.films.opening import FilmError
+from crossimage.data.videos.opening import VideoError
 from crossimage.inference.predictor import Predictor
 from crossimage.inference.strips.engine import TooLargeError
 from crossimage.methods.cyclegan import CycleGAN, CycleGANConfig
 from crossimage.utils.intensities import to_uint8
 from crossimage.video.opening import open_source
 from crossimage.video.parts import LENGTH, kept_parts, parts_folder
-from crossimage.video.translate import TRANSLATING, translate_film
-from tests.data.films.films import write_film
-from tests.video.films import tiny_model, write_with_sound
+from crossimage.video.translate import TRANSLATING, translate_video
+from tests.data.videos.videos import write_video
+from tests.video.videos import tiny_model, write_with_sound
 
 COUNT = 60
 FULL = 7
@@ -33,15 +33,15 @@ def model() -> Predictor:
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_with_sound(tmp_path_factory.mktemp("film") / "film.mp4", COUNT)
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_with_sound(tmp_path_factory.mktemp("video") / "video.mp4", COUNT)
 
 
 @pytest.fixture(scope="module")
-def result(model: Predictor, film: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The translation of a film with seed 3, made without interruption."""
+def result(model: Predictor, video: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The translation of a video with seed 3, made without interruption."""
     out = tmp_path_factory.mktemp("result") / "out.mp4"
-    translate_film(model, film, out, seed=3)
+    translate_video(model, video, out, seed=3)
     return out
 
 
@@ -50,15 +50,15 @@ def pixels_of(path: Path) -> np.ndarray:
 
 
 def test_all_frames_have_one_style_and_their_times(
-    model: Predictor, film: Path, tmp_path: Path
+    model: Predictor, video: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.mp4"
     calls: list[tuple[str, int, int]] = []
-    done = translate_film(
-        model, film, out, seed=3, statistics="frame", progress=lambda *call: calls.append(call)
+    done = translate_video(
+        model, video, out, seed=3, statistics="frame", progress=lambda *call: calls.append(call)
     )
     assert (done.path, done.frames, done.kept, list(done.notes)) == (out, COUNT, 0, [])
-    source, translated = open_source(film), open_source(out)
+    source, translated = open_source(video), open_source(out)
     assert translated.info.times == source.info.times
     assert calls[-1] == (TRANSLATING, COUNT, COUNT)
     draw = model.draw(3, "", 0, "b")
@@ -67,7 +67,7 @@ def test_all_frames_have_one_style_and_their_times(
         x = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 127.5 - 1
         expected = to_uint8(model.predict(x, "b", [[draw]])[0, 0]).permute(1, 2, 0).numpy()
         shown = next(translated.frames(index)).pixels
-        # in brightness, for colours have half the resolution in films
+        # in brightness, for colours have half the resolution in videos
         weights = np.array([0.2126, 0.7152, 0.0722])
         assert np.abs((shown - expected.astype(float)) @ weights).mean() < 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4"]
@@ -78,11 +78,11 @@ SERVER = get_context("forkserver")
 SERVER.set_forkserver_preload(["tests.video.test_translate"])
 
 
-def translate_alone(film: Path, out: Path, room: int | None = None) -> None:
-    """Translate a film with seed 3 in a process of its own.
+def translate_alone(video: Path, out: Path, room: int | None = None) -> None:
+    """Translate a video with seed 3 in a process of its own.
 
     Args:
-        film: The film.
+        video: The video.
         out: The result.
         room: Bytes that a file may have, beyond which writing fails like on a full disk.
     """
@@ -90,20 +90,20 @@ def translate_alone(film: Path, out: Path, room: int | None = None) -> None:
     if room is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
     try:
-        translate_film(tiny_model(), film, out, seed=3)
+        translate_video(tiny_model(), video, out, seed=3)
     except OSError as error:
         os._exit(FULL if error.errno == errno.EFBIG else 1)
 
 
 @pytest.mark.slow
 def test_a_killed_and_repeated_translation_gives_the_same_bytes(
-    model: Predictor, film: Path, result: Path, tmp_path: Path
+    model: Predictor, video: Path, result: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.mp4"
     generator = np.random.default_rng(0)
     kills = 0
     while not out.exists():
-        process = SERVER.Process(target=translate_alone, args=(film, out))
+        process = SERVER.Process(target=translate_alone, args=(video, out))
         process.start()
         # later and later, so that it ends however slow the machine is
         process.join(generator.uniform(0.2, 0.8) * 1.2**kills)
@@ -112,7 +112,7 @@ def test_a_killed_and_repeated_translation_gives_the_same_bytes(
         process.join()
     assert kills
     assert out.read_bytes() == result.read_bytes()
-    translate_film(model, film, out, seed=3)
+    translate_video(model, video, out, seed=3)
     assert out.read_bytes() == result.read_bytes()
 
 
@@ -126,7 +126,7 @@ def test_a_killed_and_repeated_translation_gives_the_same_bytes(
 )
 def test_finished_parts_are_used_and_said(
     model: Predictor,
-    film: Path,
+    video: Path,
     result: Path,
     tmp_path: Path,
     finished: int,
@@ -135,13 +135,13 @@ def test_finished_parts_are_used_and_said(
     out = tmp_path / "out.mp4"
     stop_after(monkeypatch, finished)
     with pytest.raises(KeyboardInterrupt) as stopped:
-        translate_film(model, film, out, seed=3)
+        translate_video(model, video, out, seed=3)
     monkeypatch.undo()
     frames = min(COUNT, finished * LENGTH)
     (note,) = stopped.value.__notes__
     assert note.startswith(f"{frames} of {COUNT} frames are finished and kept in {out}.parts; ")
     assert not out.exists()
-    done = translate_film(model, film, out, seed=3)
+    done = translate_video(model, video, out, seed=3)
     assert done.kept == frames
     assert out.read_bytes() == result.read_bytes()
     assert not parts_folder(out).exists()
@@ -173,7 +173,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, finished: int) -> None:
 )
 def test_parts_made_with_other_options_are_not_used(
     model: Predictor,
-    film: Path,
+    video: Path,
     tmp_path: Path,
     changes: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -181,139 +181,139 @@ def test_parts_made_with_other_options_are_not_used(
     out, fresh = tmp_path / "out.mp4", tmp_path / "fresh.mp4"
     stop_after(monkeypatch, 1)
     with pytest.raises(KeyboardInterrupt):
-        translate_film(model, film, out, seed=3)
+        translate_video(model, video, out, seed=3)
     monkeypatch.undo()
     options = {"seed": 3} | changes
-    done = translate_film(model, film, out, **options)
+    done = translate_video(model, video, out, **options)
     assert done.kept == 0
-    assert any("held parts of another film, or made with another model" in n for n in done.notes)
-    translate_film(model, film, fresh, **options)
+    assert any("held parts of another video, or made with another model" in n for n in done.notes)
+    translate_video(model, video, fresh, **options)
     assert out.read_bytes() == fresh.read_bytes()
 
 
 @pytest.mark.slow
-def test_parts_of_another_film_or_model_are_not_used(
-    model: Predictor, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_parts_of_another_video_or_model_are_not_used(
+    model: Predictor, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out.mp4"
-    other = write_film(tmp_path / "other.mp4", 30)
+    other = write_video(tmp_path / "other.mp4", 30)
     stop_after(monkeypatch, 1)
     with pytest.raises(KeyboardInterrupt):
-        translate_film(model, film, out, seed=3)
+        translate_video(model, video, out, seed=3)
     with pytest.raises(KeyboardInterrupt):
-        translate_film(model, other, out, seed=3)
+        translate_video(model, other, out, seed=3)
     monkeypatch.undo()
     changed = tiny_model()
     with torch.no_grad():
         next(changed.networks.parameters()).add_(0.1)
-    assert translate_film(changed, other, out, seed=3).kept == 0
+    assert translate_video(changed, other, out, seed=3).kept == 0
 
 
 @pytest.mark.slow
-def test_without_a_seed_an_interrupted_film_keeps_its_style(
-    model: Predictor, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_a_seed_an_interrupted_video_keeps_its_style(
+    model: Predictor, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out.mp4"
     stop_after(monkeypatch, 1)
     with pytest.raises(KeyboardInterrupt):
-        translate_film(model, film, out)
+        translate_video(model, video, out)
     monkeypatch.undo()
     drawn = json.loads((parts_folder(out) / "made-from.json").read_text())["drawn"]
-    assert translate_film(model, film, out).kept == LENGTH
-    translate_film(model, film, tmp_path / "seeded.mp4", seed=drawn)
+    assert translate_video(model, video, out).kept == LENGTH
+    translate_video(model, video, tmp_path / "seeded.mp4", seed=drawn)
     assert out.read_bytes() == (tmp_path / "seeded.mp4").read_bytes()
 
 
 def test_side_by_side_shows_the_input_left_of_the_output(
-    model: Predictor, film: Path, result: Path, tmp_path: Path
+    model: Predictor, video: Path, result: Path, tmp_path: Path
 ) -> None:
-    translate_film(model, film, tmp_path / "out.mp4", seed=3, side_by_side=True)
+    translate_video(model, video, tmp_path / "out.mp4", seed=3, side_by_side=True)
     both = pixels_of(tmp_path / "out.mp4").astype(int)
     assert both.shape[2] == 128
-    assert np.abs(both[:, :, :56] - pixels_of(film)[:, :, :56]).mean() < 4
+    assert np.abs(both[:, :, :56] - pixels_of(video)[:, :, :56]).mean() < 4
     assert np.abs(both[:, :, 72:] - pixels_of(result)[:, :, 8:]).mean() < 6
 
 
 def test_size_and_odd_sizes(model: Predictor, tmp_path: Path) -> None:
-    film = write_film(tmp_path / "film.mp4", 3, size=(70, 50))
-    translate_film(model, film, tmp_path / "out.mp4", size=33)
+    video = write_video(tmp_path / "video.mp4", 3, size=(70, 50))
+    translate_video(model, video, tmp_path / "out.mp4", size=33)
     assert open_source(tmp_path / "out.mp4").info.size == (46, 34)
 
 
 def test_a_reference_gives_the_style(model: Predictor, tmp_path: Path) -> None:
-    film = write_film(tmp_path / "film.mp4", 3)
+    video = write_video(tmp_path / "video.mp4", 3)
     for name, colour in (("red", (250, 20, 20)), ("blue", (20, 20, 250))):
         noise = np.random.default_rng(0).integers(-20, 20, (32, 32, 3)) + colour
         Image.fromarray(noise.clip(0, 255).astype(np.uint8)).save(tmp_path / f"{name}.png")
-        translate_film(
-            model, film, tmp_path / f"{name}.mp4", reference=str(tmp_path / f"{name}.png"), seed=0
+        translate_video(
+            model, video, tmp_path / f"{name}.mp4", reference=str(tmp_path / f"{name}.png"), seed=0
         )
     assert (tmp_path / "red.mp4").read_bytes() != (tmp_path / "blue.mp4").read_bytes()
     references = [str(tmp_path / "red.png"), str(tmp_path / "blue.png")]
-    with pytest.raises(ValueError, match="a film has one style, and there are 2 references"):
-        translate_film(model, film, tmp_path / "out.mp4", reference=references)
+    with pytest.raises(ValueError, match="a video has one style, and there are 2 references"):
+        translate_video(model, video, tmp_path / "out.mp4", reference=references)
 
 
-def test_methods_without_styles_translate_films_too(tmp_path: Path) -> None:
+def test_methods_without_styles_translate_videos_too(tmp_path: Path) -> None:
     config = CycleGANConfig(width=4, residual_blocks=1, crop=(32, 32))
     predictor = Predictor(CycleGAN(config, training=False), "cpu")
-    film = write_film(tmp_path / "film.mp4", 3)
-    first = translate_film(predictor, film, tmp_path / "first.mp4")
-    translate_film(predictor, film, tmp_path / "second.mp4")
+    video = write_video(tmp_path / "video.mp4", 3)
+    first = translate_video(predictor, video, tmp_path / "first.mp4")
+    translate_video(predictor, video, tmp_path / "second.mp4")
     assert (tmp_path / "first.mp4").read_bytes() == (tmp_path / "second.mp4").read_bytes()
     assert first.frames == 3
 
 
 def test_frames_that_do_not_fit_even_in_strips_are_refused(tmp_path: Path) -> None:
-    film = write_film(tmp_path / "film.mp4", 3)
+    video = write_video(tmp_path / "video.mp4", 3)
     predictor = Predictor(tiny_model().networks, "cpu", memory="1MB")
-    with pytest.raises(TooLargeError, match=r"the frames of .*film\.mp4: .*do not fit in memory"):
-        translate_film(predictor, film, tmp_path / "out.mp4")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mp4"]
+    with pytest.raises(TooLargeError, match=r"the frames of .*video\.mp4: .*do not fit in memory"):
+        translate_video(predictor, video, tmp_path / "out.mp4")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["video.mp4"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("room", [1000, 40_000])
 def test_a_full_disk_leaves_nothing_half_written(
-    model: Predictor, film: Path, result: Path, tmp_path: Path, room: int
+    model: Predictor, video: Path, result: Path, tmp_path: Path, room: int
 ) -> None:
     out = tmp_path / "out.mp4"
-    process = SERVER.Process(target=translate_alone, args=(film, out, room))
+    process = SERVER.Process(target=translate_alone, args=(video, out, room))
     process.start()
     process.join()
     assert process.exitcode == FULL
     assert not out.exists()
     assert parts_folder(out).exists() == (room > 1000)
-    translate_film(model, film, out, seed=3)
+    translate_video(model, video, out, seed=3)
     assert out.read_bytes() == result.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4"]
 
 
 def test_a_result_that_another_process_writes_is_refused(
-    model: Predictor, film: Path, tmp_path: Path
+    model: Predictor, video: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.mp4"
     with (
         kept_parts(out, {}, 0, 1, 1),
         pytest.raises(ValueError, match=r"another process is writing .*out\.mp4"),
     ):
-        translate_film(model, film, out)
+        translate_video(model, video, out)
 
 
 def test_mistakes_are_named_before_anything_is_written(
-    model: Predictor, film: Path, tmp_path: Path
+    model: Predictor, video: Path, tmp_path: Path
 ) -> None:
-    copy = tmp_path / "film.mp4"
-    copy.write_bytes(film.read_bytes())
-    with pytest.raises(ValueError, match=r"film\.mp4 would overwrite the film"):
-        translate_film(model, copy, tmp_path / "." / "film.mp4")
-    with pytest.raises(ValueError, match="films are written as .mp4"):
-        translate_film(model, film, tmp_path / "out.txt")
+    copy = tmp_path / "video.mp4"
+    copy.write_bytes(video.read_bytes())
+    with pytest.raises(ValueError, match=r"video\.mp4 would overwrite the video"):
+        translate_video(model, copy, tmp_path / "." / "video.mp4")
+    with pytest.raises(ValueError, match="videos are written as .mp4"):
+        translate_video(model, video, tmp_path / "out.txt")
     with pytest.raises(ValueError, match="no domain 'cats'"):
-        translate_film(model, film, tmp_path / "out.mp4", "cats")
-    with pytest.raises(FileNotFoundError, match="nowhere.mp4 does not exist; expected a film"):
-        translate_film(model, tmp_path / "nowhere.mp4", tmp_path / "out.mp4")
+        translate_video(model, video, tmp_path / "out.mp4", "cats")
+    with pytest.raises(FileNotFoundError, match="nowhere.mp4 does not exist; expected a video"):
+        translate_video(model, tmp_path / "nowhere.mp4", tmp_path / "out.mp4")
     (tmp_path / "text.mp4").write_text("words " * 99)
-    with pytest.raises(FilmError, match=r"text\.mp4 is not a film"):
-        translate_film(model, tmp_path / "text.mp4", tmp_path / "out.mp4")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mp4", "text.mp4"]
+    with pytest.raises(VideoError, match=r"text\.mp4 is not a video"):
+        translate_video(model, tmp_path / "text.mp4", tmp_path / "out.mp4")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["text.mp4", "video.mp4"]

@@ -131,7 +131,7 @@ def data_make(
     photos: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None,
     a: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None,
     b: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None,
-    film: Annotated[str | None, tyro.conf.arg(metavar="FILE|DIR")] = None,
+    video: Annotated[str | None, tyro.conf.arg(metavar="FILE|DIR")] = None,
     seed: int | None = None,
     count: int | None = None,
     test_count: int | None = None,
@@ -154,7 +154,7 @@ def data_make(
             photos: edge maps, photos without colours, with a missing rectangle, line drawings,
             blurred, noisy and reduced photos, each with the photo itself; labels (label maps of
             class numbers in colours), combine (images of two folders side by side), split
-            (training, validation and test images) and frames (images of films); outlines (outlines
+            (training, validation and test images) and frames (images of videos); outlines (outlines
             of shapes, and coloured shapes) and outline_pairs (both of the same shapes);
             object_kinds and object_styles (coloured shapes in class folders, by their shape or by
             hue and texture);
@@ -168,7 +168,7 @@ def data_make(
             blended.
         a: Folder of the left halves that combine writes.
         b: Folder of the right halves that combine writes.
-        film: A film, or a folder of films, of which frames takes images.
+        video: A video, or a folder of videos, of which frames takes images.
         seed: Seed of the images, or of the choice of images (0).
         count: Training images per domain.
         test_count: Test images per domain of outlines (20); photos or pairs held out for testing
@@ -193,7 +193,7 @@ def data_make(
     from crossimage.utils.progress import StderrProgress
 
     limit_pixels(max_pixels)
-    check_paths(**{"from": originals}, photos=photos, a=a, b=b, film=film, hed=hed)
+    check_paths(**{"from": originals}, photos=photos, a=a, b=b, video=video, hed=hed)
     check_counts(size=size, workers=workers)
     folder = as_path(out, "--out")
     if name not in MAKERS:
@@ -205,7 +205,7 @@ def data_make(
         "photos": None if photos is None else as_path(photos, "--photos"),
         "a": None if a is None else as_path(a, "--a"),
         "b": None if b is None else as_path(b, "--b"),
-        "film": None if film is None else as_path(film, "--film"),
+        "video": None if video is None else as_path(video, "--video"),
         "seed": seed,
         "count": count,
         "test_count": test_count,

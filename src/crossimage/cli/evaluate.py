@@ -35,7 +35,7 @@ Runs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="RUN...")]
 Recipes = Annotated[tuple[str, ...], tyro.conf.arg(metavar="RECIPE... [KEY=VALUE...]")]
 Folder = Annotated[str | None, tyro.conf.arg(metavar="DIR")]
 Real = Annotated[str | None, tyro.conf.arg(metavar="DIR|FILE.npz")]
-Film = Annotated[str | None, tyro.conf.arg(metavar="FILE|DIR")]
+Video = Annotated[str | None, tyro.conf.arg(metavar="FILE|DIR")]
 Needed = Annotated[str, tyro.conf.arg(metavar="DIR")]
 Written = Annotated[str, tyro.conf.arg(metavar="FILE")]
 Chosen = Annotated[Options, tyro.conf.arg(name="")]
@@ -51,7 +51,7 @@ def evaluate(
     data: Folder = None,
     fake: Folder = None,
     real: Real = None,
-    film: Film = None,
+    video: Video = None,
     study: Folder = None,
     out: Needed = "evaluation",
     max_pixels: MaxPixels = None,
@@ -72,9 +72,9 @@ def evaluate(
         real: The folder of real images to compare these with, by default the x_real_B.png of an
             official folder; or an .npz file of their statistics (clean-fid, pytorch-fid), which
             fid is computed from.
-        film: A film, a GIF or animated WebP, or a folder of numbered frames (frame_00001.png, ...),
-            for flicker: runs translate it, or --fake is its translation. With --inputs, its first
-            frames count.
+        video: A video, a GIF or animated WebP, or a folder of numbered frames (frame_00001.png and
+            so on), for flicker: runs translate it, or --fake is its translation. With --inputs, its
+            first frames count.
         study: Folder of a study with people that was analysed, whose figures are added.
         out: Folder for report.json and report.html; earlier reports there are kept, and the new one
             gets a number.
@@ -90,16 +90,16 @@ def evaluate(
     options.check()
     check_early(*runs, device=options.device, threads=threads)
     check_data(data)
-    check_paths(fake=fake, real=real, film=film, study=study)
-    if runs and data is None and film is None and fake is None and real is None:
+    check_paths(fake=fake, real=real, video=video, study=study)
+    if runs and data is None and video is None and fake is None and real is None:
         raise ValueError(NO_DATA)
-    if fake is not None and real is None and film is None and not runs and data is None:
+    if fake is not None and real is None and video is None and not runs and data is None:
         from crossimage.evaluation.galleries.results import real_beside
 
         real_beside(as_path(fake, "--fake"), options.to)
     use_threads(threads, options.device)
     _evaluate(
-        runs, data=data, fake=fake, real=real, film=film, study=study, out=out, options=options,
+        runs, data=data, fake=fake, real=real, video=video, study=study, out=out, options=options,
         settings=settings,
     )  # fmt: skip
 

@@ -24,14 +24,14 @@ from crossimage.utils.streams import print_error, printable
 from crossimage.utils.texts.counts import counted
 from crossimage.video.suffixes import check_suffix
 
-Film = Annotated[str, tyro.conf.arg(metavar="FILM")]
+Video = Annotated[str, tyro.conf.arg(metavar="VIDEO")]
 
 
 def video(
     run: Positional[Run],
-    film: Positional[Film],
+    video: Positional[Video],
     *,
-    out: Film,
+    out: Video,
     to: str | None = None,
     reference: References = (),
     seed: int | None = None,
@@ -47,7 +47,7 @@ def video(
     max_pixels: MaxPixels = None,
     set: Changes = (),
 ) -> None:
-    """Translate a film with a trained model, all frames with one style.
+    """Translate a video with a trained model, all frames with one style.
 
     Time stamps, sound and subtitles are kept.
 
@@ -55,18 +55,18 @@ def video(
 
     Args:
         run: A run folder or a model file.
-        film: A film file, a GIF, an animated WebP, or a folder of numbered frames.
-        out: The film to write, by its suffix (mp4, m4v, mov, mkv, gif or webp); without a suffix, a
-            folder of numbered frames.
+        video: A video file, a GIF, an animated WebP, or a folder of numbered frames.
+        out: The video to write, by its suffix (mp4, m4v, mov, mkv, gif or webp); without a suffix,
+            a folder of numbered frames.
         to: The target domain; by default the only possible one, or the second one. For models with
             labels: a label, or values such as Male=1,Young=0 (labels not named are 0; for stargan
             also values between).
-        reference: An image of the target domain whose style the film gets; for few-shot models
+        reference: An image of the target domain whose style the video gets; for few-shot models
             (FUNIT) images of one class, or their folder.
         seed: Makes the random style reproducible.
         truncation: How far the random style may be from the target's mean style, from 0 to 1: lower
             values are more typical (StarGAN v2).
-        statistics: Statistics of the networks' norms: pooled over key frames of the film and then
+        statistics: Statistics of the networks' norms: pooled over key frames of the video and then
             the same for all frames, or those of each frame, which flicker.
         size: Resize the shortest side of the frames to this many pixels first.
         side_by_side: Show input and output next to each other.
@@ -88,13 +88,13 @@ def video(
     check_early(run, device=device, threads=threads, memory=memory)
     check_counts(batch_size=batch_size, size=size)
     check_inputs(reference, "a reference", "--reference")
-    source, result = as_path(film, "the path of the film"), as_path(out, "--out")
+    source, result = as_path(video, "the path of the video"), as_path(out, "--out")
     check_suffix(result)
     if not source.exists():
-        raise missing(film, advice="expected a film or a folder of numbered frames")
+        raise missing(video, advice="expected a video or a folder of numbered frames")
     from crossimage.inference.load import load
     from crossimage.labels import parse_target
-    from crossimage.video.translate import TRANSLATING, translate_film
+    from crossimage.video.translate import TRANSLATING, translate_video
 
     use_threads(threads, device)
     speeds = {TRANSLATING: "frames"}
@@ -103,7 +103,7 @@ def video(
         labels = model.networks.labels
         target = parse_target(to, labels.names) if to and labels else to
         try:
-            done = translate_film(
+            done = translate_video(
                 model, source, result, target, reference=reference or None, seed=seed,
                 truncation=truncation, size=size, statistics=statistics,
                 side_by_side=side_by_side, batch_size=batch_size, progress=progress,

@@ -24,7 +24,7 @@ _LIGHT = 12.0  # levels by which their means may differ, per colour
 _PLAIN = 0.1  # standard deviation of levels below which fingerprints must be equal
 _EQUAL = 0.5  # root mean square difference of levels of plain fingerprints
 _BLOCK = 1024
-_MOST = 20  # similar images that are kept per image and block, as in films of a fixed camera
+_MOST = 20  # similar images that are kept per image and block, as in videos of a fixed camera
 
 
 class NearDuplicate(NamedTuple):

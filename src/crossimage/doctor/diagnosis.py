@@ -212,7 +212,7 @@ def _copies(diagnosis: Diagnosis, domains: Mapping[str, Domain]) -> list[Warning
             warnings.append(
                 Warning(
                     f"{count} of {counted(total, 'training image')} of {name} "
-                    f"{verb(count, 'look')} like another one, such as frames of a film; the "
+                    f"{verb(count, 'look')} like another one, such as frames of a video; the "
                     "variety is that of fewer images."
                 )
             )

@@ -11,8 +11,8 @@ from crossimage.checkpoints.addresses import model_path
 from crossimage.data.sources.domains.data_set import Data, DataSet, read_data_set, recorded
 from crossimage.evaluation.compare import compare, open_galleries
 from crossimage.evaluation.galleries.base import FolderGallery, Gallery
-from crossimage.evaluation.galleries.films import FilmPair, ModelFilm
 from crossimage.evaluation.galleries.results import real_beside
+from crossimage.evaluation.galleries.videos import ModelVideo, VideoPair
 from crossimage.evaluation.options import NO_DATA, Backbone, Options, Resize
 from crossimage.evaluation.report.result import EvaluationResult, report_result
 from crossimage.evaluation.study import add_study
@@ -28,7 +28,7 @@ def evaluate(
     data: Data | None = None,
     fake: str | Path | None = None,
     real: str | Path | None = None,
-    film: str | Path | None = None,
+    video: str | Path | None = None,
     study: str | Path | None = None,
     out: str | Path | None = None,
     titles: Sequence[str] | None = None,
@@ -70,7 +70,7 @@ def evaluate(
         real: The folder of real images to compare these with; not needed for official folders that
             hold them beside the results (``x_real_B.png``). Or an ``.npz`` file of their
             statistics (clean-fid, pytorch-fid), for fid.
-        film: A film, a GIF or animated WebP, or a folder of numbered frames, for flicker. Models
+        video: A video, a GIF or animated WebP, or a folder of numbered frames, for flicker. Models
             translate it as ``crossimage video`` does, or ``fake`` is its translation; both take the
             place of ``data`` and ``real``. With ``inputs``, its first frames count.
         study: Folder of a study with people that was analysed; its figures are added.
@@ -128,14 +128,14 @@ def evaluate(
     )  # fmt: skip
     folder = None if out is None else as_path(out, "--out")
     images = None if data is None else read_data_set(data)
-    moving = None if film is None else as_path(film, "--film")
-    if film is not None:
+    moving = None if video is None else as_path(video, "--video")
+    if video is not None:
         if data is not None or real is not None:
-            raise ValueError("--film takes the place of --data and --real; leave them out")
+            raise ValueError("--video takes the place of --data and --real; leave them out")
         if fake is not None and (models or settings):
-            raise ValueError("--fake is the translation of --film: leave out runs and settings")
+            raise ValueError("--fake is the translation of --video: leave out runs and settings")
     if moving is not None and fake is not None:
-        asked, galleries = _film(moving, as_path(fake, "--fake"))
+        asked, galleries = _video(moving, as_path(fake, "--fake"))
     elif fake is not None or real is not None:
         if settings:
             raise ValueError("settings apply to models: leave them out with --fake and --real")
@@ -153,8 +153,8 @@ Galleries = tuple[dict[str, Any], list[Callable[[], Sequence[Gallery]]]]
 """The chosen options as plain data, and functions that open the galleries of each model."""
 
 
-def _film(film: Path, fake: Path) -> Galleries:
-    return {"film": str(film), "fake": str(fake)}, [lambda: (FilmPair(film, fake),)]
+def _video(video: Path, fake: Path) -> Galleries:
+    return {"video": str(video), "fake": str(fake)}, [lambda: (VideoPair(video, fake),)]
 
 
 def _folders(
@@ -174,13 +174,13 @@ def _folders(
 
 def _models(
     models: Sequence[str | Path | Translator], titles: Sequence[str] | None,
-    data: DataSet | None, options: Options, settings: Mapping[str, Any], film: Path | None,
+    data: DataSet | None, options: Options, settings: Mapping[str, Any], video: Path | None,
 ) -> Galleries:  # fmt: skip
     if settings and any(isinstance(model, Translator) for model in models):
         raise ValueError("settings apply to models given as paths; pass them to crossimage.load")
     if not models:
         raise ValueError("nothing to evaluate: give runs and --data, or --fake and --real")
-    if data is None and film is None:
+    if data is None and video is None:
         raise ValueError(NO_DATA)
     runs = [m if isinstance(m, Translator) else model_path(m, "a run") for m in models]
     names = _names(models)
@@ -191,8 +191,8 @@ def _models(
     def opened(title: str, run: Path | Translator) -> Sequence[Gallery]:
         model = run if isinstance(run, Translator) else load(run, options.device, settings=settings)
         galleries: Sequence[Gallery]
-        if film is not None:
-            galleries = (ModelFilm(title, model, film, options.to, options.seed),)
+        if video is not None:
+            galleries = (ModelVideo(title, model, video, options.to, options.seed),)
         else:
             assert data is not None
             galleries = open_galleries(title, model, data, options)
@@ -203,7 +203,7 @@ def _models(
         return galleries
 
     asked: dict[str, Any] = {"runs": _names(runs)}
-    asked |= {"film": str(film)} if data is None else {"data": recorded(data)}
+    asked |= {"video": str(video)} if data is None else {"data": recorded(data)}
     if settings:
         asked["settings"] = dict(settings)
     return asked, [partial(opened, title, run) for title, run in zip(titles, runs, strict=True)]

@@ -49,7 +49,7 @@ class Options:
             images without them are translated, and those with them are the real images. For a
             folder with results of several targets, the one to evaluate.
         metrics: Names of metrics, separated by commas; empty: all that apply.
-        inputs: Number of inputs, evenly spaced, and of a film the first ones; by default all, but
+        inputs: Number of inputs, evenly spaced, and of a video the first ones; by default all, but
             for lpips and cis 100. For models that generate from noise, the number of images; by
             default that of real ones.
         samples: Outputs per input; by default 1, 20 for lpips (19 pairs) and 100 for cis, and for a

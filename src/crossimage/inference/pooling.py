@@ -1,4 +1,4 @@
-"""Statistics of norms, pooled over the key frames of a film and then fixed for all frames.
+"""Statistics of norms, pooled over the key frames of a video and then fixed for all frames.
 
 A norm that normalises each frame by its own statistics changes the whole frame when an object
 enters it. With fixed statistics, a pixel changes only with what its layers see around it.
@@ -19,7 +19,7 @@ from crossimage.inference.targets import EncodedTarget
 from crossimage.utils.memory import is_out_of_memory
 
 KEY_FRAMES = 8
-"""Frames of a film over which statistics are pooled."""
+"""Frames of a video over which statistics are pooled."""
 
 
 def key_frames(total: int, most: int = KEY_FRAMES) -> list[int]:
@@ -47,7 +47,7 @@ def pool_statistics(
         predictor: The trained method.
         frames: Key frames (N, C, H, W) in [-1, 1].
         target: The target as networks take it: a letter, or a label vector (1, L).
-        draw: The style and the seed of the whole film.
+        draw: The style and the seed of the whole video.
 
     Returns:
         What :meth:`Predictor.fixed_statistics` takes.

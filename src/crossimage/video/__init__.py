@@ -1,1 +1,1 @@
-"""Films: reading, translating and writing them."""
+"""Videos: reading, translating and writing them."""

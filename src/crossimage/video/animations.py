@@ -1,4 +1,4 @@
-"""GIF and animated WebP files as films."""
+"""GIF and animated WebP files as videos."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 from PIL.WebPImagePlugin import WebPImageFile
 
-from crossimage.data.films.opening import FilmError
 from crossimage.data.images.files import from_pil, probe, to_array
+from crossimage.data.videos.opening import VideoError
 from crossimage.utils.memory import is_out_of_memory
 from crossimage.utils.reading import FailedReadError, open_data, reads_noticed
-from crossimage.video.film import FilmInfo, FilmSource, Frame
+from crossimage.video.base import Frame, VideoInfo, VideoSource
 from crossimage.video.gif_blocks import check_gif, common_palette, gif_data
 from crossimage.video.parts_of_images import lost, packed, unpacked
 
@@ -37,16 +37,16 @@ class Animation:
     """A GIF or WebP file, as a source of frames.
 
     Frames are composed as browsers do: partial frames are drawn on what the one before left behind.
-    Transparent parts are white. A file with a single image is a film of one frame.
+    Transparent parts are white. A file with a single image is a video of one frame.
 
     Args:
         path: The file.
 
     Attributes:
-        info: What is known of the film.
+        info: What is known of the video.
 
     Raises:
-        FilmError: It ends early, or is damaged.
+        VideoError: It ends early, or is damaged.
         BombError: It has more pixels than are decoded at once.
     """
 
@@ -75,20 +75,20 @@ class Animation:
             )
         if transparent:
             notes.append(f"transparent parts of {path} are white")
-        self.info = FilmInfo(path, self._size, times, time, loops=loops, notes=notes)
+        self.info = VideoInfo(path, self._size, times, time, loops=loops, notes=notes)
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """Yield the frames from the one with an index on; earlier ones are decoded, too.
 
         Raises:
-            FilmError: The film has changed since it was opened.
+            VideoError: The video has changed since it was opened.
         """
         times = self.info.times
         found = self._decoded(start)
         for time in times[start:]:
             image, _ = next(found, (None, 0))
             if image is None or len(times) != image.info["frames"]:
-                raise FilmError(
+                raise VideoError(
                     f"{self._path} has changed while it was read; run the command again"
                 )
             yield Frame(time, to_array(from_pil(image)))
@@ -99,26 +99,26 @@ class Animation:
         try:
             with (
                 reads_noticed(), open_data(self._path) as data,
-                Image.open(data, formats=["GIF", "WEBP"]) as film,
+                Image.open(data, formats=["GIF", "WEBP"]) as video,
             ):  # fmt: skip
-                count = getattr(film, "n_frames", 1)
-                if isinstance(film, WebPImageFile) and film.mode == "RGB":
+                count = getattr(video, "n_frames", 1)
+                if isinstance(video, WebPImageFile) and video.mode == "RGB":
                     # what no frame covers is transparent, although all frames are opaque
-                    film._mode = film.rawmode = "RGBA"
+                    video._mode = video.rawmode = "RGBA"
                 for number in range(count):
-                    film.seek(number)
-                    film.load()
+                    video.seek(number)
+                    video.load()
                     if number < start:
                         continue
                     # a partial frame may lie beyond the canvas
-                    image = film.convert("RGBA").crop((0, 0, *self._size))
-                    image.info = {"icc_profile": film.info.get("icc_profile")}
-                    image.info |= {"plays": _plays(film), "frames": count}
-                    yield image, int(film.info.get("duration", 0))
+                    image = video.convert("RGBA").crop((0, 0, *self._size))
+                    image.info = {"icc_profile": video.info.get("icc_profile")}
+                    image.info |= {"plays": _plays(video), "frames": count}
+                    yield image, int(video.info.get("duration", 0))
         except (OSError, EOFError, SyntaxError, ValueError, UnidentifiedImageError) as error:
-            if is_out_of_memory(error) or isinstance(error, FilmError | FailedReadError):
+            if is_out_of_memory(error) or isinstance(error, VideoError | FailedReadError):
                 raise
-            raise FilmError(
+            raise VideoError(
                 f"{self._path} is damaged: frame {number + 1} can't be decoded ({error}); make it "
                 "again, or copy it"
             ) from error
@@ -132,13 +132,13 @@ class AnimationSink:
 
     Args:
         out: The file; its suffix says which.
-        source: The film that is translated.
+        source: The video that is translated.
 
     Attributes:
         notes: What users should know about the result.
     """
 
-    def __init__(self, out: Path, source: FilmSource) -> None:
+    def __init__(self, out: Path, source: VideoSource) -> None:
         info = source.info
         self._gif = out.suffix.lower() == ".gif"
         stamps = [*info.times, info.end]
@@ -165,7 +165,7 @@ class AnimationSink:
         return packed(frames)
 
     def join(self, parts: Sequence[Path], out: Path) -> None:
-        """Write the film; see :meth:`crossimage.video.film.FilmSink.join`."""
+        """Write the video; see :meth:`crossimage.video.base.VideoSink.join`."""
         if self._gif:
             self._join_gif(parts, out)
         else:
@@ -214,15 +214,15 @@ def _check_riff(path: Path) -> None:
     with open_data(path) as file:
         (stated,) = struct.unpack("<4xI", file.read(8))
     if path.stat().st_size < stated + 8:
-        raise FilmError(
+        raise VideoError(
             f"{path} ends early: it has {path.stat().st_size:,} of {stated + 8:,} bytes; copy it "
             "again"
         )
 
 
-def _plays(film: Image.Image) -> int:
-    """Return how often a film is played; 0: for ever."""
-    loop = film.info.get("loop")
-    if film.format == "WEBP":
+def _plays(video: Image.Image) -> int:
+    """Return how often a video is played; 0: for ever."""
+    loop = video.info.get("loop")
+    if video.format == "WEBP":
         return int(loop or 0)
     return 1 if loop is None else 0 if loop == 0 else int(loop) + 1

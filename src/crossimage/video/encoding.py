@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from crossimage.data.films.opening import pyav
-from crossimage.video.film import FilmInfo, Frame, Pixels
+from crossimage.data.videos.opening import pyav
+from crossimage.video.base import Frame, Pixels, VideoInfo
 
 ENCODER = "libx264"
 _QUALITY = {"preset": "medium", "crf": "18"}
@@ -24,7 +24,7 @@ _CONTAINER = "nut"
 BT709, _LIMITED, _FULL = 1, 1, 2
 """Numbers of ITU-T H.273 for matrix, primaries and curve, and of FFmpeg for ranges."""
 _FINEST = 1_000_000
-"""Ticks per second at most; the time stamps of other films are rounded."""
+"""Ticks per second at most; the time stamps of other videos are rounded."""
 _COARSE = 90_000
 
 
@@ -32,7 +32,7 @@ class Encoder:
     """Encodes frames in parts.
 
     Args:
-        info: The film, of whose time stamps and pixels' shape the result's follow.
+        info: The video, of whose time stamps and pixels' shape the result's follow.
 
     Attributes:
         tick: Unit of time stamps, in seconds.
@@ -41,7 +41,7 @@ class Encoder:
         ValueError: There is no encoder.
     """
 
-    def __init__(self, info: FilmInfo) -> None:
+    def __init__(self, info: VideoInfo) -> None:
         check_encoder()
         ticks = lcm(*(time.denominator for time in (*info.times, info.end)))
         self.tick = Fraction(1, ticks if ticks <= _FINEST else _COARSE)
@@ -57,7 +57,7 @@ class Encoder:
         Raises:
             ValueError: They are too large for the encoder.
         """
-        av = pyav("writing films")
+        av = pyav("writing videos")
         file = BytesIO()
         with av.open(file, "w", format=_CONTAINER, options={"fflags": "+bitexact"}) as container:
             stream: Any = None
@@ -94,30 +94,30 @@ class Encoder:
 
 def packets(part: bytes) -> Iterator[Any]:
     """Yield the packets of a part, whose time stamps are in units of their time base."""
-    av = pyav("writing films")
+    av = pyav("writing videos")
     with av.open(BytesIO(part)) as container:
         yield from (packet for packet in container.demux(video=0) if packet.size)
 
 
 def check_encoder() -> None:
-    """Check that films can be encoded.
+    """Check that videos can be encoded.
 
     Raises:
         ValueError: The libraries of PyAV lack the encoder.
     """
-    av = pyav("writing films")
+    av = pyav("writing videos")
     try:
         av.Codec(ENCODER, "w")
     except av.codec.codec.UnknownCodecError:
         raise ValueError(
-            f"this build of PyAV lacks the encoder {ENCODER}, which writes films; run `pip "
+            f"this build of PyAV lacks the encoder {ENCODER}, which writes videos; run `pip "
             "install --force-reinstall --only-binary av av`, whose builds have it"
         ) from None
 
 
 def to_yuv(pixels: Pixels) -> Any:
     """Return an RGB image as a frame of yuv420p, BT.709, of limited range and even size."""
-    av = pyav("writing films")
+    av = pyav("writing videos")
     from av.video.reformatter import Interpolation
 
     exact = Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FULL_CHR_H_INP

@@ -1,4 +1,4 @@
-"""A scan of all frames of a film, before anything else is done with it."""
+"""A scan of all frames of a video, before anything else is done with it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from crossimage.data.films.complete import check_complete
-from crossimage.data.films.decoding import decoded, restamped, stamp
-from crossimage.data.films.opening import FilmError, OpenFilm, pyav
-from crossimage.data.films.pixels import has_alpha, refusal
 from crossimage.data.images.checks.limit import max_pixels
+from crossimage.data.videos.complete import check_complete
+from crossimage.data.videos.decoding import decoded, restamped, stamp
+from crossimage.data.videos.opening import OpenVideo, VideoError, pyav
+from crossimage.data.videos.pixels import has_alpha, refusal
 from crossimage.utils.progress import ProgressCallback
 
 MOST_BROKEN = 0.05
@@ -21,7 +21,7 @@ MOST_BROKEN = 0.05
 _EMPTY = 8
 """Bytes of packets that say no more than that the last frame stays."""
 _RATE = Fraction(25)
-"""Frames per second of films that state neither a rate nor time stamps."""
+"""Frames per second of videos that state neither a rate nor time stamps."""
 
 RECORDED = 0x0200
 """FFmpeg's flag of formats whose time stamps may begin anywhere and jump, as in recordings."""
@@ -32,7 +32,7 @@ SCANNING = "looking through the frames"
 
 @dataclass
 class FrameScan:
-    """The result of decoding all frames of a film once.
+    """The result of decoding all frames of a video once.
 
     Attributes:
         good: Time stamps of the frames that can be shown, ascending.
@@ -40,7 +40,7 @@ class FrameScan:
         failed: Those of packets that cannot be decoded.
         unstamped: Number of packets that cannot be decoded and have no time stamp.
         early: Time stamps of packets that are shown before the first key frame; those that
-            cannot be decoded depend on frames before the film.
+            cannot be decoded depend on frames before the video.
         repeated: Number of frames that are not later than the one before.
         decoded: Number of frames that the decoder gave.
         faulty: Frames whose time stamps are missing or not later than the one before: those of
@@ -77,7 +77,7 @@ class FrameScan:
 
     @property
     def left_out(self) -> int:
-        """Number of frames that depend on those before the film."""
+        """Number of frames that depend on those before the video."""
         return len(self.early - set(self.good))
 
     @property
@@ -95,22 +95,23 @@ class FrameScan:
 def scan_frames(
     path: Path, threads: bool, progress: ProgressCallback | None = None, guess: bool = False
 ) -> FrameScan:
-    """Decode all frames of a film.
+    """Decode all frames of a video.
 
     Args:
-        path: The film.
+        path: The video.
         threads: Whether to use several threads.
         progress: Receives the number of frames.
         guess: Whether time stamps follow from when frames are decoded.
 
     Raises:
-        FilmError: It is not a film, its colours cannot be converted, or its frames differ in size.
+        VideoError: It is not a video, its colours cannot be converted, or its frames differ in
+            size.
     """
-    with OpenFilm(path) as film:
-        container, stream = film.container, film.stream
+    with OpenVideo(path) as video:
+        container, stream = video.container, video.stream
         check_complete(path)
         if stream.width * stream.height > max_pixels():
-            raise FilmError(
+            raise VideoError(
                 f"{path} has frames of {stream.width} x {stream.height} pixels, more than the "
                 f"{max_pixels():,} that are decoded at once (--max-pixels)"
             )
@@ -118,10 +119,10 @@ def scan_frames(
         duration = _stated_duration(container, stream)
         scan = FrameScan(stated=(stream.frames, duration), guessed=guess)
         total = stream.frames or int(duration * rate_of(stream))
-        packets = _PacketRecord(film, scan)
+        packets = _PacketRecord(video, scan)
         if progress:
             progress(SCANNING, 0, max(1, total))
-        frames = _to_the_end(decoded(film, packets.broken, packets.seen), path)
+        frames = _to_the_end(decoded(video, packets.broken, packets.seen), path)
         frames = restamped(frames, rate_of(stream)) if guess else _watched(frames, scan)
         for count, frame in enumerate(frames, 1):
             _examine(path, frame, scan, count)
@@ -147,18 +148,18 @@ def scan_frames(
 
 
 class _PacketRecord:
-    """Records what the packets of a film say about its frames, as they are decoded.
+    """Records what the packets of a video say about its frames, as they are decoded.
 
     Args:
-        film: The film.
+        video: The video.
         scan: Receives the time stamps of the packets.
     """
 
-    def __init__(self, film: OpenFilm, scan: FrameScan) -> None:
+    def __init__(self, video: OpenVideo, scan: FrameScan) -> None:
         self._scan = scan
-        self._is_vp8 = film.stream.codec_context.name.startswith("vp8")
+        self._is_vp8 = video.stream.codec_context.name.startswith("vp8")
         # only recordings begin between key frames; elsewhere the first frame is one, or is broken
-        self._begins_anywhere = bool(film.container.format.flags & RECORDED)
+        self._begins_anywhere = bool(video.container.format.flags & RECORDED)
         self._first_key: Fraction | None = None
 
     def seen(self, packet: Any) -> None:
@@ -196,11 +197,11 @@ def _stated_duration(container: Any, stream: Any) -> Fraction:
 
 def _to_the_end(frames: Iterator[Any], path: Path) -> Iterator[Any]:
     """Yield frames; a file that cannot be read to its end is refused."""
-    av = pyav("reading films")
+    av = pyav("reading videos")
     try:
         yield from frames
     except av.FFmpegError as error:
-        raise FilmError(f"{path} ends early or is damaged: {error.strerror}") from None
+        raise VideoError(f"{path} ends early or is damaged: {error.strerror}") from None
 
 
 def _shows(packet: Any) -> bool:
@@ -212,19 +213,19 @@ def _examine(path: Path, frame: Any, scan: FrameScan, number: int) -> None:
     """Note what kind of frame it is.
 
     Raises:
-        FilmError: It cannot be converted.
+        VideoError: It cannot be converted.
     """
     if reason := refusal(frame):
-        raise FilmError(f"{path} {reason}")
+        raise VideoError(f"{path} {reason}")
     if frame.interlaced_frame:
         scan.interlaced = True
     if has_alpha(frame):
         scan.transparent = True
     first = scan.first
     if first is not None and (frame.width, frame.height) != (first.width, first.height):
-        raise FilmError(
+        raise VideoError(
             f"{path} changes its size: frame {number} has {frame.width} x {frame.height} pixels, "
-            f"those before it {first.width} x {first.height}; cut it there into two films"
+            f"those before it {first.width} x {first.height}; cut it there into two videos"
         )
 
 

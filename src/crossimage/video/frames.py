@@ -1,4 +1,4 @@
-"""Translate the frames of a film, all in the same way."""
+"""Translate the frames of a video, all in the same way."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from crossimage.inference.pooling import key_frames, pool_statistics
 from crossimage.inference.predictor import Predictor
 from crossimage.inference.styles import Draw
 from crossimage.inference.targets import Target
-from crossimage.video.film import FilmSource, Frame, Pixels
+from crossimage.video.base import Frame, Pixels, VideoSource
 
 StatisticsMode = Literal["pooled", "frame"]
 """Whether norms use statistics pooled over key frames, or those of each frame."""
@@ -29,7 +29,7 @@ class FrameTranslator:
     Args:
         predictor: The trained model.
         target: The target.
-        draw: The style and the seed of the whole film.
+        draw: The style and the seed of the whole video.
         size: Shortest side that frames are resized to, in pixels; None: they keep their size.
         side_by_side: Whether results show the input, too, left of the output.
         batch_size: Frames that pass through the networks together.
@@ -64,11 +64,11 @@ class FrameTranslator:
         if waiting:
             yield from self._together(waiting)
 
-    def statistics(self, source: FilmSource, kind: StatisticsMode) -> AbstractContextManager[None]:
+    def statistics(self, source: VideoSource, kind: StatisticsMode) -> AbstractContextManager[None]:
         """Return the context in which norms have the statistics of a kind.
 
         Args:
-            source: The film, over whose key frames they are pooled.
+            source: The video, over whose key frames they are pooled.
             kind: The kind.
         """
         if kind == "frame":
@@ -101,8 +101,8 @@ class FrameTranslator:
         return np.concatenate([_rgb(x), output], axis=1)
 
 
-def _frame_at(source: FilmSource, index: int) -> Pixels:
-    """Return the image of one frame of a film."""
+def _frame_at(source: VideoSource, index: int) -> Pixels:
+    """Return the image of one frame of a video."""
     return next(source.frames(index)).pixels
 
 

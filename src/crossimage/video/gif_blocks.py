@@ -10,10 +10,10 @@ from typing import BinaryIO
 import numpy as np
 from PIL import GifImagePlugin, Image, ImageChops
 
-from crossimage.data.films.opening import FilmError
 from crossimage.data.images.checks.size import check_size
+from crossimage.data.videos.opening import VideoError
 from crossimage.utils.reading import open_data
-from crossimage.video.film import Pixels
+from crossimage.video.base import Pixels
 
 _EXTENSION, _IMAGE, _END = 0x21, 0x2C, 0x3B
 _COLOURS = 256
@@ -23,7 +23,7 @@ def check_gif(path: Path) -> None:
     """Walk through the blocks of a GIF without decoding it.
 
     Raises:
-        FilmError: It ends early, or is damaged.
+        VideoError: It ends early, or is damaged.
         BombError: A frame has more pixels than are decoded at once.
     """
     count = 0
@@ -41,18 +41,18 @@ def check_gif(path: Path) -> None:
                     _read(file, 1)
                     count += 1
                 else:
-                    raise FilmError(
+                    raise VideoError(
                         f"{path} is damaged after {count} frames: a block of the unknown kind "
                         f"{kind} follows; make it anew"
                     )
                 while length := _read(file, 1)[0]:
                     _read(file, length)
         except EOFError:
-            raise FilmError(
+            raise VideoError(
                 f"{path} ends early, after the beginning of {count} frames; copy it again"
             ) from None
     if not count:
-        raise FilmError(f"{path} holds no frames")
+        raise VideoError(f"{path} holds no frames")
 
 
 def _read(file: BinaryIO, count: int) -> bytes:
@@ -91,7 +91,7 @@ def gif_data(
         frames: The frames (H, W, 3), of one size.
         palette: An image with the palette.
         delays: How long each frame is shown, in hundredths of a second.
-        plays: How often the film is played; 0: for ever.
+        plays: How often the video is played; 0: for ever.
     """
     before: Image.Image | None = None
     for pixels, delay in zip(frames, delays, strict=True):

@@ -1,4 +1,4 @@
-"""Film files as results: parts joined, with the sound and the subtitles of the input."""
+"""Video files as results: parts joined, with the sound and the subtitles of the input."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from crossimage.data.films.opening import OpenFilm, pyav
+from crossimage.data.videos.opening import OpenVideo, pyav
 from crossimage.utils.reading import read_data
+from crossimage.video.base import Frame, VideoSource
 from crossimage.video.encoding import Encoder, packets
-from crossimage.video.film import FilmSource, Frame
-from crossimage.video.reading import FilmFile
+from crossimage.video.reading import VideoFile
 from crossimage.video.suffixes import FORMATS
 
 _COPIED = ("audio", "subtitle")
@@ -38,38 +38,38 @@ _OF_THE_FILE = {
 """Metadata about how a file was written, which do not hold for another one."""
 
 
-class FilmFileSink:
-    """Writes film files.
+class VideoFileSink:
+    """Writes video files.
 
     Args:
         out: The result.
-        source: The film whose translation it is; sound and subtitles are those of film files.
+        source: The video whose translation it is; sound and subtitles are those of video files.
 
     Attributes:
         notes: What the result lacks, one sentence each.
     """
 
-    def __init__(self, out: Path, source: FilmSource) -> None:
+    def __init__(self, out: Path, source: VideoSource) -> None:
         self._format = FORMATS[out.suffix.lower()]
         self._info, self._encoder = source.info, Encoder(source.info)
-        self._offset = source.offset if isinstance(source, FilmFile) else Fraction(0)
+        self._offset = source.offset if isinstance(source, VideoFile) else Fraction(0)
         self._copied: list[int] = []
         self.notes: Sequence[str] = ()
-        if isinstance(source, FilmFile):
+        if isinstance(source, VideoFile):
             self._copied, self.notes = self._choose(out)
 
     def part(self, frames: Iterable[Frame]) -> bytes:
-        """Encode consecutive frames; see :class:`crossimage.video.film.FilmSink`."""
+        """Encode consecutive frames; see :class:`crossimage.video.base.VideoSink`."""
         return self._encoder.encode(frames)
 
     def join(self, parts: Sequence[Path], out: Path) -> None:
-        """Write the film that consists of parts; see :class:`crossimage.video.film.FilmSink`.
+        """Write the video that consists of parts; see :class:`crossimage.video.base.VideoSink`.
 
         Raises:
             OSError: It cannot be written.
             ValueError: It is incomplete, without any error of the disk.
         """
-        av = pyav("writing films")
+        av = pyav("writing videos")
         # nothing in the result depends on when or where it is made
         options = {"fflags": "+bitexact"}
         if self._format != "matroska":
@@ -78,26 +78,26 @@ class FilmFileSink:
             result = stack.enter_context(
                 av.open(str(out), "w", format=self._format, options=options)
             )
-            video = _add_video(result, read_data(parts[0]), self._encoder.tick)
-            sources = [self._video(parts, video)]
+            stream = _add_video_stream(result, read_data(parts[0]), self._encoder.tick)
+            sources = [self._video_packets(parts, stream)]
             if self._copied:
-                film = stack.enter_context(OpenFilm(self._info.path))
+                video = stack.enter_context(OpenVideo(self._info.path))
                 others = {
-                    index: result.add_stream_from_template(film.container.streams[index])
+                    index: result.add_stream_from_template(video.container.streams[index])
                     for index in self._copied
                 }
-                _describe(film.container, result, others)
-                sources.append(self._others(film, others))
+                _describe(video.container, result, others)
+                sources.append(self._other_packets(video, others))
             for _, packet in heapq.merge(*sources, key=itemgetter(0)):
                 result.mux(packet)
         self._check(out)
 
     def _movie_ticks(self) -> int:
-        """Return the ticks per second in which a film of several streams says when each begins."""
+        """Return the ticks per second in which a video of several streams says when each begins."""
         ticks = self._encoder.tick.denominator
         return ticks * max(1, -(-1000 // ticks))
 
-    def _video(self, parts: Sequence[Path], stream: Any) -> Iterator[tuple[Fraction, Any]]:
+    def _video_packets(self, parts: Sequence[Path], stream: Any) -> Iterator[tuple[Fraction, Any]]:
         """Yield the packets of the parts, each with its time in seconds."""
         info, tick = self._info, self._encoder.tick
         ends = [*info.times[1:], info.end]
@@ -111,17 +111,19 @@ class FilmFileSink:
                 yield time, packet
                 index += 1
 
-    def _others(self, film: OpenFilm, streams: dict[int, Any]) -> Iterator[tuple[Fraction, Any]]:
+    def _other_packets(
+        self, video: OpenVideo, streams: dict[int, Any]
+    ) -> Iterator[tuple[Fraction, Any]]:
         """Yield the packets of sound and subtitles, each with its time in seconds."""
         last = Fraction(0)
-        for packet in film.packets([film.container.streams[index] for index in streams]):
+        for packet in video.packets([video.container.streams[index] for index in streams]):
             if not packet.size or (packet.dts is None and packet.pts is None):
                 continue
             shift = round(self._offset / packet.time_base)
             packet.pts = (packet.dts if packet.pts is None else packet.pts) + shift
             packet.dts = packet.pts if packet.dts is None else packet.dts + shift
             if self._format == "matroska" and packet.pts + (packet.duration or 0) <= 0:
-                continue  # sound before the film that is not to be heard
+                continue  # sound before the video that is not to be heard
             last = max(last, packet.dts * packet.time_base)
             packet.stream = streams[packet.stream_index]
             yield last, packet
@@ -129,10 +131,10 @@ class FilmFileSink:
     def _choose(self, out: Path) -> tuple[list[int], list[str]]:
         """Return the streams that are copied, and sentences about the others."""
         copied, lost = [], Counter[str]()
-        with OpenFilm(self._info.path) as film:
-            container = film.container
+        with OpenVideo(self._info.path) as video:
+            container = video.container
             for one in container.streams:
-                if one.index == film.stream.index:
+                if one.index == video.stream.index:
                     continue
                 if one.name == _CHAPTERS and container.chapters():
                     continue
@@ -149,7 +151,7 @@ class FilmFileSink:
 
     def _holds(self, stream: Any) -> bool:
         """Return whether the format of the result can hold a stream."""
-        av = pyav("writing films")
+        av = pyav("writing videos")
         try:
             with av.open(BytesIO(), "w", format=self._format) as trial:
                 trial.add_stream_from_template(stream)
@@ -160,8 +162,8 @@ class FilmFileSink:
 
     def _check(self, out: Path) -> None:
         """Refuse a result that is not complete, such as on a disk that loses what is written."""
-        with OpenFilm(out) as film:
-            found = sum(bool(packet.size) for packet in film.packets(film.stream))
+        with OpenVideo(out) as video:
+            found = sum(bool(packet.size) for packet in video.packets(video.stream))
         expected = len(self._info.times)
         if found != expected:
             raise ValueError(
@@ -170,9 +172,9 @@ class FilmFileSink:
             )
 
 
-def _add_video(result: Any, part: bytes, tick: Fraction) -> Any:
-    """Add the stream of parts to a film."""
-    av = pyav("writing films")
+def _add_video_stream(result: Any, part: bytes, tick: Fraction) -> Any:
+    """Add the stream of parts to a result."""
+    av = pyav("writing videos")
     with av.open(BytesIO(part)) as first:
         stream = result.add_stream_from_template(first.streams.video[0])
         stream.time_base = tick

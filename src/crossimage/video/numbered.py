@@ -1,4 +1,4 @@
-"""Films as folders of numbered images, such as ``frame_00001.png``."""
+"""Videos as folders of numbered images, such as ``frame_00001.png``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from crossimage.data.films.opening import FilmError
 from crossimage.data.images.files import probe, read_image, to_array
 from crossimage.data.images.formats import HEAD, is_image
+from crossimage.data.videos.opening import VideoError
 from crossimage.utils.reading import open_data
-from crossimage.video.film import FilmInfo, FilmSource, Frame
+from crossimage.video.base import Frame, VideoInfo, VideoSource
 from crossimage.video.parts_of_images import kept_as_images, lost, packed
 
 RATE = 25
@@ -32,10 +32,10 @@ class FrameFolder:
         folder: The folder.
 
     Attributes:
-        info: What is known of the film.
+        info: What is known of the video.
 
     Raises:
-        FilmError: The images are not consecutive frames of one size.
+        VideoError: The images are not consecutive frames of one size.
         ImageError: An image is not readable.
     """
 
@@ -47,9 +47,9 @@ class FrameFolder:
         for path in self._paths[1:]:
             other, depth = _size(path)
             if other != size:
-                raise FilmError(
+                raise VideoError(
                     f"{path} has {other[0]} x {other[1]} pixels, and {self._paths[0].name} has "
-                    f"{size[0]} x {size[1]}; all frames of a film have one size, so resize it or "
+                    f"{size[0]} x {size[1]}; all frames of a video have one size, so resize it or "
                     "move it to another folder"
                 )
             deep = deep or depth
@@ -62,7 +62,7 @@ class FrameFolder:
             notes.append(f"{folder} holds {others} files that are not images; they are left out")
         count = len(self._paths)
         times = [Fraction(index, RATE) for index in range(count)]
-        self.info = FilmInfo(folder, size, times, Fraction(count, RATE), notes=notes)
+        self.info = VideoInfo(folder, size, times, Fraction(count, RATE), notes=notes)
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """Yield the frames from the one with an index on.
@@ -79,7 +79,7 @@ class FrameFolderSink:
 
     Args:
         out: The folder. One that exists is replaced if it holds such frames only.
-        source: The film that is translated.
+        source: The video that is translated.
 
     Attributes:
         notes: What users should know about the result.
@@ -88,7 +88,7 @@ class FrameFolderSink:
         ValueError: The folder holds something else.
     """
 
-    def __init__(self, out: Path, source: FilmSource) -> None:
+    def __init__(self, out: Path, source: VideoSource) -> None:
         if out.is_dir():
             others = [path.name for path in out.iterdir() if not _OWN.fullmatch(path.name)]
             if others:
@@ -105,7 +105,7 @@ class FrameFolderSink:
         return packed(frames)
 
     def join(self, parts: Sequence[Path], out: Path) -> None:
-        """Write the frames of all parts; see :meth:`crossimage.video.film.FilmSink.join`."""
+        """Write the frames of all parts; see :meth:`crossimage.video.base.VideoSink.join`."""
         out.mkdir()
         for number, data in enumerate(kept_as_images(parts), 1):
             (out / f"frame_{number:05}.png").write_bytes(data)
@@ -123,20 +123,20 @@ def _in_order(folder: Path, images: Sequence[Path]) -> tuple[list[Path], int]:
     matches = {path: _NUMBERED.fullmatch(path.stem) for path in images}
     names = Counter(match[1] for match in matches.values() if match)
     if not names:
-        raise FilmError(
-            f"{folder} holds no numbered images; expected the frames of a film, such as "
+        raise VideoError(
+            f"{folder} holds no numbered images; expected the frames of a video, such as "
             "frame_00001.png"
         )
     name = max(names, key=lambda one: (names[one], one))
     numbered: dict[int, Path] = {}
     for path, match in matches.items():
         if match is None or match[1] != name:
-            raise FilmError(
+            raise VideoError(
                 f"{path} does not belong to the other frames, which are called {name} and a "
                 "number; move it to another folder, or rename it"
             )
         if (other := numbered.setdefault(int(match[2]), path)) != path:
-            raise FilmError(f"{other} and {path.name} have the same number; remove one of them")
+            raise VideoError(f"{other} and {path.name} have the same number; remove one of them")
     numbers = sorted(numbered)
     gaps = [after - before for before, after in zip(numbers, numbers[1:], strict=False)]
     step = min(gaps, default=1)
@@ -145,7 +145,7 @@ def _in_order(folder: Path, images: Sequence[Path]) -> tuple[list[Path], int]:
             like = numbered[before]
             digits = len(like.stem) - len(name)
             missing = sum(-(-one // step) - 1 for one in gaps)
-            raise FilmError(
+            raise VideoError(
                 f"{folder / f'{name}{before + step:0{digits}}{like.suffix}'} is missing, and "
                 f"{missing} of the frames from {numbers[0]} to {numbers[-1]} are; add them, or "
                 "number the frames consecutively"

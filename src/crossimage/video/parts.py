@@ -31,7 +31,7 @@ class Parts:
     Args:
         folder: The folder, which exists and is locked.
         kept: Number of parts at the beginning that are finished.
-        drawn: What was drawn at random for the whole film.
+        drawn: What was drawn at random for the whole video.
         threads: Threads that compute them, on which the last bits of their pixels depend.
         replaced: Whether there were parts made from something else.
     """
@@ -93,9 +93,9 @@ def kept_parts(
         out: The result.
         made_from: Everything that determines the parts, as plain data. Parts made from something
             else are removed.
-        drawn: What is drawn at random for the whole film, unless kept parts have it.
+        drawn: What is drawn at random for the whole video, unless kept parts have it.
         threads: Threads that compute, unless kept parts have their number.
-        count: Number of parts of the film.
+        count: Number of parts of the video.
 
     Raises:
         ValueError: Another process writes the same result.
@@ -155,7 +155,7 @@ def drop_parts(out: Path) -> None:
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of a film: of its file, or of the names and contents of a folder."""
+    """Return the SHA-256 of a video: of its file, or of the names and contents of a folder."""
     if not path.is_dir():
         return sha256_of(path)
     together = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""Parts of films as archives of PNG images, for results that are written once all parts exist."""
+"""Parts of videos as archives of PNG images, for results that are written once all parts exist."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from crossimage.utils.reading import open_data
-from crossimage.video.film import FilmSource, Frame, Pixels
+from crossimage.video.base import Frame, Pixels, VideoSource
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # of every file, so that the same frames give the same bytes
 
@@ -42,19 +42,18 @@ def unpacked(parts: Sequence[Path]) -> Iterator[Pixels]:
             yield np.asarray(image.convert("RGB"))
 
 
-def lost(source: FilmSource, kind: str, *, times: bool) -> list[str]:
-    """Return what a kind of result does not keep of a film, one sentence each.
+def lost(source: VideoSource, kind: str, *, times: bool) -> list[str]:
+    """Return what a kind of result does not keep of a video, one sentence each.
 
     Args:
-        source: The film.
+        source: The video.
         kind: What the result is, such as ``a GIF``.
         times: Whether time stamps are not kept.
     """
     info = source.info
     notes = []
     if info.path.is_file():
-        film = info.loops is None
-        if film:
+        if info.loops is None:  # only files that are not animations have sound
             what = "time stamps, sound or subtitles" if times else "sound or subtitles"
             notes.append(f"{kind} keeps no {what}")
         elif times:

@@ -1,4 +1,4 @@
-"""Film files as sources of frames."""
+"""Video files as sources of frames."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from crossimage.data.films.decoding import decoded, progressive, restamped, stamp
-from crossimage.data.films.opening import FilmError, OpenFilm
-from crossimage.data.films.pixels import turned, upright
+from crossimage.data.videos.decoding import decoded, progressive, restamped, stamp
+from crossimage.data.videos.opening import OpenVideo, VideoError
+from crossimage.data.videos.pixels import turned, upright
 from crossimage.utils.progress import ProgressCallback
-from crossimage.video.film import FilmInfo, Frame
+from crossimage.video.base import Frame, VideoInfo
 from crossimage.video.frame_scan import RECORDED, rate_of, scan_frames
 from crossimage.video.scan_notes import broken_frame_notes, other_notes
 
 
-class FilmFile:
-    """A film file, as a source of frames.
+class VideoFile:
+    """A video file, as a source of frames.
 
-    All frames are decoded once when it is opened, so that everything is known of a film before
+    All frames are decoded once when it is opened, so that everything is known of a video before
     its first frame is translated. A broken frame is replaced by the last good one.
 
     Args:
@@ -27,12 +27,12 @@ class FilmFile:
         progress: Receives the number of frames scanned.
 
     Attributes:
-        info: Properties of the film.
+        info: Properties of the video.
         offset: What is added to the time stamps of its streams, in seconds.
 
     Raises:
         FileNotFoundError: There is no such file.
-        FilmError: It is not a film, ends early, has more than 5 % broken frames, or colours that
+        VideoError: It is not a video, ends early, has more than 5 % broken frames, or colours that
             cannot be converted.
     """
 
@@ -41,10 +41,10 @@ class FilmFile:
         scan = scan_frames(path, threads=True, progress=progress)
         guess = scan.guess
         if scan.damaged or guess:
-            # with several threads, it may depend on chance which frames of a damaged film are good
+            # with several threads, it may depend on chance which frames of a damaged video are good
             scan = scan_frames(path, threads=False, guess=guess)
         if scan.first is None:
-            raise FilmError(f"{path} has no frame that can be decoded")
+            raise VideoError(f"{path} has no frame that can be decoded")
         self._scan = scan
         self._good = frozenset(scan.good)
         stamps = sorted(self._good | scan.missing)
@@ -57,13 +57,13 @@ class FilmFile:
             width, height, aspect = height, width, 1 / aspect
         times = [time + self.offset for time in stamps]
         end = times[-1] + scan.length
-        self.info = FilmInfo(path, (width, height), times, end, aspect, notes=notes)
+        self.info = VideoInfo(path, (width, height), times, end, aspect, notes=notes)
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """Yield the frames from the one with an index on, exactly as without a start.
 
         Raises:
-            FilmError: The film has changed since it was opened.
+            VideoError: The video has changed since it was opened.
         """
         found = self._from(self._shown[start])
         time, pixels = None, None
@@ -71,7 +71,7 @@ class FilmFile:
             if time != self._shown[index]:
                 time, frame = next(found, (None, None))
                 if time != self._shown[index]:
-                    raise FilmError(
+                    raise VideoError(
                         f"{self._path} has changed while it was read, or its disk fails: frame "
                         f"{index + 1} of {len(self._shown)} is no longer there; run the same "
                         "command again"
@@ -92,15 +92,15 @@ class FilmFile:
 
     def _decode(self, first: Fraction, seek: bool) -> Iterator[tuple[Fraction, Any]]:
         """Yield the good frames from one on; none if seeking leads behind it."""
-        with OpenFilm(self._path) as film:
-            stream = film.stream
+        with OpenVideo(self._path) as video:
+            stream = video.stream
             stream.thread_type = "AUTO" if self._seeks else "NONE"
             good, last = self._scan.good, None
             # from two frames earlier, for a deinterlaced frame depends on its neighbours
             begin = good[max(0, good.index(first) - 2)]
             if seek:
-                film.container.seek(int(begin / stream.time_base), stream=stream)
-            frames = decoded(film, broken=lambda packet: None)
+                video.container.seek(int(begin / stream.time_base), stream=stream)
+            frames = decoded(video, broken=lambda packet: None)
             if self._scan.guessed:
                 frames = restamped(frames, rate_of(stream))
             if self._scan.interlaced:
@@ -127,9 +127,9 @@ def _nearest(stamps: Sequence[Fraction], good: frozenset[Fraction]) -> list[Frac
 
 
 def _placement(path: Path) -> tuple[Fraction, Fraction]:
-    """Return what is added to a film's time stamps, and the aspect ratio of its pixels."""
-    with OpenFilm(path) as film:
-        container = film.container
+    """Return what is added to a video's time stamps, and the aspect ratio of its pixels."""
+    with OpenVideo(path) as video:
+        container = video.container
         # recorded streams begin at an arbitrary time
         arbitrary = bool(container.format.flags & RECORDED)
         begins = [
@@ -138,4 +138,4 @@ def _placement(path: Path) -> tuple[Fraction, Fraction]:
             if one.start_time is not None and one.time_base
         ]
         offset = -min(begins) if arbitrary and begins else Fraction(0)
-        return offset, Fraction(film.stream.sample_aspect_ratio or 1)
+        return offset, Fraction(video.stream.sample_aspect_ratio or 1)

@@ -1,4 +1,4 @@
-"""Notes for the user on a film whose frames have been scanned."""
+"""Notes for the user on a video whose frames have been scanned."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from crossimage.data.films.opening import FilmError
+from crossimage.data.videos.opening import VideoError
 from crossimage.video.frame_scan import MOST_BROKEN, FrameScan
 
 _NAMED = 5
 """Broken frames that a note names."""
 _COMPLETE = Fraction(95, 100)
-"""Share of the stated frames or duration that a film must hold."""
+"""Share of the stated frames or duration that a video must hold."""
 
 
 def broken_frame_notes(path: Path, scan: FrameScan, stamps: Sequence[Fraction]) -> list[str]:
     """Return the notes on broken frames.
 
     Raises:
-        FilmError: There are too many, or the film ends early.
+        VideoError: There are too many, or the video ends early.
     """
     frames, duration = scan.stated
     held = stamps[-1] + scan.length
     short = held < _COMPLETE * duration
     # an edit list may cut frames that the file states
     if len(stamps) < _COMPLETE * frames - 1 and (short or not duration):
-        raise FilmError(
+        raise VideoError(
             f"{path} ends early: it states {frames} frames and holds {len(stamps)}; get the whole "
             "file"
         )
     if not frames and short and held < duration - 1:
-        raise FilmError(
+        raise VideoError(
             f"{path} ends early: it states {float(duration):.2f} seconds and holds "
             f"{float(held):.2f}; get the whole file"
         )
@@ -47,7 +47,7 @@ def broken_frame_notes(path: Path, scan: FrameScan, stamps: Sequence[Fraction]) 
     more = ", ..." if len(missing) > _NAMED else ""
     which = f": {named}{more}" if named else ""
     if share > MOST_BROKEN:
-        raise FilmError(
+        raise VideoError(
             f"{path} is damaged: {number} of {len(stamps)} frames are broken, more than "
             f"{MOST_BROKEN:.0%}{which}; get a whole copy of it"
         )
@@ -57,7 +57,7 @@ def broken_frame_notes(path: Path, scan: FrameScan, stamps: Sequence[Fraction]) 
 
 
 def other_notes(path: Path, scan: FrameScan) -> list[str]:
-    """Return all other notes on a film."""
+    """Return all other notes on a video."""
     notes = []
     frames, duration = scan.stated
     found = len(scan.good) + len(scan.missing) + scan.left_out + scan.repeated + scan.unstamped

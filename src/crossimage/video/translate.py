@@ -1,4 +1,4 @@
-"""Translate a film into a film."""
+"""Translate a video into a video."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from crossimage.utils.machine.threads import computing_with
 from crossimage.utils.numbers import seed_number
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.seeds import fresh_seed
-from crossimage.video.film import FilmSink, FilmSource
+from crossimage.video.base import VideoSink, VideoSource
 from crossimage.video.frames import FrameTranslator, StatisticsMode
 from crossimage.video.opening import check_out, open_sink, open_source
 from crossimage.video.parts import LENGTH, Parts, digest, kept_parts
@@ -42,11 +42,11 @@ TRANSLATING = "translating frames"
 
 
 @dataclass(frozen=True)
-class TranslatedFilm:
-    """The result of translating a film.
+class TranslatedVideo:
+    """The result of translating a video.
 
     Attributes:
-        path: The film written.
+        path: The video written.
         frames: Its number of frames.
         kept: How many of them an earlier, interrupted translation had made.
         notes: What else is worth knowing, such as broken frames; one sentence each.
@@ -58,9 +58,9 @@ class TranslatedFilm:
     notes: Sequence[str]
 
 
-def translate_film(
+def translate_video(
     predictor: Predictor,
-    film: Path,
+    video: Path,
     out: Path,
     to: To | None = None,
     *,
@@ -72,8 +72,8 @@ def translate_film(
     side_by_side: bool = False,
     batch_size: int = 4,
     progress: ProgressCallback | None = None,
-) -> TranslatedFilm:
-    """Translate a film, all frames with one style.
+) -> TranslatedVideo:
+    """Translate a video, all frames with one style.
 
     Time stamps, the shape of pixels, sound and subtitles are kept. Frames are translated in parts
     of 24. Interrupted, even by a kill, and called again, the function goes on after the last
@@ -81,11 +81,11 @@ def translate_film(
 
     Args:
         predictor: The trained model.
-        film: The film.
-        out: The film to write; its suffix says which format it has.
+        video: The video.
+        out: The video to write; its suffix says which format it has.
         to: Name of the target domain, or labels; if omitted, the only possible one or else the
             second.
-        reference: An image of the target domain whose style the film gets; for few-shot methods
+        reference: An image of the target domain whose style the video gets; for few-shot methods
             the images of a class, or their folder.
         seed: Makes a random style and noise reproducible.
         truncation: How far a random style may be from the target's mean style, from 0 to 1.
@@ -97,28 +97,28 @@ def translate_film(
         progress: Receives the number of frames scanned, and of frames translated.
 
     Raises:
-        FileNotFoundError: There is no such film.
-        FilmError: It cannot be read, or its colours cannot be converted.
+        FileNotFoundError: There is no such video.
+        VideoError: It cannot be read, or its colours cannot be converted.
         TooLargeError: Its frames do not fit in memory, not even in strips.
-        ValueError: An option does not fit the model, or the film cannot be written.
-        OSError: The film cannot be written, such as to a full disk.
+        ValueError: An option does not fit the model, or the video cannot be written.
+        OSError: The video cannot be written, such as to a full disk.
     """
     options = FileOptions(
         reference=reference, seed=seed, truncation=truncation, size=size, batch_size=batch_size
     ).check()
     check_out(out)
-    if out.exists() and film.exists() and out.resolve() == film.resolve():
-        raise ValueError(f"the result {out} would overwrite the film; choose another --out")
+    if out.exists() and video.exists() and out.resolve() == video.resolve():
+        raise ValueError(f"the result {out} would overwrite the video; choose another --out")
     if predictor.networks.classes:
-        raise ValueError(f"this {predictor.method} translates label maps, which no film holds")
+        raise ValueError(f"this {predictor.method} translates label maps, which no video holds")
     target = predictor.target(to)
     given = None if seed is None else seed_number(seed)
     with Incoming() as incoming:
         style = _Style(predictor, target, options, incoming, out)
-    source = open_source(film, progress)
+    source = open_source(video, progress)
     sink = open_sink(out, source)
     made_from = {
-        "film": digest(film),
+        "video": digest(video),
         "model": model_hash(predictor.networks),
         "config": _digest(to_dict(predictor.config)),
         "precision": predictor.precision,
@@ -150,7 +150,7 @@ def translate_film(
             with parts.result(out) as joined:
                 sink.join(parts.paths, joined)
         except TooLargeError as error:
-            raise TooLargeError(f"the frames of {film}: {error}") from error
+            raise TooLargeError(f"the frames of {video}: {error}") from error
         except BaseException as error:
             if done := min(count, parts.finished * LENGTH):
                 error.add_note(
@@ -161,11 +161,11 @@ def translate_film(
         kept = min(count, parts.kept * LENGTH)
         notes = [*source.info.notes, *sink.notes, *style.notes]
         notes += _notes(predictor, source, options.size, parts)
-    return TranslatedFilm(out, count, kept, notes)
+    return TranslatedVideo(out, count, kept, notes)
 
 
 class _Style:
-    """The style of a film.
+    """The style of a video.
 
     Args:
         predictor: The trained model.
@@ -199,7 +199,7 @@ class _Style:
             )
         if len(references) > 1:
             raise ValueError(
-                f"a film has one style, and there are {len(references)} references; give one"
+                f"a video has one style, and there are {len(references)} references; give one"
             )
         half = HalfRule(predictor.networks, target.letter, None, reference=True)
         self._rule = draw_rule(predictor, [target], 1, references, options, 0, half)
@@ -213,7 +213,7 @@ class _Style:
         self.notes += [line] if (line := describe(left_out)) else []
 
     def draw(self, seed: int) -> Draw:
-        """Return the style of the film and the seed of the networks' own random numbers."""
+        """Return the style of the video and the seed of the networks' own random numbers."""
         if self._references:
             return self._rule("", 0, self._target)._replace(seed=seed)
         target = self._target.encode(1)
@@ -221,8 +221,8 @@ class _Style:
 
 
 def _translate(
-    source: FilmSource,
-    sink: FilmSink,
+    source: VideoSource,
+    sink: VideoSink,
     frames: FrameTranslator,
     statistics: StatisticsMode,
     parts: Parts,
@@ -240,13 +240,13 @@ def _translate(
 
 
 def _notes(
-    predictor: Predictor, source: FilmSource, size: int | None, parts: Parts
+    predictor: Predictor, source: VideoSource, size: int | None, parts: Parts
 ) -> Iterator[str]:
     """Yield what users should know about the translation."""
     width, height = source.info.size
     if parts.replaced:
         yield (
-            f"{parts.folder} held parts of another film, or made with another model or other "
+            f"{parts.folder} held parts of another video, or made with another model or other "
             "options, which were not used"
         )
     if size is None and is_large(predictor, (height, width)):

@@ -82,7 +82,7 @@ def test_the_choice_depends_on_content_not_on_names_or_workers(tmp_path: Path) -
     assert digests[0] == digests[1]
 
 
-def test_a_film_of_a_fixed_camera_does_not_fill_the_test_images(tmp_path: Path) -> None:
+def test_a_video_of_a_fixed_camera_does_not_fill_the_test_images(tmp_path: Path) -> None:
     for number in range(30):
         still = np.asarray(smooth(0)).copy()
         still[number, 4] = 255

@@ -127,7 +127,7 @@ def test_every_metric_declares_its_figures(name: str) -> None:
 ELSEWHERE = (
     "accuracy",  # needs folders of classes
     "lpips_pairs", "translation_accuracy", "unseen_accuracy", "dipd",  # need several targets
-    "flicker",  # needs a film
+    "flicker",  # needs a video
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Small originals of the makers of data sets: digits, label maps, photos and a film."""
+"""Small originals of the makers of data sets: digits, label maps, photos and a video."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.io import savemat
 
-from tests.data.films.films import write_film
+from tests.data.videos.videos import write_video
 
 _COUNT = 20
 _SPLITS = {"train": ("train", 0), "t10k": ("test", 1)}
@@ -41,7 +41,7 @@ def make_originals(folder: Path) -> None:
         Image.fromarray(ids).save(folder / "labels" / f"{number}.png")
         photo = rng.integers(0, 256, (40, 40, 3)).astype(np.uint8)
         Image.fromarray(photo).save(folder / "photos" / f"{number}.png")
-    write_film(folder / "film.mp4", 20)
+    write_video(folder / "video.mp4", 20)
 
 
 def idx(values: Pixels) -> bytes:

@@ -235,9 +235,9 @@ COMMANDS: dict[str, Command] = {
         ],
         own_runtime,
     ),
-    "video (mp4)": Command(_video("film.mp4"), before=_video("film.mp4", 1)),
-    "video (gif)": Command(_video("film.gif")),
-    "video (frames)": Command(_video("film")),
+    "video (mp4)": Command(_video("video.mp4"), before=_video("video.mp4", 1)),
+    "video (gif)": Command(_video("video.gif")),
+    "video (frames)": Command(_video("video")),
     "compare": Command(lambda w, out: ["compare", *w.runs, "--out", out / "compare.html"]),
     "push --out": Command(
         lambda w, out: ["push", w.runs[0], "me/model", "--license", "apache-2.0", "--out",
@@ -267,7 +267,10 @@ COMMANDS: dict[str, Command] = {
         lambda w, out: [*_made("labels")(w, out), "--from", w.originals / "labels"]
     ),
     "data make frames": Command(
-        lambda w, out: [*_made("frames", "--every", 3)(w, out), "--film", w.originals / "film.mp4"]
+        lambda w, out: [
+            *_made("frames", "--every", 3)(w, out),
+            "--video", w.originals / "video.mp4",
+        ]  # fmt: skip
     ),
     "data make mnist2usps": Command(_digits("mnist2usps", "--count", 20)),
     "data make svhn2mnist": Command(_digits("svhn2mnist")),

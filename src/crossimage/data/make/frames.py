@@ -1,4 +1,4 @@
-"""Frames of films as numbered images."""
+"""Frames of videos as numbered images."""
 
 from __future__ import annotations
 
@@ -10,53 +10,53 @@ from pathlib import Path
 
 from PIL import Image
 
-from crossimage.data.films.decoding import frames
-from crossimage.data.films.opening import FilmError, probe_film, pyav
 from crossimage.data.left_out import LeftOut, describe
 from crossimage.data.make.made import MadeDataset, summarise, training_command
 from crossimage.data.make.parallel import threads
 from crossimage.data.make.photo_pairs import shrunk
+from crossimage.data.videos.decoding import frames
+from crossimage.data.videos.opening import VideoError, probe_video, pyav
 from crossimage.utils.files import new_folder
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.reading import FailedReadError
 from crossimage.utils.writing.folders import make_folder
 from crossimage.utils.writing.pictures import save_png
 
-_NO_FILM = ("not a film", "not films")
+_NO_VIDEO = ("not a video", "not videos")
 
 
 def make_frames(
     out: Path,
     *,
-    film: Path,
+    video: Path,
     every: int | None = None,
     fps: float | None = None,
     size: int | None = None,
     workers: int | None = None,
     progress: ProgressCallback | None = None,
 ) -> MadeDataset:
-    """Write frames of a film, or of every film below a folder, as numbered PNGs.
+    """Write frames of a video, or of every video below a folder, as numbered PNGs.
 
     The images of ``day/street.mp4`` are ``day/street_000001.png`` and so on, so that sub-folders
-    become domains. Films that state a rotation are turned by it.
+    become domains. Videos that state a rotation are turned by it.
 
     Args:
         out: The folder to create; removed after an error.
-        film: A film, or a folder of films.
+        video: A video, or a folder of videos.
         every: Take every N-th frame.
         fps: Frames to take per second of the video. By default, if ``every`` is not given
             either, one.
         size: Shorter side in pixels to which larger frames are reduced; None: they keep theirs.
-        workers: Films read at the same time; None: as many as there are cores.
-        progress: Receives the number of films read.
+        workers: Videos read at the same time; None: as many as there are cores.
+        progress: Receives the number of videos read.
 
     Returns:
         How many images were written, what was left out and why, and what to do with them.
 
     Raises:
-        FileNotFoundError: The film or folder is missing.
-        ValueError: PyAV is not installed, there is no film, both ``every`` and ``fps`` are given, a
-            number is too small, or ``out`` exists and is not empty.
+        FileNotFoundError: The video or folder is missing.
+        ValueError: PyAV is not installed, there is no video, both ``every`` and ``fps`` are given,
+            a number is too small, or ``out`` exists and is not empty.
     """
     pyav("frames")
     if every is not None and fps is not None:
@@ -67,29 +67,29 @@ def make_frames(
         raise ValueError(f"fps must be a number of frames per second above 0, found {fps:g}")
     if size is not None and size < 16:
         raise ValueError(f"size must be at least 16 pixels, found {size}")
-    films, left_out = _find(film)
-    if not films:
-        raise ValueError(f"{film} holds no film; {describe(left_out) or 'it is empty'}")
-    root = film if film.is_dir() else film.parent
+    videos, left_out = _find(video)
+    if not videos:
+        raise ValueError(f"{video} holds no video; {describe(left_out) or 'it is empty'}")
+    root = video if video.is_dir() else video.parent
     problems: list[str] = []
     written = 0
     with new_folder(out) as parent, threads(workers) as pool:
-        stems = [path.relative_to(root).with_suffix("") for path in films]
+        stems = [path.relative_to(root).with_suffix("") for path in videos]
         names = [
             stem if stems.count(stem) == 1 else path.relative_to(root)
-            for path, stem in zip(films, stems, strict=True)
+            for path, stem in zip(videos, stems, strict=True)
         ]
         jobs = [
             partial(_write, path, parent / name, every, fps if every or fps else 1.0, size)
-            for path, name in zip(films, names, strict=True)
+            for path, name in zip(videos, names, strict=True)
         ]
         results = pool.map(lambda job: job(), jobs)
-        for count, problem in track(results, "films", len(jobs), progress):
+        for count, problem in track(results, "videos", len(jobs), progress):
             written += count
             problems += [problem] if problem else []
         if not written:
-            raise ValueError(f"no frame of {film} can be read; {problems[0]}")
-    several = f"{len(films)} films" if len(films) > 1 else films[0].name
+            raise ValueError(f"no frame of {video} can be read; {problems[0]}")
+    several = f"{len(videos)} videos" if len(videos) > 1 else videos[0].name
     summary = summarise(f"{written} frames of {several}", describe(left_out), problems)
     return MadeDataset(summary, _following(out, names))
 
@@ -104,24 +104,24 @@ def _following(out: Path, names: Sequence[Path]) -> str:
     return f"crossimage data inspect {shlex.quote(str(out))}"
 
 
-def _find(film: Path) -> tuple[list[Path], list[LeftOut]]:
-    """Return the films at a path, sorted, and the other files there."""
-    if film.is_file():
-        probe_film(film)
-        return [film], []
-    if not film.is_dir():
-        raise FileNotFoundError(f"{film} does not exist; expected a film or a folder of films")
-    films, left_out = [], []
-    for path in _files(film):
+def _find(video: Path) -> tuple[list[Path], list[LeftOut]]:
+    """Return the videos at a path, sorted, and the other files there."""
+    if video.is_file():
+        probe_video(video)
+        return [video], []
+    if not video.is_dir():
+        raise FileNotFoundError(f"{video} does not exist; expected a video or a folder of videos")
+    videos, left_out = [], []
+    for path in _files(video):
         try:
-            probe_film(path)
+            probe_video(path)
         except FailedReadError:
-            films.append(path)  # whose problem is told when its frames are read
-        except FilmError:
-            left_out.append(LeftOut(_NO_FILM, path.suffix.lower() or "no suffix", str(path)))
+            videos.append(path)  # whose problem is told when its frames are read
+        except VideoError:
+            left_out.append(LeftOut(_NO_VIDEO, path.suffix.lower() or "no suffix", str(path)))
         else:
-            films.append(path)
-    return films, left_out
+            videos.append(path)
+    return videos, left_out
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -131,13 +131,13 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _write(
-    film: Path, base: Path, every: int | None, fps: float | None, size: int | None
+    video: Path, base: Path, every: int | None, fps: float | None, size: int | None
 ) -> tuple[int, str | None]:
-    """Write the chosen frames of a film; return their number, and what is wrong with the film."""
+    """Write the chosen frames of a video; return their number, and what is wrong with the video."""
     make_folder(base.parent)
     count, due = 0, 0.0
     try:
-        for number, (time, pixels) in enumerate(frames(film)):
+        for number, (time, pixels) in enumerate(frames(video)):
             if every is not None:
                 chosen = number % every == 0
             else:
@@ -149,6 +149,6 @@ def _write(
                 count += 1
                 image = Image.fromarray(shrunk(pixels, size))
                 save_png(image, base.with_name(f"{base.name}_{count:06}.png"))
-    except (FilmError, FailedReadError) as error:
+    except (VideoError, FailedReadError) as error:
         return count, str(error)
     return count, None

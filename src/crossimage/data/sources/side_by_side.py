@@ -15,7 +15,7 @@ from crossimage.data.sources.split_names import split_of
 
 _PHOTOS = {"3:2": 3 / 2, "16:10": 16 / 10, "5:3": 5 / 3, "16:9": 16 / 9, "1.85:1": 1.85,
            "21:9": 21 / 9, "64:27": 64 / 27, "2.39:1": 2.39}  # fmt: skip
-"""Aspect ratios of photos and films that are not pairs."""
+"""Aspect ratios of photos and videos that are not pairs."""
 
 _EQUAL = 0.01  # relative difference up to which ratios are the same
 _EXCEPTION = 0.1  # relative difference from the usual ratio that marks an exception
@@ -133,7 +133,7 @@ def _sizes(paths: Sequence[Path]) -> list[tuple[Path, ImageInfo]]:
 
 
 def _photo(ratio: float) -> str | None:
-    """Return the name of the ratio of a photo or film; None if it is another one."""
+    """Return the name of the ratio of a photo or video; None if it is another one."""
     return next((name for name, r in _PHOTOS.items() if abs(ratio - r) <= _EQUAL * r), None)
 
 

@@ -73,7 +73,7 @@ class Gallery(ABC):
         torchvision: Whether published figures are made with torchvision's Inception-v3, and not
             with the one of 2015.
         is_part: Whether it is a part of another gallery.
-        is_film: Whether the inputs are the successive frames of a film.
+        is_video: Whether the inputs are the successive frames of a video.
         few_shot: Whether nothing but references says which class the outputs should have.
         parts: The galleries that this one consists of, such as one for each pair of domains; see
             :class:`~crossimage.evaluation.galleries.parts.PartedGallery`.
@@ -100,7 +100,7 @@ class Gallery(ABC):
     torchvision: bool = False
     is_part: bool = False
     few_shot: bool = False
-    is_film: bool = False
+    is_video: bool = False
     parts: Sequence[Gallery] = ()
 
     @property

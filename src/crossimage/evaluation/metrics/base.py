@@ -139,8 +139,8 @@ class Metric(Accumulator):
                 "it needs the real images themselves, and "
                 f"{gallery.real_moments.path} holds only the mean and covariance of their features"
             )
-        if gallery.is_film and (cls.needs_pairs or cls.needs_real_images):
-            return "a film has no real images that its translation is compared with"
+        if gallery.is_video and (cls.needs_pairs or cls.needs_real_images):
+            return "a video has no real images that its translation is compared with"
         if cls.needs_pairs and not gallery.paired:
             return "the images are not known to be pairs; name the metric to pair them"
         if cls.outputs_per_input and gallery.outputs_per_input(setup.amounts.samples or 2) < 2:

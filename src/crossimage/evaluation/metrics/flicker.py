@@ -1,4 +1,4 @@
-"""Flicker of a translated film: how much outputs change with and without a change of inputs."""
+"""Flicker of a translated video: how much outputs change with and without a change of inputs."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Flicker(Metric):
     @classmethod
     def refusal(cls, setup: Setup) -> str | None:
         """Return why the metric does not apply."""
-        if not setup.gallery.is_film:
-            return "it compares successive frames; name their film with --film"
+        if not setup.gallery.is_video:
+            return "it compares successive frames; name their video with --video"
         return super().refusal(setup)
 
     def update(self, item: GalleryItem) -> None:
@@ -50,7 +50,7 @@ class Flicker(Metric):
         factor = y.shape[1] // x.shape[1]
         if not factor or y.shape[1:] != (factor * x.shape[1], factor * x.shape[2]):
             raise ValueError(
-                f"frames of the film are {_size(x)} and those of the result {_size(y)} pixels; "
+                f"frames of the video are {_size(x)} and those of the result {_size(y)} pixels; "
                 "expected the same size or a multiple, since each pixel is compared with itself"
             )
         if self._before is not None:
@@ -59,7 +59,7 @@ class Flicker(Metric):
 
     def _add(self, x: Tensor, y: Tensor, x_before: Tensor, y_before: Tensor, factor: int) -> None:
         if x.shape != x_before.shape or y.shape != y_before.shape:
-            raise ValueError("the size of the frames changes within the film; expected one size")
+            raise ValueError("the size of the frames changes within the video; expected one size")
         moved, changed = (x - x_before).abs(), (y - y_before).abs()
         still = moved.amax(0) <= STILL
         at_rest = still.repeat_interleave(factor, 0).repeat_interleave(factor, 1)
@@ -76,10 +76,10 @@ class Flicker(Metric):
             ValueError: There are no successive frames, or nothing moves.
         """
         if not self._pairs:
-            raise ValueError("the film has a single frame; flicker is a change between frames")
+            raise ValueError("the video has a single frame; flicker is a change between frames")
         if not self._input:
             raise ValueError(
-                "nothing moves: all frames of the film are equal, so the change of the output "
+                "nothing moves: all frames of the video are equal, so the change of the output "
                 "can't be divided by that of the input"
             )
         between = f"between successive frames, over {self._pairs} pairs of frames"

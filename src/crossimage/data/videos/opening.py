@@ -1,4 +1,4 @@
-"""Open films."""
+"""Open videos."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from crossimage.utils.paths import check_not_special
 from crossimage.utils.reading import DataFile
 
 _BUFFER = 2**16
-_NO_FILM = ("image2", "tty")
-"""Formats, in FFmpeg's names, that are not films; so are all whose names end in ``_pipe``."""
+_NO_VIDEO = ("image2", "tty")
+"""Formats, in FFmpeg's names, that are not videos; so are all whose names end in ``_pipe``."""
 
 
-class FilmError(ValueError):
-    """A file that is not a film, or a film that cannot be read; the message names the file."""
+class VideoError(ValueError):
+    """A file that is not a video, or a video that cannot be read; the message names the file."""
 
 
 def pyav(needed_by: str) -> Any:
@@ -34,18 +34,18 @@ def pyav(needed_by: str) -> Any:
     return av
 
 
-def probe_film(path: Path) -> None:
-    """Check, from the start of a file, that it is a film.
+def probe_video(path: Path) -> None:
+    """Check, from the start of a file, that it is a video.
 
     Raises:
-        FilmError: The file holds no film that can be read.
+        VideoError: The file holds no video that can be read.
         FileNotFoundError: There is no such file.
     """
-    OpenFilm(path).close()
+    OpenVideo(path).close()
 
 
-class OpenFilm:
-    """An open film, which is closed at the end of a ``with`` statement.
+class OpenVideo:
+    """An open video, which is closed at the end of a ``with`` statement.
 
     Args:
         path: The file.
@@ -56,7 +56,7 @@ class OpenFilm:
             count.
 
     Raises:
-        FilmError: The file holds no film that can be read.
+        VideoError: The file holds no video that can be read.
         FileNotFoundError: There is no such file.
         OSError: It can't be read.
     """
@@ -70,21 +70,21 @@ class OpenFilm:
             self._file.close()
             raise
 
-    def __enter__(self) -> OpenFilm:
-        """Return the film."""
+    def __enter__(self) -> OpenVideo:
+        """Return the video."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the film."""
+        """Close the video."""
         self.close()
 
     def close(self) -> None:
-        """Close the film and its file."""
+        """Close the video and its file."""
         self.container.close()
         self._file.close()
 
     def packets(self, *streams: Any) -> Iterator[Any]:
-        """Yield the packets of streams, from where the film stands.
+        """Yield the packets of streams, from where the video stands.
 
         Raises:
             FailedReadError: The file can't be read; FFmpeg may take that for the end.
@@ -106,8 +106,8 @@ class OpenFilm:
 
     def _open(self, path: Path) -> tuple[Any, Any]:
         """Return the container and the stream of the moving images."""
-        av = pyav("reading films")
-        # a film is one file: a play list may not name others, here or anywhere
+        av = pyav("reading videos")
+        # a video is one file: a play list may not name others, here or anywhere
         options = {"protocol_whitelist": "none"}
         try:
             container = av.open(
@@ -115,10 +115,12 @@ class OpenFilm:
             )
         except (av.FFmpegError, OSError) as error:
             self.check_read()
-            reason = f"{error.strerror} (a film whose beginning or end is missing, or another file)"
+            reason = (
+                f"{error.strerror} (a video whose beginning or end is missing, or another file)"
+            )
             if not path.stat().st_size:
                 reason = "it is empty"
-            raise FilmError(f"{path} is not a film: {reason}") from None
+            raise VideoError(f"{path} is not a video: {reason}") from None
         try:
             return container, _moving_images(path, container)
         except BaseException:
@@ -129,22 +131,22 @@ class OpenFilm:
 def _check_there(path: Path) -> None:
     if path.is_dir() or not path.exists():
         found = "is a folder" if path.is_dir() else "does not exist"
-        raise FileNotFoundError(f"{path} {found}; expected a film")
+        raise FileNotFoundError(f"{path} {found}; expected a video")
     check_not_special(path)
 
 
 def _moving_images(path: Path, container: Any) -> Any:
-    """Return the stream of a film's moving images."""
+    """Return the stream of a video's moving images."""
     from av.stream import Disposition
 
     kind = container.format.name
     still = Disposition.attached_pic | Disposition.timed_thumbnails
     moving = [stream for stream in container.streams.video if not stream.disposition & still]
-    if not moving or kind in _NO_FILM or kind.endswith("_pipe"):
-        raise FilmError(f"{path} is not a film: it has no moving images")
+    if not moving or kind in _NO_VIDEO or kind.endswith("_pipe"):
+        raise VideoError(f"{path} is not a video: it has no moving images")
     stream = max(moving, key=lambda s: bool(s.disposition & Disposition.default))
     if stream.metadata.get("alpha_mode") == "1":
-        raise FilmError(
+        raise VideoError(
             f"{path} keeps its transparency apart from its colours (VP8 or VP9 with alpha), which "
             "can't be read here; render it onto a background first"
         )

@@ -1,4 +1,4 @@
-"""Films with sound and subtitles, and a tiny model."""
+"""Videos with sound and subtitles, and a tiny model."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +10,7 @@ import torch
 from crossimage.inference.predictor import Predictor
 from crossimage.methods.munit import MUNIT, MUNITConfig
 from tests.cli.conftest import SHAPE
-from tests.data.films.films import image
+from tests.data.videos.videos import image
 
 
 def tiny_model() -> Predictor:
@@ -20,7 +20,7 @@ def tiny_model() -> Predictor:
 
 
 def write_with_sound(path: Path, count: int = 20, sound: str = "aac") -> Path:
-    """A film of 10 frames per second with noise in Finnish, subtitles, a title and a chapter."""
+    """A video of 10 frames per second with noise in Finnish, subtitles, a title and a chapter."""
     generator = np.random.default_rng(0)
     subtitles = {".mkv": "subrip", ".mp4": "mov_text", ".mov": "mov_text"}.get(path.suffix)
     with av.open(str(path), "w") as container:

@@ -1,4 +1,4 @@
-"""Interfaces shared by all kinds of films: frames with time stamps, sources and sinks."""
+"""Interfaces shared by all kinds of videos: frames with time stamps, sources and sinks."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Pixels = NDArray[np.uint8]
 
 
 class Frame(NamedTuple):
-    """A frame of a film.
+    """A frame of a video.
 
     Attributes:
-        time: When it is shown, in seconds; the first frame of most films has 0.
+        time: When it is shown, in seconds; the first frame of most videos has 0.
         pixels: Its image (H, W, 3).
     """
 
@@ -28,8 +28,8 @@ class Frame(NamedTuple):
 
 
 @dataclass(frozen=True)
-class FilmInfo:
-    """Properties of a film.
+class VideoInfo:
+    """Properties of a video.
 
     Attributes:
         path: Its file or folder.
@@ -50,23 +50,23 @@ class FilmInfo:
     notes: Sequence[str] = ()
 
 
-class FilmSource(Protocol):
-    """A film that can be read any number of times, from any frame on."""
+class VideoSource(Protocol):
+    """A video that can be read any number of times, from any frame on."""
 
     @property
-    def info(self) -> FilmInfo:
-        """Properties of the film."""
+    def info(self) -> VideoInfo:
+        """Properties of the video."""
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """Yield the frames from the one with an index on, exactly as without a start.
 
         Raises:
-            FilmError: The film has changed since it was opened.
+            VideoError: The video has changed since it was opened.
         """
 
 
-class FilmSink(Protocol):
-    """Writes films of one kind, in parts, so that a killed translation can go on after the last.
+class VideoSink(Protocol):
+    """Writes videos of one kind, in parts, so that a killed translation can go on after the last.
 
     A part is a function of its frames only. Both steps give the same bytes for the same input.
     """
@@ -82,7 +82,7 @@ class FilmSink(Protocol):
         """
 
     def join(self, parts: Sequence[Path], out: Path) -> None:
-        """Write the film that consists of parts, in order.
+        """Write the video that consists of parts, in order.
 
         Args:
             parts: The files of all parts.

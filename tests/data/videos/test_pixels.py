@@ -5,9 +5,9 @@ import av
 import numpy as np
 import pytest
 
-from crossimage.data.films.decoding import frames
-from crossimage.data.films.opening import FilmError
-from tests.data.films.films import BOTTOM, TOP, near, write_film
+from crossimage.data.videos.decoding import frames
+from crossimage.data.videos.opening import VideoError
+from tests.data.videos.videos import BOTTOM, TOP, near, write_video
 
 COLOUR = (200, 60, 20)
 
@@ -22,7 +22,7 @@ def write_flat(
     format: str = "yuv420p",
     **tags: Any,
 ) -> Path:
-    """A film of one colour, stored by a matrix and a range that its tags state or do not."""
+    """A video of one colour, stored by a matrix and a range that its tags state or do not."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25, options={"crf": "1"})
         stream.width, stream.height, stream.pix_fmt = *size, format
@@ -60,10 +60,10 @@ def read(path: Path) -> np.ndarray:
     ],
     ids=str,
 )
-def test_colours_are_converted_by_the_tags_of_the_film(
+def test_colours_are_converted_by_the_tags_of_the_video(
     tmp_path: Path, stored: dict[str, Any]
 ) -> None:
-    path = write_flat(tmp_path / ("film.avi" if "codec" in stored else "film.mp4"), **stored)
+    path = write_flat(tmp_path / ("video.avi" if "codec" in stored else "video.mp4"), **stored)
     assert near(read(path)[20, 20], COLOUR, tolerance=4)
 
 
@@ -81,12 +81,12 @@ def test_colours_are_converted_by_the_tags_of_the_film(
 def test_colours_beyond_those_of_training_are_refused(
     tmp_path: Path, tags: dict[str, int], reason: str
 ) -> None:
-    with pytest.raises(FilmError, match=rf"film\.mp4 {reason}"):
-        read(write_flat(tmp_path / "film.mp4", **tags))
+    with pytest.raises(VideoError, match=rf"video\.mp4 {reason}"):
+        read(write_flat(tmp_path / "video.mp4", **tags))
 
 
 def test_transparent_parts_are_white(tmp_path: Path) -> None:
-    path = tmp_path / "film.mov"
+    path = tmp_path / "video.mov"
     pixels = np.empty((48, 64, 4), np.uint8)
     pixels[..., :3], pixels[..., 3] = COLOUR, 255
     pixels[:24, :, 3], pixels[:, 32:, 3] = 0, 128
@@ -102,22 +102,22 @@ def test_transparent_parts_are_white(tmp_path: Path) -> None:
 
 
 def test_transparency_that_is_stored_apart_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "film.webm"
+    path = tmp_path / "video.webm"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libvpx-vp9", rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuva420p"
         pixels = np.zeros((48, 64, 4), np.uint8)
         container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgba")))
         container.mux(stream.encode())
-    with pytest.raises(FilmError, match=r"film\.webm keeps its transparency apart"):
+    with pytest.raises(VideoError, match=r"video\.webm keeps its transparency apart"):
         read(path)
 
 
 @pytest.mark.parametrize(
     ("turn", "mirror"), [(0, True), (90, True), (180, True), (270, True), (90, False)]
 )
-def test_mirrored_films_are_shown_as_they_state(tmp_path: Path, turn: int, mirror: bool) -> None:
-    path = tmp_path / "film.mp4"
+def test_mirrored_videos_are_shown_as_they_state(tmp_path: Path, turn: int, mirror: bool) -> None:
+    path = tmp_path / "video.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
@@ -158,7 +158,7 @@ def combing(pixels: np.ndarray) -> float:
 
 
 def test_interlaced_frames_show_one_moment_each(tmp_path: Path) -> None:
-    path = write_interlaced(tmp_path / "film.mp4")
+    path = write_interlaced(tmp_path / "video.mp4")
     with av.open(str(path)) as container:
         raw = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     shown = list(frames(path))
@@ -166,8 +166,8 @@ def test_interlaced_frames_show_one_moment_each(tmp_path: Path) -> None:
     assert combing(raw[4]) > 15 > 3 > combing(shown[4][1])
 
 
-def test_films_are_left_as_they_are_unless_interlaced(tmp_path: Path) -> None:
-    path = write_film(tmp_path / "film.mp4", 3)
+def test_videos_are_left_as_they_are_unless_interlaced(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "video.mp4", 3)
     with av.open(str(path)) as container:
         assert not any(frame.interlaced_frame for frame in container.decode(video=0))
     assert len(list(frames(path))) == 3

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossimage.data.films.opening import pyav
+from crossimage.data.videos.opening import pyav
 
 Pixels = NDArray[np.uint8]
 """An image (H, W, 3): RGB of full range, upright."""
@@ -22,7 +22,7 @@ _WIDE = {8: "film", 9: "BT.2020", 10: "XYZ", 11: "DCI-P3", 12: "Display P3"}
 _FULL, _LIMITED = 2, 1  # of ranges
 
 _SD = (1024, 576)
-"""Largest width and height of untagged films that players take for BT.601, and larger ones for
+"""Largest width and height of untagged videos that players take for BT.601, and larger ones for
 BT.709."""
 
 
@@ -57,7 +57,7 @@ def upright(frame: Any) -> Pixels:
     Args:
         frame: A frame of PyAV that :func:`refusal` does not refuse.
     """
-    pyav("reading films")
+    pyav("reading videos")
     from av.video.reformatter import Interpolation
 
     exact = Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FULL_CHR_H_INT

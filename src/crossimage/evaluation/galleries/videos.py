@@ -1,4 +1,4 @@
-"""Galleries of films: successive frames with their translations."""
+"""Galleries of videos: successive frames with their translations."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from torch import Tensor
 from crossimage.evaluation.galleries.base import Gallery, GalleryItem
 from crossimage.evaluation.galleries.images import ImageStream
 from crossimage.inference.predictor import Predictor
-from crossimage.video.film import Pixels
+from crossimage.video.base import Pixels
 from crossimage.video.frames import FrameTranslator
 from crossimage.video.opening import open_source
 
 
-class FilmGallery(Gallery):
-    """The frames of a film in their order, each with its translation.
+class VideoGallery(Gallery):
+    """The frames of a video in their order, each with its translation.
 
     There are no real images to compare them with. A number of inputs means the first frames.
 
     Args:
         title: Title of the gallery.
-        film: The film that was translated.
-        facts: What a reader needs to know besides the film.
+        video: The video that was translated.
+        facts: What a reader needs to know besides the video.
     """
 
     has_inputs = True
 
-    def __init__(self, title: str, film: Path, facts: dict[str, str]) -> None:
-        self.source = open_source(film)
+    def __init__(self, title: str, video: Path, facts: dict[str, str]) -> None:
+        self.source = open_source(video)
         count = len(self.source.info.times)
         super().__init__(
             title=title, real=ImageStream(()),
-            paths=[film / f"frame {number}" for number in range(1, count + 1)], max_outputs=1,
-            facts={"film": str(film)} | facts, notes=list(self.source.info.notes),
-            item_kind="frames", is_film=True,
+            paths=[video / f"frame {number}" for number in range(1, count + 1)], max_outputs=1,
+            facts={"video": str(video)} | facts, notes=list(self.source.info.notes),
+            item_kind="frames", is_video=True,
         )  # fmt: skip
 
     def items(self, inputs: int | None, samples: int | None) -> Iterator[GalleryItem]:
@@ -56,32 +56,33 @@ class FilmGallery(Gallery):
     def pair_up(self) -> None:
         """Raise an error: frames have no targets; see :meth:`Gallery.pair_up`."""
         raise ValueError(
-            f"the frames of {self.facts['film']} have no targets; leave out the metrics that "
+            f"the frames of {self.facts['video']} have no targets; leave out the metrics that "
             "compare pairs"
         )
 
 
-class FilmPair(FilmGallery):
-    """A film, and its translation in a film of its own.
+class VideoPair(VideoGallery):
+    """A video, and its translation in a video of its own.
 
     Args:
-        film: The film that was translated.
+        video: The video that was translated.
         fake: The translation.
 
     Raises:
         FileNotFoundError: One of them is missing.
-        ValueError: One of them is not a film, or they differ in the number of frames.
+        ValueError: One of them is not a video, or they differ in the number of frames.
     """
 
-    def __init__(self, film: Path, fake: Path) -> None:
-        super().__init__(str(fake), film, {"results": str(fake), "preparation": "as they are"})
+    def __init__(self, video: Path, fake: Path) -> None:
+        super().__init__(str(fake), video, {"results": str(fake), "preparation": "as they are"})
         self._fake = open_source(fake)
         self.notes += self._fake.info.notes
         counts = [self.total, len(self._fake.info.times)]
         if counts[0] != counts[1]:
             raise ValueError(
-                f"{film} has {counts[0]} frames and {fake} has {counts[1]}; expected a translation "
-                "of every frame (animated WebP merges equal frames: evaluate a folder of frames)"
+                f"{video} has {counts[0]} frames and {fake} has {counts[1]}; expected a "
+                "translation of every frame (animated WebP merges equal frames: evaluate a folder "
+                "of frames)"
             )
 
     def results(self, count: int) -> Iterator[Tensor]:
@@ -90,35 +91,37 @@ class FilmPair(FilmGallery):
             yield _tensor(frame.pixels)
 
 
-class ModelFilm(FilmGallery):
-    """A model's translation of a film, as ``crossimage video`` makes it.
+class ModelVideo(VideoGallery):
+    """A model's translation of a video, as ``crossimage video`` makes it.
 
     All frames have one style and seed, and norms use statistics pooled over key frames.
 
     Args:
         title: Title of the model.
         model: The trained model.
-        film: The film.
+        video: The video.
         to: The target; None: as for translation.
         seed: Seed of the style.
 
     Raises:
-        FileNotFoundError: There is no such film.
-        ValueError: It is not a film, the target is unknown, or the model needs references.
+        FileNotFoundError: There is no such video.
+        ValueError: It is not a video, the target is unknown, or the model needs references.
     """
 
-    def __init__(self, title: str, model: Predictor, film: Path, to: str | None, seed: int) -> None:
+    def __init__(
+        self, title: str, model: Predictor, video: Path, to: str | None, seed: int
+    ) -> None:
         if model.networks.few_shot:
             raise ValueError(
-                f"the target of this {model.method} is what references show: translate {film} with "
-                "crossimage video, and name the result with --fake"
+                f"the target of this {model.method} is what references show: translate {video} "
+                "with crossimage video, and name the result with --fake"
             )
         target = model.target(to)
         facts = {
             "method": model.method, "model": title, "target": str(target.to),
             "preparation": "frames of their size, statistics of norms pooled over key frames",
         }  # fmt: skip
-        super().__init__(title, film, facts)
+        super().__init__(title, video, facts)
         self.depends_on_seed = model.multimodal
         draw = model.draw(seed, "", 0, target.encode(1))
         self._frames = FrameTranslator(model, target, draw)

@@ -1,11 +1,11 @@
-"""Whether a film's file ends where its own lengths say, which no decoder checks."""
+"""Whether a video's file ends where its own lengths say, which no decoder checks."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import BinaryIO
 
-from crossimage.data.films.opening import FilmError
+from crossimage.data.videos.opening import VideoError
 from crossimage.utils.reading import open_data
 
 _NEEDED = {b"moov", b"mdat", b"moof"}
@@ -17,11 +17,11 @@ _EBML, _SEGMENT = bytes.fromhex("1a45dfa3"), bytes.fromhex("18538067")
 def check_complete(path: Path) -> None:
     """Compare the lengths that MP4, MOV, MKV and WebM state with that of the file.
 
-    FFmpeg reads what there is: of a film whose end is missing fewer frames, or no sound, without
+    FFmpeg reads what there is: of a video whose end is missing fewer frames, or no sound, without
     an error. Files of other kinds pass.
 
     Raises:
-        FilmError: The end of the film is missing.
+        VideoError: The end of the video is missing.
     """
     with open_data(path) as file:
         head = file.read(8)
@@ -32,7 +32,7 @@ def check_complete(path: Path) -> None:
         elif head[4:] in _FIRST:
             end = _end_of_boxes(file, path.stat().st_size)
     if end > (size := path.stat().st_size):
-        raise FilmError(
+        raise VideoError(
             f"{path} ends early: it has {size:,} of {end:,} bytes; copy or download it again"
         )
 
@@ -55,7 +55,7 @@ def _end_of_boxes(file: BinaryIO, size: int) -> int:
 
 
 def _end_of_segment(file: BinaryIO) -> int:
-    """Return where the segment of a Matroska file ends; 0 if it does not say so, as live films."""
+    """Return where the segment of a Matroska file ends; 0 if it does not say so, as live videos."""
     file.seek(4)
     file.seek(_number(file) or 0, 1)
     if file.read(4) != _SEGMENT:

@@ -1,4 +1,4 @@
-"""Decode the frames of films in the order in which they are shown."""
+"""Decode the frames of videos in the order in which they are shown."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from crossimage.data.films.complete import check_complete
-from crossimage.data.films.opening import FilmError, OpenFilm, pyav
-from crossimage.data.films.pixels import Pixels, refusal, upright
+from crossimage.data.videos.complete import check_complete
+from crossimage.data.videos.opening import OpenVideo, VideoError, pyav
+from crossimage.data.videos.pixels import Pixels, refusal, upright
 
 _COMPLETE = 0.95  # of the frames that the header states, which may be a few too many
 
@@ -17,23 +17,23 @@ _COMPLETE = 0.95  # of the frames that the header states, which may be a few too
 def frames(path: Path) -> Iterator[tuple[float, Pixels]]:
     """Yield the time in seconds and the pixels (H, W, 3) of every frame, upright and in order.
 
-    Colours are converted by the film's own tags, films that state a rotation, as phones do, are
+    Colours are converted by the video's own tags, videos that state a rotation, as phones do, are
     turned by it, and interlaced ones get one image per frame.
 
     Raises:
-        FilmError: The file holds no film, its data ends or is damaged after some frames, or its
+        VideoError: The file holds no video, its data ends or is damaged after some frames, or its
             colours cannot be converted.
         FileNotFoundError: There is no such file.
         FailedReadError: The file cannot be read.
     """
-    av = pyav("reading films")
-    with OpenFilm(path) as film:
-        stream = film.stream
+    av = pyav("reading videos")
+    with OpenVideo(path) as video:
+        stream = video.stream
         start, count = None, 0
         try:
-            for frame in progressive(decoded(film)):
+            for frame in progressive(decoded(video)):
                 if reason := refusal(frame):
-                    raise FilmError(f"{path} {reason}")
+                    raise VideoError(f"{path} {reason}")
                 time = (
                     count / float(stream.average_rate or 25) if frame.time is None else frame.time
                 )
@@ -41,23 +41,23 @@ def frames(path: Path) -> Iterator[tuple[float, Pixels]]:
                 yield time - start, upright(frame)
                 count += 1
         except av.FFmpegError as error:
-            raise FilmError(f"{path} ends early or is damaged: {error.strerror}") from None
+            raise VideoError(f"{path} ends early or is damaged: {error.strerror}") from None
         if count < _COMPLETE * stream.frames - 1:
-            raise FilmError(
+            raise VideoError(
                 f"{path} ends early or is damaged: it holds {count} of {stream.frames} frames"
             )
     check_complete(path)
 
 
 def decoded(
-    film: OpenFilm,
+    video: OpenVideo,
     broken: Callable[[Any], None] | None = None,
     seen: Callable[[Any], None] | None = None,
 ) -> Iterator[Any]:
-    """Yield the decoded frames of a film, from where it stands.
+    """Yield the decoded frames of a video, from where it stands.
 
     Args:
-        film: The film.
+        video: The video.
         broken: Called with each packet that cannot be decoded; None: the error is raised.
         seen: Called with each packet before it is decoded.
 
@@ -65,14 +65,14 @@ def decoded(
         FailedReadError: The file cannot be read.
         av.FFmpegError: A packet cannot be decoded.
     """
-    av = pyav("reading films")
-    for packet in film.packets(film.stream):
+    av = pyav("reading videos")
+    for packet in video.packets(video.stream):
         if seen is not None and packet.size:
             seen(packet)
         try:
             found = packet.decode()
         except av.FFmpegError:
-            film.check_read()
+            video.check_read()
             if broken is None:
                 raise
             broken(packet)
@@ -103,7 +103,7 @@ def progressive(found: Iterator[Any]) -> Iterator[Any]:
 
 def _deinterlacer(first: Any) -> Callable[[Any], Iterator[Any]]:
     """Return a function that takes a frame, or None at the end, and yields those that are ready."""
-    av = pyav("reading films")
+    av = pyav("reading videos")
     graph = av.filter.Graph()
     source = graph.add_buffer(
         width=first.width, height=first.height, format=first.format, time_base=first.time_base

@@ -1,4 +1,4 @@
-"""Small films with a red upper and a blue lower half, and a green square that grows."""
+"""Small videos with a red upper and a blue lower half, and a green square that grows."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +18,7 @@ def image(number: int, size: tuple[int, int] = (64, 48)) -> np.ndarray:
     return pixels
 
 
-def write_film(
+def write_video(
     path: Path,
     count: int = 20,
     rate: int = 10,
@@ -29,7 +29,7 @@ def write_film(
     options: dict[str, str] | None = None,
     **stream_settings: Any,
 ) -> Path:
-    """Write a film.
+    """Write a video.
 
     Args:
         path: The file.

@@ -1,1 +1,0 @@
-"""Films as files: opening them, and decoding their frames to upright RGB images."""

@@ -1,0 +1,1 @@
+"""Videos as files: opening them, and decoding their frames to upright RGB images."""
