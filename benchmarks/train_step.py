@@ -206,7 +206,11 @@ def build_ours(name: str, settings: list[str]) -> Candidate:
         )  # fmt: skip
     method, count = trainer.method, config.samples
     shapes = dict(zip(method.letters, config.channels, strict=True))
-    images = {d: torch.rand(count, c, *config.crop) * 2 - 1 for d, c in shapes.items()}
+    scales = {"a": getattr(config, "scale", 1)}  # the small images of super-resolution
+    images = {
+        d: torch.rand(count, c, *(side // scales.get(d, 1) for side in config.crop)) * 2 - 1
+        for d, c in shapes.items()
+    }
     labels = {}
     if method.labels:
         size = count, method.labels.size

@@ -15,6 +15,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized
 
 from crossimage.networks.layers.blocks import BatchNorm
+from crossimage.networks.layers.prelu import PReLU
 
 HALVINGS = 5
 """Halvings of the resolution in the generator."""
@@ -127,7 +128,7 @@ class _NormAct(nn.Module):
         if classes:
             self.norm = ClassBatchNorm(channels, classes)
         else:
-            self.slope = nn.PReLU(init=0.2)
+            self.slope = PReLU(init=0.2)
 
     def forward(self, x: Tensor, classes: Tensor | None) -> Tensor:
         """Return (N, C, H, W) of images of these classes (N,)."""

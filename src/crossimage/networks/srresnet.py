@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from crossimage.networks.layers.blocks import ConvBlock, ResidualBlock
 from crossimage.networks.layers.convolution import PaddedConv2d
+from crossimage.networks.layers.prelu import PReLU
 
 
 class SRResNet(nn.Module):
@@ -41,7 +42,7 @@ class _Doubling(nn.Sequential):
     """Sub-pixel convolution: four maps per output map, interleaved at twice the resolution."""
 
     def __init__(self, width: int) -> None:
-        super().__init__(nn.Conv2d(width, 4 * width, 3, 1, 1), nn.PixelShuffle(2), nn.PReLU())
+        super().__init__(nn.Conv2d(width, 4 * width, 3, 1, 1), nn.PixelShuffle(2), PReLU())
 
 
 class DenseDiscriminator(nn.Module):

@@ -21,6 +21,7 @@ from crossimage.networks.layers.normalisation import (
     adaptive_instance_norm,
     instance_norm,
 )
+from crossimage.networks.layers.prelu import PReLU
 from crossimage.networks.layers.upsampling import UpsampledConv
 from crossimage.networks.masked_residual import ClassBatchNorm
 from crossimage.networks.pretrained import with_statistics
@@ -39,7 +40,7 @@ _OTHER_NORMS = (nn.GroupNorm, nn.LayerNorm, nn.modules.batchnorm._NormBase)
 _NORM_FUNCTIONS = (instance_norm, adaptive_instance_norm, with_statistics, F.instance_norm)
 
 _LAYERS = (
-    *_NORMS, BatchNorm, ClassBatchNorm, Dropout, Blur, Blur4, UpsampledConv, nn.Conv2d,
+    *_NORMS, BatchNorm, ClassBatchNorm, Dropout, PReLU, Blur, Blur4, UpsampledConv, nn.Conv2d,
     nn.ConvTranspose2d,
 )  # fmt: skip
 

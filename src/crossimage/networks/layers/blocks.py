@@ -17,6 +17,7 @@ from crossimage.networks.layers.normalisation import (
     adaptive_instance_norm,
     instance_norm,
 )
+from crossimage.networks.layers.prelu import PReLU
 
 NormName = Literal["none", "instance", "affine_instance", "layer", "batch"]
 ActivationName = Literal["none", "relu", "lrelu", "prelu", "selu", "tanh"]
@@ -97,7 +98,7 @@ def activation_layer(name: ActivationName) -> nn.Module:
         case "lrelu":
             return nn.LeakyReLU(0.2, inplace=True)
         case "prelu":
-            return nn.PReLU()
+            return PReLU()
         case "selu":
             return nn.SELU(inplace=True)
         case "tanh":

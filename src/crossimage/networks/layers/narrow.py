@@ -4,9 +4,10 @@ The kernels of oneDNN compute at least 16 output channels at a time, so that a c
 three channels of an image costs as much as one to 16. A block of 2 x 2 pixels of the output is one
 pixel of a convolution of stride 2 with four times as many channels, whose kernels are one pixel
 wider and otherwise zero. The gradient of the input has few channels where the input has, and is
-computed in the same way; the gradient of kernels to few channels is that of the transposed
-convolution, with maps and gradient exchanged. Kernels of onnxruntime are as wide, so graphs have
-the same blocks, where all sides are even.
+computed in the same way; where the output has, it is a convolution of the padded gradient. The
+gradient of kernels to few channels is that of the transposed convolution, with maps and gradient
+exchanged. Kernels of onnxruntime are as wide, so graphs have the same blocks, where all sides are
+even.
 """
 
 from __future__ import annotations
@@ -76,8 +77,8 @@ class _NarrowConv(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (gradient,) = gradients
         x, weight, bias = ctx.saved_tensors
+        gradient = gradients[0].contiguous(memory_format=_layout(x, weight))
         padding, needed = ctx.padding, ctx.needs_input_grad[:3]
         if torch.is_grad_enabled():  # for a second derivative
             y = F.conv2d(x, weight, bias, 1, padding)
@@ -86,6 +87,9 @@ class _NarrowConv(torch.autograd.Function):
         results: list[Tensor | None] = [None, None, None]
         if of_x and weight.shape[1] <= _FEW and x.shape[2] % 2 == x.shape[3] % 2 == 0:
             results[0] = _in_blocks(gradient, _mirrored(weight), None, _opposite(weight, padding))
+            of_x = False
+        elif of_x and len(weight) <= _FEW:
+            results[0] = F.conv2d(gradient, _mirrored(weight), None, 1, _opposite(weight, padding))
             of_x = False
         if of_weight and len(weight) <= _FEW:
             results[1] = _gradient_of_kernels(gradient, x, weight, padding)
@@ -105,12 +109,17 @@ def _in_blocks(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[in
     bias = None if bias is None else bias.repeat(4)
     y = F.conv2d(x, torch.cat(_shifted(weight)), bias, 2, padding)
     n, _, h, w = y.shape
-    last = any(t.is_contiguous(memory_format=_LAST) and not t.is_contiguous() for t in (x, weight))
-    layout = _LAST if last else torch.contiguous_format  # that of PyTorch's convolution
-    whole = torch.empty((n, len(weight), 2 * h, 2 * w), dtype=y.dtype, memory_format=layout)
+    size = n, len(weight), 2 * h, 2 * w
+    whole = torch.empty(size, dtype=y.dtype, memory_format=_layout(x, weight))
     blocks = y.permute(0, 2, 3, 1).reshape(n, h, w, 2, 2, -1).transpose(2, 3)
     whole.permute(0, 2, 3, 1).view(blocks.shape).copy_(blocks)
     return whole
+
+
+def _layout(x: Tensor, weight: Tensor) -> torch.memory_format:
+    """Return the memory layout of the results of PyTorch's convolution."""
+    last = any(t.is_contiguous(memory_format=_LAST) and not t.is_contiguous() for t in (x, weight))
+    return _LAST if last else torch.contiguous_format
 
 
 def _shuffled(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int]) -> Tensor:
