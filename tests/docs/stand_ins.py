@@ -513,9 +513,9 @@ STAND_INS: dict[str, StandIns] = {
         {
             **dict.fromkeys(("PHOTOS", "DAY"), PHOTOS),
             "NIGHT": partial(images, count=8, size=(42, 60)),
-            **dict.fromkeys(("DRAWINGS", "SCANS", "FACES"), partial(images, count=2)),
+            **dict.fromkeys(("DRAWINGS", "SCANS"), partial(images, count=2)),
             "STREETS": raw_label_maps,
-            "faces.csv": table,
+            "FACES/faces.csv": table,
         }
     ),
     "docs/unit.md": StandIns(SKETCHES | {"DATA": pairs, "emojis": pairs}),

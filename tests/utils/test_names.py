@@ -33,8 +33,8 @@ def test_the_nearest_name_is_suggested() -> None:
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    for folder in ("runs/outlines", "runs/outlines-2", "my photos/trainA"):
-        Path(folder).mkdir(parents=True)
+    for folder in ("runs/outlines", "runs/outlines-2", "my photos/trainA", "PHOTOS", "photos"):
+        Path(folder).mkdir(parents=True, exist_ok=True)  # case may be ignored
     for file in ("runs/outlines/model.safetensors", "my photos/cat.jpg", "my photos/cat.png"):
         Path(file).touch()
     return tmp_path
@@ -48,12 +48,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("run/outlines", "runs/outlines"),
         ("rusn/outlinse/model.safetensor", "runs/outlines/model.safetensors"),
         ("runs/outlines-3", "runs/outlines-2"),
-        ("my photo/cat.jpeg", "my photos/cat.png"),
+        ("my photo/cat.jpeg", "my photos/cat.jpg"),
         ("my photos/cats.png", "my photos/cat.png"),
         ("'runs/outlines'", "runs/outlines"),
         ('"my photos/cat.jpg"', "my photos/cat.jpg"),
         ("runs\\outlines", "runs/outlines"),
         ("runs\\outlinse\\model.safetensors", "runs/outlines/model.safetensors"),
+        ("PHOTO", "PHOTOS"),
         ("runs/x", None),
         ("elsewhere/outlines", None),
         ("'", None),

@@ -106,7 +106,7 @@ def find_source(
         domains, validation = split_validation(layout, domains, config.data_rules)
         notes.append(describe_validation(domains, validation))
     if layout in ("labelled", "classes"):
-        data_sets = tuple(checked(each) for each in domains if isinstance(each, LabelledDomain))
+        data_sets = checked([each for each in domains if isinstance(each, LabelledDomain)])
         facts = facts_of_labelled(data_sets)
         return Source(layout, data_sets, facts, notes=tuple(notes), validation=validation)
     if layout == "class_pairs":

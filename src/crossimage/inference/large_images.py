@@ -26,14 +26,18 @@ def large_images(config: Config, count: int) -> str:
     """Return a sentence about the number of images that are far larger than those of training."""
     side = _trained_side(config)
     images = "1 image is" if count == 1 else f"{count} images are"
-    what = (
-        f"those that the model was trained on (shortest side {side} pixels)"
-        if config.resize
-        else f"the crops that the model was trained on (shortest side {side} pixels)"
-    )
+    if config.resize:
+        doubt = (
+            f"those that the model was trained on (shortest side {side} pixels), so that it may "
+            f"not recognise their content; --size {side}"
+        )
+    else:
+        doubt = (
+            f"the crops that the model was trained on (shortest side {side} pixels); if these were "
+            f"whole images rather than parts, --size {side}"
+        )
     return (
-        f"{images} more than twice as large as {what}, so that it may "
-        f"not recognise their content; --size {side} shrinks images before they are translated, "
+        f"{images} more than twice as large as {doubt} shrinks images before they are translated, "
         "and the results with them"
     )
 

@@ -151,7 +151,10 @@ class Predictor:
             return self._target_of(networks.letters[0])
         if networks.labels:
             if to is None:
-                raise ValueError(f"to is missing; expected some of {', '.join(self.targets)}")
+                known = ", ".join(self.targets)
+                raise ValueError(
+                    f"to is missing; expected some of {known}, such as --to {self.targets[0]}"
+                )
             if not isinstance(to, Tensor):
                 networks.labels.vectors(to, 1)
             return self._target_of(to)

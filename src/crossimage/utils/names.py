@@ -66,10 +66,16 @@ def nearest_path(path: Path, fits: Callable[[Path], bool] = os.path.exists) -> P
         beside = sorted(filter(fits, islice(folder.iterdir(), _LOOKED_AT)))
     except OSError:  # it can't be read
         return None
-    names = {found.stem.casefold(): found for found in beside}
-    names |= {found.stem.casefold(): found for found in beside if found.suffix == path.suffix}
-    near = difflib.get_close_matches(path.stem.casefold(), names, 1)
-    return names[near[0]] if near else None
+    stems = {found.stem.casefold() for found in beside}
+    near = difflib.get_close_matches(path.stem.casefold(), stems, 1)
+    alike = (found for found in beside if found.stem.casefold() in near)
+    return max(alike, key=lambda found: _likeness(found, path), default=None)
+
+
+def _likeness(found: Path, path: Path) -> tuple[bool, float]:
+    """Return whether two suffixes are equal, and how similar the names are, minding their case."""
+    same = found.suffix == path.suffix
+    return same, difflib.SequenceMatcher(None, path.name, found.name).ratio()
 
 
 def _respelt(path: Path) -> Path:

@@ -41,12 +41,18 @@ def test_what_is_wrong_with_labels_is_said(animals, faces, tmp_path):
     expect("train/bat holds no images; expected images of every class", animals)
 
 
-def test_labels_that_tell_nothing_apart_are_refused(faces):
+def test_labels_that_tell_nothing_apart_are_refused(animals, faces):
     table, text = faces / "labels.csv", "file,split,x,age\n"
     for x, word in ((1, "all"), (0, "none")):
         table.write_text(f"{text}0.png,train,{x},20\n1.png,train,{x},20\n10.png,test,0,20\n")
         with pytest.raises(ValueError, match=f"{word} of the training images of faces are x, so"):
             images(faces)
+    table.write_text("file,split,x,y\n0.png,train,1,1\n1.png,train,0,1\n")
+    with pytest.raises(ValueError, match="are y, .*; leave it out with attributes=cat,dog,owl,x$"):
+        images(f"{animals},{faces}")
+    table.write_text("file,split,x,y\n0.png,train,1,F\n1.png,train,0,M\n10.png,train,0,M\n")
+    with pytest.raises(ValueError, match="attributes=A,B,..., the labels of all data sets"):
+        images(f"{animals},{faces}")
     table.write_text("file,age\n0.png,20\n")
     with pytest.raises(ValueError, match="has no column that holds only 1 and 0"):
         images(faces)

@@ -326,8 +326,8 @@ def test_images_far_larger_than_in_training_are_counted_once(
     model.networks.config = replace(model.config, resize=0)
     assert model.translate_files(tmp_path / "in", tmp_path / "out").notes == [
         "2 images are more than twice as large as the crops that the model was trained on "
-        "(shortest side 32 pixels), so that it may not recognise their content; --size "
-        "32 shrinks images before they are translated, and the results with them"
+        "(shortest side 32 pixels); if these were whole images rather than parts, --size 32 "
+        "shrinks images before they are translated, and the results with them"
     ]
     assert not model.translate_files(tmp_path / "in", tmp_path / "out", size=32).notes
     model.networks.config = replace(model.config, resize=40)

@@ -94,6 +94,8 @@ def read_labels(
     chosen: Sequence[str] = (),
     settings: LabelValues | None = None,
     rules: DataRules = 3,
+    *,
+    alone: bool = True,
 ) -> TableLabels:
     """Read the labels of a table's images.
 
@@ -106,6 +108,7 @@ def read_labels(
         settings: The meaning of values, and whether images without a value are left out.
         rules: The rules by which tables are read; 1: every column of 1, 0, -1, true, false, yes
             and no is a label, and all others are ignored.
+        alone: Whether no other data set provides labels, which errors would have to name, too.
 
     Raises:
         ValueError: A column is almost a label, or a chosen column is not a label.
@@ -144,14 +147,15 @@ def read_labels(
             meanings[name] = meaning
             explained[name] = meaning.note(name, counts)
     names = tuple(chosen) or tuple(meanings)
-    _refuse_unclear(table, unclear, tuple(meanings), chosen)
+    _refuse_unclear(table, unclear, chosen or tuple(meanings), alone)
     _refuse_unnamed(table, names)
     if not names:
         raise ValueError(
             f"{table.file} has no column that holds only 1 and 0, or yes and no"
             + (f"; not used: {_listed(unused)}" if unused else "")
         )
-    return _cells_as_labels(table, names, meanings, settings.missing == "skip", unused, explained)
+    skip = settings.missing == "skip"
+    return _cells_as_labels(table, names, meanings, skip, unused, explained, alone)
 
 
 def _read_as_before(table: AttributeTable, chosen: Sequence[str]) -> TableLabels:
@@ -357,15 +361,15 @@ def _setting(key: str, name: str, counts: _Counts, words: Collection[str]) -> st
 
 
 def _refuse_unclear(
-    table: AttributeTable, unclear: Mapping[str, str], clear: Sequence[str], chosen: Sequence[str]
+    table: AttributeTable, unclear: Mapping[str, str], names: Sequence[str], alone: bool
 ) -> None:
     if not unclear:
         return
     first = next(iter(unclear))
     others = [name for name in unclear if name != first]
     more = f"; the same applies to {_listed(others)}" if others else ""
-    rest = [name for name in chosen or clear if name not in unclear]
-    out = f"; or leave it out with {_attributes(rest)}" if rest else ""
+    rest = [name for name in names if name not in unclear]
+    out = f"; or leave it out with {attributes_setting(rest, alone)}" if rest else ""
     raise ValueError(f"{table.file}: {unclear[first]}{out}{more}")
 
 
@@ -377,7 +381,15 @@ def _refuse_unnamed(table: AttributeTable, names: Sequence[str]) -> None:
             )
 
 
-def _attributes(names: Sequence[str]) -> str:
+def attributes_setting(names: Sequence[str], alone: bool = True) -> str:
+    """Return the setting that chooses labels, as typed in a shell.
+
+    Args:
+        names: The labels, of which only the first are listed if there are many.
+        alone: Whether they are all; otherwise, those of other data sets are unknown.
+    """
+    if not alone:
+        return "attributes=A,B,..., the labels of all data sets"
     few = list(names[:_OFFERED])
     listed = json.dumps(few, ensure_ascii=False) if "," in "".join(few) else ",".join(few)
     return shlex.quote(f"attributes={listed}") + (" and so on" if len(names) > _OFFERED else "")
@@ -390,6 +402,7 @@ def _cells_as_labels(
     skip: bool,
     unused: Sequence[str],
     explained: Mapping[str, str],
+    alone: bool,
 ) -> TableLabels:
     at = {name: index for index, name in enumerate(table.columns)}
     columns = [(name, at[name], lru_cache(1000)(meanings[name].of)) for name in names]
@@ -413,7 +426,8 @@ def _cells_as_labels(
         cell = first[name].cells[at[name]].strip()
         shown = f'"{cut(cell)}"' if cell else "nothing"
         others = [name for name in names if name not in missing]
-        out = f", or leave the column out with {_attributes(others)}" if others else ""
+        setting = attributes_setting(others, alone)
+        out = f", or leave the column out with {setting}" if others else ""
         more = f"; likewise {_listed(list(missing)[1:])}" if len(missing) > 1 else ""
         raise ValueError(
             f"{table.file}: {name} holds {shown} in line {first[name].line}, and no value in "

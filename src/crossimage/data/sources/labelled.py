@@ -9,7 +9,7 @@ from pathlib import Path
 
 from crossimage.config import DataRules, Facts
 from crossimage.data.left_out import WITHOUT_LABELS, LeftOut
-from crossimage.data.sources.columns import TableLabels, read_labels
+from crossimage.data.sources.columns import TableLabels, attributes_setting, read_labels
 from crossimage.data.sources.domains.class_folders import find_classes
 from crossimage.data.sources.domains.data_set import DataSet, read_data_set
 from crossimage.data.sources.domains.named import domain_folders
@@ -138,15 +138,15 @@ def find_labelled(
                 f"{name} has none of {', '.join(chosen)}; its labels: {', '.join(labels)}"
             )
         if isinstance(source, AttributeTable):
-            data_set = _from_table(name, source, own, values, rules)
+            data_set = _from_table(name, source, own, values, rules, alone=len(sources) == 1)
             if rules != 1 and not wanted:
                 _check_no_splits(source, data_set.label_set.names)
         else:
             data_set = _from_classes(name, source, own, unseen)
         if rules != 1:
             check_names(data_set.label_set.names, str(data_set.train_root))
-        data_sets.append(checked(data_set))
-    return tuple(data_sets)
+        data_sets.append(data_set)
+    return checked(data_sets)
 
 
 def _check_no_splits(table: AttributeTable, labels: Sequence[str]) -> None:
@@ -252,9 +252,10 @@ def _from_table(
     chosen: Sequence[str],
     values: LabelValues | None,
     rules: DataRules,
+    alone: bool,
 ) -> LabelledDomain:
     """Return the images of a table with some of its attributes, or all."""
-    labels = read_labels(table, chosen, values, rules)
+    labels = read_labels(table, chosen, values, rules, alone=alone)
     train, test = labels.table.split("train"), labels.table.split("test")
     if not train:
         raise ValueError(f"{table.file} names no images to train with")
@@ -301,19 +302,20 @@ def _from_two_tables(
     )  # fmt: skip
 
 
-def checked(domain: LabelledDomain) -> LabelledDomain:
-    """Return a data set; refuse labels that do not distinguish its training images."""
-    names = domain.label_set.names
-    if domain.label_set.categorical and len(names) < 2:
-        raise ValueError(f"{domain.name} has only the class {names[0]}; expected at least two")
-    for name, *column in zip(names, *domain.values, strict=True):
-        if len(set(column)) < 2:
-            share = "all" if column[0] else "none"
-            others = [other for other in names if other != name]
-            few = f"attributes={','.join(others[:_SHOWN])}{',...' if others[_SHOWN:] else ''}"
-            out = f"; leave it out with {few}" if others else ""
-            raise ValueError(
-                f"{share} of the training images of {domain.name} are {name}, so there is nothing "
-                f"to learn{out}"
-            )
-    return domain
+def checked(domains: Sequence[LabelledDomain]) -> tuple[LabelledDomain, ...]:
+    """Return all data sets; refuse labels that do not distinguish the training images of one."""
+    every = [name for domain in domains for name in domain.label_set.names]
+    for domain in domains:
+        names = domain.label_set.names
+        if domain.label_set.categorical and len(names) < 2:
+            raise ValueError(f"{domain.name} has only the class {names[0]}; expected at least two")
+        for name, *column in zip(names, *domain.values, strict=True):
+            if len(set(column)) < 2:
+                share = "all" if column[0] else "none"
+                others = [other for other in every if other != name]
+                out = f"; leave it out with {attributes_setting(others)}" if len(names) > 1 else ""
+                raise ValueError(
+                    f"{share} of the training images of {domain.name} are {name}, so there is "
+                    f"nothing to learn{out}"
+                )
+    return tuple(domains)

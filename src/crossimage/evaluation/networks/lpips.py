@@ -104,7 +104,10 @@ def open_lpips(net: Backbone, weights: str | None, device: torch.device) -> LPIP
     loaded = None
     if weights != "random":
         file = expanded(Path(weights)) if weights else None
-        instead = "name a file with --lpips-weights FILE, or try random"
+        instead = (
+            "name a file with --lpips-weights FILE, or try --lpips-weights random, whose figures "
+            "are not comparable"
+        )
         loaded = read_weights(published, file, f"LPIPS with {title}", instead)
     with OwnRandomNumbers(0):  # random weights are always the same
         network = _NoTrainLpips(net=net, pnet_rand=True)
