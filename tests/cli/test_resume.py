@@ -44,18 +44,26 @@ def test_a_run_is_continued_from_any_folder(
     assert os.path.samefile(os.getcwd(), place if place == "/" else run.parents[1] / place)
 
 
-def test_commands_to_copy_say_in_which_folder_they_apply(
-    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("paths", ["folders", "lists"])
+def test_commands_to_copy_resume_the_run_from_any_folder(
+    paths: str, run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if paths == "lists":  # as a call of train may name, but no option
+        images = {
+            name: sorted(map(str, Path("photos", name).iterdir())) for name in ("trainA", "trainB")
+        }
+        facts = json.loads((run / "environment.json").read_text())
+        facts["data"] = {"edges": images["trainA"], "shoes": images["trainB"]}
+        (run / "environment.json").write_text(json.dumps(facts))
     begun_in = Path.cwd()
     monkeypatch.chdir("runs")
     assert main(["train", "--resume", "one"]) == 0
     heading, command = capsys.readouterr().out.splitlines()[-2:]
-    assert heading == f"train longer, in {begun_in}:"
+    assert heading == "train longer:" and command.split()[:3] == ["crossimage", "train", "--resume"]
     assert f"To be run in <code>{begun_in}</code>" in (run / "index.html").read_text()
-    monkeypatch.chdir(begun_in)
     assert main(shlex.split(command)[1:]) == 0
     assert yaml.safe_load((run / "config.yaml").read_text())["steps"] == 12
+    monkeypatch.chdir(begun_in)
     assert main(["train", "--resume", str(run)]) == 0
     assert "to train longer:\n" in capsys.readouterr().out
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO, cast
@@ -39,11 +39,18 @@ class ConsoleListener(Listener):
     Args:
         arguments: The command's own arguments, for messages that advise another one.
         folder: The folder in which these arguments apply; None: that of the command.
+        resumed: What the command gives besides ``--resume RUN``; None: it does not resume a run.
     """
 
-    def __init__(self, arguments: Sequence[str] = (), folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str] = (),
+        folder: Path | None = None,
+        resumed: Sequence[str] | None = None,
+    ) -> None:
         super().__init__()
         self.arguments = list(arguments)
+        self._resumed = resumed
         self._place = f", in {folder}" if folder else ""
         # paths appear as they are: brackets are not markup, and long lines are not wrapped
         self.console = Console(
@@ -74,17 +81,32 @@ class ConsoleListener(Listener):
 
     def again(self, out: Path, *, init: bool = False) -> str:
         """Return the command to run."""
-        words = anew(self.arguments, out) if init else [*self.arguments, "--accept-data-change"]
-        return f"`{shlex.join(['crossimage', *words])}`{self._place}"
+        if init:
+            return f"`{shlex.join(['crossimage', *anew(self.arguments, out)])}`{self._place}"
+        return f"`{shlex.join(['crossimage', *self._continuing(out), '--accept-data-change'])}`"
+
+    def _continuing(self, run: Path) -> list[str]:
+        """Return the arguments that continue a run; those with ``--resume`` apply in any folder."""
+        if self._resumed is None:
+            return self.arguments
+        return ["train", "--resume", str(run), *self._resumed]
+
+    def _longer(self, result: TrainingResult) -> tuple[str, str]:
+        """Return the command that trains longer than a finished run, and where it applies."""
+        if changed := extension(result):
+            words, place = extended(self._continuing(result.run), result.run, changed), ""
+        else:
+            words, place = anew(self.arguments, result.run), self._place
+        return shlex.join(["crossimage", *words]), place
 
     def next_commands(self, result: TrainingResult) -> dict[str, str]:
         """Return the commands that use the model, and that go on with the run."""
         use = UsageHint.of(result)
         if result.stopped_by:
-            goal, words = "continue it", ["train", "--resume", str(result.run)]
-        else:
-            goal, words = "train longer", longer(self.arguments, result)
-        return {use.task: use.command, goal: shlex.join(["crossimage", *words])}
+            command = shlex.join(["crossimage", "train", "--resume", str(result.run)])
+            return {use.task: use.command, "continue it": command}
+        command, _ = self._longer(result)
+        return {use.task: use.command, "train longer": command}
 
     @contextmanager
     def watch(self, step: int, steps: int) -> Iterator[None]:
@@ -123,16 +145,16 @@ class ConsoleListener(Listener):
                 f"stopped at step {result.step} and saved; to continue:\n  {command}"
             )
             return 128 + signal.Signals[result.stopped_by] if is_first_process() else 0
-        command = shlex.join(["crossimage", *longer(self.arguments, result)])
+        command, place = self._longer(result)
         if result.first_step >= result.step:
             ended = f"has finished its {counted(result.step, 'step')}"
             if result.stopped_early and result.standing:
                 ended = f"ended early at step {result.step}: {result.standing.reason}"
-            advice = f"{ended}; to train longer{self._place}:\n  {command}"
+            advice = f"{ended}; to train longer{place}:\n  {command}"
             self.console.print(printable(f"{result.run} {advice}"))
             return 0
         self.console.print(Rule(counted(result.step, "step"), align="left"), soft_wrap=False)
-        for line in [*closing_lines(result), f"train longer{self._place}:", f"  {command}"]:
+        for line in [*closing_lines(result), f"train longer{place}:", f"  {command}"]:
             self.console.print(printable(line))
         return 0
 
@@ -237,18 +259,16 @@ def _figures(standing: BestSoFar) -> list[str]:
     return [f"{standing.figure:<8} {', '.join(parts)}"] if parts else []
 
 
-def longer(arguments: Sequence[str], result: TrainingResult) -> list[str]:
-    """Return the arguments that train longer than a finished run.
+def extended(arguments: Sequence[str], run: Path, changed: Mapping[str, int]) -> list[str]:
+    """Return the arguments that continue a run that has ended.
 
     Args:
         arguments: The arguments of that run.
-        result: What it has made.
+        run: Its folder.
+        changed: The settings that make it go on.
     """
-    changed = extension(result)
-    if not changed:
-        return anew(arguments, result.run)
     # epochs win over steps
     replaced = tuple(f"{name}=" for name in [*changed, *(["epochs"] if "steps" in changed else [])])
     words = [word for word in arguments if not word.startswith(replaced)]
-    out = [] if out_of(words) else ["--out", str(result.run)]
+    out = [] if out_of(words) or "--resume" in words else ["--out", str(run)]
     return [*words, *out, *(f"{name}={value}" for name, value in changed.items())]

@@ -100,6 +100,7 @@ def run_train(arguments: list[str]) -> int:
         raise ValueError(f"'{rest[0]}' is not a setting; the data set is given as --data {rest[0]}")
     overrides = parse_overrides(rest)
     run = known.pop("resume")
+    more = [*(["--data", known["data"]] if known["data"] else []), *rest] if run else None
     resumed = _resumed(run, known, overrides, rest) if run else nullcontext((arguments, None))
     with resumed as (words, folder):
         # mistakes are named before PyTorch is loaded, as far as they can be seen without
@@ -117,7 +118,7 @@ def run_train(arguments: list[str]) -> int:
         from crossimage.cli.console import ConsoleListener
         from crossimage.training.processes.lost import tied_together
 
-        listener = ConsoleListener(["train", *words], folder)
+        listener = ConsoleListener(["train", *words], folder, more)
         known["devices"] = known["devices"] or 1
         if known["init_from"] is not None:
             known["init_from"] = model_path(known["init_from"], "--init")

@@ -77,4 +77,4 @@ def test_something_else_is_no_data_set() -> None:
 def test_domains_are_told_as_an_option_takes_them() -> None:
     data = read_data_set({"cats": "a", "dogs": ["b"]})
     assert as_text(data) == "cats=a,dogs=b" and read_data_set(as_text(data)) == data
-    assert as_text({"cats": ("a", "b"), "dogs": ("c",)}) == "cats=cats.txt,dogs=c"  # a list of them
+    assert as_text({"cats": ("a", "b"), "dogs": ("c",)}) == "cats=LIST.txt,dogs=c"

@@ -63,11 +63,14 @@ def shown(data: DataSet) -> str:
 
 
 def as_text(data: DataSet) -> str:
-    """Return a data set as an option takes it; several paths of a domain need a list of files."""
+    """Return a data set as an option takes it.
+
+    ``LIST.txt`` stands for the list of files that several paths of a domain need.
+    """
     if isinstance(data, str):
         return data
     return ",".join(
-        f"{name}={paths[0] if len(paths) == 1 else f'{name}.txt'}" for name, paths in data.items()
+        f"{name}={paths[0] if len(paths) == 1 else 'LIST.txt'}" for name, paths in data.items()
     )
 
 
