@@ -102,7 +102,7 @@ def _impossible(run: str, folder: Path) -> list[tuple[list[str], str]]:
         (["evaluate", "--fake", str(folder)], "holds no images"),
         (["data", "make", "edgse", "--out", "o"], "did you mean 'edges'?"),
         (["train", "munit", there], f"the data set is given as --data {there}"),
-        (["train", "munit", "--data", there, "--finish", "9m"], "runs holds no run that --finish"),
+        (["train", "munit", "--data", there, "--finish", "9m"], "runs holds no run of this"),
         (["video", run, none, "--out", "o.mp4"], f"there is no {none}; expected a video"),
         (["ledger", none], f"there is no {none}; expected the folder of results"),
         (["ledger", f"{none}/%06d.tar"], f"there is no {none}; expected the folder of results"),

@@ -74,12 +74,14 @@ def test_commands_that_start_together_make_runs_of_their_own(folders: Path) -> N
     assert finished and all((run / "model.safetensors").is_file() for run in finished)
 
 
-def test_what_fails_at_once_leaves_no_folder(folders: Path) -> None:
+def test_what_fails_at_once_leaves_no_folder_and_announces_none(
+    folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(FileNotFoundError):
         crossimage.train("munit", folders, **small(steps=2), init_from=folders)
-    with pytest.raises(ValueError, match="holds no run"):
+    with pytest.raises(ValueError, match="^runs holds no run of this command"):
         crossimage.train("munit", folders, **small(steps=2), finish="10m")
-    assert not list(Path("runs").glob("*"))
+    assert not list(Path("runs").glob("*")) and "runs/" not in capsys.readouterr().out
 
 
 def test_several_processes_need_a_name(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:

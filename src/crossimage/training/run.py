@@ -35,7 +35,7 @@ from crossimage.training.listener import Listener
 from crossimage.training.processes.fabric import world_of
 from crossimage.training.processes.threads import RunThreads
 from crossimage.training.result import TrainingResult
-from crossimage.training.run_names import claim_folder
+from crossimage.training.run_names import PARENT, claim_folder
 from crossimage.training.schedule.rehearsal import fit_to_time
 from crossimage.training.schedule.request import Request, Requests
 from crossimage.training.setup import RunSetup
@@ -117,8 +117,8 @@ def run_training(
             computing_with(torch.get_num_threads()),
             claim_folder(out, data, asked, world_of(devices)) as folder,
         ):
-            if out is None:
-                listener.say(f"the run is {folder}")
+            if request and request.finish and out is None and not newest_checkpoint(folder):
+                raise request.refuse_finish(PARENT)  # a name that was just made says nothing
             setup = RunSetup(
                 recipe, name, method, data, dataset, source.validation, validator, folder,
                 init_from, devices, device, RunThreads(listener), listener,

@@ -174,7 +174,7 @@ def test_a_plan_is_kept_before_the_first_step_that_follows_it(
         ({"budget": "5m", "steps": 7}, "leave out --budget or steps"),
         ({"budget": "5m", "epochs": 7}, "leave out --budget or epochs"),
         ({"budget": "5m", "finish": "5m"}, "leave out one"),
-        ({"finish": "5m"}, "holds no run that --finish 5m could end; use --budget 5m"),
+        ({"finish": "5m"}, "no run of this command that --finish 5m could end; use --budget 5m"),
     ],
 )
 def test_times_that_cannot_be_used_are_refused_before_anything_is_written(

@@ -39,8 +39,9 @@ class Request:
     def refuse_finish(self, run: Path) -> ValueError:
         """Return the error of a folder that holds no run that could be ended."""
         return ValueError(
-            f"{run} holds no run that {self} could end; use --budget {option(self.seconds)} for a "
-            f"new run of that length, or `crossimage train --resume RUN {self}` for another run"
+            f"{run} holds no run of this command that {self} could end; use --budget "
+            f"{option(self.seconds)} for a new run of that length, or `crossimage train --resume "
+            f"RUN {self}` for another run"
         )
 
     @classmethod
