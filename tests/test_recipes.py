@@ -49,6 +49,20 @@ def test_unknown_recipe_names_the_nearest(shelf: Path) -> None:
         resolve("muint")
 
 
+@pytest.mark.parametrize("name", ["outlines", "munit", "munit/sheos"])
+def test_paths_are_no_misspelt_recipes(
+    name: str, shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).mkdir(parents=True)
+    advice = "is a path, not a recipe .* as in `crossimage train RECIPE --data "
+    for path in {name, f"./{name}", f"{name}/"} - {"munit"}:
+        with pytest.raises(ValueError, match=f"'{path}' {advice}{path}`"):
+            resolve(path)
+    with pytest.raises(ValueError, match="no recipe .* did you mean 'munit/shoes'"):
+        resolve("munit/shoess")
+
+
 def test_missing_file_and_file_without_method(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"nowhere\.yaml"):
         resolve(str(tmp_path / "nowhere.yaml"))

@@ -95,7 +95,10 @@ def run_train(arguments: list[str]) -> int:
     if known["resume"] and known["recipe"] and "=" in known["recipe"]:
         rest, known["recipe"] = [known["recipe"], *rest], None  # a setting, not a recipe
     from crossimage.cli.overrides import parse_overrides
+    from crossimage.recipes import resolve
 
+    if known["recipe"] is not None:
+        resolve(known["recipe"])  # before settings, among which is a recipe that follows the data
     if rest and known["data"] is None and os.path.exists(rest[0]):
         raise ValueError(f"'{rest[0]}' is not a setting; the data set is given as --data {rest[0]}")
     overrides = parse_overrides(rest)

@@ -6,7 +6,10 @@ The first line of a recipe is a comment that describes it in one sentence. It is
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
@@ -59,6 +62,12 @@ def resolve(name: str) -> tuple[str, dict[str, Any]]:
         known = list(dict.fromkeys([*sorted(methods), *_further_methods()]))
         if name in known:
             return name, {}
+        if _is_path(name, known):
+            raise ValueError(
+                f"'{name}' is a path, not a recipe or method: the recipe comes first, and --data "
+                f"takes the folders, as in `crossimage train RECIPE --data {shlex.quote(name)}`; "
+                "`crossimage recipes` lists the recipes"
+            )
         hint = did_you_mean(name, [*shipped, *known], 0.5) or ";"
         raise ValueError(
             f"there is no recipe or method '{name}'{hint} `crossimage recipes` lists the recipes, "
@@ -71,6 +80,18 @@ def resolve(name: str) -> tuple[str, dict[str, Any]]:
     if not isinstance(method, str):
         raise ValueError(f"{path} does not state its method: add a line such as 'method: munit'")
     return method, settings
+
+
+def _is_path(name: str, methods: Sequence[str]) -> bool:
+    """Return whether what is neither a recipe nor a method is evidently a path."""
+    path = expanded(Path(name))
+    first, *others = name.split("/")
+    return bool(name) and (
+        os.path.lexists(path)
+        or name.startswith((".", "/", "~"))
+        or len(others) > 1
+        or (len(others) == 1 and first not in methods and path.parent.is_dir())
+    )
 
 
 def _further_methods() -> list[str]:
