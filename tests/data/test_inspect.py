@@ -121,6 +121,7 @@ def test_lonely_and_unequal_images_of_pairs_are_named(tmp_path):
         Image.new("RGB", (40, 30)).save(tmp_path / name)
     text = "\n".join(inspect(str(tmp_path), config=config, layout="paired").problems)
     assert text.count("has no partner") == 3
+    assert text.count("if these are not pairs, `crossimage train munit/photos_small --data") == 1
     assert "trainA/5.png has no partner" in text and "trainB/7.png has no partner" in text
 
 

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from crossimage.data.sources.pairs import advise_unpaired
 from crossimage.doctor.suitable_recipes import find_suitable_recipes
 from tests.data.make.test_photo_pairs import photos
 from tests.data.make.test_split import save, smooth
@@ -13,6 +14,8 @@ def names(data: Path) -> list[str]:
 def test_two_domains_fit_methods_without_pairs_but_not_those_with(tmp_path: Path) -> None:
     recipes = names(domains(tmp_path))
     assert {"munit", "cyclegan/outlines"} <= set(recipes)
+    for name in ("munit/photos_small", "cyclegan/photos_small", "cut"):
+        assert name in recipes and name in advise_unpaired(str(tmp_path))
     assert not any(name.startswith(("pix2pix", "srgan", "gan", "sincut")) for name in recipes)
     assert "munit/edges2shoes" not in recipes
 

@@ -30,7 +30,7 @@ from crossimage.data.sources.labelled import (
     facts_of_labelled,
     find_labelled,
 )
-from crossimage.data.sources.pairs import align
+from crossimage.data.sources.pairs import advise_unpaired, align
 from crossimage.data.sources.side_by_side import check_not_side_by_side
 from crossimage.data.sources.summary import describe_names
 from crossimage.data.super_resolution import SuperResolutionImages
@@ -139,7 +139,8 @@ def _find_domains(
             domains = scan_domains(data, names, paired=False, rules=rules, flexible=flexible)
             return classified(domains, indices, rules)
         case "paired":
-            domains = align(scan_domains(data, names, rules=rules, flexible=flexible), rules)
+            domains = scan_domains(data, names, rules=rules, flexible=flexible)
+            domains = align(domains, rules, advise_unpaired(data))
             if not names and rules != 1:
                 images = (path for domain in domains for path in domain.train)
                 check_not_side_by_side([domain.train_root for domain in domains], images)

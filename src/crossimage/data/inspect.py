@@ -21,7 +21,7 @@ from crossimage.data.sources.domains.scan import scan_domains
 from crossimage.data.sources.folders import SPLITS, Domain, Split
 from crossimage.data.sources.labelled import LabelledDomain
 from crossimage.data.sources.leaks import find_leaks
-from crossimage.data.sources.pairs import check_sizes, unmatched
+from crossimage.data.sources.pairs import advise_unpaired, check_sizes, unmatched
 from crossimage.data.sources.summary import describe_pairs, describe_splits
 from crossimage.data.unreadable import too_many
 from crossimage.utils.progress import ProgressCallback, track
@@ -72,6 +72,8 @@ def inspect(
             scan_domains(data, config.domains, rules=config.data_rules, flexible=flexible),
             config.data_rules,
         )
+        if unpaired:
+            unpaired[-1] += advise_unpaired(data)
     source = find_source(
         data, config, "unpaired" if unpaired else layout, class_letters, companions,
         flexible=flexible,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from crossimage.config import DataRules
 from crossimage.data.images.pixels import ImageError
+from crossimage.data.sources.domains.data_set import DataSet, as_text
 from crossimage.data.sources.find import same_name, shared_name
 from crossimage.data.sources.folders import SPLITS, Domain, Split
 
 
-def align(domains: Sequence[Domain], rules: DataRules = 3) -> tuple[Domain, ...]:
+def align(domains: Sequence[Domain], rules: DataRules = 3, advice: str = "") -> tuple[Domain, ...]:
     """Bring the images of all domains into the same order, that of the pairs.
 
     Images in folders belong together if they have the same path below their folders, regardless of
@@ -24,6 +26,7 @@ def align(domains: Sequence[Domain], rules: DataRules = 3) -> tuple[Domain, ...]
         domains: The domains.
         rules: The rules by which files are found; 1: entries of list files belong together by
             their position, regardless of comments.
+        advice: What the error about images without partners ends with.
 
     Returns:
         The domains; their n-th images form a pair.
@@ -34,7 +37,7 @@ def align(domains: Sequence[Domain], rules: DataRules = 3) -> tuple[Domain, ...]
     problems = unmatched(domains, rules)
     if problems:
         more = f"; there are {len(problems)} such images in all" if len(problems) > 1 else ""
-        raise ValueError(f"{problems[0]}{more}")
+        raise ValueError(f"{problems[0]}{more}{advice}")
     ordered = {split: _in_order(domains, split) for split in SPLITS}
     return tuple(
         replace(domain, train=train, test=test, lines=tuple(sorted(domain.lines)))
@@ -69,6 +72,19 @@ def unmatched(domains: Sequence[Domain], rules: DataRules) -> list[str]:
                     if name not in theirs
                 ]
     return problems
+
+
+def advise_unpaired(data: DataSet) -> str:
+    """Return how to train on images that are not pairs, for the end of an error.
+
+    Args:
+        data: The data set.
+    """
+    command = f"crossimage train munit/photos_small --data {shlex.quote(as_text(data))}"
+    return (
+        f"; if these are not pairs, `{command}` learns without them, and so do "
+        "cyclegan/photos_small and cut"
+    )
 
 
 def matched_by(domains: Sequence[Domain]) -> str:
