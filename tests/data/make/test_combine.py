@@ -7,6 +7,7 @@ from PIL import Image
 from crossimage.config import Config
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.make.combine import combine
+from crossimage.data.make.labels import make_labels
 from tests.data.make.test_photo_pairs import contents, photos, size
 
 
@@ -101,6 +102,18 @@ def test_of_two_sizes_of_one_shape_the_smaller_is_taken_and_classes_keep_their_c
     with Image.open(tmp_path / "out/train/1.png") as image:
         assert image.size == (64, 32)
         assert set(np.unique(np.asarray(image)[:, :32])) == {0, 100, 200}
+
+
+def test_label_maps_of_class_numbers_are_to_be_coloured_first(tmp_path: Path) -> None:
+    given = both(tmp_path, TWENTY[:3])
+    for path in given["a"].iterdir():
+        Image.fromarray(np.full((24, 24), 3, np.uint8)).save(path)
+    summary, following = combine(tmp_path / "out", **given)
+    assert "drawings holds label maps of class numbers, which are nearly black" in summary
+    make_labels(tmp_path / "drawings_colours", originals=given["a"])
+    assert following.endswith(f"make labels --from {given['a']} --out {given['a']}_colours")
+    given["a"] = tmp_path / "drawings_colours"
+    assert "--data" in combine(tmp_path / "coloured", **given).following
 
 
 def test_a_split_is_kept(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -11,9 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from crossimage.data.images.class_ids import names_classes
 from crossimage.data.images.files import probe, read_image, to_array
 from crossimage.data.images.pixels import BombError, ImageError
 from crossimage.data.left_out import LeftOut, describe
+from crossimage.data.make.labels import class_numbers
 from crossimage.data.make.made import MadeDataset, check_apart, summarise, training_command
 from crossimage.data.make.parallel import threads
 from crossimage.data.make.photo_pairs import held_out, png_names
@@ -27,6 +31,7 @@ from crossimage.utils.writing.pictures import save_png
 
 _ALONE = ("image without a partner", "images without partners")
 _OTHER_SHAPE = ("pair of images of different shapes", "pairs of images of different shapes")
+_LOOKED_AT = 8  # images of a folder that may be label maps
 _UNLIKE = ("pair unlike the others in shape", "pairs unlike the others in shape")
 
 
@@ -113,10 +118,27 @@ def combine(
     problems += broken
     left, right = _names(a, b)
     written = f"{len(jobs) - len(broken)} pairs of {left} (left) and {right} (right)"
-    return MadeDataset(
-        summarise(written, describe(left_out, len(problems)), problems),
-        training_command("pix2pix/pairs_small", out, f"domains={left},{right}"),
-    )
+    summary = summarise(written, describe(left_out, len(problems)), problems)
+    sides = ((a, [pair.first for pair in found["train"]]),
+             (b, [pair.second for pair in found["train"]]))  # fmt: skip
+    for folder, paths in sides:
+        if _hold_class_numbers(paths):
+            coloured = os.path.normpath(folder) + "_colours"
+            command = ["data", "make", "labels", "--from", str(folder), "--out", coloured]
+            summary += (
+                f"\n{folder} holds label maps of class numbers, which are nearly black to a "
+                f"network; give each class its colour, and combine {coloured} instead"
+            )
+            return MadeDataset(summary, shlex.join(["crossimage", *command]))
+    following = training_command("pix2pix/pairs_small", out, f"domains={left},{right}")
+    return MadeDataset(summary, following)
+
+
+def _hold_class_numbers(paths: Sequence[Path]) -> bool:
+    """Return whether images are label maps of class numbers, judging by the first ones."""
+    numbers = [class_numbers(path) for path in paths[:_LOOKED_AT]]
+    known = [found for found in numbers if isinstance(found, set)]
+    return len(known) == len(numbers) and names_classes(set().union(*known))
 
 
 def _names(a: Path, b: Path) -> tuple[str, str]:

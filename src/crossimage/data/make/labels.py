@@ -62,7 +62,7 @@ def make_labels(
     table = distinct_colours() if palette is None else read_id_colours(palette)
     paths, left_out = find_files(originals)
     with new_folder(out) as parent, threads(workers) as pool:
-        results = track(pool.map(_numbers, paths), "reading images", len(paths), progress)
+        results = track(pool.map(class_numbers, paths), "reading images", len(paths), progress)
         read = dict(zip(paths, results, strict=True))
         problems = [text for text in read.values() if isinstance(text, str)]
         numbers: dict[Path, set[int]] = {}
@@ -89,7 +89,7 @@ def make_labels(
         used = set().union(*(numbers[folder] for folder in folders))
         write_text(parent / "palette.csv", table.only(used).as_text())
     shown = ", ".join(sorted({f.relative_to(originals).as_posix() for f in folders}))
-    written = f"{len(maps)} label maps in colours ({shown})"
+    written = f"{len(maps)} label maps in colours" + (f" ({shown})" if shown != "." else "")
     written += f", {len(others)} other images" if others else ""
     return MadeDataset(
         summarise(written, describe(left_out, len(problems)), problems),
@@ -97,7 +97,7 @@ def make_labels(
     )
 
 
-def _numbers(path: Path) -> set[int] | str | None:
+def class_numbers(path: Path) -> set[int] | str | None:
     """Return the class numbers in an image; None if it has none; or why it can't be read."""
     try:
         ids = read_class_ids(path)
