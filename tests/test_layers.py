@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -40,6 +41,7 @@ ONE_FILE_PER_PAPER = {"methods", "interop"}
 ROOT_MODULES = {"__init__", "__main__", "_version", "losses"}
 
 
+@cache
 def modules() -> dict[str, Path]:
     """The files of all modules of the package, by dotted name."""
     files = {}
@@ -72,6 +74,7 @@ def at_import(tree: ast.AST) -> Iterator[str]:
             yield from at_import(node)
 
 
+@cache
 def graph() -> dict[str, set[str]]:
     """The modules that each module imports; the façade is left out."""
     known = modules()
@@ -89,16 +92,13 @@ def package(module: str) -> str:
     return module.split(".")[1] if "." in module else "__init__"
 
 
-GRAPH = graph()
-
-
 @pytest.mark.parametrize("part", [part for layer in LAYERS for part in layer])
 def test_imports_run_one_way(part: str) -> None:
     layer = next(index for index, parts in enumerate(LAYERS) if part in parts)
     allowed = {part, *WITHIN_A_LAYER.get(part, ()), *(p for below in LAYERS[:layer] for p in below)}
     wrong = {
         f"{module} imports {target}"
-        for module, targets in GRAPH.items()
+        for module, targets in graph().items()
         if package(module) == part
         for target in targets
         if package(target) not in allowed
@@ -107,7 +107,7 @@ def test_imports_run_one_way(part: str) -> None:
 
 
 def test_no_module_imports_itself_through_others() -> None:
-    TopologicalSorter(GRAPH).prepare()  # raises CycleError, which names the modules
+    TopologicalSorter(graph()).prepare()  # raises CycleError, which names the modules
 
 
 def test_every_part_has_its_layer() -> None:

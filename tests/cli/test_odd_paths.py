@@ -15,17 +15,18 @@ from tests.conftest import as_arguments, small
 
 
 @pytest.mark.parametrize(
-    "name", ["a [x] b", "c [", "[red]d", "[bold]e[-bold]", ":smile: f", "[@g]"]
+    ("name", "above"), [("a [x] b", "[red]d/c ["), ("[bold]e[-bold]", "[@g]/:smile: f")]
 )
 def test_names_appear_as_they_are(
     name: str,
+    above: str,
     folders: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
-    top = tmp_path / name / "[" / "red]"  # its path holds [/red]
+    top = tmp_path / above / name / "[" / "red]"  # its path holds [/red]
     data, out = top / name, top / "run"
     shutil.copytree(folders, data)
     torn = data / "trainA" / f"{name}.png"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
+import sys
 import warnings
-from importlib.metadata import EntryPoint, entry_points
+from functools import lru_cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 
 from crossimage.config import ClassesConfig, Config, SuperResolutionConfig
 from crossimage.labels import ClassPairsConfig, LabelledConfig, ReferencesConfig
@@ -63,12 +65,18 @@ def load_external(name: str) -> type[Method] | None:
 
 def warn_if_offered(name: str) -> None:
     """Warn if a package offers a method under the name of a built-in one."""
-    for entry in entry_points(group=GROUP, name=name):
+    for entry in _offered(tuple(sys.path)).select(name=name):
         warnings.warn(
             f"{_package(entry)} offers a method '{name}', which is the name of a built-in one; "
             "the built-in method is used",
             stacklevel=3,
         )
+
+
+@lru_cache(maxsize=1)
+def _offered(path: tuple[str, ...]) -> EntryPoints:
+    """Return what packages offer; reading the metadata of all of them takes milliseconds."""
+    return entry_points(group=GROUP)
 
 
 def check_name(name: str, source: str) -> None:
