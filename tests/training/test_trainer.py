@@ -15,8 +15,9 @@ from torch import Tensor
 from crossimage import train
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import build
-from crossimage.methods.base import Batch, Update
+from crossimage.methods.base import Batch, Method, Update
 from crossimage.methods.munit import MUNIT
+from crossimage.methods.pix2pix import Pix2Pix
 from crossimage.networks.augmentation import strength
 from crossimage.networks.augmentation.discriminators import Augmentation
 from crossimage.training.listener import TrainingProgress
@@ -24,6 +25,11 @@ from crossimage.training.step.optimizers import PlainAdam
 from crossimage.training.step.stepper import Stepper
 from crossimage.utils.seeds import seed_of
 from tests.conftest import small
+
+
+def tiny(**changes: Any) -> dict[str, Any]:
+    """Settings of a run of pix2pix, whose steps are the shortest."""
+    return small("pix2pix", **({"decay_steps": 0} | changes))
 
 
 def weights(run: Path) -> dict[str, Tensor]:
@@ -42,45 +48,49 @@ def same(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
 
 
 def poison(
-    monkeypatch: pytest.MonkeyPatch, steps: Collection[int], key: str, number: float
+    monkeypatch: pytest.MonkeyPatch,
+    steps: Collection[int],
+    key: str,
+    number: float,
+    method: type[Method] = Pix2Pix,
 ) -> None:
-    """Multiply a loss of MUNIT by a number in some steps, the first of them being 0."""
+    """Multiply a loss of a method by a number in some steps, the first of them being 0."""
     player, _, term = key.partition("/")
-    real = MUNIT.training_step
+    real = method.training_step
 
-    def poisoned(self: MUNIT, batch: Batch) -> Iterator[Update]:
+    def poisoned(self: Method, batch: Batch) -> Iterator[Update]:
         for update in real(self, batch):
             if batch.step in steps and update.player == player:
                 update.losses[term] = update.losses[term] * number
             yield update
 
-    monkeypatch.setattr(MUNIT, "training_step", poisoned)
+    monkeypatch.setattr(method, "training_step", poisoned)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_a_skipped_step_is_told_with_its_term_and_images_and_counted(
-    number: float, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: float, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    poison(monkeypatch, {2}, "generators/image", number)
+    poison(monkeypatch, {2}, "generators/l1", number)
     seen: list[TrainingProgress] = []
-    result = train("munit", folders, tmp_path, **small(), on_progress=seen.append)
+    result = train("pix2pix", pairs, tmp_path, **tiny(), on_progress=seen.append)
     told, counted = result.warnings
-    assert "generators/image is not finite at step 3, whose images are" in told
+    assert "generators/l1 is not finite at step 3, whose images are" in told
     assert len(re.findall(r"\S+train[AB]/\d\.png", told)) == 8
     assert counted.startswith("1 of 6 steps skipped a move") and result.skipped_steps == 1
     assert [progress.skipped_steps for progress in seen] == [0, 1, 1]
     assert "1 skipped" in str(seen[1]) and "skipped" not in str(seen[0])
     page = (tmp_path / "index.html").read_text()
-    assert "1 of 6" in page and "generators/image is not finite at step 3" in page
-    again = train("munit", folders, tmp_path, **small())
+    assert "1 of 6" in page and "generators/l1 is not finite at step 3" in page
+    again = train("pix2pix", pairs, tmp_path, **tiny())
     assert again.first_step == 6 and again.skipped_steps == 1
 
 
 def test_only_the_first_skipped_steps_are_told_one_by_one(
-    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison(monkeypatch, range(1, 6), "discriminators/adversarial", float("nan"))
-    result = train("munit", folders, tmp_path, **small())
+    result = train("pix2pix", pairs, tmp_path, **tiny())
     *told, counted = result.warnings
     assert ["at step" in warning for warning in told] == [True, True, True]
     assert "only counted" in told[2] and "5 of 6" in counted
@@ -88,11 +98,11 @@ def test_only_the_first_skipped_steps_are_told_one_by_one(
 
 
 def test_gradients_that_are_not_finite_are_told_as_such(
-    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = MUNIT.training_step
+    real = Pix2Pix.training_step
 
-    def steep(self: MUNIT, batch: Batch) -> Iterator[Update]:
+    def steep(self: Pix2Pix, batch: Batch) -> Iterator[Update]:
         for update in real(self, batch):
             if batch.step == 2:
                 weight = next(self.players()[update.player].parameters())
@@ -101,8 +111,8 @@ def test_gradients_that_are_not_finite_are_told_as_such(
                 )
             yield update
 
-    monkeypatch.setattr(MUNIT, "training_step", steep)
-    result = train("munit", folders, tmp_path, **small(log_every=1))
+    monkeypatch.setattr(Pix2Pix, "training_step", steep)
+    result = train("pix2pix", pairs, tmp_path, **tiny(log_every=1))
     assert "the gradients of the generators are not finite at step 3" in result.warnings[1]
     assert result.skipped_steps == 1 and [row.step for row in result.history] == [1, 2, 3, 4, 5, 6]
     assert result.history[2].losses == {}
@@ -111,14 +121,14 @@ def test_gradients_that_are_not_finite_are_told_as_such(
 def test_a_term_of_weight_zero_that_is_not_finite_skips_nothing(
     folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    poison(monkeypatch, range(6), "generators/image", float("nan"))
-    result = train("munit", folders, tmp_path, **small(weights={"image": 0.0}))
+    poison(monkeypatch, range(2), "generators/image", float("nan"), MUNIT)
+    result = train("munit", folders, tmp_path, **small("munit", steps=2, weights={"image": 0.0}))
     assert result.skipped_steps == 0 and "generators/style" in result.history[0].losses
     assert not any("generators/image" in row.losses for row in result.history)
 
 
 def test_with_a_loss_scaler_only_losses_skip_a_move(
-    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Gradients that overflow lower the scale, and that is all."""
     scaler = torch.amp.GradScaler("cpu", init_scale=16.0)
@@ -128,21 +138,21 @@ def test_with_a_loss_scaler_only_losses_skip_a_move(
         scales.append(scaler.get_scale())
         scaler.scale(loss).backward(**arguments)
 
-    real = MUNIT.training_step
+    real = Pix2Pix.training_step
 
-    def steep(self: MUNIT, batch: Batch) -> Iterator[Update]:
+    def steep(self: Pix2Pix, batch: Batch) -> Iterator[Update]:
         for update in real(self, batch):
             if batch.step == 3 and update.player == "generators":
                 weight = next(self.players()["generators"].parameters())
                 slope = (weight * 0).sqrt().sum()  # 0, of infinite slope
-                update.losses["image"] = update.losses["image"] + slope
+                update.losses["l1"] = update.losses["l1"] + slope
             yield update
 
     monkeypatch.setattr(Fabric, "backward", backward)
     monkeypatch.setattr(Stepper, "_scaler", scaler)
-    monkeypatch.setattr(MUNIT, "training_step", steep)
-    poison(monkeypatch, {1}, "generators/image", float("nan"))
-    result = train("munit", folders, tmp_path, **small())
+    monkeypatch.setattr(Pix2Pix, "training_step", steep)
+    poison(monkeypatch, {1}, "generators/l1", float("nan"))
+    result = train("pix2pix", pairs, tmp_path, **tiny())
     assert result.skipped_steps == 1 and "at step 2" in result.warnings[0]
     assert scales == [16.0] * 8 + [8.0] * 4
     assert all(value.isfinite().all() for value in weights(tmp_path).values())
@@ -150,12 +160,12 @@ def test_with_a_loss_scaler_only_losses_skip_a_move(
 
 @pytest.mark.parametrize("log_every", [2, 6])
 def test_a_run_that_only_skips_is_saved_and_stops(
-    log_every: int, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    log_every: int, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    poison(monkeypatch, {1, 3, 4, 5}, "generators/style", float("nan"))
-    settings = small(log_every=log_every, save_every=4, max_skipped_steps=2)
+    poison(monkeypatch, {1, 3, 4, 5}, "generators/l1", float("nan"))
+    settings = tiny(log_every=log_every, save_every=4, max_skipped_steps=2)
     with pytest.raises(ValueError, match="2 steps in a row .* at step 5") as caught:
-        train("munit", folders, tmp_path / "run", **settings)
+        train("pix2pix", pairs, tmp_path / "run", **settings)
     newest = tmp_path / "run" / "checkpoints" / "step-00000005.pt"
     assert str(newest) in str(caught.value) and f"--init {tmp_path / 'run'} " in str(caught.value)
     state = torch.load(newest, weights_only=True)
@@ -165,15 +175,15 @@ def test_a_run_that_only_skips_is_saved_and_stops(
     # what the error advises
     monkeypatch.undo()
     lower = settings | {"learning_rate": 1e-4}
-    result = train("munit", folders, tmp_path / "other", **lower, init_from=tmp_path / "run")
+    result = train("pix2pix", pairs, tmp_path / "other", **lower, init_from=tmp_path / "run")
     assert result.step == 6 and result.skipped_steps == 0
     # the images of the next steps may be sound
-    result = train("munit", folders, tmp_path / "run", **settings)
+    result = train("pix2pix", pairs, tmp_path / "run", **settings)
     assert (result.first_step, result.step, result.skipped_steps) == (5, 6, 3)
 
 
 def test_divergence_of_a_weight_alone_is_noticed(
-    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, moves = PlainAdam.step, iter((0, 1))
 
@@ -186,15 +196,15 @@ def test_divergence_of_a_weight_alone_is_noticed(
 
     monkeypatch.setattr(PlainAdam, "step", overflow)
     with pytest.raises(ValueError, match="a weight is not finite at step 1; there is no check"):
-        train("munit", folders, tmp_path, **small(steps=1, log_every=5))
+        train("pix2pix", pairs, tmp_path, **tiny(steps=1, log_every=5))
     assert not (tmp_path / "checkpoints").exists()
 
 
-def test_the_model_file_holds_the_running_average(folders: Path, tmp_path: Path) -> None:
-    settings = small(steps=1, ema_decay=0.75)
-    train("munit", folders, tmp_path, **settings)
+def test_the_model_file_holds_the_running_average(pairs: Path, tmp_path: Path) -> None:
+    settings = tiny(steps=1, ema_decay=0.75)
+    train("pix2pix", pairs, tmp_path, **settings)
     torch.manual_seed(seed_of(0, "initialisation"))
-    start = MUNIT(build(MUNIT.Config, settings)).state_dict()
+    start = Pix2Pix(build(Pix2Pix.Config, settings)).state_dict()
     end = weights(tmp_path)
     model = load_file(tmp_path / "model.safetensors")
     assert any(not torch.equal(model[key], end[key]) for key in model)
@@ -203,8 +213,8 @@ def test_the_model_file_holds_the_running_average(folders: Path, tmp_path: Path)
         torch.testing.assert_close(value, 0.1 * start[key] + 0.9 * end[key])
 
 
-def test_without_average_the_model_file_holds_the_weights(folders: Path, tmp_path: Path) -> None:
-    train("munit", folders, tmp_path, **small(steps=1))
+def test_without_average_the_model_file_holds_the_weights(pairs: Path, tmp_path: Path) -> None:
+    train("pix2pix", pairs, tmp_path, **tiny(steps=1))
     model, end = load_file(tmp_path / "model.safetensors"), weights(tmp_path)
     assert all(torch.equal(model[key], end[key]) for key in model)
 
@@ -212,7 +222,7 @@ def test_without_average_the_model_file_holds_the_weights(folders: Path, tmp_pat
 def test_a_term_of_weight_zero_is_logged_and_moves_nothing(
     folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without = small(steps=2, log_every=1, weights={"style": 0.0})
+    without = small("munit", steps=2, log_every=1, weights={"style": 0.0})
     train("munit", folders, tmp_path / "zero", **without)
     assert float(rows(tmp_path / "zero")[0]["generators/style"]) > 0
     train("munit", folders, tmp_path / "one", **(without | {"weights": {"style": 1.0}}))
@@ -230,25 +240,25 @@ def test_a_term_of_weight_zero_is_logged_and_moves_nothing(
 
 
 def test_the_weight_of_a_term_scales_its_gradient(
-    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = small(steps=1, weights={"image": 0.5})
-    train("munit", folders, tmp_path / "weighted", **settings)
-    real = MUNIT.training_step
+    settings = tiny(steps=1, weights={"l1": 0.5})
+    train("pix2pix", pairs, tmp_path / "weighted", **settings)
+    real = Pix2Pix.training_step
 
-    def halved(self: MUNIT, batch: Batch) -> Iterator[Update]:
+    def halved(self: Pix2Pix, batch: Batch) -> Iterator[Update]:
         for update in real(self, batch):
-            if "image" in update.losses:
-                update.losses["image"] = update.losses["image"] / 2
+            if "l1" in update.losses:
+                update.losses["l1"] = update.losses["l1"] / 2
             yield update
 
-    monkeypatch.setattr(MUNIT, "training_step", halved)
-    train("munit", folders, tmp_path / "halved", **(settings | {"weights": {"image": 1.0}}))
+    monkeypatch.setattr(Pix2Pix, "training_step", halved)
+    train("pix2pix", pairs, tmp_path / "halved", **(settings | {"weights": {"l1": 1.0}}))
     assert same(weights(tmp_path / "weighted"), weights(tmp_path / "halved"))
 
 
 def test_the_learning_rate_decays_and_is_recorded(
-    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used = []
     real = PlainAdam.step
@@ -258,36 +268,36 @@ def test_the_learning_rate_decays_and_is_recorded(
         real(self, closure)
 
     monkeypatch.setattr(PlainAdam, "step", watched)
-    settings = small(steps=5, log_every=1, save_every=5, decay_every=2, decay_factor=0.1)
-    train("munit", folders, tmp_path, **settings)
+    settings = tiny(steps=5, log_every=1, save_every=5, decay_every=2, decay_factor=0.1)
+    train("pix2pix", pairs, tmp_path, **settings)
     expected = [1e-3, 1e-3, 1e-4, 1e-4, 1e-5]
     assert used[::2] == used[1::2] == pytest.approx(expected)  # two players
     assert [float(row["learning_rate"]) for row in rows(tmp_path)] == pytest.approx(expected)
 
 
-def test_bf16_trains_on_the_cpu_and_keeps_fp32_weights(folders: Path, tmp_path: Path) -> None:
+def test_bf16_trains_on_the_cpu_and_keeps_fp32_weights(pairs: Path, tmp_path: Path) -> None:
     for precision in ("fp32", "bf16"):
-        settings = small(steps=2, precision=precision)
-        train("munit", folders, tmp_path / precision, **settings)
+        settings = tiny(steps=2, precision=precision)
+        train("pix2pix", pairs, tmp_path / precision, **settings)
     half = weights(tmp_path / "bf16")
     assert {value.dtype for value in half.values()} == {torch.float32}
     model = load_file(tmp_path / "bf16" / "model.safetensors")
     assert {value.dtype for value in model.values()} == {torch.float32}
     assert not same(half, weights(tmp_path / "fp32")), "bf16 was not used"
-    losses = [float(rows(tmp_path / p)[0]["generators/image"]) for p in ("fp32", "bf16")]
+    losses = [float(rows(tmp_path / p)[0]["generators/l1"]) for p in ("fp32", "bf16")]
     assert losses[0] == pytest.approx(losses[1], rel=0.05)
 
 
-def test_another_seed_is_another_run(folders: Path, tmp_path: Path) -> None:
+def test_another_seed_is_another_run(pairs: Path, tmp_path: Path) -> None:
     for name, seed in (("zero", 0), ("again", 0), ("one", 1)):
-        train("munit", folders, tmp_path / name, **small(steps=2, seed=seed))
+        train("pix2pix", pairs, tmp_path / name, **tiny(steps=2, seed=seed))
     assert same(weights(tmp_path / "zero"), weights(tmp_path / "again"))
     assert not same(weights(tmp_path / "zero"), weights(tmp_path / "one"))
 
 
-def test_moments_in_another_order_of_the_memory_go_on_alike(folders: Path, tmp_path: Path) -> None:
+def test_moments_in_another_order_of_the_memory_go_on_alike(pairs: Path, tmp_path: Path) -> None:
     for run in ("whole", "cut"):
-        train("munit", folders, tmp_path / run, **small(steps=2))
+        train("pix2pix", pairs, tmp_path / run, **tiny(steps=2))
     checkpoints = Checkpoints(tmp_path / "cut", 1)
     found = checkpoints.load_newest(pytest.fail)
     assert found is not None
@@ -299,35 +309,35 @@ def test_moments_in_another_order_of_the_memory_go_on_alike(folders: Path, tmp_p
                     moments[name] = moment.transpose(1, 2).contiguous().transpose(1, 2)
     checkpoints.save(step, state)
     for run in ("whole", "cut"):
-        train("munit", folders, tmp_path / run, **small(steps=4))
+        train("pix2pix", pairs, tmp_path / run, **tiny(steps=4))
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
 
 
 def test_several_moves_of_a_player_are_logged_as_their_mean(
-    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = MUNIT.training_step
+    real = Pix2Pix.training_step
 
-    def twice(self: MUNIT, batch: Batch) -> Iterator[Update]:
+    def twice(self: Pix2Pix, batch: Batch) -> Iterator[Update]:
         yield from real(self, batch)
         yield Update("discriminators", {"adversarial": next(self.parameters()).sum() * 0 + 9.0})
 
-    train("munit", folders, tmp_path / "once", **small(steps=1, log_every=1))
-    monkeypatch.setattr(MUNIT, "training_step", twice)
-    train("munit", folders, tmp_path / "twice", **small(steps=1, log_every=1))
+    train("pix2pix", pairs, tmp_path / "once", **tiny(steps=1, log_every=1))
+    monkeypatch.setattr(Pix2Pix, "training_step", twice)
+    train("pix2pix", pairs, tmp_path / "twice", **tiny(steps=1, log_every=1))
     key = "discriminators/adversarial"
     once, mean = (float(rows(tmp_path / run)[0][key]) for run in ("once", "twice"))
     assert mean == pytest.approx((once + 9.0) / 2, rel=1e-4)
 
 
 def test_the_strength_of_augmentation_is_logged_and_rises_with_overfitting(
-    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def sure(signs: float) -> list[float]:
         monkeypatch.setattr(Augmentation, "take_signs", lambda self: torch.tensor(signs))
         run = tmp_path / str(signs)
-        settings = small(steps=24, log_every=4, augment="adaptive", augment_images=200)
-        train("munit", folders, run, **settings | {"width": 2, "save_every": 24, "batch_size": 16})
+        settings = tiny(steps=12, log_every=2, augment="adaptive", augment_images=200)
+        train("pix2pix", pairs, run, **settings | {"width": 2, "save_every": 12, "batch_size": 16})
         assert float(rows(run)[-1]["augmentation/overfitting"]) > 0
         return [float(row["augmentation/probability"]) for row in rows(run)]
 
@@ -337,21 +347,21 @@ def test_the_strength_of_augmentation_is_logged_and_rises_with_overfitting(
 
 
 def test_adaptive_augmentation_needs_the_scores_of_real_images(
-    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Augmentation, "note", lambda *_: None)
-    with pytest.raises(ValueError, match="MUNIT computes its loss of the disc.* without them; use"):
-        train("munit", folders, tmp_path / "run", **small(augment="adaptive"))
-    train("munit", folders, tmp_path / "fixed", **small(augment="color", steps=1))
+    with pytest.raises(ValueError, match="Pix2Pix computes its loss of the disc.* without them; use"):
+        train("pix2pix", pairs, tmp_path / "run", **tiny(augment="adaptive"))
+    train("pix2pix", pairs, tmp_path / "fixed", **tiny(augment="color", steps=1))
 
 
 def test_a_skipped_step_leaves_the_strength_of_augmentation_as_it_was(
-    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(strength, "TARGET", -1.0)
-    settings = small(steps=4, save_every=1, augment="adaptive", augment_images=100, keep=9)
-    poison(monkeypatch, {1}, "generators/image", float("nan"))
-    train("munit", folders, tmp_path, **settings)
+    settings = tiny(steps=4, save_every=1, augment="adaptive", augment_images=100, keep=9)
+    poison(monkeypatch, {1}, "generators/l1", float("nan"))
+    train("pix2pix", pairs, tmp_path, **settings)
     found = []
     for step in range(1, 5):
         path = tmp_path / "checkpoints" / f"step-{step:08}.pt"
@@ -360,55 +370,55 @@ def test_a_skipped_step_leaves_the_strength_of_augmentation_as_it_was(
 
 
 def test_runs_and_checkpoints_without_augmentation_are_continued(
-    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those of earlier versions know nothing of it."""
-    train("munit", folders, tmp_path / "whole", **small(steps=4))
-    train("munit", folders, tmp_path / "old", **small(steps=2))
+    train("pix2pix", pairs, tmp_path / "whole", **tiny(steps=4))
+    train("pix2pix", pairs, tmp_path / "old", **tiny(steps=2))
     checkpoints = Checkpoints(tmp_path / "old", 1)
     found = checkpoints.load_newest(pytest.fail)
     assert found is not None
     step, state = found[0], found[1]
     del state["augmentation"], state["config"]["augment"], state["config"]["augment_images"]
     checkpoints.save(step, state)
-    train("munit", folders, tmp_path / "old", **small(steps=4))
+    train("pix2pix", pairs, tmp_path / "old", **tiny(steps=4))
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "old"))
 
 
-def test_a_player_without_weight_does_not_move(folders: Path, tmp_path: Path) -> None:
-    train("munit", folders, tmp_path, **small(steps=2, weights={"adversarial": 0.0}))
+def test_a_player_without_weight_does_not_move(pairs: Path, tmp_path: Path) -> None:
+    train("pix2pix", pairs, tmp_path, **tiny(steps=2, weights={"adversarial": 0.0}))
     state = torch.load(tmp_path / "checkpoints" / "step-00000002.pt", weights_only=True)
     assert not state["optimizers"]["discriminators"]["state"]
     assert state["optimizers"]["generators"]["state"]
 
 
 def test_the_learning_rate_falls_linearly_to_zero_after_the_last_step(
-    folders: Path, tmp_path: Path
+    pairs: Path, tmp_path: Path
 ) -> None:
-    settings = small(steps=6, decay_steps=4, learning_rate=0.004, log_every=1)
-    train("munit", folders, tmp_path, **settings)
+    settings = tiny(steps=6, decay_steps=4, learning_rate=0.004, log_every=1)
+    train("pix2pix", pairs, tmp_path, **settings)
     rates = [float(row["learning_rate"]) for row in rows(tmp_path)]
     assert rates == pytest.approx([0.004, 0.004, 0.004, 0.003, 0.002, 0.001])
 
 
 def test_epochs_count_the_images_of_the_larger_domain(folders: Path, tmp_path: Path) -> None:
-    settings = {k: v for k, v in small(epochs=2).items() if k != "steps"}
-    train("munit", folders, tmp_path, **settings)
+    settings = {k: v for k, v in small("cyclegan", epochs=2).items() if k != "steps"}
+    train("cyclegan", folders, tmp_path, **settings)
     assert rows(tmp_path)[-1]["step"] == "4"  # 7 images, 4 a step
 
 
-def test_a_run_whose_rate_has_fallen_is_not_made_longer(folders: Path, tmp_path: Path) -> None:
-    settings = small(steps=2, decay_steps=1)
-    train("munit", folders, tmp_path, **settings)
+def test_a_run_whose_rate_has_fallen_is_not_made_longer(pairs: Path, tmp_path: Path) -> None:
+    settings = tiny(steps=2, decay_steps=1)
+    train("pix2pix", pairs, tmp_path, **settings)
     with pytest.raises(ValueError, match="steps: 2 -> 4"):
-        train("munit", folders, tmp_path, **(settings | {"steps": 4}))
+        train("pix2pix", pairs, tmp_path, **(settings | {"steps": 4}))
 
 
-def test_a_player_without_terms_stays_where_it_is(folders: Path, tmp_path: Path) -> None:
-    settings = small(steps=2, weights={"adversarial": 0.0})
-    train("munit", folders, tmp_path, **settings)
+def test_a_player_without_terms_stays_where_it_is(pairs: Path, tmp_path: Path) -> None:
+    settings = tiny(steps=2, weights={"adversarial": 0.0})
+    train("pix2pix", pairs, tmp_path, **settings)
     torch.manual_seed(seed_of(0, "initialisation"))
-    start = MUNIT(build(MUNIT.Config, settings)).state_dict()
+    start = Pix2Pix(build(Pix2Pix.Config, settings)).state_dict()
     end = weights(tmp_path)
     still = [key for key in end if torch.equal(start[key], end[key])]
     assert [key for key in end if key.startswith("discriminators")] == still
