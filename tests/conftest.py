@@ -186,6 +186,11 @@ def small(method: str = "munit", **changes: Any) -> dict[str, Any]:
     return RUN | SMALL[method] | changes
 
 
+def steady(**changes: Any) -> dict[str, Any]:
+    """Settings of a tiny run of CycleGAN at a constant learning rate, which may be made longer."""
+    return small("cyclegan", **{"decay_epochs": 0} | changes)
+
+
 def open_dataset(
     data: str | Path,
     config: Config,
@@ -293,6 +298,12 @@ def class_pairs(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _same_randomness() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def without_sheets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of this process draw no sample sheets, which take as long as several tiny steps."""
+    monkeypatch.setattr("crossimage.training.recorder.Recorder.sample", lambda *_: None)
 
 
 @pytest.fixture(scope="session")

@@ -68,8 +68,9 @@ def tear(path: Path) -> bytes:
     return whole
 
 
-@pytest.mark.parametrize("mend", ["remove", "repair"])
-@pytest.mark.parametrize("length", [{}, {"epochs": 2, "decay_epochs": 1}])
+@pytest.mark.parametrize(
+    ("mend", "length"), [("remove", {"epochs": 2, "decay_epochs": 1}), ("repair", {})]
+)
 def test_files_that_cannot_be_read_may_be_removed_or_repaired(
     mend: str,
     length: dict[str, int],
@@ -165,7 +166,7 @@ def test_another_method_takes_another_folder(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run"
-    train("munit", data, out, **small(steps=1))
+    train("gan", data / "trainA", out, **small("gan", steps=1))
     assert "choose another folder" in fail(capsys, arguments(data, out, steps=1))
     assert main(arguments(data, tmp_path / "other", steps=1)) == 0
 

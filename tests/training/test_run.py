@@ -20,8 +20,8 @@ from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.cli.app import main
 from crossimage.config import build
 from crossimage.methods import METHODS
-from crossimage.methods.munit import MUNIT
-from tests.conftest import as_arguments, open_dataset, small
+from crossimage.methods.cyclegan import CycleGAN
+from tests.conftest import as_arguments, open_dataset, small, steady
 from tests.faults.harness import compare, digest
 
 
@@ -34,7 +34,7 @@ def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
 def finished(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run; tests that continue it take a copy."""
     out = tmp_path_factory.mktemp("finished") / "run"
-    assert train("munit", folders, out, **small()).stopped_by is None
+    assert train("cyclegan", folders, out, **steady()).stopped_by is None
     return out
 
 
@@ -55,7 +55,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 def test_a_finished_run_stays_as_it_is(run: Path, folders: Path) -> None:
     before = contents(run)
-    result = train("munit", folders, run, **small())
+    result = train("cyclegan", folders, run, **steady())
     assert result.first_step == result.step == 6 and result.stopped_by is None
     assert result.targets == ("a", "b")
     before.pop(run / ".lock")
@@ -73,9 +73,9 @@ def test_a_time_for_a_run_that_has_ended_changes_nothing_and_the_run_says_so(
 
 
 def test_more_steps_continue_a_finished_run(run: Path, folders: Path, tmp_path: Path) -> None:
-    longer = small(steps=10)
-    assert train("munit", folders, run, **longer).stopped_by is None
-    assert train("munit", folders, tmp_path / "whole", **longer).stopped_by is None
+    longer = steady(steps=10)
+    assert train("cyclegan", folders, run, **longer).stopped_by is None
+    assert train("cyclegan", folders, tmp_path / "whole", **longer).stopped_by is None
     shorter, whole = ((d / "config.yaml").read_text() for d in (run, tmp_path / "whole"))
     assert shorter == whole and yaml.safe_load(whole)["steps"] == 10
     for name in ("model.safetensors", "metrics.csv"):
@@ -100,21 +100,21 @@ def test_a_run_that_states_no_rules_for_its_files_keeps_those_of_its_time(
     step, state = saved
     del state["config"]["data_rules"], state["config"]["holdout"]
     checkpoints.save(step, state)
-    result = train("munit", folders, run, **small(steps=8))
+    result = train("cyclegan", folders, run, **steady(steps=8))
     assert (result.first_step, result.step, result.config.data_rules) == (6, 8, 1)
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert (config["data_rules"], config["holdout"]) == (1, 0.0)
     with pytest.raises(ValueError, match="data_rules: 1 -> 2"):
-        train("munit", folders, run, **small(steps=9, data_rules=2))
+        train("cyclegan", folders, run, **steady(steps=9, data_rules=2))
 
 
 def test_another_config_is_refused_with_the_difference(run: Path, folders: Path) -> None:
     before = contents(run)
-    other = small(steps=8, learning_rate=0.01, weights={"cycle": 3.0}, log_every=1)
+    other = steady(steps=8, learning_rate=0.01, weights={"cycle": 3.0}, log_every=1)
     with pytest.raises(ValueError, match="another config") as caught:
-        train("munit", folders, run, **other)
+        train("cyclegan", folders, run, **other)
     text = str(caught.value)
-    assert "learning_rate: 0.001 -> 0.01" in text and "weights.cycle: 1.0 -> 3.0" in text
+    assert "learning_rate: 0.001 -> 0.01" in text and "weights.cycle: 10.0 -> 3.0" in text
     assert "steps" not in text and "log_every" not in text, "these may change"
     before.pop(run / ".lock")
     assert {path: contents(run)[path] for path in before} == before
@@ -123,23 +123,23 @@ def test_another_config_is_refused_with_the_difference(run: Path, folders: Path)
 def test_other_images_are_refused(run: Path, data: Path) -> None:
     (data / "trainB" / "0.png").unlink()
     with pytest.raises(ValueError, match=r"images of b: 5 images, \w+ -> 4 images"):
-        train("munit", data, run, **small(steps=8))
+        train("cyclegan", data, run, **steady(steps=8))
 
 
 def test_another_method_is_refused(
     run: Path, folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Other(MUNIT):
+    class Other(CycleGAN):
         pass
 
     monkeypatch.setitem(METHODS, "other", Other)
-    with pytest.raises(ValueError, match="holds a run of munit, not of other"):
-        train("other", folders, run, **small())
+    with pytest.raises(ValueError, match="holds a run of cyclegan, not of other"):
+        train("other", folders, run, **steady())
 
 
 def test_a_second_run_in_the_folder_is_refused(run: Path, folders: Path) -> None:
     with lock(run), pytest.raises(ValueError, match="is in use by process"):
-        train("munit", folders, run, **small(steps=8))
+        train("cyclegan", folders, run, **steady(steps=8))
 
 
 def test_a_torn_newest_checkpoint_is_reported_and_the_one_before_it_used(
@@ -148,7 +148,7 @@ def test_a_torn_newest_checkpoint_is_reported_and_the_one_before_it_used(
     newest = Checkpoints(run, 1).newest_path()
     assert newest
     newest.write_bytes(newest.read_bytes()[:-1000])
-    result = train("munit", folders, run, **small())
+    result = train("cyclegan", folders, run, **steady())
     (warning,) = result.warnings
     assert f"{newest} is incomplete" in warning and "using the checkpoint before it" in warning
     assert result.first_step == 4
@@ -174,8 +174,8 @@ def test_a_run_that_dies_around_its_last_checkpoint_ends_with_its_last_weights(
     with monkeypatch.context() as patched:
         patched.setattr(Checkpoints, "save", die)
         with pytest.raises(Killed):
-            train("munit", folders, tmp_path / "run", **small())
-    assert train("munit", folders, tmp_path / "run", **small()).stopped_by is None
+            train("cyclegan", folders, tmp_path / "run", **steady())
+    assert train("cyclegan", folders, tmp_path / "run", **steady()).stopped_by is None
     compare(finished, tmp_path / "run")
 
 
@@ -188,9 +188,9 @@ def test_what_a_run_leaves(finished: Path) -> None:
     assert environment["versions"]["torch"] == version("torch")
     assert environment.keys() >= {"command", "device", "git", "precision", "processes", "started"}
     settings = yaml.safe_load((finished / "config.yaml").read_text())
-    assert settings.pop("method") == "munit"
-    expected = build(MUNIT.Config, small(), {"domains": "a,b"})
-    assert build(MUNIT.Config, settings) == expected
+    assert settings.pop("method") == "cyclegan"
+    expected = build(CycleGAN.Config, steady(), {"domains": "a,b"})
+    assert build(CycleGAN.Config, settings) == expected
 
 
 def test_the_saved_config_is_a_recipe(finished: Path, folders: Path, tmp_path: Path) -> None:
@@ -258,8 +258,8 @@ def test_unusable_data_is_one_sentence_and_leaves_nothing(
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     damage(data)
     out = tmp_path / "run"
-    arguments = as_arguments(small(**settings))
-    assert main(["train", "munit", "--data", str(data), "--out", str(out), *arguments]) == 2
+    arguments = as_arguments(steady(**settings))
+    assert main(["train", "cyclegan", "--data", str(data), "--out", str(out), *arguments]) == 2
     said = capsys.readouterr().err
     assert said.startswith("crossimage: ") and said.count("\n") == 1 and sentence in said
     assert not out.exists()
@@ -270,7 +270,7 @@ def test_an_unreadable_image_is_skipped_and_named(data: Path, tmp_path: Path) ->
         shutil.copy(data / "trainA" / "0.png", data / "trainA" / f"{number}.png")
     broken = data / "trainA" / "photo [1].png"
     broken.write_bytes((data / "trainA" / "0.png").read_bytes()[:80])
-    (warning,) = train("munit", data, tmp_path / "run", **small()).warnings
+    (warning,) = train("cyclegan", data, tmp_path / "run", **steady()).warnings
     assert "1 unreadable image was skipped" in warning and str(broken) in warning
 
 
@@ -280,7 +280,15 @@ def test_too_many_unreadable_images_end_the_run(
     for name in ("5.png", "6.png"):
         (data / "trainA" / name).write_bytes(b"not an image")
     out = tmp_path / "run"
-    arguments = ["train", "munit", "--data", str(data), "--out", str(out), *as_arguments(small())]
+    arguments = [
+        "train",
+        "cyclegan",
+        "--data",
+        str(data),
+        "--out",
+        str(out),
+        *as_arguments(steady()),
+    ]
     assert main(arguments) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "of 7 images of domain a can't be read" in said

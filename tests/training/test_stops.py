@@ -53,14 +53,14 @@ def test_handlers_are_put_back_and_other_threads_listen_to_nothing() -> None:
 
 
 def test_ctrl_c_leaves_a_sheet_a_model_and_a_checkpoint_of_the_same_step(
-    folders: Path, tmp_path: Path
+    pairs: Path, tmp_path: Path
 ) -> None:
     def interrupt(progress: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
-    settings = small(steps=50, sample_every=100, save_every=100)
+    settings = small("pix2pix", steps=50, sample_every=100, save_every=100)
     with pytest.raises(KeyboardInterrupt):
-        crossimage.train("munit", folders, tmp_path, on_progress=interrupt, **settings)
+        crossimage.train("pix2pix", pairs, tmp_path, on_progress=interrupt, **settings)
     sheets = sorted(path.name for path in (tmp_path / "samples").iterdir())
     assert sheets == ["step-00000000.jpg", "step-00000002.jpg"]
     assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["step-00000002.pt"]
@@ -68,7 +68,7 @@ def test_ctrl_c_leaves_a_sheet_a_model_and_a_checkpoint_of_the_same_step(
 
 
 def test_a_second_ctrl_c_during_the_save_ends_the_run_and_leaves_it_continuable(
-    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = Trainer.save
 
@@ -77,16 +77,16 @@ def test_a_second_ctrl_c_during_the_save_ends_the_run_and_leaves_it_continuable(
             os.kill(os.getpid(), signal.SIGINT)
         real(self, **arguments)
 
-    settings = small(steps=6, save_every=2, log_every=3)
+    settings = small("pix2pix", steps=6, save_every=2, log_every=3)
     with monkeypatch.context() as patched:
         patched.setattr(Trainer, "save", slow)
         with pytest.raises(KeyboardInterrupt):
             crossimage.train(
-                "munit", folders, tmp_path, **settings,
+                "pix2pix", pairs, tmp_path, **settings,
                 on_progress=lambda _: os.kill(os.getpid(), signal.SIGINT),
             )  # fmt: skip
     assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["step-00000002.pt"]
-    assert crossimage.train("munit", folders, tmp_path, **settings).step == 6
+    assert crossimage.train("pix2pix", pairs, tmp_path, **settings).step == 6
 
 
 def test_a_sheet_that_fails_leaves_the_training_as_it_is(

@@ -26,6 +26,8 @@ from crossimage.training.step.stepper import Stepper
 from crossimage.utils.seeds import seed_of
 from tests.conftest import small
 
+pytestmark = pytest.mark.usefixtures("without_sheets")
+
 
 def tiny(**changes: Any) -> dict[str, Any]:
     """Settings of a run of pix2pix, whose steps are the shortest."""
@@ -336,8 +338,8 @@ def test_the_strength_of_augmentation_is_logged_and_rises_with_overfitting(
     def sure(signs: float) -> list[float]:
         monkeypatch.setattr(Augmentation, "take_signs", lambda self: torch.tensor(signs))
         run = tmp_path / str(signs)
-        settings = tiny(steps=12, log_every=2, augment="adaptive", augment_images=200)
-        train("pix2pix", pairs, run, **settings | {"width": 2, "save_every": 12, "batch_size": 16})
+        settings = tiny(steps=24, log_every=4, augment="adaptive", augment_images=200)
+        train("pix2pix", pairs, run, **settings | {"width": 2, "save_every": 24, "batch_size": 16})
         assert float(rows(run)[-1]["augmentation/overfitting"]) > 0
         return [float(row["augmentation/probability"]) for row in rows(run)]
 
@@ -350,7 +352,9 @@ def test_adaptive_augmentation_needs_the_scores_of_real_images(
     pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Augmentation, "note", lambda *_: None)
-    with pytest.raises(ValueError, match="Pix2Pix computes its loss of the disc.* without them; use"):
+    with pytest.raises(
+        ValueError, match="Pix2Pix computes its loss of the disc.* without them; use"
+    ):
         train("pix2pix", pairs, tmp_path / "run", **tiny(augment="adaptive"))
     train("pix2pix", pairs, tmp_path / "fixed", **tiny(augment="color", steps=1))
 

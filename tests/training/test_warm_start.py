@@ -14,7 +14,7 @@ from crossimage.checkpoints.model_file import save_model
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import build
 from crossimage.methods import METHODS
-from crossimage.methods.munit import MUNIT
+from crossimage.methods.cyclegan import CycleGAN
 from crossimage.methods.stargan_v2 import StarGANv2, StarGANv2Config
 from crossimage.training.listener import Listener
 from crossimage.training.run import run_training
@@ -22,24 +22,26 @@ from crossimage.training.warm_start import network_settings
 from tests.conftest import slow_except, small
 from tests.faults.harness import digest
 
+pytestmark = pytest.mark.usefixtures("without_sheets")
+
 
 @pytest.fixture(scope="module")
 def finished(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run; tests that continue it take a copy."""
     out = tmp_path_factory.mktemp("finished") / "run"
-    assert train("munit", folders, out, **small()).stopped_by is None
+    assert train("cyclegan", folders, out, **small("cyclegan")).stopped_by is None
     return out
 
 
 def test_a_start_from_a_model(finished: Path, folders: Path, tmp_path: Path) -> None:
     model = finished / "model.safetensors"
-    still = small(steps=1, learning_rate=0.0)
-    train("munit", folders, tmp_path / "run", **still, init_from=model)
+    still = small("cyclegan", steps=1, learning_rate=0.0)
+    train("cyclegan", folders, tmp_path / "run", **still, init_from=model)
     expected, actual = (
         load_file(run / "model.safetensors") for run in (finished, tmp_path / "run")
     )
     assert digest(expected) == digest(actual)
-    train("munit", folders, tmp_path / "other", **still)
+    train("cyclegan", folders, tmp_path / "other", **still)
     assert digest(load_file(tmp_path / "other" / "model.safetensors")) != digest(expected)
 
 
@@ -48,35 +50,45 @@ def test_a_start_from_another_models_weights_is_refused(
 ) -> None:
     model, out = finished / "model.safetensors", tmp_path / "run"
     with pytest.raises(ValueError, match="has shape .* expected .*leave out the settings"):
-        train("munit", folders, out, **small(width=6), init_from=model)
+        train("cyclegan", folders, out, **small("cyclegan", width=6), init_from=model)
     assert not out.exists()
 
-    class Other(MUNIT):
+    class Other(CycleGAN):
         pass
 
     monkeypatch.setitem(METHODS, "other", Other)
-    with pytest.raises(ValueError, match="holds MUNIT, not Other"):
-        train("other", folders, out, **small(), init_from=model)
+    with pytest.raises(ValueError, match="holds CycleGAN, not Other"):
+        train("other", folders, out, **small("cyclegan"), init_from=model)
     with pytest.raises(FileNotFoundError, match="nowhere"):
-        train("munit", folders, out, **small(), init_from=tmp_path / "nowhere.safetensors")
+        train(
+            "cyclegan",
+            folders,
+            out,
+            **small("cyclegan"),
+            init_from=tmp_path / "nowhere.safetensors",
+        )
     assert not out.exists()
 
 
 def test_a_run_from_a_model_takes_its_networks_but_not_its_schedule(
     folders: Path, tmp_path: Path
 ) -> None:
-    train("munit", folders, tmp_path / "first", **small(steps=2, learning_rate=0.01))
-    plain = {k: v for k, v in small().items() if k in ("resize", "crop", "workers", "precision")}
+    train("cyclegan", folders, tmp_path / "first", **small("cyclegan", steps=2, learning_rate=0.01))
+    plain = {
+        k: v
+        for k, v in small("cyclegan").items()
+        if k in ("resize", "crop", "workers", "precision")
+    }
     few = plain | {"steps": 1, "discriminator": {"width": 6}}
     train(
-        "munit", folders, tmp_path / "second", **few,
+        "cyclegan", folders, tmp_path / "second", **few,
         init_from=tmp_path / "first" / "model.safetensors",
     )  # fmt: skip
     first, second = (crossimage.load(tmp_path / run).config for run in ("first", "second"))
-    assert isinstance(first, MUNIT.Config) and isinstance(second, MUNIT.Config)
+    assert isinstance(first, CycleGAN.Config) and isinstance(second, CycleGAN.Config)
     assert second.width == first.width and second.weights == first.weights
     assert second.discriminator.width == 6 and second.discriminator.layers == 2
-    assert second.learning_rate == 1e-4 and second.batch_size == 1
+    assert second.learning_rate == 2e-4 and second.batch_size == 1
 
 
 class Said(Listener):
@@ -111,7 +123,7 @@ def weights_of(run: Path) -> dict[str, Tensor]:
     return {name: value for name, value in state["method"].items() if name in parameters}
 
 
-@pytest.mark.parametrize("method", slow_except("munit", "dtn", "stargan_v2"))
+@pytest.mark.parametrize("method", slow_except("cyclegan", "dtn", "stargan_v2"))
 def test_a_start_from_a_run_has_the_weights_of_all_its_players(
     method: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
@@ -140,10 +152,10 @@ def test_what_a_start_does_not_find_is_said_to_be_new(
     finished: Path, folders: Path, tmp_path: Path
 ) -> None:
     model = finished / "model.safetensors"
-    sentence = start("munit", folders, tmp_path / "a", model)
+    sentence = start("cyclegan", folders, tmp_path / "a", model)
     assert sentence == f"initialised from {model}: generators; new: discriminators"
-    wider = {"width": 6, "layers": 2, "scales": 2}
-    sentence = start("munit", folders, tmp_path / "b", finished, discriminator=wider)
+    wider = {"width": 6, "layers": 2}
+    sentence = start("cyclegan", folders, tmp_path / "b", finished, discriminator=wider)
     assert sentence.endswith(": generators; new: discriminators (of another shape)")
 
 
@@ -165,7 +177,7 @@ def test_files_of_other_kinds_are_refused_in_a_sentence(
         (finished / "checkpoints", "holds no model.safetensors"),
     ):
         with pytest.raises((ValueError, FileNotFoundError), match=said):
-            start("munit", folders, tmp_path / "out", given)
+            start("cyclegan", folders, tmp_path / "out", given)
     assert not (tmp_path / "out").exists()
 
 

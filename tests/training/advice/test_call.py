@@ -11,7 +11,7 @@ import pytest
 
 import crossimage
 from crossimage.training.advice.call import Call
-from tests.conftest import small
+from tests.conftest import steady
 
 
 def _calls(run: Path) -> dict[str, str]:
@@ -30,8 +30,8 @@ def test_the_calls_of_a_page_can_be_carried_out(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     data = {"A": folders / "trainA", "B": [folders / "trainB"]}
-    stopping: dict[str, Any] = small(steps=3, log_every=1)
-    stopped = crossimage.train("munit", data, "run", on_progress=lambda p: False, **stopping)
+    stopping: dict[str, Any] = steady(steps=3, log_every=1)
+    stopped = crossimage.train("cyclegan", data, "run", on_progress=lambda p: False, **stopping)
     calls = _calls(tmp_path / "run")
     assert stopped.step == 1 and "on_progress=..." in calls["continue it"]
     done = _carry_out(calls["continue it"].replace("on_progress=...", "on_progress=print"))
@@ -48,7 +48,7 @@ def test_a_run_whose_rate_has_fallen_trains_longer_in_another_folder(
     folders: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    crossimage.train("munit", folders, run, **small(steps=1, decay_steps=1))
+    crossimage.train("cyclegan", folders, run, **steady(steps=1, decay_steps=1))
     longer = _calls(run)["train longer"]
     assert f"out='{run}-2'" in longer and f"init_from='{run}'" in longer
 
@@ -57,9 +57,9 @@ def test_an_interrupted_call_says_what_continues_the_run(folders: Path, tmp_path
     def interrupt(_: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
-    settings: dict[str, Any] = small(steps=3, log_every=1)
+    settings: dict[str, Any] = steady(steps=3, log_every=1)
     with pytest.raises(KeyboardInterrupt) as caught:
-        crossimage.train("munit", folders, tmp_path / "run", on_progress=interrupt, **settings)
+        crossimage.train("cyclegan", folders, tmp_path / "run", on_progress=interrupt, **settings)
     said = f"stopped at step 1 and saved; the same call continues {tmp_path / 'run'}"
     assert caught.value.__notes__ == [said]
     assert "on_progress=interrupt" in _calls(tmp_path / "run")["continue it"]

@@ -40,21 +40,25 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
 def test_training_in_a_notebook_shows_a_bar_and_messages(
     shown: Shown, folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    crossimage.train("munit", folders, tmp_path, **small(steps=2, log_every=1, page_every=1))
+    crossimage.train(
+        "cyclegan", folders, tmp_path, **small("cyclegan", steps=2, log_every=1, page_every=1)
+    )
     assert [kind for kind, _ in shown].count("display") == 1 and shown[0][0] == "display"
     first, last = shown[0][1], shown[-1][1]
     assert first["text/plain"] == "step 0/2" and '<progress value="0" max="2"' in first["text/html"]
     assert last["text/plain"].startswith("step 2/2 · ") and 'value="2"' in last["text/html"]
     assert "d/adversarial" in last["text/html"]
     assert any(" left · " in forms["text/plain"] for _, forms in shown[1:-1])
-    assert "training munit on 7 images" in capsys.readouterr().out
+    assert "training cyclegan on 7 images" in capsys.readouterr().out
 
 
 def test_a_callback_takes_the_place_of_the_bar(
     shown: Shown, folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen: list[TrainingProgress] = []
-    crossimage.train("munit", folders, tmp_path, on_progress=seen.append, **small(log_every=1))
+    crossimage.train(
+        "cyclegan", folders, tmp_path, on_progress=seen.append, **small("cyclegan", log_every=1)
+    )
     assert seen and not shown and not capsys.readouterr().out
 
 
@@ -67,7 +71,7 @@ def test_elsewhere_training_prints_nothing(
         ipython.get_ipython = lambda shell=shell: shell  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "IPython", ipython)
         assert not in_notebook()
-    crossimage.train("munit", folders, tmp_path, **small(steps=1))
+    crossimage.train("cyclegan", folders, tmp_path, **small("cyclegan", steps=1))
     assert not capsys.readouterr().out
 
 

@@ -16,7 +16,7 @@ from crossimage.training.listener import Listener
 from crossimage.training.processes import threads as module
 from crossimage.training.processes.threads import RunThreads
 from crossimage.utils.machine import threads as choosing
-from tests.conftest import small
+from tests.conftest import steady
 
 
 class Heard(Listener):
@@ -120,14 +120,14 @@ def test_a_run_stores_its_number_and_is_continued_with_it(
     used: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", used.append)
     run, before = tmp_path / "run", torch.get_num_threads()
-    crossimage.train("munit", folders, run, **small(steps=1, threads=2))
+    crossimage.train("cyclegan", folders, run, **steady(steps=1, threads=2))
     assert 2 in used and used[-1] == before
     assert state_of(run)["threads"] == 2
     assert yaml.safe_load((run / "config.yaml").read_text())["threads"] == 2
     used.clear()
-    assert not crossimage.train("munit", folders, run, **small(steps=2)).warnings
+    assert not crossimage.train("cyclegan", folders, run, **steady(steps=2)).warnings
     assert 2 in used and used[-1] == before and state_of(run)["threads"] == 2
-    changed = crossimage.train("munit", folders, run, **small(steps=3, threads=1))
+    changed = crossimage.train("cyclegan", folders, run, **steady(steps=3, threads=1))
     assert "made with 2 threads and goes on with 1, as set" in changed.warnings[0]
     assert state_of(run)["threads"] == 1
 

@@ -15,6 +15,8 @@ from tests.conftest import slow_except, small
 from tests.faults.harness import compare, finish, start_two, train_command, trained
 from tests.training.schedule.test_timetable import Clock
 
+pytestmark = pytest.mark.usefixtures("without_sheets")
+
 Pace = Callable[[float], None]
 
 
@@ -59,7 +61,7 @@ def data(
     return of_layout.get(METHODS[name].layout, folders)
 
 
-@pytest.mark.parametrize("name", slow_except("munit", "dtn", "srgan"))
+@pytest.mark.parametrize("name", slow_except("cyclegan", "dtn", "srgan"))
 def test_every_method_ends_in_time_with_its_schedule_complete(
     name: str, data: Path, tmp_path: Path, pace: Pace
 ) -> None:
@@ -100,10 +102,12 @@ def test_a_run_of_a_budget_is_the_run_of_the_settings_that_it_records(
 def test_the_same_call_continues_a_run_of_a_budget_whatever_the_speed_now(
     folders: Path, tmp_path: Path, pace: Pace
 ) -> None:
-    settings = {k: v for k, v in small(decay_steps=100, save_every=3).items() if k != "steps"}
+    settings = {
+        k: v for k, v in small("cyclegan", decay_steps=100, save_every=3).items() if k != "steps"
+    }
 
     def call(out: str, **more: Any) -> TrainingResult:
-        return train("munit", folders, tmp_path / out, **settings, **more)
+        return train("cyclegan", folders, tmp_path / out, **settings, **more)
 
     call("whole", budget="100s")
     call("cut", budget="100s", on_progress=stop)
@@ -122,20 +126,20 @@ def test_the_same_call_continues_a_run_of_a_budget_whatever_the_speed_now(
 def test_a_budget_that_is_too_short_is_refused_with_one_that_is_not(
     folders: Path, tmp_path: Path, pace: Pace
 ) -> None:
-    settings = {key: value for key, value in small().items() if key != "steps"}
+    settings = {key: value for key, value in small("cyclegan").items() if key != "steps"}
     with pytest.raises(ValueError, match="a step takes 10 s on this CPU") as caught:
-        train("munit", folders, tmp_path, **settings, budget="15s")
+        train("cyclegan", folders, tmp_path, **settings, budget="15s")
     advised = str(caught.value).rpartition("--budget ")[2]
-    assert train("munit", folders, tmp_path, **settings, budget=advised).step >= 1
+    assert train("cyclegan", folders, tmp_path, **settings, budget=advised).step >= 1
 
 
 def test_a_run_is_finished_in_time_and_a_killed_one_ends_the_same(
     folders: Path, tmp_path: Path, pace: Pace
 ) -> None:
-    settings = small(steps=500, save_every=3, log_every=1, ema_decay=0.9)
+    settings = small("cyclegan", steps=500, save_every=3, log_every=1, ema_decay=0.9)
 
     def call(out: str, **more: Any) -> TrainingResult:
-        return train("munit", folders, tmp_path / out, **settings, **more)
+        return train("cyclegan", folders, tmp_path / out, **settings, **more)
 
     for out in ("whole", "cut"):
         assert call(out, on_progress=stop).step == 1
@@ -154,15 +158,15 @@ def test_a_run_is_finished_in_time_and_a_killed_one_ends_the_same(
 def test_a_plan_is_kept_before_the_first_step_that_follows_it(
     folders: Path, tmp_path: Path, pace: Pace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = small(steps=500)
-    train("munit", folders, tmp_path, **settings, on_progress=stop)
+    settings = small("cyclegan", steps=500)
+    train("cyclegan", folders, tmp_path, **settings, on_progress=stop)
     with monkeypatch.context() as patched:
         patched.setattr("crossimage.training.trainer.Trainer.fit", lambda self: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            train("munit", folders, tmp_path, **settings, finish="100s")
+            train("cyclegan", folders, tmp_path, **settings, finish="100s")
     chosen = lengths_of(tmp_path)
     pace(1.0)
-    assert train("munit", folders, tmp_path, **settings, finish="100s").step == chosen["steps"]
+    assert train("cyclegan", folders, tmp_path, **settings, finish="100s").step == chosen["steps"]
 
 
 @pytest.mark.parametrize(
@@ -180,16 +184,18 @@ def test_a_plan_is_kept_before_the_first_step_that_follows_it(
 def test_times_that_cannot_be_used_are_refused_before_anything_is_written(
     more: dict[str, Any], said: str, folders: Path, tmp_path: Path
 ) -> None:
-    settings = {key: value for key, value in small().items() if key != "steps"}
+    settings = {key: value for key, value in small("cyclegan").items() if key != "steps"}
     with pytest.raises(ValueError, match=said):
-        train("munit", folders, tmp_path / "run", **settings, **more)
+        train("cyclegan", folders, tmp_path / "run", **settings, **more)
     assert not (tmp_path / "run").exists()
 
 
 def test_two_processes_agree_on_the_number_of_steps(folders: Path, tmp_path: Path) -> None:
-    settings = {key: value for key, value in small(decay_steps=3).items() if key != "steps"}
+    settings = {
+        key: value for key, value in small("cyclegan", decay_steps=3).items() if key != "steps"
+    }
     run, said = tmp_path / "two", tmp_path / "said.txt"
-    command = [*train_command(folders, run, settings), "--budget", "100s"]
+    command = [*train_command(folders, run, settings, "cyclegan"), "--budget", "100s"]
     finish(*start_two(command, said, steps_of_ten_seconds))
     chosen = lengths_of(run)
     assert 4 <= chosen["steps"] <= 9 and said.read_text().count("timing some steps") == 1

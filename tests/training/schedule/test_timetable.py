@@ -96,13 +96,13 @@ def checkpoints(run: Path) -> list[int]:
 def test_a_slow_run_shows_and_saves_itself_by_the_clock_and_ends_the_same(
     folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = small("munit", steps=12, keep=99, **LATE)
-    train("munit", folders, tmp_path / "fast", **settings)
+    settings = small("cyclegan", steps=12, keep=99, **LATE)
+    train("cyclegan", folders, tmp_path / "fast", **settings)
     assert sheets(tmp_path / "fast") == [0, 12] and checkpoints(tmp_path / "fast") == [12]
     reports: list[TrainingProgress] = []
     with monkeypatch.context() as patched:
         steps_of_70_seconds(patched)
-        train("munit", folders, tmp_path / "slow", **settings, on_progress=reports.append)
+        train("cyclegan", folders, tmp_path / "slow", **settings, on_progress=reports.append)
     assert sheets(tmp_path / "slow") == [0, 1, 2, 5, 9, 12]
     assert checkpoints(tmp_path / "slow") == [5, 10, 12]
     assert [report.step for report in reports] == [1, 2, 5, 9, 12]
@@ -138,8 +138,8 @@ def clocks_that_differ() -> None:
 
 
 def test_the_first_of_two_processes_decides_by_its_clock(folders: Path, tmp_path: Path) -> None:
-    run, settings = tmp_path / "two", small("munit", steps=12, keep=99, **LATE)
-    command = train_command(folders, run, settings)
+    run, settings = tmp_path / "two", small("cyclegan", steps=12, keep=99, **LATE)
+    command = train_command(folders, run, settings, "cyclegan")
     finish(*start_two(command, tmp_path / "said.txt", clocks_that_differ))
     assert sheets(run) == [0, 1, 2, 5, 9, 12] and checkpoints(run) == [5, 10, 12]
     assert (tmp_path / "said.txt").read_text().count("step 2/12 · ") == 1
