@@ -154,6 +154,7 @@ def _page(examination: Examination) -> str:
     return page_template("doctor.html").render(
         title=f"Data set {Path(report.data).name or report.data}",
         data=report.data,
+        names=[report.data, *(split.domain for split in report.splits)],
         recipe=examination.recipe,
         diagnosis=diagnosis,
         state="stops" if diagnosis.problems else "warns" if diagnosis.warnings else "ready",

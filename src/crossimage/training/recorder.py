@@ -29,6 +29,7 @@ from crossimage.training.tensorboard import Board, quiet_threads
 from crossimage.utils.contact_sheet import Panel, sheet
 from crossimage.utils.files import write_text
 from crossimage.utils.sheet_files import is_spaced, save_sheet
+from crossimage.utils.texts.shown import as_sentence
 
 VALIDATION = "validation"
 """What the figures of evaluations are listed under, as losses are under their player."""
@@ -307,7 +308,7 @@ class Recorder:
 
     def page(self) -> None:
         """Write the run's page."""
-        warnings = {"warnings": " · ".join(self.listener.warnings)}
+        warnings = {"warnings": " · ".join(map(as_sentence, self.listener.warnings))}
         facts = self.facts | (warnings if self.listener.warnings else {})
         with self._accessory("the page index.html"):
             title = self.run.resolve().name

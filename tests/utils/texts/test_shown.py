@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from crossimage.config import Config, build
-from crossimage.utils.texts.shown import cut, shown
+from crossimage.utils.texts.shown import as_sentence, cut, shown
 
 NESTED: list[Any] = []
 NESTED.append(NESTED)
@@ -51,3 +51,19 @@ def test_few_of_many_problems_are_named() -> None:
     with pytest.raises(ValueError, match="and 19995 more") as caught:
         build(Config, {f"key{i}": i for i in range(20_000)}, source="recipe")
     assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("message", "sentence"),
+    [
+        ("held out for sheets: 1 image", "Held out for sheets: 1 image"),
+        ("cats has 12 images", "cats has 12 images"),
+        ("photos/1.png has no partner", "photos/1.png has no partner"),
+        ("report.json is damaged", "report.json is damaged"),
+        ("11 of 12 images are small", "11 of 12 images are small"),
+    ],
+)
+def test_messages_become_sentences_unless_they_begin_with_a_name(
+    message: str, sentence: str
+) -> None:
+    assert as_sentence(message, ["cats", "dogs"]) == sentence

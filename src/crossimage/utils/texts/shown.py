@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 LONGEST = 200
 """Largest number of characters of a value that a message shows."""
@@ -34,6 +35,19 @@ _SHORT = _Short()
 def shown(value: object) -> str:
     """Return the representation of a value, cut after 200 characters."""
     return cut(_SHORT.repr(value))
+
+
+def as_sentence(text: str, names: Iterable[str] = ()) -> str:
+    """Return a message as pages show it: with a capital, unless it begins with a name or path.
+
+    Args:
+        text: The message, as the command line shows it.
+        names: Names that are written as they are, such as those of domains and runs.
+    """
+    word = re.match("[a-z]+(?=[ ,])", text)
+    if not word or any(text.startswith((f"{name} ", f"{name},")) for name in names):
+        return text
+    return text[0].upper() + text[1:]
 
 
 def cut(text: object, longest: int = LONGEST) -> str:
