@@ -187,6 +187,8 @@ def test_command(
         (["{}", "paddin=zero"], "unknown option 'paddin'; did you mean 'padding'?"),
         (["{}", "--fast"], "'--fast' is not understood"),
         (["other.pt"], "there is no other.pt; expected a file"),
+        (["{folder}/model.ckpt-1000"], "this looks like a file of a TensorFlow model"),
+        (["{folder}/model.ckpt-10"], "model.ckpt-10; "),
         ([], "no checkpoint file is given"),
         (["{}", "--config", "missing.yaml"], "missing.yaml"),
     ],
@@ -199,7 +201,10 @@ def test_mistakes_are_one_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "model.safetensors"
+    for suffix in ("index", "data-00000-of-00001"):
+        (tmp_path / f"model.ckpt-1000.{suffix}").write_bytes(b"\0" * 8)
     words = [word.replace("{}", str(checkpoint)) for word in arguments]
+    words = [word.replace("{folder}", str(tmp_path)) for word in words]
     assert main(["import", *words, "--out", str(out)]) == 2
     printed = capsys.readouterr()
     assert message in printed.err
