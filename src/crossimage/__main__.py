@@ -12,14 +12,14 @@ def run() -> int:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.argv[1:2] == ["train"]:
-        from crossimage.training.processes.present import announce
+        from crossimage.training.processes.process_locks import announce
 
         announce()
     from crossimage.cli.app import main
 
     status = main()
-    if status == 0 and (present := sys.modules.get("crossimage.training.processes.present")):
-        present.leave()
+    if status == 0 and (locks := sys.modules.get("crossimage.training.processes.process_locks")):
+        locks.leave()
     return status
 
 

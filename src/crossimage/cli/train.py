@@ -119,7 +119,7 @@ def run_train(arguments: list[str]) -> int:
         check_data(known["data"], moved=bool(run))
         from crossimage.checkpoints.addresses import model_path
         from crossimage.cli.console import ConsoleListener
-        from crossimage.training.processes.lost import tied_together
+        from crossimage.training.processes.watchdog import tied_together
 
         listener = ConsoleListener(["train", *words], folder, more)
         known["devices"] = known["devices"] or 1

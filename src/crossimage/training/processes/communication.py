@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from crossimage.training.processes.lost import CONTINUES, LostProcessError
+from crossimage.training.processes.watchdog import CONTINUES, LostProcessError
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -14,7 +14,7 @@ from lightning_utilities.core import imports
 from packaging.version import Version
 
 from crossimage.training.processes import no_compiler
-from crossimage.training.processes.lost import LostProcessError, tie_to_first, watch_others
+from crossimage.training.processes.watchdog import LostProcessError, tie_to_first, watch_others
 from crossimage.utils.arguments import find_device, has_bf16
 
 

@@ -23,9 +23,9 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
-from crossimage.training.processes.present import (
+from crossimage.training.processes.process_locks import (
     STARTED_BY,
-    Present,
+    LocalProcesses,
     number_here,
     present,
     run_of,
@@ -169,7 +169,7 @@ class _Ties:
                 self.store = self._open_store(first=True)
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def watch_present(self, processes: Present) -> None:
+    def watch_present(self, processes: LocalProcesses) -> None:
         """Watch the others on this machine, which may end before there is a connection."""
         while not self.released.wait(_PAUSE):
             if (number := processes.ended()) is not None:

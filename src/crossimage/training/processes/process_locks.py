@@ -63,7 +63,7 @@ class Lock:
             self.folder.rmdir()  # by the last one
 
 
-class Present:
+class LocalProcesses:
     """The processes of one run on this machine.
 
     Args:
@@ -127,7 +127,7 @@ def leave() -> None:
 
 
 @contextmanager
-def present(number: int, run: str) -> Iterator[Present | None]:
+def present(number: int, run: str) -> Iterator[LocalProcesses | None]:
     """Let the other processes of a run on this machine know of this one; yield what it knows.
 
     Args:
@@ -141,7 +141,7 @@ def present(number: int, run: str) -> Iterator[Present | None]:
         lock = _HELD.get((run, number)) or _hold(run, number)
     except OSError:
         lock = None
-    yield None if lock is None else Present(lock)  # after an error the file stays
+    yield None if lock is None else LocalProcesses(lock)  # after an error the file stays
     if lock is not None:
         _HELD.pop((run, number), None)
         lock.remove()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from crossimage.training.processes import lost
-from crossimage.training.processes.lost import tied_together
+from crossimage.training.processes.watchdog import tied_together
 from tests.faults.harness import PATIENCE, SERVER
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")

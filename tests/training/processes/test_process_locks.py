@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from crossimage.__main__ import run
-from crossimage.training.processes.present import announce, present, run_of
+from crossimage.training.processes.process_locks import announce, present, run_of
 from tests.faults.harness import PATIENCE, SERVER
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs locks of files")
