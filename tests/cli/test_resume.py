@@ -12,10 +12,11 @@ import yaml
 
 from crossimage import train
 from crossimage.cli.app import main
-from tests.conftest import as_arguments, small
+from tests.conftest import as_arguments, steady
 from tests.faults.harness import compare
+from tests.training.schedule.test_timetable import steps_of_70_seconds
 
-SETTINGS: dict[str, Any] = small(steps=6, domains="edges,shoes", ema_decay=0.9)
+SETTINGS: dict[str, Any] = steady(steps=6, domains="edges,shoes", ema_decay=0.9)
 
 
 @pytest.fixture(autouse=True)
@@ -23,24 +24,44 @@ def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "250")
 
 
+def begin(folder: Path, images: Path) -> Path:
+    """Begin a run with relative paths, and stop it after two steps."""
+    shutil.copytree(images, folder / "photos")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        train("cyclegan", "photos", "runs/one", **SETTINGS, on_progress=lambda progress: False)
+    return folder / "runs" / "one"
+
+
 @pytest.fixture
 def run(folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run that was begun with relative paths and stopped after two steps."""
-    (tmp_path / "work").mkdir()
+    """A run that was begun in the working folder and stopped."""
+    run = begin(tmp_path / "work", folders)
     monkeypatch.chdir(tmp_path / "work")
-    shutil.copytree(folders, "photos")
-    train("munit", "photos", "runs/one", **SETTINGS, on_progress=lambda progress: False)
-    return tmp_path / "work" / "runs" / "one"
+    return run
+
+
+@pytest.fixture(scope="module")
+def begun(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Such a run for tests that leave it as it is."""
+    return begin(tmp_path_factory.mktemp("begun") / "work", folders)
+
+
+@pytest.fixture(scope="module")
+def whole(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run that was not stopped."""
+    run = tmp_path_factory.mktemp("whole") / "run"
+    train("cyclegan", folders, run, **SETTINGS)
+    return run
 
 
 @pytest.mark.parametrize("place", [".", "runs", "/"])
 def test_a_run_is_continued_from_any_folder(
-    place: str, run: Path, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: str, run: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(place)
     assert main(["train", "--resume", os.path.relpath(run)]) == 0
-    train("munit", folders, tmp_path / "whole", **SETTINGS)
-    compare(tmp_path / "whole", run)
+    compare(whole, run)
     assert os.path.samefile(os.getcwd(), place if place == "/" else run.parents[1] / place)
 
 
@@ -115,11 +136,16 @@ def test_a_run_that_does_not_tell_where_its_images_are_asks(
     ],
 )
 def test_what_cannot_be_resumed_is_refused_in_a_sentence(
-    arguments: list[str], said: str, run: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    said: str,
+    begun: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(begun.parents[1])
     assert main(["train", *arguments]) == 2
     assert said in capsys.readouterr().err
-    assert sorted(p.name for p in (run / "checkpoints").iterdir()) == ["step-00000002.pt"]
+    assert sorted(p.name for p in (begun / "checkpoints").iterdir()) == ["step-00000002.pt"]
 
 
 def test_what_is_advised_instead_of_resuming_with_other_settings_works(
@@ -136,13 +162,15 @@ def test_what_is_advised_instead_of_resuming_with_other_settings_works(
 
 
 def test_the_command_of_a_budget_is_its_own_continuation(
-    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    settings = {key: value for key, value in small().items() if key != "steps"}
-    words = ["train", "munit", "--data", str(folders), "--out", str(tmp_path / "run")]
-    words += [*as_arguments(settings), "--budget", "8s"]
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    steps_of_70_seconds(monkeypatch)
+    settings = {key: value for key, value in steady().items() if key != "steps"}
+    words = ["train", "cyclegan", "--data", str(folders), "--out", str(tmp_path / "run")]
+    words += [*as_arguments(settings), "--budget", "10m"]
     assert main(words) == 0
     said = capsys.readouterr().out
-    assert "--budget 8s: timing some steps" in said and "train longer:" in said
+    assert "--budget 10m: timing some steps" in said and "train longer:" in said
     assert main(words) == 0
     assert "has finished its" in capsys.readouterr().out

@@ -18,14 +18,14 @@ from crossimage.training.tensorboard import Board
 from tests.conftest import slow, small
 from tests.faults.harness import await_saves, start, train_command, trained
 
-SETTINGS = small(sample_every=2, page_every=2)
+SETTINGS = small("pix2pix", decay_steps=0, sample_every=2, page_every=2)
 
 
 @pytest.fixture(scope="module")
-def whole(folders, tmp_path_factory):
+def whole(pairs, tmp_path_factory):
     """A run that nothing has disturbed."""
     out = tmp_path_factory.mktemp("whole") / "run"
-    crossimage.train("munit", data=folders, out=out, **SETTINGS)
+    crossimage.train("pix2pix", data=pairs, out=out, **SETTINGS)
     return trained(out)
 
 
@@ -46,7 +46,7 @@ WRITERS = [
     "number", [errno.ENOSPC, slow(errno.EIO), slow(errno.EROFS), slow(errno.ESTALE), None]
 )
 def test_a_failing_writer_is_told_once(
-    owner, writer, name, number, folders, tmp_path, whole, monkeypatch
+    owner, writer, name, number, pairs, tmp_path, whole, monkeypatch
 ):
     error = OSError(number, os.strerror(number)) if number else LookupError("never seen before")
     reason = os.strerror(number) if number else "LookupError: never seen before"
@@ -56,7 +56,7 @@ def test_a_failing_writer_is_told_once(
 
     with monkeypatch.context() as patched:
         patched.setattr(owner, writer, fail)
-        result = crossimage.train("munit", data=folders, out=tmp_path, **SETTINGS)
+        result = crossimage.train("pix2pix", data=pairs, out=tmp_path, **SETTINGS)
     (warning,) = result.warnings
     assert warning.startswith(f"{name} can't be written in {tmp_path} ({reason})")
     assert result.step == 6 and trained(tmp_path) == whole
@@ -64,7 +64,7 @@ def test_a_failing_writer_is_told_once(
         assert reason in (tmp_path / "index.html").read_text()
 
 
-def test_folders_that_are_deleted_meanwhile_are_made_anew(folders, tmp_path, whole):
+def test_folders_that_are_deleted_meanwhile_are_made_anew(pairs, tmp_path, whole):
     def delete(progress):
         for name in ("samples", "logs"):
             shutil.rmtree(tmp_path / name)
@@ -72,21 +72,21 @@ def test_folders_that_are_deleted_meanwhile_are_made_anew(folders, tmp_path, who
         (tmp_path / "index.html").unlink()
 
     settings = SETTINGS | {"sample_every": 1}
-    result = crossimage.train("munit", data=folders, out=tmp_path, on_progress=delete, **settings)
+    result = crossimage.train("pix2pix", data=pairs, out=tmp_path, on_progress=delete, **settings)
     assert result.warnings == () and trained(tmp_path)["method"] == whole["method"]
     assert [sheet.name for sheet in result.sample_sheets] == ["step-00000006.jpg"]
     assert list((tmp_path / "logs").iterdir()) and result.page_path.is_file()
 
 
 @pytest.mark.parametrize("name", ["index.html", "metrics.csv", "samples", "logs"])
-def test_what_stands_where_a_file_belongs_stays(name, folders, tmp_path, whole):
+def test_what_stands_where_a_file_belongs_stays(name, pairs, tmp_path, whole):
     foreign = tmp_path / name
     if "." in name:
         foreign.mkdir(parents=True)
         (foreign / "mine.txt").write_text("mine")
     else:
         foreign.write_text("mine")
-    result = crossimage.train("munit", data=folders, out=tmp_path, **SETTINGS)
+    result = crossimage.train("pix2pix", data=pairs, out=tmp_path, **SETTINGS)
     assert len(result.warnings) == 1 and trained(tmp_path) == whole
     mine = foreign / "mine.txt" if "." in name else foreign
     assert mine.read_text() == "mine"
@@ -115,7 +115,7 @@ SPREADSHEETS = {
 @pytest.mark.parametrize("kind", SPREADSHEETS)
 @pytest.mark.parametrize("running", [False, True])
 def test_a_table_that_a_spreadsheet_has_saved_is_used_or_kept(
-    kind, running, folders, tmp_path, whole
+    kind, running, pairs, tmp_path, whole
 ):
     spoil, foreign = SPREADSHEETS[kind]
     table, aside = tmp_path / "metrics.csv", tmp_path / "metrics-1.csv"
@@ -127,13 +127,13 @@ def test_a_table_that_a_spreadsheet_has_saved_is_used_or_kept(
             table.write_bytes(text.encode())
             saved.append(text)
 
-    settings = {"data": folders, "out": tmp_path}
+    settings = {"data": pairs, "out": tmp_path}
     if running:
-        result = crossimage.train("munit", on_progress=save, **settings, **SETTINGS)
+        result = crossimage.train("pix2pix", on_progress=save, **settings, **SETTINGS)
     else:
-        crossimage.train("munit", **settings, **SETTINGS | {"steps": 2})
+        crossimage.train("pix2pix", **settings, **SETTINGS | {"steps": 2})
         save()
-        result = crossimage.train("munit", **settings, **SETTINGS)
+        result = crossimage.train("pix2pix", **settings, **SETTINGS)
     assert result.step == 6 and trained(tmp_path) == whole
     if aside.exists():
         (warning,) = result.warnings
@@ -183,9 +183,9 @@ def no_streams():
 
 
 @pytest.mark.parametrize("gone", [closed_pipe, closed_terminal, full_disk, no_streams])
-def test_a_run_whose_output_nobody_reads_goes_on(gone, folders, tmp_path, whole):
+def test_a_run_whose_output_nobody_reads_goes_on(gone, pairs, tmp_path, whole):
     said = tmp_path / "said.txt"
-    process = start(train_command(folders, tmp_path / "run", SETTINGS), said, prepare=gone)
+    process = start(train_command(pairs, tmp_path / "run", SETTINGS, "pix2pix"), said, prepare=gone)
     process.join(60)
     assert process.exitcode == 0 and trained(tmp_path / "run") == whole
     page = (tmp_path / "run" / "index.html").read_text()
@@ -195,9 +195,9 @@ def test_a_run_whose_output_nobody_reads_goes_on(gone, folders, tmp_path, whole)
         assert said.read_text().count("No space left on device") == 1
 
 
-def test_a_reader_that_has_seen_enough_does_not_end_the_run(folders, tmp_path, whole):
+def test_a_reader_that_has_seen_enough_does_not_end_the_run(pairs, tmp_path, whole):
     command = [sys.executable, "-m", "crossimage"]
-    command += train_command(folders, tmp_path / "run", SETTINGS)
+    command += train_command(pairs, tmp_path / "run", SETTINGS, "pix2pix")
     errors = tmp_path / "errors.txt"
     with open(errors, "w") as stderr:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr)
@@ -209,11 +209,11 @@ def test_a_reader_that_has_seen_enough_does_not_end_the_run(folders, tmp_path, w
 
 
 def test_a_terminal_that_is_closed_under_the_progress_bar_does_not_end_the_run(
-    folders, tmp_path, whole
+    pairs, tmp_path, whole
 ):
     window, terminal = pty.openpty()
     command = [sys.executable, "-m", "crossimage"]
-    command += train_command(folders, tmp_path / "run", SETTINGS)
+    command += train_command(pairs, tmp_path / "run", SETTINGS, "pix2pix")
     process = subprocess.Popen(
         command, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True
     )
@@ -230,9 +230,9 @@ def ignore_hangups():
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
-def test_a_signal_that_was_ignored_at_the_start_stays_ignored(folders, tmp_path, whole):
+def test_a_signal_that_was_ignored_at_the_start_stays_ignored(pairs, tmp_path, whole):
     out = tmp_path / "run"
-    process = start(train_command(folders, out, SETTINGS), prepare=ignore_hangups)
+    process = start(train_command(pairs, out, SETTINGS, "pix2pix"), prepare=ignore_hangups)
     await_saves(out / "checkpoints", 1, process.is_alive)
     while process.is_alive():
         os.kill(process.pid, signal.SIGHUP)
@@ -241,9 +241,7 @@ def test_a_signal_that_was_ignored_at_the_start_stays_ignored(folders, tmp_path,
     assert process.exitcode == 0 and trained(out) == whole
 
 
-def test_a_file_system_that_flushes_no_folders_is_good_enough(
-    folders, tmp_path, whole, monkeypatch
-):
+def test_a_file_system_that_flushes_no_folders_is_good_enough(pairs, tmp_path, whole, monkeypatch):
     for number in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
 
         def refuse(handle, number=number):
@@ -251,24 +249,24 @@ def test_a_file_system_that_flushes_no_folders_is_good_enough(
 
         monkeypatch.setattr(os, "fsync", refuse)
         run = tmp_path / str(number)
-        assert crossimage.train("munit", data=folders, out=run, **SETTINGS).warnings == ()
+        assert crossimage.train("pix2pix", data=pairs, out=run, **SETTINGS).warnings == ()
         assert trained(run) == whole
 
 
-def test_a_disk_that_fails_to_flush_a_checkpoint_stops_the_run(folders, tmp_path, monkeypatch):
+def test_a_disk_that_fails_to_flush_a_checkpoint_stops_the_run(pairs, tmp_path, monkeypatch):
     def fail(handle):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(ValueError, match=r"cannot write .*: Input/output error.* same command"):
-        crossimage.train("munit", data=folders, out=tmp_path / "run", **SETTINGS)
+        crossimage.train("pix2pix", data=pairs, out=tmp_path / "run", **SETTINGS)
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP])
-def test_a_file_system_without_locks_is_one_sentence(folders, tmp_path, monkeypatch, number):
+def test_a_file_system_without_locks_is_one_sentence(pairs, tmp_path, monkeypatch, number):
     def refuse(*_):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("portalocker.portalocker.LOCKER", refuse)
     with pytest.raises(ValueError, match="choose an --out on another file system"):
-        crossimage.train("munit", data=folders, out=tmp_path / "run", **SETTINGS)
+        crossimage.train("pix2pix", data=pairs, out=tmp_path / "run", **SETTINGS)
