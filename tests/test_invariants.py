@@ -149,6 +149,7 @@ def test_only_the_players_that_translate_are_built_for_inference(name: str, data
 
 
 @every_method
+@pytest.mark.usefixtures("without_sheets")
 def test_two_micro_batches_are_one_batch(name: str, data: Path, tmp_path: Path) -> None:
     method, _ = networks(name, data)
     if any(isinstance(layer, BatchNorm | Dropout) for layer in method.modules()):
@@ -231,6 +232,7 @@ def test_augmentation_changes_what_discriminators_see_and_nothing_else(
 
 
 @every_method
+@pytest.mark.usefixtures("without_sheets")
 def test_two_micro_batches_are_one_batch_when_they_are_augmented(
     name: str, data: Path, tmp_path: Path
 ) -> None:
@@ -246,6 +248,7 @@ def test_two_micro_batches_are_one_batch_when_they_are_augmented(
 
 
 @every_method
+@pytest.mark.usefixtures("without_sheets")
 def test_a_continued_run_has_the_strength_of_augmentation_that_it_had(
     name: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -369,6 +372,7 @@ def norms(name: str) -> dict[str, Any]:
 
 @every_method
 @pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.usefixtures("without_sheets")
 def test_a_bad_image_leaves_no_trace(
     name: str, accumulate: int, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -389,6 +393,7 @@ def test_a_bad_image_leaves_no_trace(
 
 
 @every_method
+@pytest.mark.usefixtures("without_sheets")
 def test_a_bad_loss_stops_its_player_alone(
     name: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -405,6 +410,7 @@ def test_a_bad_loss_stops_its_player_alone(
 
 
 @pytest.mark.parametrize("name", slow_except("munit", "pix2pix", "stargan"))
+@pytest.mark.usefixtures("without_sheets")
 def test_a_run_continued_around_bad_images_is_the_uninterrupted_one(
     name: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -440,6 +446,7 @@ def test_constant_images_are_trained_on(
 
 
 @every_method
+@pytest.mark.usefixtures("without_sheets")
 def test_a_model_translates_the_same_when_it_is_loaded(
     name: str, data: Path, tmp_path: Path
 ) -> None:
