@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crossimage.training.processes import lost
+from crossimage.training.processes import watchdog
 from crossimage.training.processes.watchdog import tied_together
 from tests.faults.harness import PATIENCE, SERVER
 
@@ -26,9 +26,9 @@ def work(rank: int, port: int, folder: Path, seconds: float, say: float, grace: 
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2",
         "LOCAL_WORLD_SIZE": "2", "LOCAL_RANK": str(rank),
     }  # fmt: skip
-    lost._GRACE, lost._SAY = grace, say
+    watchdog._GRACE, watchdog._SAY = grace, say
     with tied_together(2):
-        while not lost._CONNECTIONS or rank == 0 and len(lost._CONNECTIONS) < 2:
+        while not watchdog._CONNECTIONS or rank == 0 and len(watchdog._CONNECTIONS) < 2:
             time.sleep(0.01)
         if os.fork() == 0:
             time.sleep(20)  # as a loader process, which does not see its parent die
@@ -117,4 +117,4 @@ def test_a_missing_process_is_waited_for_by_name(tmp_path: Path) -> None:
 def test_a_single_process_is_tied_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MASTER_ADDR", raising=False)
     with tied_together(1):
-        assert not lost._CONNECTIONS
+        assert not watchdog._CONNECTIONS
