@@ -75,7 +75,7 @@ def test_of_pairs_the_half_of_the_source_domain_is_translated(
     ]
     side, name = ("left", "red") if to == "blue" else ("right", "blue")
     assert report.notes == [
-        f"2 inputs: only the {side} half, {name}, is used, as of side-by-side pairs; half=whole "
+        f"2 inputs: only the {side} half, {name}, is used, as of side-by-side pairs; --half whole "
         f"uses all of it ({inputs[0]})"
     ]
 
@@ -111,7 +111,7 @@ def test_odd_widths_have_no_halves(tmp_path: Path, width: int) -> None:
         report = of_pairs().translate_files(tmp_path / "in", tmp_path / "out", "blue", **options)
         ((path, reason),) = report.skipped
         assert path == odd and f"odd.png is {width} pixels wide, an odd number" in reason
-        assert reason.endswith("half=whole uses all of it")
+        assert reason.endswith("--half whole uses all of it")
     report = of_pairs().translate_files(odd, tmp_path / "out", "blue", half="whole")
     assert shown(report.written[0])[0] == (width, 32) and not report.notes
 

@@ -83,22 +83,22 @@ class HalfRule:
             if self._may_be_pairs and not self._quiet and width == 2 * height:
                 return UsedHalf(
                     "whole",
-                    "twice as wide as high, like a side-by-side pair, but used whole; half=left or "
-                    "half=right uses one half",
+                    "twice as wide as high, like a side-by-side pair, but used whole; --half left "
+                    "or --half right uses one half",
                 )
             return UsedHalf("whole")
         if has_shape_of(width, height, self._aspect):
             return UsedHalf(
                 self._half,
                 f"only the {self._half} half, {self._domain}, is used, as of side-by-side pairs; "
-                "half=whole uses all of it",
+                "--half whole uses all of it",
             )
         if self._quiet:
             return UsedHalf("whole")
         return UsedHalf(
             "whole",
             "used whole, not having the shape of the side-by-side pairs that the model was trained "
-            "on; half=left or half=right uses one half",
+            "on; --half left or --half right uses one half",
         )
 
     def part_of(self, file: ImageFile) -> Half:
@@ -122,7 +122,7 @@ class HalfRule:
         if image.shape[-1] % 2:
             raise ImageError(
                 f"{name} is {image.shape[-1]} pixels wide, an odd number, so it has no two halves; "
-                "expected a side-by-side pair; half=whole uses all of it"
+                "expected a side-by-side pair; --half whole uses all of it"
             )
         return half_of(image, 0 if half == "left" else 1)
 
