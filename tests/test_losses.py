@@ -8,6 +8,7 @@ from crossimage.losses import (
     generator_loss,
     gradient_penalty,
     ink_l1_loss,
+    l1_loss,
     patch_nce,
     perceptual_distance,
     total_variation,
@@ -105,6 +106,17 @@ def test_focal_loss_hardly_counts_what_is_recognised() -> None:
     p = logits.softmax(1)[:, 0]
     torch.testing.assert_close(focal_loss(logits, classes), (-((1 - p) ** 2) * p.log()).mean())
     assert focal_loss(logits[1:], classes[1:]) < 1e-9 < focal_loss(logits[:1], classes[:1])
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_l1_keeps_full_precision_and_the_memory_layout_of_the_maps(layout) -> None:
+    x = torch.randn(2, 5, 4, 3).bfloat16().to(memory_format=layout).requires_grad_()
+    target = torch.randn(2, 5, 4, 3)
+    torch.testing.assert_close(l1_loss(x, target), F.l1_loss(x.float(), target))
+    (gradient,) = torch.autograd.grad(l1_loss(x, target), x)
+    (expected,) = torch.autograd.grad(F.l1_loss(x.float(), target), x)
+    torch.testing.assert_close(gradient, expected)
+    assert gradient.is_contiguous(memory_format=layout)
 
 
 def test_ink_counts_however_thin_its_lines_are() -> None:

@@ -87,6 +87,23 @@ def generator_loss(fake: Sequence[Tensor], kind: Adversarial | Literal["minimax"
     return total
 
 
+def l1_loss(x: Tensor, target: Tensor) -> Tensor:
+    """Compute the mean absolute difference, whose gradient has the memory layout of ``x``.
+
+    That of a mean is written in contiguous memory, and so are then all sums that it is part of.
+
+    Args:
+        x: Images or feature maps.
+        target: Values of the same shape.
+
+    Returns:
+        A scalar, computed at least in fp32.
+    """
+    wide = torch.promote_types(x.dtype, torch.float32)
+    difference = x.to(wide) - target.to(wide)
+    return difference.abs().sum() / difference.numel()
+
+
 def gradient_penalty(
     discriminate: Callable[[Tensor], Sequence[Tensor]], real: Tensor, fake: Tensor, mix: Tensor
 ) -> Tensor:

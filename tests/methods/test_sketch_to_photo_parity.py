@@ -27,8 +27,8 @@ class Given:
         return self.values if shape else self.values[:, 0]
 
 
-def close(found: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(found, expected.reshape(found.shape), rtol=1e-4, atol=1e-4)
+def close(found: Tensor, expected: Tensor, tolerance: float = 1e-4) -> None:
+    torch.testing.assert_close(found, expected.reshape(found.shape), rtol=tolerance, atol=tolerance)
 
 
 def norm_of(method: SketchToPhoto, update: Update, *networks: torch.nn.Module) -> list[Tensor]:
@@ -134,4 +134,6 @@ def test_every_term_and_gradient_of_the_second_stage(
         close(weight * decoder.losses[ours], colours[f"{kind}_loss_{theirs}"])
     close(discriminator.losses["adversarial"], colours[f"{kind}_loss_D"])
     (norm,) = norm_of(method, decoder, method.color)
-    close(norm, colours[f"{kind}_grad"])
+    # one norm of the official code, made in fp32, is 1.4e-4 off from that in fp64; with some
+    # processors ours shares its rounding, with others it is that in fp64
+    close(norm, colours[f"{kind}_grad"], 3e-4)

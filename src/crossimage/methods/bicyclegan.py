@@ -34,7 +34,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.functional import l1_loss
 
 from crossimage.config import (
     Depth,
@@ -46,7 +45,7 @@ from crossimage.config import (
     micro_batch_size,
     settings,
 )
-from crossimage.losses import discriminator_loss, generator_loss
+from crossimage.losses import discriminator_loss, generator_loss, l1_loss
 from crossimage.methods.base import Batch, Method, Noise, Update, repeat_per_style
 from crossimage.methods.settings import PatchShape, Schedule256, check_images
 from crossimage.networks.discriminators import score_real_and_fake

@@ -27,7 +27,6 @@ from dataclasses import field
 from typing import Literal
 
 from torch import Tensor, nn
-from torch.nn.functional import l1_loss
 
 from crossimage.config import (
     DepthOrZero,
@@ -39,7 +38,7 @@ from crossimage.config import (
     WidthOrZero,
     settings,
 )
-from crossimage.losses import discriminator_loss, generator_loss
+from crossimage.losses import discriminator_loss, generator_loss, l1_loss
 from crossimage.methods.base import Batch, Method, Noise, Update, repeat_per_style
 from crossimage.methods.settings import PatchShape, Schedule256, check_images
 from crossimage.networks.discriminators import score_real_and_fake

@@ -32,7 +32,6 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import l1_loss
 
 from crossimage.config import (
     Channels,
@@ -49,7 +48,7 @@ from crossimage.config import (
     settings,
 )
 from crossimage.labels import Labels, ReferencesConfig
-from crossimage.losses import discriminator_loss, generator_loss, r1_penalty
+from crossimage.losses import discriminator_loss, generator_loss, l1_loss, r1_penalty
 from crossimage.methods.base import Batch, Method, Noise, Update, repeat_per_style
 from crossimage.methods.optimizers import Optimizer, RMSprop
 from crossimage.methods.settings import check_crop

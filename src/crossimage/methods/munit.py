@@ -29,7 +29,6 @@ from dataclasses import field
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import l1_loss
 
 from crossimage.config import (
     HalvingsOrZero,
@@ -43,6 +42,7 @@ from crossimage.losses import (
     generator_loss,
     gradient_penalty,
     ink_l1_loss,
+    l1_loss,
     perceptual_distance,
 )
 from crossimage.methods.base import Batch, Method, Noise, Update, repeat_per_style

@@ -27,7 +27,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import l1_loss
 
 from crossimage.config import (
     DepthOrZero,
@@ -38,7 +37,7 @@ from crossimage.config import (
     WidthOrZero,
     settings,
 )
-from crossimage.losses import discriminator_loss, generator_loss
+from crossimage.losses import discriminator_loss, generator_loss, l1_loss
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import PatchShape, Schedule256, check_images
 from crossimage.networks.color_spaces import lab_to_rgb, rgb_to_lab

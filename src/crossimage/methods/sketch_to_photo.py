@@ -40,7 +40,6 @@ from typing import ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import l1_loss
 
 from crossimage.config import (
     Channels,
@@ -59,7 +58,7 @@ from crossimage.config import (
     Width,
     settings,
 )
-from crossimage.losses import discriminator_loss, generator_loss
+from crossimage.losses import discriminator_loss, generator_loss, l1_loss
 from crossimage.methods.base import Batch, Method, Noise, Update, repeat_per_style
 from crossimage.methods.settings import PatchShape, check_images
 from crossimage.networks.discriminators import score_real_and_fake

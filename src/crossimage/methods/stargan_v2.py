@@ -35,7 +35,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import l1_loss, one_hot
+from torch.nn.functional import one_hot
 
 from crossimage.config import (
     Betas,
@@ -53,7 +53,7 @@ from crossimage.config import (
     settings,
 )
 from crossimage.labels import Labels, ReferencesConfig
-from crossimage.losses import discriminator_loss, generator_loss, r1_penalty
+from crossimage.losses import discriminator_loss, generator_loss, l1_loss, r1_penalty
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.optimizers import Adam, Optimizer
 from crossimage.networks.layers.blocks import initialise

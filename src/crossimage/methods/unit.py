@@ -37,7 +37,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import l1_loss
 
 from crossimage.config import (
     DepthOrZero,
@@ -45,7 +44,7 @@ from crossimage.config import (
     NonNegativeFloat,
     settings,
 )
-from crossimage.losses import discriminator_loss, generator_loss, perceptual_distance
+from crossimage.losses import discriminator_loss, generator_loss, l1_loss, perceptual_distance
 from crossimage.methods.base import Batch, Method, Noise, Update
 from crossimage.methods.settings import AutoEncoderConfig, check_images, check_perceptual
 from crossimage.networks.autoencoders import ContentEncoder, Decoder

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from crossimage.networks.layers.activations import ReLU
 from crossimage.networks.layers.blocks import BatchNorm
 
 _WIDEST = 8  # times the width
@@ -58,7 +59,7 @@ class VectorGenerator(nn.Module):
 
 
 def _normed(conv: nn.ConvTranspose2d) -> list[nn.Module]:
-    return [conv, BatchNorm(conv.out_channels), nn.ReLU(inplace=True)]
+    return [conv, BatchNorm(conv.out_channels), ReLU()]
 
 
 class ImageDiscriminator(nn.Module):

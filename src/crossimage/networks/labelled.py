@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from crossimage.networks.generators import with_code
+from crossimage.networks.layers.activations import ReLU
 from crossimage.networks.layers.convolution import BottleneckConv2d, PaddedConv2d
 from crossimage.networks.layers.normalisation import AffineInstanceNorm
 
@@ -85,7 +86,7 @@ class _NormedConv(nn.Sequential):
         super().__init__()
         self.conv = conv
         self.norm = AffineInstanceNorm(conv.out_channels)
-        self.activation = nn.ReLU(inplace=True) if activation else nn.Identity()
+        self.activation = ReLU() if activation else nn.Identity()
 
 
 class _Residual(nn.Module):

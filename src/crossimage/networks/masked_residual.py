@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized
 
+from crossimage.networks.layers.activations import PReLU
 from crossimage.networks.layers.blocks import BatchNorm
-from crossimage.networks.layers.prelu import PReLU
 
 HALVINGS = 5
 """Halvings of the resolution in the generator."""

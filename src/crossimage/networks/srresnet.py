@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from crossimage.networks.layers.activations import PReLU
 from crossimage.networks.layers.blocks import ConvBlock, ResidualBlock
 from crossimage.networks.layers.convolution import PaddedConv2d
-from crossimage.networks.layers.prelu import PReLU
 
 
 class SRResNet(nn.Module):

@@ -1,8 +1,9 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
-from crossimage.networks.layers.blocks import ConvBlock, ResidualBlock, initialise
+from crossimage.networks.layers.blocks import BatchNorm, ConvBlock, ResidualBlock, initialise
 from crossimage.networks.layers.blur import Blur
 
 
@@ -38,6 +39,17 @@ def test_initialisations_have_the_published_spread() -> None:
     initialise(conv, "gaussian")
     assert conv.weight.std().item() == pytest.approx(0.02, rel=0.02)
     assert not conv.bias.any()
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_batch_norm_beside_a_skip_connection_has_the_gradients_of_pytorch(layout) -> None:
+    found = []
+    for norm in (BatchNorm(3), nn.BatchNorm2d(3)):
+        torch.manual_seed(0)
+        x = torch.randn(2, 3, 4, 5).to(memory_format=layout).requires_grad_()
+        joined = torch.cat([x, F.leaky_relu(norm(x), 0.2, inplace=True)], 1)
+        found.append(torch.autograd.grad((joined * torch.randn(2, 6, 4, 5)).sum(), x)[0])
+    torch.testing.assert_close(*found)
 
 
 @pytest.mark.parametrize("size", [(2, 2), (7, 8), (16, 5)])

@@ -103,3 +103,15 @@ def test_weights_of_products_stay_contiguous_and_all_others_do_not() -> None:
     assert heavy.weight.is_contiguous() and torch.equal(heavy.weight, before)
     for layer in (light, other):
         assert layer.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("sides", [(1, 1, 1, 1), (3, 3, 3, 3), (2, 1, 0, 3)])
+def test_large_reflections_in_half_precision_have_the_gradients_of_pytorch(sides) -> None:
+    x = torch.randn(2, 64, 96, 97).bfloat16().to(memory_format=torch.channels_last)
+    x.requires_grad_()
+    found, expected = padded(x, sides, "reflect"), F.pad(x.double(), sides, "reflect")
+    torch.testing.assert_close(found.double(), expected)
+    gradient = torch.randn(expected.shape).bfloat16().double()
+    (found,) = torch.autograd.grad(found, x, gradient.bfloat16())
+    (expected,) = torch.autograd.grad(expected, x, gradient)
+    torch.testing.assert_close(found, expected, atol=0.05, rtol=0.02)

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from crossimage.inference.strips.maps import Reach
 from crossimage.networks.color_spaces import lab_to_rgb, rgb_to_lab
+from crossimage.networks.layers.activations import PReLU, ReLU
 from crossimage.networks.layers.blocks import BatchNorm, Dropout
 from crossimage.networks.layers.blur import Blur
 from crossimage.networks.layers.normalisation import (
@@ -21,7 +22,6 @@ from crossimage.networks.layers.normalisation import (
     adaptive_instance_norm,
     instance_norm,
 )
-from crossimage.networks.layers.prelu import PReLU
 from crossimage.networks.layers.upsampling import UpsampledConv
 from crossimage.networks.masked_residual import ClassBatchNorm
 from crossimage.networks.pretrained import with_statistics
@@ -40,8 +40,8 @@ _OTHER_NORMS = (nn.GroupNorm, nn.LayerNorm, nn.modules.batchnorm._NormBase)
 _NORM_FUNCTIONS = (instance_norm, adaptive_instance_norm, with_statistics, F.instance_norm)
 
 _LAYERS = (
-    *_NORMS, BatchNorm, ClassBatchNorm, Dropout, PReLU, Blur, Blur4, UpsampledConv, nn.Conv2d,
-    nn.ConvTranspose2d,
+    *_NORMS, BatchNorm, ClassBatchNorm, Dropout, ReLU, PReLU, Blur, Blur4, UpsampledConv,
+    nn.Conv2d, nn.ConvTranspose2d,
 )  # fmt: skip
 
 _POINTWISE_MODULES = (

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
+from crossimage.networks.layers.activations import PReLU, ReLU
 from crossimage.networks.layers.blur import Blur
 from crossimage.networks.layers.convolution import PaddedConv2d
 from crossimage.networks.layers.normalisation import (
@@ -16,8 +18,8 @@ from crossimage.networks.layers.normalisation import (
     LayerNorm,
     adaptive_instance_norm,
     instance_norm,
+    layout_of,
 )
-from crossimage.networks.layers.prelu import PReLU
 
 NormName = Literal["none", "instance", "affine_instance", "layer", "batch"]
 ActivationName = Literal["none", "relu", "lrelu", "prelu", "selu", "tanh"]
@@ -40,7 +42,14 @@ class BatchNorm(nn.BatchNorm2d):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (N, C, H, W)."""
         if self.training or self.test_mode == "eval":
-            return super().forward(x)
+            y = super().forward(x)
+            if y.requires_grad and y.device.type == "cpu" and not torch.compiler.is_compiling():
+                # a part of a larger gradient, as that of a skip connection, takes 30 times as long
+                layout = layout_of(y)
+                y.register_hook(  # type: ignore[no-untyped-call]
+                    lambda gradient: gradient.contiguous(memory_format=layout)
+                )
+            return y
         samples = x.shape[0], -1
         return instance_norm(x, self.weight.expand(samples), self.bias.expand(samples), self.eps)
 
@@ -94,7 +103,7 @@ def activation_layer(name: ActivationName) -> nn.Module:
         case "none":
             return nn.Identity()
         case "relu":
-            return nn.ReLU(inplace=True)
+            return ReLU()
         case "lrelu":
             return nn.LeakyReLU(0.2, inplace=True)
         case "prelu":

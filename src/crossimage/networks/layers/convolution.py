@@ -8,6 +8,7 @@ kernels as to write it, and even longer for second derivatives; matrix products 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,9 @@ from crossimage.networks.layers.plain import is_plain
 from crossimage.networks.layers.prepared import prepared
 from crossimage.networks.layers.saving import matrix_of, recomputing
 from crossimage.networks.layers.winograd import is_winograd, transformed, winograd_conv
+
+_LARGE = 2**20
+"""Values of maps from which on PyTorch's gradient of their reflection takes longer than ours."""
 
 _PIXELS, _WEIGHTS, _HEAVY = 256, 2**18, 2**21
 """A matrix product is faster up to this many pixels per batch and from this many weights. From the
@@ -60,7 +64,49 @@ def arrange(networks: nn.Module) -> None:
 def padded(x: Tensor, sides: Sequence[int], mode: str) -> Tensor:
     """Pad by ``torch.nn.functional.pad`` in the precision of the input."""
     with torch.autocast(x.device.type, enabled=False):
+        if mode == "reflect" and _has_slow_gradient(x):
+            y: Tensor = _Reflected.apply(x, tuple(sides))
+            return y
         return F.pad(x, sides, mode)
+
+
+def _has_slow_gradient(x: Tensor) -> bool:
+    """Return whether PyTorch takes three times as long as :class:`_Reflected` for the gradient."""
+    large = x.device.type == "cpu" and x.dtype.itemsize == 2 and x.numel() >= _LARGE
+    return large and x.requires_grad and not torch.compiler.is_compiling()
+
+
+class _Reflected(torch.autograd.Function):
+    """Reflection padding; its gradient copies the inside and adds the reflected borders to it."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, sides: tuple[int, int, int, int]) -> Tensor:
+        ctx.sides = sides
+        return F.pad(x, sides, "reflect")
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = gradients
+        left, right, top, bottom = ctx.sides
+        height = gradient.shape[2] - top - bottom
+
+        def within(rows: Tensor) -> Tensor:
+            return _add_reflections(rows, left, rows.shape[3] - left - right, right, 3)
+
+        inside = within(gradient.narrow(2, top, height))
+        above, below = gradient[:, :, :top], gradient[:, :, top + height :]
+        inside.narrow(2, 1, top).add_(within(above.flip(2)))
+        inside.narrow(2, height - bottom - 1, bottom).add_(within(below.flip(2)))
+        return inside, None
+
+
+def _add_reflections(x: Tensor, before: int, size: int, after: int, dim: int) -> Tensor:
+    """Return the inside of padded maps, to which their borders have been added."""
+    inside = x.narrow(dim, before, size).clone(memory_format=torch.channels_last)
+    inside.narrow(dim, 1, before).add_(x.narrow(dim, 0, before).flip(dim))
+    end = x.narrow(dim, before + size, after).flip(dim)
+    inside.narrow(dim, size - after - 1, after).add_(end)
+    return inside
 
 
 class BottleneckConv2d(nn.Conv2d):

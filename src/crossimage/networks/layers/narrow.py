@@ -89,7 +89,8 @@ class _NarrowConv(torch.autograd.Function):
             results[0] = _in_blocks(gradient, _mirrored(weight), None, _opposite(weight, padding))
             of_x = False
         elif of_x and len(weight) <= _FEW:
-            results[0] = F.conv2d(gradient, _mirrored(weight), None, 1, _opposite(weight, padding))
+            kernels = _mirrored(weight).contiguous(memory_format=_layout(x, weight))
+            results[0] = F.conv2d(gradient, kernels, None, 1, _opposite(weight, padding))
             of_x = False
         if of_weight and len(weight) <= _FEW:
             results[1] = _gradient_of_kernels(gradient, x, weight, padding)

@@ -104,7 +104,12 @@ def _by_batch_norm(x: Tensor, scale: Tensor | None, shift: Tensor | None, eps: f
         _Large.apply(sample, weight, bias, eps)
         for sample, weight, bias in zip(torch.split(x, 1), scale, shift, strict=True)
     ]
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
+    return _joined(parts)
+
+
+def _joined(samples: list[Tensor]) -> Tensor:
+    """Return samples (1, C, H, W) as one tensor; a single one as it is, without a copy."""
+    return samples[0] if len(samples) == 1 else torch.cat(samples)
 
 
 def _accurately(x: Tensor, scale: Tensor, shift: Tensor, eps: float) -> Tensor:
@@ -164,12 +169,9 @@ class _PerSample(torch.autograd.Function):
                 strict=True,
             )
         ]
-        of_x, of_scale, of_shift = (
-            join([part[i] for part in parts]) if wanted else None
-            for i, (wanted, join) in enumerate(
-                zip(mask, (torch.cat, torch.stack, torch.stack), strict=True)
-            )
-        )
+        of_x = _joined([part[0] for part in parts]) if mask[0] else None
+        of_scale = torch.stack([part[1] for part in parts]) if mask[1] else None
+        of_shift = torch.stack([part[2] for part in parts]) if mask[1] else None
         if constant is not None:
             of_x = None if of_x is None else of_x.masked_fill(constant[:, :, None, None], 0.0)
             of_scale = None if of_scale is None else of_scale.masked_fill(constant, 0.0)
@@ -178,9 +180,13 @@ class _PerSample(torch.autograd.Function):
 
 def _dense(x: Tensor, like: Tensor | None = None) -> Tensor:
     """Return (N, C, H, W) in channels-last or contiguous memory, as it is, or like another."""
-    like = x if like is None else like
-    last = like.is_contiguous(memory_format=torch.channels_last)
-    return x.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
+    return x.contiguous(memory_format=layout_of(x if like is None else like))
+
+
+def layout_of(x: Tensor) -> torch.memory_format:
+    """Return in which of both layouts maps (N, C, H, W) are, contiguous if in neither."""
+    last = x.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if last else torch.contiguous_format
 
 
 class _Large(torch.autograd.Function):
@@ -212,6 +218,7 @@ class _Large(torch.autograd.Function):
 
 def _affine(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """Multiply and shift a sample (1, C, H, W) per channel (C): one pass, rounded once."""
+    scale, shift = scale.contiguous(), shift.contiguous()
     zeros, ones = torch.zeros_like(scale), torch.ones_like(scale)
     return torch.native_batch_norm(x, scale, shift, zeros, ones, False, 0.0, 0.0)[0]
 
@@ -304,7 +311,7 @@ class _LayerNorm(torch.autograd.Function):
         scale = weight / (unbiased * deviation + eps)
         ctx.save_for_backward(x, weight, bias, mean, deviation)
         ctx.eps, ctx.count, ctx.unbiased = eps, count, unbiased
-        return torch.addcmul(_maps(bias - mean * scale, x), x, _maps(scale, x))
+        return _affine_maps(x, scale, bias - mean * scale)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -321,14 +328,16 @@ class _LayerNorm(torch.autograd.Function):
         by_1 = (weight * on_1).sum(1, keepdim=True) * ratio / ctx.count
         slope = -ctx.unbiased * ratio * by_z * inverse.square()
         offset = -by_1 * inverse - slope * mean
-        of_x = torch.addcmul(_maps(offset, x), x, _maps(slope, x))
-        of_x.addcmul_(gradient, _maps(weight * ratio * inverse, x))
+        by_gradient = weight * ratio * inverse
+        on_x = _affine_maps(x, slope.expand_as(by_gradient), offset.expand_as(by_gradient))
+        of_x = on_x + _affine_maps(gradient, by_gradient, torch.zeros_like(by_gradient))
         return of_x, (ratio * on_z).sum(0), on_1.sum(0), None
 
 
-def _maps(values: Tensor, x: Tensor) -> Tensor:
-    """Reshape (N, C) or (N, 1) to broadcast over feature maps, in x's precision."""
-    return values[:, :, None, None].to(x.dtype)
+def _affine_maps(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """Multiply and shift maps (N, C, H, W) per sample and channel (N, C)."""
+    samples = zip(torch.split(x, 1), scale, shift, strict=True)
+    return _joined([_affine(*sample) for sample in samples])
 
 
 def channel_statistics(x: Tensor) -> tuple[Tensor, Tensor]:

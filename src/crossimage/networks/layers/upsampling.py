@@ -21,6 +21,7 @@ from crossimage.networks.layers.blocks import (
     norm_layer,
 )
 from crossimage.networks.layers.convolution import padded
+from crossimage.networks.layers.normalisation import layout_of
 from crossimage.networks.layers.plain import is_plain
 from crossimage.networks.layers.prepared import prepared
 from crossimage.networks.layers.saving import recomputing
@@ -182,7 +183,8 @@ def _fold(weight: Tensor) -> Tensor:
         a, b, c, d, e = w.unbind(dim)
         return [torch.stack([a + b, c + d, e], dim), torch.stack([a, b + c, d + e], dim)]
 
-    return torch.cat([part for rows in halves(weight, 2) for part in halves(rows, 3)])
+    folded = torch.cat([part for rows in halves(weight, 2) for part in halves(rows, 3)])
+    return folded.contiguous(memory_format=layout_of(weight))
 
 
 def _transformed_fold(weight: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
-"""PReLU whose gradients need few passes over memory on CPUs.
+"""ReLU and PReLU that need few passes over memory on CPUs.
 
-PyTorch writes the gradient of the slope for every value before it adds them up, which takes ten
-times as long as the forward pass.
+In half precision, PyTorch's ReLU in place takes two to four times as long as one that writes new
+maps. PReLU writes the gradient of its slope for every value before it adds them up, which takes ten
+times as long as its forward pass.
 """
 
 from __future__ import annotations
@@ -14,6 +15,14 @@ from torch.nn import functional as F
 
 from crossimage.networks.layers.derivatives import differentiable_gradients
 from crossimage.networks.layers.plain import is_plain
+
+
+class ReLU(nn.ReLU):
+    """ReLU that overwrites its input, except in half precision on a CPU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Set the negative values of (N, C, H, W) to 0."""
+        return F.relu(x, inplace=x.device.type != "cpu" or x.dtype.itemsize > 2)
 
 
 class PReLU(nn.PReLU):

@@ -1,4 +1,4 @@
-"""PReLU with its own gradients."""
+"""ReLU and PReLU."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from crossimage.networks.layers.prelu import PReLU
+from crossimage.networks.layers.activations import PReLU, ReLU
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_relu_is_the_same_in_both_precisions(dtype: torch.dtype) -> None:
+    x = torch.randn(2, 3, 4, 5, dtype=dtype, requires_grad=True)
+    y = ReLU()(x.clone())
+    torch.testing.assert_close(y, x.clamp_min(0))
+    (gradient,) = torch.autograd.grad(y.sum(), x)
+    torch.testing.assert_close(gradient, (x > 0).to(dtype))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
