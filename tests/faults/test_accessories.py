@@ -190,7 +190,7 @@ def test_a_run_whose_output_nobody_reads_goes_on(gone, pairs, tmp_path, whole):
     assert process.exitcode == 0 and trained(tmp_path / "run") == whole
     page = (tmp_path / "run" / "index.html").read_text()
     if gone is not no_streams:
-        assert "the output can&#39;t be written" in page
+        assert "The output can&#39;t be written" in page
     if gone is full_disk:
         assert said.read_text().count("No space left on device") == 1
 

@@ -58,7 +58,7 @@ def test_the_table_marks_what_cannot_be_told_from_the_best(tmp_path: Path) -> No
     assert "≈ cannot be told from the best value" in text
     assert result.report_html and result.report_json
     page = result.report_html.read_text(encoding="utf-8")
-    assert "12 ± 3 ≈" in page and "within the noise, is: second and third" in page
+    assert "12 ± 3 ≈" in page and "Within the noise, is: second and third" in page
     data = json.loads(result.report_json.read_text(encoding="utf-8"))
     assert data["within_noise"] == {"fid": [["first", "second"]], "is": [["second", "third"]]}
 

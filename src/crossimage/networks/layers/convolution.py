@@ -71,7 +71,7 @@ def padded(x: Tensor, sides: Sequence[int], mode: str) -> Tensor:
 
 
 def _has_slow_gradient(x: Tensor) -> bool:
-    """Return whether PyTorch takes three times as long as :class:`_Reflected` for the gradient."""
+    """Return whether PyTorch takes twice as long as :class:`_Reflected` for the gradient."""
     large = x.device.type == "cpu" and x.dtype.itemsize == 2 and x.numel() >= _LARGE
     return large and x.requires_grad and not torch.compiler.is_compiling()
 
