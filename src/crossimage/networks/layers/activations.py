@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from crossimage.networks.layers.derivatives import differentiable_gradients
 from crossimage.networks.layers.plain import is_plain
+from crossimage.networks.layers.statistics import sums_of
 
 
 class ReLU(nn.ReLU):
@@ -57,20 +58,12 @@ class _PReLU(torch.autograd.Function):
         if torch.is_grad_enabled():  # for a second derivative
             y = F.prelu(x, slope.to(x.dtype))
             return differentiable_gradients(y, (x, slope), ctx.needs_input_grad, gradient)
-        of_x, of_slope = ctx.needs_input_grad
-        return (
-            torch.ops.aten.leaky_relu_backward(gradient, x, slope.to(x.dtype).item(), False)
-            if of_x
-            else None,
-            _sum_of_products(gradient, x.clamp_max(0)).to(slope.dtype) if of_slope else None,
-        )
-
-
-def _sum_of_products(a: Tensor, b: Tensor) -> Tensor:
-    """Return the sum (1) of the products of two tensors (N, C, H, W), added up in fp32."""
-    zeros = torch.zeros(a.shape[1])
-    ones = torch.ones_like(zeros)
-    _, products, _ = torch.ops.aten.native_batch_norm_backward(
-        a, b, ones, None, None, zeros, ones, True, 0.0, [False, True, False]
-    )
-    return products.sum(0, keepdim=True)
+        of_x = of_slope = None
+        if ctx.needs_input_grad[0]:
+            value = slope.to(x.dtype).item()
+            of_x = torch.ops.aten.leaky_relu_backward(gradient, x, value, False)
+        if ctx.needs_input_grad[1]:
+            zeros = torch.zeros(x.shape[1])
+            products, _ = sums_of(gradient, x.clamp_max(0), zeros, torch.ones_like(zeros))
+            of_slope = products.sum(0, keepdim=True).to(slope.dtype)
+        return of_x, of_slope

@@ -77,8 +77,8 @@ def sums_of(
     """Return the sums (C) over pixels of gradient * (sample - mean) * inverse and of the gradient.
 
     Args:
-        gradient: Gradient (1, C, H, W).
-        sample: Feature maps (1, C, H, W).
+        gradient: Gradient (N, C, H, W).
+        sample: Feature maps (N, C, H, W).
         mean: Subtracted from the maps, (C), at least in fp32.
         inverse: Multiplies them, (C).
     """
