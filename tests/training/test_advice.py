@@ -111,14 +111,14 @@ def test_a_change_of_the_data_is_kept_by_a_run_that_is_continued_again(
     data: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    train("cyclegan", data, out, **small("cyclegan", steps=2, decay_epochs=0))
+    train("cyclegan", data, out, **small("cyclegan", steps=2, decay_epochs=0, holdout=0))
     for number, steps in ((5, 4), (6, 6)):
         (data / "trainA" / f"{number:02}.png").unlink()
-        more = small("cyclegan", steps=steps, decay_epochs=0)
+        more = small("cyclegan", steps=steps, decay_epochs=0, holdout=0)
         with pytest.raises(ValueError, match="--accept-data-change"):
             train("cyclegan", data, out, **more)
         train("cyclegan", data, out, **more, accept_data_change=True)
-    train("cyclegan", data, out, **small("cyclegan", steps=8, decay_epochs=0))
+    train("cyclegan", data, out, **small("cyclegan", steps=8, decay_epochs=0, holdout=0))
     _, state = Checkpoints(out, 1).load_newest(pytest.fail) or (0, {})
     assert [change.partition(":")[0] for change in state["data_changes"]] == [
         "from step 2, images of a", "from step 4, images of a",
