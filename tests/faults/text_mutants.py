@@ -14,8 +14,8 @@ from pathlib import Path
 from random import Random
 
 from crossimage.config import build, read_yaml
-from crossimage.data.sources.columns import read_labels
-from crossimage.data.sources.tables import read_table
+from crossimage.data.sources.tables.columns import read_labels
+from crossimage.data.sources.tables.read import read_table
 from crossimage.methods import find_method
 from tests.faults.image_mutants import Mutant, Outcome
 from tests.faults.reading import check_with, run

@@ -16,7 +16,7 @@ from PIL import Image
 from crossimage.data.images.files import read_image, verify
 from crossimage.data.images.metadata import read_metadata
 from crossimage.data.make.originals import _read_idx
-from crossimage.data.sources.table_text import read_text as read_table
+from crossimage.data.sources.tables.text import read_text as read_table
 from crossimage.data.videos.decoding import frames
 from crossimage.evaluation.galleries.moments import read_moments
 from crossimage.utils import reading

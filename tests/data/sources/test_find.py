@@ -15,7 +15,7 @@ from crossimage.data.sources.domains.scan import scan_domains
 from crossimage.data.sources.find import check_image, find_files, visible_folders
 from crossimage.data.sources.labelled import find_labelled
 from crossimage.data.sources.pairs import align
-from crossimage.data.sources.tables import read_table
+from crossimage.data.sources.tables.read import read_table
 from crossimage.utils.manifest import SHEET, Entry, ManifestWriter, add_report, sha256_of
 from tests.data.helpers import flat
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from random import Random
 
 from crossimage.data.make.palettes import read_id_colours
-from crossimage.data.sources.columns import read_labels
 from crossimage.data.sources.lists import read_list
-from crossimage.data.sources.tables import read_table
+from crossimage.data.sources.tables.columns import read_labels
+from crossimage.data.sources.tables.read import read_table
 from crossimage.evaluation.networks.palette import read_palette
 from crossimage.training.loss_table import drop_rows_after, read_rows
 from tests.faults.image_mutants import Mutant, Outcome

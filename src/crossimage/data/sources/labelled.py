@@ -9,17 +9,17 @@ from pathlib import Path
 
 from crossimage.config import DataRules, Facts
 from crossimage.data.left_out import WITHOUT_LABELS, LeftOut
-from crossimage.data.sources.columns import TableLabels, attributes_setting, read_labels
 from crossimage.data.sources.domains.class_folders import find_classes
 from crossimage.data.sources.domains.data_set import DataSet, read_data_set
 from crossimage.data.sources.domains.named import domain_folders
 from crossimage.data.sources.find import visible_folders
 from crossimage.data.sources.folders import Domain, Split, train_folder
-from crossimage.data.sources.partition import tables_of_splits
 from crossimage.data.sources.split_names import may_hold_splits
-from crossimage.data.sources.tables import (
+from crossimage.data.sources.tables.attributes import AttributeTable
+from crossimage.data.sources.tables.columns import TableLabels, attributes_setting, read_labels
+from crossimage.data.sources.tables.partition import tables_of_splits
+from crossimage.data.sources.tables.read import (
     CELEBA,
-    AttributeTable,
     find_table,
     read_split_tables,
     read_table,
@@ -98,8 +98,8 @@ def find_labelled(
         data: One data set, or several separated by commas. Each is a folder with one folder per
             class, see :func:`~crossimage.data.sources.domains.class_folders.find_classes`, a folder
             that holds a table of attributes, or such a table; see
-            :func:`~crossimage.data.sources.tables.read_table`. Or the paths of each class of one
-            data set by its name.
+            :func:`~crossimage.data.sources.tables.read.read_table`. Or the paths of each class of
+            one data set by its name.
         chosen: The classes or attributes to use, in this order; each data set uses those that it
             has. Empty: all.
         rules: The rules by which files are found and tables are read.

@@ -7,7 +7,7 @@ from pathlib import Path
 from crossimage.config import DataRules
 from crossimage.data.images.formats import EXPECTED
 from crossimage.data.sources.find import NameIndex, check_image
-from crossimage.data.sources.table_text import decoded, lines_of
+from crossimage.data.sources.tables.text import decoded, lines_of
 from crossimage.utils.paths import expanded
 from crossimage.utils.texts.shown import cut
 

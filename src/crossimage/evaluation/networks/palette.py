@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from crossimage.data.sources.table_text import read_text
+from crossimage.data.sources.tables.text import read_text
 from crossimage.utils.numbers import digits
 from crossimage.utils.texts.shown import cut
 

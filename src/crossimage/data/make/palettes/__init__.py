@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from crossimage.data.sources.table_text import read_text
+from crossimage.data.sources.tables.text import read_text
 from crossimage.utils.names import did_you_mean
 from crossimage.utils.numbers import digits
 from crossimage.utils.texts.shown import cut

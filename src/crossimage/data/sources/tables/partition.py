@@ -11,7 +11,7 @@ from typing import NamedTuple
 from crossimage.config import DataRules
 from crossimage.data.sources.find import same_name
 from crossimage.data.sources.split_names import SplitName, split_in, split_of
-from crossimage.data.sources.table_text import read_text
+from crossimage.data.sources.tables.text import read_text
 from crossimage.utils.texts.shown import cut
 
 _COLUMNS = ("split", "partition", "set", "subset")

@@ -1,6 +1,6 @@
 import pytest
 
-from crossimage.data.sources.table_text import read_text
+from crossimage.data.sources.tables.text import read_text
 
 ROWS = [["file", "größe", "b"], ["ä.png", "1", "0"], ["c.png", "0", "1"]]
 

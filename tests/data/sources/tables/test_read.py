@@ -4,8 +4,8 @@ import unicodedata
 import pytest
 from PIL import Image
 
-from crossimage.data.sources.columns import read_labels
-from crossimage.data.sources.tables import find_table, read_table
+from crossimage.data.sources.tables.columns import read_labels
+from crossimage.data.sources.tables.read import find_table, read_table
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ import pytest
 from PIL import Image
 
 from crossimage.data.sources.labelled import find_labelled
-from crossimage.data.sources.partition import splits_by_folder, tables_of_splits
 from crossimage.data.sources.summary import describe_splits
-from crossimage.data.sources.tables import AttributeTable, find_table, read_table
+from crossimage.data.sources.tables.attributes import AttributeTable
+from crossimage.data.sources.tables.partition import splits_by_folder, tables_of_splits
+from crossimage.data.sources.tables.read import find_table, read_table
 
 Put = Callable[..., Path]
 

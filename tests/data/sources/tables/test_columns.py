@@ -3,8 +3,8 @@ from itertools import product
 import pytest
 from PIL import Image
 
-from crossimage.data.sources.columns import read_labels
-from crossimage.data.sources.tables import read_table
+from crossimage.data.sources.tables.columns import read_labels
+from crossimage.data.sources.tables.read import read_table
 from crossimage.labels import LabelValues
 
 
