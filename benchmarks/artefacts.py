@@ -40,7 +40,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.utils import make_grid
 
-from crossimage.data.images.files import to_pil
+from crossimage.data.images.arrays import to_pil
 from crossimage.evaluation.compare import open_galleries
 from crossimage.evaluation.galleries.base import Gallery
 from crossimage.evaluation.galleries.model import ModelGallery, PreparedInput

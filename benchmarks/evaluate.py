@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch_fidelity import feature_extractor_inceptionv3 as inception
 from torch_fidelity import utils
 
-from crossimage.data.images.files import to_pil
+from crossimage.data.images.arrays import to_pil
 from crossimage.evaluation.galleries.images import images_in
 from crossimage.evaluation.metrics.statistics import statistics_of
 from crossimage.evaluation.networks.open import open_features

@@ -38,7 +38,8 @@ from torchmetrics.image.kid import maximum_mean_discrepancy, poly_kernel
 from torchvision.utils import make_grid
 
 import crossimage
-from crossimage.data.images.files import read_image, to_pil
+from crossimage.data.images.arrays import to_pil
+from crossimage.data.images.files import read_image
 from crossimage.data.images.resize import resize_to_cover
 from crossimage.data.sources.folders import find_images
 from crossimage.evaluation.networks.inception import FeatureExtractor

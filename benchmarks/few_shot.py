@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.utils import make_grid
 
-from crossimage.data.images.files import read_image, to_pil
+from crossimage.data.images.arrays import to_pil
+from crossimage.data.images.files import read_image
 from crossimage.data.images.resize import resize_to_cover
 from crossimage.inference.load import load
 from crossimage.inference.translator import Translator

@@ -21,7 +21,7 @@ import torch
 from PIL import Image, ImageDraw
 
 import crossimage
-from crossimage.data.images.files import from_array, to_array
+from crossimage.data.images.arrays import from_array, to_array
 from crossimage.inference.pooling import key_frames, pool_statistics
 from crossimage.video.base import Pixels
 from crossimage.video.opening import open_source

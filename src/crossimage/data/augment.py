@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from crossimage.config import Config
-from crossimage.data.images.files import normalise
+from crossimage.data.images.pixels import normalise
 from crossimage.data.images.resize import resize_decoded, size_before_crop
 from crossimage.utils.seeds import seed_of
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from crossimage.data.images.files import normalise
+from crossimage.data.images.pixels import normalise
 from crossimage.data.images.resize import resize_decoded
 
 SIDE = 16

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from crossimage.data.images.class_ids import MANY, read_class_ids
-from crossimage.data.images.files import normalise
-from crossimage.data.images.pixels import ImageInfo, Pixels, convert
+from crossimage.data.images.pixels import ImageInfo, Pixels, convert, normalise
 from crossimage.data.images.resize import resize_decoded
 from crossimage.data.near_duplicates import Fingerprint, fingerprint
 

@@ -11,7 +11,9 @@ from PIL import Image
 from torch import Tensor
 
 from crossimage.data.datasets import ImageDataset
-from crossimage.data.images.files import decode, normalise, to_pil
+from crossimage.data.images.arrays import to_pil
+from crossimage.data.images.files import decode
+from crossimage.data.images.pixels import normalise
 from crossimage.data.images.resize import resize_shortest_side
 
 SIDE = 256

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from crossimage.data.images.files import to_pil
+from crossimage.data.images.arrays import to_pil
 from crossimage.inference.predictor import Predictor
 from crossimage.inference.sample_files import sample_grid
 from crossimage.utils.html import page_template

@@ -15,8 +15,9 @@ from PIL import Image
 from torch import Tensor
 
 from crossimage.config import DataRules
+from crossimage.data.images.arrays import from_array, from_pil, to_array, to_pil
 from crossimage.data.images.encoded import EncodedImage
-from crossimage.data.images.files import from_array, from_pil, read_image, to_array, to_pil
+from crossimage.data.images.files import read_image
 from crossimage.data.images.label_maps import read_label_map
 from crossimage.data.shards.index import find_member
 from crossimage.inference.halves import HalfRule

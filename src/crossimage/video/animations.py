@@ -11,7 +11,8 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 from PIL.WebPImagePlugin import WebPImageFile
 
-from crossimage.data.images.files import from_pil, probe, to_array
+from crossimage.data.images.arrays import from_pil, to_array
+from crossimage.data.images.files import probe
 from crossimage.data.videos.opening import VideoError
 from crossimage.utils.memory import is_out_of_memory
 from crossimage.utils.reading import FailedReadError, open_data, reads_noticed

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from crossimage.data.images.files import from_array, to_array
+from crossimage.data.images.arrays import from_array, to_array
 from crossimage.data.images.resize import resize_shortest_side
 from crossimage.inference.pooling import key_frames, pool_statistics
 from crossimage.inference.predictor import Predictor

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from crossimage.data.images.files import probe, read_image, to_array
+from crossimage.data.images.arrays import to_array
+from crossimage.data.images.files import probe, read_image
 from crossimage.data.images.formats import HEAD, is_image
 from crossimage.data.videos.opening import VideoError
 from crossimage.utils.reading import open_data

@@ -11,8 +11,9 @@ import tifffile
 import torch
 from PIL import Image, ImageCms
 
+from crossimage.data.images.arrays import from_pil
 from crossimage.data.images.encoded import EncodedImage
-from crossimage.data.images.files import decode, from_pil, probe, read_image
+from crossimage.data.images.files import decode, probe, read_image
 from crossimage.data.images.pixels import ImageError
 from tests.data.images.helpers import png16
 

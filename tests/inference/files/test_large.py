@@ -14,9 +14,9 @@ from PIL import Image
 
 import crossimage.inference.strips.engine as engine
 from crossimage.config import build
-from crossimage.data.images import tiff_writing
 from crossimage.data.images.checks.limit import max_pixels_kept, set_max_pixels
 from crossimage.data.images.files import read_image
+from crossimage.data.images.tiff import writing as tiff_writing
 from crossimage.inference.files import large
 from crossimage.inference.strips.budget import Budget
 from crossimage.inference.translator import Translator

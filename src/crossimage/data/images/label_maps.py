@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from crossimage.data.images.checks import png
 from crossimage.data.images.encoded import ImageFile
-from crossimage.data.images.files import opened
 from crossimage.data.images.formats import HEAD, format_of
+from crossimage.data.images.opening import opened
 from crossimage.data.images.quiet import libraries_quiet
 from crossimage.data.images.stored import stored_values
 from crossimage.utils.reading import open_data, read_data

@@ -12,7 +12,6 @@ import tifffile
 from PIL import ExifTags, Image
 
 from crossimage.config import DataRules
-from crossimage.data.images import tiff
 from crossimage.data.images.checks.pieces import open_piecewise
 from crossimage.data.images.checks.regular import check_regular
 from crossimage.data.images.checks.size import pillow_limit
@@ -20,6 +19,7 @@ from crossimage.data.images.checks.tiff_pages import check_pages
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.formats import HEAD, format_of
 from crossimage.data.images.pixels import ImageError
+from crossimage.data.images.tiff.layout import read_layout
 from crossimage.utils.reading import FailedReadError, reads_noticed
 
 _ORIENTATION, _EXIF, _GPS = 274, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo
@@ -178,7 +178,7 @@ def _of_tiff(data: BinaryIO, rules: DataRules) -> Metadata:
     density = [float(exif.get(tag) or 0) * unit for tag in (X_RESOLUTION, Y_RESOLUTION)]
     data.seek(0)
     with tifffile.TiffFile(data) as file:
-        layout = tiff.read_layout(file)
+        layout = read_layout(file)
         assert layout is not None
         page = file.pages[layout.page]
         codes = (_PIXEL_SCALE, _TIE_POINTS, _TRANSFORMATION, _KEYS, _NUMBERS, _TEXTS)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from crossimage.config import DataRules
 from crossimage.data.images.encoded import ImageFile
+from crossimage.utils.intensities import from_uint8
 
 # Pillow's names of pixel formats by channel count; 2 and 4 include opacity.
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -192,6 +193,11 @@ def convert(
     if pixels.gaps is not None:
         x = x.masked_fill(pixels.gaps, 0 if x.dtype == torch.uint8 else -1)
     return x
+
+
+def normalise(image: Tensor) -> Tensor:
+    """Map a result of :func:`convert` to float32 in [-1, 1]."""
+    return image if image.is_floating_point() else from_uint8(image)
 
 
 def scale(

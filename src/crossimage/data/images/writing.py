@@ -28,7 +28,7 @@ from crossimage.data.images.formats import (
     whole_range,
 )
 from crossimage.data.images.metadata import MAKER_NOTE, Metadata, joined_texts
-from crossimage.data.images.tiff_writing import rows_per_strip, write_tiff
+from crossimage.data.images.tiff.writing import rows_per_strip, write_tiff
 from crossimage.utils.intensities import to_uint8
 
 _FORMATS = {

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from crossimage.data.images.arrays import to_array
 from crossimage.data.images.class_ids import names_classes
-from crossimage.data.images.files import probe, read_image, to_array
+from crossimage.data.images.files import probe, read_image
 from crossimage.data.images.pixels import BombError, ImageError
 from crossimage.data.left_out import LeftOut, describe
 from crossimage.data.make.labels import class_numbers

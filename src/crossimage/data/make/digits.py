@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
-from crossimage.data.images.files import probe, read_image, to_pil
+from crossimage.data.images.arrays import to_pil
+from crossimage.data.images.files import probe, read_image
 from crossimage.data.make.made import MadeDataset, training_command
 from crossimage.data.make.originals import Pixels, Splits, find_digits
 from crossimage.data.sources.find import find_files

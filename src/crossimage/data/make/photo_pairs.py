@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crossimage.data.images.files import read_image, to_array
+from crossimage.data.images.arrays import to_array
+from crossimage.data.images.files import read_image
 from crossimage.data.images.pixels import BombError, ImageError
 from crossimage.data.left_out import describe
 from crossimage.data.make.degradations import blurred, noisy, reduced

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from crossimage.data.images.files import load_image, to_pil
+from crossimage.data.images.arrays import to_pil
+from crossimage.data.images.files import load_image
 from crossimage.export.web.runtime import runtime_files
 from crossimage.inference.exported.about import beside
 from crossimage.inference.predictor import Predictor

@@ -15,7 +15,7 @@ from torch import Tensor
 from crossimage.data.images.checks.size import check_size
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.formats import TIFF
-from crossimage.data.images.tiff_writing import BIG_LOST, is_big
+from crossimage.data.images.tiff.writing import BIG_LOST, is_big
 from crossimage.data.images.writing import Rows, fill_rows
 from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.plan import Plan

@@ -12,16 +12,10 @@ from torch.nn.functional import interpolate
 
 from crossimage.config import DataRules
 from crossimage.data.images.encoded import ImageFile
-from crossimage.data.images.files import (
-    LoadedImage,
-    from_pixels,
-    load_encoded,
-    normalise,
-    probe,
-)
+from crossimage.data.images.files import LoadedImage, from_pixels, load_encoded, probe
 from crossimage.data.images.formats import Opacity
-from crossimage.data.images.pixels import ImageError
-from crossimage.data.images.tiff_rows import NotInRowsError, TiffRows
+from crossimage.data.images.pixels import ImageError, normalise
+from crossimage.data.images.tiff.rows import NotInRowsError, TiffRows
 
 _HALO = 2  # rows that a bilinear enlargement may need beyond an edge
 _SCANNED = 2**24  # pixels that are searched for gaps at a time

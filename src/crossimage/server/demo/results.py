@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from crossimage.data.images.files import to_pil
+from crossimage.data.images.arrays import to_pil
 from crossimage.data.images.resize import resize_shortest_side
 from crossimage.inference.halves import HalfRule
 from crossimage.inference.inputs import read_inputs

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from crossimage.checkpoints.addresses import scheme_of
-from crossimage.data.images.files import read_image, to_pil
+from crossimage.data.images.arrays import to_pil
+from crossimage.data.images.files import read_image
 from crossimage.data.images.resize import shrink
 from crossimage.data.make.outlines import make_outlines
 from crossimage.data.sources.folders import Domain

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crossimage.data.images.files import ImageError, decode, verify
+from crossimage.data.images.files import decode, verify
+from crossimage.data.images.pixels import ImageError
 
 END = b"\xff\xd9"
 

@@ -7,7 +7,8 @@ import pytest
 import tifffile
 import torch
 
-from crossimage.data.images.files import ImageError, probe, read_image
+from crossimage.data.images.files import probe, read_image
+from crossimage.data.images.pixels import ImageError
 from tests.data.images.helpers import RNG
 
 BITS = [9, 10, 12, 15, 16]

@@ -10,13 +10,14 @@ import tifffile
 from numpy.typing import NDArray
 
 from crossimage.config import DataRules
-from crossimage.data.images import tiff
 from crossimage.data.images.checks.regular import check_regular
 from crossimage.data.images.checks.size import check_sides
 from crossimage.data.images.checks.tiff_pages import check_pages
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.formats import HEAD, format_of
 from crossimage.data.images.pixels import ImageError, Pixels
+from crossimage.data.images.tiff.decode import as_pixels, check_page
+from crossimage.data.images.tiff.layout import info_of, read_layout
 from crossimage.utils.reading import FailedReadError, open_data, reads_noticed
 
 _LARGEST_BAND = 2**28
@@ -58,10 +59,10 @@ class TiffRows:
             with reads_noticed():
                 check_pages(self._path, self._data)
                 file = tifffile.TiffFile(self._data)
-                layout = tiff.read_layout(file, self._rules)
+                layout = read_layout(file, self._rules)
             page = None if layout is None else file.series[layout.series].pages[0]
             if page is not None:
-                tiff.check_page(page)
+                check_page(page)
         except NotInRowsError:
             raise
         except Exception as error:  # such files are read, and reported, as a whole
@@ -70,7 +71,7 @@ class TiffRows:
             raise NotInRowsError
         self._file, self._page, self.layout = file, page, layout
         check_sides(self._path, layout.width, layout.height)
-        self.info = tiff.info_of(layout)
+        self.info = info_of(layout)
         self._bands: OrderedDict[int, NDArray[Any]] = OrderedDict()
         if not self._is_in_rows():
             raise NotInRowsError
@@ -126,7 +127,7 @@ class TiffRows:
         except Exception as error:  # decoders fail in more ways than they document
             reason = str(error).partition("\n")[0] or type(error).__name__
             raise ImageError(f"{self._path} can't be read: {reason}") from None
-        return tiff.as_pixels(values, self._path, self.layout, self._rules, part=True)
+        return as_pixels(values, self._path, self.layout, self._rules, part=True)
 
     def _contiguous(self, top: int, bottom: int) -> NDArray[Any]:
         """Read rows (C, h, W) of values that are stored one after another."""

@@ -10,9 +10,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from crossimage.data.images.files import from_pixels, load_image, normalise
-from crossimage.data.images.pixels import ImageError
-from crossimage.data.images.tiff_rows import NotInRowsError, TiffRows
+from crossimage.data.images.files import from_pixels, load_image
+from crossimage.data.images.pixels import ImageError, normalise
+from crossimage.data.images.tiff.rows import NotInRowsError, TiffRows
 
 VALUES = np.random.default_rng(0).integers(0, 255, (50, 40, 3), np.uint8)
 

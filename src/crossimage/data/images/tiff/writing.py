@@ -20,7 +20,7 @@ from crossimage.data.images.metadata import (
     Metadata,
     joined_texts,
 )
-from crossimage.data.images.tiff import NODATA
+from crossimage.data.images.tiff.layout import NODATA
 
 _DESCRIPTION, _SOFTWARE, _XMP = 270, 305, 700
 _GROUPS = (int(ExifTags.IFD.Exif), int(ExifTags.IFD.GPSInfo))

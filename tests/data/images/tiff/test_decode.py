@@ -6,15 +6,9 @@ import tifffile
 import torch
 from PIL import Image
 
-from crossimage.data.images import tiff
-from crossimage.data.images.files import (
-    decode,
-    load_image,
-    probe,
-    read_image,
-    verify,
-)
+from crossimage.data.images.files import decode, load_image, probe, read_image, verify
 from crossimage.data.images.pixels import BombError, ImageError
+from crossimage.data.images.tiff.layout import NODATA
 from tests.data.images.helpers import RNG, as_tensor, picture, write_image
 
 
@@ -201,9 +195,6 @@ def test_an_earlier_run_reads_stacks_and_opacity_as_it_did(tmp_path):
     )  # fmt: skip
     assert decode(tmp_path / "a.tif", 4, rules=1)[:, 0, 0].tolist() == [100] * 4
     assert decode(tmp_path / "a.tif", 4)[:, 0, 0].tolist() == [255, 255, 255, 100]
-
-
-NODATA = tiff.NODATA
 
 
 @pytest.mark.parametrize(
