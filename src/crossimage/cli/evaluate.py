@@ -24,7 +24,7 @@ from crossimage.cli.arguments import (
 from crossimage.cli.commands import with_plain_help
 from crossimage.cli.early import check_counts, check_data, check_early, check_paths
 from crossimage.cli.overrides import collect_settings, parse_overrides
-from crossimage.evaluation.options import NO_DATA, ClassifierName, File, Options, SegmenterName
+from crossimage.evaluation.options import ClassifierName, File, Options, SegmenterName, check_given
 from crossimage.utils.paths import as_path
 from crossimage.utils.streams import print_error, print_line
 
@@ -91,9 +91,8 @@ def evaluate(
     check_early(*runs, device=options.device, threads=threads)
     check_data(data)
     check_paths(fake=fake, real=real, video=video, study=study)
-    if runs and data is None and video is None and fake is None and real is None:
-        raise ValueError(NO_DATA)
-    if fake is not None and real is None and video is None and not runs and data is None:
+    check_given(runs, data=data, fake=fake, real=real, video=video, settings=settings)
+    if fake is not None and real is None and video is None:
         from crossimage.evaluation.galleries.results import real_beside
 
         real_beside(as_path(fake, "--fake"), options.to)

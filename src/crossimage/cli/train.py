@@ -21,6 +21,7 @@ from crossimage.training.run_names import PARENT
 from crossimage.training.schedule.request import Request
 from crossimage.utils.machine.slurm import adopt_slurm_tasks
 from crossimage.utils.names import check_device_name
+from crossimage.utils.numbers import whole
 from crossimage.utils.paths import as_path
 from crossimage.utils.texts.help_text import fill
 from crossimage.utils.texts.setting_names import setting_of
@@ -169,8 +170,8 @@ def _check_complete(known: dict[str, Any]) -> None:
             f"{what}: expected `crossimage train RECIPE --data DIR`, or "
             "`crossimage train --resume RUN` to continue a run"
         )
-    if known["devices"] == 0:
-        raise ValueError("devices must be at least 1, found 0")
+    if known["devices"] is not None:
+        whole(known["devices"], "devices", 1)
 
 
 @contextmanager

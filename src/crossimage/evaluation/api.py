@@ -13,7 +13,7 @@ from crossimage.evaluation.compare import compare, open_galleries
 from crossimage.evaluation.galleries.base import FolderGallery, Gallery
 from crossimage.evaluation.galleries.results import real_beside
 from crossimage.evaluation.galleries.videos import ModelVideo, VideoPair
-from crossimage.evaluation.options import NO_DATA, Backbone, Options, Resize
+from crossimage.evaluation.options import Backbone, Options, Resize, check_given
 from crossimage.evaluation.report.result import EvaluationResult, report_result
 from crossimage.evaluation.study import add_study
 from crossimage.inference.load import load
@@ -129,17 +129,10 @@ def evaluate(
     folder = None if out is None else as_path(out, "--out")
     images = None if data is None else read_data_set(data)
     moving = None if video is None else as_path(video, "--video")
-    if video is not None:
-        if data is not None or real is not None:
-            raise ValueError("--video takes the place of --data and --real; leave them out")
-        if fake is not None and (models or settings):
-            raise ValueError("--fake is the translation of --video: leave out runs and settings")
-    if moving is not None and fake is not None:
-        asked, galleries = _video(moving, as_path(fake, "--fake"))
-    elif fake is not None or real is not None:
-        if settings:
-            raise ValueError("settings apply to models: leave them out with --fake and --real")
-        asked, galleries = _folders(models, images, fake, real, to)
+    check_given(models, data=data, fake=fake, real=real, video=video, settings=settings)
+    if fake is not None:
+        results = as_path(fake, "--fake")
+        asked, galleries = _video(moving, results) if moving else _folders(results, real, to)
     else:
         asked, galleries = _models(models, titles, images, options, settings or {}, moving)
     evaluations = compare(galleries, options, on_progress)
@@ -157,16 +150,8 @@ def _video(video: Path, fake: Path) -> Galleries:
     return {"video": str(video), "fake": str(fake)}, [lambda: (VideoPair(video, fake),)]
 
 
-def _folders(
-    models: Sequence[object], data: object, fake: str | Path | None, real: str | Path | None,
-    to: str | None,
-) -> Galleries:  # fmt: skip
-    if fake is None:
-        raise ValueError("--fake and --real belong together: a folder of results, and real images")
-    if models or data is not None:
-        raise ValueError("--fake and --real take the place of runs and --data")
-    results = as_path(fake, "--fake")
-    folders = results, real_beside(results, to) if real is None else as_path(real, "--real")
+def _folders(fake: Path, real: str | Path | None, to: str | None) -> Galleries:
+    folders = fake, real_beside(fake, to) if real is None else as_path(real, "--real")
     return {"fake": str(folders[0]), "real": str(folders[1])}, [
         lambda: (FolderGallery(*folders, to),)
     ]
@@ -178,10 +163,6 @@ def _models(
 ) -> Galleries:  # fmt: skip
     if settings and any(isinstance(model, Translator) for model in models):
         raise ValueError("settings apply to models given as paths; pass them to crossimage.load")
-    if not models:
-        raise ValueError("nothing to evaluate: give runs and --data, or --fake and --real")
-    if data is None and video is None:
-        raise ValueError(NO_DATA)
     runs = [m if isinstance(m, Translator) else model_path(m, "a run") for m in models]
     names = _names(models)
     titles = titles_of(names) if titles is None else titles

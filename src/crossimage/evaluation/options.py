@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
 import tyro
 
 from crossimage.evaluation.metrics import METRICS, check_names
+from crossimage.utils.numbers import whole
 from crossimage.utils.paths import as_path
 from crossimage.utils.texts.help_text import stated_default
 
@@ -35,8 +37,6 @@ ClassifierName = Literal["resnet18", "resnet18_small", "inception_v3"]
 
 SegmenterName = Literal["fcn_resnet50", "deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large"]
 """Networks that can be trained as segmenters."""
-
-NO_DATA = "--data is missing: the data set whose test images are translated"
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,8 @@ class Options:
             ("--inputs", self.inputs), ("--samples", self.samples), ("--size", self.size),
             ("--references", self.references),
         ):  # fmt: skip
-            if value is not None and value < 1:
-                raise ValueError(f"{flag} must be at least 1, found {value}")
+            if value is not None:
+                whole(value, flag, 1)
         if not -1 <= self.face_threshold <= 1:
             raise ValueError(
                 f"--face-threshold is a cosine from -1 to 1, found {self.face_threshold}"
@@ -135,3 +135,45 @@ class Options:
     def to_dict(self) -> dict[str, Any]:
         """Return the options that were chosen, without those left open, as plain data."""
         return {key: value for key, value in asdict(self).items() if value not in (None, "")}
+
+
+def check_given(
+    models: Sequence[object],
+    *,
+    data: object,
+    fake: object,
+    real: object,
+    video: object,
+    settings: Mapping[str, Any] | None,
+) -> None:
+    """Check that what is to be evaluated is complete, and of one kind.
+
+    Args:
+        models: Trained models.
+        data: The data set whose test images they translate.
+        fake: A folder of results.
+        real: The real images that these are compared with.
+        video: A video that models translate, or that ``fake`` is the translation of.
+        settings: Settings of the models.
+
+    Raises:
+        ValueError: Something is missing, or excludes something else.
+    """
+    if video is not None:
+        if data is not None or real is not None:
+            raise ValueError("--video takes the place of --data and --real; leave them out")
+        if fake is not None and (models or settings):
+            raise ValueError("--fake is the translation of --video: leave out runs and settings")
+    elif fake is not None or real is not None:
+        if settings:
+            raise ValueError("settings apply to models: leave them out with --fake and --real")
+        if fake is None:
+            raise ValueError(
+                "--fake and --real belong together: a folder of results, and real images"
+            )
+        if models or data is not None:
+            raise ValueError("--fake and --real take the place of runs and --data")
+    if fake is None and not models:
+        raise ValueError("nothing to evaluate: give runs and --data, or --fake and --real")
+    if fake is None and data is None and video is None:
+        raise ValueError("--data is missing: the data set whose test images are translated")

@@ -52,8 +52,12 @@ class RandomStyles:
         """Whether a network makes them, from random codes and a target."""
         return self._networks.kind.style_from is not Method.style_from
 
-    def check_truncation(self, truncation: float) -> None:
+    def check_truncation(self, truncation: float, *, given: bool = False) -> None:
         """Refuse a truncation that is not in [0, 1], or of styles that no network makes.
+
+        Args:
+            truncation: The truncation.
+            given: Whether a style or a reference takes the place of random styles.
 
         Raises:
             ValueError: It does not apply.
@@ -63,6 +67,10 @@ class RandomStyles:
             raise ValueError(
                 f"this {self._name} has no network that makes styles, so there is no mean style "
                 "to move them towards: leave out truncation"
+            )
+        if truncation != 1 and given:
+            raise ValueError(
+                "truncation applies to random styles, so it excludes style and reference"
             )
 
     def codes(self, n: int, seed: SupportsIndex | None) -> Tensor:

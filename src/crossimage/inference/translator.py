@@ -206,11 +206,8 @@ class Translator(Predictor):
         """
         target = self.target(to)
         k = self._check_samples(samples, style, reference)
-        self.random_styles.check_truncation(truncation)
-        if truncation != 1 and (style is not None or reference is not None):
-            raise ValueError(
-                "truncation applies to random styles, so it excludes style and reference"
-            )
+        given = style is not None or reference is not None
+        self.random_styles.check_truncation(truncation, given=given)
         inputs = self._read(x, target.source, half)
         encoded = target.encode(len(inputs))
         styles = self._given_styles(len(inputs), target, style, reference, half)

@@ -56,6 +56,7 @@ from crossimage.networks.autoencoders import AdaINDecoder, ContentEncoder, Style
 from crossimage.networks.class_maps import ClassMapsDiscriminator
 from crossimage.networks.layers.blocks import initialise
 from crossimage.utils.contact_sheet import Panel
+from crossimage.utils.numbers import whole
 
 _ANIMALS = tuple(map(str, range(119)))
 
@@ -128,8 +129,7 @@ class FUNITConfig(ReferencesConfig):
         super().__post_init__()
         if len(self.channels) != 1:
             raise ValueError(f"channels must be one number, for all images, found {self.channels}")
-        if self.mlp_layers < 2:
-            raise ValueError(f"mlp_layers must be at least 2, found {self.mlp_layers}")
+        whole(self.mlp_layers, "mlp_layers", 2)
         if self.discriminator_blocks % 2:
             raise ValueError(
                 f"discriminator_blocks must be an even number, found {self.discriminator_blocks}"

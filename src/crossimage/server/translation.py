@@ -144,9 +144,7 @@ def choose(model: Predictor, request: TranslateRequest) -> ChosenTarget:
     if not isinstance(target.to, str):  # checked label vectors
         target = replace(target, to=target.encode(1))
     given = request.reference is not None or request.style is not None
-    model.random_styles.check_truncation(request.truncation)
-    if given and request.truncation != 1:
-        raise ValueError("truncation applies to random styles, so it excludes style and reference")
+    model.random_styles.check_truncation(request.truncation, given=given)
     if networks.few_shot and not given:
         raise ValueError(
             f"this {model.method} translates to the class of reference images, and there are "

@@ -13,6 +13,7 @@ from crossimage.config import EARLIER_DEFAULTS, Config, build, differences, micr
 from crossimage.methods.base import Method
 from crossimage.training.listener import Listener
 from crossimage.training.processes.fabric import arithmetic, world_of
+from crossimage.utils.numbers import whole
 from crossimage.utils.texts.shown import first_line
 
 MAY_CHANGE = frozenset(
@@ -50,9 +51,7 @@ def check_config(method: type[Method], config: Config, devices: int) -> None:
         ValueError: The batch cannot be divided among the processes, or the hardware lacks the
             precision.
     """
-    if devices < 1:
-        raise ValueError(f"devices must be at least 1, found {devices}")
-    processes = world_of(devices)
+    processes = world_of(whole(devices, "devices", 1))
     micro_batch_size(
         config.batch_size, config.accumulate, processes, method.needs_batches_of(config)
     )

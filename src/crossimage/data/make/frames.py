@@ -17,6 +17,7 @@ from crossimage.data.make.photo_pairs import shrunk
 from crossimage.data.videos.decoding import frames
 from crossimage.data.videos.opening import VideoError, probe_video, pyav
 from crossimage.utils.files import new_folder
+from crossimage.utils.numbers import whole
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.reading import FailedReadError
 from crossimage.utils.writing.folders import make_folder
@@ -61,8 +62,8 @@ def make_frames(
     pyav("frames")
     if every is not None and fps is not None:
         raise ValueError("--every and --fps both choose frames; give one of them")
-    if every is not None and every < 1:
-        raise ValueError(f"every must be at least 1, found {every}")
+    if every is not None:
+        whole(every, "every", 1)
     if fps is not None and not 0 < fps < float("inf"):
         raise ValueError(f"fps must be a number of frames per second above 0, found {fps:g}")
     if size is not None and size < 16:

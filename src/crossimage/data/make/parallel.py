@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+from crossimage.utils.numbers import whole
+
 
 @contextmanager
 def threads(workers: int | None) -> Iterator[ThreadPoolExecutor]:
@@ -22,8 +24,8 @@ def threads(workers: int | None) -> Iterator[ThreadPoolExecutor]:
     Raises:
         ValueError: The number is below 1.
     """
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers must be at least 1, found {workers}")
+    if workers is not None:
+        whole(workers, "workers", 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with ThreadPoolExecutor(workers or os.cpu_count()) as pool:

@@ -30,6 +30,7 @@ from crossimage.data.make.parallel import threads
 from crossimage.data.make.sketches import to_sketch
 from crossimage.data.sources.folders import Split, find_images
 from crossimage.utils.files import new_folder
+from crossimage.utils.numbers import whole
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.reading import read_data
 from crossimage.utils.seeds import seed_of
@@ -206,8 +207,7 @@ def held_out(paths: Sequence[Path], count: int | None) -> tuple[list[Path], list
     """
     if count is None:
         count = min(_MOST_TESTS, len(paths) // 10)
-    if count < 0:
-        raise ValueError(f"test-count must be at least 0, found {count}")
+    whole(count, "test-count", 0)
     copies: dict[bytes, list[Path]] = {}
     for path in paths:
         copies.setdefault(hashlib.sha256(read_data(path)).digest(), []).append(path)

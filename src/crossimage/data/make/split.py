@@ -20,6 +20,7 @@ from crossimage.data.near_duplicates import Fingerprint, families, find_near_dup
 from crossimage.data.sources.find import find_files, shared_name, visible_folders
 from crossimage.data.sources.split_names import split_folders
 from crossimage.utils.files import new_folder
+from crossimage.utils.numbers import whole
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.reading import read_data
 from crossimage.utils.writing.folders import make_folder
@@ -67,8 +68,8 @@ def make_split(
         names = ", ".join(name for group in known.values() for name in group)
         raise ValueError(f"{originals} is divided already ({names}); give a folder without splits")
     for flag, count in (("test-count", test_count), ("val-count", val_count)):
-        if count is not None and count < 0:
-            raise ValueError(f"{flag} must be at least 0, found {count}")
+        if count is not None:
+            whole(count, flag, 0)
     paths, left_out = find_files(originals)
     with new_folder(out) as parent, threads(workers) as pool:
         prints = track(pool.map(_examine, paths), "reading images", len(paths), progress)

@@ -29,6 +29,7 @@ from crossimage.evaluation.options import ClassifierName
 from crossimage.evaluation.report.figures import Figure, share_of
 from crossimage.training.processes.fabric import arithmetic
 from crossimage.utils.arguments import find_device
+from crossimage.utils.numbers import whole
 from crossimage.utils.paths import expanded
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.seeds import OwnRandomNumbers, seed_of
@@ -142,9 +143,8 @@ def accuracy(
 
 def _check(out: Path, size: int, min_size: int, epochs: int) -> None:
     check_suffix(out, "classifier")
-    for flag, value, least in (("--size", size, min_size), ("--epochs", epochs, 1)):
-        if value < least:
-            raise ValueError(f"{flag} must be at least {least}, found {value}")
+    whole(size, "--size", min_size)
+    whole(epochs, "--epochs", 1)
 
 
 def _load_published(model: ClassifierNetwork, network: ClassifierName, weights: str) -> str:

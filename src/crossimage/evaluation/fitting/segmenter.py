@@ -26,6 +26,7 @@ from crossimage.evaluation.networks.segmenter import (
 )
 from crossimage.evaluation.options import SegmenterName
 from crossimage.evaluation.report.figures import Figure
+from crossimage.utils.numbers import whole
 from crossimage.utils.paths import expanded
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.seeds import OwnRandomNumbers, seed_of
@@ -80,11 +81,9 @@ def fit_segmenter(
             table lacks; an image or the weights can't be used; a number is too small.
     """
     check_suffix(out, "segmenter")
-    for flag, value, least in (
-        ("--size", size, _MIN_SIZE), ("--epochs", epochs, 1), ("batch_size", batch_size, 2),
-    ):  # fmt: skip
-        if value < least:
-            raise ValueError(f"{flag} must be at least {least}, found {value}")
+    whole(size, "--size", _MIN_SIZE)
+    whole(epochs, "--epochs", 1)
+    whole(batch_size, "batch_size", 2)
     train, held_out = find_photo_pairs(read_data_set(data), read_palette(palette), seed)
     with OwnRandomNumbers(seed_of(seed, "segmenter")):
         model = SegmenterNetwork(network, len(train.palette.names))
