@@ -25,6 +25,7 @@ from scipy.io import savemat
 
 from crossimage.data.make.originals import find_digits
 from tests.faults.commands.originals import idx
+from tests.faults.crafted.tricks import by_turns
 from tests.faults.image_mutants import Mutant, Outcome
 from tests.faults.reading import check_with, run
 
@@ -289,12 +290,8 @@ def mutants(seed: int) -> Iterator[Mutant]:
     Args:
         seed: Determines the files.
     """
-    random, number = Random(seed), 0
-    while True:
-        trick = _TRICKS[number % len(_TRICKS)]
-        kind, data = trick(random)
-        yield f"{number}-{trick.__name__.strip('_')}-{kind}.bin", data
-        number += 1
+    for name, kind, data in by_turns(_TRICKS, seed):
+        yield f"{name}-{kind}.bin", data
 
 
 if __name__ == "__main__":

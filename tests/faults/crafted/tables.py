@@ -18,6 +18,7 @@ from crossimage.data.sources.tables.columns import read_labels
 from crossimage.data.sources.tables.read import read_table
 from crossimage.evaluation.networks.palette import read_palette
 from crossimage.training.loss_table import drop_rows_after, read_rows
+from tests.faults.crafted.tricks import of_texts
 from tests.faults.image_mutants import Mutant, Outcome
 from tests.faults.reading import check_with, run
 
@@ -163,13 +164,7 @@ def mutants(seed: int) -> Iterator[Mutant]:
     Args:
         seed: Determines the files.
     """
-    random, number = Random(seed), 0
-    while True:
-        trick, name = _TRICKS[number % len(_TRICKS)], random.choice(list(ORIGINALS))
-        made = trick(random, ORIGINALS[name])
-        data = made if isinstance(made, bytes) else made.encode("utf-8", "surrogatepass")
-        yield f"{number}-{trick.__name__}-{name}", data
-        number += 1
+    yield from of_texts(_TRICKS, ORIGINALS, seed)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import io
 import lzma
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -25,6 +25,7 @@ from PIL import Image
 from crossimage.data.images.files import load_image
 from crossimage.data.shards.find import find_members
 from tests.faults.archives.zips import SAME
+from tests.faults.crafted.tricks import by_turns
 from tests.faults.image_mutants import Mutant, Outcome
 from tests.faults.reading import check_with, run
 
@@ -276,7 +277,7 @@ def _bits(random: Random) -> Mutant:
     return "", bytes(data)
 
 
-_TRICKS: tuple[Callable[[Random], Mutant], ...] = (
+_TRICKS = (
     _outside, _links, _twice, _sparse, _long, _attributes, _size, _sum, _many, _kinds, _end,
     _packed, _bits, _attributes, _long,
 )  # fmt: skip
@@ -288,12 +289,8 @@ def mutants(seed: int) -> Iterator[Mutant]:
     Args:
         seed: Determines the files.
     """
-    random, number = Random(seed), 0
-    while True:
-        trick = _TRICKS[number % len(_TRICKS)]
-        prefix, data = trick(random)
-        yield f"{prefix}{number}-{trick.__name__}.tar", data
-        number += 1
+    for name, prefix, data in by_turns(_TRICKS, seed):
+        yield f"{prefix}{name}.tar", data
 
 
 if __name__ == "__main__":

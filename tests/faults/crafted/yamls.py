@@ -20,6 +20,7 @@ from crossimage.recipes import resolve
 from crossimage.study.settings import read_settings
 from crossimage.training.ablations import check_variants, find_variants
 from crossimage.training.resume import RecordedRun
+from tests.faults.crafted.tricks import of_texts
 from tests.faults.image_mutants import Mutant, Outcome
 from tests.faults.reading import check_with, run
 
@@ -183,13 +184,7 @@ def mutants(seed: int) -> Iterator[Mutant]:
     Args:
         seed: Determines the files.
     """
-    random, number, whole = Random(seed), 0, originals()
-    while True:
-        trick, name = _TRICKS[number % len(_TRICKS)], random.choice(list(whole))
-        made = trick(random, whole[name])
-        data = made if isinstance(made, bytes) else made.encode("utf-8", "surrogatepass")
-        yield f"{number}-{trick.__name__}-{name}", data
-        number += 1
+    yield from of_texts(_TRICKS, originals(), seed)
 
 
 if __name__ == "__main__":
