@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from crossimage.inference.inputs import domain_index, fit_codes, is_single, read_inputs
+from crossimage.inference.inputs import fit_codes, is_single, read_inputs
 
 ARRAY = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8)
 TENSOR = torch.from_numpy(ARRAY / 127.5 - 1).float().permute(2, 0, 1)[None]
@@ -162,12 +162,6 @@ def test_results_have_the_form_of_the_input() -> None:
 def test_images_of_several_sizes_are_not_joined() -> None:
     with pytest.raises(ValueError, match=r"differ in size \(9x5, 9x6\)"):
         read_inputs([ARRAY, ARRAY[:5]], 3).joined()
-
-
-def test_domains_are_found_in_any_case() -> None:
-    assert domain_index("SHOES", ("edges", "shoes")) == 1
-    with pytest.raises(ValueError, match=r"no domain 'shoe', only .*did you mean 'shoes'"):
-        domain_index("shoe", ("edges", "shoes"))
 
 
 def test_codes_are_one_for_all_or_one_per_image() -> None:

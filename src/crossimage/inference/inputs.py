@@ -23,12 +23,12 @@ from crossimage.data.shards.index import find_member
 from crossimage.inference.halves import HalfRule
 from crossimage.inference.input_checks import Array, check_array, check_tensor
 from crossimage.inference.web import download, is_address, without_secrets
-from crossimage.utils.names import did_you_mean, look_up, near_path_hint
+from crossimage.utils.names import near_path_hint
 from crossimage.utils.paths import as_path
 
 __all__ = [
     "Array", "Codes", "FileLike", "FilesLike", "ImageLike", "ImageSource", "ImagesLike", "Inputs",
-    "as_list", "domain_index", "fit_codes", "is_single", "read_file", "read_inputs",
+    "as_list", "fit_codes", "is_single", "read_file", "read_inputs",
 ]  # fmt: skip
 
 ImageSource = Image.Image | str | Path | bytes | bytearray | BinaryIO
@@ -187,22 +187,6 @@ def _title(image: object) -> str:
         return without_secrets(image) if isinstance(image, str) else str(image)
     name = getattr(image, "name", None)
     return name if isinstance(name, str) else "the image"
-
-
-def domain_index(name: object, domains: Sequence[str]) -> int:
-    """Return the index of a domain, whose name may differ in case.
-
-    Raises:
-        ValueError: The domain is unknown.
-    """
-    known = " and ".join(map(repr, domains))
-    if not isinstance(name, str):
-        raise ValueError(f"expected the name of a domain, {known}, found {name!r}")
-    index = look_up(name, domains)
-    if index is None:
-        hint = did_you_mean(name, domains)
-        raise ValueError(f"the model has no domain '{name}', only {known}{hint}")
-    return index
 
 
 def fit_codes(codes: Codes, count: int, length: int, name: str) -> Tensor:

@@ -14,12 +14,11 @@ from torch import Tensor
 
 from crossimage.config import Config
 from crossimage.data.images.resize import pad_to, resize_to_cover
-from crossimage.inference.inputs import domain_index
 from crossimage.inference.strips.engine import StripEngine
 from crossimage.inference.strips.statistics import OWN, FixedStatistics
 from crossimage.inference.strips.whole import WholeImages
 from crossimage.inference.styles import Draw, RandomStyles
-from crossimage.inference.targets import EncodedTarget, Target, select, target_names
+from crossimage.inference.targets import EncodedTarget, Target, Targets, select
 from crossimage.labels import To
 from crossimage.methods import METHODS
 from crossimage.methods.base import Method
@@ -89,6 +88,7 @@ class Predictor:
             self.networks, self.device, bf16=precision == "bf16", memory=memory, name=self.method,
             smallest=_MIN_SIZE,
         )  # fmt: skip
+        self._targets = Targets(networks, self.device, self.method)
         self.random_styles = RandomStyles(networks, self.device, self.method)
 
     @property
@@ -105,12 +105,12 @@ class Predictor:
     @property
     def domains(self) -> tuple[str, ...]:
         """Names of the domains."""
-        return self.config.domains or self.networks.letters
+        return self._targets.domains
 
     @property
     def targets(self) -> tuple[str, ...]:
         """Names of the domains, or labels, that images can be translated to."""
-        return target_names(self.networks)
+        return self._targets.names
 
     @property
     def multimodal(self) -> bool:
@@ -123,10 +123,7 @@ class Predictor:
         Raises:
             ValueError: The domain is unknown.
         """
-        letters = self.networks.letters
-        if self.networks.labels or self.networks.few_shot:
-            return letters[0]
-        return letters[domain_index(domain, self.domains)]
+        return self._targets.letter(domain)
 
     def channels(self, letter: str) -> int:
         """Return the number of channels of a domain's images."""
@@ -140,39 +137,7 @@ class Predictor:
         Raises:
             ValueError: The target is unknown, or the method does not translate.
         """
-        networks = self.networks
-        if not networks.targets:
-            raise ValueError(f"this {self.method} makes images from noise only; use sample")
-        if networks.few_shot:
-            if to is not None and to != networks.letters[0]:
-                raise ValueError(
-                    f"this {self.method} translates to what the reference images show: leave out to"
-                )
-            return self._target_of(networks.letters[0])
-        if networks.labels:
-            if to is None:
-                known = ", ".join(self.targets)
-                raise ValueError(
-                    f"to is missing; expected some of {known}, such as --to {self.targets[0]}"
-                )
-            if not isinstance(to, Tensor):
-                networks.labels.vectors(to, 1)
-            return self._target_of(to)
-        target = self._target_of(self.targets[-1] if to is None else to)
-        if target.to not in self.targets:
-            raise ValueError(
-                f"this {self.method} model translates only to {' and '.join(self.targets)}"
-            )
-        return target
-
-    def _target_of(self, domain: To) -> Target:
-        """Return a domain or labels as a target, whether or not the model translates to it."""
-        networks, letter = self.networks, self.letter(domain)
-        if networks.labels or networks.few_shot:
-            labels = None if networks.few_shot else networks.labels
-            return Target(domain, letter, letter, labels, self.device)
-        source = letter if len(networks.letters) == 1 else networks.other(letter)
-        return Target(networks.names[letter], letter, source, None, self.device)
+        return self._targets.find(to)
 
     def fit_size(self, x: Tensor) -> Tensor:
         """Resize and center-crop images (N, C, H, W) if the networks accept only one size."""
@@ -213,7 +178,7 @@ class Predictor:
         self.require_styles()
         self.random_styles.check_truncation(truncation)
         count = whole(n, "n", 1)
-        target = None if domain is None else self._target_of(domain).encode(count)
+        target = None if domain is None else self._targets.of(domain).encode(count)
         codes = self.random_styles.codes(count, seed)
         return self.random_styles.from_codes(codes, target, truncation).cpu()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from crossimage.labels import Labels, To
 from crossimage.methods.base import Method
+from crossimage.utils.names import did_you_mean, look_up
 
 EncodedTarget = str | Tensor
 """A target in the form that networks take: a domain's letter, or label vectors (N, L)."""
@@ -43,11 +45,103 @@ class Target:
         return self.labels.vectors(self.to, count).to(self.device)
 
 
+class Targets:
+    """Finds the targets of a trained method.
+
+    Args:
+        networks: The trained method.
+        device: Where its networks compute.
+        name: Its name, for error messages.
+    """
+
+    def __init__(self, networks: Method, device: torch.device, name: str) -> None:
+        self._networks, self._device, self._name = networks, device, name
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Names of the domains."""
+        return self._networks.config.domains or self._networks.letters
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the domains, or labels, that images can be translated to."""
+        return target_names(self._networks)
+
+    def letter(self, domain: object) -> str:
+        """Return the method's letter for a domain's name.
+
+        Raises:
+            ValueError: The domain is unknown.
+        """
+        letters = self._networks.letters
+        if self._networks.labels or self._networks.few_shot:
+            return letters[0]
+        return letters[domain_index(domain, self.domains)]
+
+    def find(self, to: To | None) -> Target:
+        """Return a target; the only or the second domain if omitted.
+
+        Few-shot methods have no targets of a name; theirs is the letter of their images.
+
+        Raises:
+            ValueError: The target is unknown, or the method does not translate.
+        """
+        networks = self._networks
+        if not networks.targets:
+            raise ValueError(f"this {self._name} makes images from noise only; use sample")
+        if networks.few_shot:
+            if to is not None and to != networks.letters[0]:
+                raise ValueError(
+                    f"this {self._name} translates to what the reference images show: leave out to"
+                )
+            return self.of(networks.letters[0])
+        if networks.labels:
+            if to is None:
+                known = ", ".join(self.names)
+                raise ValueError(
+                    f"to is missing; expected some of {known}, such as --to {self.names[0]}"
+                )
+            if not isinstance(to, Tensor):
+                networks.labels.vectors(to, 1)
+            return self.of(to)
+        target = self.of(self.names[-1] if to is None else to)
+        if target.to not in self.names:
+            raise ValueError(
+                f"this {self._name} model translates only to {' and '.join(self.names)}"
+            )
+        return target
+
+    def of(self, domain: To) -> Target:
+        """Return a domain or labels as a target, whether or not the model translates to it."""
+        networks, letter = self._networks, self.letter(domain)
+        if networks.labels or networks.few_shot:
+            labels = None if networks.few_shot else networks.labels
+            return Target(domain, letter, letter, labels, self._device)
+        source = letter if len(networks.letters) == 1 else networks.other(letter)
+        return Target(networks.names[letter], letter, source, None, self._device)
+
+
 def target_names(networks: Method) -> tuple[str, ...]:
     """Return the names of the domains, or labels, that images can be translated to."""
     if networks.labels:
         return networks.labels.names
     return tuple(networks.names[letter] for letter in networks.targets)
+
+
+def domain_index(name: object, domains: Sequence[str]) -> int:
+    """Return the index of a domain, whose name may differ in case.
+
+    Raises:
+        ValueError: The domain is unknown.
+    """
+    known = " and ".join(map(repr, domains))
+    if not isinstance(name, str):
+        raise ValueError(f"expected the name of a domain, {known}, found {name!r}")
+    index = look_up(name, domains)
+    if index is None:
+        hint = did_you_mean(name, domains)
+        raise ValueError(f"the model has no domain '{name}', only {known}{hint}")
+    return index
 
 
 def select(target: EncodedTarget, rows: slice) -> EncodedTarget:

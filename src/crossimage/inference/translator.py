@@ -305,7 +305,7 @@ class Translator(Predictor):
         self.require_styles()
         if domain is None and not self.networks.few_shot:
             raise ValueError(f"domain is missing; expected one of {', '.join(self.domains)}")
-        target = self.target(None) if domain is None else self._target_of(domain)
+        target = self.target(None) if domain is None else self._targets.of(domain)
         inputs = self._read(y, target.letter)
         styles = [self.reference_style(batch, target) for batch in inputs.batches]
         return torch.cat(styles).to(inputs.device)
@@ -373,7 +373,7 @@ class Translator(Predictor):
         batch, given = inputs.joined(), None
         height, width = batch.shape[2:]
         if condition is not None:
-            source = self._target_of(self.networks.names[letter]).source
+            source = self._targets.of(self.networks.names[letter]).source
             given = self._read(condition, source).joined()
             if (len(given), *given.shape[2:]) != (len(batch), height, width):
                 raise ValueError(
