@@ -18,9 +18,9 @@ from torch import Tensor
 
 import crossimage
 from crossimage.config import Config
-from crossimage.data.datasets import PairedImages
+from crossimage.data.samples.datasets import PairedImages
+from crossimage.data.samples.unpaired import UnpairedImages
 from crossimage.data.sources.domains.scan import scan_domains
-from crossimage.data.unpaired import UnpairedImages
 from crossimage.inference.translator import Translator
 from crossimage.utils.contact_sheet import Panel, sheet
 

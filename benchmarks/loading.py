@@ -23,7 +23,7 @@ from PIL import Image
 from torchvision import transforms
 
 from crossimage.config import Config
-from crossimage.data.datasets import SingleImages
+from crossimage.data.samples.datasets import SingleImages
 from crossimage.data.sources.folders import find_images
 
 COUNT, SHORTEST, CROP = 64, 286, 256

@@ -38,7 +38,7 @@ from torch.utils.flop_counter import flop_registry
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.cli.overrides import parse_overrides
 from crossimage.config import Config, build
-from crossimage.data.datasets import LoadedBatch
+from crossimage.data.samples.datasets import LoadedBatch
 from crossimage.methods import METHODS
 from crossimage.recipes import resolve
 from crossimage.training.listener import Listener

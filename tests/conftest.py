@@ -14,7 +14,7 @@ from PIL import Image
 
 from crossimage.config import Companion, Config, Layout
 from crossimage.data.build import build_dataset, find_source
-from crossimage.data.datasets import ImageDataset
+from crossimage.data.samples.datasets import ImageDataset
 from crossimage.methods import METHODS
 from crossimage.utils.machine.usage_reports import send_no_reports
 

@@ -23,8 +23,8 @@ import crossimage
 from crossimage import train
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import build
-from crossimage.data.datasets import ImageDataset
 from crossimage.data.loader import LoadedBatch, Sample, collate
+from crossimage.data.samples.datasets import ImageDataset
 from crossimage.inference.translator import Translator
 from crossimage.methods import METHODS
 from crossimage.methods.base import Batch, Method, Noise, Update

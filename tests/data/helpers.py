@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 
 from crossimage.config import Config
+from crossimage.data.samples.unpaired import UnpairedImages
 from crossimage.data.sources.domains.scan import scan_domains
-from crossimage.data.unpaired import UnpairedImages
 from tests.conftest import open_dataset
 
 PLAIN = Config(resize=0, crop=(8, 8), flip=False, batch_size=2, workers=0)

@@ -7,10 +7,10 @@ from PIL import Image
 
 from crossimage.config import Config, Facts, SuperResolutionConfig, build
 from crossimage.data.build import build_dataset, find_source
-from crossimage.data.datasets import PairedImages, SingleImages
-from crossimage.data.labelled import LabelledImages
-from crossimage.data.super_resolution import SuperResolutionImages
-from crossimage.data.unpaired import UnpairedImages
+from crossimage.data.samples.datasets import PairedImages, SingleImages
+from crossimage.data.samples.labelled import LabelledImages
+from crossimage.data.samples.super_resolution import SuperResolutionImages
+from crossimage.data.samples.unpaired import UnpairedImages
 from crossimage.labels import LabelledConfig
 from crossimage.methods.munit import MUNITConfig
 from crossimage.methods.stargan import StarGANConfig

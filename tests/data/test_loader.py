@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from crossimage.config import Config
-from crossimage.data import datasets, worker_crashes
 from crossimage.data import loader as batches
+from crossimage.data import worker_crashes
 from crossimage.data.loader import Sample, collate, load_batches
+from crossimage.data.samples import datasets
 from crossimage.utils.signals import STOP_SIGNALS
 from tests.conftest import slow
 from tests.data.helpers import PLAIN, dataset, same
@@ -77,7 +78,7 @@ def test_processes_see_together_what_one_sees(unequal):
 PROGRAM = """
 import multiprocessing, sys, time
 from crossimage.config import Config
-from crossimage.data.unpaired import UnpairedImages
+from crossimage.data.samples.unpaired import UnpairedImages
 from crossimage.data.loader import load_batches
 from crossimage.data.sources.domains.scan import scan_domains
 from tests.golden import SHARED

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from crossimage.data.datasets import ImageDataset
 from crossimage.data.loader import Sample
+from crossimage.data.samples.datasets import ImageDataset
 from tests.conftest import slow, small
 from tests.faults.harness import (
     PATIENCE,

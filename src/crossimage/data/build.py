@@ -12,11 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crossimage.config import Companion, Config, DataRules, Facts, Layout
-from crossimage.data.class_images import ClassImages
-from crossimage.data.class_pairs import ClassPairs
-from crossimage.data.datasets import ImageDataset, PairedImages, SingleImages
 from crossimage.data.holdout import describe_held_out, hold_out
-from crossimage.data.labelled import LabelledImages
+from crossimage.data.samples.class_images import ClassImages
+from crossimage.data.samples.class_pairs import ClassPairs
+from crossimage.data.samples.datasets import ImageDataset, PairedImages, SingleImages
+from crossimage.data.samples.labelled import LabelledImages
+from crossimage.data.samples.super_resolution import SuperResolutionImages
+from crossimage.data.samples.unpaired import UnpairedImages
 from crossimage.data.shards.names import names_shards
 from crossimage.data.sources.class_pairs import facts_of_class_pairs, find_class_pairs
 from crossimage.data.sources.class_sets import find_class_set
@@ -33,8 +35,6 @@ from crossimage.data.sources.labelled import (
 from crossimage.data.sources.pairs import advise_unpaired, align
 from crossimage.data.sources.side_by_side import check_not_side_by_side
 from crossimage.data.sources.summary import describe_names
-from crossimage.data.super_resolution import SuperResolutionImages
-from crossimage.data.unpaired import UnpairedImages
 from crossimage.data.validation import describe_validation, split_validation
 from crossimage.labels import ClassPairsConfig, LabelledConfig, ReferencesConfig
 

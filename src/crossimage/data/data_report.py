@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from crossimage.data.datasets import ImageDataset
+from crossimage.data.samples.datasets import ImageDataset
 from crossimage.utils.streams import printable
 
 

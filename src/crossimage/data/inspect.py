@@ -9,13 +9,13 @@ from pathlib import Path
 
 from crossimage.config import Companion, Config, DataRules, Layout
 from crossimage.data.build import build_dataset, find_source
-from crossimage.data.class_pairs import ClassPairs
 from crossimage.data.data_report import DataReport, SplitReport
-from crossimage.data.datasets import ImageDataset
 from crossimage.data.images.files import verify
 from crossimage.data.images.pixels import BombError, ImageError, ImageInfo, Pixels
 from crossimage.data.images.resize import size_before_crop
 from crossimage.data.left_out import describe, further_images
+from crossimage.data.samples.class_pairs import ClassPairs
+from crossimage.data.samples.datasets import ImageDataset
 from crossimage.data.sources.domains.data_set import DataSet, read_data_set, shown
 from crossimage.data.sources.domains.scan import scan_domains
 from crossimage.data.sources.folders import SPLITS, Domain, Split

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from crossimage.data.data_report import DataReport, SplitReport
-from crossimage.data.datasets import ImageDataset
 from crossimage.data.images.class_ids import names_classes
 from crossimage.data.near_duplicates import families, find_near_duplicates
+from crossimage.data.samples.datasets import ImageDataset
 from crossimage.data.sources.find import visible_folders
 from crossimage.data.sources.folders import SPLITS, Domain, Split
 from crossimage.data.sources.split_names import split_folders

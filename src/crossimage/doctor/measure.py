@@ -14,7 +14,7 @@ import torch
 
 if TYPE_CHECKING:  # what only the process that trains imports
     from crossimage.config import Config
-    from crossimage.data.datasets import ImageDataset
+    from crossimage.data.samples.datasets import ImageDataset
     from crossimage.methods.base import Method
     from crossimage.training.trainer import Trainer
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from PIL import Image
 from torch import Tensor
 
-from crossimage.data.datasets import ImageDataset
 from crossimage.data.images.arrays import to_pil
 from crossimage.data.images.files import decode
 from crossimage.data.images.pixels import normalise
 from crossimage.data.images.resize import resize_shortest_side
+from crossimage.data.samples.datasets import ImageDataset
 
 SIDE = 256
 """Pixels of the longer side of a preview, at most."""

@@ -13,7 +13,7 @@ import torch
 from crossimage.checkpoints.contents import check_weights
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import to_dict
-from crossimage.data.datasets import ImageDataset
+from crossimage.data.samples.datasets import ImageDataset
 from crossimage.data.sources.domains.data_set import DataSet, shown
 from crossimage.data.sources.folders import Domain, Split
 from crossimage.inference.targets import target_names

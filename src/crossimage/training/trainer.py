@@ -15,8 +15,8 @@ from torch import Tensor
 
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import Config
-from crossimage.data.datasets import ImageDataset
 from crossimage.data.loader import LoadedBatch, load_batches
+from crossimage.data.samples.datasets import ImageDataset
 from crossimage.data.unreadable import UnreadableFiles
 from crossimage.methods.base import Batch, Method, Noise
 from crossimage.training.best.evaluations import Evaluations

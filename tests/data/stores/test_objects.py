@@ -11,8 +11,8 @@ import torch
 
 from crossimage.config import Config
 from crossimage.data.build import build_dataset, find_source
-from crossimage.data.datasets import ImageDataset
 from crossimage.data.loader import load_batches
+from crossimage.data.samples.datasets import ImageDataset
 from crossimage.data.shards.find import find_members
 from crossimage.data.stores import objects
 from crossimage.data.stores.addresses import LostStoreError, StoreError

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from crossimage.data.labelled import LabelledImages
+from crossimage.data.samples.labelled import LabelledImages
 from crossimage.evaluation.galleries.checks import Tested, name_of
 from crossimage.evaluation.galleries.images import ImageStream, as_uint8, to_rgb
 from crossimage.evaluation.galleries.model import ModelGallery, PreparedInput, preparation

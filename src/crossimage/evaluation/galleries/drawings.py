@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from crossimage.data.build import Source, build_dataset
-from crossimage.data.class_pairs import ClassPairs
+from crossimage.data.samples.class_pairs import ClassPairs
 from crossimage.data.sources.class_pairs import (
     SETS,
     facts_of_class_pairs,

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from crossimage.data.labelled import LabelledImages
+from crossimage.data.samples.labelled import LabelledImages
 from crossimage.data.sources.class_sets import find_class_set
 from crossimage.data.sources.labelled import LabelledDomain, find_labelled
 from crossimage.evaluation.galleries.checks import KnownImages, Tested, held_out_of, name_of

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from crossimage.config import Config, build
-from crossimage.data.augment import augment, jitter, random_box, zoom_of_step, zoomed_box
+from crossimage.data.samples.augment import augment, jitter, random_box, zoom_of_step, zoomed_box
 
 PLAIN = Config(resize=0, crop=(8, 8), flip=False)
 

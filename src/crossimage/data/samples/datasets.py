@@ -15,12 +15,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from crossimage.config import Config
-from crossimage.data.augment import Zoom, augment, zoom_of_step
 from crossimage.data.images.checks.limit import max_pixels
 from crossimage.data.images.files import decode
 from crossimage.data.images.pixels import BombError, ImageError, normalise
 from crossimage.data.images.resize import centre, resize_decoded, size_before_crop
 from crossimage.data.loader import LoadedBatch, Sample
+from crossimage.data.samples.augment import Zoom, augment, zoom_of_step
 from crossimage.data.shards.member import is_member
 from crossimage.data.sources.folders import Domain, Split
 from crossimage.data.sources.pairs import check_sizes

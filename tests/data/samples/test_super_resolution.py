@@ -8,9 +8,9 @@ from PIL import Image
 
 from crossimage import train
 from crossimage.config import build
-from crossimage.data.datasets import ImageDataset
 from crossimage.data.images.files import read_image
 from crossimage.data.images.resize import shrink
+from crossimage.data.samples.datasets import ImageDataset
 from crossimage.methods.srgan import SRGANConfig
 from tests.conftest import open_dataset, small
 

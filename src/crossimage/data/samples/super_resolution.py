@@ -8,10 +8,10 @@ from pathlib import Path
 from torch import Tensor
 
 from crossimage.config import SuperResolutionConfig
-from crossimage.data.datasets import Group, ImageDataset
 from crossimage.data.images.pixels import ImageError
 from crossimage.data.images.resize import shrink
 from crossimage.data.loader import LoadedBatch, Sample
+from crossimage.data.samples.datasets import Group, ImageDataset
 from crossimage.data.sources.folders import Domain, Split
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from crossimage.config import build
-from crossimage.data.class_pairs import ClassPairs
 from crossimage.data.inspect import inspect
+from crossimage.data.samples.class_pairs import ClassPairs
 from crossimage.labels import ClassPairsConfig
 from tests.conftest import open_dataset
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from crossimage.data.datasets import Group, ImageDataset
 from crossimage.data.images.pixels import ImageError
 from crossimage.data.loader import LoadedBatch, Sample
+from crossimage.data.samples.datasets import Group, ImageDataset
 from crossimage.data.sources.folders import SPLITS, Split
 from crossimage.data.sources.labelled import LabelledDomain, Values
 from crossimage.labels import LabelledConfig

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from crossimage.data.augment import zoom_of_step
-from crossimage.data.datasets import Group
 from crossimage.data.images.pixels import ImageError
-from crossimage.data.labelled import LabelledImages, mixed
 from crossimage.data.loader import LoadedBatch, Sample
+from crossimage.data.samples.augment import zoom_of_step
+from crossimage.data.samples.datasets import Group
+from crossimage.data.samples.labelled import LabelledImages, mixed
 from crossimage.data.sources.folders import Split
 from crossimage.data.sources.labelled import LabelledDomain
 from crossimage.labels import ReferencesConfig

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from crossimage.config import Config
-from crossimage.data.augment import zoom_of_step
-from crossimage.data.datasets import ImageDataset
 from crossimage.data.loader import Sample
+from crossimage.data.samples.augment import zoom_of_step
+from crossimage.data.samples.datasets import ImageDataset
 from crossimage.data.sources.folders import Domain
 from crossimage.data.stores.addresses import LostStoreError
 from crossimage.utils.seeds import seed_of

@@ -10,12 +10,12 @@ import torch
 from PIL import Image
 
 from crossimage.config import Config
-from crossimage.data import datasets
 from crossimage.data.images import files as images
 from crossimage.data.images.files import decode
 from crossimage.data.loader import collate, load_batches
+from crossimage.data.samples import datasets
+from crossimage.data.samples.unpaired import UnpairedImages
 from crossimage.data.sources.domains.scan import scan_domains
-from crossimage.data.unpaired import UnpairedImages
 from crossimage.data.unreadable import UnreadableFiles
 from tests.conftest import open_dataset
 from tests.data.helpers import PLAIN, dataset, flat, level, levels, noise, pairs, same, save, touch

@@ -8,11 +8,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from crossimage.data.augment import jitter, zoom_of_step
-from crossimage.data.datasets import Group, ImageDataset
 from crossimage.data.images.pixels import ImageError
-from crossimage.data.labelled import mixed
 from crossimage.data.loader import LoadedBatch, Sample
+from crossimage.data.samples.augment import jitter, zoom_of_step
+from crossimage.data.samples.datasets import Group, ImageDataset
+from crossimage.data.samples.labelled import mixed
 from crossimage.data.sources.class_pairs import SETS
 from crossimage.data.sources.folders import Domain, Split
 from crossimage.labels import ClassPairsConfig
