@@ -1,6 +1,7 @@
 """Names of commands."""
 
 import inspect
+from contextlib import suppress
 
 import pytest
 
@@ -36,6 +37,27 @@ def test_unknown_options_point_to_the_help_of_the_command(
     assert main([*command, "x", "--out", "y", "--nonsense"]) == 2
     said = " ".join(capsys.readouterr().err.replace("│", " ").split())
     assert f"crossimage {' '.join(command)} --help" in said
+
+
+def test_usage_fits_a_terminal_of_80_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    groups = {(name,): command for name, command in COMMANDS.items()}
+    within = {
+        (*name, each): command
+        for name, group in groups.items() if isinstance(group, Commands)
+        for each, command in group.known.items()
+    }  # fmt: skip
+    longest = 0
+    for name in [*groups, *within, *(("evaluate", each) for each in EVALUATIONS)]:
+        with suppress(SystemExit):  # of tyro
+            main([*name, "--help"])
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].startswith(f"usage: crossimage {' '.join(name)}"), name
+        assert max(map(len, lines)) <= 80, name
+        longest = max(longest, lines.index("") if "" in lines else 0)
+    assert longest > 1, "no usage takes several lines"
 
 
 def test_descriptions_fit_a_terminal_of_80_columns() -> None:

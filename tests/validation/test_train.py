@@ -12,8 +12,10 @@ import crossimage
 from crossimage import TrainingResult, Translator
 from crossimage.checkpoints.model_file import model_hash
 from crossimage.checkpoints.training_state import Checkpoints
+from crossimage.methods import METHODS
 from crossimage.training.best.evaluations import Evaluations
 from crossimage.training.best.standing import read_standing
+from crossimage.validation.metric import chosen_metric
 from tests.conftest import small
 from tests.data.helpers import noise, save
 from tests.faults.harness import digest
@@ -221,23 +223,46 @@ def test_an_evaluation_that_fails_later_does_not_end_the_run(data: Path, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("method", "settings", "message"),
     [
-        ({"best_metric": "kidd"}, "unknown metric 'kidd'; did you mean 'kid'"),
+        ("cyclegan", {"best_metric": "kidd"}, "unknown metric 'kidd'; exp.*; did you mean 'kid'"),
         (
+            "cyclegan",
             {"best_metric": "accuracy"},
             "a network that training does not take .classifier.; expected one",
         ),
-        ({"best_features": "gone.pth"}, "best_metric=kid can't be computed .* gone.pth"),
-        ({"evaluate_every": 0, "patience": 3}, "patience=3 needs evaluations; add evaluate_every"),
+        ("cyclegan", {"best_metric": "dipd"}, "few-shot models alone; expected one of fid, kid"),
+        ("cyclegan", {"best_metric": "flicker"}, "frames of a video.*; expected one of fid, kid"),
+        ("cyclegan", {"best_metric": "lpips"}, "neither end of it is better"),
+        ("stargan", {"best_metric": "psnr"}, "no image .* has a partner; expected one of fid"),
+        ("stargan_v2", {"best_metric": "is"}, "not a mean over several targets.* of fid, kid, edg"),
+        ("gan", {"best_metric": "edges"}, "inputs .* not known.*; expected one of fid, kid, is$"),
+        ("cyclegan", {"best_features": "gone.pth"}, "no gone.pth, given with best_features"),
+        ("cyclegan", {"best_features": "incept"}, "no incept, .* expected random, inception or a"),
+        ("cyclegan", {"evaluate_every": 0, "patience": 3}, "patience=3 needs evaluations; add eva"),
+        ("srgan", {"features": "gone.pth"}, "no gone.pth, given with features"),
     ],
 )
-def test_what_cannot_be_computed_is_refused_before_the_first_step(
-    data: Path, tmp_path: Path, settings: dict[str, Any], message: str
+def test_what_cannot_be_computed_is_refused_before_the_data_is_read(
+    tmp_path: Path, method: str, settings: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=message):
-        train(data, tmp_path / "run", **settings)
-    assert not [*tmp_path.rglob("*.pt"), *tmp_path.rglob("*.safetensors")]
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        crossimage.train(method, "no-data", tmp_path, **{"evaluate_every": 2, **settings})
+
+
+def test_every_method_has_a_metric_by_default() -> None:
+    for method in METHODS.values():
+        chosen_metric(method.Config(), method)
+
+
+def test_a_metric_of_pairs_is_refused_before_the_run_has_a_folder(
+    data: Path, tmp_path: Path
+) -> None:
+    unpaired = shutil.copytree(data, tmp_path / "data")
+    (unpaired / "valB" / "0.png").rename(unpaired / "valB" / "other.png")
+    with pytest.raises(ValueError, match=r"valA/0.png has no partner.*\(fid, kid, is, edges\), or"):
+        train(unpaired, tmp_path / "run", best_metric="psnr")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_function_needs_an_interval(data: Path, tmp_path: Path) -> None:

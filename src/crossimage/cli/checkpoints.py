@@ -5,15 +5,13 @@ from __future__ import annotations
 from glob import escape
 from pathlib import Path
 
-import tyro
 from tyro.conf import Positional
 
 from crossimage.cli.arguments import (
-    NUMBERS,
     Checkpoint,
     Model,
 )
-from crossimage.cli.commands import with_plain_help
+from crossimage.cli.commands import parse
 from crossimage.cli.early import check_paths
 from crossimage.data.stores.missing import is_missing, missing
 from crossimage.utils.names import did_you_mean
@@ -43,12 +41,8 @@ def import_(
 
 def run_import(arguments: list[str]) -> None:
     """Parse the arguments of ``crossimage import`` and import the checkpoint."""
-    (files_and_settings, out, config), rest = tyro.cli(
-        with_plain_help(import_),
-        prog="crossimage import",
-        args=arguments,
-        return_unknown_args=True,
-        registry=NUMBERS,
+    (files_and_settings, out, config), rest = parse(
+        import_, "crossimage import", arguments, return_unknown_args=True
     )
     words = [*files_and_settings, *rest]
     settings = [word for word in words if "=" in word and not expanded(Path(word)).exists()]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import inspect
+import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from typing import Annotated, Any, get_type_hints
 
 import tyro
 
 from crossimage.cli.arguments import NUMBERS
 from crossimage.utils.names import did_you_mean
-from crossimage.utils.texts.help_text import stated_default
+from crossimage.utils.texts.help_text import fill, stated_default
 
 Command = Callable[..., Any]
 
@@ -34,6 +36,38 @@ def with_plain_help(command: Command) -> Command:
     del run.__wrapped__  # whose annotations would count
     run.__signature__ = inspect.signature(command)  # type: ignore[attr-defined]
     return run
+
+
+def parse(command: Command, prog: str, arguments: Sequence[str], **options: Any) -> Any:
+    """Call a command with the arguments of a command line, or print its help and exit.
+
+    Args:
+        command: The command.
+        prog: Its name, with what stands before it.
+        arguments: What follows.
+        options: Further options of :func:`tyro.cli`.
+    """
+    with _usage_wrapped(arguments):
+        return tyro.cli(
+            with_plain_help(command), prog=prog, args=arguments, registry=NUMBERS, **options
+        )
+
+
+@contextmanager
+def _usage_wrapped(arguments: Sequence[str]) -> Iterator[None]:
+    """Break the usage in tyro's help into lines that fit the terminal, which tyro does not."""
+    if not {"-h", "--help"} & {*arguments}:
+        yield
+        return
+    text = io.StringIO()
+    try:
+        with redirect_stdout(text):
+            yield
+    finally:
+        usage, _, rest = text.getvalue().partition("\n")
+        # an option and its value stay together
+        usage = re.sub(r"\[[^\[\]]*\]", lambda option: option[0].replace(" ", "\xa0"), usage)
+        print(fill(usage, rest=" " * 7).replace("\xa0", " "), rest, sep="\n", end="")
 
 
 class Commands(tyro.extras.SubcommandApp):
@@ -108,9 +142,7 @@ class Commands(tyro.extras.SubcommandApp):
             marks = (tyro.conf.FlagCreatePairsOff,)
             if command:
                 prefix, arguments = f"{prefix} {arguments[0]}", arguments[1:]
-                tyro.cli(
-                    with_plain_help(command), prog=prefix, args=arguments, config=marks,
-                    registry=NUMBERS,
-                )  # fmt: skip
+                parse(command, prefix, arguments, config=marks)
             else:
-                self.cli(prog=prefix, args=arguments, config=marks, registry=NUMBERS)
+                with _usage_wrapped(arguments):
+                    self.cli(prog=prefix, args=arguments, config=marks, registry=NUMBERS)

@@ -10,7 +10,6 @@ import tyro
 from tyro.conf import Positional
 
 from crossimage.cli.arguments import (
-    NUMBERS,
     Data,
     MaxPixels,
     Name,
@@ -18,7 +17,7 @@ from crossimage.cli.arguments import (
     Settings,
     limit_pixels,
 )
-from crossimage.cli.commands import Commands, with_plain_help
+from crossimage.cli.commands import Commands, parse
 from crossimage.cli.early import check_counts, check_data, check_paths
 from crossimage.cli.train import configured, settings_of
 from crossimage.data.sources.domains.data_set import read_data_set
@@ -256,8 +255,7 @@ def print_maker_help(name: str) -> None:
     hints = get_type_hints(data_make, include_extras=True)
     make.__annotations__ = {option.name: hints[option.name] for option in options}
     make.__doc__ = data_make.__doc__
-    prog = f"crossimage data make {name}"
-    tyro.cli(with_plain_help(make), prog=prog, args=["--help"], registry=NUMBERS)
+    parse(make, f"crossimage data make {name}", ["--help"])
 
 
 def find_makers() -> dict[str, Callable[..., MadeDataset]]:

@@ -12,12 +12,10 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import Positional
 
-from crossimage.checkpoints.run_folder import newest_checkpoint
-from crossimage.cli.arguments import NUMBERS, MaxPixels, limit_pixels
-from crossimage.cli.commands import with_plain_help
+from crossimage.cli.arguments import MaxPixels, limit_pixels
+from crossimage.cli.commands import parse
 from crossimage.cli.early import check_data
 from crossimage.data.sources.domains.data_set import as_text
-from crossimage.training.run_names import PARENT
 from crossimage.training.schedule.request import Request
 from crossimage.utils.machine.slurm import adopt_slurm_tasks
 from crossimage.utils.names import check_device_name
@@ -89,10 +87,7 @@ def run_train(arguments: list[str]) -> int:
         return 0
     adopt_slurm_tasks()
     _check_options(arguments)
-    known, rest = tyro.cli(
-        with_plain_help(train), prog="crossimage train", args=arguments, return_unknown_args=True,
-        registry=NUMBERS,
-    )  # fmt: skip
+    known, rest = parse(train, "crossimage train", arguments, return_unknown_args=True)
     if known["resume"] and known["recipe"] and "=" in known["recipe"]:
         rest, known["recipe"] = [known["recipe"], *rest], None  # a setting, not a recipe
     from crossimage.cli.overrides import parse_overrides
@@ -113,10 +108,8 @@ def run_train(arguments: list[str]) -> int:
         check_device_name(known["device"])
         _check_complete(known)
         request = Request.read(known["budget"], known["finish"], overrides)
-        if request and request.finish:
-            out = known["out"]
-            if not any(map(newest_checkpoint, [out] if out else PARENT.glob("*"))):
-                raise request.refuse_finish(out or PARENT)
+        if request:
+            request.check_begun(known["out"])
         check_data(known["data"], moved=bool(run))
         from crossimage.checkpoints.addresses import model_path
         from crossimage.cli.console import ConsoleListener

@@ -30,7 +30,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field, replace
-from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -40,6 +39,7 @@ from torch.nn.functional import one_hot
 from crossimage.config import (
     Betas,
     Channels,
+    FilePath,
     Fraction,
     Items,
     NonNegativeFloat,
@@ -135,7 +135,7 @@ class StarGANv2Config(ReferencesConfig):
     mapping_width: Width = 512
     diversity_steps: NonNegativeInt = 100_000
     w_hpf: NonNegativeFloat = 0.0
-    landmarks: Path | None = None
+    landmarks: FilePath | None = None
     landmark_width: Width = 256
     weights: LossWeights = field(default_factory=LossWeights)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from crossimage.config import EARLIER_DEFAULTS, Config, build, differences, micro_batch_size
+from crossimage.data.stores.missing import missing
 from crossimage.methods.base import Method
 from crossimage.training.listener import Listener
 from crossimage.training.processes.fabric import arithmetic, world_of
@@ -61,6 +63,18 @@ def check_config(method: type[Method], config: Config, devices: int) -> None:
         )
     if config.precision == "fp16" and not torch.cuda.is_available():
         raise ValueError("precision=fp16 needs a CUDA device; use bf16, fp32 or auto")
+
+
+def check_files(method: type[Method], config: Config) -> None:
+    """Check that the files of fixed networks that settings name are there.
+
+    Raises:
+        FileNotFoundError: One is not.
+    """
+    folders = {companion.folder for companion in method.companions(config).values()}
+    for name, value in ((each.name, getattr(config, each.name)) for each in fields(config)):
+        if isinstance(value, Path) and value not in folders and not value.exists():
+            raise missing(str(value), name)
 
 
 def data_changes(state: Mapping[str, Any], fingerprint: Mapping[str, str]) -> list[str]:

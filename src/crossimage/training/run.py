@@ -29,7 +29,7 @@ from crossimage.recipes import resolve
 from crossimage.training.accuracy import read_accuracies, write_accuracies
 from crossimage.training.best.standing import BestSoFar, is_kept
 from crossimage.training.best.validator import Validator
-from crossimage.training.checks import check_config, check_continues, data_changes
+from crossimage.training.checks import check_config, check_continues, check_files, data_changes
 from crossimage.training.environment import environment
 from crossimage.training.listener import Listener
 from crossimage.training.processes.fabric import world_of
@@ -88,25 +88,34 @@ def run_training(
         FileNotFoundError: The recipe, a folder or a file does not exist.
     """
     request = Request.read(budget, finish, overrides)
+    if request:
+        request.check_begun(out)
     data = read_data_set(data)
     name, settings = resolve(recipe)
     method = find_method(name, recipe)
     networks = network_settings(init_from, method) if init_from else {}
     rules = _data_rules(out) if out else {}
     config = build(method.Config, networks, settings, rules, overrides, source=recipe)
+    check_config(method, config, devices)
+    if not (init_from or (out and newest_checkpoint(out))):  # these hold what was read before
+        check_files(method, config)
+    checks = validator() if validator and config.evaluate_every else None
+    if checks:
+        checks.check(method, config)
+    elif config.evaluate_every:
+        raise ValueError(
+            f"evaluate_every={config.evaluate_every} needs something that evaluates the run, which "
+            "`crossimage train` and crossimage.train have; leave it out here"
+        )
     by_epochs = bool(config.epochs or config.decay_epochs)
     source = find_source(
         data, config, method.layout, method.needs_labels(config), method.companions(config),
         flexible="domains" not in overrides and not method.has_direction(config),
     )  # fmt: skip
     config = config.complete(source.facts)
+    if checks:
+        checks.check_images(method, config, source.validation)
     dataset = build_dataset(source, config)
-    check_config(method, config, devices)
-    if config.evaluate_every and validator is None:
-        raise ValueError(
-            f"evaluate_every={config.evaluate_every} needs something that evaluates the run, which "
-            "`crossimage train` and crossimage.train have; leave it out here"
-        )
     asked = {
         "method": name, "config": to_dict(config), "data": recorded(data), "folder": os.getcwd(),
         "init": str(init_from), "budget": budget,

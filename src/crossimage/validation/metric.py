@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from crossimage.config import Config
 from crossimage.data.sources.folders import Domain
+from crossimage.data.sources.pairs import align
+from crossimage.data.stores.missing import missing
 from crossimage.evaluation.compare import open_galleries
 from crossimage.evaluation.galleries.base import Gallery
 from crossimage.evaluation.galleries.checks import KnownImages
@@ -15,14 +19,27 @@ from crossimage.evaluation.metrics.base import INPUTS, Amounts, Metric, Setup, l
 from crossimage.evaluation.networks.open import MetricNetworks
 from crossimage.evaluation.options import Options
 from crossimage.inference.translator import Translator
+from crossimage.methods.base import Method
 from crossimage.training.best.validator import Validator
 from crossimage.utils.names import did_you_mean
+from crossimage.utils.paths import expanded
 
 MOST_INPUTS = 200
 """Inputs of each target in an evaluation; of more, as many that are evenly spaced."""
 
 _PAIRED = ("paired", "super_resolution")
+_UNPAIRED = ("labelled", "classes", "single")  # no image of theirs has a partner
 _NETWORKS = (None, "features", "lpips", "content")  # that need no file of the user's
+_NO_MEAN = "it is not a mean over several targets, which this method has"
+
+
+@dataclass(frozen=True)
+class _Galleries:
+    """What is known of the galleries that a method is evaluated by."""
+
+    few_shot: bool
+    has_inputs: bool
+    is_video: bool = False
 
 
 class MetricValidator(Validator):
@@ -38,12 +55,40 @@ class MetricValidator(Validator):
         self._targets: tuple[str | None, ...] = (None,)
         self._networks: MetricNetworks | None = None
 
+    def check(self, method: type[Method], config: Config) -> None:
+        """Refuse a metric that the method never gives; see :meth:`Validator.check`.
+
+        Raises:
+            FileNotFoundError: ``best_features`` is neither a network's name nor a file.
+            ValueError: The metric can't be computed.
+        """
+        metric, features = chosen_metric(config, method), config.best_features
+        if metric.network == "features" and features not in ("random", "inception"):
+            path = expanded(Path(features))
+            if not path.is_file():
+                raise missing(features, "best_features", "expected random, inception or a file")
+
+    def check_images(
+        self, method: type[Method], config: Config, validation: Sequence[Domain]
+    ) -> None:
+        """Refuse a metric of pairs if these images are none; see :meth:`Validator.check_images`.
+
+        Raises:
+            ValueError: They are not pairs.
+        """
+        metric = chosen_metric(config, method)
+        if metric.needs_pairs and method.layout == "unpaired":
+            try:
+                align(validation)
+            except ValueError as error:
+                usable = [name for name in _usable(method) if not load_metric(name).needs_pairs]
+                raise _refused(metric, [str(error)], usable) from None
+
     def open(self, model: Translator, validation: Sequence[Domain]) -> list[str]:
         """Open what the metric needs; see :meth:`Validator.open`."""
         self._images = KnownImages("validation images", validation)
-        self._metric = metric = chosen_metric(model.config, model.networks.layout)
+        self._metric = metric = chosen_metric(model.config, model.networks.kind)
         self._networks = MetricNetworks(model.device, model.config.best_features)
-        asked = f"best_metric={metric.name}"
         notes = []
         targets = _targets(model)
         problems: dict[str | None, str] = {}
@@ -57,13 +102,14 @@ class MetricValidator(Validator):
         self._targets = tuple(target for target in targets if target not in problems)
         reasons = list(dict.fromkeys(problems.values()))
         if not self._targets:
-            raise ValueError(
-                f"{asked} can't be computed on the validation images: {'; '.join(reasons[:3])}; "
-                "choose another best_metric, or leave out evaluate_every"
-            )
+            usable = [name for name in _usable(model.networks.kind) if name != metric.name]
+            raise _refused(metric, reasons[:3], usable)
         if reasons:
             names = ", ".join(str(target) for target in problems)
-            notes.append(f"{asked} leaves out the targets {names}: {'; '.join(reasons[:3])}")
+            notes.append(
+                f"best_metric={metric.name} leaves out the targets {names}: "
+                f"{'; '.join(reasons[:3])}"
+            )
         return notes
 
     def evaluate(self, model: Translator) -> Mapping[str, float]:
@@ -101,7 +147,7 @@ class MetricValidator(Validator):
     def _refusal(self, metric: type[Metric], gallery: Gallery) -> str | None:
         """Return why a metric cannot be computed for a gallery; None if it can."""
         if gallery.parts and metric.over_parts != "mean":
-            return "it is not a mean over several targets, which this method has"
+            return _NO_MEAN
         if metric.needs_pairs:
             gallery.pair_up()
         setups = map(self._setup, gallery.parts or (gallery,))
@@ -126,38 +172,55 @@ class MetricValidator(Validator):
             yield figure.name, float(figure.value)
 
 
-def chosen_metric(config: Config, layout: str) -> type[Metric]:
+def chosen_metric(config: Config, method: type[Method]) -> type[Metric]:
     """Return the metric that decides which model of a run is the best.
 
     Args:
         config: The settings of the run; without ``best_metric``, it is ``psnr`` for pairs and
             ``kid`` for all others.
-        layout: How the images of the method belong together.
+        method: The method that is trained.
 
     Raises:
-        ValueError: The metric is unknown, has no better end, or needs a network of the user's.
+        ValueError: The metric is unknown, has no better end, needs a network of the user's, or is
+            one that the method never gives.
     """
-    name = config.best_metric.strip().lower() or ("psnr" if layout in _PAIRED else "kid")
-    usable = [one for one in METRICS if _problem(one) is None]
+    name = config.best_metric.strip().lower() or ("psnr" if method.layout in _PAIRED else "kid")
+    usable = _usable(method)
     if name not in METRICS:
         raise ValueError(
-            f"best_metric: unknown metric '{config.best_metric}'{did_you_mean(name, usable)}; "
-            f"expected one of {', '.join(usable)}"
+            f"best_metric: unknown metric '{config.best_metric}'; expected one of "
+            f"{', '.join(usable)}{did_you_mean(name, usable)}"
         )
-    if problem := _problem(name):
+    if problem := _problem(load_metric(name), method):
         raise ValueError(f"best_metric={name}: {problem}; expected one of {', '.join(usable)}")
     return load_metric(name)
 
 
-def _problem(name: str) -> str | None:
-    """Return why a metric cannot decide which model is the best; None if it can."""
-    metric = load_metric(name)
+def _usable(method: type[Method]) -> list[str]:
+    """Return the names of the metrics that may decide which model of a method is the best."""
+    return [name for name in METRICS if _problem(load_metric(name), method) is None]
+
+
+def _problem(metric: type[Metric], method: type[Method]) -> str | None:
+    """Return why a metric cannot decide which model of a method is the best; None if it may."""
     if metric.network not in _NETWORKS:
         return f"it needs a network that training does not take ({metric.network})"
     direction = metric.directions[_figure_of(metric)]
     if direction.better == "neither":
         return f"neither end of it is better ({direction.hint})"
-    return None
+    if metric.needs_pairs and method.layout in _UNPAIRED:
+        return "it compares pairs, and no image that this method learns from has a partner"
+    if metric.over_parts != "mean" and method.layout == "classes":
+        return _NO_MEAN
+    return metric.misfit(_Galleries(method.few_shot, has_inputs=method.layout != "single"))
+
+
+def _refused(metric: type[Metric], reasons: Iterable[str], usable: Sequence[str]) -> ValueError:
+    return ValueError(
+        f"best_metric={metric.name} can't be computed on the validation images: "
+        f"{'; '.join(reasons)}; choose another best_metric ({', '.join(usable)}), or leave out "
+        "evaluate_every"
+    )
 
 
 def _figure_of(metric: type[Metric]) -> str:

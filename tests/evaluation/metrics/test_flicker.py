@@ -109,7 +109,7 @@ def test_a_model_translates_a_video_with_pooled_statistics(tmp_path: Path) -> No
 
 def test_flicker_needs_a_video(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "a", "1.png", "2.png")
-    with pytest.raises(ValueError, match="it compares successive frames; name their video with"):
+    with pytest.raises(ValueError, match="it compares the successive frames of a video"):
         crossimage.evaluate(fake=folder, real=folder, metrics="flicker")
 
 

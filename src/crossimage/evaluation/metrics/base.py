@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import ClassVar, Literal, TypeVar, cast
+from typing import ClassVar, Literal, Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -39,6 +39,22 @@ class Amounts:
     inputs: int | None = None
     samples: int | None = None
     seed: int = 0
+
+
+class GalleryKind(Protocol):
+    """What is known of a gallery before its images are; every gallery is one."""
+
+    @property
+    def has_inputs(self) -> bool:
+        """Whether the input of every output is known."""
+
+    @property
+    def is_video(self) -> bool:
+        """Whether the inputs are the successive frames of a video."""
+
+    @property
+    def few_shot(self) -> bool:
+        """Whether nothing but references says which class the outputs should have."""
 
 
 class Accumulator(ABC):
@@ -131,9 +147,16 @@ class Metric(Accumulator):
         self.accumulator = self
 
     @classmethod
+    def misfit(cls, kind: GalleryKind) -> str | None:
+        """Return why the metric applies to no gallery of a kind, or None if it may apply."""
+        return None
+
+    @classmethod
     def refusal(cls, setup: Setup) -> str | None:
         """Return why the metric does not apply to a gallery, or None if it does."""
         gallery = setup.gallery
+        if reason := cls.misfit(gallery):
+            return reason
         if gallery.real_moments and cls.needs_real_images and not cls.takes_moments:
             return (
                 "it needs the real images themselves, and "

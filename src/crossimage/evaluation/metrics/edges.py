@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from crossimage.evaluation.galleries.base import GalleryItem
-from crossimage.evaluation.metrics.base import Metric, Setup
+from crossimage.evaluation.metrics.base import GalleryKind, Metric, Setup
 from crossimage.evaluation.report.figures import HIGHER, Figure, library, mean_of
 
 TOLERANCE = 0.0075
@@ -46,11 +46,11 @@ class Edges(Metric):
         self._plain = 0
 
     @classmethod
-    def refusal(cls, setup: Setup) -> str | None:
-        """Return why the metric does not apply to a gallery, or None if it does."""
-        if not setup.gallery.has_inputs:
+    def misfit(cls, kind: GalleryKind) -> str | None:
+        """Return why the metric does not apply; see :meth:`Metric.misfit`."""
+        if not kind.has_inputs:
             return "the inputs of these images are not known, so their edges can't be compared"
-        return super().refusal(setup)
+        return None
 
     def update(self, item: GalleryItem) -> None:
         """Add an input with its outputs; an input of another size is resized to theirs."""

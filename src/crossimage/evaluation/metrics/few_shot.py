@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from crossimage.evaluation.galleries.base import GalleryItem
-from crossimage.evaluation.metrics.base import BatchedAccumulator, Metric, Setup
+from crossimage.evaluation.metrics.base import BatchedAccumulator, GalleryKind, Metric, Setup
 from crossimage.evaluation.metrics.classification import class_index
 from crossimage.evaluation.metrics.diversity import ClassScores
 from crossimage.evaluation.networks.open import ClassPredictor, NetworkName
@@ -72,10 +72,15 @@ class TranslationAccuracy(Metric):
         return setup.networks.classifier
 
     @classmethod
+    def misfit(cls, kind: GalleryKind) -> str | None:
+        """Return why the metric does not apply; see :meth:`Metric.misfit`."""
+        if kind.few_shot:
+            return None
+        return "it applies to few-shot models only; for other models, use the metric error"
+
+    @classmethod
     def refusal(cls, setup: Setup) -> str | None:
         """Return why the metric does not apply; see :meth:`Metric.refusal`."""
-        if not setup.gallery.few_shot:
-            return "it applies to few-shot models only; for other models, use the metric error"
         if reason := super().refusal(setup):
             return reason
         classifier = cls._classifier_of(setup)
@@ -169,11 +174,9 @@ class ContentKept(Metric):
         self.accumulator = self._distances = _Distances(self._distance)
 
     @classmethod
-    def refusal(cls, setup: Setup) -> str | None:
-        """Return why the metric does not apply; see :meth:`Metric.refusal`."""
-        if not setup.gallery.few_shot:
-            return "it is published for few-shot models alone"
-        return super().refusal(setup)
+    def misfit(cls, kind: GalleryKind) -> str | None:
+        """Return why the metric does not apply; see :meth:`Metric.misfit`."""
+        return None if kind.few_shot else "it is published for few-shot models alone"
 
     def figures(self) -> list[Figure]:
         """Return the mean distance; see :meth:`Metric.figures`."""

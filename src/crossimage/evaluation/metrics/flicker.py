@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from crossimage.evaluation.galleries.base import GalleryItem
-from crossimage.evaluation.metrics.base import Metric, Setup
+from crossimage.evaluation.metrics.base import GalleryKind, Metric, Setup
 from crossimage.evaluation.report.figures import LOWER, Figure, library
 
 STILL = 2
@@ -33,11 +33,11 @@ class Flicker(Metric):
         self._input = self._output = self._at_rest = 0.0
 
     @classmethod
-    def refusal(cls, setup: Setup) -> str | None:
-        """Return why the metric does not apply."""
-        if not setup.gallery.is_video:
-            return "it compares successive frames; name their video with --video"
-        return super().refusal(setup)
+    def misfit(cls, kind: GalleryKind) -> str | None:
+        """Return why the metric does not apply; see :meth:`Metric.misfit`."""
+        if not kind.is_video:
+            return "it compares the successive frames of a video, which --video names"
+        return None
 
     def update(self, item: GalleryItem) -> None:
         """Add a frame with its translation.

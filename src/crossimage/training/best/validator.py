@@ -6,8 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
+from crossimage.config import Config
 from crossimage.data.sources.folders import Domain
 from crossimage.inference.translator import Translator
+from crossimage.methods.base import Method
 
 Validate = Callable[[Translator], Mapping[str, float]]
 """A user's function that returns a model's figures by name; higher is better."""
@@ -19,6 +21,32 @@ class Validator(ABC):
     Training knows no metrics: whoever starts a run hands one over. It lives as long as the run in
     this process, and is only used by the first of several processes.
     """
+
+    def check(self, method: type[Method], config: Config) -> None:  # noqa: B027 - some have none
+        """Refuse settings by which no figure can be computed, before any image is looked up.
+
+        Args:
+            method: The method that is trained.
+            config: The settings of the run.
+
+        Raises:
+            ValueError: The figures cannot be computed; the message says why and what to do.
+            OSError: A file that they need is missing.
+        """
+
+    def check_images(  # noqa: B027 - some need none
+        self, method: type[Method], config: Config, validation: Sequence[Domain]
+    ) -> None:
+        """Refuse images of which no figure can be computed, as far as their names tell.
+
+        Args:
+            method: The method that is trained.
+            config: The settings of the run.
+            validation: The domains, see :meth:`open`.
+
+        Raises:
+            ValueError: The figures cannot be computed; the message says why and what to do.
+        """
 
     @abstractmethod
     def open(self, model: Translator, validation: Sequence[Domain]) -> list[str]:

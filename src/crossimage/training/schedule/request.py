@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from crossimage.checkpoints.run_folder import newest_checkpoint
 from crossimage.config import Config
+from crossimage.training.run_names import PARENT
 from crossimage.training.schedule.durations import option, parse_duration
 from crossimage.training.schedule.lengths import lengths
 
@@ -43,6 +45,18 @@ class Request:
             f"{option(self.seconds)} for a new run of that length, or `crossimage train --resume "
             f"RUN {self}` for another run"
         )
+
+    def check_begun(self, out: Path | None) -> None:
+        """Refuse to end a run where none has begun.
+
+        Args:
+            out: The run's folder; None: any that was named by default.
+
+        Raises:
+            ValueError: There is none that could be ended.
+        """
+        if self.finish and not any(map(newest_checkpoint, [out] if out else PARENT.glob("*"))):
+            raise self.refuse_finish(out or PARENT)
 
     @classmethod
     def read(
