@@ -80,7 +80,7 @@ def test_of_pairs_the_half_of_the_source_domain_is_translated(
     ]
 
 
-@pytest.mark.parametrize("size", [(32, 32), (48, 32), (64, 36), (63, 40), (32, 64), (128, 32)])
+@pytest.mark.parametrize("size", [(48, 32), (64, 36), (63, 40), (32, 64), (128, 32)])
 def test_other_images_are_translated_whole_and_counted(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
@@ -98,7 +98,8 @@ def test_the_shape_is_that_of_the_training_pairs(tmp_path: Path, width: int, hei
     trained = of_pairs(aspect=width / height)
     halved = pair(tmp_path / "in" / "pair.png", width, height)
     single = pair(tmp_path / "in" / "single.png", width // 2, height)
-    trained.translate_files([halved, single], tmp_path / "out", "blue")
+    report = trained.translate_files([halved, single], tmp_path / "out", "blue")
+    assert [note.partition(",")[0] for note in report.notes] == ["1 input: only the left half"]
     assert shown(tmp_path / "out" / "pair.png") == ((width // 2, height), {RED})
     assert shown(tmp_path / "out" / "single.png")[0] == (width // 2, height)
 

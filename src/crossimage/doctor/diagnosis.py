@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from crossimage.data.data_report import DataReport, SplitReport
-from crossimage.data.images.class_ids import names_classes
+from crossimage.data.images.class_ids import DARK, names_classes
 from crossimage.data.near_duplicates import families, find_near_duplicates
 from crossimage.data.samples.datasets import ImageDataset
 from crossimage.data.sources.find import visible_folders
@@ -18,7 +18,6 @@ from crossimage.doctor.appearance import Appearance, Appearances, Tone, mean_ton
 from crossimage.utils.texts.counts import counted, verb
 
 _FEW = 50  # training images of a domain
-_DARK = 64  # class numbers below this one look black
 _SMALL_PART = 8  # one part in so many of the range of 16 bits
 _NAMED = 3
 
@@ -232,7 +231,7 @@ def _label_maps(diagnosis: Diagnosis, domains: Mapping[str, Domain]) -> list[War
             continue
         folder = data if data.is_dir() else domain.train_root
         low, high = min(numbers), max(numbers - {255})
-        black = "are nearly black" if high < _DARK else "are gray"
+        black = "are nearly black" if high < DARK else "are gray"
         palette = _palette(folder, numbers)
         command = ["crossimage", "data", "make", "labels", "--from", str(folder)]
         command += ["--out", f"{str(folder).rstrip('/')}_colours"]

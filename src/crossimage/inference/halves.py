@@ -32,7 +32,8 @@ class HalfRule:
     """The rule for the part of each image that is used.
 
     If the model was trained on side-by-side pairs, as its config states, files of their shape are
-    such pairs, and the half of the domain is used. All other images are used whole.
+    such pairs, and the half of the domain is used. All other images are used whole; if they do not
+    have the shape of a half either, users are told.
 
     Args:
         networks: The trained method.
@@ -93,7 +94,7 @@ class HalfRule:
                 f"only the {self._half} half, {self._domain}, is used, as of side-by-side pairs; "
                 "--half whole uses all of it",
             )
-        if self._quiet:
+        if self._quiet or has_shape_of(2 * width, height, self._aspect):  # a single image
             return UsedHalf("whole")
         return UsedHalf(
             "whole",

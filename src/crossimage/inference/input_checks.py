@@ -1,9 +1,10 @@
-"""Check tensors and arrays that users pass as images, and say how to convert others."""
+"""Check what users pass as images, and say how to convert what does not fit."""
 
 from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Array", "check_array", "check_tensor"]
+from crossimage.data.images.class_ids import holds_class_numbers
+from crossimage.methods.base import Method
+
+__all__ = [
+    "CLASS_NUMBERS", "Array", "check_array", "check_tensor", "class_number_note",
+    "class_number_sentences",
+]  # fmt: skip
 
 Array = NDArray[np.uint8]
 """An image (H, W) or (H, W, C) of uint8; 3 channels are RGB."""
+
+CLASS_NUMBERS = (
+    "nearly black, like a label map of class numbers; a model that was trained on label maps in "
+    "colours needs the same colours, which `crossimage data make labels --from DIR --out OUT` "
+    "gives, with the --palette of the training data if it had one"
+)
+"""What users should know about such an input."""
 
 _LIMIT = 10.0  # refuses 0..255, and lets noise and resizing overshoot [-1, 1]
 _SLACK = 0.05  # of values in [0, 1] that were resized
@@ -44,6 +58,28 @@ def check_array(array: NDArray[Any], channels: int) -> Array:
             f"{shape}{hint}"
         )
     return array
+
+
+def class_number_note(networks: Method, image: Tensor) -> str:
+    """Return what users should know about an input that may hold class numbers; else nothing.
+
+    The model does not record how its training images looked, so this is no more than a note.
+
+    Args:
+        networks: The trained method.
+        image: The input (C, H, W) in [-1, 1], before it is resized.
+    """
+    translates = networks.layout in ("unpaired", "paired", "class_pairs")
+    if not translates or networks.classes or image.shape[0] != 3:
+        return ""
+    return CLASS_NUMBERS if holds_class_numbers(image) else ""
+
+
+def class_number_sentences(networks: Method, batches: Iterable[Tensor]) -> list[str]:
+    """Return the same of several inputs, with their number."""
+    images = (image for batch in batches for image in batch)
+    count = sum(bool(class_number_note(networks, image)) for image in images)
+    return [f"{count} image{'' if count == 1 else 's'}: {CLASS_NUMBERS}"] if count else []
 
 
 def _conversion(array: NDArray[Any]) -> str:

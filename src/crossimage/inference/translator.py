@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from crossimage.inference.display import as_html, facts_of
 from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.translate import TranslatedFiles, translate_files
 from crossimage.inference.halves import Half, HalfRule
+from crossimage.inference.input_checks import class_number_sentences
 from crossimage.inference.inputs import (
     Array,
     Codes,
@@ -545,7 +546,8 @@ class Translator(Predictor):
             x, self.channels(letter), self.config.range_of(letter), self.config.data_rules,
             self.networks.classes if is_source else 0, rule,
         )  # fmt: skip
-        _warn(rule)
+        _warn(rule.sentences())
+        _warn(class_number_sentences(self.networks, inputs.batches))
         batches = [self.fit_size(batch.to(self.device)) for batch in inputs.batches]
         return replace(inputs, batches=batches)
 
@@ -590,7 +592,7 @@ class Translator(Predictor):
             self.require_styles()
             rule = HalfRule(self.networks, target.letter, half, reference=True)
             codes = given_styles(self, reference, target, rule)
-            _warn(rule, "reference")
+            _warn(rule.sentences("reference"))
             return self._fit_style(codes, count, "reference")[:, None]
         return None
 
@@ -629,7 +631,7 @@ class Translator(Predictor):
             ) from None
 
 
-def _warn(rule: HalfRule, kind: str = "image") -> None:
-    """Warn of what the rule for side-by-side pairs did."""
-    for sentence in rule.sentences(kind):
+def _warn(sentences: Iterable[str]) -> None:
+    """Warn of what users should know about their images."""
+    for sentence in sentences:
         warnings.warn(sentence, stacklevel=4)

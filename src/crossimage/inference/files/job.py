@@ -24,6 +24,7 @@ from crossimage.inference.files.large import LargeFile, LargeFiles
 from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.plan import Plan
 from crossimage.inference.files.results import WrittenFile
+from crossimage.inference.input_checks import class_number_note
 from crossimage.inference.large_images import is_large, large_images
 from crossimage.inference.output_types import note_lost_depth, note_type
 from crossimage.inference.outputs import Original, fill_output, read_original
@@ -136,7 +137,9 @@ class Job:
             return self._fit(self._plan.half.cut(image, half, file))
 
         original = read_original(file, loaded, fit, config.data_rules)
-        return original._replace(notes=(*original.notes, note))
+        used = self._plan.half.cut(loaded.values, half, file)
+        numbers = class_number_note(self._predictor.networks, used)
+        return original._replace(notes=(*original.notes, note, numbers))
 
     def _fit(self, image: Tensor) -> Tensor:
         if self._options.size is not None:
