@@ -18,8 +18,10 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/codespell
 
+# Whole files go to one process each, in their order in the tree: by default those of the fewest
+# tests come last, of which some are the longest, and one process would wait for the other.
 test: install
-	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 # End-to-end checks: every command of the docs, the examples and the notebooks.
 test-slow: install
