@@ -15,7 +15,7 @@ from crossimage.config import Config
 from crossimage.data import loader as batches
 from crossimage.data import worker_crashes
 from crossimage.data.loader import Sample, collate, load_batches
-from crossimage.data.samples import datasets
+from crossimage.data.samples import rows
 from crossimage.utils.signals import STOP_SIGNALS
 from tests.conftest import slow
 from tests.data.helpers import PLAIN, dataset, same
@@ -169,7 +169,7 @@ ENDED = "ended the process that read it"
 
 def deadly_decode(target: Path, how: str, record: Path):
     """Return a reader that ends its process at one file."""
-    real = datasets.decode
+    real = rows.decode
 
     def decode(path, *args):
         if path == target:
@@ -196,7 +196,7 @@ def test_a_loader_process_that_dies_costs_only_the_file_it_was_reading(
     expected = list(islice(load_batches(clean, clean.config, start=0), 8))
 
     record = tmp_path / "record"
-    monkeypatch.setattr(datasets, "decode", deadly_decode(victim, how, record))
+    monkeypatch.setattr(rows, "decode", deadly_decode(victim, how, record))
     monkeypatch.setattr(torch.utils.data._utils, "MP_STATUS_CHECK_INTERVAL", 0.2)
     before = signal.getsignal(signal.SIGCHLD)
     found = list(islice(load_batches(data, data.config, start=0), 8))

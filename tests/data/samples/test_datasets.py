@@ -13,7 +13,7 @@ from crossimage.config import Config
 from crossimage.data.images import files as images
 from crossimage.data.images.files import decode
 from crossimage.data.loader import collate, load_batches
-from crossimage.data.samples import datasets
+from crossimage.data.samples import rows
 from crossimage.data.samples.unpaired import UnpairedImages
 from crossimage.data.sources.domains.scan import scan_domains
 from crossimage.data.unreadable import UnreadableFiles
@@ -99,7 +99,7 @@ def test_large_jpegs_are_reduced_for_training_alone(tmp_path, monkeypatch):
         found.add(tuple(image.shape[1:]))
         return image
 
-    monkeypatch.setattr(datasets, "decode", decode)
+    monkeypatch.setattr(rows, "decode", decode)
     small, large = {(32, 40)}, {(64, 80)}
     config = Config(resize=30, crop=(30, 30))
     data = dataset(tmp_path / "apart", config)
@@ -306,7 +306,7 @@ def listed(root, folder):
 
 def test_side_by_side_pictures(tmp_path, monkeypatch):
     decoded = []
-    monkeypatch.setattr(datasets, "decode", lambda *key: decoded.append(key) or decode(*key))
+    monkeypatch.setattr(rows, "decode", lambda *key: decoded.append(key) or decode(*key))
     pixels = noise(1, 20, 30)
     save(tmp_path / "train" / "1.png", np.concatenate([pixels, 255 - pixels], 1))
     data = pairs(tmp_path, Config(resize=0, crop=(12, 10)))

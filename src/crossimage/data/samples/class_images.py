@@ -9,8 +9,8 @@ import torch
 from crossimage.data.images.pixels import ImageError
 from crossimage.data.loader import LoadedBatch, Sample
 from crossimage.data.samples.augment import zoom_of_step
-from crossimage.data.samples.datasets import Group
 from crossimage.data.samples.labelled import LabelledImages, mixed
+from crossimage.data.samples.rows import Group
 from crossimage.data.sources.folders import Split
 from crossimage.data.sources.labelled import LabelledDomain
 from crossimage.labels import ReferencesConfig
@@ -88,7 +88,7 @@ class ClassImages(LabelledImages):
                 order.append(row)
                 break
             else:
-                raise ValueError(f"{self._none_of((0,))} can be read; {problem}")
+                raise ValueError(f"{self.reader.none_of((0,))} can be read; {problem}")
         batch.images["reference"] = torch.stack(images)
         batch.labels["target"] = torch.tensor(targets)
         return batch

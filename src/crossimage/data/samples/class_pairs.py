@@ -11,8 +11,9 @@ from torch import Tensor
 from crossimage.data.images.pixels import ImageError
 from crossimage.data.loader import LoadedBatch, Sample
 from crossimage.data.samples.augment import jitter, zoom_of_step
-from crossimage.data.samples.datasets import Group, ImageDataset
+from crossimage.data.samples.datasets import ImageDataset
 from crossimage.data.samples.labelled import mixed
+from crossimage.data.samples.rows import Group
 from crossimage.data.sources.class_pairs import SETS
 from crossimage.data.sources.folders import Domain, Split
 from crossimage.labels import ClassPairsConfig
@@ -149,7 +150,7 @@ class ClassPairs(ImageDataset):
             if loaded == count:
                 return
             try:
-                images = self._centre(self._load(known, rows[row]))
+                images = self.reader.centred(known, rows[row])
             except (ImageError, FileNotFoundError):
                 continue
             loaded += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import string
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -15,26 +15,16 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from crossimage.config import Config
-from crossimage.data.images.checks.limit import max_pixels
-from crossimage.data.images.files import decode
-from crossimage.data.images.pixels import BombError, ImageError, normalise
-from crossimage.data.images.resize import centre, resize_decoded, size_before_crop
+from crossimage.data.images.pixels import ImageError
 from crossimage.data.loader import LoadedBatch, Sample
 from crossimage.data.samples.augment import Zoom, augment, zoom_of_step
+from crossimage.data.samples.rows import Group, Row, RowReader
 from crossimage.data.shards.member import is_member
 from crossimage.data.sources.folders import Domain, Split
-from crossimage.data.sources.pairs import check_sizes
-from crossimage.data.sources.side_by_side import half_of
 from crossimage.data.stores.addresses import LostStoreError
 from crossimage.data.unreadable import Unreadable
-from crossimage.data.worker_crashes import is_deadly, recording, still_deadly
+from crossimage.data.worker_crashes import is_deadly, still_deadly
 from crossimage.utils.seeds import seed_of
-
-Row = tuple[Path, ...]
-"""One file per domain of a group."""
-
-Group = tuple[int, ...]
-"""Indices of the domains whose images are drawn together."""
 
 
 class ImageDataset(Dataset[Sample]):
@@ -52,10 +42,11 @@ class ImageDataset(Dataset[Sample]):
             one.
 
     Attributes:
+        config: The config, in whose place may come one with other lengths of the run.
         letters: The letter of each domain.
         channels: Channels of each domain's images.
         further_groups: Groups that samples hold beside those of every epoch.
-        deadly: Reasons why files are not read, by path: they ended the process that read them.
+        reader: Reads the images.
 
     Raises:
         ValueError: ``config.channels`` does not hold one number per letter.
@@ -63,6 +54,9 @@ class ImageDataset(Dataset[Sample]):
 
     resizes: ClassVar[bool] = True
     """Whether images are resized before they are cropped."""
+
+    reader_type: ClassVar[type[RowReader]] = RowReader
+    """What reads the images."""
 
     draws_evenly: bool = False
     """Whether classes are drawn evenly, in place of every image once per epoch."""
@@ -87,8 +81,14 @@ class ImageDataset(Dataset[Sample]):
         self.channels = tuple(config.channels[kinds.index(letter)] for letter in self.letters)
         self.further_groups: tuple[Group, ...] = ()
         self._orders: dict[int, tuple[int, Tensor]] = {}
-        self.deadly: dict[str, str] = {}
-        self._only: dict[object, Tensor] = {}  # the decoded images of domains of a single one
+        self.reader = self.reader_type(config)
+        for domain, letter, channels in zip(self.domains, self.letters, self.channels, strict=True):
+            self.reader.add(domain, letter, channels)
+
+    @property
+    def deadly(self) -> dict[str, str]:
+        """Reasons why files are not read, by path: they ended the process that read them."""
+        return self.reader.deadly
 
     @property
     def has_tests(self) -> bool:
@@ -163,7 +163,7 @@ class ImageDataset(Dataset[Sample]):
 
     def centred(self, index: int, path: Path) -> Tensor:
         """Load an image (C, H, W) in [-1, 1] of domain ``index``, prepared as by :meth:`fixed`."""
-        return self._centre(self._load((index,), (path,)))[0]
+        return self.reader.centred((index,), (path,))[0]
 
     def describe_labels(self) -> list[str]:
         """Return lines of text on the labels of the images; none if they have none."""
@@ -190,7 +190,7 @@ class ImageDataset(Dataset[Sample]):
                 self._try_deadly(known, bad)
                 try:
                     if bad:
-                        self._load(group, row, quick=True)
+                        self.reader.load(group, row, quick=True)
                 except (ImageError, FileNotFoundError) as error:
                     for name, path in bad:
                         still[name][path] = str(error)
@@ -289,81 +289,14 @@ class ImageDataset(Dataset[Sample]):
         for row in rows:
             paths = tuple(domain.train[row] for domain in domains)
             try:
-                decoded = self._decode(group, paths, quick=True)
-                resize = partial(self._resize_row, decoded, paths)
+                decoded = self.reader.decode(group, paths, quick=True)
+                resize = partial(self.reader.resized, decoded, paths)
                 return row, augment(decoded, self._augmented_as, generator, resize, zoom)
             except (ImageError, FileNotFoundError) as error:
                 # all domains lose the pair
                 for domain, path in zip(domains, paths, strict=True):
                     unreadable.append((domain.name, str(path), str(error)))
-        raise ValueError(f"{self._none_of(group)} can be read; {unreadable[-1][2]}")
-
-    def _load(self, group: Group, paths: Row, *, quick: bool = False) -> list[Tensor]:
-        """Load the images of one row, resized to the same size for all domains."""
-        return self._resize_row(self._decode(group, paths, quick=quick), paths)
-
-    def _decode(self, group: Group, paths: Row, *, quick: bool = False) -> list[Tensor]:
-        """Decode the images of one row, which must be of one size.
-
-        With ``quick``, JPEGs of at least twice the size are reduced while they are decoded. From
-        1024 to 286 pixels, this changes 8-bit values by 0.7 on average; to 64 pixels, by 2. The
-        longer side may differ by one pixel. Pairs are not reduced, so that their sizes can be
-        compared.
-        """
-        alone = len(group) == 1 and self.domains[group[0]].half is None
-        size = self._size if quick and alone else None
-        config = self.config
-        wanted = [
-            (path, self.channels[i], config.range_of(self.letters[i]))
-            for i, path in zip(group, paths, strict=True)
-        ]
-        decoded: dict[object, Tensor] = {}
-        for key in dict.fromkeys(wanted):
-            image = self._only.get(key)
-            decoded[key] = self._read(*key, size) if image is None else image
-        single = all(len(self.domains[index].train) == 1 for index in group)
-        if quick and single and config.smallest_zoom < 1:
-            self._only.update(decoded)
-        images = [
-            _half(decoded[key], self.domains[index].half, key[0])
-            for index, key in zip(group, wanted, strict=True)
-        ]
-        check_sizes([((x.shape[2], x.shape[1]), p) for x, p in zip(images, paths, strict=True)])
-        return images
-
-    def _read(
-        self,
-        path: Path,
-        channels: int,
-        value_range: tuple[float, float] | None,
-        size: Callable[[int, int], tuple[int, int]] | None,
-    ) -> Tensor:
-        """Decode a file, unless that is known to end the process."""
-        if self.deadly and (reason := self.deadly.get(str(path))):
-            raise ImageError(reason)
-        with recording(path):
-            return decode(path, channels, value_range, size, self.config.data_rules)
-
-    def _resize_row(self, images: list[Tensor], paths: Row) -> list[Tensor]:
-        return [self._resize(x, path) for x, path in zip(images, paths, strict=True)]
-
-    def _size(self, height: int, width: int) -> tuple[int, int]:
-        return size_before_crop(height, width, self.config)
-
-    def _resize(self, image: Tensor, path: Path) -> Tensor:
-        size = self._size(image.shape[1], image.shape[2])
-        if size == tuple(image.shape[1:]):
-            return image
-        if size[0] * size[1] > max_pixels():
-            raise BombError(
-                f"{path} is {image.shape[2]} x {image.shape[1]} and would be enlarged to {size[1]} "
-                f"x {size[0]} pixels; remove it or set a smaller resize"
-            )
-        return resize_decoded(image, size)
-
-    def _centre(self, images: list[Tensor]) -> list[Tensor]:
-        size = self.config.crop
-        return [normalise(centre(image, size).contiguous()) for image in images]
+        raise ValueError(f"{self.reader.none_of(group)} can be read; {unreadable[-1][2]}")
 
     def _spread(self, group: Group, rows: list[Row], count: int) -> list[list[Tensor]]:
         """Load ``count`` evenly spread rows of images; an unreadable row gives way to the next."""
@@ -376,18 +309,13 @@ class ImageDataset(Dataset[Sample]):
                     continue
                 tried.add(row)
                 try:
-                    loaded.append(self._centre(self._load(group, row)))
+                    loaded.append(self.reader.centred(group, row))
                     break
                 except (ImageError, FileNotFoundError) as error:
                     problem = str(error)
         if not loaded:
-            raise ValueError(f"{self._none_of(group)} can be read; {problem}")
+            raise ValueError(f"{self.reader.none_of(group)} can be read; {problem}")
         return loaded
-
-    def _none_of(self, group: Group) -> str:
-        names = " and ".join(self.domains[index].name for index in group)
-        several = f"pairs of images of domains {names}"
-        return f"none of the {several if len(group) > 1 else f'images of domain {names}'}"
 
 
 class SingleImages(ImageDataset):
@@ -421,15 +349,3 @@ class PairedImages(ImageDataset):
 
     def __init__(self, domains: Sequence[Domain], config: Config) -> None:
         super().__init__(domains, config, [tuple(range(len(domains)))])
-
-
-def _half(image: Tensor, half: int | None, path: Path) -> Tensor:
-    """Return the half of an image (C, H, W) that belongs to a domain; None: the whole image."""
-    if half is None:
-        return image
-    if image.shape[2] % 2:
-        raise ImageError(
-            f"{path} is {image.shape[2]} pixels wide; expected a side-by-side pair, which has an "
-            "even width"
-        )
-    return half_of(image, half)

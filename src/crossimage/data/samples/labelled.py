@@ -11,7 +11,8 @@ import torch
 
 from crossimage.data.images.pixels import ImageError
 from crossimage.data.loader import LoadedBatch, Sample
-from crossimage.data.samples.datasets import Group, ImageDataset
+from crossimage.data.samples.datasets import ImageDataset
+from crossimage.data.samples.rows import Group
 from crossimage.data.sources.folders import SPLITS, Split
 from crossimage.data.sources.labelled import LabelledDomain, Values
 from crossimage.labels import LabelledConfig
@@ -64,7 +65,7 @@ class LabelledImages(ImageDataset):
             rows, loaded = mixed(values, seed_of(self.config.seed, "fixed", index)), 0
             for row in rows:
                 try:
-                    images += self._centre(self._load((index,), (files[row],)))
+                    images += self.reader.centred((index,), (files[row],))
                 except (ImageError, FileNotFoundError) as error:
                     problem = str(error)
                     continue
@@ -72,7 +73,7 @@ class LabelledImages(ImageDataset):
                 if (loaded := loaded + 1) == count:
                     break
             if not loaded:
-                raise ValueError(f"{self._none_of((index,))} can be read; {problem}")
+                raise ValueError(f"{self.reader.none_of((index,))} can be read; {problem}")
         return LoadedBatch({"x": torch.stack(images)}, [], None, {"x": torch.tensor(labels)})
 
     def describe_labels(self) -> list[str]:

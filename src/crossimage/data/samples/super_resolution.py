@@ -11,8 +11,22 @@ from crossimage.config import SuperResolutionConfig
 from crossimage.data.images.pixels import ImageError
 from crossimage.data.images.resize import shrink
 from crossimage.data.loader import LoadedBatch, Sample
-from crossimage.data.samples.datasets import Group, ImageDataset
+from crossimage.data.samples.datasets import ImageDataset
+from crossimage.data.samples.rows import Group, RowReader
 from crossimage.data.sources.folders import Domain, Split
+
+
+class _Unresized(RowReader):
+    """Leaves images as large as they are."""
+
+    def _resize(self, image: Tensor, path: Path) -> Tensor:
+        size, crop = tuple(image.shape[1:]), self.config.crop
+        if size[0] < crop[0] or size[1] < crop[1]:
+            raise ImageError(
+                f"{path} is {size[1]} x {size[0]}, smaller than the crop of {crop[1]} x {crop[0]}; "
+                "set a smaller crop or remove it"
+            )
+        return image
 
 
 class SuperResolutionImages(ImageDataset):
@@ -29,6 +43,7 @@ class SuperResolutionImages(ImageDataset):
     """
 
     resizes = False
+    reader_type = _Unresized
 
     def __init__(self, domains: Sequence[Domain], config: SuperResolutionConfig) -> None:
         if config.resized_crop:
@@ -51,12 +66,3 @@ class SuperResolutionImages(ImageDataset):
     def _add(self, sample: Sample, group: Group, number: int) -> None:
         super()._add(sample, group, number)
         sample.images["a"] = shrink(sample.images["b"][None], self.scale)[0]
-
-    def _resize(self, image: Tensor, path: Path) -> Tensor:
-        size, crop = tuple(image.shape[1:]), self.config.crop
-        if size[0] < crop[0] or size[1] < crop[1]:
-            raise ImageError(
-                f"{path} is {size[1]} x {size[0]}, smaller than the crop of {crop[1]} x {crop[0]}; "
-                "set a smaller crop or remove it"
-            )
-        return image

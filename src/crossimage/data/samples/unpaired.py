@@ -46,6 +46,7 @@ class UnpairedImages(ImageDataset):
                 self.domains += (images,)
                 self.letters += (letter,)
                 self.channels += (self.channels[own],)
+                self.reader.add(images, letter, self.channels[own])
             self._companions[name] = self.domains.index(images)
 
     def __getitem__(self, number: int) -> Sample:
