@@ -7,6 +7,7 @@ import multiprocessing.connection
 import os
 import signal
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -47,6 +48,15 @@ class Sample:
     files: list[str] = field(default_factory=list)
 
 
+class NumberedSamples(Dataset[Sample], ABC):
+    """Samples that are loaded by their numbers."""
+
+    @property
+    @abstractmethod
+    def deadly(self) -> dict[str, str]:
+        """Reasons why files are not read, by path: they ended the process that read them."""
+
+
 @dataclass
 class LoadedBatch:
     """Samples as one batch: images (N, C, H, W), and class indices (N,) or label vectors (N, L)."""
@@ -78,7 +88,7 @@ def collate(samples: Sequence[Sample]) -> LoadedBatch:
 
 
 def load_batches(
-    dataset: Dataset[Sample],
+    dataset: NumberedSamples,
     config: Config,
     *,
     start: int,
@@ -121,7 +131,7 @@ def load_batches(
 
     if files is None:
         return begin(0)
-    return _LastingBatches(begin, files, getattr(dataset, "deadly", {}))
+    return _LastingBatches(begin, files, dataset.deadly)
 
 
 class _Later(Sampler[list[int]]):

@@ -12,11 +12,10 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from crossimage.config import Config
 from crossimage.data.images.pixels import ImageError
-from crossimage.data.loader import LoadedBatch, Sample
+from crossimage.data.loader import LoadedBatch, NumberedSamples, Sample
 from crossimage.data.samples.augment import Zoom, augment, zoom_of_step
 from crossimage.data.samples.rows import Group, Row, RowReader
 from crossimage.data.shards.member import is_member
@@ -27,7 +26,7 @@ from crossimage.data.worker_crashes import is_deadly, still_deadly
 from crossimage.utils.seeds import seed_of
 
 
-class ImageDataset(Dataset[Sample]):
+class ImageDataset(NumberedSamples):
     """Endless numbered samples of one image per domain.
 
     The domains form groups. Images of one group are drawn, cropped and flipped together; different
