@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -23,7 +22,7 @@ from crossimage.data.sources.find import find_files
 from crossimage.data.sources.split_names import split_folders
 from crossimage.utils.files import new_folder, write_text
 from crossimage.utils.progress import ProgressCallback, track
-from crossimage.utils.writing.folders import make_folder
+from crossimage.utils.writing.folders import copy_file, make_folder
 from crossimage.utils.writing.pictures import save_png
 
 
@@ -82,7 +81,7 @@ def make_labels(
         jobs = [
             *(partial(_paint, path, parent / name, table)
               for path, name in zip(maps, png_names(maps, originals), strict=True)),
-            *(partial(_copy, path, parent / path.relative_to(originals)) for path in others),
+            *(partial(copy_file, path, parent / path.relative_to(originals)) for path in others),
         ]  # fmt: skip
         for _ in track(pool.map(lambda job: job(), jobs), "writing", len(jobs), progress):
             pass
@@ -111,11 +110,6 @@ def _paint(path: Path, file: Path, table: IdColours) -> None:
     assert ids is not None
     make_folder(file.parent)
     save_png(Image.fromarray(table.paint(ids, path)), file)
-
-
-def _copy(path: Path, file: Path) -> None:
-    make_folder(file.parent)
-    shutil.copyfile(path, file)
 
 
 def _following(originals: Path, out: Path, folders: set[Path]) -> str:

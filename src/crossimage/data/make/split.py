@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -23,7 +22,7 @@ from crossimage.utils.files import new_folder
 from crossimage.utils.numbers import whole
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.reading import read_data
-from crossimage.utils.writing.folders import make_folder
+from crossimage.utils.writing.folders import copy_file
 
 _LOST = ("image whose partner is unreadable", "images whose partners are unreadable")
 _SHARE = 10  # one image in so many becomes a test image, and a validation image, by default
@@ -84,7 +83,7 @@ def make_split(
         usable = {path: image for path, image in usable.items() if path not in set(lost)}
         split_of = _divide(usable, originals, test_count, val_count)
         jobs = [
-            partial(_copy, path, parent / split / path.relative_to(originals))
+            partial(copy_file, path, parent / split / path.relative_to(originals))
             for path, split in split_of.items()
         ]
         for _ in track(pool.map(lambda job: job(), jobs), "writing", len(jobs), progress):
@@ -191,8 +190,3 @@ def _names(paths: Sequence[Path], originals: Path) -> list[str]:
     """Return the part of each image's path that its partners in other sub-folders share."""
     parts = (path.relative_to(originals).parts for path in paths)
     return [shared_name(Path(*(own[1:] or own))).casefold() for own in parts]
-
-
-def _copy(path: Path, file: Path) -> None:
-    make_folder(file.parent)
-    shutil.copyfile(path, file)

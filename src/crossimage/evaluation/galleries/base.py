@@ -12,12 +12,11 @@ import torch
 from torch import Tensor
 
 from crossimage.data.images.files import probe
-from crossimage.data.sources.find import shared_name
 from crossimage.evaluation.galleries.checks import gray_on_one_side, jpegs_on_one_side
 from crossimage.evaluation.galleries.images import ImageStream, images_in, prefetch, read_rgb
 from crossimage.evaluation.galleries.moments import Moments, read_moments
 from crossimage.evaluation.galleries.official import targets_of
-from crossimage.evaluation.galleries.results import Group, results_in
+from crossimage.evaluation.galleries.results import Group, name_of, results_in
 from crossimage.utils.paths import check_not_special
 
 
@@ -179,7 +178,7 @@ class FolderGallery(Gallery):
         is_file = real.is_file() or (real.suffix == ".npz" and not real.is_dir())
         moments = read_moments(real) if is_file else None
         originals = ImageStream(()) if moments else images_in(real)
-        found = results_in(fake, to, {_name(path, real) for path in originals.paths})
+        found = results_in(fake, to, {name_of(path, real) for path in originals.paths})
         self._partners = targets_of(real, found.target) if originals.paths else None
         if self._partners:
             originals = ImageStream(tuple(self._partners.values()))
@@ -229,7 +228,7 @@ class FolderGallery(Gallery):
             )
         targets: dict[str, Path] = dict(self._partners or {})
         for path in () if self._partners else self.real.paths:
-            other = targets.setdefault(name := _name(path, self._real_root), path)
+            other = targets.setdefault(name := name_of(path, self._real_root), path)
             if other != path:
                 raise ValueError(
                     f"{other} and {path} have the same name; pairs are found by their names "
@@ -275,10 +274,6 @@ def _different_sizes(result: Path, real: Path) -> list[str]:
         f"{result} is {sizes[0]} pixels and {real} {sizes[1]}; networks that see one size get both "
         "resized"
     ]
-
-
-def _name(path: Path, root: Path) -> str:
-    return shared_name(path.relative_to(root))
 
 
 def _stacked(images: list[Tensor], paths: tuple[Path, ...]) -> Tensor:

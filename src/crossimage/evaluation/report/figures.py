@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any, Literal
 
+from crossimage.utils.texts.json_text import json_number
+
 
 @dataclass(frozen=True)
 class Direction:
@@ -74,12 +76,8 @@ class Figure:
         """Return the figure as plain data for JSON, where infinite numbers are text."""
         data = asdict(self)
         del data["direction"]
-        interval = None if self.interval is None else [_plain(end) for end in self.interval]
-        return data | {"value": _plain(self.value), "interval": interval}
-
-
-def _plain(value: float) -> float | str:
-    return value if math.isfinite(value) else str(value)
+        interval = None if self.interval is None else [json_number(end) for end in self.interval]
+        return data | {"value": json_number(self.value), "interval": interval}
 
 
 def library(*names: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from crossimage.utils.files import write_text
-from crossimage.utils.texts.json_text import read_json
+from crossimage.utils.texts.json_text import json_number, read_json
 
 FILE = "validation.json"
 """The file of a run's standing."""
@@ -115,8 +115,8 @@ def write_standing(run: Path, standing: BestSoFar) -> None:
     values = standing.plain()
     for key in ("best", "last"):
         if values[key]:
-            values[key] = {"step": values[key][0], "value": _json_number(values[key][1])}
-    values["figures"] = {name: _json_number(value) for name, value in standing.figures.items()}
+            values[key] = {"step": values[key][0], "value": json_number(values[key][1])}
+    values["figures"] = {name: json_number(value) for name, value in standing.figures.items()}
     write_text(run / FILE, json.dumps(values, indent=2) + "\n")
 
 
@@ -153,7 +153,3 @@ def has_ended_early(run: Path, step: int) -> bool:
     if standing is None or not standing.exhausted:
         return False
     return standing.last is not None and standing.last.step == step
-
-
-def _json_number(value: float) -> float | str:
-    return value if math.isfinite(value) else str(value)

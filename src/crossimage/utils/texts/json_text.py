@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,11 @@ def _stated_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         name = next(name for name, count in Counter(n for n, _ in pairs).items() if count > 1)
         raise ValueError(f"it states '{cut(name)}' twice")
     return values
+
+
+def json_number(value: float) -> float | str:
+    """Return a number as JSON can hold it: infinities and NaN as text."""
+    return value if math.isfinite(value) else str(value)
 
 
 def read_json(path: Path) -> Any:

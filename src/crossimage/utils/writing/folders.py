@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,6 +45,12 @@ def no_empty_folders() -> Iterator[None]:
         raise
     finally:
         _made = outer
+
+
+def copy_file(source: Path, file: Path) -> None:
+    """Copy a file into a folder, which is made if needed."""
+    make_folder(file.parent)
+    shutil.copyfile(source, file)
 
 
 def remove_empty_folders() -> None:
