@@ -10,7 +10,7 @@ from crossimage.checkpoints.training_state import Checkpoints
 from tests.conftest import slow, small
 from tests.faults.harness import PATIENCE, compare, start, start_two, train_command
 
-SETTINGS = small(steps=12, keep=100, sample_every=4)
+SETTINGS = small("pix2pix", steps=12, keep=100, sample_every=4)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def remount(disk: Path, option: str) -> None:
 
 
 def run(data: Path, out: Path, said: Path) -> int | None:
-    process = start(train_command(data, out, SETTINGS), said)
+    process = start(train_command(data, out, SETTINGS, "pix2pix"), said)
     process.join(PATIENCE)
     return process.exitcode
 
@@ -46,12 +46,12 @@ def sentence(said: Path) -> str:
 
 @pytest.mark.parametrize("free", [slow(0), 20_000, slow(150_000), slow(1_000_000)])
 def test_a_full_disk_is_one_sentence_and_the_run_continues_when_there_is_room(
-    free: int, folders: Path, tmp_path: Path, disk: Path
+    free: int, pairs: Path, tmp_path: Path, disk: Path
 ) -> None:
-    assert run(folders, tmp_path / "whole", tmp_path / "whole.txt") == 0
+    assert run(pairs, tmp_path / "whole", tmp_path / "whole.txt") == 0
     (disk / "other").write_bytes(bytes(3 * 2**20 - free))
     out, said = disk / "run", tmp_path / "said.txt"
-    assert run(folders, out, said) == 2
+    assert run(pairs, out, said) == 2
     text = sentence(said)
     assert str(disk) in text and ("No space left" in text or "disk is full" in text)
     assert "same command" in text
@@ -62,28 +62,28 @@ def test_a_full_disk_is_one_sentence_and_the_run_continues_when_there_is_room(
     assert not list(disk.rglob("*.tmp"))
     (disk / "other").unlink()
     remount(disk, "size=64m")
-    assert run(folders, out, tmp_path / "more.txt") == 0
+    assert run(pairs, out, tmp_path / "more.txt") == 0
     compare(tmp_path / "whole", out)
 
 
 def test_a_full_disk_ends_two_processes_with_one_sentence(
-    folders: Path, tmp_path: Path, disk: Path
+    pairs: Path, tmp_path: Path, disk: Path
 ) -> None:
     (disk / "other").write_bytes(bytes(2 * 2**20))
     said = tmp_path / "said.txt"
-    both = start_two(train_command(folders, disk / "run", SETTINGS), said)
+    both = start_two(train_command(pairs, disk / "run", SETTINGS, "pix2pix"), said)
     for process, code in zip(both, (2, 0), strict=True):
         process.join(PATIENCE)
         assert process.exitcode == code
     assert "No space left" in sentence(said)
 
 
-def test_a_read_only_folder_is_one_sentence(folders: Path, tmp_path: Path, disk: Path) -> None:
+def test_a_read_only_folder_is_one_sentence(pairs: Path, tmp_path: Path, disk: Path) -> None:
     said = tmp_path / "said.txt"
     (disk / "run").mkdir()
     remount(disk, "ro")
-    assert run(folders, disk / "run", said) == 2
+    assert run(pairs, disk / "run", said) == 2
     assert "Read-only file system" in sentence(said)
     remount(disk, "rw")
     remount(disk, "size=64m")
-    assert run(folders, disk / "run", tmp_path / "more.txt") == 0
+    assert run(pairs, disk / "run", tmp_path / "more.txt") == 0
