@@ -255,13 +255,21 @@ def test_every_method_has_a_metric_by_default() -> None:
         chosen_metric(method.Config(), method)
 
 
-def test_a_metric_of_pairs_is_refused_before_the_run_has_a_folder(
-    data: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("removed", "metric", "message"),
+    [
+        (["0.png"], "psnr", r"valA/0.png has no partner.*\(fid, kid, is, edges\), or leave out"),
+        (["0.png", "1.png"], "kid", r"at least 2 validation images of b, found 1.*\(edges\), or"),
+    ],
+)
+def test_a_metric_that_the_images_do_not_fit_is_refused_before_the_run_has_a_folder(
+    data: Path, tmp_path: Path, removed: list[str], metric: str, message: str
 ) -> None:
-    unpaired = shutil.copytree(data, tmp_path / "data")
-    (unpaired / "valB" / "0.png").rename(unpaired / "valB" / "other.png")
-    with pytest.raises(ValueError, match=r"valA/0.png has no partner.*\(fid, kid, is, edges\), or"):
-        train(unpaired, tmp_path / "run", best_metric="psnr")
+    others = shutil.copytree(data, tmp_path / "data")
+    for name in removed:
+        (others / "valB" / name).unlink()
+    with pytest.raises(ValueError, match=message):
+        train(others, tmp_path / "run", best_metric=metric)
     assert not (tmp_path / "run").exists()
 
 

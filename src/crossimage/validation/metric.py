@@ -71,18 +71,16 @@ class MetricValidator(Validator):
     def check_images(
         self, method: type[Method], config: Config, validation: Sequence[Domain]
     ) -> None:
-        """Refuse a metric of pairs if these images are none; see :meth:`Validator.check_images`.
+        """Refuse a metric that these images are no pairs or too few for.
 
         Raises:
-            ValueError: They are not pairs.
+            ValueError: They are; see :meth:`Validator.check_images`.
         """
         metric = chosen_metric(config, method)
-        if metric.needs_pairs and method.layout == "unpaired":
-            try:
-                align(validation)
-            except ValueError as error:
-                usable = [name for name in _usable(method) if not load_metric(name).needs_pairs]
-                raise _refused(metric, [str(error)], usable) from None
+        if reason := _lack(metric, method, validation):
+            others = {name: load_metric(name) for name in _usable(method)}
+            usable = [n for n, other in others.items() if not _lack(other, method, validation)]
+            raise _refused(metric, [reason], f" ({', '.join(usable)})" if usable else "")
 
     def open(self, model: Translator, validation: Sequence[Domain]) -> list[str]:
         """Open what the metric needs; see :meth:`Validator.open`."""
@@ -102,8 +100,7 @@ class MetricValidator(Validator):
         self._targets = tuple(target for target in targets if target not in problems)
         reasons = list(dict.fromkeys(problems.values()))
         if not self._targets:
-            usable = [name for name in _usable(model.networks.kind) if name != metric.name]
-            raise _refused(metric, reasons[:3], usable)
+            raise _refused(metric, reasons[:3])
         if reasons:
             names = ", ".join(str(target) for target in problems)
             notes.append(
@@ -215,11 +212,28 @@ def _problem(metric: type[Metric], method: type[Method]) -> str | None:
     return metric.misfit(_Galleries(method.few_shot, has_inputs=method.layout != "single"))
 
 
-def _refused(metric: type[Metric], reasons: Iterable[str], usable: Sequence[str]) -> ValueError:
+def _lack(metric: type[Metric], method: type[Method], validation: Sequence[Domain]) -> str | None:
+    """Return what a metric lacks in validation images, as far as their names tell; or None."""
+    if method.layout not in (*_PAIRED, "unpaired"):
+        return None
+    fewest = min(validation, key=lambda domain: len(domain.test))
+    if len(fewest.test) < metric.least_images:
+        return (
+            f"it needs at least {metric.least_images} validation images of {fewest.name}, found "
+            f"{len(fewest.test)}; add images"
+        )
+    if metric.needs_pairs and method.layout == "unpaired":
+        try:
+            align(validation)
+        except ValueError as error:
+            return str(error)
+    return None
+
+
+def _refused(metric: type[Metric], reasons: Iterable[str], usable: str = "") -> ValueError:
     return ValueError(
         f"best_metric={metric.name} can't be computed on the validation images: "
-        f"{'; '.join(reasons)}; choose another best_metric ({', '.join(usable)}), or leave out "
-        "evaluate_every"
+        f"{'; '.join(reasons)}; choose another best_metric{usable}, or leave out evaluate_every"
     )
 
 

@@ -118,6 +118,8 @@ class Metric(Accumulator):
         network: The network it uses, if any.
         needs_pairs: Whether every input must have a known target.
         needs_real_images: Whether it looks at the real images.
+        least_images: Number of outputs, and of real images that they are compared with, that it
+            needs at least.
         takes_moments: Whether it can do without the real images where only the mean and the
             covariance of their features are known.
         outputs_per_input: Published number of outputs per input, if it needs several; the gallery
@@ -136,6 +138,7 @@ class Metric(Accumulator):
     network: ClassVar[NetworkName | None] = None
     needs_pairs: ClassVar[bool] = False
     needs_real_images: bool = False
+    least_images: ClassVar[int] = 1
     takes_moments: ClassVar[bool] = False
     outputs_per_input: ClassVar[int | None] = None
     over_parts: ClassVar[OverParts] = "mean"

@@ -96,6 +96,7 @@ class _DistributionMetric(Metric):
 
     network = "features"
     needs_real_images = True
+    least_images = 2
     expected = True
     _compares: ClassVar[bool] = True  # outputs with real images
 
@@ -113,8 +114,8 @@ class _DistributionMetric(Metric):
         if cls._compares and gallery.real_moments is None:
             counts["real"] = len(gallery.real)
         for kind, count in counts.items():
-            if count < 2:
-                return f"it needs at least 2 {kind} images, found {count}"
+            if count < cls.least_images:
+                return f"it needs at least {cls.least_images} {kind} images, found {count}"
         return super().refusal(setup)
 
     def figures(self) -> list[Figure]:
