@@ -82,6 +82,13 @@ def test_images_of_several_domains_are_never_held_out(tmp_path: Path) -> None:
     assert len(held) == 7 and not {path.read_bytes() for path in held} & shared
 
 
+def test_where_all_images_are_in_both_domains_the_run_says_so(tmp_path: Path) -> None:
+    for path in write(tmp_path / "trainA", 12):
+        save(tmp_path / "trainB" / f"copy-{path.name}", noise(int(path.stem), 8, 8))
+    (note,) = unpaired(str(tmp_path)).notes
+    assert "are copies of each other, or of images of another domain" in note
+
+
 def test_files_that_agree_at_both_ends_are_told_apart(tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.bmp" for number in range(20)]
     for number, path in enumerate(paths):

@@ -80,6 +80,11 @@ def describe_held_out(before: Sequence[Domain], after: Sequence[Domain], share: 
     counts = {new.name: (len(new.test), len(old.train)) for old, new in pairs}
     if not any(held for held, _ in counts.values()):
         fewest = round(1 / share + 0.5 - 1e-9)
+        if max(total for _, total in counts.values()) >= fewest:
+            return [
+                "no images are held out for testing, since they are copies of each other, or of "
+                "images of another domain"
+            ]
         return [f"no images are held out for testing, since there are fewer than {fewest}"]
     parts = [f"{held:,} of {total:,} images of {name}" for name, (held, total) in counts.items()]
     return [

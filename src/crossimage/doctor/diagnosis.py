@@ -9,6 +9,7 @@ from pathlib import Path
 
 from crossimage.data.data_report import DataReport, SplitReport
 from crossimage.data.images.class_ids import DARK, names_classes
+from crossimage.data.make.made import beside
 from crossimage.data.near_duplicates import families, find_near_duplicates
 from crossimage.data.samples.datasets import ImageDataset
 from crossimage.data.sources.find import visible_folders
@@ -198,8 +199,8 @@ def _dividing(data: Path) -> str | None:
         if len(splits) > 1 or not names:
             return None
         folder = data / names[0]
-    out = f"{str(data).rstrip('/')}_split"
-    return shlex.join(["crossimage", "data", "make", "split", "--from", str(folder), "--out", out])
+    command = ["crossimage", "data", "make", "split", "--from", str(folder)]
+    return shlex.join([*command, "--out", beside(data, "_split")])
 
 
 def _copies(diagnosis: Diagnosis, domains: Mapping[str, Domain]) -> list[Warning]:
@@ -234,7 +235,7 @@ def _label_maps(diagnosis: Diagnosis, domains: Mapping[str, Domain]) -> list[War
         black = "are nearly black" if high < DARK else "are gray"
         palette = _palette(folder, numbers)
         command = ["crossimage", "data", "make", "labels", "--from", str(folder)]
-        command += ["--out", f"{str(folder).rstrip('/')}_colours"]
+        command += ["--out", beside(folder, "_colours")]
         command += ["--palette", palette] if palette else []
         warnings.append(
             Warning(

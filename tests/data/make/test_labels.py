@@ -145,3 +145,27 @@ def test_files_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
     for workers in (1, 4):
         make_labels(tmp_path / str(workers), originals=given, workers=workers)
     assert contents(tmp_path / "1") == contents(tmp_path / "4")
+
+
+def test_photos_beside_their_label_maps_are_not_replaced_by_them(tmp_path: Path) -> None:
+    for number in range(3):
+        photos(tmp_path / "in", [f"{number}.png"], (32, 32))
+        ids = Image.fromarray(label_map(number).astype(np.uint8))
+        ids.save(tmp_path / "in" / f"{number}.bmp")
+    before = contents(tmp_path / "in")
+    make_labels(tmp_path / "out", originals=tmp_path / "in")
+    after = contents(tmp_path / "out")
+    assert {*after} == {f"{n}{end}" for n in range(3) for end in (".png", ".bmp.png")} | {
+        "palette.csv"
+    }
+    assert all(after[f"{number}.png"] == before[f"{number}.png"] for number in range(3))
+
+
+def test_a_dark_photo_among_others_is_no_label_map(tmp_path: Path) -> None:
+    given = scenes(tmp_path / "in")
+    dark = given / "train/photo/3.png"
+    Image.new("L", (32, 32), 3).save(dark)
+    summary, following = make_labels(tmp_path / "out", originals=given)
+    assert summary.startswith("6 label maps in colours (test/label, train/label), 7 other images")
+    assert following.endswith("domains=label,photo")
+    assert (tmp_path / "out/train/photo/3.png").read_bytes() == dark.read_bytes()

@@ -5,7 +5,7 @@ import pytest
 
 from crossimage.data.make.combine import combine
 from crossimage.data.make.labels import make_labels
-from crossimage.data.make.made import MadeDataset
+from crossimage.data.make.made import MadeDataset, beside
 from crossimage.data.make.photo_pairs import PHOTO_MAKERS
 from crossimage.data.make.split import make_split
 from tests.data.make.test_photo_pairs import contents, photos
@@ -33,3 +33,15 @@ def test_results_are_not_written_among_the_inputs_of_a_later_call(
                 maker(out, **folders)
     (tmp_path / "link").unlink()
     assert contents(tmp_path) == before
+
+
+def test_a_folder_beside_another_is_outside_it_however_that_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my set/cats").mkdir(parents=True)
+    for start, way in (
+        ("my set", "."), ("my set", "../my set/."), ("my set/cats", ".."), ("", "my set/cats/.."),
+        ("", "my set/"), ("", f"{tmp_path}/my set"),
+    ):  # fmt: skip
+        monkeypatch.chdir(tmp_path / start)
+        assert Path(beside(Path(way), "_new")).resolve() == tmp_path / "my set_new"

@@ -12,7 +12,7 @@ from PIL import Image
 from crossimage.cli.overrides import parse_overrides
 from crossimage.config import Config, build
 from crossimage.data.build import build_dataset, find_source
-from crossimage.data.make.photo_pairs import PHOTO_MAKERS, to_gray, with_hole
+from crossimage.data.make.photo_pairs import PHOTO_MAKERS, held_out, to_gray, with_hole
 from crossimage.methods import find_method
 from crossimage.networks.color_spaces import rgb_to_lab
 from crossimage.recipes import resolve
@@ -102,6 +102,14 @@ def test_photos_that_differ_only_in_their_format_keep_their_names_apart(tmp_path
         "train/color/a.png.png",
         "train/color/b.png",
     ]
+
+
+def test_names_with_suffixes_are_not_those_of_other_photos(tmp_path: Path) -> None:
+    names = ["a.jpg", "a.png", "a.jpg.webp", "b.png", "B.png.bmp", "c.001.png", "c.png"]
+    grey(tmp_path / "out", photos=photos(tmp_path / "in", names), test_count=0)
+    written = {path.name for path in (tmp_path / "out/train/color").iterdir()}
+    assert len({name.lower() for name in written}) == len(names)
+    assert {"c.001.png", "c.png"} <= written
 
 
 def test_what_cannot_be_read_is_named_and_left_out(tmp_path: Path) -> None:
@@ -210,6 +218,21 @@ def test_copies_of_a_photo_are_held_out_together(tmp_path: Path) -> None:
         names[path.parts[-3]].add(path.name.removeprefix("copy of "))
     assert not names["train"] & names["test"]
     assert len(names["test"]) == 3
+
+
+@pytest.mark.parametrize("others", [0, 5, 25])
+def test_many_copies_of_a_photo_are_not_most_of_the_test_photos(
+    tmp_path: Path, others: int
+) -> None:
+    for seed in range(3):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        photos(folder, [f"{number}.png" for number in range(others)])
+        for number in range(15):
+            Image.new("RGB", (16, 16), (seed, 0, 0)).save(folder / f"copy{number}.png")
+        train, test = held_out(sorted(folder.iterdir()), None)
+        assert len(test) == (15 + others) // 10 if others else not test
+        assert len(train) + len(test) == 15 + others
 
 
 def test_photos_of_any_kind_become_pairs(tmp_path: Path) -> None:

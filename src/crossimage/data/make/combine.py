@@ -19,7 +19,7 @@ from crossimage.data.images.files import probe, read_image
 from crossimage.data.images.pixels import BombError, ImageError
 from crossimage.data.left_out import LeftOut, describe
 from crossimage.data.make.labels import class_numbers
-from crossimage.data.make.made import MadeDataset, check_apart, summarise, training_command
+from crossimage.data.make.made import MadeDataset, beside, check_apart, summarise, training_command
 from crossimage.data.make.parallel import threads
 from crossimage.data.make.photo_pairs import held_out, png_names
 from crossimage.data.sources.find import shared_name
@@ -124,7 +124,7 @@ def combine(
              (b, [pair.second for pair in found["train"]]))  # fmt: skip
     for folder, paths in sides:
         if _hold_class_numbers(paths):
-            coloured = os.path.normpath(folder) + "_colours"
+            coloured = beside(folder, "_colours")
             command = ["data", "make", "labels", "--from", str(folder), "--out", coloured]
             summary += (
                 f"\n{folder} holds label maps of class numbers, which are nearly black to a "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -37,7 +38,7 @@ def make_labels(
     """Copy a data set, with its label maps in colours, and write the table of these colours.
 
     Label maps are recognised by folder: single-channel images of few different values, some other
-    than 0 and 255. All other images are copied as they are.
+    than 0 and 255, which are at least half of its images. All other images are copied as they are.
 
     Args:
         out: The folder to create; removed after an error.
@@ -68,7 +69,13 @@ def make_labels(
         for path, found in read.items():
             if isinstance(found, set):
                 numbers.setdefault(path.parent, set()).update(found)
-        folders = {folder for folder, found in numbers.items() if names_classes(found)}
+        readable = Counter(p.parent for p in paths if not isinstance(read[p], str))
+        mapped = Counter(p.parent for p in paths if isinstance(read[p], set))
+        folders = {
+            folder
+            for folder, found in numbers.items()
+            if names_classes(found) and 2 * mapped[folder] >= readable[folder]
+        }
         maps = [p for p in paths if isinstance(read[p], set) and p.parent in folders]
         others = [p for p in paths if not isinstance(read[p], str) and p not in set(maps)]
         if not maps:
@@ -78,10 +85,12 @@ def make_labels(
                 "expected single-channel images, such as PNGs, of at most 64 different values"
                 f"{unreadable}"
             )
+        copied = [path.relative_to(originals) for path in others]
+        names = png_names(maps, originals, copied)
         jobs = [
             *(partial(_paint, path, parent / name, table)
-              for path, name in zip(maps, png_names(maps, originals), strict=True)),
-            *(partial(copy_file, path, parent / path.relative_to(originals)) for path in others),
+              for path, name in zip(maps, names, strict=True)),
+            *(partial(copy_file, originals / name, parent / name) for name in copied),
         ]  # fmt: skip
         for _ in track(pool.map(lambda job: job(), jobs), "writing", len(jobs), progress):
             pass

@@ -26,6 +26,13 @@ def training_command(recipe: str, out: Path, *settings: str) -> str:
     return shlex.join(["crossimage", "train", recipe, "--data", str(out), *settings])
 
 
+def beside(folder: Path, ending: str) -> str:
+    """Return the path of a new folder next to another one, which has its name and an ending."""
+    if folder.name in ("", os.pardir):  # such as "." and ".."
+        folder = folder / os.pardir / folder.resolve().name
+    return f"{folder}{ending}"
+
+
 def check_apart(out: Path, *inputs: Path) -> None:
     """Refuse to write into a folder of inputs, where results would count as inputs later.
 

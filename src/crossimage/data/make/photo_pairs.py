@@ -203,7 +203,8 @@ PHOTO_MAKERS: Mapping[str, Callable[..., MadeDataset]] = {
 def held_out(paths: Sequence[Path], count: int | None) -> tuple[list[Path], list[Path]]:
     """Split photos into training and test photos by the hash of their files, not their names.
 
-    Copies of a file are on the same side, so there may be a few more or fewer test photos.
+    Copies of a file are on the same side, so there may be a few more or fewer test photos. Files of
+    more copies than there are to be test photos are for training, unless all are such.
     """
     if count is None:
         count = min(_MOST_TESTS, len(paths) // 10)
@@ -211,26 +212,37 @@ def held_out(paths: Sequence[Path], count: int | None) -> tuple[list[Path], list
     copies: dict[bytes, list[Path]] = {}
     for path in paths:
         copies.setdefault(hashlib.sha256(read_data(path)).digest(), []).append(path)
+    fewest = min(map(len, copies.values()), default=0)
+    most = fewest if count < fewest <= len(paths) / 2 else count
     tests: set[Path] = set()
     for digest in sorted(copies):
-        if len(tests) < count:
+        if len(tests) < count and len(copies[digest]) <= most:
             tests.update(copies[digest])
     return [path for path in paths if path not in tests], sorted(tests)
 
 
-def png_names(paths: Sequence[Path], root: Path) -> list[Path]:
-    """Return the photos' paths below their folder as PNGs; equal ones keep their suffixes, too."""
+def png_names(paths: Sequence[Path], root: Path, taken: Sequence[Path] = ()) -> list[Path]:
+    """Return the photos' paths below their folder as PNGs; equal ones keep their suffixes, too.
+
+    Args:
+        paths: The photos.
+        root: Their folder.
+        taken: Names of other files, which are equal regardless of upper and lower case, too.
+    """
     if not paths:
         return []
     below = root if root.is_dir() else Path(os.path.commonpath([path.parent for path in paths]))
     relative = [path.relative_to(below) for path in paths]
-    stems = Counter(path.with_suffix("").as_posix().lower() for path in relative)
-    return [
-        path.with_suffix(".png")
-        if stems[path.with_suffix("").as_posix().lower()] == 1
-        else path.with_name(f"{path.name}.png")
-        for path in relative
-    ]
+    names = [path.with_suffix(".png") for path in relative]
+    while True:  # a name with its suffix may be that of another photo without
+        count = Counter(name.as_posix().lower() for name in (*names, *taken))
+        longer = [
+            path.with_name(f"{path.name}.png") if count[name.as_posix().lower()] > 1 else name
+            for path, name in zip(relative, names, strict=True)
+        ]
+        if longer == names:
+            return names
+        names = longer
 
 
 def _write_pair(
