@@ -50,8 +50,9 @@ def test_a_model_whose_first_bytes_look_like_an_archives_is_loaded(
     padded = content[8 : 8 + length].ljust(longer)
     file.write_bytes(len(padded).to_bytes(8, "little") + padded + content[8 + length :])
     assert file.read_bytes().startswith(start)
+    loaded = load_networks(file).tensors()
     for name, tensor in networks.tensors("generators").items():
-        assert torch.equal(load_networks(file).tensors()[name], tensor)
+        assert torch.equal(loaded[name], tensor)
 
 
 def test_discriminators_come_from_the_newest_checkpoint(run: Path, networks: MUNIT) -> None:
