@@ -205,8 +205,9 @@ def test_shapes_need_no_config_file(kind: str, name: str, tmp_path: Path) -> Non
     notes = official.bring_in(config=False, options=options)
     for option, value in options.items():
         assert any("key=value" in note and f"{option}={value}" in note for note in notes)
-    official.check_translations(official.load())
-    official.check_scores(official.load(discriminators=True))
+    model = official.load(discriminators=True)
+    official.check_translations(model)
+    official.check_scores(model)
 
 
 def test_config_file_tells_what_tensors_do_not(kind: str, tmp_path: Path) -> None:
