@@ -133,22 +133,21 @@ def test_loader_processes_end_with_a_killed_training_process(running):
 
 
 @needs_proc
-@pytest.mark.parametrize("number", sorted(STOP_SIGNALS))
-def test_loader_processes_outlive_a_stop_request_and_end_with_the_run(running, number):
+def test_loader_processes_outlive_stop_requests_and_end_with_the_run(running):
     process, workers = running
-    for pid in workers:
-        os.kill(pid, number)
-    process.stdin.write("more please\n")
-    process.stdin.flush()
-    assert process.stdout.readline() == "more\n"
+    for number in sorted(STOP_SIGNALS):
+        for pid in workers:
+            os.kill(pid, number)
+        process.stdin.write("more please\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "more\n", number
     process.stdin.close()
     assert process.wait(20) == 0
     assert gone(workers, 5)
 
 
 @needs_proc
-@pytest.mark.parametrize("number", sorted(STOP_SIGNALS))
-def test_loader_processes_outlive_a_stop_request_while_they_start(unequal, monkeypatch, number):
+def test_loader_processes_outlive_stop_requests_while_they_start(unequal, monkeypatch):
     begin = batches._outlive_stop_requests
 
     def begin_late(parent):
@@ -159,8 +158,9 @@ def test_loader_processes_outlive_a_stop_request_while_they_start(unequal, monke
     config = Config(resize=0, crop=(8, 8), workers=1)
     loaded = load_batches(dataset(unequal, config), config, start=0)
     (worker,) = multiprocessing.active_children()
-    # The training process's own requests are obeyed: this one comes from another.
-    subprocess.run(["kill", f"-{int(number)}", str(worker.pid)], check=True)
+    # The training process's own requests are obeyed: these come from another.
+    kills = (f"kill -{int(number)} {worker.pid}" for number in sorted(STOP_SIGNALS))
+    subprocess.run(["sh", "-c", " && ".join(kills)], check=True)
     assert next(loaded).images["a"].shape == (1, 3, 8, 8)
 
 

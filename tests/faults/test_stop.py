@@ -11,15 +11,15 @@ from crossimage.utils.signals import STOP_SIGNALS
 from tests.conftest import slow, small
 from tests.faults.harness import await_saves, compare, finish, start, start_two, train_command
 
-LONG = small(steps=40, workers=2, save_every=8, ema_decay=0.9)
-SHORT = LONG | {"steps": 20, "workers": 0, "save_every": 4}
+ONE = small("pix2pix", steps=30, workers=2, save_every=2, ema_decay=0.9)
+TWO = ONE | {"workers": 0}
 
 
 @pytest.fixture(scope="module")
-def whole(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An uninterrupted run."""
     out = tmp_path_factory.mktemp("whole")
-    finish(start(train_command(folders, out, LONG)))
+    finish(start(train_command(pairs, out, ONE, "pix2pix")))
     return out
 
 
@@ -28,7 +28,7 @@ def printed_command(said: Path) -> list[str]:
     lines = said.read_text().splitlines()
     at = next(i for i, line in enumerate(lines) if line.endswith("and saved; to continue:"))
     step = int(lines[at].removeprefix("stopped at step ").split()[0])
-    assert 0 < step < LONG["steps"]
+    assert 0 < step < ONE["steps"]
     words = shlex.split(lines[at + 1])
     assert words[0] == "crossimage"
     return words[1:]
@@ -39,10 +39,10 @@ def printed_command(said: Path) -> list[str]:
     [n if n in (signal.SIGINT, signal.SIGTERM) else slow(n) for n in sorted(STOP_SIGNALS)],
 )
 def test_a_stopped_run_saves_and_its_printed_command_continues_it(
-    number: signal.Signals, folders: Path, tmp_path: Path, whole: Path
+    number: signal.Signals, pairs: Path, tmp_path: Path, whole: Path
 ) -> None:
     out, said = tmp_path / "an [odd] name", tmp_path / "said.txt"
-    process = start(train_command(folders, out, LONG), said)
+    process = start(train_command(pairs, out, ONE, "pix2pix"), said)
     await_saves(out / "checkpoints", 1, process.is_alive)
     assert process.pid
     os.killpg(process.pid, number)  # as a terminal does: loader processes receive it too
@@ -53,20 +53,20 @@ def test_a_stopped_run_saves_and_its_printed_command_continues_it(
 
 
 @pytest.fixture(scope="module")
-def whole_of_two(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole_of_two(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An uninterrupted run of two processes."""
     out = tmp_path_factory.mktemp("two")
-    for process in start_two(train_command(folders, out, SHORT), out / "said.txt"):
+    for process in start_two(train_command(pairs, out, TWO, "pix2pix"), out / "said.txt"):
         finish(process)
     return out
 
 
 @pytest.mark.parametrize("rank", [slow(0), 1])
 def test_a_signal_to_one_of_two_processes_stops_both(
-    rank: int, folders: Path, tmp_path: Path, whole_of_two: Path
+    rank: int, pairs: Path, tmp_path: Path, whole_of_two: Path
 ) -> None:
     said = tmp_path / "said.txt"
-    both = start_two(train_command(folders, tmp_path / "run", SHORT), said)
+    both = start_two(train_command(pairs, tmp_path / "run", TWO, "pix2pix"), said)
     await_saves(tmp_path / "run" / "checkpoints", 1, both[0].is_alive)
     pid = both[rank].pid
     assert pid

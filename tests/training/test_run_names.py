@@ -61,9 +61,9 @@ def test_a_run_that_is_in_use_gets_a_neighbour(folders: Path) -> None:
     assert other.run != first
 
 
-def test_commands_that_start_together_make_runs_of_their_own(folders: Path) -> None:
-    settings = as_arguments(small("cyclegan", steps=2))
-    finish(*[start(["train", "cyclegan", "--data", str(folders), *settings]) for _ in range(2)])
+def test_commands_that_start_together_make_runs_of_their_own(pairs: Path) -> None:
+    settings = as_arguments(small("pix2pix", steps=2))
+    finish(*[start(["train", "pix2pix", "--data", str(pairs), *settings]) for _ in range(2)])
     runs = sorted(Path("runs").iterdir())
     finished = [run for run in runs if Checkpoints(run, 1).newest_path()]
     assert finished and all((run / "model.safetensors").is_file() for run in finished)

@@ -190,12 +190,12 @@ def test_times_that_cannot_be_used_are_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
-def test_two_processes_agree_on_the_number_of_steps(folders: Path, tmp_path: Path) -> None:
+def test_two_processes_agree_on_the_number_of_steps(pairs: Path, tmp_path: Path) -> None:
     settings = {
-        key: value for key, value in small("cyclegan", decay_steps=3).items() if key != "steps"
+        key: value for key, value in small("pix2pix", decay_steps=3).items() if key != "steps"
     }
     run, said = tmp_path / "two", tmp_path / "said.txt"
-    command = [*train_command(folders, run, settings, "cyclegan"), "--budget", "100s"]
+    command = [*train_command(pairs, run, settings, "pix2pix"), "--budget", "100s"]
     finish(*start_two(command, said, steps_of_ten_seconds))
     chosen = lengths_of(run)
     assert 4 <= chosen["steps"] <= 9 and said.read_text().count("timing some steps") == 1

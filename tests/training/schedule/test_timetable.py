@@ -94,15 +94,15 @@ def checkpoints(run: Path) -> list[int]:
 
 
 def test_a_slow_run_shows_and_saves_itself_by_the_clock_and_ends_the_same(
-    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = small("cyclegan", steps=12, keep=99, **LATE)
-    train("cyclegan", folders, tmp_path / "fast", **settings)
+    settings = small("pix2pix", steps=12, keep=99, **LATE)
+    train("pix2pix", pairs, tmp_path / "fast", **settings)
     assert sheets(tmp_path / "fast") == [0, 12] and checkpoints(tmp_path / "fast") == [12]
     reports: list[TrainingProgress] = []
     with monkeypatch.context() as patched:
         steps_of_70_seconds(patched)
-        train("cyclegan", folders, tmp_path / "slow", **settings, on_progress=reports.append)
+        train("pix2pix", pairs, tmp_path / "slow", **settings, on_progress=reports.append)
     assert sheets(tmp_path / "slow") == [0, 1, 2, 5, 9, 12]
     assert checkpoints(tmp_path / "slow") == [5, 10, 12]
     assert [report.step for report in reports] == [1, 2, 5, 9, 12]
@@ -112,15 +112,15 @@ def test_a_slow_run_shows_and_saves_itself_by_the_clock_and_ends_the_same(
 
 
 def test_a_run_that_is_continued_from_a_checkpoint_by_the_clock_ends_the_same(
-    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = small("cyclegan", steps=12, keep=99, ema_decay=0.9, **LATE)
-    train("cyclegan", folders, tmp_path / "fast", **settings)
+    settings = small("pix2pix", steps=12, keep=99, ema_decay=0.9, **LATE)
+    train("pix2pix", pairs, tmp_path / "fast", **settings)
     steps_of_70_seconds(monkeypatch)
-    train("cyclegan", folders, tmp_path / "slow", **settings)
+    train("pix2pix", pairs, tmp_path / "slow", **settings)
     for step in (10, 12):
         (tmp_path / "slow" / "checkpoints" / f"step-{step:08d}.pt").unlink()
-    assert train("cyclegan", folders, tmp_path / "slow", **settings).first_step == 5
+    assert train("pix2pix", pairs, tmp_path / "slow", **settings).first_step == 5
     compare(tmp_path / "fast", tmp_path / "slow")
 
 
@@ -137,9 +137,9 @@ def clocks_that_differ() -> None:
     timetable.clock = clock  # type: ignore[assignment]
 
 
-def test_the_first_of_two_processes_decides_by_its_clock(folders: Path, tmp_path: Path) -> None:
-    run, settings = tmp_path / "two", small("cyclegan", steps=12, keep=99, **LATE)
-    command = train_command(folders, run, settings, "cyclegan")
+def test_the_first_of_two_processes_decides_by_its_clock(pairs: Path, tmp_path: Path) -> None:
+    run, settings = tmp_path / "two", small("pix2pix", steps=12, keep=99, **LATE)
+    command = train_command(pairs, run, settings, "pix2pix")
     finish(*start_two(command, tmp_path / "said.txt", clocks_that_differ))
     assert sheets(run) == [0, 1, 2, 5, 9, 12] and checkpoints(run) == [5, 10, 12]
     assert (tmp_path / "said.txt").read_text().count("step 2/12 · ") == 1
