@@ -6,9 +6,10 @@ import csv
 import json
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import chain
+from functools import cache
+from itertools import chain, cycle
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from crossimage.networks.augmentation import strength
 from crossimage.networks.augmentation.discriminators import Augmentation
 from crossimage.networks.layers.blocks import BatchNorm, Dropout
 from crossimage.training.step.stepper import Stepper
-from tests.conftest import SMALL, open_dataset, slow_except, small
+from tests.conftest import SMALL, open_dataset, slow, slow_except, small
 from tests.faults.harness import compare, digest
 
 every_method = pytest.mark.parametrize("name", METHODS)
@@ -169,8 +170,9 @@ def assert_one_big_batch(one: Path, two: Path) -> None:
         expected = {key: float(value) for key, value in row.items() if value}
         found = {key: float(value) for key, value in other.items() if value}
         assert found == pytest.approx(expected, rel=1e-3)
+    of_two = first_gradients(two)
     for player, mean in first_gradients(one).items():
-        difference = (first_gradients(two)[player] - mean).norm() / mean.norm()
+        difference = (of_two[player] - mean).norm() / mean.norm()
         assert difference < 1e-5, player
 
 
@@ -254,12 +256,11 @@ def test_a_continued_run_has_the_strength_of_augmentation_that_it_had(
 ) -> None:
     monkeypatch.setattr(strength, "TARGET", -1.0)  # so that it rises from the first step on
     steps = max(stages(name)) + 6
-    settings = small(name, steps=steps, save_every=1, log_every=1, keep=99, augment="adaptive")
+    settings = small(name, steps=steps, save_every=steps - 3, log_every=1, augment="adaptive")
     settings |= {"augment_images": 40}
     train(name, data, tmp_path / "whole", **settings)
     shutil.copytree(tmp_path / "whole", tmp_path / "parts")
-    for step in range(steps - 2, steps + 1):
-        (tmp_path / "parts" / "checkpoints" / f"step-{step:08}.pt").unlink()
+    (tmp_path / "parts" / "checkpoints" / f"step-{steps:08}.pt").unlink()
     parts = train(name, data, tmp_path / "parts", **settings)
     assert parts.first_step == steps - 3
     compare(tmp_path / "whole", tmp_path / "parts")
@@ -267,8 +268,18 @@ def test_a_continued_run_has_the_strength_of_augmentation_that_it_had(
     assert max(found) > 0
 
 
-@every_method
-@pytest.mark.parametrize("workers", [0, 2])
+LOADED = {
+    "cyclegan", "funit", "gan", "pix2pix", "sincut", "sketch_to_photo", "sketchygan", "srgan",
+    "stargan", "unit_da",
+}  # fmt: skip
+"""Methods that `make test` also tries with loader processes: each way to load samples."""
+
+
+@pytest.mark.parametrize(
+    ("name", "workers"),
+    [(name, 0) for name in METHODS]
+    + [(name, 2) if name in LOADED else slow(name, 2) for name in METHODS],
+)
 def test_a_continued_run_is_the_uninterrupted_one(
     name: str, workers: int, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -370,8 +381,11 @@ def norms(name: str) -> dict[str, Any]:
     return batch_norms if name == "pix2pix" else {}
 
 
-@every_method
-@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize(
+    ("name", "accumulate"),
+    [(name, 2) for name in METHODS]
+    + [(name, 1) if name in ("munit", "pix2pix", "stargan") else slow(name, 1) for name in METHODS],
+)
 @pytest.mark.usefixtures("without_sheets")
 def test_a_bad_image_leaves_no_trace(
     name: str, accumulate: int, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -382,6 +396,7 @@ def test_a_bad_image_leaves_no_trace(
             poison_sample(patched, (step + 1) * samples - 1)  # in the last micro-batch
             before_and_after = watch_step(patched, step)
             settings = small(name, ema_decay=0.9, accumulate=accumulate, **norms(name))
+            settings |= {"steps": max(stages(name)) + 2, "log_every": 1}
             result = train(name, data, tmp_path / str(step), **settings)
         before, after = before_and_after
         assert before == after
@@ -429,31 +444,47 @@ def test_a_run_continued_around_bad_images_is_the_uninterrupted_one(
 
 @every_method
 @pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("grey", [0, 128, 255])
+@pytest.mark.parametrize("greys", [[0], [0, 128, 255]], ids=["black", "greys"])
 def test_constant_images_are_trained_on(
-    name: str, precision: str, grey: int, data: Path, tmp_path: Path
+    name: str, precision: str, greys: list[int], data: Path, tmp_path: Path
 ) -> None:
-    for path in data.rglob("*.png"):
+    for path, grey in zip(sorted(data.rglob("*.png")), cycle(greys), strict=False):
         blank = tmp_path / "data" / path.relative_to(data)
         blank.parent.mkdir(parents=True, exist_ok=True)
         distinct = PngInfo()  # equal files would be test images that are also training images
         distinct.add_text("Title", str(path.relative_to(data)))
         Image.new("RGB", (24, 24), (grey, grey, grey)).save(blank, pnginfo=distinct)
-    settings = small(name, steps=5, precision=precision, log_every=1)
+    settings = small(name, steps=max(stages(name)) + 3, precision=precision, log_every=1)
     result = train(name, tmp_path / "data", tmp_path / "run", **settings)
     assert result.skipped_steps == 0 and result.warnings == ()
     assert all(value.isfinite().all() for value in weights(tmp_path / "run").values())
 
 
+@pytest.fixture(scope="module")
+def first_steps(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path], Path]:
+    """The first steps of a method, as a run that is made once and only read.
+
+    The steps are small, since Adam turns rounding, which differs between machines, into whole ones.
+    """
+
+    @cache
+    def run(name: str, data: Path) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        settings = small(name, steps=5, log_every=1, learning_rate=1e-5, holdout=0, ema_decay=0.0)
+        train(name, data, folder, **settings)
+        return folder
+
+    return run
+
+
 @every_method
-@pytest.mark.usefixtures("without_sheets")
 def test_a_model_translates_the_same_when_it_is_loaded(
-    name: str, data: Path, tmp_path: Path
+    name: str, data: Path, first_steps: Callable[[str, Path], Path]
 ) -> None:
-    train(name, data, tmp_path, **small(name, steps=2, ema_decay=0.0))
-    translator = crossimage.load(tmp_path, device="cpu")
+    run = first_steps(name, data)
+    translator = crossimage.load(run, device="cpu")
     method = METHODS[name](translator.config)
-    method.load_state_dict(weights(tmp_path), strict=False)
+    method.load_state_dict(weights(run), strict=False)
     again = Translator(method, "cpu")  # which arranges the weights in memory
     with torch.no_grad():
         if not method.targets:
@@ -469,15 +500,12 @@ def test_a_model_translates_the_same_when_it_is_loaded(
 
 
 @every_method
-def test_the_loss_curve_of_the_first_steps(name: str, data: Path, tmp_path: Path) -> None:
-    """Changed only for a stated reason: delete the file and run this test to record it anew.
-
-    The steps are small, since Adam turns rounding, which differs between machines, into whole ones.
-    """
-    settings = small(name, steps=5, log_every=1, learning_rate=1e-5, holdout=0)
-    train(name, data, tmp_path, **settings)
+def test_the_loss_curve_of_the_first_steps(
+    name: str, data: Path, first_steps: Callable[[str, Path], Path]
+) -> None:
+    """Changed only for a stated reason: delete the file and run this test to record it anew."""
     # a stage has no values of another's terms
-    curve = [{k: float(v) for k, v in row.items() if v} for row in rows(tmp_path)]
+    curve = [{k: float(v) for k, v in row.items() if v} for row in rows(first_steps(name, data))]
     golden = CURVES / f"{name}.json"
     if not golden.exists():
         golden.parent.mkdir(exist_ok=True)
