@@ -31,11 +31,14 @@ from safetensors.torch import load_file
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.cli.app import main as main_of_crossimage
 from crossimage.data.make.outlines import MAKERS
+from crossimage.training.recorder import Recorder
 from tests.conftest import as_arguments, small
 
 # imports happen once, in the server that the runs are forked from
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["crossimage.training.run", "torch.utils.tensorboard"])
+SERVER.set_forkserver_preload(
+    ["tests.faults.harness", "crossimage.training.run", "torch.utils.tensorboard"]
+)
 
 STEPS = 40
 AIMED_SHARE = 0.6
@@ -79,7 +82,7 @@ class Victims:
         self.folder, self.workers, self.seed = folder, workers, seed
         self.random = random.Random(seed)
         self.loaders: set[int] = set()
-        MAKERS["outlines"](folder / "data", seed=seed, size=24, count=7)
+        MAKERS["outline_pairs"](folder / "data", seed=seed, size=24, count=7)
 
     def kill(self, count: int) -> Iterator[Kill]:
         """Kill runs ``count`` times; a finished run is compared, and the next one started.
@@ -109,10 +112,11 @@ class Victims:
     def start(self, out: Path, seed: int) -> ForkServerProcess:
         """Start or continue a run."""
         settings = small(
-            steps=STEPS, save_every=2, keep=2, workers=self.workers, seed=seed, ema_decay=0.9,
-            sample_every=10, log_every=3,
+            "pix2pix", steps=STEPS, save_every=2, keep=2, workers=self.workers, seed=seed,
+            ema_decay=0.9, sample_every=10, log_every=3, norm="batch", dropout=0.5,
+            decay_steps=STEPS // 2,
         )  # fmt: skip
-        return start(train_command(self.folder / "data", out, settings))
+        return start(train_command(self.folder / "data", out, settings, "pix2pix"))
 
     def _kill(self, process: ForkServerProcess, out: Path, most: float) -> Kill | None:
         """Kill a run at a random moment; return None if it finished before."""
@@ -190,6 +194,11 @@ def start_two(
         start(arguments, said, common | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, prepare)
         for rank in range(2)
     ]
+
+
+def without_sheets() -> None:
+    """Draw no sample sheets, which take as long as several tiny steps."""
+    Recorder.sample = lambda *_: None  # type: ignore[method-assign]
 
 
 def finish(*processes: ForkServerProcess, code: int = 0) -> None:

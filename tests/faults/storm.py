@@ -106,13 +106,13 @@ def rage(minutes: float, seed: int, kinds: Sequence[str]) -> Storm:
     storm, end = Storm(), time.monotonic() + 60 * minutes
     files = {kind: (make(seed), check) for kind, (make, check) in FILES.items()}
     with tempfile.TemporaryDirectory() as folder:
-        of_munit = _kills(Path(folder), seed)
+        of_small_runs = _kills(Path(folder), seed)
         of_all = _kills_of_all(Path(folder, "methods"), seed)
         disks = _disks(Path(folder, "disks"), seed)
         turns: dict[str, Callable[[], Outcome]] = {
             **{kind: _turn(made, check) for kind, (made, check) in files.items()},
             "special files": special_files.check,
-            "kills": lambda: next(of_munit),
+            "kills": lambda: next(of_small_runs),
             "kills of all methods": lambda: _sum(of_all, _KILLS),
             "failing disks": lambda: _sum(disks, _KILLS),
             **{f"{kind} of commands": _commands(kind, seed) for kind in trials.KINDS},
