@@ -1,5 +1,6 @@
 """A model is tested with the images that its training held out."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -51,6 +52,25 @@ def test_links_to_the_images_of_the_training_are_known(
     os.symlink(data / "cats", tmp_path / "cats")
     os.symlink(data / "dogs", tmp_path / "dogs")
     assert len(opened(run, str(tmp_path)).paths) == 2
+
+
+def test_images_added_to_the_training_data_are_a_warning(
+    run: Path, data: Path, tmp_path: Path
+) -> None:
+    def warned() -> list[str]:
+        gallery = opened(tmp_path / "run", str(tmp_path / "pets"))
+        gallery.run = tmp_path / "run"
+        return [text for text in gallery.warnings() if "have changed since" in text]
+
+    shutil.copytree(run, tmp_path / "run")
+    shutil.copytree(data, tmp_path / "pets")
+    record = json.loads((run / "environment.json").read_text())
+    record["data"] = {name: [str(tmp_path / "pets" / name)] for name in ("cats", "dogs")}
+    (tmp_path / "run/environment.json").write_text(json.dumps(record))
+    assert warned() == []
+    for number in range(20):
+        save(tmp_path / "pets/cats" / f"new{number}.png", noise(900 + number, 24, 24))
+    assert len(warned()) == 1
 
 
 def test_other_data_is_used_as_a_whole(run: Path, tmp_path: Path) -> None:

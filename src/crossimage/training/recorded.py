@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from crossimage.data.build import find_source
+from crossimage.data.samples.datasets import fingerprint_of
 from crossimage.data.sources.domains.data_set import DataSet, read_data_set
 from crossimage.data.sources.folders import Domain
 from crossimage.data.stores.addresses import store_address
@@ -27,6 +29,18 @@ def recorded_data(run: Path | None) -> DataSet | None:
             for name, paths in data.items()
         }
     return None
+
+
+def has_changed(run: Path | None, domains: Sequence[Domain]) -> bool:
+    """Return whether a run is known to have trained on other images at some time.
+
+    Args:
+        run: Its folder.
+        domains: The training images that its data set has now.
+    """
+    facts = read_facts(run / "environment.json") if run else {}
+    now = {domain.name: fingerprint_of(domain) for domain in domains}
+    return bool(facts.get("data_changes")) or facts.get("images", now) != now
 
 
 def recorded_domains(data: DataSet | None, model: Predictor) -> tuple[Domain, ...]:

@@ -18,6 +18,7 @@ from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.config import EARLIER_DEFAULTS, build, read_yaml, to_dict, write_yaml
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.left_out import describe
+from crossimage.data.samples.datasets import fingerprint_of
 from crossimage.data.sources.domains.data_set import DataSet, read_data_set, recorded
 from crossimage.data.sources.leaks import SECONDS as LEAK_SECONDS
 from crossimage.data.sources.leaks import find_leaks
@@ -208,7 +209,10 @@ class _Run:
         first = trainer.processes.first
         if first:
             write_text(out / "config.yaml", write_yaml(setup.settings))
-            facts = environment(recorded(setup.data), trainer.fabric) | {"data_changes": changes}
+            facts = environment(recorded(setup.data), trainer.fabric) | {
+                "images": {d.name: fingerprint_of(d) for d in setup.dataset.domains},
+                "data_changes": changes,
+            }
             if listener.call:
                 facts["call"] = str(listener.call.having(out=out))
             write_text(out / "environment.json", json.dumps(facts, indent=2))

@@ -206,18 +206,7 @@ class ImageDataset(NumberedSamples):
 
     def fingerprint(self) -> dict[str, str]:
         """Return digests by domain name that change if the training images do."""
-        prints = {}
-        for domain in self.domains:
-            # members of shards are known by their names in them, however they are divided
-            paths = [
-                Path("/", path.inside) if is_member(path) else Path(os.path.abspath(path))
-                for path in domain.train
-            ]
-            root = os.path.commonpath([path.parent for path in paths])
-            files = "\n".join(path.relative_to(root).as_posix() for path in paths)
-            digest = hashlib.sha256(os.fsencode(files)).hexdigest()[:16]
-            prints[domain.name] = f"{len(domain.train)} images, {digest}"
-        return prints
+        return {domain.name: fingerprint_of(domain) for domain in self.domains}
 
     def _groups_of(self, number: int) -> Iterable[tuple[Group, int]]:
         """Return the groups of the images of sample ``number``, and its number in each."""
@@ -348,3 +337,16 @@ class PairedImages(ImageDataset):
 
     def __init__(self, domains: Sequence[Domain], config: Config) -> None:
         super().__init__(domains, config, [tuple(range(len(domains)))])
+
+
+def fingerprint_of(domain: Domain) -> str:
+    """Return the number of a domain's training images and a digest of their names."""
+    # members of shards are known by their names in them, however they are divided
+    paths = [
+        Path("/", path.inside) if is_member(path) else Path(os.path.abspath(path))
+        for path in domain.train
+    ]
+    root = os.path.commonpath([path.parent for path in paths])
+    files = "\n".join(path.relative_to(root).as_posix() for path in paths)
+    digest = hashlib.sha256(os.fsencode(files)).hexdigest()[:16]
+    return f"{len(domain.train)} images, {digest}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from crossimage.config import Facts
 from crossimage.data.build import Source, find_source
-from crossimage.data.holdout import D, hold_out
+from crossimage.data.holdout import HELD_OUT_OF, D, hold_out
 from crossimage.data.images.formats import HEAD, format_of
 from crossimage.data.sources.domains.data_set import DataSet, shown
 from crossimage.data.sources.domains.scan import scan_domains
@@ -19,7 +19,7 @@ from crossimage.data.sources.leaks import find_leaks
 from crossimage.data.validation import split_validation
 from crossimage.evaluation.galleries.images import ImageStream, prefetch
 from crossimage.inference.predictor import Predictor
-from crossimage.training.recorded import recorded_data, recorded_domains
+from crossimage.training.recorded import has_changed, recorded_data, recorded_domains
 from crossimage.utils.reading import open_data
 
 
@@ -66,6 +66,25 @@ def training_images_among(
     return (
         f"{len(leaks.pairs):,} of the {leaks.total:,} images used for testing are {owner}: "
         f"{named}{more}"
+    )
+
+
+def changed_since(run: Path | None, trained_on: Sequence[Domain], title: str) -> str | None:
+    """Return a sentence if images were held out of data that has changed; None otherwise.
+
+    Another tenth is held out of more images, so that what is tested may have been trained on.
+
+    Args:
+        run: The model's run.
+        trained_on: The domains of its data set as they are now.
+        title: The model's title.
+    """
+    held_out = any(domain.test_from.startswith(HELD_OUT_OF) for domain in trained_on)
+    if not held_out or not has_changed(run, trained_on):
+        return None
+    return (
+        f"the images that {title} was trained on have changed since, so that images held out for "
+        "testing now may be among them; evaluate it with images of their own"
     )
 
 

@@ -14,6 +14,7 @@ from crossimage.config import Config
 from crossimage.data.sources.folders import Domain
 from crossimage.evaluation.galleries.base import Gallery, GalleryItem, evenly_spaced
 from crossimage.evaluation.galleries.checks import (
+    changed_since,
     other_domains,
     training_images_among,
 )
@@ -59,9 +60,12 @@ class TrainedGallery(Gallery):
 
     def warnings(self) -> list[str]:
         """Return what is wrong with the comparison; see :meth:`Gallery.warnings`."""
-        leaked = training_images_among(self._tests(), *self._trained_on())
+        trained_on, owner = self._trained_on()
+        leaked = training_images_among(self._tests(), trained_on, owner)
+        known = trained_on is not self.domains
+        changed = changed_since(self.run, trained_on, self.title) if known else None
         others = other_domains(self.facts["data"], self.model, self.title, recorded_data(self.run))
-        found = [*training_images_used(self.untested), leaked, others]
+        found = [*training_images_used(self.untested), leaked, changed, others]
         return [sentence for sentence in found if sentence]
 
     def adaptations(self, real: bool) -> list[str]:
