@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
@@ -16,7 +17,7 @@ import crossimage
 from crossimage.training import recorder
 from crossimage.training.tensorboard import Board
 from tests.conftest import slow, small
-from tests.faults.harness import await_saves, start, train_command, trained
+from tests.faults.harness import PATIENCE, await_saves, start, train_command, trained
 
 SETTINGS = small("pix2pix", decay_steps=0, sample_every=2, page_every=2)
 
@@ -170,6 +171,15 @@ def closed_terminal():
     reopen()
 
 
+def on_terminal(name):
+    """Have the process print on a terminal."""
+    terminal = os.open(name, os.O_RDWR | os.O_NOCTTY)
+    for stream in (0, 1, 2):
+        os.dup2(terminal, stream)
+    os.close(terminal)
+    reopen()
+
+
 def full_disk():
     """Have the process print into a file on a full disk."""
     full = os.open("/dev/full", os.O_WRONLY)
@@ -212,17 +222,15 @@ def test_a_terminal_that_is_closed_under_the_progress_bar_does_not_end_the_run(
     pairs, tmp_path, whole
 ):
     window, terminal = pty.openpty()
-    command = [sys.executable, "-m", "crossimage"]
-    command += train_command(pairs, tmp_path / "run", SETTINGS, "pix2pix")
-    process = subprocess.Popen(
-        command, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True
-    )
+    command = train_command(pairs, tmp_path / "run", SETTINGS, "pix2pix")
+    process = start(command, prepare=partial(on_terminal, os.ttyname(terminal)))
+    seen = os.read(window, 1000)
     os.close(terminal)
-    seen = b""
     while b"0/6" not in seen:
         seen += os.read(window, 1000)
     os.close(window)
-    assert process.wait(120) == 0 and trained(tmp_path / "run") == whole
+    process.join(PATIENCE)
+    assert process.exitcode == 0 and trained(tmp_path / "run") == whole
 
 
 def ignore_hangups():
