@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 JOBS ?= 2
+# Tests start many processes, which would compile all modules again where containers set this.
+unexport PYTHONDONTWRITEBYTECODE
 
 install: $(VENV)/installed
 

@@ -283,4 +283,6 @@ def test_a_folder_of_damaged_checkpoints_is_removed_or_restored(
     said = fail(capsys, arguments(data, out, steps=4))
     assert f"remove {out / 'checkpoints'} to start from the beginning" in said
     shutil.rmtree(out / "checkpoints")
+    capsys.readouterr()
     assert main(arguments(data, out, steps=4)) == 0 and step_of(out) == 4
+    assert f"will replace {out / 'model.safetensors'}" in "".join(capsys.readouterr())

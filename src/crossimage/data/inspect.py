@@ -296,7 +296,8 @@ def _describe_epochs(images: ImageDataset, layout: Layout, *, chosen: bool) -> l
     else:
         plan.append(
             f"An epoch is {sizes}; at batch size {config.batch_size}{moves} every image is seen "
-            f"within {steps:,} steps, and {often} in the {config.steps:,} steps configured."
+            f"within {counted(steps, 'step')}, and {often} in the {config.steps:,} steps "
+            "configured."
         )
     return plan
 

@@ -181,6 +181,11 @@ class _Run:
         first_step, state = checkpoints.load_newest(listener.warn) or (0, None)
         if state:
             check_entries(state, checkpoints.path_of(first_step))
+        elif (out / "model.safetensors").exists():
+            listener.warn(
+                f"there is no checkpoint in {out / 'checkpoints'} to continue from; the run starts "
+                f"from the beginning, and will replace {out / 'model.safetensors'}"
+            )
         requests = Requests.of(state)
         changes = self._check_continues(state, requests) if state else []
         config = setup.dataset.config
