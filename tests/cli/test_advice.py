@@ -15,6 +15,7 @@ import pytest
 import crossimage
 from crossimage.cli import evaluate as cli_evaluate
 from crossimage.cli.checkpoints import import_
+from crossimage.cli.data import data_make
 from crossimage.cli.export import export
 from crossimage.cli.train import train
 from crossimage.cli.translate import sample, translate
@@ -23,7 +24,7 @@ from crossimage.evaluation.options import Options
 
 ROOT = Path(crossimage.__file__).parent
 COMMANDS: dict[str, list[Callable[..., Any]]] = {
-    "inference": [translate, sample, video, export],
+    "inference": [translate, sample, video, export, data_make],
     "evaluation": [cli_evaluate.evaluate, *cli_evaluate.COMMANDS.values()],
     "interop": [import_],
     "data/images": [translate],
@@ -37,6 +38,7 @@ def options_of(commands: list[Callable[..., Any]]) -> set[str]:
     names = {name for command in commands for name in inspect.signature(command).parameters}
     if "options" in names:
         names |= {field.name for field in dataclasses.fields(Options)}
+    names = {"from" if name == "originals" else name for name in names}
     return {f"--{name.replace('_', '-')}" for name in names}
 
 
