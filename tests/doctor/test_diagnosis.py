@@ -70,6 +70,18 @@ def test_the_same_image_in_two_domains_is_no_leak(tmp_path: Path) -> None:
     assert not diagnosed(tmp_path).alike
 
 
+@pytest.mark.parametrize("layout", ["unpaired", "paired"])
+def test_training_images_in_both_unpaired_domains_are_named(tmp_path: Path, layout: str) -> None:
+    for name in ("a", "b"):
+        for number in range(10):
+            different = 100 * (name == "b" and number > 2)
+            save(tmp_path / "train" / name / f"{number}.png", smooth(number + different))
+    said = warned(diagnosed(tmp_path, Config(resize=32, crop=(32, 32), holdout=0), layout=layout))
+    first = f"{tmp_path / 'train/a/0.png'} ({tmp_path / 'train/b/0.png'})"
+    assert ("3 training images are in more than one domain" in said) == (layout == "unpaired")
+    assert (first in said) == (layout == "unpaired")
+
+
 def test_many_frames_that_look_the_same_are_counted(tmp_path: Path) -> None:
     domains(tmp_path, train=50)
     for number in range(10):

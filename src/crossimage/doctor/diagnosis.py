@@ -12,6 +12,7 @@ from crossimage.data.images.class_ids import DARK, names_classes
 from crossimage.data.make.made import beside
 from crossimage.data.near_duplicates import families, find_near_duplicates
 from crossimage.data.samples.datasets import ImageDataset
+from crossimage.data.samples.unpaired import UnpairedImages
 from crossimage.data.sources.find import visible_folders
 from crossimage.data.sources.folders import SPLITS, Domain, Split
 from crossimage.data.sources.split_names import split_folders
@@ -125,7 +126,8 @@ def diagnose(report: DataReport, appearances: Appearances, *, sized: bool = True
     diagnosis.warnings += [
         *_leaks(diagnosis), *_label_maps(diagnosis, domains), *_values(report, images),
         *_broken_and_blank(report.splits), *_sizes(report.splits, sized),
-        *_copies(diagnosis, domains), *_opacity(domains, appearances, images),
+        *_copies(diagnosis, domains), *_shared(images, appearances),
+        *_opacity(domains, appearances, images),
     ]  # fmt: skip
     return diagnosis
 
@@ -217,6 +219,31 @@ def _copies(diagnosis: Diagnosis, domains: Mapping[str, Domain]) -> list[Warning
                 )
             )
     return warnings
+
+
+def _shared(images: ImageDataset, appearances: Appearances) -> list[Warning]:
+    """Warn of training images that are in several unpaired domains."""
+    if not isinstance(images, UnpairedImages):
+        return []
+    places: dict[bytes, dict[str, Path]] = {}
+    for index in (index for group in images.groups for index in group):
+        domain = images.domains[index]
+        for path in (path for path in domain.train if path in appearances):
+            same = places.setdefault(appearances[path].fingerprint.tobytes(), {})
+            same.setdefault(domain.name, path)
+    shared = [list(same.values()) for same in places.values() if len(same) > 1]
+    if not shared:
+        return []
+    named = ", ".join(f"{first} ({second})" for first, second, *_ in shared[:_NAMED])
+    more = ", ..." if len(shared) > _NAMED else ""
+    count = len(shared)
+    return [
+        Warning(
+            f"{counted(count, 'training image')} {verb(count, 'are')} in more than one domain, "
+            f"which blurs what tells the domains apart: {named}{more}; remove the copies from the "
+            "domain to which they do not belong."
+        )
+    ]
 
 
 def _label_maps(diagnosis: Diagnosis, domains: Mapping[str, Domain]) -> list[Warning]:
