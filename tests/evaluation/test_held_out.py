@@ -66,6 +66,7 @@ def test_images_added_to_the_training_data_are_a_warning(
     shutil.copytree(data, tmp_path / "pets")
     record = json.loads((run / "environment.json").read_text())
     record["data"] = {name: [str(tmp_path / "pets" / name)] for name in ("cats", "dogs")}
+    record["images"]["photo images"] = "9 images, those of a companion"
     (tmp_path / "run/environment.json").write_text(json.dumps(record))
     assert warned() == []
     for number in range(20):

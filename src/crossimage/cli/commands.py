@@ -64,10 +64,10 @@ def _usage_wrapped(arguments: Sequence[str]) -> Iterator[None]:
         with redirect_stdout(text):
             yield
     finally:
-        usage, _, rest = text.getvalue().partition("\n")
+        usage, line_end, rest = text.getvalue().partition("\n")
         # an option and its value stay together
         usage = re.sub(r"\[[^\[\]]*\]", lambda option: option[0].replace(" ", "\xa0"), usage)
-        print(fill(usage, rest=" " * 7).replace("\xa0", " "), rest, sep="\n", end="")
+        print(fill(usage, rest=" " * 7).replace("\xa0", " "), rest, sep=line_end, end="")
 
 
 class Commands(tyro.extras.SubcommandApp):

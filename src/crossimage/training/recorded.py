@@ -39,8 +39,11 @@ def has_changed(run: Path | None, domains: Sequence[Domain]) -> bool:
         domains: The training images that its data set has now.
     """
     facts = read_facts(run / "environment.json") if run else {}
+    recorded = facts.get("images", {})
     now = {domain.name: fingerprint_of(domain) for domain in domains}
-    return bool(facts.get("data_changes")) or facts.get("images", now) != now
+    return bool(facts.get("data_changes")) or any(
+        recorded.get(name, print_now) != print_now for name, print_now in now.items()
+    )
 
 
 def recorded_domains(data: DataSet | None, model: Predictor) -> tuple[Domain, ...]:

@@ -12,7 +12,7 @@ from PIL import Image
 from crossimage.cli.overrides import parse_overrides
 from crossimage.config import Config, build
 from crossimage.data.build import build_dataset, find_source
-from crossimage.data.make.photo_pairs import PHOTO_MAKERS, held_out, to_gray, with_hole
+from crossimage.data.make.photo_pairs import PHOTO_MAKERS, held_out, png_names, to_gray, with_hole
 from crossimage.methods import find_method
 from crossimage.networks.color_spaces import rgb_to_lab
 from crossimage.recipes import resolve
@@ -233,6 +233,13 @@ def test_many_copies_of_a_photo_are_not_most_of_the_test_photos(
         train, test = held_out(sorted(folder.iterdir()), None)
         assert len(test) == (15 + others) // 10 if others else not test
         assert len(train) + len(test) == 15 + others
+
+
+def test_a_name_that_no_suffix_tells_apart_is_refused(tmp_path: Path) -> None:
+    taken = [Path("0.png"), Path("0.bmp.png")]
+    assert png_names([tmp_path / "0.bmp"], tmp_path, taken[:1]) == [Path("0.bmp.png")]
+    with pytest.raises(ValueError, match=r"0\.bmp would be written as 0\.bmp\.png"):
+        png_names([tmp_path / "0.bmp"], tmp_path, taken)
 
 
 def test_photos_of_any_kind_become_pairs(tmp_path: Path) -> None:

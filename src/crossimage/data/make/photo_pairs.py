@@ -228,6 +228,9 @@ def png_names(paths: Sequence[Path], root: Path, taken: Sequence[Path] = ()) -> 
         paths: The photos.
         root: Their folder.
         taken: Names of other files, which are equal regardless of upper and lower case, too.
+
+    Raises:
+        ValueError: Two files would have the same name even so.
     """
     if not paths:
         return []
@@ -241,8 +244,16 @@ def png_names(paths: Sequence[Path], root: Path, taken: Sequence[Path] = ()) -> 
             for path, name in zip(relative, names, strict=True)
         ]
         if longer == names:
-            return names
+            break
         names = longer
+    repeated = {name for name, times in Counter((*names, *taken)).items() if times > 1}
+    for path, name in zip(relative, names, strict=True):
+        if name in repeated:
+            raise ValueError(
+                f"{path} would be written as {name}, like another image of {below}; rename one of "
+                "them"
+            )
+    return names
 
 
 def _write_pair(

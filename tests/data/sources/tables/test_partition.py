@@ -1,32 +1,14 @@
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from crossimage.data.sources.labelled import find_labelled
 from crossimage.data.sources.summary import describe_splits
 from crossimage.data.sources.tables.attributes import AttributeTable
 from crossimage.data.sources.tables.partition import splits_by_folder, tables_of_splits
 from crossimage.data.sources.tables.read import find_table, read_table
-
-Put = Callable[..., Path]
-
-
-@pytest.fixture
-def put(tmp_path: Path) -> Put:
-    """Write images below a folder, and the text of a table; returns the table's path."""
-
-    def write(name: str, text: str, *images: str) -> Path:
-        for image in images:
-            (tmp_path / image).parent.mkdir(parents=True, exist_ok=True)
-            Image.new("RGB", (8, 8)).save(tmp_path / image)
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-        return tmp_path / name
-
-    return write
+from tests.data.sources.tables.conftest import Put
 
 
 def splits(table: AttributeTable) -> dict[str, str]:

@@ -2,25 +2,9 @@ import os
 import unicodedata
 
 import pytest
-from PIL import Image
 
 from crossimage.data.sources.tables.columns import read_labels
 from crossimage.data.sources.tables.read import find_table, read_table
-
-
-@pytest.fixture
-def put(tmp_path):
-    """Write images below a folder, and the text of a table; returns the table's path."""
-
-    def write(name, text, *images):
-        for image in images:
-            (tmp_path / image).parent.mkdir(parents=True, exist_ok=True)
-            Image.new("RGB", (8, 8)).save(tmp_path / image)
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-        return tmp_path / name
-
-    return write
 
 
 def named(rows):
