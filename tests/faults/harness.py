@@ -122,22 +122,36 @@ class Victims:
         """Kill a run at a random moment; return None if it finished before."""
         aimed = self.random.random() < AIMED_SHARE
         if aimed:
-            saves, delay = self.random.randint(1, 4), self.random.uniform(0, 0.02)
-            await_saves(out / "checkpoints", saves, process.is_alive)
+            self._stop_in_save(process, out)
         else:
-            delay = self.random.uniform(0, most)
-        time.sleep(delay)
+            time.sleep(self.random.uniform(0, most))
         loaders = _children(process.pid)
         process.kill()
         process.join()
         if process.exitcode != -9:
             return self._finish(process)
         self.loaders |= loaders
-        partial = [*out.glob(".*.tmp"), *out.glob("*/.*.tmp")]
+        partial = _partial_files(out)
         newest = Checkpoints(out, 1).newest_path()
         step = int(newest.stem.partition("-")[2]) if newest else 0
         save = partial[0].name.rsplit(".", 2)[0].lstrip(".") if partial else None
         return Kill(step, save, aimed)
+
+    def _stop_in_save(self, process: ForkServerProcess, out: Path) -> None:
+        """Stop a run at a random moment of a save; it may end before.
+
+        A save of a small run may be over before the moment comes, so each try comes sooner.
+        """
+        saves, delay = self.random.randint(1, 4), self.random.uniform(0, 0.02)
+        while process.pid and process.is_alive():
+            await_saves(out / "checkpoints", saves, process.is_alive)
+            time.sleep(delay)
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGSTOP)
+                if _partial_files(out):
+                    return
+                os.kill(process.pid, signal.SIGCONT)
+            saves, delay = 1, delay / 2
 
     def _finish(self, process: ForkServerProcess) -> None:
         process.join()
@@ -239,6 +253,11 @@ def await_saves(folder: Path, count: int, alive: Callable[[], bool]) -> None:
         if len(seen) >= count:
             return
         time.sleep(0.0002)
+
+
+def _partial_files(out: Path) -> list[Path]:
+    """Return the files of a run that have not been written to their end."""
+    return [*out.glob(".*.tmp"), *out.glob("*/.*.tmp")]
 
 
 def _children(pid: int | None) -> set[int]:
