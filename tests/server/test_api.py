@@ -14,11 +14,12 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from crossimage.data.images.checks.limit import max_pixels_kept, set_max_pixels
+from crossimage.inference.input_checks import CLASS_NUMBERS
 from crossimage.inference.translator import Translator
 from crossimage.server.api import Api
 from crossimage.server.app import guarded
 from crossimage.server.models import Models
-from tests.server.helpers import blank, client, picture, pixels, tiny
+from tests.server.helpers import blank, client, picture, pixels, png, tiny
 
 DOMAINS = {"domains": "edges,shoes"}
 
@@ -68,7 +69,15 @@ def test_json_holds_the_image_and_what_made_it(server: TestClient) -> None:
     assert found["model"] == "m0" and len(found["style"]) == 3 and found["type"] == "image/jpeg"
     fields |= {"seed": found["seed"]}
     again = server.post("/v1/translate", json=fields, headers={"accept": "application/json"})
-    assert again.json() == found
+    assert again.json() == found and found["notes"] == []
+
+
+def test_what_users_should_know_about_an_image_is_told(server: TestClient) -> None:
+    numbers = np.kron(np.arange(12, dtype=np.uint8).reshape(4, 3), np.ones((8, 8), np.uint8))
+    image, to = png(numbers), "?to=shoes"
+    assert post(server, to, image).headers["crossimage-note"] == CLASS_NUMBERS
+    assert post(server, to, image, accept="application/json").json()["notes"] == [CLASS_NUMBERS]
+    assert "crossimage-note" not in post(server, to).headers
 
 
 def test_a_reference_gives_its_style(server: TestClient, munit: Translator) -> None:

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from crossimage.data.videos.opening import VideoError
+from crossimage.inference.input_checks import CLASS_NUMBERS
 from crossimage.inference.predictor import Predictor
 from crossimage.inference.strips.engine import TooLargeError
 from crossimage.methods.cyclegan import CycleGAN, CycleGANConfig
@@ -238,6 +239,15 @@ def test_size_and_odd_sizes(model: Predictor, tmp_path: Path) -> None:
     video = write_video(tmp_path / "video.mp4", 3, size=(70, 50))
     translate_video(model, video, tmp_path / "out.mp4", size=33)
     assert open_source(tmp_path / "out.mp4").info.size == (46, 34)
+
+
+def test_frames_of_class_numbers_are_noted(model: Predictor, tmp_path: Path) -> None:
+    (tmp_path / "frames").mkdir()
+    numbers = np.kron(np.arange(12, dtype=np.uint8).reshape(4, 3), np.ones((8, 8), np.uint8))
+    for number in (1, 2):
+        Image.fromarray(numbers).save(tmp_path / "frames" / f"frame_{number:05}.png")
+    done = translate_video(model, tmp_path / "frames", tmp_path / "out", seed=0)
+    assert f"2 frames: {CLASS_NUMBERS}" in done.notes
 
 
 def test_a_reference_gives_the_style(model: Predictor, tmp_path: Path) -> None:

@@ -11,13 +11,16 @@ from typing import IO, NamedTuple
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from crossimage.config import DataRules
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.files import LoadedImage
 from crossimage.data.images.formats import TIFF
 from crossimage.data.images.metadata import PLACE_LOST, Metadata, read_metadata
+from crossimage.data.images.resize import resize_shortest_side
 from crossimage.data.images.writing import fill_image, holds_gaps, lost_metadata
+from crossimage.inference.halves import HalfRule
+from crossimage.inference.input_checks import class_number_note
 from crossimage.inference.output_types import ResultDepth, depth_of
+from crossimage.inference.predictor import Predictor
 from crossimage.utils.progress import ProgressCallback, StderrProgress
 
 SHEET = "sheet.png"
@@ -31,7 +34,7 @@ class Original(NamedTuple):
         size: Height and width of the input as it enters the networks.
         loaded: The input, resized and cropped with its opacity; its gaps are cropped.
         metadata: What its file holds besides pixels.
-        notes: What the result can't keep.
+        notes: What users should know about the input, such as what the result can't keep.
     """
 
     size: tuple[int, int]
@@ -56,21 +59,38 @@ class Original(NamedTuple):
 
 
 def read_original(
-    file: ImageFile, loaded: LoadedImage, fit: Callable[[Tensor], Tensor], rules: DataRules
+    file: ImageFile,
+    loaded: LoadedImage,
+    predictor: Predictor,
+    rule: HalfRule,
+    size: int | None = None,
+    sample: Tensor | None = None,
 ) -> Original:
-    """Read what the results of a file keep of it.
+    """Read what the results of a file keep of it, and what users should know about it.
 
     Args:
         file: The input.
         loaded: Its image.
-        fit: Resizes or crops images (1, C, H, W) to what enters the networks.
-        rules: The rules by which files are read.
+        predictor: The model, whose networks the image is to enter.
+        rule: The part of the image that is used.
+        size: Shortest side that it is resized to; None: it keeps its size.
+        sample: Some rows of the image, if its values are not in memory, and enter the networks as
+            they are.
 
     Returns:
         What results keep, with the image as it enters the networks.
     """
+    rules = predictor.config.data_rules
+    half, note = rule.part(*loaded.values.shape[1:])
+
+    def fit(image: Tensor) -> Tensor:
+        image = rule.cut(image, half, file)
+        image = image if size is None else resize_shortest_side(image, size)
+        return image if sample is not None else predictor.fit_size(image)
+
     metadata = read_metadata(file, rules)
-    notes = list(metadata.lost)
+    used = rule.cut(loaded.values if sample is None else sample, half, file)
+    notes = [*metadata.lost, note, class_number_note(predictor.networks, used)]
     before, values = loaded.values.shape[1:], fit(loaded.values[None])[0]
     after = values.shape[1:]
     if loaded.ignored_profile and rules != 1:
@@ -88,7 +108,7 @@ def read_original(
         gaps = fit(gaps[None, None].float())[0, 0] > 0.5
     opacity = None if opacity is None else fit(opacity[None])[0]
     fitted = loaded._replace(values=values, gaps=gaps, opacity=opacity)
-    return Original((after[0], after[1]), fitted, metadata, tuple(notes))
+    return Original((after[0], after[1]), fitted, metadata, tuple(filter(None, notes)))
 
 
 def fill_output(

@@ -77,6 +77,7 @@ class Api:
                     "model": served.name,
                     "seed": task.seed,
                     "style": code,
+                    "notes": task.original.notes,
                 }
             )
         headers = {"Crossimage-Model": served.name}
@@ -84,7 +85,10 @@ class Api:
             headers["Crossimage-Seed"] = str(task.seed)
         if code is not None and len(code) <= 64:
             headers["Crossimage-Style"] = ",".join(map(str, code))
-        return Response(result.image, media_type=TYPES[asked.format], headers=headers)
+        response = Response(result.image, media_type=TYPES[asked.format], headers=headers)
+        for note in task.original.notes:
+            response.headers.append("Crossimage-Note", _header(note))
+        return response
 
     async def style(self, request: Request) -> Response:
         """Return the style of an image of a target."""
@@ -179,6 +183,11 @@ class Api:
 async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+def _header(text: str) -> str:
+    """Return a text as the value of a header: one line of ASCII characters."""
+    return " ".join(text.split()).encode("ascii", "backslashreplace").decode()
 
 
 def _rounded(numbers: list[Any]) -> list[float]:

@@ -50,6 +50,7 @@ def document(with_token: bool = False) -> dict[str, Any]:
             "model": {"type": "string"},
             "seed": {"type": ["integer", "null"]},
             "style": {"type": ["array", "null"], "items": {"type": "number"}},
+            "notes": {"type": "array", "items": {"type": "string"}},
         }
     )
     found["Style"] = _object(

@@ -15,7 +15,6 @@ from crossimage.data.images.checks.limit import max_pixels
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.files import LoadedImage, load_image, probe
 from crossimage.data.images.label_maps import read_label_map
-from crossimage.data.images.resize import resize_shortest_side
 from crossimage.inference.halves import HalfRule
 from crossimage.inference.inputs import fit_codes
 from crossimage.inference.output_types import suffix_of
@@ -199,14 +198,7 @@ def read_task(model: Predictor, request: TranslateRequest, choice: ChosenTarget 
         loaded = load_image(
             file, model.channels(letter), config.range_of(letter), config.data_rules
         )
-    rule = HalfRule(networks, letter)
-    half, _ = rule.part(*loaded.values.shape[1:])
-
-    def fit(x: Tensor) -> Tensor:
-        x = rule.cut(x, half, file)
-        return model.fit_size(x if request.size is None else resize_shortest_side(x, request.size))
-
-    original = read_original(file, loaded, fit, config.data_rules)
+    original = read_original(file, loaded, model, HalfRule(networks, letter), request.size)
     x = original.loaded.values
     # without the values, which the networks take
     original = original._replace(loaded=original.loaded._replace(values=x[:0]))

@@ -13,6 +13,7 @@ from torch.nn.functional import interpolate
 
 from crossimage.data.images.arrays import from_array, to_array
 from crossimage.data.images.resize import resize_shortest_side
+from crossimage.inference.input_checks import class_number_note
 from crossimage.inference.pooling import key_frames, pool_statistics
 from crossimage.inference.predictor import Predictor
 from crossimage.inference.styles import Draw
@@ -48,6 +49,7 @@ class FrameTranslator:
         self._predictor, self._target, self._draw = predictor, target, draw
         self._size, self._side_by_side, self._batch_size = size, side_by_side, batch_size
         self._channels = predictor.channels(target.source)
+        self._notes: dict[str, int] = {}
 
     def translate(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Yield the translation of each frame.
@@ -64,6 +66,13 @@ class FrameTranslator:
         if waiting:
             yield from self._together(waiting)
 
+    def notes(self) -> list[str]:
+        """Return what users should know about the translated frames."""
+        return [
+            f"{number} frame{'' if number == 1 else 's'}: {note}"
+            for note, number in self._notes.items()
+        ]
+
     def statistics(self, source: VideoSource, kind: StatisticsMode) -> AbstractContextManager[None]:
         """Return the context in which norms have the statistics of a kind.
 
@@ -79,6 +88,10 @@ class FrameTranslator:
         return self._predictor.fixed_statistics(pooled)
 
     def _together(self, frames: Sequence[Frame]) -> Iterator[Frame]:
+        for frame in frames:
+            image = from_array(frame.pixels, self._channels)
+            if note := class_number_note(self._predictor.networks, image):
+                self._notes[note] = self._notes.get(note, 0) + 1
         x = torch.cat([self._read(frame.pixels) for frame in frames])
         y = self._predictor.predict(x, self._target.encode(len(x)), [[self._draw]] * len(x))[:, 0]
         for frame, inputs, output in zip(frames, x, y, strict=True):

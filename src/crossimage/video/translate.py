@@ -159,7 +159,7 @@ def translate_video(
                 )
             raise
         kept = min(count, parts.kept * LENGTH)
-        notes = [*source.info.notes, *sink.notes, *style.notes]
+        notes = [*source.info.notes, *sink.notes, *style.notes, *frames.notes()]
         notes += _notes(predictor, source, options.size, parts)
     return TranslatedVideo(out, count, kept, notes)
 

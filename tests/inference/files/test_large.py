@@ -18,6 +18,7 @@ from crossimage.data.images.checks.limit import max_pixels_kept, set_max_pixels
 from crossimage.data.images.files import read_image
 from crossimage.data.images.tiff import writing as tiff_writing
 from crossimage.inference.files import large
+from crossimage.inference.input_checks import CLASS_NUMBERS
 from crossimage.inference.strips.budget import Budget
 from crossimage.inference.translator import Translator
 from crossimage.methods import METHODS
@@ -198,6 +199,16 @@ def test_labels_references_and_the_sheet_are_as_untiled(
     sheets = [read_image(tmp_path / folder / "sheet.png") for folder in ("w1", "o1")]
     assert sheets[0].shape == sheets[1].shape
     assert (sheets[0] - sheets[1]).abs().mean() < 0.05
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_label_maps_of_class_numbers_are_noted(
+    suffix: str, tmp_path: Path, in_strips: list[Sequence[int]]
+) -> None:
+    numbers = np.kron(np.arange(12, dtype=np.uint8).reshape(4, 3), np.ones((24, 32), np.uint8))
+    Image.fromarray(numbers).convert("RGB").save(path := tmp_path / f"x{suffix}")
+    report = translator("cyclegan").translate_files(path, tmp_path / "out", "b")
+    assert in_strips and f"1 input: {CLASS_NUMBERS} ({path})" in report.notes
 
 
 def test_tiffs_may_have_more_pixels_than_are_decoded_at_once(tmp_path: Path) -> None:

@@ -18,13 +18,14 @@ from starlette.testclient import TestClient
 import crossimage
 from crossimage.cli.app import main
 from crossimage.inference.incoming import Incoming
+from crossimage.inference.input_checks import CLASS_NUMBERS
 from crossimage.server.app import guarded
 from crossimage.server.demo.images import PageImages
 from crossimage.server.demo.pages import PAGE_HEADERS, STATIC, DemoPages
 from crossimage.server.demo.samples import Samples, find_samples
 from crossimage.server.models import Models, load_models
 from tests.conftest import SMALL, small
-from tests.server.helpers import picture, tiny
+from tests.server.helpers import picture, png, tiny
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,15 @@ def test_the_command_for_a_visitor_s_photo_makes_the_same_file(
     assert (brought["name"], brought["width"], brought["height"]) == ("my photo.jpg", 56, 40)
     fields = {"model": 0, "image": brought["id"], "to": "b", "seed": 1}
     assert same_by_command(page.post("/demo/translate", json=fields).json(), tmp_path)
+
+
+def test_what_users_should_know_about_an_image_names_it_as_they_do(page: TestClient) -> None:
+    numbers = np.kron(np.arange(12, dtype=np.uint8).reshape(4, 3), np.ones((8, 8), np.uint8))
+    content = png(np.repeat(numbers[..., None], 3, axis=2))
+    brought = page.post("/demo/images", params={"name": "map.png"}, content=content).json()
+    fields = {"model": 0, "image": brought["id"], "to": "b", "seed": 1}
+    made = page.post("/demo/translate", json=fields).json()
+    assert made["notes"] == [f"1 input: {CLASS_NUMBERS} (map.png)"]
 
 
 @pytest.mark.slow

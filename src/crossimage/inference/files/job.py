@@ -16,7 +16,7 @@ from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.files import LoadedImage, load_image, read_image
 from crossimage.data.images.label_maps import read_label_map
 from crossimage.data.images.pixels import ImageError
-from crossimage.data.images.resize import resize_shortest_side, resize_to_cover
+from crossimage.data.images.resize import resize_to_cover
 from crossimage.data.left_out import further_images
 from crossimage.inference.files.failures import ends_all, skip_reason, unwritable
 from crossimage.inference.files.items import Item
@@ -24,7 +24,6 @@ from crossimage.inference.files.large import LargeFile, LargeFiles
 from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.plan import Plan
 from crossimage.inference.files.results import WrittenFile
-from crossimage.inference.input_checks import class_number_note
 from crossimage.inference.large_images import is_large, large_images
 from crossimage.inference.output_types import note_lost_depth, note_type
 from crossimage.inference.outputs import Original, fill_output, read_original
@@ -130,21 +129,7 @@ class Job:
                 file, self._channels, config.range_of(self._source), config.data_rules,
                 self._options.alpha,
             )  # fmt: skip
-        height, width = loaded.values.shape[1:]
-        half, note = self._plan.half.part(height, width)
-
-        def fit(image: Tensor) -> Tensor:
-            return self._fit(self._plan.half.cut(image, half, file))
-
-        original = read_original(file, loaded, fit, config.data_rules)
-        used = self._plan.half.cut(loaded.values, half, file)
-        numbers = class_number_note(self._predictor.networks, used)
-        return original._replace(notes=(*original.notes, note, numbers))
-
-    def _fit(self, image: Tensor) -> Tensor:
-        if self._options.size is not None:
-            image = resize_shortest_side(image, self._options.size)
-        return self._predictor.fit_size(image)
+        return read_original(file, loaded, self._predictor, self._plan.half, self._options.size)
 
     def _read_label_map(self, file: ImageFile, classes: int) -> LoadedImage:
         if self._options.size is not None:

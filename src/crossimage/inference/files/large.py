@@ -35,6 +35,7 @@ _READ_AHEAD = 8
 """Images per image of a batch that are in memory at the same time."""
 _ASK_AGAIN = 0.5  # seconds for which an answer about free memory is good enough
 _PREVIEW = 512  # least side of previews, in pixels
+_LOOKED_AT = 32  # rows by which a label map of class numbers is recognised
 _ENCODING = 3
 """Copies of a result in memory while it is encoded as a whole."""
 
@@ -164,10 +165,10 @@ class LargeFile:
         # which has a size, but no memory
         values = torch.empty(channels, height, width, device="meta")
         loaded = self._rows.about._replace(values=values, gaps=None, opacity=None)
-        original = read_original(file, loaded, lambda image: image, reading.rules)
-        note = plan.half.part(height, width).note
+        sample = _sampled(self._rows, max(1, height // _LOOKED_AT))
+        original = read_original(file, loaded, predictor, plan.half, sample=sample)
         self.original = original._replace(
-            loaded=self._rows.about, notes=(*original.notes, note, *self._lost(original))
+            loaded=self._rows.about, notes=(*original.notes, *self._lost(original))
         )
         self._range = predictor.config.range_of(plan.targets[0].letter)
 
@@ -270,8 +271,13 @@ class LargeFile:
 def _preview(rows: FileRows) -> Tensor:
     _, _, height, width = rows.shape
     step = _step(height, width)
-    shown = [rows.read(top, top + 1)[0, :, :, ::step] for top in range(0, height, step)]
-    return torch.cat(shown, 1)
+    return _sampled(rows, step, step)
+
+
+def _sampled(rows: FileRows, step: int, columns: int = 1) -> Tensor:
+    """Return one of ``step`` rows of an image (C, h, w), and one of so many columns."""
+    tops = range(0, rows.shape[2], step)
+    return torch.cat([rows.read(top, top + 1)[0, :, :, ::columns] for top in tops], 1)
 
 
 def _step(height: int, width: int) -> int:

@@ -81,14 +81,26 @@ def translate_image(model: Translator, name: str, request: DemoRequest) -> DemoR
             seed=request.seed, style=style, size=request.size, format="png",
         )  # fmt: skip
         if done.skipped:
-            raise ValueError(done.skipped[0][1])
+            raise ValueError(_shown(request, done.skipped[0][1]))
         image = done.written[0].read_bytes()
     return DemoResult(
         image,
         style if style is not None else _style_of(model, request),
         command_for(model, name, request),
-        done.notes,
+        [_shown(request, note) for note in done.notes],
     )
+
+
+def _shown(request: DemoRequest, text: str) -> str:
+    """Return a text in which files of the server are called what the user calls them."""
+    for file in (request.image, *request.references):
+        text = text.replace(str(file), _name(request, file))
+    return text
+
+
+def _name(request: DemoRequest, file: Path) -> str:
+    """Return the path of a file in commands."""
+    return (request.shown or {}).get(file) or file.name
 
 
 def _style_of(model: Translator, request: DemoRequest) -> list[float] | None:
@@ -111,18 +123,13 @@ def _style_of(model: Translator, request: DemoRequest) -> list[float] | None:
 
 def command_for(model: Translator, name: str, request: DemoRequest) -> str:
     """Return the command that writes the same image into the folder ``translated``."""
-    shown = request.shown or {}
-
-    def path(file: Path) -> str:
-        return shown.get(file) or file.name
-
-    words = ["crossimage", "translate", name, _plain(path(request.image)), "--out", "translated"]
+    words = ["crossimage", "translate", name, _plain(_name(request, request.image)), "--out", "translated"]
     if request.to is not None and not model.networks.few_shot:
         words += ["--to", _target(request.to)]
     if request.style is not None:
         words.append("--style=" + ",".join(map(_number, request.style)))
     elif request.references:
-        words += ["--reference", *(_plain(path(file)) for file in request.references)]
+        words += ["--reference", *(_plain(_name(request, file)) for file in request.references)]
     if (request.style is None and not request.references and model.multimodal) or (
         model.networks.stochastic
     ):
