@@ -123,7 +123,8 @@ def _style_of(model: Translator, request: DemoRequest) -> list[float] | None:
 
 def command_for(model: Translator, name: str, request: DemoRequest) -> str:
     """Return the command that writes the same image into the folder ``translated``."""
-    words = ["crossimage", "translate", name, _plain(_name(request, request.image)), "--out", "translated"]
+    image = _plain(_name(request, request.image))
+    words = ["crossimage", "translate", name, image, "--out", "translated"]
     if request.to is not None and not model.networks.few_shot:
         words += ["--to", _target(request.to)]
     if request.style is not None:
