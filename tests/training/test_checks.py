@@ -1,11 +1,17 @@
 """Runs that cannot work are refused before anything is written."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from crossimage.config import build
+from crossimage.config import build, to_dict
 from crossimage.methods.bicyclegan import BicycleGAN
+from crossimage.methods.cyclegan import CycleGAN
 from crossimage.methods.munit import MUNIT
-from crossimage.training.checks import check_config
+from crossimage.training.checks import check_config, check_continues
+from crossimage.training.listener import Listener
+from crossimage.training.processes.fabric import arithmetic
 from tests.conftest import small
 
 CONFIG = build(MUNIT.Config, small())
@@ -28,6 +34,37 @@ def test_processes_that_see_half_a_pair_of_images_are_refused() -> None:
     check_config(BicycleGAN, config, devices=1)
     with pytest.raises(ValueError, match="multiple of 2 images at a time, and a process sees 1"):
         check_config(BicycleGAN, config, devices=2)
+
+
+@pytest.mark.parametrize(
+    ("begun", "wanted", "said", "unsaid"),
+    [
+        ({}, {"learning_rate": 0.5}, "only its number of steps, its workers, its threads", "fixed"),
+        ({}, {"evaluate_every": 2}, "evaluations can't be turned on or off", "fixed"),
+        ({}, {"width": 5}, "do not fit the new settings: to start afresh", "--init"),
+        ({"decay_steps": 4}, {"learning_rate": 0.5}, "only its workers, its threads", "fixed"),
+        ({"decay_steps": 4}, {"steps": 12}, "fixed, since its learning rate decays until step 8",
+         "number of steps"),
+        ({"decay_steps": 4}, {"steps": 12}, "as `crossimage train --resume 'my run'` does;",
+         "--finish"),
+        ({"decay_steps": 4}, {"steps": 6}, "does (with `--finish 20m` it ends in that time);", "?"),
+        ({"decay_steps": 4, "step": 8}, {"steps": 12}, "; it has finished its 8 steps; to start",
+         "--resume"),
+    ],
+)  # fmt: skip
+def test_the_refusal_to_change_a_run_says_what_may_change_and_how_it_goes_on(
+    begun: dict[str, Any], wanted: dict[str, Any], said: str, unsaid: str
+) -> None:
+    settings = small("cyclegan", **{"steps": 8, "decay_epochs": 0} | begun)
+    step = settings.pop("step", 5)
+    before, now = (build(CycleGAN.Config, {**settings, **change}) for change in ({}, wanted))
+    state = {
+        "config": {**to_dict(before), "method": "cyclegan"}, "step": step,
+        "arithmetic": arithmetic("fp32", "cpu"),
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="^my run holds a run with other settings") as caught:
+        check_continues(Path("my run"), state, CycleGAN, "cyclegan", now, [], Listener(), "cpu")
+    assert said in str(caught.value) and unsaid not in str(caught.value)
 
 
 def test_fp16_without_cuda_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -116,7 +117,8 @@ def check_continues(
     if trained != name:
         raise ValueError(f"{run} holds a run of {trained}, not of {name}; choose another folder")
     before = build(type(config), EARLIER_DEFAULTS, saved, source=str(run))
-    may_change = MAY_CHANGE - {"steps"} if config.decay_steps else MAY_CHANGE
+    fixed_length = bool(before.decay_steps or config.decay_steps)
+    may_change = MAY_CHANGE - {"steps"} if fixed_length else MAY_CHANGE
     used, now = state["arithmetic"], arithmetic(config.precision, device)
     if used == now:  # "auto" may be replaced by what it stands for
         may_change |= {"precision"}
@@ -127,7 +129,7 @@ def check_continues(
         changes.append(f"precision=auto on this machine: {used} -> {now}; set precision={used}")
     if not changes and not new_data:
         return
-    problem = f"{run} holds a run of another config ({'; '.join([*changes, *new_data])})"
+    problem = f"{run} holds a run with other settings ({'; '.join([*changes, *new_data])})"
     if not changes:
         raise ValueError(
             f"{problem}; use the same images to continue it, or if the change is intended, such as "
@@ -135,14 +137,25 @@ def check_continues(
         )
     if _same_networks(method, before, config):
         rest = (
-            "to start a new run with the new ones from its weights, use "
+            "to start a new run with the new settings from its weights, use "
             f"{listener.again(run, init=True)}"
         )
     else:
-        rest = "its weights do not fit the new ones, so choose another folder to start afresh"
+        rest = "its weights do not fit the new settings: to start afresh, choose another folder"
+    if before.decay_steps and before.steps != config.steps:
+        last = before.steps
+        problem += f"; its length is fixed, since its learning rate decays until step {last}"
+    if "evaluate_every" not in may_change:
+        problem += "; evaluations can't be turned on or off, since they hold out training images"
+    if fixed_length and state["step"] >= before.steps:
+        raise ValueError(f"{problem}; it has finished its {before.steps} steps; {rest}")
+    resume = f"crossimage train --resume {shlex.quote(str(run))}"
+    sooner = fixed_length and config.steps < before.steps
     raise ValueError(
-        f"{problem}; to continue it, use the same settings, except that its length, its workers "
-        f"and the intervals of its output may change; {rest}"
+        f"{problem}; to continue it, leave these changes out, as `{resume}` does"
+        + (" (with `--finish 20m` it ends in that time)" if sooner else "")
+        + f"; only {'' if fixed_length else 'its number of steps, '}its workers, its threads and "
+        f"the settings of its output, such as sample_every, may change; {rest}"
     )
 
 
