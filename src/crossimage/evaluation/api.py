@@ -180,7 +180,7 @@ def _models(
         for gallery in galleries:
             if isinstance(run, Path):
                 gallery.facts["model"] = str(run)
-            gallery.run = model._run_folder
+            gallery.run = model.run_folder
         return galleries
 
     asked: dict[str, Any] = {"runs": _names(runs)}

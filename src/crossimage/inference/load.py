@@ -61,7 +61,7 @@ def load(
     if changed:
         change_settings(networks, changed, "crossimage.load")
     translator = Translator(networks, target, precision, memory)
-    translator._run_folder = run_folder_of(path)
+    translator.run_folder = run_folder_of(path)
     return translator
 
 

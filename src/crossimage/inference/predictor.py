@@ -62,12 +62,13 @@ class Predictor:
         precision: Arithmetic of translations.
         strips: Translates what does not fit in memory as a whole.
         random_styles: Draws styles.
+        run_folder: Folder of the run that the model was loaded from, if any.
 
     Raises:
         ValueError: The device or the precision does not exist, or the memory is not an amount.
     """
 
-    _run_folder: Path | None = None  # where the model was loaded from, if from a run
+    run_folder: Path | None = None
 
     def __init__(
         self,

@@ -74,6 +74,8 @@ class Translator(Predictor):
         device: Where the networks compute.
         precision: Arithmetic of translations.
         strips: Translates what does not fit in memory as a whole.
+        random_styles: Draws styles.
+        run_folder: Folder of the run that the model was loaded from, if any.
 
     Raises:
         ValueError: The device or the precision does not exist, or the memory is not an amount.
@@ -86,7 +88,7 @@ class Translator(Predictor):
 
     def _repr_html_(self) -> str:
         """Return the same facts for notebooks, with sample images if there are any."""
-        return as_html(self, self._run_folder)
+        return as_html(self, self.run_folder)
 
     # One overload per kind of input, without and with ``samples``.
     # fmt: off

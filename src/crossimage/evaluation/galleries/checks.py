@@ -118,7 +118,7 @@ def held_out_of(domains: Sequence[D], model: Predictor) -> tuple[D, ...]:
     chosen_by = bool(model.config.evaluate_every)
     if not chosen_by and (not share or all(domain.test for domain in domains)):
         return tuple(domains)
-    own = recorded_domains(recorded_data(model._run_folder), model)
+    own = recorded_domains(recorded_data(model.run_folder), model)
     known = {os.path.realpath(path) for domain in own for path in (*domain.train, *domain.test)}
     paths = (path for domain in domains for path in domain.train)
     if known and not any(os.path.realpath(path) in known for path in paths):

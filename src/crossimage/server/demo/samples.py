@@ -66,7 +66,7 @@ def find_samples(model: Translator, name: str, folder: Path) -> Samples:
     """
     if scheme_of(name) == ("builtin", "outlines"):
         return _outlines(folder)
-    domains = recorded_domains(recorded_data(model._run_folder), model)
+    domains = recorded_domains(recorded_data(model.run_folder), model)
     if model.networks.layout == "super_resolution":
         return _reduced(model, domains[:1], folder)
     inputs: dict[str, list[DemoSample]] = {}
