@@ -3,8 +3,10 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from crossimage.config import Config
+from crossimage.data.make.labels import make_labels
 from crossimage.doctor.examination import Examination, examine
 from crossimage.doctor.measure import Estimate
 from crossimage.doctor.report import describe_estimate, sentences, write_report
@@ -60,11 +62,12 @@ def test_settings_in_sentences_are_shown_as_code(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_photos_is_read_although_it_has_no_domains(tmp_path: Path) -> None:
-    photos(tmp_path / "photos", ["1.png", "2.png"])
+    photos(tmp_path / "photos", ["1.png", "2.png"], (48, 80))
     examination = examined(tmp_path / "photos")
     said = "\n".join(sentences(examination))
     assert "Methods that learn from two domains can't read this data: " in said
     assert "recipes and methods that fit: " in said and "srgan" in said
+    assert said.endswith(f" edges --photos {tmp_path}/photos --out {tmp_path}/photos_edges")
     write_report(examination, tmp_path / "out")
     with pytest.raises(FileNotFoundError):
         examined(tmp_path / "nowhere")
@@ -90,3 +93,23 @@ def test_pairs_outside_a_folder_train_are_recognised_by_their_shape(tmp_path: Pa
     photos(tmp_path, ["1.png", "2.png", "3.png"], (16, 32))
     said = "\n".join(sentences(examined(tmp_path)))
     assert f"If these are side-by-side pairs, move them to {tmp_path}/train. " in said
+    assert said.endswith(f" split --from {tmp_path} --out {tmp_path}_split")
+
+
+def test_coloured_label_maps_alone_want_photos_and_tiny_images_a_training(
+    tmp_path: Path,
+) -> None:
+    ids = label_maps(tmp_path, 2) / "train/label"
+    for path in ids.iterdir():  # larger than digits
+        with Image.open(path) as image:
+            image.resize((96, 96), Image.Resampling.NEAREST).save(path)
+    made = make_labels(tmp_path / "colours", originals=ids)
+    assert "with the photos of the same names, in a folder PHOTOS" in made.summary
+    *_, last = sentences(examined(tmp_path / "colours"))
+    assert last == f"next: {made.following}"
+    assert last.endswith(f"--b PHOTOS --out {tmp_path}/colours_pairs")
+    *_, last = sentences(examined(ids))
+    assert "make labels" in last, "they get their colours first"
+    photos(tmp_path / "tiny", ["1.png", "2.png"], (28, 28))
+    *_, last = sentences(examined(tmp_path / "tiny"))
+    assert "crossimage train " in last

@@ -179,7 +179,7 @@ def _leaks(diagnosis: Diagnosis) -> list[Warning]:
         return []
     named = ", ".join(f"{test} ({train})" for test, train in list(tests.items())[:_NAMED])
     more = ", ..." if len(tests) > _NAMED else ""
-    command = _dividing(Path(diagnosis.report.data).expanduser())
+    command = dividing_command(Path(diagnosis.report.data).expanduser())
     remedy = "divide the images so that these stay together" if command else "remove them"
     return [
         Warning(
@@ -190,7 +190,7 @@ def _leaks(diagnosis: Diagnosis) -> list[Warning]:
     ]
 
 
-def _dividing(data: Path) -> str | None:
+def dividing_command(data: Path) -> str | None:
     """Return the command that divides data without test images; None if it has some."""
     if not data.is_dir():
         return None

@@ -10,9 +10,10 @@ from crossimage.config import Config
 from crossimage.data.data_report import DataReport
 from crossimage.data.inspect import inspect
 from crossimage.doctor.appearance import Appearances
-from crossimage.doctor.diagnosis import Diagnosis, Warning, diagnose
+from crossimage.doctor.diagnosis import Diagnosis, diagnose
 from crossimage.doctor.measure import CannotTrainError, Estimate, measure
 from crossimage.doctor.next_step import NextStep, find_next_step
+from crossimage.doctor.one_folder import advise_one_folder
 from crossimage.doctor.suitable_recipes import SuitableRecipe, find_suitable_recipes
 from crossimage.methods.base import Method
 from crossimage.utils.progress import ProgressCallback
@@ -75,7 +76,7 @@ def examine(
     assert report.images is not None
     diagnosis = diagnose(report, appearances, sized=config is not None)
     if reason:
-        diagnosis.warnings.insert(0, Warning(reason))
+        diagnosis.warnings.insert(0, advise_one_folder(diagnosis, reason))
     measured, unmeasured = None, None
     if recipe and method and estimate and not diagnosis.problems:
         if progress:
@@ -103,7 +104,7 @@ def _inspect(
     """Read a data set; if no method is named and it has no two domains, as one folder of images.
 
     Returns:
-        What was read, and why it was read as one folder; None if it was not.
+        What was read, and why it can't be read as two domains; None if it was.
     """
     try:
         return inspect(data, config, on_image=appearances.add, progress=progress, **known), None
@@ -119,7 +120,4 @@ def _inspect(
     sizes = [size for split in report.splits for size in split.sizes]
     if sizes and all(width == 2 * height for width, height in sizes) and isinstance(data, str):
         error = ValueError(f"{error}. If these are side-by-side pairs, move them to {data}/train")
-    return report, (
-        f"Methods that learn from two domains can't read this data: {error}. What follows takes it "
-        "for one folder of images."
-    )
+    return report, str(error)

@@ -42,6 +42,7 @@ def test_training_reads_them_as_side_by_side_pairs_of_the_folders_names(tmp_path
         ("labels/train", "photos/train", "labels,photos"),
         ("1,5", "2", "1_5,2"),
         ("same/x", "deeper/same/x", "TMP,deeper"),
+        ("one/train/label", "two/train/photo", "one,two"),
     ],
 )
 def test_domains_are_named_by_what_distinguishes_the_folders(

@@ -152,13 +152,16 @@ def _matched(
     domains: tuple[Domain, Domain], split: Split, left_out: list[LeftOut], problems: list[str]
 ) -> list[_Pair]:
     """Return the pairs of a split whose shapes agree, and collect everything else."""
-    first, second = (_by_key(domain, split) for domain in domains)
+    roots = [domain.root(split) for domain in domains]
+    first, second = map(_by_key, domains, (split, split), roots)
+    if not set(first) & set(second):  # such as train/label and train/photo
+        roots = list(map(_deepest, domains, (split, split)))
+        first, second = map(_by_key, domains, (split, split), roots)
     for own, other in ((first, second), (second, first)):
         left_out += [LeftOut(_ALONE, p.name, str(p)) for k, p in own.items() if k not in other]
     keys = [key for key in first if key in second]
-    paths, root = [first[key] for key in keys], domains[0].root(split)
     pairs = []
-    for key, name in zip(keys, png_names(paths, root), strict=True):
+    for key, name in zip(keys, png_names([first[key] for key in keys], roots[0]), strict=True):
         try:
             sizes = [probe(path) for path in (first[key], second[key])]
         except (ImageError, BombError, FileNotFoundError) as error:
@@ -172,10 +175,15 @@ def _matched(
     return pairs
 
 
-def _by_key(domain: Domain, split: Split) -> dict[str, Path]:
-    """Return a split's images by their names without suffix, which must differ."""
+def _deepest(domain: Domain, split: Split) -> Path:
+    """Return the deepest folder that holds all images of a split."""
+    parents = [path.parent for path in domain.files(split)]
+    return Path(os.path.commonpath(parents)) if parents else domain.root(split)
+
+
+def _by_key(domain: Domain, split: Split, root: Path) -> dict[str, Path]:
+    """Return a split's images by their names in a folder, without suffix; these must differ."""
     found: dict[str, Path] = {}
-    root = domain.root(split)
     for path in domain.files(split):
         below = path.relative_to(root) if root.is_dir() else Path(path.name)
         other = found.setdefault(shared_name(below).casefold(), path)

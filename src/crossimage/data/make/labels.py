@@ -15,11 +15,17 @@ from PIL import Image
 from crossimage.data.images.class_ids import names_classes, read_class_ids
 from crossimage.data.images.pixels import BombError, ImageError
 from crossimage.data.left_out import describe
-from crossimage.data.make.made import MadeDataset, check_apart, summarise, training_command
+from crossimage.data.make.made import (
+    MadeDataset,
+    check_apart,
+    combining,
+    summarise,
+    training_command,
+)
 from crossimage.data.make.palettes import IdColours, distinct_colours, read_id_colours
 from crossimage.data.make.parallel import threads
 from crossimage.data.make.photo_pairs import png_names
-from crossimage.data.sources.find import find_files
+from crossimage.data.sources.find import find_files, visible_folders
 from crossimage.data.sources.split_names import split_folders
 from crossimage.utils.files import new_folder, write_text
 from crossimage.utils.progress import ProgressCallback, track
@@ -99,10 +105,21 @@ def make_labels(
     shown = ", ".join(sorted({f.relative_to(originals).as_posix() for f in folders}))
     written = f"{len(maps)} label maps in colours" + (f" ({shown})" if shown != "." else "")
     written += f", {len(others)} other images" if others else ""
-    return MadeDataset(
-        summarise(written, describe(left_out, len(problems)), problems),
-        _following(originals, out, folders),
-    )
+    summary = summarise(written, describe(left_out, len(problems)), problems)
+    if not others and len(_domains(out)) < 2:
+        summary += "\nthey become pairs with the photos of the same names, in a folder PHOTOS"
+        return MadeDataset(summary, combining(out))
+    return MadeDataset(summary, _following(originals, out, folders))
+
+
+def _domains(data: Path) -> list[str]:
+    """Return the names of the folders of domains in a data set; empty if it has none."""
+    splits = split_folders(names := visible_folders(data))
+    if ("train", "A") in splits and ("train", "B") in splits:
+        return ["A", "B"]
+    if ("train", "") in splits:
+        return visible_folders(data / splits["train", ""][0])
+    return [] if splits else names
 
 
 def class_numbers(path: Path) -> set[int] | str | None:

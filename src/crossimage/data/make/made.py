@@ -26,6 +26,12 @@ def training_command(recipe: str, out: Path, *settings: str) -> str:
     return shlex.join(["crossimage", "train", recipe, "--data", str(out), *settings])
 
 
+def combining(folder: Path) -> str:
+    """Return the command that pairs label maps or drawings with a folder PHOTOS of photos."""
+    words = ["data", "make", "combine", "--a", str(folder), "--b", "PHOTOS"]
+    return shlex.join(["crossimage", *words, "--out", beside(folder, "_pairs")])
+
+
 def beside(folder: Path, ending: str) -> str:
     """Return the path of a new folder next to another one, which has its name and an ending."""
     if folder.name in ("", os.pardir):  # such as "." and ".."

@@ -84,7 +84,7 @@ def test_what_is_missing_or_empty_is_said(tmp_path: Path) -> None:
         scan_domains(f"cats={tmp_path / 'cats'},dogs={tmp_path / 'gone'}")
     with pytest.raises(ValueError, match=r"holds one domain \(cats\), expected 2"):
         scan_domains(f"cats={tmp_path / 'cats'}")
-    with pytest.raises(FileNotFoundError, match="no training images"):
+    with pytest.raises(FileNotFoundError, match="images, but no folders of domains"):
         scan_domains(str(tmp_path / "cats"))
 
 

@@ -220,11 +220,11 @@ def _explain(folder: Path, found: Sequence[str], rules: DataRules) -> None:
     for name in names:
         if found and name not in found and name not in splits:
             required(folder / name, rules)  # says what it holds instead
-    holds = "no training images"
+    holds = "images, but no folders of domains"
     if found:
         holds = f"images of one domain ({found[0]})"
     elif not any(path.is_file() and check_image(path) for path in folder.iterdir()):
-        raise FileNotFoundError(f"{folder} holds {holds}; {LAYOUTS}")
+        raise FileNotFoundError(f"{folder} holds no training images; {LAYOUTS}")
     raise FileNotFoundError(
         f"{folder} holds {holds}; {LAYOUTS}. Of a folder of photos, `crossimage data make` makes "
         "pairs, such as edges and photos"
