@@ -152,6 +152,7 @@ def test_mistakes_are_one_sentence(
     )
     assert "holds no images" in expect("--fake", tmp_path / "run", "--real", folders)
     assert "is empty; give a path" in expect(run, "--data", "")
+    assert "ssim is a metric, not a run; " in expect(*data, "--metrics", "psnr", "ssim", "fid")
     assert not (tmp_path / "out").exists()
 
 

@@ -163,13 +163,13 @@ def test_pairs_stay_together_and_share_no_image_with_training(tmp_path: Path) ->
 def test_pairs_of_lists_stay_together(tmp_path: Path) -> None:
     paths = {name: write(tmp_path / name, 20, seed) for seed, name in enumerate("ab")}
     for name, own in paths.items():
-        listed = own if name == "a" else own[::-1]
+        listed = own if name == "a" else [p.rename(p.with_stem(f"b{p.stem}")) for p in own[::-1]]
         (tmp_path / f"{name}.txt").write_text("\n".join(map(str, listed)))
     data = f"one={tmp_path / 'a.txt'},two={tmp_path / 'b.txt'}"
     one, two = find_source(data, PLAIN, "paired").domains
     assert len(one.test) == 2
     numbers = [int(path.stem) for path in one.test]
-    assert [int(path.stem) for path in two.test] == [19 - number for number in numbers]
+    assert [int(path.stem[1:]) for path in two.test] == [19 - number for number in numbers]
     assert len(one.lines) == len(one.train) == 18
 
 

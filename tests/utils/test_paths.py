@@ -19,10 +19,16 @@ def test_a_leading_tilde_is_the_home_folder(
     assert as_path("~/runs", "--out") == as_path(Path("~/runs"), "--out") == tmp_path / "runs"
     assert as_path("~no-such-user.png", "x") == Path("~no-such-user.png")
     assert as_path("a/~/b", "x") == Path("a/~/b")
+    monkeypatch.chdir(tmp_path)  # which may hold a folder that is called so
+    for given in ("./~", "./~/a", ".//~root"):
+        path = as_path(given, "x")
+        assert (
+            path == as_path(path, "x") == as_path(str(path), "x") == tmp_path / given[2:].strip("/")
+        )
 
 
 def test_what_is_no_path_is_refused() -> None:
-    with pytest.raises(ValueError, match="--out: expected a path, found NoneType"):
+    with pytest.raises(ValueError, match="--out: expected a path as text or Path, found NoneType"):
         as_path(None, "--out")  # type: ignore[arg-type]
 
 

@@ -24,6 +24,7 @@ from crossimage.cli.arguments import (
 from crossimage.cli.commands import with_plain_help
 from crossimage.cli.early import check_counts, check_data, check_early, check_paths
 from crossimage.cli.overrides import collect_settings, parse_overrides
+from crossimage.evaluation.metrics import METRICS
 from crossimage.evaluation.options import ClassifierName, File, Options, SegmenterName, check_given
 from crossimage.utils.paths import as_path
 from crossimage.utils.streams import print_error, print_line
@@ -88,6 +89,7 @@ def evaluate(
     limit_pixels(max_pixels)
     settings = parse_overrides(set)
     options.check()
+    _check_no_metrics(runs, options)
     check_early(*runs, device=options.device, threads=threads)
     check_data(data)
     check_paths(fake=fake, real=real, video=video, study=study)
@@ -101,6 +103,21 @@ def evaluate(
         runs, data=data, fake=fake, real=real, video=video, study=study, out=out, options=options,
         settings=settings,
     )  # fmt: skip
+
+
+def _check_no_metrics(runs: Sequence[str | Path], options: Options) -> None:
+    """Refuse metrics in the place of runs, as if --metrics took several words.
+
+    Raises:
+        ValueError: There are some.
+    """
+    metrics = [str(run) for run in runs if str(run) in METRICS and not Path(run).exists()]
+    if metrics:
+        names = ",".join([*options.names, *metrics])
+        raise ValueError(
+            f"{metrics[0]} is a metric, not a run; put commas and no spaces between metrics: "
+            f"--metrics {names}"
+        )
 
 
 def _evaluate(

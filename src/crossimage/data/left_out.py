@@ -20,17 +20,24 @@ SPECIAL = ("special file", "special files")
 RUN = ("training run", "training runs")
 OTHER_SPLIT = ("folder of another split", "folders of other splits")
 NO_SPLIT = ("folder whose name is not a split", "folders whose names are not splits")
+NO_DOMAIN = (
+    "folder of test images without training images",
+    "folders of test images without training images",
+)
 OTHER_IMAGES = ("image of another split", "images of another split")
 WITHOUT_LABELS = ("image without labels", "images without labels")
 SHEET = ("contact sheet", "contact sheets")
 NOT_LISTED = ("file that no translation wrote", "files that no translation wrote")
 LOW_RESOLUTION = ("folder of low resolution", "folders of low resolution")
 OUTSIDE = ("image outside the folders of splits", "images outside the folders of splits")
+OUTSIDE_DOMAINS = (
+    "image outside the folders of domains", "images outside the folders of domains",
+)  # fmt: skip
 TWICE = ("input given twice", "inputs given twice")
 RESULT = ("result of an earlier translation", "results of an earlier translation")
 BY_PATH = (
     FURTHER, NO_ACCESS, CYCLE, BROKEN_LINK, SPECIAL, RUN, OTHER_SPLIT, NO_SPLIT,
-    LOW_RESOLUTION, TWICE,
+    NO_DOMAIN, LOW_RESOLUTION, TWICE,
 )  # fmt: skip
 """Reasons whose files and folders a summary names by their paths."""
 

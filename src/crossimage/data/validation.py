@@ -10,9 +10,10 @@ from typing import Any
 from crossimage.config import DataRules, Layout
 from crossimage.data.holdout import HELD_OUT_OF, D, hold_out
 from crossimage.data.left_out import OTHER_SPLIT, LeftOut
-from crossimage.data.sources.find import find_files
+from crossimage.data.sources.find import find_files, visible_folders
 from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.pairs import align
+from crossimage.data.sources.partner_folders import partner_folder
 from crossimage.data.sources.split_names import split_folders, split_in
 
 VALIDATION = 0.1
@@ -112,10 +113,8 @@ def _given(
     for domain, one in zip(domains, found, strict=True):
         if one is None:
             return None
-        _, root, images = one
-        origin = "/".join(
-            root.parts[-2:] if root.name == domain.train_root.name else root.parts[-1:]
-        )
+        entry, root, images = one
+        origin = entry.name if root == Path(entry.path) else f"{entry.name}/{root.name}"
         validation.append(
             replace(_without_tests(domain), test=images, test_root=root, test_from=origin)
         )
@@ -146,7 +145,9 @@ def _folder_of(
     if not domain.test:
         return None
     for entry in spare:
-        shared = Path(entry.path) / domain.train_root.name  # of all domains, as in DIR/val/cats
+        siblings = visible_folders(domain.train_root.parent, rules)
+        own_name = domain.train_root.name
+        shared = partner_folder(Path(entry.path), own_name, siblings, rules)  # as in DIR/val/cats
         root = Path(entry.path) if entry in domain.left_out and not shared.is_dir() else shared
         if images := find_files(root, rules).images:
             return entry, root, images

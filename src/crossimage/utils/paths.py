@@ -26,12 +26,14 @@ def as_path(path: str | Path, name: str, *, stores: bool = False) -> Path:
         ValueError: It is the empty string, which would otherwise mean the working folder, not a
             path at all, or an address where only local files can be used.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise ValueError(f"{name}: expected a path, found {type(path).__name__}")
+    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
+        raise ValueError(f"{name}: expected a path as text or Path, found {type(path).__name__}")
     if not str(path):
         raise ValueError(f"{name} is empty; give a path, or . for the working folder")
     if not stores:
         _check_local(path, name)
+    if str(Path(path)).startswith("~") and not os.fspath(path).startswith("~"):
+        return Path.cwd() / path  # such as ./~, a folder that is called so
     return expanded(Path(path))
 
 

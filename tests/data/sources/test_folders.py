@@ -2,6 +2,7 @@ import pytest
 from PIL import Image
 
 from crossimage.data.left_out import describe
+from crossimage.data.sources.domains.class_folders import find_classes
 from crossimage.data.sources.domains.scan import scan_domains
 from crossimage.data.sources.folders import find_images
 from tests.data.helpers import dataset
@@ -173,3 +174,54 @@ def test_folders_beside_the_splits_are_named(letters, tmp_path):
     domains = scan_domains(data) if letters == "AB" else [find_images(data)]
     left_out = [entry for domain in domains for entry in domain.left_out]
     assert describe(left_out) == "left out: 1 folder whose name is not a split (more)"
+
+
+CALLED = [
+    ("Cats", "cats"), ("cats", "CATS"), ("cat", "cats"), ("big_cats", "big cats"),
+    ("caf\u00e9", "cafe\u0301"), ("black-cats", "Black_Cat"), ("cats", "cats"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("train", "test"), CALLED)
+@pytest.mark.parametrize("split", ["test", "val"])
+def test_folders_of_a_split_are_called_alike(split, train, test, tmp_path):
+    for own in (train, "dogs"):
+        images(tmp_path / "train" / own / "1.png", tmp_path / "plain" / own / "1.png")
+    for top in ("", "plain"):
+        images(tmp_path / top / split / test / "2.png", tmp_path / top / split / "birds" / "2.png")
+        images(tmp_path / top / split / "loose.png")
+    images(tmp_path / "loose.png")
+    given = {"c": str(tmp_path / "train" / train), "d": str(tmp_path / "train" / "dogs")}
+    for data in (tmp_path, tmp_path / "plain", given):
+        domains = {domain.name: domain for domain in scan_domains(data, paired=False)}
+        cats = domains[train] if data is not given else domains["c"]
+        (found,) = cats.test
+        assert found.parts[-3:] == (split, test, "2.png")
+        assert cats.test_from.startswith(f"{split}/{test}")
+        assert not domains["dogs" if data is not given else "d"].test
+        others = describe(entry for domain in domains.values() for entry in domain.left_out)
+        if data is given:
+            continue
+        assert f"folder of test images without training images ({split}/birds)" in others
+        assert f"1 image outside the folders of domains ({split})" in others
+
+
+def test_a_folder_of_tests_belongs_to_the_domain_of_its_name(tmp_path):
+    images(*(tmp_path / "train" / name / "1.png" for name in ("Cats", "cats")))
+    images(tmp_path / "test" / "cats" / "1.png")
+    found = {domain.name: len(domain.test) for domain in scan_domains(tmp_path)}
+    assert found == {"Cats": 0, "cats": 1}
+
+
+@pytest.mark.parametrize("unseen", [False, True])
+def test_class_folders_have_folders_of_several_splits_beside_them(unseen, tmp_path):
+    images(*(tmp_path / name / "1.png" for name in ("a", "b", "test/a", "val/a", "val/b")))
+    found = find_classes(tmp_path, unseen=unseen)
+    assert names(found.test, tmp_path) == ["test/a/1.png"]
+    assert describe(found.left_out) == "left out: 1 folder of another split (val)"
+    images(tmp_path / "test" / "c" / "1.png")
+    if unseen:
+        assert find_classes(tmp_path, unseen=True).test_class_indices == (0, -1)
+    else:
+        with pytest.raises(ValueError, match="test/c is a class that training does not have"):
+            find_classes(tmp_path)

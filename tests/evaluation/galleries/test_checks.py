@@ -40,7 +40,7 @@ def images(path: Path, number: int) -> None:
     Image.new("RGB", (20, 20), (number, 3, 200 - number)).save(path)
 
 
-def warnings(run: Path, data: Path) -> list[str]:
+def warnings(run: Path, data: Path | str) -> list[str]:
     result = crossimage.evaluate(run, data=data, metrics="fid,is", features="random", device="cpu")
     (evaluation,) = result
     fid, score = (evaluation[name] for name in ("fid", "is"))
@@ -83,7 +83,11 @@ def test_models_of_other_domains_than_the_data_are_marked(tmp_path: Path) -> Non
     save_model(tmp_path / "run" / "model.safetensors", model().networks)
     (found,) = warnings(tmp_path / "run", named(tmp_path / "animals", "horse", "zebras"))
     assert "run was trained on edges and shoes, and" in found and "holds horse, zebras" in found
-    assert warnings(tmp_path / "run", named(tmp_path / "own", "Edges", "Shoes")) == []
+    assert "so it takes horse for edges, zebras for shoes; figures" in found
+    by_name = f"x={tmp_path}/animals/train/horse,y={tmp_path}/animals/train/zebras"
+    (found,) = warnings(tmp_path / "run", by_name)  # only a and b say nothing
+    assert "holds x, y, so it takes x for edges" in found
+    assert warnings(tmp_path / "run", named(tmp_path / "own", "Edge", "SHOES")) == []
     assert warnings(tmp_path / "run", data_set(tmp_path / "letters")) == []
     renamed = named(tmp_path / "renamed", "left", "right_side")
     assert warnings(run_on(tmp_path / "trained", renamed), renamed) == []

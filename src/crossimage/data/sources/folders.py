@@ -12,15 +12,16 @@ from typing import Literal
 
 from crossimage.config import DataRules, Facts
 from crossimage.data.images.formats import EXPECTED
-from crossimage.data.left_out import NO_SPLIT, OTHER_SPLIT, LeftOut, describe
+from crossimage.data.left_out import NO_SPLIT, OTHER_SPLIT, OUTSIDE, LeftOut, describe
 from crossimage.data.shards.find import FoundMembers, find_members
 from crossimage.data.shards.index import is_shard
 from crossimage.data.shards.member import Member
 from crossimage.data.shards.names import names_shards, shown_shards
 from crossimage.data.sources.choose import choose
-from crossimage.data.sources.find import FoundFiles, check_image, find_files, visible_folders
+from crossimage.data.sources.find import FoundFiles, check_image, find_files, judge, visible_folders
 from crossimage.data.sources.lists import read_list
-from crossimage.data.sources.split_names import SplitName, one_of, split_folders
+from crossimage.data.sources.partner_folders import partner_folder, without_partners
+from crossimage.data.sources.split_names import SPLIT_NAMES, SplitName, one_of, split_folders
 from crossimage.data.stores.addresses import store_address
 from crossimage.data.stores.find import find_objects
 from crossimage.utils.names import near_path_hint
@@ -28,6 +29,9 @@ from crossimage.utils.paths import as_path
 
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, Split] = ("train", "test")
+
+GIVEN_ONE_BY_ONE = "images given one by one"
+"""Where images come from whose paths a user lists."""
 
 LAYOUTS = (
     "expected the folders trainA and trainB, or one folder per domain, directly or in train, or "
@@ -208,10 +212,14 @@ def in_folders(
             count as left out.
     """
     by_split = split_folders(visible_folders(folder, rules), rules)
+    below_train = by_split.get(("train", ""), []) if any(below for *_, below in places) else []
+    siblings = [name for split in below_train for name in visible_folders(folder / split, rules)]
 
     def paths(split: SplitName, letter: str, below: str) -> list[Path]:
-        known = by_split.get((split, letter), [f"{split}{letter}"])
-        return [folder / name / below for name in known]
+        known = [folder / name for name in by_split.get((split, letter), [f"{split}{letter}"])]
+        if split == "train":
+            return [path / below for path in known]
+        return [partner_folder(path, below, siblings, rules) for path in known]
 
     def images(split: SplitName) -> list[dict[Path, FoundFiles]]:
         all_paths = (paths(split, letter, below) for _, letter, below in places)
@@ -243,20 +251,28 @@ def in_folders(
     if alone:
         return tuple(domains)
     first, *rest = domains
-    return (replace(first, left_out=first.left_out + _without_split(folder, rules)), *rest)
+    spare_parts = _without_split(folder, rules)
+    if siblings and rules == 3:
+        splits: tuple[SplitName, ...] = ("train", "test") if tested == "test" else SPLIT_NAMES
+        held = (folder / name for split in splits for name in by_split.get((split, ""), []))
+        spare_parts += tuple(e for path in held for e in without_partners(path, siblings, rules))
+    return (replace(first, left_out=first.left_out + spare_parts), *rest)
 
 
 def _without_split(folder: Path, rules: DataRules) -> tuple[LeftOut, ...]:
-    """Return the folders of images that are beside those of the splits, such as ``more``."""
+    """Return the images, and folders of images such as ``more``, beside the folders of splits."""
     if rules == 1:
         return ()
+    files = sorted(path for path in folder.iterdir() if path.is_file()) if rules == 3 else []
+    loose = [LeftOut(OUTSIDE, path.name, str(path)) for path in files if judge(path) is None]
     names = visible_folders(folder, rules)
     known = {name for group in split_folders(names, rules).values() for name in group}
-    return tuple(
+    others = [
         LeftOut(NO_SPLIT, name, str(folder / name))
         for name in names
         if name not in known and any(map(check_image, (folder / name).rglob("*")))
-    )
+    ]
+    return (*others, *loose)
 
 
 def from_one_folder(folder: Path, rules: DataRules) -> Domain:

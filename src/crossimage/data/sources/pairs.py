@@ -11,7 +11,7 @@ from crossimage.config import DataRules
 from crossimage.data.images.pixels import ImageError
 from crossimage.data.sources.domains.data_set import DataSet, as_text
 from crossimage.data.sources.find import same_name, shared_name
-from crossimage.data.sources.folders import SPLITS, Domain, Split
+from crossimage.data.sources.folders import GIVEN_ONE_BY_ONE, SPLITS, Domain, Split
 
 
 def align(domains: Sequence[Domain], rules: DataRules = 3, advice: str = "") -> tuple[Domain, ...]:
@@ -19,8 +19,9 @@ def align(domains: Sequence[Domain], rules: DataRules = 3, advice: str = "") -> 
 
     Images in folders belong together if they have the same path below their folders, regardless of
     the suffix, of the Unicode form, and of upper and lower case if that is unambiguous; entries of
-    list files if they are on the same line; halves if they come from the same file. Test images
-    need no partners if the other domains have no test images at all.
+    list files if they are on the same line, unless equal names in another order contradict it;
+    halves if they come from the same file. Test images need no partners if the other domains have
+    no test images at all.
 
     Args:
         domains: The domains.
@@ -48,7 +49,9 @@ def align(domains: Sequence[Domain], rules: DataRules = 3, advice: str = "") -> 
 def unmatched(domains: Sequence[Domain], rules: DataRules) -> list[str]:
     """Return a sentence for every image without a partner; see :func:`align`."""
     if domains[0].lines:
-        return _unequal_lists(domains) if rules == 1 else _unequal_lines(domains)
+        if rules == 1:
+            return _unequal_lists(domains)
+        return _unequal_lines(domains) or (_other_order(domains) if rules == 3 else [])
     problems = []
     for split in SPLITS:
         by_name: list[dict[str, Path]] = []
@@ -176,3 +179,30 @@ def _unequal_lines(domains: Sequence[Domain]) -> list[str]:
             f"comments or empty{several}"
         )
     return problems
+
+
+def _other_order(domains: Sequence[Domain]) -> list[str]:
+    """Return a sentence for every image that is in another place than the one of its name.
+
+    Lists of the same names in different orders come from listings of folders, whose order no system
+    guarantees. Names say nothing if one is twice in a list, or a list holds images of another.
+    """
+    places = [
+        dict(zip((shared_name(Path(path.name)) for path in own.train), own.lines, strict=True))
+        for own in domains
+    ]
+    first, *others = places
+    files = {path for domain in domains for path in domain.train}
+    unique = all(len(own) == len(domain.train) for own, domain in zip(places, domains, strict=True))
+    alike = all(own.keys() == first.keys() for own in others)
+    if not (unique and alike and len(files) == len(places) * len(first)):
+        return []
+    unit = "place" if domains[0].train_from == GIVEN_ONE_BY_ONE else "line"
+    return [
+        f"{name} is in {unit} {line} of {domains[0].name} and in {unit} {own[name]} of "
+        f"{domain.name}; images in the same {unit} are a pair, so list both domains in the same "
+        "order, such as sorted by name"
+        for domain, own in zip(domains[1:], others, strict=True)
+        for name, line in sorted(first.items(), key=lambda item: item[1])
+        if own[name] != line
+    ]

@@ -11,13 +11,14 @@ from crossimage.config import DataRules
 
 SplitName = Literal["train", "val", "test"]
 
+SPLIT_NAMES: tuple[SplitName, ...] = ("train", "val", "test")
+
 _WORDS: dict[SplitName, tuple[str, ...]] = {
     "train": ("train", "training"),
     "val": ("val", "valid", "validation", "dev"),
     "test": ("test", "testing"),
 }
 _SPLIT_OF: dict[str, SplitName] = {word: split for split, words in _WORDS.items() for word in words}
-_EARLIER = ("train", "val", "test")
 _LETTERED = re.compile(
     rf"(?i:({'|'.join(sorted(_SPLIT_OF, key=len, reverse=True))}))"
     r"(?:[ _-]?([A-Z])|[ _-]([a-z])|([ab]))"
@@ -66,7 +67,7 @@ def split_folders(
         if split is None and (match := _LETTERED.fullmatch(name)):
             split = split_of(match[1])
             letter = (match[2] or match[3] or match[4]).upper()
-        if split is None or (rules == 1 and name not in {f"{s}{letter}" for s in _EARLIER}):
+        if split is None or (rules == 1 and name not in {f"{s}{letter}" for s in SPLIT_NAMES}):
             continue
         folders.setdefault((split, letter), []).append(name)
     return folders

@@ -13,6 +13,7 @@ from crossimage.data.build import Source, find_source
 from crossimage.data.holdout import HELD_OUT_OF, D, hold_out
 from crossimage.data.images.formats import HEAD, format_of
 from crossimage.data.sources.domains.data_set import DataSet, shown
+from crossimage.data.sources.domains.names import are_letters, match_names
 from crossimage.data.sources.domains.scan import scan_domains
 from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.leaks import find_leaks
@@ -131,7 +132,7 @@ def held_out_of(domains: Sequence[D], model: Predictor) -> tuple[D, ...]:
 
 
 def other_domains(
-    data: DataSet, model: Predictor, title: str, trained_on: DataSet | None
+    data: str, model: Predictor, title: str, trained_on: DataSet | None
 ) -> str | None:
     """Return a sentence if a data set has other domains than a model; None if it has not.
 
@@ -139,13 +140,11 @@ def other_domains(
     folders that it was trained on other names.
 
     Args:
-        data: The data set.
+        data: The data set, as an option takes it.
         model: The model, of a method with two domains.
         title: The model's title.
         trained_on: The data set that it was trained on, where known.
     """
-    if not isinstance(data, str):  # its names were compared with the model's when it was opened
-        return None
     if isinstance(trained_on, str) and Path(data).resolve() == Path(trained_on).resolve():
         return None
     try:
@@ -154,13 +153,13 @@ def other_domains(
         return None
     found = [domain.name for domain in domains]
     own = list(model.config.domains)
-    known = {name.casefold() for name in found}
-    letters = all(len(name) == 1 for name in found) or all(len(name) == 1 for name in own)
-    if letters or {name.casefold() for name in own} <= known:
+    if are_letters(found) or are_letters(own) or len(match_names(found, own)) == len(own):
         return None
+    taken = ", ".join(f"{name} for {other}" for name, other in zip(found, own, strict=False))
+    which = f", so it takes {taken}" if len(found) == len(own) else ""
     return (
-        f"{title} was trained on {' and '.join(own)}, and {data} holds {', '.join(found)}; figures "
-        "of a model on other domains than its own say little about it"
+        f"{title} was trained on {' and '.join(own)}, and {data} holds {', '.join(found)}"
+        f"{which}; figures of a model on other domains than its own say little about it"
     )
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from crossimage.data.sources.domains.data_set import as_text, read_data_set, shown
@@ -57,8 +58,17 @@ def test_what_can_be_read_in_two_ways_is_refused() -> None:
         ("a,dogs=b", "'a' is not understood"),
         ("cats=a,cats=b", "names the domain cats twice"),
         ({}, "names no domain"),
-        ({"cats": []}, "a path or a list of paths of cats"),
-        ({"cats": [3]}, "a path of cats: expected a path, found int"),
+        ({"cats": []}, "a path or a list of paths of cats, found an empty list"),
+        ({"cats": set()}, "found an empty set"),
+        ({"cats": {"a", "b"}}, r"found set; if it holds paths, give sorted\(...\)"),
+        ({"cats": (path for path in "ab")}, r"found generator; .*sorted\(...\)"),
+        ({"cats": Path().glob("*")}, r"found generator; .*sorted\(...\)"),
+        ({"cats": {"a": 1}.keys()}, r"found dict_keys; .*sorted\(...\)"),
+        ({"cats": np.array(["a"])}, r"found ndarray; .*list\(...\)"),
+        ({"cats": b"a"}, "found bytes$"),
+        ({"cats": None}, "found NoneType$"),
+        ({"cats": [b"a"]}, "a path as text or Path, found bytes"),
+        ({"cats": [3]}, "a path of cats: expected a path as text or Path, found int"),
         ({"": "a"}, "the name of a domain must be text"),
         ({"é": "a", "e\u0301": "b"}, "twice"),
         ("", "is empty"),

@@ -54,13 +54,45 @@ def test_several_folders_and_images_make_one_domain(tmp_path: Path) -> None:
 
 
 def test_images_one_by_one_are_paired_by_their_place(tmp_path: Path) -> None:
-    paths = {side: [tmp_path / side / f"{n}.png" for n in (3, 1, 2)] for side in "ab"}
-    touch(*paths["a"], *paths["b"])
-    data = {"a": [str(path) for path in paths["a"]], "b": [str(p) for p in paths["b"][::-1]]}
+    data = {
+        "a": _touched(tmp_path, "a/3", "a/1", "a/2"),
+        "b": _touched(tmp_path, "b/y", "b/x", "b/z"),
+    }
     a, b = align(scan_domains(data))
-    assert [(x.stem, y.stem) for x, y in zip(a.train, b.train, strict=True)] == [
-        ("3", "2"), ("1", "1"), ("2", "3"),
-    ]  # fmt: skip
+    found = {(x.stem, y.stem) for x, y in zip(a.train, b.train, strict=True)}
+    assert found == {("3", "y"), ("1", "x"), ("2", "z")}
+
+
+@pytest.mark.parametrize("others", [("c/2", "c/1"), ("c/x/2", "c/x/1"), ("c/2.jpg", "c/1")])
+def test_equal_names_in_another_order_are_no_pairs(others: tuple[str, ...], tmp_path: Path) -> None:
+    data = {"a": _touched(tmp_path, "a/1", "a/2"), "b": _touched(tmp_path, *others)}
+    with pytest.raises(ValueError, match="1 is in place 1 of a and in place 2 of b; .*same order"):
+        align(scan_domains(data))
+    align(scan_domains(data, rules=2), 2)
+    data["b"] = data["b"][::-1]
+    align(scan_domains(data))
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        ("a/2", "a/3", "a/1"),
+        ("b/2", "b/2.jpg", "b/1"),
+        ("b/2", "b/3", "b/4"),
+        ("b/2", "c/2", "b/1"),
+        ("b/1", "b/2", "b/x/1"),
+    ],
+)
+def test_names_that_do_not_tell_pairs_are_ignored(others: tuple[str, ...], tmp_path: Path) -> None:
+    data = {"a": _touched(tmp_path, "a/1", "a/2", "a/3"), "b": _touched(tmp_path, *others)}
+    a, b = align(scan_domains(data))
+    assert (a.train[0].stem, f"{b.train[0].parent.name}/{b.train[0].stem}") == ("1", others[0])
+
+
+def _touched(folder: Path, *names: str) -> list[str]:
+    paths = [folder / (name if "." in name else f"{name}.png") for name in names]
+    touch(*paths)
+    return [str(path) for path in paths]
 
 
 def test_overlaps_are_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from crossimage.config import DataRules
+from crossimage.data.left_out import NO_DOMAIN, OUTSIDE, OUTSIDE_DOMAINS
 from crossimage.data.sources.classes import classified
 from crossimage.data.sources.domains.data_set import DataSet, paths_of, read_data_set, shown
 from crossimage.data.sources.domains.named import (
@@ -69,16 +70,18 @@ def _in_class_folders(folder: Path, rules: DataRules, unseen: bool) -> Domain:
         if not find_files(folder / name, rules).images:
             raise ValueError(f"{folder / name} holds no images; expected images of every class")
     parts = in_domain_folders(folder, names, rules)
-    loose = [entry.path for entry in parts[0].left_out if Path(entry.path).parent == folder]
+    loose = [entry.path for entry in parts[0].left_out if entry.reason == OUTSIDE]
     if loose:
         raise ValueError(
             f"{loose[0]} is outside the class folders of {folder} ({len(loose)} in all); expected "
             f"every image in a folder such as {folder / names[0]}"
         )
     joined = _joined(folder.resolve().name, parts)
+    # test images of other classes are refused below, or used
+    left_out = tuple(e for e in joined.left_out if e.reason not in (NO_DOMAIN, OUTSIDE_DOMAINS))
     tests = next((by_split[s, ""] for s in ("test", "val") if by_split.get((s, ""))), [])
     if not tests or any(part.test_root == folder / part.name for part in parts if part.test):
-        return replace(joined, train_from=folder.resolve().name)
+        return replace(joined, train_from=folder.resolve().name, left_out=left_out)
     root = one_of([folder / name for name in tests])
     found = find_files(root, rules)
     indices = []
@@ -93,6 +96,7 @@ def _in_class_folders(folder: Path, rules: DataRules, unseen: bool) -> Domain:
     return replace(
         joined, test=found.images, test_class_indices=tuple(indices), test_root=root,
         train_from=folder.resolve().name, test_from=root.name if found.images else "",
+        left_out=tuple(entry for entry in left_out if entry.path != str(root)),
     )  # fmt: skip
 
 

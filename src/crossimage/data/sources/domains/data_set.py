@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from pathlib import Path
 
 from crossimage.data.sources.find import same_name
@@ -89,13 +89,23 @@ def _by_name(data: Mapping[object, object]) -> DataSet:
             raise ValueError(f"data: the name of a domain must be text, found {name!r}")
         if isinstance(given, str | os.PathLike):
             given = [given]
-        if not isinstance(given, Sequence) or not given:
+        if not isinstance(given, Sequence) or isinstance(given, bytes | bytearray) or not given:
             raise ValueError(
-                f"data: expected a path or a list of paths of {name}, found {given!r:.60}"
+                f"data: expected a path or a list of paths of {name}, found {_described(given)}"
             )
         paths_of[name.strip()] = tuple(_place(path, f"a path of {name}") for path in given)
     _check_names([str(name).strip() for name in data])
     return paths_of
+
+
+def _described(given: object) -> str:
+    """Describe what is no list of paths, and how to make a list of it if it holds some."""
+    if isinstance(given, Sized) and not isinstance(given, bytes | bytearray) and not len(given):
+        return f"an empty {type(given).__name__}"
+    hint = ""
+    if isinstance(given, Iterable) and not isinstance(given, bytes | bytearray):
+        hint = "; if it holds paths, give sorted(...) or list(...) of it"
+    return f"{type(given).__name__}{hint}"
 
 
 def _split(text: str, parts: Sequence[str]) -> DataSet:

@@ -13,6 +13,7 @@ from crossimage.data.shards.find import find_members
 from crossimage.data.shards.names import names_shards
 from crossimage.data.sources.find import check_image, find_files, judge, visible_folders
 from crossimage.data.sources.folders import (
+    GIVEN_ONE_BY_ONE,
     SPLITS,
     Domain,
     Split,
@@ -23,6 +24,7 @@ from crossimage.data.sources.folders import (
     in_folders,
     train_folder,
 )
+from crossimage.data.sources.partner_folders import partner_folder, without_partners
 from crossimage.data.sources.split_names import one_of, split_folders, split_of
 from crossimage.data.stores.addresses import store_address
 from crossimage.utils.names import near_path_hint
@@ -54,7 +56,7 @@ def named_domain(name: str, paths: Sequence[Path], rules: DataRules) -> Domain:
             tuple(images[index] for index in order),
             lines=tuple(index + 1 for index in order),
             train_root=paths[0],
-            train_from="images given one by one",
+            train_from=GIVEN_ONE_BY_ONE,
         )
     shards = [path for path in paths if names_shards(path)]
     parts = [_one_path(name, path, rules) for path in paths if path not in shards]
@@ -110,32 +112,41 @@ def in_domain_folders(folder: Path, names: Sequence[str], rules: DataRules) -> t
     found = {name: _one_path(name, folder / name, rules, in_split=False) for name in names}
     domains = [replace(domain, train_from=name) for name, domain in found.items()]
     by_split = split_folders(visible_folders(folder, rules), rules)
-    places = {s: [folder / name for name in by_split.get((s, ""), [])] for s in ("test", "val")}
-    unused = [path for group in places.values() for path in group]
-    for split, known in places.items():
-        root = one_of(known) if known and not any(domain.test for domain in domains) else None
-        if root and any(find_files(root / name, rules).images for name in names):
-            instead = ", in place of test images" if split == "val" else ""
-            domains = [_tested(domain, root, instead, rules) for domain in domains]
-            unused.remove(root)
-    spare = tuple(LeftOut(OTHER_SPLIT, path.name, str(path)) for path in unused)
+    splits = {name for group in by_split.values() for name in group}
     loose = tuple(
         LeftOut(OUTSIDE, path.name, str(path))
         for path in sorted(folder.iterdir())
         if path.is_file() and judge(path) is None
     )
+    places = {s: [folder / name for name in by_split.get((s, ""), [])] for s in ("test", "val")}
+    unused = [path for group in places.values() for path in group]
+    for split, known in places.items():
+        root = one_of(known) if known and not any(domain.test for domain in domains) else None
+        if root is None:
+            continue
+        siblings = [name for name in visible_folders(folder, rules) if name not in splits]
+        own = [partner_folder(root, name, siblings, rules) for name in names]
+        if any(find_files(path, rules).images for path in own):
+            instead = ", in place of test images" if split == "val" else ""
+            domains = [
+                _tested(domain, path, instead, rules)
+                for domain, path in zip(domains, own, strict=True)
+            ]
+            unused.remove(root)
+            loose += tuple(without_partners(root, siblings, rules))
+    spare = tuple(LeftOut(OTHER_SPLIT, path.name, str(path)) for path in unused)
     first, *rest = domains
     return (replace(first, left_out=first.left_out + loose + spare), *rest)
 
 
 def _tested(domain: Domain, root: Path, instead: str, rules: DataRules) -> Domain:
-    """Return a domain with the test images in a folder of its name."""
-    files = find_files(root / domain.name, rules)
+    """Return a domain with the test images in a folder."""
+    files = find_files(root, rules)
     return replace(
         domain,
         test=files.images,
-        test_root=root / domain.name,
-        test_from=f"{root.name}/{domain.name}{instead}" if files.images else "",
+        test_root=root,
+        test_from=f"{root.parent.name}/{root.name}{instead}" if files.images else "",
         left_out=domain.left_out + files.left_out,
     )
 

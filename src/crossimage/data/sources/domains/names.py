@@ -55,7 +55,7 @@ def choose_names(
     """
     if not wanted:
         return [ChosenDomain(name, name) for name in found]
-    match = _match(found, wanted) if rules == 3 else {w: w for w in wanted if w in found}
+    match = match_names(found, wanted) if rules == 3 else {w: w for w in wanted if w in found}
     if len(match) == len(wanted):
         return [ChosenDomain(match[name], name) for name in wanted]
     by_order = are_letters(found) or are_letters(wanted) or (rules != 3 and not match)
@@ -81,6 +81,23 @@ def are_similar(name: str, other: str) -> bool:
     return bool(_variants(name) & _variants(other))
 
 
+def match_names(found: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:
+    """Return the name in the data of each wanted name that it has, exactly or in a variant."""
+    exact = {same_name(name): name for name in found}
+    match = {name: exact[same_name(name)] for name in wanted if same_name(name) in exact}
+    rest = [name for name in found if name not in match.values()]
+    candidates = {
+        name: [other for other in rest if are_similar(name, other)]
+        for name in wanted
+        if name not in match
+    }
+    for name, own in candidates.items():
+        taken = [other for other in candidates if other != name and {*candidates[other]} & {*own}]
+        if len(own) == 1 and not taken:
+            match[name] = own[0]
+    return match
+
+
 def _advice(
     found: Sequence[str],
     wanted: Sequence[str],
@@ -96,23 +113,6 @@ def _advice(
     command = ",".join(f"{name}={path_of(chosen[name])}" for name in wanted)
     swap = "" if match or len(others) > 2 else ", or these two the other way round"
     return f"; it matters which is which, so say it: --data {shlex.quote(command)}{swap}"
-
-
-def _match(found: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:
-    """Return the name in the data of each wanted name that it has, exactly or in a variant."""
-    exact = {same_name(name): name for name in found}
-    match = {name: exact[same_name(name)] for name in wanted if same_name(name) in exact}
-    rest = [name for name in found if name not in match.values()]
-    candidates = {
-        name: [other for other in rest if are_similar(name, other)]
-        for name in wanted
-        if name not in match
-    }
-    for name, own in candidates.items():
-        taken = [other for other in candidates if other != name and {*candidates[other]} & {*own}]
-        if len(own) == 1 and not taken:
-            match[name] = own[0]
-    return match
 
 
 def _variants(name: str) -> set[str]:
