@@ -105,7 +105,7 @@ def check_data(data: object, flag: str = "--data", *, moved: bool = False) -> No
     else:
         paths = [path for several in found.values() for path in several]
     for path in paths:
-        if is_missing(path.strip() or ".", name):
+        if is_missing(path, name) and is_missing(path.strip() or ".", name):
             elsewhere = "if the images are elsewhere now, add --data DIR; " if moved else ""
             advice = f"{elsewhere}`crossimage train --help` says what --data takes"
             raise missing(path, flag, advice)

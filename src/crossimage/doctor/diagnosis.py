@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from crossimage.data.data_report import DataReport, SplitReport
 from crossimage.data.images.class_ids import DARK, names_classes
-from crossimage.data.make.made import beside
+from crossimage.data.make.made import beside, command
 from crossimage.data.near_duplicates import families, find_near_duplicates
 from crossimage.data.samples.datasets import ImageDataset
 from crossimage.data.samples.unpaired import UnpairedImages
@@ -179,13 +178,13 @@ def _leaks(diagnosis: Diagnosis) -> list[Warning]:
         return []
     named = ", ".join(f"{test} ({train})" for test, train in list(tests.items())[:_NAMED])
     more = ", ..." if len(tests) > _NAMED else ""
-    command = dividing_command(Path(diagnosis.report.data).expanduser())
-    remedy = "divide the images so that these stay together" if command else "remove them"
+    dividing = dividing_command(Path(diagnosis.report.data).expanduser())
+    remedy = "divide the images so that these stay together" if dividing else "remove them"
     return [
         Warning(
             f"{counted(len(tests), 'test image')} {verb(len(tests), 'look')} like training "
             f"images and so {verb(len(tests), 'test')} little: {named}{more}; {remedy}.",
-            command,
+            dividing,
         )
     ]
 
@@ -201,8 +200,7 @@ def dividing_command(data: Path) -> str | None:
         if len(splits) > 1 or not names:
             return None
         folder = data / names[0]
-    command = ["crossimage", "data", "make", "split", "--from", str(folder)]
-    return shlex.join([*command, "--out", beside(data, "_split")])
+    return command("data", "make", "split", "--from", folder, "--out", beside(data, "_split"))
 
 
 def _copies(diagnosis: Diagnosis, domains: Mapping[str, Domain]) -> list[Warning]:
@@ -261,14 +259,13 @@ def _label_maps(diagnosis: Diagnosis, domains: Mapping[str, Domain]) -> list[War
         low, high = min(numbers), max(numbers - {255})
         black = "are nearly black" if high < DARK else "are gray"
         palette = _palette(folder, numbers)
-        command = ["crossimage", "data", "make", "labels", "--from", str(folder)]
-        command += ["--out", beside(folder, "_colours")]
-        command += ["--palette", palette] if palette else []
+        words: list[str | Path] = ["--from", folder, "--out", beside(folder, "_colours")]
+        words += ["--palette", palette] if palette else []
         warnings.append(
             Warning(
                 f"The images of {name} are label maps of the class numbers {low} to {high}, which "
                 f"{black} to a network; give each class its colour.",
-                shlex.join(command),
+                command("data", "make", "labels", *words),
                 first=True,
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from crossimage.doctor.suitable_recipes import SuitableRecipe
 from crossimage.methods import find_method
 from crossimage.recipes import resolve
 from crossimage.training.schedule.forecast import LONG, shorter_recipe
+from crossimage.utils.paths import plain
 
 Advice = dict[str, tuple[int, ...]]
 """Settings that warnings advise, by key."""
@@ -51,6 +53,7 @@ def find_next_step(
         recipes: Recipes that can learn from the data, the most suitable ones first.
     """
     data, settings = diagnosis.report.data, list(words)
+    data = plain(data) if os.path.exists(data) else data
     if diagnosis.problems:
         named = [recipe] if recipe else []
         command = ["crossimage", "data", "inspect", data, *named, *settings]

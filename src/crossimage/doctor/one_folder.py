@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import torch
 
 from crossimage.data.images.class_ids import MANY
 from crossimage.data.images.files import read_image
-from crossimage.data.make.made import beside, combining
+from crossimage.data.make.made import beside, combining, command
 from crossimage.doctor.diagnosis import Diagnosis, Warning, dividing_command
 
 _LOOKED_AT = 8  # images
@@ -36,8 +35,8 @@ def advise_one_folder(diagnosis: Diagnosis, reason: str) -> Warning:
     if any(warning.first for warning in diagnosis.warnings):  # which make other images of it
         return Warning(f"{text}.")
     if all(width == 2 * height for width, height in sizes):
-        command = dividing_command(data)
-        return Warning(f"{text}.", command, first=command is not None)
+        dividing = dividing_command(data)
+        return Warning(f"{text}.", dividing, first=dividing is not None)
     if max(max(size) for size in sizes) <= _TINY:
         return Warning(f"{text}.")
     if _few_colours(report.images.domains[0].train):
@@ -46,10 +45,9 @@ def advise_one_folder(diagnosis: Diagnosis, reason: str) -> Warning:
             "photos of the same names, they are pairs."
         )
         return Warning(text, combining(data), first=True)
-    words = ["crossimage", "data", "make", "edges", "--photos", str(data)]
-    command = shlex.join([*words, "--out", beside(data, "_edges")])
     text += "; with their edges, for example, photos become pairs."
-    return Warning(text, command, first=True)
+    words = ("data", "make", "edges", "--photos", data, "--out", beside(data, "_edges"))
+    return Warning(text, command(*words), first=True)
 
 
 def _few_colours(paths: Sequence[Path]) -> bool:

@@ -37,6 +37,12 @@ def as_path(path: str | Path, name: str, *, stores: bool = False) -> Path:
     return expanded(Path(path))
 
 
+def plain(path: str | Path) -> str:
+    """Return a path as text that a command can't take for an option or a list."""
+    text = str(path)
+    return os.path.join(os.curdir, text) if text[:1] in ("-", "@") else text
+
+
 def _check_local(path: str | Path, name: str) -> None:
     """Refuse an address, which would otherwise name a local folder such as ``s3:``.
 

@@ -1,10 +1,12 @@
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from crossimage.config import Config
+from crossimage.cli.overrides import parse_overrides
+from crossimage.config import Config, build
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.make.combine import combine
 from crossimage.data.make.labels import make_labels
@@ -42,7 +44,8 @@ def test_training_reads_them_as_side_by_side_pairs_of_the_folders_names(tmp_path
         ("labels/train", "photos/train", "labels,photos"),
         ("1,5", "2", "1_5,2"),
         ("same/x", "deeper/same/x", "TMP,deeper"),
-        ("one/train/label", "two/train/photo", "one,two"),
+        ("x: y", "-z", "x: y,-z"),
+        ("#tag", "- item ", "#tag,- item"),
     ],
 )
 def test_domains_are_named_by_what_distinguishes_the_folders(
@@ -52,11 +55,22 @@ def test_domains_are_named_by_what_distinguishes_the_folders(
         name: photos(tmp_path / path, TWENTY[:3], (24, 24)) for name, path in (("a", a), ("b", b))
     }
     _, following = combine(tmp_path / "out", **folders)
-    names = names.replace("TMP", tmp_path.name)
-    assert following.endswith(f" domains={names}")
-    data = following.split("--data ")[1].split(" ")[0]
-    config = Config(domains=tuple(names.split(",")), resize=16, crop=(16, 16))
+    *_, data, settings = shlex.split(following)
+    config = build(Config, parse_overrides([settings]), {"resize": 16, "crop": 16})
+    assert [name.strip() for name in config.domains] == names.replace("TMP", tmp_path.name).split(
+        ","
+    )
     assert len(find_source(data, config, "paired").domains) == 2
+
+
+def test_images_in_one_sub_folder_each_are_pairs_although_it_has_another_name(
+    tmp_path: Path,
+) -> None:
+    names = [f"{split}/{{}}/{n}.png" for split in ("train", "test") for n in range(2)]
+    a = photos(tmp_path / "a", [name.format("label") for name in names], (24, 24))
+    b = photos(tmp_path / "b", [name.format("photo") for name in names], (24, 24))
+    assert combine(tmp_path / "out", a=a, b=b).summary == "4 pairs of a (left) and b (right)"
+    assert sorted(contents(tmp_path / "out")) == [name.replace("{}/", "") for name in sorted(names)]
 
 
 def test_files_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:

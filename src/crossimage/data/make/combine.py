@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,14 @@ from crossimage.data.images.files import probe, read_image
 from crossimage.data.images.pixels import BombError, ImageError
 from crossimage.data.left_out import LeftOut, describe
 from crossimage.data.make.labels import class_numbers
-from crossimage.data.make.made import MadeDataset, beside, check_apart, summarise, training_command
+from crossimage.data.make.made import (
+    MadeDataset,
+    beside,
+    check_apart,
+    command,
+    summarise,
+    training_command,
+)
 from crossimage.data.make.parallel import threads
 from crossimage.data.make.photo_pairs import held_out, png_names
 from crossimage.data.sources.find import shared_name
@@ -27,6 +33,7 @@ from crossimage.data.sources.folders import SPLITS, Domain, Split, find_images
 from crossimage.data.sources.side_by_side import has_shape_of
 from crossimage.utils.files import new_folder
 from crossimage.utils.progress import ProgressCallback, track
+from crossimage.utils.texts.setting_text import names_text
 from crossimage.utils.writing.folders import make_folder
 from crossimage.utils.writing.pictures import save_png
 
@@ -125,13 +132,13 @@ def combine(
     for folder, paths in sides:
         if _hold_class_numbers(paths):
             coloured = beside(folder, "_colours")
-            command = ["data", "make", "labels", "--from", str(folder), "--out", coloured]
             summary += (
                 f"\n{folder} holds label maps of class numbers, which are nearly black to a "
                 f"network; give each class its colour, and combine {coloured} instead"
             )
-            return MadeDataset(summary, shlex.join(["crossimage", *command]))
-    following = training_command("pix2pix/pairs_small", out, f"domains={left},{right}")
+            words = ("data", "make", "labels", "--from", folder, "--out", coloured)
+            return MadeDataset(summary, command(*words))
+    following = training_command("pix2pix/pairs_small", out, f"domains={names_text((left, right))}")
     return MadeDataset(summary, following)
 
 

@@ -8,7 +8,6 @@ into a random patch of a photo (Ganin et al., Domain-Adversarial Training of Neu
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,7 +22,7 @@ from rich.progress import track
 
 from crossimage.data.images.arrays import to_pil
 from crossimage.data.images.files import probe, read_image
-from crossimage.data.make.made import MadeDataset, training_command
+from crossimage.data.make.made import MadeDataset, command, training_command
 from crossimage.data.make.originals import Pixels, Splits, find_digits
 from crossimage.data.sources.find import find_files
 from crossimage.data.sources.folders import SPLITS, Split
@@ -197,7 +196,7 @@ def _following(name: str, out: Path) -> str:
     """Return the command for two data sets of digits, which a recipe may be made for."""
     if name in _RECIPES:
         return training_command(_RECIPES[name], out)
-    return shlex.join(["crossimage", "data", "inspect", str(out)])
+    return command("data", "inspect", out)
 
 
 def _write(

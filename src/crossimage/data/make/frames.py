@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from crossimage.data.left_out import LeftOut, describe
-from crossimage.data.make.made import MadeDataset, summarise, training_command
+from crossimage.data.make.made import MadeDataset, command, summarise, training_command
 from crossimage.data.make.parallel import threads
 from crossimage.data.make.photo_pairs import shrunk
 from crossimage.data.videos.decoding import frames
@@ -102,7 +101,7 @@ def _following(out: Path, names: Sequence[Path]) -> str:
         return training_command("srgan/x4_small", out)
     if len(folders) == 2 and "" not in folders:
         return training_command("cyclegan/photos_small", out)
-    return f"crossimage data inspect {shlex.quote(str(out))}"
+    return command("data", "inspect", out)
 
 
 def _find(video: Path) -> tuple[list[Path], list[LeftOut]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -19,6 +18,7 @@ from crossimage.data.make.made import (
     MadeDataset,
     check_apart,
     combining,
+    command,
     summarise,
     training_command,
 )
@@ -29,6 +29,7 @@ from crossimage.data.sources.find import find_files, visible_folders
 from crossimage.data.sources.split_names import split_folders
 from crossimage.utils.files import new_folder, write_text
 from crossimage.utils.progress import ProgressCallback, track
+from crossimage.utils.texts.setting_text import names_text
 from crossimage.utils.writing.folders import copy_file, make_folder
 from crossimage.utils.writing.pictures import save_png
 
@@ -148,14 +149,15 @@ def _following(originals: Path, out: Path, folders: set[Path]) -> str:
         domains = [path for path in sorted(train.iterdir()) if path.is_dir()]
         labels, others = _parted(domains, folders)
         if len(labels) == len(others) == 1:
-            return training_command(recipe, out, f"domains={labels[0].name},{others[0].name}")
+            ordered = names_text([labels[0].name, others[0].name])
+            return training_command(recipe, out, f"domains={ordered}")
     elif ("train", "A") in splits and ("train", "B") in splits:
         domains = [originals / splits["train", letter][0] for letter in "AB"]
         labels, others = _parted(domains, folders)
         if len(labels) == len(others) == 1:
             towards = [] if labels[0] == domains[0] else ["direction=b-to-a"]
             return training_command(recipe, out, *towards)
-    return shlex.join(["crossimage", "data", "inspect", str(out)])
+    return command("data", "inspect", out)
 
 
 def _parted(domains: Sequence[Path], folders: set[Path]) -> tuple[list[Path], list[Path]]:

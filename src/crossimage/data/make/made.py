@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from crossimage.utils.paths import plain
+
 
 class MadeDataset(NamedTuple):
     """The result of a maker.
@@ -23,20 +25,26 @@ class MadeDataset(NamedTuple):
 
 def training_command(recipe: str, out: Path, *settings: str) -> str:
     """Return the command that trains a recipe on the data set in ``out``, in a new run."""
-    return shlex.join(["crossimage", "train", recipe, "--data", str(out), *settings])
+    return command("train", recipe, "--data", out, *settings)
+
+
+def command(*words: str | Path) -> str:
+    """Return a command to copy, in which no path can be taken for an option."""
+    texts = [plain(word) if isinstance(word, Path) else word for word in words]
+    return shlex.join(["crossimage", *texts])
 
 
 def combining(folder: Path) -> str:
     """Return the command that pairs label maps or drawings with a folder PHOTOS of photos."""
-    words = ["data", "make", "combine", "--a", str(folder), "--b", "PHOTOS"]
-    return shlex.join(["crossimage", *words, "--out", beside(folder, "_pairs")])
+    out = beside(folder, "_pairs")
+    return command("data", "make", "combine", "--a", folder, "--b", "PHOTOS", "--out", out)
 
 
-def beside(folder: Path, ending: str) -> str:
+def beside(folder: Path, ending: str) -> Path:
     """Return the path of a new folder next to another one, which has its name and an ending."""
     if folder.name in ("", os.pardir):  # such as "." and ".."
         folder = folder / os.pardir / folder.resolve().name
-    return f"{folder}{ending}"
+    return Path(f"{folder}{ending}")
 
 
 def check_apart(out: Path, *inputs: Path) -> None:

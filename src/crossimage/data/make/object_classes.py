@@ -6,14 +6,13 @@ outline determines, or by hue and texture, which it leaves open.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from crossimage.data.make.made import MadeDataset
+from crossimage.data.make.made import MadeDataset, command
 from crossimage.data.make.outlines import TEXTURES, DrawnObject, draw_object
 from crossimage.data.make.shapes import KINDS
 from crossimage.utils.files import new_folder
@@ -71,8 +70,8 @@ def make_object_classes(
                 f"{count} images show only {found} of {classes} classes; give a larger --count"
             )
     summary = f"{count} training and {test_count} test images of {classes} classes, {size} px"
-    words = ("--data", str(out), "--out", f"{out.resolve().name}.safetensors", "--size", str(size))
-    return MadeDataset(summary, shlex.join(["crossimage", "evaluate", "fit-classifier", *words]))
+    words = ("--data", out, "--out", Path(f"{out.resolve().name}.safetensors"), "--size", str(size))
+    return MadeDataset(summary, command("evaluate", "fit-classifier", *words))
 
 
 def _kind(drawn: DrawnObject) -> str:

@@ -34,6 +34,7 @@ from crossimage.utils.numbers import whole
 from crossimage.utils.progress import ProgressCallback, track
 from crossimage.utils.reading import read_data
 from crossimage.utils.seeds import seed_of
+from crossimage.utils.texts.setting_text import names_text
 from crossimage.utils.writing.folders import make_folder
 from crossimage.utils.writing.pictures import save_png
 
@@ -145,7 +146,7 @@ def make_pairs(
     written = f"{len(jobs) - len(problems)} pairs of {names[0]} and {names[1]}"
     summary = summarise(written, describe(domain.left_out, len(problems)), problems)
     # folders in alphabetical order could be the other way round, such as photo and sketch
-    return MadeDataset(summary, training_command(recipe, out, f"domains={','.join(names)}"))
+    return MadeDataset(summary, training_command(recipe, out, f"domains={names_text(names)}"))
 
 
 def make_edges(out: Path, *, hed: Path | None = None, **options: Any) -> MadeDataset:

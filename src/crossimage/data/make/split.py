@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -13,7 +12,7 @@ from typing import NamedTuple
 from crossimage.data.images.files import decode, verify
 from crossimage.data.images.pixels import BombError, ImageError
 from crossimage.data.left_out import LeftOut, describe
-from crossimage.data.make.made import MadeDataset, check_apart, summarise
+from crossimage.data.make.made import MadeDataset, check_apart, command, summarise
 from crossimage.data.make.parallel import threads
 from crossimage.data.near_duplicates import Fingerprint, families, find_near_duplicates, fingerprint
 from crossimage.data.sources.find import find_files, shared_name, visible_folders
@@ -92,7 +91,7 @@ def make_split(
     written = ", ".join(f"{counts[split]} {split}" for split in ("train", "val", "test"))
     return MadeDataset(
         summarise(f"{written} images", describe(left_out, len(problems)), problems),
-        shlex.join(["crossimage", "data", "inspect", str(out)]),
+        command("data", "inspect", out),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
@@ -12,6 +13,7 @@ from crossimage.config import DataRules
 from crossimage.data.images.files import probe
 from crossimage.data.images.pixels import BombError, ImageError, ImageInfo
 from crossimage.data.sources.split_names import split_of
+from crossimage.utils.texts.setting_text import names_text
 
 _PHOTOS = {"3:2": 3 / 2, "16:10": 16 / 10, "5:3": 5 / 3, "16:9": 16 / 9, "1.85:1": 1.85,
            "21:9": 21 / 9, "64:27": 64 / 27, "2.39:1": 2.39}  # fmt: skip
@@ -115,10 +117,11 @@ def check_not_side_by_side(folders: Sequence[Path], images: Iterable[Path]) -> N
     sizes = (size for path in images for size in _sizes([path]))
     if all(info.width == 2 * info.height for _, info in sizes):
         names = ",".join(folder.name for folder in folders)
+        choice = shlex.quote(f"domains={names_text([folder.name for folder in folders])}")
         raise ValueError(
             f"all images in the folders {names} of {parent} are twice as wide as high; if they are "
             f"side-by-side pairs, move them directly into {parent}, and if these are two domains, "
-            f"set domains={names}"
+            f"set {choice}"
         )
 
 

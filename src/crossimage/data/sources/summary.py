@@ -9,6 +9,7 @@ from pathlib import Path
 from crossimage.data.sources.domains.names import are_similar
 from crossimage.data.sources.folders import SPLITS, Domain, Split
 from crossimage.data.sources.pairs import matched_by
+from crossimage.utils.texts.setting_text import names_text
 
 _NAMED = 3
 _LETTERS = ("a", "b")
@@ -39,7 +40,7 @@ def describe_names(domains: Sequence[Domain], wanted: Sequence[str]) -> list[str
     in_folders = root.is_dir() and all(root.parent == d.train_root.parent for d in domains)
     if wanted or not in_folders or domains[0].called or names != sorted(names):
         return []
-    other = shlex.quote(f"domains={','.join(names[::-1])}")
+    other = shlex.quote(f"domains={names_text(names[::-1])}")
     return [f"the domains are in alphabetical order, {_and(names)}; {other} reverses it"]
 
 

@@ -18,6 +18,7 @@ from crossimage.inference.inputs import read_inputs
 from crossimage.inference.references import find_references, reference_styles
 from crossimage.inference.translator import Translator
 from crossimage.labels import To
+from crossimage.utils.paths import plain
 from crossimage.utils.writing.scratch import scratch_folder
 
 _DIGITS = 4  # of the numbers of a style
@@ -123,14 +124,14 @@ def _style_of(model: Translator, request: DemoRequest) -> list[float] | None:
 
 def command_for(model: Translator, name: str, request: DemoRequest) -> str:
     """Return the command that writes the same image into the folder ``translated``."""
-    image = _plain(_name(request, request.image))
+    image = plain(_name(request, request.image))
     words = ["crossimage", "translate", name, image, "--out", "translated"]
     if request.to is not None and not model.networks.few_shot:
         words += ["--to", _target(request.to)]
     if request.style is not None:
         words.append("--style=" + ",".join(map(_number, request.style)))
     elif request.references:
-        words += ["--reference", *(_plain(_name(request, file)) for file in request.references)]
+        words += ["--reference", *(plain(_name(request, file)) for file in request.references)]
     if (request.style is None and not request.references and model.multimodal) or (
         model.networks.stochastic
     ):
@@ -140,11 +141,6 @@ def command_for(model: Translator, name: str, request: DemoRequest) -> str:
     if request.image.suffix.lower() != ".png":
         words += ["--format", "png"]
     return shlex.join(words)
-
-
-def _plain(path: str) -> str:
-    """Return a path that can't be taken for an option, a list or a pattern."""
-    return f"./{path}" if path[:1] in "-@" else path
 
 
 def _target(to: To) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -31,6 +32,7 @@ from crossimage.data.sources.folders import (
 from crossimage.data.sources.split_names import split_folders
 from crossimage.utils.names import near_path_hint
 from crossimage.utils.paths import as_path
+from crossimage.utils.texts.setting_text import names_text
 
 
 def scan_domains(
@@ -246,7 +248,8 @@ def _check_count(
     holds = f"{data} holds {number} ({', '.join(folders)})"
     if len(domains) < 2 or (count is not None and len(domains) != count):
         choice = count is not None and len(domains) > count and not domains[0].called
-        hint = f"; choose with domains={','.join(folders[:count])}" if choice else ""
+        chosen = shlex.quote(f"domains={names_text(folders[:count])}")
+        hint = f"; choose with {chosen}" if choice else ""
         raise ValueError(f"{holds}, expected {count or 'at least 2'}{hint}")
     if names and len(names) != len(domains):
         raise ValueError(f"{holds}, but domains={','.join(names)} names {len(names)}")
