@@ -67,11 +67,12 @@ class UnreadableFiles:
     def _check(self) -> None:
         for name, bad in self._reasons.items():
             if too_many(len(bad), self.total[name]):
-                last = list(bad.values())[-1]
-                named = ", ".join(list(bad)[:_NAMED])
+                *others, last = bad
+                named = ", ".join(others[: _NAMED - 1])
                 more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
+                before = f"; found before: {named}{more}" if others else ""
                 raise ValueError(
                     f"{len(bad)} of {self.total[name]} images of domain {name} can't be read, "
-                    f"more than 5 %; remove or repair them ({named}{more}; `crossimage data "
-                    f"inspect` finds all); the last one: {last}"
+                    "more than 5 %; remove or repair them (`crossimage data inspect` finds all): "
+                    f"{bad[last]}{before}"
                 )
