@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import portalocker
 import tables
 import yaml
 
@@ -158,7 +159,9 @@ def measure(row: Row, seed: int, data: Path, work: Path) -> None:
     run.parent.mkdir(parents=True, exist_ok=True)
     places = {"data": str(data), "work": str(work), "run": str(run), "seed": str(seed)}
     places["here"] = str(SPECS)
-    run_all(row.prepare, places, work / row.table / "prepared.json")
+    with open(work / "prepared.lock", "a") as lock:  # tables share data, also in two processes
+        portalocker.lock(lock, portalocker.LOCK_EX)
+        run_all(row.prepare, places, work / "prepared.json")
     finished = run_all(row.commands, places, run.with_suffix(".json"))
     figures = {
         name: read_figure(run, *where.format(**places).split()) if isinstance(where, str) else where

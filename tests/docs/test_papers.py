@@ -3,6 +3,7 @@
 import importlib
 import json
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -92,6 +93,17 @@ def test_commands_that_have_finished_are_not_repeated(
     finished = json.loads(state.read_text())
     state.write_text(json.dumps(dict(list(finished.items())[:1])))  # killed in the second
     run(papers, tmp_path, "toy", "--seeds", "0")
+    assert [one["seed"] for one in table_of(tmp_path)] == [0]
+
+
+def test_tables_share_what_is_prepared(
+    papers: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    (tmp_path / "work").mkdir()
+    for name in ("specs/{}.yaml", "docs/results/{}.json"):
+        shutil.copy(tmp_path / name.format("toy"), tmp_path / name.format("second"))
+    run(papers, tmp_path, "toy", "second", "--seeds", "0")  # the data are made only once
     assert [one["seed"] for one in table_of(tmp_path)] == [0]
 
 
