@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from crossimage.config import build, to_dict
+from crossimage.data.sources.folders import Domain
 from crossimage.methods.bicyclegan import BicycleGAN
 from crossimage.methods.cyclegan import CycleGAN
 from crossimage.methods.munit import MUNIT
-from crossimage.training.checks import check_config, check_continues
+from crossimage.training.checks import check_apart_from_data, check_config, check_continues
 from crossimage.training.listener import Listener
 from crossimage.training.processes.fabric import arithmetic
 from tests.conftest import small
@@ -80,3 +81,18 @@ def test_augmentation_needs_discriminators() -> None:
     check_config(MUNIT, build(MUNIT.Config, small(augment="color")), 1)
     with pytest.raises(ValueError, match="what discriminators see, and Alone has none"):
         check_config(Alone, build(MUNIT.Config, small(augment="color")), 1)
+
+
+@pytest.mark.parametrize(
+    "folders", [("cats", "dogs"), ("trainA", "trainB"), ("train/x", "train/y")]
+)
+def test_a_run_is_not_begun_among_its_images(folders: tuple[str, str], tmp_path: Path) -> None:
+    paths = [tmp_path / folder / "1.png" for folder in folders]
+    domains = [Domain(path.parent.name, (path,)) for path in paths]
+    data = str(tmp_path)
+    for refused in {*(path.parent for path in paths), paths[0].parents[1]} - {tmp_path}:
+        with pytest.raises(ValueError, match="holds training images of .*choose another --out"):
+            check_apart_from_data(refused, data, domains)
+        check_apart_from_data(refused, {"a": (str(refused),)}, domains)
+    for out in (tmp_path, tmp_path.parent, tmp_path / "run", paths[0].parent / "run"):
+        check_apart_from_data(out, data, domains)

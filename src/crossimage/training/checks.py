@@ -12,6 +12,8 @@ from typing import Any
 import torch
 
 from crossimage.config import EARLIER_DEFAULTS, Config, build, differences, micro_batch_size
+from crossimage.data.sources.domains.data_set import DataSet
+from crossimage.data.sources.folders import Domain
 from crossimage.data.stores.missing import missing
 from crossimage.methods.base import Method
 from crossimage.training.listener import Listener
@@ -76,6 +78,30 @@ def check_files(method: type[Method], config: Config) -> None:
     for name, value in ((each.name, getattr(config, each.name)) for each in fields(config)):
         if isinstance(value, Path) and value not in folders and not value.exists():
             raise missing(str(value), name)
+
+
+def check_apart_from_data(out: Path, data: DataSet, domains: Sequence[Domain]) -> None:
+    """Refuse a run among the images of a data set, whose folder would be left out from then on.
+
+    Args:
+        out: The run's folder.
+        data: The data set; only the folder of a whole data set is searched for others.
+        domains: The domains.
+
+    Raises:
+        ValueError: The folder holds training images, and is inside the data set's folder.
+    """
+    if not isinstance(data, str) or Path(data).resolve() not in out.resolve().parents:
+        return
+    folder = out.resolve()
+    for domain in domains:
+        images = (path for path in domain.train if folder in path.resolve().parents)
+        if image := next(images, None):
+            raise ValueError(
+                f"{out} holds training images of {domain.name}, such as {image}; the folder of a "
+                "run is left out when images are searched for, so that it could not be continued; "
+                "choose another --out"
+            )
 
 
 def data_changes(state: Mapping[str, Any], fingerprint: Mapping[str, str]) -> list[str]:

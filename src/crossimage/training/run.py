@@ -30,7 +30,13 @@ from crossimage.recipes import resolve
 from crossimage.training.accuracy import read_accuracies, write_accuracies
 from crossimage.training.best.standing import BestSoFar, is_kept
 from crossimage.training.best.validator import Validator
-from crossimage.training.checks import check_config, check_continues, check_files, data_changes
+from crossimage.training.checks import (
+    check_apart_from_data,
+    check_config,
+    check_continues,
+    check_files,
+    data_changes,
+)
 from crossimage.training.environment import environment
 from crossimage.training.listener import Listener
 from crossimage.training.processes.fabric import world_of
@@ -113,6 +119,8 @@ def run_training(
         data, config, method.layout, method.needs_labels(config), method.companions(config),
         flexible="domains" not in overrides and not method.has_direction(config),
     )  # fmt: skip
+    if out:
+        check_apart_from_data(out, data, source.domains)
     config = config.complete(source.facts)
     if checks:
         checks.check_images(method, config, source.validation)

@@ -213,3 +213,13 @@ def test_results_sheets_and_reports_among_training_images_are_left_out_and_count
         for name in ("0_1.png", "0_2.png"):
             manifest.add(Entry(name, sha256_of(folder / name), input="0.png"))
     assert len(scan_domains(str(tmp_path))[0].train) == 2
+
+
+@pytest.mark.parametrize("place", ["", "train"])
+def test_a_run_beside_domains_adds_none(place, tmp_path):
+    for name in ("cats/1.png", "dogs/1.png", "samples/1.png"):
+        save(tmp_path / place / name)
+    assert visible_folders(tmp_path / place) == ["cats", "dogs", "samples"]
+    (tmp_path / place / "checkpoints").mkdir()
+    (tmp_path / place / "config.yaml").write_text("method: munit")
+    assert visible_folders(tmp_path / place) == ["cats", "dogs"]

@@ -171,13 +171,18 @@ def _find(folder: Path, rules: DataRules) -> tuple[list[Path], list[LeftOut], di
 
 
 def visible_folders(folder: Path, rules: DataRules = 3) -> list[str]:
-    """Return the sorted names of a folder's direct subfolders that are not hidden, junk or runs."""
+    """Return the sorted names of a folder's direct subfolders that are not hidden, junk or runs.
+
+    Those that a run has written into the folder itself are not images of users either.
+    """
     if not folder.is_dir():
         return []
     names = sorted(path.name for path in folder.iterdir() if path.is_dir())
     if rules == 1:
         return [name for name in names if not name.startswith(".")]
-    return [name for name in names if not _is_junk(name) and not is_run(folder / name)]
+    written = _RUN_PARTS if is_run(folder) else ()
+    kept = [name for name in names if not _is_junk(name) and name not in written]
+    return [name for name in kept if not is_run(folder / name)]
 
 
 def is_run(folder: Path) -> bool:
