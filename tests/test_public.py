@@ -41,7 +41,7 @@ def test_imports_no_torch(code: str) -> None:
     code += (
         "; import sys; assert not {'torch', 'torchvision', 'lightning_fabric'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=300)
 
 
 def test_imports_no_package_that_takes_seconds_and_is_hardly_used() -> None:
@@ -53,7 +53,7 @@ for module in ("methods", "data.build", "inference.translator", "validation.trai
         print(f"crossimage.{module} imports {package}")
 """
     imported = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=300
     )
     assert imported.stdout == ""
 

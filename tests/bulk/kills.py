@@ -1,12 +1,17 @@
-"""Helpers of kill tests: commands in processes of their own, and waiting for their lists."""
+"""Helpers of kill tests: commands in processes of their own, which are killed at work."""
 
+import itertools
 import multiprocessing
 import os
+import random
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 from crossimage.utils.manifest import list_lines, list_names, sha256_of
 
@@ -15,21 +20,76 @@ SERVER.set_forkserver_preload(["crossimage.cli.app", "crossimage.inference.trans
 LIMIT = 300  # seconds
 
 
-def crossimage(*arguments: object, members: int | None = None) -> ForkServerProcess:
+@dataclass(frozen=True)
+class Death:
+    """When a process kills itself, unless it has ended.
+
+    Attributes:
+        images: The image, counted from 0, that it is about to translate; it translates no other.
+        seconds: How long after that, while it writes others.
+    """
+
+    images: int
+    seconds: float
+
+    def prepare(self) -> None:
+        """Have this process die."""
+        from crossimage.inference.files import job
+
+        real, numbers = job._predict, itertools.count()
+
+        def predict(*arguments: Any) -> Any:
+            if next(numbers) == self.images:
+                time.sleep(self.seconds)
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*arguments)
+
+        job._predict = predict
+
+
+def crossimage(
+    *arguments: object, members: int | None = None, death: Death | None = None
+) -> ForkServerProcess:
     """Start a command; ``members`` is the number of results in a tar file."""
     aws = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    process = SERVER.Process(target=_main, args=([str(one) for one in arguments], members, aws))
+    words = [str(one) for one in arguments]
+    process = SERVER.Process(target=_main, args=(words, members, death, aws))
     process.start()
     return process
 
 
-def _main(arguments: list[str], members: int | None, environment: dict[str, str]) -> None:
+def disturb(kills: int, common: Sequence[object], members: int | None = None) -> int:
+    """Kill shards at random moments, with another number of them each time; return how many."""
+    rng, killed = random.Random(0), 0
+    for _ in range(4 * kills):
+        number = rng.randint(1, 3)
+        shards = [
+            crossimage(
+                *common, "--shard", f"{k}/{number}", members=members,
+                death=Death(rng.randint(1, 8), rng.uniform(0, 0.02)),
+            )
+            for k in range(1, number + 1)
+        ]  # fmt: skip
+        for shard in shards:
+            shard.join(LIMIT)
+            assert shard.exitcode in (0, -signal.SIGKILL)
+            killed += shard.exitcode != 0
+        if killed >= kills:
+            break
+    return killed
+
+
+def _main(
+    arguments: list[str], members: int | None, death: Death | None, environment: dict[str, str]
+) -> None:
     from crossimage.cli.app import main
     from crossimage.inference.stores import shards
 
     os.environ.update(environment)  # that of the server is older
     if members is not None:
         shards._MOST = members
+    if death is not None:
+        death.prepare()
     with open(os.devnull, "w") as nothing:
         sys.stdout = nothing
         sys.exit(main(arguments))

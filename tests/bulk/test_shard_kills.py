@@ -1,7 +1,6 @@
 """Shards are killed at random moments, and their number changes: the results stay the same."""
 
 import os
-import random
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from crossimage.cli.app import main
 from crossimage.inference.translator import Translator
 from crossimage.utils.manifest import read_manifest
 from tests.bulk.conftest import draw_images
-from tests.bulk.kills import crossimage, files, kill, lines, wait_for
+from tests.bulk.kills import disturb, files
 
 KILLS = int(os.environ.get("CROSSIMAGE_KILLS", "4"))
 """Processes that are killed; more of them take longer."""
@@ -20,7 +19,6 @@ KILLS = int(os.environ.get("CROSSIMAGE_KILLS", "4"))
 def test_killed_shards_of_changing_number_leave_the_results_of_an_undisturbed_run(
     bulk_model: Translator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rng = random.Random(0)
     photos = draw_images(tmp_path / "in", 20 * KILLS + 40, 24)
     bulk_model.save(tmp_path / "model.safetensors")
     whole = bulk_model.translate_files(photos, tmp_path / "whole", seed=7, batch_size=1)
@@ -29,19 +27,8 @@ def test_killed_shards_of_changing_number_leave_the_results_of_an_undisturbed_ru
         "translate", tmp_path / "model.safetensors", photos, "--out", out, "--seed", 7,
         "--batch-size", 1, "--device", "cpu", "--threads", 1,
     )  # fmt: skip
-    killed = 0
-    while killed < KILLS:
-        number = rng.randint(1, 3)
-        shards = [crossimage(*common, "--shard", f"{k}/{number}") for k in range(1, number + 1)]
-        for shard in rng.sample(shards, len(shards)):
-            target = lines(out) + rng.randint(1, 8)
-            if wait_for(lambda target=target: lines(out) >= target, shard):  # type: ignore[misc]
-                kill(shard)
-                killed += 1
-            else:
-                shard.join()
-                assert shard.exitcode == 0
-    assert killed >= KILLS and len(read_manifest(out)) < len(whole.written)
+    assert disturb(KILLS, common) >= KILLS
+    assert 0 < len(read_manifest(out)) < len(whole.written)
     assert main([*map(str, common), "--shard", "1/1"]) == 0
     assert files(out) == files(tmp_path / "whole")
     assert {name: entry.output_sha256 for name, entry in read_manifest(out).items()} == files(out)

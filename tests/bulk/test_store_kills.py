@@ -1,10 +1,8 @@
 """Processes that write to tar files or a store are killed: the results stay the same."""
 
 import os
-import random
 import tarfile
 from collections import Counter
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,30 +11,10 @@ import pytest
 from crossimage.cli.app import main
 from crossimage.inference.translator import Translator
 from tests.bulk.conftest import draw_images
-from tests.bulk.kills import crossimage, files, kill, lines, wait_for
+from tests.bulk.kills import disturb, files
 
 KILLS = int(os.environ.get("CROSSIMAGE_KILLS", "4"))
 """Processes that are killed; more of them take longer."""
-
-
-def disturb(common: tuple[object, ...], number_made: Callable[[], int]) -> int:
-    """Kill shards at random moments, with another number of them each time; return how many."""
-    rng, killed, rounds = random.Random(0), 0, 0
-    while killed < KILLS and rounds < 4 * KILLS:
-        rounds += 1
-        number = rng.randint(1, 3)
-        shards = [
-            crossimage(*common, "--shard", f"{k}/{number}", members=5) for k in range(1, number + 1)
-        ]
-        for shard in rng.sample(shards, len(shards)):
-            target = number_made() + rng.randint(1, 8)
-            if wait_for(lambda target=target: number_made() >= target, shard):  # type: ignore[misc]
-                kill(shard)
-                killed += 1
-            else:
-                shard.join()
-                assert shard.exitcode == 0
-    return killed
 
 
 @pytest.mark.slow
@@ -51,7 +29,7 @@ def test_killed_writers_of_tar_files_leave_each_result_once(
         "translate", tmp_path / "model.safetensors", photos, "--out", out / "%06d.tar", "--seed", 7,
         "--batch-size", 1, "--device", "cpu", "--threads", 1,
     )  # fmt: skip
-    assert disturb(common, lambda: lines(out)) >= KILLS
+    assert disturb(KILLS, common, members=5) >= KILLS
     assert main([*map(str, common), "--shard", "1/1"]) == 0
     found, hashes = Counter[str](), dict[str, str]()
     for path in out.glob("*.tar"):
@@ -101,7 +79,7 @@ def test_killed_writers_to_a_store_leave_the_results_of_an_undisturbed_run(
         return {name[len("kills/out/") :]: name for name in found if not name.endswith(".jsonl")}
 
     try:
-        assert disturb(common, lambda: len(objects())) >= KILLS
+        assert disturb(KILLS, common, members=5) >= KILLS
         assert main([*map(str, common), "--shard", "1/1"]) == 0
         hashes = {
             name: sha256(system.cat_file(path)).hexdigest() for name, path in objects().items()

@@ -5,7 +5,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -134,14 +133,12 @@ from pathlib import Path
 from crossimage.checkpoints.run_folder import lock
 with lock(Path({str(tmp_path)!r})):
     child = os.fork()  # as a loader's worker is
-    if child:
-        print(child, flush=True)
+    os.write(1, b"%d\\n" % child)  # after the hooks of a fork
     time.sleep(60)
 """
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        child = int(process.stdout.readline())
-        time.sleep(0.2)  # the child's hooks have run
+        child = sum(int(process.stdout.readline()) for _ in range(2))  # the child prints 0
         try:
             with pytest.raises(ValueError, match=f"process {process.pid}"), lock(tmp_path):
                 pass

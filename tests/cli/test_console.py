@@ -60,7 +60,8 @@ def test_a_model_that_makes_images_from_noise_is_to_be_sampled(
 ) -> None:
     shutil.copytree(folders / "trainA", tmp_path / "data" / "train")
     assert train(tmp_path / "data", tmp_path / "run", "gan", steps=1) == 0
-    assert f"crossimage sample {tmp_path / 'run'} --out DIR" in capsys.readouterr().out
+    run = shlex.quote(str(tmp_path / "run"))
+    assert f"crossimage sample {run} --out DIR" in capsys.readouterr().out
 
 
 def test_a_run_whose_learning_rate_has_fallen_to_zero_is_a_start_for_another(

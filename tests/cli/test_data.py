@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ def test_data_make_and_inspect(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert [len(list((out / f).iterdir())) for f in ("trainA", "testA")] == [3, 2]
     said = capsys.readouterr().out
     assert "3 training and 2 test images per domain" in said
-    assert f"next: crossimage train munit/outlines --data {out}\n" in said
+    assert f"next: crossimage train munit/outlines --data {shlex.quote(str(out))}\n" in said
     assert crossimage("data", "inspect", out) == 0
     assert "3" in capsys.readouterr().out
     assert crossimage("data", "make", "outline", "--out", tmp_path / "more") == 2
@@ -112,7 +113,7 @@ def test_data_make_digits(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     assert said == (
         f"usps2mnist written to {tmp_path / 'out'}: 7 images in trainA, 20 images in testA, "
         "7 images in trainB, 20 images in testB\nnext: crossimage train "
-        f"unit_da/usps2mnist_small --data {tmp_path / 'out'}\n"
+        f"unit_da/usps2mnist_small --data {shlex.quote(str(tmp_path / 'out'))}\n"
     )
     assert len(list((tmp_path / "out" / "trainA").glob("*/*.png"))) == 7
 
@@ -216,12 +217,13 @@ def test_data_inspect_measures_and_reports_and_its_status_is_the_verdict(
     said = capsys.readouterr().out
     assert re.search(r"Estimate from \d steps? on .*; the 40 steps configured take about ", said)
     assert "Ready to train, with " in said
-    assert f"next: crossimage train {small} --data {data}\n" in said
+    words = shlex.join([str(small), "--data", str(data)])
+    assert f"next: crossimage train {words}\n" in said
     assert said.endswith(f"report: {tmp_path / 'report' / 'report.html'}\n")
     assert (tmp_path / "report/report.json").exists()
     for number in range(3):
         (data / "trainA" / f"{number}.png").write_bytes(b"broken")
         (data / "trainA" / f"0000{number}.png").write_bytes(b"broken")
     assert crossimage("data", "inspect", data, small) == 1
-    again = f"next: crossimage data inspect {data} {small}\n"
+    again = f"next: crossimage data inspect {shlex.join([str(data), str(small)])}\n"
     assert capsys.readouterr().out.endswith(f"Training would stop: 1 problem.\n{again}")

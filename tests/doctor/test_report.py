@@ -1,5 +1,7 @@
+import html
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -34,7 +36,8 @@ def test_the_page_holds_everything_and_needs_no_network(tmp_path: Path) -> None:
     assert all(re.search(r'alt="[^"]{8,}"', image) for image in images)
     assert 'alt="Training sample 0: cats"' in page
     assert "cats, in\n    train and test" in page
-    assert f"crossimage data inspect {tmp_path / 'data'}</pre>" in page
+    command = shlex.join(["crossimage", "data", "inspect", str(tmp_path / "data")])
+    assert f"{command}</pre>" in html.unescape(page)
 
 
 def test_the_figures_are_plain_data(tmp_path: Path) -> None:

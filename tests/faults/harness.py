@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
+import itertools
 import multiprocessing
 import os
 import random
@@ -23,11 +24,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from safetensors.torch import load_file
 
+from crossimage.checkpoints import training_state
 from crossimage.checkpoints.training_state import Checkpoints
 from crossimage.cli.app import main as main_of_crossimage
 from crossimage.data.make.outlines import MAKERS
@@ -44,8 +46,45 @@ STEPS = 40
 AIMED_SHARE = 0.6
 """Share of the kills that wait for a save; the others hit after a random time."""
 
-PATIENCE = 120
+PATIENCE = 300
 """Seconds to wait for a run to end."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Keeps a run in one of its saves, so that it still runs when it is killed or stopped.
+
+    Args:
+        folder: Folder of the files by which the run and its watcher know of each other.
+        save: Number of the save, from 1.
+    """
+
+    folder: Path
+    save: int = 1
+
+    def __call__(self) -> None:
+        """Prepare a run that is held."""
+        real, saves = training_state._write_sealed, itertools.count(1)
+
+        def write(file: IO[bytes], state: Mapping[str, Any]) -> None:
+            if next(saves) == self.save:
+                (self.folder / "held").touch()
+                while not (self.folder / "goes-on").exists():
+                    time.sleep(0.005)
+            real(file, state)
+
+        training_state._write_sealed = write
+
+    def wait(self, process: ForkServerProcess) -> None:
+        """Wait until a run is held."""
+        end = time.monotonic() + PATIENCE
+        while not (self.folder / "held").exists():
+            assert process.is_alive() and time.monotonic() < end
+            time.sleep(0.005)
+
+    def let_go(self) -> None:
+        """Let the run go on."""
+        (self.folder / "goes-on").touch()
 
 
 @dataclass(frozen=True)
@@ -81,7 +120,7 @@ class Victims:
     def __init__(self, folder: Path, workers: int, seed: int) -> None:
         self.folder, self.workers, self.seed = folder, workers, seed
         self.random = random.Random(seed)
-        self.loaders: set[int] = set()
+        self.loaders: set[tuple[int, str]] = set()
         MAKERS["outline_pairs"](folder / "data", seed=seed, size=24, count=7)
 
     def kill(self, count: int) -> Iterator[Kill]:
@@ -100,8 +139,12 @@ class Victims:
             self._finish(self.start(self.folder / f"whole-{seed}", seed))
             duration = time.monotonic() - began
             while True:
+                left = _partial_files(killed)
                 process = self.start(killed, seed)
-                hit = self._kill(process, killed, duration / 4) if count else self._finish(process)
+                if not count:
+                    self._finish(process)
+                    break
+                hit = self._kill(process, killed, duration / 4, left)
                 if hit is None:
                     break
                 count -= 1
@@ -118,11 +161,20 @@ class Victims:
         )  # fmt: skip
         return start(train_command(self.folder / "data", out, settings, "pix2pix"))
 
-    def _kill(self, process: ForkServerProcess, out: Path, most: float) -> Kill | None:
-        """Kill a run at a random moment; return None if it finished before."""
+    def _kill(
+        self, process: ForkServerProcess, out: Path, most: float, left: set[Path]
+    ) -> Kill | None:
+        """Kill a run at a random moment; return None if it finished before.
+
+        Args:
+            process: The run.
+            out: Its folder.
+            most: Seconds after which it is killed at the latest, where it does not wait for a save.
+            left: What earlier kills have left partly written.
+        """
         aimed = self.random.random() < AIMED_SHARE
         if aimed:
-            self._stop_in_save(process, out)
+            self._stop_in_save(process, out, left)
         else:
             time.sleep(self.random.uniform(0, most))
         loaders = _children(process.pid)
@@ -131,13 +183,13 @@ class Victims:
         if process.exitcode != -9:
             return self._finish(process)
         self.loaders |= loaders
-        partial = _partial_files(out)
+        partial = sorted(_partial_files(out) - left)
         newest = Checkpoints(out, 1).newest_path()
         step = int(newest.stem.partition("-")[2]) if newest else 0
         save = partial[0].name.rsplit(".", 2)[0].lstrip(".") if partial else None
         return Kill(step, save, aimed)
 
-    def _stop_in_save(self, process: ForkServerProcess, out: Path) -> None:
+    def _stop_in_save(self, process: ForkServerProcess, out: Path, left: set[Path]) -> None:
         """Stop a run at a random moment of a save; it may end before.
 
         A save of a small run may be over before the moment comes, so each try comes sooner.
@@ -148,7 +200,7 @@ class Victims:
             time.sleep(delay)
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGSTOP)
-                if _partial_files(out):
+                if _partial_files(out) - left:
                     return
                 os.kill(process.pid, signal.SIGCONT)
             saves, delay = 1, delay / 2
@@ -157,10 +209,10 @@ class Victims:
         process.join()
         assert process.exitcode == 0, f"a run failed with exit code {process.exitcode}"
 
-    def surviving_loaders(self, patience: float = 20) -> set[int]:
+    def surviving_loaders(self, patience: float = 60) -> set[tuple[int, str]]:
         """Return the loader processes of killed runs that still run after ``patience`` seconds."""
         end = time.monotonic() + patience
-        while (left := {pid for pid in self.loaders if _lives(pid)}) and time.monotonic() < end:
+        while (left := {one for one in self.loaders if _lives(*one)}) and time.monotonic() < end:
             time.sleep(0.1)
         return left
 
@@ -255,22 +307,33 @@ def await_saves(folder: Path, count: int, alive: Callable[[], bool]) -> None:
         time.sleep(0.0002)
 
 
-def _partial_files(out: Path) -> list[Path]:
+def _partial_files(out: Path) -> set[Path]:
     """Return the files of a run that have not been written to their end."""
-    return [*out.glob(".*.tmp"), *out.glob("*/.*.tmp")]
+    return {*out.glob(".*.tmp"), *out.glob("*/.*.tmp")}
 
 
-def _children(pid: int | None) -> set[int]:
+def _children(pid: int | None) -> set[tuple[int, str]]:
+    """Return the number of each child of a process, and when it began."""
+    found = set()
     with suppress(OSError):
-        return {int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
-    return set()
+        for number in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            with suppress(OSError):
+                found.add((int(number), _facts(int(number))[19]))
+    return found
 
 
-def _lives(pid: int) -> bool:
+def _lives(pid: int, began: str) -> bool:
+    """Return whether a process exists: not a later one of its number, and not a zombie."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        facts = _facts(pid)
     except OSError:
         return False
+    return facts[0] != "Z" and facts[19] == began
+
+
+def _facts(pid: int) -> list[str]:
+    """Return what the kernel tells of a process after its name."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def compare(one: Path, two: Path) -> None:

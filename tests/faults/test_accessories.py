@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -196,7 +197,7 @@ def no_streams():
 def test_a_run_whose_output_nobody_reads_goes_on(gone, pairs, tmp_path, whole):
     said = tmp_path / "said.txt"
     process = start(train_command(pairs, tmp_path / "run", SETTINGS, "pix2pix"), said, prepare=gone)
-    process.join(60)
+    process.join(PATIENCE)
     assert process.exitcode == 0 and trained(tmp_path / "run") == whole
     page = (tmp_path / "run" / "index.html").read_text()
     if gone is not no_streams:
@@ -213,7 +214,7 @@ def test_a_reader_that_has_seen_enough_does_not_end_the_run(pairs, tmp_path, who
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr)
         assert process.stdout.readline()
         process.stdout.close()
-        assert process.wait(120) == 0
+        assert process.wait(PATIENCE) == 0
     assert trained(tmp_path / "run") == whole
     assert errors.read_text().count("crossimage: the output can't be written (Broken pipe)") == 1
 
@@ -243,9 +244,10 @@ def test_a_signal_that_was_ignored_at_the_start_stays_ignored(pairs, tmp_path, w
     process = start(train_command(pairs, out, SETTINGS, "pix2pix"), prepare=ignore_hangups)
     await_saves(out / "checkpoints", 1, process.is_alive)
     while process.is_alive():
-        os.kill(process.pid, signal.SIGHUP)
+        with suppress(ProcessLookupError):  # it may just have ended
+            os.kill(process.pid, signal.SIGHUP)
         time.sleep(0.01)
-    process.join(30)
+    process.join(PATIENCE)
     assert process.exitcode == 0 and trained(out) == whole
 
 

@@ -15,7 +15,7 @@ from crossimage.data.samples.datasets import ImageDataset
 from tests.conftest import slow, small
 from tests.faults.harness import (
     PATIENCE,
-    await_saves,
+    Hold,
     compare,
     digest,
     finish,
@@ -117,7 +117,9 @@ def test_both_processes_skip_what_one_of_them_cannot_use(
 def test_devices_starts_the_processes(folders: Path, tmp_path: Path, single: Path) -> None:
     command = [*train_command(folders, tmp_path / "two", FEW), "--devices", "2"]
     program = [sys.executable, "-m", "crossimage"]
-    done = subprocess.run([*program, *command], check=True, timeout=120, stdout=subprocess.PIPE)
+    done = subprocess.run(
+        [*program, *command], check=True, timeout=PATIENCE, stdout=subprocess.PIPE
+    )
     assert done.stdout.count(b"training munit") == 1, "only the first process speaks"
     assert_one_big_batch(single, tmp_path / "two")
     environment = (tmp_path / "two" / "environment.json").read_text()
@@ -139,10 +141,12 @@ def test_two_killed_processes_continue_to_the_same_end(
 ) -> None:
     said = tmp_path / "said.txt"
     command = train_command(pairs, tmp_path / "killed", MORE, "pix2pix")
-    both = start_two(command, said)
-    await_saves(tmp_path / "killed" / "checkpoints", 2, both[0].is_alive)
+    hold = Hold(tmp_path, 2)
+    both = start_two(command, said, hold)
+    hold.wait(both[0])
     for rank in victims:
         both[rank].kill()
+    hold.let_go()
     for process in both:  # the survivor ends of its own accord
         process.join(PATIENCE)
         assert process.exitcode not in (None, 0)
@@ -165,8 +169,9 @@ def test_two_killed_processes_keep_their_memories_and_statistics(
     settings = small(method, **MORE_STEPS | changes)
     whole, killed = (train_command(data, tmp_path / o, settings, method) for o in ("whole", "kill"))
     finish(*start_two(whole, said))
-    both = start_two(killed, said)
-    await_saves(tmp_path / "kill" / "checkpoints", 4, both[0].is_alive)
+    hold = Hold(tmp_path, 4)
+    both = start_two(killed, said, hold)
+    hold.wait(both[0])
     for process in both:
         process.kill()
         process.join()

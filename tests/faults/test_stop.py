@@ -9,7 +9,7 @@ import pytest
 
 from crossimage.utils.signals import STOP_SIGNALS
 from tests.conftest import slow, small
-from tests.faults.harness import await_saves, compare, finish, start, start_two, train_command
+from tests.faults.harness import Hold, compare, finish, start, start_two, train_command
 
 ONE = small("pix2pix", steps=30, workers=2, save_every=2, ema_decay=0.9)
 TWO = ONE | {"workers": 0}
@@ -42,10 +42,12 @@ def test_a_stopped_run_saves_and_its_printed_command_continues_it(
     number: signal.Signals, pairs: Path, tmp_path: Path, whole: Path
 ) -> None:
     out, said = tmp_path / "an [odd] name", tmp_path / "said.txt"
-    process = start(train_command(pairs, out, ONE, "pix2pix"), said)
-    await_saves(out / "checkpoints", 1, process.is_alive)
+    hold = Hold(tmp_path)
+    process = start(train_command(pairs, out, ONE, "pix2pix"), said, prepare=hold)
+    hold.wait(process)
     assert process.pid
     os.killpg(process.pid, number)  # as a terminal does: loader processes receive it too
+    hold.let_go()
     finish(process, code=128 + number)
     assert "Traceback" not in said.read_text()
     finish(start(printed_command(said), said))
@@ -66,11 +68,13 @@ def test_a_signal_to_one_of_two_processes_stops_both(
     rank: int, pairs: Path, tmp_path: Path, whole_of_two: Path
 ) -> None:
     said = tmp_path / "said.txt"
-    both = start_two(train_command(pairs, tmp_path / "run", TWO, "pix2pix"), said)
-    await_saves(tmp_path / "run" / "checkpoints", 1, both[0].is_alive)
+    hold = Hold(tmp_path)
+    both = start_two(train_command(pairs, tmp_path / "run", TWO, "pix2pix"), said, hold)
+    hold.wait(both[0])
     pid = both[rank].pid
     assert pid
     os.kill(pid, signal.SIGTERM)
+    hold.let_go()
     finish(both[0], code=128 + signal.SIGTERM)
     finish(both[1])  # the first process speaks for the run
     command = printed_command(said)

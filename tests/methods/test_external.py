@@ -128,7 +128,7 @@ def test_a_method_of_an_installed_package_is_usable_from_the_command_line(
         f"for command in {commands!r}:\n"
         "    assert main(command) == 0, command\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "report" / "report.html").is_file()
     assert "  extra=3\n      A number." in done.stdout and "training mine on" in done.stdout

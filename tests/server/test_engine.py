@@ -43,7 +43,7 @@ def test_jobs_of_one_key_are_done_together(engine: Engine) -> None:
     keys = ["a", "b", "a", "a"]
     futures = [engine.batch(key, i, work) for i, key in enumerate(keys)]
     gate.open()
-    assert [future.result(5) for future in futures] == [0, 1, 4, 9]
+    assert [future.result(60) for future in futures] == [0, 1, 4, 9]
     assert seen == [[0, 2, 3], [1]]
     assert (engine.batches, engine.images) == (3, 5)
 
@@ -57,9 +57,9 @@ def test_one_that_fails_does_not_spoil_the_others(engine: Engine) -> None:
     gate = Gate(engine)
     futures = [engine.batch("a", i, work) for i in range(3)]
     gate.open()
-    assert futures[0].result(5) == 0 and futures[2].result(5) == 2
+    assert futures[0].result(60) == 0 and futures[2].result(60) == 2
     with pytest.raises(ValueError, match="one is bad"):
-        futures[1].result(5)
+        futures[1].result(60)
 
 
 def test_a_full_queue_refuses_and_those_who_have_gone_make_room(engine: Engine) -> None:
@@ -70,7 +70,7 @@ def test_a_full_queue_refuses_and_those_who_have_gone_make_room(engine: Engine) 
     futures[1].cancel()
     last = engine.batch("a", 4, list)
     gate.open()
-    assert last.result(5) == 4
+    assert last.result(60) == 4
 
 
 def test_what_waits_is_finished_when_the_engine_is_closed() -> None:

@@ -35,7 +35,12 @@ def test_generated_requests_get_answers_that_are_described() -> None:
         for operation in api.get_all_operations():
 
             @given(case=operation.ok().as_strategy())
-            @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+            @settings(
+                max_examples=60,
+                deadline=None,
+                derandomize=True,
+                suppress_health_check=list(HealthCheck),
+            )
             def answers(case) -> None:  # type: ignore[no-untyped-def]
                 case.call_and_validate(
                     base_url="http://testserver",

@@ -1,11 +1,11 @@
 """`crossimage serve`: a process that answers, drains and ends."""
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -25,23 +25,28 @@ def test_a_server_answers_and_finishes_its_answers_when_it_is_stopped(tmp_path: 
         status, headers, body = server.ask("POST", "/v1/translate?seed=1", picture(), **IMAGE)
         assert status == 200 and pixels(body).shape == (24, 32, 3)
         assert headers["crossimage-seed"] == "1"
-        found: list[tuple[int, bytes]] = []
-
-        def ask(number: int) -> None:
-            query = f"/v1/translate?seed={number}"
-            status, _, body = server.ask("POST", query, picture(200, 200), **IMAGE)
-            found.append((status, body))
-
-        askers = [threading.Thread(target=ask, args=[number]) for number in range(6)]
-        for asker in askers:
-            asker.start()
-        time.sleep(0.3)
+        body = picture(200, 200)
+        asked = [begin(server.port, f"/v1/translate?seed={n}", len(body)) for n in range(6)]
+        for connection in asked:
+            connection.send(body)
         server.process.send_signal(signal.SIGTERM)
-        for asker in askers:
-            asker.join()
-        server.process.wait(30)
-        assert [status for status, _ in found] == [200] * 6
+        assert [connection.getresponse().status for connection in asked] == [200] * 6
+        for connection in asked:
+            connection.close()
+        server.process.wait(60)
         assert server.process.returncode in (0, -signal.SIGTERM, 128 + signal.SIGTERM)
+
+
+def begin(port: int, path: str, length: int) -> http.client.HTTPConnection:
+    """Send the head of a request, and wait until the server asks for its body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.putrequest("POST", path)
+    facts = {"Content-Type": "image/png", "Content-Length": length, "Expect": "100-continue"}
+    for name, value in facts.items():
+        connection.putheader(name, str(value))
+    connection.endheaders()
+    assert connection.sock.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 100"
+    return connection
 
 
 @pytest.mark.slow

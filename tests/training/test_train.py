@@ -201,5 +201,5 @@ def test_a_script_can_train_without_a_terminal_or_a_main_guard(
         f"**{steady(steps=1)!r})\n"
         "assert result.step == 1"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -125,7 +125,7 @@ def test_nobody_can_plant_a_link_under_a_temporary_name(
 
 def test_many_threads_and_processes_write_one_file(tmp_path: Path) -> None:
     """Process numbers do not tell containers apart, so names do not depend on them."""
-    path = tmp_path / "x"
+    path, stop = tmp_path / "x", tmp_path / "stop"
     write = f"""
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -134,7 +134,7 @@ os.getpid = lambda: 1
 from crossimage.utils.files import atomic
 
 def write(digit):
-    for _ in range(50):
+    while not Path({str(stop)!r}).exists():
         with atomic(Path({str(path)!r})) as file:
             file.write(str(digit).encode() * 10_000)
 
@@ -143,13 +143,17 @@ with ThreadPoolExecutor(4) as pool:
 """
     writers = [subprocess.Popen([sys.executable, "-c", write]) for _ in range(2)]
     seen = 0
-    while any(writer.poll() is None for writer in writers):
-        if path.exists():
-            content = path.read_bytes()
-            assert len(content) == 10_000 and len(set(content)) == 1
-            seen += 1
-    assert [writer.returncode for writer in writers] == [0, 0] and seen
-    assert [p.name for p in tmp_path.iterdir()] == ["x"]
+    try:
+        while seen < 1000:
+            if path.exists():
+                content = path.read_bytes()
+                assert len(content) == 10_000 and len(set(content)) == 1
+                seen += 1
+            assert all(writer.poll() is None for writer in writers)
+    finally:
+        stop.touch()
+    assert [writer.wait() for writer in writers] == [0, 0]
+    assert {p.name for p in tmp_path.iterdir()} == {"x", "stop"}
 
 
 def test_a_full_disk_names_the_folder_that_was_to_be_filled(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import shlex
 from collections import Counter
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def test_a_tenth_is_for_testing_and_a_tenth_for_validation(tmp_path: Path) -> No
         save(tmp_path / "in" / ("cats" if number % 2 else "dogs") / f"{number}.png", smooth(number))
     summary, following = make_split(tmp_path / "out", originals=tmp_path / "in")
     assert summary == "32 train, 4 val, 4 test images"
-    assert following == f"crossimage data inspect {tmp_path / 'out'}"
+    assert following == shlex.join(["crossimage", "data", "inspect", str(tmp_path / "out")])
     counts = Counter(tuple(Path(name).parts[:2]) for name in contents(tmp_path / "out"))
     assert counts == {
         ("train", "cats"): 16, ("val", "cats"): 2, ("test", "cats"): 2,

@@ -108,7 +108,7 @@ def test_the_networks_do_not_wait_for_files_being_written(
     write, translate = job.fill_output, job._predict
 
     def slow(*arguments: Any) -> None:
-        assert goes_on.wait(10)
+        assert goes_on.wait(60)
         write(*arguments)
 
     def count(*arguments: Any) -> torch.Tensor | None:

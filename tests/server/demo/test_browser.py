@@ -37,7 +37,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield process.stdout.readline().removeprefix("the page: ").strip()
     finally:
         process.terminate()
-        assert process.wait(20) is not None
+        assert process.wait(90) is not None
         process.stdout.close()
 
 
@@ -48,7 +48,7 @@ def desktop() -> Iterator[webdriver.Chrome]:
 
 
 def wait(browser: webdriver.Chrome, condition: Any) -> Any:
-    return WebDriverWait(browser, 25, 0.05).until(condition)
+    return WebDriverWait(browser, 90, 0.05).until(condition)
 
 
 def command(browser: webdriver.Chrome, panel: int = 0) -> str:

@@ -21,7 +21,7 @@ from tests.study.web.browser import chromium, faults
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 25
+PATIENCE = 90
 SCREENSHOTS = os.environ.get("STUDY_SCREENSHOTS")
 """A folder for screenshots of the pages, for the documentation."""
 
@@ -71,7 +71,7 @@ def insist(browser: webdriver.Chrome, answer: Act, token: str) -> None:
     for _ in range(5):
         answer(browser)
         with suppress(TimeoutException):
-            WebDriverWait(browser, 5, 0.05).until(lambda b: token not in b.page_source)
+            WebDriverWait(browser, 20, 0.05).until(lambda b: token not in b.page_source)
             return
     raise AssertionError("the page does not react")
 

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from multiprocessing.context import ForkServerProcess
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
@@ -27,26 +28,25 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path
 
 
-def other(folder: Path, seconds: float, number: int, run: str) -> None:
+def other(folder: Path, number: int, run: str, ready: Event, ends: Event) -> None:
     """Be another process of the run."""
     tempfile.tempdir = str(folder)
     with present(number, run):
         if os.fork() == 0:
+            ready.set()  # it has closed its copies of the locks
             time.sleep(20)  # as a loader process, which does not see its parent die
             os._exit(0)
-        time.sleep(seconds)
+        ends.wait(PATIENCE)
 
 
 def started(
-    folder: Path, seconds: float = 100, number: int = 1, run: str = RUN
+    folder: Path, number: int = 1, run: str = RUN, ends: Event | None = None
 ) -> ForkServerProcess:
-    there = set(folder.glob(f"*/{number}-*.process"))
-    process = SERVER.Process(target=other, args=(folder, seconds, number, run))
+    ready = SERVER.Event()
+    arguments = folder, number, run, ready, ends or SERVER.Event()
+    process = SERVER.Process(target=other, args=arguments)
     process.start()
-    end = time.monotonic() + PATIENCE
-    while not {*folder.glob(f"*/{number}-*.process")} - there:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    assert ready.wait(PATIENCE)
     return process
 
 
@@ -167,7 +167,9 @@ def test_processes_of_earlier_runs_are_forgotten(folder: Path) -> None:
 
 def test_a_process_that_ended_without_an_error_is_not_missed(folder: Path) -> None:
     with present(0, RUN) as processes:
-        process = started(folder, 0.1)
+        ends = SERVER.Event()
+        process = started(folder, ends=ends)
+        ends.set()
         process.join(PATIENCE)
         assert process.exitcode == 0 and processes is not None and processes.ended() is None
 
