@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import small
-from tests.faults.harness import PATIENCE, Hold, compare, finish, start, train_command
+from tests.faults.harness import PATIENCE, await_saves, compare, finish, start, train_command
 from tests.test_invariants import assert_one_big_batch
 
 pytestmark = [
@@ -22,9 +22,7 @@ pytestmark = [
 ]
 
 
-def tasks(
-    arguments: list[str], said: Path, job: int, hold: Hold | None = None
-) -> list[ForkServerProcess]:
+def tasks(arguments: list[str], said: Path, job: int) -> list[ForkServerProcess]:
     """Run the command line as two tasks of a step of Slurm, one on each of two hosts."""
     step = {
         "SLURM_JOB_ID": str(job), "SLURM_JOB_NAME": "shoes", "SLURM_STEP_ID": "0",
@@ -32,7 +30,7 @@ def tasks(
         "SLURM_STEP_NODELIST": "localhost,127.0.0.1", "SLURM_LOCALID": "0",
     }  # fmt: skip
     return [
-        start(arguments, said, step | {"SLURM_NODEID": str(host), "SLURM_PROCID": str(host)}, hold)
+        start(arguments, said, step | {"SLURM_NODEID": str(host), "SLURM_PROCID": str(host)})
         for host in range(2)
     ]
 
@@ -44,13 +42,11 @@ def test_tasks_stop_at_slurms_signal_and_continue_to_the_same_end(
     job = os.getpid() * 3  # a port of its own
     finish(*tasks(train_command(folders, tmp_path / "whole", settings), tmp_path / "a.txt", job))
     command = train_command(folders, tmp_path / "run", settings)
-    hold = Hold(tmp_path)
-    both = tasks(command, tmp_path / "b.txt", job + 1, hold)
-    hold.wait(both[0])
+    both = tasks(command, tmp_path / "b.txt", job + 1)
+    await_saves(tmp_path / "run" / "checkpoints", 1, both[0].is_alive)
     for process in both:
         assert process.pid
         os.killpg(process.pid, signal.SIGUSR1)
-    hold.let_go()
     finish(both[0], code=128 + signal.SIGUSR1)
     finish(both[1])
     assert "and saved; to continue:" in (tmp_path / "b.txt").read_text()
