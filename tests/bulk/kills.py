@@ -25,11 +25,11 @@ class Death:
     """When a process kills itself, unless it has ended.
 
     Attributes:
-        images: The image, counted from 0, that it is about to translate; it translates no other.
+        image: The image, counted from 0, that it is about to translate; it translates no other.
         seconds: How long after that, while it writes others.
     """
 
-    images: int
+    image: int
     seconds: float
 
     def prepare(self) -> None:
@@ -39,7 +39,7 @@ class Death:
         real, numbers = job._predict, itertools.count()
 
         def predict(*arguments: Any) -> Any:
-            if next(numbers) == self.images:
+            if next(numbers) == self.image:
                 time.sleep(self.seconds)
                 os.kill(os.getpid(), signal.SIGKILL)
             return real(*arguments)
