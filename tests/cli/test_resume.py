@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -153,8 +154,10 @@ def test_what_is_advised_instead_of_resuming_with_other_settings_works(
 ) -> None:
     assert main(["train", "--resume", str(run), "learning_rate=1"]) == 2
     said = capsys.readouterr().err
-    command = said[said.index("`crossimage train") + 1 :].partition("`")[0]
-    assert main(shlex.split(command)[1:]) == 0
+    resume, new_run = re.findall("`(crossimage train [^`]+)`", said)
+    assert main(shlex.split(resume)[1:]) == 0
+    assert "continuing" in capsys.readouterr().out
+    assert main(shlex.split(new_run)[1:]) == 0
     assert (
         Path("runs/one-2/model.safetensors").is_file()
         or (run.with_name("one-2") / "model.safetensors").is_file()
