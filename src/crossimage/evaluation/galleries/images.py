@@ -31,7 +31,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _READER = 2  # changes when files are read as other pixels; part of the digest
-_GRAY = (1, 2)  # channels of gray images, without and with opacity
+GRAY = (1, 2)
+"""Numbers of channels of gray images, without and with opacity."""
 
 
 class ImageStream:
@@ -91,7 +92,7 @@ class ImageStream:
     @cached_property
     def gray(self) -> int:
         """Number of gray files; they are read as RGB with three equal channels."""
-        return sum(info.channels in _GRAY for info in prefetch(probe, self.paths, 64))
+        return sum(info.channels in GRAY for info in prefetch(probe, self.paths, 64))
 
 
 def read_rgb(

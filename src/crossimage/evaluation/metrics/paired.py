@@ -16,7 +16,9 @@ from torchmetrics.functional.image import (
     structural_similarity_index_measure,
 )
 
+from crossimage.data.images.files import probe
 from crossimage.evaluation.galleries.base import GalleryItem
+from crossimage.evaluation.galleries.images import GRAY
 from crossimage.evaluation.metrics.base import Metric, Setup
 from crossimage.evaluation.report.figures import HIGHER, LOWER, Figure, library, mean_of
 from crossimage.utils.arguments import exact
@@ -39,8 +41,17 @@ class _PairedMetric(Metric):
         self._outputs = 0
 
     @abstractmethod
-    def compare(self, outputs: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Return values (N,) by figure, for outputs and targets (N, 3, H, W) of uint8."""
+    def compare(self, outputs: Tensor, target: Tensor, gray: bool) -> dict[str, Tensor]:
+        """Return values by figure.
+
+        Args:
+            outputs: Outputs (N, 3, H, W) of uint8.
+            target: Their targets, of the same shape.
+            gray: Whether the target is gray in its file.
+
+        Returns:
+            One value per output, (N,), of each figure.
+        """
 
     @abstractmethod
     def describe(self, figure: str) -> str:
@@ -59,7 +70,8 @@ class _PairedMetric(Metric):
                 f"{_size(item.outputs[0])}; expected the same size to compare them"
             )
         self._outputs = len(item.outputs)
-        values = self.compare(item.outputs, item.target.expand_as(item.outputs))
+        gray = item.target_path is not None and probe(item.target_path).channels in GRAY
+        values = self.compare(item.outputs, item.target.expand_as(item.outputs), gray)
         for name, value in values.items():
             self._values[name].append(float(exact(value).mean()))
 
@@ -96,12 +108,15 @@ class _ImageQuality(_PairedMetric):
     title: ClassVar[str]
     function: ClassVar[Callable[..., Tensor]]
 
-    def compare(self, outputs: Tensor, target: Tensor) -> dict[str, Tensor]:
+    def compare(self, outputs: Tensor, target: Tensor, gray: bool) -> dict[str, Tensor]:
         """Return the values of RGB and luma; see ``_PairedMetric.compare``."""
         x, truth = from_uint8(outputs), from_uint8(target)
         function = type(self).function
+        colour = function(x, truth, self.border, colour=True)
+        if gray:  # compared by its own values, 0 to 255, rather than by a luma of 16 to 235
+            x, truth = (y.mean(1, keepdim=True) for y in (x, truth))
         return {
-            self.name: function(x, truth, self.border, colour=True),
+            self.name: colour,
             f"{self.name}_y": function(x, truth, self.border, colour=False),
         }
 
@@ -244,7 +259,7 @@ class L1(_PairedMetric):
         """Libraries that compute it, with versions."""
         return library("torch")
 
-    def compare(self, outputs: Tensor, target: Tensor) -> dict[str, Tensor]:
+    def compare(self, outputs: Tensor, target: Tensor, gray: bool) -> dict[str, Tensor]:
         """Return the differences; see ``_PairedMetric.compare``."""
         return {self.name: l1(from_uint8(outputs), from_uint8(target))}
 
@@ -274,7 +289,7 @@ class PairedLPIPS(_PairedMetric):
         """Whether the network has its published weights."""
         return self._lpips.comparable
 
-    def compare(self, outputs: Tensor, target: Tensor) -> dict[str, Tensor]:
+    def compare(self, outputs: Tensor, target: Tensor, gray: bool) -> dict[str, Tensor]:
         """Return the distances; see ``_PairedMetric.compare``."""
         return {self.name: self._lpips(outputs, target)}
 
