@@ -15,7 +15,7 @@ def partner_folder(folder: Path, name: str, siblings: Sequence[str], rules: Data
     """Return the folder of a domain, or class, among those of another split.
 
     It has the same name, or a similar one (see
-    :func:`~crossimage.data.sources.domains.names.choose_names`) that is no other domain's.
+    :func:`~crossimage.data.sources.domains.names.choose_names`) that does not belong to another domain.
 
     Args:
         folder: The folder of the other split.

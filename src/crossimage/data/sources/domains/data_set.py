@@ -99,7 +99,7 @@ def _by_name(data: Mapping[object, object]) -> DataSet:
 
 
 def _described(given: object) -> str:
-    """Describe what is no list of paths, and how to make a list of it if it holds some."""
+    """Describe a value that is not a list of paths, and how to make one of it if it holds some."""
     if isinstance(given, Sized) and not isinstance(given, bytes | bytearray) and not len(given):
         return f"an empty {type(given).__name__}"
     hint = ""
