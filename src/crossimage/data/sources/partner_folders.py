@@ -14,8 +14,8 @@ from crossimage.data.sources.find import find_files, judge, visible_folders
 def partner_folder(folder: Path, name: str, siblings: Sequence[str], rules: DataRules) -> Path:
     """Return the folder of a domain, or class, among those of another split.
 
-    It has the same name, or a similar one (see
-    :func:`~crossimage.data.sources.domains.names.choose_names`) that does not belong to another domain.
+    It has the same name, or a similar one that does not belong to another domain; see
+    :func:`~crossimage.data.sources.domains.names.choose_names`.
 
     Args:
         folder: The folder of the other split.
