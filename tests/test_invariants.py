@@ -158,19 +158,10 @@ def test_two_micro_batches_are_one_batch(name: str, data: Path, tmp_path: Path) 
     for parts in (1, 2):
         settings = small(name, steps=3, log_every=1, save_every=1, accumulate=parts)
         train(name, data, tmp_path / str(parts), **settings)
-    assert_one_big_batch(tmp_path / "1", tmp_path / "2", name)
+    assert_one_big_batch(tmp_path / "1", tmp_path / "2")
 
 
-ROUGH = {"funit", "sketchygan"}
-"""Methods in which Adam makes much of rounding, which differs between processors."""
-
-
-def tolerance(name: str, step: float) -> float:
-    """How far, relatively, the losses of equal runs may differ."""
-    return 0.02 if name in ROUGH and step > 2 else 1e-3
-
-
-def assert_one_big_batch(one: Path, two: Path, name: str = "munit") -> None:
+def assert_one_big_batch(one: Path, two: Path) -> None:
     """The losses agree, and so do the first step's gradients, which Adam's running means hold.
 
     From then on Adam makes whole steps of differences that are hardly more than rounding.
@@ -178,7 +169,7 @@ def assert_one_big_batch(one: Path, two: Path, name: str = "munit") -> None:
     for row, other in zip(rows(one), rows(two), strict=True):
         expected = {key: float(value) for key, value in row.items() if value}
         found = {key: float(value) for key, value in other.items() if value}
-        assert found == pytest.approx(expected, rel=tolerance(name, expected["step"]))
+        assert found == pytest.approx(expected, rel=1e-3)
     of_two = first_gradients(two)
     for player, mean in first_gradients(one).items():
         difference = (of_two[player] - mean).norm() / mean.norm()
@@ -255,7 +246,7 @@ def test_two_micro_batches_are_one_batch_when_they_are_augmented(
         settings = small(name, steps=2, log_every=1, save_every=1, accumulate=parts)
         settings |= {"augment": "color,translation,cutout"}
         train(name, data, tmp_path / str(parts), **settings)
-    assert_one_big_batch(tmp_path / "1", tmp_path / "2", name)
+    assert_one_big_batch(tmp_path / "1", tmp_path / "2")
 
 
 @every_method
@@ -527,7 +518,7 @@ def test_the_loss_curve_of_the_first_steps(
     expected = json.loads(golden.read_text())
     assert [row.keys() for row in curve] == [row.keys() for row in expected]
     for found, row in zip(curve, expected, strict=True):
-        assert found == pytest.approx(row, rel=tolerance(name, row["step"]))
+        assert found == pytest.approx(row, rel=1e-3)
 
 
 @every_method

@@ -129,7 +129,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="ne
 def test_loader_processes_end_with_a_killed_training_process(running):
     process, workers = running
     process.kill()
-    assert gone(workers, 60)
+    assert gone(workers, 20)
 
 
 @needs_proc
@@ -142,8 +142,8 @@ def test_loader_processes_outlive_stop_requests_and_end_with_the_run(running):
         process.stdin.flush()
         assert process.stdout.readline() == "more\n", number
     process.stdin.close()
-    assert process.wait(60) == 0
-    assert gone(workers, 60)
+    assert process.wait(20) == 0
+    assert gone(workers, 5)
 
 
 @needs_proc

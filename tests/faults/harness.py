@@ -209,7 +209,7 @@ class Victims:
         process.join()
         assert process.exitcode == 0, f"a run failed with exit code {process.exitcode}"
 
-    def surviving_loaders(self, patience: float = 60) -> set[tuple[int, str]]:
+    def surviving_loaders(self, patience: float = 20) -> set[tuple[int, str]]:
         """Return the loader processes of killed runs that still run after ``patience`` seconds."""
         end = time.monotonic() + patience
         while (left := {one for one in self.loaders if _lives(*one)}) and time.monotonic() < end:

@@ -10,7 +10,7 @@ from typing import Any
 from crossimage.config import Config, Layout, build
 from crossimage.data.build import Source, find_source
 from crossimage.data.sources.domains.data_set import read_data_set
-from crossimage.data.sources.domains.names import are_similar
+from crossimage.data.sources.similar_names import are_similar
 from crossimage.methods import find_method
 from crossimage.methods.base import Method
 from crossimage.recipes import list_recipes, resolve

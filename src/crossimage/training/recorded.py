@@ -42,7 +42,7 @@ def has_changed(run: Path | None, domains: Sequence[Domain]) -> bool:
     recorded = facts.get("images", {})
     now = {domain.name: fingerprint_of(domain) for domain in domains}
     return bool(facts.get("data_changes")) or any(
-        recorded.get(name, print_now) != print_now for name, print_now in now.items()
+        recorded.get(name, fingerprint) != fingerprint for name, fingerprint in now.items()
     )
 
 

@@ -25,7 +25,6 @@ from pathlib import Path
 from tests.faults.commands.bench import SKIPPED, Bench, printed, said_by
 from tests.faults.commands.disks import Fault, library
 from tests.faults.commands.world import COMMANDS, results
-from tests.faults.harness import PATIENCE
 from tests.faults.image_mutants import Outcome
 
 _ADVICE = {
@@ -103,7 +102,7 @@ def stopped(bench: Bench) -> Trial:
             problem = f"a traceback is printed: {said[-1500:]}"
         elif len(lines) != 1:
             problem = f"{len(lines)} lines: {said[-300:]}"
-        elif taken > max(10, 4 * bench.seconds[name]):
+        elif taken > 10:
             problem = f"it took {taken:.0f} s to end"
         problem = problem or bench.leftovers(place)
     problem = problem or orphans(process.pid) or bench.torn(name, place)
@@ -114,7 +113,7 @@ def stopped(bench: Bench) -> Trial:
 def orphans(group: int | None) -> str:
     """Name the processes that are left of a process group."""
     assert group
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + 5
     while time.monotonic() < end:
         try:
             os.killpg(group, 0)

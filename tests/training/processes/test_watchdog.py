@@ -15,8 +15,6 @@ from crossimage.training.processes.watchdog import tied_together
 from tests.faults.harness import PATIENCE, SERVER
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
-ENDS = 45
-"""Seconds in which a process ends after another one."""
 Start = Callable[..., ForkServerProcess]
 
 
@@ -33,7 +31,7 @@ def work(rank: int, port: int, folder: Path, seconds: float, say: float, grace: 
         while not watchdog._CONNECTIONS or rank == 0 and len(watchdog._CONNECTIONS) < 2:
             time.sleep(0.01)
         if os.fork() == 0:
-            time.sleep(2 * ENDS)  # as a loader process, which does not see its parent die
+            time.sleep(20)  # as a loader process, which does not see its parent die
             os._exit(0)
         (folder / f"tied-{rank}").touch()
         time.sleep(seconds)
@@ -71,7 +69,7 @@ def test_a_process_ends_with_a_sentence_after_another_was_killed(
 ) -> None:
     both = pair()
     both[victim].kill()
-    both[1 - victim].join(ENDS)  # while loader processes of the victim live
+    both[1 - victim].join(15)
     assert both[1 - victim].exitcode == 1
     said = (tmp_path / f"said-{1 - victim}.txt").read_text()
     assert said == (

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from crossimage.config import DataRules
 from crossimage.data.left_out import NO_DOMAIN, OUTSIDE_DOMAINS, LeftOut
-from crossimage.data.sources.domains.names import match_names
 from crossimage.data.sources.find import find_files, judge, visible_folders
+from crossimage.data.sources.similar_names import match_names
 
 
 def partner_folder(folder: Path, name: str, siblings: Sequence[str], rules: DataRules) -> Path:
     """Return the folder of a domain, or class, among those of another split.
 
     It has the same name, or a similar one that does not belong to another domain; see
-    :func:`~crossimage.data.sources.domains.names.choose_names`.
+    :func:`~crossimage.data.sources.similar_names.match_names`.
 
     Args:
         folder: The folder of the other split.

@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from crossimage.data.sources.domains.names import are_similar
 from crossimage.data.sources.folders import SPLITS, Domain, Split
 from crossimage.data.sources.pairs import matched_by
+from crossimage.data.sources.similar_names import are_similar
 from crossimage.utils.texts.setting_text import names_text
 
 _NAMED = 3

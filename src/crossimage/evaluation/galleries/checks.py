@@ -13,10 +13,11 @@ from crossimage.data.build import Source, find_source
 from crossimage.data.holdout import HELD_OUT_OF, D, hold_out
 from crossimage.data.images.formats import HEAD, format_of
 from crossimage.data.sources.domains.data_set import DataSet, shown
-from crossimage.data.sources.domains.names import are_letters, match_names
+from crossimage.data.sources.domains.names import are_letters
 from crossimage.data.sources.domains.scan import scan_domains
 from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.leaks import find_leaks
+from crossimage.data.sources.similar_names import match_names
 from crossimage.data.validation import split_validation
 from crossimage.evaluation.galleries.images import ImageStream, prefetch
 from crossimage.inference.predictor import Predictor

@@ -41,13 +41,12 @@ class _PairedMetric(Metric):
         self._outputs = 0
 
     @abstractmethod
-    def compare(self, outputs: Tensor, target: Tensor, gray: bool) -> dict[str, Tensor]:
+    def compare(self, item: GalleryItem, target: Tensor) -> dict[str, Tensor]:
         """Return values by figure.
 
         Args:
-            outputs: Outputs (N, 3, H, W) of uint8.
+            item: An input with its outputs (N, 3, H, W) of uint8.
             target: Their targets, of the same shape.
-            gray: Whether the target is gray in its file.
 
         Returns:
             One value per output, (N,), of each figure.
@@ -70,8 +69,7 @@ class _PairedMetric(Metric):
                 f"{_size(item.outputs[0])}; expected the same size to compare them"
             )
         self._outputs = len(item.outputs)
-        gray = item.target_path is not None and probe(item.target_path).channels in GRAY
-        values = self.compare(item.outputs, item.target.expand_as(item.outputs), gray)
+        values = self.compare(item, item.target.expand_as(item.outputs))
         for name, value in values.items():
             self._values[name].append(float(exact(value).mean()))
 
@@ -108,12 +106,13 @@ class _ImageQuality(_PairedMetric):
     title: ClassVar[str]
     function: ClassVar[Callable[..., Tensor]]
 
-    def compare(self, outputs: Tensor, target: Tensor, gray: bool) -> dict[str, Tensor]:
+    def compare(self, item: GalleryItem, target: Tensor) -> dict[str, Tensor]:
         """Return the values of RGB and luma; see ``_PairedMetric.compare``."""
-        x, truth = from_uint8(outputs), from_uint8(target)
+        x, truth = from_uint8(item.outputs), from_uint8(target)
         function = type(self).function
         colour = function(x, truth, self.border, colour=True)
-        if gray:  # compared by its own values, 0 to 255, rather than by a luma of 16 to 235
+        if item.target_path and probe(item.target_path).channels in GRAY:
+            # compared by their own values, 0 to 255, rather than by a luma of 16 to 235
             x, truth = (y.mean(1, keepdim=True) for y in (x, truth))
         return {
             self.name: colour,
@@ -259,9 +258,9 @@ class L1(_PairedMetric):
         """Libraries that compute it, with versions."""
         return library("torch")
 
-    def compare(self, outputs: Tensor, target: Tensor, gray: bool) -> dict[str, Tensor]:
+    def compare(self, item: GalleryItem, target: Tensor) -> dict[str, Tensor]:
         """Return the differences; see ``_PairedMetric.compare``."""
-        return {self.name: l1(from_uint8(outputs), from_uint8(target))}
+        return {self.name: l1(from_uint8(item.outputs), from_uint8(target))}
 
     def describe(self, figure: str) -> str:
         """Return the description of the figure; see ``_PairedMetric.describe``."""
@@ -289,9 +288,9 @@ class PairedLPIPS(_PairedMetric):
         """Whether the network has its published weights."""
         return self._lpips.comparable
 
-    def compare(self, outputs: Tensor, target: Tensor, gray: bool) -> dict[str, Tensor]:
+    def compare(self, item: GalleryItem, target: Tensor) -> dict[str, Tensor]:
         """Return the distances; see ``_PairedMetric.compare``."""
-        return {self.name: self._lpips(outputs, target)}
+        return {self.name: self._lpips(item.outputs, target)}
 
     def describe(self, figure: str) -> str:
         """Return the description of the figure; see ``_PairedMetric.describe``."""
