@@ -11,6 +11,7 @@ SRResNet. In the second it continues against a discriminator; the result is SRGA
 Objective::
 
     first stage   min_G        w.mse |x_ab - x_b|^2                                    equation 4
+                               + w.l1 |x_ab - x_b|                            not in the paper
 
     second stage  min_D        w.adversarial (-log D(x_b) - log(1 - D(x_ab)))          equation 2
                   min_G        w.content |phi(x_ab) - phi(x_b)|^2                      equation 5
@@ -27,7 +28,7 @@ from dataclasses import field
 from typing import ClassVar, Literal
 
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, mse_loss
+from torch.nn.functional import interpolate, l1_loss, mse_loss
 
 from crossimage.config import (
     Betas,
@@ -60,11 +61,13 @@ class LossWeights:
 
     Attributes:
         mse: First stage: squared error of the image.
+        l1: First stage: absolute error of the image, which the paper does not have.
         content: Second stage: squared error of the features, or of the image.
         adversarial: Second stage: fooling the discriminator.
     """
 
     mse: NonNegativeFloat = 1.0
+    l1: NonNegativeFloat = 0.0
     content: NonNegativeFloat = 1.0
     adversarial: NonNegativeFloat = 1e-3
 
@@ -78,6 +81,8 @@ class SRGANConfig(SuperResolutionConfig):
         scale: Factor by which height and width are enlarged; the crop refers to the large images.
         width: Channels of the generator's feature maps.
         residual_blocks: Residual blocks of the generator.
+        norm: Normalisation in the generator's residual blocks. Without it, as in EDSR, small
+            batches train well.
         discriminator_width: Channels of the discriminator's first layer.
         mse_steps: Steps of the first stage. With at least as many as the run has, the run trains
             SRResNet only.
@@ -102,6 +107,7 @@ class SRGANConfig(SuperResolutionConfig):
     scale: Literal[2, 4] = 4
     width: Width = 64
     residual_blocks: DepthOrZero = 16
+    norm: Literal["batch", "none"] = "batch"
     discriminator_width: Width = 64
     mse_steps: NonNegativeInt = 1_000_000
     content: Literal["vgg", "mse"] = "vgg"
@@ -155,7 +161,7 @@ class SRGAN(Method):
         super().__init__(config)
         self.upscales = config.scale
         channels, doublings = config.channels[1], config.scale.bit_length() - 1
-        G = SRResNet(channels, config.width, config.residual_blocks, doublings)
+        G = SRResNet(channels, config.width, config.residual_blocks, doublings, config.norm)
         self.generators = nn.ModuleDict({"G": G})
         if training:
             D = DenseDiscriminator(channels, config.discriminator_width, config.crop)
@@ -174,15 +180,19 @@ class SRGAN(Method):
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         """Move the generator alone; later the discriminator, then the generator."""
-        c = self.config
+        c, w = self.config, self.config.weights
         x_a, x_b = batch.images["a"], batch.images["b"]
         x_ab = self.generators["G"](x_a)
+        losses = {}
         if batch.step < c.mse_steps:
-            yield Update("generators", {"mse": mse_loss(x_ab, x_b)})
+            if w.mse:
+                losses["mse"] = mse_loss(x_ab, x_b)
+            if w.l1:
+                losses["l1"] = l1_loss(x_ab, x_b)
+            yield Update("generators", losses)
             return
 
-        D, w = self.discriminators["D"], c.weights
-        losses = {}
+        D = self.discriminators["D"]
         if w.adversarial:
             on_images = discriminator_loss(*score_real_and_fake(D, x_b, x_ab), "nsgan")
             yield Update("discriminators", {"adversarial": on_images})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from crossimage.networks.layers.activations import PReLU
-from crossimage.networks.layers.blocks import ConvBlock, ResidualBlock
+from crossimage.networks.layers.blocks import ConvBlock, NormName, ResidualBlock
 from crossimage.networks.layers.convolution import PaddedConv2d
 
 
@@ -17,17 +17,20 @@ class SRResNet(nn.Module):
         width: Channels of the feature maps.
         blocks: Residual blocks.
         doublings: Number of times height and width are doubled.
+        norm: Normalisation in the residual blocks.
     """
 
-    def __init__(self, channels: int, width: int, blocks: int, doublings: int) -> None:
+    def __init__(
+        self, channels: int, width: int, blocks: int, doublings: int, norm: NormName = "batch"
+    ) -> None:
         super().__init__()
         self.first = ConvBlock(channels, width, 9, 1, 4, activation="prelu", pad="zeros")
         self.blocks = nn.Sequential(
             *(
-                ResidualBlock(width, norm="batch", activation="prelu", pad="zeros")
+                ResidualBlock(width, norm=norm, activation="prelu", pad="zeros")
                 for _ in range(blocks)
             ),
-            ConvBlock(width, width, 3, 1, 1, norm="batch", activation="none", pad="zeros"),
+            ConvBlock(width, width, 3, 1, 1, norm=norm, activation="none", pad="zeros"),
         )
         self.enlarge = nn.Sequential(*(_Doubling(width) for _ in range(doublings)))
         self.last = PaddedConv2d(width, channels, 9, 1, 4)
