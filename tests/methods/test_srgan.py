@@ -72,6 +72,21 @@ def test_without_an_adversarial_weight_there_is_no_discriminators_move() -> None
     ]
 
 
+def test_the_first_stage_can_minimise_the_absolute_error() -> None:
+    method, given = SRGAN(config(mse_steps=2, weights={"mse": 0.0, "l1": 1.0})), batch(1)
+    ((_, terms),) = moves(method, given)
+    assert set(terms) == {"l1"}
+    x_ab = method.generators["G"](given.images["a"])
+    torch.testing.assert_close(terms["l1"], (x_ab - given.images["b"]).abs().mean())
+
+
+def test_without_norms_an_image_does_not_depend_on_its_batch() -> None:
+    G = SRGAN(config(norm="none")).generators["G"].train()
+    x = batch(0).images["a"]
+    torch.testing.assert_close(G(x)[:1], G(x[:1]))
+    assert not [name for name, _ in G.named_buffers()]
+
+
 def test_the_content_loss_compares_features_of_a_given_network(tmp_path: Path) -> None:
     network = FeatureNetwork(3, 16, 4)
     state = {PREFIX + name: tensor for name, tensor in network.state_dict().items()}
