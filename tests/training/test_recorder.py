@@ -204,6 +204,16 @@ def test_sums_of_a_run_begun_before_skipping_are_continued(tmp_path: Path) -> No
     assert row.losses == {"g/x": 3.0, "g/y": 2.0}
 
 
+def test_an_explosion_of_the_losses_is_told_while_the_run_goes_on(tmp_path: Path) -> None:
+    watch = recorder(tmp_path)
+    with watch.recording(0, 0.0):
+        for step in range(1, 31):
+            watch.add({"generators/l1": torch.tensor(0.1 if step < 30 else 400.0)})
+            watch.log(step, float(step), 1e-4)
+    (sentence,) = watch.listener.warnings
+    assert sentence.startswith("step 30: ") and "generators/l1 is 400" in sentence
+
+
 def test_only_the_first_process_writes(tmp_path: Path) -> None:
     watch = Recorder(tmp_path, Listener(), 9, 9, {}, {}, False, lambda: None)
     with watch.recording(0, 0.0):

@@ -25,6 +25,7 @@ from crossimage.training.run_page import write_page
 from crossimage.training.schedule.forecast import Forecast
 from crossimage.training.schedule.speed import Speed
 from crossimage.training.step.skipping import SkippedMove
+from crossimage.training.step.spikes import SpikeWatch
 from crossimage.training.tensorboard import Board, quiet_threads
 from crossimage.utils.contact_sheet import Panel, sheet
 from crossimage.utils.files import write_text
@@ -88,6 +89,7 @@ class Recorder:
         self._board: Board | None = None
         self._last_page = self._last_image = 0
         self._failed: set[str] = set()
+        self._spikes = SpikeWatch()
         self._last_skipped: SkippedMove | None = None
         self._result: TrainingResult | None = None
 
@@ -191,6 +193,8 @@ class Recorder:
         self._last = (step, seconds)
         if not self.writes:
             return False
+        if sentence := self._spikes.found(losses):
+            self.listener.warn(f"step {step:,}: {sentence}")
         self._write_row(LossRow(step, seconds, learning_rate, losses | self._figures))
         self._figures = {}
         due = step - self._last_page >= self.page_every
