@@ -102,8 +102,22 @@ def test_jpegs_on_one_side_only_are_marked(tmp_path: Path) -> None:
     (jpeg / "a.jpg").rename(jpeg / "a.png")
     (second,) = FolderGallery(png, jpeg).comparison_warnings()
     assert second.startswith("3 of the 3 real images are JPEGs, and 0 of the 3 results;")
-    for folder in (png, jpeg):
-        assert FolderGallery(folder, folder).comparison_warnings() == []
+    more = pictures(tmp_path / "more", *(f"{name}.jpg" for name in names))
+    for name in names:
+        Image.new("RGB", (8, 8), (9, 9, 9)).save(more / f"{name}.jpg")
+    (more / "b.jpg").rename(more / "b.png")
+    assert FolderGallery(more, jpeg).comparison_warnings() == []
+
+
+def test_results_that_are_real_images_are_marked(tmp_path: Path) -> None:
+    real = pictures(tmp_path / "real", "a.png", "b.png")
+    (same,) = FolderGallery(real, real).comparison_warnings()
+    assert same.startswith(f"2 of the 2 results are files of the real images ({real / 'a.png'} is")
+    fake = pictures(tmp_path / "fake", "a.png", "b.png")
+    Image.new("RGB", (8, 8), (9, 9, 9)).save(fake / "a.png")
+    (fake / "b.png").write_bytes((real / "b.png").read_bytes())
+    (copied,) = FolderGallery(fake, real).comparison_warnings()
+    assert copied.startswith("1 of the 2 results are") and f"{fake / 'b.png'} equals" in copied
 
 
 def test_gray_images_on_one_side_only_are_marked_where_sides_are_compared(tmp_path: Path) -> None:
@@ -116,5 +130,5 @@ def test_gray_images_on_one_side_only_are_marked_where_sides_are_compared(tmp_pa
     ((warning,), own) = (found[name].warnings for name in ("l1", "accuracy"))
     assert warning.startswith("2 of the 2 results are gray, and 0 of the 2 real images;")
     assert own == ()
-    (gray / "a.png").write_bytes((colour / "a.png").read_bytes())
+    Image.new("RGB", (8, 8), (9, 9, 7)).save(gray / "a.png")
     assert FolderGallery(gray, colour).comparison_warnings() == []

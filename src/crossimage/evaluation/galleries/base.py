@@ -12,7 +12,11 @@ import torch
 from torch import Tensor
 
 from crossimage.data.images.files import probe
-from crossimage.evaluation.galleries.checks import gray_on_one_side, jpegs_on_one_side
+from crossimage.evaluation.galleries.checks import (
+    gray_on_one_side,
+    jpegs_on_one_side,
+    real_images_among,
+)
 from crossimage.evaluation.galleries.images import ImageStream, images_in, prefetch, read_rgb
 from crossimage.evaluation.galleries.moments import Moments, read_moments
 from crossimage.evaluation.galleries.official import targets_of
@@ -216,7 +220,9 @@ class FolderGallery(Gallery):
         if self.real_moments:
             return []
         sides = self._results, self.real
-        found = jpegs_on_one_side(*sides), gray_on_one_side(*sides)
+        found = (
+            real_images_among(*sides), jpegs_on_one_side(*sides), gray_on_one_side(*sides)
+        )  # fmt: skip
         return [sentence for sentence in found if sentence]
 
     def pair_up(self) -> None:

@@ -164,6 +164,19 @@ def other_domains(
     )
 
 
+def real_images_among(results: ImageStream, real: ImageStream) -> str | None:
+    """Return a sentence if some results are files of the real images; None otherwise."""
+    found = find_leaks([Domain("", tuple(real.paths), tuple(results.paths))]).pairs
+    if not found:
+        return None
+    first, same = found[0]
+    equal = f"{first} is {same}" if first.samefile(same) else f"{first} equals {same}"
+    return (
+        f"{len(found):,} of the {len(results):,} results are files of the real images ({equal}), "
+        "which no model has made; check the two folders"
+    )
+
+
 def jpegs_on_one_side(results: ImageStream, real: ImageStream) -> str | None:
     """Return a sentence if only the results, or only the real images, hold JPEGs; else None."""
     counts = _jpegs(results.paths), _jpegs(real.paths)
