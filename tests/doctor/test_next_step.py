@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from crossimage.data.data_report import DataReport
-from crossimage.doctor.diagnosis import Diagnosis, Warning
+from crossimage.doctor.diagnosis import Diagnosis, DataWarning
 from crossimage.doctor.measure import Estimate
 from crossimage.doctor.next_step import find_next_step
 from crossimage.doctor.suitable_recipes import SuitableRecipe
@@ -14,7 +14,7 @@ PHOTOS = SuitableRecipe("munit/photos_small", "two sets of photos", False, True,
 
 
 def _command(
-    *warnings: Warning,
+    *warnings: DataWarning,
     problems: Sequence[str] = (),
     recipe: str | None = None,
     words: Sequence[str] = (),
@@ -43,17 +43,17 @@ def test_problems_are_solved_first() -> None:
 
 
 def test_what_warnings_advise_is_followed() -> None:
-    opaque = Warning("transparent", settings={"channels": (4, 3)})
-    deep = Warning("dark", settings={"value_range.a": (0, 4095)})
+    opaque = DataWarning("transparent", settings={"channels": (4, 3)})
+    deep = DataWarning("dark", settings={"value_range.a": (0, 4095)})
     found = _command(opaque, deep, words=["channels=4,4"]) or ""
     assert found.endswith(" channels=4,4 value_range.a=0,4095")
     # the identity loss of CycleGAN's recipe needs as many channels in both domains
     assert (_command(opaque, recipe="cyclegan/photos_small") or "").endswith(" channels=4,4")
     assert (_command(opaque, recipe="cyclegan/outlines") or "").endswith(" channels=4,3")
-    odd = Warning("odd", settings={"channels": (0, 0)})
+    odd = DataWarning("odd", settings={"channels": (0, 0)})
     assert (_command(odd, recipe="cyclegan/outlines") or "").endswith(" 'my photos'")
-    colours = Warning("class numbers", "crossimage data make labels", first=True)
-    leak = Warning("leaks", "crossimage data make split")
+    colours = DataWarning("class numbers", "crossimage data make labels", first=True)
+    leak = DataWarning("leaks", "crossimage data make split")
     assert _command(leak, colours) == colours.command
     assert (_command(leak) or "").startswith("crossimage train ")
 

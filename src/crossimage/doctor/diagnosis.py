@@ -24,7 +24,7 @@ _NAMED = 3
 
 
 @dataclass(frozen=True)
-class Warning:
+class DataWarning:
     """Something that does not stop training, but may spoil it.
 
     Attributes:
@@ -89,7 +89,7 @@ class Diagnosis:
 
     report: DataReport
     problems: list[str]
-    warnings: list[Warning] = field(default_factory=list)
+    warnings: list[DataWarning] = field(default_factory=list)
     colours: list[Colours] = field(default_factory=list)
     alike: list[NearDuplicatePair] = field(default_factory=list)
     copies: dict[tuple[str, Split], int] = field(default_factory=dict)
@@ -170,7 +170,7 @@ def _duplicates(diagnosis: Diagnosis, domain: Domain, appearances: Appearances) 
                 diagnosis.copies[key] = diagnosis.copies.get(key, 0) + inside - 1
 
 
-def _leaks(diagnosis: Diagnosis) -> list[Warning]:
+def _leaks(diagnosis: Diagnosis) -> list[DataWarning]:
     """Warn of test images that look like training images."""
     across = [pair for pair in diagnosis.alike if pair.splits == ("train", "test")]
     tests = {pair.second: pair.first for pair in across}
@@ -181,7 +181,7 @@ def _leaks(diagnosis: Diagnosis) -> list[Warning]:
     dividing = dividing_command(Path(diagnosis.report.data).expanduser())
     remedy = "divide the images so that these stay together" if dividing else "remove them"
     return [
-        Warning(
+        DataWarning(
             f"{counted(len(tests), 'test image')} {verb(len(tests), 'look')} like training "
             f"images and so {verb(len(tests), 'test')} little: {named}{more}; {remedy}.",
             dividing,
@@ -203,14 +203,14 @@ def dividing_command(data: Path) -> str | None:
     return command("data", "make", "split", "--from", folder, "--out", beside(data, "_split"))
 
 
-def _copies(diagnosis: Diagnosis, domains: Mapping[str, Domain]) -> list[Warning]:
+def _copies(diagnosis: Diagnosis, domains: Mapping[str, Domain]) -> list[DataWarning]:
     """Warn of many training images that look like another one."""
     warnings = []
     for (name, split), count in diagnosis.copies.items():
         total = len(domains[name].files(split))
         if split == "train" and count * 20 > total:
             warnings.append(
-                Warning(
+                DataWarning(
                     f"{count} of {counted(total, 'training image')} of {name} "
                     f"{verb(count, 'look')} like another one, such as frames of a video; the "
                     "variety is that of fewer images."
@@ -219,7 +219,7 @@ def _copies(diagnosis: Diagnosis, domains: Mapping[str, Domain]) -> list[Warning
     return warnings
 
 
-def _shared(images: ImageDataset, appearances: Appearances) -> list[Warning]:
+def _shared(images: ImageDataset, appearances: Appearances) -> list[DataWarning]:
     """Warn of training images that are in several unpaired domains."""
     if not isinstance(images, UnpairedImages):
         return []
@@ -236,7 +236,7 @@ def _shared(images: ImageDataset, appearances: Appearances) -> list[Warning]:
     more = ", ..." if len(shared) > _NAMED else ""
     count = len(shared)
     return [
-        Warning(
+        DataWarning(
             f"{counted(count, 'training image')} {verb(count, 'are')} in more than one domain, "
             f"which blurs what tells the domains apart: {named}{more}; remove the copies from the "
             "domain to which they do not belong."
@@ -244,7 +244,7 @@ def _shared(images: ImageDataset, appearances: Appearances) -> list[Warning]:
     ]
 
 
-def _label_maps(diagnosis: Diagnosis, domains: Mapping[str, Domain]) -> list[Warning]:
+def _label_maps(diagnosis: Diagnosis, domains: Mapping[str, Domain]) -> list[DataWarning]:
     """Warn of label maps that hold class numbers in place of colours."""
     data = Path(diagnosis.report.data).expanduser()
     warnings = []
@@ -262,7 +262,7 @@ def _label_maps(diagnosis: Diagnosis, domains: Mapping[str, Domain]) -> list[War
         words: list[str | Path] = ["--from", folder, "--out", beside(folder, "_colours")]
         words += ["--palette", palette] if palette else []
         warnings.append(
-            Warning(
+            DataWarning(
                 f"The images of {name} are label maps of the class numbers {low} to {high}, which "
                 f"{black} to a network; give each class its colour.",
                 command("data", "make", "labels", *words),
@@ -282,7 +282,7 @@ def _palette(folder: Path, numbers: set[int]) -> str | None:
     return None
 
 
-def _values(report: DataReport, images: ImageDataset) -> list[Warning]:
+def _values(report: DataReport, images: ImageDataset) -> list[DataWarning]:
     """Warn of images of 16 bits that use a small part of their range."""
     config, warnings = images.config, []
     for split in report.splits:
@@ -297,7 +297,7 @@ def _values(report: DataReport, images: ImageDataset) -> list[Warning]:
             full = 2 ** max(8, int(high).bit_length()) - 1
             key = f"value_range.{letter}"
             warnings.append(
-                Warning(
+                DataWarning(
                     f"The 16-bit images of {split.domain} hold values up to {high:g} of "
                     f"{split.full}, so they are nearly black; set `{key}=0,{full}`.",
                     settings={key: (0, full)},
@@ -306,20 +306,20 @@ def _values(report: DataReport, images: ImageDataset) -> list[Warning]:
     return warnings
 
 
-def _broken_and_blank(splits: Sequence[SplitReport]) -> list[Warning]:
+def _broken_and_blank(splits: Sequence[SplitReport]) -> list[DataWarning]:
     warnings = []
     for split in splits:
         name = f"{split.domain} ({split.split})"
         if split.broken and len(split.broken) * 20 <= split.count:
             warnings.append(
-                Warning(
+                DataWarning(
                     f"{name}: {len(split.broken)} of {counted(split.count, 'image')} can't be "
                     "used and would be skipped."
                 )
             )
         if split.blank:
             warnings.append(
-                Warning(
+                DataWarning(
                     f"{name}: {len(split.blank)} of {counted(split.count, 'image')} "
                     f"{verb(len(split.blank), 'are')} blank."
                 )
@@ -327,7 +327,7 @@ def _broken_and_blank(splits: Sequence[SplitReport]) -> list[Warning]:
     return warnings
 
 
-def _sizes(splits: Sequence[SplitReport], sized: bool) -> list[Warning]:
+def _sizes(splits: Sequence[SplitReport], sized: bool) -> list[DataWarning]:
     """Warn of few images, and of images that would be enlarged."""
     warnings = []
     for split in splits:
@@ -335,14 +335,14 @@ def _sizes(splits: Sequence[SplitReport], sized: bool) -> list[Warning]:
             continue
         if split.count < _FEW:
             warnings.append(
-                Warning(
+                DataWarning(
                     f"{split.domain} has {counted(split.count, 'training image')}; with fewer than "
                     f"{_FEW}, discriminators soon memorise them."
                 )
             )
         if sized and split.enlarged * 2 > split.count:
             warnings.append(
-                Warning(
+                DataWarning(
                     f"{split.enlarged} of {counted(split.count, 'image')} of {split.domain} "
                     f"{verb(split.enlarged, 'are')} smaller than training needs and would be "
                     "enlarged, that is, blurred; choose a smaller `resize` and `crop`, or larger "
@@ -354,7 +354,7 @@ def _sizes(splits: Sequence[SplitReport], sized: bool) -> list[Warning]:
 
 def _opacity(
     domains: Mapping[str, Domain], appearances: Appearances, images: ImageDataset
-) -> list[Warning]:
+) -> list[DataWarning]:
     """Warn of transparent parts that training would not see."""
     channels = {d.name: n for d, n in zip(images.domains, images.channels, strict=True)}
     counts = {
@@ -372,7 +372,7 @@ def _opacity(
     except ValueError:  # the method needs the same number in all domains
         wanted = (4,) * len(wanted)
     return [
-        Warning(
+        DataWarning(
             f"{counted(total, 'training image')} of {' and '.join(found)} {verb(total, 'have')} "
             "transparent parts, which become white; set "
             f"`channels={','.join(map(str, wanted))}` to keep their opacity.",

@@ -10,13 +10,13 @@ import torch
 from crossimage.data.images.class_ids import MANY
 from crossimage.data.images.files import read_image
 from crossimage.data.make.made import beside, combining, command
-from crossimage.doctor.diagnosis import Diagnosis, Warning, dividing_command
+from crossimage.doctor.diagnosis import Diagnosis, DataWarning, dividing_command
 
 _LOOKED_AT = 8  # images
 _TINY = 64  # pixels of a side, as of digits and of the clothes of Fashion-MNIST
 
 
-def advise_one_folder(diagnosis: Diagnosis, reason: str) -> Warning:
+def advise_one_folder(diagnosis: Diagnosis, reason: str) -> DataWarning:
     """Return why data is read as one folder of images, and the command that makes pairs of it.
 
     Args:
@@ -31,23 +31,23 @@ def advise_one_folder(diagnosis: Diagnosis, reason: str) -> Warning:
     data = Path(report.data).expanduser()
     sizes = [size for split in report.splits for size in split.sizes]
     if not data.is_dir() or report.images is None or not sizes:
-        return Warning(f"{text}.")
+        return DataWarning(f"{text}.")
     if any(warning.first for warning in diagnosis.warnings):  # which make other images of it
-        return Warning(f"{text}.")
+        return DataWarning(f"{text}.")
     if all(width == 2 * height for width, height in sizes):
         dividing = dividing_command(data)
-        return Warning(f"{text}.", dividing, first=dividing is not None)
+        return DataWarning(f"{text}.", dividing, first=dividing is not None)
     if max(max(size) for size in sizes) <= _TINY:
-        return Warning(f"{text}.")
+        return DataWarning(f"{text}.")
     if _few_colours(report.images.domains[0].train):
         text += (
             "; they have few colours, like label maps or drawings: with a folder PHOTOS of the "
             "photos of the same names, they are pairs."
         )
-        return Warning(text, combining(data), first=True)
+        return DataWarning(text, combining(data), first=True)
     text += "; with their edges, for example, photos become pairs."
     words = ("data", "make", "edges", "--photos", data, "--out", beside(data, "_edges"))
-    return Warning(text, command(*words), first=True)
+    return DataWarning(text, command(*words), first=True)
 
 
 def _few_colours(paths: Sequence[Path]) -> bool:
