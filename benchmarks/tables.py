@@ -20,6 +20,7 @@ seeds (Student's t). Columns say which figure they show:
 - ``unit``: text after the number; ``scale``: a factor, such as 100 for percent; ``zero: false``
   leaves out the zero before the point;
 - ``show``: ``value`` with its interval, the default, ``interval`` (its ends) or ``plain``;
+- ``bounds``: the least and the greatest possible value, at which the ends of an interval stop;
 - ``seed``: the figure of this seed alone;
 - ``text``: a text that rows hold under this name, instead of a figure.
 
@@ -159,7 +160,10 @@ def _figure(row: Mapping[str, Any], column: Mapping[str, Any], name: str, index:
         return text if column.get("zero", True) else re.sub(r"^(−?)0\.", r"\1.", text)
 
     if show == "interval":
-        return NOTHING if low is None else f"{number(low)} to {number(high)}{unit}"
+        if low is None:
+            return NOTHING
+        least, greatest = column.get("bounds", (low, high))
+        return f"{number(max(low, least))} to {number(min(high, greatest))}{unit}"
     if low is None or show == "plain":
         return f"{number(value)}{unit}"
     return f"{number(value)}{unit} ± {number((high - low) / 2)}"

@@ -102,6 +102,8 @@ def test_several_seeds_are_shown_with_the_interval_of_their_mean(tables: ModuleT
     assert tables.cell(several, column | {"seed": 1}) == "90.0 %"
     assert tables.cell(several, column | {"seed": 0}) == "80.0 % ± 10.0"
     assert tables.cell(several, column | {"seed": 0, "show": "interval"}) == "70.0 to 90.0 %"
+    ends = column | {"show": "interval", "bounds": [0, 1]}  # of a mean of 90 % ± 24.8
+    assert tables.cell(several, ends) == f"{90 - half:.1f} to 100.0 %"
     assert tables.cell(several, column | {"seed": 5}) == "missing"
 
 
