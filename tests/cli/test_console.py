@@ -75,8 +75,12 @@ def test_a_run_whose_learning_rate_has_fallen_to_zero_is_a_start_for_another(
 
 
 def test_without_a_terminal_a_line_is_printed_now_and_then(
-    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folders: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("crossimage.training.schedule.timetable.LINES", ())  # those by the clock
     assert train(folders, tmp_path, page_every=4) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("step ")]
     (line,) = lines

@@ -74,8 +74,9 @@ def test_a_folder_is_evaluated_without_a_report(tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == before
     first, _, *others = str(result).splitlines()
     assert first == f"{fake}: 2 results, grouped as 2 inputs with 1 each by their names"
-    lines = [line.split(maxsplit=1) for line in others]
-    assert lines == [["psnr", "inf"], ["psnr_y", "inf"], ["l1", "0 ± 0"]]
+    *lines, note = [line.split(maxsplit=1) for line in others]
+    assert lines == [["psnr", "inf [1]"], ["psnr_y", "inf [1]"], ["l1", "0 ± 0 [1]"]]
+    assert note[1].startswith("2 of the 2 results are files of the real images")
 
 
 @pytest.mark.parametrize(
