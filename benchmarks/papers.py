@@ -171,7 +171,8 @@ def measure(row: Row, seed: int, data: Path, work: Path) -> None:
     shown["here"] = "benchmarks/papers"
     commands = [c.format(**shown, seed=seed) for c in (*row.prepare, *row.commands)]
     record(row, {
-        "seed": seed, "figures": figures, "commands": commands, **origin(run),
+        "seed": seed, "figures": figures, "commands": commands,
+        **origin(run, {places[key]: shown[key] for key in ("data", "work")}),
         "core_minutes": round(sum(finished.values()) / 60, 1),
     })  # fmt: skip
 
@@ -215,13 +216,21 @@ def read_figure(run: Path, file: str, name: str) -> Any:
     return [figure["value"], *figure["interval"]] if figure["interval"] else figure["value"]
 
 
-def origin(run: Path) -> dict[str, Any]:
-    """Return what a run says about itself: settings, commit, versions and hardware."""
+def origin(run: Path, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a run says about itself: settings, commit, versions and hardware.
+
+    Args:
+        run: Its folder.
+        names: What folders of this machine are called in the settings.
+    """
     facts = json.loads((run / "environment.json").read_text(encoding="utf-8"))
     git = facts.get("git") or {}
     commit = git.get("commit", "not recorded") + (" with changes" if git.get("changed") else "")
+    settings = (run / "config.yaml").read_text(encoding="utf-8")
+    for folder, name in names.items():
+        settings = settings.replace(folder, name)
     return {
-        "settings": yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")),
+        "settings": yaml.safe_load(settings),
         "commit": commit,
         "versions": facts["versions"],
         "hardware": f"{_processor()}, {facts['threads']} thread, {facts['precision']}",

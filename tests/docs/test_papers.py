@@ -18,7 +18,7 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 WRITES = """python -c "import json, pathlib, sys; run = pathlib.Path(sys.argv[1]); run.mkdir();
 (run / 'environment.json').write_text(json.dumps(dict(versions=dict(torch='9'), threads=1,
 precision='bf16', git=dict(commit='abc', changed=True))));
-(run / 'config.yaml').write_text('steps: 7');
+(run / 'config.yaml').write_text('features: ' + str(run.parent));
 (run / 'accuracy.json').write_text(json.dumps(dict(usps=0.5 + int(sys.argv[2]) / 100)))" """
 REPORTS = """python -c "import json, pathlib, sys; out = pathlib.Path(sys.argv[1], 'report.json');
 figures = [dict(name='fid', value=3.0, interval=[2.0, 4.0])];
@@ -74,7 +74,7 @@ def test_missing_seeds_are_measured_and_recorded_with_their_origin(
     first, second = table_of(tmp_path)
     assert first["figures"] == {"acc": 0.5, "fid": [3.0, 2.0, 4.0]}
     assert second["figures"]["acc"] == 0.51
-    assert first["settings"] == {"steps": 7} and first["commit"] == "abc with changes"
+    assert first["settings"] == {"features": "WORK/toy"} and first["commit"] == "abc with changes"
     assert first["versions"] == {"torch": "9"} and "1 thread, bf16" in first["hardware"]
     assert str(tmp_path) not in json.dumps(first["commands"])
     assert "| own | 0.505" in (tmp_path / "docs" / "page.md").read_text()
