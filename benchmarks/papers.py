@@ -227,8 +227,8 @@ def origin(run: Path, names: Mapping[str, str]) -> dict[str, Any]:
     git = facts.get("git") or {}
     commit = git.get("commit", "not recorded") + (" with changes" if git.get("changed") else "")
     settings = (run / "config.yaml").read_text(encoding="utf-8")
-    for folder, name in names.items():
-        settings = settings.replace(folder, name)
+    for folder in sorted(names, key=len, reverse=True):  # one may be in the other
+        settings = settings.replace(folder, names[folder])
     return {
         "settings": yaml.safe_load(settings),
         "commit": commit,
