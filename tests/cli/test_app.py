@@ -2,6 +2,7 @@
 
 import errno
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from crossimage._version import __version__
+from crossimage.utils.signals import Stop
 from tests.cli.conftest import crossimage
 
 
@@ -361,6 +363,17 @@ def test_interruption(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     monkeypatch.setattr("crossimage.training.run.run_training", interrupt)
     assert crossimage("train", "munit", "--data", ".", "--out", "R") == 130
     assert capsys.readouterr().err == "crossimage: interrupted\n"
+
+
+def test_a_stop_while_a_class_is_made_is_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(**_: object) -> None:
+        raise RuntimeError("Error calling __set_name__") from Stop(signal.SIGTERM)
+
+    monkeypatch.setattr("crossimage.training.run.run_training", interrupt)
+    assert crossimage("train", "munit", "--data", ".", "--out", "R") == 128 + signal.SIGTERM
+    assert capsys.readouterr().err == "crossimage: stopped by SIGTERM\n"
 
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:

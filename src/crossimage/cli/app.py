@@ -104,16 +104,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except KeyboardInterrupt as stop:
-        number = stop.number if isinstance(stop, Stop) else signal.SIGINT
-        name = signal.Signals(number).name
-        by = "interrupted" if number == signal.SIGINT else f"stopped by {name}"
-        print_error(f"crossimage: {by}")
-        return 128 + number
+        return _stopped(stop)
     except BrokenPipeError:
         # the reader, such as `head`, has seen enough
         silence(sys.stdout)
         return 1
     except (ValueError, OSError, MemoryError, RuntimeError, TypeError) as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            # Python 3.11 makes this of a stop within __set_name__, as while modules are imported
+            return _stopped(error.__cause__)
         sentence = _sentence(error, arguments)
         if sentence is None:
             raise
@@ -123,6 +122,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         if is_first_process() or not seen_by_all:
             print_error(f"crossimage: {sentence}")
         return 2
+
+
+def _stopped(stop: KeyboardInterrupt) -> int:
+    """Say what stopped the command, and return its exit status."""
+    number = stop.number if isinstance(stop, Stop) else signal.SIGINT
+    name = signal.Signals(number).name
+    by = "interrupted" if number == signal.SIGINT else f"stopped by {name}"
+    print_error(f"crossimage: {by}")
+    return 128 + number
 
 
 def _show_warning(
