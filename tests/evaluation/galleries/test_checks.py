@@ -102,11 +102,12 @@ def test_jpegs_on_one_side_only_are_marked(tmp_path: Path) -> None:
     (jpeg / "a.jpg").rename(jpeg / "a.png")
     (second,) = FolderGallery(png, jpeg).comparison_warnings()
     assert second.startswith("3 of the 3 real images are JPEGs, and 0 of the 3 results;")
-    more = pictures(tmp_path / "more", *(f"{name}.jpg" for name in names))
-    for name in names:
-        Image.new("RGB", (8, 8), (9, 9, 9)).save(more / f"{name}.jpg")
-    (more / "b.jpg").rename(more / "b.png")
-    assert FolderGallery(more, jpeg).comparison_warnings() == []
+    for suffix, real in (("png", png), ("jpg", jpeg)):
+        more = tmp_path / f"more-{suffix}"
+        more.mkdir()
+        for name in names:
+            Image.new("RGB", (8, 8), (9, 9, 7)).save(more / f"{name}.{suffix}")
+        assert FolderGallery(more, real).comparison_warnings() == []
 
 
 def test_results_that_are_real_images_are_marked(tmp_path: Path) -> None:
