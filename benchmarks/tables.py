@@ -47,8 +47,8 @@ _T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 _TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 SEVERAL_SEEDS = (
-    "Intervals are of 95 % (± is half of one): of the mean over seeds if there are several, otherwise "
-    "of this one model."
+    "Intervals are of 95 % (± is half of one): of the mean over seeds if there are several, "
+    "otherwise of this one model."
 )
 
 
