@@ -332,6 +332,18 @@ class SuperResolutionConfig(Config):
 
     Attributes:
         scale: Factor by which height and width grow.
+        rotate: Turn training images by 0, 90, 180 or 270 degrees at random. With ``flip``, each
+            crop comes in all eight orientations, which few images need.
     """
 
     scale: Depth = 4
+    rotate: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse crops that cannot be turned."""
+        super().__post_init__()
+        if self.rotate and self.crop[0] != self.crop[1]:
+            raise ValueError(
+                f"rotate needs a square crop, found {self.crop}; set crop={min(self.crop)} or "
+                f"rotate=false"
+            )

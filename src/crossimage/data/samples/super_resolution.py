@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from crossimage.config import SuperResolutionConfig
@@ -14,6 +15,7 @@ from crossimage.data.loader import LoadedBatch, Sample
 from crossimage.data.samples.datasets import ImageDataset
 from crossimage.data.samples.rows import Group, RowReader
 from crossimage.data.sources.folders import Domain, Split
+from crossimage.utils.seeds import seed_of
 
 
 class _Unresized(RowReader):
@@ -36,7 +38,7 @@ class SuperResolutionImages(ImageDataset):
 
     Args:
         domains: The images: the same files twice, for small and for large images.
-        config: Seed, channels, scale, and how images are cropped and flipped.
+        config: Seed, channels, scale, and how images are cropped, flipped and turned.
 
     Raises:
         ValueError: ``config.channels`` does not hold two numbers, or images would be resized.
@@ -55,7 +57,7 @@ class SuperResolutionImages(ImageDataset):
                 "smallest_zoom shrinks images, which super-resolution does not; set it to 1"
             )
         super().__init__(domains, config, [(0, 1)])
-        self.scale = config.scale
+        self.scale, self.rotate = config.scale, config.rotate
 
     def fixed(self, split: Split, count: int) -> LoadedBatch:
         """Return centre crops that stay the same during a run, and their small versions."""
@@ -65,4 +67,8 @@ class SuperResolutionImages(ImageDataset):
 
     def _add(self, sample: Sample, group: Group, number: int) -> None:
         super()._add(sample, group, number)
+        if self.rotate:
+            generator = torch.Generator().manual_seed(seed_of(self.config.seed, "rotate", number))
+            turns = int(torch.randint(4, (), generator=generator))
+            sample.images["b"] = sample.images["b"].rot90(turns, (1, 2)).contiguous()
         sample.images["a"] = shrink(sample.images["b"][None], self.scale)[0]
