@@ -8,10 +8,11 @@ import tifffile
 from PIL import Image
 from rich.console import Console
 
-from crossimage.config import Config
+from crossimage.config import Config, build
 from crossimage.data.data_report import print_report
 from crossimage.data.inspect import inspect
 from crossimage.labels import LabelledConfig
+from crossimage.methods.srgan import SRGANConfig
 
 
 @pytest.fixture
@@ -272,3 +273,11 @@ def test_random_zoom_is_said(data):
     assert "shrunk by random factors from 0.25 to 1" in " ".join(
         shown(inspect(str(data), config)).split()
     )
+
+
+def test_rotation_is_said(data):
+    config = build(SRGANConfig, {"rotate": True, "crop": 16})
+    printed = " ".join(
+        shown(inspect(str(data / "trainA"), config, layout="super_resolution")).split()
+    )
+    assert "turned by 0, 90, 180 or 270 degrees at random" in printed

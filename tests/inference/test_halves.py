@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from crossimage.data.images.pixels import ImageError
 from crossimage.inference.halves import HalfRule
 from crossimage.inference.translator import Translator
 from crossimage.methods.munit import MUNIT, MUNITConfig
@@ -191,3 +192,19 @@ def test_models_made_before_state_no_halves() -> None:
     before = replace(trained.config, halves=(), pair_aspect=0.0)
     trained.networks.config = before
     assert HalfRule(trained.networks, "a").part(32, 64) == ("whole", "")
+
+
+@pytest.mark.parametrize("size", [(64, 32), (48, 32), (65, 32)])
+def test_no_part_is_advised_where_none_can_be_chosen(size: tuple[int, int]) -> None:
+    networks = of_pairs().networks
+    told = []
+    for choosable in (True, False):
+        rule = HalfRule(networks, networks.letters[0], choosable=choosable)
+        try:
+            rule.apply(torch.zeros(3, size[1], size[0]), "a.png", is_file=True)
+            (sentence,) = rule.sentences()
+        except ImageError as error:
+            sentence = str(error)
+        told.append(sentence)
+    assert "--half" in told[0] and "--half" not in told[1]
+    assert told[0].startswith(told[1].removesuffix(" (a.png)"))

@@ -142,7 +142,7 @@ def _inputs(
     """Yield the graph's inputs for each image, at the size of training, with a style of its own."""
     networks, config = predictor.networks, predictor.config
     source = letter if len(networks.letters) == 1 else networks.other(letter)
-    half = HalfRule(networks, source)
+    half = HalfRule(networks, source, choosable=False)
     for number, path in enumerate(paths):
         (image,) = read_inputs(
             [path], predictor.channels(source), config.range_of(source), config.data_rules,

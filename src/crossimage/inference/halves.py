@@ -41,6 +41,7 @@ class HalfRule:
         given: The part of all inputs, whatever their shape; None: by the rule.
         reference: Whether the images are references, which are of the target domain: ``whole``
             applies to them too, and otherwise those of the shape of pairs are taken for such.
+        choosable: Whether users can give the part, which notes and errors then advise.
 
     Attributes:
         notes: What users should know about images, and the names of these.
@@ -56,6 +57,7 @@ class HalfRule:
         given: Half | None = None,
         *,
         reference: bool = False,
+        choosable: bool = True,
     ) -> None:
         if given is not None and given not in get_args(Half):
             raise ValueError(f"half must be left, right or whole, found {given!r}")
@@ -71,7 +73,7 @@ class HalfRule:
             self._half, self._aspect = "right" if given == "left" else "left", 2.0
         if reference and given != "whole":
             self._given = None
-        self._quiet = reference
+        self._quiet, self._choosable = reference, choosable
         # Nothing else tells such files from wide images, so this is no more than a note.
         self._may_be_pairs = networks.layout == "paired" and config.crop[0] == config.crop[1]
         self.notes: dict[str, dict[str, None]] = {}
@@ -84,22 +86,22 @@ class HalfRule:
             if self._may_be_pairs and not self._quiet and width == 2 * height:
                 return UsedHalf(
                     "whole",
-                    "twice as wide as high, like a side-by-side pair, but used whole; --half left "
-                    "or --half right uses one half",
+                    "twice as wide as high, like a side-by-side pair, but used whole"
+                    + self._advice("--half left or --half right uses one half"),
                 )
             return UsedHalf("whole")
         if has_shape_of(width, height, self._aspect):
             return UsedHalf(
                 self._half,
-                f"only the {self._half} half, {self._domain}, is used, as of side-by-side pairs; "
-                "--half whole uses all of it",
+                f"only the {self._half} half, {self._domain}, is used, as of side-by-side pairs"
+                + self._advice("--half whole uses all of it"),
             )
         if self._quiet or has_shape_of(2 * width, height, self._aspect):  # a single image
             return UsedHalf("whole")
         return UsedHalf(
             "whole",
             "used whole, not having the shape of the side-by-side pairs that the model was trained "
-            "on; --half left or --half right uses one half",
+            "on" + self._advice("--half left or --half right uses one half"),
         )
 
     def part_of(self, file: ImageFile) -> Half:
@@ -123,7 +125,7 @@ class HalfRule:
         if image.shape[-1] % 2:
             raise ImageError(
                 f"{name} is {image.shape[-1]} pixels wide, an odd number, so it has no two halves; "
-                "expected a side-by-side pair; --half whole uses all of it"
+                "expected a side-by-side pair" + self._advice("--half whole uses all of it")
             )
         return half_of(image, 0 if half == "left" else 1)
 
@@ -152,3 +154,6 @@ class HalfRule:
             f"{len(names)} {kind}{'' if len(names) == 1 else 's'}: {note} ({next(iter(names))})"
             for note, names in self.notes.items()
         ]
+
+    def _advice(self, advice: str) -> str:
+        return f"; {advice}" if self._choosable else ""

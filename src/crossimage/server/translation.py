@@ -198,7 +198,8 @@ def read_task(model: Predictor, request: TranslateRequest, choice: ChosenTarget 
         loaded = load_image(
             file, model.channels(letter), config.range_of(letter), config.data_rules
         )
-    original = read_original(file, loaded, model, HalfRule(networks, letter), request.size)
+    rule = HalfRule(networks, letter, choosable=False)
+    original = read_original(file, loaded, model, rule, request.size)
     x = original.loaded.values
     # without the values, which the networks take
     original = original._replace(loaded=original.loaded._replace(values=x[:0]))

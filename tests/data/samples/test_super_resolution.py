@@ -94,3 +94,31 @@ def test_too_many_small_images_stop_the_run(pictures: Path, tmp_path: Path) -> N
 def test_random_zoom_is_refused(pictures: Path) -> None:
     with pytest.raises(ValueError, match="smallest_zoom shrinks images, .*; set it to 1"):
         opened(pictures, smallest_zoom=0.5)
+
+
+def test_rotated_crops_come_in_all_eight_orientations(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "only.png")  # as large as the crop
+    images, image = opened(tmp_path, rotate=True), read_image(tmp_path / "only.png")
+    orientations = [
+        mirrored.rot90(turns, (1, 2)) for mirrored in (image, image.flip(2)) for turns in range(4)
+    ]
+    found = set()
+    for number in range(100):
+        x_b = images[number].images["b"]
+        found |= {i for i, turned in enumerate(orientations) if torch.equal(turned, x_b)}
+        torch.testing.assert_close(images[number].images["a"], shrink(x_b[None], 2)[0])
+    assert found == set(range(8))
+    assert torch.equal(images.fixed("train", 1).images["b"][0], image)
+
+
+def test_rotation_is_off_by_default_and_changes_no_other_draw(pictures: Path) -> None:
+    plain, rotated = opened(pictures), opened(pictures, rotate=True)
+    for number in range(8):
+        x, y = plain[number].images["b"], rotated[number].images["b"]
+        assert any(torch.equal(x.rot90(turns, (1, 2)), y) for turns in range(4))
+
+
+def test_rotation_needs_a_square_crop() -> None:
+    with pytest.raises(ValueError, match=r"rotate needs a square crop, found \(16, 32\); set crop"):
+        build(SRGANConfig, small("srgan", rotate=True, crop=(16, 32)))

@@ -173,7 +173,7 @@ def preview_image(model: Translator, image: Path, to: To | None, size: int | Non
     else:
         x = read_inputs(
             [str(image)], model.channels(letter), model.config.range_of(letter),
-            model.config.data_rules, half=HalfRule(networks, letter),
+            model.config.data_rules, half=HalfRule(networks, letter, choosable=False),
         ).batches[0]  # fmt: skip
         x = x if size is None else resize_shortest_side(x, size)
         shown = to_pil(model.fit_size(x)[0])
