@@ -75,7 +75,7 @@ def test_patterns_find_images_by_content_and_count_the_rest(tmp_path: Path) -> N
     names = [(source.folder / source.path.name).as_posix() for source in found.files]
     assert names == ["a/1", "a/1.tif", "b/deep/1.png"]
     assert describe(found.left_out) == (
-        "left out: 1 not an image (.md), 1 result of an earlier translation "
+        "left out: 1 not an image (.md), 1 image in the folder of the results "
         f"({tmp_path / 'in' / 'out'})"
     )
     assert results(tmp_path / "in" / "**", tmp_path / "out") == [

@@ -35,6 +35,7 @@ OUTSIDE_DOMAINS = (
 )  # fmt: skip
 TWICE = ("input given twice", "inputs given twice")
 RESULT = ("result of an earlier translation", "results of an earlier translation")
+IN_OUTPUT = ("image in the folder of the results", "images in the folder of the results")
 BY_PATH = (
     FURTHER, NO_ACCESS, CYCLE, BROKEN_LINK, SPECIAL, RUN, OTHER_SPLIT, NO_SPLIT,
     NO_DOMAIN, LOW_RESOLUTION, TWICE,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.formats import EXPECTED
 from crossimage.data.images.pixels import ImageError
-from crossimage.data.left_out import RESULT, TWICE, LeftOut, describe
+from crossimage.data.left_out import IN_OUTPUT, RESULT, TWICE, LeftOut, describe
 from crossimage.data.shards.find import find_members
 from crossimage.data.shards.index import find_member
 from crossimage.data.shards.names import names_shards
@@ -182,7 +182,7 @@ def _sources(
             for image, below in objects.images:
                 place = store_address(out) or ""
                 if is_in(place, address) and is_in(image, place):
-                    found.left_out.append(LeftOut(RESULT, place, str(image)))
+                    found.left_out.append(LeftOut(IN_OUTPUT, place, str(image)))
                 else:
                     yield InputFile(image, Path(below))
         elif not _is_local(given) and is_address(given):
@@ -255,7 +255,7 @@ def _matches(pattern: Path, out: Path, found: FoundInputs) -> Iterator[InputFile
         if path in folders:
             yield from _images_in(path, base, out, found)
         elif _is_output(path, base, out):
-            found.left_out.append(LeftOut(RESULT, str(out), str(path)))
+            found.left_out.append(LeftOut(IN_OUTPUT, str(out), str(path)))
         elif refused := judge(path):
             if not is_manifest(path.name):
                 found.left_out.append(refused)
@@ -284,7 +284,7 @@ def _images_in(folder: Path, base: Path, out: Path, found: FoundInputs) -> Itera
     ]
     for path in files.images:
         if _is_output(path, base, out):
-            found.left_out.append(LeftOut(RESULT, str(out), str(path)))
+            found.left_out.append(LeftOut(IN_OUTPUT, str(out), str(path)))
         else:
             yield InputFile(path, path.relative_to(base).parent)
 
