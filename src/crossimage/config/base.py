@@ -333,7 +333,7 @@ class SuperResolutionConfig(Config):
     Attributes:
         scale: Factor by which height and width grow.
         rotate: Turn training images by 0, 90, 180 or 270 degrees at random. With ``flip``, each
-            crop comes in all eight orientations, which few images need.
+            crop comes in all eight orientations, so that few images go further.
     """
 
     scale: Depth = 4
