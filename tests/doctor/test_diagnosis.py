@@ -145,6 +145,29 @@ def test_dark_photos_masks_and_drawings_are_no_label_maps(tmp_path: Path) -> Non
     assert not [w for w in diagnosed(tmp_path).warnings if w.command]
 
 
+@pytest.mark.parametrize(("suffix", "mode"), [("jpg", "L"), ("jpg", "RGB"), ("png", "RGB")])
+def test_label_maps_that_lost_their_numbers_are_nearly_black(
+    tmp_path: Path, suffix: str, mode: str
+) -> None:
+    data = label_maps(tmp_path / "streets")
+    for path in (data / "train/label").glob("*.png"):
+        with Image.open(path) as image:
+            numbers = image.convert(mode)
+        path.unlink()
+        numbers.save(path.with_suffix(f".{suffix}"))
+    assert "The images of label are nearly black" in warned(diagnosed(data, layout="paired"))
+
+
+def test_photos_at_night_with_lights_and_blank_images_are_not_nearly_black(tmp_path: Path) -> None:
+    domains(tmp_path, train=50)
+    for number in range(50):
+        night = np.asarray(smooth(number)) // 8
+        night[20:24, 20:24] = 255
+        save(tmp_path / "train/cats" / f"cats{number}.png", Image.fromarray(night))
+        save(tmp_path / "train/dogs" / f"dogs{number}.png", Image.new("RGB", (48, 48)))
+    assert "nearly black" not in warned(diagnosed(tmp_path))
+
+
 def test_twelve_bits_in_sixteen_are_nearly_black_and_the_advice_helps(tmp_path: Path) -> None:
     domains(tmp_path, train=50)
     for number in range(50):

@@ -43,6 +43,10 @@ class Tone:
         """The mean colour in the notation of CSS."""
         return "#" + "".join(f"{round(part):02x}" for part in self.mean)
 
+    def share_below(self, lightness: int) -> float:
+        """Return the fraction of the pixels below a lightness, a multiple of 256 / BINS."""
+        return sum(self.histogram[: lightness * BINS // 256])
+
 
 @dataclass(frozen=True)
 class Appearance:

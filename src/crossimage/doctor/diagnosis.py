@@ -20,6 +20,7 @@ from crossimage.utils.texts.counts import counted, verb
 
 _FEW = 50  # training images of a domain
 _SMALL_PART = 8  # one part in so many of the range of 16 bits
+_NEARLY_ALL = 0.999  # of the pixels
 _NAMED = 3
 
 
@@ -123,7 +124,8 @@ def diagnose(report: DataReport, appearances: Appearances, *, sized: bool = True
         _duplicates(diagnosis, domain, appearances)
     diagnosis.alike.sort(key=lambda pair: pair.splits[0] == pair.splits[1])
     diagnosis.warnings += [
-        *_leaks(diagnosis), *_label_maps(diagnosis, domains), *_values(report, images),
+        *_leaks(diagnosis), *_label_maps(diagnosis, domains), *_dark(diagnosis),
+        *_values(report, images),
         *_broken_and_blank(report.splits), *_sizes(report.splits, sized),
         *_copies(diagnosis, domains), *_shared(images, appearances),
         *_opacity(domains, appearances, images),
@@ -280,6 +282,22 @@ def _palette(folder: Path, numbers: set[int]) -> str | None:
     if "cityscapes" in name and high <= 33:
         return "cityscapes_train" if high <= 18 else "cityscapes"
     return None
+
+
+def _dark(diagnosis: Diagnosis) -> list[DataWarning]:
+    """Warn of nearly black training images of 8 bits, such as class numbers stored as JPEG."""
+    deep = {s.domain for s in diagnosis.report.splits if s.split == "train" and s.limits}
+    return [
+        DataWarning(
+            f"The images of {colours.domain} are nearly black: hardly a pixel is lighter than "
+            f"{DARK} of 255. If they are label maps of class numbers, store these without loss, as "
+            "PNG with one channel (JPEG changes them), and give each class its colour with "
+            "`crossimage data make labels`."
+        )
+        for colours in diagnosis.colours
+        if colours.split == "train" and colours.domain not in deep and not colours.numbers
+        if colours.tone.contrast and colours.tone.share_below(DARK) > _NEARLY_ALL
+    ]
 
 
 def _values(report: DataReport, images: ImageDataset) -> list[DataWarning]:
