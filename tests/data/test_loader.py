@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from crossimage.config import Config
 from crossimage.data import loader as batches
@@ -56,6 +57,14 @@ def test_loader_processes_change_nothing(unequal, workers):
     expected = list(islice(load_batches(data, alone, start=0), 8))
     assert same(list(islice(load_batches(data, config, start=0), 8)), expected)
     assert same(list(islice(load_batches(data, config, start=5), 3)), expected[5:])
+
+
+def test_more_loader_processes_than_cores_are_no_reason_to_warn(unequal, monkeypatch):
+    monkeypatch.setattr(torch._utils, "cpu_count", lambda: 1)
+    config = Config(crop=(8, 8), resize=12, workers=2)
+    next(load_batches(dataset(unequal, config), config, start=0))  # warnings are errors in tests
+    with pytest.warns(UserWarning, match="DataLoader will create"):  # else the test shows nothing
+        iter(DataLoader([1], num_workers=2))
 
 
 def test_the_loader_leaves_the_random_state_alone(unequal):

@@ -7,6 +7,7 @@ import multiprocessing.connection
 import os
 import signal
 import threading
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -116,18 +117,21 @@ def load_batches(
         """Start loading after a number of micro-batches."""
         steps, within = divmod(delivered, config.accumulate)
         sampler = StepSampler(config.samples, config.accumulate, rank, world, start + steps)
-        batches: DataLoader[Sample] = DataLoader(
-            dataset,
-            batch_sampler=_Later(sampler, within),
-            num_workers=config.workers,
-            collate_fn=collate,
-            pin_memory=pin,
-            worker_init_fn=partial(_start_worker, os.getpid(), files) if files else None,
-            # a separate generator leaves the run's random state untouched
-            generator=torch.Generator(),
-        )
-        with _stop_requests_held(), _sigchld_restored():
-            return iter(batches)
+        with warnings.catch_warnings():
+            # workers also wait for disks and networks, so they may outnumber the cores
+            warnings.filterwarnings("ignore", "This DataLoader will create")
+            batches: DataLoader[Sample] = DataLoader(
+                dataset,
+                batch_sampler=_Later(sampler, within),
+                num_workers=config.workers,
+                collate_fn=collate,
+                pin_memory=pin,
+                worker_init_fn=partial(_start_worker, os.getpid(), files) if files else None,
+                # a separate generator leaves the run's random state untouched
+                generator=torch.Generator(),
+            )
+            with _stop_requests_held(), _sigchld_restored():
+                return iter(batches)
 
     if files is None:
         return begin(0)
