@@ -50,7 +50,9 @@ def test_versions_hardware_and_command_are_recorded(monkeypatch: pytest.MonkeyPa
 def test_the_commit_of_a_checkout_is_recorded(checkout: Path) -> None:
     commit = git(checkout, "rev-parse", "HEAD")
     assert state() == {"commit": commit, "changed": False}
-    (checkout / "new.txt").touch()
+    (checkout / "notes.txt").touch()
+    assert state() == {"commit": commit, "changed": False}
+    (checkout / "src" / "new.py").touch()
     assert state() == {"commit": commit, "changed": True}
 
 

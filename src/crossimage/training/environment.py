@@ -42,7 +42,7 @@ def environment(data: str | dict[str, list[str]], fabric: Fabric) -> dict[str, A
 
 
 def _git_state() -> dict[str, Any] | None:
-    """Return the commit of the running source; None unless it is a checkout."""
+    """Return the commit of the running source, and whether it has changed; None elsewhere."""
     repository = Path(__file__).resolve().parents[3]  # of src/crossimage/training/environment.py
 
     def git(*words: str) -> str:
@@ -53,6 +53,7 @@ def _git_state() -> dict[str, Any] | None:
     try:
         if Path(git("rev-parse", "--show-toplevel")) != repository:
             return None  # installed into the folder of another project
-        return {"commit": git("rev-parse", "HEAD"), "changed": bool(git("status", "--porcelain"))}
+        changed = git("status", "--porcelain", "--", "src")  # nothing else runs
+        return {"commit": git("rev-parse", "HEAD"), "changed": bool(changed)}
     except (OSError, subprocess.CalledProcessError):
         return None
