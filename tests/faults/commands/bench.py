@@ -99,10 +99,14 @@ class Bench:
             return f"run again: exit code {code}: {said[-300:]}"
         return "run again: a traceback is printed" if "Traceback" in said else ""
 
+    def complete(self, name: str, place: Path) -> bool:
+        """Return whether a command's results are there, as of an undisturbed run."""
+        there = {key: one for key, one in results(place).items() if ".parts/" not in key}
+        return there == self.whole[name]
+
     def again(self, name: str, place: Path) -> str:
         """Run a command again after a fault; return how its results differ, and what is left."""
-        there = {key: one for key, one in results(place).items() if ".parts/" not in key}
-        complete = there == self.whole[name]
+        complete = self.complete(name, place)
         problem = self.finish(name, place)
         if problem and not complete:  # some commands replace nothing that is complete
             return problem
