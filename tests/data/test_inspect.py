@@ -280,4 +280,4 @@ def test_rotation_is_said(data):
     printed = " ".join(
         shown(inspect(str(data / "trainA"), config, layout="super_resolution")).split()
     )
-    assert "turned by 0, 90, 180 or 270 degrees at random" in printed
+    assert "rotated by 0, 90, 180 or 270 degrees at random" in printed

@@ -332,7 +332,7 @@ class SuperResolutionConfig(Config):
 
     Attributes:
         scale: Factor by which height and width grow.
-        rotate: Turn training images by 0, 90, 180 or 270 degrees at random. With ``flip``, each
+        rotate: Rotate training images by 0, 90, 180 or 270 degrees at random. With ``flip``, each
             crop comes in all eight orientations, so that few images go further.
     """
 
@@ -340,7 +340,7 @@ class SuperResolutionConfig(Config):
     rotate: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse crops that cannot be turned."""
+        """Refuse crops that cannot be rotated."""
         super().__post_init__()
         if self.rotate and self.crop[0] != self.crop[1]:
             raise ValueError(

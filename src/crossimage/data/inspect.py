@@ -233,7 +233,7 @@ def _describe_preparation(images: ImageDataset, layout: Layout, *, chosen: bool)
     unless = "" if chosen else "Unless a recipe says otherwise, training"
     plan = [f"{unless or 'Training'} would {resize}crop {width} x {height} px at random{flip}."]
     if isinstance(config, SuperResolutionConfig) and config.rotate:
-        plan.append("The crops would be turned by 0, 90, 180 or 270 degrees at random.")
+        plan.append("The crops would be rotated by 0, 90, 180 or 270 degrees at random.")
     if config.resized_crop:
         low, high = (round(100 * share) for share in config.resized_crop_scale)
         plan.append(

@@ -94,8 +94,11 @@ def stopped(bench: Bench) -> Trial:
         problem = f"still running after {bench.patience(name):.0f} s"
     elif hit:
         lines = [line for line in said.splitlines() if line.startswith("crossimage: ")]
-        if code == -number and (not said or bench.complete(name, place)):
-            hit = False  # it did not listen yet, or no longer, as Python was ending
+        if code == -number and not said:
+            hit = False  # it did not listen yet
+        elif code == -number and bench.complete(name, place):
+            hit = False  # its work was done, and Python was ending
+            problem = bench.leftovers(place)
         elif code != 128 + number:
             problem = f"exit code {code}: {said[-300:]}"
         elif "Traceback" in said or "Exception ignored" in said:

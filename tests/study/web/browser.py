@@ -90,10 +90,8 @@ return found;
 def faults(browser: webdriver.Chrome) -> list[str]:
     """Return what is wrong with a page for its readers, nothing if all is well.
 
-    Images that are loaded lazily, after the page, get 20 seconds.
-
     Text has a contrast of 4.5 or more, all images are loaded and have a text, and the page is not
-    wider than the screen.
+    wider than the screen. Images that are loaded lazily, after the page, get 20 seconds.
     """
     with suppress(TimeoutException):
         WebDriverWait(browser, 20).until(lambda b: b.execute_script(LOADED))

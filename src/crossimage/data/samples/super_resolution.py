@@ -38,7 +38,7 @@ class SuperResolutionImages(ImageDataset):
 
     Args:
         domains: The images: the same files twice, for small and for large images.
-        config: Seed, channels, scale, and how images are cropped, flipped and turned.
+        config: Seed, channels, scale, and how images are cropped, flipped and rotated.
 
     Raises:
         ValueError: ``config.channels`` does not hold two numbers, or images would be resized.
