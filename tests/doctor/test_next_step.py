@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from crossimage.data.data_report import DataReport
-from crossimage.doctor.diagnosis import DataWarning, Diagnosis
+from crossimage.doctor.data_warnings import DataWarning
+from crossimage.doctor.diagnosis import Diagnosis
 from crossimage.doctor.measure import Estimate
 from crossimage.doctor.next_step import find_next_step
 from crossimage.doctor.suitable_recipes import SuitableRecipe

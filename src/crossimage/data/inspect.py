@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from crossimage.config import Companion, Config, DataRules, Layout, SuperResolutionConfig
+from crossimage.config import Companion, Config, DataRules, Layout
 from crossimage.data.build import build_dataset, find_source
 from crossimage.data.data_report import DataReport, SplitReport
 from crossimage.data.images.files import verify
@@ -232,7 +232,7 @@ def _describe_preparation(images: ImageDataset, layout: Layout, *, chosen: bool)
     flip = ", mirroring half of the images" if config.flip else ""
     unless = "" if chosen else "Unless a recipe says otherwise, training"
     plan = [f"{unless or 'Training'} would {resize}crop {width} x {height} px at random{flip}."]
-    if isinstance(config, SuperResolutionConfig) and config.rotate:
+    if images.rotates:
         plan.append("The crops would be rotated by 0, 90, 180 or 270 degrees at random.")
     if config.resized_crop:
         low, high = (round(100 * share) for share in config.resized_crop_scale)

@@ -10,7 +10,8 @@ import torch
 from crossimage.data.images.class_ids import MANY
 from crossimage.data.images.files import read_image
 from crossimage.data.make.made import beside, combining, command
-from crossimage.doctor.diagnosis import DataWarning, Diagnosis, dividing_command
+from crossimage.doctor.data_warnings import DataWarning, dividing_command
+from crossimage.doctor.diagnosis import Diagnosis
 
 _LOOKED_AT = 8  # images
 _TINY = 64  # pixels of a side, as of digits and of the clothes of Fashion-MNIST

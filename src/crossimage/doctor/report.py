@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from crossimage._version import __version__
-from crossimage.doctor.diagnosis import Diagnosis, NearDuplicatePair
+from crossimage.doctor.diagnosis import Diagnosis
 from crossimage.doctor.examination import Examination
+from crossimage.doctor.findings import NearDuplicatePair
 from crossimage.doctor.measure import LIMIT, Estimate
 from crossimage.doctor.previews import file_preview, sample_previews
 from crossimage.training.schedule.durations import roughly

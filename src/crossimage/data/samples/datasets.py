@@ -60,6 +60,9 @@ class ImageDataset(NumberedSamples):
     draws_evenly: bool = False
     """Whether classes are drawn evenly, in place of every image once per epoch."""
 
+    rotates: bool = False
+    """Whether training crops are rotated by random quarter turns."""
+
     def __init__(
         self,
         domains: Sequence[Domain],

@@ -57,7 +57,7 @@ class SuperResolutionImages(ImageDataset):
                 "smallest_zoom shrinks images, which super-resolution does not; set it to 1"
             )
         super().__init__(domains, config, [(0, 1)])
-        self.scale, self.rotate = config.scale, config.rotate
+        self.scale, self.rotates = config.scale, config.rotate
 
     def fixed(self, split: Split, count: int) -> LoadedBatch:
         """Return centre crops that stay the same during a run, and their small versions."""
@@ -67,7 +67,7 @@ class SuperResolutionImages(ImageDataset):
 
     def _add(self, sample: Sample, group: Group, number: int) -> None:
         super()._add(sample, group, number)
-        if self.rotate:
+        if self.rotates:
             generator = torch.Generator().manual_seed(seed_of(self.config.seed, "rotate", number))
             turns = int(torch.randint(4, (), generator=generator))
             sample.images["b"] = sample.images["b"].rot90(turns, (1, 2)).contiguous()
