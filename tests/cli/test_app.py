@@ -270,6 +270,8 @@ def test_empty_paths_are_not_the_working_folder(
         (MemoryError(), ("out of memory", "batch_size, crop or resize")),
         (torch.OutOfMemoryError("CUDA out of memory. Tried"), ("out of GPU memory", "crop")),
         (RuntimeError("MPS backend out of memory (MPS allocated: 9 GB"), ("of GPU memory", "crop")),
+        (RuntimeError("CUDA error: out of memory"), ("out of GPU memory", "crop")),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried"), ("out of memory",)),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you"), ("out of memory",)),
         (
             RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "),

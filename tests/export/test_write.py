@@ -79,6 +79,7 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("cyclegan", {}, {"to": "nosuch"}, "has no domain 'nosuch'"),
     ("cut", {}, {"to": "a"}, "translates only to b"),
     ("cyclegan", {"dropout": 0.5, "test_mode": "train"}, {}, "add test_mode=eval, which drops"),
+    ("cut", {"dropout": 0.5, "test_mode": "train"}, {}, "add test_mode=eval, which drops"),
     ("sincut", {}, {}, "draws random numbers .* train it without"),
     ("sketchygan", {"test_statistics": "batch"}, {}, "add test_statistics=running"),
 ]

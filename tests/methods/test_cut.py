@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from crossimage.checkpoints.load import change_settings
 from crossimage.config import build
 from crossimage.losses import patch_nce
 from crossimage.methods.base import Batch, Noise, Update
@@ -164,6 +165,22 @@ def test_what_the_networks_cannot_have_is_refused(changes: dict, message: str) -
     with pytest.raises(ValueError) as error:
         cut(**changes)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_dropout_goes_on_at_test_where_the_config_says_so(mode: str) -> None:
+    method = cut(dropout=0.5, test_mode=mode).eval()
+    x = batch(method).images["a"]
+    assert method.stochastic is (mode == "train")
+    assert torch.equal(method.translate(x, "b"), method.translate(x, "b")) is not method.stochastic
+
+
+def test_dropout_at_test_can_be_changed_after_training() -> None:
+    method = cut(dropout=0.5, test_mode="train").eval()
+    change_settings(method, {"test_mode": "eval"}, "the command")
+    x = batch(method).images["a"]
+    assert not method.stochastic
+    assert torch.equal(method.translate(x, "b"), method.translate(x, "b"))
 
 
 def test_translation_goes_one_way() -> None:

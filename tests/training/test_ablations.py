@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from crossimage.config import build
-from crossimage.methods import METHODS
+from crossimage.methods import METHODS, find_method
 from crossimage.recipes import resolve
 from crossimage.training.ablations import (
     Variant,
@@ -99,8 +99,24 @@ def test_settings_for_all_win_over_those_of_a_variant(
     overrides = {"steps": 7, "weights": {"style": 2}}
     for variant in variants:
         train_variant(variant, "D", tmp_path, overrides, Listener())
-    settings = {"weights": {"image": 0, "style": 2}, "steps": 7}
+    settings = {"weights": {"image": 0, "style": 2}, "steps": 7, "epochs": 0}
     assert calls == [
         ("munit", "D", tmp_path / "one", settings),
-        ("unit", "D", tmp_path / "two", overrides),
+        ("unit", "D", tmp_path / "two", overrides | {"epochs": 0}),
     ]
+
+
+def test_of_two_lengths_that_of_all_applies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[Any] = []
+    monkeypatch.setattr(
+        "crossimage.training.run.run_training",
+        lambda recipe, data, out, settings, **_: calls.append(settings),
+    )
+    variant = Variant("Sketches", "sketch_to_photo", {"shape_epochs": 5, "decay_epochs": 2})
+    overrides = {"shape_steps": 100, "decay_steps": 50}
+    train_variant(variant, "D", tmp_path, overrides, Listener())
+    config = build(find_method("sketch_to_photo").Config, *calls, source="the variant")
+    assert (config.shape_steps, config.shape_epochs) == (100, 0)
+    assert (config.decay_steps, config.decay_epochs) == (50, 0)

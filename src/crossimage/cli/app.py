@@ -30,7 +30,7 @@ from crossimage.cli.train import recipes, run_train, train
 from crossimage.cli.translate import ledger, sample, translate
 from crossimage.cli.video import video
 from crossimage.data.images.checks.limit import max_pixels_kept
-from crossimage.utils.memory import keep_memory
+from crossimage.utils.memory import is_out_of_memory, keep_memory
 from crossimage.utils.rank import is_first_process
 from crossimage.utils.reading import failed_read
 from crossimage.utils.signals import Stop, raising_stops
@@ -69,6 +69,7 @@ _MEMORY_REMEDIES = {
     "sample": "use a smaller --batch-size",
     "video": "use a smaller --batch-size or --size",
 }
+_GPU_MEMORY = re.compile(r"(CUDA|HIP|MPS|XPU)\b.* out of memory")
 
 COMMANDS["completion"] = completer(app)
 for _name, _command in COMMANDS.items():
@@ -185,11 +186,10 @@ def _sentence(error: Exception, arguments: list[str]) -> str | None:
     remedy = _MEMORY_REMEDIES.get("".join(arguments[:1]), "close other programs")
     if arguments[:1] == ["train"] and isinstance(error, MemoryError | RuntimeError):
         remedy = _with_less(arguments) or remedy
-    if isinstance(error, MemoryError) or "can't allocate memory" in text:
-        return f"out of memory; {remedy}"
-    if type(error).__name__ == "OutOfMemoryError" or text.startswith("MPS backend out of memory"):
-        # PyTorch's class, which may not be imported
-        return f"out of GPU memory; {remedy}"
+    # PyTorch's class, which may not be imported
+    on_gpu = type(error).__name__ == "OutOfMemoryError" or _GPU_MEMORY.match(text)
+    if on_gpu or is_out_of_memory(error):
+        return f"out of {'GPU ' if on_gpu else ''}memory; {remedy}"
     if type(error).__name__ == "LostProcessError":  # of training, which may not be imported
         return text
     if (lacking := _lacking_on_mps(error, arguments)) is not None:

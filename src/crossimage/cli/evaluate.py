@@ -14,14 +14,13 @@ import tyro
 from tyro.conf import Positional
 
 from crossimage.cli.arguments import (
-    NUMBERS,
     Changes,
     MaxPixels,
     Threads,
     limit_pixels,
     use_threads,
 )
-from crossimage.cli.commands import with_plain_help
+from crossimage.cli.commands import parse
 from crossimage.cli.early import check_counts, check_data, check_early, check_paths
 from crossimage.cli.overrides import collect_settings, parse_overrides
 from crossimage.evaluation.metrics import METRICS
@@ -362,17 +361,16 @@ def main(arguments: list[str]) -> int:
     """Run ``crossimage evaluate`` with these arguments and return the exit status."""
     command = COMMANDS.get(arguments[0]) if arguments else None
     name, rest = (arguments[0], arguments[1:]) if command else ("", arguments)
-    parse = partial(
-        tyro.cli,
-        with_plain_help(command or evaluate),
-        prog=f"crossimage evaluate {name}".rstrip(),
-        args=(rest if command else collect_settings(rest)) or ["--help"],
+    run = partial(
+        parse,
+        command or evaluate,
+        f"crossimage evaluate {name}".rstrip(),
+        (rest if command else collect_settings(rest)) or ["--help"],
         config=(tyro.conf.FlagCreatePairsOff,),
-        registry=NUMBERS,
     )
     if command is ablate:
-        known, settings = parse(return_unknown_args=True)
+        known, settings = run(return_unknown_args=True)
         _ablate(**known, settings=settings)
     else:
-        parse()
+        run()
     return 0

@@ -10,13 +10,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from torch import Tensor
 
 from crossimage.config import DataRules
 from crossimage.data.images.arrays import from_array, from_pil, to_array, to_pil
-from crossimage.data.images.encoded import EncodedImage
+from crossimage.data.images.encoded import EncodedImage, ImageFile
 from crossimage.data.images.files import read_image
 from crossimage.data.images.label_maps import read_label_map
 from crossimage.data.shards.index import find_member
@@ -169,7 +169,7 @@ def read_inputs(
     if not images:
         raise ValueError("the list of images is empty; expected at least one")
     if classes:
-        batches = [_read_label_map(image, channels, classes)[None] for image in images]
+        batches = [read_label_map(_opened(image), channels, classes)[None] for image in images]
     else:
         batches = [_read(image, channels, value_range, rules)[None] for image in images]
     if half:
@@ -219,52 +219,46 @@ def fit_codes(codes: Codes, count: int, length: int, name: str) -> Tensor:
 
 
 def _read(
-    image: object, channels: int, value_range: tuple[float, float] | None, rules: DataRules
+    given: object, channels: int, value_range: tuple[float, float] | None, rules: DataRules
 ) -> Tensor:
     """Read one image as a float32 tensor (C, H, W) in [-1, 1]."""
+    image = _opened(given)
     if isinstance(image, np.ndarray):
         return from_array(check_array(image, channels), channels)
     if isinstance(image, Image.Image):
-        if not image.width or not image.height:
-            size = f"{image.width}x{image.height}"
-            raise ValueError(f"expected at least one pixel, found an image of {size}")
         return from_pil(image, channels, value_range, rules)
-    if isinstance(image, bytes | bytearray):
-        if not image:
+    return read_image(image, channels, value_range, rules)
+
+
+def _opened(given: object) -> ImageFile | Image.Image | NDArray[Any]:
+    """Return one of a user's images as what readers accept; addresses are downloaded."""
+    if isinstance(given, np.ndarray | EncodedImage):
+        return given
+    if isinstance(given, Image.Image):
+        if not given.width or not given.height:
+            size = f"{given.width}x{given.height}"
+            raise ValueError(f"expected at least one pixel, found an image of {size}")
+        return given
+    if isinstance(given, bytes | bytearray):
+        if not given:
             raise ValueError("expected the bytes of an encoded image, found none")
-        return read_image(EncodedImage(bytes(image)), channels, value_range, rules)
-    if hasattr(image, "read"):
-        return read_image(read_file(image), channels, value_range, rules)
-    if isinstance(image, EncodedImage):
-        return read_image(image, channels, value_range, rules)
-    if is_address(image):
+        return EncodedImage(bytes(given))
+    if hasattr(given, "read"):
+        return read_file(given)
+    if is_address(given):
         file = io.BytesIO()
-        download(str(image), file)
-        name = without_secrets(str(image))
-        return read_image(EncodedImage(file.getvalue(), name), channels, value_range, rules)
-    if not isinstance(image, str | Path):
-        hint = "; stack tensors into one (N, C, H, W)" if isinstance(image, Tensor) else ""
-        raise ValueError(f"expected a list of {_KINDS}, found {type(image).__name__}{hint}")
-    path = as_path(image, "the path of an image")
+        download(str(given), file)
+        return EncodedImage(file.getvalue(), without_secrets(str(given)))
+    if not isinstance(given, str | Path):
+        hint = "; stack tensors into one (N, C, H, W)" if isinstance(given, Tensor) else ""
+        raise ValueError(f"expected a list of {_KINDS}, found {type(given).__name__}{hint}")
+    path = as_path(given, "the path of an image")
     if path.is_dir():
         raise ValueError(f"{path} is a folder, expected an image; translate_files takes folders")
     found = path if path.is_file() else find_member(path)
     if found is None:
         raise FileNotFoundError(f"there is no image {path}{near_path_hint(path)}")
-    return read_image(found, channels, value_range, rules)
-
-
-def _read_label_map(image: object, channels: int, classes: int) -> Tensor:
-    """Read one label map as a float32 tensor (C, H, W) of 0 and 1."""
-    if isinstance(image, bytes | bytearray):
-        image = EncodedImage(bytes(image))
-    elif isinstance(image, str | Path) and not is_address(image):
-        image = as_path(image, "the path of an image")
-    elif hasattr(image, "read"):
-        image = read_file(image)
-    if not isinstance(image, np.ndarray | Image.Image | EncodedImage | Path):
-        raise ValueError(f"expected a label map as a file, an image or an array, found {image!r}")
-    return read_label_map(image, channels, classes)
+    return found
 
 
 def read_file(file: Any) -> EncodedImage:

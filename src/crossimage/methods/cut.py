@@ -149,25 +149,29 @@ class CUT(Method):
     config: CUTConfig
     player_order = ("discriminators", "generators", "heads")
     targets = ("b",)
+    test_settings = ("test_mode",)
     multiple, min_size = 4, 8
 
     def __init__(self, config: CUTConfig, *, training: bool = True) -> None:
         super().__init__(config)
         c = config
-        self.stochastic = c.dropout > 0 and c.test_mode == "train"
         channels = self.channels["b"]
         self.generators = ResnetGenerator(
             channels, channels, c.width, c.residual_blocks, norm=c.norm, dropout=c.dropout,
             antialias=c.antialias, upsampling=c.upsampling,
         )  # fmt: skip
         initialise(self.generators, "xavier")
-        set_test_mode(self.generators, c.test_mode)
+        self.apply_test_settings()
         if training:
             D = c.discriminator.build(channels, antialias=c.antialias)
             self.discriminators = nn.ModuleDict({"b": D})
             initialise(self.discriminators, "xavier")
             self.heads = PatchHeads(self._widths(), c.head_width)
             initialise(self.heads, "xavier")
+
+    def apply_test_settings(self) -> None:
+        """Let the layers follow ``test_mode``."""
+        self.stochastic = set_test_mode(self.generators, self.config.test_mode)
 
     def _widths(self) -> list[int]:
         """Return the channels of the maps that are contrasted."""

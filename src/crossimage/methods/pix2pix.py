@@ -43,7 +43,7 @@ from crossimage.methods.settings import PatchShape, Schedule256, check_images
 from crossimage.networks.color_spaces import lab_to_rgb, rgb_to_lab
 from crossimage.networks.discriminators import score_real_and_fake
 from crossimage.networks.generators import ResnetGenerator, Upsampling
-from crossimage.networks.layers.blocks import Dropout, NormName, TestMode, initialise, set_test_mode
+from crossimage.networks.layers.blocks import NormName, TestMode, initialise, set_test_mode
 from crossimage.networks.unet import UNet
 from crossimage.utils.contact_sheet import Panel
 
@@ -184,9 +184,7 @@ class Pix2Pix(Method):
 
     def apply_test_settings(self) -> None:
         """Let the layers follow ``test_mode``."""
-        drops = any(isinstance(layer, Dropout) for layer in self.generators.modules())
-        self.stochastic = drops and self.config.test_mode == "train"
-        set_test_mode(self, self.config.test_mode)
+        self.stochastic = set_test_mode(self, self.config.test_mode)
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         """Move the discriminator, then the generator, on the same translations."""

@@ -179,8 +179,7 @@ class UNIT(Method):
 
     def apply_test_settings(self) -> None:
         """Let the layers follow ``test_mode``."""
-        self.stochastic = self.config.dropout > 0 and self.config.test_mode == "train"
-        set_test_mode(self.generators, self.config.test_mode)
+        self.stochastic = set_test_mode(self.generators, self.config.test_mode)
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         """Move the discriminators, then the generators, on the same translations."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from crossimage.config import build
+from crossimage.config import build, merged
 from crossimage.data.sources.domains.data_set import DataSet
 from crossimage.recipes import resolve
 from crossimage.training.listener import Listener
@@ -123,7 +123,7 @@ def check_variants(variants: Sequence[Variant], overrides: Mapping[str, Any]) ->
     for variant in variants:
         method, settings = resolve(variant.recipe)
         config = find_method(method, variant.recipe).Config
-        build(config, settings, _merged(variant.settings, overrides), source=variant.origin)
+        build(config, settings, merged(variant.settings, overrides), source=variant.origin)
 
 
 def train_variant(
@@ -150,24 +150,10 @@ def train_variant(
     """
     from crossimage.training.run import run_training  # which imports PyTorch
 
-    settings = _merged(variant.settings, overrides)
+    settings = merged(variant.settings, overrides)
     return run_training(
         variant.recipe, data, out / variant.folder, settings, validator=validator, listener=listener
     )
-
-
-def _merged(settings: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge a variant's settings with the shared ones, which win."""
-    merged = dict(settings)
-    for lengths in (("steps", "epochs"), ("decay_steps", "decay_epochs")):
-        if set(lengths) & set(overrides):
-            merged = {key: value for key, value in merged.items() if key not in lengths}
-    for key, value in overrides.items():
-        own = merged.get(key)
-        if isinstance(own, Mapping) and isinstance(value, Mapping):
-            value = {**own, **value}
-        merged[key] = value
-    return merged
 
 
 def _built_in() -> dict[str, Path]:

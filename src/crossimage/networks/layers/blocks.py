@@ -75,11 +75,16 @@ class Dropout(nn.Module):
         return F.dropout(x, self.p, training=self.training or self.test_mode == "train")
 
 
-def set_test_mode(module: nn.Module, mode: TestMode) -> None:
-    """Set how batch norms and dropouts in a network behave in evaluation mode."""
-    for layer in module.modules():
-        if isinstance(layer, BatchNorm | Dropout):
-            layer.test_mode = mode
+def set_test_mode(module: nn.Module, mode: TestMode) -> bool:
+    """Set how batch norms and dropouts in a network behave in evaluation mode.
+
+    Returns:
+        Whether it drops values in evaluation mode, so that equal inputs have different outputs.
+    """
+    layers = [layer for layer in module.modules() if isinstance(layer, BatchNorm | Dropout)]
+    for layer in layers:
+        layer.test_mode = mode
+    return mode == "train" and any(isinstance(layer, Dropout) for layer in layers)
 
 
 def norm_layer(name: NormName, channels: int) -> nn.Module:
