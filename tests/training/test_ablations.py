@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from crossimage.config import build
-from crossimage.methods import METHODS, find_method
+from crossimage.methods import METHODS
 from crossimage.recipes import resolve
 from crossimage.training.ablations import (
     Variant,
@@ -117,6 +117,6 @@ def test_of_two_lengths_that_of_all_applies(
     variant = Variant("Sketches", "sketch_to_photo", {"shape_epochs": 5, "decay_epochs": 2})
     overrides = {"shape_steps": 100, "decay_steps": 50}
     train_variant(variant, "D", tmp_path, overrides, Listener())
-    config = build(find_method("sketch_to_photo").Config, *calls, source="the variant")
+    config = build(METHODS["sketch_to_photo"].Config, *calls, source="the variant")
     assert (config.shape_steps, config.shape_epochs) == (100, 0)
     assert (config.decay_steps, config.decay_epochs) == (50, 0)

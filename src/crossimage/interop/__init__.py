@@ -29,7 +29,7 @@ from crossimage.interop import (
 )
 from crossimage.interop.arrangement import arrange, note_left_out, other_order, parts_of
 from crossimage.interop.checkpoint_files import Contents, read_checkpoint
-from crossimage.interop.file_names import ForeignRun, check_names, find_run, options_beside
+from crossimage.interop.file_names import check_names
 from crossimage.interop.junyanz_options import read_options
 from crossimage.interop.mapping import (
     CheckpointFile,
@@ -38,6 +38,7 @@ from crossimage.interop.mapping import (
     check_finite,
     nest,
 )
+from crossimage.interop.run_folder import ForeignRun, find_run, options_beside
 from crossimage.utils.names import did_you_mean
 from crossimage.utils.paths import as_path, check_not_special
 from crossimage.utils.seeds import OwnRandomNumbers

@@ -25,6 +25,7 @@ from crossimage.interop.mapping import (
     load_weights,
     networks_of,
     note_shapes,
+    split_names,
 )
 from crossimage.interop.networks import refuse_config
 from crossimage.methods.stargan_v2 import AFHQ, StarGANv2, StarGANv2Config
@@ -133,7 +134,7 @@ def _domains(
     """Return the names of the domains, and a note of where they come from."""
     published = ",".join(_PUBLISHED.get(count, ()))
     text = options.get("domains", published)
-    names = [name.strip() for name in text.split(",") if name.strip()]
+    names = split_names(text)
     if len(set(names)) != count:
         raise ValueError(
             f"{source.path} has {count} domains, and {len(set(names)) or 'no'} different names "

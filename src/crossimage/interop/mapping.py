@@ -234,6 +234,20 @@ def choose_settings(
     return values, notes
 
 
+def split_names(text: str) -> list[str]:
+    """Return the names in an option such as ``domains=A,B``."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def note_foreign_discriminator(source: CheckpointFile) -> str:
+    """Leave out a discriminator of another shape than ours, and return a note on it."""
+    source.ignore(lambda _: True)
+    return (
+        f"{source.path.name}: left out, because it is a discriminator of another shape than "
+        "those of crossimage; only training would need it, and starts with a new one"
+    )
+
+
 def note_shapes(values: Mapping[str, Any]) -> str:
     """Return a note of the settings that the shapes of the tensors determine."""
     return "from the tensors: " + ", ".join(f"{key}={value}" for key, value in values.items())

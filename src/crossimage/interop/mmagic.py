@@ -196,11 +196,6 @@ def _unbiased(source: CheckpointFile, names: dict[str, str]) -> list[str]:
     return [ours for ours, theirs in convs.items() if f"{theirs}.bias" not in source]
 
 
-def split_domains(text: str) -> list[str]:
-    """Return the names in the option ``domains``."""
-    return [name.strip() for name in text.split(",")]
-
-
 def shapes_of(generator: Network) -> dict[str, Any]:
     """Return the settings of a generator, with the channels of both domains as one."""
     shapes = dict(generator.values)

@@ -14,6 +14,7 @@ from crossimage.interop.mapping import (
     choose_settings,
     networks_of,
     note_shapes,
+    split_names,
 )
 from crossimage.interop.mmagic import (
     choose_averages,
@@ -25,7 +26,6 @@ from crossimage.interop.mmagic import (
     patch,
     resnet,
     shapes_of,
-    split_domains,
     to_rgb,
 )
 from crossimage.interop.networks import (
@@ -111,7 +111,7 @@ def _order_domains(domains: list[str], options: dict[str, str]) -> tuple[list[st
     """
     if "domains" not in options:
         return domains, domains
-    names = split_domains(options["domains"])
+    names = split_names(options["domains"])
     shared = set(names) & set(domains)
     if len(names) == 2 and shared == set(domains):
         return names, names

@@ -14,6 +14,7 @@ from crossimage.interop.mapping import (
     choose_settings,
     networks_of,
     note_shapes,
+    split_names,
 )
 from crossimage.interop.mmagic import (
     choose_averages,
@@ -25,7 +26,6 @@ from crossimage.interop.mmagic import (
     patch,
     resnet,
     shapes_of,
-    split_domains,
     to_rgb,
     unet,
 )
@@ -99,7 +99,7 @@ def _name_domains(target: str, options: dict[str, str]) -> list[str]:
     """
     if "domains" not in options:
         return ["b" if target == "a" else "a", target]
-    names = split_domains(options["domains"])
+    names = split_names(options["domains"])
     if target in names[:1]:
         raise ValueError(
             f"domains={options['domains']} names {target} first, but the generator in the file "

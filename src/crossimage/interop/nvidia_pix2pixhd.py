@@ -19,6 +19,7 @@ from crossimage.interop.mapping import (
     check_options,
     choose_settings,
     networks_of,
+    note_foreign_discriminator,
     note_shapes,
 )
 from crossimage.interop.networks import configure, load_network, refuse_config, role_notes
@@ -72,11 +73,7 @@ def convert(
                 "features (latest_net_E.pth) are not imported, and others have only "
                 "latest_net_G.pth and latest_net_D.pth"
             )
-        other.ignore(lambda _: True)
-        notes.append(
-            f"{other.path.name}: left out, because it is a discriminator of another shape than "
-            "those of crossimage; only training would need it, and starts with a new one"
-        )
+        notes.append(note_foreign_discriminator(other))
     return ConvertedModel(method, False, notes)
 
 

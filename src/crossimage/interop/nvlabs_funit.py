@@ -23,6 +23,7 @@ from crossimage.interop.mapping import (
     nest,
     networks_of,
     note_shapes,
+    split_names,
 )
 from crossimage.interop.nvlabs import LayerNames, encoder_names, flat_values, upsampler_names
 from crossimage.methods.funit import FUNIT, FUNITConfig
@@ -151,7 +152,7 @@ def _classes(gen: CheckpointFile, count: int | None, options: Mapping[str, str])
     """
     if "domains" not in options:
         return [] if count is None else [str(number) for number in range(count)]
-    names = [name.strip() for name in options["domains"].split(",") if name.strip()]
+    names = split_names(options["domains"])
     if len(set(names)) != len(names) or count not in (None, len(names)):
         raise ValueError(
             f"{gen.path} was trained with {count or 'some'} classes, and {len(set(names))} "

@@ -19,6 +19,7 @@ from crossimage.interop.mapping import (
     Files,
     check_options,
     networks_of,
+    note_foreign_discriminator,
     note_shapes,
 )
 from crossimage.interop.networks import (
@@ -63,11 +64,7 @@ def convert(
                 f"{source.path} is not a discriminator of PyTorch-GAN's CycleGAN; expected "
                 f"{' '.join(FILES.required)} and, if wanted, {' '.join(FILES.optional)}"
             )
-        source.ignore(lambda _: True)
-        notes.append(
-            f"{source.path.name}: left out, because it is a discriminator of another shape than "
-            "those of crossimage; only training would need it, and starts with a new one"
-        )
+        notes.append(note_foreign_discriminator(source))
     settings = configure(
         CycleGANConfig, shapes | {"upsampling": "nearest"}, options, published_size(network)
     )

@@ -31,6 +31,7 @@ from crossimage.interop.mapping import (
     load_weights,
     networks_of,
     note_shapes,
+    split_names,
 )
 from crossimage.interop.networks import (
     Network,
@@ -159,7 +160,7 @@ def name_domains(
 ) -> tuple[dict[str, str], list[str]]:
     """Return the option that names the domains, the translated one first, and a note on it."""
     direction, notes = choose_direction(options, config)
-    names = options.get("domains", "a,b").split(",")
+    names = split_names(options.get("domains", "a,b"))
     return {"domains": ",".join(names if direction == "a-to-b" else names[::-1])}, notes
 
 

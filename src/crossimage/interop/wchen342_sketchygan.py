@@ -26,9 +26,11 @@ from crossimage.interop.mapping import (
     nest,
     networks_of,
     note_shapes,
+    split_names,
 )
 from crossimage.interop.networks import refuse_config
 from crossimage.methods.sketchygan import SketchyGAN, SketchyGANConfig
+from crossimage.networks.layers.blocks import raw_weight
 from crossimage.networks.masked_residual import HALVINGS, ClassBatchNorm, NoiseLayer
 
 FILES = Files(("model",))
@@ -77,7 +79,7 @@ def convert(
     given, notes = choose_settings(
         {"attributes": ",".join(f"class_{index}" for index in range(classes))}, options
     )
-    names = [name.strip() for name in given["attributes"].split(",")]
+    names = split_names(given["attributes"])
     if len(names) != classes:
         raise ValueError(f"attributes names {len(names)} classes, and {source.path} has {classes}")
     values = nest(shapes) | {
@@ -185,8 +187,7 @@ def _load_linear(layer: nn.Conv2d | nn.Linear, source: CheckpointFile, scope: st
     The official code updates the vectors before it uses them, in the order right, left; ours are
     stored as they are used.
     """
-    spectral = is_parametrized(layer, "weight")
-    weight = layer.get_parameter("parametrizations.weight.original" if spectral else "weight")
+    weight = raw_weight(layer)
     order = (3, 2, 0, 1) if weight.dim() == 4 else (1, 0)
     shape = [weight.shape[order.index(axis)] for axis in range(weight.dim())]
     theirs = source.take(f"{scope}/weights", shape).permute(order)
@@ -195,7 +196,7 @@ def _load_linear(layer: nn.Conv2d | nn.Linear, source: CheckpointFile, scope: st
     assert bias is not None
     ours = (1, len(bias), 1, 1) if weight.dim() == 4 else (len(bias),)
     bias.copy_(source.take(f"{scope}/biases", ours).flatten())
-    if spectral:
+    if is_parametrized(layer, "weight"):
         matrix = theirs.flatten(1)
         u = source.take(f"{scope}/{scope}/u", (1, len(matrix)))[0]
         right = F.normalize(matrix.T @ u, dim=0, eps=1e-12)

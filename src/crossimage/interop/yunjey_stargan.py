@@ -25,6 +25,7 @@ from crossimage.interop.mapping import (
     nest,
     networks_of,
     note_shapes,
+    split_names,
 )
 from crossimage.interop.networks import refuse_config, role_notes
 from crossimage.methods.stargan import CELEBA, StarGAN, StarGANConfig
@@ -135,7 +136,7 @@ def _labels(
         ValueError: The number of names differs from that of the tensors, or a name is repeated.
     """
     path = sources[0].path
-    given = [_names(options[key]) for key in _KEYS if key in options]
+    given = [split_names(options[key]) for key in _KEYS if key in options]
     several = len(given) > 1 or count == inputs - 2
     if inputs < 1 or (len(sources) > 1 and count not in {inputs, inputs - 2}):
         raise ValueError(
@@ -159,7 +160,3 @@ def _labels(
     if repeated:
         raise ValueError(f"the label '{repeated[0]}' is named twice; give each another name")
     return given
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]

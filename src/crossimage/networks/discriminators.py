@@ -69,12 +69,7 @@ class MultiScaleDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Score images (N, channels, H, W): maps (N, 1, h, w), the finest scale first."""
-        scores = []
-        for i, network in enumerate(self.scales):
-            if i:
-                x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
-            scores.append(network(x))
-        return scores
+        return _score_per_scale(self.scales, x)
 
 
 class PatchDiscriminator(nn.Module):
@@ -110,12 +105,17 @@ class PatchDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Score images (N, channels, H, W): maps (N, 1, h, w), the finest scale first."""
-        scores = []
-        for i, network in enumerate(self.scales):
-            if i:
-                x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
-            scores.append(network(x))
-        return scores
+        return _score_per_scale(self.scales, x)
+
+
+def _score_per_scale(networks: nn.ModuleList, x: Tensor) -> list[Tensor]:
+    """Score images by one network per scale, each scale half the one before."""
+    scores = []
+    for i, network in enumerate(networks):
+        if i:
+            x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
+        scores.append(network(x))
+    return scores
 
 
 def _patch_network(

@@ -12,10 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
-from torch.nn.utils.parametrize import is_parametrized
 
 from crossimage.networks.layers.activations import PReLU
-from crossimage.networks.layers.blocks import BatchNorm
+from crossimage.networks.layers.blocks import BatchNorm, raw_weight
 
 HALVINGS = 5
 """Halvings of the resolution in the generator."""
@@ -349,19 +348,13 @@ def l2_of_units(network: nn.Module) -> Tensor:
         if isinstance(unit, DecodingUnit | EncodingUnit):
             exempt = getattr(unit, "shortcut", None) if isinstance(unit, DecodingUnit) else None
             squares += [
-                _raw(layer).square().sum()
+                raw_weight(layer).square().sum()
                 for layer in unit.modules()
                 if isinstance(layer, nn.Conv2d) and layer is not exempt
             ]
         elif isinstance(unit, nn.Linear):
-            squares.append(_LINEAR_DECAY * _raw(unit).square().sum())
+            squares.append(_LINEAR_DECAY * raw_weight(unit).square().sum())
     return torch.stack(squares).sum() / 2
-
-
-def _raw(layer: nn.Module) -> Tensor:
-    """Return the weight of a layer before spectral normalisation."""
-    normalised = is_parametrized(layer, "weight")
-    return layer.get_parameter("parametrizations.weight.original" if normalised else "weight")
 
 
 def _conv(

@@ -12,7 +12,7 @@ from crossimage.inference.exported.load import is_onnx, load_exported
 from crossimage.inference.exported.method import ExportedMethod
 from crossimage.inference.predictor import Predictor
 from crossimage.runs.listing import list_runs
-from crossimage.training.best.standing import MODEL
+from crossimage.training.best.standing import BEST_MODEL
 
 
 def describe(model: str | Path) -> list[tuple[str, str]]:
@@ -50,7 +50,7 @@ def describe(model: str | Path) -> list[tuple[str, str]]:
     if path.is_dir():
         run = list_runs(path)[0]
         facts += [("data", run.data), ("steps", f"{run.step:,} of {run.steps:,}, {run.state}")]
-        best = path / MODEL
+        best = path / BEST_MODEL
         facts += [("figure", run.figure)] if run.figure else []
         facts += [("best model", str(best))] if best.is_file() else []
     if networks.targets:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crossimage.config import Config
-from crossimage.training.best.standing import MODEL, BestSoFar
+from crossimage.training.best.standing import BEST_MODEL, BestSoFar
 from crossimage.training.loss_table import LossRow, read_rows
 from crossimage.utils.sheet_files import sheet_files
 
@@ -67,7 +67,7 @@ class TrainingResult:
     @property
     def best_path(self) -> Path | None:
         """The file of the best model; None if none was chosen."""
-        return self.run / MODEL if self.standing and self.standing.best else None
+        return self.run / BEST_MODEL if self.standing and self.standing.best else None
 
     @property
     def model_path(self) -> Path:

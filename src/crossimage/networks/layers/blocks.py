@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils import parametrize
+from torch.nn.utils.parametrize import is_parametrized
 
 from crossimage.networks.layers.activations import PReLU, ReLU
 from crossimage.networks.layers.blur import Blur
@@ -228,6 +228,12 @@ class AdaptiveResidualBlock(nn.Module):
         return x + adaptive_instance_norm(self.second(out), affine[:, 1, 0], affine[:, 1, 1])
 
 
+def raw_weight(layer: nn.Module) -> nn.Parameter:
+    """Return the weight of a layer before spectral normalisation, if it has that."""
+    normalised = is_parametrized(layer, "weight")
+    return layer.get_parameter("parametrizations.weight.original" if normalised else "weight")
+
+
 def initialise(module: nn.Module, how: Initialisation) -> None:
     """Initialise the weights of all convolutions and linear layers; biases become 0.
 
@@ -242,9 +248,7 @@ def initialise(module: nn.Module, how: Initialisation) -> None:
         if isinstance(layer, BatchNorm) and layer.weight is not None and how != "kaiming":
             nn.init.normal_(layer.weight, 1.0, 0.02)
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            weight = layer.weight
-            if parametrize.is_parametrized(layer, "weight"):  # by spectral normalisation
-                weight = layer.get_parameter("parametrizations.weight.original")
+            weight = raw_weight(layer)
             if how == "kaiming":
                 nn.init.kaiming_normal_(weight, mode="fan_in")
             elif how == "xavier":

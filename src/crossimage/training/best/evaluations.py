@@ -15,7 +15,7 @@ from crossimage.data.sources.folders import Domain
 from crossimage.inference.translator import Translator
 from crossimage.methods.base import Method
 from crossimage.training.best.standing import (
-    MODEL,
+    BEST_MODEL,
     BestSoFar,
     ModelFigure,
     read_standing,
@@ -145,7 +145,7 @@ class Evaluations:
 
     def keep(self, method: Method) -> None:
         """Write the model of the current step to ``best.safetensors``."""
-        save_model(self.run / MODEL, method)
+        save_model(self.run / BEST_MODEL, method)
 
     def write(self) -> None:
         """Write the standing to ``validation.json``."""
@@ -178,7 +178,7 @@ class Evaluations:
 
     def _lost(self, best: ModelFigure) -> str:
         """Return why the file of the best model is not the one of a checkpoint; empty if it is."""
-        path = self.run / MODEL
+        path = self.run / BEST_MODEL
         if not path.is_file():
             return f"{path}, the model of step {best.step}, is gone"
         known = read_standing(self.run)

@@ -17,7 +17,7 @@ from crossimage.utils.texts.json_text import json_number, read_json
 FILE = "validation.json"
 """The file of a run's standing."""
 
-MODEL = "best.safetensors"
+BEST_MODEL = "best.safetensors"
 """The file of a run's best model."""
 
 
@@ -144,7 +144,7 @@ def is_kept(run: Path, standing: BestSoFar, step: int) -> bool:
     if standing.best is None or standing.best.step != step:
         return True
     known = read_standing(run)
-    return known is not None and known.best == standing.best and (run / MODEL).is_file()
+    return known is not None and known.best == standing.best and (run / BEST_MODEL).is_file()
 
 
 def has_ended_early(run: Path, step: int) -> bool:
