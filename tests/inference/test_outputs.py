@@ -132,6 +132,26 @@ def test_the_density_is_kept(tmp_path: Path, written: str) -> None:
             assert [round(float(d)) for d in image.info["dpi"]] == [300, 150]
 
 
+def test_a_density_that_a_jpeg_has_no_room_for_is_left_out(tmp_path: Path) -> None:
+    """Such as that of microscopes, 254,000 dots per inch."""
+    Image.fromarray(pixels()).save(tmp_path / "x.png", dpi=(254_000, 254_000))
+    for written in ("png", "jpg", "tif", "bmp"):
+        result, _ = translate(tmp_path / "x.png", tmp_path, format=written)
+        with Image.open(result) as image:
+            found = [round(float(d)) for d in image.info.get("dpi", ())]
+        assert found == ([] if written == "jpg" else [254_000, 254_000])
+
+
+def test_numbers_of_the_camera_are_kept_at_any_size(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[271], exif[18246], exif[18249] = "Camera", 70_000, 99
+    Image.fromarray(pixels()).save(tmp_path / "x.jpg", exif=exif)
+    result, _ = translate(tmp_path / "x.jpg", tmp_path, format="tif")
+    with Image.open(result) as image:
+        found = image.getexif()
+    assert (found[271], found[18246], found[18249]) == ("Camera", 70_000, 99)
+
+
 def test_texts_are_kept(tmp_path: Path) -> None:
     texts = PngInfo()
     texts.add_text("Title", "A shoe")

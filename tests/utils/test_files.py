@@ -189,3 +189,23 @@ def test_a_new_folder_has_its_own_temporary_name(tmp_path: Path) -> None:
         done = [n for n in pool.map(make, range(8)) if n is not None]
     assert (tmp_path / "out" / "x").read_text() in [str(n) for n in done]
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_folders_that_cannot_be_replaced_are_refused_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for out in (Path("."), Path("../here"), tmp_path / "here"):
+        message = "command runs, which can't be replaced; .* in it"
+        with pytest.raises(ValueError, match=message), new_folder(out):
+            pytest.fail("the work began")
+    with monkeypatch.context() as patch:
+        patch.setattr("os.path.ismount", lambda path: Path(path).name == "volume")
+        (tmp_path / "volume").mkdir()
+        message = "volume is a mount point, which can't be replaced"
+        with pytest.raises(ValueError, match=message), new_folder(tmp_path / "volume"):
+            pytest.fail("the work began")
+        with new_folder(Path("in/it")) as folder:
+            (folder / "x").touch()
+    assert Path("in/it/x").is_file()

@@ -16,9 +16,12 @@ from crossimage.utils.names import did_you_mean, look_up, near_path_hint, neares
         ("Male", ["male", "Male"], 1),
         ("MALE", ["male", "Male"], None),
         ("c", ["a", "b"], None),
+        ("cafe\u0301", ["tea", "caf\u00e9"], 1),
+        ("CAFE\u0301", ["tea", "caf\u00e9"], 1),
+        ("caf\u00e9", ["cafe\u0301", "caf\u00e9"], 1),
     ],
 )
-def test_case_is_ignored_where_that_is_unambiguous(
+def test_case_and_unicode_form_are_ignored_where_that_is_unambiguous(
     name: str, names: list[str], index: int | None
 ) -> None:
     assert look_up(name, names) == index

@@ -96,10 +96,11 @@ def new_folder(out: Path) -> Iterator[Path]:
         The temporary folder.
 
     Raises:
-        ValueError: ``out`` exists and is not empty.
+        ValueError: ``out`` exists and is not empty, or can't be replaced.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} exists and is not empty; remove it or choose another folder")
+    check_replaceable(out)
     make_folder(out.parent)
     out = out.resolve()
     sweep_once(out.parent)
@@ -115,6 +116,21 @@ def new_folder(out: Path) -> Iterator[Path]:
             ) from None
         name_file(error, out)
         raise
+
+
+def check_replaceable(out: Path) -> None:
+    """Refuse a folder in whose place no other can be put.
+
+    Raises:
+        ValueError: It is the working folder or a mount point.
+    """
+    kind = (
+        "the folder in which the command runs" if out.is_dir() and os.path.samefile(out, ".")
+        else "a mount point" if os.path.ismount(out)
+        else ""
+    )  # fmt: skip
+    if kind:
+        raise ValueError(f"{out} is {kind}, which can't be replaced; choose a folder in it")
 
 
 def name_file(error: BaseException, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -13,11 +14,24 @@ _LOOKED_AT = 1000  # files of a folder, for suggestions
 
 
 def look_up(name: str, names: Sequence[str]) -> int | None:
-    """Return the index of a name, ignoring case if that is unambiguous; None if it is unknown."""
-    if name in names:
-        return names.index(name)
-    folded = [known.casefold() for known in names]
-    return folded.index(name.casefold()) if folded.count(name.casefold()) == 1 else None
+    """Return the index of a name; None if it is unknown.
+
+    Its Unicode form is ignored, and its case, where that is unambiguous.
+    """
+    for form in (str, _composed, _folded):
+        forms = [form(known) for known in names]
+        if forms.count(form(name)) == 1:
+            return forms.index(form(name))
+    return None
+
+
+def _composed(name: str) -> str:
+    """Return a name in one Unicode form; systems store accents in two ways."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _folded(name: str) -> str:
+    return _composed(name).casefold()
 
 
 def did_you_mean(name: str, names: Iterable[str], cutoff: float = 0.6) -> str:
@@ -28,8 +42,8 @@ def did_you_mean(name: str, names: Iterable[str], cutoff: float = 0.6) -> str:
         names: The known names.
         cutoff: Least similarity, from 0 to 1.
     """
-    known = {candidate.casefold(): candidate for candidate in names}
-    near = difflib.get_close_matches(name.casefold(), known, 1, cutoff)
+    known = {_folded(candidate): candidate for candidate in names}
+    near = difflib.get_close_matches(_folded(name), known, 1, cutoff)
     return f"; did you mean '{known[near[0]]}'?" if near else ""
 
 

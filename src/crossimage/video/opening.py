@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from crossimage.utils.files import check_replaceable
 from crossimage.utils.progress import ProgressCallback
 from crossimage.video.animations import Animation, AnimationSink, is_animation
 from crossimage.video.base import VideoSink, VideoSource
 from crossimage.video.joining import VideoFileSink
 from crossimage.video.numbered import FrameFolder, FrameFolderSink
-from crossimage.video.parts import drop_parts
+from crossimage.video.parts import check_parts, drop_parts
 from crossimage.video.reading import VideoFile
 from crossimage.video.suffixes import ANIMATIONS, check_suffix
 
@@ -36,9 +37,11 @@ def check_out(out: Path) -> None:
     """Refuse a result that can't be written, before anything is read.
 
     Raises:
-        ValueError: No kind of video has its suffix, or it would replace a folder.
+        ValueError: No kind of video has its suffix, or it would replace a folder or its parts
+            other files.
     """
     check_suffix(out)
+    check_replaceable(out)
     if out.is_dir() and (out.suffix or any(out.iterdir())):
         if not out.suffix:
             drop_parts(out)
@@ -49,6 +52,7 @@ def check_out(out: Path) -> None:
             f"{out} is a file, and a name without a suffix is a folder of frames; remove it, or "
             "choose another --out"
         )
+    check_parts(out)
 
 
 def open_sink(out: Path, source: VideoSource) -> VideoSink:

@@ -138,6 +138,21 @@ def kept_parts(
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def check_parts(out: Path) -> None:
+    """Refuse a result whose parts would take the place of other files.
+
+    Raises:
+        ValueError: The folder of its parts holds something else.
+    """
+    folder = parts_folder(out)
+    own = any((folder / name).is_file() for name in (_RECORD, _LOCK))
+    if not own and (folder.is_file() or (folder.is_dir() and any(folder.iterdir()))):
+        raise ValueError(
+            f"{folder}, where the parts of {out} are kept until all are finished, holds other "
+            "files; move it, or choose another --out"
+        )
+
+
 def parts_folder(out: Path) -> Path:
     """Return the folder of the parts of a result."""
     name, encoded = out.name, os.fsencode(out.name)

@@ -149,3 +149,12 @@ def test_a_pfm_with_colours_is_named(tmp_path):
     (tmp_path / "x.pfm").write_bytes(b"PF\n1 1\n-1.0\n" + bytes(12))
     with pytest.raises(ImageError, match=r"x\.pfm can't be read: PFM images with colours"):
         read_image(tmp_path / "x.pfm")
+
+
+@pytest.mark.parametrize("suffix", ["gif", "png", "webp"])
+def test_frames_of_animations_are_further_images(tmp_path, suffix):
+    frames = [Image.new("RGB", (8, 8), (40 * number, 0, 0)) for number in range(5)]
+    frames[0].save(tmp_path / f"still.{suffix}")
+    frames[0].save(tmp_path / f"x.{suffix}", save_all=True, append_images=frames[1:])
+    assert probe(tmp_path / f"still.{suffix}").further == 0
+    assert probe(tmp_path / f"x.{suffix}").further == 4

@@ -66,6 +66,16 @@ def test_sub_folders_of_videos_become_domains_of_one_data_set(tmp_path: Path) ->
     assert size(tmp_path / "1/day/a_000001.png") == (32, 24)
 
 
+def test_no_frames_take_the_place_of_those_of_another_video(tmp_path: Path) -> None:
+    for name in ("clip.mp4", "clip.mov", "clip.mp4.mkv", "Clip.avi"):
+        write_video(tmp_path / "in" / name, 12)
+    summary, _ = make_frames(tmp_path / "out", video=tmp_path / "in", every=6)
+    assert summary == "8 frames of 4 videos"
+    expected = ("Clip.avi", "clip.mov", "clip.mp4", "clip.mp4.mkv")
+    found = {name.rpartition("_")[0] for name in names(tmp_path / "out")}
+    assert found == set(expected) and len(names(tmp_path / "out")) == 8
+
+
 def test_turned_videos_become_upright_images(tmp_path: Path) -> None:
     video = write_video(tmp_path / "video.mp4", 3, rotation=90)
     make_frames(tmp_path / "out", video=video)

@@ -3,7 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crossimage.data.make.palettes import distinct_colours, known_palettes, read_id_colours
+from crossimage.data.make.palettes import (
+    IdColours,
+    distinct_colours,
+    known_palettes,
+    read_id_colours,
+)
 from tests.docs.snippets import ROOT
 
 
@@ -31,6 +36,15 @@ def test_a_table_may_number_its_lines(tmp_path: Path) -> None:
     assert read_id_colours(str(file)).colours == {0: (0, 0, 250), 1: (0, 200, 0)}
     file.write_text("id,name,r,g,b\n7,sea,0,0,250\n200,land,0,200,0\n")
     assert read_id_colours(str(file)).names == {7: "sea", 200: "land"}
+
+
+def test_names_of_classes_may_hold_what_tables_are_made_of(tmp_path: Path) -> None:
+    names = {0: "road, wet", 1: 'a "sign"', 2: "sky"}
+    colours = {0: (128, 64, 128), 1: (0, 0, 250), 2: (70, 130, 180)}
+    file = tmp_path / "palette.csv"
+    file.write_text(IdColours("mine", colours, names).as_text())
+    assert read_id_colours(str(file)).names == names
+    assert read_id_colours(str(file)).colours == colours
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import unicodedata
 from itertools import islice
 from pathlib import Path
 
@@ -101,6 +102,14 @@ def test_folders_of_domains_may_hold_class_folders(tmp_path):
     data = images(tmp_path)
     assert data.domains[1].classes == ("cat", "dog")
     assert data.domains[1].test_class_indices == (1,)
+
+
+def test_class_folders_may_differ_in_the_unicode_form_of_their_names(tmp_path):
+    for number, name in enumerate(("caf\u00e9", "tea")):
+        flat(tmp_path / "trainA" / name / "1.png", number)
+        flat(tmp_path / "testA" / unicodedata.normalize("NFD", name) / "1.png", number)
+    flat(tmp_path / "trainB" / "1.png", 1)
+    assert images(tmp_path).domains[0].test_class_indices == (0, 1)
 
 
 def test_what_is_wrong_with_class_folders_is_said(digits):

@@ -34,6 +34,7 @@ _WEBP_BYTES = 16  # of a pixel while it is decoded: canvases of the animation, a
 _ORIENTATION = 274
 _SRGB_GAMMA = 0.45455  # as PNG states it
 _COLOUR_MAP = 320  # of a TIFF
+_ANIMATED = ("GIF", "PNG", "WEBP")
 
 
 def info(path: ImageFile, image: Image.Image) -> ImageInfo:
@@ -54,12 +55,17 @@ def info(path: ImageFile, image: Image.Image) -> ImageInfo:
     if image.format == "JPEG2000" and (profile := jpeg2000.profile(path)):
         image.info["icc_profile"] = profile  # Pillow leaves it out
     ignored = problem(image.info.get("icc_profile"), _profile_mode(image)) or _other_gamma(image)
+    further = getattr(image, "n_frames", 1) - 1 if image.format in _ANIMATED else 0
     if deep:
         return ImageInfo(
-            width, height, deep, MODES[deep], "16-bit", ignored_profile=ignored, full=full
-        )
+            width, height, deep, MODES[deep], "16-bit",
+            ignored_profile=ignored, full=full, further=further,
+        )  # fmt: skip
     depth = "16-bit" if deep_gray else _DEPTHS.get(image.mode, "8-bit")
-    return ImageInfo(width, height, channels, image.mode, depth, ignored_profile=ignored, full=full)
+    return ImageInfo(
+        width, height, channels, image.mode, depth,
+        ignored_profile=ignored, full=full, further=further,
+    )  # fmt: skip
 
 
 def _other_gamma(image: Image.Image) -> str | None:

@@ -46,6 +46,7 @@ _DTYPES: dict[Depth, Any] = {"8": np.uint8, "16": np.uint16, "float": np.float32
 Rows = tuple[Tensor, Tensor | None, Tensor | None]
 """Some rows of an image: values (C, h, W), opacity (1, h, W), and gaps (h, W)."""
 _MAX_EXIF = 65_000  # bytes, in a JPEG
+_MAX_DPI = {"JPEG": 2**16 - 1, "PNG": 2**25, "BMP": 2**25}  # that a file has room for
 
 
 def fill_image(
@@ -295,7 +296,7 @@ def _encode(
             exif=(_exif_bytes(exif) or b"").removeprefix(b"Exif\0\0"),
         )  # fmt: skip
     options: dict[str, Any] = dict(_OPTIONS.get(image_format, {}))
-    if metadata.dpi and image_format in ("JPEG", "PNG", "BMP"):
+    if metadata.dpi and max(metadata.dpi) <= _MAX_DPI.get(image_format, 0):
         options["dpi"] = metadata.dpi
     if image_format != "BMP":
         if profile:

@@ -12,7 +12,7 @@ from PIL import Image
 from crossimage.data.left_out import LeftOut, describe
 from crossimage.data.make.made import MadeDataset, command, summarise, training_command
 from crossimage.data.make.parallel import threads
-from crossimage.data.make.photo_pairs import shrunk
+from crossimage.data.make.photo_pairs import distinct_names, shrunk
 from crossimage.data.videos.decoding import frames
 from crossimage.data.videos.opening import VideoError, probe_video, pyav
 from crossimage.utils.files import new_folder
@@ -74,11 +74,8 @@ def make_frames(
     problems: list[str] = []
     written = 0
     with new_folder(out) as parent, threads(workers) as pool:
-        stems = [path.relative_to(root).with_suffix("") for path in videos]
-        names = [
-            stem if stems.count(stem) == 1 else path.relative_to(root)
-            for path, stem in zip(videos, stems, strict=True)
-        ]
+        below = [path.relative_to(root) for path in videos]
+        names = distinct_names([path.with_suffix("") for path in below], below)
         jobs = [
             partial(_write, path, parent / name, every, fps if every or fps else 1.0, size)
             for path, name in zip(videos, names, strict=True)

@@ -222,6 +222,28 @@ def held_out(paths: Sequence[Path], count: int | None) -> tuple[list[Path], list
     return [path for path in paths if path not in tests], sorted(tests)
 
 
+def distinct_names(
+    short: Sequence[Path], long: Sequence[Path], taken: Sequence[Path] = ()
+) -> list[Path]:
+    """Return names, long ones only where short ones are equal, also in upper and lower case.
+
+    Args:
+        short: A short name for each file.
+        long: A long name for each.
+        taken: Names of other files.
+    """
+    names = list(short)
+    while True:  # a long name may be another file's short one
+        count = Counter(name.as_posix().lower() for name in (*names, *taken))
+        longer = [
+            full if count[name.as_posix().lower()] > 1 else name
+            for full, name in zip(long, names, strict=True)
+        ]
+        if longer == names:
+            return names
+        names = longer
+
+
 def png_names(paths: Sequence[Path], root: Path, taken: Sequence[Path] = ()) -> list[Path]:
     """Return the photos' paths below their folder as PNGs; equal ones keep their suffixes, too.
 
@@ -237,16 +259,10 @@ def png_names(paths: Sequence[Path], root: Path, taken: Sequence[Path] = ()) -> 
         return []
     below = root if root.is_dir() else Path(os.path.commonpath([path.parent for path in paths]))
     relative = [path.relative_to(below) for path in paths]
-    names = [path.with_suffix(".png") for path in relative]
-    while True:  # a name with its suffix may be that of another photo without
-        count = Counter(name.as_posix().lower() for name in (*names, *taken))
-        longer = [
-            path.with_name(f"{path.name}.png") if count[name.as_posix().lower()] > 1 else name
-            for path, name in zip(relative, names, strict=True)
-        ]
-        if longer == names:
-            break
-        names = longer
+    names = distinct_names(
+        [path.with_suffix(".png") for path in relative],
+        [path.with_name(f"{path.name}.png") for path in relative], taken,
+    )  # fmt: skip
     repeated = {name for name, times in Counter((*names, *taken)).items() if times > 1}
     for path, name in zip(relative, names, strict=True):
         if name in repeated:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from crossimage.config import DataRules
 from crossimage.data.shards.member import is_member
-from crossimage.data.sources.find import visible_folders
+from crossimage.data.sources.find import same_name, visible_folders
 from crossimage.data.sources.folders import Domain, Split
 
 _NAMED = 20  # classes named at most in an error message
@@ -86,7 +86,7 @@ def _class_indices(
 
     With ``unseen``, the folders may be unknown, and their index is -1.
     """
-    index_of = {name: index for index, name in enumerate(classes)}
+    index_of = {same_name(name): index for index, name in enumerate(classes)}
     root, folders = domain.root(split), _class_folders(domain, split)
     outside = folders.count("")
     if outside:
@@ -96,10 +96,10 @@ def _class_indices(
             f"image in a folder such as {root / classes[0]}"
         )
     for name in folders:
-        if name not in index_of and not unseen:
+        if same_name(name) not in index_of and not unseen:
             listed = ", ".join(classes[:_NAMED]) + (", ..." if len(classes) > _NAMED else "")
             raise ValueError(
                 f"{root / name} is a class that training does not have; expected the folders "
                 f"{listed}"
             )
-    return tuple(index_of.get(name, -1) for name in folders)
+    return tuple(index_of.get(same_name(name), -1) for name in folders)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from crossimage.data.images.checks.png import chunk
+from crossimage.data.images.checks.png import chunk, orientation
 from crossimage.data.images.codecs import deep_png
 from crossimage.data.images.files import probe, read_image, verify
 from crossimage.data.images.pixels import ImageError
@@ -110,3 +110,15 @@ def test_the_orientation_counts_in_any_form_and_place(tmp_path, form, bits, afte
     assert np.array_equal(shown, np.rot90(values, -1))
     info = probe(tmp_path / "x.png")
     assert (info.height, info.width) == (4, 3)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("history", [b"zTXt", b"tEXt"])
+def test_the_orientation_counts_beside_long_metadata(tmp_path, history, bits):
+    """Such as the history of a picture, which may be longer than Pillow decompresses."""
+    words = b" ".join(str(number).encode() for number in range(400_000))
+    long = b"History\0\0" + zlib.compress(words) if history == b"zTXt" else b"History\0" + words
+    values = np.arange(12, dtype=np.uint8 if bits == 8 else np.uint16).reshape(3, 4)
+    behind = [(history, long), orientation_chunks()["EXIF"], (history, long)]
+    (tmp_path / "x.png").write_bytes(png_of_bits(values, bits, after=behind))
+    assert orientation(tmp_path / "x.png") == 6

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from io import BytesIO
 from typing import NamedTuple
 
@@ -19,8 +19,7 @@ _START = 8  # bytes before the first chunk
 _SMALLEST = 1 / 1032  # of what deflate compresses to
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _CHECKED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT")
-_METADATA = re.compile(rb"eXIf|tEXt|zTXt|iTXt")
-_PART = 2**17  # bytes at the start and at the end of a file that are searched for metadata
+_METADATA = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _ORIENTATION = 274
 
@@ -105,23 +104,22 @@ def orientation(file: ImageFile) -> int:
     Returns:
         The EXIF number, 1 to 8.
     """
-    with open_data(file) as opened:
-        start = opened.read(_PART)
-        size = opened.seek(0, 2)
-        opened.seek(max(len(start), size - _PART))
-        end = opened.read()
-    metadata = [found for part in (start, end) for found in _metadata(part)]
-    if not metadata:
-        return 1
+    metadata = list(_metadata(file))
+    exif = [found for name, found in metadata if name == b"eXIf"]
+    for chunks in ([found for _, found in metadata], exif) if metadata else ():
+        with suppress(Exception):  # broken metadata turns nothing
+            return _orientation(chunks)
+    return 1
+
+
+def _orientation(metadata: Iterable[bytes]) -> int:
+    """Return the orientation that chunks of metadata state."""
     # Pillow, which knows all forms of such data, would decode the whole image in search of them
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
     pixel = chunk(b"IDAT", zlib.compress(b"\0\0"))
     one_pixel = b"".join([_SIGNATURE, header, *metadata, pixel, chunk(b"IEND", b"")])
-    try:
-        with Image.open(BytesIO(one_pixel), formats=("PNG",)) as image:
-            found = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # broken metadata turns nothing
-        return 1
+    with Image.open(BytesIO(one_pixel), formats=("PNG",)) as image:
+        found = image.getexif().get(_ORIENTATION, 1)
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
@@ -131,12 +129,16 @@ def chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
 
 
-def _metadata(part: bytes) -> Iterator[bytes]:
-    """Yield the chunks of metadata in a part of a file, which their checksums tell."""
-    for match in _METADATA.finditer(part):
-        at = match.start() - 4
-        size = int.from_bytes(part[max(at, 0) : at + 4], "big")
-        data = part[at + 8 : at + 8 + size]
-        found = chunk(match[0], data)
-        if at >= 0 and part[at : at + size + 12] == found:
-            yield found
+def _metadata(file: ImageFile) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the intact chunks of metadata in a file, with their names."""
+    with open_data(file) as opened:
+        opened.seek(_START)
+        while len(head := opened.read(8)) == 8:
+            size, name = struct.unpack(">I4s", head)
+            if name in _METADATA:
+                rest = opened.read(size + 4)
+                found = chunk(name, rest[:size])
+                if head + rest == found:
+                    yield name, found
+            else:
+                opened.seek(size + 4, 1)

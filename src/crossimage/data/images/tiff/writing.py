@@ -26,6 +26,8 @@ _DESCRIPTION, _SOFTWARE, _XMP = 270, 305, 700
 _GROUPS = (int(ExifTags.IFD.Exif), int(ExifTags.IFD.GPSInfo))
 _OWN = (_DESCRIPTION, _SOFTWARE, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, *_GROUPS)
 _GEO_KEYS = 34735
+_WHOLE = {"H": range(2**16), "I": range(2**32), "i": range(-(2**31), 0)}
+"""The whole numbers that types of tags hold."""
 
 ExtraTag = tuple[int, str, int, Any, bool]
 
@@ -130,8 +132,9 @@ def _descriptions(exif: Image.Exif) -> list[ExtraTag]:
         if isinstance(value, bytes):
             tags.append((code, "B", len(value), value, True))
         elif isinstance(value, int):
-            tags.append((code, "H", 1, value, True))
-        elif text := _text(value):
+            if kind := next((kind for kind, held in _WHOLE.items() if value in held), None):
+                tags.append((code, kind, 1, value, True))
+        elif isinstance(value, str) and (text := _text(value)):
             tags.append((code, "s", 0, text, True))
     return tags
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -64,8 +65,11 @@ class IdColours:
         names: dict[Colour, str] = {}
         for number, colour in self.colours.items():
             names.setdefault(colour, self.names[number])
-        rows = [f"{name},{r},{g},{b}" for (r, g, b), name in names.items()]
-        return "\n".join(["name,r,g,b", *rows, ""])
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(("name", "r", "g", "b"))
+        rows.writerows((name, *colour) for colour, name in names.items())
+        return text.getvalue()
 
     def only(self, numbers: set[int]) -> IdColours:
         """Return the part of the table for some class numbers."""
