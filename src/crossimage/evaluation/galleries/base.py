@@ -21,6 +21,7 @@ from crossimage.evaluation.galleries.images import ImageStream, images_in, prefe
 from crossimage.evaluation.galleries.moments import Moments, read_moments
 from crossimage.evaluation.galleries.official import targets_of
 from crossimage.evaluation.galleries.results import Group, name_of, results_in
+from crossimage.utils.numbers import evenly_spaced
 from crossimage.utils.paths import check_not_special
 
 
@@ -257,13 +258,6 @@ class FolderGallery(Gallery):
             return GalleryItem(name, outputs, None, target, paths[0], path)
 
         return read
-
-
-def evenly_spaced(total: int, count: int | None) -> list[int]:
-    """Return ``count`` of ``total`` indices, evenly spaced; all if there are not more."""
-    if count is None or count >= total:
-        return list(range(total))
-    return [index * total // count for index in range(count)]
 
 
 def _gray(kind: str, images: ImageStream) -> list[str]:

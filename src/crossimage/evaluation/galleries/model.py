@@ -12,7 +12,7 @@ from torch import Tensor
 
 from crossimage.config import Config
 from crossimage.data.sources.folders import Domain
-from crossimage.evaluation.galleries.base import Gallery, GalleryItem, evenly_spaced
+from crossimage.evaluation.galleries.base import Gallery, GalleryItem
 from crossimage.evaluation.galleries.checks import (
     changed_since,
     other_domains,
@@ -23,6 +23,7 @@ from crossimage.inference.predictor import Predictor
 from crossimage.inference.styles import Draw
 from crossimage.inference.targets import EncodedTarget, select
 from crossimage.training.recorded import recorded_data, recorded_domains
+from crossimage.utils.numbers import evenly_spaced
 
 _BATCH_SIZE = 16
 

@@ -35,9 +35,10 @@ from crossimage.inference.stores.places import open_results
 from crossimage.inference.styles import Draw
 from crossimage.inference.targets import Target
 from crossimage.labels import To
-from crossimage.utils.manifest import Entry, sha256_of
+from crossimage.utils.manifest import Entry
 from crossimage.utils.numbers import whole
 from crossimage.utils.paths import RealPaths, as_path
+from crossimage.utils.reading import sha256_of
 from crossimage.utils.seeds import seed_of
 
 ALL_LABELS = "all"
