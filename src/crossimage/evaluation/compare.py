@@ -21,7 +21,7 @@ from crossimage.evaluation.report.page import Evaluation
 from crossimage.evaluation.run_metrics import choose, nothing_computed, run_metrics
 from crossimage.evaluation.run_parts import run_parts
 from crossimage.inference.translator import Translator
-from crossimage.utils.arguments import find_device
+from crossimage.utils.devices import find_device
 from crossimage.utils.progress import ProgressCallback
 
 

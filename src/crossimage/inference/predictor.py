@@ -24,7 +24,7 @@ from crossimage.methods import METHODS
 from crossimage.methods.base import Method
 from crossimage.networks.layers.convolution import arrange
 from crossimage.networks.layers.winograd import ONEDNN
-from crossimage.utils.arguments import find_device, has_bf16
+from crossimage.utils.devices import find_device, has_bf16
 from crossimage.utils.memory import is_out_of_memory
 from crossimage.utils.numbers import seed_number, whole
 from crossimage.utils.seeds import OwnRandomNumbers, fresh_seed, seed_of

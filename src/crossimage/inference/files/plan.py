@@ -45,7 +45,7 @@ ALL_LABELS = "all"
 """The target that stands for every label of a method with labels, one after the other."""
 
 
-class Share(NamedTuple):
+class AssignedInputs(NamedTuple):
     """Inputs that a process translates for another one.
 
     Attributes:
@@ -137,7 +137,7 @@ def make_plan(
     to: To | None,
     options: FileOptions,
     incoming: Incoming,
-    share: Share | None = None,
+    assigned: AssignedInputs | None = None,
 ) -> Plan:
     """Find the inputs and name the outputs, before anything is translated.
 
@@ -148,7 +148,7 @@ def make_plan(
         to: Name of the target domain, labels, or ``all`` of them.
         options: All other choices.
         incoming: Keeps the images that are not files.
-        share: Inputs that another process has found and named already, in place of ``paths``.
+        assigned: Inputs that another process has found and named already, in place of ``paths``.
     """
     out = local_path(out)
     results = open_results(out)
@@ -168,7 +168,7 @@ def make_plan(
     _check_alpha(predictor, targets[0], options.alpha)
     if isinstance(to, Tensor):
         targets[0].encode(1)  # all files get the same labels
-    if share is None:
+    if assigned is None:
         outputs = _titles(labels, samples) if labels else samples
         items, others, skipped = _find_items(
             paths, out, results, references, outputs, options, incoming
@@ -176,7 +176,7 @@ def make_plan(
         left_out += others
         planned = len(items) * len(targets) * samples
     else:
-        items, skipped, planned = share.items, [], share.planned
+        items, skipped, planned = assigned.items, [], assigned.planned
     seed = int(torch.randint(2**62, ())) if options.seed is None else whole(options.seed, "seed")
     half = HalfRule(predictor.networks, targets[0].source, options.half)
     style_half = HalfRule(predictor.networks, targets[0].letter, options.half, reference=True)
