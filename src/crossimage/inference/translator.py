@@ -520,8 +520,10 @@ class Translator(Predictor):
             OSError: No output can be written, such as to a full disk.
         """
         options = FileOptions(
-            samples, reference, same_style, seed, truncation, size, half, format, alpha, depth,
-            batch_size, skip_existing, progress, style, shard,
+            samples=samples, reference=reference, same_style=same_style, seed=seed,
+            truncation=truncation, size=size, half=half, format=format, alpha=alpha, depth=depth,
+            batch_size=batch_size, skip_existing=skip_existing, progress=progress, style=style,
+            shard=shard,
         )  # fmt: skip
         place = as_path(out, "the path of the results", stores=True)
         return translate_files(self, paths, place, to, options)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # which need PyTorch
     from crossimage.inference.inputs import ImageLike
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FileOptions:
     """How files are translated; :meth:`crossimage.Translator.translate_files` explains each option.
 
