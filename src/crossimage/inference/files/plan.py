@@ -16,6 +16,7 @@ from torch import Tensor
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.formats import Opacity
 from crossimage.data.left_out import LeftOut
+from crossimage.data.sources.results import SHEET_NAME
 from crossimage.data.stores.addresses import local_path, store_address
 from crossimage.inference.files.items import FolderItems, Item, Items
 from crossimage.inference.files.ledger import ExpectedOutputs, input_state
@@ -28,7 +29,6 @@ from crossimage.inference.incoming import Incoming
 from crossimage.inference.input_files import as_inputs, find_inputs
 from crossimage.inference.inputs import FilesLike, ImageLike, fit_codes
 from crossimage.inference.output_types import suffix_for
-from crossimage.inference.outputs import SHEET
 from crossimage.inference.predictor import Predictor
 from crossimage.inference.references import Reference, find_references, reference_styles
 from crossimage.inference.stores.places import open_results
@@ -365,7 +365,7 @@ def _protect(
     real = RealPaths()
     protected = {real.of(path) for path in given}
     folders = {os.path.dirname(path) for path in protected}
-    for name in chain(*(item.outputs for item in items), (SHEET,) * sheet):
+    for name in chain(*(item.outputs for item in items), (SHEET_NAME,) * sheet):
         path = out / name
         if real.of_folder(path) in folders and real.of(path) in protected:
             raise ValueError(
